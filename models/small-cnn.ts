@@ -1,0 +1,38 @@
+/** The compact CNN of the scaled protocols: two 3×3 convolutions with pooling and a dense head. */
+import type { Value } from "../src/graph/value.ts";
+import type { Layers } from "../src/nn/layers.ts";
+import { flatten, maxPool, relu } from "../src/ops/index.ts";
+
+/** Sizes of {@link smallCnn}. */
+export interface SmallCnnConfig {
+  /** Filters of the two convolutions. */
+  readonly filters: readonly [number, number];
+  /** Units of a hidden dense layer; 0 leaves it out. */
+  readonly hidden: number;
+}
+
+/** The published default: 16 and 32 filters, no hidden layer. On 28×28×1 with 10 classes: 20,490 parameters. */
+export const smallCnnDefaults: SmallCnnConfig = { filters: [16, 32], hidden: 0 };
+
+/**
+ * conv 3×3 → ReLU → max-pool 2 → conv 3×3 → ReLU → max-pool 2 → [dense → ReLU] → dense.
+ *
+ * @param x pictures [N, H, W, C] with H and W at least 4.
+ * @returns logits [N, classes].
+ */
+export function smallCnn(
+  layers: Layers,
+  x: Value,
+  classes: number,
+  config: SmallCnnConfig = smallCnnDefaults,
+): Value {
+  const { graph } = layers;
+  let h = x;
+  for (const [i, filters] of config.filters.entries()) {
+    h = relu(graph, layers.conv2d(`conv${i + 1}`, h, { filters, kernel: 3, padding: 1 }));
+    h = maxPool(graph, h, { size: 2 });
+  }
+  h = flatten(graph, h);
+  if (config.hidden > 0) h = relu(graph, layers.linear("hidden", h, config.hidden));
+  return layers.linear("head", h, classes);
+}

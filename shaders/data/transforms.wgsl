@@ -1,0 +1,57 @@
+// Random affine maps, one a picture of the batch, in the ranges of Keras' ImageDataGenerator:
+//   T = R(angle) · shift · shear · zoom about the picture's centre, mapping output to input (row, column).
+// Random numbers are counter-based: PCG hash of (step seed, row, draw), so a replay repeats them.
+// Prelude: B rows, H, W, ROTATION and SHEAR (degrees), SHIFT (fraction of the side), ZOOM_LOW, ZOOM_HIGH,
+// FLIP (probability). step: see next-step.wgsl. transforms [B, 8]: m00 m01 m02 m10 m11 m12 flip 0.
+// One thread a row.
+@group(0) @binding(0) var<storage, read> step: array<u32>;
+@group(0) @binding(1) var<storage, read_write> transforms: array<f32>;
+
+fn hash(seed: u32) -> u32 {
+  let state = seed * 747796405u + 2891336453u;
+  let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
+  return (word >> 22u) ^ word;
+}
+
+fn uniform01(row: u32, draw: u32) -> f32 {
+  return f32(hash(hash(hash(step[2]) ^ row) + draw) >> 8u) / 16777216.0;
+}
+
+fn spread(row: u32, draw: u32, range: f32) -> f32 {
+  return (2.0 * uniform01(row, draw) - 1.0) * range;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let row = id.x;
+  if (row >= u32(B)) {
+    return;
+  }
+  let angle = radians(spread(row, 0u, f32(ROTATION)));
+  let down = spread(row, 1u, f32(SHIFT)) * f32(H);
+  let right = spread(row, 2u, f32(SHIFT)) * f32(W);
+  let shear = radians(spread(row, 3u, f32(SHEAR)));
+  let zoom = f32(ZOOM_HIGH) - f32(ZOOM_LOW);
+  let zr = f32(ZOOM_LOW) + zoom * uniform01(row, 4u);
+  let zc = f32(ZOOM_LOW) + zoom * uniform01(row, 5u);
+  let s = sin(angle);
+  let c = cos(angle);
+  // R · shift · shear · zoom, written out.
+  let m00 = c * zr;
+  let m01 = (-c * sin(shear) - s * cos(shear)) * zc;
+  let m10 = s * zr;
+  let m11 = (-s * sin(shear) + c * cos(shear)) * zc;
+  let m02 = c * down - s * right;
+  let m12 = s * down + c * right;
+  // About the centre: T' = centre · T · centre⁻¹.
+  let middle = vec2f(f32(H) - 1.0, f32(W) - 1.0) * 0.5;
+  let t = row * 8u;
+  transforms[t] = m00;
+  transforms[t + 1u] = m01;
+  transforms[t + 2u] = m02 + middle.x - m00 * middle.x - m01 * middle.y;
+  transforms[t + 3u] = m10;
+  transforms[t + 4u] = m11;
+  transforms[t + 5u] = m12 + middle.y - m10 * middle.x - m11 * middle.y;
+  transforms[t + 6u] = select(0.0, 1.0, uniform01(row, 6u) < f32(FLIP));
+  transforms[t + 7u] = 0.0;
+}

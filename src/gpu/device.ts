@@ -1,0 +1,348 @@
+/**
+ * The device: adapter choice, limits, the one error path, buffers and read-back.
+ *
+ * Everything that touches the GPU goes through a {@link Gpu}. Errors the driver reports late are kept
+ * and thrown by the next call, so that none passes in silence; each says what to do next.
+ */
+import { detectRuntime, openGpu, runtimeVersion, type Runtime } from "../platform/gpu.ts";
+import { DeviceLostError, GpuError, OutOfMemoryError } from "./errors.ts";
+import { KernelCache } from "./kernel.ts";
+
+/** Which family of kernels fits the adapter: workgroup-memory tiles, or none of them. */
+export type Tuning = "gpu" | "software";
+
+/** Which adapter is wanted: a real one if there is any, or explicitly one kind. */
+export type AdapterChoice = "auto" | "gpu" | "software";
+
+/** Settings of {@link acquireDevice}. */
+export interface DeviceOptions {
+  /** `auto` (default) takes a real GPU when there is one and a software adapter otherwise. */
+  readonly adapter?: AdapterChoice;
+  /** Kernel family; by default it follows the adapter. Tests force it. */
+  readonly tuning?: Tuning;
+  /** Ask for the WebGPU default limits even if the adapter has more (tests). */
+  readonly defaultLimits?: boolean;
+  /** Upper bound for one storage binding in bytes, below what the device allows (tests of sharding). */
+  readonly maxBinding?: number;
+  /** Dawn options for Node, such as `enable-dawn-features=…`; only the first device's count. */
+  readonly dawnOptions?: readonly string[];
+}
+
+/** What a report says about the adapter. */
+export interface AdapterReport {
+  readonly runtime: Runtime;
+  readonly runtimeVersion: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly device: string;
+  readonly description: string;
+  readonly software: boolean;
+  readonly tuning: Tuning;
+  readonly features: readonly string[];
+}
+
+/** One buffer, or a range of one. Offsets and sizes in bytes. */
+export interface BufferView {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+const softwareNames = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|software/i;
+
+const wantedLimits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+] as const;
+
+function isSoftware(info: GPUAdapterInfo): boolean {
+  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return info.isFallbackAdapter === true || softwareNames.test(text);
+}
+
+async function chooseAdapter(gpu: GPU, choice: AdapterChoice): Promise<GPUAdapter> {
+  const best = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (choice === "software" && !(best !== null && isSoftware(best.info))) {
+    const fallback = await gpu.requestAdapter({ forceFallbackAdapter: true });
+    if (fallback !== null) return fallback;
+    throw new GpuError(
+      "no software adapter: WebGPU offers none here. Install lavapipe (Mesa's software Vulkan): " +
+        "`npm run setup`, or drop --adapter software.",
+    );
+  }
+  if (best === null) {
+    throw new GpuError(
+      "no WebGPU adapter: neither a GPU driver nor a software Vulkan was found. Run `npm run setup` " +
+        "(installs Mesa's lavapipe), or install your GPU's Vulkan driver; `rewind doctor` explains more.",
+    );
+  }
+  if (choice === "gpu" && isSoftware(best.info)) {
+    throw new GpuError(
+      `no GPU: the only adapter is software (${best.info.description}). Install the GPU's Vulkan ` +
+        "driver, or use --adapter auto.",
+    );
+  }
+  return best;
+}
+
+/**
+ * Opens a device on Node, Deno or a browser with the limits the adapter really has.
+ *
+ * @throws GpuError when no adapter fits the choice or the device is refused.
+ */
+export async function acquireDevice(options: DeviceOptions = {}): Promise<Gpu> {
+  const adapter = await chooseAdapter(await openGpu(options.dawnOptions), options.adapter ?? "auto");
+  const requiredLimits: Record<string, number> = {};
+  if (options.defaultLimits !== true) {
+    for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
+  }
+  const features = [...adapter.features].filter((f) => f === "timestamp-query") as GPUFeatureName[];
+  const software = isSoftware(adapter.info);
+  let device: GPUDevice;
+  try {
+    device = await adapter.requestDevice({ requiredLimits, requiredFeatures: features });
+  } catch (cause) {
+    throw new GpuError(
+      `adapter "${adapter.info.description}" refused a device: ${(cause as Error).message}. ` +
+        "Close other programs that use the GPU, or try --adapter software.",
+    );
+  }
+  const { vendor, architecture, device: deviceName, description } = adapter.info;
+  return new Gpu(
+    device,
+    {
+      runtime: detectRuntime(),
+      runtimeVersion: runtimeVersion(),
+      vendor,
+      architecture,
+      device: deviceName,
+      description,
+      software,
+      tuning: options.tuning ?? (software ? "software" : "gpu"),
+      features: [...adapter.features].sort(),
+    },
+    options.maxBinding,
+  );
+}
+
+/** An open device with its kernel cache, its error state and its read-back counters. */
+export class Gpu {
+  readonly device: GPUDevice;
+  readonly adapter: AdapterReport;
+  readonly kernels: KernelCache;
+  /** Bytes of the largest storage binding; tensors and shards stay below. */
+  readonly maxBinding: number;
+  /** Bytes mapped to the host since the device was opened: proves what a rewind reads back. */
+  mappedBytes = 0;
+  /** Bytes of live buffers made through {@link allocate}. */
+  allocatedBytes = 0;
+  #failure: GpuError | undefined;
+  #closed = false;
+  readonly #lost: Promise<never>;
+  readonly #pace = new Pace();
+
+  constructor(device: GPUDevice, adapter: AdapterReport, maxBinding: number = Infinity) {
+    this.device = device;
+    this.adapter = adapter;
+    this.maxBinding = Math.min(maxBinding, device.limits.maxStorageBufferBindingSize);
+    this.kernels = new KernelCache(device);
+    device.addEventListener("uncapturederror", (event) => {
+      const { error } = event as GPUUncapturedErrorEvent;
+      this.#failure ??= new GpuError(
+        `the GPU reported: ${error.message.trim()}. This is a bug in a kernel or its launch; ` +
+          "please report it with the output of `rewind doctor --json`.",
+      );
+    });
+    this.#lost = device.lost.then((info) => {
+      this.#failure ??= new DeviceLostError(
+        `the device was lost (${info.reason ?? "unknown"}): ${info.message || "no message from the driver"}. ` +
+          "Run the same command again: it resumes from the last checkpoint.",
+      );
+      throw this.#failure;
+    });
+    // The rejection is raced in `race`; without a handler here it would count as unhandled.
+    this.#lost.catch(() => undefined);
+  }
+
+  get tuning(): Tuning {
+    return this.adapter.tuning;
+  }
+
+  /** Throws the first error the device reported since the last call, if any. */
+  check(): void {
+    if (this.#closed) throw new GpuError("this device was closed: acquire a new one.");
+    const failure = this.#failure;
+    if (failure === undefined) return;
+    if (!(failure instanceof DeviceLostError)) this.#failure = undefined;
+    throw failure;
+  }
+
+  /** Waits for `work`, or fails as soon as the device is lost. */
+  async race<T>(work: Promise<T>): Promise<T> {
+    const result = await Promise.race([work, this.#lost]);
+    this.check();
+    return result;
+  }
+
+  /**
+   * Makes zeroed storage buffers that can be copied from and to.
+   *
+   * @param sizes bytes by label; each is rounded up to 16.
+   * @throws OutOfMemoryError naming the buffer and the sum asked for.
+   */
+  async allocate<K extends string>(
+    sizes: Readonly<Record<K, number>>,
+    usage?: number,
+  ): Promise<Record<K, GPUBuffer>> {
+    this.check();
+    const flags = usage ?? GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const made: [K, GPUBuffer][] = [];
+    const total = Object.values<number>(sizes).reduce((sum, size) => sum + size, 0);
+    const refuse = (label: string, size: number, why: string): never => {
+      for (const [, buffer] of made) buffer.destroy();
+      throw new OutOfMemoryError(
+        `out of GPU memory: buffer "${label}" of ${megabytes(size)} (of ${megabytes(total)} asked for, ` +
+          `${megabytes(this.allocatedBytes)} in use) was refused: ${why}. Use a smaller batch or model.`,
+      );
+    };
+    for (const [label, bytes] of Object.entries(sizes) as [K, number][]) {
+      const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+      if (size > this.device.limits.maxBufferSize) {
+        refuse(label, size, `the adapter's largest buffer is ${megabytes(this.device.limits.maxBufferSize)}`);
+      }
+      this.device.pushErrorScope("out-of-memory");
+      const buffer = this.device.createBuffer({ label, size, usage: flags });
+      const error = await this.race(this.device.popErrorScope());
+      if (error !== null) refuse(label, size, error.message);
+      made.push([label, buffer]);
+    }
+    for (const [, buffer] of made) this.allocatedBytes += buffer.size;
+    return Object.fromEntries(made) as Record<K, GPUBuffer>;
+  }
+
+  /** Frees buffers of {@link allocate}. */
+  free(...buffers: readonly GPUBuffer[]): void {
+    for (const buffer of buffers) {
+      this.allocatedBytes -= buffer.size;
+      buffer.destroy();
+    }
+  }
+
+  /** Writes host data at a byte offset; takes effect before the next submit. */
+  write(buffer: GPUBuffer, data: ArrayBufferView, offset = 0): void {
+    // A plain Uint8Array of exactly the right length: older Deno versions counted other views wrongly.
+    const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+    const whole = bytes.byteLength & ~3;
+    this.device.queue.writeBuffer(buffer, offset, bytes.subarray(0, whole));
+    if (whole < bytes.byteLength) {
+      const tail = new Uint8Array(4);
+      tail.set(bytes.subarray(whole));
+      this.device.queue.writeBuffer(buffer, offset + whole, tail);
+    }
+  }
+
+  /** Submits what `encode` records. `cost` (FLOP or bytes, any constant unit) paces the next wait. */
+  submit(encode: (encoder: GPUCommandEncoder) => void, cost = 0): void {
+    this.check();
+    const encoder = this.device.createCommandEncoder();
+    encode(encoder);
+    this.device.queue.submit([encoder.finish()]);
+    this.#pace.submitted(cost);
+  }
+
+  /** Reads ranges back in one fence; each result is a copy of `size` bytes. */
+  async read(...views: readonly BufferView[]): Promise<ArrayBuffer[]> {
+    this.check();
+    const size = views.reduce((sum, view) => sum + Math.ceil(view.size / 4) * 4, 0);
+    const staging = this.device.createBuffer({
+      label: "staging",
+      size: Math.max(4, size),
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    this.submit((encoder) => {
+      let at = 0;
+      for (const view of views) {
+        const bytes = Math.ceil(view.size / 4) * 4;
+        encoder.copyBufferToBuffer(view.buffer, view.offset, staging, at, bytes);
+        at += bytes;
+      }
+    });
+    await this.#pace.nap(this.adapter);
+    await this.race(staging.mapAsync(GPUMapMode.READ));
+    this.#pace.finished();
+    const mapped = staging.getMappedRange();
+    this.mappedBytes += size;
+    let at = 0;
+    const parts = views.map((view) => {
+      const part = mapped.slice(at, at + view.size);
+      at += Math.ceil(view.size / 4) * 4;
+      return part;
+    });
+    staging.unmap();
+    staging.destroy();
+    return parts;
+  }
+
+  /** Reads a whole buffer or a range of it as float32. */
+  async readFloats(view: BufferView | GPUBuffer): Promise<Float32Array> {
+    const range = "buffer" in view ? view : { buffer: view, offset: 0, size: view.size };
+    const [bytes] = await this.read(range);
+    return new Float32Array(bytes!);
+  }
+
+  /** Waits until everything submitted is done. */
+  async idle(): Promise<void> {
+    this.check();
+    await this.#pace.nap(this.adapter);
+    await this.race(this.device.queue.onSubmittedWorkDone());
+    this.#pace.finished();
+  }
+
+  /** Closes the device; later calls throw. */
+  close(): void {
+    this.#closed = true;
+    this.device.destroy();
+  }
+}
+
+/**
+ * Sleeps through most of the expected GPU time before a fence.
+ *
+ * Dawn's Node binding polls in a tight loop while a promise is pending; with a software adapter that
+ * loop takes one of the cores the "GPU" runs on. Expected time = submitted cost / measured rate.
+ */
+class Pace {
+  #cost = 0;
+  #start = 0;
+  #rate = 0;
+
+  submitted(cost: number): void {
+    if (this.#cost === 0 && cost > 0) this.#start = performance.now();
+    this.#cost += cost;
+  }
+
+  async nap(adapter: AdapterReport): Promise<void> {
+    if (adapter.runtime !== "node" || !adapter.software || this.#rate === 0) return;
+    const rest = 0.95 * (this.#cost / this.#rate) - (performance.now() - this.#start);
+    if (rest > 2) await new Promise((resolve) => setTimeout(resolve, rest));
+  }
+
+  finished(): void {
+    if (this.#cost > 0) {
+      const rate = this.#cost / Math.max(0.1, performance.now() - this.#start);
+      // Only ever too optimistic a rate is harmless (a shorter nap), hence the faster of old and new.
+      this.#rate = Math.max(rate, 0.8 * this.#rate);
+    }
+    this.#cost = 0;
+  }
+}
+
+/** Bytes as MiB text for messages. */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 1)} MiB`;
+}

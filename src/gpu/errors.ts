@@ -1,0 +1,21 @@
+/** What went wrong on the GPU side, as classes a caller can catch. Every message ends with what to do. */
+
+/** A failed GPU call: no adapter, a shader that does not compile, a validation error. */
+export class GpuError extends Error {
+  override name = "GpuError";
+}
+
+/** The device is gone (driver reset, watchdog, `destroy`). Nothing on it can be read any more. */
+export class DeviceLostError extends GpuError {
+  override name = "DeviceLostError";
+}
+
+/** An allocation the device refused. */
+export class OutOfMemoryError extends GpuError {
+  override name = "OutOfMemoryError";
+}
+
+/** Shapes that do not fit an operation; the message names the operation and both shapes. */
+export class ShapeError extends RangeError {
+  override name = "ShapeError";
+}

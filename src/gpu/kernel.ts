@@ -1,0 +1,173 @@
+/**
+ * Kernels: one `.wgsl` file under `shaders/`, specialised by a prelude of constants, reflected for its
+ * bindings and workgroup size, compiled asynchronously and cached.
+ */
+import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
+import { loadText } from "../platform/files.ts";
+import { GpuError } from "./errors.ts";
+
+/** Values put in front of a shader as `const NAME = value;`: they fix shapes, tiles and switches. */
+export type Constants = Readonly<Record<string, number | boolean>>;
+
+/** How a kernel uses a binding. */
+export type Access = "read" | "write" | "uniform";
+
+/** One binding of an entry point, found by reflection. */
+export interface Binding {
+  readonly name: string;
+  readonly index: number;
+  readonly access: Access;
+}
+
+/** A compiled kernel. */
+export interface Kernel {
+  readonly label: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly bindings: readonly Binding[];
+  readonly workgroupSize: readonly [number, number, number];
+}
+
+/** What identifies a specialisation: the shader's path under `shaders/`, its entry and constants. */
+export interface KernelId {
+  readonly shader: string;
+  readonly entry?: string;
+  readonly constants: Constants;
+}
+
+/** The prelude: one `const` line per value, in name order so that equal constants give equal text. */
+export function prelude(constants: Constants): string {
+  return Object.entries(constants)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `const ${name} = ${literal(value)};\n`)
+    .join("");
+}
+
+function literal(value: number | boolean): string {
+  if (typeof value === "boolean" || Number.isInteger(value)) return String(value);
+  if (!Number.isFinite(value)) throw new GpuError(`a shader constant is ${value}: it must be finite.`);
+  return String(value);
+}
+
+/** Text of a shader file, cached for the process. */
+const sources = new Map<string, Promise<string>>();
+
+/** The WGSL text of `shaders/<shader>.wgsl`. */
+export function shaderSource(shader: string): Promise<string> {
+  const known = sources.get(shader);
+  if (known !== undefined) return known;
+  const text = loadText(new URL(`../../shaders/${shader}.wgsl`, import.meta.url));
+  sources.set(shader, text);
+  return text;
+}
+
+/** Reads the bindings and the workgroup size of an entry point; constants resolve named sizes. */
+export function reflect(
+  code: string,
+  entry: string,
+  constants: Constants,
+): { bindings: Binding[]; workgroupSize: [number, number, number] } {
+  const info = new WgslReflect(code);
+  const found = info.entry.compute.find((candidate) => candidate.name === entry);
+  if (found === undefined) {
+    const known = info.entry.compute.map((candidate) => candidate.name).join(", ");
+    throw new GpuError(`no compute entry "${entry}"; the shader has: ${known || "none"}.`);
+  }
+  const bindings = found.resources.map(
+    (resource): Binding => ({
+      name: resource.name,
+      index: resource.binding,
+      access: resource.resourceType === 0 ? "uniform" : resource.access === "read_write" ? "write" : "read",
+    }),
+  );
+  const attribute = found.attributes?.find((candidate) => candidate.name === "workgroup_size");
+  const sizes = [attribute?.value ?? "1"].flat().map((size) => {
+    const value = constants[size] ?? Number.parseInt(size, 10);
+    if (typeof value !== "number" || Number.isNaN(value)) {
+      throw new GpuError(`workgroup_size "${size}" of entry "${entry}" is neither a number nor a constant.`);
+    }
+    return value;
+  });
+  return {
+    bindings: bindings.sort((a, b) => a.index - b.index),
+    workgroupSize: [sizes[0] ?? 1, sizes[1] ?? 1, sizes[2] ?? 1],
+  };
+}
+
+/** Compiles each specialisation once per device. */
+export class KernelCache {
+  readonly #device: GPUDevice;
+  readonly #kernels = new Map<string, Promise<Kernel>>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** Number of compiled specialisations. */
+  get size(): number {
+    return this.#kernels.size;
+  }
+
+  /** The kernel for an id, compiled on first use. @throws GpuError with the compiler's messages. */
+  get(id: KernelId): Promise<Kernel> {
+    const entry = id.entry ?? "main";
+    const key = `${id.shader}:${entry}:${prelude(id.constants)}`;
+    let kernel = this.#kernels.get(key);
+    if (kernel === undefined) {
+      kernel = this.#compile(id, entry);
+      this.#kernels.set(key, kernel);
+    }
+    return kernel;
+  }
+
+  async #compile(id: KernelId, entry: string): Promise<Kernel> {
+    const head = prelude(id.constants);
+    const code = head + (await shaderSource(id.shader));
+    const label = entry === "main" ? id.shader : `${id.shader}:${entry}`;
+    let shape: ReturnType<typeof reflect>;
+    try {
+      shape = reflect(code, entry, id.constants);
+    } catch (cause) {
+      throw new GpuError(`kernel ${label}: ${(cause as Error).message}`);
+    }
+    const layout = this.#layout(shape.bindings);
+    const module = this.#device.createShaderModule({ label, code });
+    try {
+      const pipeline = await this.#device.createComputePipelineAsync({
+        label,
+        layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: entry },
+      });
+      return { label, pipeline, layout, ...shape };
+    } catch (cause) {
+      const info = await module.getCompilationInfo();
+      const skipped = head.split("\n").length - 1;
+      const messages = info.messages.map((m) => `  ${id.shader}.wgsl:${m.lineNum - skipped}:${m.linePos} ${m.message}`);
+      throw new GpuError(
+        `kernel ${label} does not compile on this adapter: ${(cause as Error).message}\n` +
+          `${messages.join("\n")}\n  constants: ${head.replaceAll("\n", " ")}`,
+      );
+    }
+  }
+
+  // Explicit layouts, one per signature: bind groups can then be made before a pipeline is compiled
+  // and shared between pipelines of the same signature.
+  #layout(bindings: readonly Binding[]): GPUBindGroupLayout {
+    const key = bindings.map((b) => `${b.index}${b.access}`).join(" ");
+    let layout = this.#layouts.get(key);
+    if (layout === undefined) {
+      const types = { read: "read-only-storage", write: "storage", uniform: "uniform" } as const;
+      layout = this.#device.createBindGroupLayout({
+        label: key,
+        entries: bindings.map((b) => ({
+          binding: b.index,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: types[b.access] },
+        })),
+      });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+}

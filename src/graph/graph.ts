@@ -1,0 +1,218 @@
+/**
+ * The graph of a step: operations on symbolic values, and its derivative.
+ *
+ * Accumulation policy, stated once: a kernel writes its output and never adds to it; where a value has
+ * several users, {@link Graph.backward} adds their gradients. Operations undo their own broadcasts.
+ */
+import { ShapeError } from "../gpu/errors.ts";
+import type { Tuning } from "../gpu/device.ts";
+import { count, type DType, format, type Launch, sameShape, type Shape, Value } from "./value.ts";
+
+/** What an operation sees when it launches its kernels. */
+export interface ForwardContext<A> {
+  readonly attrs: A;
+  readonly inputs: readonly Value[];
+  readonly y: Value;
+  /** Values kept from forward to backward, by the names of `saved`. */
+  readonly saved: Readonly<Record<string, Value>>;
+  readonly tuning: Tuning;
+  /** A temporary of this launch list. */
+  scratch(label: string, shape: Shape, dtype?: DType): Value;
+}
+
+/** What an operation's derivative sees: also the output's gradient and where input gradients go. */
+export interface BackwardContext<A> extends ForwardContext<A> {
+  readonly dy: Value;
+  /** One per input; `null` where nobody needs that gradient. Non-null ones must be written in full. */
+  readonly dinputs: readonly (Value | null)[];
+}
+
+/** An operation: its shape rule, its kernels and its derivative, side by side. */
+export interface Operation<A> {
+  readonly name: string;
+  /** Output shape; throws {@link ShapeError} naming the operation and the shapes. */
+  shape(inputs: readonly Shape[], attrs: A): Shape;
+  /** Shapes of values the derivative needs besides inputs and output. */
+  saved?(inputs: readonly Shape[], attrs: A): Readonly<Record<string, { shape: Shape; dtype?: DType }>>;
+  forward(c: ForwardContext<A>): readonly Launch[];
+  /** Absent for operations that have no derivative. */
+  backward?(c: BackwardContext<A>): readonly Launch[];
+  /** Type of the output; float by default. */
+  readonly dtype?: DType;
+}
+
+interface Node {
+  readonly operation: Operation<unknown>;
+  readonly attrs: unknown;
+  readonly inputs: readonly Value[];
+  readonly output: Value;
+  readonly saved: Readonly<Record<string, Value>>;
+}
+
+/** Result of {@link Graph.backward}. */
+export interface Gradients {
+  readonly launches: readonly Launch[];
+  /** The gradient of each value asked for; absent where the loss does not depend on it. */
+  readonly of: ReadonlyMap<Value, Value>;
+}
+
+/** Settings of {@link Graph.backward}. */
+export interface BackwardOptions {
+  readonly targets?: ReadonlyMap<Value, Value>;
+  readonly cotangent?: Value;
+}
+
+/** Records operations in execution order. Building one touches no GPU. */
+export class Graph {
+  readonly tuning: Tuning;
+  readonly #nodes: Node[] = [];
+  readonly #producer = new Map<Value, Node>();
+
+  constructor(tuning: Tuning) {
+    this.tuning = tuning;
+  }
+
+  /** A value whose buffer the caller binds at compile time. */
+  input(label: string, shape: Shape, dtype: DType = "f32"): Value {
+    return new Value(label, shape, dtype, "bound");
+  }
+
+  /** Applies an operation and returns its output. `label` appears in errors and profiles. */
+  apply<A>(operation: Operation<A>, inputs: readonly Value[], attrs: A, label?: string): Value {
+    const name = label ?? operation.name;
+    const shapes = inputs.map((value) => value.shape);
+    let shape: Shape;
+    try {
+      shape = operation.shape(shapes, attrs);
+    } catch (cause) {
+      if (!(cause instanceof ShapeError) || label === undefined) throw cause;
+      throw new ShapeError(`"${label}": ${cause.message}`);
+    }
+    const output = new Value(name, shape, operation.dtype ?? "f32", "planned");
+    const saved = Object.fromEntries(
+      Object.entries(operation.saved?.(shapes, attrs) ?? {}).map(([key, spec]) => [
+        key,
+        new Value(`${name}.${key}`, spec.shape, spec.dtype ?? "f32", "planned"),
+      ]),
+    );
+    const node: Node = { operation: operation as Operation<unknown>, attrs, inputs, output, saved };
+    this.#nodes.push(node);
+    this.#producer.set(output, node);
+    return output;
+  }
+
+  /** Launches of every operation, in order. */
+  forward(): Launch[] {
+    return this.#nodes.flatMap((node) => [...node.operation.forward(this.#context(node))]);
+  }
+
+  /**
+   * Launches that compute d(loss)/d(value) for each value of `wrt`.
+   *
+   * @param loss a value of one element, or of any shape if a cotangent is given.
+   * @param options `targets`: where a gradient must be written, for example a view of the gradient
+   *   arena (gradients without a target are planned values); `cotangent`: d/d(loss) to start from
+   *   instead of 1, of the loss's shape.
+   */
+  backward(loss: Value, wrt: readonly Value[], options: BackwardOptions = {}): Gradients {
+    const targets = options.targets ?? new Map<Value, Value>();
+    if (options.cotangent === undefined && loss.size !== 1) {
+      throw new ShapeError(`backward: the loss needs one element, "${loss.label}" is ${format(loss.shape)}.`);
+    }
+    if (options.cotangent !== undefined && !sameShape(options.cotangent.shape, loss.shape)) {
+      throw new ShapeError(
+        `backward: the cotangent ${format(options.cotangent.shape)} must have the shape of ` +
+          `"${loss.label}" ${format(loss.shape)}.`,
+      );
+    }
+    const wanted = this.#dependents(wrt);
+    if (!wanted.has(loss)) {
+      throw new ShapeError(`backward: "${loss.label}" depends on none of: ${wrt.map((v) => v.label).join(", ")}.`);
+    }
+    const uses = this.#uses(loss, wanted);
+    const launches: Launch[] = [];
+    const parts = new Map<Value, Value[]>();
+    const start = options.cotangent ?? new Value("dloss", loss.shape, "f32", "planned");
+    if (options.cotangent === undefined) {
+      const constants = { N: 1, VALUE: 1 };
+      launches.push({ shader: "elementwise/fill", constants, bind: { y: start }, threads: 1 });
+    }
+    parts.set(loss, [start]);
+
+    const of = new Map<Value, Value>();
+    const settle = (value: Value): Value | undefined => {
+      const summands = parts.get(value);
+      if (summands === undefined) return undefined;
+      const gradient = sum(value, summands, targets.get(value), launches);
+      of.set(value, gradient);
+      return gradient;
+    };
+    for (const node of [...this.#nodes].reverse()) {
+      if (!wanted.has(node.output)) continue;
+      const dy = settle(node.output);
+      if (dy === undefined) continue;
+      if (node.operation.backward === undefined) {
+        throw new ShapeError(`backward: operation "${node.operation.name}" has no derivative.`);
+      }
+      const dinputs = node.inputs.map((input) => {
+        if (!wanted.has(input)) return null;
+        // A value with one user gets its gradient written straight to where it belongs.
+        const target = uses.get(input) === 1 ? targets.get(input) : undefined;
+        const part = target ?? new Value(`d ${input.label}`, input.shape, "f32", "planned");
+        parts.set(input, [...(parts.get(input) ?? []), part]);
+        return part;
+      });
+      launches.push(...node.operation.backward({ ...this.#context(node), dy, dinputs }));
+    }
+    for (const value of wrt) if (!of.has(value)) settle(value);
+    return { launches, of };
+  }
+
+  #context(node: Node): ForwardContext<unknown> {
+    return {
+      attrs: node.attrs,
+      inputs: node.inputs,
+      y: node.output,
+      saved: node.saved,
+      tuning: this.tuning,
+      scratch: (label, shape, dtype = "f32") =>
+        new Value(`${node.output.label}.${label}`, shape, dtype, "planned"),
+    };
+  }
+
+  /** The values of `wrt` and everything computed from them. */
+  #dependents(wrt: readonly Value[]): Set<Value> {
+    const found = new Set(wrt);
+    for (const node of this.#nodes) {
+      if (node.inputs.some((input) => found.has(input))) found.add(node.output);
+    }
+    return found;
+  }
+
+  /** How often each wanted value is used on the way to the loss. */
+  #uses(loss: Value, wanted: ReadonlySet<Value>): Map<Value, number> {
+    const reaching = new Set([loss]);
+    const uses = new Map<Value, number>();
+    for (const node of [...this.#nodes].reverse()) {
+      if (!reaching.has(node.output) || !wanted.has(node.output)) continue;
+      for (const input of node.inputs) {
+        reaching.add(input);
+        uses.set(input, (uses.get(input) ?? 0) + 1);
+      }
+    }
+    return uses;
+  }
+}
+
+function sum(value: Value, parts: readonly Value[], target: Value | undefined, launches: Launch[]): Value {
+  let total = parts[0]!;
+  for (const [index, part] of parts.slice(1).entries()) {
+    const last = index === parts.length - 2;
+    const y =
+      last && target !== undefined ? target : new Value(`d ${value.label}`, value.shape, "f32", "planned");
+    const n = count(value.shape);
+    launches.push({ shader: "elementwise/sum", constants: { N: n }, bind: { a: total, b: part, y }, threads: n });
+    total = y;
+  }
+  return total;
+}

@@ -1,0 +1,74 @@
+/** Symbolic tensors: shape, type and role. They get memory only when a program is compiled. */
+import { ShapeError } from "../gpu/errors.ts";
+import type { Constants } from "../gpu/kernel.ts";
+
+/** Sizes by axis, outermost first. Pictures are NHWC: batch, height, width, channels. */
+export type Shape = readonly number[];
+
+/** Element types kernels see; both take 4 bytes. */
+export type DType = "f32" | "u32";
+
+/**
+ * Who provides the memory: `bound` values are given a buffer by the caller (inputs, parameters,
+ * optimiser state), `planned` ones share buffers by liveness.
+ */
+export type Storage = "bound" | "planned";
+
+/** One tensor of a graph. Identity counts, not contents. */
+export class Value {
+  readonly label: string;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly storage: Storage;
+
+  constructor(label: string, shape: Shape, dtype: DType, storage: Storage) {
+    if (shape.some((n) => !Number.isInteger(n) || n < 1)) {
+      throw new ShapeError(`"${label}": every axis needs a size of at least 1, got ${format(shape)}.`);
+    }
+    this.label = label;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.storage = storage;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return count(this.shape);
+  }
+
+  /** Bytes of the elements. */
+  get bytes(): number {
+    return 4 * this.size;
+  }
+}
+
+/** One dispatch: which kernel, with which values under which binding names, over which grid. */
+export interface Launch {
+  /** Path under `shaders/` without `.wgsl`. */
+  readonly shader: string;
+  readonly entry?: string;
+  readonly constants: Constants;
+  /** Values by the binding's variable name; `null` where a specialisation leaves a binding unused. */
+  readonly bind: Readonly<Record<string, Value | null>>;
+  /** Workgroups by dimension, or… */
+  readonly groups?: readonly [number, number, number];
+  /** …the number of threads of a 1-D kernel; the grid is folded to two dimensions where it is large. */
+  readonly threads?: number;
+  /** Floating-point operations, for profiles and benches (multiply-add = 2). */
+  readonly flop?: number;
+}
+
+/** Number of elements of a shape. */
+export function count(shape: Shape): number {
+  return shape.reduce((product, n) => product * n, 1);
+}
+
+/** A shape as text: `[8, 28, 28, 1]`. */
+export function format(shape: Shape): string {
+  return `[${shape.join(", ")}]`;
+}
+
+/** Whether two shapes are the same. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((n, axis) => n === b[axis]);
+}

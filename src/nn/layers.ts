@@ -1,0 +1,98 @@
+/**
+ * Layers: operations that own parameters.
+ *
+ * A {@link Declarations} collects what a model needs the first time its graph is built; later graphs
+ * of the same model (another batch size, evaluation, frozen batch norm) use the same names.
+ */
+import type { ParameterKind, ParameterSpec } from "../gpu/arena.ts";
+import { ShapeError } from "../gpu/errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import { format, sameShape, type Shape, type Value } from "../graph/value.ts";
+import { batchNorm, conv2d, type Conv2dAttrs, linear } from "../ops/index.ts";
+import { constant, heNormal, type Initialiser } from "./init.ts";
+
+/** A parameter with the values it starts from. */
+export interface Declaration extends ParameterSpec {
+  readonly init: Initialiser;
+}
+
+/** The tensors of a model: trained parameters, and statistics that training only tracks. */
+export class Declarations {
+  readonly parameters: Map<string, Declaration> = new Map();
+  readonly statistics: Map<string, Declaration> = new Map();
+}
+
+/** How batch norm behaves and whether its scale and shift are trained. */
+export type NormMode = "train" | "frozen";
+
+/** Builds one graph of a model; its methods are the layers. */
+export class Layers {
+  readonly graph: Graph;
+  readonly norm: NormMode;
+  /** Values of this graph by parameter name. */
+  readonly parameters: Map<string, Value> = new Map();
+  readonly statistics: Map<string, Value> = new Map();
+  readonly #declared: Declarations;
+
+  constructor(graph: Graph, declared: Declarations, norm: NormMode) {
+    this.graph = graph;
+    this.#declared = declared;
+    this.norm = norm;
+  }
+
+  /** A trained tensor. Asking twice for a name gives the same value (weight sharing). */
+  parameter(name: string, shape: Shape, kind: ParameterKind, init: Initialiser): Value {
+    return this.#value(this.parameters, this.#declared.parameters, { name, shape, kind, init });
+  }
+
+  /** A tensor training tracks but no gradient reaches (running mean and variance). */
+  statistic(name: string, shape: Shape, init: Initialiser): Value {
+    return this.#value(this.statistics, this.#declared.statistics, { name, shape, kind: "norm", init });
+  }
+
+  #value(values: Map<string, Value>, declared: Map<string, Declaration>, wanted: Declaration): Value {
+    const known = declared.get(wanted.name);
+    if (known !== undefined && !sameShape(known.shape, wanted.shape)) {
+      throw new ShapeError(
+        `parameter "${wanted.name}" is ${format(known.shape)} and was asked for as ${format(wanted.shape)}.`,
+      );
+    }
+    declared.set(wanted.name, known ?? wanted);
+    let value = values.get(wanted.name);
+    if (value === undefined) {
+      value = this.graph.input(wanted.name, wanted.shape);
+      values.set(wanted.name, value);
+    }
+    return value;
+  }
+
+  /** Convolution with `filters` square kernels; parameters `<name>.weight`, `<name>.bias`. */
+  conv2d(
+    name: string,
+    x: Value,
+    options: Conv2dAttrs & { filters: number; kernel: number; bias?: boolean; init?: Initialiser },
+  ): Value {
+    const { filters, kernel, bias = true, init = heNormal, ...attrs } = options;
+    const channels = x.shape.at(-1)!;
+    const w = this.parameter(`${name}.weight`, [kernel, kernel, channels, filters], "conv", init);
+    const b = bias ? this.parameter(`${name}.bias`, [filters], "bias", constant(0)) : null;
+    return conv2d(this.graph, x, w, b, attrs, name);
+  }
+
+  /** Fully connected layer; parameters `<name>.weight` [in, out] and `<name>.bias`. */
+  linear(name: string, x: Value, units: number, init: Initialiser = heNormal): Value {
+    const w = this.parameter(`${name}.weight`, [x.shape.at(-1)!, units], "fc", init);
+    const b = this.parameter(`${name}.bias`, [units], "bias", constant(0));
+    return linear(this.graph, x, w, b, name);
+  }
+
+  /** Batch norm over the last axis; parameters `<name>.gamma`, `<name>.beta` and running statistics. */
+  batchNorm(name: string, x: Value, options: { epsilon?: number; momentum?: number } = {}): Value {
+    const shape = [x.shape.at(-1)!];
+    const gamma = this.parameter(`${name}.gamma`, shape, "norm", constant(1));
+    const beta = this.parameter(`${name}.beta`, shape, "norm", constant(0));
+    const mean = this.statistic(`${name}.mean`, shape, constant(0));
+    const variance = this.statistic(`${name}.variance`, shape, constant(1));
+    return batchNorm(this.graph, x, gamma, beta, mean, variance, { ...options, mode: this.norm }, name);
+  }
+}

@@ -1,0 +1,140 @@
+/** A model on the GPU: its parameters and statistics in arenas, and how to build its graph. */
+import { Arena, ArenaLayout, type Slot } from "../gpu/arena.ts";
+import type { BufferView, Gpu } from "../gpu/device.ts";
+import { ShapeError } from "../gpu/errors.ts";
+import { Graph } from "../graph/graph.ts";
+import { format, sameShape, type Value } from "../graph/value.ts";
+import { Random } from "../random.ts";
+import { Declarations, Layers, type NormMode } from "./layers.ts";
+
+/** What a model is, independent of any device. */
+export interface ModelSpec {
+  /** Name and settings, written into checkpoints: loading compares it. */
+  readonly name: string;
+  /** Height, width and channels of a picture. */
+  readonly input: readonly [number, number, number];
+  readonly classes: number;
+  /** Builds the graph from pictures [N, H, W, C] to logits [N, classes]. */
+  build(layers: Layers, x: Value): Value;
+}
+
+/** Tensors of a checkpoint by name. */
+export type Tensors = Map<string, { shape: readonly number[]; data: Float32Array }>;
+
+/** A graph of a model with its bound values. */
+export interface BuiltModel {
+  readonly graph: Graph;
+  readonly logits: Value;
+  /** Parameter values of this graph, by name. */
+  readonly parameters: ReadonlyMap<string, Value>;
+  readonly bindings: Map<Value, BufferView>;
+}
+
+/** A model's tensors on a device. */
+export class Model {
+  readonly gpu: Gpu;
+  readonly spec: ModelSpec;
+  readonly parameters: Arena;
+  readonly statistics: Arena;
+  readonly #declared: Declarations;
+
+  private constructor(gpu: Gpu, spec: ModelSpec, declared: Declarations, parameters: Arena, statistics: Arena) {
+    this.gpu = gpu;
+    this.spec = spec;
+    this.#declared = declared;
+    this.parameters = parameters;
+    this.statistics = statistics;
+  }
+
+  /** Allocates a model and initialises it from a seed; each tensor has its own random stream. */
+  static async create(gpu: Gpu, spec: ModelSpec, seed: number): Promise<Model> {
+    const declared = declare(spec);
+    const parameters = await Arena.create(
+      gpu,
+      new ArenaLayout([...declared.parameters.values()], gpu.maxBinding),
+      "parameters",
+    );
+    const statistics = await Arena.create(
+      gpu,
+      new ArenaLayout([...declared.statistics.values()], gpu.maxBinding),
+      "statistics",
+    );
+    const model = new Model(gpu, spec, declared, parameters, statistics);
+    model.initialise(seed);
+    return model;
+  }
+
+  /** Sets every tensor to its initial value for a seed. */
+  initialise(seed: number): void {
+    const random = new Random(seed);
+    for (const { name, shape, init } of this.#declared.parameters.values()) {
+      this.parameters.write(name, init(shape, random.fork(name)));
+    }
+    for (const { name, shape, init } of this.#declared.statistics.values()) {
+      this.statistics.write(name, init(shape, random.fork(name)));
+    }
+  }
+
+  /** Slots of the trained parameters. */
+  get slots(): readonly Slot[] {
+    return this.parameters.layout.slots;
+  }
+
+  /** Builds a graph for pictures given as `x`. */
+  build(graph: Graph, x: Value, norm: NormMode): BuiltModel {
+    const layers = new Layers(graph, this.#declared, norm);
+    const logits = this.spec.build(layers, x);
+    const bindings = new Map<Value, BufferView>();
+    for (const [name, value] of layers.parameters) bindings.set(value, this.parameters.view(name));
+    for (const [name, value] of layers.statistics) bindings.set(value, this.statistics.view(name));
+    return { graph, logits, parameters: layers.parameters, bindings };
+  }
+
+  /** Downloads parameters and statistics. */
+  async save(): Promise<Tensors> {
+    const tensors: Tensors = new Map();
+    for (const arena of [this.parameters, this.statistics]) {
+      for (const [name, data] of await arena.read()) {
+        tensors.set(name, { shape: arena.layout.slot(name).shape, data });
+      }
+    }
+    return tensors;
+  }
+
+  /** Uploads tensors; every one must be there with its shape. @throws ShapeError listing what is not. */
+  load(tensors: Tensors): void {
+    const wrong: string[] = [];
+    const arenas = [this.parameters, this.statistics];
+    for (const { name, shape } of arenas.flatMap((arena) => arena.layout.slots)) {
+      const tensor = tensors.get(name);
+      if (tensor === undefined) wrong.push(`"${name}" is missing`);
+      else if (!sameShape(tensor.shape, shape)) {
+        wrong.push(`"${name}" is ${format(tensor.shape)}, the model needs ${format(shape)}`);
+      }
+    }
+    if (wrong.length > 0) {
+      throw new ShapeError(`checkpoint does not fit model "${this.spec.name}": ${wrong.join("; ")}.`);
+    }
+    for (const arena of arenas) {
+      for (const { name } of arena.layout.slots) arena.write(name, tensors.get(name)!.data);
+    }
+  }
+
+  destroy(): void {
+    this.parameters.destroy();
+    this.statistics.destroy();
+  }
+}
+
+/** The tensors a model declares, found by building its graph once for a single picture. */
+export function declare(spec: ModelSpec): Declarations {
+  const declared = new Declarations();
+  const graph = new Graph("software");
+  const logits = spec.build(new Layers(graph, declared, "train"), graph.input("x", [1, ...spec.input]));
+  if (!sameShape(logits.shape, [1, spec.classes])) {
+    throw new ShapeError(
+      `model "${spec.name}" gives ${format(logits.shape)} for one picture; it should give [1, ${spec.classes}].`,
+    );
+  }
+  return declared;
+}

@@ -1,0 +1,33 @@
+/** Linear extrapolation: the baseline a learned predictor must beat. */
+import { parameterKinds } from "../gpu/arena.ts";
+import { foldGrid } from "../graph/program.ts";
+import { baseCode, type Predictor } from "./predictor.ts";
+
+/**
+ * Continues each weight's straight line from newest to oldest snapshot by `horizon` epochs.
+ *
+ * @param window snapshots K.
+ * @param horizon epochs before the oldest snapshot; negative looks past the newest.
+ */
+export function linearPredictor(window = 15, horizon = 3): Predictor {
+  return {
+    name: `linear (${horizon} epochs)`,
+    window,
+    horizon,
+    base: "oldest",
+    sets: [
+      {
+        name: "all",
+        kinds: parameterKinds,
+        source: "formula",
+        parameters: 0,
+        flop: 4,
+        geometry: (_, count, base) => ({
+          shader: "predict/linear",
+          constants: { WINDOW: window, HORIZON: horizon, BASE: baseCode[base] },
+          groups: foldGrid(count, 64),
+        }),
+      },
+    ],
+  };
+}

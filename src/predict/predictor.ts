@@ -1,0 +1,176 @@
+/**
+ * Weight predictors: what each is, and how one is applied to recorded histories on the GPU.
+ *
+ * A predictor is a window K, a horizon and one or more weight sets. Which kind of parameter uses which
+ * set is data; the kernel is the same for unlearning, for `rewind predict` and for tests.
+ */
+import type { ParameterKind } from "../gpu/arena.ts";
+import type { BufferView, Gpu } from "../gpu/device.ts";
+import { GpuError } from "../gpu/errors.ts";
+import type { Geometry } from "../gpu/geometry.ts";
+import type { Dispatch } from "../graph/program.ts";
+
+/** Which recorded weight a residual is added to; `none` writes the bare residual. */
+export type Base = "oldest" | "newest" | "none";
+
+/** `BASE` constant of the kernels. */
+export const baseCode: Readonly<Record<Base, number>> = { oldest: 0, newest: 1, none: 2 };
+
+/** One set of weights and the kinds of parameter it serves. */
+export interface PredictorSet {
+  /** For example `conv`; errors and tables print it. */
+  readonly name: string;
+  readonly kinds: readonly ParameterKind[];
+  /** Where its weights came from, for reports. */
+  readonly source: string;
+  /** Number of weights; 0 for formulas. */
+  readonly parameters: number;
+  /** Floating-point operations a coordinate. */
+  readonly flop: number;
+  /** Packed weights as the kernel reads them, absent for formulas. */
+  readonly weights?: (gpu: Gpu) => Float32Array;
+  /** Kernel and grid for a number of coordinates. */
+  geometry(gpu: Gpu, count: number, base: Base): Geometry;
+}
+
+/** A predictor of past (or future) weights. */
+export interface Predictor {
+  readonly name: string;
+  /** Snapshots K it needs. */
+  readonly window: number;
+  /** Epochs before the oldest snapshot (negative: after the newest) that it aims at. */
+  readonly horizon: number;
+  readonly base: Exclude<Base, "none">;
+  readonly sets: readonly PredictorSet[];
+}
+
+/** Ranges of histories: slices of `stride` floats, `count` coordinates from `first`. */
+export interface HistoryRange {
+  readonly first: number;
+  readonly count: number;
+  readonly stride: number;
+  readonly outFirst: number;
+}
+
+/** A weight set on the device, ready to make dispatches. */
+export class LoadedSet {
+  readonly set: PredictorSet;
+  readonly #gpu: Gpu;
+  readonly #weights: GPUBuffer | undefined;
+
+  private constructor(gpu: Gpu, set: PredictorSet, weights: GPUBuffer | undefined) {
+    this.#gpu = gpu;
+    this.set = set;
+    this.#weights = weights;
+  }
+
+  /** Uploads the weights. */
+  static async load(gpu: Gpu, set: PredictorSet): Promise<LoadedSet> {
+    if (set.weights === undefined) return new LoadedSet(gpu, set, undefined);
+    const data = set.weights(gpu);
+    const { weights } = await gpu.allocate({ weights: data.byteLength });
+    gpu.write(weights, data);
+    return new LoadedSet(gpu, set, weights);
+  }
+
+  /** A dispatch that predicts one range; `uniform` (16 bytes) must hold the range's four words. */
+  async dispatch(
+    range: HistoryRange,
+    base: Base,
+    buffers: { history: BufferView; predicted: BufferView; uniform: BufferView },
+  ): Promise<Dispatch> {
+    const geometry = this.set.geometry(this.#gpu, range.count, base);
+    const kernel = await this.#gpu.kernels.get(geometry);
+    const { history, predicted, uniform } = buffers;
+    this.#gpu.write(uniform.buffer, rangeWords(range), uniform.offset);
+    const weights = this.#weights;
+    const entries = kernel.bindings.map((binding): GPUBindGroupEntry => {
+      const view = { history, predicted, range: uniform, weights: weights && whole(weights) }[binding.name];
+      if (view === undefined) {
+        throw new GpuError(`predictor kernel ${kernel.label}: nothing to bind to "${binding.name}".`);
+      }
+      return { binding: binding.index, resource: view };
+    });
+    return {
+      label: kernel.label,
+      pipeline: kernel.pipeline,
+      bindGroup: this.#gpu.device.createBindGroup({ layout: kernel.layout, entries }),
+      groups: geometry.groups,
+      flop: range.count * this.set.flop,
+      bytes: history.size + predicted.size,
+    };
+  }
+
+  destroy(): void {
+    if (this.#weights !== undefined) this.#gpu.free(this.#weights);
+  }
+}
+
+function whole(buffer: GPUBuffer): BufferView {
+  return { buffer, offset: 0, size: buffer.size };
+}
+
+function rangeWords({ first, count, stride, outFirst }: HistoryRange): Uint32Array {
+  return Uint32Array.of(first, count, stride, outFirst);
+}
+
+/**
+ * Applies one weight set to histories given on the host.
+ *
+ * @param histories one array of K values a coordinate, oldest first.
+ * @returns residual and prediction of each.
+ */
+export async function predictHistories(
+  gpu: Gpu,
+  predictor: Predictor,
+  set: PredictorSet,
+  histories: readonly ArrayLike<number>[],
+): Promise<{ residual: Float32Array; predicted: Float32Array }> {
+  const count = histories.length;
+  const { window, base } = predictor;
+  const slices = new Float32Array(window * count);
+  histories.forEach((history, i) => {
+    if (history.length !== window) {
+      throw new GpuError(`case ${i}: predictor "${predictor.name}" needs ${window} values, got ${history.length}.`);
+    }
+    for (let k = 0; k < window; k++) slices[k * count + i] = history[k]!;
+  });
+  const bytes = 4 * count;
+  const buffers = await gpu.allocate({ history: slices.byteLength, residual: bytes, predicted: bytes });
+  const { ranges } = await gpu.allocate({ ranges: 512 }, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+  const loaded = await LoadedSet.load(gpu, set);
+  gpu.write(buffers.history, slices);
+  const range = { first: 0, count, stride: count, outFirst: 0 };
+  const dispatches = [
+    await loaded.dispatch(range, "none", {
+      history: whole(buffers.history),
+      predicted: whole(buffers.residual),
+      uniform: { buffer: ranges, offset: 0, size: 16 },
+    }),
+    await loaded.dispatch(range, base, {
+      history: whole(buffers.history),
+      predicted: whole(buffers.predicted),
+      uniform: { buffer: ranges, offset: 256, size: 16 },
+    }),
+  ];
+  gpu.submit((encoder) => encodePass(encoder, dispatches));
+  const size = { offset: 0, size: bytes };
+  const [residual, predicted] = await gpu.read(
+    { buffer: buffers.residual, ...size },
+    { buffer: buffers.predicted, ...size },
+  );
+  loaded.destroy();
+  gpu.free(ranges, ...Object.values<GPUBuffer>(buffers));
+  return { residual: new Float32Array(residual!), predicted: new Float32Array(predicted!) };
+}
+
+/** Records dispatches into one compute pass. */
+export function encodePass(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]): void {
+  const pass = encoder.beginComputePass();
+  for (const dispatch of dispatches) {
+    pass.setPipeline(dispatch.pipeline);
+    pass.setBindGroup(0, dispatch.bindGroup);
+    pass.dispatchWorkgroups(...dispatch.groups);
+  }
+  pass.end();
+}

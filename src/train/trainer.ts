@@ -1,0 +1,301 @@
+/** Training: one program a (model, data, batch) triple, replayed for every step of every epoch. */
+import { Arena, type Slot } from "../gpu/arena.ts";
+import type { BufferView, Gpu } from "../gpu/device.ts";
+import { GpuError } from "../gpu/errors.ts";
+import { Graph } from "../graph/graph.ts";
+import { compile, type Program } from "../graph/program.ts";
+import { type Launch, Value } from "../graph/value.ts";
+import type { NormMode } from "../nn/layers.ts";
+import type { Model } from "../nn/model.ts";
+import { softmaxCrossEntropy } from "../ops/index.ts";
+import { corrections, optimizerLaunch, type OptimizerSettings, stateArenas } from "../optim/index.ts";
+import { Random } from "../random.ts";
+import { type Augmentation, Feed, type GpuDataset, type StepRow, type Totals } from "./feed.ts";
+
+/** Settings of a {@link Trainer}. */
+export interface TrainerOptions {
+  readonly data: GpuDataset;
+  readonly batch: number;
+  readonly optimizer: OptimizerSettings;
+  /** Longest epoch in pictures. */
+  readonly pictures: number;
+  readonly augment?: Augmentation | undefined;
+  /** Batch norm: `train` uses batch statistics, `frozen` the running ones and leaves γ, β alone. */
+  readonly norm?: NormMode;
+  /** Which parameters move; all by default (with frozen batch norm: all but its γ and β). */
+  readonly trainable?: (slot: Slot) => boolean;
+}
+
+/** One epoch's input. */
+export interface Epoch {
+  /** Picture numbers in the order of use. */
+  readonly order: Uint32Array;
+  /** Learning rate, for the epoch or by step within it. */
+  readonly learningRate: number | ((step: number) => number);
+  /** Seed of the augmentation. */
+  readonly seed: number;
+  /** Leave out a last batch that is not full (needed where batch norm uses batch statistics). */
+  readonly dropLast?: boolean;
+}
+
+/** Interruption and progress of long work. */
+export interface Watch {
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each chunk of steps with the steps done and all steps. */
+  readonly progress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** Optimiser state and step count: with the weights, all a training needs to resume to the same bits. */
+export interface OptimizerState {
+  readonly step: number;
+  readonly moments: readonly Map<string, Float32Array>[];
+}
+
+/** Trains a model; see {@link Trainer.create}. */
+export class Trainer {
+  readonly program: Program;
+  readonly gradients: Arena;
+  readonly #model: Model;
+  readonly #feed: Feed;
+  readonly #options: TrainerOptions;
+  readonly #moments: readonly Arena[];
+  readonly #blocks: readonly GPUBuffer[];
+  #step = 0;
+
+  private constructor(
+    model: Model,
+    options: TrainerOptions,
+    feed: Feed,
+    program: Program,
+    arenas: { gradients: Arena; moments: readonly Arena[]; blocks: readonly GPUBuffer[] },
+  ) {
+    this.#model = model;
+    this.#options = options;
+    this.#feed = feed;
+    this.program = program;
+    this.gradients = arenas.gradients;
+    this.#moments = arenas.moments;
+    this.#blocks = arenas.blocks;
+  }
+
+  /** Builds the graph of a step, derives its backward pass, plans memory and compiles. */
+  static async create(model: Model, options: TrainerOptions): Promise<Trainer> {
+    const { gpu } = model;
+    const { layout } = model.parameters;
+    const feed = await Feed.create(options.data, options);
+    const gradients = await Arena.create(gpu, layout, "gradients");
+    const moments: Arena[] = [];
+    for (let i = 0; i < stateArenas(options.optimizer); i++) {
+      moments.push(await Arena.create(gpu, layout, `moment${i + 1}`));
+    }
+    const norm = options.norm ?? "train";
+    const moves = (slot: Slot): boolean =>
+      (norm === "train" || slot.kind !== "norm") && (options.trainable?.(slot) ?? true);
+    const blocks = await uploadBlocks(model, moves, options.optimizer.weightDecay ?? 0);
+
+    const graph = new Graph(gpu.tuning);
+    const built = model.build(graph, feed.x, norm);
+    const loss = softmaxCrossEntropy(graph, built.logits, feed.labels, feed.weights);
+    const bindings = new Map<Value, BufferView>([...feed.bindings, ...built.bindings]);
+    const targets = new Map<Value, Value>();
+    for (const [name, value] of built.parameters) {
+      if (!moves(layout.slot(name))) continue;
+      const target = new Value(`d ${name}`, value.shape, "f32", "bound");
+      targets.set(value, target);
+      bindings.set(target, gradients.view(name));
+    }
+    if (targets.size === 0) throw new GpuError("training: no parameter is trainable with these settings.");
+    const updates = layout.shards.map((floats, shard): Launch => {
+      const bind = (label: string, view: BufferView, size = floats): Value => {
+        const value = new Value(`${label}[${shard}]`, [size], "f32", "bound");
+        bindings.set(value, view);
+        return value;
+      };
+      const first = bind("moment1", moments[0]!.shard(shard));
+      return optimizerLaunch(options.optimizer, {
+        parameters: bind("parameters", model.parameters.shard(shard)),
+        gradients: bind("gradients", gradients.shard(shard)),
+        first,
+        second: moments[1] === undefined ? first : bind("moment2", moments[1].shard(shard)),
+        blocks: bind("blocks", { buffer: blocks[shard]!, offset: 0, size: floats / 8 }, floats / 32),
+        step: feed.step,
+      });
+    });
+    const launches = [
+      ...feed.launches,
+      ...graph.forward(),
+      ...tally(feed, built.logits, loss),
+      ...graph.backward(loss, [...targets.keys()], { targets }).launches,
+      ...updates,
+    ];
+    const program = await compile(gpu, launches, { label: `train ${model.spec.name}`, bindings });
+    return new Trainer(model, options, feed, program, { gradients, moments, blocks });
+  }
+
+  /** Steps taken since the optimiser was made or reset. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Runs one epoch. @throws GpuError if a loss was NaN or infinite; the weights are then unusable. */
+  async epoch(epoch: Epoch, watch: Watch = {}): Promise<Totals> {
+    const { batch, optimizer } = this.#options;
+    const { order } = epoch;
+    const steps = epoch.dropLast === true ? Math.floor(order.length / batch) : Math.ceil(order.length / batch);
+    if (steps === 0) {
+      throw new GpuError(`an epoch of ${order.length} pictures has no full batch of ${batch}: use a smaller batch.`);
+    }
+    const seeds = new Random(epoch.seed);
+    const rows = Array.from({ length: steps }, (_, i): StepRow => {
+      const rate = epoch.learningRate;
+      return {
+        rows: Math.min(batch, order.length - i * batch),
+        first: i * batch,
+        seed: seeds.int(2 ** 31),
+        learningRate: typeof rate === "number" ? rate : rate(i),
+        corrections: corrections(optimizer, this.#step + i + 1),
+      };
+    });
+    this.#feed.load(order, rows);
+    await replay(this.#model.gpu, this.program, steps, watch);
+    this.#step += steps;
+    const totals = await this.#feed.read();
+    if (totals.badSteps > 0) {
+      throw new GpuError(
+        `training: the loss was NaN or infinite in ${totals.badSteps} of ${steps} steps, up to step ` +
+          `${this.#step}. The weights are unusable now; go back to the last checkpoint with a smaller learning rate.`,
+      );
+    }
+    return totals;
+  }
+
+  /** Forgets moments and the step count. */
+  resetOptimizer(): void {
+    for (const arena of this.#moments) arena.clear();
+    this.#step = 0;
+  }
+
+  /** Downloads the optimiser's state. */
+  async saveState(): Promise<OptimizerState> {
+    const moments: Map<string, Float32Array>[] = [];
+    for (const arena of this.#moments) moments.push(await arena.read());
+    return { step: this.#step, moments };
+  }
+
+  /** Restores {@link saveState}'s result. */
+  loadState(state: OptimizerState): void {
+    if (state.moments.length !== this.#moments.length) {
+      throw new GpuError(
+        `optimiser "${this.#options.optimizer.name}" keeps ${this.#moments.length} moments, the state has ` +
+          `${state.moments.length}: it belongs to another optimiser.`,
+      );
+    }
+    state.moments.forEach((moment, i) => moment.forEach((data, name) => this.#moments[i]!.write(name, data)));
+    this.#step = state.step;
+  }
+
+  destroy(): void {
+    this.program.destroy();
+    this.#feed.destroy();
+    this.gradients.destroy();
+    for (const arena of this.#moments) arena.destroy();
+    this.#model.gpu.free(...this.#blocks);
+  }
+}
+
+/** Measures loss and accuracy on pictures of a data set, with running statistics and no augmentation. */
+export class Evaluator {
+  readonly #gpu: Gpu;
+  readonly #feed: Feed;
+  readonly #program: Program;
+
+  private constructor(gpu: Gpu, feed: Feed, program: Program) {
+    this.#gpu = gpu;
+    this.#feed = feed;
+    this.#program = program;
+  }
+
+  static async create(model: Model, data: GpuDataset, batch: number): Promise<Evaluator> {
+    const { gpu } = model;
+    const feed = await Feed.create(data, { batch, pictures: data.count });
+    const graph = new Graph(gpu.tuning);
+    const built = model.build(graph, feed.x, "frozen");
+    const loss = softmaxCrossEntropy(graph, built.logits, feed.labels, feed.weights);
+    const program = await compile(
+      gpu,
+      [...feed.launches, ...graph.forward(), ...tally(feed, built.logits, loss)],
+      { label: `evaluate ${model.spec.name}`, bindings: new Map([...feed.bindings, ...built.bindings]) },
+    );
+    return new Evaluator(gpu, feed, program);
+  }
+
+  /** Totals over the given pictures, all of the data set by default. */
+  async run(pictures: Uint32Array, watch: Watch = {}): Promise<Totals> {
+    const { batch } = this.#feed;
+    const steps = Math.ceil(pictures.length / batch);
+    if (steps === 0) throw new GpuError("evaluate: no pictures given.");
+    const rows = Array.from(
+      { length: steps },
+      (_, i): StepRow => ({
+        rows: Math.min(batch, pictures.length - i * batch),
+        first: i * batch,
+        seed: 0,
+        learningRate: 0,
+        corrections: [1, 1],
+      }),
+    );
+    this.#feed.load(pictures, rows);
+    await replay(this.#gpu, this.#program, steps, watch);
+    return this.#feed.read();
+  }
+
+  destroy(): void {
+    this.#program.destroy();
+    this.#feed.destroy();
+  }
+}
+
+function tally(feed: Feed, logits: Value, loss: Value): Launch[] {
+  const [rows, classes] = logits.shape as [number, number];
+  const hits = new Value("hits", [rows], "u32", "planned");
+  const { labels, step, totals } = feed;
+  return [
+    { shader: "train/hits", constants: { B: rows, C: classes }, bind: { logits, labels, hits }, threads: rows },
+    { shader: "train/tally", constants: { B: rows }, bind: { loss, hits, step, totals }, groups: [1, 1, 1] },
+  ];
+}
+
+/** Weight decay goes to weights only, not to biases and norm parameters, as is usual. */
+async function uploadBlocks(model: Model, moves: (slot: Slot) => boolean, decay: number): Promise<GPUBuffer[]> {
+  const { layout } = model.parameters;
+  const tables = layout.shards.map((floats) => new Float32Array(floats / 32));
+  for (const slot of layout.slots) {
+    const decayed = slot.kind === "bias" || slot.kind === "norm" ? 0 : decay;
+    const blocks = Math.ceil(slot.size / 64);
+    for (let i = slot.offset / 64; i < slot.offset / 64 + blocks; i++) {
+      tables[slot.shard]!.set([moves(slot) ? 1 : 0, decayed], 2 * i);
+    }
+  }
+  const sizes = Object.fromEntries(tables.map((table, i) => [`blocks[${i}]`, table.byteLength]));
+  const buffers: GPUBuffer[] = Object.values(await model.gpu.allocate(sizes));
+  tables.forEach((table, i) => model.gpu.write(buffers[i]!, table));
+  return buffers;
+}
+
+/** Time one submit should take: short enough to interrupt and to stay clear of watchdogs. */
+const submitMs = 400;
+
+/** Replays a program in submits of about {@link submitMs}, waiting for each so that it can be interrupted. */
+export async function replay(gpu: Gpu, program: Program, steps: number, watch: Watch = {}): Promise<void> {
+  let chunk = Math.min(steps, 2);
+  for (let done = 0; done < steps;) {
+    watch.signal?.throwIfAborted();
+    const start = performance.now();
+    program.run(chunk);
+    await gpu.idle();
+    const perStep = (performance.now() - start) / chunk;
+    done += chunk;
+    watch.progress?.(done, steps);
+    chunk = Math.max(1, Math.min(steps - done, 256, 2 * chunk, Math.round(submitMs / perStep)));
+  }
+}

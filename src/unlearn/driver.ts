@@ -1,0 +1,82 @@
+/** Runs a method round by round until a stop rule holds. */
+import { GpuError } from "../gpu/errors.ts";
+import type { Watch } from "../train/trainer.ts";
+import type { Round, UnlearnSession } from "./method.ts";
+
+/** Accuracies in %, losses in nats. Absent where the data to measure them is not at hand. */
+export interface Scores {
+  /** On D_f with the labels to be forgotten; unlearning accuracy UA = 100 - this. */
+  readonly forgetAccuracy: number;
+  readonly forgetLoss: number;
+  /** On D_f with its true labels, where they are known. */
+  readonly forgetTrueAccuracy?: number;
+  readonly retainAccuracy?: number;
+  readonly testAccuracy?: number;
+  readonly testLoss?: number;
+}
+
+/** When to stop; the first rule that holds ends the run. */
+export interface StopRules {
+  readonly rounds: number;
+  /** Unlearning accuracy (100 - accuracy on D_f) to reach, in %. */
+  readonly unlearningAccuracy?: number | undefined;
+  /** Cross-entropy on D_f to reach, in nats. */
+  readonly forgetLoss?: number | undefined;
+  readonly seconds?: number | undefined;
+}
+
+/** State of a run after some round; round 0 is the untouched model. */
+export interface Progress {
+  readonly round: number;
+  readonly steps: number;
+  /** Seconds of unlearning, evaluation not counted. */
+  readonly seconds: number;
+  readonly scores: Scores;
+}
+
+/** Why a run ended. */
+export type StopReason = "rounds" | "unlearning accuracy" | "forget loss" | "seconds";
+
+/** What the driver needs of its surroundings. */
+export interface DriverOptions {
+  readonly stop: StopRules;
+  readonly evaluate: () => Promise<Scores>;
+  /** Called after each round with scores, before the stop rules are tested: logs and checkpoints. */
+  readonly onRound?: ((progress: Progress) => Promise<void>) | undefined;
+  readonly watch?: Watch;
+  /** Where a resumed run stands. */
+  readonly resume?: Progress | undefined;
+}
+
+/** Which rule holds, if any. */
+export function stopReason(progress: Progress, stop: StopRules): StopReason | undefined {
+  const { scores, round, seconds } = progress;
+  if (stop.unlearningAccuracy !== undefined && 100 - scores.forgetAccuracy >= stop.unlearningAccuracy) {
+    return "unlearning accuracy";
+  }
+  if (stop.forgetLoss !== undefined && scores.forgetLoss >= stop.forgetLoss) return "forget loss";
+  if (round >= stop.rounds) return "rounds";
+  if (stop.seconds !== undefined && seconds >= stop.seconds) return "seconds";
+  return undefined;
+}
+
+/** Runs rounds until a stop rule holds; returns the history, round 0 first. */
+export async function unlearn(
+  session: UnlearnSession,
+  options: DriverOptions,
+): Promise<{ history: Progress[]; reason: StopReason }> {
+  const { stop, evaluate, onRound, watch = {} } = options;
+  if (!(stop.rounds >= 1)) throw new GpuError(`unlearn: at least one round is needed, got ${stop.rounds}.`);
+  let last: Progress = options.resume ?? { round: 0, steps: 0, seconds: 0, scores: await evaluate() };
+  const history = [last];
+  for (;;) {
+    const reason = stopReason(last, stop);
+    if (reason !== undefined) return { history, reason };
+    const start = performance.now();
+    const done: Round = await session.round(watch);
+    const seconds = last.seconds + (performance.now() - start) / 1000;
+    last = { round: done.round, steps: done.steps, seconds, scores: await evaluate() };
+    history.push(last);
+    await onRound?.(last);
+  }
+}

@@ -1,0 +1,25 @@
+import { test } from "uvu";
+import { leakyRelu, relu } from "../../src/ops/relu.ts";
+import { checkOp } from "../check-op.ts";
+import { closeGpus } from "../device.ts";
+
+// One multiplication: exact up to the rounding of the product.
+const tolerance = { absolute: 1e-9, relative: 1e-6 };
+const shapes = [[1], [7, 3], [65], [2, 5, 13, 3]];
+
+test("relu and leakyRelu match max(x, 0) and its slope", async () => {
+  for (const shape of shapes) {
+    for (const slope of [0, 0.3]) {
+      await checkOp({
+        label: `relu ${slope} [${shape.join(", ")}]`,
+        inputs: [{ shape }],
+        build: (graph, [x]) => (slope === 0 ? relu(graph, x!) : leakyRelu(graph, x!, slope)),
+        reference: ([x]) => x!.map((v) => (v > 0 ? v : slope * v)),
+        tolerance,
+      });
+    }
+  }
+});
+
+test.after(closeGpus);
+test.run();
