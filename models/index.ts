@@ -22,8 +22,8 @@ export function modelSpec(
   const hidden = config.hidden ?? smallCnnDefaults.hidden;
   return {
     name: `${config.name}(${filters.join("-")}${hidden > 0 ? `-${hidden}` : ""}, ${input.join("×")} → ${classes})`,
-    input,
-    classes,
-    build: (layers, x) => smallCnn(layers, x, classes, { filters, hidden }),
+    inputs: [input],
+    output: [classes],
+    build: (layers, [x]) => smallCnn(layers, x!, classes, { filters, hidden }),
   };
 }

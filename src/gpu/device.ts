@@ -7,6 +7,7 @@
 import { detectRuntime, openGpu, runtimeVersion, type Runtime } from "../platform/gpu.ts";
 import { DeviceLostError, GpuError, OutOfMemoryError } from "./errors.ts";
 import { KernelCache } from "./kernel.ts";
+import type { Profiler } from "./profile.ts";
 
 /** Which family of kernels fits the adapter: workgroup-memory tiles, or none of them. */
 export type Tuning = "gpu" | "software";
@@ -135,6 +136,8 @@ export class Gpu {
   readonly device: GPUDevice;
   readonly adapter: AdapterReport;
   readonly kernels: KernelCache;
+  /** Times the first replays of every program when set. */
+  profiler: Profiler | undefined;
   /** Bytes of the largest storage binding; tensors and shards stay below. */
   readonly maxBinding: number;
   /** Bytes mapped to the host since the device was opened: proves what a rewind reads back. */

@@ -60,6 +60,12 @@ export class Program {
 
   /** Submits `times` replays as one command buffer; does not wait. */
   run(times = 1): void {
+    const { profiler } = this.#gpu;
+    if (profiler?.wants(this.label) === true) {
+      profiler.run(this.label, this.dispatches, this.flop);
+      if (times > 1) this.run(times - 1);
+      return;
+    }
     this.#gpu.submit((encoder) => {
       const pass = encoder.beginComputePass({ label: this.label });
       for (let i = 0; i < times; i++) this.encode(pass);

@@ -3,7 +3,7 @@ import { Arena, ArenaLayout, type Slot } from "../gpu/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { ShapeError } from "../gpu/errors.ts";
 import { Graph } from "../graph/graph.ts";
-import { format, sameShape, type Value } from "../graph/value.ts";
+import { format, sameShape, type Shape, type Value } from "../graph/value.ts";
 import { Random } from "../random.ts";
 import { Declarations, Layers, type NormMode } from "./layers.ts";
 
@@ -11,20 +11,20 @@ import { Declarations, Layers, type NormMode } from "./layers.ts";
 export interface ModelSpec {
   /** Name and settings, written into checkpoints: loading compares it. */
   readonly name: string;
-  /** Height, width and channels of a picture. */
-  readonly input: readonly [number, number, number];
-  readonly classes: number;
-  /** Builds the graph from pictures [N, H, W, C] to logits [N, classes]. */
-  build(layers: Layers, x: Value): Value;
+  /** Shape of one example of each input: a classifier has one, [height, width, channels]. */
+  readonly inputs: readonly Shape[];
+  /** Shape of the output for one example: [classes] for a classifier. */
+  readonly output: Shape;
+  /** Builds the graph from batches of the inputs to a batch of outputs. */
+  build(layers: Layers, inputs: readonly Value[]): Value;
 }
 
 /** Tensors of a checkpoint by name. */
 export type Tensors = Map<string, { shape: readonly number[]; data: Float32Array }>;
 
-/** A graph of a model with its bound values. */
+/** A model within a graph: its output and its bound values. */
 export interface BuiltModel {
-  readonly graph: Graph;
-  readonly logits: Value;
+  readonly output: Value;
   /** Parameter values of this graph, by name. */
   readonly parameters: ReadonlyMap<string, Value>;
   readonly bindings: Map<Value, BufferView>;
@@ -80,14 +80,14 @@ export class Model {
     return this.parameters.layout.slots;
   }
 
-  /** Builds a graph for pictures given as `x`. */
-  build(graph: Graph, x: Value, norm: NormMode): BuiltModel {
+  /** Adds the model to a graph, on batches of its inputs. */
+  build(graph: Graph, inputs: readonly Value[], norm: NormMode): BuiltModel {
     const layers = new Layers(graph, this.#declared, norm);
-    const logits = this.spec.build(layers, x);
+    const output = this.spec.build(layers, inputs);
     const bindings = new Map<Value, BufferView>();
     for (const [name, value] of layers.parameters) bindings.set(value, this.parameters.view(name));
     for (const [name, value] of layers.statistics) bindings.set(value, this.statistics.view(name));
-    return { graph, logits, parameters: layers.parameters, bindings };
+    return { output, parameters: layers.parameters, bindings };
   }
 
   /** Downloads parameters and statistics. */
@@ -126,14 +126,15 @@ export class Model {
   }
 }
 
-/** The tensors a model declares, found by building its graph once for a single picture. */
+/** The tensors a model declares, found by building its graph once for a single example. */
 export function declare(spec: ModelSpec): Declarations {
   const declared = new Declarations();
   const graph = new Graph("software");
-  const logits = spec.build(new Layers(graph, declared, "train"), graph.input("x", [1, ...spec.input]));
-  if (!sameShape(logits.shape, [1, spec.classes])) {
+  const inputs = spec.inputs.map((shape, i) => graph.input(`input ${i}`, [1, ...shape]));
+  const output = spec.build(new Layers(graph, declared, "train"), inputs);
+  if (!sameShape(output.shape, [1, ...spec.output])) {
     throw new ShapeError(
-      `model "${spec.name}" gives ${format(logits.shape)} for one picture; it should give [1, ${spec.classes}].`,
+      `model "${spec.name}" gives ${format(output.shape)} for one example; it should give ${format([1, ...spec.output])}.`,
     );
   }
   return declared;

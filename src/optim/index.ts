@@ -4,20 +4,20 @@ import type { Launch, Value } from "../graph/value.ts";
 /** Adam's settings; the defaults are the paper's (learning rate aside, which is given per step). */
 export interface AdamSettings {
   readonly name: "adam";
-  readonly beta1?: number;
-  readonly beta2?: number;
-  readonly epsilon?: number;
-  readonly weightDecay?: number;
+  readonly beta1?: number | undefined;
+  readonly beta2?: number | undefined;
+  readonly epsilon?: number | undefined;
+  readonly weightDecay?: number | undefined;
   /** AdamW: decay the weights directly instead of through the gradient. */
-  readonly decoupled?: boolean;
+  readonly decoupled?: boolean | undefined;
 }
 
 /** Settings of stochastic gradient descent. */
 export interface SgdSettings {
   readonly name: "sgd";
-  readonly momentum?: number;
-  readonly nesterov?: boolean;
-  readonly weightDecay?: number;
+  readonly momentum?: number | undefined;
+  readonly nesterov?: boolean | undefined;
+  readonly weightDecay?: number | undefined;
 }
 
 /** Which optimiser, with its settings. */

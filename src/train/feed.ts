@@ -1,26 +1,22 @@
-/**
- * Pictures on the GPU and how a step finds its batch there.
- *
- * An epoch is an order list (picture numbers) and a step table, both uploaded once; each step takes the
- * next row of the table, gathers its pictures and labels, and needs nothing from the host.
- */
+/** Pictures on the GPU, and the launches that gather, normalise and augment a batch of them. */
 import type { Dataset } from "../data/dataset.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { GpuError } from "../gpu/errors.ts";
 import { type Launch, Value } from "../graph/value.ts";
+import { StepQueue } from "./step-queue.ts";
 
 /** Random changes of a training picture, with Keras' meanings; absent fields mean no change. */
 export interface Augmentation {
   /** Degrees, both ways. */
-  readonly rotation?: number;
+  readonly rotation?: number | undefined;
   /** Fraction of the side, both ways, each axis on its own. */
-  readonly shift?: number;
+  readonly shift?: number | undefined;
   /** Degrees, both ways. */
-  readonly shear?: number;
+  readonly shear?: number | undefined;
   /** Lowest and highest zoom, each axis on its own. */
-  readonly zoom?: readonly [number, number];
+  readonly zoom?: readonly [number, number] | undefined;
   /** Probability of a horizontal flip. */
-  readonly flip?: number;
+  readonly flip?: number | undefined;
 }
 
 /** The augmentation of the published unlearning script. */
@@ -119,72 +115,36 @@ export class GpuDataset {
   }
 }
 
-/** One row of the step table. */
-export interface StepRow {
-  /** Rows of the batch that count; the rest is padding with weight 0. */
-  readonly rows: number;
-  /** First position in the order list. */
-  readonly first: number;
-  readonly seed: number;
-  readonly learningRate: number;
-  readonly corrections: readonly [number, number];
-}
-
-const stepWords = 8;
-
-/** Feeds a graph from a data set; owns the order list, step table, cursor and running totals. */
-export class Feed {
-  readonly batch: number;
+/** Feeds pictures and labels of a data set to a graph. */
+export class PictureFeed {
+  readonly queue: StepQueue;
+  /** Pictures [batch, H, W, C], mean subtracted. */
   readonly x: Value;
   readonly labels: Value;
   /** 1 / rows for the rows that count, 0 for padding. */
   readonly weights: Value;
-  readonly step: Value;
-  readonly totals: Value;
   /** Launches that fetch the next batch; they come first in a step. */
   readonly launches: readonly Launch[];
   readonly bindings: ReadonlyMap<Value, BufferView>;
-  readonly #gpu: Gpu;
-  readonly #buffers: Record<"order" | "table" | "cursor" | "step" | "totals", GPUBuffer>;
-  readonly #capacity: { pictures: number; steps: number };
 
-  private constructor(
-    data: GpuDataset,
-    batch: number,
-    augment: Augmentation | undefined,
-    buffers: Record<"order" | "table" | "cursor" | "step" | "totals", GPUBuffer>,
-    capacity: { pictures: number; steps: number },
-  ) {
-    this.#gpu = data.gpu;
-    this.#buffers = buffers;
-    this.#capacity = capacity;
-    this.batch = batch;
+  private constructor(data: GpuDataset, queue: StepQueue, augment: Augmentation | undefined) {
+    this.queue = queue;
+    const { batch, order, step } = queue;
     const [h, w, c] = data.picture;
-    const bound = new Map<Value, BufferView>();
+    const bound = new Map<Value, BufferView>(queue.bindings);
     const bind = (label: string, buffer: GPUBuffer, size: number, dtype: "f32" | "u32"): Value => {
       const value = new Value(label, [size], dtype, "bound");
       bound.set(value, { buffer, offset: 0, size: 4 * size });
       return value;
     };
-    const order = bind("order", buffers.order, capacity.pictures, "u32");
-    const table = bind("steps", buffers.table, capacity.steps * stepWords, "u32");
-    const cursor = bind("cursor", buffers.cursor, 1, "u32");
-    this.step = bind("step", buffers.step, stepWords, "u32");
-    this.totals = bind("totals", buffers.totals, stepWords, "u32");
     const mean = bind("mean", data.mean, h * w * c, "f32");
     const all = bind("all labels", data.labels, data.count, "u32");
-    this.x = new Value("pictures", [batch, h, w, c], "f32", "planned");
-    this.labels = new Value("labels", [batch], "u32", "planned");
-    this.weights = new Value("weights", [batch], "f32", "planned");
-    const { step, x } = this;
+    const x = new Value("pictures", [batch, h, w, c], "f32", "planned");
+    const labels = new Value("labels", [batch], "u32", "planned");
+    const weights = new Value("weights", [batch], "f32", "planned");
     const launches: Launch[] = [
-      { shader: "train/next-step", constants: {}, bind: { table, cursor, step }, groups: [1, 1, 1] },
-      {
-        shader: "data/labels",
-        constants: { B: batch },
-        bind: { all, order, step, labels: this.labels, weights: this.weights },
-        threads: batch,
-      },
+      ...queue.launches,
+      { shader: "data/labels", constants: { B: batch }, bind: { all, order, step, labels, weights }, threads: batch },
     ];
     const transforms = augment === undefined ? null : new Value("transforms", [batch, 8], "f32", "planned");
     if (augment !== undefined) {
@@ -214,79 +174,18 @@ export class Feed {
         threads: x.size,
       });
     }
+    this.x = x;
+    this.labels = labels;
+    this.weights = weights;
     this.launches = launches;
     this.bindings = bound;
   }
 
-  /**
-   * @param pictures longest order list.
-   * @param batch pictures a step.
-   */
+  /** @param items longest order list of an epoch. */
   static async create(
     data: GpuDataset,
-    options: { batch: number; pictures: number; augment?: Augmentation | undefined },
-  ): Promise<Feed> {
-    const steps = Math.ceil(options.pictures / options.batch);
-    const buffers = await data.gpu.allocate({
-      order: 4 * options.pictures,
-      table: 4 * stepWords * steps,
-      cursor: 4,
-      step: 4 * stepWords,
-      totals: 4 * stepWords,
-    });
-    return new Feed(data, options.batch, options.augment, buffers, { pictures: options.pictures, steps });
+    options: { batch: number; items: number; augment?: Augmentation | undefined },
+  ): Promise<PictureFeed> {
+    return new PictureFeed(data, await StepQueue.create(data.gpu, options), options.augment);
   }
-
-  /** Uploads an epoch: which pictures in which order, and one row a step. Resets the totals. */
-  load(order: Uint32Array, rows: readonly StepRow[]): void {
-    if (order.length > this.#capacity.pictures || rows.length > this.#capacity.steps) {
-      throw new GpuError(
-        `a feed for ${this.#capacity.pictures} pictures and ${this.#capacity.steps} steps got ` +
-          `${order.length} pictures and ${rows.length} steps.`,
-      );
-    }
-    const words = new Uint32Array(rows.length * stepWords);
-    const floats = new Float32Array(words.buffer);
-    rows.forEach((row, i) => {
-      words.set([row.rows, row.first, row.seed >>> 0], i * stepWords);
-      floats.set([row.learningRate, ...row.corrections], i * stepWords + 4);
-    });
-    this.#gpu.write(this.#buffers.order, order);
-    this.#gpu.write(this.#buffers.table, words);
-    this.#gpu.write(this.#buffers.cursor, new Uint32Array(1));
-    this.#gpu.write(this.#buffers.totals, new Uint32Array(stepWords));
-  }
-
-  /** Reads the totals since {@link load}: the only read-back of an epoch (32 bytes). */
-  async read(): Promise<Totals> {
-    const { totals } = this.#buffers;
-    const [bytes] = await this.#gpu.read({ buffer: totals, offset: 0, size: totals.size });
-    const words = new Uint32Array(bytes!);
-    const rows = words[2]!;
-    return {
-      loss: new Float32Array(bytes!)[0]! / Math.max(1, rows),
-      accuracy: (100 * words[1]!) / Math.max(1, rows),
-      correct: words[1]!,
-      rows,
-      steps: words[3]!,
-      badSteps: words[4]!,
-    };
-  }
-
-  destroy(): void {
-    this.#gpu.free(...Object.values(this.#buffers));
-  }
-}
-
-/** What a pass over some pictures adds up to. */
-export interface Totals {
-  /** Mean cross-entropy in nats. */
-  readonly loss: number;
-  /** Share of pictures whose largest logit is the label's, in %. */
-  readonly accuracy: number;
-  readonly correct: number;
-  readonly rows: number;
-  readonly steps: number;
-  /** Steps whose loss was NaN or infinite. */
-  readonly badSteps: number;
 }

@@ -1,4 +1,4 @@
-/** Training: one program a (model, data, batch) triple, replayed for every step of every epoch. */
+/** Training: one program a (model, feed, objective) triple, replayed for every step of every epoch. */
 import { Arena, type Slot } from "../gpu/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { GpuError } from "../gpu/errors.ts";
@@ -6,24 +6,45 @@ import { Graph } from "../graph/graph.ts";
 import { compile, type Program } from "../graph/program.ts";
 import { type Launch, Value } from "../graph/value.ts";
 import type { NormMode } from "../nn/layers.ts";
-import type { Model } from "../nn/model.ts";
+import type { BuiltModel, Model } from "../nn/model.ts";
 import { softmaxCrossEntropy } from "../ops/index.ts";
 import { corrections, optimizerLaunch, type OptimizerSettings, stateArenas } from "../optim/index.ts";
 import { Random } from "../random.ts";
-import { type Augmentation, Feed, type GpuDataset, type StepRow, type Totals } from "./feed.ts";
+import { type GpuDataset, PictureFeed } from "./feed.ts";
+import type { StepQueue, StepRow, Totals } from "./step-queue.ts";
+
+/** Where a step's batch comes from. */
+export interface Feed {
+  readonly queue: StepQueue;
+  readonly launches: readonly Launch[];
+  readonly bindings: ReadonlyMap<Value, BufferView>;
+}
+
+/** What a step computes from its batch. */
+export interface Objective {
+  readonly built: BuiltModel;
+  /** Mean loss of the rows that count, one element. */
+  readonly loss: Value;
+  /** Logits and labels where accuracy makes sense. */
+  readonly classified?: { readonly logits: Value; readonly labels: Value };
+}
 
 /** Settings of a {@link Trainer}. */
 export interface TrainerOptions {
-  readonly data: GpuDataset;
-  readonly batch: number;
+  readonly feed: Feed;
+  readonly objective: (graph: Graph) => Objective;
   readonly optimizer: OptimizerSettings;
-  /** Longest epoch in pictures. */
-  readonly pictures: number;
-  readonly augment?: Augmentation | undefined;
-  /** Batch norm: `train` uses batch statistics, `frozen` the running ones and leaves γ, β alone. */
-  readonly norm?: NormMode;
-  /** Which parameters move; all by default (with frozen batch norm: all but its γ and β). */
-  readonly trainable?: (slot: Slot) => boolean;
+  /** Which parameters move; all by default. */
+  readonly trainable?: ((slot: Slot) => boolean) | undefined;
+}
+
+/** The objective of a classifier: softmax cross-entropy of pictures and labels. */
+export function classification(model: Model, feed: PictureFeed, norm: NormMode): (graph: Graph) => Objective {
+  return (graph) => {
+    const built = model.build(graph, [feed.x], norm);
+    const loss = softmaxCrossEntropy(graph, built.output, feed.labels, feed.weights);
+    return { built, loss, classified: { logits: built.output, labels: feed.labels } };
+  };
 }
 
 /** One epoch's input. */
@@ -56,7 +77,6 @@ export class Trainer {
   readonly program: Program;
   readonly gradients: Arena;
   readonly #model: Model;
-  readonly #feed: Feed;
   readonly #options: TrainerOptions;
   readonly #moments: readonly Arena[];
   readonly #blocks: readonly GPUBuffer[];
@@ -65,13 +85,11 @@ export class Trainer {
   private constructor(
     model: Model,
     options: TrainerOptions,
-    feed: Feed,
     program: Program,
     arenas: { gradients: Arena; moments: readonly Arena[]; blocks: readonly GPUBuffer[] },
   ) {
     this.#model = model;
     this.#options = options;
-    this.#feed = feed;
     this.program = program;
     this.gradients = arenas.gradients;
     this.#moments = arenas.moments;
@@ -82,20 +100,18 @@ export class Trainer {
   static async create(model: Model, options: TrainerOptions): Promise<Trainer> {
     const { gpu } = model;
     const { layout } = model.parameters;
-    const feed = await Feed.create(options.data, options);
+    const { feed, optimizer } = options;
     const gradients = await Arena.create(gpu, layout, "gradients");
     const moments: Arena[] = [];
-    for (let i = 0; i < stateArenas(options.optimizer); i++) {
+    for (let i = 0; i < stateArenas(optimizer); i++) {
       moments.push(await Arena.create(gpu, layout, `moment${i + 1}`));
     }
-    const norm = options.norm ?? "train";
-    const moves = (slot: Slot): boolean =>
-      (norm === "train" || slot.kind !== "norm") && (options.trainable?.(slot) ?? true);
-    const blocks = await uploadBlocks(model, moves, options.optimizer.weightDecay ?? 0);
+    const moves = options.trainable ?? (() => true);
+    const blocks = await uploadBlocks(model, moves, optimizer.weightDecay ?? 0);
 
     const graph = new Graph(gpu.tuning);
-    const built = model.build(graph, feed.x, norm);
-    const loss = softmaxCrossEntropy(graph, built.logits, feed.labels, feed.weights);
+    const objective = options.objective(graph);
+    const { built, loss } = objective;
     const bindings = new Map<Value, BufferView>([...feed.bindings, ...built.bindings]);
     const targets = new Map<Value, Value>();
     for (const [name, value] of built.parameters) {
@@ -112,24 +128,24 @@ export class Trainer {
         return value;
       };
       const first = bind("moment1", moments[0]!.shard(shard));
-      return optimizerLaunch(options.optimizer, {
+      return optimizerLaunch(optimizer, {
         parameters: bind("parameters", model.parameters.shard(shard)),
         gradients: bind("gradients", gradients.shard(shard)),
         first,
         second: moments[1] === undefined ? first : bind("moment2", moments[1].shard(shard)),
         blocks: bind("blocks", { buffer: blocks[shard]!, offset: 0, size: floats / 8 }, floats / 32),
-        step: feed.step,
+        step: feed.queue.step,
       });
     });
     const launches = [
       ...feed.launches,
       ...graph.forward(),
-      ...tally(feed, built.logits, loss),
+      ...tally(feed.queue, objective),
       ...graph.backward(loss, [...targets.keys()], { targets }).launches,
       ...updates,
     ];
     const program = await compile(gpu, launches, { label: `train ${model.spec.name}`, bindings });
-    return new Trainer(model, options, feed, program, { gradients, moments, blocks });
+    return new Trainer(model, options, program, { gradients, moments, blocks });
   }
 
   /** Steps taken since the optimiser was made or reset. */
@@ -139,7 +155,8 @@ export class Trainer {
 
   /** Runs one epoch. @throws GpuError if a loss was NaN or infinite; the weights are then unusable. */
   async epoch(epoch: Epoch, watch: Watch = {}): Promise<Totals> {
-    const { batch, optimizer } = this.#options;
+    const { feed, optimizer } = this.#options;
+    const { batch } = feed.queue;
     const { order } = epoch;
     const steps = epoch.dropLast === true ? Math.floor(order.length / batch) : Math.ceil(order.length / batch);
     if (steps === 0) {
@@ -156,10 +173,10 @@ export class Trainer {
         corrections: corrections(optimizer, this.#step + i + 1),
       };
     });
-    this.#feed.load(order, rows);
+    feed.queue.load(order, rows);
     await replay(this.#model.gpu, this.program, steps, watch);
     this.#step += steps;
-    const totals = await this.#feed.read();
+    const totals = await feed.queue.read();
     if (totals.badSteps > 0) {
       throw new GpuError(
         `training: the loss was NaN or infinite in ${totals.badSteps} of ${steps} steps, up to step ` +
@@ -196,7 +213,7 @@ export class Trainer {
 
   destroy(): void {
     this.program.destroy();
-    this.#feed.destroy();
+    this.#options.feed.queue.destroy();
     this.gradients.destroy();
     for (const arena of this.#moments) arena.destroy();
     this.#model.gpu.free(...this.#blocks);
@@ -206,63 +223,76 @@ export class Trainer {
 /** Measures loss and accuracy on pictures of a data set, with running statistics and no augmentation. */
 export class Evaluator {
   readonly #gpu: Gpu;
-  readonly #feed: Feed;
+  readonly #queue: StepQueue;
   readonly #program: Program;
 
-  private constructor(gpu: Gpu, feed: Feed, program: Program) {
+  private constructor(gpu: Gpu, queue: StepQueue, program: Program) {
     this.#gpu = gpu;
-    this.#feed = feed;
+    this.#queue = queue;
     this.#program = program;
   }
 
   static async create(model: Model, data: GpuDataset, batch: number): Promise<Evaluator> {
-    const { gpu } = model;
-    const feed = await Feed.create(data, { batch, pictures: data.count });
-    const graph = new Graph(gpu.tuning);
-    const built = model.build(graph, feed.x, "frozen");
-    const loss = softmaxCrossEntropy(graph, built.logits, feed.labels, feed.weights);
-    const program = await compile(
-      gpu,
-      [...feed.launches, ...graph.forward(), ...tally(feed, built.logits, loss)],
-      { label: `evaluate ${model.spec.name}`, bindings: new Map([...feed.bindings, ...built.bindings]) },
-    );
-    return new Evaluator(gpu, feed, program);
+    const feed = await PictureFeed.create(data, { batch, items: data.count });
+    return Evaluator.of(model.gpu, feed, classification(model, feed, "frozen"), `evaluate ${model.spec.name}`);
   }
 
-  /** Totals over the given pictures, all of the data set by default. */
-  async run(pictures: Uint32Array, watch: Watch = {}): Promise<Totals> {
-    const { batch } = this.#feed;
-    const steps = Math.ceil(pictures.length / batch);
-    if (steps === 0) throw new GpuError("evaluate: no pictures given.");
+  /** Measures any objective over a feed. */
+  static async of(
+    gpu: Gpu,
+    feed: Feed,
+    objective: (graph: Graph) => Objective,
+    label: string,
+  ): Promise<Evaluator> {
+    const graph = new Graph(gpu.tuning);
+    const what = objective(graph);
+    const program = await compile(gpu, [...feed.launches, ...graph.forward(), ...tally(feed.queue, what)], {
+      label,
+      bindings: new Map([...feed.bindings, ...what.built.bindings]),
+    });
+    return new Evaluator(gpu, feed.queue, program);
+  }
+
+  /** Totals over the given examples. */
+  async run(examples: Uint32Array, watch: Watch = {}): Promise<Totals> {
+    const { batch } = this.#queue;
+    const steps = Math.ceil(examples.length / batch);
+    if (steps === 0) throw new GpuError("evaluate: nothing to evaluate on.");
     const rows = Array.from(
       { length: steps },
       (_, i): StepRow => ({
-        rows: Math.min(batch, pictures.length - i * batch),
+        rows: Math.min(batch, examples.length - i * batch),
         first: i * batch,
         seed: 0,
         learningRate: 0,
         corrections: [1, 1],
       }),
     );
-    this.#feed.load(pictures, rows);
+    this.#queue.load(examples, rows);
     await replay(this.#gpu, this.#program, steps, watch);
-    return this.#feed.read();
+    return this.#queue.read();
   }
 
   destroy(): void {
     this.#program.destroy();
-    this.#feed.destroy();
+    this.#queue.destroy();
   }
 }
 
-function tally(feed: Feed, logits: Value, loss: Value): Launch[] {
-  const [rows, classes] = logits.shape as [number, number];
-  const hits = new Value("hits", [rows], "u32", "planned");
-  const { labels, step, totals } = feed;
-  return [
-    { shader: "train/hits", constants: { B: rows, C: classes }, bind: { logits, labels, hits }, threads: rows },
-    { shader: "train/tally", constants: { B: rows }, bind: { loss, hits, step, totals }, groups: [1, 1, 1] },
-  ];
+function tally(queue: StepQueue, { loss, classified }: Objective): Launch[] {
+  const { step, totals } = queue;
+  const launches: Launch[] = [];
+  let hits: Value | null = null;
+  if (classified !== undefined) {
+    const { logits, labels } = classified;
+    const [rows, classes] = logits.shape as [number, number];
+    hits = new Value("hits", [rows], "u32", "planned");
+    const constants = { B: rows, C: classes };
+    launches.push({ shader: "train/hits", constants, bind: { logits, labels, hits }, threads: rows });
+  }
+  const constants = { B: hits?.size ?? 0 };
+  launches.push({ shader: "train/tally", constants, bind: { loss, hits, step, totals }, groups: [1, 1, 1] });
+  return launches;
 }
 
 /** Weight decay goes to weights only, not to biases and norm parameters, as is usual. */

@@ -3,7 +3,8 @@
  * method the same stop rules, metrics, progress and checkpoints.
  */
 import type { Model, Tensors } from "../nn/model.ts";
-import type { GpuDataset, Totals } from "../train/feed.ts";
+import type { GpuDataset } from "../train/feed.ts";
+import type { Totals } from "../train/step-queue.ts";
 import type { Watch } from "../train/trainer.ts";
 
 /** What a method works on. It may read only what it is handed. */

@@ -12,8 +12,9 @@ import type { OptimizerSettings } from "../optim/index.ts";
 import { PredictionError, Rewinder } from "../predict/rewinder.ts";
 import type { Predictor } from "../predict/predictor.ts";
 import { Random } from "../random.ts";
-import type { Augmentation, Totals } from "../train/feed.ts";
-import { Trainer, type Watch } from "../train/trainer.ts";
+import { type Augmentation, PictureFeed } from "../train/feed.ts";
+import type { Totals } from "../train/step-queue.ts";
+import { classification, Trainer, type Watch } from "../train/trainer.ts";
 import { Trajectory } from "../trajectory.ts";
 import type { Round, SessionState, UnlearnSession, UnlearnTask } from "./method.ts";
 
@@ -74,13 +75,16 @@ export class RewindSession implements UnlearnSession {
   static async create(task: UnlearnTask, predictor: Predictor, settings: RewindSettings): Promise<RewindSession> {
     const { model, data, forget } = task;
     if (forget.length === 0) throw new GpuError("rewind: D_f is empty; there is nothing to forget.");
-    const trainer = await Trainer.create(model, {
-      data,
+    const feed = await PictureFeed.create(data, {
       batch: Math.min(settings.batch, forget.length),
-      optimizer: settings.optimizer,
-      pictures: forget.length,
+      items: forget.length,
       augment: settings.augment,
-      norm: "frozen",
+    });
+    const trainer = await Trainer.create(model, {
+      feed,
+      objective: classification(model, feed, "frozen"),
+      optimizer: settings.optimizer,
+      trainable: (slot) => slot.kind !== "norm",
     });
     // Frozen norm parameters do not move: a predictor would only add its answer to a constant history.
     const slots = model.slots.filter((slot) => settings.kinds.includes(slot.kind) && slot.kind !== "norm");

@@ -1,0 +1,77 @@
+/** `npm run bench -- NAME… [--json] [--peers] [--seconds S] [--adapter KIND] [--tuning KIND]` */
+import { Command, Option } from "commander";
+import { acquireDevice, type AdapterChoice, type Tuning } from "../src/gpu/device.ts";
+import { matmul } from "./matmul.bench.ts";
+import { rewind } from "./rewind.bench.ts";
+import { smallCnnStep } from "./small-cnn-step.bench.ts";
+import { snapshot } from "./snapshot.bench.ts";
+import type { BenchModule, BenchRow } from "./harness.ts";
+
+const benches: readonly BenchModule[] = [matmul, smallCnnStep, rewind, snapshot];
+
+interface Flags {
+  json?: boolean;
+  peers?: boolean;
+  seconds: string;
+  adapter: AdapterChoice;
+  tuning?: Tuning;
+}
+
+function print(bench: BenchModule, rows: readonly BenchRow[]): void {
+  console.log(`\n${bench.name}: ${bench.summary}`);
+  for (const row of rows) {
+    const figures = Object.entries(row.figures).map(([name, value]) => `${name} ${round(value)}`);
+    const times = `${round(row.milliseconds)} ms (${round(row.low)} to ${round(row.high)})`;
+    console.log(`  ${row.name.padEnd(34)} ${times.padEnd(30)} ${figures.join(", ")}`);
+  }
+}
+
+function round(value: number): string {
+  return value >= 1000 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
+}
+
+async function main(names: readonly string[], flags: Flags): Promise<void> {
+  const unknown = names.find((name) => !benches.some((bench) => bench.name === name));
+  if (names.length === 0 || unknown !== undefined) {
+    const known = benches.map((bench) => `  ${bench.name.padEnd(16)} ${bench.summary}`).join("\n");
+    throw new Error(`${unknown === undefined ? "which bench?" : `no bench "${unknown}".`} There are:\n${known}`);
+  }
+  const tuning = flags.tuning === undefined ? {} : { tuning: flags.tuning };
+  const gpu = await acquireDevice({ adapter: flags.adapter, ...tuning });
+  const { runtimeVersion, description, software } = gpu.adapter;
+  const machine = { runtime: runtimeVersion, adapter: description, software, tuning: gpu.tuning };
+  if (flags.json !== true) {
+    console.log(`${runtimeVersion}, ${description}, ${gpu.tuning} kernels; median (lowest to highest)`);
+  }
+  const results: Record<string, readonly BenchRow[]> = {};
+  for (const bench of benches.filter((candidate) => names.includes(candidate.name))) {
+    const rows = await bench.run(gpu, { peers: flags.peers === true, seconds: Number(flags.seconds) });
+    results[bench.name] = rows;
+    if (flags.json !== true) print(bench, rows);
+  }
+  if (flags.json === true) {
+    const figures = Object.values(results).flatMap((rows) => rows.map((row) => row.figures));
+    const ms = figures.find((of) => "ms_per_step" in of)?.["ms_per_step"];
+    const first = ms === undefined ? {} : { ms_per_step: ms };
+    console.log(JSON.stringify({ ...first, machine, results }, null, 2));
+  }
+  gpu.close();
+}
+
+const command = new Command("bench")
+  .argument("[names...]", "benches to run")
+  .option("--json", "print JSON")
+  .option("--peers", "run the same step in TensorFlow.js and jax-js too")
+  .option("--seconds <s>", "least time a row", "2")
+  .addOption(new Option("--adapter <kind>").choices(["auto", "gpu", "software"]).default("auto"))
+  .addOption(new Option("--tuning <kind>", "kernel family; follows the adapter").choices(["gpu", "software"]))
+  .action(async (names: string[], flags: Flags) => {
+    try {
+      await main(names, flags);
+      process.exit(0);
+    } catch (error) {
+      console.error(`bench: ${(error as Error).message}`);
+      process.exit(1);
+    }
+  });
+await command.parseAsync();

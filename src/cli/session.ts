@@ -1,0 +1,77 @@
+/** What commands share: the device they open, interruption, and option parsing with clear errors. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { z } from "zod";
+import { acquireDevice, type AdapterChoice, type Gpu } from "../gpu/device.ts";
+
+const open: Gpu[] = [];
+
+/** Options every command that uses the GPU has. */
+export interface DeviceFlags {
+  readonly adapter: AdapterChoice;
+}
+
+/** Adds `--adapter`. */
+export function deviceOptions(command: Command): Command {
+  return command.addOption(
+    new Option("--adapter <kind>", "which adapter: a GPU if there is one, or one kind only")
+      .choices(["auto", "gpu", "software"])
+      .default("auto"),
+  );
+}
+
+/** Opens the device a command's flags ask for; {@link closeAll} closes it at the end. */
+export async function openDevice(flags: DeviceFlags): Promise<Gpu> {
+  const gpu = await acquireDevice({ adapter: flags.adapter });
+  open.push(gpu);
+  if (gpu.adapter.software) {
+    console.error(`adapter: ${gpu.adapter.description} (software: slow, exact; a GPU driver makes this faster)`);
+  } else {
+    console.error(`adapter: ${gpu.adapter.description}`);
+  }
+  return gpu;
+}
+
+/** Closes every device opened by {@link openDevice}. */
+export function closeAll(): void {
+  for (const gpu of open.splice(0)) gpu.close();
+}
+
+/** A signal that Ctrl-C (or SIGTERM) aborts; a second Ctrl-C ends the process at once. */
+export function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    console.error("\ninterrupting after the steps under way; run the same command again to continue");
+    controller.abort(new DOMException("interrupted; run the same command again to continue.", "AbortError"));
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  return controller.signal;
+}
+
+/** Parses an integer option of at least `low`. */
+export function integer(low: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < low) throw new InvalidArgumentError(`needs an integer of at least ${low}.`);
+    return value;
+  };
+}
+
+/** Parses a number option within [low, high]. */
+export function number(low: number, high = Infinity): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === "" || Number.isNaN(value) || value < low || value > high) {
+      throw new InvalidArgumentError(`needs a number from ${low} to ${high}.`);
+    }
+    return value;
+  };
+}
+
+/** Validates data against a schema; the error lists every wrong field. */
+export function validate<T>(schema: z.ZodType<T>, data: unknown, what: string): T {
+  const result = schema.safeParse(data);
+  if (!result.success) throw new Error(`${what} is not valid:\n${z.prettifyError(result.error)}`);
+  return result.data;
+}

@@ -1,0 +1,93 @@
+/** What a run is: plain data, validated where it enters, written into every run folder. */
+import { z } from "zod";
+import { modelNames } from "../models/index.ts";
+import { parameterKinds } from "./gpu/arena.ts";
+
+/** Data sets by name. */
+export const datasetNames = ["synthetic", "mnist", "cifar10", "cifar100", "image-folder"] as const;
+
+const count = z.number().int().min(1);
+const seed = z.number().int().min(0).max(2 ** 31 - 1);
+
+/** Which pictures. */
+export const dataSchema = z.strictObject({
+  name: z.enum(datasetNames),
+  /** Folder of the files; the synthetic set needs none. */
+  dir: z.string().optional(),
+  trainCount: count.optional(),
+  testCount: count.optional(),
+});
+
+/** Which network. */
+export const modelSchema = z.strictObject({
+  name: z.enum(modelNames),
+  filters: z.tuple([count, count]).optional(),
+  hidden: z.number().int().min(0).optional(),
+});
+
+/** Random changes of training pictures. */
+export const augmentSchema = z.strictObject({
+  rotation: z.number().min(0).max(180).optional(),
+  shift: z.number().min(0).max(1).optional(),
+  shear: z.number().min(0).max(89).optional(),
+  zoom: z.tuple([z.number().positive(), z.number().positive()]).optional(),
+  flip: z.number().min(0).max(1).optional(),
+});
+
+/** Which optimiser. */
+export const optimizerSchema = z.discriminatedUnion("name", [
+  z.strictObject({
+    name: z.literal("adam"),
+    beta1: z.number().min(0).lt(1).optional(),
+    beta2: z.number().min(0).lt(1).optional(),
+    epsilon: z.number().positive().optional(),
+    weightDecay: z.number().min(0).optional(),
+    decoupled: z.boolean().optional(),
+  }),
+  z.strictObject({
+    name: z.literal("sgd"),
+    momentum: z.number().min(0).lt(1).optional(),
+    nesterov: z.boolean().optional(),
+    weightDecay: z.number().min(0).optional(),
+  }),
+]);
+
+/** A training run. */
+export const trainSchema = z.strictObject({
+  data: dataSchema,
+  /** Share of the training labels replaced by a wrong class. */
+  mislabel: z.number().min(0).lt(1),
+  model: modelSchema,
+  epochs: count,
+  batch: count,
+  learningRate: z.number().positive(),
+  /** `cosine` falls from the learning rate to a hundredth of it; `constant` stays. */
+  schedule: z.enum(["constant", "cosine"]),
+  optimizer: optimizerSchema,
+  augment: augmentSchema.optional(),
+  seed,
+});
+
+/** An unlearning run by rewinding. */
+export const unlearnSchema = z.strictObject({
+  /** A predictor file, a folder of three, or `linear`; absent: the shipped InvWNN. */
+  predictor: z.string().optional(),
+  base: z.enum(["oldest", "newest"]).optional(),
+  learningRate: z.number().positive(),
+  optimizer: optimizerSchema,
+  batch: count,
+  warmupEpochs: z.number().int().min(0),
+  trailingEpoch: z.boolean(),
+  resetOptimizer: z.boolean(),
+  augment: augmentSchema.optional(),
+  kinds: z.array(z.enum(parameterKinds as unknown as readonly ["conv"])).min(1),
+  rounds: count,
+  unlearningAccuracy: z.number().min(0).max(100).optional(),
+  forgetLoss: z.number().positive().optional(),
+  seconds: z.number().positive().optional(),
+  seed,
+});
+
+export type DataConfig = z.infer<typeof dataSchema>;
+export type TrainConfig = z.infer<typeof trainSchema>;
+export type UnlearnConfig = z.infer<typeof unlearnSchema>;

@@ -1,0 +1,78 @@
+/** Labelled pictures in host memory: the one form every loader produces. */
+import { Random } from "../random.ts";
+
+/** Pictures with labels. `pixels` and `labels` are not to be changed after loading. */
+export interface Dataset {
+  readonly name: string;
+  /** Class names; a label is an index into them. */
+  readonly classes: readonly string[];
+  readonly height: number;
+  readonly width: number;
+  readonly channels: 1 | 3;
+  readonly count: number;
+  /** Bytes [count, height, width, channels] (NHWC), 0 to 255. */
+  readonly pixels: Uint8Array<ArrayBuffer>;
+  /** Class index of each picture, [count]. */
+  readonly labels: Uint16Array<ArrayBuffer>;
+}
+
+/** A data set that is missing, damaged, or does not fit what was asked of it. */
+export class DataError extends Error {
+  override name = "DataError";
+}
+
+/** The pictures at `indices`, in that order (repeats allowed), copied. Throws on an index outside. */
+export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
+  const size = dataset.height * dataset.width * dataset.channels;
+  const pixels = new Uint8Array(indices.length * size);
+  const labels = new Uint16Array(indices.length);
+  for (let i = 0; i < indices.length; i++) {
+    const index = indices[i]!;
+    if (!(Number.isInteger(index) && index >= 0 && index < dataset.count)) {
+      throw new DataError(
+        `data set "${dataset.name}" has ${dataset.count} pictures: there is no index ${index}.`,
+      );
+    }
+    pixels.set(dataset.pixels.subarray(index * size, (index + 1) * size), i * size);
+    labels[i] = dataset.labels[index]!;
+  }
+  return { ...dataset, count: indices.length, pixels, labels };
+}
+
+/**
+ * `count` pictures chosen by `seed`, in random order, with the classes as equal as they can be: they
+ * differ by at most one, unless a class has too few pictures; then the others fill up.
+ */
+export function takeBalanced(dataset: Dataset, count: number, seed: number): Dataset {
+  const { name, labels, classes } = dataset;
+  return subset(dataset, balancedIndices(name, labels, classes.length, count, seed));
+}
+
+/** The indices {@link takeBalanced} takes, for pictures not loaded yet. `name` is for the error. */
+export function balancedIndices(
+  name: string,
+  labels: Uint16Array,
+  classCount: number,
+  count: number,
+  seed: number,
+): Uint32Array<ArrayBuffer> {
+  if (!(Number.isInteger(count) && count >= 0 && count <= labels.length)) {
+    throw new DataError(
+      `data set "${name}" has ${labels.length} pictures: ${count} cannot be taken; ` +
+        `ask for a whole number up to ${labels.length}.`,
+    );
+  }
+  const random = new Random(seed).fork("take balanced");
+  const queues = Array.from({ length: classCount }, (): number[] => []);
+  for (const index of random.permutation(labels.length)) queues[labels[index]!]!.push(index);
+  // Deals one picture a class and round; a random class order decides who gets the remainder.
+  const order = random.permutation(classCount);
+  const taken = new Uint32Array(count);
+  for (let round = 0, filled = 0; filled < count; round++) {
+    for (const label of order) {
+      const index = queues[label]![round];
+      if (index !== undefined && filled < count) taken[filled++] = index;
+    }
+  }
+  return random.shuffle(taken);
+}

@@ -1,0 +1,154 @@
+/** Pictures in folders named after their class: DIR/train/CLASS/x.jpg and DIR/test/CLASS/y.png. */
+import { exists, listDir, readBytes } from "../platform/files.ts";
+import { balancedIndices, DataError, type Dataset } from "./dataset.ts";
+import { decodePicture, type Picture } from "./decode.ts";
+
+/** Options of {@link loadImageFolder}. */
+export interface ImageFolderOptions {
+  /** One channel (Rec. 601 luma) instead of RGB. Default false. */
+  readonly grey?: boolean;
+  /** Training pictures to take, the same number of each class. Default: all. */
+  readonly trainCount?: number;
+  /** Test pictures to take, the same number of each class. Default: all. */
+  readonly testCount?: number;
+  /** Chooses the pictures where not all are taken. Default 0. */
+  readonly seed?: number;
+}
+
+interface Entry {
+  readonly path: string;
+  readonly label: number;
+}
+
+/** Files read ahead of the decoder: hides the latency of the disk, bounds the memory. */
+const readAhead = 64;
+
+/**
+ * Loads `DIR/train/CLASS/*` and `DIR/test/CLASS/*` (or `val` for `test`): JPEG and PNG, told by the
+ * endings .jpg, .jpeg and .png; other files are passed over. Classes are the folder names of `train`
+ * in code-point order; pictures come by class, then file name, or in random order if counts are given
+ * (only those taken are decoded). Alpha is ignored.
+ *
+ * All pictures must be square and of one size. Throws a DataError that names the first odd file, a
+ * damaged file, an empty class, or the missing folder.
+ */
+export async function loadImageFolder(
+  dir: string,
+  options: ImageFolderOptions = {},
+): Promise<{ train: Dataset; test: Dataset }> {
+  const { grey = false, trainCount, testCount, seed = 0 } = options;
+  const testDir = (await exists(`${dir}/test`)) ? `${dir}/test` : `${dir}/val`;
+  for (const [path, wanted] of [
+    [`${dir}/train`, "train/"],
+    [testDir, "test/ or val/"],
+  ] as const) {
+    if (await exists(path)) continue;
+    throw new DataError(
+      `${dir}: no ${wanted} in it; an image folder holds train/CLASS/*.jpg and test/CLASS/*.jpg.`,
+    );
+  }
+  const classes = await classFolders(`${dir}/train`);
+  if (classes.length === 0) throw new DataError(`${dir}/train: no class folders in it.`);
+  const unknown = (await classFolders(testDir)).find((name) => !classes.includes(name));
+  if (unknown !== undefined) {
+    throw new DataError(`${testDir}/${unknown}: ${dir}/train has no class of that name.`);
+  }
+
+  const allTrain = await listPictures(`${dir}/train`, classes);
+  const empty = classes.findIndex((_, label) => !allTrain.some((file) => file.label === label));
+  if (empty >= 0) {
+    throw new DataError(
+      `${dir}/train/${classes[empty]!}: no .jpg, .jpeg or .png files; add some or remove the class.`,
+    );
+  }
+  const trainFiles = choose(allTrain, `${dir}/train`, classes.length, trainCount, seed);
+  const allTest = await listPictures(testDir, classes);
+  if (allTest.length === 0) throw new DataError(`${testDir}: no .jpg, .jpeg or .png files in it.`);
+  const testFiles = choose(allTest, testDir, classes.length, testCount, seed);
+  const channels = grey ? 1 : 3;
+  const first = trainFiles[0] ?? allTrain[0]!;
+  const { height: size } = await decodePicture(await readBytes(first.path), first.path);
+  const load = async (files: readonly Entry[]): Promise<Dataset> => ({
+    name: "image-folder",
+    classes,
+    height: size,
+    width: size,
+    channels,
+    count: files.length,
+    pixels: await decodeAll(files, channels, size, first.path),
+    labels: Uint16Array.from(files, (file) => file.label),
+  });
+  return { train: await load(trainFiles), test: await load(testFiles) };
+}
+
+/** Names of the folders in `dir`, sorted; hidden ones and plain files are passed over. */
+async function classFolders(dir: string): Promise<string[]> {
+  const names = (await listDir(dir)).filter((name) => !name.startsWith("."));
+  // "FILE/." exists only if FILE is a folder.
+  const folders = await Promise.all(names.map((name) => exists(`${dir}/${name}/.`)));
+  return names.filter((_, i) => folders[i]).sort();
+}
+
+async function listPictures(dir: string, classes: readonly string[]): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (const [label, name] of classes.entries()) {
+    const folder = `${dir}/${name}`;
+    if (!(await exists(folder))) continue;
+    const names = (await listDir(folder)).filter((file) => /^[^.].*\.(jpe?g|png)$/i.test(file));
+    for (const file of names.sort()) entries.push({ path: `${folder}/${file}`, label });
+  }
+  return entries;
+}
+
+/** All of the files, or `count` of them with equal shares of the classes. */
+function choose(
+  files: readonly Entry[],
+  dir: string,
+  classCount: number,
+  count: number | undefined,
+  seed: number,
+): readonly Entry[] {
+  if (count === undefined) return files;
+  const labels = Uint16Array.from(files, (file) => file.label);
+  return Array.from(balancedIndices(dir, labels, classCount, count, seed), (i) => files[i]!);
+}
+
+async function decodeAll(
+  files: readonly Entry[],
+  channels: 1 | 3,
+  size: number,
+  firstPath: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const pixels = new Uint8Array(files.length * size * size * channels);
+  for (let start = 0; start < files.length; start += readAhead) {
+    const batch = files.slice(start, start + readAhead);
+    const contents = await Promise.all(batch.map((file) => readBytes(file.path)));
+    for (const [i, { path }] of batch.entries()) {
+      const picture = await decodePicture(contents[i]!, path);
+      if (picture.width !== size || picture.height !== size) {
+        throw new DataError(
+          `${path}: ${picture.width}×${picture.height} pixels; all pictures must be square and as ` +
+            `large as ${firstPath} (height ${size}). Resize or remove it.`,
+        );
+      }
+      copyChannels(picture, channels, pixels, (start + i) * size * size * channels);
+    }
+  }
+  return pixels;
+}
+
+/** Writes a picture's R, G, B, or its luma, from byte `to` on. */
+function copyChannels(picture: Picture, channels: 1 | 3, pixels: Uint8Array, to: number): void {
+  const { data } = picture;
+  for (let from = 0; from < data.length; from += 4) {
+    const [r, g, b] = [data[from]!, data[from + 1]!, data[from + 2]!];
+    if (channels === 1) {
+      // Rec. 601 luma in 1/256; the weights sum to 256, so greys stay exact.
+      pixels[to++] = (77 * r + 150 * g + 29 * b + 128) >> 8;
+    } else {
+      pixels[to++] = r;
+      pixels[to++] = g;
+      pixels[to++] = b;
+    }
+  }
+}

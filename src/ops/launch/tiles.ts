@@ -1,0 +1,36 @@
+/** Arithmetic shared by the launch functions: grids, slices and tile widths. */
+
+/** Workgroups a dispatch may have in one dimension (WebGPU's default limit). */
+const maxGroups = 65_535;
+
+/** Integer division, rounded up. */
+export function ceilDiv(value: number, by: number): number {
+  return Math.ceil(value / by);
+}
+
+/** A 1-D number of workgroups as a grid: folded into two dimensions when one is too short. */
+export function foldGroups(count: number): readonly [number, number, number] {
+  if (count <= maxGroups) return [Math.max(1, count), 1, 1];
+  const rows = ceilDiv(count, maxGroups);
+  return [ceilDiv(count, rows), rows, 1];
+}
+
+/**
+ * Lanes a workgroup and the grid for `lanes` fat lanes on a software adapter: workgroups of up to 64,
+ * smaller ones when the work would otherwise not spread over the processor's cores.
+ */
+export function softwareGrid(lanes: number): {
+  readonly wg: number;
+  readonly groups: readonly [number, number, number];
+} {
+  let wg = 64;
+  while (wg > 8 && lanes < wg * 16) wg /= 2;
+  return { wg, groups: foldGroups(ceilDiv(lanes, wg)) };
+}
+
+/** vec4 columns a lane for `columns` columns: 4 (16 columns), 2 or 1, whichever wastes little. */
+export function columnQuads(columns: number): number {
+  const quads = ceilDiv(columns, 4);
+  if (quads <= 2) return quads;
+  return 4;
+}

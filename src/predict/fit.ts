@@ -1,0 +1,206 @@
+/**
+ * Fits an InvWNN with our own autograd.
+ *
+ * Loss: ℓ1 on the residual, each window weighted by 1 / (mean step of its weight), so that slowly and
+ * quickly moving weights count alike and the loss reads as "errors in epochs of movement"; plus the
+ * authors' L1 regularisers (1e-6 on dense kernels, 0.1 on biases of the main layers). With biases held
+ * at zero the network is nearly homogeneous: what it learns at one scale of change holds at others.
+ */
+import { invWnn, invWnnDefaults } from "../../models/inv-wnn.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { GpuError } from "../gpu/errors.ts";
+import type { Value } from "../graph/value.ts";
+import { Model, type Tensors } from "../nn/model.ts";
+import { add, l1Loss, l1Norm, mul } from "../ops/index.ts";
+import { Random } from "../random.ts";
+import { RowFeed } from "../train/row-feed.ts";
+import { Evaluator, type Objective, Trainer, type Watch } from "../train/trainer.ts";
+import type { Recording } from "./record.ts";
+
+/** Windows ready for training: rows of [values newest first, differences, target residual, weight]. */
+export interface Windows {
+  readonly window: number;
+  readonly horizon: number;
+  readonly count: number;
+  readonly rows: Float32Array;
+}
+
+/** Floats of one row. */
+function rowLength(window: number): number {
+  return window + (window - 1) + 1 + 1;
+}
+
+/**
+ * Draws windows from recordings.
+ *
+ * Snapshot 0 of a recording is the target; snapshots `horizon` … `horizon + window - 1` are the history.
+ * Weights that never moved are left out: they have nothing to predict.
+ *
+ * @param perRecording at most so many coordinates of each parameter of each training.
+ */
+export function drawWindows(
+  recordings: readonly Recording[],
+  options: { window: number; horizon: number; perRecording: number; seed: number },
+): Windows {
+  const { window, horizon, perRecording } = options;
+  const length = rowLength(window);
+  const rows: number[] = [];
+  const random = new Random(options.seed);
+  for (const recording of recordings) {
+    const { snapshots, size } = recording;
+    if (snapshots.length !== (window + horizon) * size) {
+      throw new GpuError(
+        `recording of "${recording.name}": ${snapshots.length / size} snapshots, ${window + horizon} needed.`,
+      );
+    }
+    const picked = random.permutation(size).slice(0, perRecording);
+    for (const i of picked) {
+      const at = (k: number): number => snapshots[k * size + i]!;
+      const history = Array.from({ length: window }, (_, k) => at(horizon + k));
+      const newestFirst = history.toReversed();
+      const differences = newestFirst.slice(1).map((value, j) => Math.fround(value - newestFirst[j]!));
+      const movement = differences.reduce((sum, d) => sum + Math.abs(d), 0) / (window - 1);
+      if (movement === 0) continue;
+      rows.push(...newestFirst, ...differences, Math.fround(at(0) - history[0]!), 1 / movement);
+    }
+  }
+  return { window, horizon, count: rows.length / length, rows: Float32Array.from(rows) };
+}
+
+/** Errors of a predictor on windows, against linear extrapolation of the same windows. */
+export interface FitScores {
+  /** Mean |residual error| / mean step: errors in epochs of movement. */
+  readonly relative: number;
+  /** The same of extrapolating the straight line through oldest and newest snapshot. */
+  readonly linearRelative: number;
+  /** The same of predicting no change at all. */
+  readonly constantRelative: number;
+  readonly windows: number;
+}
+
+/** Relative errors of the baselines, in float64 on the host. */
+export function baselineScores(windows: Windows): { linear: number; constant: number } {
+  const { window, horizon, count, rows } = windows;
+  const length = rowLength(window);
+  let linear = 0;
+  let constant = 0;
+  for (let i = 0; i < count; i++) {
+    const row = rows.subarray(i * length, (i + 1) * length);
+    const slope = (row[0]! - row[window - 1]!) / (window - 1);
+    const target = row[length - 2]!;
+    linear += Math.abs(-horizon * slope - target) * row[length - 1]!;
+    constant += Math.abs(target) * row[length - 1]!;
+  }
+  return { linear: linear / count, constant: constant / count };
+}
+
+/** Settings of {@link fitInvWnn}. */
+export interface FitSettings {
+  readonly epochs: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly seed: number;
+  /** L1 coefficients of the authors: dense kernels, and biases of the main dense layers. */
+  readonly kernelL1: number;
+  readonly biasL1: number;
+}
+
+/** The authors' regularisers; the rest is ours. */
+export const fitDefaults: FitSettings = {
+  epochs: 12,
+  batch: 512,
+  learningRate: 1e-3,
+  seed: 1,
+  kernelL1: 1e-6,
+  biasL1: 0.1,
+};
+
+/** Fits one network to training windows and scores it on held-out ones. */
+export async function fitInvWnn(
+  gpu: Gpu,
+  training: Windows,
+  heldOut: Windows,
+  settings: FitSettings,
+  watch: Watch = {},
+): Promise<{ tensors: Tensors; scores: FitScores }> {
+  const { window } = training;
+  const model = await Model.create(gpu, invWnn({ ...invWnnDefaults, window }), settings.seed);
+  const widths = [window, window - 1, 1, 1];
+  const feed = await RowFeed.create(gpu, training.rows, widths, Math.min(settings.batch, training.count));
+  const trainer = await Trainer.create(model, {
+    feed,
+    objective: (graph) => objective(model, feed, graph, settings),
+    optimizer: { name: "adam" },
+  });
+  const perEpoch = Math.floor(training.count / feed.queue.batch);
+  const steps = settings.epochs * perEpoch;
+  for (let epoch = 0; epoch < settings.epochs; epoch++) {
+    const stream = new Random(settings.seed).fork(`fit epoch ${epoch}`);
+    const start = trainer.step;
+    await trainer.epoch(
+      {
+        order: stream.permutation(training.count),
+        learningRate: (step) =>
+          settings.learningRate * (0.01 + 0.495 * (1 + Math.cos((Math.PI * (start + step)) / steps))),
+        seed: 0,
+        dropLast: true,
+      },
+      {
+        signal: watch.signal,
+        progress: (done, all) => watch.progress?.(epoch * all + done, settings.epochs * all),
+      },
+    );
+  }
+  const relative = await score(gpu, model, heldOut);
+  const baselines = baselineScores(heldOut);
+  const tensors = await model.save();
+  trainer.destroy();
+  feed.destroy();
+  model.destroy();
+  return {
+    tensors,
+    scores: {
+      relative,
+      linearRelative: baselines.linear,
+      constantRelative: baselines.constant,
+      windows: heldOut.count,
+    },
+  };
+}
+
+/** Mean of |prediction - target| · weight over all windows. */
+async function score(gpu: Gpu, model: Model, windows: Windows): Promise<number> {
+  const { window } = windows;
+  const batch = Math.min(512, windows.count);
+  const feed = await RowFeed.create(gpu, windows.rows, [window, window - 1, 1, 1], batch);
+  const evaluator = await Evaluator.of(
+    gpu,
+    feed,
+    (graph) => objective(model, feed, graph, { kernelL1: 0, biasL1: 0 }),
+    "evaluate predictor",
+  );
+  // Whole batches only: the loss is a mean over the batch's rows.
+  const whole = Math.floor(windows.count / batch) * batch;
+  const totals = await evaluator.run(Uint32Array.from({ length: whole }, (_, i) => i));
+  evaluator.destroy();
+  feed.destroy();
+  return totals.loss;
+}
+
+function objective(
+  model: Model,
+  feed: RowFeed,
+  graph: Parameters<Model["build"]>[0],
+  regularise: { kernelL1: number; biasL1: number },
+): Objective {
+  const [values, differences, target, weight] = feed.blocks as [Value, Value, Value, Value];
+  const built = model.build(graph, [values, differences], "train");
+  const weighted = mul(graph, built.output, weight);
+  let loss = l1Loss(graph, weighted, mul(graph, target, weight), { scale: 1 / feed.queue.batch });
+  for (const [name, value] of built.parameters) {
+    if (!/\.(first|second|third)\./.test(name)) continue;
+    const coefficient = name.endsWith(".weight") ? regularise.kernelL1 : regularise.biasL1;
+    if (coefficient > 0) loss = add(graph, loss, l1Norm(graph, value, coefficient));
+  }
+  return { built, loss };
+}

@@ -1,0 +1,168 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import encodeJpeg, { init as initJpeg } from "@jsquash/jpeg/encode.js";
+import { defaultOptions } from "@jsquash/jpeg/meta.js";
+import encodePng, { init as initPng } from "@jsquash/png/encode.js";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { DataError } from "../../src/data/dataset.ts";
+import { loadImageFolder } from "../../src/data/image-folder.ts";
+import { errorOf, folderOf, removeFolders } from "./folder.ts";
+
+type Colour = readonly [number, number, number];
+
+/** An even picture; `mark` is the colour of the pixel in row 0, column 1. */
+function picture(width: number, height: number, colour: Colour, mark = colour): ImageData {
+  const data = new Uint8ClampedArray(width * height * 4);
+  for (let p = 0; p < width * height; p++) data.set([...(p === 1 ? mark : colour), 255], 4 * p);
+  return { data, width, height, colorSpace: "srgb" } as ImageData;
+}
+
+const compiled = (file: string) =>
+  WebAssembly.compile(readFileSync(fileURLToPath(import.meta.resolve(file))));
+let ready: Promise<unknown> | undefined;
+
+async function prepare(): Promise<void> {
+  // The declared type of `init` misses the compiled module.
+  const start = initJpeg as unknown as (module: WebAssembly.Module) => Promise<void>;
+  await start(await compiled("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm"));
+  await initPng(await compiled("@jsquash/png/codec/pkg/squoosh_png_bg.wasm"));
+}
+
+async function png(image: ImageData): Promise<Uint8Array> {
+  await (ready ??= prepare());
+  return new Uint8Array(await encodePng(image));
+}
+
+/** Colour, or with one component (colour space 1 of mozjpeg) grey. */
+async function jpeg(image: ImageData, grey = false): Promise<Uint8Array> {
+  await (ready ??= prepare());
+  const space = grey ? { color_space: 1 as number } : {};
+  const options = { ...defaultOptions, quality: 100, ...space } as typeof defaultOptions;
+  return new Uint8Array(await encodeJpeg(image, options));
+}
+
+const red: Colour = [200, 20, 40];
+const blue: Colour = [10, 30, 220];
+const grey: Colour = [90, 90, 90];
+
+/** Two classes, both formats, upper-case ending, a grey JPEG, and files to pass over. */
+async function sample(): Promise<{ [path: string]: Uint8Array | string }> {
+  return {
+    "train/zebra/a.png": await png(picture(8, 8, red, blue)),
+    "train/zebra/b.JPEG": await jpeg(picture(8, 8, blue)),
+    "train/ape/one.jpg": await jpeg(picture(8, 8, grey), true),
+    "train/ape/notes.txt": "not a picture",
+    "train/ape/.hidden.png": "not a picture either",
+    "train/README": "not a class",
+    "test/zebra/c.png": await png(picture(8, 8, grey)),
+  };
+}
+
+const near = (got: ArrayLike<number>, expected: readonly number[], within: number) =>
+  expected.forEach((value, i) => {
+    assert.ok(Math.abs(got[i]! - value) <= within, `${Array.from(got)} is not ${expected}`);
+  });
+
+test("classes are the sorted folder names; PNG is exact, JPEG near, grey becomes RGB", async () => {
+  const { train, test } = await loadImageFolder(folderOf(await sample()));
+  assert.equal(train.classes, ["ape", "zebra"]);
+  assert.equal([train.count, train.height, train.width, train.channels], [3, 8, 8, 3]);
+  assert.equal([...train.labels], [0, 1, 1]);
+  const at = (i: number) => train.pixels.subarray(i * 192, i * 192 + 6);
+  // Even areas survive JPEG but for rounding between colour spaces.
+  near(at(0), [90, 90, 90, 90, 90, 90], 2);
+  assert.equal([...at(1)], [...red, ...blue]);
+  near(at(2), [...blue, ...blue], 4);
+  assert.equal([test.count, ...test.labels, ...test.pixels.subarray(0, 3)], [1, 1, 90, 90, 90]);
+});
+
+test("grey output is Rec. 601 luma", async () => {
+  const { train } = await loadImageFolder(folderOf(await sample()), { grey: true });
+  assert.equal([train.channels, train.pixels.length], [1, 3 * 64]);
+  const luma = ([r, g, b]: Colour) => Math.round(0.299 * r + 0.587 * g + 0.114 * b);
+  near(train.pixels.subarray(64, 66), [luma(red), luma(blue)], 1);
+});
+
+test("counts take equal shares, decode only those, and repeat for a seed", async () => {
+  const files: { [path: string]: Uint8Array } = {};
+  for (let i = 0; i < 10; i++) {
+    files[`train/a/${i}.png`] = await png(picture(2, 2, [i, 0, 0]));
+    files[`train/b/${i}.png`] = await png(picture(2, 2, [100 + i, 0, 0]));
+    files[`val/b/${i}.png`] = await png(picture(2, 2, [200, 0, 0]));
+  }
+  const dir = folderOf(files);
+  const reds = async (seed: number) => {
+    const { train, test } = await loadImageFolder(dir, { trainCount: 6, testCount: 3, seed });
+    assert.is(train.labels.filter((label) => label === 1).length, 3);
+    assert.equal([...test.labels], [1, 1, 1]);
+    const values = Array.from({ length: 6 }, (_, i) => train.pixels[12 * i]!);
+    assert.ok(values.every((value, i) => value >= 100 === (train.labels[i] === 1)));
+    return values;
+  };
+  assert.equal(await reds(1), await reds(1));
+  assert.not.equal(await reds(1), await reds(2));
+  assert.match(
+    (await errorOf(loadImageFolder(dir, { trainCount: 21 }))).message,
+    /has 20 pictures/,
+  );
+});
+
+test("the first odd size is named", async () => {
+  const small = await png(picture(7, 8, red));
+  const cases: [string, { [path: string]: Uint8Array }][] = [
+    ["train/zebra/b.png: 7×8 pixels", { "train/zebra/b.png": small }],
+    ["test/zebra/z.png: 7×8 pixels", { "test/zebra/z.png": small }],
+    ["train/ape/a.png: 7×8 pixels", { "train/ape/a.png": small }],
+  ];
+  for (const [expected, odd] of cases) {
+    const error = await errorOf(loadImageFolder(folderOf({ ...(await sample()), ...odd })));
+    assert.instance(error, DataError);
+    assert.ok(error.message.includes(expected), error.message);
+  }
+});
+
+test("a corrupt file is named, and the decoder works on afterwards", async () => {
+  const files = await sample();
+  const goodPng = files["train/zebra/a.png"] as Uint8Array;
+  const goodJpeg = files["train/zebra/b.JPEG"] as Uint8Array;
+  const broken = goodPng.slice();
+  broken.fill(0, 8, 40);
+  const brokenJpeg = goodJpeg.slice();
+  brokenJpeg.fill(0, 4, goodJpeg.length - 40);
+  const cases: [string, Uint8Array | string][] = [
+    ["cut.png", goodPng.subarray(0, goodPng.length - 30)],
+    ["broken.png", broken],
+    ["cut.jpg", goodJpeg.subarray(0, goodJpeg.length - 20)],
+    ["broken.jpg", brokenJpeg],
+    ["text.jpg", "no picture at all"],
+    ["empty.png", ""],
+  ];
+  for (const [name, content] of cases) {
+    const dir = folderOf({ ...files, [`train/zebra/${name}`]: content });
+    const error = await errorOf(loadImageFolder(dir));
+    assert.instance(error, DataError);
+    assert.ok(error.message.startsWith(`${dir}/train/zebra/${name}: `), error.message);
+    assert.is((await loadImageFolder(folderOf(files))).train.count, 3);
+  }
+});
+
+test("missing folders and empty classes are named", async () => {
+  const files = await sample();
+  const without = (start: string) =>
+    Object.fromEntries(Object.entries(files).filter(([path]) => !path.startsWith(start)));
+  const cases: [{ [path: string]: Uint8Array | string }, RegExp][] = [
+    [without("train"), /no train\/ in it/],
+    [without("test"), /no test\/ or val\/ in it/],
+    [without("train/ape/one"), /train\/ape: no \.jpg/],
+    [{ ...files, "test/yak/x.png": "" }, /test\/yak: .*no class of that name/],
+    [{ ...without("test"), "test/zebra/x.txt": "" }, /test: no \.jpg/],
+    [{ ...without("train"), "train/x.txt": "" }, /no class folders/],
+  ];
+  for (const [content, pattern] of cases) {
+    assert.match((await errorOf(loadImageFolder(folderOf(content)))).message, pattern);
+  }
+});
+
+test.after(removeFolders);
+test.run();

@@ -1,0 +1,44 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { DataError } from "../../src/data/dataset.ts";
+import { type DatasetName, loadDataset } from "../../src/data/index.ts";
+import { errorOf, folderOf, removeFolders } from "./folder.ts";
+
+test("the synthetic set needs no files", async () => {
+  const { train, test } = await loadDataset({
+    name: "synthetic",
+    trainCount: 30,
+    testCount: 20,
+    seed: 1,
+  });
+  assert.equal([train.count, test.count], [30, 20]);
+  assert.not.equal(train.pixels.slice(0, 784), test.pixels.slice(0, 784));
+});
+
+test("counts take a balanced part of a set from files", async () => {
+  const record = (label: number) => [label, ...Array.from({ length: 3072 }, () => label)];
+  const batch = Uint8Array.from([0, 1, 2, 3].flatMap(record));
+  const files = Object.fromEntries(
+    [1, 2, 3, 4, 5].map((i) => [`data_batch_${i}.bin`, batch] as const),
+  );
+  const dir = folderOf({ ...files, "test_batch.bin": batch });
+  const { train, test } = await loadDataset({ name: "cifar10", dir, trainCount: 8, seed: 2 });
+  assert.equal([...train.labels].sort(), [0, 0, 1, 1, 2, 2, 3, 3]);
+  assert.is(test.count, 4);
+});
+
+test("an unknown name lists the known ones", async () => {
+  const error = await errorOf(loadDataset({ name: "svhn" as DatasetName, dir: "x", seed: 0 }));
+  assert.instance(error, DataError);
+  assert.match(
+    error.message,
+    /"svhn"; known are synthetic, mnist, cifar10, cifar100, image-folder/,
+  );
+});
+
+test("a set from files asks for its directory", async () => {
+  assert.match((await errorOf(loadDataset({ name: "mnist", seed: 0 }))).message, /--data DIR/);
+});
+
+test.after(removeFolders);
+test.run();

@@ -1,0 +1,126 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { GpuError, OutOfMemoryError, ShapeError } from "../../src/gpu/errors.ts";
+import { Graph, type Operation } from "../../src/graph/graph.ts";
+import { compile, foldGrid } from "../../src/graph/program.ts";
+import { type Launch, Value } from "../../src/graph/value.ts";
+import { relu } from "../../src/ops/relu.ts";
+import { closeGpus, testGpu } from "../device.ts";
+
+/** y = a + b of one shape, with the sum kernel the tape itself uses. */
+const plus: Operation<null> = {
+  name: "plus",
+  shape: ([a]) => a!,
+  forward: ({ inputs: [a, b], y }) => [sum(a!, b!, y)],
+  backward: ({ dy, dinputs }) =>
+    dinputs.flatMap((d) => (d === null ? [] : [sum(dy, zero, d)])),
+};
+const zero = new Value("zero", [5], "f32", "bound");
+const sum = (a: Value, b: Value, y: Value): Launch => ({
+  shader: "elementwise/sum",
+  constants: { N: y.size },
+  bind: { a, b, y },
+  threads: y.size,
+});
+
+test("gradients of a value with several users are added", async () => {
+  const gpu = await testGpu();
+  const graph = new Graph(gpu.tuning);
+  const x = graph.input("x", [5]);
+  const dx = graph.input("dx", [5]);
+  const c = graph.input("c", [5]);
+  const doubled = graph.apply(plus, [x, x], null);
+  const y = graph.apply(plus, [doubled, relu(graph, x)], null);
+  const { launches } = graph.backward(y, [x], { targets: new Map([[x, dx]]), cotangent: c });
+  const buffers = await gpu.allocate({ x: 20, dx: 20, c: 20, zero: 20 });
+  const view = (buffer: GPUBuffer) => ({ buffer, offset: 0, size: 20 });
+  const program = await compile(gpu, [...graph.forward(), ...launches], {
+    label: "test",
+    bindings: new Map([
+      [x, view(buffers.x)],
+      [dx, view(buffers.dx)],
+      [c, view(buffers.c)],
+      [zero, view(buffers.zero)],
+    ]),
+    keep: [y],
+  });
+  gpu.write(buffers.x, Float32Array.of(1, -2, 3, -4, 5));
+  gpu.write(buffers.c, Float32Array.of(1, 1, 2, 2, 3));
+  program.run();
+  // y = 2x + relu(x), so dy/dx is 3 where x > 0 and 2 elsewhere.
+  assert.equal([...(await gpu.readFloats(view(program.view(y).buffer)))].slice(0, 5), [3, -4, 9, -8, 15]);
+  assert.equal([...(await gpu.readFloats(view(buffers.dx)))].slice(0, 5), [3, 2, 6, 4, 9]);
+});
+
+test("a replay allocates nothing and reads nothing back", async () => {
+  const gpu = await testGpu();
+  const graph = new Graph(gpu.tuning);
+  const x = graph.input("x", [1000]);
+  const y = relu(graph, x);
+  const { data } = await gpu.allocate({ data: 4000 });
+  const program = await compile(gpu, graph.forward(), {
+    label: "test",
+    bindings: new Map([[x, { buffer: data, offset: 0, size: 4000 }]]),
+    keep: [y],
+  });
+  const before = { allocated: gpu.allocatedBytes, mapped: gpu.mappedBytes };
+  let created = 0;
+  const create = gpu.device.createBuffer.bind(gpu.device);
+  gpu.device.createBuffer = (descriptor) => (created++, create(descriptor));
+  program.run(20);
+  await gpu.idle();
+  gpu.device.createBuffer = create;
+  assert.is(created, 0);
+  assert.equal({ allocated: gpu.allocatedBytes, mapped: gpu.mappedBytes }, before);
+});
+
+test("backward needs a scalar loss that depends on what is asked for", () => {
+  const graph = new Graph("software");
+  const x = graph.input("x", [5]);
+  const other = graph.input("other", [1]);
+  assert.throws(() => graph.backward(relu(graph, x), [x]), (e: Error) => e instanceof ShapeError && /one element/.test(e.message));
+  assert.throws(() => graph.backward(relu(graph, other), [x]), (e: Error) => /depends on none of: x/.test(e.message));
+});
+
+test("compile refuses unknown, missing and conflicting bindings by name", async () => {
+  const gpu = await testGpu();
+  const a = new Value("a", [5], "f32", "planned");
+  const y = new Value("y", [5], "f32", "planned");
+  const attempt = async (bind: Launch["bind"], bindings = new Map()): Promise<string> => {
+    try {
+      await compile(gpu, [{ ...sum(a, a, y), bind }], { label: "test", bindings });
+    } catch (error) {
+      assert.instance(error, GpuError);
+      return (error as Error).message;
+    }
+    return "compiled";
+  };
+  assert.match(await attempt({ a, b: a, z: y }), /no binding "z"; it has: a, b, y/);
+  assert.match(await attempt({ a, b: a }), /nothing is bound to "y"/);
+  assert.match(await attempt({ a, b: a, y: a }), /one read-only and one writable/);
+  const bound = new Value("weights", [5], "f32", "bound");
+  assert.match(await attempt({ a, b: bound, y }), /"weights" of "b" has no buffer/);
+});
+
+test("a value larger than a binding is refused with the batch that would do", async () => {
+  const gpu = await testGpu({ maxBinding: 1024 });
+  const graph = new Graph(gpu.tuning);
+  relu(graph, relu(graph, graph.input("x", [1024])));
+  try {
+    await compile(gpu, graph.forward(), { label: "test", bindings: new Map() });
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, OutOfMemoryError);
+    assert.match((error as Error).message, /"relu" \[1024\].*at least 4 times smaller/);
+  }
+});
+
+test("large grids fold to two dimensions", () => {
+  assert.equal(foldGrid(1, 64), [1, 1, 1]);
+  assert.equal(foldGrid(65_535 * 64, 64), [65_535, 1, 1]);
+  const [x, y] = foldGrid(65_535 * 64 + 1, 64);
+  assert.ok(x <= 65_535 && x * y >= 65_536);
+});
+
+test.after(closeGpus);
+test.run();

@@ -1,0 +1,130 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Arena, ArenaLayout, type ParameterSpec } from "../src/gpu/arena.ts";
+import type { Gpu } from "../src/gpu/device.ts";
+import { linearPredictor } from "../src/predict/linear.ts";
+import { type Predictor } from "../src/predict/predictor.ts";
+import { PredictionError, Rewinder } from "../src/predict/rewinder.ts";
+import { Trajectory, TrajectoryPlan } from "../src/trajectory.ts";
+import { closeGpus, testGpu } from "./device.ts";
+
+const specs: ParameterSpec[] = [
+  { name: "fc.weight", shape: [11, 31], kind: "fc" },
+  { name: "conv.weight", shape: [3, 3, 5, 7], kind: "conv" },
+  { name: "conv.bias", shape: [7], kind: "bias" },
+];
+const window = 4;
+/** Value of coordinate i of a parameter in snapshot k: a straight line a coordinate. */
+const line = (name: string, i: number, k: number): number => name.length + i / 64 + (k * (i % 5)) / 8;
+
+async function record(gpu: Gpu): Promise<{ arena: Arena; trajectory: Trajectory }> {
+  const arena = await Arena.create(gpu, new ArenaLayout(specs, gpu.maxBinding), "test");
+  const trajectory = await Trajectory.create(gpu, arena.layout.slots, window);
+  for (let k = 0; k < window; k++) {
+    for (const slot of arena.layout.slots) {
+      arena.write(slot.name, Float32Array.from({ length: slot.size }, (_, i) => line(slot.name, i, k)));
+    }
+    trajectory.record(arena);
+  }
+  return { arena, trajectory };
+}
+
+// 2 KiB bindings force several arena shards and trajectory chunks that cut through parameters.
+for (const maxBinding of [undefined, 2048]) {
+  const label = maxBinding === undefined ? "one binding" : "sharded";
+
+  test(`snapshots come back as they were recorded (${label})`, async () => {
+    const gpu = await testGpu(maxBinding === undefined ? {} : { maxBinding });
+    const { trajectory } = await record(gpu);
+    assert.is(trajectory.chunks.length > 1, maxBinding !== undefined);
+    const histories = await trajectory.read();
+    for (const { name, shape } of specs) {
+      const size = shape.reduce((a, b) => a * b, 1);
+      const want = Array.from({ length: window * size }, (_, j) => Math.fround(line(name, j % size, Math.floor(j / size))));
+      assert.equal([...histories.get(name)!], want);
+    }
+  });
+
+  test(`a linear rewind continues every line backwards and repeats bit for bit (${label})`, async () => {
+    const gpu = await testGpu(maxBinding === undefined ? {} : { maxBinding });
+    const { arena, trajectory } = await record(gpu);
+    const rewinder = await Rewinder.create(trajectory, linearPredictor(window, 3));
+    const mapped = gpu.mappedBytes;
+    await rewinder.apply(arena);
+    // One flag a parameter is all the host may see of a rewind.
+    assert.is(gpu.mappedBytes - mapped, 4 * specs.length);
+    const first = await arena.read();
+    for (const { name } of specs) {
+      first.get(name)!.forEach((value, i) => assert.ok(Math.abs(value - line(name, i, -3)) < 1e-5));
+    }
+    for (const slot of arena.layout.slots) arena.write(slot.name, new Float32Array(slot.size));
+    await rewinder.apply(arena);
+    for (const [name, data] of await arena.read()) {
+      assert.equal(new Uint32Array(data.buffer), new Uint32Array(first.get(name)!.buffer));
+    }
+  });
+}
+
+test("memory is exactly K × parameters", () => {
+  const plan = new TrajectoryPlan(new ArenaLayout(specs, 2 ** 27).slots, 15, 2 ** 27);
+  assert.is(plan.bytes, 4 * 15 * (11 * 31 + 3 * 3 * 5 * 7 + 7));
+});
+
+test("a partial history is an error that says so", async () => {
+  const gpu = await testGpu();
+  const arena = await Arena.create(gpu, new ArenaLayout(specs, gpu.maxBinding), "test");
+  const trajectory = await Trajectory.create(gpu, arena.layout.slots, window);
+  const rewinder = await Rewinder.create(trajectory, linearPredictor(window, 3));
+  trajectory.record(arena);
+  try {
+    await rewinder.apply(arena);
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /1 of 4 snapshots recorded; a prediction needs all 4/);
+  }
+  for (let k = 1; k < window; k++) trajectory.record(arena);
+  assert.throws(() => trajectory.record(arena), /all 4 snapshots are taken/);
+});
+
+test("an infinite prediction names its parameter and leaves every weight alone", async () => {
+  const gpu = await testGpu();
+  const { arena, trajectory } = await record(gpu);
+  const rewinder = await Rewinder.create(trajectory, linearPredictor(window, 3));
+  const last = Float32Array.from({ length: 7 }, (_, i) => line("conv.bias", i, 3));
+  trajectory.reset();
+  for (let k = 0; k < window; k++) {
+    // The step from -3e38 to 3e38 overflows float32.
+    arena.write("conv.bias", new Float32Array(7).fill(k === 0 ? -3e38 : 3e38));
+    trajectory.record(arena);
+  }
+  arena.write("conv.bias", last);
+  const before = await arena.read();
+  try {
+    await rewinder.apply(arena);
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, PredictionError);
+    assert.equal((error as PredictionError).parameters, ["conv.bias"]);
+  }
+  for (const [name, data] of await arena.read()) assert.equal(data, before.get(name)!);
+});
+
+test("a window or a kind the predictor does not serve is refused", async () => {
+  const gpu = await testGpu();
+  const { trajectory } = await record(gpu);
+  const linear = linearPredictor(window, 3);
+  const fail = async (predictor: Predictor): Promise<string> => {
+    try {
+      await Rewinder.create(trajectory, predictor);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "accepted";
+  };
+  assert.match(await fail(linearPredictor(15, 3)), /needs 15 snapshots, the trajectory records 4/);
+  const convOnly = { ...linear, sets: [{ ...linear.sets[0]!, kinds: ["conv" as const] }] };
+  assert.match(await fail(convOnly), /no weights for kind "fc" \(parameter "fc.weight"\)/);
+});
+
+test.after(closeGpus);
+test.run();
