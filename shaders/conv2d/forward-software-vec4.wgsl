@@ -63,6 +63,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let id = (wid.y * grid.x + wid.x) * WG + lane;
+  let hidden = grid.z - 1u; // 0: bounds the driver cannot see are loops it does not unroll
   let quad = id % COL_TILES * VT;
   let row0 = id / COL_TILES * 8u;
   let p0 = window(row0 + 0u);
@@ -119,8 +120,8 @@ fn main(
       s73 = s03;
     }
   }
-  for (var kh = 0u; kh < KH; kh++) {
-    for (var kw = 0u; kw < KW; kw++) {
+  for (var kh = 0u; kh < KH + hidden; kh++) {
+    for (var kw = 0u; kw < KW + hidden; kw++) {
       let v0 = inside(p0, kh, kw);
       let o0 = address(p0, kh, kw);
       let v1 = inside(p1, kh, kw);
@@ -138,7 +139,7 @@ fn main(
       let v7 = inside(p7, kh, kw);
       let o7 = address(p7, kh, kw);
       let tap = (kh * KW + kw) * CIN;
-      for (var i = 0u; i < CIN; i++) {
+      for (var i = 0u; i < CIN + hidden * (CIN - 1u); i++) {
         let a0 = select(0.0, x[o0 + i], v0);
         let a1 = select(0.0, x[o1 + i], v1);
         let a2 = select(0.0, x[o2 + i], v2);
@@ -198,7 +199,7 @@ fn main(
       }
     }
   }
-  for (var r = 0u; r < 8u; r++) {
+  for (var r = 0u; r < 8u + hidden; r++) {
     let row = row0 + r;
     if (row < PIXELS) {
       put(row, quad, pick(r, s00, s10, s20, s30, s40, s50, s60, s70));

@@ -80,6 +80,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let id = (wid.y * grid.x + wid.x) * WG + lane;
+  let hidden = grid.z - 1u; // 0: bounds the driver cannot see are loops it does not unroll
   let quad = id % COL_TILES * VT;
   let row0 = id / COL_TILES * 8u;
   let p0 = pixel(row0 + 0u);
@@ -98,8 +99,8 @@ fn main(
   var s50 = vec4f(); var s51 = vec4f(); var s52 = vec4f(); var s53 = vec4f();
   var s60 = vec4f(); var s61 = vec4f(); var s62 = vec4f(); var s63 = vec4f();
   var s70 = vec4f(); var s71 = vec4f(); var s72 = vec4f(); var s73 = vec4f();
-  for (var kh = 0u; kh < KH; kh++) {
-    for (var kw = 0u; kw < KW; kw++) {
+  for (var kh = 0u; kh < KH + hidden; kh++) {
+    for (var kw = 0u; kw < KW + hidden; kw++) {
       let v0 = inside(p0, kh, kw);
       let o0 = address(p0, kh, kw);
       let v1 = inside(p1, kh, kw);
@@ -117,7 +118,7 @@ fn main(
       let v7 = inside(p7, kh, kw);
       let o7 = address(p7, kh, kw);
       let tap = ((kh * KW + kw) * CIN + quad * 4u) * COUT;
-      for (var o = 0u; o < COUT; o++) {
+      for (var o = 0u; o < COUT + hidden * (COUT - 1u); o++) {
         let a0 = select(0.0, dy[o0 + o], v0);
         let a1 = select(0.0, dy[o1 + o], v1);
         let a2 = select(0.0, dy[o2 + o], v2);
@@ -177,7 +178,7 @@ fn main(
       }
     }
   }
-  for (var r = 0u; r < 8u; r++) {
+  for (var r = 0u; r < 8u + hidden; r++) {
     let row = row0 + r;
     if (row < PIXELS) {
       put(row, quad, pick(r, s00, s10, s20, s30, s40, s50, s60, s70));

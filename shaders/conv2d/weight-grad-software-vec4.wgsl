@@ -62,6 +62,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let id = (wid.y * grid.x + wid.x) * WG + lane;
+  let hidden = grid.z - 1u; // 0: bounds the driver cannot see are loops it does not unroll
   let slice = min(id / (ROW_TILES * COL_TILES), SLICES - 1u);
   let quad = id % COL_TILES * VT;
   let rowTile = id / COL_TILES % ROW_TILES;
@@ -76,7 +77,7 @@ fn main(
   var s50 = vec4f(); var s51 = vec4f(); var s52 = vec4f(); var s53 = vec4f();
   var s60 = vec4f(); var s61 = vec4f(); var s62 = vec4f(); var s63 = vec4f();
   var s70 = vec4f(); var s71 = vec4f(); var s72 = vec4f(); var s73 = vec4f();
-  let last = min(DY_ROWS, slice * SLICE_ROWS + SLICE_ROWS);
+  let last = min(DY_ROWS, slice * SLICE_ROWS + SLICE_ROWS) + hidden;
   for (var r = slice * SLICE_ROWS; r < last; r++) {
     let image = r / OH;
     let h = r % OH * SH;
@@ -84,7 +85,7 @@ fn main(
     let l0 = lineOf(t0, image, h);
     let v4 = h + t4.h < H;
     let l4 = lineOf(t4, image, h);
-    for (var ow = 0u; ow < OW; ow++) {
+    for (var ow = 0u; ow < OW + hidden; ow++) {
       let c0 = ow * SW + t0.w;
       let i0 = v0 && c0 < W;
       let q0 = select(vec4f(), x[select(0u, l0 + c0 * CQ, i0)], i0);
@@ -149,7 +150,7 @@ fn main(
       }
     }
   }
-  for (var r = 0u; r < 8u; r++) {
+  for (var r = 0u; r < 8u + hidden; r++) {
     let row = row0 + r;
     if (row < ROWS) {
       put(slice * ROWS + row, quad, pick(r, s00, s10, s20, s30, s40, s50, s60, s70));

@@ -87,6 +87,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let id = (wid.y * grid.x + wid.x) * WG + lane;
+  let hidden = grid.z - 1u; // 0: bounds the driver cannot see are loops it does not unroll
   let slice = min(id / (ROW_TILES * COL_TILES), SLICES - 1u);
   let quad = id % COL_TILES * VT;
   let rowTile = id / COL_TILES % ROW_TILES;
@@ -107,7 +108,7 @@ fn main(
   var s50 = vec4f(); var s51 = vec4f(); var s52 = vec4f(); var s53 = vec4f();
   var s60 = vec4f(); var s61 = vec4f(); var s62 = vec4f(); var s63 = vec4f();
   var s70 = vec4f(); var s71 = vec4f(); var s72 = vec4f(); var s73 = vec4f();
-  let last = min(DY_ROWS, slice * SLICE_ROWS + SLICE_ROWS);
+  let last = min(DY_ROWS, slice * SLICE_ROWS + SLICE_ROWS) + hidden;
   for (var r = slice * SLICE_ROWS; r < last; r++) {
     let image = r / OH;
     let h = r % OH * SH;
@@ -127,7 +128,7 @@ fn main(
     let l6 = lineOf(t6, image, h);
     let v7 = h + t7.h < H;
     let l7 = lineOf(t7, image, h);
-    for (var ow = 0u; ow < OW; ow++) {
+    for (var ow = 0u; ow < OW + hidden; ow++) {
       let c0 = ow * SW + t0.w;
       let i0 = v0 && c0 < W;
       let a0 = select(0.0, x[select(0u, l0 + c0 * CIN, i0)], i0);
@@ -202,7 +203,7 @@ fn main(
       }
     }
   }
-  for (var r = 0u; r < 8u; r++) {
+  for (var r = 0u; r < 8u + hidden; r++) {
     let row = row0 + r;
     if (row < ROWS) {
       put(slice * ROWS + row, quad, pick(r, s00, s10, s20, s30, s40, s50, s60, s70));

@@ -47,6 +47,7 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let id = (wid.y * grid.x + wid.x) * WG + lane;
+  let hidden = grid.z - 1u; // 0: bounds the driver cannot see are loops it does not unroll
   let slice = min(id / (ROW_TILES * COL_TILES), SLICES - 1u);
   let quad = id % COL_TILES * VT;
   let rowTile = id / COL_TILES % ROW_TILES;
@@ -105,7 +106,7 @@ fn main(
       s73 = s03;
     }
   }
-  let last = min(u32(K), slice * SLICE_K + SLICE_K);
+  let last = min(u32(K), slice * SLICE_K + SLICE_K) + hidden;
   for (var k = slice * SLICE_K; k < last; k++) {
     let ka = k * STEP_A;
     let a0 = a[o0 + ka];
@@ -165,7 +166,7 @@ fn main(
       s73 += a7 * b3;
     }
   }
-  for (var r = 0u; r < 8u; r++) {
+  for (var r = 0u; r < 8u + hidden; r++) {
     let row = row0 + r;
     if (row < M) {
       put(slice * M + row, quad, pick(r, s00, s10, s20, s30, s40, s50, s60, s70));

@@ -110,13 +110,22 @@ fn input_gradient(
   }
   let inverse = stats[C + c];
   let scale = gamma[c] * inverse;
-  // Through the batch statistics dx also gets a constant and a part along x - mean.
-  let mean = select(0.0, stats[c], TRAINING);
-  let plain = select(0.0, means_in[c], TRAINING);
-  let along = select(0.0, means_in[C + c] * inverse, TRAINING);
+  var mean = 0.0;
+  var plain = 0.0;
+  var along = 0.0;
+  if (TRAINING) {
+    mean = stats[c];
+    plain = means_in[c];
+    along = means_in[C + c] * inverse;
+  }
   let end = min(first + PER, u32(ROWS));
   for (var row = first; row < end; row++) {
     let i = row * C + c;
-    dx[i] = scale * (dy[i] - plain - along * (x[i] - mean));
+    var g = dy[i];
+    if (TRAINING) {
+      // What the batch statistics take away: the constant part and the part along x.
+      g -= plain + along * (x[i] - mean);
+    }
+    dx[i] = scale * g;
   }
 }

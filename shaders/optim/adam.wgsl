@@ -22,19 +22,19 @@ fn main(
   if (i >= N / 4u) {
     return;
   }
-  let block = blocks[i / 16u];
+  let slot = blocks[i / 16u];
   // A frozen slot keeps its bits: p - 0 * anything could still turn an infinite moment into NaN.
-  if (block.x == 0.0) {
+  if (slot.x == 0.0) {
     return;
   }
-  let lr = bitcast<f32>(step[4]) * block.x;
+  let lr = bitcast<f32>(step[4]) * slot.x;
   let p = parameters[i];
   var g = gradients[i];
   var shrink = 1.0;
   if (DECOUPLED) {
-    shrink = 1.0 - lr * block.y;
+    shrink = 1.0 - lr * slot.y;
   } else {
-    g += block.y * p;
+    g += slot.y * p;
   }
   let m = B1 * first[i] + (1.0 - B1) * g;
   let v = B2 * second[i] + (1.0 - B2) * g * g;

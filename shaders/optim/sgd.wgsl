@@ -17,13 +17,13 @@ fn main(
   if (i >= N / 4u) {
     return;
   }
-  let block = blocks[i / 16u];
-  if (block.x == 0.0) {
+  let slot = blocks[i / 16u];
+  if (slot.x == 0.0) {
     return;
   }
-  let lr = bitcast<f32>(step[4]) * block.x;
+  let lr = bitcast<f32>(step[4]) * slot.x;
   let p = parameters[i];
-  let g = gradients[i] + block.y * p;
+  let g = gradients[i] + slot.y * p;
   let m = MOMENTUM * first[i] + g;
   first[i] = m;
   parameters[i] = p - lr * select(m, g + MOMENTUM * m, NESTEROV);

@@ -1,5 +1,5 @@
 /** Downloads of the public data sets from their official places. */
-import { appendBytes } from "../platform/append.ts";
+import { appendBytes } from "../platform/files.ts";
 import { md5 } from "../platform/digest.ts";
 import { exists, makeDir, readBytes, remove, rename, writeAtomic } from "../platform/files.ts";
 import { DataError } from "./dataset.ts";

@@ -1,5 +1,131 @@
-export async function loadText(url: URL): Promise<string> {
-  if (url.protocol !== "file:") return (await fetch(url)).text();
-  const { readFile } = await import("node:fs/promises");
-  return readFile(url, "utf8");
+/**
+ * Files on every runtime: the file system on Node and Deno, `fetch` (reading only) in browsers.
+ *
+ * Whole files are written under a temporary name and renamed, so that a reader sees the old file or the
+ * new one and an interrupted write loses nothing.
+ */
+import { detectRuntime } from "./gpu.ts";
+
+/** A failed file access: says what was done to which path, why it failed and what to do. */
+export class FileError extends Error {
+  override name = "FileError";
+}
+
+const advice: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or directory; check the path",
+  EACCES: "permission denied; check the owner and mode",
+  EPERM: "operation not permitted; check the owner and mode",
+  ENOSPC: "the disk is full; free some space and run the same command again",
+  EDQUOT: "the disk quota is used up; free some space and run the same command again",
+  EISDIR: "it is a directory, a file was expected",
+  ENOTDIR: "a part of the path is a file, not a directory",
+  EROFS: "the file system is read-only",
+};
+
+type NodeFiles = typeof import("./node.ts");
+let node: Promise<NodeFiles> | undefined;
+
+async function access<T>(act: string, path: string | URL, work: (files: NodeFiles) => Promise<T>): Promise<T> {
+  if (detectRuntime() === "browser") throw new FileError(`cannot ${act} "${path}": browsers have no file system.`);
+  node ??= import("./node.ts");
+  const files = await node;
+  try {
+    return await work(files);
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message: string };
+    throw new FileError(`cannot ${act} "${path}": ${advice[code ?? ""] ?? message}.`, { cause });
+  }
+}
+
+/** The bytes of a file, or of an address in a browser. */
+export async function readBytes(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
+  const remote = path instanceof URL && path.protocol !== "file:";
+  if (!remote && detectRuntime() !== "browser") return access("read", path, (files) => files.readBytes(path));
+  const response = await fetch(path);
+  if (!response.ok) throw new FileError(`cannot read "${path}": the server answered ${response.status}.`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** The text (UTF-8) of a file, or of an address in a browser. */
+export async function readText(path: string | URL): Promise<string> {
+  return new TextDecoder().decode(await readBytes(path));
+}
+
+/** Text beside the sources, such as a shader. */
+export function loadText(url: URL): Promise<string> {
+  return readText(url);
+}
+
+/** Whether something is there. */
+export async function exists(path: string): Promise<boolean> {
+  return (await fileInfo(path)) !== undefined;
+}
+
+/** Size in bytes, time of the last change in ms since 1970 and kind; undefined if nothing is there. */
+export async function fileInfo(
+  path: string,
+): Promise<{ size: number; modified: number; directory: boolean } | undefined> {
+  try {
+    return await access("look at", path, (files) => files.fileInfo(path));
+  } catch (error) {
+    const code = ((error as Error).cause as { code?: string } | undefined)?.code;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** Names in a directory, sorted. */
+export function listDir(path: string): Promise<string[]> {
+  return access("list", path, (files) => files.listDir(path));
+}
+
+/** Makes a directory and its parents; it may exist already. */
+export function makeDir(path: string): Promise<void> {
+  return access("make directory", path, (files) => files.makeDir(path));
+}
+
+/** Writes a whole file: under a temporary name beside it, flushed, then renamed. */
+export async function writeAtomic(path: string, data: Uint8Array | string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  await access("write", path, async (files) => {
+    try {
+      await files.writeFlushed(temporary, data);
+      await files.rename(temporary, path);
+    } catch (error) {
+      await files.remove(temporary);
+      throw error;
+    }
+  });
+}
+
+/** Appends text, creating the file if need be. */
+export function appendText(path: string, text: string): Promise<void> {
+  return access("append to", path, (files) => files.append(path, text));
+}
+
+/** Appends bytes, creating the file if need be. */
+export function appendBytes(path: string, bytes: Uint8Array): Promise<void> {
+  return access("append to", path, (files) => files.append(path, bytes));
+}
+
+/** Removes a file or a directory with all in it; nothing there is no error. */
+export function remove(path: string): Promise<void> {
+  return access("remove", path, (files) => files.remove(path));
+}
+
+/** Renames or moves; replaces what is at the new path. */
+export function rename(from: string, to: string): Promise<void> {
+  return access("rename", from, (files) => files.rename(from, to));
+}
+
+/** Joins path parts with single slashes; empty parts are left out. */
+export function join(...parts: readonly string[]): string {
+  const kept = parts.filter((part) => part !== "");
+  return kept.map((part, i) => (i === 0 ? part.replace(/(.)\/+$/, "$1") : part.replace(/^\/+|\/+$/g, ""))).join("/").replace(/^\/\//, "/");
+}
+
+/** The path without its last part: "." if there is only one. */
+export function dirname(path: string): string {
+  const at = path.replace(/\/+$/, "").lastIndexOf("/");
+  return at < 0 ? "." : at === 0 ? "/" : path.slice(0, at);
 }

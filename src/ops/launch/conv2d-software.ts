@@ -11,13 +11,18 @@ function baseConstants(shape: Conv2dShape): Record<string, number | boolean> {
   };
 }
 
+function multiplyAdds(shape: Conv2dShape): number {
+  return shape.n * shape.oh * shape.ow * shape.cout * shape.kh * shape.kw * shape.cin;
+}
+
 /** Geometry of y = conv(x, w) (+ b). Bindings: x, w, b, y. */
 export function conv2dForwardSoftware(shape: Conv2dShape): Geometry {
-  const vt = columnQuads(shape.cout);
+  const vec4 = shape.cout % 4 === 0;
+  const vt = columnQuads(shape.cout, multiplyAdds(shape), vec4 ? 4 : 2);
   const pixels = shape.n * shape.oh * shape.ow;
   const { wg, groups } = softwareGrid(ceilDiv(pixels, 8) * ceilDiv(shape.cout, 4 * vt));
   return {
-    shader: shape.cout % 4 === 0 ? "conv2d/forward-software-vec4" : "conv2d/forward-software",
+    shader: vec4 ? "conv2d/forward-software-vec4" : "conv2d/forward-software",
     constants: { ...baseConstants(shape), HAS_BIAS: shape.hasBias, VT: vt, WG: wg },
     groups,
   };
@@ -25,11 +30,12 @@ export function conv2dForwardSoftware(shape: Conv2dShape): Geometry {
 
 /** Geometry of the input gradient. Bindings: dy, w, dx. */
 export function conv2dInputGradSoftware(shape: Conv2dShape): Geometry {
-  const vt = columnQuads(shape.cin);
+  const vec4 = shape.cin % 4 === 0;
+  const vt = columnQuads(shape.cin, multiplyAdds(shape), vec4 ? 4 : 2);
   const pixels = shape.n * shape.h * shape.w;
   const { wg, groups } = softwareGrid(ceilDiv(pixels, 8) * ceilDiv(shape.cin, 4 * vt));
   return {
-    shader: shape.cin % 4 === 0 ? "conv2d/input-grad-software-vec4" : "conv2d/input-grad-software",
+    shader: vec4 ? "conv2d/input-grad-software-vec4" : "conv2d/input-grad-software",
     constants: { ...baseConstants(shape), VT: vt, WG: wg },
     groups,
   };
@@ -41,7 +47,7 @@ export function conv2dInputGradSoftware(shape: Conv2dShape): Geometry {
  */
 export function conv2dWeightGradSoftware(shape: Conv2dShape): SlicedGeometry {
   const vec4 = shape.cin % 4 === 0 && shape.cout % 4 === 0;
-  const vt = columnQuads(shape.cout);
+  const vt = columnQuads(shape.cout, multiplyAdds(shape), shape.cout % 4 === 0 ? 4 : 2);
   const tiles = ceilDiv(shape.kh * shape.kw * shape.cin, 8) * ceilDiv(shape.cout, 4 * vt);
   // Enough lanes for every core, yet few partial sums: each slice costs a pass over the weights.
   const rows = shape.n * shape.oh;

@@ -21,7 +21,7 @@ export function gemmSoftware(shape: GemmShape): SlicedGeometry {
   const { m, n, k, transA, transB } = shape;
   const slices = shape.slices ?? 1;
   const vec4 = n % 4 === 0 && !transB;
-  const vt = columnQuads(n);
+  const vt = columnQuads(n, m * n * k, vec4 ? 4 : 2);
   const lanes = ceilDiv(m, 8) * ceilDiv(n, 4 * vt) * slices;
   const { wg, groups } = softwareGrid(lanes);
   const hasBias = shape.hasBias && slices === 1;

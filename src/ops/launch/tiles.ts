@@ -28,9 +28,15 @@ export function softwareGrid(lanes: number): {
   return { wg, groups: foldGroups(ceilDiv(lanes, wg)) };
 }
 
-/** vec4 columns a lane for `columns` columns: 4 (16 columns), 2 or 1, whichever wastes little. */
-export function columnQuads(columns: number): number {
+/**
+ * vec4 columns a lane for `columns` columns on a software adapter. Wide tiles run fastest but take the
+ * driver a second or more to compile, so products below a few million multiply-adds get narrow ones.
+ *
+ * @param widest 4 where columns are read as vec4; 2 where they are scalars (wider gains nothing).
+ */
+export function columnQuads(columns: number, multiplyAdds: number, widest: 2 | 4): number {
   const quads = ceilDiv(columns, 4);
-  if (quads <= 2) return quads;
-  return 4;
+  if (quads === 1 || multiplyAdds < 2e6) return 1;
+  if (quads === 2 || multiplyAdds < 6e6) return 2;
+  return widest;
 }

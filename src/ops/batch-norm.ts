@@ -1,0 +1,205 @@
+import { ShapeError } from "../gpu/errors.ts";
+import type { Graph, Operation } from "../graph/graph.ts";
+import { format, type Launch, sameShape, type Shape, type Value } from "../graph/value.ts";
+
+/** Settings of {@link batchNorm}. */
+export interface BatchNormAttrs {
+  /** Added to the variance; 1e-5 by default (PyTorch's), Keras has 1e-3. */
+  readonly epsilon?: number;
+  /**
+   * Weight of a batch in the running statistics, PyTorch's convention:
+   * running = (1 - momentum) · running + momentum · batch. Default 0.1; Keras' momentum m is 1 - m here.
+   */
+  readonly momentum?: number;
+  /** `train`: statistics of the batch, running ones updated; `frozen`: the running statistics, as constants. */
+  readonly mode: "train" | "frozen";
+}
+
+/** Rows one thread reduces in the first stage, and slices one thread merges in each later one. */
+const span = 64;
+const factor = 32;
+/** Rows one thread normalises: it loads the channel's statistics once for all of them. */
+const rowsPerThread = 4;
+
+/** Constants of shaders/norm: all entries of a file share one set. */
+function sizes(x: Value): { ROWS: number; C: number; PER: number; FACTOR: number } {
+  const channels = x.shape.at(-1)!;
+  return { ROWS: x.size / channels, C: channels, PER: rowsPerThread, FACTOR: factor };
+}
+
+/** What a staged reduction over rows is made of. */
+interface Reduction {
+  readonly shader: string;
+  readonly constants: Readonly<Record<string, number | boolean>>;
+  /** Entry and bindings of the first stage; it writes its slices to the binding `output`. */
+  readonly first: { entry: string; bind: Record<string, Value | null>; output: string };
+  /** Entry and outputs of the last stage. */
+  readonly last: { entry: string; bind: Record<string, Value | null> };
+  scratch(label: string, shape: Shape): Value;
+}
+
+/** Launches of a reduction [ROWS, C] → [C] of two sums a channel, in stages of fixed order. */
+function reduceRows(x: Value, reduction: Reduction): Launch[] {
+  const { shader, first, last, scratch } = reduction;
+  const { ROWS, C } = sizes(x);
+  const constants = { ...sizes(x), ...reduction.constants };
+  let slices = Math.ceil(ROWS / span);
+  let rows = span;
+  let partial = scratch("partial", [slices, 2, C]);
+  const launches: Launch[] = [
+    {
+      shader,
+      entry: first.entry,
+      constants: { ...constants, SLICES: slices, SPAN: rows },
+      bind: { ...first.bind, [first.output]: partial },
+      threads: slices * C,
+    },
+  ];
+  while (slices > factor) {
+    const groups = Math.ceil(slices / factor);
+    const merged = scratch("partial", [groups, 2, C]);
+    launches.push({
+      shader,
+      entry: "merge",
+      constants: { ...constants, SLICES: slices, SPAN: rows },
+      bind: { partial, merged },
+      threads: groups * C,
+    });
+    [partial, slices, rows] = [merged, groups, rows * factor];
+  }
+  launches.push({
+    shader,
+    entry: last.entry,
+    constants: { ...constants, SLICES: slices, SPAN: rows },
+    bind: { ...last.bind, partial },
+    threads: C,
+  });
+  return launches;
+}
+
+const operation: Operation<Required<BatchNormAttrs>> = {
+  name: "batchNorm",
+  shape: ([x, ...perChannel]) => {
+    const channels = x!.at(-1);
+    if (channels === undefined) throw new ShapeError(`batchNorm: input ${format(x!)} has no channel axis.`);
+    const names = ["gamma", "beta", "the running mean", "the running variance"];
+    for (const [i, shape] of perChannel.entries()) {
+      if (!sameShape(shape, [channels])) {
+        throw new ShapeError(
+          `batchNorm: input ${format(x!)} has ${channels} channels, so ${names[i]!} must be ` +
+            `[${channels}], got ${format(shape)}.`,
+        );
+      }
+    }
+    return x!;
+  },
+  // Mean and inverse deviation of the statistics in use.
+  saved: ([x]) => ({ stats: { shape: [2, x!.at(-1)!] } }),
+  forward: ({ inputs, y, saved, attrs, scratch }) => {
+    const [x, gamma, beta, mean, variance] = inputs as [Value, Value, Value, Value, Value];
+    const stats = saved["stats"]!;
+    const shader = "norm/batch-norm-forward";
+    const { ROWS, C } = sizes(x);
+    const constants = { ...sizes(x), EPSILON: attrs.epsilon, MOMENTUM: attrs.momentum };
+    // Constants the remaining entries do not read, fixed so that equal kernels stay equal.
+    const whole = { ...constants, SLICES: 1, SPAN: span };
+    const statistics: Launch[] =
+      attrs.mode === "frozen"
+        ? [
+            {
+              shader,
+              entry: "running",
+              constants: whole,
+              bind: { frozen_mean: mean, frozen_variance: variance, stats },
+              threads: C,
+            },
+          ]
+        : reduceRows(x, {
+            shader,
+            constants,
+            first: { entry: "moments", bind: { x }, output: "moments_out" },
+            last: { entry: "statistics", bind: { stats, running_mean: mean, running_variance: variance } },
+            scratch,
+          });
+    return [
+      ...statistics,
+      {
+        shader,
+        entry: "normalise",
+        constants: whole,
+        bind: { x, gamma, beta, stats_in: stats, y },
+        threads: Math.ceil(ROWS / rowsPerThread) * C,
+      },
+    ];
+  },
+  backward: ({ inputs, saved, attrs, dy, dinputs, scratch }) => {
+    const [x, gamma] = inputs as [Value, Value];
+    const [dx = null, dgamma = null, dbeta = null, ...statistics] = dinputs;
+    if (statistics.some((value) => value !== null)) {
+      throw new ShapeError(
+        "batchNorm: the running statistics are tracked, not trained; ask for gradients of x, gamma and beta only.",
+      );
+    }
+    const stats = saved["stats"]!;
+    const shader = "norm/batch-norm-backward";
+    const training = attrs.mode === "train";
+    const { ROWS, C } = sizes(x);
+    const constants = { ...sizes(x), TRAINING: training };
+    const means = scratch("means", [2, C]);
+    const launches: Launch[] = [];
+    if (dgamma !== null || dbeta !== null || training) {
+      const outputs = { dgamma: dgamma ?? scratch("dgamma", [C]), dbeta: dbeta ?? scratch("dbeta", [C]) };
+      launches.push(
+        ...reduceRows(x, {
+          shader,
+          constants,
+          first: { entry: "sums", bind: { x, dy, stats }, output: "sums_out" },
+          last: { entry: "totals", bind: { ...outputs, means } },
+          scratch,
+        }),
+      );
+    }
+    if (dx !== null) {
+      launches.push({
+        shader,
+        entry: "input_gradient",
+        constants: { ...constants, SLICES: 1, SPAN: span },
+        bind: { dy, gamma, stats, dx, x: training ? x : null, means_in: training ? means : null },
+        threads: Math.ceil(ROWS / rowsPerThread) * C,
+      });
+    }
+    return launches;
+  },
+};
+
+/**
+ * Batch normalisation over the last axis (Ioffe and Szegedy 2015):
+ * y = gamma · (x - mean) / sqrt(variance + epsilon) + beta, with one mean and variance a channel.
+ *
+ * In `train` mode mean and biased variance are the batch's, and each replay of the forward pass updates
+ * `runningMean` and `runningVariance` in place; the running variance is the unbiased one, n / (n - 1)
+ * times the batch's (PyTorch's convention; a batch of one row counts as 0). In `frozen` mode the
+ * running values are read and gradients treat them as constants.
+ *
+ * @param x [..., C]; rows are all axes but the last.
+ * @param gamma scale [C].
+ * @param beta shift [C].
+ * @param runningMean [C], a bound value, in a buffer that no read-only binding of the step shares in
+ *   the same dispatch (a statistics arena of its own).
+ * @param runningVariance [C], like `runningMean`.
+ * @returns a value of x's shape.
+ * @throws ShapeError if a per-channel value is not [C].
+ */
+export function batchNorm(
+  graph: Graph,
+  x: Value,
+  gamma: Value,
+  beta: Value,
+  runningMean: Value,
+  runningVariance: Value,
+  attrs: BatchNormAttrs,
+  label?: string,
+): Value {
+  const settings = { epsilon: 1e-5, momentum: 0.1, ...attrs };
+  return graph.apply(operation, [x, gamma, beta, runningMean, runningVariance], settings, label);
+}

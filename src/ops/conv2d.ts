@@ -1,0 +1,143 @@
+import { ShapeError } from "../gpu/errors.ts";
+import type { Graph, Operation } from "../graph/graph.ts";
+import { format, type Launch, sameShape, type Shape, type Value } from "../graph/value.ts";
+import { conv2dForwardGpu, conv2dInputGradGpu, conv2dWeightGradGpu } from "./launch/conv2d-gpu.ts";
+import type { Conv2dShape } from "./launch/conv2d-shape.ts";
+import {
+  conv2dForwardSoftware,
+  conv2dInputGradSoftware,
+  conv2dWeightGradSoftware,
+} from "./launch/conv2d-software.ts";
+import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
+
+/** Settings of {@link conv2d}. */
+export interface Conv2dAttrs {
+  /** Step of the window, the same both ways or [down, right]; default 1. */
+  readonly stride?: number | readonly [number, number];
+  /**
+   * Zeros around the input: on every side, or [top, bottom, left, right]; default 0. `"same"` pads so
+   * that the output has ceil(size / stride) rows and columns; an odd row or column of padding goes to the
+   * bottom or right (TensorFlow's rule).
+   */
+  readonly padding?: number | "same" | readonly [number, number, number, number];
+}
+
+const kernels = {
+  software: {
+    forward: conv2dForwardSoftware,
+    inputGradient: conv2dInputGradSoftware,
+    weightGradient: conv2dWeightGradSoftware,
+  },
+  gpu: {
+    forward: conv2dForwardGpu,
+    inputGradient: conv2dInputGradGpu,
+    weightGradient: conv2dWeightGradGpu,
+  },
+};
+
+/** Output size and padding before the first row (or column) of one axis. */
+function axis(size: number, taps: number, stride: number, padding: "same" | readonly [number, number]): [number, number] {
+  if (padding === "same") {
+    const out = Math.ceil(size / stride);
+    const total = Math.max(0, (out - 1) * stride + taps - size);
+    return [out, Math.floor(total / 2)];
+  }
+  return [Math.floor((size + padding[0] + padding[1] - taps) / stride) + 1, padding[0]];
+}
+
+/** All sizes of a convolution; throws {@link ShapeError} where they do not fit. */
+function conv2dShape([x, w, b]: readonly Shape[], attrs: Conv2dAttrs): Conv2dShape {
+  const shapes = `input ${format(x!)}, weight ${format(w!)}`;
+  if (x!.length !== 4 || w!.length !== 4) {
+    throw new ShapeError(
+      `conv2d: the input must be [N, H, W, Cin] and the weight [KH, KW, Cin, Cout], got ${shapes}.`,
+    );
+  }
+  const [n, height, width, cin] = x as readonly number[] as [number, number, number, number];
+  const [kh, kw, expected, cout] = w as readonly number[] as [number, number, number, number];
+  if (cin !== expected) {
+    throw new ShapeError(
+      `conv2d: input ${format(x!)} has ${cin} channels, weight ${format(w!)} expects ${expected}.`,
+    );
+  }
+  if (b !== undefined && !sameShape(b, [cout])) {
+    throw new ShapeError(
+      `conv2d: weight ${format(w!)} has ${cout} filters, so the bias must be [${cout}], got ${format(b)}.`,
+    );
+  }
+  const { stride = 1, padding = 0 } = attrs;
+  const [strideH, strideW] = typeof stride === "number" ? [stride, stride] : stride;
+  if (![strideH, strideW].every((s) => Number.isInteger(s) && s >= 1)) {
+    throw new ShapeError(`conv2d: a stride is an integer of at least 1, got ${format([strideH, strideW])}; ${shapes}.`);
+  }
+  const sides = typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
+  if (sides !== "same" && !sides.every((p) => Number.isInteger(p) && p >= 0)) {
+    throw new ShapeError(`conv2d: padding is an integer of at least 0, got ${format(sides)}; ${shapes}.`);
+  }
+  const [oh, padH] = axis(height, kh, strideH, sides === "same" ? sides : [sides[0], sides[1]]);
+  const [ow, padW] = axis(width, kw, strideW, sides === "same" ? sides : [sides[2], sides[3]]);
+  if (oh < 1 || ow < 1) {
+    throw new ShapeError(
+      `conv2d: input ${format(x!)} with padding ${sides === "same" ? sides : format(sides)} is smaller than ` +
+        `the ${kh}×${kw} window of weight ${format(w!)}.`,
+    );
+  }
+  const hasBias = b !== undefined;
+  return { n, h: height, w: width, cin, oh, ow, cout, kh, kw, strideH, strideW, padH, padW, hasBias };
+}
+
+const operation: Operation<Conv2dAttrs> = {
+  name: "conv2d",
+  shape: (shapes, attrs) => {
+    const { n, oh, ow, cout } = conv2dShape(shapes, attrs);
+    return [n, oh, ow, cout];
+  },
+  forward: ({ inputs, y, attrs, tuning }) => {
+    const [x, w, b] = inputs;
+    const shape = conv2dShape(inputs.map((value) => value.shape), attrs);
+    const bind = { x: x!, w: w!, b: b ?? null, y };
+    return [{ ...kernels[tuning].forward(shape), bind, flop: flop(shape) }];
+  },
+  backward: ({ inputs, dy, dinputs: [dx, dw, db], attrs, tuning, scratch }) => {
+    const [x, w] = inputs;
+    const shape = conv2dShape(inputs.map((value) => value.shape), attrs);
+    const launches: Launch[] = [];
+    if (dx != null) {
+      const geometry = kernels[tuning].inputGradient(shape);
+      launches.push({ ...geometry, bind: { dy, w: w!, dx }, flop: flop(shape) });
+    }
+    if (dw != null) {
+      const geometry = kernels[tuning].weightGradient(shape);
+      const output = { name: "partial", value: dw };
+      launches.push(...sumOfSlices(geometry, { x: x!, dy }, output, scratch, flop(shape)));
+    }
+    if (db != null) launches.push(...biasGradient(dy, db, scratch));
+    return launches;
+  },
+};
+
+/** Floating-point operations of each of the three products; padding counts as if it were data. */
+function flop({ n, oh, ow, cout, kh, kw, cin }: Conv2dShape): number {
+  return 2 * n * oh * ow * cout * kh * kw * cin;
+}
+
+/**
+ * Convolution of pictures (cross-correlation, as everywhere in deep learning):
+ * y[n, i, j, o] = b[o] + sum over (p, q, c) of x[n, i · stride + p - top, j · stride + q - left, c] w[p, q, c, o].
+ *
+ * @param x [N, H, W, Cin].
+ * @param w [KH, KW, Cin, Cout].
+ * @param b [Cout], or null for none.
+ * @returns [N, OH, OW, Cout] with OH = floor((H + top + bottom - KH) / stride) + 1.
+ * @throws ShapeError if the sizes do not fit or the window is larger than the padded input.
+ */
+export function conv2d(
+  graph: Graph,
+  x: Value,
+  w: Value,
+  b: Value | null,
+  attrs: Conv2dAttrs = {},
+  label?: string,
+): Value {
+  return graph.apply(operation, b === null ? [x, w] : [x, w, b], attrs, label);
+}

@@ -1,0 +1,35 @@
+/** From geometries to launches: kernels that write partial sums, and what adds them up. */
+import type { Geometry } from "../../gpu/geometry.ts";
+import type { Launch, Shape, Value } from "../../graph/value.ts";
+import { columnSum, sumSlices } from "./reduce.ts";
+
+type Scratch = (label: string, shape: Shape) => Value;
+
+/**
+ * Launches of a kernel that sums in slices: with one slice it writes the result itself, with more it
+ * writes partial sums that a second launch adds in a fixed order.
+ *
+ * @param output the kernel's output binding and the value to write in full.
+ */
+export function sumOfSlices(
+  geometry: Geometry & { readonly slices: number },
+  bind: Readonly<Record<string, Value | null>>,
+  output: { readonly name: string; readonly value: Value },
+  scratch: Scratch,
+  flop: number,
+): Launch[] {
+  const { slices, ...kernel } = geometry;
+  const { name, value } = output;
+  if (slices === 1) return [{ ...kernel, bind: { ...bind, [name]: value }, flop }];
+  const partial = scratch(`${value.label} partial`, [slices, ...value.shape]);
+  return [
+    { ...kernel, bind: { ...bind, [name]: partial }, flop },
+    { ...sumSlices(value.size, slices), bind: { partial, out: value }, flop: partial.size },
+  ];
+}
+
+/** Launches of a bias gradient: db [C] = sum of dy [..., C] over everything but the last axis. */
+export function biasGradient(dy: Value, db: Value, scratch: Scratch): Launch[] {
+  const geometry = columnSum(dy.size / db.size, db.size);
+  return sumOfSlices(geometry, { x: dy }, { name: "partial", value: db }, scratch, dy.size);
+}

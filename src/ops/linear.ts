@@ -1,0 +1,89 @@
+import { ShapeError } from "../gpu/errors.ts";
+import type { Tuning } from "../gpu/device.ts";
+import type { Graph, Operation } from "../graph/graph.ts";
+import { format, type Launch, sameShape, type Value } from "../graph/value.ts";
+import { gemmGpu } from "./launch/gemm-gpu.ts";
+import { gemmSoftware } from "./launch/gemm-software.ts";
+import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
+
+/**
+ * Slices of k for c [m, n]: enough output tiles to fill the adapter, and a slice long enough that
+ * the partial sums cost little beside the products.
+ */
+export function slicesOfK(tuning: Tuning, m: number, n: number, k: number): number {
+  // A software lane makes 8 rows of up to 16 columns; a workgroup on a GPU 64 × 64.
+  const tiles =
+    tuning === "software" ? Math.ceil(m / 8) * Math.ceil(n / 16) : Math.ceil(m / 64) * Math.ceil(n / 64);
+  const [wanted, shortest] = tuning === "software" ? [128, 64] : [256, 128];
+  return Math.max(1, Math.min(Math.floor(k / shortest), Math.floor(wanted / tiles)));
+}
+
+const operation: Operation<null> = {
+  name: "linear",
+  shape: ([x, w, b]) => {
+    if (x!.length !== 2) {
+      throw new ShapeError(
+        `linear: the input must be [rows, features], got ${format(x!)} (weight ${format(w!)}); flatten it first.`,
+      );
+    }
+    if (w!.length !== 2) {
+      throw new ShapeError(`linear: the weight must be [in, out], got ${format(w!)} (input ${format(x!)}).`);
+    }
+    const [rows, features] = x as [number, number];
+    const [inputs, units] = w as [number, number];
+    if (features !== inputs) {
+      throw new ShapeError(
+        `linear: input ${format(x!)} has ${features} features, weight ${format(w!)} expects ${inputs}.`,
+      );
+    }
+    if (b !== undefined && !sameShape(b, [units])) {
+      throw new ShapeError(
+        `linear: weight ${format(w!)} has ${units} units, so the bias must be [${units}], got ${format(b)}.`,
+      );
+    }
+    return [rows, units];
+  },
+  forward: ({ inputs: [x, w, b], y, tuning }) => {
+    const [m, k] = x!.shape as [number, number];
+    const n = y.shape[1]!;
+    const gemm = tuning === "software" ? gemmSoftware : gemmGpu;
+    const { slices: _one, ...kernel } = gemm({ m, n, k, transA: false, transB: false, hasBias: b !== undefined });
+    return [{ ...kernel, bind: { a: x!, b: w!, bias: b ?? null, c: y }, flop: 2 * m * n * k }];
+  },
+  backward: ({ inputs: [x, w], dy, dinputs: [dx, dw, db], tuning, scratch }) => {
+    const [rows, units] = dy.shape as [number, number];
+    const features = w!.shape[0]!;
+    const flop = 2 * rows * units * features;
+    const gemm = tuning === "software" ? gemmSoftware : gemmGpu;
+    const launches: Launch[] = [];
+    if (dx != null) {
+      // dx = dy wᵀ
+      const shape = { m: rows, n: features, k: units, transA: false, transB: true, hasBias: false };
+      const bind = { a: dy, b: w!, bias: null };
+      const geometry = gemm({ ...shape, slices: slicesOfK(tuning, rows, features, units) });
+      launches.push(...sumOfSlices(geometry, bind, { name: "c", value: dx }, scratch, flop));
+    }
+    if (dw != null) {
+      // dw = xᵀ dy
+      const shape = { m: features, n: units, k: rows, transA: true, transB: false, hasBias: false };
+      const bind = { a: x!, b: dy, bias: null };
+      const geometry = gemm({ ...shape, slices: slicesOfK(tuning, features, units, rows) });
+      launches.push(...sumOfSlices(geometry, bind, { name: "c", value: dw }, scratch, flop));
+    }
+    if (db != null) launches.push(...biasGradient(dy, db, scratch));
+    return launches;
+  },
+};
+
+/**
+ * Fully connected layer: y = x w + b.
+ *
+ * @param x [rows, in]; flatten pictures first.
+ * @param w [in, out].
+ * @param b [out], or null for none.
+ * @returns [rows, out].
+ * @throws ShapeError if the sizes do not fit.
+ */
+export function linear(graph: Graph, x: Value, w: Value, b: Value | null, label?: string): Value {
+  return graph.apply(operation, b === null ? [x, w] : [x, w, b], null, label);
+}
