@@ -1,15 +1,17 @@
 // Convolution forward y = conv(x, w) (+ b), implicit matrix product, software tuning, any shape.
 //
-// y[n, oh, ow, o] = b[o] + sum over kh, kw, i of x[n, oh SH - PH + kh, ow SW - PW + kw, i] w[kh, kw, i, o];
-// x outside the image counts as zero.
-// x [N, H, W, CIN], w [KH, KW, CIN, COUT], b [COUT] (read only if HAS_BIAS), y [N, OH, OW, COUT].
+// y[n, oh, ow, o] = b[o] + sum over kh, kw, i of x[n, oh SH - PH + kh, ow SW - PW + kw, i] w[kh,
+// kw, i, o]; x outside the image counts as zero. x [N, H, W, CIN], w [KH, KW, CIN, COUT], b [COUT]
+// (read only if HAS_BIAS), y [N, OH, OW, COUT].
 // Constants: N, H, W, CIN, OH, OW, COUT, KH, KW, SH, SW (stride), PH, PW (top and left padding),
 // HAS_BIAS; VT = vec4 columns a lane (1, 2 or 4); WG = lanes a workgroup.
 // Grid: ceil(ceil(N OH OW / 8) ceil(COUT / 4 / VT) / WG) workgroups, folded into x and y.
-// Tuning: software adapters (lavapipe, SwiftShader). There every load whose address is not constant
-// becomes a loop over the lanes of some 35 instructions a lane, so the tile is fat (8 rows x 4 VT
-// columns a lane); and the loop body must stay inside the 32 KiB instruction cache, so the loop over
-// k is NOT unrolled and rows are read as scalars (unrolling by four costs half the speed).
+//
+// Tuning: software adapters (lavapipe, SwiftShader). There a load whose address is not a constant
+// becomes a loop over the lanes of some 35 instructions each, so a lane has a fat tile (8 rows x 4
+// VT columns) to pay for it; and the inner loop has to stay inside the 32 KiB instruction cache,
+// so rows are read as scalars and nothing is unrolled: unrolling by four halves the speed, and
+// letting the driver unroll by itself costs seconds of compilation (hence `hidden`).
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
@@ -20,8 +22,8 @@ const PIXELS = u32(N) * OH * OW;
 const QUADS = (u32(COUT) + 3u) / 4u;
 const COL_TILES = (QUADS + VT - 1u) / VT;
 
-// Where the window of one output pixel starts: row and column (below zero wrap to large numbers) and
-// index of its image.
+// Where the window of one output pixel starts: row and column (below zero wrap to large numbers)
+// and index of its image.
 struct Window {
   h: u32,
   w: u32,
@@ -76,7 +78,17 @@ fn put(row: u32, quad: u32, value: vec4f) {
 }
 
 // The r-th of eight values: lets one loop store all rows, which keeps the code small.
-fn pick(r: u32, q0: vec4f, q1: vec4f, q2: vec4f, q3: vec4f, q4: vec4f, q5: vec4f, q6: vec4f, q7: vec4f) -> vec4f {
+fn pick(
+  r: u32,
+  q0: vec4f,
+  q1: vec4f,
+  q2: vec4f,
+  q3: vec4f,
+  q4: vec4f,
+  q5: vec4f,
+  q6: vec4f,
+  q7: vec4f,
+) -> vec4f {
   let low = select(select(q0, q1, r == 1u), select(q2, q3, r == 3u), r > 1u);
   let high = select(select(q4, q5, r == 5u), select(q6, q7, r == 7u), r > 5u);
   return select(low, high, r > 3u);
@@ -94,10 +106,10 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let id = (wid.y * grid.x + wid.x) * WG + lane;
-  let hidden = grid.z - 1u; // 0: bounds the driver cannot see are loops it does not unroll
+  let hidden = grid.z - 1u; // always 0, but the driver does not know
   let quad = id % COL_TILES * VT;
   let row0 = id / COL_TILES * 8u;
-  let p0 = window(row0 + 0u);
+  let p0 = window(row0 );
   let p1 = window(row0 + 1u);
   let p2 = window(row0 + 2u);
   let p3 = window(row0 + 3u);
@@ -114,7 +126,7 @@ fn main(
   var s60 = vec4f(); var s61 = vec4f(); var s62 = vec4f(); var s63 = vec4f();
   var s70 = vec4f(); var s71 = vec4f(); var s72 = vec4f(); var s73 = vec4f();
   if (HAS_BIAS) {
-    s00 = biasQuad(quad * 4u + 0u);
+    s00 = biasQuad(quad * 4u );
     s10 = s00;
     s20 = s00;
     s30 = s00;

@@ -1,15 +1,17 @@
 // Convolution input gradient, gather form, software tuning, CIN a multiple of 4.
 //
 // dx[n, h, v, i] = sum over kh, kw, o of dy[n, oh, ow, o] w[kh, kw, i, o], over the taps for which
-// h + PH - kh = oh SH and v + PW - kw = ow SW with oh, ow inside dy. Every element of dx is written.
-// dy [N, OH, OW, COUT], w [KH, KW, CIN, COUT], dx [N, H, W, CIN].
+// h + PH - kh = oh SH and v + PW - kw = ow SW with oh, ow inside dy. Every element of dx is
+// written. dy [N, OH, OW, COUT], w [KH, KW, CIN, COUT], dx [N, H, W, CIN].
 // Constants: N, H, W, CIN, OH, OW, COUT, KH, KW, SH, SW (stride), PH, PW (top and left padding);
 // VT = vec4 columns a lane (1, 2 or 4); WG = lanes a workgroup.
 // Grid: ceil(ceil(N H W / 8) ceil(CIN / 4 / VT) / WG) workgroups, folded into x and y.
-// Tuning: software adapters (lavapipe, SwiftShader). There every load whose address is not constant
-// becomes a loop over the lanes of some 35 instructions a lane, so the tile is fat (8 rows x 4 VT
-// columns a lane); and the loop body must stay inside the 32 KiB instruction cache, so the loop over
-// k is NOT unrolled and rows are read as scalars (unrolling by four costs half the speed).
+//
+// Tuning: software adapters (lavapipe, SwiftShader). There a load whose address is not a constant
+// becomes a loop over the lanes of some 35 instructions each, so a lane has a fat tile (8 rows x 4
+// VT columns) to pay for it; and the inner loop has to stay inside the 32 KiB instruction cache,
+// so rows are read as scalars and nothing is unrolled: unrolling by four halves the speed, and
+// letting the driver unroll by itself costs seconds of compilation (hence `hidden`).
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
@@ -67,7 +69,17 @@ fn put(row: u32, quad: u32, value: vec4f) {
 }
 
 // The r-th of eight values: lets one loop store all rows, which keeps the code small.
-fn pick(r: u32, q0: vec4f, q1: vec4f, q2: vec4f, q3: vec4f, q4: vec4f, q5: vec4f, q6: vec4f, q7: vec4f) -> vec4f {
+fn pick(
+  r: u32,
+  q0: vec4f,
+  q1: vec4f,
+  q2: vec4f,
+  q3: vec4f,
+  q4: vec4f,
+  q5: vec4f,
+  q6: vec4f,
+  q7: vec4f,
+) -> vec4f {
   let low = select(select(q0, q1, r == 1u), select(q2, q3, r == 3u), r > 1u);
   let high = select(select(q4, q5, r == 5u), select(q6, q7, r == 7u), r > 5u);
   return select(low, high, r > 3u);
@@ -80,10 +92,10 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let id = (wid.y * grid.x + wid.x) * WG + lane;
-  let hidden = grid.z - 1u; // 0: bounds the driver cannot see are loops it does not unroll
+  let hidden = grid.z - 1u; // always 0, but the driver does not know
   let quad = id % COL_TILES * VT;
   let row0 = id / COL_TILES * 8u;
-  let p0 = pixel(row0 + 0u);
+  let p0 = pixel(row0 );
   let p1 = pixel(row0 + 1u);
   let p2 = pixel(row0 + 2u);
   let p3 = pixel(row0 + 3u);

@@ -1,15 +1,19 @@
-// Convolution weight gradient, partial sums over slices of the output rows, software tuning, any shape.
+// Convolution weight gradient, partial sums over slices of the output rows, software tuning, any
+// shape.
 //
-// partial[s, kh, kw, i, o] = sum over the output rows (n, oh) of slice s and all ow of
-// x[n, oh SH - PH + kh, ow SW - PW + kw, i] dy[n, oh, ow, o]; x outside the image counts as zero.
-// x [N, H, W, CIN], dy [N, OH, OW, COUT], partial [SLICES, KH, KW, CIN, COUT].
-// Constants: N, H, W, CIN, OH, OW, COUT, KH, KW, SH, SW (stride), PH, PW (top and left padding), SLICES;
-// VT = vec4 columns a lane (1, 2 or 4); WG = lanes a workgroup. A lane has 8 rows (kh, kw, i).
+// partial[s, kh, kw, i, o] = sum over the output rows (n, oh) of slice s and all ow of x[n, oh SH
+// - PH + kh, ow SW - PW + kw, i] dy[n, oh, ow, o]; x outside the image counts as zero. x [N, H, W,
+// CIN], dy [N, OH, OW, COUT], partial [SLICES, KH, KW, CIN, COUT].
+// Constants: N, H, W, CIN, OH, OW, COUT, KH, KW, SH, SW (stride), PH, PW (top and left padding),
+// SLICES; VT = vec4 columns a lane (1, 2 or 4); WG = lanes a workgroup. A lane has 8 rows (kh, kw,
+// i).
 // Grid: ceil(ceil(KH KW CIN / 8) ceil(COUT / 4 / VT) SLICES / WG) workgroups, folded into x and y.
-// Tuning: software adapters (lavapipe, SwiftShader). There every load whose address is not constant
-// becomes a loop over the lanes of some 35 instructions a lane, so the tile is fat (8 rows x 4 VT
-// columns a lane); and the loop body must stay inside the 32 KiB instruction cache, so the loop over
-// k is NOT unrolled and rows are read as scalars (unrolling by four costs half the speed).
+//
+// Tuning: software adapters (lavapipe, SwiftShader). There a load whose address is not a constant
+// becomes a loop over the lanes of some 35 instructions each, so a lane has a fat tile (8 rows x 4
+// VT columns) to pay for it; and the inner loop has to stay inside the 32 KiB instruction cache,
+// so rows are read as scalars and nothing is unrolled: unrolling by four halves the speed, and
+// letting the driver unroll by itself costs seconds of compilation (hence `hidden`).
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> dy: array<f32>;
@@ -74,7 +78,17 @@ fn put(row: u32, quad: u32, value: vec4f) {
 }
 
 // The r-th of eight values: lets one loop store all rows, which keeps the code small.
-fn pick(r: u32, q0: vec4f, q1: vec4f, q2: vec4f, q3: vec4f, q4: vec4f, q5: vec4f, q6: vec4f, q7: vec4f) -> vec4f {
+fn pick(
+  r: u32,
+  q0: vec4f,
+  q1: vec4f,
+  q2: vec4f,
+  q3: vec4f,
+  q4: vec4f,
+  q5: vec4f,
+  q6: vec4f,
+  q7: vec4f,
+) -> vec4f {
   let low = select(select(q0, q1, r == 1u), select(q2, q3, r == 3u), r > 1u);
   let high = select(select(q4, q5, r == 5u), select(q6, q7, r == 7u), r > 5u);
   return select(low, high, r > 3u);
@@ -87,12 +101,12 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let id = (wid.y * grid.x + wid.x) * WG + lane;
-  let hidden = grid.z - 1u; // 0: bounds the driver cannot see are loops it does not unroll
+  let hidden = grid.z - 1u; // always 0, but the driver does not know
   let slice = min(id / (ROW_TILES * COL_TILES), SLICES - 1u);
   let quad = id % COL_TILES * VT;
   let rowTile = id / COL_TILES % ROW_TILES;
   let row0 = select(ROWS, rowTile * 8u, id < ROW_TILES * COL_TILES * SLICES);
-  let t0 = tapOf(row0 + 0u);
+  let t0 = tapOf(row0 );
   let t1 = tapOf(row0 + 1u);
   let t2 = tapOf(row0 + 2u);
   let t3 = tapOf(row0 + 3u);

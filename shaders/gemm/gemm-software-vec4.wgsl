@@ -1,13 +1,17 @@
 // Matrix product c = op(a) op(b) (+ bias), software tuning, N a multiple of 4.
 //
-// a [M, K] ([K, M] if TRANS_A), b [K, N], read as quads of columns, bias [N] (read only if HAS_BIAS),
-// c [M, N], or partial sums c [SLICES, M, N] over slices of k if SLICES > 1 (then without bias).
-// Constants: M, N, K, TRANS_A, HAS_BIAS, SLICES; VT = vec4 columns a lane (1, 2 or 4); WG = lanes a
-// workgroup. Grid: ceil(ceil(M / 8) ceil(N / 4 / VT) SLICES / WG) workgroups, folded into x and y.
-// Tuning: software adapters (lavapipe, SwiftShader). There every load whose address is not constant
-// becomes a loop over the lanes of some 35 instructions a lane, so the tile is fat (8 rows x 4 VT
-// columns a lane); and the loop body must stay inside the 32 KiB instruction cache, so the loop over
-// k is NOT unrolled and rows are read as scalars (unrolling by four costs half the speed).
+// a [M, K] ([K, M] if TRANS_A), b [K, N], read as quads of columns, bias [N] (read only if
+// HAS_BIAS), c [M, N], or partial sums c [SLICES, M, N] over slices of k if SLICES > 1 (then
+// without bias).
+// Constants: M, N, K, TRANS_A, HAS_BIAS, SLICES; VT = vec4 columns a lane (1, 2 or 4); WG = lanes
+// a workgroup.
+// Grid: ceil(ceil(M / 8) ceil(N / 4 / VT) SLICES / WG) workgroups, folded into x and y.
+//
+// Tuning: software adapters (lavapipe, SwiftShader). There a load whose address is not a constant
+// becomes a loop over the lanes of some 35 instructions each, so a lane has a fat tile (8 rows x 4
+// VT columns) to pay for it; and the inner loop has to stay inside the 32 KiB instruction cache,
+// so rows are read as scalars and nothing is unrolled: unrolling by four halves the speed, and
+// letting the driver unroll by itself costs seconds of compilation (hence `hidden`).
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<vec4f>;
@@ -28,7 +32,17 @@ fn put(row: u32, quad: u32, value: vec4f) {
 }
 
 // The r-th of eight values: lets one loop store all rows, which keeps the code small.
-fn pick(r: u32, q0: vec4f, q1: vec4f, q2: vec4f, q3: vec4f, q4: vec4f, q5: vec4f, q6: vec4f, q7: vec4f) -> vec4f {
+fn pick(
+  r: u32,
+  q0: vec4f,
+  q1: vec4f,
+  q2: vec4f,
+  q3: vec4f,
+  q4: vec4f,
+  q5: vec4f,
+  q6: vec4f,
+  q7: vec4f,
+) -> vec4f {
   let low = select(select(q0, q1, r == 1u), select(q2, q3, r == 3u), r > 1u);
   let high = select(select(q4, q5, r == 5u), select(q6, q7, r == 7u), r > 5u);
   return select(low, high, r > 3u);
@@ -47,12 +61,12 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let id = (wid.y * grid.x + wid.x) * WG + lane;
-  let hidden = grid.z - 1u; // 0: bounds the driver cannot see are loops it does not unroll
+  let hidden = grid.z - 1u; // always 0, but the driver does not know
   let slice = min(id / (ROW_TILES * COL_TILES), SLICES - 1u);
   let quad = id % COL_TILES * VT;
   let rowTile = id / COL_TILES % ROW_TILES;
   let row0 = select(M, rowTile * 8u, id < ROW_TILES * COL_TILES * SLICES);
-  let o0 = rowOf(row0 + 0u);
+  let o0 = rowOf(row0 );
   let o1 = rowOf(row0 + 1u);
   let o2 = rowOf(row0 + 2u);
   let o3 = rowOf(row0 + 3u);

@@ -1,7 +1,8 @@
-// Column sums in two stages, first stage, C a multiple of 4: partial[s, c] = sum over the rows of slice s
-// of x[row, c].
+// Column sums in two stages, first stage, C a multiple of 4: partial[s, c] = sum over the rows of
+// slice s of x[row, c].
 //
-// x [ROWS, C], partial [SLICES, C]; reduce/sum-slices adds the slices in a fixed order. Bias gradients.
+// x [ROWS, C], partial [SLICES, C]; reduce/sum-slices adds the slices in a fixed order. Bias
+// gradients.
 // Constants: ROWS, C, SLICES; WG = lanes a workgroup. One lane per (slice, quad of columns).
 // Grid: ceil(C / 4 SLICES / WG) workgroups, folded into x and y.
 

@@ -67,7 +67,7 @@ export class Profiler {
   }
 
   /** Submits one timed replay. */
-  run(program: string, dispatches: readonly ProfiledDispatch[], cost: number): void {
+  run(program: string, dispatches: readonly ProfiledDispatch[]): void {
     this.#taken.set(program, (this.#taken.get(program) ?? 0) + 1);
     const { device } = this.#gpu;
     const queries = device.createQuerySet({ type: "timestamp", count: 2 * dispatches.length });
@@ -90,7 +90,7 @@ export class Profiler {
         pass.end();
       });
       encoder.resolveQuerySet(queries, 0, 2 * dispatches.length, buffer, 0);
-    }, cost);
+    });
     this.#pending.push({ program, dispatches, buffer });
   }
 

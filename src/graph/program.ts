@@ -62,7 +62,7 @@ export class Program {
   run(times = 1): void {
     const { profiler } = this.#gpu;
     if (profiler?.wants(this.label) === true) {
-      profiler.run(this.label, this.dispatches, this.flop);
+      profiler.run(this.label, this.dispatches);
       if (times > 1) this.run(times - 1);
       return;
     }
@@ -70,7 +70,7 @@ export class Program {
       const pass = encoder.beginComputePass({ label: this.label });
       for (let i = 0; i < times; i++) this.encode(pass);
       pass.end();
-    }, times * Math.max(1, this.flop));
+    }, times, this.label);
   }
 
   /** Where a value of the program lives, for reading it back or writing it. */

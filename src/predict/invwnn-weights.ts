@@ -7,6 +7,9 @@
 import type { Tuning } from "../gpu/device.ts";
 import { ShapeError } from "../gpu/errors.ts";
 import type { Tensors } from "../nn/model.ts";
+import { bothStreams, type StreamPlan } from "./invwnn-streams.ts";
+
+export { bothStreams, invwnnFlop, type StreamPlan, streamPlan } from "./invwnn-streams.ts";
 
 /** One dense layer: y = x · kernel + bias. */
 export interface DenseWeights {
@@ -17,7 +20,15 @@ export interface DenseWeights {
 }
 
 /** The layers of a stream, in the order of Keras' layer numbers. */
-export const streamLayers = ["first", "second", "compress", "linear", "amplitude", "rate", "third"] as const;
+export const streamLayers = [
+  "first",
+  "second",
+  "compress",
+  "linear",
+  "amplitude",
+  "rate",
+  "third",
+] as const;
 
 /** Name of a layer within its stream. */
 export type StreamLayer = (typeof streamLayers)[number];
@@ -35,6 +46,8 @@ export type StreamWeights = Readonly<Record<StreamLayer, DenseWeights>>;
 export interface InvWnnWeights {
   /** Snapshots K of a history. */
   readonly window: number;
+  /** Trained numbers in all: 62,609 for a window of 15. */
+  readonly parameters: number;
   readonly value: StreamWeights;
   readonly difference: StreamWeights;
   /** [128, 1]: rows 0-63 read the value stream, 64-127 the difference stream. */
@@ -74,7 +87,10 @@ function layerShape(stream: StreamName, layer: StreamLayer, window: number): [nu
 type Tensor = { readonly shape: readonly number[]; readonly data: Float32Array };
 
 /** Takes `found` apart by role; `what` names the source in errors. */
-function assemble(what: string, find: (role: string) => { name: string; kernel: Tensor; bias: Tensor }): InvWnnWeights {
+function assemble(
+  what: string,
+  find: (role: string) => { name: string; kernel: Tensor; bias: Tensor },
+): InvWnnWeights {
   const window = find("value.first").kernel.shape[0] ?? 0;
   const [low, high] = windowRange;
   if (window < low || window > high) {
@@ -100,14 +116,21 @@ function assemble(what: string, find: (role: string) => { name: string; kernel: 
   };
   const stream = (name: StreamName): StreamWeights =>
     Object.fromEntries(
-      streamLayers.map((layer) => [layer, dense(`${name}.${layer}`, layerShape(name, layer, window))]),
+      streamLayers.map((layer) => [
+        layer,
+        dense(`${name}.${layer}`, layerShape(name, layer, window)),
+      ]),
     ) as Record<StreamLayer, DenseWeights>;
-  return {
-    window,
-    value: stream("value"),
-    difference: stream("difference"),
-    output: dense("output", [2 * tail, 1]),
-  };
+  const value = stream("value");
+  const difference = stream("difference");
+  const output = dense("output", [2 * tail, 1]);
+  const layers = [
+    ...Object.values<DenseWeights>(value),
+    ...Object.values<DenseWeights>(difference),
+    output,
+  ];
+  const parameters = layers.reduce((sum, { kernel, bias }) => sum + kernel.length + bias.length, 0);
+  return { window, parameters, value, difference, output };
 }
 
 /** Roles in the order of Keras' layer numbers. */
@@ -132,7 +155,10 @@ export function fromKerasLayers(layers: readonly KerasLayer[]): InvWnnWeights {
       `${what}: ${layers.length} layers with weights, InvWNN has ${roles.length}. Check that the file holds an InvWNN.`,
     );
   }
-  const numbered = layers.map((layer) => ({ layer, number: Number(/(\d+)$/.exec(layer.layer)?.[1] ?? NaN) }));
+  const numbered = layers.map((layer) => ({
+    layer,
+    number: Number(/(\d+)$/.exec(layer.layer)?.[1] ?? NaN),
+  }));
   const unnumbered = numbered.find(({ number }) => Number.isNaN(number));
   if (unnumbered !== undefined) {
     throw new ShapeError(
@@ -171,7 +197,11 @@ export function fromTensors(tensors: ReadonlyMap<string, Tensor>): InvWnnWeights
 /** The tensors of {@link fromTensors}, 30 of them. */
 export function toTensors(weights: InvWnnWeights): Tensors {
   const tensors: Tensors = new Map();
-  const put = (role: string, shape: readonly [number, number], { kernel, bias }: DenseWeights): void => {
+  const put = (
+    role: string,
+    shape: readonly [number, number],
+    { kernel, bias }: DenseWeights,
+  ): void => {
     tensors.set(`${role}.weight`, { shape, data: kernel });
     tensors.set(`${role}.bias`, { shape: [shape[1]], data: bias });
   };
@@ -184,37 +214,38 @@ export function toTensors(weights: InvWnnWeights): Tensors {
   return tensors;
 }
 
-/** Streams the kernel leaves out because each adds a constant, held in `constants`. */
-export interface DeadStreams {
-  /** Constant added to the output's pre-activation (before tanh), for each stream left out. */
-  readonly constants: Readonly<Partial<Record<StreamName, number>>>;
-}
-
-/** Nothing folded. */
-export const noDeadStreams: DeadStreams = { constants: {} };
-
 /** Pages of 64 KiB the software kernel binds, by variable name, in order. */
-export const softwarePages: readonly string[] = ["valueSecond", "valueRest", "differenceSecond", "differenceRest"];
+export const softwarePages = [
+  "valueSecond",
+  "valueRest",
+  "differenceSecond",
+  "differenceRest",
+] as const;
 
 /** Bytes of one page: WebGPU's default limit of a uniform binding. */
 export const softwarePageBytes = 65_536;
 
 /**
- * Weights as the kernel of a tuning reads them; the constants of dead streams go into the output bias.
+ * Weights as the kernel of a tuning reads them; the plan's constant goes into the output bias.
  *
  * "gpu": one storage array, each stream after the other. "software": four pages for
  * {@link softwarePages}, 256 KiB.
  */
-export function packInvWnn(weights: InvWnnWeights, tuning: Tuning, dead: DeadStreams = noDeadStreams): Float32Array {
-  const folded = Object.values(dead.constants).reduce((sum, constant) => sum + constant, 0);
-  const outputBias = weights.output.bias[0]! + folded;
+export function packInvWnn(
+  weights: InvWnnWeights,
+  tuning: Tuning,
+  plan: StreamPlan = bothStreams,
+): Float32Array {
+  const outputBias = weights.output.bias[0]! + plan.constant;
   return tuning === "gpu" ? packGpu(weights, outputBias) : packSoftware(weights, outputBias);
 }
 
 /** Rows of the first kernel in the order of the recorded history, oldest first. */
 function oldestFirst(kernel: Float32Array): Float32Array[] {
   const rows = kernel.length / width;
-  return Array.from({ length: rows }, (_, k) => kernel.subarray((rows - 1 - k) * width, (rows - k) * width));
+  return Array.from({ length: rows }, (_, k) =>
+    kernel.subarray((rows - 1 - k) * width, (rows - k) * width),
+  );
 }
 
 function packGpu(weights: InvWnnWeights, outputBias: number): Float32Array {
@@ -226,8 +257,13 @@ function packGpu(weights: InvWnnWeights, outputBias: number): Float32Array {
     if (stream.first.kernel.length < window * width) parts.push(new Float32Array(width));
     parts.push(stream.first.bias, stream.second.kernel, stream.second.bias);
     parts.push(transpose(stream.compress.kernel, width, bottleneck), stream.compress.bias);
-    for (const layer of ["linear", "amplitude", "rate"] as const) parts.push(stream[layer].kernel, stream[layer].bias);
-    parts.push(stream.third.kernel, stream.third.bias, output.kernel.subarray(s * tail, (s + 1) * tail));
+    for (const layer of ["linear", "amplitude", "rate"] as const)
+      parts.push(stream[layer].kernel, stream[layer].bias);
+    parts.push(
+      stream.third.kernel,
+      stream.third.bias,
+      output.kernel.subarray(s * tail, (s + 1) * tail),
+    );
   }
   parts.push(Float32Array.of(outputBias, 0, 0, 0));
   const packed = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -265,7 +301,8 @@ function packSoftware(weights: InvWnnWeights, outputBias: number): Float32Array 
       rest[firstAt + 24 * o + biasAt] = stream.first.bias[o]!;
       const row = gateAt + 28 * o;
       for (const [g, layer] of (["linear", "amplitude", "rate"] as const).entries()) {
-        for (let k = 0; k < bottleneck; k++) rest[row + 8 * g + k] = stream[layer].kernel[k * width + o]!;
+        for (let k = 0; k < bottleneck; k++)
+          rest[row + 8 * g + k] = stream[layer].kernel[k * width + o]!;
         rest[row + 24 + g] = stream[layer].bias[o]!;
       }
       rest[row + 27] = stream.second.bias[o]!;
@@ -276,6 +313,7 @@ function packSoftware(weights: InvWnnWeights, outputBias: number): Float32Array 
 
 function transpose(matrix: Float32Array, rows: number, columns: number): Float32Array {
   const result = new Float32Array(matrix.length);
-  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) result[c * rows + r] = matrix[r * columns + c]!;
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) result[c * rows + r] = matrix[r * columns + c]!;
   return result;
 }

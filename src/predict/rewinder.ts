@@ -143,7 +143,7 @@ export class Rewinder {
     this.#gpu.submit((encoder) => {
       encoder.clearBuffer(this.#flags);
       encodePass(encoder, this.#dispatches);
-    }, this.flop);
+    }, 1, `rewind ${this.predictor.name}`);
     const [bytes] = await this.#gpu.read({ buffer: this.#flags, offset: 0, size: 4 * plan.tracks.length });
     const flags = new Uint32Array(bytes!);
     const bad = plan.tracks.filter((_, i) => flags[i] !== 0).map((track) => track.slot.name);

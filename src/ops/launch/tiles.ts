@@ -16,21 +16,21 @@ export function foldGroups(count: number): readonly [number, number, number] {
 }
 
 /**
- * Lanes a workgroup and the grid for `lanes` fat lanes on a software adapter: workgroups of up to 64,
- * smaller ones when the work would otherwise not spread over the processor's cores.
+ * Lanes a workgroup and the grid for `lanes` fat lanes on a software adapter: workgroups of up
+ * to 32, smaller ones when the work would otherwise not spread over the processor's cores.
  */
 export function softwareGrid(lanes: number): {
   readonly wg: number;
   readonly groups: readonly [number, number, number];
 } {
-  let wg = 64;
+  let wg = 32;
   while (wg > 8 && lanes < wg * 16) wg /= 2;
   return { wg, groups: foldGroups(ceilDiv(lanes, wg)) };
 }
 
 /**
- * vec4 columns a lane for `columns` columns on a software adapter. Wide tiles run fastest but take the
- * driver a second or more to compile, so products below a few million multiply-adds get narrow ones.
+ * vec4 columns a lane for `columns` columns on a software adapter. Wide tiles run
+ * fastest, narrow ones compile three times as fast and give small products enough lanes.
  *
  * @param widest 4 where columns are read as vec4; 2 where they are scalars (wider gains nothing).
  */

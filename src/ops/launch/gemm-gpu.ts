@@ -1,0 +1,1 @@
+export { gemmSoftware as gemmGpu } from "./gemm-software.ts";

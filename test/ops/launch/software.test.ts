@@ -1,0 +1,54 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Conv2dShape } from "../../../src/ops/launch/conv2d-shape.ts";
+import {
+  conv2dForwardSoftware,
+  conv2dInputGradSoftware,
+  conv2dWeightGradSoftware,
+} from "../../../src/ops/launch/conv2d-software.ts";
+import { gemmSoftware } from "../../../src/ops/launch/gemm-software.ts";
+import { columnSum, sumSlices } from "../../../src/ops/launch/reduce.ts";
+import { foldGroups } from "../../../src/ops/launch/tiles.ts";
+
+const product = { m: 64, n: 12, k: 30, transA: false, transB: false, hasBias: true };
+const conv: Conv2dShape = {
+  ...{ n: 64, h: 28, w: 28, cin: 1, oh: 28, ow: 28, cout: 16, kh: 3, kw: 3 },
+  ...{ strideH: 1, strideW: 1, padH: 1, padW: 1, hasBias: true },
+};
+
+test("grids fold below 65,536 workgroups a dimension and cover the count", () => {
+  for (const count of [1, 65_535, 65_536, 200_000, 4_000_000_000]) {
+    const [x, y, z] = foldGroups(count);
+    assert.ok(x <= 65_535 && y <= 65_535 && z === 1 && x * y >= count, `${count}: ${x} x ${y}`);
+  }
+});
+
+test("columns are read as vec4 only where rows of b are whole quads", () => {
+  assert.is(gemmSoftware(product).shader, "gemm/gemm-software-vec4");
+  assert.is(gemmSoftware({ ...product, n: 10 }).shader, "gemm/gemm-software");
+  assert.is(gemmSoftware({ ...product, transB: true }).shader, "gemm/gemm-software");
+  assert.is(conv2dForwardSoftware(conv).shader, "conv2d/forward-software-vec4");
+  assert.is(conv2dInputGradSoftware(conv).shader, "conv2d/input-grad-software");
+  assert.is(conv2dWeightGradSoftware(conv).shader, "conv2d/weight-grad-software");
+});
+
+test("lanes cover every tile", () => {
+  const { constants, groups } = conv2dForwardSoftware(conv);
+  const lanes = groups[0] * groups[1] * (constants["WG"] as number);
+  const tiles = Math.ceil((64 * 28 * 28) / 8) * Math.ceil(4 / (constants["VT"] as number));
+  assert.ok(lanes >= tiles && lanes < tiles + 64);
+});
+
+test("a sliced product has no bias", () => {
+  const { constants, slices } = gemmSoftware({ ...product, slices: 5 });
+  assert.is(slices, 5);
+  assert.is(constants["HAS_BIAS"], false);
+});
+
+test("weight gradients and column sums never have more slices than rows", () => {
+  assert.is(conv2dWeightGradSoftware({ ...conv, n: 1, h: 3, oh: 3 }).slices, 3);
+  assert.is(columnSum(5, 3).slices, 1);
+  assert.is(sumSlices(100, 7).groups[0], 2);
+});
+
+test.run();

@@ -1,0 +1,107 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { ShapeError } from "../../src/gpu/errors.ts";
+import { Graph } from "../../src/graph/graph.ts";
+import { linear, slicesOfK } from "../../src/ops/linear.ts";
+import { checkOp } from "../check-op.ts";
+import { closeGpus } from "../device.ts";
+
+/** y[r, o] = b[o] + sum over i of x[r, i] w[i, o], in float64. */
+function reference(rows: number, inputs: number, units: number) {
+  return ([x, w, b]: readonly Float64Array[]): Float64Array => {
+    const y = new Float64Array(rows * units);
+    for (let r = 0; r < rows; r++) {
+      for (let o = 0; o < units; o++) {
+        let sum = b?.[o] ?? 0;
+        for (let i = 0; i < inputs; i++) sum += x![r * inputs + i]! * w![i * units + o]!;
+        y[r * units + o] = sum;
+      }
+    }
+    return y;
+  };
+}
+
+async function check(
+  [rows, inputs, units]: readonly [number, number, number],
+  options: { bias: boolean; seeds?: number; gradient?: boolean },
+): Promise<void> {
+  const { bias, seeds, gradient = true } = options;
+  const shapes = [[rows, inputs], [inputs, units], ...(bias ? [[units]] : [])];
+  // Longest dot product of the three: K terms of at most 1, K roundings of partial sums that stay
+  // near sqrt(K) / 3 for random signs; K · 2^-24 is some three standard deviations of that.
+  const terms = gradient ? Math.max(rows, inputs, units) : inputs;
+  await checkOp({
+    label: `linear [${rows}, ${inputs}] × [${inputs}, ${units}]${bias ? " + bias" : ""}`,
+    inputs: shapes.map((shape) => ({ shape, gradient })),
+    build: (graph, [x, w, b]) => linear(graph, x!, w!, b ?? null),
+    reference: reference(rows, inputs, units),
+    tolerance: { absolute: (terms + 8) * 2 ** -24, relative: 1e-6 },
+    ...(seeds === undefined ? {} : { seeds }),
+  });
+}
+
+test("linear matches x w + b and its gradients", async () => {
+  const shapes = [
+    [1, 1, 1],
+    [1, 7, 3],
+    [5, 1, 10],
+    [3, 16, 32],
+    [13, 17, 33],
+    [8, 64, 10],
+    [31, 5, 16],
+    [2, 100, 1],
+  ] as const;
+  for (const shape of shapes) await check(shape, { bias: true });
+});
+
+test("linear works without a bias", async () => {
+  for (const shape of [[1, 1, 1], [7, 13, 5], [4, 32, 16]] as const) await check(shape, { bias: false });
+});
+
+test("products sliced over k, in every direction", async () => {
+  // dx over 300 units, dw over 300 rows; the tile limits are not divisors of either.
+  for (const shape of [[3, 17, 300], [300, 5, 7], [257, 12, 3]] as const) {
+    assert.ok(["software", "gpu"].every((t) => slicesOfK(t as "software" | "gpu", 5, 7, 300) > 1));
+    await check(shape, { bias: true, seeds: 1 });
+  }
+});
+
+test("shapes larger than the tiles", async () => {
+  for (const shape of [[64, 1568, 10], [129, 67, 131], [65, 300, 130]] as const) {
+    await check(shape, { bias: true, seeds: 1, gradient: false });
+  }
+});
+
+test("only the gradients asked for are computed", () => {
+  const graph = new Graph("software");
+  const x = graph.input("x", [4, 3]);
+  const w = graph.input("w", [3, 2]);
+  const b = graph.input("b", [2]);
+  const y = linear(graph, x, w, b);
+  const cotangent = graph.input("c", [4, 2]);
+  for (const wanted of [x, w, b]) {
+    assert.is(graph.backward(y, [wanted], { cotangent }).launches.length, 1, `gradient of ${wanted.label}`);
+  }
+});
+
+test("sizes that do not fit are refused with both shapes", () => {
+  const graph = new Graph("software");
+  const value = (...shape: number[]) => graph.input("v", shape);
+  const refuses = (build: () => unknown, message: string): void =>
+    assert.throws(build, (error: Error) => error instanceof ShapeError && error.message === message);
+  refuses(
+    () => linear(graph, value(8, 100), value(64, 10), null, "head"),
+    '"head": linear: input [8, 100] has 100 features, weight [64, 10] expects 64.',
+  );
+  refuses(
+    () => linear(graph, value(8, 2, 2, 16), value(64, 10), null),
+    "linear: the input must be [rows, features], got [8, 2, 2, 16] (weight [64, 10]); flatten it first.",
+  );
+  refuses(
+    () => linear(graph, value(8, 64), value(64, 10), value(64)),
+    "linear: weight [64, 10] has 10 units, so the bias must be [10], got [64].",
+  );
+});
+
+test.after(closeGpus);
+test.run();
