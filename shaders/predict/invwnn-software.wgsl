@@ -38,7 +38,6 @@ struct Rest {
 @group(0) @binding(5) var<uniform> differenceSecond: array<array<vec4f, 32>, 128>;
 @group(0) @binding(6) var<uniform> differenceRest: Rest;
 
-const groupSize = 32u;
 const window = u32(WINDOW);
 // vec4f of a first-layer row, with its bias.
 const firstBlocks = (window + 4u) / 4u;
@@ -341,13 +340,13 @@ fn store(i: u32, base: f32, sum: f32) {
   }
 }
 
-@compute @workgroup_size(groupSize)
+@compute @workgroup_size(32)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = 4u * ((wid.y * groups.x + wid.x) * groupSize + local);
+  let i = 4u * ((wid.y * groups.x + wid.x) * 32u + local);
   // Past the end a thread repeats the last coordinate: an early return would make every load masked.
   let at = range.first + min(vec4u(i, i + 1u, i + 2u, i + 3u), vec4u(range.count - 1u));
   for (var k = 0u; k < window; k++) {

@@ -1,8 +1,16 @@
 /** InvWNN as a predictor: three weight sets chosen by parameter kind, one fused kernel. */
 import type { ParameterKind } from "../gpu/arena.ts";
+import { GpuError } from "../gpu/errors.ts";
 import { invwnnGeometry } from "./invwnn-geometry.ts";
-import { type InvWnnWeights, invwnnFlop, packInvWnn, streamPlan } from "./invwnn-weights.ts";
-import { type Base, baseCode, type Predictor, type PredictorSet } from "./predictor.ts";
+import {
+  invwnnFlop,
+  type InvWnnWeights,
+  packInvWnn,
+  softwarePageBytes,
+  softwarePages,
+  streamPlan,
+} from "./invwnn-weights.ts";
+import { baseCode, type Predictor, type PredictorSet } from "./predictor.ts";
 
 /** Which set serves which kinds, as the authors choose by rank: 4 and 3, 2, 1. */
 export const invWnnKinds: Readonly<Record<"conv" | "fc" | "bias", readonly ParameterKind[]>> = {
@@ -11,6 +19,9 @@ export const invWnnKinds: Readonly<Record<"conv" | "fc" | "bias", readonly Param
   bias: ["bias", "norm"],
 };
 
+/** Names of the sets of a predictor; `all` serves every kind. */
+export type InvWnnSetName = keyof typeof invWnnKinds | "all";
+
 /** Weights of one set with where they came from. */
 export interface InvWnnSource {
   readonly weights: InvWnnWeights;
@@ -18,9 +29,18 @@ export interface InvWnnSource {
   readonly source: string;
 }
 
-/** One weight set. Streams whose output cannot depend on the history are folded into a constant. */
-export function invWnnSet(name: string, kinds: readonly ParameterKind[], { weights, source }: InvWnnSource): PredictorSet {
+/** One weight set. A stream that provably adds a constant is folded into the output's bias. */
+export function invWnnSet(
+  name: string,
+  kinds: readonly ParameterKind[],
+  { weights, source }: InvWnnSource,
+): PredictorSet {
   const plan = streamPlan(weights);
+  const constants = {
+    WINDOW: weights.window,
+    KEEP_VALUE: plan.keepValue,
+    KEEP_DIFFERENCE: plan.keepDifference,
+  };
   return {
     name,
     kinds,
@@ -28,29 +48,33 @@ export function invWnnSet(name: string, kinds: readonly ParameterKind[], { weigh
     parameters: weights.parameters,
     flop: invwnnFlop(weights, plan),
     weights: (gpu) => packInvWnn(weights, gpu.tuning, plan),
-    geometry: (gpu, count, base: Base) =>
-      invwnnGeometry(count, gpu.tuning, {
-        BASE: baseCode[base],
-        KEEP_VALUE: plan.keepValue,
-        KEEP_DIFFERENCE: plan.keepDifference,
-      }),
+    weightView(binding, buffer) {
+      if (binding === "weights") return { buffer, offset: 0, size: buffer.size };
+      const page = (softwarePages as readonly string[]).indexOf(binding);
+      return page < 0 ? undefined : { buffer, offset: page * softwarePageBytes, size: softwarePageBytes };
+    },
+    geometry: (gpu, count, base) =>
+      invwnnGeometry(count, gpu.tuning, { ...constants, BASE: baseCode[base] }),
   };
 }
 
-/** A predictor from sets by name; `all` serves every kind. */
+/** A predictor from weight sets by name. @throws GpuError if their windows differ. */
 export function invWnnPredictor(
   name: string,
-  sources: Partial<Record<"conv" | "fc" | "bias" | "all", InvWnnSource>>,
+  sources: Readonly<Partial<Record<InvWnnSetName, InvWnnSource>>>,
   options: { horizon: number; base: Predictor["base"] },
 ): Predictor {
+  const entries = Object.entries(sources) as [InvWnnSetName, InvWnnSource][];
+  const windows = new Set(entries.map(([, { weights }]) => weights.window));
+  if (windows.size !== 1) {
+    throw new GpuError(`predictor "${name}": its sets have windows ${[...windows].join(", ")}; one is needed.`);
+  }
   const everything = Object.values(invWnnKinds).flat();
   return {
     name,
-    window: 15,
+    window: entries[0]![1].weights.window,
     horizon: options.horizon,
     base: options.base,
-    sets: Object.entries(sources).map(([key, source]) =>
-      invWnnSet(key, key === "all" ? everything : invWnnKinds[key as "conv"], source),
-    ),
+    sets: entries.map(([key, source]) => invWnnSet(key, key === "all" ? everything : invWnnKinds[key], source)),
   };
 }

@@ -29,6 +29,8 @@ export interface PredictorSet {
   readonly flop: number;
   /** Packed weights as the kernel reads them, absent for formulas. */
   readonly weights?: (gpu: Gpu) => Float32Array;
+  /** The part of the weight buffer that a binding of the kernel reads. */
+  readonly weightView?: (binding: string, buffer: GPUBuffer) => BufferView | undefined;
   /** Kernel and grid for a number of coordinates. */
   geometry(gpu: Gpu, count: number, base: Base): Geometry;
 }
@@ -68,7 +70,9 @@ export class LoadedSet {
   static async load(gpu: Gpu, set: PredictorSet): Promise<LoadedSet> {
     if (set.weights === undefined) return new LoadedSet(gpu, set, undefined);
     const data = set.weights(gpu);
-    const { weights } = await gpu.allocate({ weights: data.byteLength });
+    // The software kernel reads the same buffer as uniform pages.
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const { weights } = await gpu.allocate({ weights: data.byteLength }, usage);
     gpu.write(weights, data);
     return new LoadedSet(gpu, set, weights);
   }
@@ -85,7 +89,8 @@ export class LoadedSet {
     this.#gpu.write(uniform.buffer, rangeWords(range), uniform.offset);
     const weights = this.#weights;
     const entries = kernel.bindings.map((binding): GPUBindGroupEntry => {
-      const view = { history, predicted, range: uniform, weights: weights && whole(weights) }[binding.name];
+      const known: Partial<Record<string, BufferView>> = { history, predicted, range: uniform };
+      const view = known[binding.name] ?? (weights && this.set.weightView?.(binding.name, weights));
       if (view === undefined) {
         throw new GpuError(`predictor kernel ${kernel.label}: nothing to bind to "${binding.name}".`);
       }

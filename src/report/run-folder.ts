@@ -1,0 +1,129 @@
+/**
+ * The folder of a run: what was asked, what happened, what came out.
+ *
+ * config.json, metrics.jsonl (one line a measurement), checkpoint.safetensors, report.json, report.md and
+ * pictures. Every file but metrics.jsonl is written whole under a temporary name and renamed; a torn last
+ * line of metrics.jsonl, left by a crash, is dropped when the folder is opened again.
+ */
+import { readSafetensors, type Tensor, type TensorFile, writeSafetensors } from "../io/safetensors.ts";
+import { appendText, exists, join, makeDir, readBytes, readText, writeAtomic } from "../platform/files.ts";
+
+/** A run folder that cannot be used. */
+export class RunFolderError extends Error {
+  override name = "RunFolderError";
+}
+
+/** One open run folder. */
+export class RunFolder {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /**
+   * Opens a folder for a run, making it if need be.
+   *
+   * @returns the folder, and whether it holds an earlier part of the same run.
+   * @throws RunFolderError if it holds a run with another configuration: that would mix two runs.
+   */
+  static async start(path: string, config: unknown): Promise<{ folder: RunFolder; resumed: boolean }> {
+    await makeDir(path);
+    const folder = new RunFolder(path);
+    const text = json(config);
+    if (await exists(folder.file("config.json"))) {
+      const found = await readText(folder.file("config.json"));
+      if (found !== text) {
+        throw new RunFolderError(
+          `"${path}" holds a run with another configuration (config.json). Give another --out, or remove the folder.`,
+        );
+      }
+      await folder.#dropTornLine();
+      return { folder, resumed: true };
+    }
+    await writeAtomic(folder.file("config.json"), text);
+    return { folder, resumed: false };
+  }
+
+  /** Opens the folder of a finished run for reading. */
+  static async open(path: string): Promise<RunFolder> {
+    const folder = new RunFolder(path);
+    if (!(await exists(folder.file("config.json")))) {
+      throw new RunFolderError(`"${path}" is not a run folder: it has no config.json. Run \`rewind train\` first.`);
+    }
+    return folder;
+  }
+
+  /** Path of a file in the folder. */
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  async config(): Promise<unknown> {
+    return parse(await readText(this.file("config.json")), this.file("config.json"));
+  }
+
+  /** Appends a line to metrics.jsonl. */
+  async log(metrics: object): Promise<void> {
+    await appendText(this.file("metrics.jsonl"), `${JSON.stringify(metrics, finite)}\n`);
+  }
+
+  /** The lines of metrics.jsonl. */
+  async metrics(): Promise<Record<string, unknown>[]> {
+    if (!(await exists(this.file("metrics.jsonl")))) return [];
+    const lines = (await readText(this.file("metrics.jsonl"))).split("\n").filter((line) => line !== "");
+    return lines.map((line) => parse(line, this.file("metrics.jsonl")) as Record<string, unknown>);
+  }
+
+  /** Rewrites metrics.jsonl with the lines that `keep` holds for: a resume drops what came after its checkpoint. */
+  async keepMetrics(keep: (line: Record<string, unknown>) => boolean): Promise<void> {
+    const lines = (await this.metrics()).filter(keep);
+    await writeAtomic(this.file("metrics.jsonl"), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  }
+
+  async writeCheckpoint(
+    name: string,
+    tensors: ReadonlyMap<string, Tensor>,
+    metadata: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    await writeAtomic(this.file(name), writeSafetensors(tensors, metadata));
+  }
+
+  /** A checkpoint, or undefined if there is none. */
+  async readCheckpoint(name: string): Promise<TensorFile | undefined> {
+    const path = this.file(name);
+    return (await exists(path)) ? readSafetensors(await readBytes(path), path) : undefined;
+  }
+
+  /** Writes an object as JSON; NaN and infinities, which JSON lacks, become null. */
+  async writeJson(name: string, value: unknown): Promise<void> {
+    await writeAtomic(this.file(name), json(value));
+  }
+
+  async write(name: string, data: string | Uint8Array): Promise<void> {
+    await writeAtomic(this.file(name), data);
+  }
+
+  async #dropTornLine(): Promise<void> {
+    const path = this.file("metrics.jsonl");
+    if (!(await exists(path))) return;
+    const text = await readText(path);
+    if (text !== "" && !text.endsWith("\n")) await writeAtomic(path, text.slice(0, text.lastIndexOf("\n") + 1));
+  }
+}
+
+function finite(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isFinite(value) ? null : value;
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, finite, 2)}\n`;
+}
+
+function parse(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new RunFolderError(`"${path}" is not valid JSON: ${(cause as Error).message}.`);
+  }
+}

@@ -1,0 +1,39 @@
+/** Tables of numbers as aligned text and as Markdown. */
+
+/** A cell: text as it is, a number with the column's decimals, nothing as a dash. */
+export type Cell = string | number | undefined;
+
+/** Column titles, and decimals of the numbers below (default 1). */
+export interface Column {
+  readonly title: string;
+  readonly decimals?: number;
+}
+
+function texts(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string[][] {
+  return rows.map((row) =>
+    columns.map(({ decimals = 1 }, i) => {
+      const cell = row[i];
+      return cell === undefined ? "–" : typeof cell === "number" ? cell.toFixed(decimals) : cell;
+    }),
+  );
+}
+
+/** Left-aligned first column, right-aligned rest, for a terminal. */
+export function textTable(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
+  const all = [columns.map((column) => column.title), ...texts(columns, rows)];
+  const widths = columns.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
+  const lines = all.map((row) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ").trimEnd(),
+  );
+  return [lines[0], widths.map((width) => "─".repeat(width)).join("──"), ...lines.slice(1)].join("\n");
+}
+
+/** The same as a Markdown table. */
+export function markdownTable(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [
+    line(columns.map((column) => column.title)),
+    line(columns.map((_, i) => (i === 0 ? "---" : "---:"))),
+    ...texts(columns, rows).map(line),
+  ].join("\n");
+}

@@ -1,0 +1,80 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import fc from "fast-check";
+import { readSafetensors, SafetensorsError, type Tensor, writeSafetensors } from "../../src/io/safetensors.ts";
+
+const tensor = fc
+  .array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 })
+  .chain((shape) => {
+    const length = shape.reduce((a, b) => a * b, 1);
+    const values = fc.array(fc.float({ noNaN: true }), { minLength: length, maxLength: length });
+    return values.map((data): Tensor => ({ shape, data: Float32Array.from(data) }));
+  });
+const names = fc.string({ minLength: 1 }).filter((name) => name !== "__metadata__" && name !== "__proto__");
+const files = fc.dictionary(names, tensor, { noNullPrototype: true }).map((file) => new Map(Object.entries(file)));
+
+test("what is written is read back, whatever the names, shapes and values", () => {
+  fc.assert(
+    fc.property(files, fc.dictionary(names, fc.string(), { noNullPrototype: true }), (tensors, metadata) => {
+      const read = readSafetensors(writeSafetensors(tensors, metadata));
+      assert.equal([...read.tensors.keys()].sort(), [...tensors.keys()].sort());
+      for (const [name, { shape, data }] of tensors) {
+        assert.equal(read.tensors.get(name)!.shape, shape);
+        assert.equal(new Uint8Array(read.tensors.get(name)!.data.buffer), new Uint8Array(data.buffer));
+      }
+      assert.equal({ ...read.metadata }, { ...metadata });
+    }),
+    { seed: 1, numRuns: 200 },
+  );
+});
+
+test("equal tensors give equal bytes, in whatever order they are given; data starts at a multiple of 8", () => {
+  const a = { shape: [2], data: Float32Array.of(1, 2) };
+  const b = { shape: [1, 1], data: Float32Array.of(3) };
+  const one = writeSafetensors(new Map([["a", a], ["b", b]]), { x: "1", y: "2" });
+  const two = writeSafetensors(new Map([["b", b], ["a", a]]), { y: "2", x: "1" });
+  assert.equal(one, two);
+  assert.is(Number(new DataView(one.buffer).getBigUint64(0, true)) % 8, 0);
+});
+
+test("a file cut anywhere is refused, never read as something else", () => {
+  const file = writeSafetensors(new Map([["weights", { shape: [3], data: Float32Array.of(1, 2, 3) }]]));
+  for (let length = 0; length < file.length; length++) {
+    assert.throws(() => readSafetensors(file.slice(0, length)), (e: Error) => e instanceof SafetensorsError);
+  }
+});
+
+function encode(header: unknown, bytes: number): Uint8Array {
+  const text = new TextEncoder().encode(JSON.stringify(header));
+  const file = new Uint8Array(8 + text.length + bytes);
+  new DataView(file.buffer).setBigUint64(0, BigInt(text.length), true);
+  file.set(text, 8);
+  return file;
+}
+
+test("damaged headers are refused with what is wrong", () => {
+  const refuse = (header: unknown, bytes: number, message: RegExp): void => {
+    assert.throws(() => readSafetensors(encode(header, bytes), "x"), message);
+  };
+  const entry = (from: number, to: number, shape = [1], dtype = "F32") => ({ dtype, shape, data_offsets: [from, to] });
+  refuse([], 0, /"x" is not a readable safetensors file: its header is not an object/);
+  refuse({ a: entry(0, 4), b: entry(0, 4) }, 4, /"b" starts at 0, where 4 was due/);
+  refuse({ a: entry(4, 8) }, 8, /"a" starts at 4, where 0 was due/);
+  refuse({ a: entry(0, 4, [2]) }, 4, /"a" \[2\] needs 8 bytes, its offsets give 4/);
+  refuse({ a: entry(0, 4) }, 8, /take 4 bytes, the file has 8/);
+  refuse({ a: entry(0, 2, [1], "F16") }, 2, /type F16; only F32/);
+  refuse({ a: entry(0, 4, [-1]) }, 4, /no valid shape/);
+  refuse({ a: { dtype: "F32", shape: [1] } }, 4, /no valid data_offsets/);
+  const huge = new Uint8Array(16);
+  new DataView(huge.buffer).setBigUint64(0, 10n ** 12n, true);
+  assert.throws(() => readSafetensors(huge), /claims 1000000000000 bytes/);
+});
+
+test("a tensor whose data does not fill its shape is not written", () => {
+  assert.throws(
+    () => writeSafetensors(new Map([["a", { shape: [3], data: new Float32Array(2) }]])),
+    /tensor "a": shape \[3\] does not hold 2 values/,
+  );
+});
+
+test.run();
