@@ -6,7 +6,7 @@
  * line of metrics.jsonl, left by a crash, is dropped when the folder is opened again.
  */
 import { readSafetensors, type Tensor, type TensorFile, writeSafetensors } from "../io/safetensors.ts";
-import { appendText, exists, join, makeDir, readBytes, readText, writeAtomic } from "../platform/files.ts";
+import { appendText, exists, join, makeDir, readBytes, readText, remove, writeAtomic } from "../platform/files.ts";
 
 /** A run folder that cannot be used. */
 export class RunFolderError extends Error {
@@ -93,6 +93,11 @@ export class RunFolder {
   async readCheckpoint(name: string): Promise<TensorFile | undefined> {
     const path = this.file(name);
     return (await exists(path)) ? readSafetensors(await readBytes(path), path) : undefined;
+  }
+
+  /** Removes a file of the folder. */
+  async discard(name: string): Promise<void> {
+    await remove(this.file(name));
   }
 
   /** Writes an object as JSON; NaN and infinities, which JSON lacks, become null. */

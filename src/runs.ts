@@ -1,0 +1,181 @@
+/**
+ * Training and unlearning runs in folders: checkpoints, resuming, reports.
+ *
+ * A run that was killed anywhere continues, with the same command, from its last checkpoint and ends
+ * with the same bits on the same adapter.
+ */
+import type { TrainConfig, UnlearnConfig } from "./config.ts";
+import type { Job } from "./job.ts";
+import type { Tensors } from "./nn/model.ts";
+import type { Predictor } from "./predict/predictor.ts";
+import { RunFolder, RunFolderError } from "./report/run-folder.ts";
+import { type TrainState, trainJob } from "./train/run.ts";
+import type { Watch } from "./train/trainer.ts";
+import { type Progress, type StopReason, unlearn } from "./unlearn/driver.ts";
+import { RewindSession } from "./unlearn/rewind.ts";
+
+/** Training state between epochs and unlearning state between rounds; removed when the run is done. */
+const trainingFile = "training-state.safetensors";
+const unlearningFile = "unlearning-state.safetensors";
+
+/** A state is saved after this many milliseconds at the earliest, so that short epochs stay short. */
+const saveEveryMs = 15_000;
+
+function prefixed(prefix: string, tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>): Tensors {
+  return new Map([...tensors].map(([name, tensor]) => [`${prefix}/${name}`, tensor]));
+}
+
+function unprefixed(prefix: string, tensors: Tensors): Tensors {
+  const mine = [...tensors].filter(([name]) => name.startsWith(`${prefix}/`));
+  return new Map(mine.map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]));
+}
+
+function requireModel(metadata: Readonly<Record<string, string>>, job: Job, path: string): void {
+  const { name } = job.model.spec;
+  if (metadata["model"] !== name) {
+    throw new RunFolderError(`"${path}" holds model ${metadata["model"] ?? "(unnamed)"}, this run has ${name}.`);
+  }
+}
+
+/** Trains the job's model in a folder, or loads its checkpoint `result` if it is trained already. */
+export async function trainInFolder(
+  folder: RunFolder,
+  job: Job,
+  result: string,
+  options: { watch?: Watch; onEpoch?: (line: object) => void } = {},
+): Promise<void> {
+  const { model } = job;
+  if (await loadTrained(folder, job, result)) return;
+  const saved = await folder.readCheckpoint(trainingFile);
+  let resume: TrainState | undefined;
+  if (saved !== undefined) {
+    requireModel(saved.metadata, job, folder.file(trainingFile));
+    const moments = Number(saved.metadata["moments"]);
+    resume = {
+      epoch: Number(saved.metadata["epoch"]),
+      tensors: unprefixed("model", saved.tensors),
+      optimizer: {
+        step: Number(saved.metadata["step"]),
+        moments: Array.from({ length: moments }, (_, i) => {
+          const moment = unprefixed(`moment${i + 1}`, saved.tensors);
+          return new Map([...moment].map(([name, { data }]) => [name, data]));
+        }),
+      },
+    };
+  }
+  const done = resume?.epoch ?? 0;
+  await folder.keepMetrics((line) => line["phase"] !== "train" || Number(line["epoch"]) <= done);
+  let lastSave = performance.now();
+  await trainJob(job, {
+    resume,
+    ...(options.watch === undefined ? {} : { watch: options.watch }),
+    async onEpoch(epoch, totals, save) {
+      const line = { phase: "train", epoch, loss: totals.loss, accuracy: totals.accuracy };
+      await folder.log(line);
+      options.onEpoch?.(line);
+      if (performance.now() - lastSave < saveEveryMs || epoch === job.config.epochs) return;
+      const state = await save();
+      const shapes = new Map(model.slots.map((slot) => [slot.name, slot.shape]));
+      const tensors = prefixed("model", state.tensors);
+      state.optimizer.moments.forEach((moment, i) => {
+        for (const [name, data] of moment) {
+          tensors.set(`moment${i + 1}/${name}`, { shape: shapes.get(name)!, data });
+        }
+      });
+      await folder.writeCheckpoint(trainingFile, tensors, {
+        model: model.spec.name,
+        epoch: String(epoch),
+        step: String(state.optimizer.step),
+        moments: String(state.optimizer.moments.length),
+      });
+      lastSave = performance.now();
+    },
+  });
+  await folder.writeCheckpoint(result, await model.save(), { model: model.spec.name });
+  await folder.discard(trainingFile);
+}
+
+/** Loads a trained checkpoint of a folder into the job's model; false if there is none. */
+export async function loadTrained(folder: RunFolder, job: Job, name: string): Promise<boolean> {
+  const checkpoint = await folder.readCheckpoint(name);
+  if (checkpoint === undefined) return false;
+  requireModel(checkpoint.metadata, job, folder.file(name));
+  job.model.load(checkpoint.tensors);
+  return true;
+}
+
+/** What an unlearning run did. */
+export interface UnlearnResult {
+  readonly history: readonly Progress[];
+  readonly reason: StopReason;
+}
+
+/** Rewinds the job's model (which must hold the trained weights) in a folder, round by round. */
+export async function unlearnInFolder(
+  folder: RunFolder,
+  job: Job,
+  predictor: Predictor,
+  config: UnlearnConfig,
+  options: { watch?: Watch; onRound?: (progress: Progress) => void } = {},
+): Promise<UnlearnResult> {
+  const { model, data, forget } = job;
+  const session = await RewindSession.create({ model, data, forget, seed: config.seed }, predictor, config);
+  const saved = await folder.readCheckpoint(unlearningFile);
+  let rounds: Progress[] = [];
+  if (saved !== undefined) {
+    requireModel(saved.metadata, job, folder.file(unlearningFile));
+    model.load(unprefixed("model", saved.tensors));
+    session.load({
+      round: Number(saved.metadata["round"]),
+      steps: Number(saved.metadata["steps"]),
+      optimizerStep: Number(saved.metadata["optimizerStep"]),
+      tensors: unprefixed("optimizer", saved.tensors),
+    });
+  }
+  const done = saved === undefined ? -1 : Number(saved.metadata["round"]);
+  await folder.keepMetrics((line) => line["phase"] !== "unlearn" || Number(line["round"]) <= done);
+  rounds = (await folder.metrics())
+    .filter((line) => line["phase"] === "unlearn")
+    .map(({ phase: _, ...progress }) => progress as unknown as Progress);
+  const report = async (progress: Progress): Promise<void> => {
+    await folder.log({ phase: "unlearn", ...progress });
+    options.onRound?.(progress);
+  };
+  let start = rounds.at(-1);
+  if (start === undefined) {
+    start = { round: 0, steps: 0, seconds: 0, scores: await job.evaluate(options.watch) };
+    await report(start);
+    rounds.push(start);
+  } else {
+    rounds.forEach((round) => options.onRound?.(round));
+  }
+  const { history, reason } = await unlearn(session, {
+    stop: config,
+    evaluate: () => job.evaluate(),
+    resume: start,
+    ...(options.watch === undefined ? {} : { watch: options.watch }),
+    async onRound(progress) {
+      await report(progress);
+      const state = await session.save();
+      const tensors = new Map([
+        ...prefixed("model", await model.save()),
+        ...prefixed("optimizer", state.tensors),
+      ]);
+      await folder.writeCheckpoint(unlearningFile, tensors, {
+        model: model.spec.name,
+        round: String(state.round),
+        steps: String(state.steps),
+        optimizerStep: String(state.optimizerStep),
+      });
+    },
+  });
+  session.destroy();
+  await folder.writeCheckpoint("checkpoint.safetensors", await model.save(), { model: model.spec.name });
+  return { history: [...rounds.slice(0, -1), ...history], reason };
+}
+
+/** Configuration of a demo: training, then unlearning. */
+export interface DemoConfig {
+  readonly train: TrainConfig;
+  readonly unlearn: UnlearnConfig;
+}
