@@ -1,14 +1,25 @@
 // ReLU and LeakyReLU: y = x for x > 0, SLOPE x otherwise; dx = dy or SLOPE dy by the sign of y
 // (SLOPE >= 0, so y is positive exactly where x is, and x need not be kept).
-// Prelude: N elements, SLOPE (0 for ReLU). x, y, dy, dx: N contiguous elements. One thread an element.
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(0) @binding(2) var<storage, read> y_kept: array<f32>;
-@group(0) @binding(3) var<storage, read> dy: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+// x, y, dy, dx: N contiguous elements.
+// Prelude: N elements, PER quads a thread (graph/elementwise.ts), SLOPE (0 for ReLU). One thread for PER quads.
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read> y_kept: array<vec4f>;
+@group(0) @binding(3) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> dx: array<vec4f>;
 
-fn index(wid: vec3u, groups: vec3u, local: u32) -> u32 {
-  return (wid.y * groups.x + wid.x) * 64u + local;
+const QUADS = (u32(N) + 3u) / 4u;
+
+fn first_quad(wid: vec3u, groups: vec3u, local: u32) -> u32 {
+  return (wid.y * groups.x + wid.x) * (64u * PER) + local;
+}
+
+// Zero behind element N, so that the padding of an arena's views stays zero.
+fn within(v: vec4f, quad: u32) -> vec4f {
+  if (N % 4 == 0) {
+    return v;
+  }
+  return select(vec4f(), v, 4u * quad + vec4u(0u, 1u, 2u, 3u) < vec4u(N));
 }
 
 @compute @workgroup_size(64)
@@ -17,10 +28,12 @@ fn forward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = index(wid, groups, local);
-  if (i < N) {
-    let v = x[i];
-    y[i] = select(v * SLOPE, v, v > 0.0);
+  for (var k = 0u; k < PER; k++) {
+    let i = first_quad(wid, groups, local) + 64u * k;
+    if (i < QUADS) {
+      let v = x[i];
+      y[i] = within(select(v * SLOPE, v, v > vec4f()), i);
+    }
   }
 }
 
@@ -30,9 +43,11 @@ fn backward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = index(wid, groups, local);
-  if (i < N) {
-    let g = dy[i];
-    dx[i] = select(g * SLOPE, g, y_kept[i] > 0.0);
+  for (var k = 0u; k < PER; k++) {
+    let i = first_quad(wid, groups, local) + 64u * k;
+    if (i < QUADS) {
+      let g = dy[i];
+      dx[i] = within(select(g * SLOPE, g, y_kept[i] > vec4f()), i);
+    }
   }
 }

@@ -6,6 +6,7 @@
  */
 import { ShapeError } from "../gpu/errors.ts";
 import type { Tuning } from "../gpu/device.ts";
+import { elementwise } from "./elementwise.ts";
 import { count, type DType, format, type Launch, sameShape, type Shape, Value } from "./value.ts";
 
 /** What an operation sees when it launches its kernels. */
@@ -143,7 +144,7 @@ export class Graph {
     const settle = (value: Value): Value | undefined => {
       const summands = parts.get(value);
       if (summands === undefined) return undefined;
-      const gradient = sum(value, summands, targets.get(value), launches);
+      const gradient = sum(this.tuning, value, summands, targets.get(value), launches);
       of.set(value, gradient);
       return gradient;
     };
@@ -204,14 +205,20 @@ export class Graph {
   }
 }
 
-function sum(value: Value, parts: readonly Value[], target: Value | undefined, launches: Launch[]): Value {
+function sum(
+  tuning: Tuning,
+  value: Value,
+  parts: readonly Value[],
+  target: Value | undefined,
+  launches: Launch[],
+): Value {
   let total = parts[0]!;
   for (const [index, part] of parts.slice(1).entries()) {
     const last = index === parts.length - 2;
     const y =
       last && target !== undefined ? target : new Value(`d ${value.label}`, value.shape, "f32", "planned");
     const n = count(value.shape);
-    launches.push({ shader: "elementwise/sum", constants: { N: n }, bind: { a: total, b: part, y }, threads: n });
+    launches.push(elementwise(tuning, { shader: "elementwise/sum" }, n, { a: total, b: part, y }));
     total = y;
   }
   return total;

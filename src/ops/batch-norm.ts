@@ -81,7 +81,8 @@ const operation: Operation<Required<BatchNormAttrs>> = {
   name: "batchNorm",
   shape: ([x, ...perChannel]) => {
     const channels = x!.at(-1);
-    if (channels === undefined) throw new ShapeError(`batchNorm: input ${format(x!)} has no channel axis.`);
+    if (channels === undefined)
+      throw new ShapeError(`batchNorm: input ${format(x!)} has no channel axis.`);
     const names = ["gamma", "beta", "the running mean", "the running variance"];
     for (const [i, shape] of perChannel.entries()) {
       if (!sameShape(shape, [channels])) {
@@ -118,7 +119,10 @@ const operation: Operation<Required<BatchNormAttrs>> = {
             shader,
             constants,
             first: { entry: "moments", bind: { x }, output: "moments_out" },
-            last: { entry: "statistics", bind: { stats, running_mean: mean, running_variance: variance } },
+            last: {
+              entry: "statistics",
+              bind: { stats, running_mean: mean, running_variance: variance },
+            },
             scratch,
           });
     return [
@@ -148,7 +152,10 @@ const operation: Operation<Required<BatchNormAttrs>> = {
     const means = scratch("means", [2, C]);
     const launches: Launch[] = [];
     if (dgamma !== null || dbeta !== null || training) {
-      const outputs = { dgamma: dgamma ?? scratch("dgamma", [C]), dbeta: dbeta ?? scratch("dbeta", [C]) };
+      const outputs = {
+        dgamma: dgamma ?? scratch("dgamma", [C]),
+        dbeta: dbeta ?? scratch("dbeta", [C]),
+      };
       launches.push(
         ...reduceRows(x, {
           shader,

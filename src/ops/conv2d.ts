@@ -36,7 +36,12 @@ const kernels = {
 };
 
 /** Output size and padding before the first row (or column) of one axis. */
-function axis(size: number, taps: number, stride: number, padding: "same" | readonly [number, number]): [number, number] {
+function axis(
+  size: number,
+  taps: number,
+  stride: number,
+  padding: "same" | readonly [number, number],
+): [number, number] {
   if (padding === "same") {
     const out = Math.ceil(size / stride);
     const total = Math.max(0, (out - 1) * stride + taps - size);
@@ -68,11 +73,16 @@ function conv2dShape([x, w, b]: readonly Shape[], attrs: Conv2dAttrs): Conv2dSha
   const { stride = 1, padding = 0 } = attrs;
   const [strideH, strideW] = typeof stride === "number" ? [stride, stride] : stride;
   if (![strideH, strideW].every((s) => Number.isInteger(s) && s >= 1)) {
-    throw new ShapeError(`conv2d: a stride is an integer of at least 1, got ${format([strideH, strideW])}; ${shapes}.`);
+    throw new ShapeError(
+      `conv2d: a stride is an integer of at least 1, got ${format([strideH, strideW])}; ${shapes}.`,
+    );
   }
-  const sides = typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
+  const sides =
+    typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
   if (sides !== "same" && !sides.every((p) => Number.isInteger(p) && p >= 0)) {
-    throw new ShapeError(`conv2d: padding is an integer of at least 0, got ${format(sides)}; ${shapes}.`);
+    throw new ShapeError(
+      `conv2d: padding is an integer of at least 0, got ${format(sides)}; ${shapes}.`,
+    );
   }
   const [oh, padH] = axis(height, kh, strideH, sides === "same" ? sides : [sides[0], sides[1]]);
   const [ow, padW] = axis(width, kw, strideW, sides === "same" ? sides : [sides[2], sides[3]]);
@@ -83,7 +93,22 @@ function conv2dShape([x, w, b]: readonly Shape[], attrs: Conv2dAttrs): Conv2dSha
     );
   }
   const hasBias = b !== undefined;
-  return { n, h: height, w: width, cin, oh, ow, cout, kh, kw, strideH, strideW, padH, padW, hasBias };
+  return {
+    n,
+    h: height,
+    w: width,
+    cin,
+    oh,
+    ow,
+    cout,
+    kh,
+    kw,
+    strideH,
+    strideW,
+    padH,
+    padW,
+    hasBias,
+  };
 }
 
 const operation: Operation<Conv2dAttrs> = {
@@ -94,13 +119,19 @@ const operation: Operation<Conv2dAttrs> = {
   },
   forward: ({ inputs, y, attrs, tuning }) => {
     const [x, w, b] = inputs;
-    const shape = conv2dShape(inputs.map((value) => value.shape), attrs);
+    const shape = conv2dShape(
+      inputs.map((value) => value.shape),
+      attrs,
+    );
     const bind = { x: x!, w: w!, b: b ?? null, y };
     return [{ ...kernels[tuning].forward(shape), bind, flop: flop(shape) }];
   },
   backward: ({ inputs, dy, dinputs: [dx, dw, db], attrs, tuning, scratch }) => {
     const [x, w] = inputs;
-    const shape = conv2dShape(inputs.map((value) => value.shape), attrs);
+    const shape = conv2dShape(
+      inputs.map((value) => value.shape),
+      attrs,
+    );
     const launches: Launch[] = [];
     if (dx != null) {
       const geometry = kernels[tuning].inputGradient(shape);

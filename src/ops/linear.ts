@@ -13,10 +13,15 @@ import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
 export function slicesOfK(tuning: Tuning, m: number, n: number, k: number): number {
   // A software lane makes 8 rows of up to 16 columns; a workgroup on a GPU 64 × 64.
   const tiles =
-    tuning === "software" ? Math.ceil(m / 8) * Math.ceil(n / 16) : Math.ceil(m / 64) * Math.ceil(n / 64);
-  const [wanted, shortest] = tuning === "software" ? [128, 64] : [256, 128];
+    tuning === "software"
+      ? Math.ceil(m / 8) * Math.ceil(n / 16)
+      : Math.ceil(m / 64) * Math.ceil(n / 64);
+  const [wanted, shortest] = tuning === "software" ? [64, 64] : [256, 128];
   return Math.max(1, Math.min(Math.floor(k / shortest), Math.floor(wanted / tiles)));
 }
+
+/** A plain product: neither factor transposed, no bias. */
+const product = { transA: false, transB: false, hasBias: false };
 
 const operation: Operation<null> = {
   name: "linear",
@@ -27,7 +32,9 @@ const operation: Operation<null> = {
       );
     }
     if (w!.length !== 2) {
-      throw new ShapeError(`linear: the weight must be [in, out], got ${format(w!)} (input ${format(x!)}).`);
+      throw new ShapeError(
+        `linear: the weight must be [in, out], got ${format(w!)} (input ${format(x!)}).`,
+      );
     }
     const [rows, features] = x as [number, number];
     const [inputs, units] = w as [number, number];
@@ -43,12 +50,31 @@ const operation: Operation<null> = {
     }
     return [rows, units];
   },
-  forward: ({ inputs: [x, w, b], y, tuning }) => {
-    const [m, k] = x!.shape as [number, number];
-    const n = y.shape[1]!;
+  forward: ({ inputs: [x, w, b], y, tuning, scratch }) => {
+    const [rows, features] = x!.shape as [number, number];
+    const units = y.shape[1]!;
+    const flop = 2 * rows * units * features;
     const gemm = tuning === "software" ? gemmSoftware : gemmGpu;
-    const { slices: _one, ...kernel } = gemm({ m, n, k, transA: false, transB: false, hasBias: b !== undefined });
-    return [{ ...kernel, bind: { a: x!, b: w!, bias: b ?? null, c: y }, flop: 2 * m * n * k }];
+    const slices = slicesOfK(tuning, rows, units, features);
+    const hasBias = b !== undefined && slices === 1;
+    const geometry = gemm({ ...product, m: rows, n: units, k: features, hasBias, slices });
+    const bind = { a: x!, b: w!, bias: hasBias ? b : null };
+    if (b === undefined || slices === 1) {
+      return sumOfSlices(geometry, bind, { name: "c", value: y }, scratch, flop);
+    }
+    // A sliced product cannot add the bias; the sum over its slices does.
+    const { slices: _, ...kernel } = geometry;
+    const partial = scratch("partial", [slices, rows, units]);
+    return [
+      { ...kernel, bind: { ...bind, c: partial }, flop },
+      {
+        shader: "reduce/sum-slices-bias",
+        constants: { LEN: y.size, C: units, SLICES: slices },
+        bind: { partial, b, y },
+        threads: y.size,
+        flop: partial.size,
+      },
+    ];
   },
   backward: ({ inputs: [x, w], dy, dinputs: [dx, dw, db], tuning, scratch }) => {
     const [rows, units] = dy.shape as [number, number];
@@ -58,14 +84,14 @@ const operation: Operation<null> = {
     const launches: Launch[] = [];
     if (dx != null) {
       // dx = dy wᵀ
-      const shape = { m: rows, n: features, k: units, transA: false, transB: true, hasBias: false };
+      const shape = { ...product, m: rows, n: features, k: units, transB: true };
       const bind = { a: dy, b: w!, bias: null };
       const geometry = gemm({ ...shape, slices: slicesOfK(tuning, rows, features, units) });
       launches.push(...sumOfSlices(geometry, bind, { name: "c", value: dx }, scratch, flop));
     }
     if (dw != null) {
       // dw = xᵀ dy
-      const shape = { m: features, n: units, k: rows, transA: true, transB: false, hasBias: false };
+      const shape = { ...product, m: features, n: units, k: rows, transA: true };
       const bind = { a: x!, b: dy, bias: null };
       const geometry = gemm({ ...shape, slices: slicesOfK(tuning, features, units, rows) });
       launches.push(...sumOfSlices(geometry, bind, { name: "c", value: dw }, scratch, flop));

@@ -1,29 +1,22 @@
+import { elementwise } from "../graph/elementwise.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 
 const operation: Operation<{ slope: number }> = {
   name: "relu",
   shape: ([x]) => x!,
-  forward: ({ inputs: [x], y, attrs }) => [
-    {
-      shader: "elementwise/relu",
-      entry: "forward",
-      constants: { N: y.size, SLOPE: attrs.slope },
-      bind: { x: x!, y },
-      threads: y.size,
-    },
+  forward: ({ inputs: [x], y, attrs, tuning }) => [
+    elementwise(tuning, kernel("forward", attrs.slope), y.size, { x: x!, y }),
   ],
   // The output has the sign of the input, so the input need not be kept for the derivative.
-  backward: ({ y, dinputs: [dx], dy, attrs }) => [
-    {
-      shader: "elementwise/relu",
-      entry: "backward",
-      constants: { N: dy.size, SLOPE: attrs.slope },
-      bind: { y_kept: y, dy, dx: dx! },
-      threads: dy.size,
-    },
+  backward: ({ y, dinputs: [dx], dy, attrs, tuning }) => [
+    elementwise(tuning, kernel("backward", attrs.slope), dy.size, { y_kept: y, dy, dx: dx! }),
   ],
 };
+
+function kernel(entry: string, slope: number): { shader: string; entry: string; constants: { SLOPE: number } } {
+  return { shader: "elementwise/relu", entry, constants: { SLOPE: slope } };
+}
 
 /** Rectified linear unit, element-wise: max(x, 0). */
 export function relu(graph: Graph, x: Value): Value {

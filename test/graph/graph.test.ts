@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { GpuError, OutOfMemoryError, ShapeError } from "../../src/gpu/errors.ts";
+import { elementwise } from "../../src/graph/elementwise.ts";
 import { Graph, type Operation } from "../../src/graph/graph.ts";
 import { compile, foldGrid } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
@@ -16,12 +17,8 @@ const plus: Operation<null> = {
     dinputs.flatMap((d) => (d === null ? [] : [sum(dy, zero, d)])),
 };
 const zero = new Value("zero", [5], "f32", "bound");
-const sum = (a: Value, b: Value, y: Value): Launch => ({
-  shader: "elementwise/sum",
-  constants: { N: y.size },
-  bind: { a, b, y },
-  threads: y.size,
-});
+const sum = (a: Value, b: Value, y: Value): Launch =>
+  elementwise("software", { shader: "elementwise/sum" }, y.size, { a, b, y });
 
 test("gradients of a value with several users are added", async () => {
   const gpu = await testGpu();

@@ -9,7 +9,10 @@ import { checkOp, close } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
 /** Per-channel mean and biased variance of x [rows, channels], in float64. */
-function moments(x: ArrayLike<number>, channels: number): { mean: number[]; variance: number[]; rows: number } {
+function moments(
+  x: ArrayLike<number>,
+  channels: number,
+): { mean: number[]; variance: number[]; rows: number } {
   const rows = x.length / channels;
   const mean: number[] = [];
   const variance: number[] = [];
@@ -28,7 +31,10 @@ function moments(x: ArrayLike<number>, channels: number): { mean: number[]; vari
 function reference(attrs: BatchNormAttrs, inputs: readonly Float64Array[]): Float64Array {
   const [x, gamma, beta, runningMean, runningVariance] = inputs as Float64Array[];
   const channels = gamma!.length;
-  const batch = attrs.mode === "train" ? moments(x!, channels) : { mean: runningMean!, variance: runningVariance! };
+  const batch =
+    attrs.mode === "train"
+      ? moments(x!, channels)
+      : { mean: runningMean!, variance: runningVariance! };
   return x!.map((v, i) => {
     const c = i % channels;
     const deviation = Math.sqrt(batch.variance[c]! + (attrs.epsilon ?? 1e-5));
@@ -78,14 +84,29 @@ async function check(
 
 test("train mode normalises by the batch's mean and variance", async () => {
   // Rows from 5, so that no channel's random variance is tiny and enlarges every rounding.
-  for (const shape of [[5, 1], [7, 17], [31, 3], [2, 5, 7, 3], [65, 1], [33, 64], [3, 13, 5, 4]]) {
+  for (const shape of [
+    [5, 1],
+    [7, 17],
+    [31, 3],
+    [2, 5, 7, 3],
+    [65, 1],
+    [33, 64],
+    [3, 13, 5, 4],
+  ]) {
     await check(shape, { mode: "train" });
     await check(shape, { mode: "train", epsilon: 1e-3 }, { seeds: 1 });
   }
 });
 
 test("frozen mode normalises by the running statistics", async () => {
-  for (const shape of [[1, 1], [1, 17], [7, 3], [2, 5, 7, 3], [65, 64], [3, 13, 5, 4]]) {
+  for (const shape of [
+    [1, 1],
+    [1, 17],
+    [7, 3],
+    [2, 5, 7, 3],
+    [65, 64],
+    [3, 13, 5, 4],
+  ]) {
     await check(shape, { mode: "frozen" });
     await check(shape, { mode: "frozen", epsilon: 1e-3 }, { seeds: 1 });
   }
@@ -109,12 +130,21 @@ test("large means keep their precision", async () => {
   // to 3e-5, which is 1e-4 deviations of 0.3: hence the gain.
   const range = [999.5, 1000.5] as const;
   await check([129, 3], { mode: "train" }, { seeds: 1, range, gain: 40, gradient: false });
-  await check([129, 3], { mode: "frozen" }, { seeds: 1, range, runningRange: range, gradient: false });
+  await check(
+    [129, 3],
+    { mode: "frozen" },
+    { seeds: 1, range, runningRange: range, gradient: false },
+  );
 });
 
 test("train mode updates the running statistics with the unbiased variance", async () => {
   for (const tuning of tunings) {
-    for (const [rows, channels] of [[1, 3], [2, 1], [77, 5], [2100, 2]] as const) {
+    for (const [rows, channels] of [
+      [1, 3],
+      [2, 1],
+      [77, 5],
+      [2100, 2],
+    ] as const) {
       const gpu = await testGpu({ tuning });
       const graph = new Graph(tuning);
       const x = graph.input("x", [rows, channels]);
@@ -127,8 +157,15 @@ test("train mode updates the running statistics with the unbiased variance", asy
       const bindings = new Map(
         values.map((v) => [v, { buffer: buffers[v.label]!, offset: 0, size: v.bytes }]),
       );
-      const program = await compile(gpu, graph.forward(), { label: "batch norm", bindings, keep: [y] });
-      const data = Float32Array.from({ length: rows * channels }, (_, i) => Math.sin(7 * i) + (i % 3));
+      const program = await compile(gpu, graph.forward(), {
+        label: "batch norm",
+        bindings,
+        keep: [y],
+      });
+      const data = Float32Array.from(
+        { length: rows * channels },
+        (_, i) => Math.sin(7 * i) + (i % 3),
+      );
       gpu.write(buffers["x"]!, data);
       gpu.write(buffers["mean"]!, new Float32Array(channels).fill(3));
       gpu.write(buffers["variance"]!, new Float32Array(channels).fill(2));
@@ -140,9 +177,19 @@ test("train mode updates the running statistics with the unbiased variance", asy
       const label = `${rows} rows (${tuning})`;
       const accuracy = { absolute: 1e-6, relative: 1e-6 };
       const meanNow = await gpu.readFloats(bindings.get(mean)!);
-      close(`running mean, ${label}`, meanNow, batch.mean.map((v) => expected(3, v)), accuracy);
+      close(
+        `running mean, ${label}`,
+        meanNow,
+        batch.mean.map((v) => expected(3, v)),
+        accuracy,
+      );
       const varianceNow = await gpu.readFloats(bindings.get(variance)!);
-      close(`running variance, ${label}`, varianceNow, unbiased.map((v) => expected(2, v)), accuracy);
+      close(
+        `running variance, ${label}`,
+        varianceNow,
+        unbiased.map((v) => expected(2, v)),
+        accuracy,
+      );
       program.destroy();
       gpu.free(...Object.values(buffers));
     }
@@ -174,11 +221,13 @@ test("per-channel values of another size are refused with both shapes", () => {
     () => batchNorm(graph, x, four, three, three, three, { mode: "train" }),
     (error: Error) =>
       error instanceof ShapeError &&
-      error.message === "batchNorm: input [8, 4, 4, 3] has 3 channels, so gamma must be [3], got [4].",
+      error.message ===
+        "batchNorm: input [8, 4, 4, 3] has 3 channels, so gamma must be [3], got [4].",
   );
   assert.throws(
     () => batchNorm(graph, x, three, three, three, four, { mode: "train" }, "stage1.norm"),
-    (error: Error) => error.message.includes('"stage1.norm"') && error.message.includes("the running variance"),
+    (error: Error) =>
+      error.message.includes('"stage1.norm"') && error.message.includes("the running variance"),
   );
 });
 

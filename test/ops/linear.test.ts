@@ -55,19 +55,32 @@ test("linear matches x w + b and its gradients", async () => {
 });
 
 test("linear works without a bias", async () => {
-  for (const shape of [[1, 1, 1], [7, 13, 5], [4, 32, 16]] as const) await check(shape, { bias: false });
+  for (const shape of [
+    [1, 1, 1],
+    [7, 13, 5],
+    [4, 32, 16],
+  ] as const)
+    await check(shape, { bias: false });
 });
 
 test("products sliced over k, in every direction", async () => {
   // dx over 300 units, dw over 300 rows; the tile limits are not divisors of either.
-  for (const shape of [[3, 17, 300], [300, 5, 7], [257, 12, 3]] as const) {
+  for (const shape of [
+    [3, 17, 300],
+    [300, 5, 7],
+    [257, 12, 3],
+  ] as const) {
     assert.ok(["software", "gpu"].every((t) => slicesOfK(t as "software" | "gpu", 5, 7, 300) > 1));
     await check(shape, { bias: true, seeds: 1 });
   }
 });
 
 test("shapes larger than the tiles", async () => {
-  for (const shape of [[64, 1568, 10], [129, 67, 131], [65, 300, 130]] as const) {
+  for (const shape of [
+    [64, 1568, 10],
+    [129, 67, 131],
+    [65, 300, 130],
+  ] as const) {
     await check(shape, { bias: true, seeds: 1, gradient: false });
   }
 });
@@ -80,7 +93,11 @@ test("only the gradients asked for are computed", () => {
   const y = linear(graph, x, w, b);
   const cotangent = graph.input("c", [4, 2]);
   for (const wanted of [x, w, b]) {
-    assert.is(graph.backward(y, [wanted], { cotangent }).launches.length, 1, `gradient of ${wanted.label}`);
+    assert.is(
+      graph.backward(y, [wanted], { cotangent }).launches.length,
+      1,
+      `gradient of ${wanted.label}`,
+    );
   }
 });
 
@@ -88,7 +105,10 @@ test("sizes that do not fit are refused with both shapes", () => {
   const graph = new Graph("software");
   const value = (...shape: number[]) => graph.input("v", shape);
   const refuses = (build: () => unknown, message: string): void =>
-    assert.throws(build, (error: Error) => error instanceof ShapeError && error.message === message);
+    assert.throws(
+      build,
+      (error: Error) => error instanceof ShapeError && error.message === message,
+    );
   refuses(
     () => linear(graph, value(8, 100), value(64, 10), null, "head"),
     '"head": linear: input [8, 100] has 100 features, weight [64, 10] expects 64.',

@@ -1,0 +1,50 @@
+/** `rewind demo`: trains on wrong labels, rewinds them, reports: the whole mission in one command. */
+import type { Command } from "commander";
+import { prepareJob } from "../job.ts";
+import { exists, readText } from "../platform/files.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import { type DemoConfig, trainInFolder } from "../runs.ts";
+import {
+  type TrainFlags,
+  trainConfig,
+  trainOptions,
+  unlearnConfig,
+  type UnlearnFlags,
+  unlearnOptions,
+} from "./options.ts";
+import { profileOption, startProfile, writeProfile } from "./profile.ts";
+import { withProgress } from "./progress.ts";
+import { type DeviceFlags, deviceOptions, interruptSignal, openDevice } from "./session.ts";
+import { unlearnAndReport } from "./unlearn-job.ts";
+
+/** Pictures by default: as many as fit five minutes of software rendering, and the issue's size for files. */
+const defaultPictures = { synthetic: 2000, other: 6000 };
+
+export function registerDemo(root: Command): void {
+  const command = root
+    .command("demo")
+    .description("train on 20 % wrong labels, rewind them, and report what changed")
+    .option("--out <dir>", "run folder; the same command continues an interrupted run", "runs/demo");
+  unlearnOptions(trainOptions(command), { rate: 1e-4, rounds: 6 });
+  profileOption(deviceOptions(command)).action(
+    async (flags: TrainFlags & UnlearnFlags & DeviceFlags & { out: string; profile?: boolean }) => {
+      const pictures = flags.dataset === "synthetic" ? defaultPictures.synthetic : defaultPictures.other;
+      const train = trainConfig({ ...flags, train: flags.train ?? pictures, test: flags.test ?? 2000 });
+      const config: DemoConfig = { train, unlearn: unlearnConfig(flags) };
+      const { folder, resumed } = await RunFolder.start(flags.out, config);
+      if (resumed && (await exists(folder.file("report.json")))) {
+        console.error(`"${flags.out}" holds the finished run of this configuration; remove it to run again.`);
+        console.log(await readText(folder.file("report.md")));
+        return;
+      }
+      const started = performance.now();
+      const gpu = await openDevice(flags);
+      startProfile(gpu, flags.profile);
+      const job = await prepareJob(gpu, train);
+      const signal = interruptSignal();
+      await withProgress("training", signal, (watch) => trainInFolder(folder, job, "trained.safetensors", { watch }));
+      await unlearnAndReport(folder, job, config.unlearn, signal, started);
+      await writeProfile(gpu, folder);
+    },
+  );
+}

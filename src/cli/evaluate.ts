@@ -1,0 +1,32 @@
+/** `rewind evaluate`: scores of a run's network. */
+import type { Command } from "commander";
+import { z } from "zod";
+import { trainSchema } from "../config.ts";
+import { prepareJob } from "../job.ts";
+import { definitions } from "../report/report.ts";
+import { RunFolder, RunFolderError } from "../report/run-folder.ts";
+import { loadTrained } from "../runs.ts";
+import { type DeviceFlags, deviceOptions, openDevice, validate } from "./session.ts";
+
+/** A run's config.json is a training's, or has one under `train`. */
+const runSchema = z.union([trainSchema, z.looseObject({ train: trainSchema })]);
+
+export function registerEvaluate(root: Command): void {
+  const command = root
+    .command("evaluate")
+    .description("accuracy of a run's network on D_f, D_r and the test pictures")
+    .requiredOption("--run <dir>", "folder of `rewind train`, `unlearn` or `demo`")
+    .option("--checkpoint <name>", "which checkpoint of the folder", "checkpoint.safetensors");
+  deviceOptions(command).action(async (flags: DeviceFlags & { run: string; checkpoint: string }) => {
+    const folder = await RunFolder.open(flags.run);
+    const config = validate(runSchema, await folder.config(), `${flags.run}/config.json`);
+    const gpu = await openDevice(flags);
+    const job = await prepareJob(gpu, "train" in config ? config.train : config);
+    if (!(await loadTrained(folder, job, flags.checkpoint))) {
+      throw new RunFolderError(`"${flags.run}" has no ${flags.checkpoint}.`);
+    }
+    const scores = await job.evaluate();
+    const counts = { forget: job.forget.length, retain: job.retain.length, test: job.test.count };
+    console.log(JSON.stringify({ run: flags.run, checkpoint: flags.checkpoint, ...scores, pictures: counts, definitions }, null, 2));
+  });
+}

@@ -1,0 +1,26 @@
+/** `rewind fetch`: downloads a data set from its official place, with checksum and resume. */
+import type { Command } from "commander";
+import { fetchableNames, fetchDataset } from "../data/fetch.ts";
+import { ProgressBar } from "./progress.ts";
+
+export function registerFetch(root: Command): void {
+  root
+    .command("fetch")
+    .description(`download ${fetchableNames.join(", ")}; an interrupted download continues`)
+    .argument("<name>", "data set")
+    .requiredOption("--dir <dir>", "where to put it")
+    .action(async (name: string, { dir }: { dir: string }) => {
+      if (!(fetchableNames as readonly string[]).includes(name)) {
+        throw new Error(`no data set "${name}" to fetch; there are: ${fetchableNames.join(", ")}.`);
+      }
+      const bar = new ProgressBar(`fetching ${name}`);
+      try {
+        await fetchDataset(name as (typeof fetchableNames)[number], dir, {
+          onProgress: (file, received, total) => bar.update(received, total ?? received, file),
+        });
+      } finally {
+        bar.stop();
+      }
+      console.log(`${name} is in ${dir}`);
+    });
+}

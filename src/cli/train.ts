@@ -1,0 +1,34 @@
+/** `rewind train`: trains a network on partly wrong labels. */
+import type { Command } from "commander";
+import { prepareJob } from "../job.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import { trainInFolder } from "../runs.ts";
+import { type TrainFlags, trainConfig, trainOptions } from "./options.ts";
+import { profileOption, startProfile, writeProfile } from "./profile.ts";
+import { withProgress } from "./progress.ts";
+import { type DeviceFlags, deviceOptions, interruptSignal, openDevice } from "./session.ts";
+
+export function registerTrain(root: Command): void {
+  const command = root
+    .command("train")
+    .description("train a network; a share of its labels is made wrong (D_f)")
+    .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run");
+  profileOption(deviceOptions(trainOptions(command))).action(
+    async (flags: TrainFlags & DeviceFlags & { out: string; profile?: boolean }) => {
+      const config = trainConfig(flags);
+      const { folder } = await RunFolder.start(flags.out, config);
+      const gpu = await openDevice(flags);
+      startProfile(gpu, flags.profile);
+      const started = performance.now();
+      const job = await prepareJob(gpu, config);
+      const signal = interruptSignal();
+      await withProgress("training", signal, (watch) => trainInFolder(folder, job, "checkpoint.safetensors", { watch }));
+      const scores = await job.evaluate();
+      const seconds = (performance.now() - started) / 1000;
+      const adapter = gpu.adapter.description;
+      await folder.writeJson("report.json", { ...scores, seed: config.seed, adapter, seconds });
+      await writeProfile(gpu, folder);
+      console.log(JSON.stringify({ folder: flags.out, ...scores }, null, 2));
+    },
+  );
+}

@@ -1,0 +1,36 @@
+/** `rewind unlearn`: rewinds a trained run's wrong labels. */
+import type { Command } from "commander";
+import { trainSchema } from "../config.ts";
+import { prepareJob } from "../job.ts";
+import { RunFolder, RunFolderError } from "../report/run-folder.ts";
+import { loadTrained } from "../runs.ts";
+import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./options.ts";
+import { profileOption, startProfile, writeProfile } from "./profile.ts";
+import { type DeviceFlags, deviceOptions, interruptSignal, integer, openDevice, validate } from "./session.ts";
+import { unlearnAndReport } from "./unlearn-job.ts";
+
+export function registerUnlearn(root: Command): void {
+  const command = root
+    .command("unlearn")
+    .description("rewind what a trained network learnt from its wrong labels")
+    .requiredOption("--run <dir>", "folder of `rewind train`")
+    .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run")
+    .option("--seed <n>", "seed of the order of D_f", integer(0), 1);
+  profileOption(deviceOptions(unlearnOptions(command, { rate: 1e-4, rounds: 10 }))).action(
+    async (flags: UnlearnFlags & DeviceFlags & { run: string; out: string; profile?: boolean }) => {
+      const trained = await RunFolder.open(flags.run);
+      const train = validate(trainSchema, await trained.config(), `${flags.run}/config.json`);
+      const config = unlearnConfig(flags);
+      const { folder } = await RunFolder.start(flags.out, { run: flags.run, train, unlearn: config });
+      const gpu = await openDevice(flags);
+      startProfile(gpu, flags.profile);
+      const started = performance.now();
+      const job = await prepareJob(gpu, train);
+      if (!(await loadTrained(trained, job, "checkpoint.safetensors"))) {
+        throw new RunFolderError(`"${flags.run}" has no checkpoint.safetensors: its training is not finished.`);
+      }
+      await unlearnAndReport(folder, job, config, interruptSignal(), started);
+      await writeProfile(gpu, folder);
+    },
+  );
+}

@@ -1,0 +1,29 @@
+import type { Tuning } from "../gpu/device.ts";
+import type { Constants } from "../gpu/kernel.ts";
+import type { Launch } from "./value.ts";
+
+/**
+ * Quads (vec4) one thread of an element-wise kernel handles. Software adapters pay some 6 ns for every
+ * thread, whatever it does; a GPU hides latency with many threads instead.
+ */
+const quadsPerThread = { software: 4, gpu: 1 } as const;
+
+/** Threads of an element-wise kernel over `quads` quads, and its constant PER. */
+export function quadThreads(tuning: Tuning, quads: number): { PER: number; threads: number } {
+  const PER = quadsPerThread[tuning];
+  return { PER, threads: Math.ceil(quads / PER) };
+}
+
+/**
+ * Launch of an element-wise kernel: its bindings are arrays of vec4f over `n` floats, read to the end
+ * of the last quad. Constants added to the kernel's own: N = n, PER = quads a thread.
+ */
+export function elementwise(
+  tuning: Tuning,
+  kernel: { readonly shader: string; readonly entry?: string; readonly constants?: Constants },
+  n: number,
+  bind: Launch["bind"],
+): Launch {
+  const { PER, threads } = quadThreads(tuning, Math.ceil(n / 4));
+  return { ...kernel, constants: { ...kernel.constants, N: n, PER }, bind, threads, flop: n };
+}

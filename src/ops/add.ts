@@ -1,0 +1,21 @@
+import type { Graph, Operation } from "../graph/graph.ts";
+import type { Value } from "../graph/value.ts";
+import { broadcast, broadcastShape, undoBroadcast } from "./launch/broadcast.ts";
+
+const operation: Operation<null> = {
+  name: "add",
+  shape: ([a, b]) => broadcastShape("add", a!, b!),
+  forward: ({ inputs: [a, b], y, tuning }) => [broadcast(tuning, "add", a!, b!, y)],
+  backward: ({ dy, dinputs, tuning, scratch }) =>
+    dinputs.flatMap((d) => (d === null ? [] : undoBroadcast(tuning, dy, d, scratch))),
+};
+
+/**
+ * a + b, element-wise, with NumPy's broadcasting: shapes are aligned at the last axis and axes of size 1
+ * are repeated. The derivative sums over repeated axes in a fixed order.
+ *
+ * @throws ShapeError where sizes differ and neither is 1.
+ */
+export function add(graph: Graph, a: Value, b: Value): Value {
+  return graph.apply(operation, [a, b], null);
+}

@@ -1,0 +1,95 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { ShapeError } from "../../src/gpu/errors.ts";
+import { Graph } from "../../src/graph/graph.ts";
+import { abs, exp, scale, tanh } from "../../src/ops/activations.ts";
+import { checkOp } from "../check-op.ts";
+import { closeGpus } from "../device.ts";
+
+// Odd sizes, one quad, and more than a workgroup's 1,024 elements with a ragged end.
+const shapes = [[1], [4], [7, 3], [1031], [2, 5, 13, 3]];
+const name = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
+
+test("tanh matches over its whole range", async () => {
+  for (const shape of shapes) {
+    for (const range of [[-0.6, 0.6], [-4, 4], [-30, 30]] as const) {
+      await checkOp({
+        label: `tanh ${name(shape)} in ±${range[1]}`,
+        inputs: [{ shape, range }],
+        build: (graph, [x]) => tanh(graph, x!),
+        reference: ([x]) => x!.map(Math.tanh),
+        // Values: an exponential within a few units of the last place, one quotient. Derivatives are at
+        // most 1 and the output they are made of has an error of 2^-23.
+        tolerance: { absolute: 4e-7, relative: 1e-6 },
+      });
+    }
+  }
+});
+
+test("tanh keeps its relative accuracy for the smallest inputs", async () => {
+  for (const size of [1e-6, 1e-4, 1e-20, 0.02]) {
+    await checkOp({
+      label: `tanh around ${size}`,
+      inputs: [{ shape: [37], range: [-size, size], gradient: false }],
+      build: (graph, [x]) => tanh(graph, x!),
+      reference: ([x]) => x!.map(Math.tanh),
+      // A quotient of two polynomials: at most 7 roundings, no absolute error.
+      tolerance: { absolute: 0, relative: 7 * 2 ** -24 },
+    });
+  }
+});
+
+test("exp matches, large and small", async () => {
+  for (const shape of shapes) {
+    await checkOp({
+      label: `exp ${name(shape)}`,
+      inputs: [{ shape, range: [-20, 20] }],
+      build: (graph, [x]) => exp(graph, x!),
+      reference: ([x]) => x!.map(Math.exp),
+      // WGSL allows exp an error of 3 + 2 |x| units in the last place.
+      tolerance: { absolute: 1e-12, relative: 45 * 2 ** -23 },
+    });
+  }
+});
+
+test("abs matches, and its derivative at 0 is 0", async () => {
+  // Finite differences are exact for piecewise linear functions; inputs keep off the kink by the step.
+  const values = (random: { float(): number }, size: number): number[] =>
+    Array.from({ length: size }, (_, i) => (i % 3 === 0 ? 0 : (random.float() + 0.1) * (i % 2 === 0 ? 1 : -1)));
+  for (const shape of shapes) {
+    await checkOp({
+      label: `abs ${name(shape)}`,
+      inputs: [{ shape, make: values }],
+      build: (graph, [x]) => abs(graph, x!),
+      reference: ([x]) => x!.map(Math.abs),
+      tolerance: { absolute: 1e-9, relative: 1e-6 },
+    });
+  }
+});
+
+test("scale multiplies by its constant", async () => {
+  for (const shape of shapes) {
+    for (const factor of [-2.5, 0, 1, 1e-7]) {
+      await checkOp({
+        label: `scale by ${factor} ${name(shape)}`,
+        inputs: [{ shape }],
+        build: (graph, [x]) => scale(graph, x!, factor),
+        reference: ([x]) => x!.map((v) => factor * v),
+        // Two roundings: of the constant and of the product; differences in float64 are exact to 1e-10.
+        tolerance: { absolute: 1e-14 + 1e-10 * Math.abs(factor), relative: 3e-7 },
+        seeds: 2,
+      });
+    }
+  }
+});
+
+test("a factor that is not finite is refused", () => {
+  const graph = new Graph("software");
+  assert.throws(
+    () => scale(graph, graph.input("x", [3]), Number.NaN),
+    (error: Error) => error instanceof ShapeError && error.message === "scale: the factor must be finite, got NaN.",
+  );
+});
+
+test.after(closeGpus);
+test.run();
