@@ -1,43 +1,70 @@
-// rows: losses[b] = logsumexp(z_b) - z_b[label]; total: loss = sum of weights * losses;
-// backward: dlogits = dloss * weight * (softmax - onehot). Prelude: B, C. One thread a row.
+// Softmax cross-entropy of rows z_b with labels and weights.
+// forward: losses[b] = log sum exp z_b - z_b[label]; weighted[b] = weights[b] * losses[b], 0 for weight 0.
+// backward: dlogits[b, c] = dloss * weights[b] * (softmax(z_b)[c] - [c = label]), 0 for weight 0.
+//
+// logits, dlogits [B, C]; labels u32 [B]; weights, losses, weighted [B]; dloss [1].
+// Prelude: B rows, C classes. One thread a row; softmax is computed again in backward: it costs less than
+// storing it where C is small.
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<u32>;
-@group(0) @binding(2) var<storage, read_write> losses: array<f32>;
-@group(0) @binding(3) var<storage, read> kept: array<f32>;
-@group(0) @binding(4) var<storage, read> weights: array<f32>;
-@group(0) @binding(5) var<storage, read_write> loss: array<f32>;
-@group(0) @binding(6) var<storage, read> dloss: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dlogits: array<f32>;
+@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(4) var<storage, read_write> weighted: array<f32>;
+@group(0) @binding(5) var<storage, read> dloss: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dlogits: array<f32>;
 
-@compute @workgroup_size(64)
-fn rows(@builtin(global_invocation_id) id: vec3u) {
-  let b = id.x;
-  if (b >= u32(B)) { return; }
-  var top = logits[b * u32(C)];
-  for (var c = 1u; c < u32(C); c++) { top = max(top, logits[b * u32(C) + c]); }
+// Largest logit of a row and the sum of exp(z - largest), at least 1.
+fn statistics(start: u32) -> vec2f {
+  var top = logits[start];
+  for (var c = 1u; c < u32(C); c++) {
+    top = max(top, logits[start + c]);
+  }
   var sum = 0.0;
-  for (var c = 0u; c < u32(C); c++) { sum += exp(logits[b * u32(C) + c] - top); }
-  losses[b] = log(sum) + top - logits[b * u32(C) + labels[b]];
-}
-
-@compute @workgroup_size(1)
-fn total() {
-  var sum = 0.0;
-  for (var b = 0u; b < u32(B); b++) { if (weights[b] != 0.0) { sum += weights[b] * kept[b]; } }
-  loss[0] = sum;
-}
-
-@compute @workgroup_size(64)
-fn backward(@builtin(global_invocation_id) id: vec3u) {
-  let b = id.x;
-  if (b >= u32(B)) { return; }
-  var top = logits[b * u32(C)];
-  for (var c = 1u; c < u32(C); c++) { top = max(top, logits[b * u32(C) + c]); }
-  var sum = 0.0;
-  for (var c = 0u; c < u32(C); c++) { sum += exp(logits[b * u32(C) + c] - top); }
-  let scale = dloss[0] * weights[b];
   for (var c = 0u; c < u32(C); c++) {
-    let p = exp(logits[b * u32(C) + c] - top) / sum;
-    dlogits[b * u32(C) + c] = scale * (p - select(0.0, 1.0, c == labels[b]));
+    sum += exp(logits[start + c] - top);
+  }
+  return vec2f(top, sum);
+}
+
+fn row(wid: vec3u, groups: vec3u, local: u32) -> u32 {
+  return (wid.y * groups.x + wid.x) * 64u + local;
+}
+
+@compute @workgroup_size(64)
+fn forward(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let b = row(wid, groups, local);
+  if (b >= u32(B)) {
+    return;
+  }
+  let stats = statistics(b * u32(C));
+  // Differences of logits first: the logarithm would be lost beside a large logit.
+  let loss = log(stats.y) + (stats.x - logits[b * u32(C) + labels[b]]);
+  losses[b] = loss;
+  let weight = weights[b];
+  weighted[b] = select(weight * loss, 0.0, weight == 0.0);
+}
+
+@compute @workgroup_size(64)
+fn backward(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let b = row(wid, groups, local);
+  if (b >= u32(B)) {
+    return;
+  }
+  let start = b * u32(C);
+  let stats = statistics(start);
+  let weight = weights[b];
+  let scale = dloss[0] * weight;
+  for (var c = 0u; c < u32(C); c++) {
+    let p = exp(logits[start + c] - stats.x) / stats.y;
+    let gradient = scale * (p - select(0.0, 1.0, c == labels[b]));
+    dlogits[start + c] = select(gradient, 0.0, weight == 0.0);
   }
 }

@@ -1,30 +1,80 @@
+import { ShapeError } from "../gpu/errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import type { Value } from "../graph/value.ts";
+import { format, sameShape, type Value } from "../graph/value.ts";
+import { axisSum } from "./launch/axis-sum.ts";
+
+const shader = "loss/cross-entropy";
 
 const operation: Operation<null> = {
   name: "softmaxCrossEntropy",
-  shape: () => [1],
+  shape: ([logits, labels, weights]) => {
+    if (logits!.length !== 2) {
+      throw new ShapeError(
+        `softmaxCrossEntropy: the logits must be [rows, classes], got ${format(logits!)} ` +
+          `(labels ${format(labels!)}).`,
+      );
+    }
+    const rows = [logits![0]!];
+    for (const [name, shape] of [["labels", labels!], ["weights", weights!]] as const) {
+      if (!sameShape(shape, rows)) {
+        throw new ShapeError(
+          `softmaxCrossEntropy: logits ${format(logits!)} have ${rows[0]} rows, so the ${name} must be ` +
+            `${format(rows)}, got ${format(shape)}.`,
+        );
+      }
+    }
+    return [1];
+  },
+  // Unweighted loss of each row.
   saved: ([logits]) => ({ losses: { shape: [logits![0]!] } }),
-  forward: ({ inputs: [logits, labels, weights], y, saved }) => {
-    const constants = { B: logits!.shape[0]!, C: logits!.shape[1]! };
-    const losses = saved["losses"]!;
+  forward: ({ inputs, y, saved, tuning, scratch }) => {
+    const [logits, labels, weights] = inputs as [Value, Value, Value];
+    const [B, C] = logits.shape as [number, number];
+    const weighted = scratch("weighted", [B]);
     return [
-      { shader: "loss/cross-entropy", entry: "rows", constants, bind: { logits: logits!, labels: labels!, losses }, threads: constants.B },
-      { shader: "loss/cross-entropy", entry: "total", constants, bind: { kept: losses, weights: weights!, loss: y }, groups: [1, 1, 1] },
+      {
+        shader,
+        entry: "forward",
+        constants: { B, C },
+        bind: { logits, labels, weights, losses: saved["losses"]!, weighted },
+        threads: B,
+        flop: 4 * B * C,
+      },
+      ...axisSum(tuning, weighted, y, { outer: 1, axis: B, inner: 1 }, scratch),
     ];
   },
-  backward: ({ inputs: [logits, labels, weights], dy, dinputs: [dlogits] }) => [
-    {
-      shader: "loss/cross-entropy",
-      entry: "backward",
-      constants: { B: logits!.shape[0]!, C: logits!.shape[1]! },
-      bind: { logits: logits!, labels: labels!, weights: weights!, dloss: dy, dlogits: dlogits! },
-      threads: logits!.shape[0]!,
-    },
-  ],
+  backward: ({ inputs, dy, dinputs: [dlogits = null, ...others] }) => {
+    if (others.some((value) => value !== null)) {
+      throw new ShapeError("softmaxCrossEntropy: labels and weights have no gradient; ask for that of the logits only.");
+    }
+    const [logits, labels, weights] = inputs as [Value, Value, Value];
+    const [B, C] = logits.shape as [number, number];
+    const bind = { logits, labels, weights, dloss: dy, dlogits };
+    return [{ shader, entry: "backward", constants: { B, C }, bind, threads: B, flop: 6 * B * C }];
+  },
 };
 
-/** Weighted sum over rows of the softmax cross-entropy. */
-export function softmaxCrossEntropy(graph: Graph, logits: Value, labels: Value, weights: Value): Value {
-  return graph.apply(operation, [logits, labels, weights], null);
+/**
+ * Softmax cross-entropy, a scalar [1]: sum over rows b of weights[b] · (log sum exp logits[b] -
+ * logits[b, labels[b]]), in nats. With weights of 1 / rows it is the mean.
+ *
+ * The largest logit is taken out before exponentials, so any finite logits do. A row of weight 0 adds
+ * exactly 0 to the loss and to the gradient, whatever its logits and label.
+ *
+ * @param logits [B, C].
+ * @param labels u32 [B], below C.
+ * @param weights [B].
+ * @throws ShapeError if the shapes do not fit or the labels are not u32.
+ */
+export function softmaxCrossEntropy(
+  graph: Graph,
+  logits: Value,
+  labels: Value,
+  weights: Value,
+  label?: string,
+): Value {
+  if (labels.dtype !== "u32") {
+    throw new ShapeError(`softmaxCrossEntropy: the labels "${labels.label}" must be u32, got ${labels.dtype}.`);
+  }
+  return graph.apply(operation, [logits, labels, weights], null, label);
 }

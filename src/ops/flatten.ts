@@ -1,15 +1,37 @@
+import { ShapeError } from "../gpu/errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { count, type Value } from "../graph/value.ts";
+import { count, format, type Shape, type Value } from "../graph/value.ts";
 
-const operation: Operation<null> = {
-  name: "flatten",
-  shape: ([x]) => [x![0]!, count(x!.slice(1))],
-  forward: ({ inputs: [x], y, tuning }) => [elementwise(tuning, { shader: "elementwise/copy" }, y.size, { x: x!, y })],
-  backward: ({ dy, dinputs: [dx], tuning }) => [elementwise(tuning, { shader: "elementwise/copy" }, dy.size, { x: dy, y: dx! })],
+const operation: Operation<{ name: string; shape: Shape }> = {
+  name: "reshape",
+  shape: ([x], { name, shape }) => {
+    if (count(shape) !== count(x!)) {
+      throw new ShapeError(
+        `${name}: ${format(x!)} has ${count(x!)} elements, ${format(shape)} has ${count(shape)}.`,
+      );
+    }
+    return shape;
+  },
+  forward: ({ inputs: [x], y, tuning }) => [
+    elementwise(tuning, { shader: "elementwise/copy" }, y.size, { x: x!, y }),
+  ],
+  backward: ({ dy, dinputs: [dx], tuning }) => [
+    elementwise(tuning, { shader: "elementwise/copy" }, dy.size, { x: dy, y: dx! }),
+  ],
 };
 
-/** [N, …] → [N, product of the rest]. */
+/**
+ * The same elements in the same order under another shape.
+ *
+ * @throws ShapeError if the numbers of elements differ.
+ */
+export function reshape(graph: Graph, x: Value, shape: Shape): Value {
+  return graph.apply({ ...operation, name: "reshape" }, [x], { name: "reshape", shape });
+}
+
+/** All axes but the first as one: [N, …] → [N, product of the rest]. */
 export function flatten(graph: Graph, x: Value): Value {
-  return graph.apply(operation, [x], null);
+  const [rows = 1, ...rest] = x.shape;
+  return graph.apply({ ...operation, name: "flatten" }, [x], { name: "flatten", shape: [rows, count(rest)] });
 }

@@ -1,7 +1,14 @@
-export { conv2d, type Conv2dAttrs } from "./conv2d.ts";
-export { flatten } from "./flatten.ts";
-export { linear } from "./linear.ts";
-export { maxPool } from "./pool.ts";
-export { relu, leakyRelu } from "./relu.ts";
-export { softmaxCrossEntropy } from "./cross-entropy.ts";
+/** All operations: functions of a graph and its values. */
+export { abs, exp, scale, tanh } from "./activations.ts";
+export { add } from "./add.ts";
 export { batchNorm } from "./batch-norm.ts";
+export { concat } from "./concat.ts";
+export { conv2d, type Conv2dAttrs } from "./conv2d.ts";
+export { softmaxCrossEntropy } from "./cross-entropy.ts";
+export { flatten, reshape } from "./flatten.ts";
+export { l1Loss, l1Norm } from "./l1-loss.ts";
+export { linear } from "./linear.ts";
+export { mul } from "./mul.ts";
+export { avgPool, globalAveragePool, maxPool, type PoolOptions } from "./pool.ts";
+export { leakyRelu, relu } from "./relu.ts";
+export { sum, weightedSum } from "./sum.ts";

@@ -57,13 +57,12 @@ const operation: Operation<null> = {
     const gemm = tuning === "software" ? gemmSoftware : gemmGpu;
     const slices = slicesOfK(tuning, rows, units, features);
     const hasBias = b !== undefined && slices === 1;
-    const geometry = gemm({ ...product, m: rows, n: units, k: features, hasBias, slices });
+    const kernel = gemm({ ...product, m: rows, n: units, k: features, hasBias, slices });
     const bind = { a: x!, b: w!, bias: hasBias ? b : null };
     if (b === undefined || slices === 1) {
-      return sumOfSlices(geometry, bind, { name: "c", value: y }, scratch, flop);
+      return sumOfSlices({ ...kernel, slices }, bind, { name: "c", value: y }, scratch, flop);
     }
     // A sliced product cannot add the bias; the sum over its slices does.
-    const { slices: _, ...kernel } = geometry;
     const partial = scratch("partial", [slices, rows, units]);
     return [
       { ...kernel, bind: { ...bind, c: partial }, flop },
@@ -86,14 +85,16 @@ const operation: Operation<null> = {
       // dx = dy wᵀ
       const shape = { ...product, m: rows, n: features, k: units, transB: true };
       const bind = { a: dy, b: w!, bias: null };
-      const geometry = gemm({ ...shape, slices: slicesOfK(tuning, rows, features, units) });
+      const slices = slicesOfK(tuning, rows, features, units);
+      const geometry = { ...gemm({ ...shape, slices }), slices };
       launches.push(...sumOfSlices(geometry, bind, { name: "c", value: dx }, scratch, flop));
     }
     if (dw != null) {
       // dw = xᵀ dy
       const shape = { ...product, m: features, n: units, k: rows, transA: true };
       const bind = { a: x!, b: dy, bias: null };
-      const geometry = gemm({ ...shape, slices: slicesOfK(tuning, features, units, rows) });
+      const slices = slicesOfK(tuning, features, units, rows);
+      const geometry = { ...gemm({ ...shape, slices }), slices };
       launches.push(...sumOfSlices(geometry, bind, { name: "c", value: dw }, scratch, flop));
     }
     if (db != null) launches.push(...biasGradient(dy, db, scratch));

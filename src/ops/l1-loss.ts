@@ -1,0 +1,75 @@
+import { ShapeError } from "../gpu/errors.ts";
+import { elementwise, quadThreads } from "../graph/elementwise.ts";
+import type { Graph, Operation } from "../graph/graph.ts";
+import { format, type Launch, sameShape, type Value } from "../graph/value.ts";
+import { axisSum } from "./launch/axis-sum.ts";
+
+const shader = "loss/l1";
+
+/** Quads one thread of the first stage adds. */
+const quadsPerSlice = 16;
+
+/** scale · sum of |x - t|; without t, of |x|. */
+const operation: Operation<{ scale: number }> = {
+  name: "l1Loss",
+  shape: ([x, t]) => {
+    if (t !== undefined && !sameShape(x!, t)) {
+      throw new ShapeError(`l1Loss: prediction ${format(x!)} and target ${format(t)} must have one shape.`);
+    }
+    return [1];
+  },
+  forward: ({ inputs: [x, t], y, attrs, tuning, scratch }) => {
+    const quads = Math.ceil(x!.size / 4);
+    const slices = Math.ceil(quads / quadsPerSlice);
+    const partial = scratch("partial sums", [slices, 4]);
+    const first: Launch = {
+      shader,
+      entry: "forward",
+      constants: { ...constants(attrs.scale, t), N: x!.size, SLICES: slices, PER: quadThreads(tuning, quads).PER },
+      bind: { x: x!, t: t ?? null, partial },
+      threads: slices,
+      flop: 3 * x!.size,
+    };
+    return [first, ...axisSum(tuning, partial, y, { outer: 1, axis: partial.size, inner: 1 }, scratch)];
+  },
+  backward: ({ inputs: [x, t], dy, dinputs: [dx, dt], attrs, tuning }) => {
+    const gradient = (d: Value | null | undefined, scale: number): Launch[] => {
+      if (d == null) return [];
+      const kernel = { shader, entry: "backward", constants: { ...constants(scale, t), SLICES: 1 } };
+      return [elementwise(tuning, kernel, d.size, { x: x!, t: t ?? null, dloss: dy, dx: d })];
+    };
+    return [...gradient(dx, attrs.scale), ...gradient(dt, -attrs.scale)];
+  },
+};
+
+function constants(scale: number, t: Value | undefined): { SCALE: number; HAS_TARGET: boolean } {
+  return { SCALE: scale, HAS_TARGET: t !== undefined };
+}
+
+function finite(name: string, what: string, value: number): void {
+  if (!Number.isFinite(value)) throw new ShapeError(`${name}: the ${what} must be finite, got ${value}.`);
+}
+
+/**
+ * ℓ1 loss: scale · sum of |prediction - target|, a scalar [1]. Its derivative is 0 where both are equal.
+ *
+ * @param target of the prediction's shape; it may need a gradient too.
+ * @param options `scale`: 1 / number of elements by default (the mean).
+ * @throws ShapeError if the shapes differ or the scale is not finite.
+ */
+export function l1Loss(
+  graph: Graph,
+  prediction: Value,
+  target: Value,
+  options: { readonly scale?: number } = {},
+): Value {
+  const { scale = 1 / prediction.size } = options;
+  finite("l1Loss", "scale", scale);
+  return graph.apply(operation, [prediction, target], { scale });
+}
+
+/** ℓ1 regulariser: coefficient · sum of |x|, a scalar [1]. Its derivative at 0 is 0. */
+export function l1Norm(graph: Graph, x: Value, coefficient: number): Value {
+  finite("l1Norm", "coefficient", coefficient);
+  return graph.apply({ ...operation, name: "l1Norm" }, [x], { scale: coefficient });
+}
