@@ -1,12 +1,45 @@
-// Max pooling over NHWC. forward: y = largest of the window, argmax = its tap (kh * KW + kw), the first on ties.
-// backward, as a gather: dx[pixel] = sum of dy over the windows whose largest element it is.
-// Prelude: N, H, W, C, OH, OW, SIZE (window side), STRIDE, PAD. One thread an element of y (forward) or x.
+// Max pooling over NHWC. forward: y = largest of the window, argmax = its tap kh * SIZE + kw, the first on
+// ties. backward, as a gather: dx = sum of dy over the windows whose largest element the pixel is.
+// backward_tiles, for windows that tile the picture (STRIDE = SIZE, no padding): each window writes its pixels;
+// the last ones of a row or column also write 0 to the pixels that no window covers.
+//
+// x, dx [N, H, W, C]; y, dy [N, OH, OW, C]; argmax, kept u32 [N, OH, OW, C].
+// Prelude: N, H, W, C, OH, OW, SIZE (window side), STRIDE, PAD. One thread an element of y (forward, tiles) or dx.
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<storage, read_write> argmax: array<u32>;
 @group(0) @binding(3) var<storage, read> kept: array<u32>;
 @group(0) @binding(4) var<storage, read> dy: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dx: array<f32>;
+
+const LANES = u32(C);
+
+// Batch, row, column and channel lane of lane i of a tensor of height x width pixels.
+fn place(i: u32, height: u32, width: u32) -> vec4u {
+  let pixel = i / LANES;
+  return vec4u(pixel / (width * height), pixel / width % height, pixel % width, i % LANES);
+}
+
+fn pixel_at(n: u32, row: u32, column: u32, lane: u32) -> u32 {
+  return ((n * u32(H) + row) * u32(W) + column) * LANES + lane;
+}
+
+fn window_at(n: u32, row: u32, column: u32, lane: u32) -> u32 {
+  return ((n * u32(OH) + row) * u32(OW) + column) * LANES + lane;
+}
+
+// First and last + 1 tap of a window's axis that lie in the picture.
+fn taps(window: u32, length: u32) -> vec2u {
+  let start = window * u32(STRIDE);
+  return vec2u(max(start, u32(PAD)) - start, min(start + u32(SIZE), length + u32(PAD)) - start);
+}
+
+// First and last + 1 window of an axis that hold a pixel.
+fn windows(pixel: u32, count: u32) -> vec2u {
+  let at = pixel + u32(PAD);
+  let first = (max(at + 1u, u32(SIZE)) - u32(SIZE) + u32(STRIDE) - 1u) / u32(STRIDE);
+  return vec2u(first, min(at / u32(STRIDE) + 1u, count));
+}
 
 @compute @workgroup_size(64)
 fn forward(
@@ -15,25 +48,22 @@ fn forward(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (wid.y * groups.x + wid.x) * 64u + local;
-  if (i >= u32(N * OH * OW * C)) {
+  if (i >= u32(N * OH * OW) * LANES) {
     return;
   }
-  let c = i % u32(C);
-  let ow = i / u32(C) % u32(OW);
-  let oh = i / u32(C * OW) % u32(OH);
-  let n = i / u32(C * OW * OH);
-  var best = -3.4028234e38;
-  var tap = 0u;
-  for (var kh = 0u; kh < u32(SIZE); kh++) {
-    let r = i32(oh * u32(STRIDE) + kh) - i32(PAD);
-    for (var kw = 0u; kw < u32(SIZE); kw++) {
-      let q = i32(ow * u32(STRIDE) + kw) - i32(PAD);
-      if (r >= 0 && r < i32(H) && q >= 0 && q < i32(W)) {
-        let v = x[((n * u32(H) + u32(r)) * u32(W) + u32(q)) * u32(C) + c];
-        if (v > best) {
-          best = v;
-          tap = kh * u32(SIZE) + kw;
-        }
+  let p = place(i, u32(OH), u32(OW));
+  let rows = taps(p.y, u32(H));
+  let columns = taps(p.z, u32(W));
+  let top = p.y * u32(STRIDE) - u32(PAD);
+  let left = p.z * u32(STRIDE) - u32(PAD);
+  var best = x[pixel_at(p.x, top + rows.x, left + columns.x, p.w)];
+  var tap = u32(rows.x * u32(SIZE) + columns.x);
+  for (var kh = rows.x; kh < rows.y; kh++) {
+    for (var kw = columns.x; kw < columns.y; kw++) {
+      let v = x[pixel_at(p.x, top + kh, left + kw, p.w)];
+      if (v > best) {
+        best = v;
+        tap = kh * u32(SIZE) + kw;
       }
     }
   }
@@ -48,29 +78,46 @@ fn backward(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (wid.y * groups.x + wid.x) * 64u + local;
-  if (i >= u32(N * H * W * C)) {
+  if (i >= u32(N * H * W) * LANES) {
     return;
   }
-  let c = i % u32(C);
-  let q = i / u32(C) % u32(W);
-  let r = i / u32(C * W) % u32(H);
-  let n = i / u32(C * W * H);
+  let p = place(i, u32(H), u32(W));
+  let rows = windows(p.y, u32(OH));
+  let columns = windows(p.z, u32(OW));
   var sum = 0.0;
-  for (var kh = 0u; kh < u32(SIZE); kh++) {
-    let top = i32(r) + i32(PAD) - i32(kh);
-    if (top < 0 || u32(top) % u32(STRIDE) != 0u || u32(top) / u32(STRIDE) >= u32(OH)) {
-      continue;
-    }
-    for (var kw = 0u; kw < u32(SIZE); kw++) {
-      let left = i32(q) + i32(PAD) - i32(kw);
-      if (left < 0 || u32(left) % u32(STRIDE) != 0u || u32(left) / u32(STRIDE) >= u32(OW)) {
-        continue;
-      }
-      let at = ((n * u32(OH) + u32(top) / u32(STRIDE)) * u32(OW) + u32(left) / u32(STRIDE)) * u32(C) + c;
-      if (kept[at] == kh * u32(SIZE) + kw) {
-        sum += dy[at];
-      }
+  for (var row = rows.x; row < rows.y; row++) {
+    for (var column = columns.x; column < columns.y; column++) {
+      let kh = p.y + u32(PAD) - row * u32(STRIDE);
+      let kw = p.z + u32(PAD) - column * u32(STRIDE);
+      let at = window_at(p.x, row, column, p.w);
+      sum += select(0.0, dy[at], kept[at] == u32(kh * u32(SIZE) + kw));
     }
   }
   dx[i] = sum;
+}
+
+@compute @workgroup_size(64)
+fn backward_tiles(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = (wid.y * groups.x + wid.x) * 64u + local;
+  if (i >= u32(N * OH * OW) * LANES) {
+    return;
+  }
+  let p = place(i, u32(OH), u32(OW));
+  let top = p.y * u32(SIZE);
+  let left = p.z * u32(SIZE);
+  let rows = select(u32(SIZE), u32(H) - top, p.y == u32(OH) - 1u);
+  let columns = select(u32(SIZE), u32(W) - left, p.z == u32(OW) - 1u);
+  let tap = kept[i];
+  let g = dy[i];
+  for (var kh = 0u; kh < rows; kh++) {
+    for (var kw = 0u; kw < columns; kw++) {
+      let covered = kh < u32(SIZE) && kw < u32(SIZE);
+      let wins = tap == u32(select(u32(SIZE * SIZE), kh * u32(SIZE) + kw, covered));
+      dx[pixel_at(p.x, top + kh, left + kw, p.w)] = select(0.0, g, wins);
+    }
+  }
 }

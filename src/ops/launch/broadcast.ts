@@ -85,23 +85,28 @@ export function broadcast(tuning: Tuning, entry: "add" | "multiply", a: Value, b
     const shader = entry === "add" ? "elementwise/sum" : "elementwise/product";
     return elementwise(tuning, { shader }, y.size, { a, b, y });
   }
-  return walk(tuning, entry, { a, b }, y);
+  return walk(tuning, entry, { a, b }, [a.shape, b.shape], y);
 }
 
-/** Launch of y = scale · a, with a repeated to the shape of y. */
-export function spread(tuning: Tuning, a: Value, y: Value, scale = 1): Launch {
-  return walk(tuning, "spread", { a }, y, { SCALE: scale });
+/**
+ * Launch of y = scale · a, with a repeated to the shape of y.
+ *
+ * @param shape how to see a, if not as it is.
+ */
+export function spread(tuning: Tuning, a: Value, y: Value, scale = 1, shape: Shape = a.shape): Launch {
+  return walk(tuning, "spread", { a }, [shape], y, { SCALE: scale });
 }
 
 function walk(
   tuning: Tuning,
   entry: "add" | "multiply" | "spread",
   operands: Readonly<Record<string, Value>>,
+  shapes: readonly Shape[],
   y: Value,
   extra: Readonly<Record<string, number>> = {},
 ): Launch {
   const rank = y.shape.length;
-  const groups = collapse(y.shape, Object.values(operands).map((value) => widen(value.shape, rank)));
+  const groups = collapse(y.shape, shapes.map((shape) => widen(shape, rank)));
   const strides = strideConstants(groups, ["A", "B"]);
   const vec4 = strides["D3"]! % 4 === 0;
   const lanes = vec4 ? y.size / 4 : y.size;

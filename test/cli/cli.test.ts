@@ -1,0 +1,129 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+
+const folder = mkdtempSync(`${tmpdir()}/rewind-cli-`);
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
+
+/** Runs the command line as a user would, on the runtime the test runs on. */
+function rewind(...words: string[]): { code: number | null; out: string; err: string } {
+  const before = deno ? ["run", "-A", main] : ["--import", "tsx", main];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...before, ...words], {
+    encoding: "utf8",
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+  });
+  return { code: status, out: stdout, err: stderr };
+}
+
+const read = (path: string): Record<string, unknown> => JSON.parse(readFileSync(path, "utf8"));
+const small = ["--train", "100", "--test", "40", "--filters", "2,4", "--epochs", "2", "--predictor", "linear"];
+
+test("doctor --json checks kernels against float64", () => {
+  const { code, out } = rewind("doctor", "--json");
+  assert.is(code, 0);
+  const report = JSON.parse(out) as { healthy: boolean; checks: { name: string; error: number; allowed: number }[] };
+  assert.ok(report.healthy);
+  assert.ok(report.checks.length >= 4 && report.checks.every(({ error, allowed }) => error <= allowed));
+});
+
+test("demo writes a run folder with before and after, and does not run twice", () => {
+  const out = `${folder}/demo`;
+  const first = rewind("demo", ...small, "--rounds", "1", "--out", out);
+  assert.is(first.code, 0, first.err);
+  assert.match(first.out, /before .*\nafter 1 rewinds/);
+  for (const name of ["config.json", "metrics.jsonl", "checkpoint.safetensors", "report.md", "curve.svg", "curve.png"]) {
+    assert.ok(existsSync(`${out}/${name}`), name);
+  }
+  const report = read(`${out}/report.json`);
+  for (const part of ["before", "after"]) {
+    const scores = report[part] as Record<string, number>;
+    for (const name of ["testAccuracy", "forgetAccuracy", "retainAccuracy"]) {
+      assert.ok(scores[name]! >= 0 && scores[name]! <= 100, `${part}.${name}`);
+    }
+  }
+  for (const name of ["adapter", "predictor", "seed", "seconds"]) assert.ok(name in report, name);
+  const again = rewind("demo", ...small, "--rounds", "1", "--out", out);
+  assert.is(again.code, 0);
+  assert.match(again.err, /holds the finished run/);
+  const other = rewind("demo", ...small, "--rounds", "2", "--out", out);
+  assert.is(other.code, 1);
+  assert.match(other.err, /holds a run with another configuration/);
+});
+
+test("train, unlearn and evaluate share run folders and agree", () => {
+  const [trained, forgotten] = [`${folder}/trained`, `${folder}/forgotten`];
+  const train = rewind("train", ...small.slice(0, -2), "--out", trained);
+  assert.is(train.code, 0, train.err);
+  const unlearn = rewind("unlearn", "--run", trained, "--predictor", "linear:2", "--rounds", "1", "--out", forgotten);
+  assert.is(unlearn.code, 0, unlearn.err);
+  const report = read(`${forgotten}/report.json`) as { before: object; after: object };
+  for (const [run, want] of [
+    [trained, report.before],
+    [forgotten, report.after],
+  ] as const) {
+    const evaluate = rewind("evaluate", "--run", run);
+    assert.is(evaluate.code, 0, evaluate.err);
+    const scores = JSON.parse(evaluate.out) as Record<string, number>;
+    for (const [name, value] of Object.entries(want)) assert.is(scores[name], value, name);
+  }
+});
+
+test("predict writes the cases back with residual and prediction", () => {
+  const [histories, out] = [`${folder}/histories.json`, `${folder}/predicted.json`];
+  const cases = [
+    { kind: "line", history: Array.from({ length: 15 }, (_, k) => 0.5 + k / 64) },
+    { kind: "still", history: Array.from({ length: 15 }, () => -2) },
+  ];
+  writeFileSync(histories, JSON.stringify({ cases }));
+  const run = rewind("predict", "--predictor", "linear:3", "--histories", histories, "--out", out);
+  assert.is(run.code, 0, run.err);
+  const result = read(out) as { cases: { kind: string; predicted: number; residual: number }[] };
+  assert.equal(
+    result.cases.map(({ kind, predicted, residual }) => [kind, predicted, residual]),
+    [
+      ["line", 0.5 - 3 / 64, -3 / 64],
+      ["still", -2, 0],
+    ],
+  );
+});
+
+test("predictor show lists which set serves which kind", () => {
+  const { code, out } = rewind("predictor", "show", "linear:2");
+  assert.is(code, 0);
+  assert.match(out, /horizon 2 epochs/);
+  for (const kind of ["conv", "depthwise", "fc", "bias", "norm"]) assert.match(out, new RegExp(`\n${kind} `));
+});
+
+test("bad input gives one clear line, a non-zero exit, and no half-written file", () => {
+  const none = `${folder}/none`;
+  const fails: [string[], RegExp][] = [
+    [["demo", "--dataset", "mnist", "--out", none], /--data DIR/],
+    [["demo", "--dataset", "mnist", "--data", `${folder}/nowhere`, "--out", `${none}2`], /nowhere/],
+    [["evaluate", "--run", `${folder}/nowhere`], /is not a run folder/],
+    [["unlearn", "--run", `${folder}/nowhere`, "--out", none], /is not a run folder/],
+    [["demo", "--mislabel", "1.5"], /needs a number from 0 to 0.99/],
+    [["demo", "--kinds", "conv,nope", "--out", `${none}3`], /unlearning options is not valid/],
+    [["demo", "--dataset", "nope"], /Allowed choices are synthetic, mnist/],
+    [["unlearn", "--out", none], /required option '--run <dir>'/],
+    [["fetch", "nope", "--dir", none], /no data set "nope" to fetch/],
+    [["predict", "--predictor", `${folder}/no.h5`, "--histories", `${folder}/histories.json`, "--out", none], /no predictor/],
+  ];
+  for (const [words, message] of fails) {
+    const { code, err } = rewind(...words);
+    assert.is(code, 1, words.join(" "));
+    assert.match(err, message);
+    assert.not.match(err, /\n\s+at /, "no stack trace");
+  }
+  writeFileSync(`${folder}/short.json`, JSON.stringify({ cases: [{ history: [1, 2, 3] }] }));
+  const short = rewind("predict", "--predictor", "linear", "--histories", `${folder}/short.json`, "--out", `${folder}/no.json`);
+  assert.is(short.code, 1);
+  assert.match(short.err, /case 0: predictor "linear \(3 epochs\)" needs 15 values, got 3/);
+  assert.not(existsSync(`${folder}/no.json`));
+});
+
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.run();

@@ -1,0 +1,70 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type Progress, type Scores, stopReason, unlearn } from "../../src/unlearn/driver.ts";
+import type { UnlearnSession } from "../../src/unlearn/method.ts";
+
+const scores = (forgetAccuracy: number, forgetLoss: number): Scores => ({ forgetAccuracy, forgetLoss });
+const at = (round: number, accuracy: number, loss: number, seconds = 0): Progress => ({
+  round,
+  steps: 10 * round,
+  seconds,
+  scores: scores(accuracy, loss),
+});
+
+test("each stop rule ends a run, unlearning accuracy first", () => {
+  assert.is(stopReason(at(3, 40, 2), { rounds: 5 }), undefined);
+  assert.is(stopReason(at(5, 40, 2), { rounds: 5 }), "rounds");
+  assert.is(stopReason(at(3, 40, 2), { rounds: 5, unlearningAccuracy: 60 }), "unlearning accuracy");
+  assert.is(stopReason(at(3, 40.1, 2), { rounds: 5, unlearningAccuracy: 60 }), undefined);
+  assert.is(stopReason(at(3, 40, 2), { rounds: 5, forgetLoss: 2 }), "forget loss");
+  assert.is(stopReason(at(3, 40, 2, 9), { rounds: 5, seconds: 9 }), "seconds");
+  assert.is(stopReason(at(5, 40, 2), { rounds: 5, unlearningAccuracy: 60 }), "unlearning accuracy");
+});
+
+/** A session whose accuracy on D_f halves every round. */
+function halving(from = 0): { session: UnlearnSession; accuracy: () => number } {
+  let round = from;
+  const session: UnlearnSession = {
+    method: "halving",
+    round: async () => ({ round: ++round, steps: 10 * round, epochs: [] }),
+    save: () => Promise.reject(new Error("not used")),
+    load: () => undefined,
+    destroy: () => undefined,
+  };
+  return { session, accuracy: () => 80 / 2 ** round };
+}
+
+test("rounds run until a rule holds; the history starts with the untouched model", async () => {
+  const { session, accuracy } = halving();
+  const seen: number[] = [];
+  const { history, reason } = await unlearn(session, {
+    stop: { rounds: 10, unlearningAccuracy: 85 },
+    evaluate: async () => scores(accuracy(), 1),
+    onRound: async ({ round }) => void seen.push(round),
+  });
+  assert.is(reason, "unlearning accuracy");
+  assert.equal(history.map(({ scores: { forgetAccuracy } }) => forgetAccuracy), [80, 40, 20, 10]);
+  assert.equal(seen, [1, 2, 3]);
+});
+
+test("a resumed run starts from the given round and adds to its seconds", async () => {
+  const { session, accuracy } = halving(2);
+  const { history } = await unlearn(session, {
+    stop: { rounds: 3 },
+    evaluate: async () => scores(accuracy(), 1),
+    resume: at(2, 20, 1, 100),
+  });
+  assert.equal(history.map(({ round }) => round), [2, 3]);
+  assert.ok(history[1]!.seconds >= 100);
+});
+
+test("fewer than one round is refused", async () => {
+  try {
+    await unlearn(halving().session, { stop: { rounds: 0 }, evaluate: async () => scores(1, 1) });
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /at least one round is needed, got 0/);
+  }
+});
+
+test.run();

@@ -1,0 +1,166 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { TrainConfig } from "../../src/config.ts";
+import type { Arena } from "../../src/gpu/arena.ts";
+import type { Job } from "../../src/job.ts";
+import { prepareJob } from "../../src/job.ts";
+import type { Tensors } from "../../src/nn/model.ts";
+import { linearPredictor } from "../../src/predict/linear.ts";
+import type { Predictor } from "../../src/predict/predictor.ts";
+import { PredictionError } from "../../src/predict/rewinder.ts";
+import { trainJob } from "../../src/train/run.ts";
+import { rewindDefaults, RewindSession, type RewindSettings } from "../../src/unlearn/rewind.ts";
+import { closeGpus, testGpu } from "../device.ts";
+
+const config: TrainConfig = {
+  data: { name: "synthetic", trainCount: 120, testCount: 20 },
+  mislabel: 0.2,
+  model: { name: "small-cnn", filters: [4, 8] },
+  epochs: 4,
+  batch: 32,
+  learningRate: 2e-3,
+  schedule: "constant",
+  optimizer: { name: "adam" },
+  seed: 3,
+};
+const window = 4;
+const settings: RewindSettings = { ...rewindDefaults, learningRate: 1e-3, batch: 16 };
+
+let trained: { job: Job; tensors: Tensors } | undefined;
+
+/** The job with its model back at the trained weights. */
+async function freshJob(): Promise<Job> {
+  if (trained === undefined) {
+    const job = await prepareJob(await testGpu(), config);
+    await trainJob(job);
+    trained = { job, tensors: await job.model.save() };
+  }
+  trained.job.model.load(trained.tensors);
+  return trained.job;
+}
+
+function open(job: Job, predictor: Predictor, changes: Partial<RewindSettings> = {}): Promise<RewindSession> {
+  const { model, data, forget } = job;
+  return RewindSession.create({ model, data, forget, seed: 5 }, predictor, { ...settings, ...changes });
+}
+
+async function bits(arena: Arena): Promise<Map<string, Uint32Array>> {
+  return new Map([...(await arena.read())].map(([name, data]) => [name, new Uint32Array(data.buffer)]));
+}
+
+test("a round is K - 1 epochs on D_f; settings add warm-up and trailing epochs", async () => {
+  const job = await freshJob();
+  assert.is(job.forget.length, 24);
+  for (const [changes, epochs] of [
+    [{}, window - 1],
+    [{ warmupEpochs: 2, trailingEpoch: true }, window + 2],
+  ] as const) {
+    const session = await open(job, linearPredictor(window, 3), changes);
+    const round = await session.round({});
+    assert.is(round.epochs.length, epochs);
+    assert.is(round.steps, 2 * epochs);
+    session.destroy();
+  }
+});
+
+test("rewinding lowers the accuracy on the wrong labels that training reached", async () => {
+  const job = await freshJob();
+  const before = await job.evaluate();
+  const session = await open(job, linearPredictor(window, 3));
+  for (let i = 0; i < 3; i++) await session.round({});
+  const after = await job.evaluate();
+  assert.ok(after.forgetLoss > before.forgetLoss, `${before.forgetLoss} to ${after.forgetLoss}`);
+  session.destroy();
+});
+
+test("the same seed gives the same bits, and reads back no weight", async () => {
+  const results: Map<string, Uint32Array>[] = [];
+  for (let run = 0; run < 2; run++) {
+    const job = await freshJob();
+    const session = await open(job, linearPredictor(window, 3));
+    const mapped = job.gpu.mappedBytes;
+    await session.round({});
+    // 32 bytes of totals an epoch and one flag a parameter.
+    assert.is(job.gpu.mappedBytes - mapped, 32 * (window - 1) + 4 * job.model.slots.length);
+    results.push(await bits(job.model.parameters));
+    session.destroy();
+  }
+  assert.equal(results[0], results[1]);
+});
+
+test("a session saved after a round and loaded elsewhere continues to the same bits", async () => {
+  const job = await freshJob();
+  const through = await open(job, linearPredictor(window, 3));
+  await through.round({});
+  const weights = await job.model.save();
+  const state = await through.save();
+  await through.round({});
+  const want = await bits(job.model.parameters);
+  through.destroy();
+
+  const resumed = await open(job, linearPredictor(window, 3));
+  job.model.load(weights);
+  resumed.load(state);
+  const round = await resumed.round({});
+  assert.is(round.round, 2);
+  assert.equal(await bits(job.model.parameters), want);
+  resumed.destroy();
+});
+
+test("kinds that are not rewound keep what fine-tuning made of them", async () => {
+  const job = await freshJob();
+  const start = await bits(job.model.parameters);
+  // Horizon 0 from the oldest snapshot: rewound kinds return to the start exactly.
+  const session = await open(job, linearPredictor(window, 0), { kinds: ["conv", "fc"] });
+  await session.round({});
+  const end = await bits(job.model.parameters);
+  for (const { name, kind } of job.model.slots) {
+    const same = JSON.stringify(start.get(name)) === JSON.stringify(end.get(name));
+    assert.is(same, kind !== "bias", name);
+  }
+  session.destroy();
+});
+
+test("an overflowing prediction puts the round's first weights back and names a parameter", async () => {
+  const job = await freshJob();
+  const start = await bits(job.model.parameters);
+  // Steps of 50 a weight, continued over 3e38 epochs, leave the range of float32.
+  const session = await open(job, linearPredictor(window, 3e38), { learningRate: 50 });
+  try {
+    await session.round({});
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, PredictionError);
+    assert.ok((error as PredictionError).parameters.includes("head.weight"));
+  }
+  assert.equal(await bits(job.model.parameters), start);
+  session.destroy();
+});
+
+test("an aborted round stops with an AbortError", async () => {
+  const job = await freshJob();
+  const session = await open(job, linearPredictor(window, 3));
+  const controller = new AbortController();
+  controller.abort();
+  try {
+    await session.round({ signal: controller.signal });
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as Error).name, "AbortError");
+  }
+  session.destroy();
+});
+
+test("an empty D_f is refused", async () => {
+  const job = await freshJob();
+  const { model, data } = job;
+  try {
+    await RewindSession.create({ model, data, forget: new Uint32Array(), seed: 1 }, linearPredictor(window, 3), settings);
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /D_f is empty/);
+  }
+});
+
+test.after(closeGpus);
+test.run();
