@@ -1,8 +1,9 @@
 // Broadcast kernels: add: y = a + b; multiply: y = a * b; spread: y = SCALE a.
 //
-// y [N / (D1 D2 D3), D1, D2, D3]; element (i0, i1, i2, i3) of a lies at i0 A0 + i1 A1 + i2 A2 + i3 A3, and b
-// likewise; strides count floats and are 0 on axes where the operand is repeated.
-// Prelude: N elements, D1, D2, D3, A0..A3, B0..B3, SCALE, PER elements a thread. One thread for PER of them.
+// y [N / (D1 D2 D3), D1, D2, D3]; element (i0, i1, i2, i3) of a lies at i0 A0 + i1 A1 + i2 A2 + i3
+// A3, and b likewise; strides count floats and are 0 on axes where the operand is repeated.
+// Prelude: N elements, D1, D2, D3, A0..A3, B0..B3, SCALE, PER elements a thread. One thread for
+// PER of them.
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;

@@ -1,7 +1,7 @@
-// Copies a block of rows, all sizes multiples of 4: y[r Y_STRIDE + Y_OFFSET + j] = x[r X_STRIDE + X_OFFSET + j], r < ROWS,
-// j < WIDTH. Concatenation and its derivative.
-// Prelude: ROWS, WIDTH, X_STRIDE, X_OFFSET, Y_STRIDE, Y_OFFSET in floats; PER lanes a thread. A lane copies
-// one vec4f.
+// Copies a block of rows, all sizes multiples of 4: y[r Y_STRIDE + Y_OFFSET + j] = x[r X_STRIDE +
+// X_OFFSET + j], r < ROWS, j < WIDTH. Concatenation and its derivative.
+// Prelude: ROWS, WIDTH, X_STRIDE, X_OFFSET, Y_STRIDE, Y_OFFSET in floats; PER lanes a thread. A
+// lane copies one vec4f.
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 

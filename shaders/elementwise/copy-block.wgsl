@@ -1,7 +1,7 @@
-// Copies a block of rows: y[r Y_STRIDE + Y_OFFSET + j] = x[r X_STRIDE + X_OFFSET + j], r < ROWS,
-// j < WIDTH. Concatenation and its derivative.
-// Prelude: ROWS, WIDTH, X_STRIDE, X_OFFSET, Y_STRIDE, Y_OFFSET in floats; PER lanes a thread. A lane copies
-// one f32.
+// Copies a block of rows: y[r Y_STRIDE + Y_OFFSET + j] = x[r X_STRIDE + X_OFFSET + j], r < ROWS, j
+// < WIDTH. Concatenation and its derivative.
+// Prelude: ROWS, WIDTH, X_STRIDE, X_OFFSET, Y_STRIDE, Y_OFFSET in floats; PER lanes a thread. A
+// lane copies one f32.
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 

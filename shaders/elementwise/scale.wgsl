@@ -1,5 +1,6 @@
 // y = FACTOR x. x, y: N contiguous elements. The derivative is the same kernel on dy.
-// Prelude: N elements, PER quads a thread (graph/elementwise.ts), FACTOR. One thread for PER quads.
+// Prelude: N elements, PER quads a thread (graph/elementwise.ts), FACTOR. One thread for PER
+// quads.
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 

@@ -1,7 +1,7 @@
-// y = tanh(x); dx = (1 - y) (1 + y) dy. x, y, dy, dx: N contiguous elements.
-// The builtin is not used: it may be computed as a quotient of exponentials, which has no correct digit
-// left for |x| around 1e-7. Below 0.5: Lambert's continued fraction x / (1 + x^2 / (3 + x^2 / (5 + ...))),
-// five levels, relative error 9e-11 before rounding. Above: 1 - 2 / (exp(2 |x|) + 1), with |x| capped
+// y = tanh(x); dx = (1 - y) (1 + y) dy. x, y, dy, dx: N contiguous elements. The builtin is not
+// used: it may be computed as a quotient of exponentials, which has no correct digit left for |x|
+// around 1e-7. Below 0.5: Lambert's continued fraction x / (1 + x^2 / (3 + x^2 / (5 + ...))), five
+// levels, relative error 9e-11 before rounding. Above: 1 - 2 / (exp(2 |x|) + 1), with |x| capped
 // where the result has rounded to 1, so that the exponential stays finite.
 // Prelude: N elements, PER quads a thread (graph/elementwise.ts). One thread for PER quads.
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;

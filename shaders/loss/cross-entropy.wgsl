@@ -1,10 +1,11 @@
 // Softmax cross-entropy of rows z_b with labels and weights.
-// forward: losses[b] = log sum exp z_b - z_b[label]; weighted[b] = weights[b] * losses[b], 0 for weight 0.
+// forward: losses[b] = log sum exp z_b - z_b[label]; weighted[b] = weights[b] * losses[b], 0 for
+// weight 0.
 // backward: dlogits[b, c] = dloss * weights[b] * (softmax(z_b)[c] - [c = label]), 0 for weight 0.
 //
 // logits, dlogits [B, C]; labels u32 [B]; weights, losses, weighted [B]; dloss [1].
-// Prelude: B rows, C classes. One thread a row; softmax is computed again in backward: it costs less than
-// storing it where C is small.
+// Prelude: B rows, C classes. One thread a row; softmax is computed again in backward: it costs
+// less than storing it where C is small.
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<u32>;
 @group(0) @binding(2) var<storage, read> weights: array<f32>;

@@ -1,8 +1,9 @@
-// l1 loss. forward, first stage: partial[s] = SCALE * sum of |x - t| over quads s, s + SLICES, ... (four sums a
-// slice, to be added by reduce/axis-sum); backward: dx = dloss * SCALE * sign(x - t), with sign(0) = 0.
+// l1 loss. forward, first stage: partial[s] = SCALE * sum of |x - t| over quads s, s + SLICES, ...
+// (four sums a slice, to be added by reduce/axis-sum); backward: dx = dloss * SCALE * sign(x - t),
+// with sign(0) = 0.
 //
-// x, t, dx: N contiguous elements; partial [SLICES, 4]; dloss [1]. Without a target (HAS_TARGET false) t is 0
-// and its binding unused. The gradient of t is that of x with SCALE negated.
+// x, t, dx: N contiguous elements; partial [SLICES, 4]; dloss [1]. Without a target (HAS_TARGET
+// false) t is 0 and its binding unused. The gradient of t is that of x with SCALE negated.
 // Prelude: N elements, SLICES, SCALE, HAS_TARGET, PER quads a thread (backward).
 // forward: one thread a slice; backward: one thread for PER quads.
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;

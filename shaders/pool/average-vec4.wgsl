@@ -1,8 +1,10 @@
-// Average pooling over NHWC, C a multiple of 4. forward: y = mean of the window's pixels, padding not counted. backward, as a
-// gather: dx = sum of dy / (pixels of the window) over the windows that hold the pixel.
+// Average pooling over NHWC, C a multiple of 4. forward: y = mean of the window's pixels, padding
+// not counted. backward, as a gather: dx = sum of dy / (pixels of the window) over the windows
+// that hold the pixel.
 //
 // x, dx [N, H, W, C]; y, dy [N, OH, OW, C].
-// Prelude: N, H, W, C, OH, OW, SIZE (window side), STRIDE, PAD. One thread four channels of y (forward) or dx.
+// Prelude: N, H, W, C, OH, OW, SIZE (window side), STRIDE, PAD. One thread four channels of y
+// (forward) or dx.
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(2) var<storage, read> dy: array<vec4f>;

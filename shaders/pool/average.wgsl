@@ -1,8 +1,10 @@
-// Average pooling over NHWC. forward: y = mean of the window's pixels, padding not counted. backward, as a
-// gather: dx = sum of dy / (pixels of the window) over the windows that hold the pixel.
+// Average pooling over NHWC. forward: y = mean of the window's pixels, padding not counted.
+// backward, as a gather: dx = sum of dy / (pixels of the window) over the windows that hold the
+// pixel.
 //
 // x, dx [N, H, W, C]; y, dy [N, OH, OW, C].
-// Prelude: N, H, W, C, OH, OW, SIZE (window side), STRIDE, PAD. One thread an element of y (forward) or dx.
+// Prelude: N, H, W, C, OH, OW, SIZE (window side), STRIDE, PAD. One thread an element of y
+// (forward) or dx.
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<storage, read> dy: array<f32>;

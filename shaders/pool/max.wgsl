@@ -1,10 +1,13 @@
-// Max pooling over NHWC. forward: y = largest of the window, argmax = its tap kh * SIZE + kw, the first on
-// ties. backward, as a gather: dx = sum of dy over the windows whose largest element the pixel is.
-// backward_tiles, for windows that tile the picture (STRIDE = SIZE, no padding): each window writes its pixels;
-// the last ones of a row or column also write 0 to the pixels that no window covers.
+// Max pooling over NHWC. forward: y = largest of the window, argmax = its tap kh * SIZE + kw, the
+// first on ties. backward, as a gather: dx = sum of dy over the windows whose largest element the
+// pixel is.
+// backward_tiles, for windows that tile the picture (STRIDE = SIZE, no padding): each window
+// writes its pixels; the last ones of a row or column also write 0 to the pixels that no window
+// covers.
 //
 // x, dx [N, H, W, C]; y, dy [N, OH, OW, C]; argmax, kept u32 [N, OH, OW, C].
-// Prelude: N, H, W, C, OH, OW, SIZE (window side), STRIDE, PAD. One thread an element of y (forward, tiles) or dx.
+// Prelude: N, H, W, C, OH, OW, SIZE (window side), STRIDE, PAD. One thread an element of y
+// (forward, tiles) or dx.
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<storage, read_write> argmax: array<u32>;

@@ -1,7 +1,9 @@
-// Sums over the middle axis, one stage: y[o, s, i] = SCALE * sum of x[o, a, i] over a = s, s + SLICES, ...
+// Sums over the middle axis, one stage: y[o, s, i] = SCALE * sum of x[o, a, i] over a = s, s +
+// SLICES, ...
 //
-// x [OUTER, AXIS, INNER], y [OUTER, SLICES, INNER]. Neighbouring threads read neighbouring elements, even
-// where INNER is 1. Prelude: OUTER, AXIS, INNER, SLICES, SCALE. One thread a float of y.
+// x [OUTER, AXIS, INNER], y [OUTER, SLICES, INNER]. Neighbouring threads read neighbouring
+// elements, even where INNER is 1. Prelude: OUTER, AXIS, INNER, SLICES, SCALE. One thread a float
+// of y.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;

@@ -29,7 +29,11 @@ const absOperation: Operation<null> = {
     elementwise(tuning, { shader: "elementwise/abs", entry: "forward" }, y.size, { x: x!, y }),
   ],
   backward: ({ inputs: [x], dinputs: [dx], dy, tuning }) => [
-    elementwise(tuning, { shader: "elementwise/abs", entry: "backward" }, dy.size, { x: x!, dy, dx: dx! }),
+    elementwise(tuning, { shader: "elementwise/abs", entry: "backward" }, dy.size, {
+      x: x!,
+      dy,
+      dx: dx!,
+    }),
   ],
 };
 
@@ -69,6 +73,7 @@ export function abs(graph: Graph, x: Value): Value {
  * @param factor a constant, fixed in the kernel; it must be finite.
  */
 export function scale(graph: Graph, x: Value, factor: number): Value {
-  if (!Number.isFinite(factor)) throw new ShapeError(`scale: the factor must be finite, got ${factor}.`);
+  if (!Number.isFinite(factor))
+    throw new ShapeError(`scale: the factor must be finite, got ${factor}.`);
   return graph.apply(scaleOperation, [x], { factor });
 }

@@ -36,17 +36,23 @@ const operation: Operation<{ axis: number }> = {
   shape: (inputs, { axis }) => {
     const first = inputs[0]!;
     for (const other of inputs.slice(1)) {
-      const fits = other.length === first.length && other.every((n, i) => i === axis || n === first[i]);
+      const fits =
+        other.length === first.length && other.every((n, i) => i === axis || n === first[i]);
       if (!fits) {
         throw new ShapeError(
           `concat: ${format(first)} and ${format(other)} must have the same sizes on every axis but ${axis}.`,
         );
       }
     }
-    return first.map((n, i) => (i === axis ? inputs.reduce((sum, shape) => sum + shape[axis]!, 0) : n));
+    return first.map((n, i) =>
+      i === axis ? inputs.reduce((sum, shape) => sum + shape[axis]!, 0) : n,
+    );
   },
   forward: ({ inputs, y, attrs, tuning }) =>
-    blocks(inputs.map((input) => input.shape), attrs.axis).map(({ rows, width, stride, offset }, i) =>
+    blocks(
+      inputs.map((input) => input.shape),
+      attrs.axis,
+    ).map(({ rows, width, stride, offset }, i) =>
       copyBlock(
         tuning,
         rows,
@@ -56,10 +62,16 @@ const operation: Operation<{ axis: number }> = {
       ),
     ),
   backward: ({ inputs, dy, dinputs, attrs, tuning }) =>
-    blocks(inputs.map((input) => input.shape), attrs.axis).flatMap(({ rows, width, stride, offset }, i) => {
+    blocks(
+      inputs.map((input) => input.shape),
+      attrs.axis,
+    ).flatMap(({ rows, width, stride, offset }, i) => {
       const dx = dinputs[i] ?? null;
       if (dx === null) return [];
-      const [from, to] = [{ value: dy, stride, offset }, { value: dx, stride: width, offset: 0 }];
+      const [from, to] = [
+        { value: dy, stride, offset },
+        { value: dx, stride: width, offset: 0 },
+      ];
       return [copyBlock(tuning, rows, width, from, to)];
     }),
 };
@@ -88,7 +100,9 @@ export function concat(graph: Graph, inputs: readonly Value[], axis: number): Va
   const positive = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || positive < 0 || positive >= rank) {
     const shapes = inputs.map((input) => format(input.shape)).join(" and ");
-    throw new ShapeError(`concat: there is no axis ${axis} in ${shapes || "an empty list of values"}.`);
+    throw new ShapeError(
+      `concat: there is no axis ${axis} in ${shapes || "an empty list of values"}.`,
+    );
   }
   return graph.apply(operation, inputs, { axis: positive });
 }

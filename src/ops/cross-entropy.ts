@@ -15,7 +15,10 @@ const operation: Operation<null> = {
       );
     }
     const rows = [logits![0]!];
-    for (const [name, shape] of [["labels", labels!], ["weights", weights!]] as const) {
+    for (const [name, shape] of [
+      ["labels", labels!],
+      ["weights", weights!],
+    ] as const) {
       if (!sameShape(shape, rows)) {
         throw new ShapeError(
           `softmaxCrossEntropy: logits ${format(logits!)} have ${rows[0]} rows, so the ${name} must be ` +
@@ -45,7 +48,9 @@ const operation: Operation<null> = {
   },
   backward: ({ inputs, dy, dinputs: [dlogits = null, ...others] }) => {
     if (others.some((value) => value !== null)) {
-      throw new ShapeError("softmaxCrossEntropy: labels and weights have no gradient; ask for that of the logits only.");
+      throw new ShapeError(
+        "softmaxCrossEntropy: labels and weights have no gradient; ask for that of the logits only.",
+      );
     }
     const [logits, labels, weights] = inputs as [Value, Value, Value];
     const [B, C] = logits.shape as [number, number];
@@ -74,7 +79,9 @@ export function softmaxCrossEntropy(
   label?: string,
 ): Value {
   if (labels.dtype !== "u32") {
-    throw new ShapeError(`softmaxCrossEntropy: the labels "${labels.label}" must be u32, got ${labels.dtype}.`);
+    throw new ShapeError(
+      `softmaxCrossEntropy: the labels "${labels.label}" must be u32, got ${labels.dtype}.`,
+    );
   }
   return graph.apply(operation, [logits, labels, weights], null, label);
 }

@@ -33,5 +33,8 @@ export function reshape(graph: Graph, x: Value, shape: Shape): Value {
 /** All axes but the first as one: [N, …] → [N, product of the rest]. */
 export function flatten(graph: Graph, x: Value): Value {
   const [rows = 1, ...rest] = x.shape;
-  return graph.apply({ ...operation, name: "flatten" }, [x], { name: "flatten", shape: [rows, count(rest)] });
+  return graph.apply({ ...operation, name: "flatten" }, [x], {
+    name: "flatten",
+    shape: [rows, count(rest)],
+  });
 }

@@ -14,7 +14,9 @@ const operation: Operation<{ scale: number }> = {
   name: "l1Loss",
   shape: ([x, t]) => {
     if (t !== undefined && !sameShape(x!, t)) {
-      throw new ShapeError(`l1Loss: prediction ${format(x!)} and target ${format(t)} must have one shape.`);
+      throw new ShapeError(
+        `l1Loss: prediction ${format(x!)} and target ${format(t)} must have one shape.`,
+      );
     }
     return [1];
   },
@@ -25,17 +27,29 @@ const operation: Operation<{ scale: number }> = {
     const first: Launch = {
       shader,
       entry: "forward",
-      constants: { ...constants(attrs.scale, t), N: x!.size, SLICES: slices, PER: quadThreads(tuning, quads).PER },
+      constants: {
+        ...constants(attrs.scale, t),
+        N: x!.size,
+        SLICES: slices,
+        PER: quadThreads(tuning, quads).PER,
+      },
       bind: { x: x!, t: t ?? null, partial },
       threads: slices,
       flop: 3 * x!.size,
     };
-    return [first, ...axisSum(tuning, partial, y, { outer: 1, axis: partial.size, inner: 1 }, scratch)];
+    return [
+      first,
+      ...axisSum(tuning, partial, y, { outer: 1, axis: partial.size, inner: 1 }, scratch),
+    ];
   },
   backward: ({ inputs: [x, t], dy, dinputs: [dx, dt], attrs, tuning }) => {
     const gradient = (d: Value | null | undefined, scale: number): Launch[] => {
       if (d == null) return [];
-      const kernel = { shader, entry: "backward", constants: { ...constants(scale, t), SLICES: 1 } };
+      const kernel = {
+        shader,
+        entry: "backward",
+        constants: { ...constants(scale, t), SLICES: 1 },
+      };
       return [elementwise(tuning, kernel, d.size, { x: x!, t: t ?? null, dloss: dy, dx: d })];
     };
     return [...gradient(dx, attrs.scale), ...gradient(dt, -attrs.scale)];
@@ -47,7 +61,8 @@ function constants(scale: number, t: Value | undefined): { SCALE: number; HAS_TA
 }
 
 function finite(name: string, what: string, value: number): void {
-  if (!Number.isFinite(value)) throw new ShapeError(`${name}: the ${what} must be finite, got ${value}.`);
+  if (!Number.isFinite(value))
+    throw new ShapeError(`${name}: the ${what} must be finite, got ${value}.`);
 }
 
 /**

@@ -19,7 +19,9 @@ type PoolAttrs = Required<PoolOptions>;
 function pooledShape(name: string, x: Shape, { size, stride, padding }: PoolAttrs): Shape {
   const window = `a window of ${size} × ${size}, stride ${stride}, padding ${padding}`;
   if (x.length !== 4) {
-    throw new ShapeError(`${name}: the input must be [N, H, W, C] for ${window}, got ${format(x)}.`);
+    throw new ShapeError(
+      `${name}: the input must be [N, H, W, C] for ${window}, got ${format(x)}.`,
+    );
   }
   const integers = [size, stride, padding].every(Number.isInteger);
   if (!integers || size < 1 || stride < 1 || padding < 0 || padding >= size) {
@@ -64,7 +66,11 @@ const max: Operation<PoolAttrs> = {
   // Position of the largest element within its window.
   saved: ([x], attrs) => ({ argmax: { shape: pooledShape("maxPool", x!, attrs), dtype: "u32" } }),
   forward: ({ inputs: [x], y, saved, attrs }) => [
-    launch({ shader: "pool/max", entry: "forward" }, attrs, x!, y, y, { x: x!, y, argmax: saved["argmax"]! }),
+    launch({ shader: "pool/max", entry: "forward" }, attrs, x!, y, y, {
+      x: x!,
+      y,
+      argmax: saved["argmax"]!,
+    }),
   ],
   backward: ({ y, dinputs: [dx], dy, saved, attrs }) => {
     const bind = { kept: saved["argmax"]!, dy, dx: dx! };
@@ -91,7 +97,9 @@ const globalAverage: Operation<null> = {
   name: "globalAveragePool",
   shape: ([x]) => {
     if (x!.length !== 4) {
-      throw new ShapeError(`globalAveragePool: the input must be [N, H, W, C] for [N, C], got ${format(x!)}.`);
+      throw new ShapeError(
+        `globalAveragePool: the input must be [N, H, W, C] for [N, C], got ${format(x!)}.`,
+      );
     }
     return [x![0]!, x![3]!];
   },

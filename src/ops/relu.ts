@@ -1,3 +1,4 @@
+import { ShapeError } from "../gpu/errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
@@ -23,7 +24,14 @@ export function relu(graph: Graph, x: Value): Value {
   return graph.apply(operation, [x], { slope: 0 });
 }
 
-/** Leaky rectified linear unit, element-wise: x for x > 0, slope·x otherwise (Keras' default 0.3). */
+/**
+ * Leaky rectified linear unit, element-wise: x for x > 0, slope·x otherwise (Keras' default 0.3).
+ *
+ * @param slope 0 or more: the derivative is read off the sign of the output.
+ */
 export function leakyRelu(graph: Graph, x: Value, slope = 0.3): Value {
+  if (!(slope >= 0 && slope < Infinity)) {
+    throw new ShapeError(`leakyRelu: the slope must be finite and 0 or more, got ${slope}.`);
+  }
   return graph.apply({ ...operation, name: "leakyRelu" }, [x], { slope });
 }

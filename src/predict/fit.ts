@@ -7,6 +7,7 @@
  * at zero the network is nearly homogeneous: what it learns at one scale of change holds at others.
  */
 import { invWnn, invWnnDefaults } from "../../models/inv-wnn.ts";
+import type { Slot } from "../gpu/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { GpuError } from "../gpu/errors.ts";
 import type { Value } from "../graph/value.ts";
@@ -36,13 +37,14 @@ function rowLength(window: number): number {
  * Snapshot 0 of a recording is the target; snapshots `horizon` … `horizon + window - 1` are the history.
  * Weights that never moved are left out: they have nothing to predict.
  *
- * @param perRecording at most so many coordinates of each parameter of each training.
+ * @param options `perRecording`: at most so many coordinates of each parameter of each recording;
+ *   `mirror`: add each window with all signs turned, as nothing prefers a direction.
  */
 export function drawWindows(
   recordings: readonly Recording[],
-  options: { window: number; horizon: number; perRecording: number; seed: number },
+  options: { window: number; horizon: number; perRecording: number; seed: number; mirror?: boolean },
 ): Windows {
-  const { window, horizon, perRecording } = options;
+  const { window, horizon, perRecording, mirror = false } = options;
   const length = rowLength(window);
   const rows: number[] = [];
   const random = new Random(options.seed);
@@ -61,7 +63,9 @@ export function drawWindows(
       const differences = newestFirst.slice(1).map((value, j) => Math.fround(value - newestFirst[j]!));
       const movement = differences.reduce((sum, d) => sum + Math.abs(d), 0) / (window - 1);
       if (movement === 0) continue;
-      rows.push(...newestFirst, ...differences, Math.fround(at(0) - history[0]!), 1 / movement);
+      const values = [...newestFirst, ...differences, Math.fround(at(0) - history[0]!)];
+      rows.push(...values, 1 / movement);
+      if (mirror) rows.push(...values.map((value) => -value), 1 / movement);
     }
   }
   return { window, horizon, count: rows.length / length, rows: Float32Array.from(rows) };
@@ -100,19 +104,20 @@ export interface FitSettings {
   readonly batch: number;
   readonly learningRate: number;
   readonly seed: number;
-  /** L1 coefficients of the authors: dense kernels, and biases of the main dense layers. */
+  /** The authors' L1 coefficient of the main dense kernels. */
   readonly kernelL1: number;
-  readonly biasL1: number;
+  /** Factor on the learning rate of the value stream, whose inputs are much larger than their changes. */
+  readonly valueRate: number;
 }
 
-/** The authors' regularisers; the rest is ours. */
+/** The authors' regulariser; the rest is ours. */
 export const fitDefaults: FitSettings = {
-  epochs: 12,
+  epochs: 8,
   batch: 512,
   learningRate: 1e-3,
   seed: 1,
   kernelL1: 1e-6,
-  biasL1: 0.1,
+  valueRate: 0.1,
 };
 
 /** Fits one network to training windows and scores it on held-out ones. */
@@ -129,8 +134,9 @@ export async function fitInvWnn(
   const feed = await RowFeed.create(gpu, training.rows, widths, Math.min(settings.batch, training.count));
   const trainer = await Trainer.create(model, {
     feed,
-    objective: (graph) => objective(model, feed, graph, settings),
+    objective: (graph) => objective(model, feed, graph, settings.kernelL1),
     optimizer: { name: "adam" },
+    rate: (slot) => fitRate(slot, settings),
   });
   const perEpoch = Math.floor(training.count / feed.queue.batch);
   const steps = settings.epochs * perEpoch;
@@ -168,6 +174,13 @@ export async function fitInvWnn(
   };
 }
 
+/** Biases stay at zero: a step of the learning rate in one would move the residual by more than a weight
+ *  moves in many epochs, and a network without biases answers every scale of change alike. */
+function fitRate(slot: Slot, settings: FitSettings): number {
+  if (slot.kind === "bias") return 0;
+  return slot.name.startsWith("value.") ? settings.valueRate : 1;
+}
+
 /** Mean of |prediction - target| · weight over all windows. */
 async function score(gpu: Gpu, model: Model, windows: Windows): Promise<number> {
   const { window } = windows;
@@ -176,7 +189,7 @@ async function score(gpu: Gpu, model: Model, windows: Windows): Promise<number> 
   const evaluator = await Evaluator.of(
     gpu,
     feed,
-    (graph) => objective(model, feed, graph, { kernelL1: 0, biasL1: 0 }),
+    (graph) => objective(model, feed, graph, 0),
     "evaluate predictor",
   );
   // Whole batches only: the loss is a mean over the batch's rows.
@@ -191,16 +204,17 @@ function objective(
   model: Model,
   feed: RowFeed,
   graph: Parameters<Model["build"]>[0],
-  regularise: { kernelL1: number; biasL1: number },
+  kernelL1: number,
 ): Objective {
   const [values, differences, target, weight] = feed.blocks as [Value, Value, Value, Value];
   const built = model.build(graph, [values, differences], "train");
   const weighted = mul(graph, built.output, weight);
   let loss = l1Loss(graph, weighted, mul(graph, target, weight), { scale: 1 / feed.queue.batch });
-  for (const [name, value] of built.parameters) {
-    if (!/\.(first|second|third)\./.test(name)) continue;
-    const coefficient = name.endsWith(".weight") ? regularise.kernelL1 : regularise.biasL1;
-    if (coefficient > 0) loss = add(graph, loss, l1Norm(graph, value, coefficient));
+  if (kernelL1 > 0) {
+    for (const [name, value] of built.parameters) {
+      const main = /\.(first|second|third)\.weight$/.test(name);
+      if (main) loss = add(graph, loss, l1Norm(graph, value, kernelL1));
+    }
   }
   return { built, loss };
 }

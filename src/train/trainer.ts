@@ -34,8 +34,8 @@ export interface TrainerOptions {
   readonly feed: Feed;
   readonly objective: (graph: Graph) => Objective;
   readonly optimizer: OptimizerSettings;
-  /** Which parameters move; all by default. */
-  readonly trainable?: ((slot: Slot) => boolean) | undefined;
+  /** Factor on the learning rate of a parameter; 0 keeps it as it is. All 1 by default. */
+  readonly rate?: ((slot: Slot) => number) | undefined;
 }
 
 /** The objective of a classifier: softmax cross-entropy of pictures and labels. */
@@ -106,8 +106,8 @@ export class Trainer {
     for (let i = 0; i < stateArenas(optimizer); i++) {
       moments.push(await Arena.create(gpu, layout, `moment${i + 1}`));
     }
-    const moves = options.trainable ?? (() => true);
-    const blocks = await uploadBlocks(model, moves, optimizer.weightDecay ?? 0);
+    const rate = options.rate ?? (() => 1);
+    const blocks = await uploadBlocks(model, rate, optimizer.weightDecay ?? 0);
 
     const graph = new Graph(gpu.tuning);
     const objective = options.objective(graph);
@@ -115,7 +115,7 @@ export class Trainer {
     const bindings = new Map<Value, BufferView>([...feed.bindings, ...built.bindings]);
     const targets = new Map<Value, Value>();
     for (const [name, value] of built.parameters) {
-      if (!moves(layout.slot(name))) continue;
+      if (rate(layout.slot(name)) === 0) continue;
       const target = new Value(`d ${name}`, value.shape, "f32", "bound");
       targets.set(value, target);
       bindings.set(target, gradients.view(name));
@@ -296,14 +296,14 @@ function tally(queue: StepQueue, { loss, classified }: Objective): Launch[] {
 }
 
 /** Weight decay goes to weights only, not to biases and norm parameters, as is usual. */
-async function uploadBlocks(model: Model, moves: (slot: Slot) => boolean, decay: number): Promise<GPUBuffer[]> {
+async function uploadBlocks(model: Model, rate: (slot: Slot) => number, decay: number): Promise<GPUBuffer[]> {
   const { layout } = model.parameters;
   const tables = layout.shards.map((floats) => new Float32Array(floats / 32));
   for (const slot of layout.slots) {
     const decayed = slot.kind === "bias" || slot.kind === "norm" ? 0 : decay;
     const blocks = Math.ceil(slot.size / 64);
     for (let i = slot.offset / 64; i < slot.offset / 64 + blocks; i++) {
-      tables[slot.shard]!.set([moves(slot) ? 1 : 0, decayed], 2 * i);
+      tables[slot.shard]!.set([rate(slot), decayed], 2 * i);
     }
   }
   const sizes = Object.fromEntries(tables.map((table, i) => [`blocks[${i}]`, table.byteLength]));

@@ -84,7 +84,7 @@ export class RewindSession implements UnlearnSession {
       feed,
       objective: classification(model, feed, "frozen"),
       optimizer: settings.optimizer,
-      trainable: (slot) => slot.kind !== "norm",
+      rate: (slot) => (slot.kind === "norm" ? 0 : 1),
     });
     // Frozen norm parameters do not move: a predictor would only add its answer to a constant history.
     const slots = model.slots.filter((slot) => settings.kinds.includes(slot.kind) && slot.kind !== "norm");

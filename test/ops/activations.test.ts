@@ -2,9 +2,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ShapeError } from "../../src/gpu/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
+import { compile } from "../../src/graph/program.ts";
+import type { Value } from "../../src/graph/value.ts";
 import { abs, exp, scale, tanh } from "../../src/ops/activations.ts";
 import { checkOp } from "../check-op.ts";
-import { closeGpus } from "../device.ts";
+import { closeGpus, testGpu, tunings } from "../device.ts";
 
 // Odd sizes, one quad, and more than a workgroup's 1,024 elements with a ragged end.
 const shapes = [[1], [4], [7, 3], [1031], [2, 5, 13, 3]];
@@ -12,7 +14,11 @@ const name = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 
 test("tanh matches over its whole range", async () => {
   for (const shape of shapes) {
-    for (const range of [[-0.6, 0.6], [-4, 4], [-30, 30]] as const) {
+    for (const range of [
+      [-0.6, 0.6],
+      [-4, 4],
+      [-30, 30],
+    ] as const) {
       await checkOp({
         label: `tanh ${name(shape)} in ±${range[1]}`,
         inputs: [{ shape, range }],
@@ -41,7 +47,10 @@ test("tanh keeps its relative accuracy for the smallest inputs", async () => {
 
 test("exp matches, large and small", async () => {
   for (const shape of shapes) {
-    for (const [size, gradient] of [[20, false], [3, true]] as const) {
+    for (const [size, gradient] of [
+      [20, false],
+      [3, true],
+    ] as const) {
       await checkOp({
         label: `exp ${name(shape)} in ±${size}`,
         // Differences lose their digits where a few outputs of 1e8 drown the others.
@@ -59,7 +68,9 @@ test("exp matches, large and small", async () => {
 test("abs matches, and its derivative at 0 is 0", async () => {
   // Finite differences are exact for piecewise linear functions; inputs keep off the kink by the step.
   const values = (random: { float(): number }, size: number): number[] =>
-    Array.from({ length: size }, (_, i) => (i % 3 === 0 ? 0 : (random.float() + 0.1) * (i % 2 === 0 ? 1 : -1)));
+    Array.from({ length: size }, (_, i) =>
+      i % 3 === 0 ? 0 : (random.float() + 0.1) * (i % 2 === 0 ? 1 : -1),
+    );
   for (const shape of shapes) {
     await checkOp({
       label: `abs ${name(shape)}`,
@@ -87,11 +98,41 @@ test("scale multiplies by its constant", async () => {
   }
 });
 
+test("the padding behind a view of an arena stays zero", async () => {
+  for (const tuning of tunings) {
+    const gpu = await testGpu({ tuning });
+    const graph = new Graph(tuning);
+    const [x, c, dx] = ["x", "c", "dx"].map((label) => graph.input(label, [5])) as [Value, Value, Value];
+    const y = exp(graph, x);
+    const targets = new Map([[x, dx]]);
+    const { launches } = graph.backward(y, [x], { cotangent: c, targets });
+    const buffers = await gpu.allocate({ x: 256, c: 256, dx: 256 });
+    gpu.write(buffers.x, new Float32Array(64).fill(0.5));
+    gpu.write(buffers.c, new Float32Array(64).fill(2));
+    const view = (buffer: GPUBuffer) => ({ buffer, offset: 0, size: 20 });
+    const program = await compile(gpu, [...graph.forward(), ...launches], {
+      label: "padding",
+      bindings: new Map([
+        [x, view(buffers.x)],
+        [c, view(buffers.c)],
+        [dx, view(buffers.dx)],
+      ]),
+    });
+    program.run();
+    const got = await gpu.readFloats(buffers.dx);
+    assert.ok(got.subarray(0, 5).every((v) => v > 3), `${tuning}: ${got.join(" ")}`);
+    assert.ok(got.subarray(5).every((v) => v === 0), `${tuning}: ${got.join(" ")}`);
+    program.destroy();
+    gpu.free(...Object.values<GPUBuffer>(buffers));
+  }
+});
+
 test("a factor that is not finite is refused", () => {
   const graph = new Graph("software");
   assert.throws(
     () => scale(graph, graph.input("x", [3]), Number.NaN),
-    (error: Error) => error instanceof ShapeError && error.message === "scale: the factor must be finite, got NaN.",
+    (error: Error) =>
+      error instanceof ShapeError && error.message === "scale: the factor must be finite, got NaN.",
   );
 });
 

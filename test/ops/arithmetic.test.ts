@@ -90,7 +90,10 @@ test("shapes that do not broadcast are refused with both", () => {
   const graph = new Graph("software");
   const value = (...shape: number[]) => graph.input("v", shape);
   const refuses = (build: () => unknown, message: string): void =>
-    assert.throws(build, (error: Error) => error instanceof ShapeError && error.message === message);
+    assert.throws(
+      build,
+      (error: Error) => error instanceof ShapeError && error.message === message,
+    );
   refuses(
     () => add(graph, value(8, 3), value(4)),
     "add: [8, 3] and [4] do not broadcast: sizes 3 and 4 of axis -1 differ and neither is 1.",

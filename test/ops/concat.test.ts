@@ -28,20 +28,65 @@ function reference(shapes: readonly Shape[], axis: number) {
 test("values lie one after the other along any axis", async () => {
   const cases: readonly (readonly [readonly Shape[], number])[] = [
     [[[1], [1]], 0],
-    [[[5, 64], [5, 64]], 1],
-    [[[7, 3], [7, 5], [7, 1]], 1],
-    [[[2, 3], [5, 3]], 0],
-    [[[3, 4, 2, 8], [3, 1, 2, 8]], 1],
-    [[[2, 3, 5, 7], [2, 3, 11, 7]], 2],
-    [[[13, 8], [13, 6], [13, 4]], 1],
-    [[[2, 3, 5, 4], [2, 3, 5, 12]], 3],
+    [
+      [
+        [5, 64],
+        [5, 64],
+      ],
+      1,
+    ],
+    [
+      [
+        [7, 3],
+        [7, 5],
+        [7, 1],
+      ],
+      1,
+    ],
+    [
+      [
+        [2, 3],
+        [5, 3],
+      ],
+      0,
+    ],
+    [
+      [
+        [3, 4, 2, 8],
+        [3, 1, 2, 8],
+      ],
+      1,
+    ],
+    [
+      [
+        [2, 3, 5, 7],
+        [2, 3, 11, 7],
+      ],
+      2,
+    ],
+    [
+      [
+        [13, 8],
+        [13, 6],
+        [13, 4],
+      ],
+      1,
+    ],
+    [
+      [
+        [2, 3, 5, 4],
+        [2, 3, 5, 12],
+      ],
+      3,
+    ],
   ];
   for (const [shapes, axis] of cases) {
     for (const sign of [1, -1]) {
       await checkOp({
         label: `concat ${shapes.map((shape) => `[${shape.join(", ")}]`).join(" ")} axis ${axis}`,
         inputs: shapes.map((shape) => ({ shape })),
-        build: (graph, inputs) => concat(graph, inputs, sign === 1 ? axis : axis - shapes[0]!.length),
+        build: (graph, inputs) =>
+          concat(graph, inputs, sign === 1 ? axis : axis - shapes[0]!.length),
         reference: reference(shapes, axis),
         tolerance,
         seeds: sign === 1 ? 5 : 1,
@@ -64,7 +109,10 @@ test("shapes that do not fit and axes that do not exist are refused", () => {
   const graph = new Graph("software");
   const value = (...shape: number[]) => graph.input("v", shape);
   const refuses = (build: () => unknown, message: string): void =>
-    assert.throws(build, (error: Error) => error instanceof ShapeError && error.message === message);
+    assert.throws(
+      build,
+      (error: Error) => error instanceof ShapeError && error.message === message,
+    );
   refuses(
     () => concat(graph, [value(8, 3), value(7, 3)], 1),
     "concat: [8, 3] and [7, 3] must have the same sizes on every axis but 1.",

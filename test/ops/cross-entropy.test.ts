@@ -22,7 +22,12 @@ function reference(rows: number, classes: number) {
   };
 }
 
-function inputs(rows: number, classes: number, logits: Partial<InputSpec>, weights: Partial<InputSpec>): InputSpec[] {
+function inputs(
+  rows: number,
+  classes: number,
+  logits: Partial<InputSpec>,
+  weights: Partial<InputSpec>,
+): InputSpec[] {
   return [
     { shape: [rows, classes], ...logits },
     {
@@ -46,7 +51,10 @@ const sizes = [
 
 test("softmaxCrossEntropy matches, for means and for any weights", async () => {
   for (const [rows, classes] of sizes) {
-    for (const range of [[-1, 1], [0.5 / rows, 1 / rows]] as const) {
+    for (const range of [
+      [-1, 1],
+      [0.5 / rows, 1 / rows],
+    ] as const) {
       await checkOp({
         label: `softmaxCrossEntropy [${rows}, ${classes}]`,
         inputs: inputs(rows, classes, { range: [-5, 5] }, { range }),
@@ -54,14 +62,20 @@ test("softmaxCrossEntropy matches, for means and for any weights", async () => {
         reference: reference(rows, classes),
         // A row's loss is below 17 with an error of about ten roundings and of `classes` in its sum;
         // rows add at most 256 such terms one after the other. Differences err by 1e-8.
-        tolerance: { absolute: range[1] * (2e-5 + 2 ** -24 * 4 * rows), relative: 3e-6 + 2 ** -24 * Math.sqrt(classes) },
+        tolerance: {
+          absolute: range[1] * (2e-5 + 2 ** -24 * 4 * rows),
+          relative: 3e-6 + 2 ** -24 * Math.sqrt(classes),
+        },
       });
     }
   }
 });
 
 test("large logits neither overflow nor lose the loss", async () => {
-  for (const [rows, classes] of [[5, 10], [13, 3]] as const) {
+  for (const [rows, classes] of [
+    [5, 10],
+    [13, 3],
+  ] as const) {
     await checkOp({
       label: `softmaxCrossEntropy [${rows}, ${classes}] with logits of 300`,
       inputs: inputs(rows, classes, { range: [-300, 300] }, { range: [0, 1] }),
@@ -77,11 +91,20 @@ test("rows of weight 0 add exactly 0, whatever their logits and labels", async (
   for (const tuning of tunings) {
     const gpu = await testGpu({ tuning });
     const graph = new Graph(tuning);
-    const [z, labels, weights] = [graph.input("z", [4, 3]), graph.input("l", [4], "u32"), graph.input("w", [4])];
+    const [z, labels, weights] = [
+      graph.input("z", [4, 3]),
+      graph.input("l", [4], "u32"),
+      graph.input("w", [4]),
+    ];
     const dz = graph.input("dz", z.shape);
     const loss = softmaxCrossEntropy(graph, z, labels, weights);
     const { launches } = graph.backward(loss, [z], { targets: new Map([[z, dz]]) });
-    const buffers = await gpu.allocate({ z: z.bytes, l: labels.bytes, w: weights.bytes, dz: dz.bytes });
+    const buffers = await gpu.allocate({
+      z: z.bytes,
+      l: labels.bytes,
+      w: weights.bytes,
+      dz: dz.bytes,
+    });
     const whole = (buffer: GPUBuffer) => ({ buffer, offset: 0, size: buffer.size });
     const program = await compile(gpu, [...graph.forward(), ...launches], {
       label: "weights",
@@ -93,14 +116,20 @@ test("rows of weight 0 add exactly 0, whatever their logits and labels", async (
       ]),
       keep: [loss],
     });
-    gpu.write(buffers.z, Float32Array.of(0, 0, 0, 3e38, -3e38, 3e38, 1e30, -1e30, 0, -3e38, -3e38, -3e38));
+    gpu.write(
+      buffers.z,
+      Float32Array.of(0, 0, 0, 3e38, -3e38, 3e38, 1e30, -1e30, 0, -3e38, -3e38, -3e38),
+    );
     gpu.write(buffers.l, Uint32Array.of(1, 1, 4_000_000_000, 2));
     gpu.write(buffers.w, Float32Array.of(0.5, 0, 0, 0));
     program.run();
     const [value] = await gpu.readFloats(program.view(loss));
     assert.ok(Math.abs(value! - 0.5 * Math.log(3)) < 1e-6, `${tuning}: loss ${value}`);
     const gradient = await gpu.readFloats(buffers.dz);
-    assert.ok(gradient.slice(3).every((v) => v === 0), `${tuning}: ${[...gradient].join(", ")}`);
+    assert.ok(
+      gradient.slice(3).every((v) => v === 0),
+      `${tuning}: ${[...gradient].join(", ")}`,
+    );
     program.destroy();
     gpu.free(...Object.values<GPUBuffer>(buffers));
   }
@@ -111,7 +140,10 @@ test("shapes, types and gradients that do not fit are refused", () => {
   const value = (...shape: number[]) => graph.input("v", shape);
   const labels = (...shape: number[]) => graph.input("labels", shape, "u32");
   const refuses = (build: () => unknown, message: string): void =>
-    assert.throws(build, (error: Error) => error instanceof ShapeError && error.message === message);
+    assert.throws(
+      build,
+      (error: Error) => error instanceof ShapeError && error.message === message,
+    );
   refuses(
     () => softmaxCrossEntropy(graph, value(8, 10), labels(7), value(8)),
     "softmaxCrossEntropy: logits [8, 10] have 8 rows, so the labels must be [8], got [7].",

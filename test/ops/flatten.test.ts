@@ -42,7 +42,8 @@ test("shapes of flatten and reshape", () => {
   assert.throws(
     () => reshape(graph, graph.input("x", [8, 6]), [7, 7]),
     (error: Error) =>
-      error instanceof ShapeError && error.message === "reshape: [8, 6] has 48 elements, [7, 7] has 49.",
+      error instanceof ShapeError &&
+      error.message === "reshape: [8, 6] has 48 elements, [7, 7] has 49.",
   );
 });
 

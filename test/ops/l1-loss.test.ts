@@ -15,7 +15,10 @@ const awayFromZero = (random: Random, size: number): number[] =>
   Array.from({ length: size }, () => (random.float() < 0.5 ? -1 : 1) * (0.01 + random.float()));
 
 /** n terms of about `size` in stages of at most 64: their sum has a relative error of at most 80 roundings. */
-const tolerance = (scale: number) => ({ absolute: 1e-6 * Math.abs(scale), relative: 80 * 2 ** -24 });
+const tolerance = (scale: number) => ({
+  absolute: 1e-6 * Math.abs(scale),
+  relative: 80 * 2 ** -24,
+});
 
 test("l1Loss is the mean of the absolute differences, or any multiple of their sum", async () => {
   for (const shape of shapes) {
@@ -23,7 +26,13 @@ test("l1Loss is the mean of the absolute differences, or any multiple of their s
       const factor = scale ?? 1 / count(shape);
       await checkOp({
         label: `l1Loss [${shape.join(", ")}] scale ${scale}`,
-        inputs: [{ shape, make: (random, size) => awayFromZero(random, size).map((v) => v + 2 * Math.sign(v)) }, { shape }],
+        inputs: [
+          {
+            shape,
+            make: (random, size) => awayFromZero(random, size).map((v) => v + 2 * Math.sign(v)),
+          },
+          { shape },
+        ],
         build: (graph, [p, t]) => l1Loss(graph, p!, t!, scale === undefined ? {} : { scale }),
         reference: ([p, t]) => [factor * p!.reduce((sum, v, i) => sum + Math.abs(v - t![i]!), 0)],
         tolerance: tolerance(factor),
@@ -63,13 +72,22 @@ test("different shapes and infinite factors are refused", () => {
   const graph = new Graph("software");
   const value = (...shape: number[]) => graph.input("v", shape);
   const refuses = (build: () => unknown, message: string): void =>
-    assert.throws(build, (error: Error) => error instanceof ShapeError && error.message === message);
+    assert.throws(
+      build,
+      (error: Error) => error instanceof ShapeError && error.message === message,
+    );
   refuses(
     () => l1Loss(graph, value(8, 1), value(8)),
     "l1Loss: prediction [8, 1] and target [8] must have one shape.",
   );
-  refuses(() => l1Loss(graph, value(8), value(8), { scale: Infinity }), "l1Loss: the scale must be finite, got Infinity.");
-  refuses(() => l1Norm(graph, value(8), Number.NaN), "l1Norm: the coefficient must be finite, got NaN.");
+  refuses(
+    () => l1Loss(graph, value(8), value(8), { scale: Infinity }),
+    "l1Loss: the scale must be finite, got Infinity.",
+  );
+  refuses(
+    () => l1Norm(graph, value(8), Number.NaN),
+    "l1Norm: the coefficient must be finite, got NaN.",
+  );
 });
 
 test.after(closeGpus);

@@ -12,8 +12,15 @@ type Picture = readonly [number, number, number, number];
 type Window = { size: number; stride: number; padding: number };
 
 /** One number for each window, from the pixels of it that exist. */
-function reference([n, h, w, c]: Picture, { size, stride, padding }: Window, f: (pixels: number[]) => number) {
-  const [oh, ow] = [h, w].map((side) => Math.floor((side + 2 * padding - size) / stride) + 1) as [number, number];
+function reference(
+  [n, h, w, c]: Picture,
+  { size, stride, padding }: Window,
+  f: (pixels: number[]) => number,
+) {
+  const [oh, ow] = [h, w].map((side) => Math.floor((side + 2 * padding - size) / stride) + 1) as [
+    number,
+    number,
+  ];
   return ([x]: readonly Float64Array[]): Float64Array => {
     const y = new Float64Array(n * oh * ow * c);
     let at = 0;
@@ -24,7 +31,8 @@ function reference([n, h, w, c]: Picture, { size, stride, padding }: Window, f: 
             const pixels: number[] = [];
             for (let r = i * stride - padding; r < i * stride - padding + size; r++) {
               for (let q = j * stride - padding; q < j * stride - padding + size; q++) {
-                if (r >= 0 && r < h && q >= 0 && q < w) pixels.push(x![((b * h + r) * w + q) * c + k]!);
+                if (r >= 0 && r < h && q >= 0 && q < w)
+                  pixels.push(x![((b * h + r) * w + q) * c + k]!);
               }
             }
             y[at++] = f(pixels);
@@ -84,7 +92,13 @@ test("avgPool takes the mean of the pixels, not of the padding", async () => {
 });
 
 test("globalAveragePool takes the mean over all pixels of a channel", async () => {
-  for (const shape of [[1, 1, 1, 1], [3, 7, 5, 3], [2, 4, 3, 8], [1, 23, 29, 4], [2, 31, 17, 1]] as const) {
+  for (const shape of [
+    [1, 1, 1, 1],
+    [3, 7, 5, 3],
+    [2, 4, 3, 8],
+    [1, 23, 29, 4],
+    [2, 31, 17, 1],
+  ] as const) {
     const [n, h, w, c] = shape;
     await checkOp({
       label: `globalAveragePool ${shape.join("×")}`,
@@ -131,7 +145,9 @@ test("among equal elements the first in row-major order gets the gradient", asyn
           ]),
         });
         program.run();
-        const got = (await gpu.readFloats(buffers.dx)).slice(0, count(dx.shape)).filter((_, i) => i % c === 0);
+        const got = (await gpu.readFloats(buffers.dx))
+          .slice(0, count(dx.shape))
+          .filter((_, i) => i % c === 0);
         // Windows of 3 with padding 1 start at pixel 0 (after one row of padding) and at pixel 1.
         const want =
           window.size === 2
@@ -149,7 +165,10 @@ test("windows that do not fit are refused with both sizes", () => {
   const graph = new Graph("software");
   const value = (...shape: number[]) => graph.input("v", shape);
   const refuses = (build: () => unknown, message: string): void =>
-    assert.throws(build, (error: Error) => error instanceof ShapeError && error.message === message);
+    assert.throws(
+      build,
+      (error: Error) => error instanceof ShapeError && error.message === message,
+    );
   refuses(
     () => maxPool(graph, value(1, 2, 2, 3), { size: 3 }),
     "maxPool: a window of 3 × 3, stride 3, padding 0 does not fit into [1, 2, 2, 3].",

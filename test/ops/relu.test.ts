@@ -1,4 +1,7 @@
 import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { ShapeError } from "../../src/gpu/errors.ts";
+import { Graph } from "../../src/graph/graph.ts";
 import { leakyRelu, relu } from "../../src/ops/relu.ts";
 import { checkOp } from "../check-op.ts";
 import { closeGpus } from "../device.ts";
@@ -19,6 +22,16 @@ test("relu and leakyRelu match max(x, 0) and its slope", async () => {
       });
     }
   }
+});
+
+test("a negative slope is refused", () => {
+  const graph = new Graph("software");
+  assert.throws(
+    () => leakyRelu(graph, graph.input("x", [3]), -0.1),
+    (error: Error) =>
+      error instanceof ShapeError &&
+      error.message === "leakyRelu: the slope must be finite and 0 or more, got -0.1.",
+  );
 });
 
 test.after(closeGpus);

@@ -11,7 +11,10 @@ import { checkOp, close } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
 /** Stages add at most 256 terms below 1 one after the other; partial sums of n random terms stay below 4 sqrt(n). */
-const tolerance = (n: number) => ({ absolute: 1e-6 + 2 ** -24 * 32 * Math.sqrt(n), relative: 1e-6 });
+const tolerance = (n: number) => ({
+  absolute: 1e-6 + 2 ** -24 * 32 * Math.sqrt(n),
+  relative: 1e-6,
+});
 
 test("sum adds all elements", async () => {
   for (const shape of [[1], [5], [3, 7, 2], [257], [2048], [2051]]) {
@@ -26,13 +29,25 @@ test("sum adds all elements", async () => {
 });
 
 test("weightedSum adds products, also with one weight a row", async () => {
-  for (const [shape, weights] of [[[7, 5], [7, 5]], [[13, 8], [13, 1]], [[4, 3], [1]]] as const) {
+  for (const [shape, weights] of [
+    [
+      [7, 5],
+      [7, 5],
+    ],
+    [
+      [13, 8],
+      [13, 1],
+    ],
+    [[4, 3], [1]],
+  ] as const) {
     const repeat = count(shape) / count(weights);
     await checkOp({
       label: `weightedSum [${shape.join(", ")}] by [${weights.join(", ")}]`,
       inputs: [{ shape }, { shape: weights }],
       build: (graph, [x, w]) => weightedSum(graph, x!, w!),
-      reference: ([x, w]) => [x!.reduce((total, v, i) => total + v * w![Math.floor(i / repeat)]!, 0)],
+      reference: ([x, w]) => [
+        x!.reduce((total, v, i) => total + v * w![Math.floor(i / repeat)]!, 0),
+      ],
       tolerance: tolerance(count(shape)),
     });
   }
@@ -84,8 +99,17 @@ test("no thread adds more than 1,024 terms of a million", () => {
     const x = new Value("x", [1_000_000], "f32", "bound");
     const y = new Value("y", [1], "f32", "planned");
     const scratch = (label: string, shape: Shape) => new Value(label, shape, "f32", "planned");
-    for (const { constants } of axisSum(tuning, x, y, { outer: 1, axis: 1_000_000, inner: 1 }, scratch)) {
-      assert.ok(Number(constants["AXIS"]) / Number(constants["SLICES"]) <= 1024, JSON.stringify(constants));
+    for (const { constants } of axisSum(
+      tuning,
+      x,
+      y,
+      { outer: 1, axis: 1_000_000, inner: 1 },
+      scratch,
+    )) {
+      assert.ok(
+        Number(constants["AXIS"]) / Number(constants["SLICES"]) <= 1024,
+        JSON.stringify(constants),
+      );
     }
   }
 });
@@ -96,7 +120,8 @@ test("weights that do not broadcast are refused", () => {
     () => weightedSum(graph, graph.input("x", [4, 3]), graph.input("w", [4])),
     (error: Error) =>
       error instanceof ShapeError &&
-      error.message === "mul: [4, 3] and [4] do not broadcast: sizes 3 and 4 of axis -1 differ and neither is 1.",
+      error.message ===
+        "mul: [4, 3] and [4] do not broadcast: sizes 3 and 4 of axis -1 differ and neither is 1.",
   );
 });
 

@@ -47,7 +47,13 @@ export function axisSum(
     const to = last ? y : scratch("partial sums", [outer, slices, inner]);
     launches.push({
       shader: vec4 ? "reduce/axis-sum-vec4" : "reduce/axis-sum",
-      constants: { OUTER: outer, AXIS: axis, INNER: inner, SLICES: slices, SCALE: last ? scale : 1 },
+      constants: {
+        OUTER: outer,
+        AXIS: axis,
+        INNER: inner,
+        SLICES: slices,
+        SCALE: last ? scale : 1,
+      },
       bind: { x: from, y: to },
       threads: (outer * slices * inner) / (vec4 ? 4 : 1),
       flop: outer * axis * inner,

@@ -2,7 +2,14 @@
 import type { Tuning } from "../../gpu/device.ts";
 import { ShapeError } from "../../gpu/errors.ts";
 import { elementwise, quadThreads } from "../../graph/elementwise.ts";
-import { count, format, type Launch, sameShape, type Shape, type Value } from "../../graph/value.ts";
+import {
+  count,
+  format,
+  type Launch,
+  sameShape,
+  type Shape,
+  type Value,
+} from "../../graph/value.ts";
 import { axisSum } from "./axis-sum.ts";
 
 type Scratch = (label: string, shape: Shape) => Value;
@@ -64,8 +71,14 @@ function collapse(shape: Shape, operands: readonly Shape[]): AxisGroup[] {
 }
 
 /** Constants D1…D3 and strides by operand letter; axes a shape does not need have size 1 in front. */
-function strideConstants(groups: readonly AxisGroup[], letters: readonly string[]): Record<string, number> {
-  const sizes = widen(groups.map((group) => group.size), maxAxes);
+function strideConstants(
+  groups: readonly AxisGroup[],
+  letters: readonly string[],
+): Record<string, number> {
+  const sizes = widen(
+    groups.map((group) => group.size),
+    maxAxes,
+  );
   const constants: Record<string, number> = { D1: sizes[1]!, D2: sizes[2]!, D3: sizes[3]! };
   letters.forEach((letter, operand) => {
     let stride = 1;
@@ -80,7 +93,13 @@ function strideConstants(groups: readonly AxisGroup[], letters: readonly string[
 }
 
 /** Launch of y = a + b or y = a · b, where y has the shape both broadcast to. */
-export function broadcast(tuning: Tuning, entry: "add" | "multiply", a: Value, b: Value, y: Value): Launch {
+export function broadcast(
+  tuning: Tuning,
+  entry: "add" | "multiply",
+  a: Value,
+  b: Value,
+  y: Value,
+): Launch {
   if (sameShape(a.shape, b.shape)) {
     const shader = entry === "add" ? "elementwise/sum" : "elementwise/product";
     return elementwise(tuning, { shader }, y.size, { a, b, y });
@@ -93,7 +112,13 @@ export function broadcast(tuning: Tuning, entry: "add" | "multiply", a: Value, b
  *
  * @param shape how to see a, if not as it is.
  */
-export function spread(tuning: Tuning, a: Value, y: Value, scale = 1, shape: Shape = a.shape): Launch {
+export function spread(
+  tuning: Tuning,
+  a: Value,
+  y: Value,
+  scale = 1,
+  shape: Shape = a.shape,
+): Launch {
   return walk(tuning, "spread", { a }, [shape], y, { SCALE: scale });
 }
 
@@ -106,7 +131,10 @@ function walk(
   extra: Readonly<Record<string, number>> = {},
 ): Launch {
   const rank = y.shape.length;
-  const groups = collapse(y.shape, shapes.map((shape) => widen(shape, rank)));
+  const groups = collapse(
+    y.shape,
+    shapes.map((shape) => widen(shape, rank)),
+  );
   const strides = strideConstants(groups, ["A", "B"]);
   const vec4 = strides["D3"]! % 4 === 0;
   const lanes = vec4 ? y.size / 4 : y.size;
@@ -138,7 +166,11 @@ export function undoBroadcast(tuning: Tuning, dy: Value, dx: Value, scratch: Scr
   for (;;) {
     const at = left.findIndex((group) => group.repeated[0]);
     const product = (part: readonly AxisGroup[]): number => count(part.map((group) => group.size));
-    const [outer, axis, inner] = [product(left.slice(0, at)), left[at]!.size, product(left.slice(at + 1))];
+    const [outer, axis, inner] = [
+      product(left.slice(0, at)),
+      left[at]!.size,
+      product(left.slice(at + 1)),
+    ];
     left = left.filter((_, i) => i !== at);
     const last = left.every((group) => !group.repeated[0]);
     const to = last ? dx : scratch("undo broadcast", [outer * inner]);
