@@ -42,7 +42,12 @@ export async function time(
   options: { seconds: number; repeats?: number },
 ): Promise<BenchRow> {
   const { repeats = 1, seconds } = options;
-  const bench = new Bench({ time: 1000 * seconds, iterations: 5, warmupIterations: 2, warmupTime: 0 });
+  const bench = new Bench({
+    time: 1000 * seconds,
+    iterations: 5,
+    warmupIterations: 2,
+    warmupTime: 0,
+  });
   bench.add(name, async () => {
     for (let i = 0; i < repeats; i++) await work();
     await gpu.idle();
@@ -51,11 +56,20 @@ export async function time(
   const result = task!.result;
   if (!("latency" in result)) throw new Error(`bench ${name}: no result (${result.state}).`);
   const { p50, min, max } = result.latency;
-  return { name, milliseconds: p50 / repeats, low: min / repeats, high: max / repeats, figures: {} };
+  return {
+    name,
+    milliseconds: p50 / repeats,
+    low: min / repeats,
+    high: max / repeats,
+    figures: {},
+  };
 }
 
 /** A program that multiplies two n×n matrices. */
-export async function matmulProgram(gpu: Gpu, n: number): Promise<{ program: Program; free: () => void }> {
+export async function matmulProgram(
+  gpu: Gpu,
+  n: number,
+): Promise<{ program: Program; free: () => void }> {
   const graph = new Graph(gpu.tuning);
   const x = graph.input("x", [n, n]);
   const w = graph.input("w", [n, n]);
@@ -85,7 +99,10 @@ export async function matmulProgram(gpu: Gpu, n: number): Promise<{ program: Pro
 export async function ceiling(gpu: Gpu, seconds: number): Promise<BenchRow> {
   const n = gpu.adapter.software ? 512 : 4096;
   const { program, free } = await matmulProgram(gpu, n);
-  const row = await time(gpu, `matmul ${n}³ (ceiling)`, () => program.run(), { seconds, repeats: 2 });
+  const row = await time(gpu, `matmul ${n}³ (ceiling)`, () => program.run(), {
+    seconds,
+    repeats: 2,
+  });
   free();
   return { ...row, figures: { "GFLOP/s": program.flop / row.milliseconds / 1e6 } };
 }

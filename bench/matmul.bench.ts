@@ -9,7 +9,10 @@ export const matmul: BenchModule = {
     const rows: BenchRow[] = [];
     for (const n of gpu.adapter.software ? [128, 256, 512, 768] : [512, 1024, 2048, 4096]) {
       const { program, free } = await matmulProgram(gpu, n);
-      const row = await time(gpu, `${n}³`, () => program.run(), { seconds, repeats: n <= 256 ? 8 : 2 });
+      const row = await time(gpu, `${n}³`, () => program.run(), {
+        seconds,
+        repeats: n <= 256 ? 8 : 2,
+      });
       rows.push({ ...row, figures: { "GFLOP/s": program.flop / row.milliseconds / 1e6 } });
       free();
     }

@@ -34,18 +34,25 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
   const unknown = names.find((name) => !benches.some((bench) => bench.name === name));
   if (names.length === 0 || unknown !== undefined) {
     const known = benches.map((bench) => `  ${bench.name.padEnd(16)} ${bench.summary}`).join("\n");
-    throw new Error(`${unknown === undefined ? "which bench?" : `no bench "${unknown}".`} There are:\n${known}`);
+    throw new Error(
+      `${unknown === undefined ? "which bench?" : `no bench "${unknown}".`} There are:\n${known}`,
+    );
   }
   const tuning = flags.tuning === undefined ? {} : { tuning: flags.tuning };
   const gpu = await acquireDevice({ adapter: flags.adapter, ...tuning });
   const { runtimeVersion, description, software } = gpu.adapter;
   const machine = { runtime: runtimeVersion, adapter: description, software, tuning: gpu.tuning };
   if (flags.json !== true) {
-    console.log(`${runtimeVersion}, ${description}, ${gpu.tuning} kernels; median (lowest to highest)`);
+    console.log(
+      `${runtimeVersion}, ${description}, ${gpu.tuning} kernels; median (lowest to highest)`,
+    );
   }
   const results: Record<string, readonly BenchRow[]> = {};
   for (const bench of benches.filter((candidate) => names.includes(candidate.name))) {
-    const rows = await bench.run(gpu, { peers: flags.peers === true, seconds: Number(flags.seconds) });
+    const rows = await bench.run(gpu, {
+      peers: flags.peers === true,
+      seconds: Number(flags.seconds),
+    });
     results[bench.name] = rows;
     if (flags.json !== true) print(bench, rows);
   }
@@ -64,7 +71,12 @@ const command = new Command("bench")
   .option("--peers", "run the same step in TensorFlow.js and jax-js too")
   .option("--seconds <s>", "least time a row", "2")
   .addOption(new Option("--adapter <kind>").choices(["auto", "gpu", "software"]).default("auto"))
-  .addOption(new Option("--tuning <kind>", "kernel family; follows the adapter").choices(["gpu", "software"]))
+  .addOption(
+    new Option("--tuning <kind>", "kernel family; follows the adapter").choices([
+      "gpu",
+      "software",
+    ]),
+  )
   .action(async (names: string[], flags: Flags) => {
     try {
       await main(names, flags);

@@ -8,7 +8,10 @@ export const snapshot: BenchModule = {
   summary: "recording the weights: bytes a second",
   async run(gpu, { seconds }) {
     const size = gpu.adapter.software ? 1 << 20 : 1 << 24;
-    const layout = new ArenaLayout([{ name: "weights", shape: [size], kind: "fc" }], gpu.maxBinding);
+    const layout = new ArenaLayout(
+      [{ name: "weights", shape: [size], kind: "fc" }],
+      gpu.maxBinding,
+    );
     const arena = await Arena.create(gpu, layout, "bench");
     const trajectory = await Trajectory.create(gpu, layout.slots, 15);
     const row = await time(
@@ -24,6 +27,8 @@ export const snapshot: BenchModule = {
     arena.destroy();
     const bytes = 15 * 4 * size;
     // A copy reads and writes each byte; the figure counts the bytes of the snapshots once.
-    return [{ ...row, figures: { megabytes: bytes / 1e6, "GB/s": bytes / row.milliseconds / 1e6 } }];
+    return [
+      { ...row, figures: { megabytes: bytes / 1e6, "GB/s": bytes / row.milliseconds / 1e6 } },
+    ];
   },
 };

@@ -40,7 +40,10 @@ export function invWnn(config: InvWnnConfig = invWnnDefaults): ModelSpec {
       }
       const joined = concat(
         layers.graph,
-        [stream(layers, "value", values, config), stream(layers, "difference", differences, config)],
+        [
+          stream(layers, "value", values, config),
+          stream(layers, "difference", differences, config),
+        ],
         1,
       );
       return tanh(layers.graph, layers.linear("output", joined, 1, glorotUniform));

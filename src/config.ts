@@ -7,7 +7,11 @@ import { parameterKinds } from "./gpu/arena.ts";
 export const datasetNames = ["synthetic", "mnist", "cifar10", "cifar100", "image-folder"] as const;
 
 const count = z.number().int().min(1);
-const seed = z.number().int().min(0).max(2 ** 31 - 1);
+const seed = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
 
 /** Which pictures. */
 export const dataSchema = z.strictObject({

@@ -40,7 +40,8 @@ const cases: readonly Case[] = [
     reference: ([x, w, b]) =>
       Array.from({ length: 67 * 33 }, (_, i) => {
         let sum = b![i % 33]!;
-        for (let k = 0; k < 129; k++) sum += x![Math.floor(i / 33) * 129 + k]! * w![k * 33 + (i % 33)]!;
+        for (let k = 0; k < 129; k++)
+          sum += x![Math.floor(i / 33) * 129 + k]! * w![k * 33 + (i % 33)]!;
         return sum;
       }),
     terms: 130,
@@ -77,11 +78,21 @@ async function check(gpu: Gpu, one: Case): Promise<Check> {
   const graph = new Graph(gpu.tuning);
   const inputs = one.shapes.map((shape, i) => graph.input(`x${i}`, shape));
   const y = one.build(graph, inputs);
-  const buffers = await gpu.allocate(Object.fromEntries(inputs.map((value) => [value.label, value.bytes])));
-  const views = inputs.map((value) => [value, { buffer: buffers[value.label]!, offset: 0, size: value.bytes }] as const);
-  const program = await compile(gpu, graph.forward(), { label: one.name, bindings: new Map(views), keep: [y] });
+  const buffers = await gpu.allocate(
+    Object.fromEntries(inputs.map((value) => [value.label, value.bytes])),
+  );
+  const views = inputs.map(
+    (value) => [value, { buffer: buffers[value.label]!, offset: 0, size: value.bytes }] as const,
+  );
+  const program = await compile(gpu, graph.forward(), {
+    label: one.name,
+    bindings: new Map(views),
+    keep: [y],
+  });
   const random = new Random(1);
-  const data = inputs.map((value) => Float64Array.from({ length: value.size }, () => Math.fround(2 * random.float() - 1)));
+  const data = inputs.map((value) =>
+    Float64Array.from({ length: value.size }, () => Math.fround(2 * random.float() - 1)),
+  );
   inputs.forEach((value, i) => gpu.write(buffers[value.label]!, Float32Array.from(data[i]!)));
   program.run();
   const got = await gpu.readFloats(program.view(y));
@@ -94,7 +105,13 @@ async function check(gpu: Gpu, one: Case): Promise<Check> {
   gpu.free(...Object.values<GPUBuffer>(buffers));
   // Each of the n terms (of at most 1) is rounded once in the product and once in the sum.
   const allowed = 2 * one.terms * 2 ** -24;
-  return { name: one.name, passed: error <= allowed, error, allowed, milliseconds: performance.now() - start };
+  return {
+    name: one.name,
+    passed: error <= allowed,
+    error,
+    allowed,
+    milliseconds: performance.now() - start,
+  };
 }
 
 /** Everything `rewind doctor` says. */
@@ -126,15 +143,22 @@ export async function diagnose(gpu: Gpu): Promise<Diagnosis> {
   const advice: string[] = [];
   if (!healthy) {
     advice.push(
-      `kernels give wrong numbers here: ${checks.filter((one) => !one.passed).map((one) => one.name).join(", ")}. ` +
+      `kernels give wrong numbers here: ${checks
+        .filter((one) => !one.passed)
+        .map((one) => one.name)
+        .join(", ")}. ` +
         "Update the driver, or use --adapter software; results of this adapter are not to be trusted.",
     );
   }
   if (gpu.adapter.software) {
-    advice.push("the adapter is software: exact but slow. With a GPU, install its Vulkan driver and run this again.");
+    advice.push(
+      "the adapter is software: exact but slow. With a GPU, install its Vulkan driver and run this again.",
+    );
   }
   if (!gpu.device.features.has("timestamp-query")) {
-    advice.push("no timestamp queries: --profile does not work here; `npm run bench` measures wall time.");
+    advice.push(
+      "no timestamp queries: --profile does not work here; `npm run bench` measures wall time.",
+    );
   }
   if (gpu.maxBinding < 2 ** 28) {
     advice.push(
@@ -176,5 +200,11 @@ async function crossEntropyCheck(gpu: Gpu): Promise<Check> {
   gpu.free(...Object.values<GPUBuffer>(buffers));
   // WGSL allows exp and log a few units in the last place; the row maximum of 80 costs 80 · 2⁻²⁴.
   const allowed = 1e-5;
-  return { name: "cross-entropy", passed: error <= allowed, error, allowed, milliseconds: performance.now() - start };
+  return {
+    name: "cross-entropy",
+    passed: error <= allowed,
+    error,
+    allowed,
+    milliseconds: performance.now() - start,
+  };
 }

@@ -60,7 +60,9 @@ export async function prepareJob(gpu: Gpu, config: TrainConfig): Promise<Job> {
 
   const evaluate = async (watch: Watch = {}): Promise<Scores> => {
     if (forget.length === 0) {
-      throw new GpuError("evaluate: no label was made wrong, so there is no D_f: use a mislabel share above 0.");
+      throw new GpuError(
+        "evaluate: no label was made wrong, so there is no D_f: use a mislabel share above 0.",
+      );
     }
     const noisy = await onNoisy.run(forget, watch);
     const clean = await onTrue.run(forget, watch);

@@ -21,7 +21,10 @@ const unlearningFile = "unlearning-state.safetensors";
 /** A state is saved after this many milliseconds at the earliest, so that short epochs stay short. */
 const saveEveryMs = 15_000;
 
-function prefixed(prefix: string, tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>): Tensors {
+function prefixed(
+  prefix: string,
+  tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
+): Tensors {
   return new Map([...tensors].map(([name, tensor]) => [`${prefix}/${name}`, tensor]));
 }
 
@@ -33,7 +36,9 @@ function unprefixed(prefix: string, tensors: Tensors): Tensors {
 function requireModel(metadata: Readonly<Record<string, string>>, job: Job, path: string): void {
   const { name } = job.model.spec;
   if (metadata["model"] !== name) {
-    throw new RunFolderError(`"${path}" holds model ${metadata["model"] ?? "(unnamed)"}, this run has ${name}.`);
+    throw new RunFolderError(
+      `"${path}" holds model ${metadata["model"] ?? "(unnamed)"}, this run has ${name}.`,
+    );
   }
 }
 
@@ -119,7 +124,11 @@ export async function unlearnInFolder(
   options: { watch?: Watch; onRound?: (progress: Progress) => void } = {},
 ): Promise<UnlearnResult> {
   const { model, data, forget } = job;
-  const session = await RewindSession.create({ model, data, forget, seed: config.seed }, predictor, config);
+  const session = await RewindSession.create(
+    { model, data, forget, seed: config.seed },
+    predictor,
+    config,
+  );
   const saved = await folder.readCheckpoint(unlearningFile);
   let rounds: Progress[] = [];
   if (saved !== undefined) {
@@ -136,7 +145,7 @@ export async function unlearnInFolder(
   await folder.keepMetrics((line) => line["phase"] !== "unlearn" || Number(line["round"]) <= done);
   rounds = (await folder.metrics())
     .filter((line) => line["phase"] === "unlearn")
-    .map(({ phase: _, ...progress }) => progress as unknown as Progress);
+    .map((line) => line as unknown as Progress);
   const report = async (progress: Progress): Promise<void> => {
     await folder.log({ phase: "unlearn", ...progress });
     options.onRound?.(progress);
@@ -170,7 +179,9 @@ export async function unlearnInFolder(
     },
   });
   session.destroy();
-  await folder.writeCheckpoint("checkpoint.safetensors", await model.save(), { model: model.spec.name });
+  await folder.writeCheckpoint("checkpoint.safetensors", await model.save(), {
+    model: model.spec.name,
+  });
   return { history: [...rounds.slice(0, -1), ...history], reason };
 }
 

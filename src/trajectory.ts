@@ -77,17 +77,23 @@ export class TrajectoryPlan {
       const from = Math.max(track.first, chunk.first);
       const to = Math.min(track.first + track.slot.size, chunk.first + chunk.length);
       if (from >= to) return [];
-      return [{ track, inSlot: from - track.first, inChunk: from - chunk.first, length: to - from }];
+      return [
+        { track, inSlot: from - track.first, inChunk: from - chunk.first, length: to - from },
+      ];
     });
   }
 
   /** The packed coordinates of some kinds as ranges of a chunk, neighbours merged. */
-  ranges(chunk: { readonly first: number; readonly length: number }, kinds: readonly ParameterKind[]): Range[] {
+  ranges(
+    chunk: { readonly first: number; readonly length: number },
+    kinds: readonly ParameterKind[],
+  ): Range[] {
     const ranges: { first: number; count: number }[] = [];
     for (const piece of this.pieces(chunk)) {
       if (!kinds.includes(piece.track.slot.kind)) continue;
       const last = ranges.at(-1);
-      if (last !== undefined && last.first + last.count === piece.inChunk) last.count += piece.length;
+      if (last !== undefined && last.first + last.count === piece.inChunk)
+        last.count += piece.length;
       else ranges.push({ first: piece.inChunk, count: piece.length });
     }
     return ranges;
@@ -117,9 +123,15 @@ export class Trajectory {
   static async create(gpu: Gpu, slots: readonly Slot[], window: number): Promise<Trajectory> {
     const plan = new TrajectoryPlan(slots, window, gpu.maxBinding);
     const label = `trajectory (${window} × ${plan.coordinates} weights, ${megabytes(plan.bytes)})`;
-    const sizes = Object.fromEntries(plan.chunks.map((chunk, i) => [`${label}[${i}]`, 4 * window * chunk.length]));
+    const sizes = Object.fromEntries(
+      plan.chunks.map((chunk, i) => [`${label}[${i}]`, 4 * window * chunk.length]),
+    );
     const buffers = Object.values(await gpu.allocate(sizes));
-    return new Trajectory(gpu, plan, plan.chunks.map((chunk, i) => ({ ...chunk, buffer: buffers[i]! })));
+    return new Trajectory(
+      gpu,
+      plan,
+      plan.chunks.map((chunk, i) => ({ ...chunk, buffer: buffers[i]! })),
+    );
   }
 
   /** Snapshots recorded since {@link reset}. */
@@ -174,7 +186,11 @@ export class Trajectory {
       this.plan.tracks.map(({ slot }) => [slot.name, new Float32Array(window * slot.size)]),
     );
     for (const chunk of this.chunks) {
-      const data = await this.gpu.readFloats({ buffer: chunk.buffer, offset: 0, size: 4 * window * chunk.length });
+      const data = await this.gpu.readFloats({
+        buffer: chunk.buffer,
+        offset: 0,
+        size: 4 * window * chunk.length,
+      });
       for (const { track, inSlot, inChunk, length } of this.plan.pieces(chunk)) {
         const history = result.get(track.slot.name)!;
         for (let k = 0; k < window; k++) {

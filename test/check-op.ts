@@ -61,7 +61,11 @@ async function checkOn(gpu: Gpu, testCase: OpCase, label: string): Promise<void>
   const bindings = new Map(
     bound.map((value, i) => [value, { buffer: buffers[`${i}`]!, offset: 0, size: value.bytes }]),
   );
-  const program = await compile(gpu, [...graph.forward(), ...gradients], { label, bindings, keep: [y] });
+  const program = await compile(gpu, [...graph.forward(), ...gradients], {
+    label,
+    bindings,
+    keep: [y],
+  });
   const results = [y, ...targets.values()];
   const run = async (): Promise<Float32Array[]> => {
     for (const value of results) {
@@ -76,7 +80,8 @@ async function checkOn(gpu: Gpu, testCase: OpCase, label: string): Promise<void>
     const values = testCase.inputs.map((spec) => makeInput(spec, random));
     const c = Float64Array.from({ length: y.size }, () => Math.fround(2 * random.float() - 1));
     inputs.forEach((value, i) => {
-      const data = value.dtype === "u32" ? Uint32Array.from(values[i]!) : Float32Array.from(values[i]!);
+      const data =
+        value.dtype === "u32" ? Uint32Array.from(values[i]!) : Float32Array.from(values[i]!);
       gpu.write(bindings.get(value)!.buffer, data);
     });
     gpu.write(bindings.get(cotangent)!.buffer, Float32Array.from(c));
@@ -88,12 +93,24 @@ async function checkOn(gpu: Gpu, testCase: OpCase, label: string): Promise<void>
     testCase.inputs.forEach((spec, i) => {
       if (!differentiable(spec)) return;
       const gradient = got[1 + at++]!;
-      checkGradient(`${label} seed ${seed} gradient of input ${i}`, gradient, values, i, c, testCase, random);
+      checkGradient(
+        `${label} seed ${seed} gradient of input ${i}`,
+        gradient,
+        values,
+        i,
+        c,
+        testCase,
+        random,
+      );
     });
     if (seed === 1) {
       const again = await run();
       again.forEach((part, i) => {
-        assert.equal(new Uint32Array(part.buffer), new Uint32Array(got[i]!.buffer), `${label}: same bits twice`);
+        assert.equal(
+          new Uint32Array(part.buffer),
+          new Uint32Array(got[i]!.buffer),
+          `${label}: same bits twice`,
+        );
       });
     }
   }
@@ -109,7 +126,9 @@ function makeInput(spec: InputSpec, random: Random): Float64Array {
   const size = count(spec.shape);
   if (spec.make !== undefined) return Float64Array.from(spec.make(random, size), Math.fround);
   const [low, high] = spec.range ?? [-1, 1];
-  return Float64Array.from({ length: size }, () => Math.fround(low + (high - low) * random.float()));
+  return Float64Array.from({ length: size }, () =>
+    Math.fround(low + (high - low) * random.float()),
+  );
 }
 
 function checkGradient(
@@ -130,8 +149,16 @@ function checkGradient(
     return cotangent.reduce((sum, c, i) => sum + c * y[i]!, 0);
   };
   const order = random.permutation(x.length).slice(0, 48);
-  const want = Array.from(order, (at) => (dot(x[at]! + step, at) - dot(x[at]! - step, at)) / (2 * step));
-  close(label, Array.from(order, (at) => gradient[at]!), want, testCase.tolerance);
+  const want = Array.from(
+    order,
+    (at) => (dot(x[at]! + step, at) - dot(x[at]! - step, at)) / (2 * step),
+  );
+  close(
+    label,
+    Array.from(order, (at) => gradient[at]!),
+    want,
+    testCase.tolerance,
+  );
   assert.ok(gradient.every(Number.isFinite), `${label}: every element is written and finite`);
 }
 

@@ -15,14 +15,18 @@ const specs: ParameterSpec[] = [
 ];
 const window = 4;
 /** Value of coordinate i of a parameter in snapshot k: a straight line a coordinate. */
-const line = (name: string, i: number, k: number): number => name.length + i / 64 + (k * (i % 5)) / 8;
+const line = (name: string, i: number, k: number): number =>
+  name.length + i / 64 + (k * (i % 5)) / 8;
 
 async function record(gpu: Gpu): Promise<{ arena: Arena; trajectory: Trajectory }> {
   const arena = await Arena.create(gpu, new ArenaLayout(specs, gpu.maxBinding), "test");
   const trajectory = await Trajectory.create(gpu, arena.layout.slots, window);
   for (let k = 0; k < window; k++) {
     for (const slot of arena.layout.slots) {
-      arena.write(slot.name, Float32Array.from({ length: slot.size }, (_, i) => line(slot.name, i, k)));
+      arena.write(
+        slot.name,
+        Float32Array.from({ length: slot.size }, (_, i) => line(slot.name, i, k)),
+      );
     }
     trajectory.record(arena);
   }
@@ -40,7 +44,9 @@ for (const maxBinding of [undefined, 2048]) {
     const histories = await trajectory.read();
     for (const { name, shape } of specs) {
       const size = shape.reduce((a, b) => a * b, 1);
-      const want = Array.from({ length: window * size }, (_, j) => Math.fround(line(name, j % size, Math.floor(j / size))));
+      const want = Array.from({ length: window * size }, (_, j) =>
+        Math.fround(line(name, j % size, Math.floor(j / size))),
+      );
       assert.equal([...histories.get(name)!], want);
     }
   });

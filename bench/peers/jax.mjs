@@ -4,15 +4,30 @@ const steps = Number(globalThis.process?.argv[2] ?? 8);
 if (!globalThis.navigator?.gpu) {
   const { create, globals } = await import("webgpu");
   Object.assign(globalThis, globals);
-  Object.defineProperty(globalThis, "navigator", { value: { gpu: create([]), userAgent: "node" }, configurable: true });
+  Object.defineProperty(globalThis, "navigator", {
+    value: { gpu: create([]), userAgent: "node" },
+    configurable: true,
+  });
 }
-const { init, defaultDevice, jit, lax, nn, numpy: np, tree, valueAndGrad } = await import("@jax-js/jax");
+const {
+  init,
+  defaultDevice,
+  jit,
+  lax,
+  nn,
+  numpy: np,
+  tree,
+  valueAndGrad,
+} = await import("@jax-js/jax");
 await init("webgpu");
 defaultDevice("webgpu");
 
 const random = (shape, scale) => {
   const size = shape.reduce((a, b) => a * b, 1);
-  const values = Float32Array.from({ length: size }, (_, i) => scale * Math.sin(12.9898 * (i + 1) + size));
+  const values = Float32Array.from(
+    { length: size },
+    (_, i) => scale * Math.sin(12.9898 * (i + 1) + size),
+  );
   return np.array(values).reshape(shape);
 };
 const pool = (x) => {
@@ -44,7 +59,10 @@ let parameters = {
   b3: np.zeros([10]),
 };
 const x = random([64, 1, 28, 28], 1);
-const labels = np.array(Int32Array.from({ length: 64 }, (_, i) => i % 10), { dtype: np.int32 });
+const labels = np.array(
+  Int32Array.from({ length: 64 }, (_, i) => i % 10),
+  { dtype: np.int32 },
+);
 const y = nn.oneHot(labels, 10);
 const run = async () => {
   const [next, value] = step(parameters, x.ref, y.ref);

@@ -4,14 +4,18 @@ const steps = Number(globalThis.process?.argv[2] ?? 8);
 if (!globalThis.navigator?.gpu) {
   const { create, globals } = await import("webgpu");
   Object.assign(globalThis, globals);
-  Object.defineProperty(globalThis, "navigator", { value: { gpu: create([]), userAgent: "node" }, configurable: true });
+  Object.defineProperty(globalThis, "navigator", {
+    value: { gpu: create([]), userAgent: "node" },
+    configurable: true,
+  });
 }
 const { default: tf } = await import("@tensorflow/tfjs");
 await import("@tensorflow/tfjs-backend-webgpu");
 await tf.setBackend("webgpu");
 await tf.ready();
 
-const variable = (shape, deviation) => tf.variable(tf.randomNormal(shape, 0, deviation, "float32", 7));
+const variable = (shape, deviation) =>
+  tf.variable(tf.randomNormal(shape, 0, deviation, "float32", 7));
 const w1 = variable([3, 3, 1, 16], 0.3);
 const b1 = tf.variable(tf.zeros([16]));
 const w2 = variable([3, 3, 16, 32], 0.1);

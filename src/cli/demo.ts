@@ -24,16 +24,27 @@ export function registerDemo(root: Command): void {
   const command = root
     .command("demo")
     .description("train on 20 % wrong labels, rewind them, and report what changed")
-    .option("--out <dir>", "run folder; the same command continues an interrupted run", "runs/demo");
+    .option(
+      "--out <dir>",
+      "run folder; the same command continues an interrupted run",
+      "runs/demo",
+    );
   unlearnOptions(trainOptions(command), { rate: 1e-4, rounds: 6 });
   profileOption(deviceOptions(command)).action(
     async (flags: TrainFlags & UnlearnFlags & DeviceFlags & { out: string; profile?: boolean }) => {
-      const pictures = flags.dataset === "synthetic" ? defaultPictures.synthetic : defaultPictures.other;
-      const train = trainConfig({ ...flags, train: flags.train ?? pictures, test: flags.test ?? 2000 });
+      const pictures =
+        flags.dataset === "synthetic" ? defaultPictures.synthetic : defaultPictures.other;
+      const train = trainConfig({
+        ...flags,
+        train: flags.train ?? pictures,
+        test: flags.test ?? 2000,
+      });
       const config: DemoConfig = { train, unlearn: unlearnConfig(flags) };
       const { folder, resumed } = await RunFolder.start(flags.out, config);
       if (resumed && (await exists(folder.file("report.json")))) {
-        console.error(`"${flags.out}" holds the finished run of this configuration; remove it to run again.`);
+        console.error(
+          `"${flags.out}" holds the finished run of this configuration; remove it to run again.`,
+        );
         console.log(await readText(folder.file("report.md")));
         return;
       }
@@ -42,7 +53,9 @@ export function registerDemo(root: Command): void {
       startProfile(gpu, flags.profile);
       const job = await prepareJob(gpu, train);
       const signal = interruptSignal();
-      await withProgress("training", signal, (watch) => trainInFolder(folder, job, "trained.safetensors", { watch }));
+      await withProgress("training", signal, (watch) =>
+        trainInFolder(folder, job, "trained.safetensors", { watch }),
+      );
       await unlearnAndReport(folder, job, config.unlearn, signal, started);
       await writeProfile(gpu, folder);
     },

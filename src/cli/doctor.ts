@@ -8,12 +8,14 @@ import { type DeviceFlags, deviceOptions, openDevice } from "./session.ts";
 function print({ adapter, limits, checks, advice }: Diagnosis): void {
   console.log(`runtime   ${adapter.runtimeVersion}`);
   console.log(`adapter   ${adapter.description}${adapter.software ? " (software)" : ""}`);
-  console.log(`driver    vendor ${adapter.vendor || "–"}, architecture ${adapter.architecture || "–"}, device ${adapter.device || "–"}`);
+  console.log(
+    `driver    vendor ${adapter.vendor || "–"}, architecture ${adapter.architecture || "–"}, device ${adapter.device || "–"}`,
+  );
   console.log(`kernels   tuned for ${adapter.tuning === "gpu" ? "GPUs" : "software adapters"}`);
   console.log(`features  ${adapter.features.join(", ")}`);
   console.log("limits");
   for (const [name, value] of Object.entries(limits)) {
-    console.log(`  ${name.padEnd(36)} ${/Size$/.test(name) ? megabytes(value) : value}`);
+    console.log(`  ${name.padEnd(36)} ${name.endsWith("Size") ? megabytes(value) : value}`);
   }
   console.log("self-check (against float64)");
   for (const check of checks) {
@@ -37,7 +39,13 @@ export function registerDoctor(root: Command): void {
       diagnosis = await diagnose(await openDevice(flags));
     } catch (error) {
       if (flags.json === true) {
-        console.log(JSON.stringify({ runtime: runtimeVersion(), healthy: false, error: (error as Error).message }, null, 2));
+        console.log(
+          JSON.stringify(
+            { runtime: runtimeVersion(), healthy: false, error: (error as Error).message },
+            null,
+            2,
+          ),
+        );
       }
       throw error;
     }

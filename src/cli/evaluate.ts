@@ -17,16 +17,30 @@ export function registerEvaluate(root: Command): void {
     .description("accuracy of a run's network on D_f, D_r and the test pictures")
     .requiredOption("--run <dir>", "folder of `rewind train`, `unlearn` or `demo`")
     .option("--checkpoint <name>", "which checkpoint of the folder", "checkpoint.safetensors");
-  deviceOptions(command).action(async (flags: DeviceFlags & { run: string; checkpoint: string }) => {
-    const folder = await RunFolder.open(flags.run);
-    const config = validate(runSchema, await folder.config(), `${flags.run}/config.json`);
-    const gpu = await openDevice(flags);
-    const job = await prepareJob(gpu, "train" in config ? config.train : config);
-    if (!(await loadTrained(folder, job, flags.checkpoint))) {
-      throw new RunFolderError(`"${flags.run}" has no ${flags.checkpoint}.`);
-    }
-    const scores = await job.evaluate();
-    const counts = { forget: job.forget.length, retain: job.retain.length, test: job.test.count };
-    console.log(JSON.stringify({ run: flags.run, checkpoint: flags.checkpoint, ...scores, pictures: counts, definitions }, null, 2));
-  });
+  deviceOptions(command).action(
+    async (flags: DeviceFlags & { run: string; checkpoint: string }) => {
+      const folder = await RunFolder.open(flags.run);
+      const config = validate(runSchema, await folder.config(), `${flags.run}/config.json`);
+      const gpu = await openDevice(flags);
+      const job = await prepareJob(gpu, "train" in config ? config.train : config);
+      if (!(await loadTrained(folder, job, flags.checkpoint))) {
+        throw new RunFolderError(`"${flags.run}" has no ${flags.checkpoint}.`);
+      }
+      const scores = await job.evaluate();
+      const counts = { forget: job.forget.length, retain: job.retain.length, test: job.test.count };
+      console.log(
+        JSON.stringify(
+          {
+            run: flags.run,
+            checkpoint: flags.checkpoint,
+            ...scores,
+            pictures: counts,
+            definitions,
+          },
+          null,
+          2,
+        ),
+      );
+    },
+  );
 }

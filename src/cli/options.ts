@@ -35,7 +35,11 @@ export interface TrainFlags {
 /** Adds the options that describe data, model and training. */
 export function trainOptions(command: Command): Command {
   return command
-    .addOption(new Option("--dataset <name>", "pictures to train on").choices(datasetNames).default("synthetic"))
+    .addOption(
+      new Option("--dataset <name>", "pictures to train on")
+        .choices(datasetNames)
+        .default("synthetic"),
+    )
     .option("--data <dir>", "folder of the data set's files")
     .option("--train <n>", "training pictures, class-balanced", integer(1))
     .option("--test <n>", "test pictures, class-balanced", integer(1))
@@ -46,7 +50,11 @@ export function trainOptions(command: Command): Command {
     .option("--epochs <n>", "training epochs", integer(1), 40)
     .option("--batch <n>", "pictures a training step", integer(1), 64)
     .option("--lr <rate>", "learning rate of training (Adam)", number(0, 10), 1e-3)
-    .addOption(new Option("--schedule <kind>", "learning rate over time").choices(["constant", "cosine"]).default("cosine"))
+    .addOption(
+      new Option("--schedule <kind>", "learning rate over time")
+        .choices(["constant", "cosine"])
+        .default("cosine"),
+    )
     .option("--augment", "train with the paper's augmentation")
     .option("--seed <n>", "seed of everything random", integer(0), 1);
 }
@@ -101,19 +109,41 @@ export interface UnlearnFlags {
 }
 
 /** Adds the options of the rewind method. `rate`: the default learning rate on D_f. */
-export function unlearnOptions(command: Command, defaults: { rate: number; rounds: number }): Command {
+export function unlearnOptions(
+  command: Command,
+  defaults: { rate: number; rounds: number },
+): Command {
   return command
-    .option("--predictor <path>", "folder of three weight files, one file, linear or linear:U; default: ours")
-    .addOption(new Option("--base <end>", "snapshot the residual is added to").choices(["oldest", "newest"]))
-    .option("--rate <rate>", "learning rate on D_f (Adam; the paper's ResNet-18: 1e-6)", number(0, 10), defaults.rate)
+    .option(
+      "--predictor <path>",
+      "folder of three weight files, one file, linear or linear:U; default: ours",
+    )
+    .addOption(
+      new Option("--base <end>", "snapshot the residual is added to").choices(["oldest", "newest"]),
+    )
+    .option(
+      "--rate <rate>",
+      "learning rate on D_f (Adam; the paper's ResNet-18: 1e-6)",
+      number(0, 10),
+      defaults.rate,
+    )
     .option("--rounds <n>", "rewinds at most", integer(1), defaults.rounds)
     .option("--forget-batch <n>", "pictures a step on D_f", integer(1), rewindDefaults.batch)
-    .option("--warmup <n>", "unrecorded epochs before each window (published script: 2)", integer(0), 0)
+    .option(
+      "--warmup <n>",
+      "unrecorded epochs before each window (published script: 2)",
+      integer(0),
+      0,
+    )
     .option("--trailing", "one more epoch after the last snapshot, as the published scripts do")
     .option("--reset-optimizer", "forget Adam's moments at each round")
     .option("--forget-augment", "the paper's augmentation on D_f")
     .option("--kinds <list>", "kinds of parameter to rewind", parameterKinds.join(","))
-    .option("--until-ua <percent>", "stop at this unlearning accuracy (100 - accuracy on D_f)", number(0, 100))
+    .option(
+      "--until-ua <percent>",
+      "stop at this unlearning accuracy (100 - accuracy on D_f)",
+      number(0, 100),
+    )
     .option("--until-loss <nats>", "stop at this cross-entropy on D_f", number(0))
     .option("--until-seconds <s>", "stop after this time", number(0));
 }

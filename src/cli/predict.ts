@@ -19,21 +19,29 @@ export function registerPredict(root: Command): void {
     .requiredOption("--out <file>", "the same cases with predicted and residual")
     .option("--set <name>", "weight set of a predictor folder: conv, fc or bias");
   deviceOptions(command).action(
-    async (flags: DeviceFlags & { predictor: string; histories: string; out: string; set?: string }) => {
+    async (
+      flags: DeviceFlags & { predictor: string; histories: string; out: string; set?: string },
+    ) => {
       let parsed: unknown;
       try {
         parsed = JSON.parse(await readText(flags.histories));
       } catch (cause) {
-        if (cause instanceof SyntaxError) throw new Error(`"${flags.histories}" is not JSON: ${cause.message}.`);
+        if (cause instanceof SyntaxError)
+          throw new Error(`"${flags.histories}" is not JSON: ${cause.message}.`, { cause });
         throw cause;
       }
       const input = validate(historiesSchema, parsed, `"${flags.histories}"`);
       const predictor = await loadPredictor(flags.predictor);
-      const named = flags.set === undefined ? undefined : predictor.sets.find((set) => set.name === flags.set);
-      const set = named ?? (predictor.sets.length === 1 && flags.set === undefined ? predictor.sets[0] : undefined);
+      const named =
+        flags.set === undefined ? undefined : predictor.sets.find((set) => set.name === flags.set);
+      const set =
+        named ??
+        (predictor.sets.length === 1 && flags.set === undefined ? predictor.sets[0] : undefined);
       if (set === undefined) {
         const names = predictor.sets.map((one) => one.name).join(", ");
-        throw new Error(`which weight set of "${flags.predictor}"? Give --set with one of: ${names}.`);
+        throw new Error(
+          `which weight set of "${flags.predictor}"? Give --set with one of: ${names}.`,
+        );
       }
       const gpu = await openDevice(flags);
       const { residual, predicted } = await predictHistories(
@@ -42,8 +50,18 @@ export function registerPredict(root: Command): void {
         set,
         input.cases.map((one) => one.history),
       );
-      const cases = input.cases.map((one, i) => ({ ...one, predicted: predicted[i], residual: residual[i] }));
-      const result = { ...input, predictor: predictor.name, set: set.name, base: predictor.base, cases };
+      const cases = input.cases.map((one, i) => ({
+        ...one,
+        predicted: predicted[i],
+        residual: residual[i],
+      }));
+      const result = {
+        ...input,
+        predictor: predictor.name,
+        set: set.name,
+        base: predictor.base,
+        cases,
+      };
       await writeAtomic(flags.out, `${JSON.stringify(result, null, 1)}\n`);
       console.log(`${cases.length} predictions in ${flags.out}`);
     },

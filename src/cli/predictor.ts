@@ -7,11 +7,23 @@ import { loadPredictor, predictorMetadata } from "../predict/index.ts";
 import { fitShipped, shippedRecipe } from "../predict/recipe.ts";
 import { type Column, textTable } from "../report/table.ts";
 import { withProgress } from "./progress.ts";
-import { type DeviceFlags, deviceOptions, interruptSignal, integer, number, openDevice } from "./session.ts";
+import {
+  type DeviceFlags,
+  deviceOptions,
+  interruptSignal,
+  integer,
+  number,
+  openDevice,
+} from "./session.ts";
 
-async function show(spec: string | undefined, base: "oldest" | "newest" | undefined): Promise<void> {
+async function show(
+  spec: string | undefined,
+  base: "oldest" | "newest" | undefined,
+): Promise<void> {
   const predictor = await loadPredictor(spec, base);
-  console.log(`${predictor.name}: window ${predictor.window} snapshots, horizon ${predictor.horizon} epochs,`);
+  console.log(
+    `${predictor.name}: window ${predictor.window} snapshots, horizon ${predictor.horizon} epochs,`,
+  );
   console.log(`residual added to the ${predictor.base} snapshot\n`);
   const columns: Column[] = [
     { title: "kind" },
@@ -40,35 +52,65 @@ export function registerPredictor(root: Command): void {
     .description("window, horizon, and which weight set serves which kind of parameter")
     .argument("[path]", "folder, file, linear or linear:U; default: the shipped InvWNN")
     .option("--base <end>", "oldest or newest")
-    .action((path: string | undefined, flags: { base?: "oldest" | "newest" }) => show(path, flags.base));
+    .action((path: string | undefined, flags: { base?: "oldest" | "newest" }) =>
+      show(path, flags.base),
+    );
 
   const fit = group
     .command("fit")
-    .description("record trajectories of small networks and fit InvWNN to them; reproduces models/weights")
+    .description(
+      "record trajectories of small networks and fit InvWNN to them; reproduces models/weights",
+    )
     .option("--out <dir>", "where the three files go", "runs/predictor")
-    .option("--trainings <n>", "networks to train (held-out ones included)", integer(3), shippedRecipe.trainings)
+    .option(
+      "--trainings <n>",
+      "networks to train (held-out ones included)",
+      integer(3),
+      shippedRecipe.trainings,
+    )
     .option("--epochs <n>", "passes over the windows", integer(1), shippedRecipe.fit.epochs)
     .option("--lr <rate>", "learning rate of the fit", number(0, 1), shippedRecipe.fit.learningRate)
     .option("--seed <n>", "seed of everything random", integer(0), shippedRecipe.fit.seed);
   deviceOptions(fit).action(
-    async (flags: DeviceFlags & { out: string; trainings: number; epochs: number; lr: number; seed: number }) => {
+    async (
+      flags: DeviceFlags & {
+        out: string;
+        trainings: number;
+        epochs: number;
+        lr: number;
+        seed: number;
+      },
+    ) => {
       const gpu = await openDevice(flags);
       const signal = interruptSignal();
       await makeDir(flags.out);
       const recipe = {
         ...shippedRecipe,
         trainings: flags.trainings,
-        fit: { ...shippedRecipe.fit, epochs: flags.epochs, learningRate: flags.lr, seed: flags.seed },
+        fit: {
+          ...shippedRecipe.fit,
+          epochs: flags.epochs,
+          learningRate: flags.lr,
+          seed: flags.seed,
+        },
       };
-      const command =
-        `rewind predictor fit --trainings ${flags.trainings} --epochs ${flags.epochs} --lr ${flags.lr} --seed ${flags.seed}`;
+      const command = `rewind predictor fit --trainings ${flags.trainings} --epochs ${flags.epochs} --lr ${flags.lr} --seed ${flags.seed}`;
       const rows: (string | number)[][] = [];
-      for await (const { set, tensors, scores, metadata } of fitShipped(gpu, recipe, command, (label, work) =>
-        withProgress(label, signal, work),
+      for await (const { set, tensors, scores, metadata } of fitShipped(
+        gpu,
+        recipe,
+        command,
+        (label, work) => withProgress(label, signal, work),
       )) {
         const path = join(flags.out, `invwnn-${set}.safetensors`);
         await writeAtomic(path, writeSafetensors(tensors, metadata));
-        rows.push([set, scores.windows, scores.relative, scores.linearRelative, scores.constantRelative]);
+        rows.push([
+          set,
+          scores.windows,
+          scores.relative,
+          scores.linearRelative,
+          scores.constantRelative,
+        ]);
       }
       const columns: Column[] = [
         { title: "set" },

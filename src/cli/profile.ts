@@ -7,7 +7,10 @@ import { textTable } from "../report/table.ts";
 
 /** Adds `--profile`. */
 export function profileOption(command: Command): Command {
-  return command.option("--profile", "time every kernel (first steps); writes trace.json for chrome://tracing");
+  return command.option(
+    "--profile",
+    "time every kernel (first steps); writes trace.json for chrome://tracing",
+  );
 }
 
 /** Installs a profiler where asked for; says so where the adapter has no timestamps. */

@@ -24,7 +24,9 @@ export async function openDevice(flags: DeviceFlags): Promise<Gpu> {
   const gpu = await acquireDevice({ adapter: flags.adapter });
   open.push(gpu);
   if (gpu.adapter.software) {
-    console.error(`adapter: ${gpu.adapter.description} (software: slow, exact; a GPU driver makes this faster)`);
+    console.error(
+      `adapter: ${gpu.adapter.description} (software: slow, exact; a GPU driver makes this faster)`,
+    );
   } else {
     console.error(`adapter: ${gpu.adapter.description}`);
   }
@@ -41,8 +43,12 @@ export function interruptSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
-    console.error("\ninterrupting after the steps under way; run the same command again to continue");
-    controller.abort(new DOMException("interrupted; run the same command again to continue.", "AbortError"));
+    console.error(
+      "\ninterrupting after the steps under way; run the same command again to continue",
+    );
+    controller.abort(
+      new DOMException("interrupted; run the same command again to continue.", "AbortError"),
+    );
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
@@ -53,7 +59,8 @@ export function interruptSignal(): AbortSignal {
 export function integer(low: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < low) throw new InvalidArgumentError(`needs an integer of at least ${low}.`);
+    if (!Number.isInteger(value) || value < low)
+      throw new InvalidArgumentError(`needs an integer of at least ${low}.`);
     return value;
   };
 }

@@ -22,7 +22,9 @@ export function registerTrain(root: Command): void {
       const started = performance.now();
       const job = await prepareJob(gpu, config);
       const signal = interruptSignal();
-      await withProgress("training", signal, (watch) => trainInFolder(folder, job, "checkpoint.safetensors", { watch }));
+      await withProgress("training", signal, (watch) =>
+        trainInFolder(folder, job, "checkpoint.safetensors", { watch }),
+      );
       const scores = await job.evaluate();
       const seconds = (performance.now() - started) / 1000;
       const adapter = gpu.adapter.description;

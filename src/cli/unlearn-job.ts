@@ -2,7 +2,13 @@
 import type { UnlearnConfig } from "../config.ts";
 import type { Job } from "../job.ts";
 import { loadPredictor } from "../predict/index.ts";
-import { adapterLine, beforeAfter, definitions, type UnlearnReport, writeReport } from "../report/report.ts";
+import {
+  adapterLine,
+  beforeAfter,
+  definitions,
+  type UnlearnReport,
+  writeReport,
+} from "../report/report.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import { unlearnInFolder } from "../runs.ts";
 import { withProgress } from "./progress.ts";

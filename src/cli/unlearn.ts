@@ -6,7 +6,14 @@ import { RunFolder, RunFolderError } from "../report/run-folder.ts";
 import { loadTrained } from "../runs.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
-import { type DeviceFlags, deviceOptions, interruptSignal, integer, openDevice, validate } from "./session.ts";
+import {
+  type DeviceFlags,
+  deviceOptions,
+  interruptSignal,
+  integer,
+  openDevice,
+  validate,
+} from "./session.ts";
 import { unlearnAndReport } from "./unlearn-job.ts";
 
 export function registerUnlearn(root: Command): void {
@@ -21,13 +28,19 @@ export function registerUnlearn(root: Command): void {
       const trained = await RunFolder.open(flags.run);
       const train = validate(trainSchema, await trained.config(), `${flags.run}/config.json`);
       const config = unlearnConfig(flags);
-      const { folder } = await RunFolder.start(flags.out, { run: flags.run, train, unlearn: config });
+      const { folder } = await RunFolder.start(flags.out, {
+        run: flags.run,
+        train,
+        unlearn: config,
+      });
       const gpu = await openDevice(flags);
       startProfile(gpu, flags.profile);
       const started = performance.now();
       const job = await prepareJob(gpu, train);
       if (!(await loadTrained(trained, job, "checkpoint.safetensors"))) {
-        throw new RunFolderError(`"${flags.run}" has no checkpoint.safetensors: its training is not finished.`);
+        throw new RunFolderError(
+          `"${flags.run}" has no checkpoint.safetensors: its training is not finished.`,
+        );
       }
       await unlearnAndReport(folder, job, config, interruptSignal(), started);
       await writeProfile(gpu, folder);

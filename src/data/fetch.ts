@@ -74,7 +74,7 @@ export async function fetchDataset(
 ): Promise<string[]> {
   if (!fetchableNames.includes(name)) {
     throw new DataError(
-      `no download for data set "${String(name)}"; known are ${fetchableNames.join(", ")}.`,
+      `no download for data set "${name as string}"; known are ${fetchableNames.join(", ")}.`,
     );
   }
   const source: Source = sources[name];

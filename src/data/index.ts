@@ -38,7 +38,7 @@ export async function loadDataset(spec: DatasetSpec): Promise<{ train: Dataset; 
     };
   }
   if (!datasetNames.includes(name)) {
-    throw new DataError(`no data set "${String(name)}"; known are ${datasetNames.join(", ")}.`);
+    throw new DataError(`no data set "${name as string}"; known are ${datasetNames.join(", ")}.`);
   }
   if (spec.dir === undefined) {
     throw new DataError(`data set "${name}" is read from files: give its directory (--data DIR).`);

@@ -75,7 +75,9 @@ export class ArenaLayout {
   slot(name: string): Slot {
     const slot = this.#byName.get(name);
     if (slot === undefined) {
-      throw new GpuError(`no parameter "${name}"; there are: ${[...this.#byName.keys()].join(", ")}.`);
+      throw new GpuError(
+        `no parameter "${name}"; there are: ${[...this.#byName.keys()].join(", ")}.`,
+      );
     }
     return slot;
   }
@@ -95,7 +97,9 @@ export class Arena {
 
   /** Allocates the shards. `label` names them in out-of-memory errors. */
   static async create(gpu: Gpu, layout: ArenaLayout, label: string): Promise<Arena> {
-    const sizes = Object.fromEntries(layout.shards.map((floats, i) => [`${label}[${i}]`, 4 * floats]));
+    const sizes = Object.fromEntries(
+      layout.shards.map((floats, i) => [`${label}[${i}]`, 4 * floats]),
+    );
     return new Arena(gpu, layout, Object.values(await gpu.allocate(sizes)));
   }
 
@@ -133,7 +137,9 @@ export class Arena {
 
   /** Records device copies of all shards from an arena of the same layout. */
   copyFrom(source: Arena, encoder: GPUCommandEncoder): void {
-    this.buffers.forEach((buffer, i) => encoder.copyBufferToBuffer(source.buffers[i]!, 0, buffer, 0, buffer.size));
+    this.buffers.forEach((buffer, i) =>
+      encoder.copyBufferToBuffer(source.buffers[i]!, 0, buffer, 0, buffer.size),
+    );
   }
 
   /** Sets every value to zero. */

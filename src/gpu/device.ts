@@ -63,7 +63,7 @@ const wantedLimits = [
 
 function isSoftware(info: GPUAdapterInfo): boolean {
   const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
-  return info.isFallbackAdapter === true || softwareNames.test(text);
+  return info.isFallbackAdapter || softwareNames.test(text);
 }
 
 async function chooseAdapter(gpu: GPU, choice: AdapterChoice): Promise<GPUAdapter> {
@@ -97,7 +97,10 @@ async function chooseAdapter(gpu: GPU, choice: AdapterChoice): Promise<GPUAdapte
  * @throws GpuError when no adapter fits the choice or the device is refused.
  */
 export async function acquireDevice(options: DeviceOptions = {}): Promise<Gpu> {
-  const adapter = await chooseAdapter(await openGpu(options.dawnOptions), options.adapter ?? "auto");
+  const adapter = await chooseAdapter(
+    await openGpu(options.dawnOptions),
+    options.adapter ?? "auto",
+  );
   const requiredLimits: Record<string, number> = {};
   if (options.defaultLimits !== true) {
     for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
@@ -155,7 +158,7 @@ export class Gpu {
     this.maxBinding = Math.min(maxBinding, device.limits.maxStorageBufferBindingSize);
     this.kernels = new KernelCache(device);
     device.addEventListener("uncapturederror", (event) => {
-      const { error } = event as GPUUncapturedErrorEvent;
+      const { error } = event;
       this.#failure ??= new GpuError(
         `the GPU reported: ${error.message.trim()}. This is a bug in a kernel or its launch; ` +
           "please report it with the output of `rewind doctor --json`.",
@@ -203,7 +206,8 @@ export class Gpu {
     usage?: number,
   ): Promise<Record<K, GPUBuffer>> {
     this.check();
-    const flags = usage ?? GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const flags =
+      usage ?? GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const made: [K, GPUBuffer][] = [];
     const total = Object.values<number>(sizes).reduce((sum, size) => sum + size, 0);
     const refuse = (label: string, size: number, why: string): never => {
@@ -216,7 +220,11 @@ export class Gpu {
     for (const [label, bytes] of Object.entries(sizes) as [K, number][]) {
       const size = Math.max(16, Math.ceil(bytes / 16) * 16);
       if (size > this.device.limits.maxBufferSize) {
-        refuse(label, size, `the adapter's largest buffer is ${megabytes(this.device.limits.maxBufferSize)}`);
+        refuse(
+          label,
+          size,
+          `the adapter's largest buffer is ${megabytes(this.device.limits.maxBufferSize)}`,
+        );
       }
       this.device.pushErrorScope("out-of-memory");
       const buffer = this.device.createBuffer({ label, size, usage: flags });
@@ -350,7 +358,8 @@ class Pace {
       // A fence that was passed at once means the nap was too long: shorten it a little. Otherwise the
       // rest was spent polling, which slows the work down: count only a part of it.
       const polled = elapsed - this.#napped;
-      const estimate = this.#napped > 0 && polled < 1 ? 0.96 * this.#napped : this.#napped + 0.6 * polled;
+      const estimate =
+        this.#napped > 0 && polled < 1 ? 0.96 * this.#napped : this.#napped + 0.6 * polled;
       this.#rates.set(only![0], estimate / only![1]);
     }
     this.#pending = new Map();

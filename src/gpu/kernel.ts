@@ -2,7 +2,7 @@
  * Kernels: one `.wgsl` file under `shaders/`, specialised by a prelude of constants, reflected for its
  * bindings and workgroup size, compiled asynchronously and cached.
  */
-import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
+import { ResourceType, WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
 import { loadText } from "../platform/files.ts";
 import { GpuError } from "./errors.ts";
 
@@ -45,7 +45,8 @@ export function prelude(constants: Constants): string {
 
 function literal(value: number | boolean): string {
   if (typeof value === "boolean" || Number.isInteger(value)) return String(value);
-  if (!Number.isFinite(value)) throw new GpuError(`a shader constant is ${value}: it must be finite.`);
+  if (!Number.isFinite(value))
+    throw new GpuError(`a shader constant is ${value}: it must be finite.`);
   return String(value);
 }
 
@@ -73,18 +74,23 @@ export function reflect(
     const known = info.entry.compute.map((candidate) => candidate.name).join(", ");
     throw new GpuError(`no compute entry "${entry}"; the shader has: ${known || "none"}.`);
   }
-  const bindings = found.resources.map(
-    (resource): Binding => ({
-      name: resource.name,
-      index: resource.binding,
-      access: resource.resourceType === 0 ? "uniform" : resource.access === "read_write" ? "write" : "read",
-    }),
-  );
+  const bindings = found.resources.map((resource): Binding => ({
+    name: resource.name,
+    index: resource.binding,
+    access:
+      resource.resourceType === ResourceType.Uniform
+        ? "uniform"
+        : resource.access === "read_write"
+          ? "write"
+          : "read",
+  }));
   const attribute = found.attributes?.find((candidate) => candidate.name === "workgroup_size");
   const sizes = [attribute?.value ?? "1"].flat().map((size) => {
     const value = constants[size] ?? Number.parseInt(size, 10);
     if (typeof value !== "number" || Number.isNaN(value)) {
-      throw new GpuError(`workgroup_size "${size}" of entry "${entry}" is neither a number nor a constant.`);
+      throw new GpuError(
+        `workgroup_size "${size}" of entry "${entry}" is neither a number nor a constant.`,
+      );
     }
     return value;
   });
@@ -143,7 +149,9 @@ export class KernelCache {
     } catch (cause) {
       const info = await module.getCompilationInfo();
       const skipped = head.split("\n").length - 1;
-      const messages = info.messages.map((m) => `  ${id.shader}.wgsl:${m.lineNum - skipped}:${m.linePos} ${m.message}`);
+      const messages = info.messages.map(
+        (m) => `  ${id.shader}.wgsl:${m.lineNum - skipped}:${m.linePos} ${m.message}`,
+      );
       throw new GpuError(
         `kernel ${label} does not compile on this adapter: ${(cause as Error).message}\n` +
           `${messages.join("\n")}\n  constants: ${head.replaceAll("\n", " ")}`,

@@ -48,7 +48,11 @@ const replaysPerProgram = 8;
 /** Times programs on one device; install it as `gpu.profiler`. */
 export class Profiler {
   readonly #gpu: Gpu;
-  readonly #pending: { program: string; dispatches: readonly ProfiledDispatch[]; buffer: GPUBuffer }[] = [];
+  readonly #pending: {
+    program: string;
+    dispatches: readonly ProfiledDispatch[];
+    buffer: GPUBuffer;
+  }[] = [];
   readonly #taken = new Map<string, number>();
 
   /** @throws GpuError where the adapter has no timestamps. */
@@ -119,7 +123,8 @@ export function summarise(spans: readonly Span[]): KernelTime[] {
     const key = `${span.program}\n${span.kernel}`;
     groups.set(key, [...(groups.get(key) ?? []), span]);
   }
-  const time = (of: readonly Span[]): number => of.reduce((sum, s) => sum + (s.end - s.start), 0) / 1e6;
+  const time = (of: readonly Span[]): number =>
+    of.reduce((sum, s) => sum + (s.end - s.start), 0) / 1e6;
   const rows = [...groups.values()].map((group): KernelTime => {
     const { program, kernel } = group[0]!;
     const milliseconds = time(group);
@@ -129,12 +134,15 @@ export function summarise(spans: readonly Span[]): KernelTime[] {
       kernel,
       calls: group.length,
       milliseconds,
-      share: (100 * milliseconds) / Math.max(1e-9, time(spans.filter((s) => s.program === program))),
+      share:
+        (100 * milliseconds) / Math.max(1e-9, time(spans.filter((s) => s.program === program))),
       gflops: per(group.reduce((sum, s) => sum + s.flop, 0)),
       gigabytes: per(group.reduce((sum, s) => sum + s.bytes, 0)),
     };
   });
-  return rows.sort((a, b) => (a.program < b.program ? -1 : a.program > b.program ? 1 : b.milliseconds - a.milliseconds));
+  return rows.sort((a, b) =>
+    a.program < b.program ? -1 : a.program > b.program ? 1 : b.milliseconds - a.milliseconds,
+  );
 }
 
 /** The spans as Chrome trace events: open the JSON in chrome://tracing or Perfetto. */

@@ -34,7 +34,10 @@ export interface Operation<A> {
   /** Output shape; throws {@link ShapeError} naming the operation and the shapes. */
   shape(inputs: readonly Shape[], attrs: A): Shape;
   /** Shapes of values the derivative needs besides inputs and output. */
-  saved?(inputs: readonly Shape[], attrs: A): Readonly<Record<string, { shape: Shape; dtype?: DType }>>;
+  saved?(
+    inputs: readonly Shape[],
+    attrs: A,
+  ): Readonly<Record<string, { shape: Shape; dtype?: DType }>>;
   forward(c: ForwardContext<A>): readonly Launch[];
   /** Absent for operations that have no derivative. */
   backward?(c: BackwardContext<A>): readonly Launch[];
@@ -118,7 +121,9 @@ export class Graph {
   backward(loss: Value, wrt: readonly Value[], options: BackwardOptions = {}): Gradients {
     const targets = options.targets ?? new Map<Value, Value>();
     if (options.cotangent === undefined && loss.size !== 1) {
-      throw new ShapeError(`backward: the loss needs one element, "${loss.label}" is ${format(loss.shape)}.`);
+      throw new ShapeError(
+        `backward: the loss needs one element, "${loss.label}" is ${format(loss.shape)}.`,
+      );
     }
     if (options.cotangent !== undefined && !sameShape(options.cotangent.shape, loss.shape)) {
       throw new ShapeError(
@@ -128,7 +133,9 @@ export class Graph {
     }
     const wanted = this.#dependents(wrt);
     if (!wanted.has(loss)) {
-      throw new ShapeError(`backward: "${loss.label}" depends on none of: ${wrt.map((v) => v.label).join(", ")}.`);
+      throw new ShapeError(
+        `backward: "${loss.label}" depends on none of: ${wrt.map((v) => v.label).join(", ")}.`,
+      );
     }
     const uses = this.#uses(loss, wanted);
     const launches: Launch[] = [];
@@ -216,7 +223,9 @@ function sum(
   for (const [index, part] of parts.slice(1).entries()) {
     const last = index === parts.length - 2;
     const y =
-      last && target !== undefined ? target : new Value(`d ${value.label}`, value.shape, "f32", "planned");
+      last && target !== undefined
+        ? target
+        : new Value(`d ${value.label}`, value.shape, "f32", "planned");
     const n = count(value.shape);
     launches.push(elementwise(tuning, { shader: "elementwise/sum" }, n, { a: total, b: part, y }));
     total = y;

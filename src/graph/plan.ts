@@ -40,7 +40,9 @@ export function planMemory(launches: readonly Launch[], keep: Iterable<Value> = 
     const life = lives.get(value);
     if (life !== undefined) life.last = launches.length;
   }
-  const bySize = [...lives.values()].sort((a, b) => b.value.bytes - a.value.bytes || a.first - b.first);
+  const bySize = [...lives.values()].sort(
+    (a, b) => b.value.bytes - a.value.bytes || a.first - b.first,
+  );
   const place = new Map<Value, number>();
   const buffers: { bytes: number; lives: Lifetime[] }[] = [];
   for (const life of bySize) {

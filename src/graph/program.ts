@@ -66,17 +66,22 @@ export class Program {
       if (times > 1) this.run(times - 1);
       return;
     }
-    this.#gpu.submit((encoder) => {
-      const pass = encoder.beginComputePass({ label: this.label });
-      for (let i = 0; i < times; i++) this.encode(pass);
-      pass.end();
-    }, times, this.label);
+    this.#gpu.submit(
+      (encoder) => {
+        const pass = encoder.beginComputePass({ label: this.label });
+        for (let i = 0; i < times; i++) this.encode(pass);
+        pass.end();
+      },
+      times,
+      this.label,
+    );
   }
 
   /** Where a value of the program lives, for reading it back or writing it. */
   view(value: Value): BufferView {
     const view = this.#views.get(value);
-    if (view === undefined) throw new GpuError(`program "${this.label}" has no value "${value.label}".`);
+    if (view === undefined)
+      throw new GpuError(`program "${this.label}" has no value "${value.label}".`);
     return view;
   }
 
@@ -101,7 +106,11 @@ export interface CompileOptions {
  * @throws OutOfMemoryError if a value exceeds a storage binding or memory runs out.
  * @throws GpuError if a binding is missing, unknown or would be read-only and writable at once.
  */
-export async function compile(gpu: Gpu, launches: readonly Launch[], options: CompileOptions): Promise<Program> {
+export async function compile(
+  gpu: Gpu,
+  launches: readonly Launch[],
+  options: CompileOptions,
+): Promise<Program> {
   const plan = planMemory(launches, options.keep);
   for (const value of plan.place.keys()) {
     if (value.bytes > gpu.maxBinding) {
@@ -132,7 +141,11 @@ export async function compile(gpu: Gpu, launches: readonly Launch[], options: Co
     return {
       label: kernel.label,
       pipeline: kernel.pipeline,
-      bindGroup: gpu.device.createBindGroup({ label: kernel.label, layout: kernel.layout, entries }),
+      bindGroup: gpu.device.createBindGroup({
+        label: kernel.label,
+        layout: kernel.layout,
+        entries,
+      }),
       groups: launch.groups ?? foldGrid(launch.threads ?? 1, kernel.workgroupSize[0]),
       flop: launch.flop ?? 0,
       bytes: Object.values(launch.bind).reduce((sum, value) => sum + (value?.bytes ?? 0), 0),
@@ -152,7 +165,9 @@ function bindEntries(
   const known = new Set(kernel.bindings.map((binding) => binding.name));
   for (const name of Object.keys(launch.bind)) {
     if (!known.has(name)) {
-      throw new GpuError(`kernel ${kernel.label} has no binding "${name}"; it has: ${[...known].join(", ")}.`);
+      throw new GpuError(
+        `kernel ${kernel.label} has no binding "${name}"; it has: ${[...known].join(", ")}.`,
+      );
     }
   }
   const access = new Map<GPUBuffer, { access: string; name: string }>();
@@ -167,7 +182,9 @@ function bindEntries(
     }
     const view = views.get(value);
     if (view === undefined) {
-      throw new GpuError(`kernel ${kernel.label}: value "${value.label}" of "${binding.name}" has no buffer.`);
+      throw new GpuError(
+        `kernel ${kernel.label}: value "${value.label}" of "${binding.name}" has no buffer.`,
+      );
     }
     const other = access.get(view.buffer);
     if (other !== undefined && other.access !== binding.access) {

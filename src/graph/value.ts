@@ -23,7 +23,9 @@ export class Value {
 
   constructor(label: string, shape: Shape, dtype: DType, storage: Storage) {
     if (shape.some((n) => !Number.isInteger(n) || n < 1)) {
-      throw new ShapeError(`"${label}": every axis needs a size of at least 1, got ${format(shape)}.`);
+      throw new ShapeError(
+        `"${label}": every axis needs a size of at least 1, got ${format(shape)}.`,
+      );
     }
     this.label = label;
     this.shape = shape;

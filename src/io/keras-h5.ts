@@ -22,14 +22,24 @@ let files = 0;
  * @param bytes the whole file; @param name what errors call it.
  * @throws KerasFileError if it is no HDF5 file, is cut short, or a layer has no kernel and bias.
  */
-export async function readKerasDense(bytes: Uint8Array, name = "weights.h5"): Promise<KerasDense[]> {
+export async function readKerasDense(
+  bytes: Uint8Array,
+  name = "weights.h5",
+): Promise<KerasDense[]> {
   if (!signature.every((byte, i) => bytes[i] === byte)) {
-    throw new KerasFileError(`"${name}" is not an HDF5 file (wrong first bytes); a Keras .h5 weight file is needed.`);
+    throw new KerasFileError(
+      `"${name}" is not an HDF5 file (wrong first bytes); a Keras .h5 weight file is needed.`,
+    );
   }
   // Superblock 0 keeps the end-of-file address at byte 40: a shorter file was cut off.
-  const end = bytes[8] === 0 ? Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(40, true)) : 0;
+  const end =
+    bytes[8] === 0
+      ? Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(40, true))
+      : 0;
   if (bytes.length < end) {
-    throw new KerasFileError(`"${name}" is cut short: ${bytes.length} of ${end} bytes; copy it again.`);
+    throw new KerasFileError(
+      `"${name}" is cut short: ${bytes.length} of ${end} bytes; copy it again.`,
+    );
   }
   const { ready, File, Group, Dataset } = await import("h5wasm");
   const { FS } = await ready;
@@ -45,7 +55,8 @@ export async function readKerasDense(bytes: Uint8Array, name = "weights.h5"): Pr
     const layers: KerasDense[] = [];
     for (const layer of names) {
       const group = file.get(layer);
-      if (!(group instanceof Group)) throw new KerasFileError(`"${name}": layer "${layer}" is missing.`);
+      if (!(group instanceof Group))
+        throw new KerasFileError(`"${name}": layer "${layer}" is missing.`);
       const weights = texts(group.attrs["weight_names"]?.value);
       // Layers without weights carry an empty float array here.
       if (weights.length === 0) continue;
@@ -53,7 +64,9 @@ export async function readKerasDense(bytes: Uint8Array, name = "weights.h5"): Pr
         const key = weights.find((weight) => weight.endsWith(suffix));
         const data = key === undefined ? null : group.get(key);
         if (!(data instanceof Dataset) || !(data.value instanceof Float32Array)) {
-          throw new KerasFileError(`"${name}": layer "${layer}" has no float32 "${suffix}"; it is not a dense layer.`);
+          throw new KerasFileError(
+            `"${name}": layer "${layer}" has no float32 "${suffix}"; it is not a dense layer.`,
+          );
         }
         return { shape: data.shape ?? [], data: data.value };
       };
@@ -68,5 +81,7 @@ export async function readKerasDense(bytes: Uint8Array, name = "weights.h5"): Pr
 }
 
 function texts(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : [];
+  return Array.isArray(value)
+    ? value.filter((item): item is string => typeof item === "string")
+    : [];
 }

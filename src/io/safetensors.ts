@@ -35,13 +35,17 @@ export function writeSafetensors(
   const names = [...tensors.keys()].sort();
   const header: Record<string, unknown> = {};
   if (Object.keys(metadata).length > 0) {
-    header["__metadata__"] = Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)));
+    header["__metadata__"] = Object.fromEntries(
+      Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
   }
   let at = 0;
   for (const name of names) {
     const { shape, data } = tensors.get(name)!;
     if (data.length !== size(shape)) {
-      throw new SafetensorsError(`tensor "${name}": shape [${shape.join(", ")}] does not hold ${data.length} values.`);
+      throw new SafetensorsError(
+        `tensor "${name}": shape [${shape.join(", ")}] does not hold ${data.length} values.`,
+      );
     }
     header[name] = { dtype: "F32", shape, data_offsets: [at, at + data.byteLength] };
     at += data.byteLength;
@@ -76,39 +80,55 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
   if (length > longestHeader) fail(`its header claims ${length} bytes, more than ${longestHeader}`);
-  if (8 + length > bytes.length) fail(`cut short within the header (${bytes.length} of ${8 + length} bytes)`);
+  if (8 + length > bytes.length)
+    fail(`cut short within the header (${bytes.length} of ${8 + length} bytes)`);
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+    header = JSON.parse(
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)),
+    );
   } catch (cause) {
     fail(`its header is not JSON (${(cause as Error).message})`);
   }
-  if (typeof header !== "object" || header === null || Array.isArray(header)) fail("its header is not an object");
+  if (typeof header !== "object" || header === null || Array.isArray(header))
+    fail("its header is not an object");
   const { __metadata__: metadata = {}, ...entries } = header as Record<string, unknown>;
   const spans = Object.entries(entries).map(([key, entry]) => {
     const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-    const natural = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;
-    if (!Array.isArray(shape) || !shape.every(natural)) return fail(`tensor "${key}" has no valid shape`);
+    const natural = (value: unknown): value is number =>
+      Number.isInteger(value) && (value as number) >= 0;
+    if (!Array.isArray(shape) || !shape.every(natural))
+      return fail(`tensor "${key}" has no valid shape`);
     if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(natural)) {
       return fail(`tensor "${key}" has no valid data_offsets`);
     }
-    if (dtype !== "F32") return fail(`tensor "${key}" has type ${String(dtype)}; only F32 is supported`);
+    if (dtype !== "F32")
+      return fail(`tensor "${key}" has type ${String(dtype)}; only F32 is supported`);
     const [from, to] = offsets as [number, number];
     if (to - from !== 4 * size(shape)) {
-      return fail(`tensor "${key}" [${shape.join(", ")}] needs ${4 * size(shape)} bytes, its offsets give ${to - from}`);
+      return fail(
+        `tensor "${key}" [${shape.join(", ")}] needs ${4 * size(shape)} bytes, its offsets give ${to - from}`,
+      );
     }
     return { key, shape: shape as number[], from, to };
   });
   let end = 0;
   for (const { key, from, to } of [...spans].sort((a, b) => a.from - b.from || a.to - b.to)) {
-    if (from !== end) fail(`tensor "${key}" starts at ${from}, where ${end} was due: tensors overlap or leave a gap`);
+    if (from !== end)
+      fail(
+        `tensor "${key}" starts at ${from}, where ${end} was due: tensors overlap or leave a gap`,
+      );
     end = to;
   }
   const data = bytes.subarray(8 + length);
-  if (end !== data.length) fail(`the tensors take ${end} bytes, the file has ${data.length}: it is cut short or too long`);
+  if (end !== data.length)
+    fail(`the tensors take ${end} bytes, the file has ${data.length}: it is cut short or too long`);
   const tensors = new Map(
     // A copy, as the file's data need not be aligned to 4 bytes.
-    spans.map(({ key, shape, from, to }) => [key, { shape, data: new Float32Array(data.slice(from, to).buffer) }]),
+    spans.map(({ key, shape, from, to }) => [
+      key,
+      { shape, data: new Float32Array(data.slice(from, to).buffer) },
+    ]),
   );
   return { tensors, metadata: metadata as Record<string, string> };
 }

@@ -47,10 +47,19 @@ export class Layers {
 
   /** A tensor training tracks but no gradient reaches (running mean and variance). */
   statistic(name: string, shape: Shape, init: Initialiser): Value {
-    return this.#value(this.statistics, this.#declared.statistics, { name, shape, kind: "norm", init });
+    return this.#value(this.statistics, this.#declared.statistics, {
+      name,
+      shape,
+      kind: "norm",
+      init,
+    });
   }
 
-  #value(values: Map<string, Value>, declared: Map<string, Declaration>, wanted: Declaration): Value {
+  #value(
+    values: Map<string, Value>,
+    declared: Map<string, Declaration>,
+    wanted: Declaration,
+  ): Value {
     const known = declared.get(wanted.name);
     if (known !== undefined && !sameShape(known.shape, wanted.shape)) {
       throw new ShapeError(
@@ -93,6 +102,15 @@ export class Layers {
     const beta = this.parameter(`${name}.beta`, shape, "norm", constant(0));
     const mean = this.statistic(`${name}.mean`, shape, constant(0));
     const variance = this.statistic(`${name}.variance`, shape, constant(1));
-    return batchNorm(this.graph, x, gamma, beta, mean, variance, { ...options, mode: this.norm }, name);
+    return batchNorm(
+      this.graph,
+      x,
+      gamma,
+      beta,
+      mean,
+      variance,
+      { ...options, mode: this.norm },
+      name,
+    );
   }
 }

@@ -38,7 +38,13 @@ export class Model {
   readonly statistics: Arena;
   readonly #declared: Declarations;
 
-  private constructor(gpu: Gpu, spec: ModelSpec, declared: Declarations, parameters: Arena, statistics: Arena) {
+  private constructor(
+    gpu: Gpu,
+    spec: ModelSpec,
+    declared: Declarations,
+    parameters: Arena,
+    statistics: Arena,
+  ) {
     this.gpu = gpu;
     this.spec = spec;
     this.#declared = declared;
@@ -113,7 +119,9 @@ export class Model {
       }
     }
     if (wrong.length > 0) {
-      throw new ShapeError(`checkpoint does not fit model "${this.spec.name}": ${wrong.join("; ")}.`);
+      throw new ShapeError(
+        `checkpoint does not fit model "${this.spec.name}": ${wrong.join("; ")}.`,
+      );
     }
     for (const arena of arenas) {
       for (const { name } of arena.layout.slots) arena.write(name, tensors.get(name)!.data);

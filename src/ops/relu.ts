@@ -15,7 +15,10 @@ const operation: Operation<{ slope: number }> = {
   ],
 };
 
-function kernel(entry: string, slope: number): { shader: string; entry: string; constants: { SLOPE: number } } {
+function kernel(
+  entry: string,
+  slope: number,
+): { shader: string; entry: string; constants: { SLOPE: number } } {
   return { shader: "elementwise/relu", entry, constants: { SLOPE: slope } };
 }
 

@@ -25,8 +25,13 @@ const advice: Readonly<Record<string, string>> = {
 type NodeFiles = typeof import("./node.ts");
 let node: Promise<NodeFiles> | undefined;
 
-async function access<T>(act: string, path: string | URL, work: (files: NodeFiles) => Promise<T>): Promise<T> {
-  if (detectRuntime() === "browser") throw new FileError(`cannot ${act} "${path}": browsers have no file system.`);
+async function access<T>(
+  act: string,
+  path: string | URL,
+  work: (files: NodeFiles) => Promise<T>,
+): Promise<T> {
+  if (detectRuntime() === "browser")
+    throw new FileError(`cannot ${act} "${path}": browsers have no file system.`);
   node ??= import("./node.ts");
   const files = await node;
   try {
@@ -40,9 +45,11 @@ async function access<T>(act: string, path: string | URL, work: (files: NodeFile
 /** The bytes of a file, or of an address in a browser. */
 export async function readBytes(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
   const remote = path instanceof URL && path.protocol !== "file:";
-  if (!remote && detectRuntime() !== "browser") return access("read", path, (files) => files.readBytes(path));
+  if (!remote && detectRuntime() !== "browser")
+    return access("read", path, (files) => files.readBytes(path));
   const response = await fetch(path);
-  if (!response.ok) throw new FileError(`cannot read "${path}": the server answered ${response.status}.`);
+  if (!response.ok)
+    throw new FileError(`cannot read "${path}": the server answered ${response.status}.`);
   return new Uint8Array(await response.arrayBuffer());
 }
 
@@ -121,7 +128,10 @@ export function rename(from: string, to: string): Promise<void> {
 /** Joins path parts with single slashes; empty parts are left out. */
 export function join(...parts: readonly string[]): string {
   const kept = parts.filter((part) => part !== "");
-  return kept.map((part, i) => (i === 0 ? part.replace(/(.)\/+$/, "$1") : part.replace(/^\/+|\/+$/g, ""))).join("/").replace(/^\/\//, "/");
+  return kept
+    .map((part, i) => (i === 0 ? part.replace(/(.)\/+$/, "$1") : part.replace(/^\/+|\/+$/g, "")))
+    .join("/")
+    .replace(/^\/\//, "/");
 }
 
 /** The path without its last part: "." if there is only one. */

@@ -21,7 +21,7 @@ export function runtimeVersion(): string {
       return `deno ${scope.Deno!.version.deno}`;
     case "node":
       return `node ${scope.process!.versions.node}`;
-    case "browser":
+    default:
       return globalThis.navigator.userAgent;
   }
 }

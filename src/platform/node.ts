@@ -4,7 +4,9 @@ import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "no
 export const readBytes = async (path: string | URL): Promise<Uint8Array<ArrayBuffer>> =>
   new Uint8Array(await readFile(path));
 
-export const fileInfo = async (path: string): Promise<{ size: number; modified: number; directory: boolean }> => {
+export const fileInfo = async (
+  path: string,
+): Promise<{ size: number; modified: number; directory: boolean }> => {
   const info = await stat(path);
   return { size: info.size, modified: info.mtimeMs, directory: info.isDirectory() };
 };
@@ -26,8 +28,10 @@ export const writeFlushed = async (path: string, data: Uint8Array | string): Pro
   }
 };
 
-export const append = async (path: string, data: Uint8Array | string): Promise<void> => appendFile(path, data);
+export const append = async (path: string, data: Uint8Array | string): Promise<void> =>
+  appendFile(path, data);
 
-export const remove = async (path: string): Promise<void> => rm(path, { recursive: true, force: true });
+export const remove = async (path: string): Promise<void> =>
+  rm(path, { recursive: true, force: true });
 
 export { rename };

@@ -42,7 +42,13 @@ function rowLength(window: number): number {
  */
 export function drawWindows(
   recordings: readonly Recording[],
-  options: { window: number; horizon: number; perRecording: number; seed: number; mirror?: boolean },
+  options: {
+    window: number;
+    horizon: number;
+    perRecording: number;
+    seed: number;
+    mirror?: boolean;
+  },
 ): Windows {
   const { window, horizon, perRecording, mirror = false } = options;
   const length = rowLength(window);
@@ -60,7 +66,9 @@ export function drawWindows(
       const at = (k: number): number => snapshots[k * size + i]!;
       const history = Array.from({ length: window }, (_, k) => at(horizon + k));
       const newestFirst = history.toReversed();
-      const differences = newestFirst.slice(1).map((value, j) => Math.fround(value - newestFirst[j]!));
+      const differences = newestFirst
+        .slice(1)
+        .map((value, j) => Math.fround(value - newestFirst[j]!));
       const movement = differences.reduce((sum, d) => sum + Math.abs(d), 0) / (window - 1);
       if (movement === 0) continue;
       const values = [...newestFirst, ...differences, Math.fround(at(0) - history[0]!)];
@@ -131,7 +139,12 @@ export async function fitInvWnn(
   const { window } = training;
   const model = await Model.create(gpu, invWnn({ ...invWnnDefaults, window }), settings.seed);
   const widths = [window, window - 1, 1, 1];
-  const feed = await RowFeed.create(gpu, training.rows, widths, Math.min(settings.batch, training.count));
+  const feed = await RowFeed.create(
+    gpu,
+    training.rows,
+    widths,
+    Math.min(settings.batch, training.count),
+  );
   const trainer = await Trainer.create(model, {
     feed,
     objective: (graph) => objective(model, feed, graph, settings.kernelL1),
@@ -147,7 +160,8 @@ export async function fitInvWnn(
       {
         order: stream.permutation(training.count),
         learningRate: (step) =>
-          settings.learningRate * (0.01 + 0.495 * (1 + Math.cos((Math.PI * (start + step)) / steps))),
+          settings.learningRate *
+          (0.01 + 0.495 * (1 + Math.cos((Math.PI * (start + step)) / steps))),
         seed: 0,
         dropLast: true,
       },

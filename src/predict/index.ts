@@ -35,7 +35,9 @@ async function loadFile(path: string | URL): Promise<LoadedFile> {
   const horizon = Number(metadata["horizon"] ?? publishedHorizon);
   const base = metadata["base"] ?? "oldest";
   if (!Number.isFinite(horizon) || (base !== "oldest" && base !== "newest")) {
-    throw new GpuError(`predictor "${name}": its metadata has horizon "${horizon}" and base "${base}".`);
+    throw new GpuError(
+      `predictor "${name}": its metadata has horizon "${horizon}" and base "${base}".`,
+    );
   }
   return { weights: fromTensors(tensors), source: name, horizon, base, metadata };
 }
@@ -85,13 +87,16 @@ export async function loadPredictor(spec: string | undefined, base?: FileBase): 
   } else if (await exists(spec)) {
     files.all = spec;
   } else {
-    throw new GpuError(`no predictor "${spec}": give a folder, a .h5 or .safetensors file, linear or linear:U.`);
+    throw new GpuError(
+      `no predictor "${spec}": give a folder, a .h5 or .safetensors file, linear or linear:U.`,
+    );
   }
   const loaded = await Promise.all(
     Object.entries(files).map(async ([set, file]) => [set, await loadFile(file)] as const),
   );
   const first = loaded[0]![1];
-  const name = spec === undefined ? "invwnn (shipped)" : `invwnn (${spec.replace(/^.*\/(?=[^/]+\/*$)/, "")})`;
+  const name =
+    spec === undefined ? "invwnn (shipped)" : `invwnn (${spec.replace(/^.*\/(?=[^/]+\/*$)/, "")})`;
   return invWnnPredictor(name, Object.fromEntries(loaded), {
     horizon: first.horizon,
     base: base ?? first.base,
@@ -110,7 +115,9 @@ export async function predictorMetadata(
         ? await findSets(spec)
         : { all: spec };
   const entries = await Promise.all(
-    Object.entries(files).map(async ([set, file]) => [set, (await loadFile(file)).metadata] as const),
+    Object.entries(files).map(
+      async ([set, file]) => [set, (await loadFile(file)).metadata] as const,
+    ),
   );
   return Object.fromEntries(entries);
 }

@@ -51,7 +51,9 @@ export function invWnnSet(
     weightView(binding, buffer) {
       if (binding === "weights") return { buffer, offset: 0, size: buffer.size };
       const page = (softwarePages as readonly string[]).indexOf(binding);
-      return page < 0 ? undefined : { buffer, offset: page * softwarePageBytes, size: softwarePageBytes };
+      return page < 0
+        ? undefined
+        : { buffer, offset: page * softwarePageBytes, size: softwarePageBytes };
     },
     geometry: (gpu, count, base) =>
       invwnnGeometry(count, gpu.tuning, { ...constants, BASE: baseCode[base] }),
@@ -67,7 +69,9 @@ export function invWnnPredictor(
   const entries = Object.entries(sources) as [InvWnnSetName, InvWnnSource][];
   const windows = new Set(entries.map(([, { weights }]) => weights.window));
   if (windows.size !== 1) {
-    throw new GpuError(`predictor "${name}": its sets have windows ${[...windows].join(", ")}; one is needed.`);
+    throw new GpuError(
+      `predictor "${name}": its sets have windows ${[...windows].join(", ")}; one is needed.`,
+    );
   }
   const everything = Object.values(invWnnKinds).flat();
   return {
@@ -75,6 +79,8 @@ export function invWnnPredictor(
     window: entries[0]![1].weights.window,
     horizon: options.horizon,
     base: options.base,
-    sets: entries.map(([key, source]) => invWnnSet(key, key === "all" ? everything : invWnnKinds[key], source)),
+    sets: entries.map(([key, source]) =>
+      invWnnSet(key, key === "all" ? everything : invWnnKinds[key], source),
+    ),
   };
 }

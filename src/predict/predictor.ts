@@ -92,7 +92,9 @@ export class LoadedSet {
       const known: Partial<Record<string, BufferView>> = { history, predicted, range: uniform };
       const view = known[binding.name] ?? (weights && this.set.weightView?.(binding.name, weights));
       if (view === undefined) {
-        throw new GpuError(`predictor kernel ${kernel.label}: nothing to bind to "${binding.name}".`);
+        throw new GpuError(
+          `predictor kernel ${kernel.label}: nothing to bind to "${binding.name}".`,
+        );
       }
       return { binding: binding.index, resource: view };
     });
@@ -136,13 +138,22 @@ export async function predictHistories(
   const slices = new Float32Array(window * count);
   histories.forEach((history, i) => {
     if (history.length !== window) {
-      throw new GpuError(`case ${i}: predictor "${predictor.name}" needs ${window} values, got ${history.length}.`);
+      throw new GpuError(
+        `case ${i}: predictor "${predictor.name}" needs ${window} values, got ${history.length}.`,
+      );
     }
     for (let k = 0; k < window; k++) slices[k * count + i] = history[k]!;
   });
   const bytes = 4 * count;
-  const buffers = await gpu.allocate({ history: slices.byteLength, residual: bytes, predicted: bytes });
-  const { ranges } = await gpu.allocate({ ranges: 512 }, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+  const buffers = await gpu.allocate({
+    history: slices.byteLength,
+    residual: bytes,
+    predicted: bytes,
+  });
+  const { ranges } = await gpu.allocate(
+    { ranges: 512 },
+    GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  );
   const loaded = await LoadedSet.load(gpu, set);
   gpu.write(buffers.history, slices);
   const range = { first: 0, count, stride: count, outFirst: 0 };

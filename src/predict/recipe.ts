@@ -35,7 +35,11 @@ export const shippedRecipe: Recipe = {
 export function recordSettings(i: number, seed: number): RecordSettings {
   const random = new Random(seed).fork(`training ${i}`);
   const pick = <T>(options: readonly T[]): T => options[random.int(options.length)]!;
-  const optimizer = pick([{ name: "adam" }, { name: "adam" }, { name: "sgd", momentum: 0.9 }] as const);
+  const optimizer = pick([
+    { name: "adam" },
+    { name: "adam" },
+    { name: "sgd", momentum: 0.9 },
+  ] as const);
   return {
     seed: 1000 * seed + i,
     filters: pick([
@@ -79,10 +83,15 @@ export async function* fitShipped(
   for (let i = 0; i < trainings; i++) {
     const settings = recordSettings(i, fit.seed);
     const label = `training ${i + 1} of ${trainings}${heldOut(i) ? " (held out)" : ""}`;
-    const parts = await show(label, (watch) => recordTraining(gpu, settings, window + horizon, watch));
+    const parts = await show(label, (watch) =>
+      recordTraining(gpu, settings, window + horizon, watch),
+    );
     recordings.push(...parts.map((recording) => ({ index: i, recording })));
   }
-  for (const [set, kinds] of Object.entries(invWnnKinds) as [keyof typeof invWnnKinds, readonly ParameterKind[]][]) {
+  for (const [set, kinds] of Object.entries(invWnnKinds) as [
+    keyof typeof invWnnKinds,
+    readonly ParameterKind[],
+  ][]) {
     const serves = (kind: ParameterKind): boolean => kinds.includes(kind);
     const select = (held: boolean, wanted: (kind: ParameterKind) => boolean): Recording[] =>
       recordings
@@ -90,7 +99,10 @@ export async function* fitShipped(
         .map(({ recording }) => recording);
     const options = { window, horizon, perRecording, seed: fit.seed };
     // Small networks have few biases: their set learns from all kinds, and is scored on biases alone.
-    const training = drawWindows(select(false, set === "bias" ? () => true : serves), { ...options, mirror: true });
+    const training = drawWindows(select(false, set === "bias" ? () => true : serves), {
+      ...options,
+      mirror: true,
+    });
     const testing = drawWindows(select(true, serves), options);
     const perEpoch = Math.max(1, Math.floor(training.count / fit.batch));
     const epochs = Math.max(fit.epochs, Math.ceil(recipe.minimumSteps / perEpoch));

@@ -51,7 +51,12 @@ export async function recordTraining(
   watch: Watch = {},
 ): Promise<Recording[]> {
   const { seed, pictures } = settings;
-  const { train } = await loadDataset({ name: "synthetic", trainCount: pictures, testCount: 10, seed });
+  const { train } = await loadDataset({
+    name: "synthetic",
+    trainCount: pictures,
+    testCount: 10,
+    seed,
+  });
   const { labels, changed } = mislabel(train, settings.mislabel, seed);
   const data = await GpuDataset.upload(gpu, { ...train, labels }, meanPicture(train));
   const input = [train.height, train.width, train.channels] as const;
@@ -84,12 +89,23 @@ export async function recordTraining(
       const order = stream.shuffle(Uint32Array.from(items));
       await trainer.epoch(
         { order, learningRate: options.learningRate, seed: stream.int(2 ** 31) },
-        { signal: watch.signal, progress: (done, all) => watch.progress?.(epoch * all + done, epochs * all) },
+        {
+          signal: watch.signal,
+          progress: (done, all) => watch.progress?.(epoch * all + done, epochs * all),
+        },
       );
     }
     for (const [name, snapshots] of await trajectory.read()) {
       const { kind, size } = model.parameters.layout.slot(name);
-      recordings.push({ training: seed, phase, learningRate: options.learningRate, name, kind, size, snapshots });
+      recordings.push({
+        training: seed,
+        phase,
+        learningRate: options.learningRate,
+        name,
+        kind,
+        size,
+        snapshots,
+      });
     }
     trainer.destroy();
   };
@@ -102,7 +118,11 @@ export async function recordTraining(
   const trained = await model.save();
   for (const learningRate of settings.fineTuneRates) {
     model.load(trained);
-    await run("fine-tune", Uint32Array.from(changed), { skip: 0, learningRate, optimizer: { name: "adam" } });
+    await run("fine-tune", Uint32Array.from(changed), {
+      skip: 0,
+      learningRate,
+      optimizer: { name: "adam" },
+    });
   }
   trajectory.destroy();
   model.destroy();

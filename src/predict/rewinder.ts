@@ -83,11 +83,15 @@ export class Rewinder {
     }
     const loaded = await Promise.all(predictor.sets.map((set) => LoadedSet.load(gpu, set)));
     const predicted = Object.values(
-      await gpu.allocate(Object.fromEntries(plan.chunks.map((c, i) => [`predicted[${i}]`, 4 * c.length]))),
+      await gpu.allocate(
+        Object.fromEntries(plan.chunks.map((c, i) => [`predicted[${i}]`, 4 * c.length])),
+      ),
     );
     const jobs = trajectory.chunks.flatMap((chunk, i) =>
       loaded.flatMap((set) =>
-        plan.ranges(chunk, set.set.kinds).map((range) => ({ chunk, set, range, predicted: predicted[i]! })),
+        plan
+          .ranges(chunk, set.set.kinds)
+          .map((range) => ({ chunk, set, range, predicted: predicted[i]! })),
       ),
     );
     const checks = trajectory.chunks.flatMap((chunk, i) =>
@@ -102,11 +106,15 @@ export class Rewinder {
     for (const [i, { chunk, set, range, predicted: out }] of jobs.entries()) {
       const history = { buffer: chunk.buffer, offset: 0, size: chunk.buffer.size };
       dispatches.push(
-        await set.dispatch({ ...range, stride: chunk.length, outFirst: range.first }, predictor.base, {
-          history,
-          predicted: { buffer: out, offset: 0, size: out.size },
-          uniform: { buffer: uniforms, offset: 256 * i, size: 16 },
-        }),
+        await set.dispatch(
+          { ...range, stride: chunk.length, outFirst: range.first },
+          predictor.base,
+          {
+            history,
+            predicted: { buffer: out, offset: 0, size: out.size },
+            uniform: { buffer: uniforms, offset: 256 * i, size: 16 },
+          },
+        ),
       );
     }
     const check = await gpu.kernels.get({ shader: "predict/check-finite", constants: {} });
@@ -119,7 +127,10 @@ export class Rewinder {
         range: { buffer: uniforms, offset, size: 16 },
         flags: { buffer: flags },
       };
-      const entries = check.bindings.map(({ name, index }) => ({ binding: index, resource: resources[name]! }));
+      const entries = check.bindings.map(({ name, index }) => ({
+        binding: index,
+        resource: resources[name]!,
+      }));
       dispatches.push({
         label: check.label,
         pipeline: check.pipeline,
@@ -129,7 +140,13 @@ export class Rewinder {
         bytes: 4 * piece.length,
       });
     }
-    return new Rewinder(trajectory, predictor, { loaded, dispatches, predicted, small: [uniforms, flags], flags });
+    return new Rewinder(trajectory, predictor, {
+      loaded,
+      dispatches,
+      predicted,
+      small: [uniforms, flags],
+      flags,
+    });
   }
 
   /**
@@ -140,11 +157,19 @@ export class Rewinder {
   async apply(arena: Arena): Promise<void> {
     const { plan } = this.#trajectory;
     this.#trajectory.requireComplete();
-    this.#gpu.submit((encoder) => {
-      encoder.clearBuffer(this.#flags);
-      encodePass(encoder, this.#dispatches);
-    }, 1, `rewind ${this.predictor.name}`);
-    const [bytes] = await this.#gpu.read({ buffer: this.#flags, offset: 0, size: 4 * plan.tracks.length });
+    this.#gpu.submit(
+      (encoder) => {
+        encoder.clearBuffer(this.#flags);
+        encodePass(encoder, this.#dispatches);
+      },
+      1,
+      `rewind ${this.predictor.name}`,
+    );
+    const [bytes] = await this.#gpu.read({
+      buffer: this.#flags,
+      offset: 0,
+      size: 4 * plan.tracks.length,
+    });
     const flags = new Uint32Array(bytes!);
     const bad = plan.tracks.filter((_, i) => flags[i] !== 0).map((track) => track.slot.name);
     if (bad.length > 0) throw new PredictionError(this.predictor.name, bad);

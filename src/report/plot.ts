@@ -34,7 +34,12 @@ export function chartSpec(chart: LineChart): object {
     title: chart.xLabel,
     scale: { zero: false, nice: true, reverse: chart.reverseX === true },
   };
-  const y = { field: "y", type: "quantitative", title: chart.yLabel, scale: { zero: false, nice: true } };
+  const y = {
+    field: "y",
+    type: "quantitative",
+    title: chart.yLabel,
+    scale: { zero: false, nice: true },
+  };
   const color = {
     field: "series",
     type: "nominal",
@@ -45,22 +50,43 @@ export function chartSpec(chart: LineChart): object {
   };
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
-    title: { text: chart.title, ...(chart.subtitle === undefined ? {} : { subtitle: chart.subtitle }), anchor: "start" },
+    title: {
+      text: chart.title,
+      ...(chart.subtitle === undefined ? {} : { subtitle: chart.subtitle }),
+      anchor: "start",
+    },
     width: 520,
     height: 320,
     background: "white",
     padding: 12,
     config: {
       font,
-      axis: { gridColor: "#e4e4e4", domainColor: "#888888", tickColor: "#888888", labelFontSize: 11, titleFontSize: 12 },
-      title: { fontSize: 15, subtitleFontSize: 11, subtitleColor: "#555555", subtitlePadding: 4, offset: 12 },
+      axis: {
+        gridColor: "#e4e4e4",
+        domainColor: "#888888",
+        tickColor: "#888888",
+        labelFontSize: 11,
+        titleFontSize: 12,
+      },
+      title: {
+        fontSize: 15,
+        subtitleFontSize: 11,
+        subtitleColor: "#555555",
+        subtitlePadding: 4,
+        offset: 12,
+      },
       legend: { labelFontSize: 11 },
       view: { stroke: null },
     },
     data: { values },
     layer: [
       ...(banded
-        ? [{ mark: { type: "area", opacity: 0.18 }, encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color } }]
+        ? [
+            {
+              mark: { type: "area", opacity: 0.18 },
+              encoding: { x, y: { ...y, field: "low" }, y2: { field: "high" }, color },
+            },
+          ]
         : []),
       {
         mark: { type: "line", point: { size: 40, filled: true }, strokeWidth: 2 },
@@ -74,7 +100,9 @@ let rasteriser: Promise<typeof import("@resvg/resvg-wasm")> | undefined;
 
 async function resvg(): Promise<typeof import("@resvg/resvg-wasm")> {
   const module = await import("@resvg/resvg-wasm");
-  await module.initWasm(await readBytes(new URL(import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm"))));
+  await module.initWasm(
+    await readBytes(new URL(import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm"))),
+  );
   return module;
 }
 
@@ -82,7 +110,9 @@ async function resvg(): Promise<typeof import("@resvg/resvg-wasm")> {
 export async function lineChart(chart: LineChart): Promise<{ svg: string; png: Uint8Array }> {
   // Heavy modules: loaded when a chart is drawn.
   const [vega, lite] = await Promise.all([import("vega"), import("vega-lite")]);
-  const view = new vega.View(vega.parse(lite.compile(chartSpec(chart) as never).spec), { renderer: "none" });
+  const view = new vega.View(vega.parse(lite.compile(chartSpec(chart) as never).spec), {
+    renderer: "none",
+  });
   const svg = await view.toSVG();
   view.finalize();
   rasteriser ??= resvg();

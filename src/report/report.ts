@@ -76,7 +76,10 @@ export async function writeReport(
     series: [
       {
         name: report.method,
-        points: history.map(({ scores }) => ({ x: scores.forgetAccuracy, y: scores.testAccuracy ?? 0 })),
+        points: history.map(({ scores }) => ({
+          x: scores.forgetAccuracy,
+          y: scores.testAccuracy ?? 0,
+        })),
       },
     ],
   });
@@ -85,7 +88,10 @@ export async function writeReport(
   const lines = [
     `# ${report.method} on ${report.dataset}`,
     "",
-    markdownTable(columns, history.map(({ round, scores }) => row(round === 0 ? "before" : `rewind ${round}`, scores))),
+    markdownTable(
+      columns,
+      history.map(({ round, scores }) => row(round === 0 ? "before" : `rewind ${round}`, scores)),
+    ),
     "",
     "![Test accuracy against accuracy on the wrong labels](curve.svg)",
     "",

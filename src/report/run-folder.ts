@@ -5,8 +5,22 @@
  * pictures. Every file but metrics.jsonl is written whole under a temporary name and renamed; a torn last
  * line of metrics.jsonl, left by a crash, is dropped when the folder is opened again.
  */
-import { readSafetensors, type Tensor, type TensorFile, writeSafetensors } from "../io/safetensors.ts";
-import { appendText, exists, join, makeDir, readBytes, readText, remove, writeAtomic } from "../platform/files.ts";
+import {
+  readSafetensors,
+  type Tensor,
+  type TensorFile,
+  writeSafetensors,
+} from "../io/safetensors.ts";
+import {
+  appendText,
+  exists,
+  join,
+  makeDir,
+  readBytes,
+  readText,
+  remove,
+  writeAtomic,
+} from "../platform/files.ts";
 
 /** A run folder that cannot be used. */
 export class RunFolderError extends Error {
@@ -27,7 +41,10 @@ export class RunFolder {
    * @returns the folder, and whether it holds an earlier part of the same run.
    * @throws RunFolderError if it holds a run with another configuration: that would mix two runs.
    */
-  static async start(path: string, config: unknown): Promise<{ folder: RunFolder; resumed: boolean }> {
+  static async start(
+    path: string,
+    config: unknown,
+  ): Promise<{ folder: RunFolder; resumed: boolean }> {
     await makeDir(path);
     const folder = new RunFolder(path);
     const text = json(config);
@@ -49,7 +66,9 @@ export class RunFolder {
   static async open(path: string): Promise<RunFolder> {
     const folder = new RunFolder(path);
     if (!(await exists(folder.file("config.json")))) {
-      throw new RunFolderError(`"${path}" is not a run folder: it has no config.json. Run \`rewind train\` first.`);
+      throw new RunFolderError(
+        `"${path}" is not a run folder: it has no config.json. Run \`rewind train\` first.`,
+      );
     }
     return folder;
   }
@@ -71,14 +90,19 @@ export class RunFolder {
   /** The lines of metrics.jsonl. */
   async metrics(): Promise<Record<string, unknown>[]> {
     if (!(await exists(this.file("metrics.jsonl")))) return [];
-    const lines = (await readText(this.file("metrics.jsonl"))).split("\n").filter((line) => line !== "");
+    const lines = (await readText(this.file("metrics.jsonl")))
+      .split("\n")
+      .filter((line) => line !== "");
     return lines.map((line) => parse(line, this.file("metrics.jsonl")) as Record<string, unknown>);
   }
 
   /** Rewrites metrics.jsonl with the lines that `keep` holds for: a resume drops what came after its checkpoint. */
   async keepMetrics(keep: (line: Record<string, unknown>) => boolean): Promise<void> {
     const lines = (await this.metrics()).filter(keep);
-    await writeAtomic(this.file("metrics.jsonl"), lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    await writeAtomic(
+      this.file("metrics.jsonl"),
+      lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
+    );
   }
 
   async writeCheckpoint(
@@ -113,7 +137,8 @@ export class RunFolder {
     const path = this.file("metrics.jsonl");
     if (!(await exists(path))) return;
     const text = await readText(path);
-    if (text !== "" && !text.endsWith("\n")) await writeAtomic(path, text.slice(0, text.lastIndexOf("\n") + 1));
+    if (text !== "" && !text.endsWith("\n"))
+      await writeAtomic(path, text.slice(0, text.lastIndexOf("\n") + 1));
   }
 }
 

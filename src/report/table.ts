@@ -23,13 +23,21 @@ export function textTable(columns: readonly Column[], rows: readonly (readonly C
   const all = [columns.map((column) => column.title), ...texts(columns, rows)];
   const widths = columns.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
   const lines = all.map((row) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ").trimEnd(),
+    row
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join("  ")
+      .trimEnd(),
   );
-  return [lines[0], widths.map((width) => "─".repeat(width)).join("──"), ...lines.slice(1)].join("\n");
+  return [lines[0], widths.map((width) => "─".repeat(width)).join("──"), ...lines.slice(1)].join(
+    "\n",
+  );
 }
 
 /** The same as a Markdown table. */
-export function markdownTable(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
+export function markdownTable(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   return [
     line(columns.map((column) => column.title)),

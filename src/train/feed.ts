@@ -78,14 +78,18 @@ export class GpuDataset {
   static async upload(gpu: Gpu, dataset: Dataset, mean: Float32Array): Promise<GpuDataset> {
     const size = dataset.height * dataset.width * dataset.channels;
     if (mean.length !== size) {
-      throw new GpuError(`data set "${dataset.name}": the mean picture has ${mean.length} values, not ${size}.`);
+      throw new GpuError(
+        `data set "${dataset.name}": the mean picture has ${mean.length} values, not ${size}.`,
+      );
     }
     const perShard = Math.max(1, Math.floor(gpu.maxBinding / size));
     const ranges = Array.from({ length: Math.ceil(dataset.count / perShard) }, (_, i) => ({
       first: i * perShard,
       count: Math.min(perShard, dataset.count - i * perShard),
     }));
-    const sizes = Object.fromEntries(ranges.map((range, i) => [`pictures[${i}]`, range.count * size]));
+    const sizes = Object.fromEntries(
+      ranges.map((range, i) => [`pictures[${i}]`, range.count * size]),
+    );
     const buffers = Object.values(await gpu.allocate(sizes));
     const shards = ranges.map((range, i) => ({ ...range, buffer: buffers[i]! }));
     for (const { buffer, first, count } of shards) {
@@ -95,7 +99,16 @@ export class GpuDataset {
     gpu.write(own.mean, mean);
     gpu.write(own.labels, Uint32Array.from(dataset.labels));
     const picture = [dataset.height, dataset.width, dataset.channels] as const;
-    return new GpuDataset(gpu, dataset.count, picture, dataset.classes.length, shards, own.mean, own.labels, false);
+    return new GpuDataset(
+      gpu,
+      dataset.count,
+      picture,
+      dataset.classes.length,
+      shards,
+      own.mean,
+      own.labels,
+      false,
+    );
   }
 
   /** The same pictures with other labels; shares the pictures' memory. */
@@ -111,7 +124,8 @@ export class GpuDataset {
 
   destroy(): void {
     this.gpu.free(this.labels);
-    if (!this.#sharesPictures) this.gpu.free(this.mean, ...this.shards.map((shard) => shard.buffer));
+    if (!this.#sharesPictures)
+      this.gpu.free(this.mean, ...this.shards.map((shard) => shard.buffer));
   }
 }
 
@@ -144,9 +158,15 @@ export class PictureFeed {
     const weights = new Value("weights", [batch], "f32", "planned");
     const launches: Launch[] = [
       ...queue.launches,
-      { shader: "data/labels", constants: { B: batch }, bind: { all, order, step, labels, weights }, threads: batch },
+      {
+        shader: "data/labels",
+        constants: { B: batch },
+        bind: { all, order, step, labels, weights },
+        threads: batch,
+      },
     ];
-    const transforms = augment === undefined ? null : new Value("transforms", [batch, 8], "f32", "planned");
+    const transforms =
+      augment === undefined ? null : new Value("transforms", [batch, 8], "f32", "planned");
     if (augment !== undefined) {
       launches.push({
         shader: "data/transforms",
@@ -169,7 +189,15 @@ export class PictureFeed {
       const pixels = bind("pixels", buffer, Math.ceil((count * h * w * c) / 4), "u32");
       launches.push({
         shader: "data/gather",
-        constants: { B: batch, H: h, W: w, C: c, FIRST: first, COUNT: count, AUGMENT: transforms !== null },
+        constants: {
+          B: batch,
+          H: h,
+          W: w,
+          C: c,
+          FIRST: first,
+          COUNT: count,
+          AUGMENT: transforms !== null,
+        },
         bind: { pixels, mean, order, step, transforms, x },
         threads: x.size,
       });

@@ -14,7 +14,13 @@ export class RowFeed {
   readonly #gpu: Gpu;
   readonly #rows: GPUBuffer;
 
-  private constructor(gpu: Gpu, queue: StepQueue, buffer: GPUBuffer, size: number, widths: readonly number[]) {
+  private constructor(
+    gpu: Gpu,
+    queue: StepQueue,
+    buffer: GPUBuffer,
+    size: number,
+    widths: readonly number[],
+  ) {
     this.#gpu = gpu;
     this.#rows = buffer;
     this.queue = queue;
@@ -22,7 +28,9 @@ export class RowFeed {
     const stride = widths.reduce((sum, width) => sum + width, 0);
     const rows = new Value("rows", [size], "f32", "bound");
     this.bindings = new Map([...queue.bindings, [rows, { buffer, offset: 0, size: 4 * size }]]);
-    this.blocks = widths.map((width, i) => new Value(`block ${i}`, [batch, width], "f32", "planned"));
+    this.blocks = widths.map(
+      (width, i) => new Value(`block ${i}`, [batch, width], "f32", "planned"),
+    );
     let first = 0;
     this.launches = [
       ...queue.launches,
@@ -30,7 +38,12 @@ export class RowFeed {
         const width = widths[i]!;
         const constants = { B: batch, STRIDE: stride, FIRST: first, WIDTH: width };
         first += width;
-        return { shader: "data/gather-rows", constants, bind: { rows, order, step, y }, threads: y.size };
+        return {
+          shader: "data/gather-rows",
+          constants,
+          bind: { rows, order, step, y },
+          threads: y.size,
+        };
       }),
     ];
   }

@@ -19,7 +19,11 @@ export interface TrainHooks {
   /** A state to continue from. */
   readonly resume?: TrainState | undefined;
   /** After each epoch; `save` downloads the state and is only called if wanted. */
-  readonly onEpoch?: (epoch: number, totals: Totals, save: () => Promise<TrainState>) => Promise<void>;
+  readonly onEpoch?: (
+    epoch: number,
+    totals: Totals,
+    save: () => Promise<TrainState>,
+  ) => Promise<void>;
   readonly watch?: Watch;
 }
 
@@ -36,7 +40,11 @@ export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals
   const { config, model, data } = job;
   const { watch = {}, resume, onEpoch } = hooks;
   const batch = Math.min(config.batch, data.count);
-  const feed = await PictureFeed.create(data, { batch, items: data.count, augment: config.augment });
+  const feed = await PictureFeed.create(data, {
+    batch,
+    items: data.count,
+    augment: config.augment,
+  });
   const trainer = await Trainer.create(model, {
     feed,
     objective: classification(model, feed, "train"),

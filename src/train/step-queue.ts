@@ -66,7 +66,12 @@ export class StepQueue {
     const table = bind("table", Math.ceil(items / batch) * stepWords);
     const cursor = bind("cursor", 1);
     this.launches = [
-      { shader: "train/next-step", constants: {}, bind: { table, cursor, step: this.step }, groups: [1, 1, 1] },
+      {
+        shader: "train/next-step",
+        constants: {},
+        bind: { table, cursor, step: this.step },
+        groups: [1, 1, 1],
+      },
     ];
     this.bindings = bound;
   }
@@ -87,7 +92,9 @@ export class StepQueue {
   /** Uploads an epoch: which examples in which order, and one row a step. Resets the totals. */
   load(order: Uint32Array, rows: readonly StepRow[]): void {
     if (order.length > this.#items) {
-      throw new GpuError(`a step queue for ${this.#items} examples got an order of ${order.length}.`);
+      throw new GpuError(
+        `a step queue for ${this.#items} examples got an order of ${order.length}.`,
+      );
     }
     const words = new Uint32Array(rows.length * stepWords);
     const floats = new Float32Array(words.buffer);

@@ -8,7 +8,12 @@ import { type Launch, Value } from "../graph/value.ts";
 import type { NormMode } from "../nn/layers.ts";
 import type { BuiltModel, Model } from "../nn/model.ts";
 import { softmaxCrossEntropy } from "../ops/index.ts";
-import { corrections, optimizerLaunch, type OptimizerSettings, stateArenas } from "../optim/index.ts";
+import {
+  corrections,
+  optimizerLaunch,
+  type OptimizerSettings,
+  stateArenas,
+} from "../optim/index.ts";
 import { Random } from "../random.ts";
 import { type GpuDataset, PictureFeed } from "./feed.ts";
 import type { StepQueue, StepRow, Totals } from "./step-queue.ts";
@@ -39,7 +44,11 @@ export interface TrainerOptions {
 }
 
 /** The objective of a classifier: softmax cross-entropy of pictures and labels. */
-export function classification(model: Model, feed: PictureFeed, norm: NormMode): (graph: Graph) => Objective {
+export function classification(
+  model: Model,
+  feed: PictureFeed,
+  norm: NormMode,
+): (graph: Graph) => Objective {
   return (graph) => {
     const built = model.build(graph, [feed.x], norm);
     const loss = softmaxCrossEntropy(graph, built.output, feed.labels, feed.weights);
@@ -120,7 +129,8 @@ export class Trainer {
       targets.set(value, target);
       bindings.set(target, gradients.view(name));
     }
-    if (targets.size === 0) throw new GpuError("training: no parameter is trainable with these settings.");
+    if (targets.size === 0)
+      throw new GpuError("training: no parameter is trainable with these settings.");
     const updates = layout.shards.map((floats, shard): Launch => {
       const bind = (label: string, view: BufferView, size = floats): Value => {
         const value = new Value(`${label}[${shard}]`, [size], "f32", "bound");
@@ -133,7 +143,11 @@ export class Trainer {
         gradients: bind("gradients", gradients.shard(shard)),
         first,
         second: moments[1] === undefined ? first : bind("moment2", moments[1].shard(shard)),
-        blocks: bind("blocks", { buffer: blocks[shard]!, offset: 0, size: floats / 8 }, floats / 32),
+        blocks: bind(
+          "blocks",
+          { buffer: blocks[shard]!, offset: 0, size: floats / 8 },
+          floats / 32,
+        ),
         step: feed.queue.step,
       });
     });
@@ -158,9 +172,12 @@ export class Trainer {
     const { feed, optimizer } = this.#options;
     const { batch } = feed.queue;
     const { order } = epoch;
-    const steps = epoch.dropLast === true ? Math.floor(order.length / batch) : Math.ceil(order.length / batch);
+    const steps =
+      epoch.dropLast === true ? Math.floor(order.length / batch) : Math.ceil(order.length / batch);
     if (steps === 0) {
-      throw new GpuError(`an epoch of ${order.length} pictures has no full batch of ${batch}: use a smaller batch.`);
+      throw new GpuError(
+        `an epoch of ${order.length} pictures has no full batch of ${batch}: use a smaller batch.`,
+      );
     }
     const seeds = new Random(epoch.seed);
     const rows = Array.from({ length: steps }, (_, i): StepRow => {
@@ -207,7 +224,9 @@ export class Trainer {
           `${state.moments.length}: it belongs to another optimiser.`,
       );
     }
-    state.moments.forEach((moment, i) => moment.forEach((data, name) => this.#moments[i]!.write(name, data)));
+    state.moments.forEach((moment, i) =>
+      moment.forEach((data, name) => this.#moments[i]!.write(name, data)),
+    );
     this.#step = state.step;
   }
 
@@ -234,7 +253,12 @@ export class Evaluator {
 
   static async create(model: Model, data: GpuDataset, batch: number): Promise<Evaluator> {
     const feed = await PictureFeed.create(data, { batch, items: data.count });
-    return Evaluator.of(model.gpu, feed, classification(model, feed, "frozen"), `evaluate ${model.spec.name}`);
+    return Evaluator.of(
+      model.gpu,
+      feed,
+      classification(model, feed, "frozen"),
+      `evaluate ${model.spec.name}`,
+    );
   }
 
   /** Measures any objective over a feed. */
@@ -246,10 +270,14 @@ export class Evaluator {
   ): Promise<Evaluator> {
     const graph = new Graph(gpu.tuning);
     const what = objective(graph);
-    const program = await compile(gpu, [...feed.launches, ...graph.forward(), ...tally(feed.queue, what)], {
-      label,
-      bindings: new Map([...feed.bindings, ...what.built.bindings]),
-    });
+    const program = await compile(
+      gpu,
+      [...feed.launches, ...graph.forward(), ...tally(feed.queue, what)],
+      {
+        label,
+        bindings: new Map([...feed.bindings, ...what.built.bindings]),
+      },
+    );
     return new Evaluator(gpu, feed.queue, program);
   }
 
@@ -258,16 +286,13 @@ export class Evaluator {
     const { batch } = this.#queue;
     const steps = Math.ceil(examples.length / batch);
     if (steps === 0) throw new GpuError("evaluate: nothing to evaluate on.");
-    const rows = Array.from(
-      { length: steps },
-      (_, i): StepRow => ({
-        rows: Math.min(batch, examples.length - i * batch),
-        first: i * batch,
-        seed: 0,
-        learningRate: 0,
-        corrections: [1, 1],
-      }),
-    );
+    const rows = Array.from({ length: steps }, (_, i): StepRow => ({
+      rows: Math.min(batch, examples.length - i * batch),
+      first: i * batch,
+      seed: 0,
+      learningRate: 0,
+      corrections: [1, 1],
+    }));
     this.#queue.load(examples, rows);
     await replay(this.#gpu, this.#program, steps, watch);
     return this.#queue.read();
@@ -288,15 +313,29 @@ function tally(queue: StepQueue, { loss, classified }: Objective): Launch[] {
     const [rows, classes] = logits.shape as [number, number];
     hits = new Value("hits", [rows], "u32", "planned");
     const constants = { B: rows, C: classes };
-    launches.push({ shader: "train/hits", constants, bind: { logits, labels, hits }, threads: rows });
+    launches.push({
+      shader: "train/hits",
+      constants,
+      bind: { logits, labels, hits },
+      threads: rows,
+    });
   }
   const constants = { B: hits?.size ?? 0 };
-  launches.push({ shader: "train/tally", constants, bind: { loss, hits, step, totals }, groups: [1, 1, 1] });
+  launches.push({
+    shader: "train/tally",
+    constants,
+    bind: { loss, hits, step, totals },
+    groups: [1, 1, 1],
+  });
   return launches;
 }
 
 /** Weight decay goes to weights only, not to biases and norm parameters, as is usual. */
-async function uploadBlocks(model: Model, rate: (slot: Slot) => number, decay: number): Promise<GPUBuffer[]> {
+async function uploadBlocks(
+  model: Model,
+  rate: (slot: Slot) => number,
+  decay: number,
+): Promise<GPUBuffer[]> {
   const { layout } = model.parameters;
   const tables = layout.shards.map((floats) => new Float32Array(floats / 32));
   for (const slot of layout.slots) {
@@ -316,7 +355,12 @@ async function uploadBlocks(model: Model, rate: (slot: Slot) => number, decay: n
 const submitMs = 400;
 
 /** Replays a program in submits of about {@link submitMs}, waiting for each so that it can be interrupted. */
-export async function replay(gpu: Gpu, program: Program, steps: number, watch: Watch = {}): Promise<void> {
+export async function replay(
+  gpu: Gpu,
+  program: Program,
+  steps: number,
+  watch: Watch = {},
+): Promise<void> {
   let chunk = Math.min(steps, 2);
   for (let done = 0; done < steps;) {
     watch.signal?.throwIfAborted();

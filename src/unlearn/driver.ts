@@ -51,7 +51,10 @@ export interface DriverOptions {
 /** Which rule holds, if any. */
 export function stopReason(progress: Progress, stop: StopRules): StopReason | undefined {
   const { scores, round, seconds } = progress;
-  if (stop.unlearningAccuracy !== undefined && 100 - scores.forgetAccuracy >= stop.unlearningAccuracy) {
+  if (
+    stop.unlearningAccuracy !== undefined &&
+    100 - scores.forgetAccuracy >= stop.unlearningAccuracy
+  ) {
     return "unlearning accuracy";
   }
   if (stop.forgetLoss !== undefined && scores.forgetLoss >= stop.forgetLoss) return "forget loss";
@@ -66,8 +69,14 @@ export async function unlearn(
   options: DriverOptions,
 ): Promise<{ history: Progress[]; reason: StopReason }> {
   const { stop, evaluate, onRound, watch = {} } = options;
-  if (!(stop.rounds >= 1)) throw new GpuError(`unlearn: at least one round is needed, got ${stop.rounds}.`);
-  let last: Progress = options.resume ?? { round: 0, steps: 0, seconds: 0, scores: await evaluate() };
+  if (!(stop.rounds >= 1))
+    throw new GpuError(`unlearn: at least one round is needed, got ${stop.rounds}.`);
+  let last: Progress = options.resume ?? {
+    round: 0,
+    steps: 0,
+    seconds: 0,
+    scores: await evaluate(),
+  };
   const history = [last];
   for (;;) {
     const reason = stopReason(last, stop);

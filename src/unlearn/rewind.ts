@@ -72,9 +72,14 @@ export class RewindSession implements UnlearnSession {
   }
 
   /** Compiles fine-tuning and prediction, and takes the trajectory's memory (4 · K bytes a weight). */
-  static async create(task: UnlearnTask, predictor: Predictor, settings: RewindSettings): Promise<RewindSession> {
+  static async create(
+    task: UnlearnTask,
+    predictor: Predictor,
+    settings: RewindSettings,
+  ): Promise<RewindSession> {
     const { model, data, forget } = task;
-    if (forget.length === 0) throw new GpuError("rewind: D_f is empty; there is nothing to forget.");
+    if (forget.length === 0)
+      throw new GpuError("rewind: D_f is empty; there is nothing to forget.");
     const feed = await PictureFeed.create(data, {
       batch: Math.min(settings.batch, forget.length),
       items: forget.length,
@@ -87,7 +92,9 @@ export class RewindSession implements UnlearnSession {
       rate: (slot) => (slot.kind === "norm" ? 0 : 1),
     });
     // Frozen norm parameters do not move: a predictor would only add its answer to a constant history.
-    const slots = model.slots.filter((slot) => settings.kinds.includes(slot.kind) && slot.kind !== "norm");
+    const slots = model.slots.filter(
+      (slot) => settings.kinds.includes(slot.kind) && slot.kind !== "norm",
+    );
     const trajectory = await Trajectory.create(model.gpu, slots, predictor.window);
     const rewinder = await Rewinder.create(trajectory, predictor);
     const before = await Arena.create(model.gpu, model.parameters.layout, "before the round");
@@ -116,7 +123,9 @@ export class RewindSession implements UnlearnSession {
         signal: watch.signal,
         progress: (done, steps) => watch.progress?.(epoch * steps + done, total * steps),
       };
-      epochs.push(await this.#trainer.epoch({ order, learningRate, seed: stream.int(2 ** 31) }, watched));
+      epochs.push(
+        await this.#trainer.epoch({ order, learningRate, seed: stream.int(2 ** 31) }, watched),
+      );
     };
     if (resetOptimizer) this.#trainer.resetOptimizer();
     model.gpu.submit((encoder) => this.#before.copyFrom(model.parameters, encoder));
@@ -144,14 +153,18 @@ export class RewindSession implements UnlearnSession {
     const tensors: SessionState["tensors"] = new Map();
     moments.forEach((moment, i) => {
       for (const [name, data] of moment) {
-        tensors.set(`moment${i + 1}.${name}`, { shape: this.#task.model.parameters.layout.slot(name).shape, data });
+        tensors.set(`moment${i + 1}.${name}`, {
+          shape: this.#task.model.parameters.layout.slot(name).shape,
+          data,
+        });
       }
     });
     return { round: this.#rounds, steps: this.#steps, optimizerStep: step, tensors };
   }
 
   load(state: SessionState): void {
-    const count = new Set([...state.tensors.keys()].map((key) => key.slice(0, key.indexOf(".")))).size;
+    const count = new Set([...state.tensors.keys()].map((key) => key.slice(0, key.indexOf("."))))
+      .size;
     const moments = Array.from({ length: count }, (_, i) => {
       const prefix = `moment${i + 1}.`;
       const mine = [...state.tensors].filter(([key]) => key.startsWith(prefix));

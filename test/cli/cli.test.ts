@@ -20,14 +20,30 @@ function rewind(...words: string[]): { code: number | null; out: string; err: st
 }
 
 const read = (path: string): Record<string, unknown> => JSON.parse(readFileSync(path, "utf8"));
-const small = ["--train", "100", "--test", "40", "--filters", "2,4", "--epochs", "2", "--predictor", "linear"];
+const small = [
+  "--train",
+  "100",
+  "--test",
+  "40",
+  "--filters",
+  "2,4",
+  "--epochs",
+  "2",
+  "--predictor",
+  "linear",
+];
 
 test("doctor --json checks kernels against float64", () => {
   const { code, out } = rewind("doctor", "--json");
   assert.is(code, 0);
-  const report = JSON.parse(out) as { healthy: boolean; checks: { name: string; error: number; allowed: number }[] };
+  const report = JSON.parse(out) as {
+    healthy: boolean;
+    checks: { name: string; error: number; allowed: number }[];
+  };
   assert.ok(report.healthy);
-  assert.ok(report.checks.length >= 4 && report.checks.every(({ error, allowed }) => error <= allowed));
+  assert.ok(
+    report.checks.length >= 4 && report.checks.every(({ error, allowed }) => error <= allowed),
+  );
 });
 
 test("demo writes a run folder with before and after, and does not run twice", () => {
@@ -35,7 +51,14 @@ test("demo writes a run folder with before and after, and does not run twice", (
   const first = rewind("demo", ...small, "--rounds", "1", "--out", out);
   assert.is(first.code, 0, first.err);
   assert.match(first.out, /before .*\nafter 1 rewinds/);
-  for (const name of ["config.json", "metrics.jsonl", "checkpoint.safetensors", "report.md", "curve.svg", "curve.png"]) {
+  for (const name of [
+    "config.json",
+    "metrics.jsonl",
+    "checkpoint.safetensors",
+    "report.md",
+    "curve.svg",
+    "curve.png",
+  ]) {
     assert.ok(existsSync(`${out}/${name}`), name);
   }
   const report = read(`${out}/report.json`);
@@ -58,7 +81,17 @@ test("train, unlearn and evaluate share run folders and agree", () => {
   const [trained, forgotten] = [`${folder}/trained`, `${folder}/forgotten`];
   const train = rewind("train", ...small.slice(0, -2), "--out", trained);
   assert.is(train.code, 0, train.err);
-  const unlearn = rewind("unlearn", "--run", trained, "--predictor", "linear:2", "--rounds", "1", "--out", forgotten);
+  const unlearn = rewind(
+    "unlearn",
+    "--run",
+    trained,
+    "--predictor",
+    "linear:2",
+    "--rounds",
+    "1",
+    "--out",
+    forgotten,
+  );
   assert.is(unlearn.code, 0, unlearn.err);
   const report = read(`${forgotten}/report.json`) as { before: object; after: object };
   for (const [run, want] of [
@@ -95,7 +128,8 @@ test("predictor show lists which set serves which kind", () => {
   const { code, out } = rewind("predictor", "show", "linear:2");
   assert.is(code, 0);
   assert.match(out, /horizon 2 epochs/);
-  for (const kind of ["conv", "depthwise", "fc", "bias", "norm"]) assert.match(out, new RegExp(`\n${kind} `));
+  for (const kind of ["conv", "depthwise", "fc", "bias", "norm"])
+    assert.match(out, new RegExp(`\n${kind} `));
 });
 
 test("bad input gives one clear line, a non-zero exit, and no half-written file", () => {
@@ -110,7 +144,18 @@ test("bad input gives one clear line, a non-zero exit, and no half-written file"
     [["demo", "--dataset", "nope"], /Allowed choices are synthetic, mnist/],
     [["unlearn", "--out", none], /required option '--run <dir>'/],
     [["fetch", "nope", "--dir", none], /no data set "nope" to fetch/],
-    [["predict", "--predictor", `${folder}/no.h5`, "--histories", `${folder}/histories.json`, "--out", none], /no predictor/],
+    [
+      [
+        "predict",
+        "--predictor",
+        `${folder}/no.h5`,
+        "--histories",
+        `${folder}/histories.json`,
+        "--out",
+        none,
+      ],
+      /no predictor/,
+    ],
   ];
   for (const [words, message] of fails) {
     const { code, err } = rewind(...words);
@@ -119,7 +164,15 @@ test("bad input gives one clear line, a non-zero exit, and no half-written file"
     assert.not.match(err, /\n\s+at /, "no stack trace");
   }
   writeFileSync(`${folder}/short.json`, JSON.stringify({ cases: [{ history: [1, 2, 3] }] }));
-  const short = rewind("predict", "--predictor", "linear", "--histories", `${folder}/short.json`, "--out", `${folder}/no.json`);
+  const short = rewind(
+    "predict",
+    "--predictor",
+    "linear",
+    "--histories",
+    `${folder}/short.json`,
+    "--out",
+    `${folder}/no.json`,
+  );
   assert.is(short.code, 1);
   assert.match(short.err, /case 0: predictor "linear \(3 epochs\)" needs 15 values, got 3/);
   assert.not(existsSync(`${folder}/no.json`));

@@ -46,7 +46,10 @@ test("takeBalanced takes equal shares, the remainder one each", () => {
     ["a", "b", "c"],
   );
   assert.equal(counts(takeBalanced(all, 30, 1)), [10, 10, 10]);
-  assert.equal(counts(takeBalanced(all, 31, 1)).sort(), [10, 10, 11]);
+  assert.equal(
+    counts(takeBalanced(all, 31, 1)).sort((a, b) => a - b),
+    [10, 10, 11],
+  );
   assert.equal(counts(takeBalanced(all, 90, 1)), [30, 30, 30]);
   assert.is(takeBalanced(all, 0, 1).count, 0);
 });

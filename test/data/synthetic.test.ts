@@ -14,7 +14,7 @@ test("pictures are 28×28 grey, classes balanced in every ten", () => {
   assert.equal([set.count, set.height, set.width, set.channels], [47, 28, 28, 1]);
   assert.is(set.pixels.length, 47 * 784);
   for (let ten = 0; ten < 4; ten++) {
-    const labels = [...set.labels.subarray(10 * ten, 10 * ten + 10)].sort();
+    const labels = [...set.labels.subarray(10 * ten, 10 * ten + 10)].sort((a, b) => a - b);
     assert.equal(labels, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   }
   assert.is(syntheticDigits(0, 3).count, 0);

@@ -13,8 +13,7 @@ const plus: Operation<null> = {
   name: "plus",
   shape: ([a]) => a!,
   forward: ({ inputs: [a, b], y }) => [sum(a!, b!, y)],
-  backward: ({ dy, dinputs }) =>
-    dinputs.flatMap((d) => (d === null ? [] : [sum(dy, zero, d)])),
+  backward: ({ dy, dinputs }) => dinputs.flatMap((d) => (d === null ? [] : [sum(dy, zero, d)])),
 };
 const zero = new Value("zero", [5], "f32", "bound");
 const sum = (a: Value, b: Value, y: Value): Launch =>
@@ -45,7 +44,10 @@ test("gradients of a value with several users are added", async () => {
   gpu.write(buffers.c, Float32Array.of(1, 1, 2, 2, 3));
   program.run();
   // y = 2x + relu(x), so dy/dx is 3 where x > 0 and 2 elsewhere.
-  assert.equal([...(await gpu.readFloats(view(program.view(y).buffer)))].slice(0, 5), [3, -4, 9, -8, 15]);
+  assert.equal(
+    [...(await gpu.readFloats(view(program.view(y).buffer)))].slice(0, 5),
+    [3, -4, 9, -8, 15],
+  );
   assert.equal([...(await gpu.readFloats(view(buffers.dx)))].slice(0, 5), [3, 2, 6, 4, 9]);
 });
 
@@ -75,8 +77,14 @@ test("backward needs a scalar loss that depends on what is asked for", () => {
   const graph = new Graph("software");
   const x = graph.input("x", [5]);
   const other = graph.input("other", [1]);
-  assert.throws(() => graph.backward(relu(graph, x), [x]), (e: Error) => e instanceof ShapeError && /one element/.test(e.message));
-  assert.throws(() => graph.backward(relu(graph, other), [x]), (e: Error) => /depends on none of: x/.test(e.message));
+  assert.throws(
+    () => graph.backward(relu(graph, x), [x]),
+    (e: Error) => e instanceof ShapeError && /one element/.test(e.message),
+  );
+  assert.throws(
+    () => graph.backward(relu(graph, other), [x]),
+    (e: Error) => /depends on none of: x/.test(e.message),
+  );
 });
 
 test("compile refuses unknown, missing and conflicting bindings by name", async () => {

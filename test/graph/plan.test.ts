@@ -36,7 +36,10 @@ test("bound values take no planned memory", () => {
 });
 
 test("values alive at the same time never share a buffer, and every buffer holds its values", () => {
-  const program = fc.array(fc.array(fc.nat(11), { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 30 });
+  const program = fc.array(fc.array(fc.nat(11), { minLength: 1, maxLength: 4 }), {
+    minLength: 1,
+    maxLength: 30,
+  });
   const sizes = fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 12, maxLength: 12 });
   fc.assert(
     fc.property(program, sizes, (steps, lengths) => {

@@ -1,29 +1,43 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import fc from "fast-check";
-import { readSafetensors, SafetensorsError, type Tensor, writeSafetensors } from "../../src/io/safetensors.ts";
+import {
+  readSafetensors,
+  SafetensorsError,
+  type Tensor,
+  writeSafetensors,
+} from "../../src/io/safetensors.ts";
 
-const tensor = fc
-  .array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 })
-  .chain((shape) => {
-    const length = shape.reduce((a, b) => a * b, 1);
-    const values = fc.array(fc.float({ noNaN: true }), { minLength: length, maxLength: length });
-    return values.map((data): Tensor => ({ shape, data: Float32Array.from(data) }));
-  });
-const names = fc.string({ minLength: 1 }).filter((name) => name !== "__metadata__" && name !== "__proto__");
-const files = fc.dictionary(names, tensor, { noNullPrototype: true }).map((file) => new Map(Object.entries(file)));
+const tensor = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }).chain((shape) => {
+  const length = shape.reduce((a, b) => a * b, 1);
+  const values = fc.array(fc.float({ noNaN: true }), { minLength: length, maxLength: length });
+  return values.map((data): Tensor => ({ shape, data: Float32Array.from(data) }));
+});
+const names = fc
+  .string({ minLength: 1 })
+  .filter((name) => name !== "__metadata__" && name !== "__proto__");
+const files = fc
+  .dictionary(names, tensor, { noNullPrototype: true })
+  .map((file) => new Map(Object.entries(file)));
 
 test("what is written is read back, whatever the names, shapes and values", () => {
   fc.assert(
-    fc.property(files, fc.dictionary(names, fc.string(), { noNullPrototype: true }), (tensors, metadata) => {
-      const read = readSafetensors(writeSafetensors(tensors, metadata));
-      assert.equal([...read.tensors.keys()].sort(), [...tensors.keys()].sort());
-      for (const [name, { shape, data }] of tensors) {
-        assert.equal(read.tensors.get(name)!.shape, shape);
-        assert.equal(new Uint8Array(read.tensors.get(name)!.data.buffer), new Uint8Array(data.buffer));
-      }
-      assert.equal({ ...read.metadata }, { ...metadata });
-    }),
+    fc.property(
+      files,
+      fc.dictionary(names, fc.string(), { noNullPrototype: true }),
+      (tensors, metadata) => {
+        const read = readSafetensors(writeSafetensors(tensors, metadata));
+        assert.equal([...read.tensors.keys()].sort(), [...tensors.keys()].sort());
+        for (const [name, { shape, data }] of tensors) {
+          assert.equal(read.tensors.get(name)!.shape, shape);
+          assert.equal(
+            new Uint8Array(read.tensors.get(name)!.data.buffer),
+            new Uint8Array(data.buffer),
+          );
+        }
+        assert.equal({ ...read.metadata }, { ...metadata });
+      },
+    ),
     { seed: 1, numRuns: 200 },
   );
 });
@@ -31,16 +45,33 @@ test("what is written is read back, whatever the names, shapes and values", () =
 test("equal tensors give equal bytes, in whatever order they are given; data starts at a multiple of 8", () => {
   const a = { shape: [2], data: Float32Array.of(1, 2) };
   const b = { shape: [1, 1], data: Float32Array.of(3) };
-  const one = writeSafetensors(new Map([["a", a], ["b", b]]), { x: "1", y: "2" });
-  const two = writeSafetensors(new Map([["b", b], ["a", a]]), { y: "2", x: "1" });
+  const one = writeSafetensors(
+    new Map([
+      ["a", a],
+      ["b", b],
+    ]),
+    { x: "1", y: "2" },
+  );
+  const two = writeSafetensors(
+    new Map([
+      ["b", b],
+      ["a", a],
+    ]),
+    { y: "2", x: "1" },
+  );
   assert.equal(one, two);
   assert.is(Number(new DataView(one.buffer).getBigUint64(0, true)) % 8, 0);
 });
 
 test("a file cut anywhere is refused, never read as something else", () => {
-  const file = writeSafetensors(new Map([["weights", { shape: [3], data: Float32Array.of(1, 2, 3) }]]));
+  const file = writeSafetensors(
+    new Map([["weights", { shape: [3], data: Float32Array.of(1, 2, 3) }]]),
+  );
   for (let length = 0; length < file.length; length++) {
-    assert.throws(() => readSafetensors(file.slice(0, length)), (e: Error) => e instanceof SafetensorsError);
+    assert.throws(
+      () => readSafetensors(file.slice(0, length)),
+      (e: Error) => e instanceof SafetensorsError,
+    );
   }
 });
 
@@ -56,7 +87,11 @@ test("damaged headers are refused with what is wrong", () => {
   const refuse = (header: unknown, bytes: number, message: RegExp): void => {
     assert.throws(() => readSafetensors(encode(header, bytes), "x"), message);
   };
-  const entry = (from: number, to: number, shape = [1], dtype = "F32") => ({ dtype, shape, data_offsets: [from, to] });
+  const entry = (from: number, to: number, shape = [1], dtype = "F32") => ({
+    dtype,
+    shape,
+    data_offsets: [from, to],
+  });
   refuse([], 0, /"x" is not a readable safetensors file: its header is not an object/);
   refuse({ a: entry(0, 4), b: entry(0, 4) }, 4, /"b" starts at 0, where 4 was due/);
   refuse({ a: entry(4, 8) }, 8, /"a" starts at 4, where 0 was due/);

@@ -102,7 +102,11 @@ test("the padding behind a view of an arena stays zero", async () => {
   for (const tuning of tunings) {
     const gpu = await testGpu({ tuning });
     const graph = new Graph(tuning);
-    const [x, c, dx] = ["x", "c", "dx"].map((label) => graph.input(label, [5])) as [Value, Value, Value];
+    const [x, c, dx] = ["x", "c", "dx"].map((label) => graph.input(label, [5])) as [
+      Value,
+      Value,
+      Value,
+    ];
     const y = exp(graph, x);
     const targets = new Map([[x, dx]]);
     const { launches } = graph.backward(y, [x], { cotangent: c, targets });
@@ -120,8 +124,14 @@ test("the padding behind a view of an arena stays zero", async () => {
     });
     program.run();
     const got = await gpu.readFloats(buffers.dx);
-    assert.ok(got.subarray(0, 5).every((v) => v > 3), `${tuning}: ${got.join(" ")}`);
-    assert.ok(got.subarray(5).every((v) => v === 0), `${tuning}: ${got.join(" ")}`);
+    assert.ok(
+      got.subarray(0, 5).every((v) => v > 3),
+      `${tuning}: ${got.join(" ")}`,
+    );
+    assert.ok(
+      got.subarray(5).every((v) => v === 0),
+      `${tuning}: ${got.join(" ")}`,
+    );
     program.destroy();
     gpu.free(...Object.values<GPUBuffer>(buffers));
   }

@@ -53,7 +53,8 @@ const all: OptimizerSettings[] = [
 for (const settings of all) {
   test(`${JSON.stringify(settings)} follows its formula for 20 steps; frozen blocks keep their bits`, async () => {
     const gpu = await testGpu();
-    const bound = (label: string, n: number, dtype: "f32" | "u32" = "f32") => new Value(label, [n], dtype, "bound");
+    const bound = (label: string, n: number, dtype: "f32" | "u32" = "f32") =>
+      new Value(label, [n], dtype, "bound");
     const values = {
       parameters: bound("parameters", size),
       gradients: bound("gradients", size),
@@ -66,7 +67,8 @@ for (const settings of all) {
       Object.fromEntries(Object.entries(values).map(([label, value]) => [label, value.bytes])),
     );
     const views = Object.entries(values).map(
-      ([label, value]) => [value, { buffer: buffers[label]!, offset: 0, size: value.bytes }] as const,
+      ([label, value]) =>
+        [value, { buffer: buffers[label]!, offset: 0, size: value.bytes }] as const,
     );
     const program = await compile(gpu, [optimizerLaunch(settings, values)], {
       label: "test",
@@ -74,7 +76,8 @@ for (const settings of all) {
     });
     for (let seed = 1; seed <= 5; seed++) {
       const random = new Random(seed);
-      const draw = () => Float64Array.from({ length: size }, () => Math.fround(2 * random.float() - 1));
+      const draw = () =>
+        Float64Array.from({ length: size }, () => Math.fround(2 * random.float() - 1));
       const state = { p: draw(), m: new Float64Array(size), v: new Float64Array(size) };
       const start = Float32Array.from(state.p);
       gpu.write(buffers["parameters"]!, start);

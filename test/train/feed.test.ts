@@ -5,7 +5,13 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { compile } from "../../src/graph/program.ts";
 import { Value } from "../../src/graph/value.ts";
 import { Random } from "../../src/random.ts";
-import { type Augmentation, GpuDataset, meanPicture, paperAugmentation, PictureFeed } from "../../src/train/feed.ts";
+import {
+  type Augmentation,
+  GpuDataset,
+  meanPicture,
+  paperAugmentation,
+  PictureFeed,
+} from "../../src/train/feed.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
@@ -40,9 +46,19 @@ async function batches(
 ): Promise<Batch[]> {
   const data = await GpuDataset.upload(gpu, dataset, meanPicture(dataset));
   const feed = await PictureFeed.create(data, { batch, items: order.length, augment });
-  const transforms = feed.launches.flatMap((launch) => launch.bind["transforms"] ?? [])[0] as Value | undefined;
-  const keep = [feed.x, feed.labels, feed.weights, ...(transforms === undefined ? [] : [transforms])];
-  const program = await compile(gpu, feed.launches, { label: "feed", bindings: feed.bindings, keep });
+  const transforms = feed.launches.flatMap((launch) => launch.bind["transforms"] ?? [])[0] as
+    Value | undefined;
+  const keep = [
+    feed.x,
+    feed.labels,
+    feed.weights,
+    ...(transforms === undefined ? [] : [transforms]),
+  ];
+  const program = await compile(gpu, feed.launches, {
+    label: "feed",
+    bindings: feed.bindings,
+    keep,
+  });
   const steps = Math.ceil(order.length / batch);
   feed.queue.load(
     order,
@@ -79,7 +95,11 @@ const exact = { absolute: 2 ** -23, relative: 0 };
 for (const maxBinding of [undefined, 2048]) {
   test(`batches are pixels / 255 - mean in the order given, padding is zero (${maxBinding ?? "one"} binding)`, async () => {
     const gpu = await testGpu(maxBinding === undefined ? {} : { maxBinding });
-    for (const [count, h, w, c] of [[131, 5, 7, 1], [41, 6, 6, 3], [1, 1, 1, 1]] as const) {
+    for (const [count, h, w, c] of [
+      [131, 5, 7, 1],
+      [41, 6, 6, 3],
+      [1, 1, 1, 1],
+    ] as const) {
       const dataset = pictures(count, h, w, c);
       const mean = meanPicture(dataset);
       const order = new Random(3).permutation(count);
@@ -150,12 +170,18 @@ test("maps stay in the paper's ranges, spread over them, and depend on the seed 
   first.forEach(({ transforms }, step) => {
     assert.equal(transforms, again[step]!.transforms);
     for (let b = 0; b < 256; b++) {
-      const [m00, , m02, m10, , m12, flip] = transforms!.subarray(8 * b, 8 * b + 8) as unknown as number[];
+      const [m00, , m02, m10, , m12, flip] = transforms!.subarray(
+        8 * b,
+        8 * b + 8,
+      ) as unknown as number[];
       zooms.push(Math.hypot(m00!, m10!));
       angles.push((Math.atan2(m10!, m00!) * 180) / Math.PI);
       flips += flip!;
       // The centre moves by at most 15 % of 9 pixels along each axis, turned by up to 10°.
-      const centre = [m00! * 4 + transforms![8 * b + 1]! * 4 + m02!, m10! * 4 + transforms![8 * b + 4]! * 4 + m12!];
+      const centre = [
+        m00! * 4 + transforms![8 * b + 1]! * 4 + m02!,
+        m10! * 4 + transforms![8 * b + 4]! * 4 + m12!,
+      ];
       assert.ok(centre.every((v) => Math.abs(v - 4) <= 1.35 * Math.SQRT2 + 1e-4));
     }
   });

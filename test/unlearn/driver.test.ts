@@ -3,7 +3,10 @@ import * as assert from "uvu/assert";
 import { type Progress, type Scores, stopReason, unlearn } from "../../src/unlearn/driver.ts";
 import type { UnlearnSession } from "../../src/unlearn/method.ts";
 
-const scores = (forgetAccuracy: number, forgetLoss: number): Scores => ({ forgetAccuracy, forgetLoss });
+const scores = (forgetAccuracy: number, forgetLoss: number): Scores => ({
+  forgetAccuracy,
+  forgetLoss,
+});
 const at = (round: number, accuracy: number, loss: number, seconds = 0): Progress => ({
   round,
   steps: 10 * round,
@@ -43,7 +46,10 @@ test("rounds run until a rule holds; the history starts with the untouched model
     onRound: async ({ round }) => void seen.push(round),
   });
   assert.is(reason, "unlearning accuracy");
-  assert.equal(history.map(({ scores: { forgetAccuracy } }) => forgetAccuracy), [80, 40, 20, 10]);
+  assert.equal(
+    history.map(({ scores: { forgetAccuracy } }) => forgetAccuracy),
+    [80, 40, 20, 10],
+  );
   assert.equal(seen, [1, 2, 3]);
 });
 
@@ -54,7 +60,10 @@ test("a resumed run starts from the given round and adds to its seconds", async 
     evaluate: async () => scores(accuracy(), 1),
     resume: at(2, 20, 1, 100),
   });
-  assert.equal(history.map(({ round }) => round), [2, 3]);
+  assert.equal(
+    history.map(({ round }) => round),
+    [2, 3],
+  );
   assert.ok(history[1]!.seconds >= 100);
 });
 

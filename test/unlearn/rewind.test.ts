@@ -39,13 +39,22 @@ async function freshJob(): Promise<Job> {
   return trained.job;
 }
 
-function open(job: Job, predictor: Predictor, changes: Partial<RewindSettings> = {}): Promise<RewindSession> {
+function open(
+  job: Job,
+  predictor: Predictor,
+  changes: Partial<RewindSettings> = {},
+): Promise<RewindSession> {
   const { model, data, forget } = job;
-  return RewindSession.create({ model, data, forget, seed: 5 }, predictor, { ...settings, ...changes });
+  return RewindSession.create({ model, data, forget, seed: 5 }, predictor, {
+    ...settings,
+    ...changes,
+  });
 }
 
 async function bits(arena: Arena): Promise<Map<string, Uint32Array>> {
-  return new Map([...(await arena.read())].map(([name, data]) => [name, new Uint32Array(data.buffer)]));
+  return new Map(
+    [...(await arena.read())].map(([name, data]) => [name, new Uint32Array(data.buffer)]),
+  );
 }
 
 test("a round is K - 1 epochs on D_f; settings add warm-up and trailing epochs", async () => {
@@ -155,7 +164,11 @@ test("an empty D_f is refused", async () => {
   const job = await freshJob();
   const { model, data } = job;
   try {
-    await RewindSession.create({ model, data, forget: new Uint32Array(), seed: 1 }, linearPredictor(window, 3), settings);
+    await RewindSession.create(
+      { model, data, forget: new Uint32Array(), seed: 1 },
+      linearPredictor(window, 3),
+      settings,
+    );
     assert.unreachable();
   } catch (error) {
     assert.match((error as Error).message, /D_f is empty/);

@@ -1,0 +1,43 @@
+/**
+ * Rewind: a WebGPU engine that makes trained networks forget.
+ *
+ * The usual way through: {@link acquireDevice} → {@link GpuDataset} and {@link Model} → {@link Trainer} →
+ * {@link RewindSession} with a predictor of {@link loadPredictor} → {@link unlearn}.
+ */
+export {
+  acquireDevice,
+  type AdapterChoice,
+  type AdapterReport,
+  type DeviceOptions,
+  Gpu,
+  type Tuning,
+} from "./gpu/device.ts";
+export { DeviceLostError, GpuError, OutOfMemoryError, ShapeError } from "./gpu/errors.ts";
+export { Arena, ArenaLayout, type ParameterKind, type ParameterSpec } from "./gpu/arena.ts";
+export { chromeTrace, type KernelTime, Profiler, summarise } from "./gpu/profile.ts";
+export { Graph, type Operation } from "./graph/graph.ts";
+export { compile, Program } from "./graph/program.ts";
+export { type Launch, type Shape, Value } from "./graph/value.ts";
+export * from "./ops/index.ts";
+export { Layers } from "./nn/layers.ts";
+export { Model, type ModelSpec, type Tensors } from "./nn/model.ts";
+export * from "./nn/init.ts";
+export type { AdamSettings, OptimizerSettings, SgdSettings } from "./optim/index.ts";
+export * from "./data/index.ts";
+export {
+  type Augmentation,
+  GpuDataset,
+  meanPicture,
+  paperAugmentation,
+  PictureFeed,
+} from "./train/feed.ts";
+export { classification, Evaluator, Trainer, type Watch } from "./train/trainer.ts";
+export { Trajectory, TrajectoryPlan } from "./trajectory.ts";
+export { loadPredictor } from "./predict/index.ts";
+export { linearPredictor } from "./predict/linear.ts";
+export { type Predictor, predictHistories } from "./predict/predictor.ts";
+export { PredictionError, Rewinder } from "./predict/rewinder.ts";
+export { type Progress, type Scores, type StopRules, unlearn } from "./unlearn/driver.ts";
+export { rewindDefaults, RewindSession, type RewindSettings } from "./unlearn/rewind.ts";
+export { readSafetensors, writeSafetensors } from "./io/safetensors.ts";
+export { modelNames, modelSpec } from "../models/index.ts";
