@@ -129,6 +129,7 @@ fn main(
   @builtin(local_invocation_index) t: u32,
 ) {
   let id = wid.y * grid.x + wid.x;
+  let hidden = grid.z - 1u; // always 0; stops drivers from unrolling more than four steps
   if (id >= GROUPS) {
     return;
   }
@@ -167,7 +168,7 @@ fn main(
       u = blockB(col0 + 4u * qB, k + 4u * kB, end);
     }
     if (k > begin) {
-      for (var q = 0u; q < 4u; q++) {
+      for (var q = 0u; q < 4u + hidden; q++) {
         let ia = q * BM + (ty ^ (2u * q));
         let ia2 = ia + BM / 8;
         let ib = q * BN + (tx ^ (2u * q));
