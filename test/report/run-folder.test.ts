@@ -1,0 +1,61 @@
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { RunFolder, RunFolderError } from "../../src/report/run-folder.ts";
+
+const root = mkdtempSync(`${tmpdir()}/rewind-folder-`);
+
+async function fails(work: () => Promise<unknown>): Promise<string> {
+  try {
+    await work();
+  } catch (error) {
+    assert.instance(error, RunFolderError);
+    return (error as Error).message;
+  }
+  return "did not fail";
+}
+
+test("a folder is resumed with its own configuration and refused with another", async () => {
+  const path = `${root}/a`;
+  assert.not((await RunFolder.start(path, { seed: 1 })).resumed);
+  assert.ok((await RunFolder.start(path, { seed: 1 })).resumed);
+  assert.match(await fails(() => RunFolder.start(path, { seed: 2 })), /another configuration/);
+});
+
+test("a torn last line of metrics.jsonl is dropped, whole lines stay", async () => {
+  const path = `${root}/b`;
+  const { folder } = await RunFolder.start(path, {});
+  await folder.log({ epoch: 1, loss: 0.5 });
+  await folder.log({ epoch: 2, loss: Number.NaN });
+  appendFileSync(`${path}/metrics.jsonl`, '{"epoch": 3, "lo');
+  const again = (await RunFolder.start(path, {})).folder;
+  assert.equal(await again.metrics(), [
+    { epoch: 1, loss: 0.5 },
+    { epoch: 2, loss: null },
+  ]);
+  await again.keepMetrics((line) => line["epoch"] === 1);
+  assert.is(readFileSync(`${path}/metrics.jsonl`, "utf8"), '{"epoch":1,"loss":0.5}\n');
+});
+
+test("checkpoints come back as they were written, and no temporary file stays", async () => {
+  const path = `${root}/c`;
+  const { folder } = await RunFolder.start(path, {});
+  assert.is(await folder.readCheckpoint("x.safetensors"), undefined);
+  const tensors = new Map([["w", { shape: [2], data: Float32Array.of(1, -2) }]]);
+  await folder.writeCheckpoint("x.safetensors", tensors, { model: "m" });
+  const read = await folder.readCheckpoint("x.safetensors");
+  assert.equal(read!.tensors.get("w")!.data, Float32Array.of(1, -2));
+  assert.equal(read!.metadata, { model: "m" });
+  assert.equal(readdirSync(path).sort(), ["config.json", "x.safetensors"]);
+});
+
+test("a folder without config.json is no run folder", async () => {
+  assert.match(
+    await fails(() => RunFolder.open(root)),
+    /is not a run folder: it has no config.json/,
+  );
+});
+
+test.after(() => rmSync(root, { recursive: true, force: true }));
+test.run();
