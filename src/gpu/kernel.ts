@@ -138,15 +138,20 @@ export class KernelCache {
       throw new GpuError(`kernel ${label}: ${(cause as Error).message}`);
     }
     const layout = this.#layout(shape.bindings);
+    // The scope keeps a faulty shader from being reported a second time as an uncaptured error.
+    this.#device.pushErrorScope("validation");
     const module = this.#device.createShaderModule({ label, code });
+    const scope = this.#device.popErrorScope();
     try {
       const pipeline = await this.#device.createComputePipelineAsync({
         label,
         layout: this.#device.createPipelineLayout({ bindGroupLayouts: [layout] }),
         compute: { module, entryPoint: entry },
       });
+      await scope;
       return { label, pipeline, layout, ...shape };
     } catch (cause) {
+      await scope;
       const info = await module.getCompilationInfo();
       const skipped = head.split("\n").length - 1;
       const messages = info.messages.map(
@@ -155,6 +160,7 @@ export class KernelCache {
       throw new GpuError(
         `kernel ${label} does not compile on this adapter: ${(cause as Error).message}\n` +
           `${messages.join("\n")}\n  constants: ${head.replaceAll("\n", " ")}`,
+        { cause },
       );
     }
   }

@@ -124,10 +124,10 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
   if (end !== data.length)
     fail(`the tensors take ${end} bytes, the file has ${data.length}: it is cut short or too long`);
   const tensors = new Map(
-    // A copy, as the file's data need not be aligned to 4 bytes.
+    // A copy, as the file's data need not be aligned to 4 bytes (and slice() of Node's Buffer is none).
     spans.map(({ key, shape, from, to }) => [
       key,
-      { shape, data: new Float32Array(data.slice(from, to).buffer) },
+      { shape, data: new Float32Array(new Uint8Array(data.subarray(from, to)).buffer) },
     ]),
   );
   return { tensors, metadata: metadata as Record<string, string> };

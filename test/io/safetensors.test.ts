@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import fc from "fast-check";
@@ -61,6 +62,16 @@ test("equal tensors give equal bytes, in whatever order they are given; data sta
   );
   assert.equal(one, two);
   assert.is(Number(new DataView(one.buffer).getBigUint64(0, true)) % 8, 0);
+});
+
+test("a file within a larger buffer, at any offset, is read alike", () => {
+  const file = writeSafetensors(new Map([["w", { shape: [2], data: Float32Array.of(1, -2) }]]));
+  for (const offset of [1, 2, 3, 8]) {
+    const larger = Buffer.alloc(file.length + 16);
+    larger.set(file, offset);
+    const { tensors } = readSafetensors(larger.subarray(offset, offset + file.length));
+    assert.equal([...tensors.get("w")!.data], [1, -2]);
+  }
 });
 
 test("a file cut anywhere is refused, never read as something else", () => {

@@ -1,0 +1,246 @@
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { invWnn } from "../models/inv-wnn.ts";
+import { modelSpec } from "../models/index.ts";
+import type { Gpu } from "../src/gpu/device.ts";
+import { KernelCache, type KernelId, reflect, shaderSource } from "../src/gpu/kernel.ts";
+import { Graph } from "../src/graph/graph.ts";
+import type { Launch, Value } from "../src/graph/value.ts";
+import { Declarations, Layers } from "../src/nn/layers.ts";
+import type { ModelSpec } from "../src/nn/model.ts";
+import * as ops from "../src/ops/index.ts";
+import { optimizerLaunch, type OptimizerSettings } from "../src/optim/index.ts";
+import { loadPredictor } from "../src/predict/index.ts";
+import { baseCode } from "../src/predict/predictor.ts";
+import { linearPredictor } from "../src/predict/linear.ts";
+import { paperAugmentation, GpuDataset, meanPicture, PictureFeed } from "../src/train/feed.ts";
+import { RowFeed } from "../src/train/row-feed.ts";
+import { classification, Trainer } from "../src/train/trainer.ts";
+import { Model } from "../src/nn/model.ts";
+import { syntheticDigits } from "../src/data/synthetic.ts";
+import { closeGpus, testGpu, tunings } from "./device.ts";
+
+const folder = fileURLToPath(new URL("../shaders", import.meta.url));
+const files = (readdirSync(folder, { recursive: true }) as string[])
+  .filter((file) => file.endsWith(".wgsl"))
+  .map((file) => file.replace(/\.wgsl$/, ""))
+  .sort();
+
+/** Everything compiled in this file: shader paths, gathered from the launches themselves. */
+const compiled = new Set<string>();
+
+async function compileAll(gpu: Gpu, ids: readonly KernelId[]): Promise<void> {
+  await Promise.all(ids.map((id) => gpu.kernels.get(id)));
+  gpu.check();
+  for (const { shader } of ids) compiled.add(shader);
+}
+
+/** Launches of a forward and backward pass over random-shaped inputs. */
+function bothWays(gpu: Gpu, build: (graph: Graph) => { y: Value; wrt: Value[] }): Launch[] {
+  const graph = new Graph(gpu.tuning);
+  const { y, wrt } = build(graph);
+  const cotangent = graph.input("cotangent", y.shape);
+  return [...graph.forward(), ...graph.backward(y, wrt, { cotangent }).launches];
+}
+
+/** A network with every layer the models use, batch norm included. */
+const everyLayer: ModelSpec = {
+  name: "every layer",
+  inputs: [[12, 12, 3]],
+  output: [10],
+  build(layers: Layers, [x]) {
+    const { graph } = layers;
+    let h = layers.batchNorm(
+      "norm1",
+      layers.conv2d("conv1", x!, { filters: 8, kernel: 3, stride: 2, padding: "same" }),
+    );
+    h = ops.maxPool(graph, ops.relu(graph, h), { size: 2 });
+    h = ops.avgPool(graph, h, { size: 2, stride: 1, padding: 1 });
+    h = ops.avgPool(graph, layers.conv2d("conv2", h, { filters: 5, kernel: 3, padding: 1 }), {
+      size: 2,
+      stride: 1,
+    });
+    h = ops.maxPool(graph, h, { size: 2, stride: 1, padding: 1 });
+    return layers.linear("head", ops.globalAveragePool(graph, h), 10);
+  },
+};
+
+for (const tuning of tunings) {
+  test(`networks, optimisers and feeds compile, forward and backward (${tuning})`, async () => {
+    const gpu = await testGpu({ tuning });
+    const specs = [
+      everyLayer,
+      modelSpec({ name: "small-cnn", hidden: 32 }, [28, 28, 1], 10),
+      invWnn(),
+    ];
+    for (const spec of specs) {
+      for (const norm of ["train", "frozen"] as const) {
+        const launches = bothWays(gpu, (graph) => {
+          const layers = new Layers(graph, new Declarations(), norm);
+          const inputs = spec.inputs.map((shape, i) => graph.input(`x${i}`, [6, ...shape]));
+          const y = spec.build(layers, inputs);
+          return { y, wrt: [...inputs, ...layers.parameters.values()] };
+        });
+        await compileAll(gpu, launches);
+      }
+    }
+    const shard = (size: number): Value => new Graph(tuning).input("x", [size]);
+    const optimizers: OptimizerSettings[] = [
+      { name: "adam" },
+      { name: "adam", decoupled: true },
+      { name: "sgd", momentum: 0.9 },
+    ];
+    const values = {
+      parameters: shard(128),
+      gradients: shard(128),
+      first: shard(128),
+      second: shard(128),
+    };
+    const rest = { blocks: shard(4), step: shard(8) };
+    await compileAll(
+      gpu,
+      optimizers.map((settings) => optimizerLaunch(settings, { ...values, ...rest })),
+    );
+
+    const digits = syntheticDigits(10, 1, "train");
+    const data = await GpuDataset.upload(gpu, digits, meanPicture(digits));
+    for (const augment of [undefined, paperAugmentation]) {
+      const feed = await PictureFeed.create(data, { batch: 4, items: 10, augment });
+      await compileAll(gpu, feed.launches);
+    }
+    const rows = await RowFeed.create(gpu, new Float32Array(31), [15, 14, 1, 1], 1);
+    await compileAll(gpu, rows.launches);
+    const feed = await PictureFeed.create(data, { batch: 4, items: 10 });
+    const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
+    const objective = classification(model, feed, "train");
+    const trainer = await Trainer.create(model, { feed, objective, optimizer: { name: "adam" } });
+    for (const { label } of trainer.program.dispatches) compiled.add(label.split(":")[0]!);
+    gpu.check();
+  });
+
+  test(`operations beside the networks compile (${tuning})`, async () => {
+    const gpu = await testGpu({ tuning });
+    const launches = bothWays(gpu, (graph) => {
+      const a = graph.input("a", [5, 7, 3, 4]);
+      const b = graph.input("b", [7, 1, 4]);
+      const c = graph.input("c", [5, 7, 3, 4]);
+      const odd = graph.input("odd", [5, 3]);
+      let y = ops.concat(
+        graph,
+        [ops.abs(graph, ops.mul(graph, a, b)), ops.scale(graph, ops.add(graph, a, c), 2)],
+        1,
+      );
+      y = ops.add(
+        graph,
+        ops.l1Loss(graph, y, ops.leakyRelu(graph, y)),
+        ops.l1Norm(graph, ops.mul(graph, odd, graph.input("d", [5, 1])), 0.1),
+      );
+      y = ops.add(graph, y, ops.sum(graph, ops.add(graph, odd, graph.input("e", [3]))));
+      return {
+        y: ops.add(graph, y, ops.sum(graph, ops.concat(graph, [odd, odd], 1))),
+        wrt: [a, b, c, odd],
+      };
+    });
+    await compileAll(gpu, launches);
+    // Matrix shapes that pick every tile: wide, skinny, transposed, sliced.
+    for (const [m, k, n] of [
+      [512, 512, 512],
+      [7, 9, 5],
+      [64, 1568, 10],
+      [4096, 27, 64],
+      [3000, 64, 128],
+    ] as const) {
+      await compileAll(
+        gpu,
+        bothWays(gpu, (graph) => {
+          const [x, w, b] = [
+            graph.input("x", [m, k]),
+            graph.input("w", [k, n]),
+            graph.input("b", [n]),
+          ];
+          return { y: ops.linear(graph, x, w, b), wrt: [x, w, b] };
+        }),
+      );
+    }
+    for (const [cin, cout] of [
+      [16, 32],
+      [64, 64],
+      [3, 5],
+    ] as const) {
+      await compileAll(
+        gpu,
+        bothWays(gpu, (graph) => {
+          const [x, w, b] = [
+            graph.input("x", [8, 16, 16, cin]),
+            graph.input("w", [3, 3, cin, cout]),
+            graph.input("b", [cout]),
+          ];
+          return { y: ops.conv2d(graph, x, w, b, { padding: 1 }), wrt: [x, w, b] };
+        }),
+      );
+    }
+  });
+
+  test(`predictors compile with every base (${tuning})`, async () => {
+    const gpu = await testGpu({ tuning });
+    for (const predictor of [linearPredictor(), await loadPredictor(undefined)]) {
+      for (const set of predictor.sets) {
+        const bases = Object.keys(baseCode) as (keyof typeof baseCode)[];
+        await compileAll(
+          gpu,
+          bases.map((base) => set.geometry(gpu, 1000, base)),
+        );
+      }
+    }
+    await compileAll(gpu, [{ shader: "predict/check-finite", constants: {} }]);
+  });
+}
+
+test("every shader file is compiled by the tests above", () => {
+  assert.equal(
+    files.filter((file) => !compiled.has(file)),
+    [],
+  );
+});
+
+test("every shader says what it is, and keeps to the subset both compilers take", async () => {
+  for (const file of files) {
+    const text = await shaderSource(file);
+    assert.match(text, /^\/\/ .{20}/, `${file}: a head comment comes first`);
+    assert.match(text, /(Prelude|Constants|Consts)\b/i, `${file}: the head comment lists the constants`);
+    assert.not.match(text, /^\s*(enable|override)\b/m, `${file}: no enable, no override`);
+    const bindings = text.match(/@binding\(\d+\) var<storage/g) ?? [];
+    for (const [, entry] of text.matchAll(/@compute[^{]*?fn (\w+)\(/g)) {
+      assert.ok(entry !== undefined && bindings.length > 0, file);
+    }
+  }
+});
+
+test("a shader that does not compile is reported with its file and line", async () => {
+  const gpu = await testGpu();
+  const cache = new KernelCache(gpu.device);
+  try {
+    // N is missing from the prelude.
+    await cache.get({ shader: "elementwise/fill", constants: { VALUE: 1 } });
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /kernel elementwise\/fill does not compile/);
+    // Line 12 of the file, not of the text with the prelude in front.
+    if (gpu.adapter.runtime === "node")
+      assert.match((error as Error).message, /fill\.wgsl:11:\d+ .*'N'/);
+  }
+  gpu.check();
+});
+
+test("an unknown entry or workgroup size is named", () => {
+  const code =
+    "@group(0) @binding(0) var<storage, read_write> y: array<f32>;\n@compute @workgroup_size(SIDE) fn main() { y[0] = 1.0; }";
+  assert.throws(() => reflect(code, "other", {}), /no compute entry "other"; the shader has: main/);
+  assert.throws(() => reflect(code, "main", {}), /workgroup_size "SIDE" of entry "main"/);
+  assert.equal(reflect(code, "main", { SIDE: 8 }).workgroupSize, [8, 1, 1]);
+});
+
+test.after(closeGpus);
+test.run();
