@@ -109,6 +109,10 @@ function main() {
     console.log(`setup: WebGPU adapter found (${before.adapter}); nothing to do`);
     return 0;
   }
+  if (/ERR_MODULE_NOT_FOUND/.test(before.why)) {
+    console.error("setup: the package `webgpu` is not installed: run `npm ci` first");
+    return 1;
+  }
   if (process.platform !== "linux") {
     console.error(
       `setup: no WebGPU adapter on ${process.platform}; install your GPU's driver.\n${before.why}`,
