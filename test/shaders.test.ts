@@ -209,7 +209,11 @@ test("every shader says what it is, and keeps to the subset both compilers take"
   for (const file of files) {
     const text = await shaderSource(file);
     assert.match(text, /^\/\/ .{20}/, `${file}: a head comment comes first`);
-    assert.match(text, /(Prelude|Constants|Consts)\b/i, `${file}: the head comment lists the constants`);
+    assert.match(
+      text,
+      /(Prelude|Constants|Consts)\b/i,
+      `${file}: the head comment lists the constants`,
+    );
     assert.not.match(text, /^\s*(enable|override)\b/m, `${file}: no enable, no override`);
     const bindings = text.match(/@binding\(\d+\) var<storage/g) ?? [];
     for (const [, entry] of text.matchAll(/@compute[^{]*?fn (\w+)\(/g)) {
