@@ -14,9 +14,10 @@ import type { Watch } from "./train/trainer.ts";
 import { type Progress, type StopReason, unlearn } from "./unlearn/driver.ts";
 import { RewindSession } from "./unlearn/rewind.ts";
 
-/** Training state between epochs and unlearning state between rounds; removed when the run is done. */
+/** Training state between epochs; removed when training is done. */
 const trainingFile = "training-state.safetensors";
-const unlearningFile = "unlearning-state.safetensors";
+/** Unlearning state between rounds; removed when the report is written. */
+export const unlearningFile = "unlearning-state.safetensors";
 
 /** A state is saved after this many milliseconds at the earliest, so that short epochs stay short. */
 const saveEveryMs = 15_000;

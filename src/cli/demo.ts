@@ -1,7 +1,6 @@
 /** `rewind demo`: trains on wrong labels, rewinds them, reports: the whole mission in one command. */
 import type { Command } from "commander";
 import { prepareJob } from "../job.ts";
-import { exists, readText } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { type DemoConfig, trainInFolder } from "../runs.ts";
 import {
@@ -15,7 +14,7 @@ import {
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, interruptSignal, openDevice } from "./session.ts";
-import { unlearnAndReport } from "./unlearn-job.ts";
+import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
 
 /** Pictures by default: as many as fit five minutes of software rendering, and the issue's size for files. */
 const defaultPictures = { synthetic: 2000, other: 6000 };
@@ -41,13 +40,7 @@ export function registerDemo(root: Command): void {
       });
       const config: DemoConfig = { train, unlearn: unlearnConfig(flags) };
       const { folder, resumed } = await RunFolder.start(flags.out, config);
-      if (resumed && (await exists(folder.file("report.json")))) {
-        console.error(
-          `"${flags.out}" holds the finished run of this configuration; remove it to run again.`,
-        );
-        console.log(await readText(folder.file("report.md")));
-        return;
-      }
+      if (resumed && (await showFinished(folder))) return;
       const started = performance.now();
       const gpu = await openDevice(flags);
       startProfile(gpu, flags.profile);

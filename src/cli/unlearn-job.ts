@@ -1,6 +1,7 @@
 /** The unlearning part that `rewind unlearn` and `rewind demo` share. */
 import type { UnlearnConfig } from "../config.ts";
 import type { Job } from "../job.ts";
+import { exists, readText } from "../platform/files.ts";
 import { loadPredictor } from "../predict/index.ts";
 import {
   adapterLine,
@@ -10,8 +11,17 @@ import {
   writeReport,
 } from "../report/report.ts";
 import type { RunFolder } from "../report/run-folder.ts";
-import { unlearnInFolder } from "../runs.ts";
+import { unlearnInFolder, unlearningFile } from "../runs.ts";
 import { withProgress } from "./progress.ts";
+
+/** Prints the report of a folder whose run is finished; false if it is not. */
+export async function showFinished(folder: RunFolder): Promise<boolean> {
+  if (!(await exists(folder.file("report.json")))) return false;
+  const { path } = folder;
+  console.error(`"${path}" holds the finished run of this configuration; remove it to run again.`);
+  console.log(await readText(folder.file("report.md")));
+  return true;
+}
 
 /** Rewinds, writes the report and prints the before/after table. `started`: when the command began, in ms. */
 export async function unlearnAndReport(
@@ -49,6 +59,7 @@ export async function unlearnAndReport(
     definitions,
   };
   await writeReport(folder, report, history);
+  await folder.discard(unlearningFile);
   console.log(beforeAfter(report));
   console.log(`\nreport: ${folder.file("report.md")} (${report.seconds.toFixed(0)} s)`);
 }

@@ -14,7 +14,7 @@ import {
   openDevice,
   validate,
 } from "./session.ts";
-import { unlearnAndReport } from "./unlearn-job.ts";
+import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
 
 export function registerUnlearn(root: Command): void {
   const command = root
@@ -28,11 +28,12 @@ export function registerUnlearn(root: Command): void {
       const trained = await RunFolder.open(flags.run);
       const train = validate(trainSchema, await trained.config(), `${flags.run}/config.json`);
       const config = unlearnConfig(flags);
-      const { folder } = await RunFolder.start(flags.out, {
+      const { folder, resumed } = await RunFolder.start(flags.out, {
         run: flags.run,
         train,
         unlearn: config,
       });
+      if (resumed && (await showFinished(folder))) return;
       const gpu = await openDevice(flags);
       startProfile(gpu, flags.profile);
       const started = performance.now();
