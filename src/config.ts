@@ -87,6 +87,7 @@ export const unlearnSchema = z.strictObject({
   kinds: z.array(z.enum(parameterKinds as unknown as readonly ["conv"])).min(1),
   rounds: count,
   unlearningAccuracy: z.number().min(0).max(100).optional(),
+  forgetShare: z.number().min(0).lt(1).optional(),
   forgetLoss: z.number().positive().optional(),
   seconds: z.number().positive().optional(),
   seed,

@@ -131,7 +131,6 @@ export async function unlearnInFolder(
     config,
   );
   const saved = await folder.readCheckpoint(unlearningFile);
-  let rounds: Progress[] = [];
   if (saved !== undefined) {
     requireModel(saved.metadata, job, folder.file(unlearningFile));
     model.load(unprefixed("model", saved.tensors));
@@ -144,16 +143,15 @@ export async function unlearnInFolder(
   }
   const done = saved === undefined ? -1 : Number(saved.metadata["round"]);
   await folder.keepMetrics((line) => line["phase"] !== "unlearn" || Number(line["round"]) <= done);
-  rounds = (await folder.metrics())
+  const rounds = (await folder.metrics())
     .filter((line) => line["phase"] === "unlearn")
     .map((line) => line as unknown as Progress);
   const report = async (progress: Progress): Promise<void> => {
     await folder.log({ phase: "unlearn", ...progress });
     options.onRound?.(progress);
   };
-  let start = rounds.at(-1);
-  if (start === undefined) {
-    start = { round: 0, steps: 0, seconds: 0, scores: await job.evaluate(options.watch) };
+  if (rounds.length === 0) {
+    const start = { round: 0, steps: 0, seconds: 0, scores: await job.evaluate(options.watch) };
     await report(start);
     rounds.push(start);
   } else {
@@ -162,7 +160,7 @@ export async function unlearnInFolder(
   const { history, reason } = await unlearn(session, {
     stop: config,
     evaluate: () => job.evaluate(),
-    resume: start,
+    resume: rounds,
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     async onRound(progress) {
       await report(progress);
@@ -183,7 +181,7 @@ export async function unlearnInFolder(
   await folder.writeCheckpoint("checkpoint.safetensors", await model.save(), {
     model: model.spec.name,
   });
-  return { history: [...rounds.slice(0, -1), ...history], reason };
+  return { history, reason };
 }
 
 /** Configuration of a demo: training, then unlearning. */

@@ -28,7 +28,7 @@ export function registerDemo(root: Command): void {
       "run folder; the same command continues an interrupted run",
       "runs/demo",
     );
-  unlearnOptions(trainOptions(command), { rate: 1e-4, rounds: 6 });
+  unlearnOptions(trainOptions(command), { rate: 3e-4, rounds: 6, share: 0.5 });
   profileOption(deviceOptions(command)).action(
     async (flags: TrainFlags & UnlearnFlags & DeviceFlags & { out: string; profile?: boolean }) => {
       const pictures =

@@ -23,7 +23,7 @@ export interface TrainFlags {
   mislabel: number;
   model: TrainConfig["model"]["name"];
   filters?: string;
-  hidden?: number;
+  hidden: number;
   epochs: number;
   batch: number;
   lr: number;
@@ -46,7 +46,7 @@ export function trainOptions(command: Command): Command {
     .option("--mislabel <share>", "share of training labels made wrong: D_f", number(0, 0.99), 0.2)
     .addOption(new Option("--model <name>", "network").choices(modelNames).default("small-cnn"))
     .option("--filters <a,b>", "filters of the two convolutions")
-    .option("--hidden <n>", "units of a hidden dense layer", integer(0))
+    .option("--hidden <n>", "units of a hidden dense layer; 0: none", integer(0), 64)
     .option("--epochs <n>", "training epochs", integer(1), 40)
     .option("--batch <n>", "pictures a training step", integer(1), 64)
     .option("--lr <rate>", "learning rate of training (Adam)", number(0, 10), 1e-3)
@@ -76,7 +76,7 @@ export function trainConfig(flags: TrainFlags): TrainConfig {
       model: {
         name: flags.model,
         ...(flags.filters === undefined ? {} : { filters: flags.filters.split(",").map(Number) }),
-        ...given(flags.hidden, "hidden"),
+        hidden: flags.hidden,
       },
       epochs: flags.epochs,
       batch: flags.batch,
@@ -102,16 +102,17 @@ export interface UnlearnFlags {
   resetOptimizer?: boolean;
   forgetAugment?: boolean;
   kinds: string;
+  untilShare?: number;
   untilUa?: number;
   untilLoss?: number;
   untilSeconds?: number;
   seed: number;
 }
 
-/** Adds the options of the rewind method. `rate`: the default learning rate on D_f. */
+/** Adds the options of the rewind method. `defaults`: learning rate on D_f, most rounds, share to stop at. */
 export function unlearnOptions(
   command: Command,
-  defaults: { rate: number; rounds: number },
+  defaults: { rate: number; rounds: number; share?: number },
 ): Command {
   return command
     .option(
@@ -144,6 +145,12 @@ export function unlearnOptions(
       "stop at this unlearning accuracy (100 - accuracy on D_f)",
       number(0, 100),
     )
+    .option(
+      "--until-share <share>",
+      "stop where the accuracy on D_f has fallen to this share of its start",
+      number(0, 1),
+      defaults.share,
+    )
     .option("--until-loss <nats>", "stop at this cross-entropy on D_f", number(0))
     .option("--until-seconds <s>", "stop after this time", number(0));
 }
@@ -155,6 +162,7 @@ export function unlearnConfig(flags: UnlearnFlags): UnlearnConfig {
     base: flags.base,
     augment: flags.forgetAugment === true ? paperAugmentation : undefined,
     unlearningAccuracy: flags.untilUa,
+    forgetShare: flags.untilShare,
     forgetLoss: flags.untilLoss,
     seconds: flags.untilSeconds,
   };

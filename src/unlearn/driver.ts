@@ -20,6 +20,8 @@ export interface StopRules {
   readonly rounds: number;
   /** Unlearning accuracy (100 - accuracy on D_f) to reach, in %. */
   readonly unlearningAccuracy?: number | undefined;
+  /** Share of the first accuracy on D_f to fall to: 0.5 stops where it has halved. */
+  readonly forgetShare?: number | undefined;
   /** Cross-entropy on D_f to reach, in nats. */
   readonly forgetLoss?: number | undefined;
   readonly seconds?: number | undefined;
@@ -35,7 +37,8 @@ export interface Progress {
 }
 
 /** Why a run ended. */
-export type StopReason = "rounds" | "unlearning accuracy" | "forget loss" | "seconds";
+export type StopReason =
+  "rounds" | "unlearning accuracy" | "forget share" | "forget loss" | "seconds";
 
 /** What the driver needs of its surroundings. */
 export interface DriverOptions {
@@ -44,18 +47,25 @@ export interface DriverOptions {
   /** Called after each round with scores, before the stop rules are tested: logs and checkpoints. */
   readonly onRound?: ((progress: Progress) => Promise<void>) | undefined;
   readonly watch?: Watch;
-  /** Where a resumed run stands. */
-  readonly resume?: Progress | undefined;
+  /** Rounds a resumed run has behind it, round 0 first. */
+  readonly resume?: readonly Progress[] | undefined;
 }
 
-/** Which rule holds, if any. */
-export function stopReason(progress: Progress, stop: StopRules): StopReason | undefined {
-  const { scores, round, seconds } = progress;
+/** Which rule holds at the end of a history (round 0 first), if any. */
+export function stopReason(history: readonly Progress[], stop: StopRules): StopReason | undefined {
+  const { scores, round, seconds } = history.at(-1)!;
   if (
     stop.unlearningAccuracy !== undefined &&
     100 - scores.forgetAccuracy >= stop.unlearningAccuracy
   ) {
     return "unlearning accuracy";
+  }
+  const { forgetAccuracy } = history[0]!.scores;
+  if (
+    stop.forgetShare !== undefined &&
+    scores.forgetAccuracy <= stop.forgetShare * forgetAccuracy
+  ) {
+    return "forget share";
   }
   if (stop.forgetLoss !== undefined && scores.forgetLoss >= stop.forgetLoss) return "forget loss";
   if (round >= stop.rounds) return "rounds";
@@ -71,21 +81,18 @@ export async function unlearn(
   const { stop, evaluate, onRound, watch = {} } = options;
   if (!(stop.rounds >= 1))
     throw new GpuError(`unlearn: at least one round is needed, got ${stop.rounds}.`);
-  let last: Progress = options.resume ?? {
-    round: 0,
-    steps: 0,
-    seconds: 0,
-    scores: await evaluate(),
-  };
-  const history = [last];
+  const history: Progress[] = [...(options.resume ?? [])];
+  if (history.length === 0) {
+    history.push({ round: 0, steps: 0, seconds: 0, scores: await evaluate() });
+  }
   for (;;) {
-    const reason = stopReason(last, stop);
+    const reason = stopReason(history, stop);
     if (reason !== undefined) return { history, reason };
     const start = performance.now();
     const done: Round = await session.round(watch);
-    const seconds = last.seconds + (performance.now() - start) / 1000;
-    last = { round: done.round, steps: done.steps, seconds, scores: await evaluate() };
-    history.push(last);
-    await onRound?.(last);
+    const seconds = history.at(-1)!.seconds + (performance.now() - start) / 1000;
+    const progress = { round: done.round, steps: done.steps, seconds, scores: await evaluate() };
+    history.push(progress);
+    await onRound?.(progress);
   }
 }

@@ -15,13 +15,22 @@ const at = (round: number, accuracy: number, loss: number, seconds = 0): Progres
 });
 
 test("each stop rule ends a run, unlearning accuracy first", () => {
-  assert.is(stopReason(at(3, 40, 2), { rounds: 5 }), undefined);
-  assert.is(stopReason(at(5, 40, 2), { rounds: 5 }), "rounds");
-  assert.is(stopReason(at(3, 40, 2), { rounds: 5, unlearningAccuracy: 60 }), "unlearning accuracy");
-  assert.is(stopReason(at(3, 40.1, 2), { rounds: 5, unlearningAccuracy: 60 }), undefined);
-  assert.is(stopReason(at(3, 40, 2), { rounds: 5, forgetLoss: 2 }), "forget loss");
-  assert.is(stopReason(at(3, 40, 2, 9), { rounds: 5, seconds: 9 }), "seconds");
-  assert.is(stopReason(at(5, 40, 2), { rounds: 5, unlearningAccuracy: 60 }), "unlearning accuracy");
+  assert.is(stopReason([at(3, 40, 2)], { rounds: 5 }), undefined);
+  assert.is(stopReason([at(5, 40, 2)], { rounds: 5 }), "rounds");
+  assert.is(
+    stopReason([at(3, 40, 2)], { rounds: 5, unlearningAccuracy: 60 }),
+    "unlearning accuracy",
+  );
+  assert.is(stopReason([at(3, 40.1, 2)], { rounds: 5, unlearningAccuracy: 60 }), undefined);
+  assert.is(stopReason([at(3, 40, 2)], { rounds: 5, forgetLoss: 2 }), "forget loss");
+  const start = at(0, 80, 1);
+  assert.is(stopReason([start, at(1, 40, 2)], { rounds: 5, forgetShare: 0.5 }), "forget share");
+  assert.is(stopReason([start, at(1, 40.1, 2)], { rounds: 5, forgetShare: 0.5 }), undefined);
+  assert.is(stopReason([at(3, 40, 2, 9)], { rounds: 5, seconds: 9 }), "seconds");
+  assert.is(
+    stopReason([at(5, 40, 2)], { rounds: 5, unlearningAccuracy: 60 }),
+    "unlearning accuracy",
+  );
 });
 
 /** A session whose accuracy on D_f halves every round. */
@@ -58,7 +67,7 @@ test("a resumed run starts from the given round and adds to its seconds", async 
   const { history } = await unlearn(session, {
     stop: { rounds: 3 },
     evaluate: async () => scores(accuracy(), 1),
-    resume: at(2, 20, 1, 100),
+    resume: [at(2, 20, 1, 100)],
   });
   assert.equal(
     history.map(({ round }) => round),
