@@ -1,7 +1,6 @@
 /** What a run is: plain data, validated where it enters, written into every run folder. */
 import { z } from "zod";
 import { modelNames } from "../models/index.ts";
-import { parameterKinds } from "./gpu/arena.ts";
 
 /** Data sets by name. */
 export const datasetNames = ["synthetic", "mnist", "cifar10", "cifar100", "image-folder"] as const;
@@ -72,19 +71,11 @@ export const trainSchema = z.strictObject({
   seed,
 });
 
-/** An unlearning run by rewinding. */
+/** An unlearning run. */
 export const unlearnSchema = z.strictObject({
-  /** A predictor file, a folder of three, or `linear`; absent: the shipped InvWNN. */
-  predictor: z.string().optional(),
-  base: z.enum(["oldest", "newest"]).optional(),
-  learningRate: z.number().positive(),
-  optimizer: optimizerSchema,
-  batch: count,
-  warmupEpochs: z.number().int().min(0),
-  trailingEpoch: z.boolean(),
-  resetOptimizer: z.boolean(),
-  augment: augmentSchema.optional(),
-  kinds: z.array(z.enum(parameterKinds as unknown as readonly ["conv"])).min(1),
+  method: z.string(),
+  /** Settings of the method, checked by the method's own schema. */
+  settings: z.record(z.string(), z.unknown()),
   rounds: count,
   unlearningAccuracy: z.number().min(0).max(100).optional(),
   forgetShare: z.number().min(0).lt(1).optional(),

@@ -38,6 +38,6 @@ export { linearPredictor } from "./predict/linear.ts";
 export { type Predictor, predictHistories } from "./predict/predictor.ts";
 export { PredictionError, Rewinder } from "./predict/rewinder.ts";
 export { type Progress, type Scores, type StopRules, unlearn } from "./unlearn/driver.ts";
-export { rewindDefaults, RewindSession, type RewindSettings } from "./unlearn/rewind.ts";
+export { RewindSession, type RewindSettings } from "./unlearn/rewind.ts";
 export { readSafetensors, writeSafetensors } from "./io/safetensors.ts";
 export { modelNames, modelSpec } from "../models/index.ts";

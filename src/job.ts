@@ -15,6 +15,7 @@ import { Model } from "./nn/model.ts";
 import { GpuDataset, meanPicture } from "./train/feed.ts";
 import { Evaluator, type Watch } from "./train/trainer.ts";
 import type { Scores } from "./unlearn/driver.ts";
+import type { UnlearnTask } from "./unlearn/method.ts";
 
 /** Everything a run works on. */
 export interface Job {
@@ -30,6 +31,8 @@ export interface Job {
   readonly retain: Uint32Array;
   /** Scores of the model as it stands. */
   evaluate(watch?: Watch): Promise<Scores>;
+  /** What an unlearning method gets: the model, D_f and D_r, each refusing other pictures. */
+  task(seed: number): UnlearnTask;
   destroy(): void;
 }
 
@@ -80,7 +83,13 @@ export async function prepareJob(gpu: Gpu, config: TrainConfig): Promise<Job> {
   const destroy = (): void => {
     for (const owned of [onNoisy, onTrue, onTest, trueData, testData, data, model]) owned.destroy();
   };
-  return { gpu, config, train, test, model, data, forget, retain, evaluate, destroy };
+  const task = (unlearnSeed: number): UnlearnTask => ({
+    model,
+    forget: { data: data.only(forget, "D_f"), items: forget },
+    retain: { data: data.only(retain, "D_r"), items: retain },
+    seed: unlearnSeed,
+  });
+  return { gpu, config, train, test, model, data, forget, retain, evaluate, task, destroy };
 }
 
 function present(data: DataConfig): Parameters<typeof loadDataset>[0] {

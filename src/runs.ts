@@ -7,20 +7,19 @@
 import type { TrainConfig, UnlearnConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 import type { Tensors } from "./nn/model.ts";
-import type { Predictor } from "./predict/predictor.ts";
 import { RunFolder, RunFolderError } from "./report/run-folder.ts";
 import { type TrainState, trainJob } from "./train/run.ts";
 import type { Watch } from "./train/trainer.ts";
 import { type Progress, type StopReason, unlearn } from "./unlearn/driver.ts";
-import { RewindSession } from "./unlearn/rewind.ts";
+import { startMethod } from "./unlearn/methods.ts";
 
 /** Training state between epochs; removed when training is done. */
 const trainingFile = "training-state.safetensors";
 /** Unlearning state between rounds; removed when the report is written. */
 export const unlearningFile = "unlearning-state.safetensors";
 
-/** A state is saved after this many milliseconds at the earliest, so that short epochs stay short. */
-const saveEveryMs = 15_000;
+/** Saves are this many milliseconds apart at least, so that short epochs stay short. */
+const defaultSaveEveryMs = 15_000;
 
 function prefixed(
   prefix: string,
@@ -48,9 +47,15 @@ export async function trainInFolder(
   folder: RunFolder,
   job: Job,
   result: string,
-  options: { watch?: Watch; onEpoch?: (line: object) => void } = {},
+  options: {
+    watch?: Watch;
+    onEpoch?: (line: object) => void;
+    /** The state is saved this many milliseconds after the last save at the earliest. */
+    saveEveryMs?: number;
+  } = {},
 ): Promise<void> {
   const { model } = job;
+  const { saveEveryMs = defaultSaveEveryMs } = options;
   if (await loadTrained(folder, job, result)) return;
   const saved = await folder.readCheckpoint(trainingFile);
   let resume: TrainState | undefined;
@@ -116,20 +121,15 @@ export interface UnlearnResult {
   readonly reason: StopReason;
 }
 
-/** Rewinds the job's model (which must hold the trained weights) in a folder, round by round. */
+/** Unlearns from the job's model (which must hold the trained weights) in a folder, round by round. */
 export async function unlearnInFolder(
   folder: RunFolder,
   job: Job,
-  predictor: Predictor,
   config: UnlearnConfig,
   options: { watch?: Watch; onRound?: (progress: Progress) => void } = {},
 ): Promise<UnlearnResult> {
-  const { model, data, forget } = job;
-  const session = await RewindSession.create(
-    { model, data, forget, seed: config.seed },
-    predictor,
-    config,
-  );
+  const { model } = job;
+  const session = await startMethod(config.method, job.task(config.seed), config.settings);
   const saved = await folder.readCheckpoint(unlearningFile);
   if (saved !== undefined) {
     requireModel(saved.metadata, job, folder.file(unlearningFile));

@@ -28,7 +28,7 @@ export function registerDemo(root: Command): void {
       "run folder; the same command continues an interrupted run",
       "runs/demo",
     );
-  unlearnOptions(trainOptions(command), { rate: 3e-4, rounds: 6, share: 0.5 });
+  unlearnOptions(trainOptions(command), 0.5);
   profileOption(deviceOptions(command)).action(
     async (flags: TrainFlags & UnlearnFlags & DeviceFlags & { out: string; profile?: boolean }) => {
       const pictures =
@@ -38,7 +38,7 @@ export function registerDemo(root: Command): void {
         train: flags.train ?? pictures,
         test: flags.test ?? 2000,
       });
-      const config: DemoConfig = { train, unlearn: unlearnConfig(flags) };
+      const config: DemoConfig = { train, unlearn: unlearnConfig(flags, train) };
       const { folder, resumed } = await RunFolder.start(flags.out, config);
       if (resumed && (await showFinished(folder))) return;
       const started = performance.now();

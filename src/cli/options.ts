@@ -1,5 +1,5 @@
 /** Options that several commands share, and how they become configurations. */
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { modelNames } from "../../models/index.ts";
 import {
   type DataConfig,
@@ -9,9 +9,8 @@ import {
   type UnlearnConfig,
   unlearnSchema,
 } from "../config.ts";
-import { parameterKinds } from "../gpu/arena.ts";
 import { paperAugmentation } from "../train/feed.ts";
-import { rewindDefaults } from "../unlearn/rewind.ts";
+import { methodNames, methods, methodSettings } from "../unlearn/methods.ts";
 import { integer, number, validate } from "./session.ts";
 
 /** Training flags as commander parses them. */
@@ -92,16 +91,19 @@ export function trainConfig(flags: TrainFlags): TrainConfig {
 
 /** Unlearning flags as commander parses them. */
 export interface UnlearnFlags {
+  method: string;
+  set: Record<string, unknown>;
   predictor?: string;
   base?: "oldest" | "newest";
-  rate: number;
-  rounds: number;
-  forgetBatch: number;
-  warmup: number;
-  trailing?: boolean;
-  resetOptimizer?: boolean;
-  forgetAugment?: boolean;
-  kinds: string;
+  rate?: number;
+  rounds?: number;
+  forgetBatch?: number;
+  every?: number;
+  warmup?: number;
+  trailing?: true;
+  resetOptimizer?: true;
+  forgetAugment?: true;
+  kinds?: string;
   untilShare?: number;
   untilUa?: number;
   untilLoss?: number;
@@ -109,37 +111,57 @@ export interface UnlearnFlags {
   seed: number;
 }
 
-/** Adds the options of the rewind method. `defaults`: learning rate on D_f, most rounds, share to stop at. */
-export function unlearnOptions(
-  command: Command,
-  defaults: { rate: number; rounds: number; share?: number },
-): Command {
+/** A `key=value` option: numbers, true, false and JSON are read as such, all else as text. */
+function setting(text: string, given: Record<string, unknown>): Record<string, unknown> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("key=value is needed.");
+  const value = text.slice(at + 1);
+  let parsed: unknown = value;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    // Plain text.
+  }
+  return { ...given, [text.slice(0, at)]: parsed };
+}
+
+/** Adds the options of unlearning. `share`: the default share of the accuracy on D_f to stop at. */
+export function unlearnOptions(command: Command, share?: number): Command {
+  const summaries = methods.map(({ name, summary, reads }) => `${name} (${reads}): ${summary}`);
   return command
+    .addHelpText("after", `\nMethods, with the data they read:\n  ${summaries.join("\n  ")}`)
+    .addOption(
+      new Option("--method <name>", "unlearning method; see below")
+        .choices(methodNames)
+        .default("rewind"),
+    )
+    .option("--set <key=value>", "any setting of the method (repeatable)", setting, {})
     .option(
       "--predictor <path>",
-      "folder of three weight files, one file, linear or linear:U; default: ours",
+      "rewind: folder of three weight files, one file, linear or linear:U; default: ours",
     )
     .addOption(
-      new Option("--base <end>", "snapshot the residual is added to").choices(["oldest", "newest"]),
+      new Option("--base <end>", "rewind: snapshot the residual is added to").choices([
+        "oldest",
+        "newest",
+      ]),
     )
-    .option(
-      "--rate <rate>",
-      "learning rate on D_f (Adam; the paper's ResNet-18: 1e-6)",
-      number(0, 10),
-      defaults.rate,
-    )
-    .option("--rounds <n>", "rewinds at most", integer(1), defaults.rounds)
-    .option("--forget-batch <n>", "pictures a step on D_f", integer(1), rewindDefaults.batch)
+    .option("--rate <rate>", "learning rate of the method", number(0, 10))
+    .option("--rounds <n>", `rounds at most (default: ${defaultRounds})`, integer(1))
+    .option("--forget-batch <n>", "pictures a step", integer(1))
+    .option("--every <n>", "methods of single steps: steps a round (default: an epoch)", integer(1))
     .option(
       "--warmup <n>",
-      "unrecorded epochs before each window (published script: 2)",
+      "rewind: unrecorded epochs before each window (published script: 2)",
       integer(0),
-      0,
     )
-    .option("--trailing", "one more epoch after the last snapshot, as the published scripts do")
-    .option("--reset-optimizer", "forget Adam's moments at each round")
+    .option(
+      "--trailing",
+      "rewind: one more epoch after the last snapshot, as the published scripts do",
+    )
+    .option("--reset-optimizer", "rewind: forget Adam's moments at each round")
     .option("--forget-augment", "the paper's augmentation on D_f")
-    .option("--kinds <list>", "kinds of parameter to rewind", parameterKinds.join(","))
+    .option("--kinds <list>", "rewind: kinds of parameter to rewind (default: all)")
     .option(
       "--until-ua <percent>",
       "stop at this unlearning accuracy (100 - accuracy on D_f)",
@@ -149,35 +171,62 @@ export function unlearnOptions(
       "--until-share <share>",
       "stop where the accuracy on D_f has fallen to this share of its start",
       number(0, 1),
-      defaults.share,
+      share,
     )
     .option("--until-loss <nats>", "stop at this cross-entropy on D_f", number(0))
     .option("--until-seconds <s>", "stop after this time", number(0));
 }
 
-/** The unlearning configuration the flags describe. */
-export function unlearnConfig(flags: UnlearnFlags): UnlearnConfig {
-  const optional = {
+/** Rounds at most where nothing else is said; retraining takes its epochs. */
+const defaultRounds = 6;
+
+function present(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+/** The unlearning configuration the flags describe, for a network trained as `train` says. */
+export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnConfig {
+  const recipe =
+    flags.method === "retrain"
+      ? {
+          epochs: train.epochs,
+          learningRate: train.learningRate,
+          schedule: train.schedule,
+          optimizer: train.optimizer,
+          batch: train.batch,
+          augment: train.augment,
+        }
+      : {};
+  const given = {
+    learningRate: flags.rate,
+    batch: flags.forgetBatch,
+    stepsPerRound: flags.every,
+    augment: flags.forgetAugment === true ? paperAugmentation : undefined,
     predictor: flags.predictor,
     base: flags.base,
-    augment: flags.forgetAugment === true ? paperAugmentation : undefined,
-    unlearningAccuracy: flags.untilUa,
-    forgetShare: flags.untilShare,
-    forgetLoss: flags.untilLoss,
-    seconds: flags.untilSeconds,
+    warmupEpochs: flags.warmup,
+    trailingEpoch: flags.trailing,
+    resetOptimizer: flags.resetOptimizer,
+    kinds: flags.kinds?.split(",").map((kind) => kind.trim()),
   };
+  const settings = methodSettings(flags.method, {
+    ...present(recipe),
+    ...present(given),
+    ...flags.set,
+  });
+  const rounds = flags.method === "retrain" ? Number(settings["epochs"]) : defaultRounds;
   return validate(
     unlearnSchema,
     {
-      ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
-      learningRate: flags.rate,
-      optimizer: { name: "adam" },
-      batch: flags.forgetBatch,
-      warmupEpochs: flags.warmup,
-      trailingEpoch: flags.trailing === true,
-      resetOptimizer: flags.resetOptimizer === true,
-      kinds: flags.kinds.split(",").map((kind) => kind.trim()),
-      rounds: flags.rounds,
+      method: flags.method,
+      settings,
+      rounds: flags.rounds ?? rounds,
+      ...present({
+        unlearningAccuracy: flags.untilUa,
+        forgetShare: flags.untilShare,
+        forgetLoss: flags.untilLoss,
+        seconds: flags.untilSeconds,
+      }),
       seed: flags.seed,
     },
     "unlearning options",

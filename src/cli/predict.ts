@@ -50,6 +50,13 @@ export function registerPredict(root: Command): void {
         set,
         input.cases.map((one) => one.history),
       );
+      const bad = predicted.findIndex((value) => !Number.isFinite(value));
+      if (bad >= 0) {
+        throw new Error(
+          `case ${bad} of "${flags.histories}": predictor "${predictor.name}" gives ${predicted[bad]}. Its history ` +
+            "is far outside what predictors are made for (weights of trained networks); leave it out.",
+        );
+      }
       const cases = input.cases.map((one, i) => ({
         ...one,
         predicted: predicted[i],

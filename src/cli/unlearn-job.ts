@@ -23,7 +23,18 @@ export async function showFinished(folder: RunFolder): Promise<boolean> {
   return true;
 }
 
-/** Rewinds, writes the report and prints the before/after table. `started`: when the command began, in ms. */
+/** Name and base of the predictor, for the methods that have one. */
+async function predictorOf({
+  method,
+  settings,
+}: UnlearnConfig): Promise<Pick<UnlearnReport, "predictor" | "base">> {
+  if (method !== "rewind" && method !== "random-rewind") return {};
+  const { predictor, base } = settings as { predictor?: string; base?: "oldest" | "newest" };
+  const loaded = await loadPredictor(predictor, base);
+  return { predictor: loaded.name, base: loaded.base };
+}
+
+/** Unlearns, writes the report and prints the before/after table. `started`: when the command began, in ms. */
 export async function unlearnAndReport(
   folder: RunFolder,
   job: Job,
@@ -31,9 +42,8 @@ export async function unlearnAndReport(
   signal: AbortSignal,
   started: number,
 ): Promise<void> {
-  const predictor = await loadPredictor(config.predictor, config.base);
-  const { history, reason } = await withProgress("rewinding", signal, (watch) =>
-    unlearnInFolder(folder, job, predictor, config, {
+  const { history, reason } = await withProgress(config.method, signal, (watch) =>
+    unlearnInFolder(folder, job, config, {
       // The bar counts epochs within a round; the driver adds up rounds.
       watch,
     }),
@@ -43,9 +53,9 @@ export async function unlearnAndReport(
   const report: UnlearnReport = {
     dataset: job.config.data.name,
     model: job.model.spec.name,
-    method: "rewind",
-    predictor: predictor.name,
-    base: predictor.base,
+    method: config.method,
+    settings: config.settings,
+    ...(await predictorOf(config)),
     seed: config.seed,
     pictures: { train: job.train.count, forget: job.forget.length, test: job.test.count },
     rounds: last.round,

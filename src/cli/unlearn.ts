@@ -23,11 +23,11 @@ export function registerUnlearn(root: Command): void {
     .requiredOption("--run <dir>", "folder of `rewind train`")
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run")
     .option("--seed <n>", "seed of the order of D_f", integer(0), 1);
-  profileOption(deviceOptions(unlearnOptions(command, { rate: 3e-4, rounds: 10 }))).action(
+  profileOption(deviceOptions(unlearnOptions(command))).action(
     async (flags: UnlearnFlags & DeviceFlags & { run: string; out: string; profile?: boolean }) => {
       const trained = await RunFolder.open(flags.run);
       const train = validate(trainSchema, await trained.config(), `${flags.run}/config.json`);
-      const config = unlearnConfig(flags);
+      const config = unlearnConfig(flags, train);
       const { folder, resumed } = await RunFolder.start(flags.out, {
         run: flags.run,
         train,

@@ -9,11 +9,11 @@ import { count } from "../graph/value.ts";
 import { type BufferView, type Gpu, megabytes } from "./device.ts";
 import { GpuError } from "./errors.ts";
 
-/** What a parameter is: decides which predictor rewinds it and whether weight decay applies. */
-export type ParameterKind = "conv" | "depthwise" | "fc" | "bias" | "norm";
+/** All kinds of parameter, in the order reports list them. */
+export const parameterKinds = ["conv", "depthwise", "fc", "bias", "norm"] as const;
 
-/** All kinds, in the order reports list them. */
-export const parameterKinds: readonly ParameterKind[] = ["conv", "depthwise", "fc", "bias", "norm"];
+/** What a parameter is: decides which predictor rewinds it and whether weight decay applies. */
+export type ParameterKind = (typeof parameterKinds)[number];
 
 /** A named tensor of a model. */
 export interface ParameterSpec {

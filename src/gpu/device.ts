@@ -67,6 +67,9 @@ function isSoftware(info: GPUAdapterInfo): boolean {
 }
 
 async function chooseAdapter(gpu: GPU, choice: AdapterChoice): Promise<GPUAdapter> {
+  if (choice !== "auto" && choice !== "gpu" && choice !== "software") {
+    throw new GpuError(`unknown adapter "${String(choice)}": choose auto, gpu or software.`);
+  }
   const best = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (choice === "software" && !(best !== null && isSoftware(best.info))) {
     const fallback = await gpu.requestAdapter({ forceFallbackAdapter: true });
@@ -160,7 +163,7 @@ export class Gpu {
     device.addEventListener("uncapturederror", (event) => {
       const { error } = event;
       this.#failure ??= new GpuError(
-        `the GPU reported: ${error.message.trim()}. This is a bug in a kernel or its launch; ` +
+        `the GPU reported: ${error.message.trim().replace(/\.$/, "")}. This is a bug in a kernel or its launch; ` +
           "please report it with the output of `rewind doctor --json`.",
       );
     });

@@ -70,6 +70,24 @@ export class Model {
     return model;
   }
 
+  /** A copy with tensors of its own, made on the device. */
+  async clone(label: string): Promise<Model> {
+    const { gpu, spec } = this;
+    const parameters = await Arena.create(gpu, this.parameters.layout, `${label} parameters`);
+    const statistics = await Arena.create(gpu, this.statistics.layout, `${label} statistics`);
+    const copy = new Model(gpu, spec, this.#declared, parameters, statistics);
+    copy.copyFrom(this);
+    return copy;
+  }
+
+  /** Takes over the tensors of a model of the same spec, on the device. */
+  copyFrom(source: Model): void {
+    this.gpu.submit((encoder) => {
+      this.parameters.copyFrom(source.parameters, encoder);
+      this.statistics.copyFrom(source.statistics, encoder);
+    });
+  }
+
   /** Sets every tensor to its initial value for a seed. */
   initialise(seed: number): void {
     const random = new Random(seed);

@@ -5,6 +5,7 @@ export { batchNorm } from "./batch-norm.ts";
 export { concat } from "./concat.ts";
 export { conv2d, type Conv2dAttrs } from "./conv2d.ts";
 export { softmaxCrossEntropy } from "./cross-entropy.ts";
+export { distillation } from "./distillation.ts";
 export { flatten, reshape } from "./flatten.ts";
 export { l1Loss, l1Norm } from "./l1-loss.ts";
 export { linear } from "./linear.ts";

@@ -51,6 +51,9 @@ export function drawWindows(
   },
 ): Windows {
   const { window, horizon, perRecording, mirror = false } = options;
+  requireCount("drawWindows: window", window, 2);
+  requireCount("drawWindows: horizon", horizon, 1);
+  requireCount("drawWindows: perRecording", perRecording, 1);
   const length = rowLength(window);
   const rows: number[] = [];
   const random = new Random(options.seed);
@@ -128,7 +131,50 @@ export const fitDefaults: FitSettings = {
   valueRate: 0.1,
 };
 
-/** Fits one network to training windows and scores it on held-out ones. */
+function requireCount(name: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new GpuError(`${name} must be an integer of at least ${least}, got ${value}.`);
+  }
+}
+
+function requireFit(training: Windows, heldOut: Windows, settings: FitSettings): void {
+  for (const [name, windows] of [
+    ["training", training],
+    ["held-out", heldOut],
+  ] as const) {
+    if (windows.count === 0) {
+      throw new GpuError(
+        `fit: there are no ${name} windows: no recorded weight moved. Record longer or faster trainings.`,
+      );
+    }
+  }
+  if (training.window !== heldOut.window || training.horizon !== heldOut.horizon) {
+    throw new GpuError(
+      `fit: training windows have window ${training.window} and horizon ${training.horizon}, held-out ones ` +
+        `${heldOut.window} and ${heldOut.horizon}; draw both with the same settings.`,
+    );
+  }
+  requireCount("fit: epochs", settings.epochs, 1);
+  requireCount("fit: batch", settings.batch, 1);
+  for (const [name, low] of [
+    ["learningRate", Number.MIN_VALUE],
+    ["valueRate", 0],
+    ["kernelL1", 0],
+  ] as const) {
+    const value = settings[name];
+    if (!(value >= low && value < Infinity)) {
+      throw new GpuError(
+        `fit: ${name} must be finite and ${low === 0 ? "0 or more" : "above 0"}, got ${value}.`,
+      );
+    }
+  }
+}
+
+/**
+ * Fits one network to training windows and scores it on held-out ones.
+ *
+ * @throws GpuError if a set is empty, the sets differ in window or horizon, or a setting is out of range.
+ */
 export async function fitInvWnn(
   gpu: Gpu,
   training: Windows,
@@ -136,6 +182,7 @@ export async function fitInvWnn(
   settings: FitSettings,
   watch: Watch = {},
 ): Promise<{ tensors: Tensors; scores: FitScores }> {
+  requireFit(training, heldOut, settings);
   const { window } = training;
   const model = await Model.create(gpu, invWnn({ ...invWnnDefaults, window }), settings.seed);
   const widths = [window, window - 1, 1, 1];

@@ -10,9 +10,10 @@ export interface UnlearnReport {
   readonly dataset: string;
   readonly model: string;
   readonly method: string;
-  readonly predictor: string;
-  /** Where the predictor's residual is added: oldest or newest snapshot. */
-  readonly base: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Of the rewind: which predictor, and the snapshot its residual is added to. */
+  readonly predictor?: string;
+  readonly base?: string;
   readonly seed: number;
   readonly pictures: { readonly train: number; readonly forget: number; readonly test: number };
   readonly rounds: number;
@@ -57,7 +58,10 @@ function row(name: string, scores: Scores): Cell[] {
 
 /** The before/after table for a terminal. */
 export function beforeAfter({ before, after, rounds }: UnlearnReport): string {
-  return textTable(columns, [row("before", before), row(`after ${rounds} rewinds`, after)]);
+  return textTable(columns, [
+    row("before", before),
+    row(`after ${rounds} round${rounds === 1 ? "" : "s"}`, after),
+  ]);
 }
 
 /** Writes report.json, report.md and curve.svg / curve.png into the run's folder. */
@@ -69,7 +73,7 @@ export async function writeReport(
   await folder.writeJson("report.json", report);
   const chart = await lineChart({
     title: "Test accuracy while wrong labels are forgotten",
-    subtitle: `${report.dataset}, ${report.model}, ${report.predictor}, seed ${report.seed}; one point a rewind`,
+    subtitle: `${report.dataset}, ${report.model}, ${report.predictor ?? report.method}, seed ${report.seed}; one point a round`,
     xLabel: "accuracy on the wrong labels (%)",
     yLabel: "test accuracy (%)",
     reverseX: true,
@@ -90,12 +94,16 @@ export async function writeReport(
     "",
     markdownTable(
       columns,
-      history.map(({ round, scores }) => row(round === 0 ? "before" : `rewind ${round}`, scores)),
+      history.map(({ round, scores }) => row(round === 0 ? "before" : `round ${round}`, scores)),
     ),
     "",
     "![Test accuracy against accuracy on the wrong labels](curve.svg)",
     "",
-    `- model ${report.model}, predictor ${report.predictor}, residual on the ${report.base} snapshot, seed ${report.seed}`,
+    `- model ${report.model}, seed ${report.seed}`,
+    ...(report.predictor === undefined
+      ? []
+      : [`- predictor ${report.predictor}, residual on the ${report.base} snapshot`]),
+    `- settings: ${JSON.stringify(report.settings)}`,
     `- ${report.pictures.train} training pictures, ${report.pictures.forget} of them with wrong labels (D_f), ` +
       `${report.pictures.test} test pictures`,
     `- stopped by: ${report.stoppedBy}; ${report.unlearnSeconds.toFixed(1)} s of unlearning, ` +

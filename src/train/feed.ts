@@ -3,7 +3,7 @@ import type { Dataset } from "../data/dataset.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { GpuError } from "../gpu/errors.ts";
 import { type Launch, Value } from "../graph/value.ts";
-import { StepQueue } from "./step-queue.ts";
+import { type Permit, StepQueue } from "./step-queue.ts";
 
 /** Random changes of a training picture, with Keras' meanings; absent fields mean no change. */
 export interface Augmentation {
@@ -42,6 +42,11 @@ interface Shard {
   readonly count: number;
 }
 
+type GpuFields = Pick<
+  GpuDataset,
+  "gpu" | "count" | "picture" | "classes" | "shards" | "mean" | "labels"
+> & { readonly permit?: Permit | undefined };
+
 /** A data set in GPU memory: pictures as bytes in shards, labels, the mean picture. */
 export class GpuDataset {
   readonly gpu: Gpu;
@@ -52,26 +57,22 @@ export class GpuDataset {
   readonly shards: readonly Shard[];
   readonly mean: GPUBuffer;
   readonly labels: GPUBuffer;
-  readonly #sharesPictures: boolean;
+  /** Absent: every picture may be used. */
+  readonly permit: Permit | undefined;
+  readonly #fields: GpuFields;
+  readonly #owned: readonly GPUBuffer[];
 
-  private constructor(
-    gpu: Gpu,
-    count: number,
-    picture: readonly [number, number, number],
-    classes: number,
-    shards: readonly Shard[],
-    mean: GPUBuffer,
-    labels: GPUBuffer,
-    sharesPictures: boolean,
-  ) {
-    this.gpu = gpu;
-    this.count = count;
-    this.picture = picture;
-    this.classes = classes;
-    this.shards = shards;
-    this.mean = mean;
-    this.labels = labels;
-    this.#sharesPictures = sharesPictures;
+  private constructor(fields: GpuFields, owned: readonly GPUBuffer[]) {
+    this.#fields = fields;
+    this.gpu = fields.gpu;
+    this.count = fields.count;
+    this.picture = fields.picture;
+    this.classes = fields.classes;
+    this.shards = fields.shards;
+    this.mean = fields.mean;
+    this.labels = fields.labels;
+    this.permit = fields.permit;
+    this.#owned = owned;
   }
 
   /** Uploads pictures and labels; splits pictures over buffers where one binding would not hold them. */
@@ -98,34 +99,46 @@ export class GpuDataset {
     const own = await gpu.allocate({ mean: 4 * size, labels: 4 * dataset.count });
     gpu.write(own.mean, mean);
     gpu.write(own.labels, Uint32Array.from(dataset.labels));
-    const picture = [dataset.height, dataset.width, dataset.channels] as const;
     return new GpuDataset(
-      gpu,
-      dataset.count,
-      picture,
-      dataset.classes.length,
-      shards,
-      own.mean,
-      own.labels,
-      false,
+      {
+        gpu,
+        count: dataset.count,
+        picture: [dataset.height, dataset.width, dataset.channels],
+        classes: dataset.classes.length,
+        shards,
+        ...own,
+      },
+      [...buffers, own.mean, own.labels],
     );
   }
 
   /** The same pictures with other labels; shares the pictures' memory. */
   async withLabels(labels: ArrayLike<number>): Promise<GpuDataset> {
+    const own = await this.gpu.allocate({ labels: 4 * this.count });
+    const relabelled = new GpuDataset({ ...this.#fields, ...own }, [own.labels]);
+    relabelled.setLabels(labels);
+    return relabelled;
+  }
+
+  /** The same pictures and labels, of which only some may be used: any other is refused by name. */
+  only(pictures: Uint32Array, name: string): GpuDataset {
+    const allowed = new Uint8Array(this.count);
+    for (const picture of pictures) allowed[picture] = 1;
+    const permit = { name, has: (picture: number) => allowed[picture] === 1 };
+    return new GpuDataset({ ...this.#fields, permit }, []);
+  }
+
+  /** Replaces all labels; feeds made before see the new ones. */
+  setLabels(labels: ArrayLike<number>): void {
     if (labels.length !== this.count) {
       throw new GpuError(`${this.count} pictures need as many labels, got ${labels.length}.`);
     }
-    const own = await this.gpu.allocate({ labels: 4 * this.count });
-    this.gpu.write(own.labels, Uint32Array.from(labels));
-    const { gpu, count, picture, classes, shards, mean } = this;
-    return new GpuDataset(gpu, count, picture, classes, shards, mean, own.labels, true);
+    this.gpu.write(this.labels, Uint32Array.from(labels));
   }
 
+  /** Frees what this set allocated; pictures shared with another set belong to that one. */
   destroy(): void {
-    this.gpu.free(this.labels);
-    if (!this.#sharesPictures)
-      this.gpu.free(this.mean, ...this.shards.map((shard) => shard.buffer));
+    this.gpu.free(...this.#owned);
   }
 }
 
@@ -214,6 +227,7 @@ export class PictureFeed {
     data: GpuDataset,
     options: { batch: number; items: number; augment?: Augmentation | undefined },
   ): Promise<PictureFeed> {
-    return new PictureFeed(data, await StepQueue.create(data.gpu, options), options.augment);
+    const queue = await StepQueue.create(data.gpu, { ...options, permit: data.permit });
+    return new PictureFeed(data, queue, options.augment);
   }
 }

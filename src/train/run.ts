@@ -28,7 +28,11 @@ export interface TrainHooks {
 }
 
 /** Learning rate of a step: constant, or a cosine from the start value to a hundredth of it. */
-export function learningRateAt(config: TrainConfig, step: number, steps: number): number {
+export function learningRateAt(
+  config: Pick<TrainConfig, "learningRate" | "schedule">,
+  step: number,
+  steps: number,
+): number {
   const { learningRate, schedule } = config;
   if (schedule === "constant") return learningRate;
   const low = learningRate / 100;

@@ -32,6 +32,23 @@ export interface Totals {
   readonly badSteps: number;
 }
 
+/** Which examples may be used, and what they are called in the error about any other. */
+export interface Permit {
+  readonly name: string;
+  readonly has: (example: number) => boolean;
+}
+
+/** Rows that pass once over `count` examples, without learning rate or randomness. */
+export function passRows(count: number, batch: number): StepRow[] {
+  return Array.from({ length: Math.ceil(count / batch) }, (_, i) => ({
+    rows: Math.min(batch, count - i * batch),
+    first: i * batch,
+    seed: 0,
+    learningRate: 0,
+    corrections: [1, 1],
+  }));
+}
+
 const stepWords = 8;
 
 type QueueBuffers = Record<"order" | "table" | "cursor" | "step" | "totals", GPUBuffer>;
@@ -48,8 +65,15 @@ export class StepQueue {
   readonly #gpu: Gpu;
   readonly #buffers: QueueBuffers;
   readonly #items: number;
+  readonly #permit: Permit | undefined;
 
-  private constructor(gpu: Gpu, batch: number, items: number, buffers: QueueBuffers) {
+  private constructor(
+    gpu: Gpu,
+    options: { batch: number; items: number; permit?: Permit | undefined },
+    buffers: QueueBuffers,
+  ) {
+    const { batch, items } = options;
+    this.#permit = options.permit;
     this.#gpu = gpu;
     this.#buffers = buffers;
     this.#items = items;
@@ -77,7 +101,10 @@ export class StepQueue {
   }
 
   /** @param options examples a step, and the longest order list of an epoch. */
-  static async create(gpu: Gpu, options: { batch: number; items: number }): Promise<StepQueue> {
+  static async create(
+    gpu: Gpu,
+    options: { batch: number; items: number; permit?: Permit | undefined },
+  ): Promise<StepQueue> {
     const { batch, items } = options;
     const buffers = await gpu.allocate({
       order: 4 * items,
@@ -86,14 +113,25 @@ export class StepQueue {
       step: 4 * stepWords,
       totals: 4 * stepWords,
     });
-    return new StepQueue(gpu, batch, items, buffers);
+    return new StepQueue(gpu, options, buffers);
   }
 
-  /** Uploads an epoch: which examples in which order, and one row a step. Resets the totals. */
+  /**
+   * Uploads an epoch: which examples in which order, and one row a step. Resets the totals.
+   *
+   * @throws GpuError if the order is too long or names an example that may not be used.
+   */
   load(order: Uint32Array, rows: readonly StepRow[]): void {
     if (order.length > this.#items) {
       throw new GpuError(
         `a step queue for ${this.#items} examples got an order of ${order.length}.`,
+      );
+    }
+    const permit = this.#permit;
+    const other = permit === undefined ? undefined : order.find((example) => !permit.has(example));
+    if (other !== undefined) {
+      throw new GpuError(
+        `picture ${other} is not part of ${permit!.name}, the only data that may be used here.`,
       );
     }
     const words = new Uint32Array(rows.length * stepWords);

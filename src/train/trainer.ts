@@ -16,7 +16,7 @@ import {
 } from "../optim/index.ts";
 import { Random } from "../random.ts";
 import { type GpuDataset, PictureFeed } from "./feed.ts";
-import type { StepQueue, StepRow, Totals } from "./step-queue.ts";
+import { passRows, type StepQueue, type StepRow, type Totals } from "./step-queue.ts";
 
 /** Where a step's batch comes from. */
 export interface Feed {
@@ -28,10 +28,18 @@ export interface Feed {
 /** What a step computes from its batch. */
 export interface Objective {
   readonly built: BuiltModel;
-  /** Mean loss of the rows that count, one element. */
+  /** Mean loss of the rows that count, one element: what totals report. */
   readonly loss: Value;
+  /** What to minimise, where that is not the loss itself: its negative for gradient ascent. */
+  readonly minimise?: Value;
   /** Logits and labels where accuracy makes sense. */
   readonly classified?: { readonly logits: Value; readonly labels: Value };
+}
+
+/** Launches with the buffers they bind, added to the end of a step. */
+export interface Extra {
+  readonly launches: readonly Launch[];
+  readonly bindings: ReadonlyMap<Value, BufferView>;
 }
 
 /** Settings of a {@link Trainer}. */
@@ -39,6 +47,10 @@ export interface TrainerOptions {
   readonly feed: Feed;
   readonly objective: (graph: Graph) => Objective;
   readonly optimizer: OptimizerSettings;
+  /** Another trainer of the same model whose moments and step count this one continues. */
+  readonly sharing?: Trainer | undefined;
+  /** What else a step does, after the update. */
+  readonly after?: Extra | undefined;
   /** Factor on the learning rate of a parameter; 0 keeps it as it is. All 1 by default. */
   readonly rate?: ((slot: Slot) => number) | undefined;
 }
@@ -81,47 +93,62 @@ export interface OptimizerState {
   readonly moments: readonly Map<string, Float32Array>[];
 }
 
+/** Gradients, moments and step count of one optimiser. */
+interface Store {
+  readonly gradients: Arena;
+  readonly moments: readonly Arena[];
+  step: number;
+}
+
+async function createStore(model: Model, optimizer: OptimizerSettings): Promise<Store> {
+  const { gpu, parameters } = model;
+  const gradients = await Arena.create(gpu, parameters.layout, "gradients");
+  const moments: Arena[] = [];
+  for (let i = 0; i < stateArenas(optimizer); i++) {
+    moments.push(await Arena.create(gpu, parameters.layout, `moment${i + 1}`));
+  }
+  return { gradients, moments, step: 0 };
+}
+
 /** Trains a model; see {@link Trainer.create}. */
 export class Trainer {
   readonly program: Program;
-  readonly gradients: Arena;
   readonly #model: Model;
   readonly #options: TrainerOptions;
-  readonly #moments: readonly Arena[];
+  readonly #store: Store;
   readonly #blocks: readonly GPUBuffer[];
-  #step = 0;
 
   private constructor(
     model: Model,
     options: TrainerOptions,
     program: Program,
-    arenas: { gradients: Arena; moments: readonly Arena[]; blocks: readonly GPUBuffer[] },
+    parts: { store: Store; blocks: readonly GPUBuffer[] },
   ) {
     this.#model = model;
     this.#options = options;
     this.program = program;
-    this.gradients = arenas.gradients;
-    this.#moments = arenas.moments;
-    this.#blocks = arenas.blocks;
+    this.#store = parts.store;
+    this.#blocks = parts.blocks;
   }
 
   /** Builds the graph of a step, derives its backward pass, plans memory and compiles. */
   static async create(model: Model, options: TrainerOptions): Promise<Trainer> {
     const { gpu } = model;
     const { layout } = model.parameters;
-    const { feed, optimizer } = options;
-    const gradients = await Arena.create(gpu, layout, "gradients");
-    const moments: Arena[] = [];
-    for (let i = 0; i < stateArenas(optimizer); i++) {
-      moments.push(await Arena.create(gpu, layout, `moment${i + 1}`));
-    }
+    const { feed, optimizer, sharing, after } = options;
+    const store = sharing === undefined ? await createStore(model, optimizer) : sharing.#store;
+    const { gradients, moments } = store;
     const rate = options.rate ?? (() => 1);
     const blocks = await uploadBlocks(model, rate, optimizer.weightDecay ?? 0);
 
     const graph = new Graph(gpu.tuning);
     const objective = options.objective(graph);
     const { built, loss } = objective;
-    const bindings = new Map<Value, BufferView>([...feed.bindings, ...built.bindings]);
+    const bindings = new Map<Value, BufferView>([
+      ...feed.bindings,
+      ...built.bindings,
+      ...(after?.bindings ?? []),
+    ]);
     const targets = new Map<Value, Value>();
     for (const [name, value] of built.parameters) {
       if (rate(layout.slot(name)) === 0) continue;
@@ -155,16 +182,22 @@ export class Trainer {
       ...feed.launches,
       ...graph.forward(),
       ...tally(feed.queue, objective),
-      ...graph.backward(loss, [...targets.keys()], { targets }).launches,
+      ...graph.backward(objective.minimise ?? loss, [...targets.keys()], { targets }).launches,
       ...updates,
+      ...(after?.launches ?? []),
     ];
     const program = await compile(gpu, launches, { label: `train ${model.spec.name}`, bindings });
-    return new Trainer(model, options, program, { gradients, moments, blocks });
+    return new Trainer(model, options, program, { store, blocks });
+  }
+
+  /** Gradients of the last step. */
+  get gradients(): Arena {
+    return this.#store.gradients;
   }
 
   /** Steps taken since the optimiser was made or reset. */
   get step(): number {
-    return this.#step;
+    return this.#store.step;
   }
 
   /** Runs one epoch. @throws GpuError if a loss was NaN or infinite; the weights are then unusable. */
@@ -187,17 +220,17 @@ export class Trainer {
         first: i * batch,
         seed: seeds.int(2 ** 31),
         learningRate: typeof rate === "number" ? rate : rate(i),
-        corrections: corrections(optimizer, this.#step + i + 1),
+        corrections: corrections(optimizer, this.#store.step + i + 1),
       };
     });
     feed.queue.load(order, rows);
     await replay(this.#model.gpu, this.program, steps, watch);
-    this.#step += steps;
+    this.#store.step += steps;
     const totals = await feed.queue.read();
     if (totals.badSteps > 0) {
       throw new GpuError(
         `training: the loss was NaN or infinite in ${totals.badSteps} of ${steps} steps, up to step ` +
-          `${this.#step}. The weights are unusable now; go back to the last checkpoint with a smaller learning rate.`,
+          `${this.#store.step}. The weights are unusable now; go back to the last checkpoint with a smaller learning rate.`,
       );
     }
     return totals;
@@ -205,36 +238,38 @@ export class Trainer {
 
   /** Forgets moments and the step count. */
   resetOptimizer(): void {
-    for (const arena of this.#moments) arena.clear();
-    this.#step = 0;
+    for (const arena of this.#store.moments) arena.clear();
+    this.#store.step = 0;
   }
 
   /** Downloads the optimiser's state. */
   async saveState(): Promise<OptimizerState> {
     const moments: Map<string, Float32Array>[] = [];
-    for (const arena of this.#moments) moments.push(await arena.read());
-    return { step: this.#step, moments };
+    for (const arena of this.#store.moments) moments.push(await arena.read());
+    return { step: this.#store.step, moments };
   }
 
   /** Restores {@link saveState}'s result. */
   loadState(state: OptimizerState): void {
-    if (state.moments.length !== this.#moments.length) {
+    if (state.moments.length !== this.#store.moments.length) {
       throw new GpuError(
-        `optimiser "${this.#options.optimizer.name}" keeps ${this.#moments.length} moments, the state has ` +
+        `optimiser "${this.#options.optimizer.name}" keeps ${this.#store.moments.length} moments, the state has ` +
           `${state.moments.length}: it belongs to another optimiser.`,
       );
     }
     state.moments.forEach((moment, i) =>
-      moment.forEach((data, name) => this.#moments[i]!.write(name, data)),
+      moment.forEach((data, name) => this.#store.moments[i]!.write(name, data)),
     );
-    this.#step = state.step;
+    this.#store.step = state.step;
   }
 
   destroy(): void {
     this.program.destroy();
     this.#options.feed.queue.destroy();
-    this.gradients.destroy();
-    for (const arena of this.#moments) arena.destroy();
+    if (this.#options.sharing === undefined) {
+      this.gradients.destroy();
+      for (const arena of this.#store.moments) arena.destroy();
+    }
     this.#model.gpu.free(...this.#blocks);
   }
 }
@@ -284,17 +319,10 @@ export class Evaluator {
   /** Totals over the given examples. */
   async run(examples: Uint32Array, watch: Watch = {}): Promise<Totals> {
     const { batch } = this.#queue;
-    const steps = Math.ceil(examples.length / batch);
-    if (steps === 0) throw new GpuError("evaluate: nothing to evaluate on.");
-    const rows = Array.from({ length: steps }, (_, i): StepRow => ({
-      rows: Math.min(batch, examples.length - i * batch),
-      first: i * batch,
-      seed: 0,
-      learningRate: 0,
-      corrections: [1, 1],
-    }));
+    if (examples.length === 0) throw new GpuError("evaluate: nothing to evaluate on.");
+    const rows = passRows(examples.length, batch);
     this.#queue.load(examples, rows);
-    await replay(this.#gpu, this.#program, steps, watch);
+    await replay(this.#gpu, this.#program, rows.length, watch);
     return this.#queue.read();
   }
 

@@ -2,18 +2,28 @@
  * What an unlearning method is: sessions that advance round by round, so that one driver gives every
  * method the same stop rules, metrics, progress and checkpoints.
  */
+import type { z } from "zod";
+import { GpuError } from "../gpu/errors.ts";
 import type { Model, Tensors } from "../nn/model.ts";
 import type { GpuDataset } from "../train/feed.ts";
 import type { Totals } from "../train/step-queue.ts";
 import type { Watch } from "../train/trainer.ts";
 
+/** Part of the training data. `data` refuses every picture that is not one of `items`. */
+export interface Subset {
+  /** Pictures with the labels the model was trained on. */
+  readonly data: GpuDataset;
+  /** Picture numbers, ascending. */
+  readonly items: Uint32Array;
+}
+
 /** What a method works on. It may read only what it is handed. */
 export interface UnlearnTask {
   readonly model: Model;
-  /** The training pictures with the labels the model was trained on. */
-  readonly data: GpuDataset;
-  /** Picture numbers of D_f, the data to forget. */
-  readonly forget: Uint32Array;
+  /** D_f, the data to forget. */
+  readonly forget: Subset;
+  /** D_r, the data to keep; absent where nobody has it any more. */
+  readonly retain?: Subset | undefined;
   readonly seed: number;
 }
 
@@ -23,7 +33,7 @@ export interface Round {
   readonly round: number;
   /** Optimiser steps so far. */
   readonly steps: number;
-  /** Training totals on D_f of each epoch of the round. */
+  /** Training totals of the round's passes. */
   readonly epochs: readonly Totals[];
 }
 
@@ -45,4 +55,56 @@ export interface UnlearnSession {
   save(): Promise<SessionState>;
   load(state: SessionState): void;
   destroy(): void;
+}
+
+/** Data a method needs. */
+export type Reads = "D_f" | "D_r" | "D_f and D_r";
+
+/** An unlearning method: its settings and how to start it. */
+export interface Method<S extends z.ZodType = z.ZodType> {
+  readonly name: string;
+  /** One line for help and reports. */
+  readonly summary: string;
+  readonly reads: Reads;
+  /** Validates settings and fills in defaults. */
+  readonly settings: S;
+  /**
+   * Starts on a model that holds the original weights; masks, labels and teachers are made from them. A
+   * run that is resumed starts the same way, and its weights and state are loaded afterwards.
+   */
+  create(task: UnlearnTask, settings: z.output<S>): Promise<UnlearnSession>;
+}
+
+/** Declares a method; infers the type of its settings. */
+export function defineMethod<S extends z.ZodType>(method: Method<S>): Method<S> {
+  return method;
+}
+
+/**
+ * The task as a method may see it: D_r is handed only to methods that declare it.
+ *
+ * @throws GpuError if D_f is empty, or the method needs D_r and there is none.
+ */
+export function restrict(
+  task: UnlearnTask,
+  { name, reads }: Pick<Method, "name" | "reads">,
+): UnlearnTask {
+  if (task.forget.items.length === 0) {
+    throw new GpuError(`${name}: D_f is empty; there is nothing to forget.`);
+  }
+  if (reads === "D_f") return { ...task, retain: undefined };
+  if (task.retain === undefined || task.retain.items.length === 0) {
+    throw new GpuError(
+      `${name} needs the data to keep (D_r), and there is none. Methods that need D_f only: see ` +
+        "`rewind unlearn --help`.",
+    );
+  }
+  return task;
+}
+
+/** D_r of a task that passed {@link restrict} for a method that reads it. */
+export function retained(task: UnlearnTask): Subset {
+  if (task.retain === undefined)
+    throw new GpuError("this method did not declare that it reads D_r.");
+  return task.retain;
 }

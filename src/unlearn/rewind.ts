@@ -6,63 +6,87 @@
  * 2 unrecorded epochs first, a K-th epoch after the last snapshot (overwritten by the prediction), Adam
  * at 1e-6 whose state is kept from round to round, frozen batch norm.
  */
-import { Arena, type ParameterKind, parameterKinds } from "../gpu/arena.ts";
-import { GpuError } from "../gpu/errors.ts";
-import type { OptimizerSettings } from "../optim/index.ts";
+import { z } from "zod";
+import { augmentSchema, optimizerSchema } from "../config.ts";
+import { Arena, parameterKinds } from "../gpu/arena.ts";
+import { loadPredictor } from "../predict/index.ts";
+import { linearPredictor } from "../predict/linear.ts";
 import { PredictionError, Rewinder } from "../predict/rewinder.ts";
 import type { Predictor } from "../predict/predictor.ts";
 import { Random } from "../random.ts";
-import { type Augmentation, PictureFeed } from "../train/feed.ts";
+import { PictureFeed } from "../train/feed.ts";
 import type { Totals } from "../train/step-queue.ts";
 import { classification, Trainer, type Watch } from "../train/trainer.ts";
 import { Trajectory } from "../trajectory.ts";
-import type { Round, SessionState, UnlearnSession, UnlearnTask } from "./method.ts";
+import {
+  defineMethod,
+  type Round,
+  type SessionState,
+  type UnlearnSession,
+  type UnlearnTask,
+} from "./method.ts";
+import { RandomDirection } from "./random-direction.ts";
+import { loadOptimizer, saveOptimizer } from "./state.ts";
+import { frozenNorm } from "./steps.ts";
 
-/** Settings of the rewind method. */
-export interface RewindSettings {
-  readonly learningRate: number;
-  readonly optimizer: OptimizerSettings;
-  readonly batch: number;
+const fields = {
+  learningRate: z.number().positive().default(3e-4),
+  optimizer: optimizerSchema.default({ name: "adam" }),
+  batch: z.number().int().min(1).default(256),
   /** Epochs before the first snapshot of each round that are not recorded (published script: 2). */
-  readonly warmupEpochs: number;
+  warmupEpochs: z.number().int().min(0).default(0),
   /** Train one more epoch after the last snapshot, as the published scripts do; its result is overwritten
    *  by the prediction, but the optimiser's moments keep it. */
-  readonly trailingEpoch: boolean;
+  trailingEpoch: z.boolean().default(false),
   /** Forget the optimiser's moments at the start of each round (the published script keeps them). */
-  readonly resetOptimizer: boolean;
-  readonly augment?: Augmentation | undefined;
+  resetOptimizer: z.boolean().default(false),
+  augment: augmentSchema.optional(),
   /** Kinds of parameter that are rewound; the others keep what fine-tuning made of them. */
-  readonly kinds: readonly ParameterKind[];
-}
-
-/** The paper's settings; the learning rate suits its ResNet-18 and is given per model in practice. */
-export const rewindDefaults: RewindSettings = {
-  learningRate: 1e-6,
-  optimizer: { name: "adam" },
-  batch: 256,
-  warmupEpochs: 0,
-  trailingEpoch: false,
-  resetOptimizer: false,
-  kinds: parameterKinds,
+  kinds: z
+    .array(z.enum(parameterKinds))
+    .min(1)
+    .default([...parameterKinds]),
 };
+
+const predictorFields = {
+  /** A predictor file, a folder of three, or `linear`; absent: the shipped InvWNN. */
+  predictor: z.string().optional(),
+  /** The snapshot a residual is added to; absent: what the predictor was made for. */
+  base: z.enum(["oldest", "newest"]).optional(),
+};
+
+/** Settings every rewind has, whatever predicts. */
+export const rewindSettings = z.strictObject(fields);
+
+export type RewindSettings = z.output<typeof rewindSettings>;
 
 /** A running rewind; see {@link RewindSession.create}. */
 export class RewindSession implements UnlearnSession {
-  readonly method = "rewind";
+  readonly method: string;
   readonly #task: UnlearnTask;
   readonly #settings: RewindSettings;
   readonly #trainer: Trainer;
   readonly #trajectory: Trajectory;
   readonly #rewinder: Rewinder;
   readonly #before: Arena;
+  readonly #control: { direction: RandomDirection; base: Arena } | undefined;
   #rounds = 0;
   #steps = 0;
 
   private constructor(
     task: UnlearnTask,
     settings: RewindSettings,
-    parts: { trainer: Trainer; trajectory: Trajectory; rewinder: Rewinder; before: Arena },
+    parts: {
+      method: string;
+      trainer: Trainer;
+      trajectory: Trajectory;
+      rewinder: Rewinder;
+      before: Arena;
+      control: { direction: RandomDirection; base: Arena } | undefined;
+    },
   ) {
+    this.method = parts.method;
+    this.#control = parts.control;
     this.#task = task;
     this.#settings = settings;
     this.#trainer = parts.trainer;
@@ -71,25 +95,30 @@ export class RewindSession implements UnlearnSession {
     this.#before = parts.before;
   }
 
-  /** Compiles fine-tuning and prediction, and takes the trajectory's memory (4 · K bytes a weight). */
+  /**
+   * Compiles fine-tuning and prediction, and takes the trajectory's memory (4 · K bytes a weight).
+   *
+   * @param variant what the session is called, and whether its steps keep only the length of the
+   *   prediction's (the control).
+   */
   static async create(
     task: UnlearnTask,
     predictor: Predictor,
     settings: RewindSettings,
+    variant: { method: string; random: boolean } = { method: "rewind", random: false },
   ): Promise<RewindSession> {
-    const { model, data, forget } = task;
-    if (forget.length === 0)
-      throw new GpuError("rewind: D_f is empty; there is nothing to forget.");
+    const { model } = task;
+    const { data, items } = task.forget;
     const feed = await PictureFeed.create(data, {
-      batch: Math.min(settings.batch, forget.length),
-      items: forget.length,
+      batch: Math.min(settings.batch, items.length),
+      items: items.length,
       augment: settings.augment,
     });
     const trainer = await Trainer.create(model, {
       feed,
       objective: classification(model, feed, "frozen"),
       optimizer: settings.optimizer,
-      rate: (slot) => (slot.kind === "norm" ? 0 : 1),
+      rate: frozenNorm,
     });
     // Frozen norm parameters do not move: a predictor would only add its answer to a constant history.
     const slots = model.slots.filter(
@@ -97,8 +126,16 @@ export class RewindSession implements UnlearnSession {
     );
     const trajectory = await Trajectory.create(model.gpu, slots, predictor.window);
     const rewinder = await Rewinder.create(trajectory, predictor);
-    const before = await Arena.create(model.gpu, model.parameters.layout, "before the round");
-    return new RewindSession(task, settings, { trainer, trajectory, rewinder, before });
+    const { gpu, parameters } = model;
+    const before = await Arena.create(gpu, parameters.layout, "before the round");
+    let control: { direction: RandomDirection; base: Arena } | undefined;
+    if (variant.random) {
+      const base = await Arena.create(gpu, parameters.layout, "base of the step");
+      control = { base, direction: await RandomDirection.create(gpu, parameters, base, slots) };
+    }
+    const { method } = variant;
+    const parts = { method, trainer, trajectory, rewinder, before, control };
+    return new RewindSession(task, settings, parts);
   }
 
   /**
@@ -107,7 +144,8 @@ export class RewindSession implements UnlearnSession {
    * @throws PredictionError after putting the weights back to the round's start.
    */
   async round(watch: Watch): Promise<Round> {
-    const { model, forget, seed } = this.#task;
+    const { model, seed } = this.#task;
+    const { items } = this.#task.forget;
     const { warmupEpochs, trailingEpoch, learningRate, resetOptimizer } = this.#settings;
     const { window } = this.#trajectory.plan;
     const total = warmupEpochs + window - 1 + (trailingEpoch ? 1 : 0);
@@ -117,8 +155,7 @@ export class RewindSession implements UnlearnSession {
     const train = async (): Promise<void> => {
       const epoch = epochs.length;
       const stream = random.fork(`epoch ${epoch}`);
-      const order = Uint32Array.from(forget);
-      stream.shuffle(order);
+      const order = stream.shuffle(Uint32Array.from(items));
       const watched: Watch = {
         signal: watch.signal,
         progress: (done, steps) => watch.progress?.(epoch * steps + done, total * steps),
@@ -133,6 +170,13 @@ export class RewindSession implements UnlearnSession {
     for (let i = 0; i < warmupEpochs; i++) await train();
     for (let k = 0; k < window; k++) {
       this.#trajectory.record(model.parameters);
+      const control = this.#control;
+      if (
+        control !== undefined &&
+        k === (this.#rewinder.predictor.base === "oldest" ? 0 : window - 1)
+      ) {
+        model.gpu.submit((encoder) => control.base.copyFrom(model.parameters, encoder));
+      }
       if (k < window - 1 || trailingEpoch) await train();
     }
     try {
@@ -143,34 +187,19 @@ export class RewindSession implements UnlearnSession {
       }
       throw cause;
     }
+    await this.#control?.direction.apply(random.fork("direction").int(2 ** 31));
     this.#rounds++;
     this.#steps += epochs.reduce((sum, epoch) => sum + epoch.steps, 0);
     return { round: this.#rounds, steps: this.#steps, epochs };
   }
 
   async save(): Promise<SessionState> {
-    const { step, moments } = await this.#trainer.saveState();
-    const tensors: SessionState["tensors"] = new Map();
-    moments.forEach((moment, i) => {
-      for (const [name, data] of moment) {
-        tensors.set(`moment${i + 1}.${name}`, {
-          shape: this.#task.model.parameters.layout.slot(name).shape,
-          data,
-        });
-      }
-    });
-    return { round: this.#rounds, steps: this.#steps, optimizerStep: step, tensors };
+    const optimizer = await saveOptimizer(this.#trainer);
+    return { round: this.#rounds, steps: this.#steps, ...optimizer };
   }
 
   load(state: SessionState): void {
-    const count = new Set([...state.tensors.keys()].map((key) => key.slice(0, key.indexOf("."))))
-      .size;
-    const moments = Array.from({ length: count }, (_, i) => {
-      const prefix = `moment${i + 1}.`;
-      const mine = [...state.tensors].filter(([key]) => key.startsWith(prefix));
-      return new Map(mine.map(([key, { data }]) => [key.slice(prefix.length), data]));
-    });
-    this.#trainer.loadState({ step: state.optimizerStep, moments });
+    loadOptimizer(this.#trainer, state);
     this.#rounds = state.round;
     this.#steps = state.steps;
   }
@@ -180,5 +209,43 @@ export class RewindSession implements UnlearnSession {
     this.#rewinder.destroy();
     this.#trajectory.destroy();
     this.#before.destroy();
+    this.#control?.direction.destroy();
+    this.#control?.base.destroy();
   }
 }
+
+export const rewind = defineMethod({
+  name: "rewind",
+  summary: "InvWNN predicts the weights before D_f (the paper's method)",
+  reads: "D_f",
+  settings: rewindSettings.extend(predictorFields),
+  create: async (task, { predictor, base, ...settings }) =>
+    RewindSession.create(task, await loadPredictor(predictor, base), settings),
+});
+
+export const linearRewind = defineMethod({
+  name: "linear-rewind",
+  summary: "control: the rewind with straight lines in place of InvWNN",
+  reads: "D_f",
+  settings: rewindSettings.extend({
+    /** Epochs before the oldest snapshot that the line is followed to. */
+    horizon: z.number().default(3),
+  }),
+  create: (task, { horizon, ...settings }) =>
+    RewindSession.create(task, linearPredictor(15, horizon), settings, {
+      method: "linear-rewind",
+      random: false,
+    }),
+});
+
+export const randomRewind = defineMethod({
+  name: "random-rewind",
+  summary: "control: steps as long as InvWNN's, parameter by parameter, in random directions",
+  reads: "D_f",
+  settings: rewindSettings.extend(predictorFields),
+  create: async (task, { predictor, base, ...settings }) =>
+    RewindSession.create(task, await loadPredictor(predictor, base), settings, {
+      method: "random-rewind",
+      random: true,
+    }),
+});

@@ -50,7 +50,7 @@ test("demo writes a run folder with before and after, and does not run twice", (
   const out = `${folder}/demo`;
   const first = rewind("demo", ...small, "--rounds", "1", "--out", out);
   assert.is(first.code, 0, first.err);
-  assert.match(first.out, /before .*\nafter 1 rewinds/);
+  assert.match(first.out, /before .*\nafter 1 round/);
   for (const name of [
     "config.json",
     "metrics.jsonl",
@@ -140,7 +140,13 @@ test("bad input gives one clear line, a non-zero exit, and no half-written file"
     [["evaluate", "--run", `${folder}/nowhere`], /is not a run folder/],
     [["unlearn", "--run", `${folder}/nowhere`, "--out", none], /is not a run folder/],
     [["demo", "--mislabel", "1.5"], /needs a number from 0 to 0.99/],
-    [["demo", "--kinds", "conv,nope", "--out", `${none}3`], /unlearning options is not valid/],
+    [["demo", "--kinds", "conv,nope", "--out", `${none}3`], /rewind: kinds.1: Invalid option/],
+    [["demo", "--method", "nope", "--out", none], /Allowed choices are rewind, linear-rewind/],
+    [
+      ["demo", "--method", "fisher", "--rate", "0.1", "--out", none],
+      /fisher: Unrecognized key: "learningRate"/,
+    ],
+    [["demo", "--set", "lambda", "--out", none], /key=value is needed/],
     [["demo", "--dataset", "nope"], /Allowed choices are synthetic, mnist/],
     [["unlearn", "--out", none], /required option '--run <dir>'/],
     [["fetch", "nope", "--dir", none], /no data set "nope" to fetch/],

@@ -1,0 +1,79 @@
+/** Gradients of the loss summed over pictures, without updating anything. */
+import { Arena } from "../gpu/arena.ts";
+import { Bound } from "../graph/bound.ts";
+import { elementwise } from "../graph/elementwise.ts";
+import { Graph } from "../graph/graph.ts";
+import { compile } from "../graph/program.ts";
+import { Value } from "../graph/value.ts";
+import type { Model } from "../nn/model.ts";
+import { PictureFeed } from "../train/feed.ts";
+import { passRows } from "../train/step-queue.ts";
+import { classification, replay, type Watch } from "../train/trainer.ts";
+import type { Subset } from "./method.ts";
+
+/**
+ * Sums over the pictures of the gradient of the cross-entropy with their labels, in evaluation mode.
+ *
+ * @param of `gradients`: of the gradients (batches of `batch`); `squares`: of each picture's squared
+ *   gradient, one picture a step, since the square of a batch's mean is not the mean of squares.
+ * @returns an arena of the parameters' layout; the caller frees it.
+ */
+export async function sumOverPictures(
+  model: Model,
+  { data, items }: Subset,
+  of: "gradients" | "squares",
+  batch: number,
+  watch: Watch = {},
+): Promise<Arena> {
+  const { gpu, parameters } = model;
+  const { layout } = parameters;
+  const rows = of === "squares" ? 1 : Math.min(batch, items.length);
+  const feed = await PictureFeed.create(data, { batch: rows, items: items.length });
+  const gradients = await Arena.create(gpu, layout, "gradients");
+  const sums = await Arena.create(gpu, layout, "summed gradients");
+
+  const graph = new Graph(gpu.tuning);
+  const { built, loss } = classification(model, feed, "frozen")(graph);
+  const bound = new Bound();
+  const targets = new Map<Value, Value>();
+  for (const [name, value] of built.parameters) {
+    const target = new Value(`d ${name}`, value.shape, "f32", "bound");
+    targets.set(value, target);
+    bound.bindings.set(target, gradients.view(name));
+  }
+  const accumulate = layout.shards.map((floats, shard) =>
+    elementwise(
+      gpu.tuning,
+      { shader: "unlearn/accumulate", entry: of === "squares" ? "square" : "add" },
+      floats,
+      {
+        g: bound.shard(gradients, shard),
+        y: bound.shard(sums, shard),
+        ...(of === "squares" ? {} : { step: feed.queue.step }),
+      },
+    ),
+  );
+  const program = await compile(
+    gpu,
+    [
+      ...feed.launches,
+      ...graph.forward(),
+      ...graph.backward(loss, [...targets.keys()], { targets }).launches,
+      ...accumulate,
+    ],
+    {
+      label: `sum of ${of}`,
+      bindings: new Map([...feed.bindings, ...built.bindings, ...bound.bindings]),
+    },
+  );
+  const pass = passRows(items.length, rows);
+  feed.queue.load(items, pass);
+  try {
+    await replay(gpu, program, pass.length, watch);
+  } finally {
+    program.destroy();
+    feed.queue.destroy();
+    gradients.destroy();
+  }
+  return sums;
+}

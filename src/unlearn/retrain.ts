@@ -1,0 +1,51 @@
+/**
+ * Retrain: a new network trained on D_r alone with the recipe of the old one. The gold standard every gap
+ * is measured to; the cost unlearning is there to avoid.
+ */
+import { z } from "zod";
+import { augmentSchema, optimizerSchema } from "../config.ts";
+import { PictureFeed } from "../train/feed.ts";
+import { learningRateAt } from "../train/run.ts";
+import { classification, Trainer } from "../train/trainer.ts";
+import { defineMethod, retained } from "./method.ts";
+import { StepSession } from "./steps.ts";
+
+export const retrain = defineMethod({
+  name: "retrain",
+  summary: "train a new network on D_r with the old one's recipe (the reference)",
+  reads: "D_r",
+  settings: z.strictObject({
+    epochs: z.number().int().min(1).default(40),
+    learningRate: z.number().positive().default(1e-3),
+    schedule: z.enum(["constant", "cosine"]).default("cosine"),
+    optimizer: optimizerSchema.default({ name: "adam" }),
+    batch: z.number().int().min(1).default(64),
+    augment: augmentSchema.optional(),
+  }),
+  async create({ model, seed, ...task }, settings) {
+    const { data, items } = retained({ model, seed, ...task });
+    const batch = Math.min(settings.batch, items.length);
+    const { augment, optimizer } = settings;
+    const feed = await PictureFeed.create(data, { batch, items: items.length, augment });
+    const trainer = await Trainer.create(model, {
+      feed,
+      objective: classification(model, feed, "train"),
+      optimizer,
+    });
+    // Weights of another draw than the old network's.
+    model.initialise(seed + 1_000_003);
+    // Batch statistics of a padded batch would be wrong: such a batch is left out.
+    const dropLast = model.statistics.layout.slots.length > 0;
+    const used = dropLast ? items.length - (items.length % batch) : items.length;
+    const steps = settings.epochs * Math.ceil(used / batch);
+    return new StepSession({
+      method: "retrain",
+      trainer,
+      items,
+      batch,
+      seed,
+      dropLast,
+      learningRate: (step) => learningRateAt(settings, Math.min(step, steps), steps),
+    });
+  },
+});

@@ -1,0 +1,119 @@
+/** What methods made of optimiser steps share: settings, and a session that takes them. */
+import { z } from "zod";
+import { augmentSchema, optimizerSchema } from "../config.ts";
+import type { Slot } from "../gpu/arena.ts";
+import { Random } from "../random.ts";
+import type { Totals } from "../train/step-queue.ts";
+import type { Trainer, Watch } from "../train/trainer.ts";
+import type { Round, SessionState, UnlearnSession } from "./method.ts";
+import { loadOptimizer, saveOptimizer } from "./state.ts";
+
+/** Settings of a method that takes optimiser steps. */
+export const stepFields = {
+  learningRate: z.number().positive(),
+  optimizer: optimizerSchema.default({ name: "sgd", momentum: 0.9 }),
+  batch: z.number().int().min(1).default(256),
+  /** Steps after which the driver measures; absent: an epoch. */
+  stepsPerRound: z.number().int().min(1).optional(),
+  augment: augmentSchema.optional(),
+};
+
+/** Learning-rate factor of methods that freeze batch norm, as the published ones on D_f do. */
+export function frozenNorm(slot: Slot): number {
+  return slot.kind === "norm" ? 0 : 1;
+}
+
+/** What a {@link StepSession} is made of. */
+export interface StepParts {
+  readonly method: string;
+  readonly trainer: Trainer;
+  /** Pictures of an epoch. */
+  readonly items: Uint32Array;
+  readonly batch: number;
+  readonly seed: number;
+  readonly stepsPerRound?: number | undefined;
+  /** Leave out an epoch's last batch where it is not full. */
+  readonly dropLast?: boolean;
+  /** For the epoch, or by step since the start. */
+  readonly learningRate: number | ((step: number) => number);
+  /** Called before the first step of each epoch, and again when a run resumes within it. */
+  readonly beforeEpoch?: ((epoch: number) => void) | undefined;
+  /** Freed with the session. */
+  readonly owned?: readonly { destroy(): void }[];
+}
+
+/** A method that takes steps on one set of pictures, in a new seeded order each epoch. */
+export class StepSession implements UnlearnSession {
+  readonly method: string;
+  readonly #parts: StepParts;
+  readonly #perEpoch: number;
+  #rounds = 0;
+  #steps = 0;
+  #prepared: number | undefined;
+
+  constructor(parts: StepParts) {
+    this.method = parts.method;
+    this.#parts = parts;
+    const batches = parts.items.length / parts.batch;
+    this.#perEpoch = parts.dropLast === true ? Math.floor(batches) : Math.ceil(batches);
+  }
+
+  async round(watch: Watch): Promise<Round> {
+    const { items, batch, seed, trainer, learningRate, beforeEpoch } = this.#parts;
+    const epochs: Totals[] = [];
+    let left = this.#parts.stepsPerRound ?? this.#perEpoch;
+    const total = left;
+    while (left > 0) {
+      const epoch = Math.floor(this.#steps / this.#perEpoch);
+      const done = this.#steps % this.#perEpoch;
+      if (this.#prepared !== epoch) beforeEpoch?.(epoch);
+      this.#prepared = epoch;
+      // Each epoch's order depends on (seed, epoch) alone, so that a resumed run repeats it.
+      const random = new Random(seed).fork(`epoch ${epoch}`);
+      const order = random.shuffle(Uint32Array.from(items));
+      const count = Math.min(left, this.#perEpoch - done);
+      const first = this.#steps;
+      const before = total - left;
+      epochs.push(
+        await trainer.epoch(
+          {
+            order: order.slice(done * batch, (done + count) * batch),
+            learningRate:
+              typeof learningRate === "number"
+                ? learningRate
+                : (step) => learningRate(first + step),
+            seed: random.fork(`step ${done}`).int(2 ** 31),
+          },
+          {
+            signal: watch.signal,
+            progress: (steps) => watch.progress?.(before + steps, total),
+          },
+        ),
+      );
+      this.#steps += count;
+      left -= count;
+    }
+    this.#rounds++;
+    return { round: this.#rounds, steps: this.#steps, epochs };
+  }
+
+  async save(): Promise<SessionState> {
+    return {
+      round: this.#rounds,
+      steps: this.#steps,
+      ...(await saveOptimizer(this.#parts.trainer)),
+    };
+  }
+
+  load(state: SessionState): void {
+    loadOptimizer(this.#parts.trainer, state);
+    this.#rounds = state.round;
+    this.#steps = state.steps;
+    this.#prepared = undefined;
+  }
+
+  destroy(): void {
+    this.#parts.trainer.destroy();
+    for (const owned of this.#parts.owned ?? []) owned.destroy();
+  }
+}

@@ -1,0 +1,370 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { TrainConfig } from "../../src/config.ts";
+import { Arena } from "../../src/gpu/arena.ts";
+import { prepareJob, type Job } from "../../src/job.ts";
+import { Model, type ModelSpec, type Tensors } from "../../src/nn/model.ts";
+import { flatten } from "../../src/ops/index.ts";
+import { loadPredictor } from "../../src/predict/index.ts";
+import { Random } from "../../src/random.ts";
+import { GpuDataset } from "../../src/train/feed.ts";
+import { trainJob } from "../../src/train/run.ts";
+import { boundaryLabels } from "../../src/unlearn/boundary.ts";
+import { sumOverPictures } from "../../src/unlearn/gradients.ts";
+import { methodNames, methodSettings, startMethod } from "../../src/unlearn/methods.ts";
+import { RewindSession, rewindSettings } from "../../src/unlearn/rewind.ts";
+import { selectLargest } from "../../src/unlearn/salun.ts";
+import { closeGpus, testGpu } from "../device.ts";
+
+const config: TrainConfig = {
+  data: { name: "synthetic", trainCount: 120, testCount: 20 },
+  mislabel: 0.2,
+  model: { name: "small-cnn", filters: [4, 8], hidden: 0 },
+  epochs: 6,
+  batch: 32,
+  learningRate: 3e-3,
+  schedule: "constant",
+  optimizer: { name: "adam" },
+  seed: 3,
+};
+
+let trained: { job: Job; tensors: Tensors } | undefined;
+
+/** The job with its model back at the trained weights. */
+async function freshJob(): Promise<Job> {
+  if (trained === undefined) {
+    const job = await prepareJob(await testGpu(), config);
+    await trainJob(job);
+    trained = { job, tensors: await job.model.save() };
+  }
+  trained.job.model.load(trained.tensors);
+  return trained.job;
+}
+
+async function weights({ model }: Job): Promise<Map<string, number[]>> {
+  const read = await model.parameters.read();
+  return new Map([...read].map(([name, data]) => [name, [...data]]));
+}
+
+/** Small settings of each method, so that a round takes a moment. */
+const small: Readonly<Record<string, Record<string, unknown>>> = {
+  rewind: { batch: 16 },
+  "linear-rewind": { batch: 16 },
+  "random-rewind": { batch: 16 },
+  "task-vector": { batch: 16, epochs: 2 },
+  "neg-grad": { batch: 16 },
+  "random-label": { batch: 16 },
+  boundary: { batch: 16 },
+  salun: { batch: 16 },
+  "fine-tune": { batch: 32 },
+  scrub: { batch: 32 },
+  fisher: { pictures: 10, alpha: 1e-6 },
+  retrain: { epochs: 3, batch: 32 },
+};
+
+/** Weights after `rounds` rounds; with `resumeAt`, saved, thrown away and loaded again after so many. */
+async function run(
+  name: string,
+  rounds: number,
+  options: { settings?: Record<string, unknown>; resumeAt?: number; seed?: number } = {},
+): Promise<Map<string, number[]>> {
+  const job = await freshJob();
+  const settings = { ...small[name], ...options.settings };
+  let session = await startMethod(name, job.task(options.seed ?? 7), settings);
+  for (let round = 1; round <= rounds; round++) {
+    await session.round({});
+    if (round !== options.resumeAt) continue;
+    const [state, tensors] = [await session.save(), await job.model.save()];
+    session.destroy();
+    session = await startMethod(name, (await freshJob()).task(options.seed ?? 7), settings);
+    job.model.load(tensors);
+    session.load(state);
+  }
+  session.destroy();
+  return weights(job);
+}
+
+test("every method changes the weights, repeats to the bit, and resumes to the bit", async () => {
+  assert.equal([...methodNames].sort(), Object.keys(small).sort());
+  const start = await weights(await freshJob());
+  for (const name of methodNames) {
+    const once = await run(name, 2);
+    assert.not.equal(once, start, `${name} changes weights`);
+    assert.ok(
+      [...once.values()].every((tensor) => tensor.every(Number.isFinite)),
+      `${name}: all finite`,
+    );
+    assert.equal(await run(name, 2, { resumeAt: 1 }), once, `${name} resumes`);
+  }
+});
+
+test("a method sees only the data it declares", async () => {
+  const job = await freshJob();
+  const task = job.task(1);
+  const onlyForget = { ...task, retain: undefined };
+  const refusal = async (name: string, of = onlyForget): Promise<string> => {
+    try {
+      (await startMethod(name, of, small[name])).destroy();
+      return "";
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  for (const name of methodNames) {
+    const needs = ["fine-tune", "scrub", "fisher", "retrain"].includes(name);
+    const message = await refusal(name);
+    if (needs) assert.match(message, `${name} needs the data to keep (D_r), and there is none`);
+    else assert.is(message, "", name);
+  }
+  const empty = { ...task, forget: { ...task.forget, items: new Uint32Array() } };
+  assert.match(await refusal("rewind", { ...empty, retain: undefined }), /rewind: D_f is empty/);
+  // A session that tries to read D_r through the data of D_f is stopped at the first such picture.
+  const greedy = { ...onlyForget, forget: { data: task.forget.data, items: job.retain } };
+  const session = await startMethod("random-label", greedy, small["random-label"]);
+  try {
+    await session.round({});
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /picture \d+ is not part of D_f/);
+  }
+  session.destroy();
+});
+
+test("settings are checked by name", () => {
+  assert.is(methodSettings("salun", {})["ratio"], 0.5);
+  for (const [name, given, message] of [
+    ["salun", { ratio: 2 }, /salun: ratio: /],
+    ["neg-grad", { lambda: 1 }, /neg-grad: Unrecognized key: "lambda"/],
+    ["nope", {}, /no unlearning method "nope"; there are: rewind, /],
+  ] as const) {
+    assert.throws(
+      () => methodSettings(name, given),
+      (error: Error) => message.test(error.message),
+    );
+  }
+});
+
+test("task-vector: λ = 0 gives θ and λ = -1 gives θ_FT, to the bit", async () => {
+  const start = await weights(await freshJob());
+  assert.equal(await run("task-vector", 1, { settings: { lambda: 0 } }), start);
+  const tuned = await run("task-vector", 1, { settings: { lambda: -1 } });
+  assert.not.equal(tuned, start);
+  // λ = 2 lies twice as far on the other side of the start.
+  const past = await run("task-vector", 1, { settings: { lambda: 2 } });
+  for (const [name, tensor] of past) {
+    tensor.forEach((value, i) => {
+      const [from, to] = [start.get(name)![i]!, tuned.get(name)![i]!];
+      const want = from - 2 * (to - from);
+      assert.ok(Math.abs(value - want) <= 3e-7 * (Math.abs(from) + Math.abs(to - from)), name);
+    });
+  }
+});
+
+test("neg-grad's first step is the exact negative of a training step", async () => {
+  const settings = { batch: 1000, learningRate: 0.25, optimizer: { name: "sgd" } };
+  const start = await weights(await freshJob());
+  const up = await run("neg-grad", 1, { settings });
+  // Fine-tuning on D_f with the same settings is descent: give D_f in D_r's place.
+  const job = await freshJob();
+  const { forget, ...task } = job.task(7);
+  const descent = await startMethod("fine-tune", { ...task, forget, retain: forget }, settings);
+  await descent.round({});
+  const down = await weights(job);
+  descent.destroy();
+  let moved = 0;
+  for (const [name, tensor] of start) {
+    tensor.forEach((value, i) => {
+      const [a, b] = [up.get(name)![i]! - value, down.get(name)![i]! - value];
+      if (a !== 0) moved++;
+      // The gradients are the same bits; adding and subtracting them round to the weight's precision.
+      assert.ok(
+        Math.abs(a + b) <= 1.2e-7 * (Math.abs(value) + Math.abs(a)),
+        `${name}[${i}] ${a} ${b}`,
+      );
+    });
+  }
+  assert.ok(moved > 100);
+});
+
+test("the largest elements are selected exactly, of equal ones the first", async () => {
+  const gpu = await testGpu();
+  const { model } = await freshJob();
+  const values = await Arena.create(gpu, model.parameters.layout, "values");
+  const random = new Random(11);
+  const { slots } = model;
+  const total = slots.reduce((sum, slot) => sum + slot.size, 0);
+  // Few different values of both signs, so that there are many ties; zeros too.
+  const all = Float32Array.from({ length: total }, () => (random.int(41) - 20) * 0.37);
+  let at = 0;
+  for (const slot of slots) values.write(slot.name, all.slice(at, (at += slot.size)));
+  const order = [...all.keys()].sort((a, b) => Math.abs(all[b]!) - Math.abs(all[a]!) || a - b);
+  for (const keep of [0, 1, 2, 7, Math.round(total / 3), total - 1, total]) {
+    const want = new Uint32Array(total);
+    for (const i of order.slice(0, keep)) want[i] = 1;
+    const mask = await selectLargest(model, values, slots, keep);
+    const got: number[] = [];
+    for (const data of (await mask.read()).values()) got.push(...new Uint32Array(data.buffer));
+    assert.equal(got, [...want], `keep ${keep}`);
+    mask.destroy();
+  }
+  values.destroy();
+});
+
+test("salun: outside the mask weights stay bit-identical; ratio 1 is random-label, ratio 0 nothing", async () => {
+  const job = await freshJob();
+  const start = await weights(job);
+  const { forget } = job.task(7);
+  const sums = await sumOverPictures(job.model, forget, "gradients", 16);
+  const total = job.model.slots.reduce((sum, slot) => sum + slot.size, 0);
+  const mask = await selectLargest(job.model, sums, job.model.slots, Math.round(0.3 * total));
+  const marks = new Map(
+    [...(await mask.read())].map(([name, data]) => [name, new Uint32Array(data.buffer)]),
+  );
+  sums.destroy();
+  mask.destroy();
+  // Weight decay and momentum would leak into weights outside the mask if nothing put them back.
+  const optimizer = { name: "sgd", momentum: 0.9, weightDecay: 0.1 };
+  const end = await run("salun", 2, { settings: { ratio: 0.3, optimizer } });
+  const changed = { inside: 0, outside: 0 };
+  for (const [name, tensor] of start) {
+    tensor.forEach((value, i) => {
+      if (value !== end.get(name)![i]!) changed[marks.get(name)![i] === 1 ? "inside" : "outside"]++;
+    });
+  }
+  assert.is(changed.outside, 0);
+  assert.ok(changed.inside > 0.25 * total, `${changed.inside} of ${total}`);
+  const once = { optimizer: { name: "sgd", momentum: 0.9 } };
+  assert.equal(await run("salun", 2, { settings: { ...once, ratio: 0 } }), start);
+  const full = await run("salun", 2, { settings: { ...once, ratio: 1 } });
+  assert.equal(full, await run("random-label", 2, { settings: once }));
+});
+
+test("boundary: labels differ from the trained ones, and are those of the pictures across the boundary", async () => {
+  const job = await freshJob();
+  const { forget } = job.task(7);
+  const read = async (data: GpuDataset): Promise<Uint32Array> => {
+    const [bytes] = await data.gpu.read({ buffer: data.labels, offset: 0, size: 4 * data.count });
+    return new Uint32Array(bytes!);
+  };
+  const before = await read(forget.data);
+  const options = { epsilon: 0.3, batch: 7 };
+  const strict = await boundaryLabels(job.model, forget, { ...options, excludeLabel: true });
+  const plain = await boundaryLabels(job.model, forget, { ...options, excludeLabel: false });
+  const [others, any] = [await read(strict), await read(plain)];
+  let crossed = 0;
+  for (const item of forget.items) {
+    assert.is.not(others[item], before[item]);
+    if (any[item] === before[item]) continue;
+    crossed++;
+    assert.is(any[item], others[item]);
+  }
+  assert.ok(crossed > forget.items.length / 2, `${crossed} of ${forget.items.length} crossed`);
+  strict.destroy();
+  plain.destroy();
+});
+
+test("Fisher's diagonal and the saliency sums match float64 loops on a linear network", async () => {
+  const gpu = await testGpu();
+  const [side, classes, count] = [3, 4, 13];
+  const spec: ModelSpec = {
+    name: "linear",
+    inputs: [[side, side, 1]],
+    output: [classes],
+    build: (layers, [x]) => layers.linear("head", flatten(layers.graph, x!), classes),
+  };
+  const random = new Random(5);
+  const size = side * side;
+  const pixels = Uint8Array.from({ length: count * size }, () => random.int(256));
+  const labels = Uint16Array.from({ length: count }, () => random.int(classes));
+  const data = await GpuDataset.upload(
+    gpu,
+    {
+      name: "tiny",
+      classes: ["a", "b", "c", "d"],
+      height: side,
+      width: side,
+      channels: 1,
+      count,
+      pixels,
+      labels,
+    },
+    new Float32Array(size),
+  );
+  const model = await Model.create(gpu, spec, 1);
+  const w = (await model.parameters.read()).get("head.weight")!;
+  const b = (await model.parameters.read()).get("head.bias")!;
+  const items = Uint32Array.of(0, 2, 3, 5, 7, 11, 12);
+  const want = {
+    gradients: new Float64Array(size * classes),
+    squares: new Float64Array(size * classes),
+  };
+  for (const n of items) {
+    const x = Array.from(pixels.subarray(n * size, (n + 1) * size), (v) => v / 255);
+    const z = Array.from({ length: classes }, (_, c) =>
+      x.reduce((sum, v, i) => sum + v * w[i * classes + c]!, b[c]!),
+    );
+    const total = z.reduce((sum, v) => sum + Math.exp(v), 0);
+    z.forEach((v, c) => {
+      const d = Math.exp(v) / total - (labels[n] === c ? 1 : 0);
+      x.forEach((xi, i) => {
+        want.gradients[i * classes + c]! += d * xi;
+        want.squares[i * classes + c]! += (d * xi) ** 2;
+      });
+    });
+  }
+  for (const of of ["gradients", "squares"] as const) {
+    const sums = await sumOverPictures(model, { data, items }, of, 3);
+    const got = (await sums.read()).get("head.weight")!;
+    // Seven terms below 1, each with a handful of roundings.
+    got.forEach((value, i) =>
+      assert.ok(
+        Math.abs(value - want[of][i]!) < 5e-6,
+        `${of}[${i}]: ${value}, want ${want[of][i]}`,
+      ),
+    );
+    sums.destroy();
+  }
+  data.destroy();
+  model.destroy();
+});
+
+test("scrub: a student that equals its teacher has no reason to move", async () => {
+  const start = await weights(await freshJob());
+  // Without cross-entropy nothing pulls the student from the teacher: KL and its gradient are 0.
+  assert.equal(await run("scrub", 1, { settings: { gamma: 0 } }), start);
+});
+
+test("random-rewind: steps as long as the rewind's, parameter by parameter, in another direction", async () => {
+  const job = await freshJob();
+  const start = await weights(job);
+  const settings = rewindSettings.parse({ batch: 16, learningRate: 1e-3 });
+  const step = async (random: boolean): Promise<Map<string, number[]>> => {
+    const fresh = await freshJob();
+    const session = await RewindSession.create(
+      fresh.task(7),
+      await loadPredictor(undefined, undefined),
+      settings,
+      { method: "control", random },
+    );
+    await session.round({});
+    session.destroy();
+    const end = await weights(fresh);
+    return new Map(
+      [...end].map(([name, data]) => [name, data.map((v, i) => v - start.get(name)![i]!)]),
+    );
+  };
+  const [learnt, turned] = [await step(false), await step(true)];
+  const dot = (a: number[], b: number[]): number => a.reduce((sum, v, i) => sum + v * b[i]!, 0);
+  for (const [name, a] of learnt) {
+    const b = turned.get(name)!;
+    const [na, nb] = [Math.sqrt(dot(a, a)), Math.sqrt(dot(b, b))];
+    // Weights of size 0.1 are rounded to 7e-9, steps are some 1e-2 long.
+    assert.ok(Math.abs(na - nb) < 1e-4 * na + 1e-6, `${name}: ${na} and ${nb}`);
+    if (a.length > 500) {
+      assert.ok(Math.abs(dot(a, b)) < 0.2 * na * nb, `${name}: cosine ${dot(a, b) / na / nb}`);
+    }
+  }
+});
+
+test.after(closeGpus);
+test.run();
