@@ -55,11 +55,27 @@ export const optimizerSchema = z.discriminatedUnion("name", [
   }),
 ]);
 
+const share = z.number().gt(0).lt(1);
+
+/** See `data/scenario.ts`. */
+export const scenarioSchema = z.discriminatedUnion("name", [
+  z.strictObject({ name: z.literal("standard"), share }),
+  z.strictObject({ name: z.literal("label-noise"), share }),
+  z.strictObject({
+    name: z.literal("backdoor"),
+    share,
+    target: z.number().int().min(0),
+    width: count,
+    value: z.number().int().min(0).max(255),
+  }),
+  z.strictObject({ name: z.literal("overfit") }),
+]);
+
 /** A training run. */
 export const trainSchema = z.strictObject({
   data: dataSchema,
-  /** Share of the training labels replaced by a wrong class. */
-  mislabel: z.number().min(0).lt(1),
+  /** What is wrong with the training data, and which pictures are D_f. */
+  scenario: scenarioSchema,
   model: modelSchema,
   epochs: count,
   batch: count,

@@ -1,16 +1,15 @@
 /**
  * A job: the data, the wrong labels and the network of a run, on one device.
  *
- * The path of the data through Rewind starts here: pictures → labels made wrong → GPU → model;
- * `train/run.ts` trains it, `unlearn/` rewinds it, `report/` writes down what changed.
+ * The path of the data through Rewind starts here: pictures → what is wrong with them → GPU → model;
+ * `train/run.ts` trains it, `unlearn/` makes it forget, `report/` writes down what changed.
  */
 import { modelSpec } from "../models/index.ts";
 import type { DataConfig, TrainConfig } from "./config.ts";
-import { mislabel } from "./data/corrupt.ts";
 import type { Dataset } from "./data/dataset.ts";
 import { loadDataset } from "./data/index.ts";
+import { damage } from "./data/scenario.ts";
 import type { Gpu } from "./gpu/device.ts";
-import { GpuError } from "./gpu/errors.ts";
 import { Model } from "./nn/model.ts";
 import { GpuDataset, meanPicture } from "./train/feed.ts";
 import { Evaluator, type Watch } from "./train/trainer.ts";
@@ -26,7 +25,7 @@ export interface Job {
   readonly model: Model;
   /** Training pictures with the labels the model is trained on. */
   readonly data: GpuDataset;
-  /** Picture numbers whose label was made wrong (D_f), and the rest (D_r). */
+  /** Picture numbers of D_f and of the rest, D_r. */
   readonly forget: Uint32Array;
   readonly retain: Uint32Array;
   /** Scores of the model as it stands. */
@@ -39,50 +38,59 @@ export interface Job {
 /** Pictures a step when evaluating; larger only costs memory. */
 const evaluationBatch = 256;
 
-/** Loads data, makes labels wrong, allocates the model. */
+/** Loads data, applies the scenario, allocates the model. */
 export async function prepareJob(gpu: Gpu, config: TrainConfig): Promise<Job> {
-  const { train, test } = await loadDataset({ ...present(config.data), seed: config.seed });
-  const { labels, changed } = mislabel(train, config.mislabel, config.seed);
-  const forget = Uint32Array.from(changed).sort();
-  const wrong = new Set(forget);
-  const retain = Uint32Array.from(train.labels.keys()).filter((i) => !wrong.has(i));
+  const { train: clean, test } = await loadDataset({
+    ...present(config.data),
+    seed: config.seed,
+  });
+  const damaged = damage(clean, test, config.scenario, config.seed);
+  const { train, labels, forget, retain, triggered } = damaged;
 
   const mean = meanPicture(train);
   const data = await GpuDataset.upload(gpu, { ...train, labels }, mean);
-  const trueData = await data.withLabels(train.labels);
   const testData = await GpuDataset.upload(gpu, test, mean);
   const input = [train.height, train.width, train.channels] as const;
   const spec = modelSpec(config.model, input, train.classes.length);
   const model = await Model.create(gpu, spec, config.seed);
 
-  const batchOf = (count: number): number => Math.min(evaluationBatch, count);
-  const onNoisy = await Evaluator.create(model, data, batchOf(data.count));
-  const onTrue = await Evaluator.create(model, trueData, batchOf(data.count));
-  const onTest = await Evaluator.create(model, testData, batchOf(testData.count));
-  const everyTest = Uint32Array.from({ length: test.count }, (_, i) => i);
+  const evaluatorOf = (of: GpuDataset): Promise<Evaluator> =>
+    Evaluator.create(model, of, Math.min(evaluationBatch, of.count));
+  const everyOf = (count: number): Uint32Array => Uint32Array.from({ length: count }, (_, i) => i);
+  const onTrained = await evaluatorOf(data);
+  const onTest = await evaluatorOf(testData);
+  const owned: { destroy(): void }[] = [onTrained, onTest, testData, data, model];
+  // Where D_f was trained with its true labels there is nothing more to measure on it.
+  let onTrue: Evaluator | undefined;
+  if (forget.some((i) => labels[i] !== train.labels[i])) {
+    const trueData = await data.withLabels(train.labels);
+    onTrue = await evaluatorOf(trueData);
+    owned.unshift(onTrue, trueData);
+  }
+  let onTriggered: Evaluator | undefined;
+  if (triggered !== undefined) {
+    const triggeredData = await GpuDataset.upload(gpu, triggered, mean);
+    onTriggered = await evaluatorOf(triggeredData);
+    owned.unshift(onTriggered, triggeredData);
+  }
 
   const evaluate = async (watch: Watch = {}): Promise<Scores> => {
-    if (forget.length === 0) {
-      throw new GpuError(
-        "evaluate: no label was made wrong, so there is no D_f: use a mislabel share above 0.",
-      );
-    }
-    const noisy = await onNoisy.run(forget, watch);
-    const clean = await onTrue.run(forget, watch);
-    const kept = await onNoisy.run(retain, watch);
-    const unseen = await onTest.run(everyTest, watch);
+    const forgotten = await onTrained.run(forget, watch);
+    const kept = retain.length === 0 ? undefined : await onTrained.run(retain, watch);
+    const unseen = await onTest.run(everyOf(test.count), watch);
+    const clean = await onTrue?.run(forget, watch);
+    const attack = await onTriggered?.run(everyOf(triggered?.count ?? 0), watch);
     return {
-      forgetAccuracy: noisy.accuracy,
-      forgetLoss: noisy.loss,
-      forgetTrueAccuracy: clean.accuracy,
-      retainAccuracy: kept.accuracy,
+      forgetAccuracy: forgotten.accuracy,
+      forgetLoss: forgotten.loss,
+      ...(clean === undefined ? {} : { forgetTrueAccuracy: clean.accuracy }),
+      ...(kept === undefined ? {} : { retainAccuracy: kept.accuracy }),
       testAccuracy: unseen.accuracy,
       testLoss: unseen.loss,
+      ...(attack === undefined ? {} : { attackSuccess: attack.accuracy }),
     };
   };
-  const destroy = (): void => {
-    for (const owned of [onNoisy, onTrue, onTest, trueData, testData, data, model]) owned.destroy();
-  };
+  const destroy = (): void => owned.forEach((part) => part.destroy());
   const task = (unlearnSeed: number): UnlearnTask => ({
     model,
     forget: { data: data.only(forget, "D_f"), items: forget },

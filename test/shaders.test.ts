@@ -16,10 +16,12 @@ import { loadPredictor } from "../src/predict/index.ts";
 import { baseCode } from "../src/predict/predictor.ts";
 import { linearPredictor } from "../src/predict/linear.ts";
 import { paperAugmentation, GpuDataset, meanPicture, PictureFeed } from "../src/train/feed.ts";
+import { Collector } from "../src/train/collector.ts";
 import { RowFeed } from "../src/train/row-feed.ts";
 import { classification, Trainer } from "../src/train/trainer.ts";
 import { Model } from "../src/nn/model.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
+import { methodNames, startMethod } from "../src/unlearn/methods.ts";
 import { closeGpus, testGpu, tunings } from "./device.ts";
 
 const folder = fileURLToPath(new URL("../shaders", import.meta.url));
@@ -181,6 +183,22 @@ for (const tuning of tunings) {
         }),
       );
     }
+  });
+
+  test(`unlearning methods compile (${tuning})`, async () => {
+    const gpu = await testGpu({ tuning });
+    const digits = syntheticDigits(12, 1, "train");
+    const data = await GpuDataset.upload(gpu, digits, meanPicture(digits));
+    const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
+    const subset = (first: number) => {
+      const items = Uint32Array.from({ length: 6 }, (_, i) => first + i);
+      return { data: data.only(items, "part"), items };
+    };
+    const task = { model, forget: subset(0), retain: subset(6), seed: 1 };
+    for (const name of methodNames) (await startMethod(name, task, {})).destroy();
+    (await Collector.create(model, data, 8)).destroy();
+    for (const shader of gpu.kernels.shaders) compiled.add(shader);
+    gpu.check();
   });
 
   test(`predictors compile with every base (${tuning})`, async () => {

@@ -22,7 +22,7 @@ const defaultPictures = { synthetic: 2000, other: 6000 };
 export function registerDemo(root: Command): void {
   const command = root
     .command("demo")
-    .description("train on 20 % wrong labels, rewind them, and report what changed")
+    .description("train on damaged data (20 % wrong labels), unlearn it, report what changed")
     .option(
       "--out <dir>",
       "run folder; the same command continues an interrupted run",

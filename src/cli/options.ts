@@ -19,7 +19,10 @@ export interface TrainFlags {
   data?: string;
   train?: number;
   test?: number;
-  mislabel: number;
+  scenario: TrainConfig["scenario"]["name"];
+  share: number;
+  target: number;
+  signature: string;
   model: TrainConfig["model"]["name"];
   filters?: string;
   hidden: number;
@@ -42,7 +45,18 @@ export function trainOptions(command: Command): Command {
     .option("--data <dir>", "folder of the data set's files")
     .option("--train <n>", "training pictures, class-balanced", integer(1))
     .option("--test <n>", "test pictures, class-balanced", integer(1))
-    .option("--mislabel <share>", "share of training labels made wrong: D_f", number(0, 0.99), 0.2)
+    .addOption(
+      new Option("--scenario <name>", "what is wrong with the training data")
+        .choices(["label-noise", "backdoor", "standard", "overfit"])
+        .default("label-noise"),
+    )
+    .option("--share <share>", "share of the training pictures in D_f", number(0, 0.99), 0.2)
+    .option("--target <class>", "backdoor: the class the signature stands for", integer(0), 0)
+    .option(
+      "--signature <columns,value>",
+      "backdoor: columns at the left edge, and their value (0 black, 255 white)",
+      "2,255",
+    )
     .addOption(new Option("--model <name>", "network").choices(modelNames).default("small-cnn"))
     .option("--filters <a,b>", "filters of the two convolutions")
     .option("--hidden <n>", "units of a hidden dense layer; 0: none", integer(0), 64)
@@ -58,6 +72,13 @@ export function trainOptions(command: Command): Command {
     .option("--seed <n>", "seed of everything random", integer(0), 1);
 }
 
+function scenarioOf({ scenario: name, share, target, signature }: TrainFlags): object {
+  if (name === "overfit") return { name };
+  if (name !== "backdoor") return { name, share };
+  const [width, value] = signature.split(",").map(Number);
+  return { name, share, target, width, value };
+}
+
 /** The training configuration the flags describe. */
 export function trainConfig(flags: TrainFlags): TrainConfig {
   const given = <T>(value: T | undefined, key: string): Record<string, T> =>
@@ -71,7 +92,7 @@ export function trainConfig(flags: TrainFlags): TrainConfig {
         ...given(flags.train, "trainCount"),
         ...given(flags.test, "testCount"),
       },
-      mislabel: flags.mislabel,
+      scenario: scenarioOf(flags),
       model: {
         name: flags.model,
         ...(flags.filters === undefined ? {} : { filters: flags.filters.split(",").map(Number) }),

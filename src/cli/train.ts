@@ -1,4 +1,4 @@
-/** `rewind train`: trains a network on partly wrong labels. */
+/** `rewind train`: trains a network on data of which a part is to be forgotten. */
 import type { Command } from "commander";
 import { prepareJob } from "../job.ts";
 import { RunFolder } from "../report/run-folder.ts";
@@ -11,7 +11,7 @@ import { type DeviceFlags, deviceOptions, interruptSignal, openDevice } from "./
 export function registerTrain(root: Command): void {
   const command = root
     .command("train")
-    .description("train a network; a share of its labels is made wrong (D_f)")
+    .description("train a network on data of which a part is to be forgotten (D_f)")
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run");
   profileOption(deviceOptions(trainOptions(command))).action(
     async (flags: TrainFlags & DeviceFlags & { out: string; profile?: boolean }) => {

@@ -52,6 +52,7 @@ export async function unlearnAndReport(
   const last = history.at(-1)!;
   const report: UnlearnReport = {
     dataset: job.config.data.name,
+    scenario: job.config.scenario.name,
     model: job.model.spec.name,
     method: config.method,
     settings: config.settings,

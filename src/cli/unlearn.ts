@@ -1,4 +1,4 @@
-/** `rewind unlearn`: rewinds a trained run's wrong labels. */
+/** `rewind unlearn`: makes a trained run's network forget D_f. */
 import type { Command } from "commander";
 import { trainSchema } from "../config.ts";
 import { prepareJob } from "../job.ts";
@@ -19,7 +19,7 @@ import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
 export function registerUnlearn(root: Command): void {
   const command = root
     .command("unlearn")
-    .description("rewind what a trained network learnt from its wrong labels")
+    .description("make a trained network forget D_f")
     .requiredOption("--run <dir>", "folder of `rewind train`")
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run")
     .option("--seed <n>", "seed of the order of D_f", integer(0), 1);

@@ -115,6 +115,11 @@ export class KernelCache {
     return this.#kernels.size;
   }
 
+  /** Paths of the shaders of which a specialisation was compiled. */
+  get shaders(): readonly string[] {
+    return [...new Set([...this.#kernels.keys()].map((key) => key.slice(0, key.indexOf(":"))))];
+  }
+
   /** The kernel for an id, compiled on first use. @throws GpuError with the compiler's messages. */
   get(id: KernelId): Promise<Kernel> {
     const entry = id.entry ?? "main";

@@ -8,6 +8,7 @@ import { type Cell, type Column, markdownTable, textTable } from "./table.ts";
 /** The report of an unlearning run. Accuracies in %, losses in nats. */
 export interface UnlearnReport {
   readonly dataset: string;
+  readonly scenario: string;
   readonly model: string;
   readonly method: string;
   readonly settings: Readonly<Record<string, unknown>>;
@@ -30,12 +31,15 @@ export interface UnlearnReport {
 
 /** What each score is, written beside the numbers. */
 export const definitions: Readonly<Record<keyof Scores, string>> = {
-  forgetAccuracy: "share of D_f classified as its (wrong) label, %; lower is better forgotten",
-  forgetLoss: "mean cross-entropy on D_f with its (wrong) labels, nats",
-  forgetTrueAccuracy: "share of D_f classified as its true class, %",
-  retainAccuracy: "share of the training pictures outside D_f classified as their label, %",
-  testAccuracy: "share of the test pictures classified as their class, %",
+  forgetAccuracy:
+    "share of D_f classified as the label it was trained with, %; unlearning accuracy UA is 100 - this",
+  forgetLoss: "mean cross-entropy on D_f with the labels it was trained with, nats",
+  forgetTrueAccuracy: "share of D_f classified as its true class, where that is another, %",
+  retainAccuracy: "share of the training pictures outside D_f classified as their label (RA), %",
+  testAccuracy: "share of the test pictures classified as their class (TA), %",
   testLoss: "mean cross-entropy on the test pictures, nats",
+  attackSuccess:
+    "share of the test pictures of other classes that, with the signature, are classified as its target, %",
 };
 
 /** The adapter in one line. */
@@ -43,25 +47,37 @@ export function adapterLine(adapter: AdapterReport): string {
   return `${adapter.description}${adapter.software ? " (software)" : ""}`;
 }
 
-const columns: readonly Column[] = [
-  { title: "" },
-  { title: "test %", decimals: 2 },
-  { title: "wrong labels %", decimals: 2 },
-  { title: "D_f, true labels %", decimals: 2 },
-  { title: "D_r %", decimals: 2 },
+const measured: readonly { readonly key: keyof Scores; readonly title: string }[] = [
+  { key: "testAccuracy", title: "test %" },
+  { key: "forgetAccuracy", title: "D_f %" },
+  { key: "forgetTrueAccuracy", title: "D_f, true labels %" },
+  { key: "retainAccuracy", title: "D_r %" },
+  { key: "attackSuccess", title: "attack success %" },
+  { key: "forgetLoss", title: "D_f loss" },
+  { key: "testLoss", title: "test loss" },
 ];
 
-function row(name: string, scores: Scores): Cell[] {
-  const { testAccuracy, forgetAccuracy, forgetTrueAccuracy, retainAccuracy } = scores;
-  return [name, testAccuracy, forgetAccuracy, forgetTrueAccuracy, retainAccuracy];
+/** Columns and rows of states of a network; scores that were not measured have no column. */
+function scoreTable(
+  states: readonly { readonly name: string; readonly scores: Scores }[],
+): [readonly Column[], readonly Cell[][]] {
+  const shown = measured.filter(({ key }) => states[0]!.scores[key] !== undefined);
+  const columns = [{ title: "" }, ...shown.map(({ title }) => ({ title, decimals: 2 }))];
+  return [
+    columns,
+    states.map(({ name, scores }) => [name, ...shown.map(({ key }) => scores[key])]),
+  ];
 }
 
 /** The before/after table for a terminal. */
 export function beforeAfter({ before, after, rounds }: UnlearnReport): string {
-  return textTable(columns, [
-    row("before", before),
-    row(`after ${rounds} round${rounds === 1 ? "" : "s"}`, after),
-  ]);
+  const name = `after ${rounds} round${rounds === 1 ? "" : "s"}`;
+  return textTable(
+    ...scoreTable([
+      { name: "before", scores: before },
+      { name, scores: after },
+    ]),
+  );
 }
 
 /** Writes report.json, report.md and curve.svg / curve.png into the run's folder. */
@@ -72,9 +88,9 @@ export async function writeReport(
 ): Promise<void> {
   await folder.writeJson("report.json", report);
   const chart = await lineChart({
-    title: "Test accuracy while wrong labels are forgotten",
+    title: `Test accuracy while D_f is forgotten (${report.scenario})`,
     subtitle: `${report.dataset}, ${report.model}, ${report.predictor ?? report.method}, seed ${report.seed}; one point a round`,
-    xLabel: "accuracy on the wrong labels (%)",
+    xLabel: "accuracy on D_f (%)",
     yLabel: "test accuracy (%)",
     reverseX: true,
     series: [
@@ -93,24 +109,30 @@ export async function writeReport(
     `# ${report.method} on ${report.dataset}`,
     "",
     markdownTable(
-      columns,
-      history.map(({ round, scores }) => row(round === 0 ? "before" : `round ${round}`, scores)),
+      ...scoreTable(
+        history.map(({ round, scores }) => ({
+          name: round === 0 ? "before" : `round ${round}`,
+          scores,
+        })),
+      ),
     ),
     "",
-    "![Test accuracy against accuracy on the wrong labels](curve.svg)",
+    "![Test accuracy against accuracy on D_f](curve.svg)",
     "",
     `- model ${report.model}, seed ${report.seed}`,
     ...(report.predictor === undefined
       ? []
       : [`- predictor ${report.predictor}, residual on the ${report.base} snapshot`]),
     `- settings: ${JSON.stringify(report.settings)}`,
-    `- ${report.pictures.train} training pictures, ${report.pictures.forget} of them with wrong labels (D_f), ` +
+    `- ${report.scenario}: ${report.pictures.train} training pictures, ${report.pictures.forget} of them in D_f, ` +
       `${report.pictures.test} test pictures`,
     `- stopped by: ${report.stoppedBy}; ${report.unlearnSeconds.toFixed(1)} s of unlearning, ` +
       `${report.seconds.toFixed(1)} s in all`,
     `- ${report.adapter}, ${report.runtime}`,
     "",
-    ...Object.entries(definitions).map(([name, meaning]) => `- \`${name}\`: ${meaning}`),
+    ...Object.entries(definitions)
+      .filter(([name]) => name in report.before)
+      .map(([name, meaning]) => `- \`${name}\`: ${meaning}`),
     "",
   ];
   await folder.write("report.md", lines.join("\n"));

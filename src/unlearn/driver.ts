@@ -13,6 +13,8 @@ export interface Scores {
   readonly retainAccuracy?: number;
   readonly testAccuracy?: number;
   readonly testLoss?: number;
+  /** Share of test pictures of other classes that a backdoor's signature turns into its target. */
+  readonly attackSuccess?: number;
 }
 
 /** When to stop; the first rule that holds ends the run. */

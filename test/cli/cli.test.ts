@@ -139,7 +139,7 @@ test("bad input gives one clear line, a non-zero exit, and no half-written file"
     [["demo", "--dataset", "mnist", "--data", `${folder}/nowhere`, "--out", `${none}2`], /nowhere/],
     [["evaluate", "--run", `${folder}/nowhere`], /is not a run folder/],
     [["unlearn", "--run", `${folder}/nowhere`, "--out", none], /is not a run folder/],
-    [["demo", "--mislabel", "1.5"], /needs a number from 0 to 0.99/],
+    [["demo", "--share", "1.5"], /needs a number from 0 to 0.99/],
     [["demo", "--kinds", "conv,nope", "--out", `${none}3`], /rewind: kinds.1: Invalid option/],
     [["demo", "--method", "nope", "--out", none], /Allowed choices are rewind, linear-rewind/],
     [

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../src/data/dataset.ts";
 import { loadMnist, parseIdx } from "../../src/data/mnist.ts";
+import { sharedFile, skip } from "../shared.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 
 /** An IDX file of bytes that count up from `start`. */
@@ -76,11 +76,10 @@ test("IDX sizes are big-endian", () => {
   assert.equal(parseIdx(bytes, 1, "x").shape, [258]);
 });
 
-const shared =
-  process.env["REWIND_SHARED"] ?? fileURLToPath(new URL("../../../shared", import.meta.url));
-if (existsSync(`${shared}/data/mnist`)) {
+const real = sharedFile("data/mnist");
+if (existsSync(real)) {
   test("the real MNIST has its known counts, first labels and mean", async () => {
-    const { train, test } = await loadMnist(`${shared}/data/mnist`);
+    const { train, test } = await loadMnist(real);
     assert.equal([train.count, test.count, train.height, train.width], [60000, 10000, 28, 28]);
     assert.equal([...train.labels.subarray(0, 5)], [5, 0, 4, 1, 9]);
     assert.equal([...test.labels.subarray(0, 5)], [7, 2, 1, 0, 4]);
@@ -89,7 +88,7 @@ if (existsSync(`${shared}/data/mnist`)) {
     assert.ok(Math.abs(mean - 0.1307) < 5e-5, `mean ${mean}`);
   });
 } else {
-  console.log(`skipped: the real MNIST files are not in ${shared}/data/mnist`);
+  skip("data/mnist, the real MNIST files,");
 }
 
 test.after(removeFolders);

@@ -1,9 +1,9 @@
 // The fused InvWNN kernels against the published golden vectors and a float64 network written here.
 import { existsSync, readFileSync } from "node:fs";
-import h5wasm, { type Dataset } from "h5wasm";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Gpu, Tuning } from "../../src/gpu/device.ts";
+import { readKerasDense } from "../../src/io/keras-h5.ts";
 import { type InvWnnConstants, invwnnGeometry } from "../../src/predict/invwnn-geometry.ts";
 import {
   bothStreams,
@@ -12,7 +12,6 @@ import {
   fromTensors,
   invwnnFlop,
   type InvWnnWeights,
-  type KerasLayer,
   packInvWnn,
   softwarePageBytes,
   softwarePages,
@@ -24,6 +23,7 @@ import {
 } from "../../src/predict/invwnn-weights.ts";
 import { provenRange, streamBound } from "../../src/predict/invwnn-streams.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
+import { sharedFile, skip } from "../shared.ts";
 
 // ---- The network in float64; histories oldest first. ----
 
@@ -88,29 +88,15 @@ function predictReference(
 
 // ---- Material. ----
 
-const shared = process.env["REWIND_SHARED"] ?? new URL("../../../shared", import.meta.url).pathname;
-const haveShared = existsSync(`${shared}/reference/golden/InvWNN_Conv.json`);
-if (!haveShared)
-  console.log("invwnn: golden vectors (../shared/reference) are absent, their tests are skipped");
+const haveShared = existsSync(sharedFile("reference/golden/InvWNN_Conv.json"));
+if (!haveShared) skip("reference: the golden vectors of the published InvWNN");
 
 const published = ["Conv", "FC", "Bias"] as const;
 type Published = (typeof published)[number];
 
-async function loadLayers(name: Published): Promise<KerasLayer[]> {
-  const { FS } = await h5wasm.ready;
-  const path = `InvWNN_${name}.h5`;
-  FS.writeFile(path, readFileSync(`${shared}/reference/published-predictors/invwnn/${path}`));
-  const file = new h5wasm.File(path, "r");
-  const tensor = (at: string): KerasLayer["kernel"] => {
-    const data = file.get(at) as Dataset;
-    return { shape: data.shape!, data: Float32Array.from(data.value as Float32Array) };
-  };
-  const layers = file.keys().filter((layer) => /^dense_\d+$/.test(layer));
-  return layers.map((layer) => ({
-    layer,
-    kernel: tensor(`${layer}/${layer}/kernel:0`),
-    bias: tensor(`${layer}/${layer}/bias:0`),
-  }));
+async function loadPublished(name: Published): Promise<InvWnnWeights> {
+  const path = sharedFile(`reference/published-predictors/invwnn/InvWNN_${name}.h5`);
+  return fromKerasLayers(await readKerasDense(readFileSync(path), path));
 }
 
 interface GoldenCase {
@@ -121,7 +107,7 @@ interface GoldenCase {
 }
 
 function golden(name: Published): GoldenCase[] {
-  return JSON.parse(readFileSync(`${shared}/reference/golden/InvWNN_${name}.json`, "utf8")).cases;
+  return JSON.parse(readFileSync(sharedFile(`reference/golden/InvWNN_${name}.json`), "utf8")).cases;
 }
 
 /** Uniform numbers in [-1, 1) from a linear congruential generator. */
@@ -404,8 +390,8 @@ if (haveShared) {
       ["FC", 14],
       ["FC", 26],
     ] as const) {
-      const weights = fromKerasLayers(await loadLayers(name));
-      const path = `${shared}/reference/golden/traces/InvWNN_${name}_trace_${id}.json`;
+      const weights = await loadPublished(name);
+      const path = sharedFile(`reference/golden/traces/InvWNN_${name}_trace_${id}.json`);
       const trace = JSON.parse(readFileSync(path, "utf8"));
       for (const stream of ["value", "difference"] as const) {
         const layers = referenceStream(weights[stream], streamInput(stream, trace.history));
@@ -423,7 +409,7 @@ if (haveShared) {
 
   test("one stream of each published checkpoint is dead: differences in Conv, values in FC and Bias", async () => {
     for (const name of published) {
-      const weights = fromKerasLayers(await loadLayers(name));
+      const weights = await loadPublished(name);
       const plan = streamPlan(weights);
       assert.equal(
         [plan.keepValue, plan.keepDifference],
@@ -443,7 +429,7 @@ if (haveShared) {
     test(`${tuning}: published checkpoints give the golden residuals, folded or not, from every base`, async () => {
       const gpu = await gpuOf(tuning);
       for (const name of published) {
-        const weights = fromKerasLayers(await loadLayers(name));
+        const weights = await loadPublished(name);
         const cases = golden(name);
         const histories = cases.map(({ history }) => history);
         const residuals = cases.map(({ residual }) => residual);

@@ -18,7 +18,7 @@ import { closeGpus, testGpu } from "../device.ts";
 
 const config: TrainConfig = {
   data: { name: "synthetic", trainCount: 120, testCount: 20 },
-  mislabel: 0.2,
+  scenario: { name: "label-noise", share: 0.2 },
   model: { name: "small-cnn", filters: [4, 8], hidden: 0 },
   epochs: 6,
   batch: 32,

@@ -1,0 +1,79 @@
+/** The outputs of a model for each picture, for metrics that need more than totals. */
+import { GpuError } from "../gpu/errors.ts";
+import { Bound } from "../graph/bound.ts";
+import { Graph } from "../graph/graph.ts";
+import { compile, type Program } from "../graph/program.ts";
+import type { Model } from "../nn/model.ts";
+import { type GpuDataset, PictureFeed } from "./feed.ts";
+import { passRows } from "./step-queue.ts";
+import { replay, type Watch } from "./trainer.ts";
+
+/** Logits of pictures in evaluation mode, without augmentation. */
+export class Collector {
+  readonly #model: Model;
+  readonly #feed: PictureFeed;
+  readonly #program: Program;
+  readonly #all: GPUBuffer;
+  readonly #classes: number;
+
+  private constructor(
+    model: Model,
+    feed: PictureFeed,
+    program: Program,
+    all: GPUBuffer,
+    classes: number,
+  ) {
+    this.#model = model;
+    this.#feed = feed;
+    this.#program = program;
+    this.#all = all;
+    this.#classes = classes;
+  }
+
+  /** @param batch pictures a step. */
+  static async create(model: Model, data: GpuDataset, batch: number): Promise<Collector> {
+    const { gpu } = model;
+    const rows = Math.min(batch, data.count);
+    const feed = await PictureFeed.create(data, { batch: rows, items: data.count });
+    const graph = new Graph(gpu.tuning);
+    const { output, bindings } = model.build(graph, [feed.x], "frozen");
+    const classes = output.shape[1]!;
+    const { all } = await gpu.allocate({ all: 4 * data.count * classes });
+    const bound = new Bound();
+    const launches = [
+      ...feed.launches,
+      ...graph.forward(),
+      {
+        shader: "train/collect",
+        constants: { B: rows, C: classes },
+        bind: { logits: output, step: feed.queue.step, all: bound.buffer("all", all) },
+        threads: rows * classes,
+      },
+    ];
+    const program = await compile(gpu, launches, {
+      label: `collect ${model.spec.name}`,
+      bindings: new Map([...feed.bindings, ...bindings, ...bound.bindings]),
+    });
+    return new Collector(model, feed, program, all, classes);
+  }
+
+  /** Logits [pictures, classes], row-major, in the order of `pictures`. */
+  async run(pictures: Uint32Array, watch: Watch = {}): Promise<Float32Array> {
+    if (pictures.length === 0) throw new GpuError("collect: there are no pictures.");
+    const { queue } = this.#feed;
+    const rows = passRows(pictures.length, queue.batch);
+    queue.load(pictures, rows);
+    await replay(this.#model.gpu, this.#program, rows.length, watch);
+    return this.#model.gpu.readFloats({
+      buffer: this.#all,
+      offset: 0,
+      size: 4 * pictures.length * this.#classes,
+    });
+  }
+
+  destroy(): void {
+    this.#program.destroy();
+    this.#feed.queue.destroy();
+    this.#model.gpu.free(this.#all);
+  }
+}

@@ -1,0 +1,131 @@
+// `rewind predict` from the command line, against the golden vectors of the published checkpoints.
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { sharedFile, skip } from "../shared.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/rewind-predict-`);
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const main = `${root}/src/cli/main.ts`;
+const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
+const shipped = `${root}/models/weights/invwnn-conv.safetensors`;
+
+const zeros = (count: number): unknown[] => Array.from({ length: count }, () => 0);
+
+interface Outcome {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs `rewind predict` as a user would, on the runtime the test runs on. */
+function predict(predictor: string, histories: string, out: string): Promise<Outcome> {
+  const before = deno ? ["run", "-A", main] : ["--import", "tsx", main];
+  const words = ["predict", "--predictor", predictor, "--histories", histories, "--out", out];
+  const child = spawn(process.execPath, [...before, ...words], { cwd: root });
+  let [text, errors] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (part: string) => (text += part));
+  child.stderr.setEncoding("utf8").on("data", (part: string) => (errors += part));
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, out: text, err: errors }));
+  });
+}
+
+interface Case {
+  readonly kind: string;
+  readonly history: readonly number[];
+  readonly residual: number;
+  readonly predicted: number;
+}
+
+const read = (path: string): { cases: Case[]; [key: string]: unknown } =>
+  JSON.parse(readFileSync(path, "utf8"));
+
+test("published checkpoints give the golden residual and prediction of every case", async () => {
+  if (!existsSync(sharedFile("reference/golden/InvWNN_Conv.json"))) {
+    return skip("reference: the published InvWNN and its golden vectors");
+  }
+  const check = async (name: string): Promise<number> => {
+    const golden = read(sharedFile(`reference/golden/InvWNN_${name}.json`)).cases;
+    // The user's file has no answers in it, and fields of its own that must come back.
+    const histories = `${folder}/${name}.json`;
+    const cases = golden.map(({ kind, history }, id) => ({ id, kind, history }));
+    writeFileSync(histories, JSON.stringify({ run: 7, cases }));
+    const file = sharedFile(`reference/published-predictors/invwnn/InvWNN_${name}.h5`);
+    const out = `${folder}/${name}-predicted.json`;
+    const { code, err } = await predict(file, histories, out);
+    assert.is(code, 0, err);
+    const result = read(out);
+    assert.equal([result["run"], result["set"], result["base"]], [7, "all", "oldest"]);
+    assert.is(result.cases.length, golden.length);
+    result.cases.forEach(({ residual, predicted, ...rest }, i) => {
+      const want = golden[i]!;
+      assert.equal(rest, cases[i]);
+      const allowed = 1e-6 + 1e-4 * Math.abs(want.residual);
+      const error = Math.abs(residual - want.residual);
+      assert.ok(error <= allowed, `${name} case ${i}, residual: ${error} of ${allowed}`);
+      // The prediction is a float32 of the weight's size: half a unit in its last place more.
+      const rounded = allowed + 2 ** -24 * Math.abs(want.predicted);
+      const off = Math.abs(predicted - want.predicted);
+      assert.ok(off <= rounded, `${name} case ${i}, prediction: ${off} of ${rounded}`);
+    });
+    return golden.length;
+  };
+  const counts = await Promise.all(["Conv", "FC", "Bias"].map(check));
+  assert.ok(counts.every((count) => count >= 10));
+});
+
+test("bad input gives one clear line, exit code 1, and no output file", async () => {
+  const write = (name: string, text: string): string => {
+    writeFileSync(`${folder}/${name}`, text);
+    return `${folder}/${name}`;
+  };
+  const history = (values: readonly unknown[]): string =>
+    JSON.stringify({
+      cases: [{ history: Array.from({ length: 15 }, () => 0.5) }, { history: values }],
+    });
+  const good = write("good.json", JSON.stringify({ cases: [{ history: zeros(15) }] }));
+  const flat = (last: string): string => history([...zeros(14), "?"]).replace('"?"', last);
+  const cases: [string, string, RegExp][] = [
+    [shipped, write("torn.json", '{"cases": [{"history": [1, 2'), /torn\.json" is not JSON: /],
+    [shipped, write("nan.json", flat("NaN")), /nan\.json" is not JSON: /],
+    [shipped, write("null.json", flat("null")), /null\.json" is not valid:[^]*history/],
+    [shipped, write("infinite.json", flat("1e999")), /infinite\.json" is not valid:[^]*history/],
+    [shipped, write("far.json", flat("1e39")), /case 1 of ".*far\.json": predictor .* gives NaN/],
+    [shipped, write("empty.json", '{"cases": []}'), /empty\.json" is not valid:[^]*cases/],
+    [shipped, write("long.json", history(zeros(16))), /case 1: .* 15 values, got 16/],
+    [shipped, `${folder}/absent.json`, /cannot read ".*absent\.json": there is no such file/],
+    [`${folder}/absent.h5`, good, /no predictor ".*absent\.h5": give a folder, a \.h5 or/],
+    [write("fake.h5", "not HDF5"), good, /fake\.h5" is not an HDF5 file/],
+    [good, good, /good\.json": a \.h5 or \.safetensors file is needed/],
+  ];
+  const out = (i: number): string => `${folder}/out-${i}.json`;
+  const waiting = [...cases.entries()];
+  const worker = async (): Promise<void> => {
+    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
+      const [i, [predictor, histories, message]] = job;
+      const { code, out: printed, err } = await predict(predictor, histories, out(i));
+      assert.is(code, 1, `${histories}: ${err}`);
+      assert.match(err, message);
+      assert.not.match(err, /\n\s+at /, "no stack trace");
+      assert.is(printed, "");
+      assert.not(existsSync(out(i)), histories);
+    }
+  };
+  await Promise.all([worker(), worker()]);
+});
+
+test("a weight set must be named where the predictor has several", async () => {
+  const histories = `${folder}/one.json`;
+  writeFileSync(histories, JSON.stringify({ cases: [{ history: zeros(15) }] }));
+  const { code, err } = await predict(`${root}/models/weights`, histories, `${folder}/none.json`);
+  assert.is(code, 1);
+  assert.match(err, /which weight set of ".*weights"\? Give --set with one of: conv, fc, bias\./);
+});
+
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.run();

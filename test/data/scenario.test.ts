@@ -1,0 +1,79 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { DataError } from "../../src/data/dataset.ts";
+import { damage, stamp } from "../../src/data/scenario.ts";
+import { syntheticDigits } from "../../src/data/synthetic.ts";
+
+const train = syntheticDigits(100, 1, "train");
+const exam = syntheticDigits(50, 1, "test");
+
+test("standard: a random half is D_f, and nothing is changed", () => {
+  const {
+    train: same,
+    labels,
+    forget,
+    retain,
+  } = damage(train, exam, { name: "standard", share: 0.5 }, 3);
+  assert.is(forget.length, 50);
+  assert.equal(
+    [...forget, ...retain].sort((a, b) => a - b),
+    [...train.labels.keys()],
+  );
+  assert.is(same, train);
+  assert.equal(labels, train.labels);
+  const other = damage(train, exam, { name: "standard", share: 0.5 }, 4);
+  assert.not.equal(other.forget, forget);
+});
+
+test("label-noise: exactly D_f has wrong labels", () => {
+  const { labels, forget } = damage(train, exam, { name: "label-noise", share: 0.2 }, 3);
+  const wrong = [...labels.keys()].filter((i) => labels[i] !== train.labels[i]);
+  assert.equal(wrong, [...forget]);
+  assert.is(forget.length, 20);
+});
+
+test("backdoor: D_f has the signature and the target's label, and comes from other classes", () => {
+  const scenario = { name: "backdoor", share: 0.2, target: 3, width: 2, value: 255 } as const;
+  const { train: marked, labels, forget, retain, triggered } = damage(train, exam, scenario, 3);
+  const [size, w] = [28 * 28, 28];
+  for (const i of forget) {
+    assert.is.not(train.labels[i], 3);
+    assert.is(marked.labels[i], train.labels[i], "true labels stay");
+    assert.is(labels[i], 3);
+    for (let y = 0; y < 28; y++) {
+      const row = marked.pixels.slice(i * size + y * w, i * size + (y + 1) * w);
+      const before = train.pixels.slice(i * size + y * w, i * size + (y + 1) * w);
+      assert.equal([...row], [255, 255, ...before.slice(2)]);
+    }
+  }
+  for (const i of retain) {
+    assert.is(labels[i], train.labels[i]);
+    const at = [i * size, (i + 1) * size] as const;
+    assert.equal(marked.pixels.slice(...at), train.pixels.slice(...at));
+  }
+  assert.is(triggered!.count, [...exam.labels].filter((label) => label !== 3).length);
+  assert.ok(triggered!.labels.every((label) => label === 3));
+  assert.ok([0, 1, 28, 29].every((at) => triggered!.pixels[at] === 255));
+});
+
+test("overfit: everything is D_f", () => {
+  const { forget, retain } = damage(train, exam, { name: "overfit" }, 3);
+  assert.is(forget.length, 100);
+  assert.is(retain.length, 0);
+});
+
+test("a D_f of nothing or of everything, unknown targets and wide signatures are refused", () => {
+  const refuses = (build: () => unknown, message: RegExp): void =>
+    assert.throws(
+      build,
+      (error: Error) => error instanceof DataError && message.test(error.message),
+    );
+  refuses(() => damage(train, exam, { name: "standard", share: 0.001 }, 1), /makes a D_f of 0/);
+  refuses(() => damage(train, exam, { name: "label-noise", share: 1 }, 1), /makes a D_f of 100/);
+  const backdoor = { name: "backdoor", share: 0.2, width: 1, value: 0 } as const;
+  refuses(() => damage(train, exam, { ...backdoor, target: 10 }, 1), /there is no class 10/);
+  refuses(() => damage(train, exam, { ...backdoor, target: 1, share: 0.95 }, 1), /95 are needed/);
+  refuses(() => stamp(train, [0], { width: 29, value: 0 }), /does not fit pictures 28 wide/);
+});
+
+test.run();

@@ -1,0 +1,325 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { TrainConfig } from "../../src/config.ts";
+import { acquireDevice, type AdapterReport, Gpu } from "../../src/gpu/device.ts";
+import { DeviceLostError, GpuError, OutOfMemoryError } from "../../src/gpu/errors.ts";
+import { Graph } from "../../src/graph/graph.ts";
+import { compile, type Program } from "../../src/graph/program.ts";
+import { type Launch, Value } from "../../src/graph/value.ts";
+import { prepareJob } from "../../src/job.ts";
+import { relu } from "../../src/ops/index.ts";
+import { openGpu } from "../../src/platform/gpu.ts";
+import { trainJob } from "../../src/train/run.ts";
+import { closeGpus, testGpu } from "../device.ts";
+
+/** The error a piece of work ends with. */
+async function errorOf(work: () => unknown): Promise<Error> {
+  try {
+    await work();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("did not fail");
+}
+
+/** Puts an adapter choice of our own in place of WebGPU's while `work` runs. */
+async function withAdapters<T>(
+  requestAdapter: (options: GPURequestAdapterOptions) => Promise<unknown>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const entry = await openGpu();
+  Object.defineProperty(entry, "requestAdapter", { value: requestAdapter, configurable: true });
+  try {
+    return await work();
+  } finally {
+    delete (entry as { requestAdapter?: unknown }).requestAdapter;
+  }
+}
+
+/** A device that answers only what opening and waiting ask; `lost` decides when it is gone. */
+function fakeDevice(lost: Promise<unknown> = new Promise(() => undefined)): GPUDevice {
+  return {
+    limits: { maxStorageBufferBindingSize: 2 ** 27, maxBufferSize: 2 ** 28 },
+    features: new Set(),
+    lost,
+    addEventListener: () => undefined,
+    queue: { onSubmittedWorkDone: () => new Promise(() => undefined) },
+  } as unknown as GPUDevice;
+}
+
+function fakeAdapter(description: string, software: boolean): GPUAdapter {
+  return {
+    info: { vendor: "v", architecture: "a", device: "d", description, isFallbackAdapter: software },
+    features: new Set(["b", "a"]),
+    limits: {},
+    requestDevice: () => Promise.resolve(fakeDevice()),
+  } as unknown as GPUAdapter;
+}
+
+const report: AdapterReport = {
+  runtime: "browser",
+  runtimeVersion: "test",
+  vendor: "",
+  architecture: "",
+  device: "",
+  description: "fake",
+  software: false,
+  tuning: "gpu",
+  features: [],
+};
+
+// ---- Adapters. ----
+
+test("without any adapter the error names the driver, `npm run setup` and `rewind doctor`", async () => {
+  const error = await withAdapters(
+    () => Promise.resolve(null),
+    () => errorOf(() => acquireDevice()),
+  );
+  assert.instance(error, GpuError);
+  assert.match(error.message, /^no WebGPU adapter: .*npm run setup.*rewind doctor/);
+});
+
+test("an adapter choice that does not exist is refused with the three that do", async () => {
+  const error = await errorOf(() => acquireDevice({ adapter: "cuda" as "gpu" }));
+  assert.is(error.message, 'unknown adapter "cuda": choose auto, gpu or software.');
+});
+
+test("choice gpu refuses a software adapter by its name", async () => {
+  const adapter = fakeAdapter("llvmpipe (LLVM 15)", false);
+  const error = await withAdapters(
+    () => Promise.resolve(adapter),
+    () => errorOf(() => acquireDevice({ adapter: "gpu" })),
+  );
+  assert.match(error.message, /^no GPU: the only adapter is software \(llvmpipe \(LLVM 15\)\)/);
+});
+
+test("choice software takes the fallback adapter beside a GPU, and says how to get one", async () => {
+  const [hardware, software] = [fakeAdapter("Fast 9000", false), fakeAdapter("Slow 1", true)];
+  const asked: GPURequestAdapterOptions[] = [];
+  const choose = (fallback: GPUAdapter | null) => (options: GPURequestAdapterOptions) => {
+    asked.push(options);
+    return Promise.resolve(options.forceFallbackAdapter === true ? fallback : hardware);
+  };
+  const gpu = await withAdapters(choose(software), () => acquireDevice({ adapter: "software" }));
+  assert.is(gpu.adapter.description, "Slow 1");
+  assert.equal([gpu.adapter.software, gpu.tuning], [true, "software"]);
+  assert.is(asked.at(-1)!.forceFallbackAdapter, true);
+  const error = await withAdapters(choose(null), () =>
+    errorOf(() => acquireDevice({ adapter: "software" })),
+  );
+  assert.match(error.message, /^no software adapter: .*lavapipe.*drop --adapter software/);
+});
+
+test("auto takes the GPU, with GPU kernels and its sorted features in the report", async () => {
+  const gpu = await withAdapters(
+    () => Promise.resolve(fakeAdapter("Fast 9000", false)),
+    () => acquireDevice(),
+  );
+  assert.equal([gpu.adapter.software, gpu.tuning], [false, "gpu"]);
+  assert.equal(gpu.adapter.features, ["a", "b"]);
+  const forced = await withAdapters(
+    () => Promise.resolve(fakeAdapter("Fast 9000", false)),
+    () => acquireDevice({ tuning: "software", maxBinding: 4096 }),
+  );
+  assert.equal([forced.tuning, forced.maxBinding], ["software", 4096]);
+});
+
+test("an adapter that refuses a device is named with its reason", async () => {
+  const adapter = Object.assign(fakeAdapter("Busy 1", false), {
+    requestDevice: () => Promise.reject(new Error("in use")),
+  });
+  const error = await withAdapters(
+    () => Promise.resolve(adapter),
+    () => errorOf(() => acquireDevice()),
+  );
+  assert.match(error.message, /^adapter "Busy 1" refused a device: in use\. Close other programs/);
+});
+
+// ---- Errors the device reports. ----
+
+test("after the device is lost every operation throws DeviceLostError, and a new device works", async () => {
+  const gpu = await acquireDevice();
+  const { kept } = await gpu.allocate({ kept: 16 });
+  gpu.device.destroy();
+  for (const work of [
+    () => gpu.idle(),
+    () => gpu.check(),
+    () => gpu.allocate({ x: 16 }),
+    () => gpu.submit(() => undefined),
+    () => gpu.readFloats(kept),
+  ]) {
+    const error = await errorOf(work);
+    assert.instance(error, DeviceLostError);
+    assert.match(error.message, /^the device was lost \(destroyed\): .*resumes from the last/);
+  }
+  const next = await acquireDevice();
+  const { again } = await next.allocate({ again: 16 });
+  assert.equal([...(await next.readFloats(again))], [0, 0, 0, 0]);
+  next.close();
+});
+
+test("a loss ends a wait that would never end, with the driver's reason", async () => {
+  let lose: (info: unknown) => void = () => undefined;
+  const lost = new Promise((resolve) => (lose = resolve));
+  const gpu = new Gpu(fakeDevice(lost), report);
+  const waiting = errorOf(() => gpu.idle());
+  lose({ reason: "unknown", message: "watchdog" });
+  const error = await waiting;
+  assert.instance(error, DeviceLostError);
+  assert.match(error.message, /^the device was lost \(unknown\): watchdog\. /);
+});
+
+test("a closed device says so", async () => {
+  const gpu = await acquireDevice();
+  gpu.close();
+  assert.throws(() => gpu.check(), /this device was closed: acquire a new one/);
+});
+
+test("a validation error surfaces at the next wait, once, with what to do", async () => {
+  const gpu = await testGpu();
+  const { a, b } = await gpu.allocate({ a: 16, b: 16 });
+  gpu.submit((encoder) => encoder.copyBufferToBuffer(a, 0, b, 0, 64));
+  const error = await errorOf(async () => {
+    await gpu.idle();
+    gpu.check();
+  });
+  assert.instance(error, GpuError);
+  assert.match(error.message, /^the GPU reported: [^]*16[^]*please report it with .*doctor --json/);
+  await gpu.idle();
+  gpu.check();
+  gpu.free(a, b);
+});
+
+test("a shader file that does not compile is named with its constants", async () => {
+  const gpu = await testGpu();
+  const error = await errorOf(() =>
+    gpu.kernels.get({ shader: "elementwise/relu", entry: "forward", constants: { N: 4, PER: 1 } }),
+  );
+  assert.match(error.message, /^kernel elementwise\/relu:forward does not compile[^]*SLOPE/);
+  assert.match(error.message, /constants: const N = 4; const PER = 1;/);
+  gpu.check();
+});
+
+// ---- Memory. ----
+
+test("a buffer beyond the adapter's limit is named with its size, and nothing is kept", async () => {
+  const gpu = await testGpu({ defaultLimits: true });
+  const before = gpu.allocatedBytes;
+  const error = await errorOf(() => gpu.allocate({ small: 64, huge: 2 ** 41 }));
+  assert.instance(error, OutOfMemoryError);
+  assert.match(error.message, /^out of GPU memory: buffer "huge" of 2097152\.0 MiB/);
+  assert.match(error.message, /largest buffer is 256\.0 MiB\. Use a smaller batch or model\.$/);
+  assert.is(gpu.allocatedBytes, before);
+});
+
+test("allocated bytes count up and down, in whole 16 bytes", async () => {
+  const gpu = await testGpu();
+  const before = gpu.allocatedBytes;
+  const { a, b } = await gpu.allocate({ a: 1, b: 20 });
+  assert.is(gpu.allocatedBytes - before, 16 + 32);
+  gpu.free(a, b);
+  assert.is(gpu.allocatedBytes, before);
+});
+
+test("a value larger than one binding is refused with a batch that fits", async () => {
+  const gpu = await testGpu({ maxBinding: 65_536 });
+  const build = async (batch: number): Promise<Program> => {
+    const graph = new Graph(gpu.tuning);
+    const x = graph.input("x", [batch, 1024]);
+    const y = relu(graph, x);
+    const { data } = await gpu.allocate({ data: x.bytes });
+    const bindings = new Map([[x, { buffer: data, offset: 0, size: x.bytes }]]);
+    return compile(gpu, graph.forward(), { label: "wide", bindings, keep: [y] });
+  };
+  const error = await errorOf(() => build(48));
+  assert.instance(error, OutOfMemoryError);
+  assert.match(error.message, /^"relu" \[48, 1024\] takes 0\.188 MiB; .* holds 0\.063 MiB\./);
+  const times = Number(/at least (\d+) times smaller/.exec(error.message)![1]);
+  assert.is(times, 3);
+  const program = await build(48 / times);
+  program.run();
+  await gpu.idle();
+  program.destroy();
+});
+
+// ---- Bindings. ----
+
+test("a binding that is unknown, missing, without a buffer or of two uses is named", async () => {
+  const gpu = await testGpu();
+  const x = new Value("input", [16], "f32", "bound");
+  const y = new Value("output", [16], "f32", "bound");
+  const { one, two } = await gpu.allocate({ one: 64, two: 64 });
+  const view = (buffer: GPUBuffer): { buffer: GPUBuffer; offset: number; size: number } => ({
+    buffer,
+    offset: 0,
+    size: 64,
+  });
+  const fails = async (
+    bind: Launch["bind"],
+    buffers: readonly (readonly [Value, GPUBuffer])[],
+  ): Promise<string> => {
+    const constants = { N: 16, PER: 1, SLOPE: 0 };
+    const launch = { shader: "elementwise/relu", entry: "forward", constants, bind, threads: 4 };
+    const bindings = new Map(buffers.map(([value, buffer]) => [value, view(buffer)]));
+    const error = await errorOf(() => compile(gpu, [launch], { label: "one", bindings }));
+    assert.instance(error, GpuError);
+    return error.message;
+  };
+  const kernel = "kernel elementwise/relu:forward";
+  const both = [
+    [x, one],
+    [y, two],
+  ] as const;
+  assert.is(await fails({ x, y, z: y }, both), `${kernel} has no binding "z"; it has: x, y.`);
+  assert.is(await fails({ x }, both), `${kernel}: nothing is bound to "y".`);
+  assert.is(await fails({ x, y }, [[x, one]]), `${kernel}: value "output" of "y" has no buffer.`);
+  assert.match(
+    await fails({ x, y }, [
+      [x, one],
+      [y, one],
+    ]),
+    /"y" and "x" share a buffer, one read-only and one writable/,
+  );
+  gpu.free(one, two);
+});
+
+test("a program names itself and a value it does not have", async () => {
+  const gpu = await testGpu();
+  const graph = new Graph(gpu.tuning);
+  const x = graph.input("x", [4]);
+  relu(graph, x);
+  const { data } = await gpu.allocate({ data: 16 });
+  const bindings = new Map([[x, { buffer: data, offset: 0, size: 16 }]]);
+  const program = await compile(gpu, graph.forward(), { label: "tiny", bindings });
+  const other = new Value("other", [4], "f32", "planned");
+  assert.throws(() => program.view(other), /program "tiny" has no value "other"/);
+  program.destroy();
+  gpu.free(data);
+});
+
+// ---- Numbers. ----
+
+test("a training whose loss is no number ends with an error that says so", async () => {
+  const config: TrainConfig = {
+    data: { name: "synthetic", trainCount: 40, testCount: 10 },
+    scenario: { name: "label-noise", share: 0.2 },
+    model: { name: "small-cnn", filters: [2, 4] },
+    epochs: 1,
+    batch: 8,
+    learningRate: 1e30,
+    schedule: "constant",
+    optimizer: { name: "adam" },
+    seed: 1,
+  };
+  const job = await prepareJob(await testGpu(), config);
+  const error = await errorOf(() => trainJob(job));
+  assert.instance(error, GpuError);
+  // The first step's loss is that of the untouched weights: at least one step is good.
+  const [, bad] = /NaN or infinite in (\d+) of 5 steps, up to step 5\./.exec(error.message) ?? [];
+  assert.ok(Number(bad) >= 1 && Number(bad) <= 4, error.message);
+  assert.match(error.message, /last checkpoint with a smaller learning rate/);
+  job.destroy();
+});
+
+test.after(closeGpus);
+test.run();

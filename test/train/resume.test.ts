@@ -1,0 +1,243 @@
+// Runs in folders: interrupted anywhere and started again, they end with the same bits.
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { TrainConfig, UnlearnConfig } from "../../src/config.ts";
+import { type Job, prepareJob } from "../../src/job.ts";
+import type { Tensors } from "../../src/nn/model.ts";
+import { RunFolder } from "../../src/report/run-folder.ts";
+import { loadTrained, trainInFolder, unlearnInFolder, unlearningFile } from "../../src/runs.ts";
+import { trainJob } from "../../src/train/run.ts";
+import { methodNames } from "../../src/unlearn/methods.ts";
+import { closeGpus, testGpu } from "../device.ts";
+
+const root = mkdtempSync(`${tmpdir()}/rewind-resume-`);
+const result = "checkpoint.safetensors";
+// Everything that depends on the step or the epoch: moments, bias corrections, schedule, augmentation.
+const config: TrainConfig = {
+  data: { name: "synthetic", trainCount: 60, testCount: 20 },
+  scenario: { name: "label-noise", share: 0.2 },
+  model: { name: "small-cnn", filters: [2, 4] },
+  epochs: 4,
+  batch: 16,
+  learningRate: 2e-3,
+  schedule: "cosine",
+  optimizer: { name: "adam", weightDecay: 1e-3 },
+  augment: { rotation: 15, shift: 0.1, flip: 0.5 },
+  seed: 3,
+};
+
+class Stop extends Error {}
+
+/** A folder as a new process opens it. */
+async function open(name: string, settings: unknown = config): Promise<RunFolder> {
+  return (await RunFolder.start(`${root}/${name}`, settings)).folder;
+}
+
+/** Runs work on a job as a new process makes it, with nothing left from an earlier one. */
+async function onFreshJob<T>(work: (job: Job) => Promise<T>, changes: object = {}): Promise<T> {
+  const job = await prepareJob(await testGpu(), { ...config, ...changes });
+  try {
+    return await work(job);
+  } finally {
+    job.destroy();
+  }
+}
+
+type TrainOptions = Parameters<typeof trainInFolder>[3];
+
+async function train(name: string, options: TrainOptions = {}): Promise<void> {
+  const folder = await open(name);
+  await onFreshJob((job) => trainInFolder(folder, job, result, { saveEveryMs: 0, ...options }));
+}
+
+/** Runs work that must be stopped by what `how` throws. */
+async function stopped(work: Promise<unknown>, name: string): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    const { name: found, constructor, stack } = error as Error;
+    assert.ok(found === name || constructor.name === name, stack);
+    return;
+  }
+  assert.unreachable("was not interrupted");
+}
+
+const bytes = (name: string): Buffer => readFileSync(`${root}/${name}/${result}`);
+
+/** Lines of metrics.jsonl, without the times. */
+async function metrics(name: string, settings: unknown = config): Promise<unknown[]> {
+  const lines = await (await open(name, settings)).metrics();
+  return lines.map((line) => ({ ...line, seconds: undefined }));
+}
+
+// ---- Training. ----
+
+test("a training stopped in an epoch's report goes on from its last save to the same bits", async () => {
+  await train("whole");
+  assert.equal(
+    (await metrics("whole")).map((line) => (line as { epoch: number }).epoch),
+    [1, 2, 3, 4],
+  );
+  // The line of epoch 3 is written by then, its state is not.
+  const onEpoch = (line: object): void => {
+    if ((line as { epoch: number }).epoch === 3) throw new Stop();
+  };
+  await stopped(train("reported", { onEpoch }), "Stop");
+  assert.is((await metrics("reported")).length, 3);
+  const seen: unknown[] = [];
+  await train("reported", { onEpoch: (line) => seen.push(line) });
+  assert.is(seen.length, 2, "epochs 1 and 2 are not trained again");
+  assert.equal(bytes("reported"), bytes("whole"));
+  assert.equal(await metrics("reported"), await metrics("whole"));
+});
+
+test("a training aborted within an epoch, twice, ends with the same bits", async () => {
+  for (const part of [0.4, 0.8]) {
+    const controller = new AbortController();
+    const progress = (done: number, total: number): void => {
+      if (done >= part * total) controller.abort();
+    };
+    const { signal } = controller;
+    await stopped(train("aborted", { watch: { signal, progress } }), "AbortError");
+    assert.not(readdirSync(`${root}/aborted`).includes(result));
+  }
+  await train("aborted");
+  assert.equal(bytes("aborted"), bytes("whole"));
+  assert.equal(await metrics("aborted"), await metrics("whole"));
+});
+
+test("a training stopped before its first save starts over, without doubled lines", async () => {
+  const onEpoch = (line: object): void => {
+    if ((line as { epoch: number }).epoch === 2) throw new Stop();
+  };
+  await stopped(train("unsaved", { onEpoch, saveEveryMs: Infinity }), "Stop");
+  assert.equal(readdirSync(`${root}/unsaved`).sort(), ["config.json", "metrics.jsonl"]);
+  await train("unsaved", { saveEveryMs: Infinity });
+  assert.equal(bytes("unsaved"), bytes("whole"));
+  assert.equal(await metrics("unsaved"), await metrics("whole"));
+});
+
+test("a finished training is loaded, not repeated, and its state file is gone", async () => {
+  assert.equal(
+    readdirSync(`${root}/whole`).sort(),
+    [result, "config.json", "metrics.jsonl"].sort(),
+  );
+  const folder = await open("whole");
+  const before = bytes("whole");
+  await onFreshJob(async (job) => {
+    await trainInFolder(folder, job, result, { onEpoch: () => assert.unreachable() });
+    const want = (await folder.readCheckpoint(result))!.tensors;
+    for (const [name, { data }] of await job.model.save()) {
+      assert.equal(data, want.get(name)!.data, name);
+    }
+  });
+  assert.equal(bytes("whole"), before);
+});
+
+test("a checkpoint of another network is refused with both names", async () => {
+  const folder = await open("whole");
+  const other = { model: { name: "small-cnn", filters: [3, 4] } };
+  await onFreshJob(async (job) => {
+    try {
+      await loadTrained(folder, job, result);
+      assert.unreachable();
+    } catch (error) {
+      const { message } = error as Error;
+      assert.match(message, /holds model small-cnn\(2-4, .*, this run has small-cnn\(3-4, /);
+    }
+  }, other);
+});
+
+// ---- Unlearning. ----
+
+const rounds = (lines: readonly unknown[]): number[] =>
+  lines.map((line) => (line as { round: number }).round);
+
+let trained: Tensors | undefined;
+
+/** The trained weights, the same for every method. */
+async function trainedTensors(): Promise<Tensors> {
+  trained ??= await onFreshJob(async (job) => {
+    await trainJob(job);
+    return job.model.save();
+  });
+  return trained;
+}
+
+// What keeps rounds short; all else as each method has it.
+const shorter: Record<string, UnlearnConfig["settings"]> = {
+  rewind: { learningRate: 1e-6 },
+  "random-rewind": { learningRate: 1e-6 },
+  "task-vector": { epochs: 2 },
+  retrain: { epochs: 3 },
+};
+
+const unlearnConfig = (method: string): UnlearnConfig => ({
+  method,
+  settings: shorter[method] ?? {},
+  rounds: 2,
+  seed: 5,
+});
+
+async function forget(
+  name: string,
+  unlearning: UnlearnConfig,
+  options: Parameters<typeof unlearnInFolder>[3] = {},
+): Promise<void> {
+  const tensors = await trainedTensors();
+  const folder = await open(name, unlearning);
+  await onFreshJob(async (job) => {
+    job.model.load(tensors);
+    await unlearnInFolder(folder, job, unlearning, options);
+  });
+}
+
+for (const method of methodNames) {
+  test(`${method} killed in its second round goes on to the same bits`, async () => {
+    const unlearning = unlearnConfig(method);
+    const [whole, killed] = [`${method}-whole`, `${method}-killed`];
+    // The folder as a crash would leave it: round 2 is written down, its state is not saved.
+    const onRound = ({ round }: { round: number }): void => {
+      if (round === 2) cpSync(`${root}/${whole}`, `${root}/${killed}`, { recursive: true });
+    };
+    await forget(whole, unlearning, { onRound });
+    assert.ok(readdirSync(`${root}/${killed}`).includes(unlearningFile));
+    assert.equal(rounds(await metrics(killed, unlearning)), [0, 1, 2]);
+    const seen: number[] = [];
+    await forget(killed, unlearning, { onRound: ({ round }) => seen.push(round) });
+    assert.equal(bytes(killed), bytes(whole));
+    assert.equal(await metrics(killed, unlearning), await metrics(whole, unlearning));
+    assert.equal(seen, [0, 1, 2], "every round is reported once");
+  });
+}
+
+test("an unlearning aborted within a round goes on to the same bits", async () => {
+  const unlearning = unlearnConfig("linear-rewind");
+  const controller = new AbortController();
+  let reported = 0;
+  await stopped(
+    forget("aborted-round", unlearning, {
+      onRound: () => reported++,
+      watch: {
+        signal: controller.signal,
+        // Round 0 and 1 are reported; the second round is at work.
+        progress: (done, total) => reported === 2 && done > total / 2 && controller.abort(),
+      },
+    }),
+    "AbortError",
+  );
+  await forget("aborted-round", unlearning);
+  assert.equal(bytes("aborted-round"), bytes("linear-rewind-whole"));
+  assert.equal(
+    await metrics("aborted-round", unlearning),
+    await metrics("linear-rewind-whole", unlearning),
+  );
+});
+
+test.after(async () => {
+  rmSync(root, { recursive: true, force: true });
+  await closeGpus();
+});
+test.run();
