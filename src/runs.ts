@@ -126,9 +126,14 @@ export async function unlearnInFolder(
   folder: RunFolder,
   job: Job,
   config: UnlearnConfig,
-  options: { watch?: Watch; onRound?: (progress: Progress) => void } = {},
+  options: {
+    watch?: Watch;
+    onRound?: (progress: Progress) => void;
+    endOnDivergence?: boolean;
+  } = {},
 ): Promise<UnlearnResult> {
   const { model } = job;
+  const start = await model.save();
   const session = await startMethod(config.method, job.task(config.seed), config.settings);
   const saved = await folder.readCheckpoint(unlearningFile);
   if (saved !== undefined) {
@@ -151,15 +156,16 @@ export async function unlearnInFolder(
     options.onRound?.(progress);
   };
   if (rounds.length === 0) {
-    const start = { round: 0, steps: 0, seconds: 0, scores: await job.evaluate(options.watch) };
-    await report(start);
-    rounds.push(start);
+    const first = { round: 0, steps: 0, seconds: 0, scores: await job.evaluate(options.watch) };
+    await report(first);
+    rounds.push(first);
   } else {
     rounds.forEach((round) => options.onRound?.(round));
   }
   const { history, reason } = await unlearn(session, {
     stop: config,
     evaluate: () => job.evaluate(),
+    endOnDivergence: options.endOnDivergence,
     resume: rounds,
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     async onRound(progress) {
@@ -178,6 +184,11 @@ export async function unlearnInFolder(
     },
   });
   session.destroy();
+  if (reason === "diverged") {
+    // The last weights that could be measured, or those before the first round.
+    const last = await folder.readCheckpoint(unlearningFile);
+    model.load(last === undefined ? start : unprefixed("model", last.tensors));
+  }
   await folder.writeCheckpoint("checkpoint.safetensors", await model.save(), {
     model: model.spec.name,
   });

@@ -19,3 +19,8 @@ export class OutOfMemoryError extends GpuError {
 export class ShapeError extends RangeError {
   override name = "ShapeError";
 }
+
+/** Numbers that became NaN or infinite: the weights in memory cannot be used any more. */
+export class DivergedError extends GpuError {
+  override name = "DivergedError";
+}

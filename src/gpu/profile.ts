@@ -73,6 +73,13 @@ export class Profiler {
   /** Submits one timed replay. */
   run(program: string, dispatches: readonly ProfiledDispatch[]): void {
     this.#taken.set(program, (this.#taken.get(program) ?? 0) + 1);
+    // A query set holds 4,096 queries at most.
+    for (let first = 0; first < dispatches.length; first += 2048) {
+      this.#time(program, dispatches.slice(first, first + 2048));
+    }
+  }
+
+  #time(program: string, dispatches: readonly ProfiledDispatch[]): void {
     const { device } = this.#gpu;
     const queries = device.createQuerySet({ type: "timestamp", count: 2 * dispatches.length });
     const size = 16 * dispatches.length;
@@ -95,6 +102,7 @@ export class Profiler {
       });
       encoder.resolveQuerySet(queries, 0, 2 * dispatches.length, buffer, 0);
     });
+    queries.destroy();
     this.#pending.push({ program, dispatches, buffer });
   }
 

@@ -134,8 +134,24 @@ export async function compile(
     const buffer = buffers[index]!;
     views.set(value, { buffer, offset: 0, size: value.bytes });
   }
+  try {
+    const dispatches = await dispatchesOf(gpu, launches, views, [unusedRead, unusedWrite]);
+    gpu.check();
+    return new Program(gpu, options.label, dispatches, plan, views, buffers);
+  } catch (cause) {
+    gpu.free(...buffers);
+    throw cause;
+  }
+}
+
+async function dispatchesOf(
+  gpu: Gpu,
+  launches: readonly Launch[],
+  views: ReadonlyMap<Value, BufferView>,
+  [unusedRead, unusedWrite]: readonly [GPUBuffer, GPUBuffer],
+): Promise<Dispatch[]> {
   const kernels = await Promise.all(launches.map((launch) => gpu.kernels.get(launch)));
-  const dispatches = launches.map((launch, index) => {
+  return launches.map((launch, index) => {
     const kernel = kernels[index]!;
     const entries = bindEntries(launch, kernel, views, unusedRead, unusedWrite);
     return {
@@ -151,8 +167,6 @@ export async function compile(
       bytes: Object.values(launch.bind).reduce((sum, value) => sum + (value?.bytes ?? 0), 0),
     };
   });
-  gpu.check();
-  return new Program(gpu, options.label, dispatches, plan, views, buffers);
 }
 
 function bindEntries(

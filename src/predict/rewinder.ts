@@ -6,13 +6,13 @@
  */
 import type { Arena, ParameterKind } from "../gpu/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { GpuError } from "../gpu/errors.ts";
+import { DivergedError, GpuError } from "../gpu/errors.ts";
 import { type Dispatch, foldGrid } from "../graph/program.ts";
 import type { Trajectory } from "../trajectory.ts";
 import { encodePass, LoadedSet, type Predictor } from "./predictor.ts";
 
 /** A prediction that is NaN or infinite; the weights were left as they were before it. */
-export class PredictionError extends GpuError {
+export class PredictionError extends DivergedError {
   override name = "PredictionError";
   /** Names of the parameters concerned. */
   readonly parameters: readonly string[];

@@ -1,7 +1,7 @@
 /** Training: one program a (model, feed, objective) triple, replayed for every step of every epoch. */
 import { Arena, type Slot } from "../gpu/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
-import { GpuError } from "../gpu/errors.ts";
+import { DivergedError, GpuError } from "../gpu/errors.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile, type Program } from "../graph/program.ts";
 import { type Launch, Value } from "../graph/value.ts";
@@ -200,7 +200,7 @@ export class Trainer {
     return this.#store.step;
   }
 
-  /** Runs one epoch. @throws GpuError if a loss was NaN or infinite; the weights are then unusable. */
+  /** Runs one epoch. @throws DivergedError if a loss was NaN or infinite; the weights are then unusable. */
   async epoch(epoch: Epoch, watch: Watch = {}): Promise<Totals> {
     const { feed, optimizer } = this.#options;
     const { batch } = feed.queue;
@@ -228,7 +228,7 @@ export class Trainer {
     this.#store.step += steps;
     const totals = await feed.queue.read();
     if (totals.badSteps > 0) {
-      throw new GpuError(
+      throw new DivergedError(
         `training: the loss was NaN or infinite in ${totals.badSteps} of ${steps} steps, up to step ` +
           `${this.#store.step}. The weights are unusable now; go back to the last checkpoint with a smaller learning rate.`,
       );

@@ -1,5 +1,5 @@
 /** Runs a method round by round until a stop rule holds. */
-import { GpuError } from "../gpu/errors.ts";
+import { DivergedError, GpuError } from "../gpu/errors.ts";
 import type { Watch } from "../train/trainer.ts";
 import type { Round, UnlearnSession } from "./method.ts";
 
@@ -40,7 +40,7 @@ export interface Progress {
 
 /** Why a run ended. */
 export type StopReason =
-  "rounds" | "unlearning accuracy" | "forget share" | "forget loss" | "seconds";
+  "rounds" | "unlearning accuracy" | "forget share" | "forget loss" | "seconds" | "diverged";
 
 /** What the driver needs of its surroundings. */
 export interface DriverOptions {
@@ -49,6 +49,8 @@ export interface DriverOptions {
   /** Called after each round with scores, before the stop rules are tested: logs and checkpoints. */
   readonly onRound?: ((progress: Progress) => Promise<void>) | undefined;
   readonly watch?: Watch;
+  /** End with the reason "diverged" where weights became NaN, instead of throwing. */
+  readonly endOnDivergence?: boolean | undefined;
   /** Rounds a resumed run has behind it, round 0 first. */
   readonly resume?: readonly Progress[] | undefined;
 }
@@ -91,7 +93,15 @@ export async function unlearn(
     const reason = stopReason(history, stop);
     if (reason !== undefined) return { history, reason };
     const start = performance.now();
-    const done: Round = await session.round(watch);
+    let done: Round;
+    try {
+      done = await session.round(watch);
+    } catch (cause) {
+      if (options.endOnDivergence === true && cause instanceof DivergedError) {
+        return { history, reason: "diverged" };
+      }
+      throw cause;
+    }
     const seconds = history.at(-1)!.seconds + (performance.now() - start) / 1000;
     const progress = { round: done.round, steps: done.steps, seconds, scores: await evaluate() };
     history.push(progress);
