@@ -25,6 +25,9 @@ export interface Job {
   readonly model: Model;
   /** Training pictures with the labels the model is trained on. */
   readonly data: GpuDataset;
+  readonly testData: GpuDataset;
+  /** Labels the model is trained on, [train.count]. */
+  readonly labels: Uint16Array;
   /** Picture numbers of D_f and of the rest, D_r. */
   readonly forget: Uint32Array;
   readonly retain: Uint32Array;
@@ -97,7 +100,21 @@ export async function prepareJob(gpu: Gpu, config: TrainConfig): Promise<Job> {
     retain: { data: data.only(retain, "D_r"), items: retain },
     seed: unlearnSeed,
   });
-  return { gpu, config, train, test, model, data, forget, retain, evaluate, task, destroy };
+  return {
+    gpu,
+    config,
+    train,
+    test,
+    model,
+    data,
+    testData,
+    labels,
+    forget,
+    retain,
+    evaluate,
+    task,
+    destroy,
+  };
 }
 
 function present(data: DataConfig): Parameters<typeof loadDataset>[0] {

@@ -5,6 +5,7 @@ import { closeAll } from "./session.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerEvaluate } from "./evaluate.ts";
+import { registerExperiment } from "./experiment.ts";
 import { registerFetch } from "./fetch.ts";
 import { registerPredict } from "./predict.ts";
 import { registerPredictor } from "./predictor.ts";
@@ -21,6 +22,7 @@ export function program(): Command {
   registerTrain(root);
   registerUnlearn(root);
   registerEvaluate(root);
+  registerExperiment(root);
   registerPredict(root);
   registerPredictor(root);
   registerFetch(root);

@@ -18,7 +18,7 @@ export interface LineChart {
   readonly reverseX?: boolean;
 }
 
-/** Okabe and Ito's palette: told apart with any colour vision. */
+/** Okabe and Ito's palette: told apart with any colour vision; dashed from the eighth series on. */
 const palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
 const font = "DejaVu Sans";
 
@@ -40,14 +40,13 @@ export function chartSpec(chart: LineChart): object {
     title: chart.yLabel,
     scale: { zero: false, nice: true },
   };
-  const color = {
-    field: "series",
-    type: "nominal",
-    title: null,
-    sort: chart.series.map((one) => one.name),
-    scale: { range: palette },
-    legend: { orient: "bottom", columns: 3, labelLimit: 320 },
-  };
+  const names = chart.series.map((one) => one.name);
+  const named = { field: "series", type: "nominal", title: null, sort: names };
+  const legend = { orient: "bottom", columns: 3, labelLimit: 320 };
+  const range = names.map((_, i) => palette[i % palette.length]);
+  const color = { ...named, scale: { domain: names, range }, legend };
+  const dashes = names.map((_, i) => (i < palette.length ? [1, 0] : [5, 3]));
+  const strokeDash = { ...named, scale: { domain: names, range: dashes }, legend };
   return {
     $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     title: {
@@ -90,7 +89,7 @@ export function chartSpec(chart: LineChart): object {
         : []),
       {
         mark: { type: "line", point: { size: 40, filled: true }, strokeWidth: 2 },
-        encoding: { x, y, color, order: { field: "order" } },
+        encoding: { x, y, color, strokeDash, order: { field: "order" } },
       },
     ],
   };

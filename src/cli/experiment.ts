@@ -1,0 +1,154 @@
+/** `rewind experiment`: the paper's classification experiments, every method, over seeds. */
+import { type Command, Option } from "commander";
+import { type DataConfig, datasetNames } from "../config.ts";
+import {
+  type ExperimentName,
+  experimentNames,
+  type Plan,
+  planOf,
+  type Size,
+} from "../experiments/plan.ts";
+import { runSeeds, type Surroundings, tune, type Tuned } from "../experiments/run.ts";
+import {
+  compare,
+  comparisonTable,
+  figures,
+  resultTable,
+  summarise,
+  tidyCsv,
+  tuningTable,
+} from "../experiments/summary.ts";
+import { exists, readText } from "../platform/files.ts";
+import { adapterLine } from "../report/report.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import {
+  type DeviceFlags,
+  deviceOptions,
+  integer,
+  interruptSignal,
+  openDevice,
+} from "./session.ts";
+
+interface ExperimentFlags extends DeviceFlags {
+  readonly dataset: DataConfig["name"];
+  readonly data?: string;
+  readonly out: string;
+  readonly seeds: number;
+  readonly firstSeed: number;
+  readonly tuningSeed: number;
+  readonly predictor?: string;
+  readonly arms?: string;
+  readonly size: Size;
+}
+
+export function registerExperiment(root: Command): void {
+  const command = root
+    .command("experiment")
+    .description("an experiment of the paper: every method over seeds, tuned on another seed")
+    .argument("<name>", `one of ${experimentNames.join(", ")}`)
+    .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment")
+    .addOption(
+      new Option("--dataset <name>", "pictures").choices(datasetNames).default("synthetic"),
+    )
+    .option("--data <dir>", "folder of the data set's files")
+    .option("--seeds <n>", "seeds reported", integer(1), 5)
+    .option("--first-seed <n>", "the first of them", integer(0), 1)
+    .option("--tuning-seed <n>", "seed that settings are chosen on", integer(0), 101)
+    .option("--predictor <dir>", "folder of the published InvWNN, for the arms that use it")
+    .option("--arms <list>", "only these competitors")
+    .addOption(
+      new Option("--size <name>", "`tiny` is for a first look")
+        .choices(["scaled", "tiny"])
+        .default("scaled"),
+    );
+  deviceOptions(command).action(async (name: string, flags: ExperimentFlags) => {
+    if (!experimentNames.includes(name as ExperimentName)) {
+      throw new Error(`no experiment "${name}"; there are: ${experimentNames.join(", ")}.`);
+    }
+    const data = { name: flags.dataset, ...(flags.data === undefined ? {} : { dir: flags.data }) };
+    const plan = planOf(name as ExperimentName, data, {
+      size: flags.size,
+      published: flags.predictor,
+      only: flags.arms?.split(",").map((arm) => arm.trim()),
+    });
+    await run(plan, flags);
+  });
+}
+
+async function run(plan: Plan, flags: ExperimentFlags): Promise<void> {
+  const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
+  if (seeds.includes(flags.tuningSeed)) {
+    throw new Error(
+      `seed ${flags.tuningSeed} would both choose settings and be reported; give another --tuning-seed.`,
+    );
+  }
+  const { folder } = await RunFolder.start(flags.out, {
+    experiment: plan.name,
+    train: plan.train(0),
+    arms: plan.arms,
+    tuningSeed: flags.tuningSeed,
+  });
+  const gpu = await openDevice(flags);
+  const around: Surroundings = {
+    gpu,
+    out: flags.out,
+    watch: { signal: interruptSignal() },
+    say: (line) => console.error(line),
+  };
+  let tuned: Record<string, Tuned>;
+  if (await exists(folder.file("tuning.json"))) {
+    tuned = JSON.parse(await readText(folder.file("tuning.json"))) as Record<string, Tuned>;
+  } else {
+    tuned = await tune(plan, flags.tuningSeed, around);
+    await folder.writeJson("tuning.json", tuned);
+  }
+  const results = await runSeeds(plan, seeds, tuned, around);
+  const summaries = summarise(plan, results);
+  const comparisons = seeds.length > 1 ? compare(plan, results) : [];
+  await folder.write("results.csv", tidyCsv(plan, results));
+  await folder.writeJson("results.json", {
+    experiment: plan.name,
+    dataset: flags.dataset,
+    seeds,
+    adapter: adapterLine(gpu.adapter),
+    runtime: gpu.adapter.runtimeVersion,
+    statistic: plan.statistic,
+    summaries,
+    comparisons,
+    runs: results.map((result) => ({ ...result, history: undefined })),
+  });
+  for (const { name, svg, png } of await figures(plan, results)) {
+    await folder.write(`${name}.svg`, svg);
+    await folder.write(`${name}.png`, png);
+  }
+  const table = resultTable(plan, summaries);
+  const { statistic } = plan;
+  const first = results[0]!.history[0]!.scores;
+  const lines = [
+    `# ${plan.title} (${flags.dataset})`,
+    "",
+    `Seeds ${seeds.join(", ")}; settings chosen on seed ${flags.tuningSeed}. ${statistic.name}: ` +
+      `${statistic.definition}; ${statistic.better} is better. Mean ± standard deviation over seeds.`,
+    "",
+    table,
+    "",
+    `Before, seed ${seeds[0]}: ${Object.entries(first)
+      .map(([key, value]) => `${key} ${(value as number).toFixed(2)}`)
+      .join(", ")}.`,
+    "",
+    ...plan.y.map((y) => `![${y.label} against ${plan.x.label}](${y.score}.svg)\n`),
+    "## Paired comparisons",
+    "",
+    comparisons.length === 0 ? "They need two seeds or more." : comparisonTable(plan, comparisons),
+    "",
+    "## Tuning",
+    "",
+    tuningTable(plan, tuned),
+    "",
+    `${adapterLine(gpu.adapter)}, ${gpu.adapter.runtimeVersion}.`,
+    "",
+  ];
+  await folder.write("report.md", lines.join("\n"));
+  console.log(table);
+  console.log(`\nreport: ${folder.file("report.md")}`);
+}

@@ -1,0 +1,322 @@
+/** The paper's classification experiments at a size for small machines, as data. */
+import type { DataConfig, TrainConfig } from "../config.ts";
+import { GpuError } from "../gpu/errors.ts";
+import type { Scores, StopRules } from "../unlearn/driver.ts";
+
+/** Names of the experiments. */
+export const experimentNames = ["standard", "label-noise", "backdoor", "overfit"] as const;
+
+export type ExperimentName = (typeof experimentNames)[number];
+
+/** One competitor: a method with fixed settings, and the trials its tuning may choose from. */
+export interface Arm {
+  /** Folder name and key in results. */
+  readonly name: string;
+  readonly method: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** Settings tried on the tuning seed; the same number for every tuned method. */
+  readonly trials: readonly Readonly<Record<string, unknown>>[];
+  readonly rounds: number;
+  /** Arms whose tuned settings this one takes over: a control is run as what it controls. */
+  readonly tunedAs?: string;
+}
+
+/** What a curve shows, or a statistic reads. */
+export interface Axis {
+  readonly score: keyof Scores;
+  readonly label: string;
+}
+
+/** The number a run is judged by, read off its curve. */
+export interface Statistic {
+  readonly name: string;
+  readonly definition: string;
+  readonly better: "higher" | "lower";
+  readonly decimals: number;
+}
+
+/** An experiment on one data set. */
+export interface Plan {
+  readonly name: ExperimentName;
+  readonly title: string;
+  readonly train: (seed: number) => TrainConfig;
+  /** Stop rules besides rounds; `standard` adds the retrained network's unlearning accuracy. */
+  readonly stop: Omit<StopRules, "rounds">;
+  readonly x: Axis;
+  readonly y: readonly Axis[];
+  readonly reverseX: boolean;
+  readonly statistic: Statistic;
+  readonly arms: readonly Arm[];
+}
+
+/** Sizes of the experiments: those for files, and one for tests. */
+export type Size = "scaled" | "tiny";
+
+interface Sizes {
+  readonly train: number;
+  readonly test: number;
+  readonly epochs: number;
+  readonly batch: number;
+}
+
+const sizes: Readonly<Record<"grey" | "colour", Readonly<Record<ExperimentName, Sizes>>>> = {
+  grey: {
+    standard: { train: 4000, test: 2000, epochs: 30, batch: 64 },
+    "label-noise": { train: 3000, test: 2000, epochs: 60, batch: 64 },
+    backdoor: { train: 3000, test: 2000, epochs: 20, batch: 64 },
+    // 1 % of MNIST.
+    overfit: { train: 600, test: 2000, epochs: 150, batch: 50 },
+  },
+  colour: {
+    standard: { train: 3000, test: 2000, epochs: 30, batch: 64 },
+    "label-noise": { train: 3000, test: 2000, epochs: 40, batch: 64 },
+    backdoor: { train: 3000, test: 2000, epochs: 30, batch: 64 },
+    // 1 % of CIFAR-10.
+    overfit: { train: 500, test: 2000, epochs: 150, batch: 50 },
+  },
+};
+
+const tinySizes: Sizes = { train: 120, test: 60, epochs: 4, batch: 32 };
+
+/** Rates on a logarithmic grid, as trials. */
+function rates(...values: number[]): { learningRate: number }[] {
+  return values.map((learningRate) => ({ learningRate }));
+}
+
+/** Batch of the methods that take single steps on D_f: small enough for several steps an epoch. */
+const stepBatch = { batch: 128 };
+
+function arms(published: string | undefined, size: Size): Arm[] {
+  const recorded = rates(3e-5, 1e-4, 3e-4, 1e-3, 3e-3);
+  const sgd = rates(1e-3, 3e-3, 1e-2, 3e-2, 1e-1);
+  const rounds = size === "tiny" ? { windows: 2, epochs: 3 } : { windows: 10, epochs: 60 };
+  const rewinds: Arm[] = [
+    { name: "rewind", method: "rewind", settings: {}, trials: recorded, rounds: rounds.windows },
+    {
+      name: "rewind-newest",
+      method: "rewind",
+      settings: { base: "newest" },
+      trials: recorded,
+      rounds: rounds.windows,
+    },
+  ];
+  if (published !== undefined) {
+    rewinds.push(
+      {
+        name: "rewind-published",
+        method: "rewind",
+        settings: { predictor: published },
+        trials: recorded,
+        rounds: rounds.windows,
+      },
+      {
+        name: "rewind-published-newest",
+        method: "rewind",
+        settings: { predictor: published, base: "newest" },
+        trials: recorded,
+        rounds: rounds.windows,
+      },
+    );
+  }
+  return [
+    { name: "retrain", method: "retrain", settings: {}, trials: [], rounds: 1000 },
+    ...rewinds,
+    {
+      name: "random-rewind",
+      method: "random-rewind",
+      settings: published === undefined ? {} : { predictor: published },
+      trials: [],
+      tunedAs: published === undefined ? "rewind" : "rewind-published",
+      rounds: rounds.windows,
+    },
+    {
+      name: "linear-rewind",
+      method: "linear-rewind",
+      settings: {},
+      trials: recorded,
+      rounds: rounds.windows,
+    },
+    {
+      name: "task-vector",
+      method: "task-vector",
+      settings: {},
+      trials: [
+        { learningRate: 1e-4, lambda: 0.25 },
+        { learningRate: 1e-4, lambda: 1 },
+        { learningRate: 3e-4, lambda: 0.25 },
+        { learningRate: 3e-4, lambda: 1 },
+        { learningRate: 1e-3, lambda: 0.25 },
+      ],
+      rounds: rounds.windows,
+    },
+    {
+      name: "neg-grad",
+      method: "neg-grad",
+      settings: stepBatch,
+      trials: sgd,
+      rounds: rounds.epochs,
+    },
+    {
+      name: "random-label",
+      method: "random-label",
+      settings: stepBatch,
+      trials: sgd,
+      rounds: rounds.epochs,
+    },
+    {
+      name: "boundary",
+      method: "boundary",
+      settings: stepBatch,
+      trials: sgd,
+      rounds: rounds.epochs,
+    },
+    { name: "salun", method: "salun", settings: stepBatch, trials: sgd, rounds: rounds.epochs },
+    {
+      name: "fine-tune",
+      method: "fine-tune",
+      settings: stepBatch,
+      trials: sgd,
+      rounds: Math.min(20, rounds.epochs),
+    },
+    {
+      name: "scrub",
+      method: "scrub",
+      settings: { batch: 128, forgetBatch: 128 },
+      trials: rates(3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
+      rounds: Math.min(20, rounds.epochs),
+    },
+    {
+      name: "fisher",
+      method: "fisher",
+      settings: { pictures: size === "tiny" ? 20 : 1000 },
+      trials: [10, 100, 1e3, 1e4, 1e5].map((cap) => ({ cap })),
+      rounds: rounds.epochs,
+    },
+  ];
+}
+
+/** Arms that read D_f only: what the paper compares. */
+const needsRetained = new Set(["retrain", "fine-tune", "scrub", "fisher"]);
+
+type Shape = Pick<Plan, "title" | "stop" | "x" | "y" | "reverseX" | "statistic">;
+
+const test: Axis = { score: "testAccuracy", label: "test accuracy (%)" };
+
+const shapes: Readonly<Record<ExperimentName, Shape>> = {
+  standard: {
+    title: "Forgetting a random half",
+    stop: {},
+    x: { score: "forgetAccuracy", label: "accuracy on D_f (%)" },
+    y: [test, { score: "retainAccuracy", label: "accuracy on D_r (%)" }],
+    reverseX: true,
+    statistic: {
+      name: "test accuracy at the retrained network's UA",
+      definition:
+        "test accuracy (%) where unlearning accuracy reaches the retrained network's, interpolated between rounds",
+      better: "higher",
+      decimals: 2,
+    },
+  },
+  "label-noise": {
+    title: "Forgetting wrong labels",
+    stop: { unlearningAccuracy: 98 },
+    x: { score: "forgetAccuracy", label: "accuracy on the wrong labels (%)" },
+    y: [test],
+    reverseX: true,
+    statistic: {
+      name: "gain in test accuracy",
+      definition:
+        "largest test accuracy among rounds with at most half the first accuracy on the wrong labels, minus the first test accuracy, points",
+      better: "higher",
+      decimals: 2,
+    },
+  },
+  backdoor: {
+    title: "Forgetting a backdoor",
+    stop: { unlearningAccuracy: 98 },
+    x: { score: "forgetAccuracy", label: "D_f classified as the target (%)" },
+    y: [{ score: "forgetTrueAccuracy", label: "accuracy on D_f, clean labels (%)" }, test],
+    reverseX: true,
+    statistic: {
+      name: "clean-label accuracy at 10 %",
+      definition:
+        "share of D_f (with the signature) classified as its true class where the share classified as the target has fallen to 10 %, interpolated between rounds, %",
+      better: "higher",
+      decimals: 2,
+    },
+  },
+  overfit: {
+    title: "Forgetting too few samples",
+    stop: { forgetLoss: 2.5 },
+    x: { score: "forgetLoss", label: "cross-entropy on D_f (nats)" },
+    y: [{ score: "testLoss", label: "test cross-entropy (nats)" }, test],
+    reverseX: false,
+    statistic: {
+      name: "change of test cross-entropy",
+      definition:
+        "smallest test cross-entropy among rounds with a cross-entropy on D_f of 0.1 to 1.5, minus the first test cross-entropy, nats",
+      better: "lower",
+      decimals: 3,
+    },
+  },
+};
+
+/**
+ * An experiment on a data set.
+ *
+ * @param options `published`: folder of the authors' predictors, for arms that use it; `only`: names of the
+ *   arms to run.
+ */
+export function planOf(
+  name: ExperimentName,
+  data: Pick<DataConfig, "name" | "dir">,
+  options: { size: Size; published?: string | undefined; only?: readonly string[] | undefined },
+): Plan {
+  const grey = data.name === "mnist" || data.name === "synthetic";
+  const size = options.size === "tiny" ? tinySizes : sizes[grey ? "grey" : "colour"][name];
+  const noRetained = name === "overfit";
+  let chosen = arms(options.published, options.size).filter(
+    (arm) => !(noRetained && needsRetained.has(arm.name)),
+  );
+  const { only } = options;
+  if (only !== undefined) {
+    const unknown = only.find((arm) => !chosen.some((known) => known.name === arm));
+    if (unknown !== undefined) {
+      throw new GpuError(
+        `experiment ${name}: no arm "${unknown}"; there are: ${chosen.map((arm) => arm.name).join(", ")}.`,
+      );
+    }
+    // `standard` measures against the retrained network, so that arm always runs.
+    chosen = chosen.filter(
+      (arm) => only.includes(arm.name) || (name === "standard" && arm.name === "retrain"),
+    );
+  }
+  const scenario: TrainConfig["scenario"] =
+    name === "backdoor"
+      ? grey
+        ? { name, share: 0.2, target: 0, width: 2, value: 255 }
+        : { name, share: 0.2, target: 0, width: 1, value: 0 }
+      : name === "overfit"
+        ? { name }
+        : { name, share: name === "standard" ? 0.5 : 0.2 };
+  return {
+    name,
+    ...shapes[name],
+    arms: chosen,
+    train: (seed) => ({
+      data: { ...data, trainCount: size.train, testCount: size.test },
+      scenario,
+      model: {
+        name: "small-cnn",
+        filters: options.size === "tiny" ? [4, 8] : [16, 32],
+        hidden: options.size === "tiny" ? 8 : 64,
+      },
+      epochs: size.epochs,
+      batch: size.batch,
+      learningRate: 1e-3,
+      schedule: "cosine",
+      optimizer: { name: "adam" },
+      seed,
+    }),
+  };
+}

@@ -1,0 +1,263 @@
+/**
+ * Runs the arms of a plan over seeds, each in a run folder of its own.
+ *
+ * Everything is resumable: a folder with a result is done, one without goes on from its last checkpoint.
+ * Tuning runs on a seed of its own, picks each arm's settings by the experiment's statistic, and is
+ * written down with every trial.
+ */
+import type { UnlearnConfig } from "../config.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { type Job, prepareJob } from "../job.ts";
+import type { Metric } from "../metrics/metric.ts";
+import { accuracies, mia, type MiaResult } from "../metrics/mia.ts";
+import { exists, join, readText } from "../platform/files.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import { loadTrained, trainInFolder, unlearnInFolder } from "../runs.ts";
+import { Collector } from "../train/collector.ts";
+import type { Watch } from "../train/trainer.ts";
+import type { Progress, StopReason } from "../unlearn/driver.ts";
+import { methodSettings } from "../unlearn/methods.ts";
+import type { Arm, Plan } from "./plan.ts";
+import { statisticOf } from "./statistic.ts";
+
+/** Where and on what an experiment runs. */
+export interface Surroundings {
+  readonly gpu: Gpu;
+  /** Folder of the whole experiment. */
+  readonly out: string;
+  readonly watch: Watch;
+  /** Called with one line at the start and end of every run. */
+  readonly say: (line: string) => void;
+}
+
+/** What one arm did on one seed. */
+export interface ArmResult {
+  readonly arm: string;
+  readonly method: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly stoppedBy: StopReason;
+  readonly history: readonly Progress[];
+  /** The experiment's number; absent where the curve does not get that far. */
+  readonly statistic?: number | undefined;
+  /** UA, RA, TA and membership inference at the end (`standard` only). */
+  readonly final?: Final;
+}
+
+/** Metrics of a network after a run. */
+export interface Final {
+  readonly accuracies: Readonly<Record<"UA" | "RA" | "TA", Metric>>;
+  readonly mia: MiaResult;
+}
+
+/** The trials of an arm on the tuning seed, and the settings that won. */
+export interface Tuned {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly trials: readonly {
+    readonly settings: Readonly<Record<string, unknown>>;
+    readonly statistic: number | undefined;
+    /** Where on the x axis the run ended: decides where no trial reaches the statistic. */
+    readonly end: number;
+  }[];
+}
+
+async function json<T>(path: string): Promise<T | undefined> {
+  return (await exists(path)) ? (JSON.parse(await readText(path)) as T) : undefined;
+}
+
+/** The settings of an arm: its own, what tuning chose, and for retraining the recipe of the plan. */
+function settingsOf(
+  plan: Plan,
+  arm: Arm,
+  chosen: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const { epochs, learningRate, schedule, optimizer, batch } = plan.train(0);
+  const recipe =
+    arm.method === "retrain" ? { epochs, learningRate, schedule, optimizer, batch } : {};
+  return methodSettings(arm.method, { ...recipe, ...arm.settings, ...chosen });
+}
+
+/** A trained job with the folder its weights are in; shared by all arms of a seed. */
+class Ground {
+  readonly job: Job;
+  readonly folder: RunFolder;
+
+  private constructor(job: Job, folder: RunFolder) {
+    this.job = job;
+    this.folder = folder;
+  }
+
+  static async open(plan: Plan, seed: number, path: string, around: Surroundings): Promise<Ground> {
+    const train = plan.train(seed);
+    const { folder } = await RunFolder.start(join(path, "trained"), { train });
+    const job = await prepareJob(around.gpu, train);
+    await trainInFolder(folder, job, "checkpoint.safetensors", { watch: around.watch });
+    return new Ground(job, folder);
+  }
+
+  /** Runs one arm from the trained weights, or returns the result it left behind. */
+  async run(
+    plan: Plan,
+    arm: Arm,
+    options: {
+      settings: Record<string, unknown>;
+      seed: number;
+      path: string;
+      retrainedUa?: number | undefined;
+    },
+    around: Surroundings,
+  ): Promise<ArmResult> {
+    const { settings, seed, path, retrainedUa } = options;
+    const { job } = this;
+    const config: UnlearnConfig = {
+      method: arm.method,
+      settings,
+      rounds: arm.method === "retrain" ? Number(settings["epochs"]) : arm.rounds,
+      ...plan.stop,
+      ...(retrainedUa === undefined || arm.method === "retrain"
+        ? {}
+        : { unlearningAccuracy: Math.min(100, retrainedUa) }),
+      ...(arm.method === "retrain" ? { unlearningAccuracy: undefined } : {}),
+      seed,
+    };
+    const { folder } = await RunFolder.start(path, { train: job.config, unlearn: config });
+    const done = await json<ArmResult>(folder.file("result.json"));
+    if (done !== undefined) return done;
+    await loadTrained(this.folder, job, "checkpoint.safetensors");
+    const { history, reason } = await unlearnInFolder(folder, job, config, {
+      watch: around.watch,
+      endOnDivergence: true,
+    });
+    const statistic = statisticOf(plan.name, history, { retrainedUa });
+    const result: ArmResult = {
+      arm: arm.name,
+      method: arm.method,
+      settings,
+      seed,
+      stoppedBy: reason,
+      history,
+      ...(statistic === undefined ? {} : { statistic }),
+      ...(plan.name === "standard" ? { final: await finalMetrics(job) } : {}),
+    };
+    await folder.writeJson("result.json", result);
+    return result;
+  }
+}
+
+/** Metrics of a job's network as it stands, from the logits of every picture. */
+export async function finalMetrics(job: Job): Promise<Final> {
+  const trained = await Collector.create(job.model, job.data, 256);
+  const unseen = await Collector.create(job.model, job.testData, 256);
+  const labelled = async (
+    collector: Collector,
+    items: Uint32Array,
+    labels: ArrayLike<number>,
+  ): Promise<{ logits: Float32Array; labels: Uint32Array }> => ({
+    logits: await collector.run(items),
+    labels: Uint32Array.from(items, (item) => labels[item]!),
+  });
+  const everyTest = Uint32Array.from(job.test.labels.keys());
+  const input = {
+    classes: job.data.classes,
+    forget: await labelled(trained, job.forget, job.labels),
+    retain: await labelled(trained, job.retain, job.labels),
+    test: await labelled(unseen, everyTest, job.test.labels),
+  };
+  trained.destroy();
+  unseen.destroy();
+  return { accuracies: accuracies(input), mia: mia(input) };
+}
+
+function summary(plan: Plan, result: ArmResult, seconds: number): string {
+  const last = result.history.at(-1)!;
+  const value = result.statistic?.toFixed(plan.statistic.decimals) ?? "not reached";
+  return (
+    `${result.arm}, seed ${result.seed}: ${plan.statistic.name} ${value}; ${last.round} rounds, ` +
+    `stopped by ${result.stoppedBy}, ${seconds.toFixed(0)} s`
+  );
+}
+
+/** The trial with the best statistic; where none reaches it, the one that got furthest along x. */
+function bestTrial(plan: Plan, trials: Tuned["trials"]): Tuned["trials"][number] {
+  const sign = plan.statistic.better === "higher" ? 1 : -1;
+  const along = plan.reverseX ? -1 : 1;
+  const [best] = [...trials].sort((a, b) => {
+    if (a.statistic !== undefined && b.statistic !== undefined) {
+      return sign * (b.statistic - a.statistic);
+    }
+    if (a.statistic !== undefined || b.statistic !== undefined) {
+      return a.statistic === undefined ? 1 : -1;
+    }
+    return along * (b.end - a.end);
+  });
+  return best!;
+}
+
+/** Tries every trial of every arm on one seed and keeps the best settings of each. */
+export async function tune(
+  plan: Plan,
+  seed: number,
+  around: Surroundings,
+): Promise<Record<string, Tuned>> {
+  const path = join(around.out, "tuning", `seed-${seed}`);
+  const tuned: Record<string, Tuned> = {};
+  let ground: Ground | undefined;
+  let retrainedUa: number | undefined;
+  for (const arm of plan.arms) {
+    if (arm.trials.length === 0 && !(arm.name === "retrain" && plan.name === "standard")) continue;
+    ground ??= await Ground.open(plan, seed, path, around);
+    const trials: Tuned["trials"][number][] = [];
+    const choices = arm.trials.length === 0 ? [{}] : arm.trials;
+    for (const [i, chosen] of choices.entries()) {
+      const start = performance.now();
+      const settings = settingsOf(plan, arm, chosen);
+      const options = { settings, seed, path: join(path, `${arm.name}-${i + 1}`), retrainedUa };
+      const result = await ground.run(plan, arm, options, around);
+      if (arm.name === "retrain") {
+        retrainedUa = 100 - result.history.at(-1)!.scores.forgetAccuracy;
+      }
+      const end = result.history.at(-1)!.scores[plan.x.score]!;
+      trials.push({ settings: chosen, statistic: result.statistic, end });
+      around.say(
+        `tuning ${JSON.stringify(chosen)} ${summary(plan, result, (performance.now() - start) / 1000)}`,
+      );
+    }
+    tuned[arm.name] = { settings: bestTrial(plan, trials).settings, trials };
+  }
+  ground?.job.destroy();
+  return tuned;
+}
+
+/** Runs every arm on the given seeds with its tuned settings. */
+export async function runSeeds(
+  plan: Plan,
+  seeds: readonly number[],
+  tuned: Readonly<Record<string, Tuned>>,
+  around: Surroundings,
+): Promise<ArmResult[]> {
+  const results: ArmResult[] = [];
+  for (const seed of seeds) {
+    const path = join(around.out, `seed-${seed}`);
+    const ground = await Ground.open(plan, seed, path, around);
+    let retrainedUa: number | undefined;
+    for (const arm of plan.arms) {
+      const start = performance.now();
+      const chosen = tuned[arm.tunedAs ?? arm.name]?.settings ?? {};
+      const settings = settingsOf(plan, arm, chosen);
+      const options = {
+        settings,
+        seed,
+        path: join(path, arm.name),
+        retrainedUa: plan.name === "standard" ? retrainedUa : undefined,
+      };
+      const result = await ground.run(plan, arm, options, around);
+      if (arm.name === "retrain") {
+        retrainedUa = 100 - result.history.at(-1)!.scores.forgetAccuracy;
+      }
+      results.push(result);
+      around.say(summary(plan, result, (performance.now() - start) / 1000));
+    }
+    ground.job.destroy();
+  }
+  return results;
+}

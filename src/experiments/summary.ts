@@ -1,0 +1,297 @@
+/** Tables, figures and comparisons of an experiment's results. */
+import { missing, type Metric } from "../metrics/metric.ts";
+import { holm, meanAndDeviation, type Paired, paired } from "../metrics/statistics.ts";
+import { lineChart, type Series } from "../report/plot.ts";
+import { type Column, markdownTable } from "../report/table.ts";
+import type { Scores } from "../unlearn/driver.ts";
+import type { Axis, Plan } from "./plan.ts";
+import type { ArmResult, Tuned } from "./run.ts";
+import { whereReached } from "./statistic.ts";
+
+/** Columns of results.csv after experiment, data set, seed, arm, round, steps and seconds. */
+const scoreColumns: readonly (keyof Scores)[] = [
+  "forgetAccuracy",
+  "forgetLoss",
+  "forgetTrueAccuracy",
+  "retainAccuracy",
+  "testAccuracy",
+  "testLoss",
+  "attackSuccess",
+];
+
+/** One line a round of a run; empty fields were not measured. */
+export function tidyCsv(plan: Plan, results: readonly ArmResult[]): string {
+  const dataset = plan.train(0).data.name;
+  const head = ["experiment", "dataset", "seed", "arm", "round", "steps", "seconds"];
+  const lines = results.flatMap(({ seed, arm, history }) =>
+    history.map(({ round, steps, seconds, scores }) =>
+      [plan.name, dataset, seed, arm, round, steps, seconds.toFixed(3)]
+        .concat(scoreColumns.map((key) => scores[key] ?? ""))
+        .join(","),
+    ),
+  );
+  return `${[[...head, ...scoreColumns].join(","), ...lines].join("\n")}\n`;
+}
+
+/** An arm's results over seeds. */
+export interface ArmSummary {
+  readonly arm: string;
+  readonly method: string;
+  readonly seeds: number;
+  /** Statistic over the seeds that reach it. */
+  readonly statistic: {
+    readonly mean: number;
+    readonly deviation: number;
+    readonly n: number;
+  } | null;
+  readonly missing?: string;
+  /** `standard`: RA, UA, TA and MIA at the end, and their gaps to the retrained network. */
+  readonly final?: Readonly<Record<string, { readonly mean: number; readonly deviation: number }>>;
+  readonly gap?: Metric;
+  readonly seconds: number;
+  readonly steps: number;
+}
+
+const finals = ["RA", "UA", "TA", "MIA"] as const;
+
+function finalOf({ final }: ArmResult): Record<(typeof finals)[number], number> | undefined {
+  if (final === undefined) return undefined;
+  const { RA, UA, TA } = final.accuracies;
+  return {
+    RA: RA.value!,
+    UA: UA.value!,
+    TA: TA.value!,
+    MIA: final.mia.attacks.confidence.value!,
+  };
+}
+
+const gapMetric = {
+  name: "average gap",
+  definition:
+    "mean over RA, UA, TA and MIA of the distance to the retrained network's mean, points",
+  unit: "points",
+} as const;
+
+/** Summaries of all arms, in the plan's order. */
+export function summarise(plan: Plan, results: readonly ArmResult[]): ArmSummary[] {
+  const of = (arm: string): ArmResult[] => results.filter((result) => result.arm === arm);
+  const meansOf = (
+    runs: readonly ArmResult[],
+  ): Record<string, { mean: number; deviation: number }> | undefined => {
+    const values = runs.map(finalOf).filter((final) => final !== undefined);
+    if (values.length === 0) return undefined;
+    return Object.fromEntries(
+      finals.map((key) => [key, meanAndDeviation(values.map((value) => value[key]))]),
+    );
+  };
+  const reference = meansOf(of("retrain"));
+  return plan.arms.map(({ name: arm, method }) => {
+    const runs = of(arm);
+    const reached = runs.flatMap(({ statistic }) => (statistic === undefined ? [] : [statistic]));
+    const final = meansOf(runs);
+    const gap =
+      final === undefined
+        ? undefined
+        : reference === undefined
+          ? missing(gapMetric, "no retrained network was run")
+          : {
+              ...gapMetric,
+              value: finals.reduce(
+                (sum, key) =>
+                  sum + Math.abs(final[key]!.mean - reference[key]!.mean) / finals.length,
+                0,
+              ),
+              n: runs.length,
+            };
+    const last = runs.map(({ history }) => history.at(-1)!);
+    return {
+      arm,
+      method,
+      seeds: runs.length,
+      statistic: reached.length === 0 ? null : { ...meanAndDeviation(reached), n: reached.length },
+      ...(reached.length === 0 ? { missing: "no run gets as far as the statistic is read" } : {}),
+      ...(final === undefined ? {} : { final }),
+      ...(gap === undefined ? {} : { gap }),
+      seconds: meanAndDeviation(last.map(({ seconds }) => seconds)).mean,
+      steps: meanAndDeviation(last.map(({ steps }) => steps)).mean,
+    };
+  });
+}
+
+/** A rewind against another arm, on the seeds where both reach the statistic. */
+export interface Comparison {
+  readonly first: string;
+  readonly second: string;
+  readonly result?: Paired & { readonly holmP: number };
+  readonly missing?: string;
+}
+
+/** Each rewind against every other arm, p corrected within each rewind. */
+export function compare(plan: Plan, results: readonly ArmResult[]): Comparison[] {
+  const rewinds = plan.arms.filter((arm) => arm.method === "rewind");
+  return rewinds.flatMap(({ name: first }) => {
+    const others = plan.arms.filter(({ name }) => name !== first && name !== "retrain");
+    const raw = others.map(({ name: second }): { second: string; result?: Paired } => {
+      const pairs = results
+        .filter(({ arm }) => arm === first)
+        .flatMap((mine) => {
+          const theirs = results.find(({ arm, seed }) => arm === second && seed === mine.seed);
+          return mine.statistic === undefined || theirs?.statistic === undefined
+            ? []
+            : [[mine.statistic, theirs.statistic] as const];
+        });
+      if (pairs.length < 2) return { second };
+      const result = paired(
+        pairs.map(([a]) => a),
+        pairs.map(([, b]) => b),
+      );
+      return { second, result };
+    });
+    const adjusted = holm(raw.flatMap(({ result }) => (result === undefined ? [] : [result.p])));
+    let at = 0;
+    return raw.map(({ second, result }) =>
+      result === undefined
+        ? { first, second, missing: "fewer than two seeds where both reach the statistic" }
+        : { first, second, result: { ...result, holmP: adjusted[at++]! } },
+    );
+  });
+}
+
+function plusMinus(
+  value: { mean: number; deviation: number } | null | undefined,
+  decimals: number,
+): string {
+  if (value === null || value === undefined) return "–";
+  return `${value.mean.toFixed(decimals)} ± ${value.deviation.toFixed(decimals)}`;
+}
+
+/** The result table: in the form of the paper's Table 1 for `standard`, by the statistic otherwise. */
+export function resultTable(plan: Plan, summaries: readonly ArmSummary[]): string {
+  const { statistic } = plan;
+  const standard = plan.name === "standard";
+  const columns: Column[] = [
+    { title: "method" },
+    ...(standard ? [...finals, "avg. gap"].map((title) => ({ title })) : []),
+    { title: statistic.name },
+    { title: "seeds" },
+    { title: "seconds" },
+  ];
+  const rows = summaries.map((one) => [
+    one.arm,
+    ...(standard
+      ? [
+          ...finals.map((key) => plusMinus(one.final?.[key], 2)),
+          one.gap?.value === null || one.gap === undefined ? "–" : one.gap.value.toFixed(2),
+        ]
+      : []),
+    plusMinus(one.statistic, statistic.decimals),
+    one.statistic === null ? `0 of ${one.seeds}` : `${one.statistic.n} of ${one.seeds}`,
+    one.seconds.toFixed(1),
+  ]);
+  return markdownTable(columns, rows);
+}
+
+/** The comparisons as a table. */
+export function comparisonTable(plan: Plan, comparisons: readonly Comparison[]): string {
+  const columns = [
+    "first",
+    "second",
+    "difference",
+    "95 % interval",
+    "seeds first is better",
+    "p (Holm)",
+  ].map((title) => ({ title }));
+  const { better, decimals } = plan.statistic;
+  const rows = comparisons.map(({ first, second, result, missing: why }) => {
+    if (result === undefined) return [first, second, why ?? "–", "", "", ""];
+    const wins = better === "higher" ? result.wins : result.losses;
+    return [
+      first,
+      second,
+      result.difference.toFixed(decimals),
+      `${result.interval[0].toFixed(decimals)} to ${result.interval[1].toFixed(decimals)}`,
+      `${wins} of ${result.n}`,
+      result.holmP < 0.001 ? "< 0.001" : result.holmP.toFixed(3),
+    ];
+  });
+  return markdownTable(columns, rows);
+}
+
+/** What tuning tried and chose. */
+export function tuningTable(plan: Plan, tuned: Readonly<Record<string, Tuned>>): string {
+  const rows = Object.entries(tuned).flatMap(([arm, { settings, trials }]) =>
+    trials.map((trial) => [
+      arm,
+      JSON.stringify(trial.settings),
+      trial.statistic?.toFixed(plan.statistic.decimals) ?? "not reached",
+      JSON.stringify(trial.settings) === JSON.stringify(settings) ? "chosen" : "",
+    ]),
+  );
+  const columns = ["method", "settings", plan.statistic.name, ""].map((title) => ({ title }));
+  return markdownTable(columns, rows);
+}
+
+/** Mean curve of an arm over its seeds on a grid of x, with a band of one standard deviation. */
+export function meanCurve(plan: Plan, runs: readonly ArmResult[], y: Axis): Series["points"] {
+  const curves = runs.map(({ history }) =>
+    history.flatMap(({ scores }) => {
+      const [px, py] = [scores[plan.x.score], scores[y.score]];
+      return px === undefined || py === undefined ? [] : [{ x: px, y: py }];
+    }),
+  );
+  const direction = plan.reverseX ? "falling" : "rising";
+  const xs = curves.flatMap((curve) => curve.map(({ x }) => x));
+  const [low, high] = [Math.min(...xs), Math.max(...xs)];
+  const steps = 30;
+  return Array.from({ length: steps + 1 }, (_, i) => {
+    const share = i / steps;
+    return plan.reverseX ? high - share * (high - low) : low + share * (high - low);
+  }).flatMap((x) => {
+    const values = curves.flatMap((curve) => {
+      const start = curve[0]!.x;
+      if (plan.reverseX ? start < x : start > x) return [];
+      const value = whereReached(curve, x, direction);
+      return value === undefined ? [] : [value];
+    });
+    // A mean over few of the seeds would jump where one of them ends.
+    if (values.length === 0 || 2 * values.length <= runs.length) return [];
+    const { mean, deviation } = meanAndDeviation(values);
+    return [{ x, y: mean, low: mean - deviation, high: mean + deviation }];
+  });
+}
+
+/** Figures of a plan, one an y axis, in the form of the paper's Figure 3. */
+export async function figures(
+  plan: Plan,
+  results: readonly ArmResult[],
+): Promise<{ name: string; svg: string; png: Uint8Array }[]> {
+  const drawn: { name: string; svg: string; png: Uint8Array }[] = [];
+  const seeds = new Set(results.map(({ seed }) => seed)).size;
+  for (const y of plan.y) {
+    const series = plan.arms
+      .filter(
+        ({ name }) =>
+          name !== "retrain" && name !== "fine-tune" && name !== "scrub" && name !== "fisher",
+      )
+      .map(({ name }) => ({
+        name,
+        points: meanCurve(
+          plan,
+          results.filter(({ arm }) => arm === name),
+          y,
+        ),
+      }))
+      .filter(({ points }) => points.length > 0);
+    if (series.length === 0) continue;
+    const chart = await lineChart({
+      title: plan.title,
+      subtitle: `${plan.train(0).data.name}, methods that read D_f only, mean and standard deviation of ${seeds} seeds`,
+      xLabel: plan.x.label,
+      yLabel: y.label,
+      reverseX: plan.reverseX,
+      series,
+    });
+    drawn.push({ name: y.score, ...chart });
+  }
+  return drawn;
+}
