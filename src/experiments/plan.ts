@@ -17,7 +17,7 @@ export interface Arm {
   /** Settings tried on the tuning seed; the same number for every tuned method. */
   readonly trials: readonly Readonly<Record<string, unknown>>[];
   readonly rounds: number;
-  /** Arms whose tuned settings this one takes over: a control is run as what it controls. */
+  /** The arm whose tuned settings this one takes over: a variant or control is run as what it varies. */
   readonly tunedAs?: string;
 }
 
@@ -96,7 +96,8 @@ function arms(published: string | undefined, size: Size): Arm[] {
       name: "rewind-newest",
       method: "rewind",
       settings: { base: "newest" },
-      trials: recorded,
+      trials: [],
+      tunedAs: "rewind",
       rounds: rounds.windows,
     },
   ];
@@ -113,7 +114,8 @@ function arms(published: string | undefined, size: Size): Arm[] {
         name: "rewind-published-newest",
         method: "rewind",
         settings: { predictor: published, base: "newest" },
-        trials: recorded,
+        trials: [],
+        tunedAs: "rewind-published",
         rounds: rounds.windows,
       },
     );
@@ -190,7 +192,7 @@ function arms(published: string | undefined, size: Size): Arm[] {
       method: "fisher",
       settings: { pictures: size === "tiny" ? 20 : 1000 },
       trials: [10, 100, 1e3, 1e4, 1e5].map((cap) => ({ cap })),
-      rounds: rounds.epochs,
+      rounds: Math.min(30, rounds.epochs),
     },
   ];
 }

@@ -1,0 +1,150 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { experimentNames, planOf } from "../../src/experiments/plan.ts";
+import type { ArmResult } from "../../src/experiments/run.ts";
+import { statisticOf, whereReached } from "../../src/experiments/statistic.ts";
+import {
+  compare,
+  meanCurve,
+  resultTable,
+  summarise,
+  tidyCsv,
+} from "../../src/experiments/summary.ts";
+import type { Progress, Scores } from "../../src/unlearn/driver.ts";
+
+function history(...scores: readonly Partial<Scores>[]): Progress[] {
+  return scores.map((given, round) => ({
+    round,
+    steps: 10 * round,
+    seconds: round,
+    scores: { forgetAccuracy: 0, forgetLoss: 0, ...given },
+  }));
+}
+
+test("y is read where x is first reached, going along the curve", () => {
+  const points = [
+    { x: 80, y: 1 },
+    { x: 40, y: 3 },
+    { x: 60, y: 9 },
+    { x: 20, y: 5 },
+  ];
+  assert.is(whereReached(points, 50, "falling"), 2.5);
+  assert.is(whereReached(points, 80, "falling"), 1);
+  assert.is(whereReached(points, 30, "falling"), 6);
+  assert.is(whereReached(points, 10, "falling"), undefined);
+  assert.is(whereReached(points, 90, "rising"), undefined);
+  assert.is(whereReached([], 1, "rising"), undefined);
+});
+
+test("the statistic of each experiment, by hand", () => {
+  const noise = history(
+    { forgetAccuracy: 80, testAccuracy: 85 },
+    { forgetAccuracy: 50, testAccuracy: 99 },
+    { forgetAccuracy: 40, testAccuracy: 88 },
+    { forgetAccuracy: 10, testAccuracy: 90 },
+    { forgetAccuracy: 2, testAccuracy: 70 },
+  );
+  // Round 1 is better, but has not halved the accuracy on D_f yet.
+  assert.is(statisticOf("label-noise", noise), 5);
+  assert.is(statisticOf("label-noise", noise.slice(0, 2)), undefined);
+  const backdoor = history(
+    { forgetAccuracy: 100, forgetTrueAccuracy: 0 },
+    { forgetAccuracy: 20, forgetTrueAccuracy: 60 },
+    { forgetAccuracy: 0, forgetTrueAccuracy: 80 },
+  );
+  assert.is(statisticOf("backdoor", backdoor), 70);
+  const overfit = history(
+    { forgetLoss: 0.001, testLoss: 2 },
+    { forgetLoss: 0.2, testLoss: 1.5 },
+    { forgetLoss: 1.4, testLoss: 1.25 },
+    { forgetLoss: 2, testLoss: 0.5 },
+  );
+  assert.is(statisticOf("overfit", overfit), -0.75);
+  const half = history(
+    { forgetAccuracy: 100, testAccuracy: 95 },
+    { forgetAccuracy: 90, testAccuracy: 85 },
+  );
+  assert.is(statisticOf("standard", half, { retrainedUa: 5 }), 90);
+  assert.is(statisticOf("standard", half, { retrainedUa: 20 }), undefined);
+  assert.is(statisticOf("standard", half), undefined);
+});
+
+const plan = planOf(
+  "label-noise",
+  { name: "synthetic" },
+  { size: "tiny", only: ["rewind", "neg-grad"] },
+);
+
+function result(arm: string, seed: number, tests: readonly number[]): ArmResult {
+  const run = history(
+    ...tests.map((testAccuracy, i) => ({ forgetAccuracy: 80 / 2 ** i, testAccuracy })),
+  );
+  const statistic = statisticOf("label-noise", run);
+  return {
+    arm,
+    method: arm,
+    settings: {},
+    seed,
+    stoppedBy: "rounds",
+    history: run,
+    ...(statistic === undefined ? {} : { statistic }),
+  };
+}
+
+const results = [
+  result("rewind", 1, [80, 84]),
+  result("neg-grad", 1, [80, 81]),
+  result("rewind", 2, [80, 86]),
+  result("neg-grad", 2, [80, 82]),
+];
+
+test("means, comparisons and tables over seeds", () => {
+  const [rewind, negGrad] = summarise(plan, results);
+  assert.is(rewind!.statistic!.mean, 5);
+  assert.is(negGrad!.statistic!.mean, 1.5);
+  assert.is(rewind!.seconds, 1);
+  const [comparison] = compare(plan, results);
+  assert.is(comparison!.result!.difference, 3.5);
+  assert.is(comparison!.result!.wins, 2);
+  const table = resultTable(plan, summarise(plan, results));
+  assert.match(table, "| rewind | 5.00 ± 1.41 | 2 of 2 | 1.0 |");
+  // An arm that never gets there has a dash and says so, and no comparison.
+  const short = [...results.slice(0, 3), result("neg-grad", 2, [80])];
+  assert.match(resultTable(plan, summarise(plan, short)), "| neg-grad | 1.00 ± 0.00 | 1 of 2 |");
+  assert.match(compare(plan, short)[0]!.missing!, /fewer than two seeds/);
+});
+
+test("the tidy table has a line a round, and mean curves a band", () => {
+  const lines = tidyCsv(plan, results).trimEnd().split("\n");
+  assert.is(lines.length, 1 + 8);
+  assert.is(lines[2], "label-noise,synthetic,1,rewind,1,10,1.000,40,0,,,84,,");
+  const points = meanCurve(plan, [results[0]!, results[2]!], plan.y[0]!);
+  assert.equal(points[0], { x: 80, y: 80, low: 80, high: 80 });
+  assert.ok(Math.abs(points.at(-1)!.y - 85) < 1e-9 && Math.abs(points.at(-1)!.x - 40) < 1e-9);
+});
+
+test("plans: D_r methods are left out of overfit, retraining always runs in standard", () => {
+  for (const name of experimentNames) {
+    const { arms } = planOf(name, { name: "mnist" }, { size: "scaled", published: "x" });
+    const names = arms.map((arm) => arm.name);
+    assert.is(new Set(names).size, names.length);
+    assert.is(names.includes("retrain"), name !== "overfit");
+    const tuned = arms.filter((arm) => arm.trials.length > 0);
+    assert.ok(
+      tuned.every((arm) => arm.trials.length === 5),
+      "every arm has the same number of trials",
+    );
+    for (const { tunedAs } of arms) assert.ok(tunedAs === undefined || names.includes(tunedAs));
+  }
+  const only = planOf("standard", { name: "mnist" }, { size: "scaled", only: ["neg-grad"] });
+  assert.equal(
+    only.arms.map((arm) => arm.name),
+    ["retrain", "neg-grad"],
+  );
+  assert.throws(
+    () => planOf("overfit", { name: "mnist" }, { size: "scaled", only: ["scrub"] }),
+    /no arm "scrub"; there are: rewind, /,
+  );
+});
+
+test.run();
