@@ -8,7 +8,7 @@ import { modelSpec } from "../models/index.ts";
 import type { DataConfig, TrainConfig } from "./config.ts";
 import type { Dataset } from "./data/dataset.ts";
 import { loadDataset } from "./data/index.ts";
-import { damage } from "./data/scenario.ts";
+import { damage, type Damaged } from "./data/scenario.ts";
 import type { Gpu } from "./gpu/device.ts";
 import { Model } from "./nn/model.ts";
 import { GpuDataset, meanPicture } from "./train/feed.ts";
@@ -43,11 +43,22 @@ const evaluationBatch = 256;
 
 /** Loads data, applies the scenario, allocates the model. */
 export async function prepareJob(gpu: Gpu, config: TrainConfig): Promise<Job> {
-  const { train: clean, test } = await loadDataset({
-    ...present(config.data),
-    seed: config.seed,
-  });
-  const damaged = damage(clean, test, config.scenario, config.seed);
+  const { train, test } = await loadData(config);
+  return jobOn(gpu, config, damage(train, test, config.scenario, config.seed), test);
+}
+
+/** The pictures a configuration names, before anything is wrong with them. */
+export function loadData({ data, seed }: TrainConfig): ReturnType<typeof loadDataset> {
+  return loadDataset({ ...present(data), seed });
+}
+
+/** A job on data that is at hand. */
+export async function jobOn(
+  gpu: Gpu,
+  config: TrainConfig,
+  damaged: Damaged,
+  test: Dataset,
+): Promise<Job> {
   const { train, labels, forget, retain, triggered } = damaged;
 
   const mean = meanPicture(train);

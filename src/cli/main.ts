@@ -7,6 +7,7 @@ import { registerDoctor } from "./doctor.ts";
 import { registerEvaluate } from "./evaluate.ts";
 import { registerExperiment } from "./experiment.ts";
 import { registerFetch } from "./fetch.ts";
+import { registerLira } from "./lira.ts";
 import { registerPredict } from "./predict.ts";
 import { registerPredictor } from "./predictor.ts";
 import { registerTrain } from "./train.ts";
@@ -23,6 +24,7 @@ export function program(): Command {
   registerUnlearn(root);
   registerEvaluate(root);
   registerExperiment(root);
+  registerLira(root);
   registerPredict(root);
   registerPredictor(root);
   registerFetch(root);

@@ -289,9 +289,15 @@ export function planOf(
       );
     }
     // `standard` measures against the retrained network, so that arm always runs.
-    chosen = chosen.filter(
-      (arm) => only.includes(arm.name) || (name === "standard" && arm.name === "retrain"),
-    );
+    const all = chosen;
+    chosen = all
+      .filter((arm) => only.includes(arm.name) || (name === "standard" && arm.name === "retrain"))
+      // Without the arm whose settings it would take over, an arm is tuned itself.
+      .map((arm) => {
+        if (arm.tunedAs === undefined || only.includes(arm.tunedAs)) return arm;
+        const { tunedAs, ...own } = arm;
+        return { ...own, trials: all.find((other) => other.name === tunedAs)!.trials };
+      });
   }
   const scenario: TrainConfig["scenario"] =
     name === "backdoor"

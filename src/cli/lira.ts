@@ -1,0 +1,68 @@
+/** `rewind lira`: how much of D_f an unlearning method leaves behind, by a strong attack. */
+import type { Command } from "commander";
+import { runLira } from "../experiments/lira.ts";
+import type { Metric } from "../metrics/metric.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import { textTable } from "../report/table.ts";
+import {
+  type TrainFlags,
+  trainConfig,
+  trainOptions,
+  unlearnConfig,
+  type UnlearnFlags,
+  unlearnOptions,
+} from "./options.ts";
+import {
+  type DeviceFlags,
+  deviceOptions,
+  integer,
+  interruptSignal,
+  openDevice,
+} from "./session.ts";
+
+type LiraFlags = TrainFlags &
+  UnlearnFlags &
+  DeviceFlags & { out: string; shadows: number; targets: number };
+
+export function registerLira(root: Command): void {
+  const command = root
+    .command("lira")
+    .description(
+      "attack a method with shadow models: can forgotten pictures be told from unseen ones?",
+    )
+    .requiredOption("--out <dir>", "folder; the same command continues an interrupted attack")
+    .option("--shadows <n>", "shadow models to train", integer(4), 16)
+    .option(
+      "--targets <n>",
+      "pictures under attack, half of them in each model's D_f",
+      integer(1),
+      200,
+    );
+  deviceOptions(unlearnOptions(trainOptions(command))).action(async (flags: LiraFlags) => {
+    const train = trainConfig({ ...flags, train: flags.train ?? 1000, test: flags.test ?? 1000 });
+    const unlearn = unlearnConfig(flags, train);
+    const plan = { train, unlearn, models: flags.shadows, targets: flags.targets };
+    const { folder } = await RunFolder.start(flags.out, plan);
+    const gpu = await openDevice(flags);
+    const result = await runLira(gpu, plan, flags.out, {
+      watch: { signal: interruptSignal() },
+      say: (line) => console.error(line),
+    });
+    const { scores: _, ...metrics } = result;
+    await folder.writeJson("lira.json", {
+      method: unlearn.method,
+      settings: unlearn.settings,
+      ...metrics,
+    });
+    const rows = Object.values(metrics).map((metric: Metric) => [
+      metric.name,
+      metric.value?.toFixed(3) ?? metric.missing ?? "–",
+      metric.n,
+    ]);
+    const columns = [{ title: unlearn.method }, { title: "" }, { title: "pairs", decimals: 0 }];
+    console.log(textTable(columns, rows));
+    console.log(
+      `\nstandard error of the AUC: ${result.auc.standardError.toFixed(3)}; ${folder.file("lira.json")}`,
+    );
+  });
+}

@@ -1,0 +1,128 @@
+/** Trains the shadow models of a likelihood-ratio attack on an unlearning method. */
+import type { TrainConfig, UnlearnConfig } from "../config.ts";
+import { type Dataset, subset } from "../data/dataset.ts";
+import { splitForget } from "../data/corrupt.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { GpuError } from "../gpu/errors.ts";
+import { type Job, jobOn, loadData } from "../job.ts";
+import { perSample } from "../metrics/classification.ts";
+import { lira, type LiraResult } from "../metrics/lira.ts";
+import { exists, join, readText } from "../platform/files.ts";
+import { Random } from "../random.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import { trainInFolder, unlearnInFolder } from "../runs.ts";
+import { Collector } from "../train/collector.ts";
+import { GpuDataset, meanPicture } from "../train/feed.ts";
+import type { Watch } from "../train/trainer.ts";
+
+/** What to attack, and how thoroughly. */
+export interface LiraPlan {
+  /** Data, network and recipe; its scenario is not used. */
+  readonly train: TrainConfig;
+  readonly unlearn: UnlearnConfig;
+  readonly models: number;
+  readonly targets: number;
+}
+
+interface Shadow {
+  /** Margins of all targets, and which of them the model was trained on and made to forget. */
+  readonly margins: readonly number[];
+  readonly forgotten: readonly boolean[];
+}
+
+/** Which model has which target in D_f: each target in half of them, drawn at random. */
+export function assignTargets(models: number, targets: number, seed: number): boolean[][] {
+  const random = new Random(seed).fork("lira targets");
+  const inside = Array.from({ length: models }, () => Array.from({ length: targets }, () => false));
+  for (let t = 0; t < targets; t++) {
+    for (const model of random.permutation(models).slice(0, Math.floor(models / 2))) {
+      inside[model]![t] = true;
+    }
+  }
+  return inside;
+}
+
+/**
+ * Trains each shadow model on the common pictures and its half of the targets, makes it forget these, and
+ * attacks. Resumable: each model has a run folder.
+ */
+export async function runLira(
+  gpu: Gpu,
+  plan: LiraPlan,
+  out: string,
+  options: { watch: Watch; say: (line: string) => void },
+): Promise<LiraResult> {
+  const { train: config, models, targets } = plan;
+  if (models < 4) throw new GpuError(`LiRA needs four shadow models or more, got ${models}.`);
+  const { train, test } = await loadData(config);
+  if (!(targets >= 1 && targets < train.count)) {
+    throw new GpuError(
+      `LiRA: ${targets} targets of ${train.count} training pictures; some must stay for all models.`,
+    );
+  }
+  const order = new Random(config.seed).fork("lira order").permutation(train.count);
+  const chosen = order.slice(0, targets);
+  const common = order.slice(targets);
+  const shadows: Shadow[] = [];
+  for (const [model, inside] of assignTargets(models, targets, config.seed).entries()) {
+    const start = performance.now();
+    const mine = [...chosen].filter((_, t) => inside[t] === true);
+    const shadow = await runShadow(
+      gpu,
+      plan,
+      {
+        train: subset(train, [...common, ...mine]),
+        forget: mine.map((_, i) => common.length + i),
+        targets: subset(train, chosen),
+        test,
+        seed: config.seed + model,
+      },
+      inside,
+      join(out, `model-${model + 1}`),
+      options.watch,
+    );
+    shadows.push(shadow);
+    const seconds = (performance.now() - start) / 1000;
+    options.say(`shadow model ${model + 1} of ${models}: ${seconds.toFixed(0)} s`);
+  }
+  return lira({
+    margins: shadows.map(({ margins }) => Float64Array.from(margins)),
+    forgotten: shadows.map(({ forgotten }) => forgotten),
+  });
+}
+
+async function runShadow(
+  gpu: Gpu,
+  plan: LiraPlan,
+  data: { train: Dataset; forget: number[]; targets: Dataset; test: Dataset; seed: number },
+  inside: readonly boolean[],
+  path: string,
+  watch: Watch,
+): Promise<Shadow> {
+  const config = { ...plan.train, seed: data.seed };
+  const unlearn = { ...plan.unlearn, seed: data.seed };
+  const { folder } = await RunFolder.start(path, { train: config, unlearn });
+  const result = folder.file("margins.json");
+  if (await exists(result)) return JSON.parse(await readText(result)) as Shadow;
+  const damaged = {
+    train: data.train,
+    labels: data.train.labels,
+    ...splitForget(data.train.count, data.forget),
+  };
+  const job = await jobOn(gpu, config, damaged, data.test);
+  await trainInFolder(folder, job, "trained.safetensors", { watch });
+  await unlearnInFolder(folder, job, unlearn, { watch, endOnDivergence: true });
+  const shadow = { margins: await marginsOf(job, data.targets), forgotten: inside };
+  job.destroy();
+  await folder.writeJson("margins.json", shadow);
+  return shadow;
+}
+
+async function marginsOf(job: Job, targets: Dataset): Promise<number[]> {
+  const data = await GpuDataset.upload(job.gpu, targets, meanPicture(job.train));
+  const collector = await Collector.create(job.model, data, 256);
+  const logits = await collector.run(Uint32Array.from(targets.labels.keys()));
+  collector.destroy();
+  data.destroy();
+  return [...perSample({ logits, labels: targets.labels }, targets.classes.length).margin];
+}
