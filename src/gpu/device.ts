@@ -348,7 +348,8 @@ class Pace {
     if (adapter.runtime !== "node" || !adapter.software) return;
     let expected = 0;
     for (const [key, cost] of this.#pending) expected += cost * (this.#rates.get(key) ?? 0);
-    const rest = expected - (performance.now() - this.#start);
+    // Not to the end: waking too late is lost time, and nobody would learn how much of it.
+    const rest = 0.9 * expected - (performance.now() - this.#start);
     if (rest < 2) return;
     await new Promise((resolve) => setTimeout(resolve, rest));
     this.#napped = performance.now() - this.#start;
@@ -358,12 +359,10 @@ class Pace {
     const elapsed = performance.now() - this.#start;
     const [only] = this.#pending;
     if (this.#pending.size === 1 && only![1] > 0) {
-      // A fence that was passed at once means the nap was too long: shorten it a little. Otherwise the
-      // rest was spent polling, which slows the work down: count only a part of it.
-      const polled = elapsed - this.#napped;
-      const estimate =
-        this.#napped > 0 && polled < 1 ? 0.96 * this.#napped : this.#napped + 0.6 * polled;
-      this.#rates.set(only![0], estimate / only![1]);
+      // A fence that was passed at once means the nap was too long, who knows by how much: another process
+      // may have held the processor while the last estimate was made.
+      const late = this.#napped > 0 && elapsed - this.#napped < 1;
+      this.#rates.set(only![0], (late ? 0.6 * this.#napped : elapsed) / only![1]);
     }
     this.#pending = new Map();
   }

@@ -132,6 +132,31 @@ test("predictor show lists which set serves which kind", () => {
     assert.match(out, new RegExp(`\n${kind} `));
 });
 
+test("experiment writes tables, figures and tuning, and goes on where it stopped", () => {
+  const out = `${folder}/experiment`;
+  const words = [
+    "experiment",
+    "overfit",
+    "--size",
+    "tiny",
+    "--seeds",
+    "2",
+    "--arms",
+    "task-vector",
+  ];
+  const first = rewind(...words, "--out", out);
+  assert.is(first.code, 0, first.err);
+  assert.match(first.out, /\| task-vector \|/);
+  for (const file of ["report.md", "results.csv", "results.json", "tuning.json", "testLoss.png"]) {
+    assert.ok(existsSync(`${out}/${file}`), file);
+  }
+  const table = readFileSync(`${out}/results.csv`, "utf8");
+  assert.is(rewind(...words, "--out", out).code, 0);
+  assert.is(readFileSync(`${out}/results.csv`, "utf8"), table);
+  const other = rewind(...words, "--tuning-seed", "7", "--out", out);
+  assert.match(other.err, /holds a run with another configuration/);
+});
+
 test("bad input gives one clear line, a non-zero exit, and no half-written file", () => {
   const none = `${folder}/none`;
   const fails: [string[], RegExp][] = [
@@ -145,6 +170,12 @@ test("bad input gives one clear line, a non-zero exit, and no half-written file"
     [
       ["demo", "--method", "fisher", "--rate", "0.1", "--out", none],
       /fisher: Unrecognized key: "learningRate"/,
+    ],
+    [["experiment", "nope", "--out", none], /no experiment "nope"; there are: standard,/],
+    [["experiment", "overfit", "--tuning-seed", "2", "--out", none], /seed 2 would both choose/],
+    [
+      ["lira", "--train", "10", "--targets", "10", "--out", `${none}4`],
+      /10 targets of 10 training/,
     ],
     [["demo", "--set", "lambda", "--out", none], /key=value is needed/],
     [["demo", "--dataset", "nope"], /Allowed choices are synthetic, mnist/],
