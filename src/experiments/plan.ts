@@ -155,7 +155,14 @@ function arms(published: string | undefined, size: Size): Arm[] {
       name: "neg-grad",
       method: "neg-grad",
       settings: stepBatch,
-      trials: sgd,
+      // Once the plateau ends, all is lost within few steps: measured the more often the faster it goes.
+      trials: [
+        { learningRate: 3e-4, stepsPerRound: 5 },
+        { learningRate: 1e-3, stepsPerRound: 2 },
+        { learningRate: 3e-3, stepsPerRound: 1 },
+        { learningRate: 1e-2, stepsPerRound: 1 },
+        { learningRate: 3e-2, stepsPerRound: 1 },
+      ],
       rounds: rounds.epochs,
     },
     {
