@@ -10,7 +10,8 @@ import {
   type UnlearnReport,
   writeReport,
 } from "../report/report.ts";
-import type { RunFolder } from "../report/run-folder.ts";
+import { type Final, finalMetrics, gapsTo } from "../report/final.ts";
+import { RunFolder, RunFolderError } from "../report/run-folder.ts";
 import { unlearnInFolder, unlearningFile } from "../runs.ts";
 import { withProgress } from "./progress.ts";
 
@@ -34,6 +35,21 @@ async function predictorOf({
   return { predictor: loaded.name, base: loaded.base };
 }
 
+/** Metrics of a retrained network, from the folder of its run. */
+async function finalOf(path: string): Promise<Final> {
+  const folder = await RunFolder.open(path);
+  const file = folder.file("report.json");
+  const report = (await exists(file))
+    ? (JSON.parse(await readText(file)) as UnlearnReport)
+    : undefined;
+  if (report?.final === undefined || report.method !== "retrain") {
+    throw new RunFolderError(
+      `--reference "${path}" is not a finished run of \`rewind unlearn --method retrain\`.`,
+    );
+  }
+  return report.final;
+}
+
 /** Unlearns, writes the report and prints the before/after table. `started`: when the command began, in ms. */
 export async function unlearnAndReport(
   folder: RunFolder,
@@ -41,7 +57,9 @@ export async function unlearnAndReport(
   config: UnlearnConfig,
   signal: AbortSignal,
   started: number,
+  reference?: string,
 ): Promise<void> {
+  const retrained = reference === undefined ? undefined : await finalOf(reference);
   const { history, reason } = await withProgress(config.method, signal, (watch) =>
     unlearnInFolder(folder, job, config, {
       // The bar counts epochs within a round; the driver adds up rounds.
@@ -49,6 +67,7 @@ export async function unlearnAndReport(
     }),
   );
   const { adapter } = job.gpu;
+  const final = job.retain.length === 0 ? undefined : await finalMetrics(job);
   const last = history.at(-1)!;
   const report: UnlearnReport = {
     dataset: job.config.data.name,
@@ -67,6 +86,7 @@ export async function unlearnAndReport(
     runtime: adapter.runtimeVersion,
     before: history[0]!.scores,
     after: last.scores,
+    ...(final === undefined ? {} : { final, gaps: gapsTo(final, retrained) }),
     definitions,
   };
   await writeReport(folder, report, history);

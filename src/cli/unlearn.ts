@@ -22,9 +22,18 @@ export function registerUnlearn(root: Command): void {
     .description("make a trained network forget D_f")
     .requiredOption("--run <dir>", "folder of `rewind train`")
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run")
+    .option("--reference <dir>", "run folder of --method retrain: gaps are measured to its network")
     .option("--seed <n>", "seed of the order of D_f", integer(0), 1);
   profileOption(deviceOptions(unlearnOptions(command))).action(
-    async (flags: UnlearnFlags & DeviceFlags & { run: string; out: string; profile?: boolean }) => {
+    async (
+      flags: UnlearnFlags &
+        DeviceFlags & {
+          run: string;
+          out: string;
+          reference?: string;
+          profile?: boolean;
+        },
+    ) => {
       const trained = await RunFolder.open(flags.run);
       const train = validate(trainSchema, await trained.config(), `${flags.run}/config.json`);
       const config = unlearnConfig(flags, train);
@@ -43,7 +52,7 @@ export function registerUnlearn(root: Command): void {
           `"${flags.run}" has no checkpoint.safetensors: its training is not finished.`,
         );
       }
-      await unlearnAndReport(folder, job, config, interruptSignal(), started);
+      await unlearnAndReport(folder, job, config, interruptSignal(), started, flags.reference);
       await writeProfile(gpu, folder);
     },
   );

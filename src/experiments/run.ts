@@ -8,12 +8,10 @@
 import type { UnlearnConfig } from "../config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type Job, prepareJob } from "../job.ts";
-import type { Metric } from "../metrics/metric.ts";
-import { accuracies, mia, type MiaResult } from "../metrics/mia.ts";
 import { exists, join, readText } from "../platform/files.ts";
+import { type Final, finalMetrics } from "../report/final.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { loadTrained, trainInFolder, unlearnInFolder } from "../runs.ts";
-import { Collector } from "../train/collector.ts";
 import type { Watch } from "../train/trainer.ts";
 import type { Progress, StopReason } from "../unlearn/driver.ts";
 import { methodSettings } from "../unlearn/methods.ts";
@@ -42,12 +40,6 @@ export interface ArmResult {
   readonly statistic?: number | undefined;
   /** UA, RA, TA and membership inference at the end (`standard` only). */
   readonly final?: Final;
-}
-
-/** Metrics of a network after a run. */
-export interface Final {
-  readonly accuracies: Readonly<Record<"UA" | "RA" | "TA", Metric>>;
-  readonly mia: MiaResult;
 }
 
 /** The trials of an arm on the tuning seed, and the settings that won. */
@@ -142,30 +134,6 @@ class Ground {
     await folder.writeJson("result.json", result);
     return result;
   }
-}
-
-/** Metrics of a job's network as it stands, from the logits of every picture. */
-export async function finalMetrics(job: Job): Promise<Final> {
-  const trained = await Collector.create(job.model, job.data, 256);
-  const unseen = await Collector.create(job.model, job.testData, 256);
-  const labelled = async (
-    collector: Collector,
-    items: Uint32Array,
-    labels: ArrayLike<number>,
-  ): Promise<{ logits: Float32Array; labels: Uint32Array }> => ({
-    logits: await collector.run(items),
-    labels: Uint32Array.from(items, (item) => labels[item]!),
-  });
-  const everyTest = Uint32Array.from(job.test.labels.keys());
-  const input = {
-    classes: job.data.classes,
-    forget: await labelled(trained, job.forget, job.labels),
-    retain: await labelled(trained, job.retain, job.labels),
-    test: await labelled(unseen, everyTest, job.test.labels),
-  };
-  trained.destroy();
-  unseen.destroy();
-  return { accuracies: accuracies(input), mia: mia(input) };
 }
 
 function summary(plan: Plan, result: ArmResult, seconds: number): string {

@@ -1,6 +1,7 @@
 /** Tables, figures and comparisons of an experiment's results. */
 import { missing, type Metric } from "../metrics/metric.ts";
 import { holm, meanAndDeviation, type Paired, paired } from "../metrics/statistics.ts";
+import { headline } from "../report/final.ts";
 import { lineChart, type Series } from "../report/plot.ts";
 import { type Column, markdownTable } from "../report/table.ts";
 import type { Scores } from "../unlearn/driver.ts";
@@ -56,13 +57,8 @@ const finals = ["RA", "UA", "TA", "MIA"] as const;
 
 function finalOf({ final }: ArmResult): Record<(typeof finals)[number], number> | undefined {
   if (final === undefined) return undefined;
-  const { RA, UA, TA } = final.accuracies;
-  return {
-    RA: RA.value!,
-    UA: UA.value!,
-    TA: TA.value!,
-    MIA: final.mia.attacks.confidence.value!,
-  };
+  const { RA, UA, TA, MIA } = headline(final);
+  return { RA: RA.value!, UA: UA.value!, TA: TA.value!, MIA: MIA.value! };
 }
 
 const gapMetric = {

@@ -1,6 +1,8 @@
 /** What a run's report says: one object, written as JSON, Markdown and a chart. */
 import type { AdapterReport } from "../gpu/device.ts";
 import type { Progress, Scores, StopReason } from "../unlearn/driver.ts";
+import type { Metric } from "../metrics/metric.ts";
+import { type Final, type Gaps, headline } from "./final.ts";
 import { lineChart } from "./plot.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "./table.ts";
@@ -26,6 +28,10 @@ export interface UnlearnReport {
   readonly runtime: string;
   readonly before: Scores;
   readonly after: Scores;
+  /** UA, RA, TA and membership inference after unlearning; absent where there is no D_r. */
+  readonly final?: Final;
+  /** Gaps to a retrained network. */
+  readonly gaps?: Gaps;
   readonly definitions: Readonly<Record<keyof Scores, string>>;
 }
 
@@ -67,6 +73,26 @@ function scoreTable(
     columns,
     states.map(({ name, scores }) => [name, ...shown.map(({ key }) => scores[key])]),
   ];
+}
+
+/** UA, RA, TA and MIA with their gaps. */
+function metricsTable(final: Final, gaps: Gaps): string {
+  const text = ({ value, missing }: Metric): string => value?.toFixed(2) ?? `– (${missing})`;
+  const columns = ["metric", "value", "samples", "gap to retrained"].map((title) => ({ title }));
+  const rows = Object.entries(headline(final)).map(([name, metric]) => [
+    metric.name,
+    text(metric),
+    `${metric.n}`,
+    text(gaps[name as keyof Gaps]),
+  ]);
+  const flag = final.mia.overForgetting ? "yes: D_f is less certain than unseen data" : "no";
+  return [
+    markdownTable(columns, rows),
+    "",
+    `Average gap: ${text(gaps.average)}. AUC of confidence, D_f against test: ` +
+      `${final.mia.auc.value.toFixed(3)} ± ${final.mia.auc.standardError.toFixed(3)} (0.5: cannot be told apart); ` +
+      `over-forgetting: ${flag}.`,
+  ].join("\n");
 }
 
 /** The before/after table for a terminal. */
@@ -129,6 +155,9 @@ export async function writeReport(
     `- stopped by: ${report.stoppedBy}; ${report.unlearnSeconds.toFixed(1)} s of unlearning, ` +
       `${report.seconds.toFixed(1)} s in all`,
     `- ${report.adapter}, ${report.runtime}`,
+    ...(report.final === undefined || report.gaps === undefined
+      ? []
+      : ["", metricsTable(report.final, report.gaps)]),
     "",
     ...Object.entries(definitions)
       .filter(([name]) => name in report.before)

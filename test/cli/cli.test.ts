@@ -132,6 +132,33 @@ test("predictor show lists which set serves which kind", () => {
     assert.match(out, new RegExp(`\n${kind} `));
 });
 
+test("unlearn measures gaps to a retrained network, and refuses another folder as one", () => {
+  const train = [
+    "--train",
+    "120",
+    "--test",
+    "60",
+    "--epochs",
+    "2",
+    "--filters",
+    "2,4",
+    "--hidden",
+    "0",
+  ];
+  assert.is(rewind("train", ...train, "--out", `${folder}/base`).code, 0);
+  const run = (name: string, ...words: string[]) =>
+    rewind("unlearn", "--run", `${folder}/base`, "--out", `${folder}/${name}`, ...words);
+  assert.is(run("retrained", "--method", "retrain").code, 0);
+  const quick = ["--method", "neg-grad", "--rounds", "1"];
+  assert.is(run("gap", ...quick, "--reference", `${folder}/retrained`).code, 0);
+  const { gaps, final } = JSON.parse(readFileSync(`${folder}/gap/report.json`, "utf8"));
+  assert.type(gaps.average.value, "number");
+  assert.is(final.accuracies.UA.n, 24);
+  const wrong = run("gap2", ...quick, "--reference", `${folder}/gap`);
+  assert.is(wrong.code, 1);
+  assert.match(wrong.err, /is not a finished run of `rewind unlearn --method retrain`/);
+});
+
 test("experiment writes tables, figures and tuning, and goes on where it stopped", () => {
   const out = `${folder}/experiment`;
   const words = [
