@@ -115,7 +115,8 @@ async function run(plan: Plan, flags: ExperimentFlags): Promise<void> {
     statistic: plan.statistic,
     summaries,
     comparisons,
-    runs: results.map((result) => ({ ...result, history: undefined })),
+    // Histories are in results.csv, settings (with paths of this machine) in the runs' own folders.
+    runs: results.map((result) => ({ ...result, history: undefined, settings: undefined })),
   });
   for (const { name, svg, png } of await figures(plan, results)) {
     await folder.write(`${name}.svg`, svg);
