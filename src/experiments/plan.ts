@@ -228,7 +228,7 @@ const shapes: Readonly<Record<ExperimentName, Shape>> = {
   },
   "label-noise": {
     title: "Forgetting wrong labels",
-    stop: { unlearningAccuracy: 98 },
+    stop: { unlearningAccuracy: 90 },
     x: { score: "forgetAccuracy", label: "accuracy on the wrong labels (%)" },
     y: [test],
     reverseX: true,
@@ -242,7 +242,7 @@ const shapes: Readonly<Record<ExperimentName, Shape>> = {
   },
   backdoor: {
     title: "Forgetting a backdoor",
-    stop: { unlearningAccuracy: 98 },
+    stop: { unlearningAccuracy: 90 },
     x: { score: "forgetAccuracy", label: "D_f classified as the target (%)" },
     y: [{ score: "forgetTrueAccuracy", label: "accuracy on D_f, clean labels (%)" }, test],
     reverseX: true,
