@@ -42,6 +42,15 @@ interface Shard {
   readonly count: number;
 }
 
+/** @throws GpuError naming the first label that is not a class. */
+function requireLabels(labels: ArrayLike<number>, classes: number): void {
+  for (let i = 0; i < labels.length; i++) {
+    if (!(labels[i]! >= 0 && labels[i]! < classes)) {
+      throw new GpuError(`picture ${i} has label ${labels[i]}; there are ${classes} classes.`);
+    }
+  }
+}
+
 type GpuFields = Pick<
   GpuDataset,
   "gpu" | "count" | "picture" | "classes" | "shards" | "mean" | "labels"
@@ -83,6 +92,7 @@ export class GpuDataset {
         `data set "${dataset.name}": the mean picture has ${mean.length} values, not ${size}.`,
       );
     }
+    requireLabels(dataset.labels, dataset.classes.length);
     const perShard = Math.max(1, Math.floor(gpu.maxBinding / size));
     const ranges = Array.from({ length: Math.ceil(dataset.count / perShard) }, (_, i) => ({
       first: i * perShard,
@@ -133,6 +143,7 @@ export class GpuDataset {
     if (labels.length !== this.count) {
       throw new GpuError(`${this.count} pictures need as many labels, got ${labels.length}.`);
     }
+    requireLabels(labels, this.classes);
     this.gpu.write(this.labels, Uint32Array.from(labels));
   }
 

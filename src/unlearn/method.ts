@@ -81,7 +81,7 @@ export function defineMethod<S extends z.ZodType>(method: Method<S>): Method<S> 
 }
 
 /**
- * The task as a method may see it: D_r is handed only to methods that declare it.
+ * The task as a method may see it: each part of the data is handed only to methods that declare it.
  *
  * @throws GpuError if D_f is empty, or the method needs D_r and there is none.
  */
@@ -99,7 +99,9 @@ export function restrict(
         "`rewind unlearn --help`.",
     );
   }
-  return task;
+  if (reads === "D_f and D_r") return task;
+  const items = new Uint32Array();
+  return { ...task, forget: { data: task.forget.data.only(items, "nothing"), items } };
 }
 
 /** D_r of a task that passed {@link restrict} for a method that reads it. */

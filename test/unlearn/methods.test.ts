@@ -12,6 +12,7 @@ import { trainJob } from "../../src/train/run.ts";
 import { boundaryLabels } from "../../src/unlearn/boundary.ts";
 import { sumOverPictures } from "../../src/unlearn/gradients.ts";
 import { methodNames, methodSettings, startMethod } from "../../src/unlearn/methods.ts";
+import { restrict } from "../../src/unlearn/method.ts";
 import { RewindSession, rewindSettings } from "../../src/unlearn/rewind.ts";
 import { selectLargest } from "../../src/unlearn/salun.ts";
 import { closeGpus, testGpu } from "../device.ts";
@@ -128,6 +129,11 @@ test("a method sees only the data it declares", async () => {
     assert.match((error as Error).message, /picture \d+ is not part of D_f/);
   }
   session.destroy();
+  // Methods that declare D_r alone are not handed D_f.
+  const seen = restrict(task, { name: "fine-tune", reads: "D_r" });
+  assert.is(seen.forget.items.length, 0);
+  assert.is(seen.forget.data.permit!.has(task.forget.items[0]!), false);
+  assert.throws(() => task.forget.data.setLabels(new Uint32Array(120).fill(10)), /has label 10/);
 });
 
 test("settings are checked by name", () => {
