@@ -4,6 +4,7 @@ import { parameterKinds } from "../gpu/arena.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { loadPredictor, predictorMetadata } from "../predict/index.ts";
+import { predictorResponse, shapes } from "../predict/response.ts";
 import { fitShipped, shippedRecipe } from "../predict/recipe.ts";
 import { type Column, textTable } from "../report/table.ts";
 import { withProgress } from "./progress.ts";
@@ -46,7 +47,9 @@ async function show(
 }
 
 export function registerPredictor(root: Command): void {
-  const group = root.command("predictor").description("weight predictors: show one, fit one");
+  const group = root
+    .command("predictor")
+    .description("weight predictors: show one, its response, fit one");
   group
     .command("show")
     .description("window, horizon, and which weight set serves which kind of parameter")
@@ -55,6 +58,23 @@ export function registerPredictor(root: Command): void {
     .action((path: string | undefined, flags: { base?: "oldest" | "newest" }) =>
       show(path, flags.base),
     );
+
+  const response = group
+    .command("response")
+    .description("residual on trajectories of known shape, in units of their movement")
+    .argument("[path]", "folder, file, linear or linear:U; default: the shipped InvWNN");
+  deviceOptions(response).action(async (path: string | undefined, flags: DeviceFlags) => {
+    const gpu = await openDevice(flags);
+    const rows = await predictorResponse(gpu, await loadPredictor(path));
+    const names = Object.keys(shapes);
+    const columns = [{ title: "set" }, ...names.map((title) => ({ title, decimals: 2 }))];
+    console.log(
+      textTable(
+        columns,
+        rows.map((row) => [row.set, ...names.map((name) => row.response[name])]),
+      ),
+    );
+  });
 
   const fit = group
     .command("fit")
