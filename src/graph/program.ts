@@ -112,12 +112,13 @@ export async function compile(
   options: CompileOptions,
 ): Promise<Program> {
   const plan = planMemory(launches, options.keep);
-  for (const value of plan.place.keys()) {
+  for (const value of [...plan.place.keys(), ...options.bindings.keys()]) {
     if (value.bytes > gpu.maxBinding) {
+      const times = Math.ceil(value.bytes / gpu.maxBinding);
       throw new OutOfMemoryError(
         `"${value.label}" [${value.shape.join(", ")}] takes ${megabytes(value.bytes)}; one binding of this ` +
-          `adapter holds ${megabytes(gpu.maxBinding)}. Use a batch at least ` +
-          `${Math.ceil(value.bytes / gpu.maxBinding)} times smaller.`,
+          `adapter holds ${megabytes(gpu.maxBinding)}. Use ` +
+          `${plan.place.has(value) ? "a batch" : "a data set or batch"} at least ${times} times smaller.`,
       );
     }
   }

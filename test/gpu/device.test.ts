@@ -242,6 +242,21 @@ test("a value larger than one binding is refused with a batch that fits", async 
   program.destroy();
 });
 
+test("a bound value larger than one binding is refused before anything is bound", async () => {
+  const gpu = await testGpu({ maxBinding: 65_536 });
+  const graph = new Graph(gpu.tuning);
+  const x = graph.input("all pictures", [20, 1024]);
+  const y = sum(graph, x);
+  const { data } = await gpu.allocate({ data: x.bytes });
+  const bindings = new Map([[x, { buffer: data, offset: 0, size: x.bytes }]]);
+  const error = await errorOf(() =>
+    compile(gpu, graph.forward(), { label: "wide", bindings, keep: [y] }),
+  );
+  assert.instance(error, OutOfMemoryError);
+  assert.match(error.message, /^"all pictures" \[20, 1024\] takes .* at least 2 times smaller\.$/);
+  gpu.free(data);
+});
+
 // ---- Bindings. ----
 
 test("a binding that is unknown, missing, without a buffer or of two uses is named", async () => {
