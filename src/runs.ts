@@ -134,18 +134,8 @@ export async function unlearnInFolder(
 ): Promise<UnlearnResult> {
   const { model } = job;
   const start = await model.save();
-  const session = await startMethod(config.method, job.task(config.seed), config.settings);
   const saved = await folder.readCheckpoint(unlearningFile);
-  if (saved !== undefined) {
-    requireModel(saved.metadata, job, folder.file(unlearningFile));
-    model.load(unprefixed("model", saved.tensors));
-    session.load({
-      round: Number(saved.metadata["round"]),
-      steps: Number(saved.metadata["steps"]),
-      optimizerStep: Number(saved.metadata["optimizerStep"]),
-      tensors: unprefixed("optimizer", saved.tensors),
-    });
-  }
+  if (saved !== undefined) requireModel(saved.metadata, job, folder.file(unlearningFile));
   const done = saved === undefined ? -1 : Number(saved.metadata["round"]);
   await folder.keepMetrics((line) => line["phase"] !== "unlearn" || Number(line["round"]) <= done);
   const rounds = (await folder.metrics())
@@ -156,11 +146,22 @@ export async function unlearnInFolder(
     options.onRound?.(progress);
   };
   if (rounds.length === 0) {
+    // Measured before the method starts: retraining throws the weights away at once.
     const first = { round: 0, steps: 0, seconds: 0, scores: await job.evaluate(options.watch) };
     await report(first);
     rounds.push(first);
   } else {
     rounds.forEach((round) => options.onRound?.(round));
+  }
+  const session = await startMethod(config.method, job.task(config.seed), config.settings);
+  if (saved !== undefined) {
+    model.load(unprefixed("model", saved.tensors));
+    session.load({
+      round: Number(saved.metadata["round"]),
+      steps: Number(saved.metadata["steps"]),
+      optimizerStep: Number(saved.metadata["optimizerStep"]),
+      tensors: unprefixed("optimizer", saved.tensors),
+    });
   }
   const { history, reason } = await unlearn(session, {
     stop: config,

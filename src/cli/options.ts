@@ -235,7 +235,10 @@ export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnC
     ...present(given),
     ...flags.set,
   });
-  const rounds = flags.method === "retrain" ? Number(settings["epochs"]) : defaultRounds;
+  const rounds =
+    flags.method === "retrain"
+      ? Math.ceil(Number(settings["epochs"]) / Number(settings["epochsPerRound"]))
+      : defaultRounds;
   return validate(
     unlearnSchema,
     {

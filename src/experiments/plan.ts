@@ -121,7 +121,13 @@ function arms(published: string | undefined, size: Size): Arm[] {
     );
   }
   return [
-    { name: "retrain", method: "retrain", settings: {}, trials: [], rounds: 1000 },
+    {
+      name: "retrain",
+      method: "retrain",
+      settings: { epochsPerRound: size === "tiny" ? 1 : 10 },
+      trials: [],
+      rounds: 1000,
+    },
     ...rewinds,
     {
       name: "random-rewind",

@@ -69,6 +69,15 @@ function settingsOf(
   return methodSettings(arm.method, { ...recipe, ...arm.settings, ...chosen });
 }
 
+/** Rounds that retraining takes. @throws if its epochs are not a whole number of rounds. */
+function roundsToRetrain({ epochs, epochsPerRound }: Record<string, unknown>): number {
+  const rounds = Number(epochs) / Number(epochsPerRound);
+  if (!Number.isInteger(rounds)) {
+    throw new Error(`retrain: ${epochs as number} epochs are not a multiple of epochsPerRound.`);
+  }
+  return rounds;
+}
+
 /** A trained job with the folder its weights are in; shared by all arms of a seed. */
 class Ground {
   readonly job: Job;
@@ -104,7 +113,7 @@ class Ground {
     const config: UnlearnConfig = {
       method: arm.method,
       settings,
-      rounds: arm.method === "retrain" ? Number(settings["epochs"]) : arm.rounds,
+      rounds: arm.method === "retrain" ? roundsToRetrain(settings) : arm.rounds,
       ...plan.stop,
       ...(retrainedUa === undefined || arm.method === "retrain"
         ? {}

@@ -16,6 +16,8 @@ export const retrain = defineMethod({
   reads: "D_r",
   settings: z.strictObject({
     epochs: z.number().int().min(1).default(40),
+    /** Epochs after which the driver measures. */
+    epochsPerRound: z.number().int().min(1).default(1),
     learningRate: z.number().positive().default(1e-3),
     schedule: z.enum(["constant", "cosine"]).default("cosine"),
     optimizer: optimizerSchema.default({ name: "adam" }),
@@ -37,7 +39,8 @@ export const retrain = defineMethod({
     // Batch statistics of a padded batch would be wrong: such a batch is left out.
     const dropLast = model.statistics.layout.slots.length > 0;
     const used = dropLast ? items.length - (items.length % batch) : items.length;
-    const steps = settings.epochs * Math.ceil(used / batch);
+    const perEpoch = Math.ceil(used / batch);
+    const steps = settings.epochs * perEpoch;
     return new StepSession({
       method: "retrain",
       trainer,
@@ -45,6 +48,7 @@ export const retrain = defineMethod({
       batch,
       seed,
       dropLast,
+      stepsPerRound: settings.epochsPerRound * perEpoch,
       learningRate: (step) => learningRateAt(settings, Math.min(step, steps), steps),
     });
   },

@@ -7,7 +7,7 @@ import { Graph } from "../../src/graph/graph.ts";
 import { compile, type Program } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
 import { prepareJob } from "../../src/job.ts";
-import { relu } from "../../src/ops/index.ts";
+import { relu, sum } from "../../src/ops/index.ts";
 import { openGpu } from "../../src/platform/gpu.ts";
 import { trainJob } from "../../src/train/run.ts";
 import { closeGpus, testGpu } from "../device.ts";
