@@ -96,6 +96,7 @@ export const unlearnSchema = z.strictObject({
   unlearningAccuracy: z.number().min(0).max(100).optional(),
   forgetShare: z.number().min(0).lt(1).optional(),
   forgetLoss: z.number().positive().optional(),
+  testFloor: z.number().min(0).max(100).optional(),
   seconds: z.number().positive().optional(),
   seed,
 });

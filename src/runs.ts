@@ -10,7 +10,7 @@ import type { Tensors } from "./nn/model.ts";
 import { RunFolder, RunFolderError } from "./report/run-folder.ts";
 import { type TrainState, trainJob } from "./train/run.ts";
 import type { Watch } from "./train/trainer.ts";
-import { type Progress, type StopReason, unlearn } from "./unlearn/driver.ts";
+import { type Progress, type Scores, type StopReason, unlearn } from "./unlearn/driver.ts";
 import { startMethod } from "./unlearn/methods.ts";
 
 /** Training state between epochs; removed when training is done. */
@@ -130,6 +130,8 @@ export async function unlearnInFolder(
     watch?: Watch;
     onRound?: (progress: Progress) => void;
     endOnDivergence?: boolean;
+    /** Scores measured after each round; absent: all. Round 0 has all. */
+    scores?: readonly (keyof Scores)[];
   } = {},
 ): Promise<UnlearnResult> {
   const { model } = job;
@@ -165,7 +167,7 @@ export async function unlearnInFolder(
   }
   const { history, reason } = await unlearn(session, {
     stop: config,
-    evaluate: () => job.evaluate(),
+    evaluate: () => job.evaluate({}, options.scores),
     endOnDivergence: options.endOnDivergence,
     resume: rounds,
     ...(options.watch === undefined ? {} : { watch: options.watch }),

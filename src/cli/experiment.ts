@@ -1,5 +1,5 @@
 /** `rewind experiment`: the paper's classification experiments, every method, over seeds. */
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { type DataConfig, datasetNames } from "../config.ts";
 import {
   type ExperimentName,
@@ -7,6 +7,7 @@ import {
   type Plan,
   planOf,
   type Size,
+  type Variant,
 } from "../experiments/plan.ts";
 import { runSeeds, type Surroundings, tune, type Tuned } from "../experiments/run.ts";
 import {
@@ -21,6 +22,7 @@ import {
 import { exists, readText } from "../platform/files.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { setting } from "./options.ts";
 import {
   type DeviceFlags,
   deviceOptions,
@@ -38,7 +40,18 @@ interface ExperimentFlags extends DeviceFlags {
   readonly tuningSeed: number;
   readonly predictor?: string;
   readonly arms?: string;
+  readonly variant: readonly Variant[];
   readonly size: Size;
+}
+
+/** Collects `ARM KEY=VALUE ...`. */
+function variant(text: string, before: readonly Variant[]): Variant[] {
+  const [arm, ...changes] = text.trim().split(/\s+/);
+  if (arm === undefined || changes.length === 0) {
+    throw new InvalidArgumentError(`it is an arm and settings: "rewind learningRate=1e-4".`);
+  }
+  const settings = changes.reduce<Record<string, unknown>>((all, one) => setting(one, all), {});
+  return [...before, { arm, settings }];
 }
 
 export function registerExperiment(root: Command): void {
@@ -56,6 +69,12 @@ export function registerExperiment(root: Command): void {
     .option("--tuning-seed <n>", "seed that settings are chosen on", integer(0), 101)
     .option("--predictor <dir>", "folder of the published InvWNN, for the arms that use it")
     .option("--arms <list>", "only these competitors")
+    .option(
+      "--variant <arm key=value ...>",
+      "also a competitor with settings changed, the others as tuned (repeatable)",
+      variant,
+      [],
+    )
     .addOption(
       new Option("--size <name>", "`tiny` is for a first look")
         .choices(["scaled", "tiny"])
@@ -70,6 +89,7 @@ export function registerExperiment(root: Command): void {
       size: flags.size,
       published: flags.predictor,
       only: flags.arms?.split(",").map((arm) => arm.trim()),
+      variants: flags.variant,
     });
     await run(plan, flags);
   });
@@ -85,7 +105,6 @@ async function run(plan: Plan, flags: ExperimentFlags): Promise<void> {
   const { folder } = await RunFolder.start(flags.out, {
     experiment: plan.name,
     train: plan.train(0),
-    arms: plan.arms,
     tuningSeed: flags.tuningSeed,
   });
   const gpu = await openDevice(flags);
@@ -95,13 +114,11 @@ async function run(plan: Plan, flags: ExperimentFlags): Promise<void> {
     watch: { signal: interruptSignal() },
     say: (line) => console.error(line),
   };
-  let tuned: Record<string, Tuned>;
-  if (await exists(folder.file("tuning.json"))) {
-    tuned = JSON.parse(await readText(folder.file("tuning.json"))) as Record<string, Tuned>;
-  } else {
-    tuned = await tune(plan, flags.tuningSeed, around);
-    await folder.writeJson("tuning.json", tuned);
-  }
+  const known = (await exists(folder.file("tuning.json")))
+    ? (JSON.parse(await readText(folder.file("tuning.json"))) as Record<string, Tuned>)
+    : {};
+  const tuned = await tune(plan, flags.tuningSeed, around, known);
+  await folder.writeJson("tuning.json", { ...known, ...tuned });
   const results = await runSeeds(plan, seeds, tuned, around);
   const summaries = summarise(plan, results);
   const comparisons = seeds.length > 1 ? compare(plan, results) : [];

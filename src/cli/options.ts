@@ -128,12 +128,13 @@ export interface UnlearnFlags {
   untilShare?: number;
   untilUa?: number;
   untilLoss?: number;
+  untilTestBelow?: number;
   untilSeconds?: number;
   seed: number;
 }
 
 /** A `key=value` option: numbers, true, false and JSON are read as such, all else as text. */
-function setting(text: string, given: Record<string, unknown>): Record<string, unknown> {
+export function setting(text: string, given: Record<string, unknown>): Record<string, unknown> {
   const at = text.indexOf("=");
   if (at < 1) throw new InvalidArgumentError("key=value is needed.");
   const value = text.slice(at + 1);
@@ -195,6 +196,11 @@ export function unlearnOptions(command: Command, share?: number): Command {
       share,
     )
     .option("--until-loss <nats>", "stop at this cross-entropy on D_f", number(0))
+    .option(
+      "--until-test-below <percent>",
+      "stop where the test accuracy has fallen below this",
+      number(0, 100),
+    )
     .option("--until-seconds <s>", "stop after this time", number(0));
 }
 
@@ -249,6 +255,7 @@ export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnC
         unlearningAccuracy: flags.untilUa,
         forgetShare: flags.untilShare,
         forgetLoss: flags.untilLoss,
+        testFloor: flags.untilTestBelow,
         seconds: flags.untilSeconds,
       }),
       seed: flags.seed,

@@ -42,6 +42,8 @@ export interface Plan {
   readonly train: (seed: number) => TrainConfig;
   /** Stop rules besides rounds; `standard` adds the retrained network's unlearning accuracy. */
   readonly stop: Omit<StopRules, "rounds">;
+  /** Scores measured after every round; all of them at the start and the end. */
+  readonly scores: readonly (keyof Scores)[];
   readonly x: Axis;
   readonly y: readonly Axis[];
   readonly reverseX: boolean;
@@ -89,7 +91,7 @@ const stepBatch = { batch: 128 };
 function arms(published: string | undefined, size: Size): Arm[] {
   const recorded = rates(3e-5, 1e-4, 3e-4, 1e-3, 3e-3);
   const sgd = rates(1e-3, 3e-3, 1e-2, 3e-2, 1e-1);
-  const rounds = size === "tiny" ? { windows: 2, epochs: 3 } : { windows: 10, epochs: 60 };
+  const rounds = size === "tiny" ? { windows: 2, epochs: 3 } : { windows: 10, epochs: 40 };
   const rewinds: Arm[] = [
     { name: "rewind", method: "rewind", settings: {}, trials: recorded, rounds: rounds.windows },
     {
@@ -215,6 +217,9 @@ const needsRetained = new Set(["retrain", "fine-tune", "scrub", "fisher"]);
 
 type Shape = Pick<Plan, "title" | "stop" | "x" | "y" | "reverseX" | "statistic">;
 
+/** Twice what guessing gets on ten classes: below it a network is lost, and its run ends. */
+const testFloor = 20;
+
 const test: Axis = { score: "testAccuracy", label: "test accuracy (%)" };
 
 const shapes: Readonly<Record<ExperimentName, Shape>> = {
@@ -276,17 +281,48 @@ const shapes: Readonly<Record<ExperimentName, Shape>> = {
   },
 };
 
+/** An arm with some of its settings changed, to see what they do. */
+export interface Variant {
+  readonly arm: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+function variantOf({ arm: name, settings }: Variant, arms: readonly Arm[]): Arm {
+  const arm = arms.find((candidate) => candidate.name === name);
+  if (arm === undefined) {
+    throw new GpuError(
+      `a variant of "${name}", which is not run; the arms are: ${arms.map((one) => one.name).join(", ")}.`,
+    );
+  }
+  const changes = Object.entries(settings).map(
+    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  return {
+    ...arm,
+    name: [name, ...changes].join(" "),
+    settings: { ...arm.settings, ...settings },
+    trials: [],
+    tunedAs: arm.tunedAs ?? arm.name,
+  };
+}
+
 /**
  * An experiment on a data set.
  *
  * @param options `published`: folder of the authors' predictors, for arms that use it; `only`: names of the
- *   arms to run.
+ *   arms to run; `variants`: more arms, each one of those with settings changed.
  */
 export function planOf(
   name: ExperimentName,
   data: Pick<DataConfig, "name" | "dir">,
-  options: { size: Size; published?: string | undefined; only?: readonly string[] | undefined },
+  options: {
+    size: Size;
+    published?: string | undefined;
+    only?: readonly string[] | undefined;
+    variants?: readonly Variant[] | undefined;
+  },
 ): Plan {
+  const shape = shapes[name];
   const grey = data.name === "mnist" || data.name === "synthetic";
   const size = options.size === "tiny" ? tinySizes : sizes[grey ? "grey" : "colour"][name];
   const noRetained = name === "overfit";
@@ -322,8 +358,10 @@ export function planOf(
         : { name, share: name === "standard" ? 0.5 : 0.2 };
   return {
     name,
-    ...shapes[name],
-    arms: chosen,
+    ...shape,
+    stop: options.size === "tiny" ? shape.stop : { ...shape.stop, testFloor },
+    scores: [shape.x, ...shape.y].map(({ score }) => score),
+    arms: [...chosen, ...(options.variants ?? []).map((variant) => variantOf(variant, chosen))],
     train: (seed) => ({
       data: { ...data, trainCount: size.train, testCount: size.test },
       scenario,

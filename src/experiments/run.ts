@@ -13,7 +13,7 @@ import { type Final, finalMetrics } from "../report/final.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { loadTrained, trainInFolder, unlearnInFolder } from "../runs.ts";
 import type { Watch } from "../train/trainer.ts";
-import type { Progress, StopReason } from "../unlearn/driver.ts";
+import type { Progress, Scores, StopReason } from "../unlearn/driver.ts";
 import { methodSettings } from "../unlearn/methods.ts";
 import type { Arm, Plan } from "./plan.ts";
 import { statisticOf } from "./statistic.ts";
@@ -38,6 +38,8 @@ export interface ArmResult {
   readonly history: readonly Progress[];
   /** The experiment's number; absent where the curve does not get that far. */
   readonly statistic?: number | undefined;
+  /** Every score of the network at the end. */
+  readonly end: Scores;
   /** UA, RA, TA and membership inference at the end (`standard` only). */
   readonly final?: Final;
 }
@@ -57,7 +59,12 @@ async function json<T>(path: string): Promise<T | undefined> {
   return (await exists(path)) ? (JSON.parse(await readText(path)) as T) : undefined;
 }
 
-/** The settings of an arm: its own, what tuning chose, and for retraining the recipe of the plan. */
+/** Folder of an arm: its name, without what file systems mind. */
+function folderOf(name: string): string {
+  return name.replaceAll(/[^\w.-]+/g, "-");
+}
+
+/** The settings of an arm: what tuning chose, its own, and for retraining the recipe of the plan. */
 function settingsOf(
   plan: Plan,
   arm: Arm,
@@ -66,7 +73,7 @@ function settingsOf(
   const { epochs, learningRate, schedule, optimizer, batch } = plan.train(0);
   const recipe =
     arm.method === "retrain" ? { epochs, learningRate, schedule, optimizer, batch } : {};
-  return methodSettings(arm.method, { ...recipe, ...arm.settings, ...chosen });
+  return methodSettings(arm.method, { ...recipe, ...chosen, ...arm.settings });
 }
 
 /** Rounds that retraining takes. @throws if its epochs are not a whole number of rounds. */
@@ -128,6 +135,7 @@ class Ground {
     const { history, reason } = await unlearnInFolder(folder, job, config, {
       watch: around.watch,
       endOnDivergence: true,
+      scores: plan.scores,
     });
     const statistic = statisticOf(plan.name, history, { retrainedUa });
     const result: ArmResult = {
@@ -137,6 +145,7 @@ class Ground {
       seed,
       stoppedBy: reason,
       history,
+      end: await job.evaluate(around.watch),
       ...(statistic === undefined ? {} : { statistic }),
       ...(plan.name === "standard" ? { final: await finalMetrics(job) } : {}),
     };
@@ -170,11 +179,16 @@ function bestTrial(plan: Plan, trials: Tuned["trials"]): Tuned["trials"][number]
   return best!;
 }
 
-/** Tries every trial of every arm on one seed and keeps the best settings of each. */
+/**
+ * Tries every trial of every arm on one seed and keeps the best settings of each.
+ *
+ * @param known what is tuned already; arms whose trials are the same are not tuned again.
+ */
 export async function tune(
   plan: Plan,
   seed: number,
   around: Surroundings,
+  known: Readonly<Record<string, Tuned>> = {},
 ): Promise<Record<string, Tuned>> {
   const path = join(around.out, "tuning", `seed-${seed}`);
   const tuned: Record<string, Tuned> = {};
@@ -182,6 +196,13 @@ export async function tune(
   let retrainedUa: number | undefined;
   for (const arm of plan.arms) {
     if (arm.trials.length === 0 && !(arm.name === "retrain" && plan.name === "standard")) continue;
+    const before = known[arm.name];
+    const same =
+      JSON.stringify(before?.trials.map(({ settings }) => settings)) === JSON.stringify(arm.trials);
+    if (before !== undefined && same) {
+      tuned[arm.name] = before;
+      continue;
+    }
     ground ??= await Ground.open(plan, seed, path, around);
     const trials: Tuned["trials"][number][] = [];
     const choices = arm.trials.length === 0 ? [{}] : arm.trials;
@@ -224,7 +245,7 @@ export async function runSeeds(
       const options = {
         settings,
         seed,
-        path: join(path, arm.name),
+        path: join(path, folderOf(arm.name)),
         retrainedUa: plan.name === "standard" ? retrainedUa : undefined,
       };
       const result = await ground.run(plan, arm, options, around);

@@ -5,7 +5,7 @@ import { headline } from "../report/final.ts";
 import { lineChart, type Series } from "../report/plot.ts";
 import { type Column, markdownTable } from "../report/table.ts";
 import type { Scores } from "../unlearn/driver.ts";
-import type { Axis, Plan } from "./plan.ts";
+import type { Axis, ExperimentName, Plan } from "./plan.ts";
 import type { ArmResult, Tuned } from "./run.ts";
 import { whereReached } from "./statistic.ts";
 
@@ -46,6 +46,8 @@ export interface ArmSummary {
     readonly n: number;
   } | null;
   readonly missing?: string;
+  /** Scores at the end of the runs. */
+  readonly end: Readonly<Record<string, { readonly mean: number; readonly deviation: number }>>;
   /** `standard`: RA, UA, TA and MIA at the end, and their gaps to the retrained network. */
   readonly final?: Readonly<Record<string, { readonly mean: number; readonly deviation: number }>>;
   readonly gap?: Metric;
@@ -67,6 +69,17 @@ const gapMetric = {
     "mean over RA, UA, TA and MIA of the distance to the retrained network's mean, points",
   unit: "points",
 } as const;
+
+/** Scores at the end of runs, over those that measured them. */
+function endOf(runs: readonly ArmResult[]): ArmSummary["end"] {
+  const measured = scoreColumns.filter((key) => runs.some(({ end }) => end[key] !== undefined));
+  return Object.fromEntries(
+    measured.map((key) => {
+      const values = runs.flatMap(({ end }) => end[key] ?? []);
+      return [key, meanAndDeviation(values)];
+    }),
+  );
+}
 
 /** Summaries of all arms, in the plan's order. */
 export function summarise(plan: Plan, results: readonly ArmResult[]): ArmSummary[] {
@@ -106,6 +119,7 @@ export function summarise(plan: Plan, results: readonly ArmResult[]): ArmSummary
       seeds: runs.length,
       statistic: reached.length === 0 ? null : { ...meanAndDeviation(reached), n: reached.length },
       ...(reached.length === 0 ? { missing: "no run gets as far as the statistic is read" } : {}),
+      end: endOf(runs),
       ...(final === undefined ? {} : { final }),
       ...(gap === undefined ? {} : { gap }),
       seconds: meanAndDeviation(last.map(({ seconds }) => seconds)).mean,
@@ -122,9 +136,12 @@ export interface Comparison {
   readonly missing?: string;
 }
 
+/** Arms that are compared with all others. */
+const comparedArms = new Set(["rewind", "rewind-published"]);
+
 /** Each rewind against every other arm, p corrected within each rewind. */
 export function compare(plan: Plan, results: readonly ArmResult[]): Comparison[] {
-  const rewinds = plan.arms.filter((arm) => arm.method === "rewind");
+  const rewinds = plan.arms.filter(({ name }) => comparedArms.has(name));
   return rewinds.flatMap(({ name: first }) => {
     const others = plan.arms.filter(({ name }) => name !== first && name !== "retrain");
     const raw = others.map(({ name: second }): { second: string; result?: Paired } => {
@@ -161,15 +178,36 @@ function plusMinus(
   return `${value.mean.toFixed(decimals)} ± ${value.deviation.toFixed(decimals)}`;
 }
 
+/** Scores at the end of a run that a table shows beside the statistic. */
+const endColumns: Readonly<
+  Record<ExperimentName, readonly { score: keyof Scores; title: string; decimals: number }[]>
+> = {
+  standard: [],
+  "label-noise": [
+    { score: "forgetAccuracy", title: "wrong labels, end", decimals: 2 },
+    { score: "testAccuracy", title: "test, end", decimals: 2 },
+  ],
+  backdoor: [
+    { score: "attackSuccess", title: "attack success, end", decimals: 2 },
+    { score: "testAccuracy", title: "test, end", decimals: 2 },
+  ],
+  overfit: [
+    { score: "forgetLoss", title: "D_f loss, end", decimals: 3 },
+    { score: "testAccuracy", title: "test accuracy, end", decimals: 2 },
+  ],
+};
+
 /** The result table: in the form of the paper's Table 1 for `standard`, by the statistic otherwise. */
 export function resultTable(plan: Plan, summaries: readonly ArmSummary[]): string {
   const { statistic } = plan;
   const standard = plan.name === "standard";
+  const ends = endColumns[plan.name];
   const columns: Column[] = [
     { title: "method" },
     ...(standard ? [...finals, "avg. gap"].map((title) => ({ title })) : []),
     { title: statistic.name },
     { title: "seeds" },
+    ...ends.map(({ title }) => ({ title })),
     { title: "seconds" },
   ];
   const rows = summaries.map((one) => [
@@ -182,6 +220,7 @@ export function resultTable(plan: Plan, summaries: readonly ArmSummary[]): strin
       : []),
     plusMinus(one.statistic, statistic.decimals),
     one.statistic === null ? `0 of ${one.seeds}` : `${one.statistic.n} of ${one.seeds}`,
+    ...ends.map(({ score, decimals }) => plusMinus(one.end[score], decimals)),
     one.seconds.toFixed(1),
   ]);
   return markdownTable(columns, rows);
@@ -256,6 +295,16 @@ export function meanCurve(plan: Plan, runs: readonly ArmResult[], y: Axis): Seri
   });
 }
 
+/** Arms that the figures leave out: those that read D_r, and variants of a base that fails. */
+const notDrawn = new Set([
+  "retrain",
+  "fine-tune",
+  "scrub",
+  "fisher",
+  "rewind-newest",
+  "rewind-published-newest",
+]);
+
 /** Figures of a plan, one an y axis, in the form of the paper's Figure 3. */
 export async function figures(
   plan: Plan,
@@ -265,10 +314,7 @@ export async function figures(
   const seeds = new Set(results.map(({ seed }) => seed)).size;
   for (const y of plan.y) {
     const series = plan.arms
-      .filter(
-        ({ name }) =>
-          name !== "retrain" && name !== "fine-tune" && name !== "scrub" && name !== "fisher",
-      )
+      .filter(({ name }) => !notDrawn.has(name))
       .map(({ name }) => ({
         name,
         points: meanCurve(

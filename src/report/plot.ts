@@ -42,7 +42,16 @@ export function chartSpec(chart: LineChart): object {
   };
   const names = chart.series.map((one) => one.name);
   const named = { field: "series", type: "nominal", title: null, sort: names };
-  const legend = { orient: "bottom", columns: 3, labelLimit: 320 };
+  const legend = {
+    orient: "bottom",
+    columns: 3,
+    labelLimit: 320,
+    // Else a banded chart's legend takes the band's pale fill.
+    symbolType: "stroke",
+    symbolOpacity: 1,
+    symbolStrokeWidth: 2,
+    symbolSize: 200,
+  };
   const range = names.map((_, i) => palette[i % palette.length]);
   const color = { ...named, scale: { domain: names, range }, legend };
   const dashes = names.map((_, i) => (i < palette.length ? [1, 0] : [5, 3]));

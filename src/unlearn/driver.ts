@@ -26,6 +26,8 @@ export interface StopRules {
   readonly forgetShare?: number | undefined;
   /** Cross-entropy on D_f to reach, in nats. */
   readonly forgetLoss?: number | undefined;
+  /** Test accuracy below which nothing is left worth going on for, in %. */
+  readonly testFloor?: number | undefined;
   readonly seconds?: number | undefined;
 }
 
@@ -40,7 +42,13 @@ export interface Progress {
 
 /** Why a run ended. */
 export type StopReason =
-  "rounds" | "unlearning accuracy" | "forget share" | "forget loss" | "seconds" | "diverged";
+  | "rounds"
+  | "unlearning accuracy"
+  | "forget share"
+  | "forget loss"
+  | "test floor"
+  | "seconds"
+  | "diverged";
 
 /** What the driver needs of its surroundings. */
 export interface DriverOptions {
@@ -72,6 +80,13 @@ export function stopReason(history: readonly Progress[], stop: StopRules): StopR
     return "forget share";
   }
   if (stop.forgetLoss !== undefined && scores.forgetLoss >= stop.forgetLoss) return "forget loss";
+  if (
+    stop.testFloor !== undefined &&
+    scores.testAccuracy !== undefined &&
+    scores.testAccuracy < stop.testFloor
+  ) {
+    return "test floor";
+  }
   if (round >= stop.rounds) return "rounds";
   if (stop.seconds !== undefined && seconds >= stop.seconds) return "seconds";
   return undefined;

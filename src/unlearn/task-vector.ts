@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import { augmentSchema, optimizerSchema } from "../config.ts";
-import { Arena } from "../gpu/arena.ts";
+import { Arena, parameterKinds } from "../gpu/arena.ts";
 import { Bound } from "../graph/bound.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { compile, type Program } from "../graph/program.ts";
@@ -23,21 +23,24 @@ const schema = z.strictObject({
   augment: augmentSchema.optional(),
   /** Epochs of fine-tuning a round. */
   epochs: z.number().int().min(1).default(15),
-  /** How far to go back, in units of what fine-tuning moved. */
-  lambda: z.number().default(1),
+  /** How far to go back, in units of what fine-tuning moved; per kind of parameter, those left out by 1. */
+  lambda: z.union([z.number(), z.partialRecord(z.enum(parameterKinds), z.number())]).default(1),
 });
 
+type Lambda = z.output<typeof schema>["lambda"];
+
 /** y = start - λ (y - start) on all parameters; λ of 0 gives the start and -1 changes nothing, to the bit. */
-export async function subtractStep(model: Model, start: Arena, lambda: number): Promise<Program> {
+async function subtractStep(model: Model, start: Arena, lambda: Lambda): Promise<Program> {
   const { gpu, parameters } = model;
   const bound = new Bound();
-  const kernel = { shader: "unlearn/subtract-step", constants: { LAMBDA: lambda } };
-  const launches = parameters.layout.shards.map((floats, shard) =>
-    elementwise(gpu.tuning, kernel, floats, {
-      start: bound.shard(start, shard),
-      y: bound.shard(parameters, shard),
-    }),
-  );
+  const launches = parameters.layout.slots.map((slot) => {
+    const LAMBDA = typeof lambda === "number" ? lambda : (lambda[slot.kind] ?? 1);
+    const kernel = { shader: "unlearn/subtract-step", constants: { LAMBDA } };
+    return elementwise(gpu.tuning, kernel, slot.size, {
+      start: bound.slot(start, slot),
+      y: bound.slot(parameters, slot),
+    });
+  });
   return compile(gpu, launches, { label: "subtract step", bindings: bound.bindings });
 }
 

@@ -35,13 +35,16 @@ for (const name of ["standard", "label-noise", "backdoor", "overfit"] as Experim
     assert.is(tuned["salun"]!.trials.length, 5);
     const results = await runSeeds(plan, [1, 2], tuned, await around(out));
     assert.is(results.length, 2 * plan.arms.length);
-    for (const { history, final } of results) {
+    for (const { history, final, end } of results) {
       // A network this small may reach the retrained one's UA before the first round.
       assert.ok(history.length >= (name === "standard" ? 1 : 2));
       const { scores } = history[0]!;
       assert.is(scores.attackSuccess !== undefined, name === "backdoor");
       assert.is(scores.retainAccuracy === undefined, name === "overfit");
       assert.is(final !== undefined, name === "standard");
+      // Rounds measure what the curves show; the start and the end, everything.
+      assert.equal(Object.keys(end), Object.keys(scores));
+      assert.is(history.at(-1)!.scores.testAccuracy, end.testAccuracy);
     }
     const table = resultTable(plan, summarise(plan, results));
     assert.match(table, "| salun |");
@@ -81,6 +84,40 @@ test("an experiment killed between rounds goes on, and ends with the same number
   const written = readFileSync(join(out, "seed-3", "scrub", "result.json"), "utf8");
   assert.equal(bare(await runSeeds(plan, [3], {}, await around(out))), bare(whole));
   assert.is(readFileSync(join(out, "seed-3", "scrub", "result.json"), "utf8"), written);
+});
+
+test("a variant is its arm with settings changed, tuned as that arm; only new arms are tuned", async () => {
+  const options = { size: "tiny", only: ["task-vector"] } as const;
+  const settings = { lambda: { conv: 1, fc: 0.5 }, learningRate: 1e-5 };
+  const variants = [{ arm: "task-vector", settings }];
+  const plan = planOf("label-noise", { name: "synthetic" }, { ...options, variants });
+  const [, variant] = plan.arms;
+  assert.is(variant!.name, 'task-vector lambda={"conv":1,"fc":0.5} learningRate=0.00001');
+  assert.is(variant!.tunedAs, "task-vector");
+  const out = join(folder, "variants");
+  const trials = plan.arms[0]!.trials.map((trial) => ({
+    settings: trial,
+    statistic: 1,
+    end: 1,
+  }));
+  const known = { "task-vector": { settings: { lambda: 3, learningRate: 1e-4 }, trials } };
+  const tuned = await tune(plan, 101, await around(out), known);
+  assert.equal(tuned, known);
+  assert.not(existsSync(join(out, "tuning")));
+  const results = await runSeeds(plan, [1], tuned, await around(out));
+  assert.equal(
+    results.map((result) => result.settings["learningRate"]),
+    [1e-4, 1e-5],
+  );
+  assert.equal(results[1]!.settings["lambda"], settings.lambda);
+  assert.ok(
+    existsSync(join(out, "seed-1", "task-vector-lambda-conv-1-fc-0.5-learningRate-0.00001")),
+  );
+  const wrong = [{ arm: "rewind", settings }];
+  assert.throws(
+    () => planOf("label-noise", { name: "synthetic" }, { ...options, variants: wrong }),
+    /a variant of "rewind", which is not run; the arms are: task-vector/,
+  );
 });
 
 test.after(() => {

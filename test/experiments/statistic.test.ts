@@ -87,6 +87,7 @@ function result(arm: string, seed: number, tests: readonly number[]): ArmResult 
     seed,
     stoppedBy: "rounds",
     history: run,
+    end: run.at(-1)!.scores,
     ...(statistic === undefined ? {} : { statistic }),
   };
 }
@@ -107,7 +108,7 @@ test("means, comparisons and tables over seeds", () => {
   assert.is(comparison!.result!.difference, 3.5);
   assert.is(comparison!.result!.wins, 2);
   const table = resultTable(plan, summarise(plan, results));
-  assert.match(table, "| rewind | 5.00 ± 1.41 | 2 of 2 | 1.0 |");
+  assert.match(table, "| rewind | 5.00 ± 1.41 | 2 of 2 | 40.00 ± 0.00 | 85.00 ± 1.41 | 1.0 |");
   // An arm that never gets there has a dash and says so, and no comparison.
   const short = [...results.slice(0, 3), result("neg-grad", 2, [80])];
   assert.match(resultTable(plan, summarise(plan, short)), "| neg-grad | 1.00 ± 0.00 | 1 of 2 |");

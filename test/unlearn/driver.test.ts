@@ -27,6 +27,13 @@ test("each stop rule ends a run, unlearning accuracy first", () => {
   assert.is(stopReason([start, at(1, 40, 2)], { rounds: 5, forgetShare: 0.5 }), "forget share");
   assert.is(stopReason([start, at(1, 40.1, 2)], { rounds: 5, forgetShare: 0.5 }), undefined);
   assert.is(stopReason([at(3, 40, 2, 9)], { rounds: 5, seconds: 9 }), "seconds");
+  const tested = (testAccuracy: number): Progress => ({
+    ...at(1, 40, 2),
+    scores: { ...scores(40, 2), testAccuracy },
+  });
+  assert.is(stopReason([tested(19.9)], { rounds: 5, testFloor: 20 }), "test floor");
+  assert.is(stopReason([tested(20)], { rounds: 5, testFloor: 20 }), undefined);
+  assert.is(stopReason([at(1, 40, 2)], { rounds: 5, testFloor: 20 }), undefined);
   assert.is(
     stopReason([at(5, 40, 2)], { rounds: 5, unlearningAccuracy: 60 }),
     "unlearning accuracy",

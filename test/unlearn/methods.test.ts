@@ -166,6 +166,16 @@ test("task-vector: λ = 0 gives θ and λ = -1 gives θ_FT, to the bit", async (
   }
 });
 
+test("task-vector: λ by kind moves each kind of parameter by its own", async () => {
+  const start = await weights(await freshJob());
+  const { slots } = (await freshJob()).model.parameters.layout;
+  const mixed = await run("task-vector", 1, { settings: { lambda: { conv: -1, fc: 0 } } });
+  const tuned = await run("task-vector", 1, { settings: { lambda: -1 } });
+  const whole = await run("task-vector", 1, { settings: { lambda: 1 } });
+  const want = { conv: tuned, fc: start, bias: whole } as Record<string, typeof tuned>;
+  for (const { name, kind } of slots) assert.equal(mixed.get(name), want[kind]!.get(name), name);
+});
+
 test("neg-grad's first step is the exact negative of a training step", async () => {
   const settings = { batch: 1000, learningRate: 0.25, optimizer: { name: "sgd" } };
   const start = await weights(await freshJob());
