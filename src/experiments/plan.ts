@@ -88,16 +88,25 @@ function rates(...values: number[]): { learningRate: number }[] {
 /** Batch of the methods that take single steps on D_f: small enough for several steps an epoch. */
 const stepBatch = { batch: 128 };
 
+/** Batch of the methods that train on D_f: divides its size in most experiments, so that no row is empty. */
+const windowBatch = { batch: 200 };
+
 function arms(published: string | undefined, size: Size): Arm[] {
   const recorded = rates(3e-5, 1e-4, 3e-4, 1e-3, 3e-3);
   const sgd = rates(1e-3, 3e-3, 1e-2, 3e-2, 1e-1);
   const rounds = size === "tiny" ? { windows: 2, epochs: 3 } : { windows: 10, epochs: 40 };
   const rewinds: Arm[] = [
-    { name: "rewind", method: "rewind", settings: {}, trials: recorded, rounds: rounds.windows },
+    {
+      name: "rewind",
+      method: "rewind",
+      settings: windowBatch,
+      trials: recorded,
+      rounds: rounds.windows,
+    },
     {
       name: "rewind-newest",
       method: "rewind",
-      settings: { base: "newest" },
+      settings: { ...windowBatch, base: "newest" },
       trials: [],
       tunedAs: "rewind",
       rounds: rounds.windows,
@@ -108,14 +117,14 @@ function arms(published: string | undefined, size: Size): Arm[] {
       {
         name: "rewind-published",
         method: "rewind",
-        settings: { predictor: published },
+        settings: { ...windowBatch, predictor: published },
         trials: recorded,
         rounds: rounds.windows,
       },
       {
         name: "rewind-published-newest",
         method: "rewind",
-        settings: { predictor: published, base: "newest" },
+        settings: { ...windowBatch, predictor: published, base: "newest" },
         trials: [],
         tunedAs: "rewind-published",
         rounds: rounds.windows,
@@ -134,7 +143,7 @@ function arms(published: string | undefined, size: Size): Arm[] {
     {
       name: "random-rewind",
       method: "random-rewind",
-      settings: published === undefined ? {} : { predictor: published },
+      settings: published === undefined ? windowBatch : { ...windowBatch, predictor: published },
       trials: [],
       tunedAs: published === undefined ? "rewind" : "rewind-published",
       rounds: rounds.windows,
@@ -142,14 +151,14 @@ function arms(published: string | undefined, size: Size): Arm[] {
     {
       name: "linear-rewind",
       method: "linear-rewind",
-      settings: {},
+      settings: windowBatch,
       trials: recorded,
       rounds: rounds.windows,
     },
     {
       name: "task-vector",
       method: "task-vector",
-      settings: {},
+      settings: windowBatch,
       trials: [
         { learningRate: 1e-4, lambda: 0.25 },
         { learningRate: 1e-4, lambda: 1 },
