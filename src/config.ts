@@ -1,6 +1,7 @@
 /** What a run is: plain data, validated where it enters, written into every run folder. */
 import { z } from "zod";
 import { modelNames } from "../models/index.ts";
+import { scheduleNames } from "./train/schedule.ts";
 
 /** Data sets by name. */
 export const datasetNames = ["synthetic", "mnist", "cifar10", "cifar100", "image-folder"] as const;
@@ -71,21 +72,46 @@ export const scenarioSchema = z.discriminatedUnion("name", [
   z.strictObject({ name: z.literal("overfit") }),
 ]);
 
+/** How a training shapes its learning rate, gradients and targets; retraining takes them over. */
+export const recipeFields = {
+  /** `cosine` falls to a hundredth of the learning rate, `step` at milestones; `constant` stays. */
+  schedule: z.enum(scheduleNames),
+  /** Schedule `step`: epochs after which the rate falls; default: half and three quarters of them. */
+  milestones: z.array(z.number().positive()).min(1).optional(),
+  /** Schedule `step`: what the rate is multiplied by at each milestone; default 0.1. */
+  factor: z.number().gt(0).lt(1).optional(),
+  /** Epochs over which the rate first rises linearly. */
+  warmupEpochs: z.number().min(0).optional(),
+  /** Norm of all gradients together above which they are scaled down to it. */
+  clipNorm: z.number().positive().optional(),
+  /** Share of each target that is spread over all classes. */
+  labelSmoothing: z.number().min(0).lt(1).optional(),
+};
+
 /** A training run. */
-export const trainSchema = z.strictObject({
-  data: dataSchema,
-  /** What is wrong with the training data, and which pictures are D_f. */
-  scenario: scenarioSchema,
-  model: modelSchema,
-  epochs: count,
-  batch: count,
-  learningRate: z.number().positive(),
-  /** `cosine` falls from the learning rate to a hundredth of it; `constant` stays. */
-  schedule: z.enum(["constant", "cosine"]),
-  optimizer: optimizerSchema,
-  augment: augmentSchema.optional(),
-  seed,
-});
+export const trainSchema = z
+  .strictObject({
+    data: dataSchema,
+    /** What is wrong with the training data, and which pictures are D_f. */
+    scenario: scenarioSchema,
+    model: modelSchema,
+    epochs: count,
+    batch: count,
+    learningRate: z.number().positive(),
+    ...recipeFields,
+    optimizer: optimizerSchema,
+    augment: augmentSchema.optional(),
+    seed,
+  })
+  .refine(
+    ({ schedule, milestones, factor }) =>
+      schedule === "step" || (milestones === undefined && factor === undefined),
+    { path: ["milestones"], error: 'milestones and a factor belong to schedule "step"' },
+  )
+  .refine(({ warmupEpochs = 0, epochs }) => warmupEpochs < epochs, {
+    path: ["warmupEpochs"],
+    error: "the warm-up must be shorter than the training",
+  });
 
 /** An unlearning run. */
 export const unlearnSchema = z.strictObject({
@@ -104,3 +130,11 @@ export const unlearnSchema = z.strictObject({
 export type DataConfig = z.infer<typeof dataSchema>;
 export type TrainConfig = z.infer<typeof trainSchema>;
 export type UnlearnConfig = z.infer<typeof unlearnSchema>;
+
+/** What retraining takes over from the training it repeats. */
+export function recipeOf(train: TrainConfig): Partial<TrainConfig> {
+  const { epochs, batch, learningRate, optimizer, augment } = train;
+  const fields = Object.keys(recipeFields) as (keyof typeof recipeFields)[];
+  const shaping = Object.fromEntries(fields.map((field) => [field, train[field]]));
+  return { epochs, batch, learningRate, optimizer, augment, ...shaping };
+}

@@ -117,7 +117,12 @@ for (const tuning of tunings) {
     const feed = await PictureFeed.create(data, { batch: 4, items: 10 });
     const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
     const objective = classification(model, feed, "train");
-    const trainer = await Trainer.create(model, { feed, objective, optimizer: { name: "adam" } });
+    const trainer = await Trainer.create(model, {
+      feed,
+      objective,
+      optimizer: { name: "adam" },
+      clipNorm: 1,
+    });
     for (const { label } of trainer.program.dispatches) compiled.add(label.split(":")[0]!);
     gpu.check();
   });
@@ -146,6 +151,24 @@ for (const tuning of tunings) {
       };
     });
     await compileAll(gpu, launches);
+    // Layer norm of a few and of many channels, and of a number that is no multiple of 4.
+    for (const channels of [4, 13, 768]) {
+      await compileAll(
+        gpu,
+        bothWays(gpu, (graph) => {
+          const [x, gamma, beta] = [
+            graph.input("x", [6, channels]),
+            graph.input("gamma", [channels]),
+            graph.input("beta", [channels]),
+          ];
+          const step = graph.input("step", [8], "u32");
+          let y = ops.gelu(graph, ops.layerNorm(graph, x, gamma, beta));
+          y = ops.dropout(graph, y, step, { rate: 0.5, salt: 0 });
+          y = ops.dropout(graph, y, step, { rate: 0.5, salt: 1, rows: true });
+          return { y: ops.gelu(graph, y, { approximate: "tanh" }), wrt: [x, gamma, beta] };
+        }),
+      );
+    }
     // Matrix shapes that pick every tile: wide, skinny, transposed, sliced.
     for (const [m, k, n] of [
       [512, 512, 512],
@@ -163,6 +186,20 @@ for (const tuning of tunings) {
             graph.input("b", [n]),
           ];
           return { y: ops.linear(graph, x, w, b), wrt: [x, w, b] };
+        }),
+      );
+    }
+    for (const channels of [8, 5]) {
+      await compileAll(
+        gpu,
+        bothWays(gpu, (graph) => {
+          const [x, w, b] = [
+            graph.input("x", [4, 9, 9, channels]),
+            graph.input("w", [3, 3, channels]),
+            graph.input("b", [channels]),
+          ];
+          const y = ops.depthwiseConv2d(graph, ops.pad(graph, x, 1), w, b);
+          return { y, wrt: [x, w, b] };
         }),
       );
     }

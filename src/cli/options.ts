@@ -4,12 +4,14 @@ import { modelNames } from "../../models/index.ts";
 import {
   type DataConfig,
   datasetNames,
+  recipeOf,
   type TrainConfig,
   trainSchema,
   type UnlearnConfig,
   unlearnSchema,
 } from "../config.ts";
 import { paperAugmentation } from "../train/feed.ts";
+import { scheduleNames } from "../train/schedule.ts";
 import { methodNames, methods, methodSettings } from "../unlearn/methods.ts";
 import { integer, number, validate } from "./session.ts";
 
@@ -30,6 +32,11 @@ export interface TrainFlags {
   batch: number;
   lr: number;
   schedule: TrainConfig["schedule"];
+  milestones?: string;
+  factor?: number;
+  warmupEpochs?: number;
+  clipNorm?: number;
+  labelSmoothing?: number;
   augment?: boolean;
   seed: number;
 }
@@ -65,9 +72,17 @@ export function trainOptions(command: Command): Command {
     .option("--lr <rate>", "learning rate of training (Adam)", number(0, 10), 1e-3)
     .addOption(
       new Option("--schedule <kind>", "learning rate over time")
-        .choices(["constant", "cosine"])
+        .choices(scheduleNames)
         .default("cosine"),
     )
+    .option(
+      "--milestones <epochs>",
+      "schedule step: where the rate falls, as 30,60 (default: half and 3/4 of the epochs)",
+    )
+    .option("--factor <f>", "schedule step: what it is multiplied by (default: 0.1)", number(0, 1))
+    .option("--warmup-epochs <n>", "epochs of linear warm-up before the schedule", number(0))
+    .option("--clip-norm <norm>", "scale gradients down to this norm of all together", number(0))
+    .option("--label-smoothing <share>", "share of a target spread over all classes", number(0, 1))
     .option("--augment", "train with the paper's augmentation")
     .option("--seed <n>", "seed of everything random", integer(0), 1);
 }
@@ -102,6 +117,11 @@ export function trainConfig(flags: TrainFlags): TrainConfig {
       batch: flags.batch,
       learningRate: flags.lr,
       schedule: flags.schedule,
+      ...given(flags.milestones?.split(",").map(Number), "milestones"),
+      ...given(flags.factor, "factor"),
+      ...given(flags.warmupEpochs, "warmupEpochs"),
+      ...given(flags.clipNorm, "clipNorm"),
+      ...given(flags.labelSmoothing, "labelSmoothing"),
       optimizer: { name: "adam" },
       ...(flags.augment === true ? { augment: paperAugmentation } : {}),
       seed: flags.seed,
@@ -213,17 +233,7 @@ function present(values: Record<string, unknown>): Record<string, unknown> {
 
 /** The unlearning configuration the flags describe, for a network trained as `train` says. */
 export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnConfig {
-  const recipe =
-    flags.method === "retrain"
-      ? {
-          epochs: train.epochs,
-          learningRate: train.learningRate,
-          schedule: train.schedule,
-          optimizer: train.optimizer,
-          batch: train.batch,
-          augment: train.augment,
-        }
-      : {};
+  const recipe = flags.method === "retrain" ? recipeOf(train) : {};
   const given = {
     learningRate: flags.rate,
     batch: flags.forgetBatch,

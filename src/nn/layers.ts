@@ -8,7 +8,16 @@ import type { ParameterKind, ParameterSpec } from "../gpu/arena.ts";
 import { ShapeError } from "../gpu/errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { format, sameShape, type Shape, type Value } from "../graph/value.ts";
-import { batchNorm, conv2d, type Conv2dAttrs, linear } from "../ops/index.ts";
+import {
+  batchNorm,
+  conv2d,
+  type Conv2dAttrs,
+  depthwiseConv2d,
+  dropout,
+  layerNorm,
+  linear,
+  mul,
+} from "../ops/index.ts";
 import { constant, heNormal, type Initialiser } from "./init.ts";
 
 /** A parameter with the values it starts from. */
@@ -22,7 +31,10 @@ export class Declarations {
   readonly statistics: Map<string, Declaration> = new Map();
 }
 
-/** How batch norm behaves and whether its scale and shift are trained. */
+/**
+ * How batch norm behaves and whether its scale and shift are trained. `frozen` is also the mode of
+ * evaluation and unlearning, in which nothing is dropped.
+ */
 export type NormMode = "train" | "frozen";
 
 /** Builds one graph of a model; its methods are the layers. */
@@ -33,11 +45,15 @@ export class Layers {
   readonly parameters: Map<string, Value> = new Map();
   readonly statistics: Map<string, Value> = new Map();
   readonly #declared: Declarations;
+  readonly #step: Value | undefined;
+  #drops = 0;
 
-  constructor(graph: Graph, declared: Declarations, norm: NormMode) {
+  /** @param step the feed's step record, which dropout draws its masks from (`StepQueue.step`). */
+  constructor(graph: Graph, declared: Declarations, norm: NormMode, step?: Value) {
     this.graph = graph;
     this.#declared = declared;
     this.norm = norm;
+    this.#step = step;
   }
 
   /** A trained tensor. Asking twice for a name gives the same value (weight sharing). */
@@ -88,6 +104,19 @@ export class Layers {
     return conv2d(this.graph, x, w, b, attrs, name);
   }
 
+  /** Depthwise convolution, one square kernel a channel; parameters `<name>.weight` [K, K, C], `<name>.bias`. */
+  depthwiseConv2d(
+    name: string,
+    x: Value,
+    options: Conv2dAttrs & { kernel: number; init?: Initialiser },
+  ): Value {
+    const { kernel, init = heNormal, ...attrs } = options;
+    const channels = x.shape.at(-1)!;
+    const w = this.parameter(`${name}.weight`, [kernel, kernel, channels], "depthwise", init);
+    const b = this.parameter(`${name}.bias`, [channels], "bias", constant(0));
+    return depthwiseConv2d(this.graph, x, w, b, attrs, name);
+  }
+
   /** Fully connected layer; parameters `<name>.weight` [in, out] and `<name>.bias`. */
   linear(name: string, x: Value, units: number, init: Initialiser = heNormal): Value {
     const w = this.parameter(`${name}.weight`, [x.shape.at(-1)!, units], "fc", init);
@@ -112,5 +141,46 @@ export class Layers {
       { ...options, mode: this.norm },
       name,
     );
+  }
+
+  /**
+   * Layer norm over the last axis; parameters `<name>.gamma`, `<name>.beta`.
+   *
+   * Their kind is "bias", not "norm": they are tensors of one axis that the Bias predictor rewinds, and
+   * unlearning keeps training them, where it freezes the scale of batch norm beside its statistics.
+   */
+  layerNorm(name: string, x: Value, options: { epsilon?: number } = {}): Value {
+    const shape = [x.shape.at(-1)!];
+    const gamma = this.parameter(`${name}.gamma`, shape, "bias", constant(1));
+    const beta = this.parameter(`${name}.beta`, shape, "bias", constant(0));
+    return layerNorm(this.graph, x, gamma, beta, options, name);
+  }
+
+  /** Layer scale (Touvron et al. 2021): each channel of x times `<name>.gamma`, small at first. */
+  layerScale(name: string, x: Value, initial = 1e-6): Value {
+    const shape = [x.shape.at(-1)!];
+    return mul(this.graph, x, this.parameter(`${name}.gamma`, shape, "bias", constant(initial)));
+  }
+
+  /** Dropout of elements with probability `rate` while training; x itself otherwise. */
+  dropout(name: string, x: Value, rate: number): Value {
+    return this.#drop(name, x, rate, false);
+  }
+
+  /** Stochastic depth: dropout of whole examples, for the branch of a residual block. */
+  dropPath(name: string, x: Value, rate: number): Value {
+    return this.#drop(name, x, rate, true);
+  }
+
+  #drop(name: string, x: Value, rate: number, rows: boolean): Value {
+    // Counted where nothing is dropped too, so that one layer's rate does not change another's mask.
+    const salt = this.#drops++;
+    if (this.norm !== "train" || rate === 0) return x;
+    if (this.#step === undefined) {
+      throw new ShapeError(
+        `"${name}": dropping needs the feed's step record for its seed; pass it to Model.build.`,
+      );
+    }
+    return dropout(this.graph, x, this.#step, { rate, salt, rows }, name);
   }
 }

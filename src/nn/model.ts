@@ -104,9 +104,13 @@ export class Model {
     return this.parameters.layout.slots;
   }
 
-  /** Adds the model to a graph, on batches of its inputs. */
-  build(graph: Graph, inputs: readonly Value[], norm: NormMode): BuiltModel {
-    const layers = new Layers(graph, this.#declared, norm);
+  /**
+   * Adds the model to a graph, on batches of its inputs.
+   *
+   * @param step the feed's step record: what a network that drops anything in training draws from.
+   */
+  build(graph: Graph, inputs: readonly Value[], norm: NormMode, step?: Value): BuiltModel {
+    const layers = new Layers(graph, this.#declared, norm, step);
     const output = this.spec.build(layers, inputs);
     const bindings = new Map<Value, BufferView>();
     for (const [name, value] of layers.parameters) bindings.set(value, this.parameters.view(name));
@@ -157,7 +161,8 @@ export function declare(spec: ModelSpec): Declarations {
   const declared = new Declarations();
   const graph = new Graph("software");
   const inputs = spec.inputs.map((shape, i) => graph.input(`input ${i}`, [1, ...shape]));
-  const output = spec.build(new Layers(graph, declared, "train"), inputs);
+  const step = graph.input("step", [8], "u32");
+  const output = spec.build(new Layers(graph, declared, "train", step), inputs);
   if (!sameShape(output.shape, [1, ...spec.output])) {
     throw new ShapeError(
       `model "${spec.name}" gives ${format(output.shape)} for one example; it should give ${format([1, ...spec.output])}.`,

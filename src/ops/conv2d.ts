@@ -8,19 +8,10 @@ import {
   conv2dInputGradSoftware,
   conv2dWeightGradSoftware,
 } from "./launch/conv2d-software.ts";
+import { type Conv2dAttrs, windowShape } from "./launch/conv2d-window.ts";
 import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
 
-/** Settings of {@link conv2d}. */
-export interface Conv2dAttrs {
-  /** Step of the window, the same both ways or [down, right]; default 1. */
-  readonly stride?: number | readonly [number, number];
-  /**
-   * Zeros around the input: on every side, or [top, bottom, left, right]; default 0. `"same"` pads so
-   * that the output has ceil(size / stride) rows and columns; an odd row or column of padding goes to the
-   * bottom or right (TensorFlow's rule).
-   */
-  readonly padding?: number | "same" | readonly [number, number, number, number];
-}
+export type { Conv2dAttrs } from "./launch/conv2d-window.ts";
 
 const kernels = {
   software: {
@@ -35,27 +26,12 @@ const kernels = {
   },
 };
 
-/** Output size and padding before the first row (or column) of one axis. */
-function axis(
-  size: number,
-  taps: number,
-  stride: number,
-  padding: "same" | readonly [number, number],
-): [number, number] {
-  if (padding === "same") {
-    const out = Math.ceil(size / stride);
-    const total = Math.max(0, (out - 1) * stride + taps - size);
-    return [out, Math.floor(total / 2)];
-  }
-  return [Math.floor((size + padding[0] + padding[1] - taps) / stride) + 1, padding[0]];
-}
-
 /** All sizes of a convolution; throws {@link ShapeError} where they do not fit. */
 function conv2dShape([x, w, b]: readonly Shape[], attrs: Conv2dAttrs): Conv2dShape {
-  const shapes = `input ${format(x!)}, weight ${format(w!)}`;
   if (x!.length !== 4 || w!.length !== 4) {
     throw new ShapeError(
-      `conv2d: the input must be [N, H, W, Cin] and the weight [KH, KW, Cin, Cout], got ${shapes}.`,
+      `conv2d: the input must be [N, H, W, Cin] and the weight [KH, KW, Cin, Cout], ` +
+        `got input ${format(x!)}, weight ${format(w!)}.`,
     );
   }
   const [n, height, width, cin] = x as readonly number[] as [number, number, number, number];
@@ -70,45 +46,9 @@ function conv2dShape([x, w, b]: readonly Shape[], attrs: Conv2dAttrs): Conv2dSha
       `conv2d: weight ${format(w!)} has ${cout} filters, so the bias must be [${cout}], got ${format(b)}.`,
     );
   }
-  const { stride = 1, padding = 0 } = attrs;
-  const [strideH, strideW] = typeof stride === "number" ? [stride, stride] : stride;
-  if (![strideH, strideW].every((s) => Number.isInteger(s) && s >= 1)) {
-    throw new ShapeError(
-      `conv2d: a stride is an integer of at least 1, got ${format([strideH, strideW])}; ${shapes}.`,
-    );
-  }
-  const sides =
-    typeof padding === "number" ? ([padding, padding, padding, padding] as const) : padding;
-  if (sides !== "same" && !sides.every((p) => Number.isInteger(p) && p >= 0)) {
-    throw new ShapeError(
-      `conv2d: padding is an integer of at least 0, got ${format(sides)}; ${shapes}.`,
-    );
-  }
-  const [oh, padH] = axis(height, kh, strideH, sides === "same" ? sides : [sides[0], sides[1]]);
-  const [ow, padW] = axis(width, kw, strideW, sides === "same" ? sides : [sides[2], sides[3]]);
-  if (oh < 1 || ow < 1) {
-    throw new ShapeError(
-      `conv2d: input ${format(x!)} with padding ${sides === "same" ? sides : format(sides)} is smaller than ` +
-        `the ${kh}×${kw} window of weight ${format(w!)}.`,
-    );
-  }
+  const window = windowShape("conv2d", x!, w!, attrs);
   const hasBias = b !== undefined;
-  return {
-    n,
-    h: height,
-    w: width,
-    cin,
-    oh,
-    ow,
-    cout,
-    kh,
-    kw,
-    strideH,
-    strideW,
-    padH,
-    padW,
-    hasBias,
-  };
+  return { n, h: height, w: width, cin, cout, kh, kw, ...window, hasBias };
 }
 
 const operation: Operation<Conv2dAttrs> = {

@@ -5,7 +5,13 @@ import { axisSum } from "./launch/axis-sum.ts";
 
 const shader = "loss/cross-entropy";
 
-const operation: Operation<null> = {
+/** Settings of {@link softmaxCrossEntropy}. */
+export interface CrossEntropyAttrs {
+  /** Share of each target that is spread evenly over all classes, in [0, 1); default 0. */
+  readonly smoothing?: number;
+}
+
+const operation: Operation<Required<CrossEntropyAttrs>> = {
   name: "softmaxCrossEntropy",
   shape: ([logits, labels, weights]) => {
     if (logits!.length !== 2) {
@@ -30,7 +36,7 @@ const operation: Operation<null> = {
   },
   // Unweighted loss of each row.
   saved: ([logits]) => ({ losses: { shape: [logits![0]!] } }),
-  forward: ({ inputs, y, saved, tuning, scratch }) => {
+  forward: ({ inputs, y, saved, attrs, tuning, scratch }) => {
     const [logits, labels, weights] = inputs as [Value, Value, Value];
     const [B, C] = logits.shape as [number, number];
     const weighted = scratch("weighted", [B]);
@@ -38,7 +44,7 @@ const operation: Operation<null> = {
       {
         shader,
         entry: "forward",
-        constants: { B, C },
+        constants: { B, C, SMOOTHING: attrs.smoothing },
         bind: { logits, labels, weights, losses: saved["losses"]!, weighted },
         threads: B,
         flop: 4 * B * C,
@@ -46,7 +52,7 @@ const operation: Operation<null> = {
       ...axisSum(tuning, weighted, y, { outer: 1, axis: B, inner: 1 }, scratch),
     ];
   },
-  backward: ({ inputs, dy, dinputs: [dlogits = null, ...others] }) => {
+  backward: ({ inputs, attrs, dy, dinputs: [dlogits = null, ...others] }) => {
     if (others.some((value) => value !== null)) {
       throw new ShapeError(
         "softmaxCrossEntropy: labels and weights have no gradient; ask for that of the logits only.",
@@ -55,7 +61,8 @@ const operation: Operation<null> = {
     const [logits, labels, weights] = inputs as [Value, Value, Value];
     const [B, C] = logits.shape as [number, number];
     const bind = { logits, labels, weights, dloss: dy, dlogits };
-    return [{ shader, entry: "backward", constants: { B, C }, bind, threads: B, flop: 6 * B * C }];
+    const constants = { B, C, SMOOTHING: attrs.smoothing };
+    return [{ shader, entry: "backward", constants, bind, threads: B, flop: 6 * B * C }];
   },
 };
 
@@ -66,16 +73,20 @@ const operation: Operation<null> = {
  * The largest logit is taken out before exponentials, so any finite logits do. A row of weight 0 adds
  * exactly 0 to the loss and to the gradient, whatever its logits and label.
  *
+ * With smoothing s (Szegedy et al. 2016) the logit of the label gives way to the mean under the targets
+ * (1 - s) [c = label] + s / C.
+ *
  * @param logits [B, C].
  * @param labels u32 [B], below C.
  * @param weights [B].
- * @throws ShapeError if the shapes do not fit or the labels are not u32.
+ * @throws ShapeError if the shapes do not fit, the labels are not u32 or the smoothing is out of range.
  */
 export function softmaxCrossEntropy(
   graph: Graph,
   logits: Value,
   labels: Value,
   weights: Value,
+  attrs: CrossEntropyAttrs = {},
   label?: string,
 ): Value {
   if (labels.dtype !== "u32") {
@@ -83,5 +94,11 @@ export function softmaxCrossEntropy(
       `softmaxCrossEntropy: the labels "${labels.label}" must be u32, got ${labels.dtype}.`,
     );
   }
-  return graph.apply(operation, [logits, labels, weights], null, label);
+  const { smoothing = 0 } = attrs;
+  if (!(smoothing >= 0 && smoothing < 1)) {
+    throw new ShapeError(
+      `softmaxCrossEntropy: the smoothing must be at least 0 and below 1, got ${smoothing}.`,
+    );
+  }
+  return graph.apply(operation, [logits, labels, weights], { smoothing }, label);
 }

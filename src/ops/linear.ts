@@ -26,9 +26,9 @@ const product = { transA: false, transB: false, hasBias: false };
 const operation: Operation<null> = {
   name: "linear",
   shape: ([x, w, b]) => {
-    if (x!.length !== 2) {
+    if (x!.length < 2) {
       throw new ShapeError(
-        `linear: the input must be [rows, features], got ${format(x!)} (weight ${format(w!)}); flatten it first.`,
+        `linear: the input must be [..., features], got ${format(x!)} (weight ${format(w!)}).`,
       );
     }
     if (w!.length !== 2) {
@@ -36,7 +36,7 @@ const operation: Operation<null> = {
         `linear: the weight must be [in, out], got ${format(w!)} (input ${format(x!)}).`,
       );
     }
-    const [rows, features] = x as [number, number];
+    const features = x!.at(-1)!;
     const [inputs, units] = w as [number, number];
     if (features !== inputs) {
       throw new ShapeError(
@@ -48,11 +48,11 @@ const operation: Operation<null> = {
         `linear: weight ${format(w!)} has ${units} units, so the bias must be [${units}], got ${format(b)}.`,
       );
     }
-    return [rows, units];
+    return [...x!.slice(0, -1), units];
   },
   forward: ({ inputs: [x, w, b], y, tuning, scratch }) => {
-    const [rows, features] = x!.shape as [number, number];
-    const units = y.shape[1]!;
+    const [features, units] = w!.shape as [number, number];
+    const rows = x!.size / features;
     const flop = 2 * rows * units * features;
     const gemm = tuning === "software" ? gemmSoftware : gemmGpu;
     const slices = slicesOfK(tuning, rows, units, features);
@@ -76,8 +76,8 @@ const operation: Operation<null> = {
     ];
   },
   backward: ({ inputs: [x, w], dy, dinputs: [dx, dw, db], tuning, scratch }) => {
-    const [rows, units] = dy.shape as [number, number];
-    const features = w!.shape[0]!;
+    const [features, units] = w!.shape as [number, number];
+    const rows = x!.size / features;
     const flop = 2 * rows * units * features;
     const gemm = tuning === "software" ? gemmSoftware : gemmGpu;
     const launches: Launch[] = [];
@@ -105,10 +105,10 @@ const operation: Operation<null> = {
 /**
  * Fully connected layer: y = x w + b.
  *
- * @param x [rows, in]; flatten pictures first.
+ * @param x [..., in]; every position of the leading axes is a row.
  * @param w [in, out].
  * @param b [out], or null for none.
- * @returns [rows, out].
+ * @returns [..., out].
  * @throws ShapeError if the sizes do not fit.
  */
 export function linear(graph: Graph, x: Value, w: Value, b: Value | null, label?: string): Value {

@@ -1,9 +1,9 @@
-/** Training from a configuration: schedule, epochs, and resuming to the same bits. */
-import type { TrainConfig } from "../config.ts";
+/** Training from a configuration: epochs, and resuming to the same bits. */
 import type { Job } from "../job.ts";
 import type { Tensors } from "../nn/model.ts";
 import { Random } from "../random.ts";
 import { PictureFeed } from "./feed.ts";
+import { scheduleOf } from "./schedule.ts";
 import type { Totals } from "./step-queue.ts";
 import { classification, type OptimizerState, Trainer, type Watch } from "./trainer.ts";
 
@@ -27,18 +27,6 @@ export interface TrainHooks {
   readonly watch?: Watch;
 }
 
-/** Learning rate of a step: constant, or a cosine from the start value to a hundredth of it. */
-export function learningRateAt(
-  config: Pick<TrainConfig, "learningRate" | "schedule">,
-  step: number,
-  steps: number,
-): number {
-  const { learningRate, schedule } = config;
-  if (schedule === "constant") return learningRate;
-  const low = learningRate / 100;
-  return low + 0.5 * (learningRate - low) * (1 + Math.cos((Math.PI * step) / steps));
-}
-
 /** Trains the job's model on all its training pictures; returns the last epoch's totals. */
 export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals | undefined> {
   const { config, model, data } = job;
@@ -51,8 +39,9 @@ export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals
   });
   const trainer = await Trainer.create(model, {
     feed,
-    objective: classification(model, feed, "train"),
+    objective: classification(model, feed, "train", { smoothing: config.labelSmoothing ?? 0 }),
     optimizer: config.optimizer,
+    clipNorm: config.clipNorm,
   });
   if (resume !== undefined) {
     model.load(resume.tensors);
@@ -62,6 +51,7 @@ export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals
   const dropLast = model.statistics.layout.slots.length > 0;
   const perEpoch = data.count / batch;
   const steps = config.epochs * (dropLast ? Math.floor(perEpoch) : Math.ceil(perEpoch));
+  const schedule = scheduleOf(config, steps);
   let totals: Totals | undefined;
   for (let epoch = resume?.epoch ?? 0; epoch < config.epochs; epoch++) {
     const stream = new Random(config.seed).fork(`train epoch ${epoch}`);
@@ -70,7 +60,7 @@ export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals
     totals = await trainer.epoch(
       {
         order,
-        learningRate: (step) => learningRateAt(config, start + step, steps),
+        learningRate: (step) => schedule(start + step),
         seed: stream.int(2 ** 31),
         dropLast,
       },

@@ -7,11 +7,13 @@ import { compile, type Program } from "../graph/program.ts";
 import { type Launch, Value } from "../graph/value.ts";
 import type { NormMode } from "../nn/layers.ts";
 import type { BuiltModel, Model } from "../nn/model.ts";
-import { softmaxCrossEntropy } from "../ops/index.ts";
+import { type CrossEntropyAttrs, softmaxCrossEntropy } from "../ops/index.ts";
+import { clipLaunches } from "../optim/clip.ts";
 import {
   corrections,
   optimizerLaunch,
   type OptimizerSettings,
+  type ShardValues,
   stateArenas,
 } from "../optim/index.ts";
 import { Random } from "../random.ts";
@@ -51,6 +53,8 @@ export interface TrainerOptions {
   readonly sharing?: Trainer | undefined;
   /** What else a step does, after the update. */
   readonly after?: Extra | undefined;
+  /** Norm of all gradients together above which they are scaled down to it; not clipped by default. */
+  readonly clipNorm?: number | undefined;
   /** Factor on the learning rate of a parameter; 0 keeps it as it is. All 1 by default. */
   readonly rate?: ((slot: Slot) => number) | undefined;
 }
@@ -60,10 +64,11 @@ export function classification(
   model: Model,
   feed: PictureFeed,
   norm: NormMode,
+  attrs: CrossEntropyAttrs = {},
 ): (graph: Graph) => Objective {
   return (graph) => {
-    const built = model.build(graph, [feed.x], norm);
-    const loss = softmaxCrossEntropy(graph, built.output, feed.labels, feed.weights);
+    const built = model.build(graph, [feed.x], norm, feed.queue.step);
+    const loss = softmaxCrossEntropy(graph, built.output, feed.labels, feed.weights, attrs);
     return { built, loss, classified: { logits: built.output, labels: feed.labels } };
   };
 }
@@ -135,7 +140,7 @@ export class Trainer {
   static async create(model: Model, options: TrainerOptions): Promise<Trainer> {
     const { gpu } = model;
     const { layout } = model.parameters;
-    const { feed, optimizer, sharing, after } = options;
+    const { feed, optimizer, sharing, after, clipNorm } = options;
     const store = sharing === undefined ? await createStore(model, optimizer) : sharing.#store;
     const { gradients, moments } = store;
     const rate = options.rate ?? (() => 1);
@@ -158,14 +163,14 @@ export class Trainer {
     }
     if (targets.size === 0)
       throw new GpuError("training: no parameter is trainable with these settings.");
-    const updates = layout.shards.map((floats, shard): Launch => {
+    const shards = layout.shards.map((floats, shard): ShardValues => {
       const bind = (label: string, view: BufferView, size = floats): Value => {
         const value = new Value(`${label}[${shard}]`, [size], "f32", "bound");
         bindings.set(value, view);
         return value;
       };
       const first = bind("moment1", moments[0]!.shard(shard));
-      return optimizerLaunch(optimizer, {
+      return {
         parameters: bind("parameters", model.parameters.shard(shard)),
         gradients: bind("gradients", gradients.shard(shard)),
         first,
@@ -176,14 +181,15 @@ export class Trainer {
           floats / 32,
         ),
         step: feed.queue.step,
-      });
+      };
     });
     const launches = [
       ...feed.launches,
       ...graph.forward(),
       ...tally(feed.queue, objective),
       ...graph.backward(objective.minimise ?? loss, [...targets.keys()], { targets }).launches,
-      ...updates,
+      ...(clipNorm === undefined ? [] : clipLaunches(gpu.tuning, shards, clipNorm)),
+      ...shards.map((shard) => optimizerLaunch(optimizer, shard)),
       ...(after?.launches ?? []),
     ];
     const program = await compile(gpu, launches, { label: `train ${model.spec.name}`, bindings });

@@ -3,9 +3,9 @@
  * is measured to; the cost unlearning is there to avoid.
  */
 import { z } from "zod";
-import { augmentSchema, optimizerSchema } from "../config.ts";
+import { augmentSchema, optimizerSchema, recipeFields } from "../config.ts";
 import { PictureFeed } from "../train/feed.ts";
-import { learningRateAt } from "../train/run.ts";
+import { scheduleOf } from "../train/schedule.ts";
 import { classification, Trainer } from "../train/trainer.ts";
 import { defineMethod, retained } from "./method.ts";
 import { StepSession } from "./steps.ts";
@@ -19,7 +19,8 @@ export const retrain = defineMethod({
     /** Epochs after which the driver measures. */
     epochsPerRound: z.number().int().min(1).default(1),
     learningRate: z.number().positive().default(1e-3),
-    schedule: z.enum(["constant", "cosine"]).default("cosine"),
+    ...recipeFields,
+    schedule: recipeFields.schedule.default("cosine"),
     optimizer: optimizerSchema.default({ name: "adam" }),
     batch: z.number().int().min(1).default(64),
     augment: augmentSchema.optional(),
@@ -31,8 +32,11 @@ export const retrain = defineMethod({
     const feed = await PictureFeed.create(data, { batch, items: items.length, augment });
     const trainer = await Trainer.create(model, {
       feed,
-      objective: classification(model, feed, "train"),
+      objective: classification(model, feed, "train", {
+        smoothing: settings.labelSmoothing ?? 0,
+      }),
       optimizer,
+      clipNorm: settings.clipNorm,
     });
     // Weights of another draw than the old network's.
     model.initialise(seed + 1_000_003);
@@ -41,6 +45,7 @@ export const retrain = defineMethod({
     const used = dropLast ? items.length - (items.length % batch) : items.length;
     const perEpoch = Math.ceil(used / batch);
     const steps = settings.epochs * perEpoch;
+    const schedule = scheduleOf(settings, steps);
     return new StepSession({
       method: "retrain",
       trainer,
@@ -49,7 +54,7 @@ export const retrain = defineMethod({
       seed,
       dropLast,
       stepsPerRound: settings.epochsPerRound * perEpoch,
-      learningRate: (step) => learningRateAt(settings, Math.min(step, steps), steps),
+      learningRate: (step) => schedule(Math.min(step, steps)),
     });
   },
 });

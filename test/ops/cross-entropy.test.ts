@@ -7,8 +7,8 @@ import { softmaxCrossEntropy } from "../../src/ops/cross-entropy.ts";
 import { checkOp, type InputSpec } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
-/** Sum over rows of weight · (log sum exp - logit of the label), the largest logit taken out. */
-function reference(rows: number, classes: number) {
+/** Sum over rows of weight · (log sum exp - mean logit under the targets), the largest logit taken out. */
+function reference(rows: number, classes: number, smoothing = 0) {
   return ([logits, labels, weights]: readonly Float64Array[]): number[] => {
     let total = 0;
     for (let b = 0; b < rows; b++) {
@@ -16,7 +16,10 @@ function reference(rows: number, classes: number) {
       const z = logits!.subarray(b * classes, (b + 1) * classes);
       const top = Math.max(...z);
       const sum = z.reduce((s, v) => s + Math.exp(v - top), 0);
-      total += weights![b]! * (Math.log(sum) + top - z[labels![b]!]!);
+      const target = (c: number): number =>
+        (1 - smoothing) * Number(c === labels![b]) + smoothing / classes;
+      const mean = z.reduce((m, v, c) => m + target(c) * (v - top), 0);
+      total += weights![b]! * (Math.log(sum) - mean);
     }
     return [total];
   };
@@ -69,6 +72,57 @@ test("softmaxCrossEntropy matches, for means and for any weights", async () => {
       });
     }
   }
+});
+
+test("smoothed targets match", async () => {
+  for (const [rows, classes] of sizes) {
+    for (const smoothing of [0.1, 0.75]) {
+      await checkOp({
+        label: `softmaxCrossEntropy [${rows}, ${classes}] smoothed by ${smoothing}`,
+        inputs: inputs(rows, classes, { range: [-5, 5] }, { range: [-1, 1] }),
+        build: (graph, [z, labels, weights]) =>
+          softmaxCrossEntropy(graph, z!, labels!, weights!, { smoothing }),
+        reference: reference(rows, classes, smoothing),
+        // As without smoothing, and the mean of `classes` distances up to 10 added one by one.
+        tolerance: {
+          absolute: 4e-5 + 2 ** -24 * 4 * rows,
+          relative: 3e-6 + 2 ** -24 * Math.sqrt(classes),
+        },
+        seeds: 2,
+      });
+    }
+  }
+});
+
+test("a smoothed loss of known numbers", async () => {
+  // Logits 0 and log 3: probabilities 1/4 and 3/4; label 0, smoothing 0.2: targets 0.9 and 0.1.
+  const gpu = await testGpu();
+  const graph = new Graph(gpu.tuning);
+  const [z, labels, weights] = [
+    graph.input("z", [1, 2]),
+    graph.input("l", [1], "u32"),
+    graph.input("w", [1]),
+  ];
+  const loss = softmaxCrossEntropy(graph, z, labels, weights, { smoothing: 0.2 });
+  const buffers = await gpu.allocate({ z: 8, l: 4, w: 4 });
+  const whole = (buffer: GPUBuffer) => ({ buffer, offset: 0, size: buffer.size });
+  const program = await compile(gpu, graph.forward(), {
+    label: "smoothed",
+    bindings: new Map([
+      [z, whole(buffers.z)],
+      [labels, whole(buffers.l)],
+      [weights, whole(buffers.w)],
+    ]),
+    keep: [loss],
+  });
+  gpu.write(buffers.z, Float32Array.of(0, Math.log(3)));
+  gpu.write(buffers.w, Float32Array.of(1));
+  program.run();
+  const [got] = await gpu.readFloats(program.view(loss));
+  const want = -0.9 * Math.log(1 / 4) - 0.1 * Math.log(3 / 4);
+  assert.ok(Math.abs(got! - want) < 4e-7, `got ${got}, want ${want}`);
+  program.destroy();
+  gpu.free(...Object.values<GPUBuffer>(buffers));
 });
 
 test("large logits neither overflow nor lose the loss", async () => {
@@ -149,7 +203,7 @@ test("shapes, types and gradients that do not fit are refused", () => {
     "softmaxCrossEntropy: logits [8, 10] have 8 rows, so the labels must be [8], got [7].",
   );
   refuses(
-    () => softmaxCrossEntropy(graph, value(8, 10), labels(8), value(8, 1), "head"),
+    () => softmaxCrossEntropy(graph, value(8, 10), labels(8), value(8, 1), {}, "head"),
     '"head": softmaxCrossEntropy: logits [8, 10] have 8 rows, so the weights must be [8], got [8, 1].',
   );
   refuses(
@@ -160,6 +214,12 @@ test("shapes, types and gradients that do not fit are refused", () => {
     () => softmaxCrossEntropy(graph, value(8, 10), value(8), value(8)),
     'softmaxCrossEntropy: the labels "v" must be u32, got f32.',
   );
+  for (const smoothing of [1, -0.1, Number.NaN]) {
+    refuses(
+      () => softmaxCrossEntropy(graph, value(8, 10), labels(8), value(8), { smoothing }),
+      `softmaxCrossEntropy: the smoothing must be at least 0 and below 1, got ${smoothing}.`,
+    );
+  }
   const weights = value(8);
   const loss = softmaxCrossEntropy(graph, value(8, 10), labels(8), weights);
   refuses(

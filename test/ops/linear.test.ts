@@ -23,10 +23,10 @@ function reference(rows: number, inputs: number, units: number) {
 
 async function check(
   [rows, inputs, units]: readonly [number, number, number],
-  options: { bias: boolean; seeds?: number; gradient?: boolean },
+  options: { bias: boolean; seeds?: number; gradient?: boolean; lead?: readonly number[] },
 ): Promise<void> {
-  const { bias, seeds, gradient = true } = options;
-  const shapes = [[rows, inputs], [inputs, units], ...(bias ? [[units]] : [])];
+  const { bias, seeds, gradient = true, lead = [rows] } = options;
+  const shapes = [[...lead, inputs], [inputs, units], ...(bias ? [[units]] : [])];
   // Longest dot product of the three: K terms of at most 1, K roundings of partial sums that stay
   // near sqrt(K) / 3 for random signs; K · 2^-24 is some three standard deviations of that.
   const terms = gradient ? Math.max(rows, inputs, units) : inputs;
@@ -52,6 +52,11 @@ test("linear matches x w + b and its gradients", async () => {
     [2, 100, 1],
   ] as const;
   for (const shape of shapes) await check(shape, { bias: true });
+});
+
+test("every position of the leading axes is a row", async () => {
+  await check([30, 7, 5], { bias: true, lead: [2, 3, 5], seeds: 1 });
+  await check([12, 16, 8], { bias: false, lead: [1, 12], seeds: 1 });
 });
 
 test("linear works without a bias", async () => {
@@ -115,7 +120,7 @@ test("sizes that do not fit are refused with both shapes", () => {
   );
   refuses(
     () => linear(graph, value(8, 2, 2, 16), value(64, 10), null),
-    "linear: the input must be [rows, features], got [8, 2, 2, 16] (weight [64, 10]); flatten it first.",
+    "linear: input [8, 2, 2, 16] has 16 features, weight [64, 10] expects 64.",
   );
   refuses(
     () => linear(graph, value(8, 64), value(64, 10), value(64)),

@@ -1,0 +1,126 @@
+import type { Tuning } from "../gpu/device.ts";
+import { ShapeError } from "../gpu/errors.ts";
+import type { Graph, Operation } from "../graph/graph.ts";
+import { format, type Launch, sameShape, type Value } from "../graph/value.ts";
+import { axisSum } from "./launch/axis-sum.ts";
+import { ceilDiv } from "./launch/tiles.ts";
+
+/** Settings of {@link layerNorm}. */
+export interface LayerNormAttrs {
+  /** Added to the variance; 1e-6 by default, as in PVTv2 and ConvNeXt (PyTorch's own is 1e-5). */
+  readonly epsilon?: number;
+}
+
+/** Threads that fill an adapter, and rows a thread adds at least, in the sums over rows. */
+const wantedThreads = { software: 1024, gpu: 32_768 } as const;
+const shortest = 16;
+
+/** Launch of an entry that works on whole rows. */
+function rowLaunch(
+  tuning: Tuning,
+  x: Value,
+  launch: { entry: string; epsilon: number; bind: Launch["bind"]; flop: number },
+): Launch {
+  const { epsilon: EPSILON, ...rest } = launch;
+  const C = x.shape.at(-1)!;
+  const ROWS = x.size / C;
+  if (tuning === "gpu" && C % 4 === 0) {
+    // Two quads a thread or more, so that a short row does not spread over a whole workgroup.
+    let TEAM = 64;
+    while (TEAM > 1 && TEAM * 8 > C) TEAM /= 2;
+    const constants = { ROWS, C, EPSILON, TEAM };
+    return { ...rest, shader: "norm/layer-norm-gpu-vec4", constants, threads: ROWS * TEAM };
+  }
+  // Constants of `sums`, which the file needs to exist.
+  const constants = { ROWS, C, EPSILON, SLICES: 1, SPAN: 1 };
+  return { ...rest, shader: shaderOf(C), constants, threads: ROWS };
+}
+
+function shaderOf(channels: number): string {
+  return channels % 4 === 0 ? "norm/layer-norm-vec4" : "norm/layer-norm";
+}
+
+const operation: Operation<Required<LayerNormAttrs>> = {
+  name: "layerNorm",
+  shape: ([x, ...parameters]) => {
+    const channels = x!.at(-1);
+    if (channels === undefined)
+      throw new ShapeError(`layerNorm: input ${format(x!)} has no axis to normalise over.`);
+    for (const [i, shape] of parameters.entries()) {
+      if (!sameShape(shape, [channels])) {
+        throw new ShapeError(
+          `layerNorm: input ${format(x!)} has ${channels} channels, so ${i === 0 ? "gamma" : "beta"} ` +
+            `must be [${channels}], got ${format(shape)}.`,
+        );
+      }
+    }
+    return x!;
+  },
+  // Mean and inverse deviation of each row.
+  saved: ([x]) => ({ stats: { shape: [x!.slice(0, -1).reduce((n, size) => n * size, 1), 2] } }),
+  forward: ({ inputs, y, saved, attrs, tuning }) => {
+    const [x, gamma, beta] = inputs as [Value, Value, Value];
+    const bind = { x, gamma, beta, y, stats_out: saved["stats"]! };
+    return [rowLaunch(tuning, x, { ...attrs, entry: "forward", bind, flop: 8 * x.size })];
+  },
+  backward: ({ inputs, saved, attrs, dy, dinputs, tuning, scratch }) => {
+    const [x, gamma] = inputs as [Value, Value];
+    const [dx = null, dgamma = null, dbeta = null] = dinputs;
+    const stats = saved["stats"]!;
+    const launches: Launch[] = [];
+    if (dgamma !== null || dbeta !== null) {
+      const C = x.shape.at(-1)!;
+      const ROWS = x.size / C;
+      const lanes = C % 4 === 0 ? C / 4 : C;
+      const SPAN = Math.max(shortest, ceilDiv(ROWS * lanes, wantedThreads[tuning]));
+      const SLICES = ceilDiv(ROWS, SPAN);
+      const partial_gamma = scratch("partial gamma", [SLICES, C]);
+      const partial_beta = scratch("partial beta", [SLICES, C]);
+      launches.push({
+        shader: shaderOf(C),
+        entry: "sums",
+        constants: { ROWS, C, EPSILON: attrs.epsilon, SLICES, SPAN },
+        bind: { x, dy, stats, partial_gamma, partial_beta },
+        threads: SLICES * lanes,
+        flop: 5 * x.size,
+      });
+      for (const [part, d] of [
+        [partial_gamma, dgamma],
+        [partial_beta, dbeta],
+      ] as const) {
+        if (d === null) continue;
+        launches.push(...axisSum(tuning, part, d, { outer: 1, axis: SLICES, inner: C }, scratch));
+      }
+    }
+    if (dx !== null) {
+      const bind = { x, dy, gamma, stats, dx };
+      launches.push(
+        rowLaunch(tuning, x, { ...attrs, entry: "input_gradient", bind, flop: 12 * x.size }),
+      );
+    }
+    return launches;
+  },
+};
+
+/**
+ * Layer normalisation over the last axis (Ba, Kiros and Hinton 2016):
+ * y = gamma · (x - mean) / sqrt(variance + epsilon) + beta, with the mean and biased variance of each row.
+ *
+ * It knows no running statistics: training and evaluation compute the same.
+ *
+ * @param x [..., C]; rows are all axes but the last.
+ * @param gamma scale [C].
+ * @param beta shift [C].
+ * @returns a value of x's shape.
+ * @throws ShapeError if gamma or beta is not [C].
+ */
+export function layerNorm(
+  graph: Graph,
+  x: Value,
+  gamma: Value,
+  beta: Value,
+  attrs: LayerNormAttrs = {},
+  label?: string,
+): Value {
+  return graph.apply(operation, [x, gamma, beta], { epsilon: 1e-6, ...attrs }, label);
+}

@@ -1,0 +1,78 @@
+/** Learning-rate schedules: the rate of a step as a pure function of its number, counted from 0. */
+
+/** The rate of each step. */
+export type Schedule = (step: number) => number;
+
+/** Which schedule; see {@link schedules}. */
+export const scheduleNames = ["constant", "cosine", "step"] as const;
+
+/** Settings of a schedule as configurations hold them; epochs may be fractions where they are numbers. */
+export interface ScheduleSettings {
+  readonly learningRate: number;
+  readonly schedule: (typeof scheduleNames)[number];
+  /** Length of the training in epochs; what milestones and warm-up are measured in. */
+  readonly epochs: number;
+  /** `step`: epochs after which the rate is multiplied by `factor`; default: half and 3/4 of them all. */
+  readonly milestones?: readonly number[] | undefined;
+  /** `step`: default 0.1. */
+  readonly factor?: number | undefined;
+  /** Epochs of linear warm-up; default 0. */
+  readonly warmupEpochs?: number | undefined;
+}
+
+/** The same rate for every step. */
+export function constant(rate: number): Schedule {
+  return () => rate;
+}
+
+/**
+ * Half a cosine from `rate` at step `first` down to `floor` at step `end` (Loshchilov and Hutter 2017,
+ * without restarts).
+ */
+export function cosine(
+  rate: number,
+  { first = 0, end, floor = rate / 100 }: { first?: number; end: number; floor?: number },
+): Schedule {
+  return (step) =>
+    floor + 0.5 * (rate - floor) * (1 + Math.cos((Math.PI * (step - first)) / (end - first)));
+}
+
+/** `rate`, multiplied by `factor` from each milestone (a step) on. */
+export function stepwise(rate: number, milestones: readonly number[], factor: number): Schedule {
+  return (step) => rate * factor ** milestones.filter((milestone) => step >= milestone).length;
+}
+
+/**
+ * Linear warm-up (Goyal et al. 2017): step s of the first `steps` has (s + 1) / steps of `rate`; the
+ * schedule takes over after them, at its own count of steps.
+ */
+export function warmUp(rate: number, steps: number, then: Schedule): Schedule {
+  return (step) => (step < steps ? (rate * (step + 1)) / steps : then(step));
+}
+
+/**
+ * The schedule of a training of `steps` steps.
+ *
+ * `cosine` falls to a hundredth of the learning rate, over what the warm-up leaves of the training;
+ * milestones count from the start of the training.
+ *
+ * @throws RangeError if the warm-up takes the whole training.
+ */
+export function scheduleOf(settings: ScheduleSettings, steps: number): Schedule {
+  const { learningRate, schedule, epochs, warmupEpochs = 0, factor = 0.1 } = settings;
+  const { milestones = [epochs / 2, (3 * epochs) / 4] } = settings;
+  if (!(warmupEpochs >= 0 && (warmupEpochs === 0 || warmupEpochs < epochs))) {
+    throw new RangeError(
+      `schedule: ${warmupEpochs} epochs of warm-up must be fewer than the ${epochs} of the training.`,
+    );
+  }
+  const stepAt = (epoch: number): number => Math.round((epoch * steps) / epochs);
+  const first = stepAt(warmupEpochs);
+  const schedules: Record<ScheduleSettings["schedule"], () => Schedule> = {
+    constant: () => constant(learningRate),
+    cosine: () => cosine(learningRate, { first, end: steps }),
+    step: () => stepwise(learningRate, milestones.map(stepAt), factor),
+  };
+  const then = schedules[schedule]();
+  return first === 0 ? then : warmUp(learningRate, first, then);
+}
