@@ -1,16 +1,36 @@
 /** Models by name: one file each, one line here. */
+import type { Value } from "../src/graph/value.ts";
+import type { Layers } from "../src/nn/layers.ts";
 import type { ModelSpec } from "../src/nn/model.ts";
+import { convNext, convNextAtto, convNextTiny } from "./conv-next.ts";
+import { resnet18 } from "./resnet.ts";
+import { simpleNet } from "./simple-net.ts";
 import { smallCnn, smallCnnDefaults } from "./small-cnn.ts";
 
-/** Settings a configuration may give a model; absent ones take the model's defaults. */
+/** From pictures [N, H, W, C] to logits [N, classes]. */
+type Network = (layers: Layers, x: Value, classes: number) => Value;
+
+const networks = {
+  "simple-net": simpleNet,
+  resnet18: (layers, x, classes) => resnet18(layers, x, classes, "authors"),
+  "resnet18-cifar": (layers, x, classes) => resnet18(layers, x, classes, "cifar"),
+  "resnet18-imagenet": (layers, x, classes) => resnet18(layers, x, classes, "imagenet"),
+  "convnext-t": (layers, x, classes) => convNext(layers, x, classes, convNextTiny),
+  "convnext-atto": (layers, x, classes) => convNext(layers, x, classes, convNextAtto),
+} satisfies Record<string, Network>;
+
+/** Names of all models. */
+export const modelNames = [
+  "small-cnn",
+  ...(Object.keys(networks) as (keyof typeof networks)[]),
+] as const;
+
+/** A model by name; `filters` and `hidden` are settings of the small CNN. */
 export interface ModelConfig {
-  readonly name: "small-cnn";
+  readonly name: (typeof modelNames)[number];
   readonly filters?: readonly [number, number] | undefined;
   readonly hidden?: number | undefined;
 }
-
-/** Names of all models. */
-export const modelNames = ["small-cnn"] as const;
 
 /** A model for pictures of a size. The spec's name carries the settings, so checkpoints can be compared. */
 export function modelSpec(
@@ -18,12 +38,22 @@ export function modelSpec(
   input: readonly [number, number, number],
   classes: number,
 ): ModelSpec {
+  const ends = `${input.join("×")} → ${classes}`;
+  const spec = { inputs: [input], output: [classes] };
+  if (config.name !== "small-cnn") {
+    const network: Network = networks[config.name];
+    return {
+      ...spec,
+      name: `${config.name}(${ends})`,
+      build: (layers, [x]) => network(layers, x!, classes),
+    };
+  }
   const filters = config.filters ?? smallCnnDefaults.filters;
   const hidden = config.hidden ?? smallCnnDefaults.hidden;
+  const sizes = `${filters.join("-")}${hidden > 0 ? `-${hidden}` : ""}`;
   return {
-    name: `${config.name}(${filters.join("-")}${hidden > 0 ? `-${hidden}` : ""}, ${input.join("×")} → ${classes})`,
-    inputs: [input],
-    output: [classes],
+    ...spec,
+    name: `small-cnn(${sizes}, ${ends})`,
     build: (layers, [x]) => smallCnn(layers, x!, classes, { filters, hidden }),
   };
 }

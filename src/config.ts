@@ -23,11 +23,17 @@ export const dataSchema = z.strictObject({
 });
 
 /** Which network. */
-export const modelSchema = z.strictObject({
-  name: z.enum(modelNames),
-  filters: z.tuple([count, count]).optional(),
-  hidden: z.number().int().min(0).optional(),
-});
+export const modelSchema = z
+  .strictObject({
+    name: z.enum(modelNames),
+    filters: z.tuple([count, count]).optional(),
+    hidden: z.number().int().min(0).optional(),
+  })
+  .refine(
+    ({ name, filters, hidden }) =>
+      name === "small-cnn" || (filters === undefined && hidden === undefined),
+    { error: "filters and hidden are settings of small-cnn" },
+  );
 
 /** Random changes of training pictures. */
 export const augmentSchema = z.strictObject({
@@ -88,6 +94,19 @@ export const recipeFields = {
   labelSmoothing: z.number().min(0).lt(1).optional(),
 };
 
+/** How a step is fitted into memory; what it computes stays the same, but for roundings. */
+export const memoryFields = {
+  /**
+   * Pictures a pass, where a step's batch does not fit: gradients of passes are added up. The largest
+   * divisor of the batch up to this is taken. Batch norm in training sees each pass on its own.
+   */
+  microBatch: count.optional(),
+  /** Compute activations again for the backward pass instead of keeping them, stage by stage. */
+  recompute: z.boolean().optional(),
+  /** What kept activations are stored as. */
+  activations: z.enum(["f32", "f16"]).optional(),
+};
+
 /** A training run. */
 export const trainSchema = z
   .strictObject({
@@ -100,6 +119,7 @@ export const trainSchema = z
     learningRate: z.number().positive(),
     ...recipeFields,
     optimizer: optimizerSchema,
+    ...memoryFields,
     augment: augmentSchema.optional(),
     seed,
   })

@@ -1,6 +1,7 @@
 // Takes the next row of the step table: step = table[cursor], cursor += 1. One thread.
 // A row has 8 words: [0] rows of the batch that count, [1] first position in the order list, [2] random
-// seed, [3] reserved, [4] learning rate (f32 bits), [5] and [6] Adam's bias corrections, [7] reserved.
+// seed, [3] number of the micro-batch in its step, [4] learning rate (f32 bits), [5] and [6] Adam's bias
+// corrections, [7] the micro-batch's share of the step's rows (f32 bits).
 // Keeping this on the device lets many steps go into one submit without a host write between them.
 // Prelude: none.
 @group(0) @binding(0) var<storage, read> table: array<u32>;

@@ -27,10 +27,16 @@ export interface TrainFlags {
   signature: string;
   model: TrainConfig["model"]["name"];
   filters?: string;
-  hidden: number;
+  hidden?: number;
   epochs: number;
   batch: number;
   lr: number;
+  optimizer: (typeof optimizers)[number];
+  momentum?: number;
+  weightDecay?: number;
+  microBatch?: number;
+  recompute?: boolean;
+  activations: "f32" | "f16";
   schedule: TrainConfig["schedule"];
   milestones?: string;
   factor?: number;
@@ -65,11 +71,30 @@ export function trainOptions(command: Command): Command {
       "2,255",
     )
     .addOption(new Option("--model <name>", "network").choices(modelNames).default("small-cnn"))
-    .option("--filters <a,b>", "filters of the two convolutions")
-    .option("--hidden <n>", "units of a hidden dense layer; 0: none", integer(0), 64)
+    .option("--filters <a,b>", "small-cnn: filters of the two convolutions")
+    .option(
+      "--hidden <n>",
+      "small-cnn: units of a hidden dense layer; 0: none (default: 64)",
+      integer(0),
+    )
     .option("--epochs <n>", "training epochs", integer(1), 40)
     .option("--batch <n>", "pictures a training step", integer(1), 64)
-    .option("--lr <rate>", "learning rate of training (Adam)", number(0, 10), 1e-3)
+    .option("--lr <rate>", "learning rate of training", number(0, 10), 1e-3)
+    .addOption(
+      new Option("--optimizer <name>", "how training steps").choices(optimizers).default("adam"),
+    )
+    .option("--momentum <m>", "sgd: momentum (default: 0.9)", number(0, 1))
+    .option("--weight-decay <d>", "weight decay of training", number(0))
+    .option("--micro-batch <n>", "pictures a pass: a step's gradients are added up", integer(1))
+    .option(
+      "--recompute",
+      "compute activations again for the backward pass: less memory, more time",
+    )
+    .addOption(
+      new Option("--activations <type>", "what activations are stored as for the backward pass")
+        .choices(["f32", "f16"])
+        .default("f32"),
+    )
     .addOption(
       new Option("--schedule <kind>", "learning rate over time")
         .choices(scheduleNames)
@@ -94,6 +119,15 @@ function scenarioOf({ scenario: name, share, target, signature }: TrainFlags): o
   return { name, share, target, width, value };
 }
 
+/** Names of --optimizer; AdamW is Adam with decoupled weight decay. */
+const optimizers = ["adam", "adamw", "sgd"] as const;
+
+function optimizerOf({ optimizer: name, momentum, weightDecay }: TrainFlags): object {
+  const decay = weightDecay === undefined ? {} : { weightDecay };
+  if (name === "sgd") return { name, momentum: momentum ?? 0.9, ...decay };
+  return { name: "adam", ...(name === "adamw" ? { decoupled: true } : {}), ...decay };
+}
+
 /** The training configuration the flags describe. */
 export function trainConfig(flags: TrainFlags): TrainConfig {
   const given = <T>(value: T | undefined, key: string): Record<string, T> =>
@@ -110,8 +144,8 @@ export function trainConfig(flags: TrainFlags): TrainConfig {
       scenario: scenarioOf(flags),
       model: {
         name: flags.model,
-        ...(flags.filters === undefined ? {} : { filters: flags.filters.split(",").map(Number) }),
-        hidden: flags.hidden,
+        ...given(flags.filters?.split(",").map(Number), "filters"),
+        ...given(flags.hidden ?? (flags.model === "small-cnn" ? 64 : undefined), "hidden"),
       },
       epochs: flags.epochs,
       batch: flags.batch,
@@ -122,7 +156,10 @@ export function trainConfig(flags: TrainFlags): TrainConfig {
       ...given(flags.warmupEpochs, "warmupEpochs"),
       ...given(flags.clipNorm, "clipNorm"),
       ...given(flags.labelSmoothing, "labelSmoothing"),
-      optimizer: { name: "adam" },
+      optimizer: optimizerOf(flags),
+      ...given(flags.microBatch, "microBatch"),
+      ...given(flags.recompute, "recompute"),
+      ...(flags.activations === "f16" ? { activations: "f16" } : {}),
       ...(flags.augment === true ? { augment: paperAugmentation } : {}),
       seed: flags.seed,
     },

@@ -70,7 +70,8 @@ export interface BackwardOptions {
 export class Graph {
   readonly tuning: Tuning;
   readonly #nodes: Node[] = [];
-  readonly #producer = new Map<Value, Node>();
+  /** Numbers of the nodes that stages start with. */
+  readonly #stages: number[] = [];
 
   constructor(tuning: Tuning) {
     this.tuning = tuning;
@@ -101,13 +102,27 @@ export class Graph {
     );
     const node: Node = { operation: operation as Operation<unknown>, attrs, inputs, output, saved };
     this.#nodes.push(node);
-    this.#producer.set(output, node);
     return output;
+  }
+
+  /** Starts a new stage: what activation recomputation recomputes at a time. */
+  stage(): void {
+    this.#stages.push(this.#nodes.length);
   }
 
   /** Launches of every operation, in order. */
   forward(): Launch[] {
-    return this.#nodes.flatMap((node) => [...node.operation.forward(this.#context(node))]);
+    return this.forwardStages().flat();
+  }
+
+  /** The launches of {@link forward} by stage; one list where no stage was started. */
+  forwardStages(): Launch[][] {
+    const starts = [0, ...this.#stages];
+    return starts.map((start, i) =>
+      this.#nodes
+        .slice(start, starts[i + 1])
+        .flatMap((node) => [...node.operation.forward(this.#context(node))]),
+    );
   }
 
   /**

@@ -49,3 +49,14 @@ export const glorotUniform: Initialiser = varianceScaling({
   mode: "fan_avg",
   distribution: "uniform",
 });
+
+/** Normal around 0, redrawn beyond two deviations: what vision transformers start from. */
+export function truncatedNormal(deviation: number): Initialiser {
+  return (shape, random) =>
+    Float32Array.from({ length: count(shape) }, () => {
+      let z: number;
+      do z = random.normal();
+      while (Math.abs(z) > 2);
+      return deviation * z;
+    });
+}

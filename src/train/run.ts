@@ -2,10 +2,10 @@
 import type { Job } from "../job.ts";
 import type { Tensors } from "../nn/model.ts";
 import { Random } from "../random.ts";
-import { PictureFeed } from "./feed.ts";
+import { pictureTrainer } from "./passes.ts";
 import { scheduleOf } from "./schedule.ts";
 import type { Totals } from "./step-queue.ts";
-import { classification, type OptimizerState, Trainer, type Watch } from "./trainer.ts";
+import type { OptimizerState, Watch } from "./trainer.ts";
 
 /** What a training leaves behind after an epoch: enough to go on as if it had not been interrupted. */
 export interface TrainState {
@@ -32,17 +32,8 @@ export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals
   const { config, model, data } = job;
   const { watch = {}, resume, onEpoch } = hooks;
   const batch = Math.min(config.batch, data.count);
-  const feed = await PictureFeed.create(data, {
-    batch,
-    items: data.count,
-    augment: config.augment,
-  });
-  const trainer = await Trainer.create(model, {
-    feed,
-    objective: classification(model, feed, "train", { smoothing: config.labelSmoothing ?? 0 }),
-    optimizer: config.optimizer,
-    clipNorm: config.clipNorm,
-  });
+  const settings = { ...config, batch };
+  const trainer = await pictureTrainer(model, data, data.count, settings, { norm: "train" });
   if (resume !== undefined) {
     model.load(resume.tensors);
     trainer.loadState(resume.optimizer);

@@ -17,6 +17,8 @@ export interface StepRow {
   readonly seed: number;
   readonly learningRate: number;
   readonly corrections: readonly [number, number];
+  /** Number of the micro-batch in its step, and its share of the step's rows; 0 and 1 where a step is whole. */
+  readonly micro?: { readonly index: number; readonly share: number };
 }
 
 /** What a pass over some examples adds up to. */
@@ -137,8 +139,9 @@ export class StepQueue {
     const words = new Uint32Array(rows.length * stepWords);
     const floats = new Float32Array(words.buffer);
     rows.forEach((row, i) => {
-      words.set([row.rows, row.first, row.seed >>> 0], i * stepWords);
-      floats.set([row.learningRate, ...row.corrections], i * stepWords + 4);
+      const { index, share } = row.micro ?? { index: 0, share: 1 };
+      words.set([row.rows, row.first, row.seed >>> 0, index], i * stepWords);
+      floats.set([row.learningRate, ...row.corrections, share], i * stepWords + 4);
     });
     this.#gpu.write(this.#buffers.order, order);
     this.#gpu.write(this.#buffers.table, words);

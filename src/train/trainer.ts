@@ -2,8 +2,11 @@
 import { Arena, type Slot } from "../gpu/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { DivergedError, GpuError } from "../gpu/errors.ts";
+import { elementwise } from "../graph/elementwise.ts";
 import { Graph } from "../graph/graph.ts";
+import { keepHalf } from "../graph/half.ts";
 import { compile, type Program } from "../graph/program.ts";
+import { recompute } from "../graph/recompute.ts";
 import { type Launch, Value } from "../graph/value.ts";
 import type { NormMode } from "../nn/layers.ts";
 import type { BuiltModel, Model } from "../nn/model.ts";
@@ -57,6 +60,18 @@ export interface TrainerOptions {
   readonly clipNorm?: number | undefined;
   /** Factor on the learning rate of a parameter; 0 keeps it as it is. All 1 by default. */
   readonly rate?: ((slot: Slot) => number) | undefined;
+  /** Batches of the feed that make one step: their gradients are added before the update. 1 by default. */
+  readonly accumulate?: number | undefined;
+  /** What is done to save memory. */
+  readonly memory?: MemoryOptions | undefined;
+}
+
+/** Ways to keep fewer or smaller activations for the backward pass. */
+export interface MemoryOptions {
+  /** Compute the activations of each stage of the model again instead of keeping them. */
+  readonly recompute?: boolean | undefined;
+  /** What kept activations are stored as; the forward pass itself stays in float32. */
+  readonly activations?: "f32" | "f16" | undefined;
 }
 
 /** The objective of a classifier: softmax cross-entropy of pictures and labels. */
@@ -115,6 +130,13 @@ async function createStore(model: Model, optimizer: OptimizerSettings): Promise<
   return { gradients, moments, step: 0 };
 }
 
+/** What gradient accumulation adds: the update is a program of its own, after so many batches. */
+interface Accumulation {
+  readonly update: Program;
+  readonly gradients: Arena;
+  readonly batches: number;
+}
+
 /** Trains a model; see {@link Trainer.create}. */
 export class Trainer {
   readonly program: Program;
@@ -122,25 +144,27 @@ export class Trainer {
   readonly #options: TrainerOptions;
   readonly #store: Store;
   readonly #blocks: readonly GPUBuffer[];
+  readonly #accumulation: Accumulation | undefined;
 
   private constructor(
     model: Model,
     options: TrainerOptions,
     program: Program,
-    parts: { store: Store; blocks: readonly GPUBuffer[] },
+    parts: { store: Store; blocks: readonly GPUBuffer[]; accumulation: Accumulation | undefined },
   ) {
     this.#model = model;
     this.#options = options;
     this.program = program;
     this.#store = parts.store;
     this.#blocks = parts.blocks;
+    this.#accumulation = parts.accumulation;
   }
 
   /** Builds the graph of a step, derives its backward pass, plans memory and compiles. */
   static async create(model: Model, options: TrainerOptions): Promise<Trainer> {
     const { gpu } = model;
     const { layout } = model.parameters;
-    const { feed, optimizer, sharing, after, clipNorm } = options;
+    const { feed, optimizer, sharing, after, clipNorm, accumulate = 1 } = options;
     const store = sharing === undefined ? await createStore(model, optimizer) : sharing.#store;
     const { gradients, moments } = store;
     const rate = options.rate ?? (() => 1);
@@ -154,12 +178,15 @@ export class Trainer {
       ...built.bindings,
       ...(after?.bindings ?? []),
     ]);
+    // A micro-batch's gradients go to an arena of their own and are added to the step's from there.
+    const micro =
+      accumulate === 1 ? gradients : await Arena.create(gpu, layout, "micro-batch gradients");
     const targets = new Map<Value, Value>();
     for (const [name, value] of built.parameters) {
       if (rate(layout.slot(name)) === 0) continue;
       const target = new Value(`d ${name}`, value.shape, "f32", "bound");
       targets.set(value, target);
-      bindings.set(target, gradients.view(name));
+      bindings.set(target, micro.view(name));
     }
     if (targets.size === 0)
       throw new GpuError("training: no parameter is trainable with these settings.");
@@ -183,17 +210,39 @@ export class Trainer {
         step: feed.queue.step,
       };
     });
-    const launches = [
-      ...feed.launches,
-      ...graph.forward(),
-      ...tally(feed.queue, objective),
-      ...graph.backward(objective.minimise ?? loss, [...targets.keys()], { targets }).launches,
+    const { launches: gradientLaunches } = graph.backward(
+      objective.minimise ?? loss,
+      [...targets.keys()],
+      { targets },
+    );
+    const pass = passLaunches(graph, gradientLaunches, {
+      feed: feed.launches,
+      counting: tally(feed.queue, objective),
+      ...options.memory,
+    });
+    const update = [
       ...(clipNorm === undefined ? [] : clipLaunches(gpu.tuning, shards, clipNorm)),
       ...shards.map((shard) => optimizerLaunch(optimizer, shard)),
       ...(after?.launches ?? []),
     ];
-    const program = await compile(gpu, launches, { label: `train ${model.spec.name}`, bindings });
-    return new Trainer(model, options, program, { store, blocks });
+    const label = `train ${model.spec.name}`;
+    if (accumulate === 1) {
+      const program = await compile(gpu, [...pass, ...update], { label, bindings });
+      return new Trainer(model, options, program, { store, blocks, accumulation: undefined });
+    }
+    const sums = shards.map(({ gradients: sum, step }, i) => {
+      const part = new Value(`micro-batch gradients[${i}]`, sum.shape, "f32", "bound");
+      bindings.set(part, micro.shard(i));
+      return elementwise(gpu.tuning, { shader: "train/accumulate" }, sum.size, {
+        gradients: part,
+        step,
+        sum,
+      });
+    });
+    const program = await compile(gpu, [...pass, ...sums], { label, bindings });
+    const updating = await compile(gpu, update, { label: `update ${model.spec.name}`, bindings });
+    const accumulation = { update: updating, gradients: micro, batches: accumulate };
+    return new Trainer(model, options, program, { store, blocks, accumulation });
   }
 
   /** Gradients of the last step. */
@@ -209,8 +258,9 @@ export class Trainer {
   /** Runs one epoch. @throws DivergedError if a loss was NaN or infinite; the weights are then unusable. */
   async epoch(epoch: Epoch, watch: Watch = {}): Promise<Totals> {
     const { feed, optimizer } = this.#options;
-    const { batch } = feed.queue;
     const { order } = epoch;
+    const micro = feed.queue.batch;
+    const batch = micro * (this.#accumulation?.batches ?? 1);
     const steps =
       epoch.dropLast === true ? Math.floor(order.length / batch) : Math.ceil(order.length / batch);
     if (steps === 0) {
@@ -219,18 +269,24 @@ export class Trainer {
       );
     }
     const seeds = new Random(epoch.seed);
-    const rows = Array.from({ length: steps }, (_, i): StepRow => {
-      const rate = epoch.learningRate;
-      return {
-        rows: Math.min(batch, order.length - i * batch),
-        first: i * batch,
-        seed: seeds.int(2 ** 31),
-        learningRate: typeof rate === "number" ? rate : rate(i),
-        corrections: corrections(optimizer, this.#store.step + i + 1),
-      };
+    const { learningRate: rate } = epoch;
+    const rows = Array.from({ length: steps }, (_, i): StepRow[] => {
+      const all = Math.min(batch, order.length - i * batch);
+      const learningRate = typeof rate === "number" ? rate : rate(i);
+      return Array.from({ length: Math.ceil(all / micro) }, (_part, index) => {
+        const count = Math.min(micro, all - index * micro);
+        return {
+          rows: count,
+          first: i * batch + index * micro,
+          seed: seeds.int(2 ** 31),
+          learningRate,
+          corrections: corrections(optimizer, this.#store.step + i + 1),
+          micro: { index, share: count / all },
+        };
+      });
     });
-    feed.queue.load(order, rows);
-    await replay(this.#model.gpu, this.program, steps, watch);
+    feed.queue.load(order, rows.flat());
+    await replay(this.#model.gpu, this.#replayed(rows), steps, watch);
     this.#store.step += steps;
     const totals = await feed.queue.read();
     if (totals.badSteps > 0) {
@@ -240,6 +296,22 @@ export class Trainer {
       );
     }
     return totals;
+  }
+
+  /** What is replayed step by step: the program, or its micro-batches and then the update. */
+  #replayed(rows: readonly (readonly StepRow[])[]): Replayed {
+    const accumulation = this.#accumulation;
+    if (accumulation === undefined) return this.program;
+    let at = 0;
+    return {
+      run: (count) => {
+        for (const parts of rows.slice(at, at + count)) {
+          this.program.run(parts.length);
+          accumulation.update.run();
+        }
+        at += count;
+      },
+    };
   }
 
   /** Forgets moments and the step count. */
@@ -271,6 +343,8 @@ export class Trainer {
 
   destroy(): void {
     this.program.destroy();
+    this.#accumulation?.update.destroy();
+    this.#accumulation?.gradients.destroy();
     this.#options.feed.queue.destroy();
     if (this.#options.sharing === undefined) {
       this.gradients.destroy();
@@ -338,6 +412,21 @@ export class Evaluator {
   }
 }
 
+/** A pass from the pictures to the gradients; `counting` comes behind the forward launches. */
+function passLaunches(
+  graph: Graph,
+  gradients: readonly Launch[],
+  options: MemoryOptions & { feed: readonly Launch[]; counting: readonly Launch[] },
+): Launch[] {
+  const { feed, counting, activations = "f32" } = options;
+  const stages = graph.forwardStages();
+  const backward = options.recompute === true ? recompute(feed, stages, gradients) : gradients;
+  const forward = [...feed, ...stages.flat(), ...counting];
+  if (activations === "f32") return [...forward, ...backward];
+  const kept = keepHalf(graph.tuning, forward, backward);
+  return [...kept.forward, ...kept.backward];
+}
+
 function tally(queue: StepQueue, { loss, classified }: Objective): Launch[] {
   const { step, totals } = queue;
   const launches: Launch[] = [];
@@ -385,13 +474,18 @@ async function uploadBlocks(
   return buffers;
 }
 
+/** Something that submits so many steps: a program, or several in turn. */
+interface Replayed {
+  run(times: number): void;
+}
+
 /** Time one submit should take: short enough to interrupt and to stay clear of watchdogs. */
 const submitMs = 400;
 
 /** Replays a program in submits of about {@link submitMs}, waiting for each so that it can be interrupted. */
 export async function replay(
   gpu: Gpu,
-  program: Program,
+  program: Replayed,
   steps: number,
   watch: Watch = {},
 ): Promise<void> {

@@ -15,9 +15,9 @@ import { Value } from "../graph/value.ts";
 import type { Model } from "../nn/model.ts";
 import { type GpuDataset, PictureFeed } from "../train/feed.ts";
 import { passRows } from "../train/step-queue.ts";
-import { classification, replay, Trainer } from "../train/trainer.ts";
+import { replay } from "../train/trainer.ts";
 import { defineMethod, type Subset } from "./method.ts";
-import { frozenNorm, stepFields, StepSession } from "./steps.ts";
+import { stepFields, StepSession, stepTrainer } from "./steps.ts";
 
 const schema = z.strictObject({
   ...stepFields,
@@ -113,14 +113,7 @@ export const boundary = defineMethod({
     const { items } = forget;
     const batch = Math.min(settings.batch, items.length);
     const data = await boundaryLabels(model, forget, settings);
-    const { augment, optimizer } = settings;
-    const feed = await PictureFeed.create(data, { batch, items: items.length, augment });
-    const trainer = await Trainer.create(model, {
-      feed,
-      objective: classification(model, feed, "frozen"),
-      optimizer,
-      rate: frozenNorm,
-    });
+    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
     const parts = { ...settings, method: "boundary", trainer, items, batch, seed };
     return new StepSession({ ...parts, owned: [data] });
   },

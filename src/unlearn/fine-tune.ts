@@ -1,9 +1,7 @@
 /** Fine-tune: keep training on D_r and let the rest fade. The cheapest baseline that needs D_r. */
 import { z } from "zod";
-import { PictureFeed } from "../train/feed.ts";
-import { classification, Trainer } from "../train/trainer.ts";
 import { defineMethod, retained } from "./method.ts";
-import { frozenNorm, stepFields, StepSession } from "./steps.ts";
+import { stepFields, StepSession, stepTrainer } from "./steps.ts";
 
 export const fineTune = defineMethod({
   name: "fine-tune",
@@ -13,14 +11,7 @@ export const fineTune = defineMethod({
   async create({ model, seed, ...task }, settings) {
     const { data, items } = retained({ model, seed, ...task });
     const batch = Math.min(settings.batch, items.length);
-    const { augment, optimizer } = settings;
-    const feed = await PictureFeed.create(data, { batch, items: items.length, augment });
-    const trainer = await Trainer.create(model, {
-      feed,
-      objective: classification(model, feed, "frozen"),
-      optimizer,
-      rate: frozenNorm,
-    });
+    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
     return new StepSession({ ...settings, method: "fine-tune", trainer, items, batch, seed });
   },
 });

@@ -6,10 +6,8 @@
  */
 import { z } from "zod";
 import { scale } from "../ops/index.ts";
-import { PictureFeed } from "../train/feed.ts";
-import { classification, Trainer } from "../train/trainer.ts";
 import { defineMethod } from "./method.ts";
-import { frozenNorm, stepFields, StepSession } from "./steps.ts";
+import { stepFields, StepSession, stepTrainer } from "./steps.ts";
 
 export const negGrad = defineMethod({
   name: "neg-grad",
@@ -24,18 +22,15 @@ export const negGrad = defineMethod({
   async create({ model, forget, seed }, settings) {
     const { data, items } = forget;
     const batch = Math.min(settings.batch, items.length);
-    const { augment, optimizer } = settings;
-    const feed = await PictureFeed.create(data, { batch, items: items.length, augment });
-    const descent = classification(model, feed, "frozen");
-    const trainer = await Trainer.create(model, {
-      feed,
-      objective: (graph) => {
-        const objective = descent(graph);
-        return { ...objective, minimise: scale(graph, objective.loss, -1) };
+    const trainer = await stepTrainer(
+      model,
+      data,
+      items,
+      { ...settings, batch },
+      {
+        objective: (graph, descent) => ({ ...descent, minimise: scale(graph, descent.loss, -1) }),
       },
-      optimizer,
-      rate: frozenNorm,
-    });
+    );
     return new StepSession({ ...settings, method: "neg-grad", trainer, items, batch, seed });
   },
 });

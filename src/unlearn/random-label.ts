@@ -1,10 +1,10 @@
 /** Random Label: fine-tune on D_f with labels drawn at random (Hayase et al., 2020). */
 import { z } from "zod";
 import { Random } from "../random.ts";
-import { type GpuDataset, PictureFeed } from "../train/feed.ts";
-import { classification, type Extra, Trainer } from "../train/trainer.ts";
+import type { GpuDataset } from "../train/feed.ts";
+import type { Extra } from "../train/trainer.ts";
 import { defineMethod, type UnlearnTask } from "./method.ts";
-import { frozenNorm, stepFields, StepSession } from "./steps.ts";
+import { stepFields, StepSession, stepTrainer } from "./steps.ts";
 
 /** Settings of Random Label; SalUn adds its mask to them. */
 export const randomLabelFields = {
@@ -47,15 +47,8 @@ export async function randomLabelSession(
   const original = await readLabels(forget.data);
   const data = await forget.data.withLabels(original);
   const batch = Math.min(settings.batch, items.length);
-  const { augment, optimizer, labels, redraw } = settings;
-  const feed = await PictureFeed.create(data, { batch, items: items.length, augment });
-  const trainer = await Trainer.create(model, {
-    feed,
-    objective: classification(model, feed, "frozen"),
-    optimizer,
-    rate: frozenNorm,
-    after,
-  });
+  const { labels, redraw } = settings;
+  const trainer = await stepTrainer(model, data, items, { ...settings, batch }, { after });
   return new StepSession({
     ...settings,
     method,

@@ -3,10 +3,9 @@
  * is measured to; the cost unlearning is there to avoid.
  */
 import { z } from "zod";
-import { augmentSchema, optimizerSchema, recipeFields } from "../config.ts";
-import { PictureFeed } from "../train/feed.ts";
+import { augmentSchema, memoryFields, optimizerSchema, recipeFields } from "../config.ts";
+import { pictureTrainer } from "../train/passes.ts";
 import { scheduleOf } from "../train/schedule.ts";
-import { classification, Trainer } from "../train/trainer.ts";
 import { defineMethod, retained } from "./method.ts";
 import { StepSession } from "./steps.ts";
 
@@ -24,20 +23,18 @@ export const retrain = defineMethod({
     optimizer: optimizerSchema.default({ name: "adam" }),
     batch: z.number().int().min(1).default(64),
     augment: augmentSchema.optional(),
+    ...memoryFields,
   }),
   async create({ model, seed, ...task }, settings) {
     const { data, items } = retained({ model, seed, ...task });
     const batch = Math.min(settings.batch, items.length);
-    const { augment, optimizer } = settings;
-    const feed = await PictureFeed.create(data, { batch, items: items.length, augment });
-    const trainer = await Trainer.create(model, {
-      feed,
-      objective: classification(model, feed, "train", {
-        smoothing: settings.labelSmoothing ?? 0,
-      }),
-      optimizer,
-      clipNorm: settings.clipNorm,
-    });
+    const trainer = await pictureTrainer(
+      model,
+      data,
+      items.length,
+      { ...settings, batch },
+      { norm: "train" },
+    );
     // Weights of another draw than the old network's.
     model.initialise(seed + 1_000_003);
     // Batch statistics of a padded batch would be wrong: such a batch is left out.

@@ -7,16 +7,15 @@
  * at 1e-6 whose state is kept from round to round, frozen batch norm.
  */
 import { z } from "zod";
-import { augmentSchema, optimizerSchema } from "../config.ts";
+import { augmentSchema, memoryFields, optimizerSchema } from "../config.ts";
 import { Arena, parameterKinds } from "../gpu/arena.ts";
 import { loadPredictor } from "../predict/index.ts";
 import { linearPredictor } from "../predict/linear.ts";
 import { PredictionError, Rewinder } from "../predict/rewinder.ts";
 import type { Predictor } from "../predict/predictor.ts";
 import { Random } from "../random.ts";
-import { PictureFeed } from "../train/feed.ts";
 import type { Totals } from "../train/step-queue.ts";
-import { classification, Trainer, type Watch } from "../train/trainer.ts";
+import type { Trainer, Watch } from "../train/trainer.ts";
 import { Trajectory } from "../trajectory.ts";
 import {
   defineMethod,
@@ -27,7 +26,7 @@ import {
 } from "./method.ts";
 import { RandomDirection } from "./random-direction.ts";
 import { loadOptimizer, saveOptimizer } from "./state.ts";
-import { frozenNorm } from "./steps.ts";
+import { stepTrainer } from "./steps.ts";
 
 const fields = {
   learningRate: z.number().positive().default(3e-4),
@@ -41,6 +40,7 @@ const fields = {
   /** Forget the optimiser's moments at the start of each round (the published script keeps them). */
   resetOptimizer: z.boolean().default(false),
   augment: augmentSchema.optional(),
+  ...memoryFields,
   /** Kinds of parameter that are rewound; the others keep what fine-tuning made of them. */
   kinds: z
     .array(z.enum(parameterKinds))
@@ -109,17 +109,8 @@ export class RewindSession implements UnlearnSession {
   ): Promise<RewindSession> {
     const { model } = task;
     const { data, items } = task.forget;
-    const feed = await PictureFeed.create(data, {
-      batch: Math.min(settings.batch, items.length),
-      items: items.length,
-      augment: settings.augment,
-    });
-    const trainer = await Trainer.create(model, {
-      feed,
-      objective: classification(model, feed, "frozen"),
-      optimizer: settings.optimizer,
-      rate: frozenNorm,
-    });
+    const batch = Math.min(settings.batch, items.length);
+    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
     // Frozen norm parameters do not move: a predictor would only add its answer to a constant history.
     const slots = model.slots.filter(
       (slot) => settings.kinds.includes(slot.kind) && slot.kind !== "norm",

@@ -1,8 +1,11 @@
 /** What methods made of optimiser steps share: settings, and a session that takes them. */
 import { z } from "zod";
-import { augmentSchema, optimizerSchema } from "../config.ts";
+import { augmentSchema, memoryFields, optimizerSchema } from "../config.ts";
 import type { Slot } from "../gpu/arena.ts";
+import type { Model } from "../nn/model.ts";
 import { Random } from "../random.ts";
+import type { GpuDataset } from "../train/feed.ts";
+import { type PassOptions, type PassSettings, pictureTrainer } from "../train/passes.ts";
 import type { Totals } from "../train/step-queue.ts";
 import type { Trainer, Watch } from "../train/trainer.ts";
 import type { Round, SessionState, UnlearnSession } from "./method.ts";
@@ -16,11 +19,27 @@ export const stepFields = {
   /** Steps after which the driver measures; absent: an epoch. */
   stepsPerRound: z.number().int().min(1).optional(),
   augment: augmentSchema.optional(),
+  ...memoryFields,
 };
 
 /** Learning-rate factor of methods that freeze batch norm, as the published ones on D_f do. */
 export function frozenNorm(slot: Slot): number {
   return slot.kind === "norm" ? 0 : 1;
+}
+
+/** A trainer of a method: batch norm stays as it is. */
+export function stepTrainer(
+  model: Model,
+  data: GpuDataset,
+  items: Uint32Array,
+  settings: PassSettings,
+  options: Pick<PassOptions, "after" | "objective"> = {},
+): Promise<Trainer> {
+  return pictureTrainer(model, data, items.length, settings, {
+    ...options,
+    norm: "frozen",
+    rate: frozenNorm,
+  });
 }
 
 /** What a {@link StepSession} is made of. */

@@ -5,22 +5,22 @@
  * only difference is a straight line in place of a prediction.
  */
 import { z } from "zod";
-import { augmentSchema, optimizerSchema } from "../config.ts";
+import { augmentSchema, memoryFields, optimizerSchema } from "../config.ts";
 import { Arena, parameterKinds } from "../gpu/arena.ts";
 import { Bound } from "../graph/bound.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { compile, type Program } from "../graph/program.ts";
 import type { Model } from "../nn/model.ts";
-import { PictureFeed } from "../train/feed.ts";
-import { classification, Trainer, type Watch } from "../train/trainer.ts";
+import type { Watch } from "../train/trainer.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "./method.ts";
-import { frozenNorm, StepSession } from "./steps.ts";
+import { StepSession, stepTrainer } from "./steps.ts";
 
 const schema = z.strictObject({
   learningRate: z.number().positive().default(3e-4),
   optimizer: optimizerSchema.default({ name: "adam" }),
   batch: z.number().int().min(1).default(256),
   augment: augmentSchema.optional(),
+  ...memoryFields,
   /** Epochs of fine-tuning a round. */
   epochs: z.number().int().min(1).default(15),
   /** How far to go back, in units of what fine-tuning moved; per kind of parameter, those left out by 1. */
@@ -89,15 +89,9 @@ export const taskVector = defineMethod({
   settings: schema,
   async create({ model, forget, seed }, settings) {
     const { data, items } = forget;
-    const { augment, optimizer, learningRate, epochs, lambda } = settings;
+    const { learningRate, epochs, lambda } = settings;
     const batch = Math.min(settings.batch, items.length);
-    const feed = await PictureFeed.create(data, { batch, items: items.length, augment });
-    const trainer = await Trainer.create(model, {
-      feed,
-      objective: classification(model, feed, "frozen"),
-      optimizer,
-      rate: frozenNorm,
-    });
+    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
     const stepsPerRound = epochs * Math.ceil(items.length / batch);
     const parts = {
       method: "task-vector",

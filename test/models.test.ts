@@ -1,0 +1,46 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type ModelConfig, modelNames, modelSpec } from "../models/index.ts";
+import { declare } from "../src/nn/model.ts";
+
+/** Numbers of trained parameters (batch norm's scale and shift among them) and of the others. */
+function counts(
+  config: ModelConfig,
+  input: readonly [number, number, number],
+  classes: number,
+): { trained: number; norm: number; statistics: number } {
+  const { parameters, statistics } = declare(modelSpec(config, input, classes));
+  const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+  const all = [...parameters.values()];
+  return {
+    trained: all.reduce((sum, { shape }) => sum + size(shape), 0),
+    norm: all
+      .filter(({ kind }) => kind === "norm")
+      .reduce((sum, { shape }) => sum + size(shape), 0),
+    statistics: [...statistics.values()].reduce((sum, { shape }) => sum + size(shape), 0),
+  };
+}
+
+test("networks have the published numbers of parameters", () => {
+  // The authors' script: 11,176,842 trainable with batch norm frozen, 9,600 scales and shifts.
+  const authors = counts({ name: "resnet18" }, [32, 32, 3], 10);
+  assert.equal(authors, { trained: 11_186_442, norm: 9_600, statistics: 9_600 });
+  assert.is(counts({ name: "resnet18-cifar" }, [32, 32, 3], 10).trained, 11_173_962);
+  assert.is(counts({ name: "resnet18-imagenet" }, [224, 224, 3], 1000).trained, 11_689_512);
+  assert.is(counts({ name: "convnext-t" }, [224, 224, 3], 1000).trained, 28_589_128);
+  assert.is(counts({ name: "convnext-t" }, [64, 64, 3], 200).trained, 27_973_928);
+  assert.is(counts({ name: "convnext-atto" }, [64, 64, 3], 1000).trained, 3_695_520);
+  assert.is(counts({ name: "convnext-atto" }, [64, 64, 3], 200).trained, 3_438_720);
+  // By hand: 224 + 1168 + 4640 + 9248 of the convolutions, 8256 + 650 of the dense layers.
+  assert.is(counts({ name: "simple-net" }, [32, 32, 3], 10).trained, 24_186);
+  assert.is(counts({ name: "small-cnn" }, [28, 28, 1], 10).trained, 20_490);
+});
+
+test("every name makes a model of its name", () => {
+  for (const name of modelNames) {
+    const size = name.startsWith("convnext") ? 64 : 32;
+    assert.ok(modelSpec({ name }, [size, size, 3], 10).name.startsWith(`${name}(`));
+  }
+});
+
+test.run();

@@ -1,0 +1,153 @@
+// Ways to train with less memory: they change what is kept, not what is computed.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { syntheticDigits } from "../../src/data/synthetic.ts";
+import type { Value } from "../../src/graph/value.ts";
+import type { Layers } from "../../src/nn/layers.ts";
+import { Model, type ModelSpec } from "../../src/nn/model.ts";
+import { add, flatten, globalAveragePool, maxPool, relu } from "../../src/ops/index.ts";
+import { GpuDataset, meanPicture } from "../../src/train/feed.ts";
+import { passesOf, type PassSettings, pictureTrainer } from "../../src/train/passes.ts";
+import { close } from "../check-op.ts";
+import { closeGpus, testGpu } from "../device.ts";
+
+/** Convolutions with batch norm, a residual connection, pooling and stochastic depth in three stages. */
+const staged: ModelSpec = {
+  name: "staged",
+  inputs: [[28, 28, 1]],
+  output: [10],
+  build(layers: Layers, [x]): Value {
+    const { graph } = layers;
+    let h = layers.conv2d("conv1", x!, { filters: 4, kernel: 3, padding: 1 });
+    h = relu(graph, layers.batchNorm("bn1", h));
+    for (const stage of [1, 2]) {
+      graph.stage();
+      const wide = layers.conv2d(`stage${stage}.up`, h, { filters: 8, kernel: 3, padding: 1 });
+      let inner = relu(graph, layers.batchNorm(`stage${stage}.bn1`, wide));
+      inner = layers.conv2d(`stage${stage}.down`, inner, { filters: 4, kernel: 3, padding: 1 });
+      inner = layers.batchNorm(`stage${stage}.bn2`, inner);
+      h = add(graph, h, layers.dropPath(`stage${stage}.drop`, inner, 0.25));
+      h = maxPool(graph, relu(graph, h), { size: 2 });
+    }
+    graph.stage();
+    return layers.linear("head", globalAveragePool(graph, h), 10);
+  },
+};
+
+/** Without batch norm, so that passes do not see each other's pictures. */
+const plain: ModelSpec = {
+  name: "plain",
+  inputs: [[28, 28, 1]],
+  output: [10],
+  build(layers: Layers, [x]): Value {
+    const { graph } = layers;
+    const h = layers.conv2d("conv", x!, { filters: 4, kernel: 5, stride: 3 });
+    return layers.linear("head", flatten(graph, relu(graph, h)), 10);
+  },
+};
+
+interface Trained {
+  readonly parameters: Map<string, Float32Array>;
+  readonly statistics: Map<string, Float32Array>;
+  readonly gradients: Map<string, Float32Array>;
+  readonly bytes: number;
+  readonly loss: number;
+}
+
+async function train(
+  spec: ModelSpec,
+  settings: Partial<PassSettings>,
+  options: { pictures?: number; epochs?: number } = {},
+): Promise<Trained> {
+  const gpu = await testGpu();
+  const { pictures = 50, epochs = 2 } = options;
+  const set = syntheticDigits(pictures, 4, "train");
+  const data = await GpuDataset.upload(gpu, set, meanPicture(set));
+  const model = await Model.create(gpu, spec, 11);
+  const trainer = await pictureTrainer(
+    model,
+    data,
+    pictures,
+    { batch: 20, optimizer: { name: "sgd", momentum: 0.9 }, ...settings },
+    { norm: "train" },
+  );
+  const order = Uint32Array.from({ length: pictures }, (_, i) => (7 * i) % pictures);
+  let loss = Number.NaN;
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    ({ loss } = await trainer.epoch({ order, learningRate: 0.01, seed: 5 + epoch }));
+  }
+  const result = {
+    parameters: await model.parameters.read(),
+    statistics: await model.statistics.read(),
+    gradients: await trainer.gradients.read(),
+    bytes: trainer.program.plan.bytes,
+    loss,
+  };
+  for (const part of [trainer, data, model]) part.destroy();
+  return result;
+}
+
+const bits = (tensors: Map<string, Float32Array>): [string, number[]][] =>
+  [...tensors].map(([name, data]) => [name, [...new Uint32Array(data.buffer)]]);
+
+test("activations computed again give the same bits, with less memory", async () => {
+  const kept = await train(staged, {});
+  const again = await train(staged, { recompute: true });
+  assert.equal(bits(again.parameters), bits(kept.parameters));
+  // Running statistics were updated once a step, not again with the activations.
+  assert.equal(bits(again.statistics), bits(kept.statistics));
+  assert.is(again.loss, kept.loss);
+  assert.ok(again.bytes < 0.85 * kept.bytes, `${again.bytes} of ${kept.bytes} bytes`);
+});
+
+test("activations kept in half precision change gradients by their rounding", async () => {
+  const kept = await train(staged, {}, { epochs: 1, pictures: 20 });
+  const half = await train(staged, { activations: "f16" }, { epochs: 1, pictures: 20 });
+  assert.ok(half.bytes < 0.85 * kept.bytes, `${half.bytes} of ${kept.bytes} bytes`);
+  // The forward pass is float32 in both.
+  assert.is(half.loss, kept.loss);
+  let moved = false;
+  const largest = Math.max(...[...kept.gradients.values()].map((g) => Math.hypot(...g)));
+  for (const [name, want] of kept.gradients) {
+    const got = half.gradients.get(name)!;
+    const norm = Math.hypot(...want);
+    const distance = Math.hypot(...got.map((g, i) => g - want[i]!));
+    // Halves round by 2^-12 on average; through three batch norms that grows by less than 16. (Biases
+    // before a batch norm have gradient 0: what is left of the others' there is rounding.)
+    assert.ok(distance <= 2 ** -8 * norm + 1e-4 * largest, `${name}: ${distance} of ${norm}`);
+    moved ||= distance > 0;
+  }
+  assert.ok(moved);
+  const both = await train(staged, { activations: "f16", recompute: true }, { epochs: 1 });
+  assert.ok(both.bytes < half.bytes * (50 / 20));
+});
+
+test("gradients of passes add up to the step's, also where the last one is short", async () => {
+  for (const [microBatch, clipNorm] of [
+    [10, undefined],
+    [4, 0.3],
+    [1, undefined],
+  ] as const) {
+    const whole = await train(plain, { clipNorm });
+    const split = await train(plain, { clipNorm, microBatch });
+    for (const [name, want] of whole.parameters) {
+      // Sums in another order: rounding of gradients of about 1, times the rate.
+      close(`${name}, passes of ${microBatch}`, split.parameters.get(name)!, want, {
+        absolute: 1e-6,
+        relative: 1e-6,
+      });
+    }
+    assert.ok(Math.abs(split.loss - whole.loss) < 1e-5);
+    assert.ok(split.bytes < whole.bytes);
+  }
+});
+
+test("passes are the largest divisor of the batch", () => {
+  assert.equal(passesOf(200), { rows: 200, accumulate: 1 });
+  assert.equal(passesOf(200, 64), { rows: 50, accumulate: 4 });
+  assert.equal(passesOf(7, 4), { rows: 1, accumulate: 7 });
+  assert.equal(passesOf(8, 100), { rows: 8, accumulate: 1 });
+});
+
+test.after(closeGpus);
+test.run();
