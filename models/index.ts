@@ -3,6 +3,7 @@ import type { Value } from "../src/graph/value.ts";
 import type { Layers } from "../src/nn/layers.ts";
 import type { ModelSpec } from "../src/nn/model.ts";
 import { convNext, convNextAtto, convNextTiny } from "./conv-next.ts";
+import { pvtV2, pvtV2B0 } from "./pvt-v2.ts";
 import { resnet18 } from "./resnet.ts";
 import { simpleNet } from "./simple-net.ts";
 import { smallCnn, smallCnnDefaults } from "./small-cnn.ts";
@@ -15,6 +16,7 @@ const networks = {
   resnet18: (layers, x, classes) => resnet18(layers, x, classes, "authors"),
   "resnet18-cifar": (layers, x, classes) => resnet18(layers, x, classes, "cifar"),
   "resnet18-imagenet": (layers, x, classes) => resnet18(layers, x, classes, "imagenet"),
+  "pvt-v2-b0": (layers, x, classes) => pvtV2(layers, x, classes, pvtV2B0),
   "convnext-t": (layers, x, classes) => convNext(layers, x, classes, convNextTiny),
   "convnext-atto": (layers, x, classes) => convNext(layers, x, classes, convNextAtto),
 } satisfies Record<string, Network>;

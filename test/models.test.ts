@@ -27,6 +27,8 @@ test("networks have the published numbers of parameters", () => {
   assert.equal(authors, { trained: 11_186_442, norm: 9_600, statistics: 9_600 });
   assert.is(counts({ name: "resnet18-cifar" }, [32, 32, 3], 10).trained, 11_173_962);
   assert.is(counts({ name: "resnet18-imagenet" }, [224, 224, 3], 1000).trained, 11_689_512);
+  assert.is(counts({ name: "pvt-v2-b0" }, [224, 224, 3], 1000).trained, 3_666_760);
+  assert.is(counts({ name: "pvt-v2-b0" }, [224, 224, 3], 100).trained, 3_435_460);
   assert.is(counts({ name: "convnext-t" }, [224, 224, 3], 1000).trained, 28_589_128);
   assert.is(counts({ name: "convnext-t" }, [64, 64, 3], 200).trained, 27_973_928);
   assert.is(counts({ name: "convnext-atto" }, [64, 64, 3], 1000).trained, 3_695_520);
@@ -38,7 +40,7 @@ test("networks have the published numbers of parameters", () => {
 
 test("every name makes a model of its name", () => {
   for (const name of modelNames) {
-    const size = name.startsWith("convnext") ? 64 : 32;
+    const size = name === "pvt-v2-b0" || name.startsWith("convnext") ? 64 : 32;
     assert.ok(modelSpec({ name }, [size, size, 3], 10).name.startsWith(`${name}(`));
   }
 });

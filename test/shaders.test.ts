@@ -117,13 +117,18 @@ for (const tuning of tunings) {
     const feed = await PictureFeed.create(data, { batch: 4, items: 10 });
     const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
     const objective = classification(model, feed, "train");
-    const trainer = await Trainer.create(model, {
-      feed,
-      objective,
-      optimizer: { name: "adam" },
-      clipNorm: 1,
-    });
-    for (const { label } of trainer.program.dispatches) compiled.add(label.split(":")[0]!);
+    for (const options of [
+      { clipNorm: 1 },
+      { accumulate: 2, memory: { activations: "f16" } },
+    ] as const) {
+      const trainer = await Trainer.create(model, {
+        feed,
+        objective,
+        optimizer: { name: "adam" },
+        ...options,
+      });
+      for (const { label } of trainer.program.dispatches) compiled.add(label.split(":")[0]!);
+    }
     gpu.check();
   });
 
@@ -166,6 +171,16 @@ for (const tuning of tunings) {
           y = ops.dropout(graph, y, step, { rate: 0.5, salt: 0 });
           y = ops.dropout(graph, y, step, { rate: 0.5, salt: 1, rows: true });
           return { y: ops.gelu(graph, y, { approximate: "tanh" }), wrt: [x, gamma, beta] };
+        }),
+      );
+    }
+    for (const channels of [8, 6]) {
+      await compileAll(
+        gpu,
+        bothWays(gpu, (graph) => {
+          const q = graph.input("q", [1, 70, channels]);
+          const [k, v] = [graph.input("k", [1, 3, channels]), graph.input("v", [1, 3, channels])];
+          return { y: ops.attention(graph, q, k, v, { heads: 2 }), wrt: [q, k, v] };
         }),
       );
     }

@@ -1,6 +1,7 @@
 /** All operations: functions of a graph and its values. */
 export { abs, exp, scale, tanh } from "./activations.ts";
 export { add } from "./add.ts";
+export { attention, type AttentionAttrs } from "./attention.ts";
 export { batchNorm } from "./batch-norm.ts";
 export { concat } from "./concat.ts";
 export { conv2d, type Conv2dAttrs } from "./conv2d.ts";
