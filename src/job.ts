@@ -53,12 +53,13 @@ export function loadData({ data, seed }: TrainConfig): ReturnType<typeof loadDat
   return loadDataset({ ...present(data), seed });
 }
 
-/** A job on data that is at hand. */
+/** A job on data that is at hand; `blank`: with weights of zero, where only their number matters. */
 export async function jobOn(
   gpu: Gpu,
   config: TrainConfig,
   damaged: Damaged,
   test: Dataset,
+  { blank = false }: { blank?: boolean } = {},
 ): Promise<Job> {
   const { train, labels, forget, retain, triggered } = damaged;
 
@@ -67,7 +68,7 @@ export async function jobOn(
   const testData = await GpuDataset.upload(gpu, test, mean);
   const input = [train.height, train.width, train.channels] as const;
   const spec = modelSpec(config.model, input, train.classes.length);
-  const model = await Model.create(gpu, spec, config.seed);
+  const model = await Model.create(gpu, spec, blank ? undefined : config.seed);
 
   const evaluatorOf = (of: GpuDataset): Promise<Evaluator> =>
     Evaluator.create(model, of, Math.min(evaluationBatch, of.count));

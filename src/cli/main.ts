@@ -8,6 +8,7 @@ import { registerEvaluate } from "./evaluate.ts";
 import { registerExperiment } from "./experiment.ts";
 import { registerFetch } from "./fetch.ts";
 import { registerLira } from "./lira.ts";
+import { registerPlan } from "./plan.ts";
 import { registerPredict } from "./predict.ts";
 import { registerPredictor } from "./predictor.ts";
 import { registerTrain } from "./train.ts";
@@ -25,6 +26,7 @@ export function program(): Command {
   registerEvaluate(root);
   registerExperiment(root);
   registerLira(root);
+  registerPlan(root);
   registerPredict(root);
   registerPredictor(root);
   registerFetch(root);

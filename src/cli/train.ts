@@ -1,6 +1,8 @@
 /** `rewind train`: trains a network on data of which a part is to be forgotten. */
 import type { Command } from "commander";
+import { limitsOf } from "../gpu/dry.ts";
 import { prepareJob } from "../job.ts";
+import { countsOf, withAdvice } from "../plan.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder } from "../runs.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./options.ts";
@@ -22,8 +24,11 @@ export function registerTrain(root: Command): void {
       const started = performance.now();
       const job = await prepareJob(gpu, config);
       const signal = interruptSignal();
-      await withProgress("training", signal, (watch) =>
-        trainInFolder(folder, job, "checkpoint.safetensors", { watch }),
+      const run = { train: config, pictures: countsOf(job) };
+      await withAdvice(run, limitsOf(gpu), () =>
+        withProgress("training", signal, (watch) =>
+          trainInFolder(folder, job, "checkpoint.safetensors", { watch }),
+        ),
       );
       const scores = await job.evaluate();
       const seconds = (performance.now() - started) / 1000;

@@ -1,6 +1,8 @@
 /** The unlearning part that `rewind unlearn` and `rewind demo` share. */
 import type { UnlearnConfig } from "../config.ts";
+import { limitsOf } from "../gpu/dry.ts";
 import type { Job } from "../job.ts";
+import { countsOf, withAdvice } from "../plan.ts";
 import { exists, readText } from "../platform/files.ts";
 import { loadPredictor } from "../predict/index.ts";
 import {
@@ -60,11 +62,12 @@ export async function unlearnAndReport(
   reference?: string,
 ): Promise<void> {
   const retrained = reference === undefined ? undefined : await finalOf(reference);
-  const { history, reason } = await withProgress(config.method, signal, (watch) =>
-    unlearnInFolder(folder, job, config, {
+  const run = { train: job.config, unlearn: config, pictures: countsOf(job) };
+  const { history, reason } = await withAdvice(run, limitsOf(job.gpu), () =>
+    withProgress(config.method, signal, (watch) =>
       // The bar counts epochs within a round; the driver adds up rounds.
-      watch,
-    }),
+      unlearnInFolder(folder, job, config, { watch }),
+    ),
   );
   const { adapter } = job.gpu;
   const final = job.retain.length === 0 ? undefined : await finalMetrics(job);

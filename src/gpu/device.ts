@@ -218,6 +218,7 @@ export class Gpu {
       throw new OutOfMemoryError(
         `out of GPU memory: buffer "${label}" of ${megabytes(size)} (of ${megabytes(total)} asked for, ` +
           `${megabytes(this.allocatedBytes)} in use) was refused: ${why}. Use a smaller batch or model.`,
+        { memory: this.allocatedBytes + made.reduce((sum, [, buffer]) => sum + buffer.size, 0) },
       );
     };
     for (const [label, bytes] of Object.entries(sizes) as [K, number][]) {

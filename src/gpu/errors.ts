@@ -10,9 +10,16 @@ export class DeviceLostError extends GpuError {
   override name = "DeviceLostError";
 }
 
-/** An allocation the device refused. */
+/** An allocation the device refused, or a value that is larger than one of its bindings. */
 export class OutOfMemoryError extends GpuError {
   override name = "OutOfMemoryError";
+  /** Bytes of buffers there is memory for, if that is what was missing. */
+  readonly memory: number | undefined;
+
+  constructor(message: string, options: ErrorOptions & { memory?: number } = {}) {
+    super(message, options);
+    this.memory = options.memory;
+  }
 }
 
 /** Shapes that do not fit an operation; the message names the operation and both shapes. */

@@ -52,8 +52,11 @@ export class Model {
     this.statistics = statistics;
   }
 
-  /** Allocates a model and initialises it from a seed; each tensor has its own random stream. */
-  static async create(gpu: Gpu, spec: ModelSpec, seed: number): Promise<Model> {
+  /**
+   * Allocates a model and initialises it from a seed; each tensor has its own random stream. Without a
+   * seed all is zero.
+   */
+  static async create(gpu: Gpu, spec: ModelSpec, seed: number | undefined): Promise<Model> {
     const declared = declare(spec);
     const parameters = await Arena.create(
       gpu,
@@ -66,7 +69,7 @@ export class Model {
       "statistics",
     );
     const model = new Model(gpu, spec, declared, parameters, statistics);
-    model.initialise(seed);
+    if (seed !== undefined) model.initialise(seed);
     return model;
   }
 

@@ -5,7 +5,7 @@ import { Random } from "../random.ts";
 import { pictureTrainer } from "./passes.ts";
 import { scheduleOf } from "./schedule.ts";
 import type { Totals } from "./step-queue.ts";
-import type { OptimizerState, Watch } from "./trainer.ts";
+import type { OptimizerState, Trainer, Watch } from "./trainer.ts";
 
 /** What a training leaves behind after an epoch: enough to go on as if it had not been interrupted. */
 export interface TrainState {
@@ -27,20 +27,24 @@ export interface TrainHooks {
   readonly watch?: Watch;
 }
 
+/** The trainer of a job, as {@link trainJob} uses it. */
+export function jobTrainer({ config, model, data }: Job): Promise<Trainer> {
+  const batch = Math.min(config.batch, data.count);
+  return pictureTrainer(model, data, data.count, { ...config, batch }, { norm: "train" });
+}
+
 /** Trains the job's model on all its training pictures; returns the last epoch's totals. */
 export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals | undefined> {
   const { config, model, data } = job;
   const { watch = {}, resume, onEpoch } = hooks;
-  const batch = Math.min(config.batch, data.count);
-  const settings = { ...config, batch };
-  const trainer = await pictureTrainer(model, data, data.count, settings, { norm: "train" });
+  const trainer = await jobTrainer(job);
   if (resume !== undefined) {
     model.load(resume.tensors);
     trainer.loadState(resume.optimizer);
   }
   // Batch statistics of a batch padded with empty rows would be wrong: such a batch is left out.
   const dropLast = model.statistics.layout.slots.length > 0;
-  const perEpoch = data.count / batch;
+  const perEpoch = data.count / Math.min(config.batch, data.count);
   const steps = config.epochs * (dropLast ? Math.floor(perEpoch) : Math.ceil(perEpoch));
   const schedule = scheduleOf(config, steps);
   let totals: Totals | undefined;

@@ -1,7 +1,7 @@
 /** Training: one program a (model, feed, objective) triple, replayed for every step of every epoch. */
 import { Arena, type Slot } from "../gpu/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
-import { DivergedError, GpuError } from "../gpu/errors.ts";
+import { DivergedError, GpuError, OutOfMemoryError } from "../gpu/errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { Graph } from "../graph/graph.ts";
 import { keepHalf } from "../graph/half.ts";
@@ -366,14 +366,22 @@ export class Evaluator {
     this.#program = program;
   }
 
+  /**
+   * Measures a classifier on pictures.
+   *
+   * @param batch pictures a pass at most; fewer are taken where a value would exceed a binding.
+   */
   static async create(model: Model, data: GpuDataset, batch: number): Promise<Evaluator> {
-    const feed = await PictureFeed.create(data, { batch, items: data.count });
-    return Evaluator.of(
-      model.gpu,
-      feed,
-      classification(model, feed, "frozen"),
-      `evaluate ${model.spec.name}`,
-    );
+    for (let rows = batch; ; rows = Math.ceil(rows / 2)) {
+      const feed = await PictureFeed.create(data, { batch: rows, items: data.count });
+      const objective = classification(model, feed, "frozen");
+      try {
+        return await Evaluator.of(model.gpu, feed, objective, `evaluate ${model.spec.name}`);
+      } catch (error) {
+        feed.queue.destroy();
+        if (!(error instanceof OutOfMemoryError) || rows === 1) throw error;
+      }
+    }
   }
 
   /** Measures any objective over a feed. */

@@ -1,0 +1,129 @@
+/**
+ * A device that makes nothing: it counts the buffers a run would make.
+ *
+ * Models, trainers and trajectories are built on it by the code that builds them on a real one, so that
+ * a memory plan cannot drift from what a run does.
+ */
+import { detectRuntime, openGpu, runtimeVersion } from "../platform/gpu.ts";
+import { type AdapterReport, Gpu, megabytes, type Tuning } from "./device.ts";
+
+/** What a {@link dryGpu} stands for. */
+export interface DryLimits {
+  readonly tuning: Tuning;
+  /** Largest storage binding in bytes; WebGPU's default is 128 MiB. */
+  readonly maxBinding: number;
+  /** Largest buffer in bytes; WebGPU's default is 256 MiB. */
+  readonly maxBuffer: number;
+  /** Bytes of buffers at most; absent: as many as wanted. */
+  readonly memory?: number | undefined;
+}
+
+/** Limits every WebGPU adapter keeps. */
+export const defaultLimits: DryLimits = {
+  tuning: "gpu",
+  maxBinding: 128 * 2 ** 20,
+  maxBuffer: 256 * 2 ** 20,
+};
+
+/** Limits of an open device. */
+export function limitsOf(gpu: Gpu): DryLimits {
+  return {
+    tuning: gpu.tuning,
+    maxBinding: gpu.maxBinding,
+    maxBuffer: gpu.device.limits.maxBufferSize,
+  };
+}
+
+/** A device on which programs can be built, not run. */
+export interface DryGpu {
+  readonly gpu: Gpu;
+  /** Bytes of live buffers by label; an index at its end is left out. */
+  live(): Map<string, number>;
+}
+
+/** Makes one. Reading from it gives zeros and takes no time. */
+export async function dryGpu(limits: DryLimits): Promise<DryGpu> {
+  // For the constants: buffer usages are globals on every runtime but Node.
+  await openGpu();
+  const { memory = Infinity } = limits;
+  const buffers = new Set<{ label: string; size: number }>();
+  let used = 0;
+  let refused: { message: string } | null = null;
+  const nothing = (): void => undefined;
+  const encoder = {
+    beginComputePass: () => ({
+      setPipeline: nothing,
+      setBindGroup: nothing,
+      dispatchWorkgroups: nothing,
+      end: nothing,
+    }),
+    copyBufferToBuffer: nothing,
+    clearBuffer: nothing,
+    finish: () => ({}),
+  };
+  const device = {
+    limits: {
+      maxStorageBufferBindingSize: limits.maxBinding,
+      maxBufferSize: limits.maxBuffer,
+    },
+    lost: new Promise<never>(nothing),
+    queue: {
+      writeBuffer: nothing,
+      submit: nothing,
+      onSubmittedWorkDone: () => Promise.resolve(),
+    },
+    addEventListener: nothing,
+    pushErrorScope: nothing,
+    popErrorScope: () => {
+      const error = refused;
+      refused = null;
+      return Promise.resolve(error);
+    },
+    createBuffer({ label = "", size }: GPUBufferDescriptor) {
+      const buffer = { label, size };
+      if (used + size > memory) {
+        refused = { message: `all buffers together may take ${megabytes(memory)}` };
+      }
+      buffers.add(buffer);
+      used += size;
+      return {
+        ...buffer,
+        mapAsync: () => Promise.resolve(),
+        getMappedRange: () => new ArrayBuffer(size),
+        unmap: nothing,
+        destroy() {
+          if (buffers.delete(buffer)) used -= size;
+        },
+      };
+    },
+    createShaderModule: () => ({}),
+    createComputePipelineAsync: () => Promise.resolve({}),
+    createPipelineLayout: () => ({}),
+    createBindGroupLayout: () => ({}),
+    createBindGroup: () => ({}),
+    createCommandEncoder: () => encoder,
+    destroy: nothing,
+  };
+  const adapter: AdapterReport = {
+    runtime: detectRuntime(),
+    runtimeVersion: runtimeVersion(),
+    vendor: "",
+    architecture: "",
+    device: "",
+    description: "plan",
+    software: limits.tuning === "software",
+    tuning: limits.tuning,
+    features: [],
+  };
+  return {
+    gpu: new Gpu(device as unknown as GPUDevice, adapter, limits.maxBinding),
+    live() {
+      const bytes = new Map<string, number>();
+      for (const { label, size } of buffers) {
+        const group = label.replace(/\[\d+\]$/, "");
+        bytes.set(group, (bytes.get(group) ?? 0) + size);
+      }
+      return bytes;
+    },
+  };
+}
