@@ -2,12 +2,20 @@
  * Trajectory of the weights: K snapshots, copied device to device.
  *
  * Parameters are packed by kind, so that one predictor dispatch covers all of a kind. Chunk c holds
- * coordinates [first, first + length) of every snapshot as K slices of `length` floats, oldest first:
+ * coordinates [first, first + length) of every snapshot as K slices of `stride` floats, oldest first:
  * neighbouring threads (coordinates) read neighbouring addresses. A chunk fits one storage binding.
+ *
+ * In half precision the oldest snapshot stays as it is and the others are kept as differences from it, 2
+ * bytes each: 32 bytes a weight for 15 snapshots instead of 60. Chunks are unpacked one after the other
+ * into the same buffer.
  */
 import { type Arena, type ParameterKind, parameterKinds, type Slot } from "./gpu/arena.ts";
-import { type Gpu, megabytes } from "./gpu/device.ts";
+import { type BufferView, type Gpu, megabytes } from "./gpu/device.ts";
 import { GpuError } from "./gpu/errors.ts";
+import type { Constants } from "./gpu/kernel.ts";
+import { elementwise } from "./graph/elementwise.ts";
+import { compile, type Dispatch, encodePass, type Program } from "./graph/program.ts";
+import { Value } from "./graph/value.ts";
 
 /** A recorded parameter: its slot in the arena and its first packed coordinate. */
 export interface Track {
@@ -15,11 +23,28 @@ export interface Track {
   readonly first: number;
 }
 
+/** How snapshots are stored. */
+export type TrajectoryPrecision = "f32" | "f16";
+
 /** A run of packed coordinates in one buffer. */
 export interface Chunk {
   readonly first: number;
   readonly length: number;
+  /** Floats from a snapshot to the next. */
+  readonly stride: number;
+  /** The snapshots; of a chunk in half precision only after `unpack`, and until that of another one. */
   readonly buffer: GPUBuffer;
+  readonly unpack: Dispatch | undefined;
+}
+
+/** What a chunk in half precision has besides. */
+interface Halves {
+  /** The oldest snapshot, and the differences of the others, as pairs of halves. */
+  readonly oldest: GPUBuffer;
+  readonly differences: GPUBuffer;
+  /** Packs the snapshot at the start of the shared buffer, by its number less one. */
+  readonly pack: readonly Dispatch[];
+  readonly program: Program;
 }
 
 /** A contiguous part of a slot inside a chunk, in floats. */
@@ -30,6 +55,9 @@ export interface Piece {
   readonly inChunk: number;
   readonly length: number;
 }
+
+/** Offsets of bindings are multiples of 256 bytes: of 128 halves. */
+const sliceAlignment = 128;
 
 /** How coordinates are packed and split, before any memory is taken. */
 export class TrajectoryPlan {
@@ -59,7 +87,7 @@ export class TrajectoryPlan {
     }
     this.tracks = tracks;
     this.coordinates = first;
-    const most = Math.floor(maxBytes / 4 / window / 64) * 64;
+    const most = Math.floor(maxBytes / 4 / window / sliceAlignment) * sliceAlignment;
     this.chunks = Array.from({ length: Math.ceil(first / most) }, (_, i) => ({
       first: i * most,
       length: Math.min(most, first - i * most),
@@ -106,32 +134,97 @@ export interface Range {
   readonly count: number;
 }
 
+/** Most bytes of the buffer that chunks in half precision are unpacked into. */
+const unpackedBytes = 2 ** 26;
+
 /** The recorder: owns K snapshots of the planned parameters. */
 export class Trajectory {
   readonly gpu: Gpu;
   readonly plan: TrajectoryPlan;
   readonly chunks: readonly Chunk[];
+  /** By chunk; empty in full precision. */
+  readonly #halves: readonly Halves[];
+  readonly #owned: readonly GPUBuffer[];
   #recorded = 0;
 
-  private constructor(gpu: Gpu, plan: TrajectoryPlan, chunks: readonly Chunk[]) {
+  private constructor(
+    gpu: Gpu,
+    plan: TrajectoryPlan,
+    chunks: readonly Chunk[],
+    halves: readonly Halves[],
+    owned: readonly GPUBuffer[],
+  ) {
     this.gpu = gpu;
     this.plan = plan;
     this.chunks = chunks;
+    this.#halves = halves;
+    this.#owned = owned;
   }
 
-  /** Takes the memory: 4 · K · coordinates bytes, which an out-of-memory error states. */
-  static async create(gpu: Gpu, slots: readonly Slot[], window: number): Promise<Trajectory> {
+  /**
+   * Takes the memory: 4 · K bytes a coordinate, which an out-of-memory error states; in half precision
+   * 4 + 2 (K - 1), and at most 64 MiB in all.
+   *
+   * Differences in half precision have a relative error of 2^-11 between 6e-8 and 64; larger ones become
+   * infinite, which the predictor's check reports.
+   */
+  static async create(
+    gpu: Gpu,
+    slots: readonly Slot[],
+    window: number,
+    precision: TrajectoryPrecision = "f32",
+  ): Promise<Trajectory> {
+    if (precision === "f16") return Trajectory.#createHalf(gpu, slots, window);
     const plan = new TrajectoryPlan(slots, window, gpu.maxBinding);
-    const label = `trajectory (${window} × ${plan.coordinates} weights, ${megabytes(plan.bytes)})`;
     const sizes = Object.fromEntries(
-      plan.chunks.map((chunk, i) => [`${label}[${i}]`, 4 * window * chunk.length]),
+      plan.chunks.map(({ length }, i) => [
+        `${labelOf(plan, plan.bytes)}[${i}]`,
+        4 * window * length,
+      ]),
     );
     const buffers = Object.values(await gpu.allocate(sizes));
-    return new Trajectory(
-      gpu,
-      plan,
-      plan.chunks.map((chunk, i) => ({ ...chunk, buffer: buffers[i]! })),
+    const chunks = plan.chunks.map((chunk, i) => ({
+      ...chunk,
+      stride: chunk.length,
+      buffer: buffers[i]!,
+      unpack: undefined,
+    }));
+    return new Trajectory(gpu, plan, chunks, [], buffers);
+  }
+
+  static async #createHalf(gpu: Gpu, slots: readonly Slot[], window: number): Promise<Trajectory> {
+    const plan = new TrajectoryPlan(slots, window, Math.min(gpu.maxBinding, unpackedBytes));
+    const strides = plan.chunks.map(
+      ({ length }) => Math.ceil(length / sliceAlignment) * sliceAlignment,
     );
+    const bytes = strides.reduce((sum, stride) => sum + (4 + 2 * (window - 1)) * stride, 0);
+    const label = labelOf(plan, bytes);
+    const shared = 4 * window * Math.max(...strides);
+    const sizes = Object.fromEntries([
+      [`${label}[0]`, shared],
+      ...strides.flatMap((stride, i) => [
+        [`${label}[${2 * i + 1}]`, 4 * stride],
+        [`${label}[${2 * i + 2}]`, 2 * (window - 1) * stride],
+      ]),
+    ]) as Record<string, number>;
+    const [buffer, ...buffers] = Object.values(await gpu.allocate(sizes)) as [
+      GPUBuffer,
+      ...GPUBuffer[],
+    ];
+    const parts = strides.map((stride, i) => ({
+      stride,
+      buffer,
+      oldest: buffers[2 * i]!,
+      differences: buffers[2 * i + 1]!,
+    }));
+    const halves = await Promise.all(parts.map((part) => compileHalves(gpu, window, part)));
+    const chunks = plan.chunks.map((chunk, i) => ({
+      ...chunk,
+      stride: strides[i]!,
+      buffer,
+      unpack: halves[i]!.program.dispatches.at(-1)!,
+    }));
+    return new Trajectory(gpu, plan, chunks, halves, [buffer, ...buffers]);
   }
 
   /** Snapshots recorded since {@link reset}. */
@@ -147,17 +240,21 @@ export class Trajectory {
     }
     const k = this.#recorded;
     this.gpu.submit((encoder) => {
-      for (const chunk of this.chunks) {
+      for (const [i, chunk] of this.chunks.entries()) {
+        const halves = this.#halves[i];
+        const slice = halves === undefined ? 4 * k * chunk.stride : 0;
+        const target = halves !== undefined && k === 0 ? halves.oldest : chunk.buffer;
         for (const { track, inSlot, inChunk, length } of this.plan.pieces(chunk)) {
           const { slot } = track;
           encoder.copyBufferToBuffer(
             arena.buffers[slot.shard]!,
             4 * (slot.offset + inSlot),
-            chunk.buffer,
-            4 * (k * chunk.length + inChunk),
+            target,
+            slice + 4 * inChunk,
             4 * length,
           );
         }
+        if (halves !== undefined && k > 0) encodePass(encoder, [halves.pack[k - 1]!]);
       }
     });
     this.#recorded++;
@@ -186,15 +283,13 @@ export class Trajectory {
       this.plan.tracks.map(({ slot }) => [slot.name, new Float32Array(window * slot.size)]),
     );
     for (const chunk of this.chunks) {
-      const data = await this.gpu.readFloats({
-        buffer: chunk.buffer,
-        offset: 0,
-        size: 4 * window * chunk.length,
-      });
+      const { unpack, buffer, stride } = chunk;
+      if (unpack !== undefined) this.gpu.submit((encoder) => encodePass(encoder, [unpack]));
+      const data = await this.gpu.readFloats({ buffer, offset: 0, size: 4 * window * stride });
       for (const { track, inSlot, inChunk, length } of this.plan.pieces(chunk)) {
         const history = result.get(track.slot.name)!;
         for (let k = 0; k < window; k++) {
-          const from = k * chunk.length + inChunk;
+          const from = k * stride + inChunk;
           history.set(data.subarray(from, from + length), k * track.slot.size + inSlot);
         }
       }
@@ -203,6 +298,60 @@ export class Trajectory {
   }
 
   destroy(): void {
-    this.gpu.free(...this.chunks.map((chunk) => chunk.buffer));
+    for (const { program } of this.#halves) program.destroy();
+    this.gpu.free(...this.#owned);
   }
+}
+
+function labelOf({ window, coordinates }: TrajectoryPlan, bytes: number): string {
+  return `trajectory (${window} × ${coordinates} weights, ${megabytes(bytes)})`;
+}
+
+/** Kernels of a chunk in half precision: one that packs for each difference, one that unpacks all. */
+async function compileHalves(
+  gpu: Gpu,
+  window: number,
+  parts: { stride: number; buffer: GPUBuffer; oldest: GPUBuffer; differences: GPUBuffer },
+): Promise<Halves> {
+  const { stride, buffer, oldest, differences } = parts;
+  const bindings = new Map<Value, BufferView>();
+  const bind = (label: string, size: number, view: BufferView): Value => {
+    const value = new Value(label, [size], "f32", "bound");
+    bindings.set(value, view);
+    return value;
+  };
+  const whole = (source: GPUBuffer, floats: number): BufferView => ({
+    buffer: source,
+    offset: 0,
+    size: 4 * floats,
+  });
+  const first = bind("oldest", stride, whole(oldest, stride));
+  const newest = bind("snapshot", stride, whole(buffer, stride));
+  const kernel = (
+    entry: "pack" | "unpack",
+  ): { shader: string; entry: string; constants: Constants } => ({
+    shader: "trajectory/half",
+    entry,
+    constants: { SLICES: window - 1 },
+  });
+  const words = stride / 2;
+  const packs = Array.from({ length: window - 1 }, (_, k) =>
+    elementwise(gpu.tuning, kernel("pack"), stride, {
+      snapshot: newest,
+      oldest: first,
+      packed: bind(`difference ${k + 1}`, words, {
+        buffer: differences,
+        offset: 4 * k * words,
+        size: 4 * words,
+      }),
+    }),
+  );
+  const total = (window - 1) * words;
+  const unpack = elementwise(gpu.tuning, kernel("unpack"), stride, {
+    oldest: first,
+    differences: bind("differences", total, whole(differences, total)),
+    snapshots: bind("snapshots", window * stride, whole(buffer, window * stride)),
+  });
+  const program = await compile(gpu, [...packs, unpack], { label: "trajectory halves", bindings });
+  return { oldest, differences, pack: program.dispatches.slice(0, -1), program };
 }

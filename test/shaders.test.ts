@@ -4,6 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { invWnn } from "../models/inv-wnn.ts";
 import { modelSpec } from "../models/index.ts";
+import { ArenaLayout } from "../src/gpu/arena.ts";
 import type { Gpu } from "../src/gpu/device.ts";
 import { KernelCache, type KernelId, reflect, shaderSource } from "../src/gpu/kernel.ts";
 import { Graph } from "../src/graph/graph.ts";
@@ -19,6 +20,7 @@ import { paperAugmentation, GpuDataset, meanPicture, PictureFeed } from "../src/
 import { Collector } from "../src/train/collector.ts";
 import { RowFeed } from "../src/train/row-feed.ts";
 import { classification, Trainer } from "../src/train/trainer.ts";
+import { Trajectory } from "../src/trajectory.ts";
 import { Model } from "../src/nn/model.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
 import { methodNames, startMethod } from "../src/unlearn/methods.ts";
@@ -265,6 +267,9 @@ for (const tuning of tunings) {
       }
     }
     await compileAll(gpu, [{ shader: "predict/check-finite", constants: {} }]);
+    const layout = new ArenaLayout([{ name: "w", shape: [9], kind: "fc" }], gpu.maxBinding);
+    (await Trajectory.create(gpu, layout.slots, 3, "f16")).destroy();
+    compiled.add("trajectory/half");
   });
 }
 

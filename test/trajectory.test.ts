@@ -5,7 +5,7 @@ import type { Gpu } from "../src/gpu/device.ts";
 import { linearPredictor } from "../src/predict/linear.ts";
 import { type Predictor } from "../src/predict/predictor.ts";
 import { PredictionError, Rewinder } from "../src/predict/rewinder.ts";
-import { Trajectory, TrajectoryPlan } from "../src/trajectory.ts";
+import { Trajectory, TrajectoryPlan, type TrajectoryPrecision } from "../src/trajectory.ts";
 import { closeGpus, testGpu } from "./device.ts";
 
 const specs: ParameterSpec[] = [
@@ -18,19 +18,26 @@ const window = 4;
 const line = (name: string, i: number, k: number): number =>
   name.length + i / 64 + (k * (i % 5)) / 8;
 
-async function record(gpu: Gpu): Promise<{ arena: Arena; trajectory: Trajectory }> {
+/** Records snapshots; `written` are their values by parameter, as float32, oldest first. */
+async function record(
+  gpu: Gpu,
+  options: { precision?: TrajectoryPrecision; value?: typeof line } = {},
+): Promise<{ arena: Arena; trajectory: Trajectory; written: Map<string, Float32Array> }> {
+  const { precision = "f32", value = line } = options;
   const arena = await Arena.create(gpu, new ArenaLayout(specs, gpu.maxBinding), "test");
-  const trajectory = await Trajectory.create(gpu, arena.layout.slots, window);
+  const trajectory = await Trajectory.create(gpu, arena.layout.slots, window, precision);
+  const written = new Map(
+    arena.layout.slots.map(({ name, size }) => [name, new Float32Array(window * size)]),
+  );
   for (let k = 0; k < window; k++) {
-    for (const slot of arena.layout.slots) {
-      arena.write(
-        slot.name,
-        Float32Array.from({ length: slot.size }, (_, i) => line(slot.name, i, k)),
-      );
+    for (const { name, size } of arena.layout.slots) {
+      const snapshot = Float32Array.from({ length: size }, (_, i) => value(name, i, k));
+      arena.write(name, snapshot);
+      written.get(name)!.set(snapshot, k * size);
     }
     trajectory.record(arena);
   }
-  return { arena, trajectory };
+  return { arena, trajectory, written };
 }
 
 // 2 KiB bindings force several arena shards and trajectory chunks that cut through parameters.
@@ -39,15 +46,28 @@ for (const maxBinding of [undefined, 2048]) {
 
   test(`snapshots come back as they were recorded (${label})`, async () => {
     const gpu = await testGpu(maxBinding === undefined ? {} : { maxBinding });
-    const { trajectory } = await record(gpu);
+    const { trajectory, written } = await record(gpu);
     assert.is(trajectory.chunks.length > 1, maxBinding !== undefined);
-    const histories = await trajectory.read();
-    for (const { name, shape } of specs) {
-      const size = shape.reduce((a, b) => a * b, 1);
-      const want = Array.from({ length: window * size }, (_, j) =>
-        Math.fround(line(name, j % size, Math.floor(j / size))),
-      );
-      assert.equal([...histories.get(name)!], want);
+    assert.equal(await trajectory.read(), written);
+  });
+
+  test(`snapshots in half precision keep differences to 11 bits (${label})`, async () => {
+    const gpu = await testGpu(maxBinding === undefined ? {} : { maxBinding });
+    // Weights of order 1 that move by 1e-5 to 1 of it an epoch.
+    const { trajectory, written } = await record(gpu, {
+      precision: "f16",
+      value: (name, i, k) => name.length / 8 + i / 64 + (k * 10 ** -(i % 6)) / 3,
+    });
+    assert.is(trajectory.chunks.length > 1, maxBinding !== undefined);
+    for (const [name, values] of await trajectory.read()) {
+      const wanted = written.get(name)!;
+      const size = values.length / window;
+      values.forEach((value, j) => {
+        const [oldest, want] = [wanted[j % size]!, wanted[j]!];
+        // The difference to 11 bits, and two roundings to float32 at the weight's size.
+        const tolerance = Math.abs(want - oldest) * 2 ** -11 + Math.abs(want) * 2 ** -23;
+        assert.ok(Math.abs(value - want) <= tolerance, `${name}[${j}]: ${value}, not ${want}`);
+      });
     }
   });
 
@@ -70,6 +90,35 @@ for (const maxBinding of [undefined, 2048]) {
     }
   });
 }
+
+test("predictions from half precision differ by what its roundings explain", async () => {
+  const gpu = await testGpu();
+  const linear = linearPredictor(window, 3);
+  const value = (name: string, i: number, k: number): number =>
+    name.length / 8 + i / 64 + (k * (1 + (i % 7))) / 1000 + Math.sin(i + 2 * k) / 5000;
+  const [full, half] = await Promise.all(
+    (["f32", "f16"] as const).map(async (precision) => {
+      const { arena, trajectory } = await record(gpu, { precision, value });
+      const rewinder = await Rewinder.create(trajectory, linear);
+      await rewinder.apply(arena);
+      rewinder.destroy();
+      trajectory.destroy();
+      return arena.read();
+    }),
+  );
+  // A straight line through 4 points, 3 before the first, weighs them by less than 2.5 in all: as many
+  // roundings of differences below 0.022, and of the weights (below 8) to float32.
+  for (const [name, values] of half!) {
+    values.forEach((prediction, i) => {
+      const difference = Math.abs(prediction - full!.get(name)![i]!);
+      assert.ok(
+        difference <= 2.5 * (0.022 * 2 ** -11 + 8 * 2 ** -23),
+        `${name}[${i}]: ${difference}`,
+      );
+    });
+  }
+  assert.ok([...half!].some(([name, values]) => values.some((v, i) => v !== full!.get(name)![i])));
+});
 
 test("memory is exactly K × parameters", () => {
   const plan = new TrajectoryPlan(new ArenaLayout(specs, 2 ** 27).slots, 15, 2 ** 27);

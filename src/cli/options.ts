@@ -181,6 +181,7 @@ export interface UnlearnFlags {
   trailing?: true;
   resetOptimizer?: true;
   forgetAugment?: true;
+  trajectory?: "f32" | "f16";
   kinds?: string;
   untilShare?: number;
   untilUa?: number;
@@ -240,6 +241,12 @@ export function unlearnOptions(command: Command, share?: number): Command {
     )
     .option("--reset-optimizer", "rewind: forget Adam's moments at each round")
     .option("--forget-augment", "the paper's augmentation on D_f")
+    .addOption(
+      new Option(
+        "--trajectory <type>",
+        "rewind: what snapshots are stored as (default: f32)",
+      ).choices(["f32", "f16"]),
+    )
     .option("--kinds <list>", "rewind: kinds of parameter to rewind (default: all)")
     .option(
       "--until-ua <percent>",
@@ -281,6 +288,7 @@ export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnC
     warmupEpochs: flags.warmup,
     trailingEpoch: flags.trailing,
     resetOptimizer: flags.resetOptimizer,
+    trajectory: flags.trajectory,
     kinds: flags.kinds?.split(",").map((kind) => kind.trim()),
   };
   const settings = methodSettings(flags.method, {

@@ -222,3 +222,14 @@ export function foldGrid(threads: number, workgroup: number): [number, number, n
   const rows = Math.ceil(groups / 65_535);
   return [Math.ceil(groups / rows), rows, 1];
 }
+
+/** Records dispatches into one compute pass. */
+export function encodePass(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]): void {
+  const pass = encoder.beginComputePass();
+  for (const dispatch of dispatches) {
+    pass.setPipeline(dispatch.pipeline);
+    pass.setBindGroup(0, dispatch.bindGroup);
+    pass.dispatchWorkgroups(...dispatch.groups);
+  }
+  pass.end();
+}

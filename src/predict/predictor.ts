@@ -8,7 +8,7 @@ import type { ParameterKind } from "../gpu/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { GpuError } from "../gpu/errors.ts";
 import type { Geometry } from "../gpu/geometry.ts";
-import type { Dispatch } from "../graph/program.ts";
+import { type Dispatch, encodePass } from "../graph/program.ts";
 
 /** Which recorded weight a residual is added to; `none` writes the bare residual. */
 export type Base = "oldest" | "newest" | "none";
@@ -178,15 +178,4 @@ export async function predictHistories(
   loaded.destroy();
   gpu.free(ranges, ...Object.values<GPUBuffer>(buffers));
   return { residual: new Float32Array(residual!), predicted: new Float32Array(predicted!) };
-}
-
-/** Records dispatches into one compute pass. */
-export function encodePass(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]): void {
-  const pass = encoder.beginComputePass();
-  for (const dispatch of dispatches) {
-    pass.setPipeline(dispatch.pipeline);
-    pass.setBindGroup(0, dispatch.bindGroup);
-    pass.dispatchWorkgroups(...dispatch.groups);
-  }
-  pass.end();
 }

@@ -7,9 +7,9 @@
 import type { Arena, ParameterKind } from "../gpu/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { DivergedError, GpuError } from "../gpu/errors.ts";
-import { type Dispatch, foldGrid } from "../graph/program.ts";
+import { type Dispatch, encodePass, foldGrid } from "../graph/program.ts";
 import type { Trajectory } from "../trajectory.ts";
-import { encodePass, LoadedSet, type Predictor } from "./predictor.ts";
+import { LoadedSet, type Predictor } from "./predictor.ts";
 
 /** A prediction that is NaN or infinite; the weights were left as they were before it. */
 export class PredictionError extends DivergedError {
@@ -103,11 +103,13 @@ export class Rewinder {
     );
     const { flags } = await gpu.allocate({ flags: 4 * plan.tracks.length });
     const dispatches: Dispatch[] = [];
+    let unpacked: Dispatch | undefined;
     for (const [i, { chunk, set, range, predicted: out }] of jobs.entries()) {
+      if (chunk.unpack !== unpacked) dispatches.push((unpacked = chunk.unpack!));
       const history = { buffer: chunk.buffer, offset: 0, size: chunk.buffer.size };
       dispatches.push(
         await set.dispatch(
-          { ...range, stride: chunk.length, outFirst: range.first },
+          { ...range, stride: chunk.stride, outFirst: range.first },
           predictor.base,
           {
             history,

@@ -41,6 +41,8 @@ const fields = {
   resetOptimizer: z.boolean().default(false),
   augment: augmentSchema.optional(),
   ...memoryFields,
+  /** How snapshots are stored: `f16` takes 32 bytes a weight instead of 60. */
+  trajectory: z.enum(["f32", "f16"]).default("f32"),
   /** Kinds of parameter that are rewound; the others keep what fine-tuning made of them. */
   kinds: z
     .array(z.enum(parameterKinds))
@@ -115,7 +117,12 @@ export class RewindSession implements UnlearnSession {
     const slots = model.slots.filter(
       (slot) => settings.kinds.includes(slot.kind) && slot.kind !== "norm",
     );
-    const trajectory = await Trajectory.create(model.gpu, slots, predictor.window);
+    const trajectory = await Trajectory.create(
+      model.gpu,
+      slots,
+      predictor.window,
+      settings.trajectory,
+    );
     const rewinder = await Rewinder.create(trajectory, predictor);
     const { gpu, parameters } = model;
     const before = await Arena.create(gpu, parameters.layout, "before the round");
