@@ -45,7 +45,9 @@ const styles: Readonly<Record<ResNetStem, Style>> = {
 };
 
 /** Filters of the four stages, two basic blocks each. */
-const widths = [64, 128, 256, 512] as const;
+type Widths = readonly [number, number, number, number];
+
+const published: Widths = [64, 128, 256, 512];
 
 /**
  * Stem → four stages of two basic blocks → global average → dense.
@@ -53,7 +55,13 @@ const widths = [64, 128, 256, 512] as const;
  * @param x pictures [N, H, W, C].
  * @returns logits [N, classes].
  */
-export function resnet18(layers: Layers, x: Value, classes: number, stem: ResNetStem): Value {
+export function resnet18(
+  layers: Layers,
+  x: Value,
+  classes: number,
+  stem: ResNetStem,
+  widths: Widths = published,
+): Value {
   const { graph } = layers;
   const style = styles[stem];
   const { bias } = style;
