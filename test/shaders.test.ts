@@ -151,6 +151,8 @@ for (const tuning of tunings) {
         ops.l1Loss(graph, y, ops.leakyRelu(graph, y)),
         ops.l1Norm(graph, ops.mul(graph, odd, graph.input("d", [5, 1])), 0.1),
       );
+      const product = ops.matmul(graph, c, ops.permute(graph, a, [0, 1, 3, 2]));
+      y = ops.add(graph, y, ops.sum(graph, product));
       y = ops.add(graph, y, ops.sum(graph, ops.add(graph, odd, graph.input("e", [3]))));
       return {
         y: ops.add(graph, y, ops.sum(graph, ops.concat(graph, [odd, odd], 1))),
