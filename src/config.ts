@@ -114,6 +114,8 @@ export const trainSchema = z
     /** What is wrong with the training data, and which pictures are D_f. */
     scenario: scenarioSchema,
     model: modelSchema,
+    /** Checkpoint whose weights training starts from; a classifier it lacks starts from a random draw. */
+    from: z.string().optional(),
     epochs: count,
     batch: count,
     learningRate: z.number().positive(),

@@ -10,7 +10,9 @@ import type { Dataset } from "./data/dataset.ts";
 import { loadDataset } from "./data/index.ts";
 import { damage, type Damaged } from "./data/scenario.ts";
 import type { Gpu } from "./gpu/device.ts";
+import { readSafetensors } from "./io/safetensors.ts";
 import { Model } from "./nn/model.ts";
+import { readBytes } from "./platform/files.ts";
 import { GpuDataset, meanPicture } from "./train/feed.ts";
 import type { Totals } from "./train/step-queue.ts";
 import { Evaluator, type Watch } from "./train/trainer.ts";
@@ -69,6 +71,9 @@ export async function jobOn(
   const input = [train.height, train.width, train.channels] as const;
   const spec = modelSpec(config.model, input, train.classes.length);
   const model = await Model.create(gpu, spec, blank ? undefined : config.seed);
+  if (config.from !== undefined && !blank) {
+    model.pretrain(readSafetensors(await readBytes(config.from), config.from).tensors);
+  }
 
   const evaluatorOf = (of: GpuDataset): Promise<Evaluator> =>
     Evaluator.create(model, of, Math.min(evaluationBatch, of.count));

@@ -1,14 +1,15 @@
 /** `rewind experiment`: the paper's classification experiments, every method, over seeds. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { modelNames } from "../../models/index.ts";
 import { type DataConfig, datasetNames } from "../config.ts";
 import {
   type ExperimentName,
   experimentNames,
   type Plan,
   planOf,
-  type Size,
   type Variant,
 } from "../experiments/plan.ts";
+import { type ModelName, type Recipe, type Size, sizeNames } from "../experiments/protocol.ts";
 import { runSeeds, type Surroundings, tune, type Tuned } from "../experiments/run.ts";
 import {
   compare,
@@ -42,6 +43,15 @@ interface ExperimentFlags extends DeviceFlags {
   readonly arms?: string;
   readonly variant: readonly Variant[];
   readonly size: Size;
+  readonly model: ModelName;
+  readonly from?: string;
+  readonly train?: number;
+  readonly test?: number;
+  readonly epochs?: number;
+  readonly batch?: number;
+  readonly microBatch?: number;
+  readonly recompute?: boolean;
+  readonly activations?: "f32" | "f16";
 }
 
 /** Collects `ARM KEY=VALUE ...`. */
@@ -76,9 +86,23 @@ export function registerExperiment(root: Command): void {
       [],
     )
     .addOption(
-      new Option("--size <name>", "`tiny` is for a first look")
-        .choices(["scaled", "tiny"])
+      new Option("--size <name>", "scaled to small machines; the paper's; `tiny` for a first look")
+        .choices(sizeNames)
         .default("scaled"),
+    )
+    .addOption(new Option("--model <name>", "network").choices(modelNames).default("small-cnn"))
+    .option("--from <file>", "pretrained checkpoint that training starts from")
+    .option("--train <n>", "training pictures instead of the size's", integer(1))
+    .option("--test <n>", "test pictures instead of the size's", integer(1))
+    .option("--epochs <n>", "training epochs instead of the size's", integer(1))
+    .option("--batch <n>", "pictures a training step instead of the size's", integer(1))
+    .option("--micro-batch <n>", "pictures a pass, in training and methods", integer(1))
+    .option("--recompute", "compute activations again for the backward pass")
+    .addOption(
+      new Option(
+        "--activations <type>",
+        "what activations are stored as for the backward pass",
+      ).choices(["f32", "f16"]),
     );
   deviceOptions(command).action(async (name: string, flags: ExperimentFlags) => {
     if (!experimentNames.includes(name as ExperimentName)) {
@@ -90,9 +114,18 @@ export function registerExperiment(root: Command): void {
       published: flags.predictor,
       only: flags.arms?.split(",").map((arm) => arm.trim()),
       variants: flags.variant,
+      model: flags.model,
+      overrides: { train: flags.train, test: flags.test, recipe: recipeOf(flags) },
     });
     await run(plan, flags);
   });
+}
+
+/** The parts of a training's recipe that flags give. */
+function recipeOf(flags: ExperimentFlags): Partial<Recipe> {
+  const { from, epochs, batch, microBatch, recompute, activations } = flags;
+  const given = { from, epochs, batch, microBatch, recompute, activations };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 async function run(plan: Plan, flags: ExperimentFlags): Promise<void> {

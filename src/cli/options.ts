@@ -28,6 +28,7 @@ export interface TrainFlags {
   model: TrainConfig["model"]["name"];
   filters?: string;
   hidden?: number;
+  from?: string;
   epochs: number;
   batch: number;
   lr: number;
@@ -77,6 +78,7 @@ export function trainOptions(command: Command): Command {
       "small-cnn: units of a hidden dense layer; 0: none (default: 64)",
       integer(0),
     )
+    .option("--from <file>", "checkpoint to start from; a missing classifier is drawn at random")
     .option("--epochs <n>", "training epochs", integer(1), 40)
     .option("--batch <n>", "pictures a training step", integer(1), 64)
     .option("--lr <rate>", "learning rate of training", number(0, 10), 1e-3)
@@ -147,6 +149,7 @@ export function trainConfig(flags: TrainFlags): TrainConfig {
         ...given(flags.filters?.split(",").map(Number), "filters"),
         ...given(flags.hidden ?? (flags.model === "small-cnn" ? 64 : undefined), "hidden"),
       },
+      ...given(flags.from, "from"),
       epochs: flags.epochs,
       batch: flags.batch,
       learningRate: flags.lr,

@@ -1,7 +1,16 @@
 /** The paper's classification experiments at a size for small machines, as data. */
-import type { DataConfig, TrainConfig } from "../config.ts";
+import { type DataConfig, memoryFields, type TrainConfig } from "../config.ts";
 import { GpuError } from "../gpu/errors.ts";
 import type { Scores, StopRules } from "../unlearn/driver.ts";
+import { findMethod } from "../unlearn/methods.ts";
+import {
+  type ModelName,
+  type Overrides,
+  type Protocol,
+  protocolOf,
+  type Recipe,
+  type Size,
+} from "./protocol.ts";
 
 /** Names of the experiments. */
 export const experimentNames = ["standard", "label-noise", "backdoor", "overfit"] as const;
@@ -51,62 +60,50 @@ export interface Plan {
   readonly arms: readonly Arm[];
 }
 
-/** Sizes of the experiments: those for files, and one for tests. */
-export type Size = "scaled" | "tiny";
-
-interface Sizes {
-  readonly train: number;
-  readonly test: number;
-  readonly epochs: number;
-  readonly batch: number;
-}
-
-const sizes: Readonly<Record<"grey" | "colour", Readonly<Record<ExperimentName, Sizes>>>> = {
-  grey: {
-    standard: { train: 4000, test: 2000, epochs: 30, batch: 64 },
-    "label-noise": { train: 3000, test: 2000, epochs: 60, batch: 64 },
-    backdoor: { train: 3000, test: 2000, epochs: 20, batch: 64 },
-    // 1 % of MNIST.
-    overfit: { train: 600, test: 2000, epochs: 150, batch: 50 },
-  },
-  colour: {
-    standard: { train: 3000, test: 2000, epochs: 30, batch: 64 },
-    "label-noise": { train: 3000, test: 2000, epochs: 40, batch: 64 },
-    backdoor: { train: 3000, test: 2000, epochs: 30, batch: 64 },
-    // 1 % of CIFAR-10.
-    overfit: { train: 500, test: 2000, epochs: 150, batch: 50 },
-  },
-};
-
-const tinySizes: Sizes = { train: 120, test: 60, epochs: 4, batch: 32 };
-
 /** Rates on a logarithmic grid, as trials. */
 function rates(...values: number[]): { learningRate: number }[] {
   return values.map((learningRate) => ({ learningRate }));
 }
 
-/** Batch of the methods that take single steps on D_f: small enough for several steps an epoch. */
-const stepBatch = { batch: 128 };
+/** Whether a method can split its steps into passes and store activations otherwise. */
+function hasMemoryFields(method: string): boolean {
+  const { shape } = findMethod(method).settings as unknown as { shape: object };
+  return Object.keys(memoryFields).every((field) => field in shape);
+}
 
-/** Batch of the methods that train on D_f: divides its size in most experiments, so that no row is empty. */
-const windowBatch = { batch: 200 };
+/** What a training's recipe says about memory holds for the methods as well. */
+function memoryOf(recipe: Recipe): Record<string, unknown> {
+  const fields = Object.keys(memoryFields) as (keyof typeof memoryFields)[];
+  const given = fields.filter((field) => recipe[field] !== undefined);
+  return Object.fromEntries(given.map((field) => [field, recipe[field]]));
+}
 
-function arms(published: string | undefined, size: Size): Arm[] {
-  const recorded = rates(3e-5, 1e-4, 3e-4, 1e-3, 3e-3);
+function arms(published: string | undefined, size: Size, protocol: Protocol): Arm[] {
+  const memory = memoryOf(protocol.recipe);
+  return armsWith(published, size, protocol).map((arm) =>
+    hasMemoryFields(arm.method) ? { ...arm, settings: { ...memory, ...arm.settings } } : arm,
+  );
+}
+
+function armsWith(published: string | undefined, size: Size, protocol: Protocol): Arm[] {
+  const { window, rounds, recipe } = protocol;
+  const stepBatch = { batch: protocol.stepBatch };
+  const recorded = rates(...protocol.windowRates);
+  // Of a window only what a method without one has as well.
+  const { warmupEpochs: _, trailingEpoch: __, ...followed } = window;
   const sgd = rates(1e-3, 3e-3, 1e-2, 3e-2, 1e-1);
-  const rounds = size === "tiny" ? { windows: 2, epochs: 3 } : { windows: 10, epochs: 40 };
   const rewinds: Arm[] = [
     {
       name: "rewind",
       method: "rewind",
-      settings: windowBatch,
+      settings: window,
       trials: recorded,
       rounds: rounds.windows,
     },
     {
       name: "rewind-newest",
       method: "rewind",
-      settings: { ...windowBatch, base: "newest" },
+      settings: { ...window, base: "newest" },
       trials: [],
       tunedAs: "rewind",
       rounds: rounds.windows,
@@ -117,14 +114,14 @@ function arms(published: string | undefined, size: Size): Arm[] {
       {
         name: "rewind-published",
         method: "rewind",
-        settings: { ...windowBatch, predictor: published },
+        settings: { ...window, predictor: published },
         trials: recorded,
         rounds: rounds.windows,
       },
       {
         name: "rewind-published-newest",
         method: "rewind",
-        settings: { ...windowBatch, predictor: published, base: "newest" },
+        settings: { ...window, predictor: published, base: "newest" },
         trials: [],
         tunedAs: "rewind-published",
         rounds: rounds.windows,
@@ -135,7 +132,7 @@ function arms(published: string | undefined, size: Size): Arm[] {
     {
       name: "retrain",
       method: "retrain",
-      settings: { epochsPerRound: size === "tiny" ? 1 : 10 },
+      settings: { epochsPerRound: size === "tiny" || recipe.epochs % 10 !== 0 ? 1 : 10 },
       trials: [],
       rounds: 1000,
     },
@@ -143,7 +140,7 @@ function arms(published: string | undefined, size: Size): Arm[] {
     {
       name: "random-rewind",
       method: "random-rewind",
-      settings: published === undefined ? windowBatch : { ...windowBatch, predictor: published },
+      settings: published === undefined ? window : { ...window, predictor: published },
       trials: [],
       tunedAs: published === undefined ? "rewind" : "rewind-published",
       rounds: rounds.windows,
@@ -151,20 +148,20 @@ function arms(published: string | undefined, size: Size): Arm[] {
     {
       name: "linear-rewind",
       method: "linear-rewind",
-      settings: windowBatch,
+      settings: window,
       trials: recorded,
       rounds: rounds.windows,
     },
     {
       name: "task-vector",
       method: "task-vector",
-      settings: windowBatch,
+      settings: followed,
       trials: [
-        { learningRate: 1e-4, lambda: 0.25 },
-        { learningRate: 1e-4, lambda: 1 },
-        { learningRate: 3e-4, lambda: 0.25 },
-        { learningRate: 3e-4, lambda: 1 },
-        { learningRate: 1e-3, lambda: 0.25 },
+        { learningRate: protocol.windowRates[1]!, lambda: 0.25 },
+        { learningRate: protocol.windowRates[1]!, lambda: 1 },
+        { learningRate: protocol.windowRates[2]!, lambda: 0.25 },
+        { learningRate: protocol.windowRates[2]!, lambda: 1 },
+        { learningRate: protocol.windowRates[3]!, lambda: 0.25 },
       ],
       rounds: rounds.windows,
     },
@@ -207,7 +204,7 @@ function arms(published: string | undefined, size: Size): Arm[] {
     {
       name: "scrub",
       method: "scrub",
-      settings: { batch: 128, forgetBatch: 128 },
+      settings: { ...stepBatch, forgetBatch: protocol.stepBatch },
       trials: rates(3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
       rounds: Math.min(20, rounds.epochs),
     },
@@ -319,7 +316,8 @@ function variantOf({ arm: name, settings }: Variant, arms: readonly Arm[]): Arm 
  * An experiment on a data set.
  *
  * @param options `published`: folder of the authors' predictors, for arms that use it; `only`: names of the
- *   arms to run; `variants`: more arms, each one of those with settings changed.
+ *   arms to run; `variants`: more arms, each one of those with settings changed; `model`, `overrides`:
+ *   another network than the compact CNN, and changes to the recipe.
  */
 export function planOf(
   name: ExperimentName,
@@ -329,13 +327,16 @@ export function planOf(
     published?: string | undefined;
     only?: readonly string[] | undefined;
     variants?: readonly Variant[] | undefined;
+    model?: ModelName | undefined;
+    overrides?: Overrides | undefined;
   },
 ): Plan {
   const shape = shapes[name];
   const grey = data.name === "mnist" || data.name === "synthetic";
-  const size = options.size === "tiny" ? tinySizes : sizes[grey ? "grey" : "colour"][name];
+  const { model = "small-cnn", overrides } = options;
+  const protocol = protocolOf(name, options.size, grey, model, overrides);
   const noRetained = name === "overfit";
-  let chosen = arms(options.published, options.size).filter(
+  let chosen = arms(options.published, options.size, protocol).filter(
     (arm) => !(noRetained && needsRetained.has(arm.name)),
   );
   const { only } = options;
@@ -372,18 +373,13 @@ export function planOf(
     scores: [shape.x, ...shape.y].map(({ score }) => score),
     arms: [...chosen, ...(options.variants ?? []).map((variant) => variantOf(variant, chosen))],
     train: (seed) => ({
-      data: { ...data, trainCount: size.train, testCount: size.test },
-      scenario,
-      model: {
-        name: "small-cnn",
-        filters: options.size === "tiny" ? [4, 8] : [16, 32],
-        hidden: options.size === "tiny" ? 8 : 64,
+      data: {
+        ...data,
+        ...(protocol.train === undefined ? {} : { trainCount: protocol.train }),
+        ...(protocol.test === undefined ? {} : { testCount: protocol.test }),
       },
-      epochs: size.epochs,
-      batch: size.batch,
-      learningRate: 1e-3,
-      schedule: "cosine",
-      optimizer: { name: "adam" },
+      scenario,
+      ...protocol.recipe,
       seed,
     }),
   };

@@ -5,7 +5,7 @@
  * Tuning runs on a seed of its own, picks each arm's settings by the experiment's statistic, and is
  * written down with every trial.
  */
-import type { UnlearnConfig } from "../config.ts";
+import { recipeOf, type UnlearnConfig } from "../config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type Job, prepareJob } from "../job.ts";
 import { exists, join, readText } from "../platform/files.ts";
@@ -70,9 +70,7 @@ function settingsOf(
   arm: Arm,
   chosen: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const { epochs, learningRate, schedule, optimizer, batch } = plan.train(0);
-  const recipe =
-    arm.method === "retrain" ? { epochs, learningRate, schedule, optimizer, batch } : {};
+  const recipe = arm.method === "retrain" ? recipeOf(plan.train(0)) : {};
   return methodSettings(arm.method, { ...recipe, ...chosen, ...arm.settings });
 }
 

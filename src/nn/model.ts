@@ -37,6 +37,7 @@ export class Model {
   readonly parameters: Arena;
   readonly statistics: Arena;
   readonly #declared: Declarations;
+  #pretrained: Tensors | undefined;
 
   private constructor(
     gpu: Gpu,
@@ -91,6 +92,22 @@ export class Model {
     });
   }
 
+  /**
+   * Makes tensors of a pretrained network the initial values, now and in every {@link initialise}. What it
+   * lacks of the last layer (`head`) keeps a random draw.
+   *
+   * @throws ShapeError listing what else is missing, misshapen or unknown.
+   */
+  pretrain(tensors: Tensors): void {
+    const slots = this.#allSlots();
+    const own = slots.filter(({ name }) => !name.startsWith("head.") || tensors.has(name));
+    const known = new Set(slots.map(({ name }) => name));
+    const extra = [...tensors.keys()].filter((name) => !known.has(name));
+    this.#requireTensors(own, tensors, extra);
+    this.#pretrained = tensors;
+    this.#write(own, tensors);
+  }
+
   /** Sets every tensor to its initial value for a seed. */
   initialise(seed: number): void {
     const random = new Random(seed);
@@ -100,6 +117,7 @@ export class Model {
     for (const { name, shape, init } of this.#declared.statistics.values()) {
       this.statistics.write(name, init(shape, random.fork(name)));
     }
+    if (this.#pretrained !== undefined) this.pretrain(this.#pretrained);
   }
 
   /** Slots of the trained parameters. */
@@ -134,9 +152,17 @@ export class Model {
 
   /** Uploads tensors; every one must be there with its shape. @throws ShapeError listing what is not. */
   load(tensors: Tensors): void {
-    const wrong: string[] = [];
-    const arenas = [this.parameters, this.statistics];
-    for (const { name, shape } of arenas.flatMap((arena) => arena.layout.slots)) {
+    this.#requireTensors(this.#allSlots(), tensors);
+    this.#write(this.#allSlots(), tensors);
+  }
+
+  #allSlots(): Slot[] {
+    return [this.parameters, this.statistics].flatMap((arena) => arena.layout.slots);
+  }
+
+  #requireTensors(slots: readonly Slot[], tensors: Tensors, extra: readonly string[] = []): void {
+    const wrong = extra.map((name) => `"${name}" is not of the model`);
+    for (const { name, shape } of slots) {
       const tensor = tensors.get(name);
       if (tensor === undefined) wrong.push(`"${name}" is missing`);
       else if (!sameShape(tensor.shape, shape)) {
@@ -148,8 +174,13 @@ export class Model {
         `checkpoint does not fit model "${this.spec.name}": ${wrong.join("; ")}.`,
       );
     }
-    for (const arena of arenas) {
-      for (const { name } of arena.layout.slots) arena.write(name, tensors.get(name)!.data);
+  }
+
+  #write(slots: readonly Slot[], tensors: Tensors): void {
+    for (const arena of [this.parameters, this.statistics]) {
+      for (const slot of arena.layout.slots) {
+        if (slots.includes(slot)) arena.write(slot.name, tensors.get(slot.name)!.data);
+      }
     }
   }
 

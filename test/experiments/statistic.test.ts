@@ -148,4 +148,36 @@ test("plans: D_r methods are left out of overfit, retraining always runs in stan
   );
 });
 
+test("at full size the plan is the paper's; options change parts of it", () => {
+  const data = { name: "cifar10", dir: "x" } as const;
+  const full = planOf("label-noise", data, { size: "full", model: "resnet18" });
+  const { epochs, batch, model, augment, data: pictures } = full.train(1);
+  assert.equal([epochs, batch, model.name, pictures], [200, 256, "resnet18", data]);
+  assert.is(augment?.zoom?.[0], 0.7);
+  const rewind = full.arms.find(({ name }) => name === "rewind")!;
+  assert.is(rewind.settings["warmupEpochs"], 2);
+  assert.ok(rewind.trials.some(({ learningRate }) => learningRate === 1e-6));
+  assert.is(
+    full.arms.find(({ name }) => name === "task-vector")!.settings["warmupEpochs"],
+    undefined,
+  );
+
+  const changed = planOf("label-noise", data, {
+    size: "full",
+    model: "pvt-v2-b0",
+    overrides: { train: 500, recipe: { epochs: 12, microBatch: 16 } },
+  });
+  assert.is(changed.train(1).data.trainCount, 500);
+  assert.is(changed.train(1).microBatch, 16);
+  for (const { method, settings } of changed.arms) {
+    // SCRUB and Fisher have no passes of their own.
+    assert.is(
+      settings["microBatch"],
+      ["scrub", "fisher"].includes(method) ? undefined : 16,
+      method,
+    );
+  }
+  assert.is(changed.arms.find(({ name }) => name === "retrain")!.settings["epochsPerRound"], 1);
+});
+
 test.run();
