@@ -333,7 +333,7 @@ export class Gpu {
  * Each program's time per unit of cost is learnt from its own fences.
  */
 class Pace {
-  /** Milliseconds per unit of cost, by key. */
+  /** Milliseconds per unit of cost, by key; 0 after the first fence, which waited for compilers as well. */
   readonly #rates = new Map<string, number>();
   #pending = new Map<string, number>();
   #start = 0;
@@ -359,7 +359,9 @@ class Pace {
   finished(): void {
     const elapsed = performance.now() - this.#start;
     const [only] = this.#pending;
-    if (this.#pending.size === 1 && only![1] > 0) {
+    if (this.#pending.size === 1 && !this.#rates.has(only![0])) {
+      this.#rates.set(only![0], 0);
+    } else if (this.#pending.size === 1 && only![1] > 0) {
       // A fence that was passed at once means the nap was too long, who knows by how much: another process
       // may have held the processor while the last estimate was made.
       const late = this.#napped > 0 && elapsed - this.#napped < 1;
