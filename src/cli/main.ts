@@ -6,7 +6,9 @@ import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerEvaluate } from "./evaluate.ts";
 import { registerExperiment } from "./experiment.ts";
+import { registerExport } from "./export.ts";
 import { registerFetch } from "./fetch.ts";
+import { registerImport } from "./import.ts";
 import { registerLira } from "./lira.ts";
 import { registerPlan } from "./plan.ts";
 import { registerPredict } from "./predict.ts";
@@ -29,6 +31,8 @@ export function program(): Command {
   registerPlan(root);
   registerPredict(root);
   registerPredictor(root);
+  registerImport(root);
+  registerExport(root);
   registerFetch(root);
   registerDoctor(root);
   return root;

@@ -4,6 +4,8 @@
  * Rewind writes float32 tensors sorted by name, so equal tensors give equal files.
  */
 
+import { decodeNumbers, formatBytes, isNumberFormat } from "./number-formats.ts";
+
 /** A tensor of a file. */
 export interface Tensor {
   readonly shape: readonly number[];
@@ -66,11 +68,11 @@ export function writeSafetensors(
 }
 
 /**
- * Decodes a file.
+ * Decodes a file; all numbers become float32.
  *
  * @param name what errors call it.
  * @throws SafetensorsError for a cut or damaged file, tensors that overlap or leave gaps, or a type
- *   other than F32.
+ *   without a number format here.
  */
 export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
   const fail = (what: string): never => {
@@ -102,15 +104,18 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
     if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(natural)) {
       return fail(`tensor "${key}" has no valid data_offsets`);
     }
-    if (dtype !== "F32")
-      return fail(`tensor "${key}" has type ${String(dtype)}; only F32 is supported`);
+    if (!isNumberFormat(dtype)) {
+      const known = Object.keys(formatBytes).join(", ");
+      return fail(`tensor "${key}" has type ${String(dtype)}; supported are ${known}`);
+    }
     const [from, to] = offsets as [number, number];
-    if (to - from !== 4 * size(shape)) {
+    const bytes = formatBytes[dtype] * size(shape);
+    if (to - from !== bytes) {
       return fail(
-        `tensor "${key}" [${shape.join(", ")}] needs ${4 * size(shape)} bytes, its offsets give ${to - from}`,
+        `tensor "${key}" [${shape.join(", ")}] needs ${bytes} bytes, its offsets give ${to - from}`,
       );
     }
-    return { key, shape: shape as number[], from, to };
+    return { key, dtype, shape: shape as number[], from, to };
   });
   let end = 0;
   for (const { key, from, to } of [...spans].sort((a, b) => a.from - b.from || a.to - b.to)) {
@@ -124,10 +129,9 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
   if (end !== data.length)
     fail(`the tensors take ${end} bytes, the file has ${data.length}: it is cut short or too long`);
   const tensors = new Map(
-    // A copy, as the file's data need not be aligned to 4 bytes (and slice() of Node's Buffer is none).
-    spans.map(({ key, shape, from, to }) => [
+    spans.map(({ key, dtype, shape, from, to }) => [
       key,
-      { shape, data: new Float32Array(new Uint8Array(data.subarray(from, to)).buffer) },
+      { shape, data: decodeNumbers(dtype, data.subarray(from, to)) },
     ]),
   );
   return { tensors, metadata: metadata as Record<string, string> };

@@ -108,12 +108,28 @@ test("damaged headers are refused with what is wrong", () => {
   refuse({ a: entry(4, 8) }, 8, /"a" starts at 4, where 0 was due/);
   refuse({ a: entry(0, 4, [2]) }, 4, /"a" \[2\] needs 8 bytes, its offsets give 4/);
   refuse({ a: entry(0, 4) }, 8, /take 4 bytes, the file has 8/);
-  refuse({ a: entry(0, 2, [1], "F16") }, 2, /type F16; only F32/);
+  refuse({ a: entry(0, 1, [1], "F8_E5M2") }, 1, /type F8_E5M2; supported are F64, F32, F16/);
+  refuse({ a: entry(0, 4, [1], "F16") }, 4, /needs 2 bytes, its offsets give 4/);
   refuse({ a: entry(0, 4, [-1]) }, 4, /no valid shape/);
   refuse({ a: { dtype: "F32", shape: [1] } }, 4, /no valid data_offsets/);
   const huge = new Uint8Array(16);
   new DataView(huge.buffer).setBigUint64(0, 10n ** 12n, true);
   assert.throws(() => readSafetensors(huge), /claims 1000000000000 bytes/);
+});
+
+test("half precision and integers become float32", () => {
+  const header = {
+    half: { dtype: "F16", shape: [2], data_offsets: [0, 4] },
+    long: { dtype: "I64", shape: [1], data_offsets: [4, 12] },
+  };
+  const file = encode(header, 12);
+  const data = new DataView(file.buffer, file.length - 12);
+  data.setUint16(0, 0x3c00, true);
+  data.setUint16(2, 0xb800, true);
+  data.setBigInt64(4, -5n, true);
+  const { tensors } = readSafetensors(file);
+  assert.equal([...tensors.get("half")!.data], [1, -0.5]);
+  assert.equal([...tensors.get("long")!.data], [-5]);
 });
 
 test("a tensor whose data does not fill its shape is not written", () => {

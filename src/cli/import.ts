@@ -1,0 +1,69 @@
+/** `rewind import`: a published checkpoint becomes one that training starts from. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { type ModelConfig, modelSpec } from "../../models/index.ts";
+import { importPretrained, publishedModels } from "../io/pretrained.ts";
+import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
+import { readTorch } from "../io/torch-pt.ts";
+import { declare } from "../nn/model.ts";
+import { readBytes, writeAtomic } from "../platform/files.ts";
+import { integer } from "./session.ts";
+
+interface ImportFlags {
+  readonly model: ModelConfig["name"];
+  readonly classes: number;
+  readonly size: number;
+  readonly head: "keep" | "replace";
+  readonly std?: readonly number[];
+  readonly out: string;
+}
+
+/** Parses `r,g,b`. */
+export function deviations(text: string): number[] {
+  const values = text.split(",").map(Number);
+  if (values.every((value) => value > 0)) return values;
+  throw new InvalidArgumentError("needs positive numbers, one a channel: 0.229,0.224,0.225.");
+}
+
+/** The option both directions have. */
+export function deviationOption(command: Command): Command {
+  return command.option(
+    "--std <r,g,b>",
+    "standard deviations the network's pictures are divided by; they go into its first convolution (ImageNet: 0.229,0.224,0.225)",
+    deviations,
+  );
+}
+
+export function registerImport(root: Command): void {
+  const command = root
+    .command("import")
+    .description("turn a checkpoint of PyTorch or timm into one for `rewind train --from`")
+    .argument("<file>", ".safetensors, .pt or .pth")
+    .addOption(
+      new Option("--model <name>", "network").choices(publishedModels).makeOptionMandatory(),
+    )
+    .option("--classes <n>", "classes of the network", integer(2), 1000)
+    .option("--size <pixels>", "side of the pictures", integer(1), 224)
+    .addOption(
+      new Option("--head <what>", "keep the classifier, or leave it out for other classes")
+        .choices(["keep", "replace"])
+        .default("replace"),
+    )
+    .requiredOption("--out <file>", "checkpoint to write (.safetensors)");
+  deviationOption(command).action(async (file: string, flags: ImportFlags) => {
+    const { model, size, classes, head, std, out } = flags;
+    const bytes = await readBytes(file);
+    const { tensors: given } = file.endsWith(".safetensors")
+      ? readSafetensors(bytes, file)
+      : readTorch(bytes, file);
+    const spec = modelSpec({ name: model }, [size, size, 3], classes);
+    const declared = declare(spec);
+    const slots = [...declared.parameters.values(), ...declared.statistics.values()];
+    const { tensors, format } = importPretrained(model, slots, given, { head, deviation: std });
+    await writeAtomic(out, writeSafetensors(tensors, { model: spec.name, names: format }));
+    const parameters = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+    console.log(
+      `${out}: ${tensors.size} tensors, ${parameters} numbers, from the names of ${format}` +
+        (head === "replace" ? "; the classifier is left out." : "."),
+    );
+  });
+}

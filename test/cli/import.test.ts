@@ -1,0 +1,84 @@
+// `rewind import` and `rewind export` from the command line.
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { modelSpec } from "../../models/index.ts";
+import { exportPretrained } from "../../src/io/pretrained.ts";
+import { readSafetensors, type Tensor, writeSafetensors } from "../../src/io/safetensors.ts";
+import { declare } from "../../src/nn/model.ts";
+import { Random } from "../../src/random.ts";
+import { floatBytes, torchFile } from "../io/torch-fixture.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/rewind-import-`);
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const main = `${root}/src/cli/main.ts`;
+const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
+
+function rewind(...words: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const before = deno ? ["run", "-A", main] : ["--import", "tsx", main];
+  const child = spawn(process.execPath, [...before, ...words], { cwd: root });
+  let [out, err] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (part: string) => (out += part));
+  child.stderr.setEncoding("utf8").on("data", (part: string) => (err += part));
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, out, err }));
+  });
+}
+
+/** A published checkpoint of ConvNeXt-Atto with 12 classes. */
+function checkpoint(): Map<string, Tensor> {
+  const declared = declare(modelSpec({ name: "convnext-atto" }, [32, 32, 3], 12));
+  const slots = [...declared.parameters.values()];
+  const random = new Random(1);
+  const tensors = new Map(
+    slots.map((slot) => [slot.name, { shape: slot.shape, data: slot.init(slot.shape, random) }]),
+  );
+  return exportPretrained("convnext-atto", slots, tensors, "timm");
+}
+
+const network = ["--model", "convnext-atto", "--size", "32"];
+
+test("a .pt of timm becomes a checkpoint, and an export gives its tensors back", async () => {
+  const tensors = checkpoint();
+  const file = torchFile(
+    Object.fromEntries(
+      [...tensors].map(([name, { shape, data }]) => [name, { shape, bytes: floatBytes(data) }]),
+    ),
+  );
+  writeFileSync(`${folder}/atto.pt`, file);
+  const imported = await rewind(
+    ...["import", `${folder}/atto.pt`, ...network, "--classes", "12", "--head", "keep"],
+    ...["--out", `${folder}/atto.safetensors`],
+  );
+  assert.is(imported.code, 0, imported.err);
+  assert.match(imported.out, /128 tensors, .* from the names of timm\./);
+  const exported = await rewind(
+    ...["export", `${folder}/atto.safetensors`, "--format", "timm"],
+    ...["--out", `${folder}/back.safetensors`],
+  );
+  assert.is(exported.code, 0, exported.err);
+  assert.equal(readSafetensors(readFileSync(`${folder}/back.safetensors`)).tensors, tensors);
+});
+
+test("a checkpoint for other classes says to replace the head; without it the rest is there", async () => {
+  writeFileSync(`${folder}/timm.safetensors`, writeSafetensors(checkpoint()));
+  const source = ["import", `${folder}/timm.safetensors`, ...network, "--classes", "10"];
+  const out = `${folder}/body.safetensors`;
+  const kept = await rewind(...source, "--head", "keep", "--out", out);
+  assert.is(kept.code, 1);
+  assert.match(kept.err, /2 of another shape: head\.fc\.weight .* replace the head/);
+  const imported = await rewind(...source, "--out", out);
+  assert.is(imported.code, 0, imported.err);
+  assert.match(imported.out, /126 tensors.*the classifier is left out/);
+
+  const refused = await rewind("import", `${folder}/none.pt`, ...network, "--out", out);
+  assert.is(refused.code, 1);
+  assert.match(refused.err, /none\.pt.*no such file/);
+});
+
+test.after(() => rmSync(folder, { recursive: true }));
+test.run();
