@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME… [--json] [--peers] [--seconds S] [--adapter KIND] [--tuning KIND]` */
 import { Command, Option } from "commander";
 import { acquireDevice, type AdapterChoice, type Tuning } from "../src/gpu/device.ts";
+import { decode } from "./decode.bench.ts";
 import { layerBench } from "./layers.bench.ts";
 import { matmul } from "./matmul.bench.ts";
 import { rewind } from "./rewind.bench.ts";
@@ -8,7 +9,14 @@ import { smallCnnStep } from "./small-cnn-step.bench.ts";
 import { snapshot } from "./snapshot.bench.ts";
 import type { BenchModule, BenchRow } from "./harness.ts";
 
-const benches: readonly BenchModule[] = [matmul, layerBench, smallCnnStep, rewind, snapshot];
+const benches: readonly BenchModule[] = [
+  matmul,
+  layerBench,
+  smallCnnStep,
+  rewind,
+  snapshot,
+  decode,
+];
 
 interface Flags {
   json?: boolean;

@@ -1,10 +1,8 @@
 /** What a run is: plain data, validated where it enters, written into every run folder. */
 import { z } from "zod";
 import { modelNames } from "../models/index.ts";
+import { datasetNames } from "./data/dataset.ts";
 import { scheduleNames } from "./train/schedule.ts";
-
-/** Data sets by name. */
-export const datasetNames = ["synthetic", "mnist", "cifar10", "cifar100", "image-folder"] as const;
 
 const count = z.number().int().min(1);
 const seed = z
@@ -20,6 +18,8 @@ export const dataSchema = z.strictObject({
   dir: z.string().optional(),
   trainCount: count.optional(),
   testCount: count.optional(),
+  /** Side the pictures are resized to, in pixels. */
+  size: count.optional(),
 });
 
 /** Which network. */

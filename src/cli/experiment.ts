@@ -1,7 +1,8 @@
 /** `rewind experiment`: the paper's classification experiments, every method, over seeds. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { modelNames } from "../../models/index.ts";
-import { type DataConfig, datasetNames } from "../config.ts";
+import type { DataConfig } from "../config.ts";
+import { datasetNames } from "../data/dataset.ts";
 import {
   type ExperimentName,
   experimentNames,
@@ -47,6 +48,7 @@ interface ExperimentFlags extends DeviceFlags {
   readonly from?: string;
   readonly train?: number;
   readonly test?: number;
+  readonly pictureSize?: number;
   readonly epochs?: number;
   readonly batch?: number;
   readonly microBatch?: number;
@@ -94,6 +96,7 @@ export function registerExperiment(root: Command): void {
     .option("--from <file>", "pretrained checkpoint that training starts from")
     .option("--train <n>", "training pictures instead of the size's", integer(1))
     .option("--test <n>", "test pictures instead of the size's", integer(1))
+    .option("--picture-size <pixels>", "side the pictures are resized to", integer(1))
     .option("--epochs <n>", "training epochs instead of the size's", integer(1))
     .option("--batch <n>", "pictures a training step instead of the size's", integer(1))
     .option("--micro-batch <n>", "pictures a pass, in training and methods", integer(1))
@@ -108,7 +111,11 @@ export function registerExperiment(root: Command): void {
     if (!experimentNames.includes(name as ExperimentName)) {
       throw new Error(`no experiment "${name}"; there are: ${experimentNames.join(", ")}.`);
     }
-    const data = { name: flags.dataset, ...(flags.data === undefined ? {} : { dir: flags.data }) };
+    const data = {
+      name: flags.dataset,
+      ...(flags.data === undefined ? {} : { dir: flags.data }),
+      ...(flags.pictureSize === undefined ? {} : { size: flags.pictureSize }),
+    };
     const plan = planOf(name as ExperimentName, data, {
       size: flags.size,
       published: flags.predictor,

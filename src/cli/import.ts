@@ -11,7 +11,7 @@ import { integer } from "./session.ts";
 interface ImportFlags {
   readonly model: ModelConfig["name"];
   readonly classes: number;
-  readonly size: number;
+  readonly pictureSize: number;
   readonly head: "keep" | "replace";
   readonly std?: readonly number[];
   readonly out: string;
@@ -42,7 +42,7 @@ export function registerImport(root: Command): void {
       new Option("--model <name>", "network").choices(publishedModels).makeOptionMandatory(),
     )
     .option("--classes <n>", "classes of the network", integer(2), 1000)
-    .option("--size <pixels>", "side of the pictures", integer(1), 224)
+    .option("--picture-size <pixels>", "side of the pictures", integer(1), 224)
     .addOption(
       new Option("--head <what>", "keep the classifier, or leave it out for other classes")
         .choices(["keep", "replace"])
@@ -50,7 +50,7 @@ export function registerImport(root: Command): void {
     )
     .requiredOption("--out <file>", "checkpoint to write (.safetensors)");
   deviationOption(command).action(async (file: string, flags: ImportFlags) => {
-    const { model, size, classes, head, std, out } = flags;
+    const { model, pictureSize: size, classes, head, std, out } = flags;
     const bytes = await readBytes(file);
     const { tensors: given } = file.endsWith(".safetensors")
       ? readSafetensors(bytes, file)

@@ -3,13 +3,13 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { modelNames } from "../../models/index.ts";
 import {
   type DataConfig,
-  datasetNames,
   recipeOf,
   type TrainConfig,
   trainSchema,
   type UnlearnConfig,
   unlearnSchema,
 } from "../config.ts";
+import { datasetNames } from "../data/dataset.ts";
 import { paperAugmentation } from "../train/feed.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { methodNames, methods, methodSettings } from "../unlearn/methods.ts";
@@ -21,6 +21,7 @@ export interface TrainFlags {
   data?: string;
   train?: number;
   test?: number;
+  pictureSize?: number;
   scenario: TrainConfig["scenario"]["name"];
   share: number;
   target: number;
@@ -59,6 +60,7 @@ export function trainOptions(command: Command): Command {
     .option("--data <dir>", "folder of the data set's files")
     .option("--train <n>", "training pictures, class-balanced", integer(1))
     .option("--test <n>", "test pictures, class-balanced", integer(1))
+    .option("--picture-size <pixels>", "side the pictures are resized to", integer(1))
     .addOption(
       new Option("--scenario <name>", "what is wrong with the training data")
         .choices(["label-noise", "backdoor", "standard", "overfit"])
@@ -142,6 +144,7 @@ export function trainConfig(flags: TrainFlags): TrainConfig {
         ...given(flags.data, "dir"),
         ...given(flags.train, "trainCount"),
         ...given(flags.test, "testCount"),
+        ...given(flags.pictureSize, "size"),
       },
       scenario: scenarioOf(flags),
       model: {

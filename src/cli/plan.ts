@@ -14,7 +14,6 @@ import {
 import { integer, number, openDevice } from "./session.ts";
 
 interface PlanFlags extends Omit<TrainFlags, "adapter">, Omit<UnlearnFlags, "seed"> {
-  size?: number;
   channels?: number;
   classes?: number;
   memory?: number;
@@ -29,6 +28,7 @@ const published: Readonly<Record<Exclude<DataConfig["name"], "image-folder">, Pi
   mnist: { size: 28, channels: 1, classes: 10, train: 60_000, test: 10_000 },
   cifar10: { size: 32, channels: 3, classes: 10, train: 50_000, test: 10_000 },
   cifar100: { size: 32, channels: 3, classes: 100, train: 50_000, test: 10_000 },
+  "tiny-imagenet": { size: 64, channels: 3, classes: 200, train: 100_000, test: 10_000 },
 };
 
 export function registerPlan(root: Command): void {
@@ -36,7 +36,6 @@ export function registerPlan(root: Command): void {
     .command("plan")
     .description("print what a training and unlearning run would allocate, without running it");
   unlearnOptions(trainOptions(command))
-    .option("--size <pixels>", "side of the pictures (default: the data set's)", integer(1))
     .option("--channels <n>", "1 or 3 (default: the data set's)", integer(1))
     .option("--classes <n>", "classes (default: the data set's)", integer(2))
     .option("--memory <MiB>", "memory for buffers: an error says which batch fits", number(1))
@@ -65,7 +64,7 @@ function picturesOf(flags: PlanFlags): PictureCounts {
   const channels = need("channels", flags.channels ?? known?.channels);
   if (channels !== 1 && channels !== 3) throw new Error("--channels: pictures have 1 or 3.");
   return {
-    size: need("size", flags.size ?? known?.size),
+    size: need("picture-size", flags.pictureSize ?? known?.size),
     channels,
     classes: need("classes", flags.classes ?? known?.classes),
     train: need("train", flags.train ?? known?.train),

@@ -1,6 +1,16 @@
 /** Labelled pictures in host memory: the one form every loader produces. */
 import { Random } from "../random.ts";
 
+/** Names of all data sets. */
+export const datasetNames = [
+  "synthetic",
+  "mnist",
+  "cifar10",
+  "cifar100",
+  "tiny-imagenet",
+  "image-folder",
+] as const;
+
 /** Pictures with labels. `pixels` and `labels` are not to be changed after loading. */
 export interface Dataset {
   readonly name: string;

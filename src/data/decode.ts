@@ -1,8 +1,7 @@
 /** JPEG and PNG files to pixels, by the jSquash codecs (WebAssembly builds of mozjpeg and png). */
 import decodeJpeg, { init as initJpeg } from "@jsquash/jpeg/decode.js";
 import decodePng, { init as initPng } from "@jsquash/png/decode.js";
-import { readBytes } from "../platform/files.ts";
-import { detectRuntime } from "../platform/gpu.ts";
+import { codecModule } from "../platform/codecs.ts";
 import { DataError } from "./dataset.ts";
 
 /** A decoded picture: RGBA bytes [height, width, 4]. */
@@ -43,37 +42,17 @@ export async function decodePicture(bytes: Uint8Array, path: string): Promise<Pi
   }
 }
 
-/**
- * Browsers (and bundlers) find the codecs' .wasm files by themselves. Node and Deno get the compiled
- * modules handed over, since the codecs would `fetch` a file there.
- */
 async function loadCodecs(): Promise<void> {
-  if (detectRuntime() === "browser") return;
-  const compile = async (file: string) => {
-    const bytes = await readBytes(new URL(import.meta.resolve(file)));
-    return WebAssembly.compile(bytes.slice());
-  };
-  // The decoders return an ImageData, which Node lacks.
-  const scope = globalThis as { ImageData?: unknown };
-  scope.ImageData ??= class {
-    readonly data: Uint8ClampedArray;
-    readonly width: number;
-    readonly height: number;
-    constructor(data: Uint8ClampedArray, width: number, height: number) {
-      this.data = data;
-      this.width = width;
-      this.height = height;
-    }
-  };
+  const jpeg = await codecModule("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
+  const png = await codecModule("@jsquash/png/codec/pkg/squoosh_png_bg.wasm");
+  if (jpeg === undefined || png === undefined) return;
   // The declared type of `init` misses the compiled module it takes as its first argument.
   const initJpegWith = initJpeg as unknown as (
     module: WebAssembly.Module,
     options: { printErr: (message: string) => void },
   ) => Promise<void>;
-  await initJpegWith(await compile("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm"), {
-    printErr: (message) => (complaint = message),
-  });
-  await initPng(await compile("@jsquash/png/codec/pkg/squoosh_png_bg.wasm"));
+  await initJpegWith(jpeg, { printErr: (message) => (complaint = message) });
+  await initPng(png);
 }
 
 function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {

@@ -1,7 +1,8 @@
 /** Pictures in folders named after their class: DIR/train/CLASS/x.jpg and DIR/test/CLASS/y.png. */
 import { exists, listDir, readBytes } from "../platform/files.ts";
 import { balancedIndices, DataError, type Dataset } from "./dataset.ts";
-import { decodePicture, type Picture } from "./decode.ts";
+import { decodePicture } from "./decode.ts";
+import { loadPictureFiles } from "./picture-files.ts";
 
 /** Options of {@link loadImageFolder}. */
 export interface ImageFolderOptions {
@@ -13,15 +14,15 @@ export interface ImageFolderOptions {
   readonly testCount?: number;
   /** Chooses the pictures where not all are taken. Default 0. */
   readonly seed?: number;
+  /** Side the pictures are resized to: the largest square in the middle. Default: they have one size. */
+  readonly size?: number;
 }
 
-interface Entry {
+/** A picture file and its class. */
+export interface Entry {
   readonly path: string;
   readonly label: number;
 }
-
-/** Files read ahead of the decoder: hides the latency of the disk, bounds the memory. */
-const readAhead = 64;
 
 /**
  * Loads `DIR/train/CLASS/*` and `DIR/test/CLASS/*` (or `val` for `test`): JPEG and PNG, told by the
@@ -29,7 +30,7 @@ const readAhead = 64;
  * in code-point order; pictures come by class, then file name, or in random order if counts are given
  * (only those taken are decoded). Alpha is ignored.
  *
- * All pictures must be square and of one size. Throws a DataError that names the first odd file, a
+ * Without a `size` all pictures must be square and of one size. Throws a DataError that names the first odd file, a
  * damaged file, an empty class, or the missing folder.
  */
 export async function loadImageFolder(
@@ -67,7 +68,9 @@ export async function loadImageFolder(
   const testFiles = choose(allTest, testDir, classes.length, testCount, seed);
   const channels = grey ? 1 : 3;
   const first = trainFiles[0] ?? allTrain[0]!;
-  const { height: size } = await decodePicture(await readBytes(first.path), first.path);
+  const resize = options.size !== undefined;
+  const size =
+    options.size ?? (await decodePicture(await readBytes(first.path), first.path)).height;
   const load = async (files: readonly Entry[]): Promise<Dataset> => ({
     name: "image-folder",
     classes,
@@ -75,7 +78,12 @@ export async function loadImageFolder(
     width: size,
     channels,
     count: files.length,
-    pixels: await decodeAll(files, channels, size, first.path),
+    pixels: await loadPictureFiles({
+      paths: files.map(({ path }) => path),
+      channels,
+      size,
+      resize,
+    }),
     labels: Uint16Array.from(files, (file) => file.label),
   });
   return { train: await load(trainFiles), test: await load(testFiles) };
@@ -101,7 +109,7 @@ async function listPictures(dir: string, classes: readonly string[]): Promise<En
 }
 
 /** All of the files, or `count` of them with equal shares of the classes. */
-function choose(
+export function choose(
   files: readonly Entry[],
   dir: string,
   classCount: number,
@@ -111,44 +119,4 @@ function choose(
   if (count === undefined) return files;
   const labels = Uint16Array.from(files, (file) => file.label);
   return Array.from(balancedIndices(dir, labels, classCount, count, seed), (i) => files[i]!);
-}
-
-async function decodeAll(
-  files: readonly Entry[],
-  channels: 1 | 3,
-  size: number,
-  firstPath: string,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const pixels = new Uint8Array(files.length * size * size * channels);
-  for (let start = 0; start < files.length; start += readAhead) {
-    const batch = files.slice(start, start + readAhead);
-    const contents = await Promise.all(batch.map((file) => readBytes(file.path)));
-    for (const [i, { path }] of batch.entries()) {
-      const picture = await decodePicture(contents[i]!, path);
-      if (picture.width !== size || picture.height !== size) {
-        throw new DataError(
-          `${path}: ${picture.width}×${picture.height} pixels; all pictures must be square and as ` +
-            `large as ${firstPath} (height ${size}). Resize or remove it.`,
-        );
-      }
-      copyChannels(picture, channels, pixels, (start + i) * size * size * channels);
-    }
-  }
-  return pixels;
-}
-
-/** Writes a picture's R, G, B, or its luma, from byte `to` on. */
-function copyChannels(picture: Picture, channels: 1 | 3, pixels: Uint8Array, to: number): void {
-  const { data } = picture;
-  for (let from = 0; from < data.length; from += 4) {
-    const [r, g, b] = [data[from]!, data[from + 1]!, data[from + 2]!];
-    if (channels === 1) {
-      // Rec. 601 luma in 1/256; the weights sum to 256, so greys stay exact.
-      pixels[to++] = (77 * r + 150 * g + 29 * b + 128) >> 8;
-    } else {
-      pixels[to++] = r;
-      pixels[to++] = g;
-      pixels[to++] = b;
-    }
-  }
 }

@@ -1,15 +1,14 @@
 /** All data sets by name. */
 import { loadCifar } from "./cifar.ts";
-import { DataError, type Dataset, takeBalanced } from "./dataset.ts";
+import { DataError, type Dataset, datasetNames, takeBalanced } from "./dataset.ts";
 import { loadImageFolder } from "./image-folder.ts";
 import { loadMnist } from "./mnist.ts";
+import { resizeDataset } from "./resize.ts";
 import { syntheticDigits } from "./synthetic.ts";
+import { loadTinyImageNet } from "./tiny-imagenet.ts";
 
 export { mislabel, type NoisyLabels, splitForget } from "./corrupt.ts";
-export { DataError, type Dataset, subset, takeBalanced } from "./dataset.ts";
-
-/** Names {@link loadDataset} knows. */
-export const datasetNames = ["synthetic", "mnist", "cifar10", "cifar100", "image-folder"] as const;
+export { DataError, type Dataset, datasetNames, subset, takeBalanced } from "./dataset.ts";
 
 export type DatasetName = (typeof datasetNames)[number];
 
@@ -26,15 +25,19 @@ export interface DatasetSpec {
   readonly seed: number;
   /** Image folders only: one grey channel instead of RGB. */
   readonly grey?: boolean;
+  /** Side the pictures are resized to. Default: as they are. */
+  readonly size?: number;
 }
 
 /** Loads a data set as its training and test part. Throws a DataError that says what to do. */
 export async function loadDataset(spec: DatasetSpec): Promise<{ train: Dataset; test: Dataset }> {
-  const { name, trainCount, testCount, seed } = spec;
+  const { name, trainCount, testCount, seed, size } = spec;
+  const resized = async (part: Dataset): Promise<Dataset> =>
+    size === undefined ? part : resizeDataset(part, size);
   if (name === "synthetic") {
     return {
-      train: syntheticDigits(trainCount ?? 4000, seed, "train"),
-      test: syntheticDigits(testCount ?? 1000, seed, "test"),
+      train: await resized(syntheticDigits(trainCount ?? 4000, seed, "train")),
+      test: await resized(syntheticDigits(testCount ?? 1000, seed, "test")),
     };
   }
   if (!datasetNames.includes(name)) {
@@ -44,10 +47,11 @@ export async function loadDataset(spec: DatasetSpec): Promise<{ train: Dataset; 
     throw new DataError(`data set "${name}" is read from files: give its directory (--data DIR).`);
   }
   if (name === "image-folder") return loadImageFolder(spec.dir, spec);
+  if (name === "tiny-imagenet") return loadTinyImageNet(spec.dir, spec);
   const { train, test } =
     name === "mnist" ? await loadMnist(spec.dir) : await loadCifar(name, spec.dir);
   return {
-    train: trainCount === undefined ? train : takeBalanced(train, trainCount, seed),
-    test: testCount === undefined ? test : takeBalanced(test, testCount, seed),
+    train: await resized(trainCount === undefined ? train : takeBalanced(train, trainCount, seed)),
+    test: await resized(testCount === undefined ? test : takeBalanced(test, testCount, seed)),
   };
 }

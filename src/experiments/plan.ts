@@ -321,7 +321,7 @@ function variantOf({ arm: name, settings }: Variant, arms: readonly Arm[]): Arm 
  */
 export function planOf(
   name: ExperimentName,
-  data: Pick<DataConfig, "name" | "dir">,
+  data: Pick<DataConfig, "name" | "dir" | "size">,
   options: {
     size: Size;
     published?: string | undefined;

@@ -1,20 +1,26 @@
-/** Checksums WebCrypto lacks. */
+/** Checksums. */
+
+/** The SHA-256 of `bytes` as 64 hexadecimal digits. */
+export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 /**
  * The MD5 of `bytes` as 32 hexadecimal digits. MD5 guards against damage, not against malice; the
  * official data sets publish nothing else. Throws where the runtime has no `node:crypto` (browsers).
  */
 export async function md5(bytes: Uint8Array): Promise<string> {
-  let crypto: { createHash(name: "md5"): Hash };
+  let node: { createHash(name: "md5"): Hash };
   try {
-    crypto = await import("node:crypto");
+    node = await import("node:crypto");
   } catch (cause) {
     throw new Error(
       "MD5 checksums need node:crypto, which this runtime lacks; fetch data sets with Node or Deno.",
       { cause },
     );
   }
-  return crypto.createHash("md5").update(bytes).digest("hex");
+  return node.createHash("md5").update(bytes).digest("hex");
 }
 
 interface Hash {

@@ -125,6 +125,18 @@ export function rename(from: string, to: string): Promise<void> {
   return access("rename", from, (files) => files.rename(from, to));
 }
 
+/**
+ * Folder for what can be made again: `$REWIND_CACHE` (null if that is `off`), else `rewind` in the user's
+ * cache folder; null in browsers and where there is no home.
+ */
+export function cacheFolder(): string | null {
+  if (detectRuntime() === "browser") return null;
+  const { REWIND_CACHE: own, XDG_CACHE_HOME: xdg, LOCALAPPDATA: local, HOME: home } = process.env;
+  if (own !== undefined && own !== "") return own === "off" ? null : own;
+  const caches = xdg ?? local ?? (home === undefined ? undefined : `${home}/.cache`);
+  return caches === undefined ? null : join(caches, "rewind");
+}
+
 /** Joins path parts with single slashes; empty parts are left out. */
 export function join(...parts: readonly string[]): string {
   const kept = parts.filter((part) => part !== "");

@@ -1,5 +1,9 @@
-/** File access on Node and Deno (which implements `node:fs`). Loaded by files.ts only. */
+/** Files and threads on Node and Deno (which implements these modules). Loaded by files.ts and workers.ts. */
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { parentPort, Worker } from "node:worker_threads";
+import { detectRuntime } from "./gpu.ts";
+import type { Answer } from "./workers.ts";
 
 export const readBytes = async (path: string | URL): Promise<Uint8Array<ArrayBuffer>> =>
   new Uint8Array(await readFile(path));
@@ -34,4 +38,38 @@ export const append = async (path: string, data: Uint8Array | string): Promise<v
 export const remove = async (path: string): Promise<void> =>
   rm(path, { recursive: true, force: true });
 
-export { rename };
+export { availableParallelism, rename };
+
+/**
+ * A thread from a TypeScript module. Node 20 does not pass the loader on that the sources run with (tsx, in
+ * development), so the thread registers it itself; Deno needs none.
+ */
+function typeScriptWorker(url: URL): Worker {
+  if (detectRuntime() === "deno") return new Worker(url);
+  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"));
+  const start = `import(${loader}).then(({ register }) => (register(), import(${JSON.stringify(url.href)})))`;
+  return new Worker(start, { eval: true });
+}
+
+/** Starts a thread; `fail` is also called when it ends. */
+export function openWorker(
+  url: URL,
+  { answer, fail }: { answer: (message: unknown) => void; fail: (error: Error) => void },
+): { post: (message: unknown) => void; end: () => void } {
+  const worker = url.pathname.endsWith(".ts") ? typeScriptWorker(url) : new Worker(url);
+  worker.on("message", answer);
+  worker.on("error", fail);
+  worker.on("exit", () => fail(new Error("a thread ended before its work was done.")));
+  return {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+    post: (message) => worker.postMessage(message),
+    end: () => void worker.terminate(),
+  };
+}
+
+/** Answers the messages of the thread that started this one. */
+export function serveWorker(work: (message: unknown) => Promise<Answer>): void {
+  parentPort!.on("message", (message) => {
+    void work(message).then(({ answer, move = [] }) => parentPort!.postMessage(answer, [...move]));
+  });
+}

@@ -1,46 +1,9 @@
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import encodeJpeg, { init as initJpeg } from "@jsquash/jpeg/encode.js";
-import { defaultOptions } from "@jsquash/jpeg/meta.js";
-import encodePng, { init as initPng } from "@jsquash/png/encode.js";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../src/data/dataset.ts";
 import { loadImageFolder } from "../../src/data/image-folder.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
-
-type Colour = readonly [number, number, number];
-
-/** An even picture; `mark` is the colour of the pixel in row 0, column 1. */
-function picture(width: number, height: number, colour: Colour, mark = colour): ImageData {
-  const data = new Uint8ClampedArray(width * height * 4);
-  for (let p = 0; p < width * height; p++) data.set([...(p === 1 ? mark : colour), 255], 4 * p);
-  return { data, width, height, colorSpace: "srgb" } as ImageData;
-}
-
-const compiled = (file: string) =>
-  WebAssembly.compile(readFileSync(fileURLToPath(import.meta.resolve(file))));
-let ready: Promise<unknown> | undefined;
-
-async function prepare(): Promise<void> {
-  // The declared type of `init` misses the compiled module.
-  const start = initJpeg as unknown as (module: WebAssembly.Module) => Promise<void>;
-  await start(await compiled("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm"));
-  await initPng(await compiled("@jsquash/png/codec/pkg/squoosh_png_bg.wasm"));
-}
-
-async function png(image: ImageData): Promise<Uint8Array> {
-  await (ready ??= prepare());
-  return new Uint8Array(await encodePng(image));
-}
-
-/** Colour, or with one component (colour space 1 of mozjpeg) grey. */
-async function jpeg(image: ImageData, grey = false): Promise<Uint8Array> {
-  await (ready ??= prepare());
-  const space = grey ? { color_space: 1 as number } : {};
-  const options = { ...defaultOptions, quality: 100, ...space } as typeof defaultOptions;
-  return new Uint8Array(await encodeJpeg(image, options));
-}
+import { type Colour, jpeg, picture, png } from "./pictures.ts";
 
 const red: Colour = [200, 20, 40];
 const blue: Colour = [10, 30, 220];
@@ -119,6 +82,21 @@ test("the first odd size is named", async () => {
     const error = await errorOf(loadImageFolder(folderOf({ ...(await sample()), ...odd })));
     assert.instance(error, DataError);
     assert.ok(error.message.includes(expected), error.message);
+  }
+});
+
+test("with a size, pictures of any shape become the largest square in their middle", async () => {
+  const files = await sample();
+  // Left and right edges lie outside the square in the middle.
+  const wide = picture(8, 4, red);
+  for (let row = 0; row < 4; row++) {
+    for (const column of [0, 1, 6, 7]) wide.data.set(blue, 4 * (8 * row + column));
+  }
+  const dir = folderOf({ ...files, "train/zebra/a.png": await png(wide) });
+  const { train } = await loadImageFolder(dir, { size: 4 });
+  assert.equal([train.height, train.width], [4, 4]);
+  for (let p = 0; p < 16; p++) {
+    assert.equal([...train.pixels.subarray(48 + 3 * p, 51 + 3 * p)], [...red]);
   }
 });
 

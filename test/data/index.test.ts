@@ -35,7 +35,7 @@ test("an unknown name lists the known ones", async () => {
   assert.instance(error, DataError);
   assert.match(
     error.message,
-    /"svhn"; known are synthetic, mnist, cifar10, cifar100, image-folder/,
+    /"svhn"; known are synthetic, mnist, cifar10, cifar100, tiny-imagenet, image-folder/,
   );
 });
 

@@ -1,0 +1,48 @@
+/** Picture files to the pixels of a data set, one after the other on the calling thread. */
+import { readBytes } from "../platform/files.ts";
+import { DataError } from "./dataset.ts";
+import { decodePicture, type Picture } from "./decode.ts";
+import { resizePicture, writeChannels } from "./resize.ts";
+
+/** Which files, and what they become. */
+export interface DecodeTask {
+  readonly paths: readonly string[];
+  readonly channels: 1 | 3;
+  /** Side of the pictures. */
+  readonly size: number;
+  /** Resize what has another size; else it is refused. */
+  readonly resize: boolean;
+}
+
+/** Files read ahead of the decoder: hides the latency of the disk, bounds the memory. */
+const readAhead = 64;
+
+/** Decodes files to bytes [files, size, size, channels]. @throws DataError naming the first bad file. */
+export async function decodeFiles({
+  paths,
+  channels,
+  size,
+  resize,
+}: DecodeTask): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = size * size * channels;
+  const pixels = new Uint8Array(paths.length * bytes);
+  for (let start = 0; start < paths.length; start += readAhead) {
+    const batch = paths.slice(start, start + readAhead);
+    const contents = await Promise.all(batch.map((path) => readBytes(path)));
+    for (const [i, path] of batch.entries()) {
+      let picture = await decodePicture(contents[i]!, path);
+      if (resize) picture = await resizePicture(picture, size);
+      else requireSize(picture, size, path);
+      writeChannels(picture, channels, pixels, (start + i) * bytes);
+    }
+  }
+  return pixels;
+}
+
+function requireSize({ width, height }: Picture, size: number, path: string): void {
+  if (width === size && height === size) return;
+  throw new DataError(
+    `${path}: ${width}×${height} pixels, the first picture is ${size} high and all must be square and of ` +
+      "one size. Give a size to resize them to (--size), or remove it.",
+  );
+}

@@ -1,0 +1,68 @@
+/** Pictures of another size, by jSquash's resizer (a WebAssembly build of the Rust crate `resize`). */
+import resize, { initResize } from "@jsquash/resize";
+import { codecModule } from "../platform/codecs.ts";
+import type { Dataset } from "./dataset.ts";
+import type { Picture } from "./decode.ts";
+
+let ready: Promise<unknown> | undefined;
+
+async function prepare(): Promise<void> {
+  const module = await codecModule("@jsquash/resize/lib/resize/pkg/squoosh_resize_bg.wasm");
+  await initResize(module);
+}
+
+/**
+ * A square picture of `size` pixels: the largest square in the middle, bilinear with the filter widened
+ * where it shrinks (as Pillow and PyTorch with antialiasing do), on values as they are stored.
+ */
+export async function resizePicture(picture: Picture, size: number): Promise<Picture> {
+  if (picture.width === size && picture.height === size) return picture;
+  await (ready ??= prepare());
+  return resize(picture as ImageData, {
+    width: size,
+    height: size,
+    method: "triangle",
+    fitMethod: "contain",
+    premultiply: false,
+    linearRGB: false,
+  });
+}
+
+/** A data set with all pictures resized; itself if they have that size. */
+export async function resizeDataset(dataset: Dataset, size: number): Promise<Dataset> {
+  const { height, width, channels, count, pixels } = dataset;
+  if (height === size && width === size) return dataset;
+  const resized = new Uint8Array(count * size * size * channels);
+  for (let i = 0; i < count; i++) {
+    const data = new Uint8ClampedArray(height * width * 4).fill(255);
+    const from = i * height * width * channels;
+    for (let p = 0; p < height * width; p++) {
+      for (let c = 0; c < 3; c++) {
+        data[4 * p + c] = pixels[from + p * channels + (channels === 1 ? 0 : c)]!;
+      }
+    }
+    const picture = await resizePicture({ data, height, width }, size);
+    writeChannels(picture, channels, resized, i * size * size * channels);
+  }
+  return { ...dataset, height: size, width: size, pixels: resized };
+}
+
+/** Writes a picture's R, G, B, or its luma, from byte `to` on. */
+export function writeChannels(
+  { data }: Picture,
+  channels: 1 | 3,
+  pixels: Uint8Array,
+  to: number,
+): void {
+  for (let from = 0; from < data.length; from += 4) {
+    const [r, g, b] = [data[from]!, data[from + 1]!, data[from + 2]!];
+    if (channels === 1) {
+      // Rec. 601 luma in 1/256; the weights sum to 256, so greys stay exact.
+      pixels[to++] = (77 * r + 150 * g + 29 * b + 128) >> 8;
+    } else {
+      pixels[to++] = r;
+      pixels[to++] = g;
+      pixels[to++] = b;
+    }
+  }
+}

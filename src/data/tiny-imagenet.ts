@@ -1,0 +1,130 @@
+/** Tiny ImageNet in its original layout: folders by WordNet id, validation labels in a text file. */
+import { exists, listDir, readText } from "../platform/files.ts";
+import { DataError, type Dataset } from "./dataset.ts";
+import { choose, type Entry } from "./image-folder.ts";
+import { loadPictureFiles } from "./picture-files.ts";
+
+/** Side of the pictures as published. */
+const published = 64;
+
+/** Options of {@link loadTinyImageNet}. */
+export interface TinyImageNetOptions {
+  /** Pictures to take, the same number of each class. Default: all. */
+  readonly trainCount?: number;
+  readonly testCount?: number;
+  /** Chooses the pictures where not all are taken. */
+  readonly seed: number;
+  /** Side the pictures are resized to; 64 by default. */
+  readonly size?: number;
+}
+
+/**
+ * Loads `DIR/{wnids.txt, train/ID/images/*.JPEG, val/images/*.JPEG, val/val_annotations.txt}`, or the same
+ * in `DIR/tiny-imagenet-200`. Validation pictures become the test set, as the test labels were never
+ * published. Classes come in the order of wnids.txt, named by words.txt if it is there.
+ *
+ * A folder with fewer classes is fine. Throws a DataError naming the missing file, the unknown id or the
+ * damaged picture.
+ */
+export async function loadTinyImageNet(
+  dir: string,
+  options: TinyImageNetOptions,
+): Promise<{ train: Dataset; test: Dataset }> {
+  const inner = `${dir}/tiny-imagenet-200`;
+  const folder = (await exists(`${inner}/train`)) ? inner : dir;
+  for (const name of ["wnids.txt", "train", "val/images", "val/val_annotations.txt"]) {
+    if (await exists(`${folder}/${name}`)) continue;
+    throw new DataError(
+      `${folder}: no ${name} in it; give the folder the archive of Tiny ImageNet was unpacked in.`,
+    );
+  }
+  const listed = lines(await readText(`${folder}/wnids.txt`));
+  const present = new Set(await listDir(`${folder}/train`));
+  const ids = listed.filter((id) => present.has(id));
+  if (ids.length < 2)
+    throw new DataError(`${folder}/train: fewer than two of wnids.txt are there.`);
+  const { seed, trainCount, testCount, size = published } = options;
+  const trainDir = `${folder}/train`;
+  const trainFiles = choose(
+    await trainEntries(trainDir, ids),
+    trainDir,
+    ids.length,
+    trainCount,
+    seed,
+  );
+  const valDir = `${folder}/val`;
+  const testFiles = choose(await valEntries(valDir, ids), valDir, ids.length, testCount, seed);
+  const classes = await classNames(folder, ids);
+  const load = async (files: readonly Entry[]): Promise<Dataset> => ({
+    name: "tiny-imagenet",
+    classes,
+    height: size,
+    width: size,
+    channels: 3,
+    count: files.length,
+    pixels: await loadPictureFiles({
+      paths: files.map(({ path }) => path),
+      channels: 3,
+      size,
+      resize: size !== published,
+    }),
+    labels: Uint16Array.from(files, ({ label }) => label),
+  });
+  return { train: await load(trainFiles), test: await load(testFiles) };
+}
+
+function lines(text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+}
+
+const isPicture = (name: string): boolean => /^[^.].*\.jpe?g$/i.test(name);
+
+async function trainEntries(dir: string, ids: readonly string[]): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for (const [label, id] of ids.entries()) {
+    const images = `${dir}/${id}/images`;
+    if (!(await exists(images))) throw new DataError(`${images}: no such folder; unpack it again.`);
+    const names = (await listDir(images)).filter(isPicture);
+    if (names.length === 0) throw new DataError(`${images}: no pictures; unpack it again.`);
+    for (const name of names) entries.push({ path: `${images}/${name}`, label });
+  }
+  return entries;
+}
+
+/** Lines are: file, id, box; pictures of classes that are not there are left out. */
+async function valEntries(dir: string, ids: readonly string[]): Promise<Entry[]> {
+  const file = `${dir}/val_annotations.txt`;
+  const present = new Set(await listDir(`${dir}/images`));
+  const entries: Entry[] = [];
+  for (const [i, line] of lines(await readText(file)).entries()) {
+    const [name, id] = line.split("\t");
+    if (id === undefined || !/^n\d+$/.test(id)) {
+      throw new DataError(
+        `${file}, line ${i + 1}: expected a file name, a tab and an id: "${line}".`,
+      );
+    }
+    const label = ids.indexOf(id);
+    if (label < 0) continue;
+    if (!present.has(name!)) {
+      throw new DataError(
+        `${file}, line ${i + 1}: ${dir}/images has no ${name!}; unpack it again.`,
+      );
+    }
+    entries.push({ path: `${dir}/images/${name!}`, label });
+  }
+  if (entries.length === 0) throw new DataError(`${file}: no picture of the classes in train.`);
+  return entries;
+}
+
+/** The first word of each class in words.txt, else its id. */
+async function classNames(folder: string, ids: readonly string[]): Promise<string[]> {
+  const file = `${folder}/words.txt`;
+  if (!(await exists(file))) return [...ids];
+  const words = new Map(
+    lines(await readText(file)).map((line) => line.split("\t") as [string, string]),
+  );
+  return ids.map((id) => words.get(id)?.split(",")[0] ?? id);
+}

@@ -1,0 +1,46 @@
+/** Worker threads on Node and Deno; browsers have no picture files to decode with them. */
+import { detectRuntime } from "./gpu.ts";
+
+/** A thread that answers every message with one message, in order. */
+export interface TaskWorker {
+  /** Sends a message and waits for its answer. @throws if the thread fails or ends. */
+  ask(message: unknown): Promise<unknown>;
+  end(): void;
+}
+
+/** What a thread answers; `move`: buffers handed over instead of copied. */
+export interface Answer {
+  readonly answer: unknown;
+  readonly move?: readonly ArrayBuffer[];
+}
+
+/** Starts a thread whose module calls {@link serve}. */
+export async function startWorker(url: URL): Promise<TaskWorker> {
+  const { openWorker } = await import("./node.ts");
+  const waiting: { resolve: (answer: unknown) => void; reject: (error: Error) => void }[] = [];
+  const worker = openWorker(url, {
+    answer: (message) => waiting.shift()?.resolve(message),
+    fail: (error) => waiting.splice(0).forEach(({ reject }) => reject(error)),
+  });
+  return {
+    ask: (message) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ resolve, reject });
+        worker.post(message);
+      }),
+    end: worker.end,
+  };
+}
+
+/** Within a thread: answers each message by what `work` makes of it. */
+export async function serve(work: (message: unknown) => Promise<Answer>): Promise<void> {
+  const { serveWorker } = await import("./node.ts");
+  serveWorker(work);
+}
+
+/** Processor cores this process may use; 1 in browsers, where no threads are started. */
+export async function cores(): Promise<number> {
+  if (detectRuntime() === "browser") return 1;
+  const { availableParallelism } = await import("./node.ts");
+  return availableParallelism();
+}
