@@ -20,8 +20,11 @@ import { cores, startWorker, type TaskWorker } from "../platform/workers.ts";
 import { DataError } from "./dataset.ts";
 import { decodeFiles, type DecodeTask } from "./decode-files.ts";
 
-/** Fewer files are decoded in less time than a thread takes to start, and are not worth a cache. */
+/** Fewer files are not worth a cache. */
 const worthwhile = 512;
+
+/** A thread takes about as long to start as it takes to decode so many small files. */
+const filesPerThread = 2048;
 
 const mostThreads = 8;
 
@@ -45,7 +48,8 @@ export async function loadPictureFiles(
   options: PictureFilesOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const many = task.paths.length >= worthwhile;
-  const { threads = many ? Math.min(await cores(), mostThreads) : 1 } = options;
+  const useful = Math.min(mostThreads, Math.ceil(task.paths.length / filesPerThread));
+  const { threads = Math.min(await cores(), useful) } = options;
   const folder = options.cache === undefined ? (many ? cacheFolder() : null) : options.cache;
   if (folder === null) return decode(task, threads);
   const path = join(folder, `pictures-${await keyOf(task)}.bin`);
