@@ -35,6 +35,10 @@ export const modelSchema = z
     { error: "filters and hidden are settings of small-cnn" },
   );
 
+const factors = z
+  .tuple([z.number().min(0), z.number().min(0)])
+  .refine(([low, high]) => low <= high, { error: "the lowest factor is above the highest" });
+
 /** Random changes of training pictures. */
 export const augmentSchema = z.strictObject({
   rotation: z.number().min(0).max(180).optional(),
@@ -42,6 +46,13 @@ export const augmentSchema = z.strictObject({
   shear: z.number().min(0).max(89).optional(),
   zoom: z.tuple([z.number().positive(), z.number().positive()]).optional(),
   flip: z.number().min(0).max(1).optional(),
+  fill: z.enum(["nearest", "reflect"]).optional(),
+  sampling: z.enum(["bilinear", "nearest"]).optional(),
+  cutouts: z
+    .strictObject({ count: z.number().int().min(0).max(3), side: z.number().gt(0).max(1) })
+    .optional(),
+  contrast: factors.optional(),
+  saturation: factors.optional(),
 });
 
 /** Which optimiser. */

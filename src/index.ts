@@ -29,6 +29,7 @@ export {
   GpuDataset,
   meanPicture,
   paperAugmentation,
+  strongAugmentation,
   PictureFeed,
 } from "./train/feed.ts";
 export { classification, Evaluator, Trainer, type Watch } from "./train/trainer.ts";

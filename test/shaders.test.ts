@@ -16,7 +16,13 @@ import { optimizerLaunch, type OptimizerSettings } from "../src/optim/index.ts";
 import { loadPredictor } from "../src/predict/index.ts";
 import { baseCode } from "../src/predict/predictor.ts";
 import { linearPredictor } from "../src/predict/linear.ts";
-import { paperAugmentation, GpuDataset, meanPicture, PictureFeed } from "../src/train/feed.ts";
+import {
+  GpuDataset,
+  meanPicture,
+  paperAugmentation,
+  PictureFeed,
+  strongAugmentation,
+} from "../src/train/feed.ts";
 import { Collector } from "../src/train/collector.ts";
 import { RowFeed } from "../src/train/row-feed.ts";
 import { classification, Trainer } from "../src/train/trainer.ts";
@@ -110,7 +116,7 @@ for (const tuning of tunings) {
 
     const digits = syntheticDigits(10, 1, "train");
     const data = await GpuDataset.upload(gpu, digits, meanPicture(digits));
-    for (const augment of [undefined, paperAugmentation]) {
+    for (const augment of [undefined, paperAugmentation, strongAugmentation]) {
       const feed = await PictureFeed.create(data, { batch: 4, items: 10, augment });
       await compileAll(gpu, feed.launches);
     }

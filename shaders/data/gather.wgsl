@@ -1,28 +1,82 @@
 // Gathers a batch of pictures stored as bytes, subtracts the mean picture and optionally augments.
-//   x[b, r, c, ch] = bilinear sample of (pixels / 255 - mean) at T_b · (r, c), nearest fill outside.
-// T_b is the output-to-input map of transforms.wgsl: rows (m00 m01 m02), (m10 m11 m12), flip.
+//   x[b, r, c, ch] = sample of (pixels / 255 - mean) at T_b · (r, c), or, where BYTES,
+//   x[b, r, c, ch] = colour(sample of pixels / 255 at T_b · (r, c)) - mean[r, c, ch].
+// T_b is the output-to-input map of transforms.wgsl. Samples are bilinear or, where NEAREST, the nearest
+// pixel; outside lies the nearest pixel of the border or, where REFLECT, the mirrored picture (the border
+// pixel repeated: d c b a | a b c d | d c b a). colour() is, in this order: cut-outs filled with 127 / 255;
+// contrast, v -> (v - m) · contrast + m with m the stored picture's mean of the channel; saturation, the S
+// of HSV times saturation, clipped to 1, of pictures with 3 channels.
 // A data set larger than a binding is stored in shards: one dispatch a shard, each writing the rows
 // whose picture it holds. Rows past step[0] are written as zeros by the first shard's dispatch.
-// Prelude: B, H, W, C, FIRST and COUNT (pictures of this shard), AUGMENT.
+// Prelude: B, H, W, C (1 or 3), FIRST and COUNT (pictures of this shard), AUGMENT, NEAREST, REFLECT, BYTES,
+// CUTS and CUT (see transforms.wgsl).
 // pixels: bytes NHWC, four to a word; mean [H, W, C]; order: picture numbers; step: see next-step.wgsl;
-// transforms [B, 8]; x [B, H, W, C]. One thread an element of x.
+// transforms [B, 16]; channels [B, 3]: see channel-means.wgsl; x [B, H, W, C]. One thread a pixel of x.
 @group(0) @binding(0) var<storage, read> pixels: array<u32>;
 @group(0) @binding(1) var<storage, read> mean: array<f32>;
 @group(0) @binding(2) var<storage, read> order: array<u32>;
 @group(0) @binding(3) var<storage, read> step: array<u32>;
 @group(0) @binding(4) var<storage, read> transforms: array<f32>;
-@group(0) @binding(5) var<storage, read_write> x: array<f32>;
+@group(0) @binding(5) var<storage, read> channels: array<f32>;
+@group(0) @binding(6) var<storage, read_write> x: array<f32>;
 
-fn pixel(picture: u32, at: u32) -> f32 {
-  let i = picture * u32(H * W * C) + at;
-  let byte = (pixels[i / 4u] >> ((i % 4u) * 8u)) & 0xffu;
-  return f32(byte) / 255.0 - mean[at];
+fn pixel(picture: u32, at: u32) -> vec3f {
+  var value = vec3f();
+  for (var ch = 0u; ch < u32(C); ch++) {
+    let i = picture * u32(H * W * C) + at + ch;
+    value[ch] = f32((pixels[i / 4u] >> ((i % 4u) * 8u)) & 0xffu) / 255.0;
+    if (!BYTES) {
+      value[ch] -= mean[at + ch];
+    }
+  }
+  return value;
 }
 
-fn clamped(picture: u32, row: i32, column: i32, channel: u32) -> f32 {
-  let r = u32(clamp(row, 0, H - 1));
-  let c = u32(clamp(column, 0, W - 1));
-  return pixel(picture, (r * u32(W) + c) * u32(C) + channel);
+fn inside(place: i32, size: i32) -> i32 {
+  if (REFLECT) {
+    let period = 2 * size;
+    let p = ((place % period) + period) % period;
+    return min(p, period - 1 - p);
+  }
+  return clamp(place, 0, size - 1);
+}
+
+fn border(picture: u32, row: i32, column: i32) -> vec3f {
+  return pixel(picture, u32((inside(row, H) * W + inside(column, W)) * C));
+}
+
+fn sample(picture: u32, row: f32, column: f32) -> vec3f {
+  if (NEAREST) {
+    return border(picture, i32(floor(row + 0.5)), i32(floor(column + 0.5)));
+  }
+  let r0 = floor(row);
+  let c0 = floor(column);
+  let ri = i32(r0);
+  let ci = i32(c0);
+  let top = mix(border(picture, ri, ci), border(picture, ri, ci + 1), column - c0);
+  let bottom = mix(border(picture, ri + 1, ci), border(picture, ri + 1, ci + 1), column - c0);
+  return mix(top, bottom, row - r0);
+}
+
+fn colour(value: vec3f, batchRow: u32, row: f32, column: f32) -> vec3f {
+  let t = batchRow * 16u;
+  var v = value;
+  let side = floor(vec2f(f32(H), f32(W)) * f32(CUT) + 0.5);
+  for (var cut = 0u; cut < u32(CUTS); cut++) {
+    let offset = vec2f(row - transforms[t + 9u + 2u * cut], column - transforms[t + 10u + 2u * cut]);
+    if (all(offset >= vec2f()) && all(offset < side)) {
+      v = vec3f(127.0 / 255.0);
+    }
+  }
+  let m = vec3f(channels[3u * batchRow], channels[3u * batchRow + 1u], channels[3u * batchRow + 2u]);
+  v = (v - m) * transforms[t + 7u] + m;
+  if (C == 3) {
+    let high = max(v.x, max(v.y, v.z));
+    let range = high - min(v.x, min(v.y, v.z));
+    // S = range / high: the factor at which it would be 1 bounds the change.
+    v = high - (high - v) * min(transforms[t + 8u], max(high, 0.0) / max(range, 1e-6));
+  }
+  return v;
 }
 
 @compute @workgroup_size(64)
@@ -32,43 +86,39 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (wid.y * groups.x + wid.x) * 64u + local;
-  if (i >= u32(B * H * W * C)) {
+  if (i >= u32(B * H * W)) {
     return;
   }
-  let row = i / u32(H * W * C);
-  let at = i % u32(H * W * C);
-  if (row >= step[0]) {
-    if (FIRST == 0) {
-      x[i] = 0.0;
+  let row = i / u32(H * W);
+  let at = i % u32(H * W);
+  var value = vec3f();
+  if (row < step[0]) {
+    let number = order[step[1] + row];
+    if (number < u32(FIRST) || number >= u32(FIRST + COUNT)) {
+      return;
     }
+    let picture = number - u32(FIRST);
+    if (AUGMENT) {
+      let r = f32(at / u32(W));
+      let c = f32(at % u32(W));
+      let t = row * 16u;
+      let source = select(c, f32(W - 1) - c, transforms[t + 6u] > 0.5);
+      let sr = transforms[t] * r + transforms[t + 1u] * source + transforms[t + 2u];
+      let sc = transforms[t + 3u] * r + transforms[t + 4u] * source + transforms[t + 5u];
+      value = sample(picture, sr, sc);
+      if (BYTES) {
+        value = colour(value, row, r, c);
+        for (var ch = 0u; ch < u32(C); ch++) {
+          value[ch] -= mean[at * u32(C) + ch];
+        }
+      }
+    } else {
+      value = pixel(picture, at * u32(C));
+    }
+  } else if (FIRST != 0) {
     return;
   }
-  let number = order[step[1] + row];
-  if (number < u32(FIRST) || number >= u32(FIRST + COUNT)) {
-    return;
+  for (var ch = 0u; ch < u32(C); ch++) {
+    x[i * u32(C) + ch] = value[ch];
   }
-  let picture = number - u32(FIRST);
-  if (!AUGMENT) {
-    x[i] = pixel(picture, at);
-    return;
-  }
-  let channel = at % u32(C);
-  let place = at / u32(C);
-  let r = f32(place / u32(W));
-  var c = f32(place % u32(W));
-  let t = row * 8u;
-  if (transforms[t + 6u] > 0.5) {
-    c = f32(W - 1) - c;
-  }
-  let sr = transforms[t] * r + transforms[t + 1u] * c + transforms[t + 2u];
-  let sc = transforms[t + 3u] * r + transforms[t + 4u] * c + transforms[t + 5u];
-  let r0 = floor(sr);
-  let c0 = floor(sc);
-  let fr = sr - r0;
-  let fc = sc - c0;
-  let ri = i32(r0);
-  let ci = i32(c0);
-  let top = mix(clamped(picture, ri, ci, channel), clamped(picture, ri, ci + 1, channel), fc);
-  let bottom = mix(clamped(picture, ri + 1, ci, channel), clamped(picture, ri + 1, ci + 1, channel), fc);
-  x[i] = mix(top, bottom, fr);
 }

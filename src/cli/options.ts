@@ -10,12 +10,22 @@ import {
   unlearnSchema,
 } from "../config.ts";
 import { datasetNames } from "../data/dataset.ts";
-import { paperAugmentation } from "../train/feed.ts";
+import { paperAugmentation, strongAugmentation } from "../train/feed.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { methodNames, methods, methodSettings } from "../unlearn/methods.ts";
 import { integer, number, validate } from "./session.ts";
 
 /** Training flags as commander parses them. */
+/** The paper's augmentations: of ResNet-18, and of PVTv2 and ConvNeXt. */
+const augmentations = { moved: paperAugmentation, strong: strongAugmentation } as const;
+
+function augmentOption(flags: string, what: string): Option {
+  const kinds = "moved: as the paper does for ResNet-18; strong: as it does for PVTv2 and ConvNeXt";
+  return new Option(flags, `${what} (${kinds})`)
+    .choices(Object.keys(augmentations))
+    .preset("moved");
+}
+
 export interface TrainFlags {
   dataset: DataConfig["name"];
   data?: string;
@@ -45,7 +55,7 @@ export interface TrainFlags {
   warmupEpochs?: number;
   clipNorm?: number;
   labelSmoothing?: number;
-  augment?: boolean;
+  augment?: keyof typeof augmentations;
   seed: number;
 }
 
@@ -112,7 +122,7 @@ export function trainOptions(command: Command): Command {
     .option("--warmup-epochs <n>", "epochs of linear warm-up before the schedule", number(0))
     .option("--clip-norm <norm>", "scale gradients down to this norm of all together", number(0))
     .option("--label-smoothing <share>", "share of a target spread over all classes", number(0, 1))
-    .option("--augment", "train with the paper's augmentation")
+    .addOption(augmentOption("--augment [kind]", "augment the training pictures"))
     .option("--seed <n>", "seed of everything random", integer(0), 1);
 }
 
@@ -166,7 +176,7 @@ export function trainConfig(flags: TrainFlags): TrainConfig {
       ...given(flags.microBatch, "microBatch"),
       ...given(flags.recompute, "recompute"),
       ...(flags.activations === "f16" ? { activations: "f16" } : {}),
-      ...(flags.augment === true ? { augment: paperAugmentation } : {}),
+      ...(flags.augment === undefined ? {} : { augment: augmentations[flags.augment] }),
       seed: flags.seed,
     },
     "training options",
@@ -186,7 +196,7 @@ export interface UnlearnFlags {
   warmup?: number;
   trailing?: true;
   resetOptimizer?: true;
-  forgetAugment?: true;
+  forgetAugment?: keyof typeof augmentations;
   trajectory?: "f32" | "f16";
   kinds?: string;
   untilShare?: number;
@@ -246,7 +256,7 @@ export function unlearnOptions(command: Command, share?: number): Command {
       "rewind: one more epoch after the last snapshot, as the published scripts do",
     )
     .option("--reset-optimizer", "rewind: forget Adam's moments at each round")
-    .option("--forget-augment", "the paper's augmentation on D_f")
+    .addOption(augmentOption("--forget-augment [kind]", "augment D_f"))
     .addOption(
       new Option(
         "--trajectory <type>",
@@ -288,7 +298,7 @@ export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnC
     learningRate: flags.rate,
     batch: flags.forgetBatch,
     stepsPerRound: flags.every,
-    augment: flags.forgetAugment === true ? paperAugmentation : undefined,
+    augment: flags.forgetAugment === undefined ? undefined : augmentations[flags.forgetAugment],
     predictor: flags.predictor,
     base: flags.base,
     warmupEpochs: flags.warmup,

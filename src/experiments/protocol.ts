@@ -1,6 +1,6 @@
 /** Sizes and recipes of the experiments: scaled to small machines, the paper's own, and tiny for tests. */
 import type { TrainConfig } from "../config.ts";
-import { paperAugmentation } from "../train/feed.ts";
+import { paperAugmentation, strongAugmentation } from "../train/feed.ts";
 import type { ExperimentName } from "./plan.ts";
 
 /** Sizes of the experiments: for small machines, the paper's, and one for tests. */
@@ -79,7 +79,7 @@ const fineTuning = {
 function published(model: ModelName): Protocol {
   if (model === "pvt-v2-b0" || model === "convnext-t" || model === "convnext-atto") {
     return {
-      recipe: { model: { name: model }, ...fineTuning, augment: { shift: 0.2, flip: 0.5 } },
+      recipe: { model: { name: model }, ...fineTuning, augment: strongAugmentation },
       window: { batch: 128, optimizer: { name: "sgd", momentum: 0.9 } },
       windowRates: [3e-6, 1e-5, 3e-5, 1e-4, 3e-4],
       stepBatch: 128,

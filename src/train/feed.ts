@@ -5,7 +5,11 @@ import { GpuError } from "../gpu/errors.ts";
 import { type Launch, Value } from "../graph/value.ts";
 import { type Permit, StepQueue } from "./step-queue.ts";
 
-/** Random changes of a training picture, with Keras' meanings; absent fields mean no change. */
+/**
+ * Random changes of a training picture; absent fields mean no change. The geometric ones have Keras'
+ * meanings and happen first; cut-outs, contrast and saturation follow, in this order, on pixels in [0, 1]
+ * before the mean picture is subtracted.
+ */
 export interface Augmentation {
   /** Degrees, both ways. */
   readonly rotation?: number | undefined;
@@ -17,6 +21,16 @@ export interface Augmentation {
   readonly zoom?: readonly [number, number] | undefined;
   /** Probability of a horizontal flip. */
   readonly flip?: number | undefined;
+  /** What lies outside of a moved picture: its border pixels, or its mirror image. Default "nearest". */
+  readonly fill?: "nearest" | "reflect" | undefined;
+  /** How a moved picture is sampled. Default "bilinear". */
+  readonly sampling?: "bilinear" | "nearest" | undefined;
+  /** At most 3 grey (127) rectangles inside the picture, each `side` of its height and width. */
+  readonly cutouts?: { readonly count: number; readonly side: number } | undefined;
+  /** Lowest and highest factor on the distance from the stored picture's mean, per channel. */
+  readonly contrast?: readonly [number, number] | undefined;
+  /** Lowest and highest factor on the saturation of HSV; grey pictures stay as they are. */
+  readonly saturation?: readonly [number, number] | undefined;
 }
 
 /** The augmentation of the published unlearning script. */
@@ -26,6 +40,17 @@ export const paperAugmentation = {
   shear: 0.1,
   zoom: [0.7, 1.3] as [number, number],
   flip: 0.5,
+} satisfies Augmentation;
+
+/** The augmentation of the published script for PVTv2 and ConvNeXt. */
+export const strongAugmentation = {
+  shift: 0.2,
+  flip: 0.5,
+  fill: "reflect",
+  sampling: "nearest",
+  cutouts: { count: 2, side: 0.4 },
+  contrast: [0.8, 1.2] as [number, number],
+  saturation: [0.5, 1.5] as [number, number],
 } satisfies Augmentation;
 
 /** The mean picture [H·W·C] of a data set, in [0, 1]; subtracting it is the published normalisation. */
@@ -190,7 +215,12 @@ export class PictureFeed {
       },
     ];
     const transforms =
-      augment === undefined ? null : new Value("transforms", [batch, 8], "f32", "planned");
+      augment === undefined ? null : new Value("transforms", [batch, 16], "f32", "planned");
+    const cutouts = augment?.cutouts ?? { count: 0, side: 0 };
+    const colour =
+      cutouts.count > 0 || augment?.contrast !== undefined || augment?.saturation !== undefined;
+    const channels = colour ? new Value("channels", [batch, 3], "f32", "planned") : null;
+    const cuts = { CUTS: cutouts.count, CUT: cutouts.side };
     if (augment !== undefined) {
       launches.push({
         shader: "data/transforms",
@@ -204,6 +234,11 @@ export class PictureFeed {
           ZOOM_LOW: augment.zoom?.[0] ?? 1,
           ZOOM_HIGH: augment.zoom?.[1] ?? 1,
           FLIP: augment.flip ?? 0,
+          CONTRAST_LOW: augment.contrast?.[0] ?? 1,
+          CONTRAST_HIGH: augment.contrast?.[1] ?? 1,
+          SATURATION_LOW: augment.saturation?.[0] ?? 1,
+          SATURATION_HIGH: augment.saturation?.[1] ?? 1,
+          ...cuts,
         },
         bind: { step, transforms },
         threads: batch,
@@ -211,19 +246,27 @@ export class PictureFeed {
     }
     for (const { buffer, first, count } of data.shards) {
       const pixels = bind("pixels", buffer, Math.ceil((count * h * w * c) / 4), "u32");
+      const shard = { B: batch, H: h, W: w, C: c, FIRST: first, COUNT: count };
+      if (channels !== null) {
+        launches.push({
+          shader: "data/channel-means",
+          constants: shard,
+          bind: { pixels, order, step, channels },
+          groups: [batch, 1, 1],
+        });
+      }
       launches.push({
         shader: "data/gather",
         constants: {
-          B: batch,
-          H: h,
-          W: w,
-          C: c,
-          FIRST: first,
-          COUNT: count,
+          ...shard,
           AUGMENT: transforms !== null,
+          NEAREST: augment?.sampling === "nearest",
+          REFLECT: augment?.fill === "reflect",
+          BYTES: colour,
+          ...cuts,
         },
-        bind: { pixels, mean, order, step, transforms, x },
-        threads: x.size,
+        bind: { pixels, mean, order, step, transforms, channels, x },
+        threads: batch * h * w,
       });
     }
     this.x = x;

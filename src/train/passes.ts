@@ -24,10 +24,10 @@ export interface PassSettings extends MemorySettings {
 }
 
 /** What else a trainer does. */
-export interface PassOptions extends Pick<TrainerOptions, "rate" | "after"> {
+export interface PassOptions extends Pick<TrainerOptions, "rate" | "after" | "sharing"> {
   readonly norm: NormMode;
   /** Changes the objective, for example what is minimised. */
-  readonly objective?: (graph: Graph, classifier: Objective) => Objective;
+  readonly objective?: (graph: Graph, classifier: Objective, feed: PictureFeed) => Objective;
 }
 
 /** Pictures a pass and passes a step: the largest divisor of the batch up to `microBatch`. */
@@ -56,14 +56,15 @@ export async function pictureTrainer(
   const { rows, accumulate } = passesOf(settings.batch, settings.microBatch);
   const feed = await PictureFeed.create(data, { batch: rows, items, augment });
   const classifier = classification(model, feed, options.norm, { smoothing: labelSmoothing });
-  const { objective = (_, plain) => plain, rate, after } = options;
+  const { objective = (_, plain) => plain, rate, after, sharing } = options;
   return Trainer.create(model, {
     feed,
-    objective: (graph) => objective(graph, classifier(graph)),
+    objective: (graph) => objective(graph, classifier(graph), feed),
     optimizer,
     clipNorm,
     rate,
     after,
+    sharing,
     accumulate,
     memory: settings,
   });

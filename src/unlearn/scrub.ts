@@ -7,19 +7,21 @@
  * network without dropout would never leave the teacher.
  */
 import { z } from "zod";
-import { optimizerSchema } from "../config.ts";
+import { memoryFields, optimizerSchema } from "../config.ts";
 import type { Graph } from "../graph/graph.ts";
+import type { Value } from "../graph/value.ts";
 import type { Model } from "../nn/model.ts";
 import { add, distillation, scale } from "../ops/index.ts";
 import { Random } from "../random.ts";
-import { PictureFeed } from "../train/feed.ts";
+import { type PassOptions, pictureTrainer } from "../train/passes.ts";
 import type { Totals } from "../train/step-queue.ts";
-import { classification, type Objective, Trainer, type Watch } from "../train/trainer.ts";
+import type { Trainer, Watch } from "../train/trainer.ts";
 import {
   defineMethod,
   retained,
   type Round,
   type SessionState,
+  type Subset,
   type UnlearnSession,
 } from "./method.ts";
 import { loadOptimizer, saveOptimizer } from "./state.ts";
@@ -39,31 +41,24 @@ const schema = z.strictObject({
   gamma: z.number().min(0).default(1),
   /** Epochs that also pass over D_f. */
   maxEpochs: z.number().int().min(0).default(3),
+  ...memoryFields,
 });
 
+/** What a student minimises, made of its distance to the teacher and its loss. */
+type Weigh = (graph: Graph, kl: Value, ce: Value) => Value;
+
 /** Distillation from a teacher added to the classification of a student. */
-export function distilled(
-  student: Model,
+function distilled(
   teacher: Model,
-  feed: PictureFeed,
-  weigh: (
-    graph: Graph,
-    parts: { kl: Objective["loss"]; ce: Objective["loss"] },
-  ) => Objective["loss"],
   temperature: number,
-): (graph: Graph) => Objective {
-  const classify = classification(student, feed, "frozen");
-  return (graph) => {
-    const objective = classify(graph);
-    const { built, loss: ce } = objective;
+  weigh: Weigh,
+): NonNullable<PassOptions["objective"]> {
+  return (graph, classifier, feed) => {
+    const { built, loss } = classifier;
     const target = teacher.build(graph, [feed.x], "frozen");
     const kl = distillation(graph, built.output, target.output, feed.weights, temperature);
     const bindings = new Map([...built.bindings, ...target.bindings]);
-    return {
-      ...objective,
-      built: { ...built, bindings },
-      minimise: weigh(graph, { kl, ce }),
-    };
+    return { ...classifier, built: { ...built, bindings }, minimise: weigh(graph, kl, loss) };
   };
 }
 
@@ -137,39 +132,26 @@ export const scrub = defineMethod({
   async create(task, settings) {
     const { model, forget, seed } = task;
     const retain = retained(task);
-    const { optimizer, temperature, alpha, gamma } = settings;
+    const { temperature, alpha, gamma } = settings;
     const teacher = await model.clone("teacher");
-    const keepFeed = await PictureFeed.create(retain.data, {
-      batch: Math.min(settings.batch, retain.items.length),
-      items: retain.items.length,
+    const trainer = (
+      { data, items }: Subset,
+      batch: number,
+      options: Pick<PassOptions, "sharing"> & { weigh: Weigh },
+    ): Promise<Trainer> => {
+      const pass = { ...settings, batch: Math.min(batch, items.length) };
+      return pictureTrainer(model, data, items.length, pass, {
+        norm: "frozen",
+        rate: frozenNorm,
+        sharing: options.sharing,
+        objective: distilled(teacher, temperature, options.weigh),
+      });
+    };
+    const keep = await trainer(retain, settings.batch, {
+      weigh: (graph, kl, ce) => add(graph, scale(graph, kl, alpha), scale(graph, ce, gamma)),
     });
-    const forgetFeed = await PictureFeed.create(forget.data, {
-      batch: Math.min(settings.forgetBatch, forget.items.length),
-      items: forget.items.length,
-    });
-    const keep = await Trainer.create(model, {
-      feed: keepFeed,
-      objective: distilled(
-        model,
-        teacher,
-        keepFeed,
-        (graph, { kl, ce }) => add(graph, scale(graph, kl, alpha), scale(graph, ce, gamma)),
-        temperature,
-      ),
-      optimizer,
-      rate: frozenNorm,
-    });
-    const leave = await Trainer.create(model, {
-      feed: forgetFeed,
-      objective: distilled(
-        model,
-        teacher,
-        forgetFeed,
-        (graph, { kl }) => scale(graph, kl, -1),
-        temperature,
-      ),
-      optimizer,
-      rate: frozenNorm,
+    const leave = await trainer(forget, settings.forgetBatch, {
+      weigh: (graph, kl) => scale(graph, kl, -1),
       sharing: keep,
     });
     const passes = {

@@ -11,6 +11,7 @@ import {
   meanPicture,
   paperAugmentation,
   PictureFeed,
+  strongAugmentation,
 } from "../../src/train/feed.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
@@ -121,41 +122,150 @@ for (const maxBinding of [undefined, 2048]) {
   });
 }
 
-test("augmented pictures are bilinear samples at the recorded map, nearest fill outside", async () => {
-  const gpu = await testGpu();
-  const [h, w, c] = [9, 7, 3];
-  const dataset = pictures(6, h, w, 3);
-  const mean = meanPicture(dataset);
-  const order = Uint32Array.of(5, 0, 3, 1, 4, 2);
-  const [batch] = await batches(gpu, dataset, 6, order, paperAugmentation);
-  const { x, transforms } = batch!;
-  const clamp = (v: number, high: number): number => Math.max(0, Math.min(high, v));
-  const at = (picture: number, r: number, col: number, ch: number): number => {
-    const i = (clamp(r, h - 1) * w + clamp(col, w - 1)) * c + ch;
-    return dataset.pixels[picture * h * w * c + i]! / 255 - mean[i]!;
+interface Plan {
+  dataset: Dataset;
+  mean: Float32Array;
+  augment: Augmentation;
+}
+
+/** The picture at a row and column [C], mirrored or clamped where outside, in float64. */
+function lookUp(
+  { dataset, mean, augment }: Plan,
+  bytes: boolean,
+  place: readonly number[],
+): number[] {
+  const { height, width, channels: c } = dataset;
+  const [picture, row, column] = place as [number, number, number];
+  const inside = (v: number, n: number): number => {
+    if (augment.fill !== "reflect") return Math.max(0, Math.min(n - 1, v));
+    let at = v;
+    while (at < 0 || at >= n) at = at < 0 ? -1 - at : 2 * n - 1 - at;
+    return at;
   };
-  const want: number[] = [];
-  for (let b = 0; b < 6; b++) {
-    const t = transforms!.subarray(8 * b, 8 * b + 8);
-    for (let r = 0; r < h; r++) {
-      for (let q = 0; q < w; q++) {
-        const col = t[6] === 1 ? w - 1 - q : q;
-        const sr = t[0]! * r + t[1]! * col + t[2]!;
-        const sc = t[3]! * r + t[4]! * col + t[5]!;
-        const [r0, c0] = [Math.floor(sr), Math.floor(sc)];
-        const [fr, fc] = [sr - r0, sc - c0];
-        for (let ch = 0; ch < c; ch++) {
-          const p = order[b]!;
-          want.push(
-            (1 - fr) * ((1 - fc) * at(p, r0, c0, ch) + fc * at(p, r0, c0 + 1, ch)) +
-              fr * ((1 - fc) * at(p, r0 + 1, c0, ch) + fc * at(p, r0 + 1, c0 + 1, ch)),
-          );
+  const at = (inside(row, height) * width + inside(column, width)) * c;
+  return Array.from(
+    { length: c },
+    (_, ch) =>
+      dataset.pixels[picture * height * width * c + at + ch]! / 255 - (bytes ? 0 : mean[at + ch]!),
+  );
+}
+
+/** Saturation through hue, as textbooks have it: to HSV, S times the factor clipped to 1, back. */
+function saturated(rgb: readonly number[], factor: number): number[] {
+  const high = Math.max(...rgb);
+  const low = Math.min(...rgb);
+  if (high <= 0 || high === low) return high <= 0 && high !== low ? rgb.map(() => high) : [...rgb];
+  const s = Math.min(1, ((high - low) / high) * factor);
+  const weight = rgb.map((v) => (v - low) / (high - low));
+  return weight.map((w) => high * (1 - s) + w * s * high);
+}
+
+/** A row of a batch as its recorded changes make it, in float64. */
+function augmented(plan: Plan, picture: number, t: ArrayLike<number>): number[] {
+  const { dataset, mean, augment } = plan;
+  const { height: h, width: w, channels: c } = dataset;
+  const bytes = augment.cutouts !== undefined;
+  const pixels = dataset.pixels.subarray(picture * h * w * c, (picture + 1) * h * w * c);
+  const middle = Array.from(
+    { length: c },
+    (_, ch) => pixels.filter((_, i) => i % c === ch).reduce((sum, v) => sum + v, 0) / (255 * h * w),
+  );
+  const side = [h, w].map((n) => Math.round(n * (augment.cutouts?.side ?? 0)));
+  const result: number[] = [];
+  for (let r = 0; r < h; r++) {
+    for (let q = 0; q < w; q++) {
+      const col = t[6] === 1 ? w - 1 - q : q;
+      const sr = t[0]! * r + t[1]! * col + t[2]!;
+      const sc = t[3]! * r + t[4]! * col + t[5]!;
+      const [r0, c0] = [Math.floor(sr), Math.floor(sc)];
+      const at = (dr: number, dc: number): number[] =>
+        lookUp(plan, bytes, [picture, r0 + dr, c0 + dc]);
+      const [fr, fc] = [sr - r0, sc - c0];
+      const corners = [at(0, 0), at(0, 1), at(1, 0), at(1, 1)];
+      const weights =
+        augment.sampling === "nearest"
+          ? [
+              fr < 0.5 && fc < 0.5,
+              fr < 0.5 && fc >= 0.5,
+              fr >= 0.5 && fc < 0.5,
+              fr >= 0.5 && fc >= 0.5,
+            ]
+          : [(1 - fr) * (1 - fc), (1 - fr) * fc, fr * (1 - fc), fr * fc];
+      let value = Array.from({ length: c }, (_, ch) =>
+        corners.reduce((sum, corner, i) => sum + Number(weights[i]) * corner[ch]!, 0),
+      );
+      if (bytes) {
+        for (let cut = 0; cut < augment.cutouts!.count; cut++) {
+          const [top, left] = [t[9 + 2 * cut]!, t[10 + 2 * cut]!];
+          if (r >= top && r < top + side[0]! && q >= left && q < left + side[1]!) {
+            value = value.map(() => 127 / 255);
+          }
         }
+        value = value.map((v, ch) => (v - middle[ch]!) * t[7]! + middle[ch]!);
+        if (c === 3) value = saturated(value, t[8]!);
+        value = value.map((v, ch) => v - mean[(r * w + q) * c + ch]!);
       }
+      result.push(...value);
     }
   }
-  // Coordinates up to 15 in float32 carry 1e-6; neighbouring samples differ by up to 2.
-  close("augmented", x, want, { absolute: 1e-5, relative: 0 });
+  return result;
+}
+
+// 4,608 bytes hold a batch of six, or 24 pictures: the rows lie in three shards.
+for (const [name, augment, channels, maxBinding] of [
+  ["moved", paperAugmentation, 3, undefined],
+  ["moved, mirrored", { ...paperAugmentation, shift: 0.9, fill: "reflect" }, 3, undefined],
+  ["strong", strongAugmentation, 3, undefined],
+  ["strong, in shards", strongAugmentation, 3, 4608],
+  ["strong, grey", strongAugmentation, 1, undefined],
+] as const) {
+  test(`augmented pictures are what their recorded changes make of them (${name})`, async () => {
+    const gpu = await testGpu(maxBinding === undefined ? {} : { maxBinding });
+    const dataset = pictures(60, 9, 7, channels);
+    const mean = meanPicture(dataset);
+    const order = Uint32Array.of(59, 0, 33, 1, 24, 23);
+    const [batch] = await batches(gpu, dataset, 6, order, augment);
+    const want = [...order].flatMap((picture, b) =>
+      augmented(
+        { dataset, mean, augment },
+        picture,
+        batch!.transforms!.subarray(16 * b, 16 * b + 16),
+      ),
+    );
+    // Coordinates up to 15 in float32 carry 1e-6; neighbouring samples differ by up to 2.
+    close("augmented", batch!.x, want, { absolute: 1e-5, relative: 0 });
+  });
+}
+
+test("cut-outs lie anywhere inside the picture; contrast and saturation spread over their ranges", async () => {
+  const gpu = await testGpu();
+  const dataset = pictures(4, 9, 7, 3);
+  const order = Uint32Array.from({ length: 512 }, (_, i) => i % 4);
+  const [{ transforms }] = (await batches(gpu, dataset, 512, order, strongAugmentation)) as [Batch];
+  const column = (at: number): number[] =>
+    Array.from({ length: 512 }, (_, b) => transforms![16 * b + at]!);
+  // 40 % of 9 and 7 are 4 and 3 pixels: they start at 0 to 5 and 0 to 4.
+  for (const [at, places] of [
+    [9, 6],
+    [10, 5],
+    [11, 6],
+    [12, 5],
+  ] as const) {
+    assert.equal(
+      [...new Set(column(at))].sort((a, b) => a - b),
+      Array.from({ length: places }, (_, i) => i),
+    );
+  }
+  for (const [at, low, high] of [
+    [7, 0.8, 1.2],
+    [8, 0.5, 1.5],
+  ] as const) {
+    const values = column(at);
+    const middle = values.reduce((sum, v) => sum + v, 0) / 512;
+    assert.ok(Math.min(...values) >= low - 1e-6 && Math.max(...values) <= high + 1e-6);
+    // 512 uniform draws: within 4 standard errors.
+    assert.ok(Math.abs(middle - 1) < (4 * (high - low)) / Math.sqrt(12 * 512));
+  }
 });
 
 test("maps stay in the paper's ranges, spread over them, and depend on the seed alone", async () => {
@@ -171,16 +281,16 @@ test("maps stay in the paper's ranges, spread over them, and depend on the seed 
     assert.equal(transforms, again[step]!.transforms);
     for (let b = 0; b < 256; b++) {
       const [m00, , m02, m10, , m12, flip] = transforms!.subarray(
-        8 * b,
-        8 * b + 8,
+        16 * b,
+        16 * b + 16,
       ) as unknown as number[];
       zooms.push(Math.hypot(m00!, m10!));
       angles.push((Math.atan2(m10!, m00!) * 180) / Math.PI);
       flips += flip!;
       // The centre moves by at most 15 % of 9 pixels along each axis, turned by up to 10°.
       const centre = [
-        m00! * 4 + transforms![8 * b + 1]! * 4 + m02!,
-        m10! * 4 + transforms![8 * b + 4]! * 4 + m12!,
+        m00! * 4 + transforms![16 * b + 1]! * 4 + m02!,
+        m10! * 4 + transforms![16 * b + 4]! * 4 + m12!,
       ];
       assert.ok(centre.every((v) => Math.abs(v - 4) <= 1.35 * Math.SQRT2 + 1e-4));
     }
