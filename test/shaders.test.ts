@@ -274,6 +274,12 @@ for (const tuning of tunings) {
         );
       }
     }
+    for (const BASE of [1, 2]) {
+      await compileAll(gpu, [
+        { shader: "predict/wnn", constants: { BASE, SCALE_NEWEST: BASE === 1 } },
+        { shader: "predict/introspection", constants: { BASE } },
+      ]);
+    }
     await compileAll(gpu, [{ shader: "predict/check-finite", constants: {} }]);
     const layout = new ArenaLayout([{ name: "w", shape: [9], kind: "fc" }], gpu.maxBinding);
     (await Trajectory.create(gpu, layout.slots, 3, "f16")).destroy();

@@ -22,10 +22,10 @@ async function show(
   base: "oldest" | "newest" | undefined,
 ): Promise<void> {
   const predictor = await loadPredictor(spec, base);
-  console.log(
-    `${predictor.name}: window ${predictor.window} snapshots, horizon ${predictor.horizon} epochs,`,
-  );
-  console.log(`residual added to the ${predictor.base} snapshot\n`);
+  const end = predictor.direction === "past" ? "before the oldest" : "after the newest";
+  console.log(`${predictor.name}: window ${predictor.window} snapshots`);
+  console.log(`aims ${predictor.reach} ${end}; residual added to the ${predictor.base} snapshot`);
+  console.log(`normalisation: ${predictor.normalisation}\n`);
   const columns: Column[] = [
     { title: "kind" },
     { title: "weight set" },

@@ -3,43 +3,84 @@ import { GpuError } from "../gpu/errors.ts";
 import { readKerasDense } from "../io/keras-h5.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { exists, fileInfo, join, listDir, readBytes } from "../platform/files.ts";
-import { type InvWnnSetName, type InvWnnSource, invWnnPredictor } from "./invwnn.ts";
-import { fromKerasLayers, fromTensors } from "./invwnn-weights.ts";
+import { introspectionPredictor, introspectionWeights } from "./introspection.ts";
+import { type InvWnnSetName, invWnnPredictor } from "./invwnn.ts";
+import { invWnnSpec, type InvWnnWeights } from "./invwnn-weights.ts";
 import { linearPredictor } from "./linear.ts";
 import type { Base, Predictor } from "./predictor.ts";
+import { fromKerasLayers, fromTensors } from "./two-stream.ts";
+import { publishedWnnHorizon, wnnPredictor, wnnSpec, type WnnWeights } from "./wnn.ts";
 
-/** Horizon the published checkpoints were trained for (their poster: three epochs). */
+/** Horizon the published InvWNN was trained for (the poster: three epochs). */
 const publishedHorizon = 3;
 
 type FileBase = Exclude<Base, "none">;
 
-interface LoadedFile extends InvWnnSource {
-  readonly horizon: number;
-  readonly base: FileBase;
+/** A weight file by the network it holds. */
+type LoadedFile = {
+  readonly source: string;
   /** All metadata of a safetensors file: how it was made. */
   readonly metadata: Readonly<Record<string, string>>;
-}
+} & (
+  | {
+      readonly family: "invwnn";
+      readonly weights: InvWnnWeights;
+      readonly horizon: number;
+      readonly base: FileBase;
+    }
+  | { readonly family: "wnn"; readonly weights: WnnWeights; readonly horizon: number }
+  | {
+      readonly family: "introspection";
+      readonly weights: ReturnType<typeof introspectionWeights>;
+    }
+);
 
 /** One weight set from a Keras `.h5` or a `.safetensors` file. */
 async function loadFile(path: string | URL): Promise<LoadedFile> {
-  const name = path instanceof URL ? path.pathname.slice(path.pathname.lastIndexOf("/") + 1) : path;
+  const source =
+    path instanceof URL ? path.pathname.slice(path.pathname.lastIndexOf("/") + 1) : path;
   const bytes = await readBytes(path);
-  if (name.endsWith(".h5") || name.endsWith(".hdf5")) {
-    const weights = fromKerasLayers(await readKerasDense(bytes, name));
-    return { weights, source: name, horizon: publishedHorizon, base: "oldest", metadata: {} };
+  if (source.endsWith(".h5") || source.endsWith(".hdf5")) {
+    const layers = await readKerasDense(bytes, source);
+    const metadata = {};
+    if (layers.length === 2 * wnnSpec.layers.length + 1) {
+      const weights = fromKerasLayers(wnnSpec, layers);
+      return { family: "wnn", weights, source, horizon: publishedWnnHorizon, metadata };
+    }
+    const weights = fromKerasLayers(invWnnSpec, layers);
+    return {
+      family: "invwnn",
+      weights,
+      source,
+      horizon: publishedHorizon,
+      base: "oldest",
+      metadata,
+    };
   }
-  if (!name.endsWith(".safetensors")) {
-    throw new GpuError(`predictor "${name}": a .h5 or .safetensors file is needed.`);
+  if (!source.endsWith(".safetensors")) {
+    throw new GpuError(`predictor "${source}": a .h5 or .safetensors file is needed.`);
   }
-  const { tensors, metadata } = readSafetensors(bytes, name);
+  const { tensors, metadata } = readSafetensors(bytes, source);
+  const family = /^rewind (\w+)/.exec(metadata["format"] ?? "rewind invwnn")?.[1];
+  if (family === "introspection") {
+    return { family, weights: introspectionWeights(tensors), source, metadata };
+  }
   const horizon = Number(metadata["horizon"] ?? publishedHorizon);
-  const base = metadata["base"] ?? "oldest";
+  const base = metadata["base"] ?? (family === "wnn" ? "newest" : "oldest");
   if (!Number.isFinite(horizon) || (base !== "oldest" && base !== "newest")) {
     throw new GpuError(
-      `predictor "${name}": its metadata has horizon "${horizon}" and base "${base}".`,
+      `predictor "${source}": its metadata has horizon "${horizon}" and base "${base}".`,
     );
   }
-  return { weights: fromTensors(tensors), source: name, horizon, base, metadata };
+  if (family === "wnn") {
+    return { family, weights: fromTensors(wnnSpec, tensors), source, horizon, metadata };
+  }
+  if (family !== "invwnn") {
+    throw new GpuError(
+      `predictor "${source}": its format is "${metadata["format"]}"; invwnn, wnn and introspection are known.`,
+    );
+  }
+  return { family, weights: fromTensors(invWnnSpec, tensors), source, horizon, base, metadata };
 }
 
 const setNames = ["conv", "fc", "bias"] as const;
@@ -49,73 +90,108 @@ export function shippedFile(set: (typeof setNames)[number]): URL {
   return new URL(`../../models/weights/invwnn-${set}.safetensors`, import.meta.url);
 }
 
-/** Files of a folder by set: `InvWNN_Conv.h5` or `invwnn-conv.safetensors` and so on. */
+/** Files of a folder by set: `InvWNN_Conv.h5`, `NWNN_Conv_13.h5`, `invwnn-conv.safetensors` and so on. */
 async function findSets(folder: string): Promise<Record<(typeof setNames)[number], string>> {
   const names = await listDir(folder);
   const found = setNames.map((set) => {
-    const pattern = new RegExp(`^invwnn[-_]${set}\\.(h5|hdf5|safetensors)$`, "i");
-    const name = names.find((candidate) => pattern.test(candidate));
-    if (name === undefined) {
+    const pattern = new RegExp(`^(inv|n)?wnn[-_]${set}([-_]\\d+)?\\.(h5|hdf5|safetensors)$`, "i");
+    const matches = names.filter((candidate) => pattern.test(candidate));
+    if (matches.length !== 1) {
       throw new GpuError(
-        `predictor folder "${folder}" has no InvWNN_${set}.h5 or invwnn-${set}.safetensors; it has: ` +
+        `predictor folder "${folder}" has ${matches.length === 0 ? "no" : "more than one"} file for ${set} ` +
+          `(InvWNN_${set}.h5, NWNN_${set}_13.h5, invwnn-${set}.safetensors or wnn-${set}.safetensors); it has: ` +
           `${names.join(", ") || "nothing"}.`,
       );
     }
-    return [set, join(folder, name)] as const;
+    return [set, join(folder, matches[0]!)] as const;
   });
   return Object.fromEntries(found) as Record<(typeof setNames)[number], string>;
 }
+
+/** The files of a spec by set. @throws GpuError if there are none. */
+async function filesOf(
+  spec: string | undefined,
+): Promise<Partial<Record<InvWnnSetName, string | URL>>> {
+  if (spec === undefined) {
+    return Object.fromEntries(setNames.map((set) => [set, shippedFile(set)]));
+  }
+  if ((await fileInfo(spec))?.directory === true) return findSets(spec);
+  if (await exists(spec)) return { all: spec };
+  throw new GpuError(
+    `no predictor "${spec}": give a folder, a .h5 or .safetensors file, linear or linear:U.`,
+  );
+}
+
+const linearSpec = /^linear(?::(-?\d+(?:\.\d+)?))?$/;
+const publishedBias = /^published-bias:/;
 
 /**
  * Loads a predictor.
  *
  * @param spec a folder with three weight files, one file (used for every kind), `linear` or `linear:U`
- *   for extrapolation by U epochs; undefined for the shipped InvWNN.
- * @param base overrides what the files say the residual is added to.
+ *   for extrapolation by U epochs before the oldest snapshot (negative: after the newest); undefined for
+ *   the shipped InvWNN. `published-bias:FOLDER` computes a WNN's biases as its published script does.
+ * @param base overrides what an InvWNN's files say the residual is added to.
  */
 export async function loadPredictor(spec: string | undefined, base?: FileBase): Promise<Predictor> {
-  const linear = /^linear(?::(-?\d+(?:\.\d+)?))?$/.exec(spec ?? "");
+  const linear = linearSpec.exec(spec ?? "");
   if (linear !== null) {
     const predictor = linearPredictor(15, Number(linear[1] ?? 3));
     return base === undefined ? predictor : { ...predictor, base };
   }
-  const files: Partial<Record<InvWnnSetName, string | URL>> = {};
-  if (spec === undefined) {
-    for (const set of setNames) files[set] = shippedFile(set);
-  } else if ((await fileInfo(spec))?.directory === true) {
-    Object.assign(files, await findSets(spec));
-  } else if (await exists(spec)) {
-    files.all = spec;
-  } else {
-    throw new GpuError(
-      `no predictor "${spec}": give a folder, a .h5 or .safetensors file, linear or linear:U.`,
-    );
-  }
+  const path = spec?.replace(publishedBias, "");
   const loaded = await Promise.all(
-    Object.entries(files).map(async ([set, file]) => [set, await loadFile(file)] as const),
+    Object.entries(await filesOf(path)).map(
+      async ([set, file]) => [set, await loadFile(file)] as const,
+    ),
   );
   const first = loaded[0]![1];
-  const name =
-    spec === undefined ? "invwnn (shipped)" : `invwnn (${spec.replace(/^.*\/(?=[^/]+\/*$)/, "")})`;
-  return invWnnPredictor(name, Object.fromEntries(loaded), {
-    horizon: first.horizon,
-    base: base ?? first.base,
-  });
+  const { family } = first;
+  const short = path === undefined ? "shipped" : path.replace(/^.*\/(?=[^/]+\/*$)/, "");
+  const name = `${family} (${short})`;
+  const other = loaded.find(([, file]) => file.family !== family);
+  if (other !== undefined) {
+    throw new GpuError(
+      `predictor "${short}": "${other[1].source}" holds a ${other[1].family}, "${first.source}" a ${family}.`,
+    );
+  }
+  if (family !== "invwnn" && base !== undefined && base !== "newest") {
+    throw new GpuError(`predictor "${short}": ${family} adds to the newest snapshot only.`);
+  }
+  if (family !== "wnn" && path !== spec) {
+    throw new GpuError(`predictor "${short}": only WNN has a published bias rule.`);
+  }
+  if (first.family === "introspection") {
+    return introspectionPredictor(name, first.weights, first.source);
+  }
+  return first.family === "wnn"
+    ? wnnPredictor(name, only(loaded, "wnn"), {
+        horizon: first.horizon,
+        publishedBias: path !== spec,
+      })
+    : invWnnPredictor(name, only(loaded, "invwnn"), {
+        horizon: first.horizon,
+        base: base ?? first.base,
+      });
+}
+
+/** The files, of which all are of a family, as an object. */
+function only<Family extends LoadedFile["family"]>(
+  loaded: readonly (readonly [string, LoadedFile])[],
+  family: Family,
+): Partial<Record<InvWnnSetName, Extract<LoadedFile, { family: Family }>>> {
+  return Object.fromEntries(loaded.filter(([, file]) => file.family === family)) as Partial<
+    Record<InvWnnSetName, Extract<LoadedFile, { family: Family }>>
+  >;
 }
 
 /** Metadata of the files a predictor comes from, by set: empty where they have none. */
 export async function predictorMetadata(
   spec: string | undefined,
 ): Promise<Record<string, Readonly<Record<string, string>>>> {
-  if (spec?.startsWith("linear") === true) return {};
-  const files: Record<string, string | URL> =
-    spec === undefined
-      ? Object.fromEntries(setNames.map((set) => [set, shippedFile(set)]))
-      : (await fileInfo(spec))?.directory === true
-        ? await findSets(spec)
-        : { all: spec };
+  if (linearSpec.test(spec ?? "")) return {};
   const entries = await Promise.all(
-    Object.entries(files).map(
+    Object.entries(await filesOf(spec?.replace(publishedBias, ""))).map(
       async ([set, file]) => [set, (await loadFile(file)).metadata] as const,
     ),
   );

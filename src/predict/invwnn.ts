@@ -77,7 +77,9 @@ export function invWnnPredictor(
   return {
     name,
     window: entries[0]![1].weights.window,
-    horizon: options.horizon,
+    direction: "past",
+    reach: `${options.horizon} epochs`,
+    normalisation: "none",
     base: options.base,
     sets: entries.map(([key, source]) =>
       invWnnSet(key, key === "all" ? everything : invWnnKinds[key], source),

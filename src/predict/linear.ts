@@ -7,14 +7,16 @@ import { baseCode, type Predictor } from "./predictor.ts";
  * Continues each weight's straight line from newest to oldest snapshot by `horizon` epochs.
  *
  * @param window snapshots K.
- * @param horizon epochs before the oldest snapshot; negative looks past the newest.
+ * @param horizon epochs before the oldest snapshot; negative: after the newest.
  */
 export function linearPredictor(window = 15, horizon = 3): Predictor {
   return {
     name: `linear (${horizon} epochs)`,
     window,
-    horizon,
-    base: "oldest",
+    direction: horizon < 0 ? "future" : "past",
+    reach: `${Math.abs(horizon)} epochs`,
+    normalisation: "none",
+    base: horizon < 0 ? "newest" : "oldest",
     sets: [
       {
         name: "all",

@@ -35,13 +35,19 @@ export interface PredictorSet {
   geometry(gpu: Gpu, count: number, base: Base): Geometry;
 }
 
-/** A predictor of past (or future) weights. */
+/** Whether a predictor aims before the oldest snapshot or after the newest. */
+export type Direction = "past" | "future";
+
+/** A predictor of past or future weights. */
 export interface Predictor {
   readonly name: string;
   /** Snapshots K it needs. */
   readonly window: number;
-  /** Epochs before the oldest snapshot (negative: after the newest) that it aims at. */
-  readonly horizon: number;
+  readonly direction: Direction;
+  /** How far before the oldest or after the newest snapshot it aims, for people: "3 epochs". */
+  readonly reach: string;
+  /** What is done to a history before the network sees it, for people. */
+  readonly normalisation: string;
   readonly base: Exclude<Base, "none">;
   readonly sets: readonly PredictorSet[];
 }

@@ -9,6 +9,7 @@
 import { z } from "zod";
 import { augmentSchema, memoryFields, optimizerSchema } from "../config.ts";
 import { Arena, parameterKinds } from "../gpu/arena.ts";
+import { GpuError } from "../gpu/errors.ts";
 import { loadPredictor } from "../predict/index.ts";
 import { linearPredictor } from "../predict/linear.ts";
 import { PredictionError, Rewinder } from "../predict/rewinder.ts";
@@ -109,6 +110,12 @@ export class RewindSession implements UnlearnSession {
     settings: RewindSettings,
     variant: { method: string; random: boolean } = { method: "rewind", random: false },
   ): Promise<RewindSession> {
+    if (predictor.direction === "future") {
+      throw new GpuError(
+        `predictor "${predictor.name}" looks ahead; a rewind needs one that looks back. To speed a training up ` +
+          "with it, use `rewind train --nowcast`.",
+      );
+    }
     const { model } = task;
     const { data, items } = task.forget;
     const batch = Math.min(settings.batch, items.length);

@@ -10,7 +10,8 @@ import {
   type Windows,
 } from "../../src/predict/fit.ts";
 import { invWnnPredictor } from "../../src/predict/invwnn.ts";
-import { fromTensors } from "../../src/predict/invwnn-weights.ts";
+import { invWnnSpec } from "../../src/predict/invwnn-weights.ts";
+import { fromTensors } from "../../src/predict/two-stream.ts";
 import { predictHistories } from "../../src/predict/predictor.ts";
 import { type Recording, recordTraining, type RecordSettings } from "../../src/predict/record.ts";
 import { Random } from "../../src/random.ts";
@@ -118,7 +119,7 @@ test("fitting lowers the held-out error below that of predicting no change", asy
   assert.ok(scores.relative < 0.5 * constant, `${scores.relative} against ${constant}`);
 
   // The fused kernel of the same weights makes the error that the fit reported.
-  const weights = fromTensors(tensors);
+  const weights = fromTensors(invWnnSpec, tensors);
   const predictor = invWnnPredictor(
     "x",
     { all: { weights, source: "x" } },

@@ -8,9 +8,8 @@ import { type InvWnnConstants, invwnnGeometry } from "../../src/predict/invwnn-g
 import {
   bothStreams,
   type DenseWeights,
-  fromKerasLayers,
-  fromTensors,
   invwnnFlop,
+  invWnnSpec,
   type InvWnnWeights,
   packInvWnn,
   softwarePageBytes,
@@ -19,8 +18,8 @@ import {
   type StreamPlan,
   streamPlan,
   type StreamWeights,
-  toTensors,
 } from "../../src/predict/invwnn-weights.ts";
+import { fromKerasLayers, fromTensors, toTensors } from "../../src/predict/two-stream.ts";
 import { provenRange, streamBound } from "../../src/predict/invwnn-streams.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 import { sharedFile, skip } from "../shared.ts";
@@ -96,7 +95,7 @@ type Published = (typeof published)[number];
 
 async function loadPublished(name: Published): Promise<InvWnnWeights> {
   const path = sharedFile(`reference/published-predictors/invwnn/InvWNN_${name}.h5`);
-  return fromKerasLayers(await readKerasDense(readFileSync(path), path));
+  return fromKerasLayers(invWnnSpec, await readKerasDense(readFileSync(path), path));
 }
 
 interface GoldenCase {
@@ -149,7 +148,7 @@ function randomWeights(window: number, seed: number): InvWnnWeights {
       put(`${stream}.${layer}`, shape, layer === "rate" ? 0.5 : 1);
   }
   put("output", [128, 1], 0.7);
-  return fromTensors(tensors);
+  return fromTensors(invWnnSpec, tensors);
 }
 
 function randomHistories(window: number, count: number, seed: number): number[][] {
@@ -265,7 +264,7 @@ const gpuOf = (tuning: Tuning): Promise<Gpu> => testGpu({ tuning, defaultLimits:
 
 test("roles follow the layer numbers, not the order in the file, and survive a round trip as tensors", () => {
   const weights = randomWeights(15, 1);
-  const tensors = toTensors(weights);
+  const tensors = toTensors(invWnnSpec, weights);
   assert.is(tensors.size, 30);
   assert.is(weights.parameters, 62_609);
   assert.is(invwnnFlop(weights), 2 * 61_184);
@@ -278,21 +277,24 @@ test("roles follow the layer numbers, not the order in the file, and survive a r
     bias: tensors.get(`${role}.bias`)!,
   }));
   const shuffled = layers.sort((a, b) => (a.layer.at(-1)! < b.layer.at(-1)! ? -1 : 1));
-  assert.equal(toTensors(fromKerasLayers(shuffled)), tensors);
+  assert.equal(toTensors(invWnnSpec, fromKerasLayers(invWnnSpec, shuffled)), tensors);
 });
 
 test("a wrong checkpoint is refused with what was expected", () => {
-  const tensors = toTensors(randomWeights(15, 1));
+  const tensors = toTensors(invWnnSpec, randomWeights(15, 1));
   const without = new Map(tensors);
   without.delete("difference.rate.bias");
-  assert.throws(() => fromTensors(without), /"difference\.rate\.bias" is missing/);
+  assert.throws(() => fromTensors(invWnnSpec, without), /"difference\.rate\.bias" is missing/);
   const misshaped = new Map(tensors).set("value.third.weight", {
     shape: [64, 128],
     data: new Float32Array(8192),
   });
-  assert.throws(() => fromTensors(misshaped), /value\.third.*\[64, 128\].*\[128, 64\]/);
-  assert.throws(() => fromKerasLayers([]), /0 layers with weights, InvWNN has 15/);
-  assert.throws(() => fromTensors(toTensors({ ...randomWeights(15, 1), window: 3 })), /./);
+  assert.throws(() => fromTensors(invWnnSpec, misshaped), /value\.third.*\[64, 128\].*\[128, 64\]/);
+  assert.throws(() => fromKerasLayers(invWnnSpec, []), /0 layers with weights, InvWNN has 15/);
+  assert.throws(
+    () => fromTensors(invWnnSpec, toTensors(invWnnSpec, { ...randomWeights(15, 1), window: 3 })),
+    /./,
+  );
 });
 
 test("a stream is left out only if no input in the proven range can move the output", () => {
