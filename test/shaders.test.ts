@@ -274,6 +274,27 @@ for (const tuning of tunings) {
         );
       }
     }
+    const moments = { WINDOW: 5, SPAN: 4096, TENSORS: 3 };
+    const rows = { WINDOW: 5, TAPS: 9, TYPES: 15, WIDTH: 60 };
+    await compileAll(gpu, [
+      ...["collect", "merge"].map((entry) => ({
+        shader: "predict/moments",
+        entry,
+        constants: moments,
+      })),
+      ...["features", "forecast"].map((entry) => ({
+        shader: "predict/nino-rows",
+        entry,
+        constants: rows,
+      })),
+      ...["forward", "backward"].map((entry) => ({
+        shader: "elementwise/silu",
+        entry,
+        constants: { N: 7, PER: 1 },
+      })),
+      { shader: "edges/gather", constants: { EDGES: 7, WIDTH: 8 } },
+      { shader: "edges/segment-sum", constants: { NODES: 3, WIDTH: 8 } },
+    ]);
     for (const BASE of [1, 2]) {
       await compileAll(gpu, [
         { shader: "predict/wnn", constants: { BASE, SCALE_NEWEST: BASE === 1 } },

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { readText, writeAtomic } from "../platform/files.ts";
 import { loadPredictor } from "../predict/index.ts";
-import { predictHistories } from "../predict/predictor.ts";
+import { predictHistories, requireSingle } from "../predict/predictor.ts";
 import { type DeviceFlags, deviceOptions, openDevice, validate } from "./session.ts";
 
 const historiesSchema = z.looseObject({
@@ -32,6 +32,7 @@ export function registerPredict(root: Command): void {
       }
       const input = validate(historiesSchema, parsed, `"${flags.histories}"`);
       const predictor = await loadPredictor(flags.predictor);
+      requireSingle(predictor);
       const named =
         flags.set === undefined ? undefined : predictor.sets.find((set) => set.name === flags.set);
       const set =

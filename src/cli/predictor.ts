@@ -4,6 +4,7 @@ import { parameterKinds } from "../gpu/arena.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { loadPredictor, predictorMetadata } from "../predict/index.ts";
+import { requireSingle } from "../predict/predictor.ts";
 import { predictorResponse, shapes } from "../predict/response.ts";
 import { fitShipped, shippedRecipe } from "../predict/recipe.ts";
 import { type Column, textTable } from "../report/table.ts";
@@ -35,7 +36,9 @@ async function show(
   ];
   const rows = parameterKinds.map((kind) => {
     const set = predictor.sets.find((one) => one.kinds.includes(kind));
-    return [kind, set?.name, set?.parameters, set?.flop, set?.source];
+    const { name = "network", flop } = set ?? {};
+    const { parameters, source } = set ?? predictor.joint ?? {};
+    return [kind, name, parameters, flop, source];
   });
   console.log(textTable(columns, rows));
   for (const [set, metadata] of Object.entries(await predictorMetadata(spec))) {
@@ -65,7 +68,9 @@ export function registerPredictor(root: Command): void {
     .argument("[path]", "folder, file, linear or linear:U; default: the shipped InvWNN");
   deviceOptions(response).action(async (path: string | undefined, flags: DeviceFlags) => {
     const gpu = await openDevice(flags);
-    const rows = await predictorResponse(gpu, await loadPredictor(path));
+    const predictor = await loadPredictor(path);
+    requireSingle(predictor);
+    const rows = await predictorResponse(gpu, predictor);
     const names = Object.keys(shapes);
     const columns = [{ title: "set" }, ...names.map((title) => ({ title, decimals: 2 }))];
     console.log(

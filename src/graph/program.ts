@@ -145,6 +145,35 @@ export async function compile(
   }
 }
 
+/**
+ * One dispatch with buffers of the caller's own, outside of any graph.
+ *
+ * @param kernel the shader, and its grid as `groups` or `threads`.
+ * @param resources buffers by the names of the shader's bindings.
+ */
+export async function makeDispatch(
+  gpu: Gpu,
+  kernel: Pick<Launch, "shader" | "entry" | "constants" | "groups" | "threads">,
+  resources: Readonly<Partial<Record<string, GPUBufferBinding>>>,
+  work: { readonly flop: number; readonly bytes: number },
+): Promise<Dispatch> {
+  const { label, pipeline, layout, bindings, workgroupSize } = await gpu.kernels.get(kernel);
+  const entries = bindings.map(({ name, index }) => {
+    const resource = resources[name];
+    if (resource === undefined) {
+      throw new GpuError(`kernel ${label}: nothing is bound to "${name}".`);
+    }
+    return { binding: index, resource };
+  });
+  return {
+    label,
+    pipeline,
+    bindGroup: gpu.device.createBindGroup({ label, layout, entries }),
+    groups: kernel.groups ?? foldGrid(kernel.threads ?? 1, workgroupSize[0]),
+    ...work,
+  };
+}
+
 async function dispatchesOf(
   gpu: Gpu,
   launches: readonly Launch[],

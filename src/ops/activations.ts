@@ -22,20 +22,23 @@ function fromOutput(name: "tanh" | "exp"): Operation<null> {
 const tanhOperation = fromOutput("tanh");
 const expOperation = fromOutput("exp");
 
-const absOperation: Operation<null> = {
-  name: "abs",
-  shape: ([x]) => x!,
-  forward: ({ inputs: [x], y, tuning }) => [
-    elementwise(tuning, { shader: "elementwise/abs", entry: "forward" }, y.size, { x: x!, y }),
-  ],
-  backward: ({ inputs: [x], dinputs: [dx], dy, tuning }) => [
-    elementwise(tuning, { shader: "elementwise/abs", entry: "backward" }, dy.size, {
-      x: x!,
-      dy,
-      dx: dx!,
-    }),
-  ],
-};
+/** An operation whose derivative is read off its input. */
+function fromInput(name: "abs" | "silu"): Operation<null> {
+  const shader = `elementwise/${name}`;
+  return {
+    name,
+    shape: ([x]) => x!,
+    forward: ({ inputs: [x], y, tuning }) => [
+      elementwise(tuning, { shader, entry: "forward" }, y.size, { x: x!, y }),
+    ],
+    backward: ({ inputs: [x], dinputs: [dx], dy, tuning }) => [
+      elementwise(tuning, { shader, entry: "backward" }, dy.size, { x: x!, dy, dx: dx! }),
+    ],
+  };
+}
+
+const absOperation = fromInput("abs");
+const siluOperation = fromInput("silu");
 
 const scaleOperation: Operation<{ factor: number }> = {
   name: "scale",
@@ -65,6 +68,11 @@ export function exp(graph: Graph, x: Value): Value {
 /** |x|, element-wise; its derivative at 0 is 0. */
 export function abs(graph: Graph, x: Value): Value {
   return graph.apply(absOperation, [x], null);
+}
+
+/** SiLU: x times the logistic function of x, element-wise; finite for every finite x. */
+export function silu(graph: Graph, x: Value): Value {
+  return graph.apply(siluOperation, [x], null);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** All operations: functions of a graph and its values. */
-export { abs, exp, scale, tanh } from "./activations.ts";
+export { abs, exp, scale, tanh, silu } from "./activations.ts";
 export { add } from "./add.ts";
 export { attention, type AttentionAttrs } from "./attention.ts";
 export { batchNorm } from "./batch-norm.ts";
@@ -21,3 +21,4 @@ export { permute } from "./permute.ts";
 export { avgPool, globalAveragePool, maxPool, type PoolOptions } from "./pool.ts";
 export { leakyRelu, relu } from "./relu.ts";
 export { sum, weightedSum } from "./sum.ts";
+export { type EdgeEnds, gather, segmentSum, sortEdges } from "./edges.ts";

@@ -2,11 +2,14 @@
 import { GpuError } from "../gpu/errors.ts";
 import { readKerasDense } from "../io/keras-h5.ts";
 import { readSafetensors } from "../io/safetensors.ts";
+import { readTorch } from "../io/torch-pt.ts";
 import { exists, fileInfo, join, listDir, readBytes } from "../platform/files.ts";
 import { introspectionPredictor, introspectionWeights } from "./introspection.ts";
 import { type InvWnnSetName, invWnnPredictor } from "./invwnn.ts";
 import { invWnnSpec, type InvWnnWeights } from "./invwnn-weights.ts";
 import { linearPredictor } from "./linear.ts";
+import { type NinoWeights, ninoWeights } from "./nino/network.ts";
+import { ninoPredictor } from "./nino/predictor.ts";
 import type { Base, Predictor } from "./predictor.ts";
 import { fromKerasLayers, fromTensors } from "./two-stream.ts";
 import { publishedWnnHorizon, wnnPredictor, wnnSpec, type WnnWeights } from "./wnn.ts";
@@ -33,6 +36,7 @@ type LoadedFile = {
       readonly family: "introspection";
       readonly weights: ReturnType<typeof introspectionWeights>;
     }
+  | { readonly family: "nino"; readonly weights: NinoWeights }
 );
 
 /** One weight set from a Keras `.h5` or a `.safetensors` file. */
@@ -57,8 +61,12 @@ async function loadFile(path: string | URL): Promise<LoadedFile> {
       metadata,
     };
   }
+  if (source.endsWith(".pt")) {
+    const weights = ninoWeights(readTorch(bytes, source).tensors);
+    return { family: "nino", weights, source, metadata: {} };
+  }
   if (!source.endsWith(".safetensors")) {
-    throw new GpuError(`predictor "${source}": a .h5 or .safetensors file is needed.`);
+    throw new GpuError(`predictor "${source}": a .h5, .pt or .safetensors file is needed.`);
   }
   const { tensors, metadata } = readSafetensors(bytes, source);
   const family = /^rewind (\w+)/.exec(metadata["format"] ?? "rewind invwnn")?.[1];
@@ -118,7 +126,7 @@ async function filesOf(
   if ((await fileInfo(spec))?.directory === true) return findSets(spec);
   if (await exists(spec)) return { all: spec };
   throw new GpuError(
-    `no predictor "${spec}": give a folder, a .h5 or .safetensors file, linear or linear:U.`,
+    `no predictor "${spec}": give a folder, a .h5, .pt or .safetensors file, linear or linear:U.`,
   );
 }
 
@@ -161,6 +169,7 @@ export async function loadPredictor(spec: string | undefined, base?: FileBase): 
   if (family !== "wnn" && path !== spec) {
     throw new GpuError(`predictor "${short}": only WNN has a published bias rule.`);
   }
+  if (first.family === "nino") return ninoPredictor(name, first.weights, first.source);
   if (first.family === "introspection") {
     return introspectionPredictor(name, first.weights, first.source);
   }

@@ -8,7 +8,9 @@ import type { ParameterKind } from "../gpu/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { GpuError } from "../gpu/errors.ts";
 import type { Geometry } from "../gpu/geometry.ts";
-import { type Dispatch, encodePass } from "../graph/program.ts";
+import { type Dispatch, encodePass, makeDispatch } from "../graph/program.ts";
+import type { ModelSpec } from "../nn/model.ts";
+import type { Trajectory } from "../trajectory.ts";
 
 /** Which recorded weight a residual is added to; `none` writes the bare residual. */
 export type Base = "oldest" | "newest" | "none";
@@ -49,7 +51,45 @@ export interface Predictor {
   /** What is done to a history before the network sees it, for people. */
   readonly normalisation: string;
   readonly base: Exclude<Base, "none">;
+  /** Networks applied to each weight alone; empty where `joint` is there. */
   readonly sets: readonly PredictorSet[];
+  readonly joint?: Joint;
+}
+
+/** A predictor that looks at more than one weight at a time. */
+export interface Joint {
+  /** Where its weights came from, for reports. */
+  readonly source: string;
+  readonly parameters: number;
+  /** Snapshots ahead it can be asked for. */
+  readonly steps: number;
+  prepare(place: JointPlace): Promise<PreparedJoint>;
+}
+
+/** @throws GpuError for a predictor that cannot be asked about one weight. */
+export function requireSingle({ name, joint }: Predictor): void {
+  if (joint !== undefined) {
+    throw new GpuError(
+      `predictor "${name}" looks at whole tensors; histories of single weights tell it nothing. Use it with ` +
+        "`rewind train --nowcast`.",
+    );
+  }
+}
+
+/** What a joint predictor works on: a trajectory, and a buffer a chunk for what it predicts. */
+export interface JointPlace {
+  readonly trajectory: Trajectory;
+  readonly predicted: readonly GPUBuffer[];
+  /** Absent: the recorded tensors are all it knows. */
+  readonly spec: ModelSpec | undefined;
+}
+
+/** A joint predictor compiled for a trajectory. */
+export interface PreparedJoint {
+  readonly dispatches: readonly Dispatch[];
+  /** Chooses how many snapshots ahead, 1 at first. */
+  aim(step: number): void;
+  destroy(): void;
 }
 
 /** Ranges of histories: slices of `stride` floats, `count` coordinates from `first`. */
@@ -90,28 +130,20 @@ export class LoadedSet {
     buffers: { history: BufferView; predicted: BufferView; uniform: BufferView },
   ): Promise<Dispatch> {
     const geometry = this.set.geometry(this.#gpu, range.count, base);
-    const kernel = await this.#gpu.kernels.get(geometry);
     const { history, predicted, uniform } = buffers;
     this.#gpu.write(uniform.buffer, rangeWords(range), uniform.offset);
     const weights = this.#weights;
-    const entries = kernel.bindings.map((binding): GPUBindGroupEntry => {
-      const known: Partial<Record<string, BufferView>> = { history, predicted, range: uniform };
-      const view = known[binding.name] ?? (weights && this.set.weightView?.(binding.name, weights));
-      if (view === undefined) {
-        throw new GpuError(
-          `predictor kernel ${kernel.label}: nothing to bind to "${binding.name}".`,
-        );
-      }
-      return { binding: binding.index, resource: view };
+    const { bindings } = await this.#gpu.kernels.get(geometry);
+    const views = bindings.flatMap(({ name }) => {
+      const view = weights && this.set.weightView?.(name, weights);
+      return view === undefined ? [] : [[name, view] as const];
     });
-    return {
-      label: kernel.label,
-      pipeline: kernel.pipeline,
-      bindGroup: this.#gpu.device.createBindGroup({ layout: kernel.layout, entries }),
-      groups: geometry.groups,
-      flop: range.count * this.set.flop,
-      bytes: history.size + predicted.size,
-    };
+    return makeDispatch(
+      this.#gpu,
+      geometry,
+      { ...Object.fromEntries(views), history, predicted, range: uniform },
+      { flop: range.count * this.set.flop, bytes: history.size + predicted.size },
+    );
   }
 
   destroy(): void {

@@ -7,9 +7,10 @@
 import type { Arena, ParameterKind } from "../gpu/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { DivergedError, GpuError } from "../gpu/errors.ts";
-import { type Dispatch, encodePass, foldGrid } from "../graph/program.ts";
+import { type Dispatch, encodePass, makeDispatch } from "../graph/program.ts";
 import type { Trajectory } from "../trajectory.ts";
-import { LoadedSet, type Predictor } from "./predictor.ts";
+import type { ModelSpec } from "../nn/model.ts";
+import { LoadedSet, type Predictor, type PreparedJoint } from "./predictor.ts";
 
 /** A prediction that is NaN or infinite; the weights were left as they were before it. */
 export class PredictionError extends DivergedError {
@@ -34,6 +35,7 @@ export class Rewinder {
   readonly #gpu: Gpu;
   readonly #trajectory: Trajectory;
   readonly #loaded: readonly LoadedSet[];
+  readonly #joint: PreparedJoint | undefined;
   readonly #dispatches: readonly Dispatch[];
   readonly #predicted: readonly GPUBuffer[];
   readonly #small: readonly GPUBuffer[];
@@ -44,6 +46,7 @@ export class Rewinder {
     predictor: Predictor,
     parts: {
       loaded: readonly LoadedSet[];
+      joint: PreparedJoint | undefined;
       dispatches: readonly Dispatch[];
       predicted: readonly GPUBuffer[];
       small: readonly GPUBuffer[];
@@ -54,6 +57,7 @@ export class Rewinder {
     this.#trajectory = trajectory;
     this.predictor = predictor;
     this.#loaded = parts.loaded;
+    this.#joint = parts.joint;
     this.#dispatches = parts.dispatches;
     this.#predicted = parts.predicted;
     this.#small = parts.small;
@@ -64,9 +68,14 @@ export class Rewinder {
   /**
    * Compiles the predictor for a trajectory's layout; takes 4 bytes a coordinate for the predictions.
    *
+   * @param spec the recorded model, which a predictor that follows its connections needs.
    * @throws GpuError if the windows differ or a recorded kind has no weight set.
    */
-  static async create(trajectory: Trajectory, predictor: Predictor): Promise<Rewinder> {
+  static async create(
+    trajectory: Trajectory,
+    predictor: Predictor,
+    spec?: ModelSpec,
+  ): Promise<Rewinder> {
     const { gpu, plan } = trajectory;
     if (plan.window !== predictor.window) {
       throw new GpuError(
@@ -75,7 +84,7 @@ export class Rewinder {
     }
     const served = new Set<ParameterKind>(predictor.sets.flatMap((set) => set.kinds));
     const orphan = plan.tracks.find((track) => !served.has(track.slot.kind));
-    if (orphan !== undefined) {
+    if (orphan !== undefined && predictor.joint === undefined) {
       throw new GpuError(
         `predictor "${predictor.name}" has no weights for kind "${orphan.slot.kind}" (parameter ` +
           `"${orphan.slot.name}"): leave that kind out of the rewind or give weights for it.`,
@@ -102,7 +111,8 @@ export class Rewinder {
       GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
     );
     const { flags } = await gpu.allocate({ flags: 4 * plan.tracks.length });
-    const dispatches: Dispatch[] = [];
+    const joint = await predictor.joint?.prepare({ trajectory, predicted, spec });
+    const dispatches: Dispatch[] = [...(joint?.dispatches ?? [])];
     let unpacked: Dispatch | undefined;
     for (const [i, { chunk, set, range, predicted: out }] of jobs.entries()) {
       if (chunk.unpack !== unpacked) dispatches.push((unpacked = chunk.unpack!));
@@ -119,31 +129,26 @@ export class Rewinder {
         ),
       );
     }
-    const check = await gpu.kernels.get({ shader: "predict/check-finite", constants: {} });
     for (const [i, { piece, predicted: out }] of checks.entries()) {
       const offset = 256 * (jobs.length + i);
       const slot = plan.tracks.indexOf(piece.track);
       gpu.write(uniforms, Uint32Array.of(piece.inChunk, piece.length, slot, 0), offset);
-      const resources: Record<string, GPUBufferBinding> = {
-        predicted: { buffer: out },
-        range: { buffer: uniforms, offset, size: 16 },
-        flags: { buffer: flags },
-      };
-      const entries = check.bindings.map(({ name, index }) => ({
-        binding: index,
-        resource: resources[name]!,
-      }));
-      dispatches.push({
-        label: check.label,
-        pipeline: check.pipeline,
-        bindGroup: gpu.device.createBindGroup({ layout: check.layout, entries }),
-        groups: foldGrid(piece.length, check.workgroupSize[0]),
-        flop: 0,
-        bytes: 4 * piece.length,
-      });
+      dispatches.push(
+        await makeDispatch(
+          gpu,
+          { shader: "predict/check-finite", constants: {}, threads: piece.length },
+          {
+            predicted: { buffer: out },
+            range: { buffer: uniforms, offset, size: 16 },
+            flags: { buffer: flags },
+          },
+          { flop: 0, bytes: 4 * piece.length },
+        ),
+      );
     }
     return new Rewinder(trajectory, predictor, {
       loaded,
+      joint,
       dispatches,
       predicted,
       small: [uniforms, flags],
@@ -191,7 +196,18 @@ export class Rewinder {
     });
   }
 
+  /** How many snapshots ahead the next prediction is, where the predictor leaves a choice. */
+  aim(step: number): void {
+    if (this.#joint === undefined) {
+      throw new GpuError(
+        `predictor "${this.predictor.name}" aims ${this.predictor.reach}, always.`,
+      );
+    }
+    this.#joint.aim(step);
+  }
+
   destroy(): void {
+    this.#joint?.destroy();
     for (const set of this.#loaded) set.destroy();
     this.#gpu.free(...this.#predicted, ...this.#small);
   }

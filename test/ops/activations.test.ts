@@ -4,7 +4,7 @@ import { ShapeError } from "../../src/gpu/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile } from "../../src/graph/program.ts";
 import type { Value } from "../../src/graph/value.ts";
-import { abs, exp, scale, tanh } from "../../src/ops/activations.ts";
+import { abs, exp, scale, silu, tanh } from "../../src/ops/activations.ts";
 import { checkOp } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
@@ -42,6 +42,22 @@ test("tanh keeps its relative accuracy for the smallest inputs", async () => {
       // A quotient of two polynomials: at most 7 roundings, no absolute error.
       tolerance: { absolute: 0, relative: 7 * 2 ** -24 },
     });
+  }
+});
+
+test("SiLU matches over its whole range and never overflows", async () => {
+  for (const shape of shapes) {
+    for (const size of [0.5, 6, 90]) {
+      await checkOp({
+        label: `silu ${name(shape)} in ±${size}`,
+        inputs: [{ shape, range: [-size, size] }],
+        build: (graph, [x]) => silu(graph, x!),
+        reference: ([x]) => x!.map((v) => v / (1 + Math.exp(-v))),
+        // An exponential with an error of 3 + 2 |x| units in the last place, which x multiplies: the
+        // product of x, that error and e^-|x| is at most 3e-7; and a quotient and a product.
+        tolerance: { absolute: 1e-6, relative: 1e-6 },
+      });
+    }
   }
 });
 
