@@ -118,6 +118,25 @@ export const memoryFields = {
   activations: z.enum(["f32", "f16"]).optional(),
 };
 
+const predictorPath = z.string();
+
+/** See `train/nowcast.ts`. */
+export const nowcastSchema = z.discriminatedUnion("method", [
+  z.strictObject({ method: z.literal("wnn"), predictor: predictorPath }),
+  z.strictObject({
+    method: z.literal("introspection"),
+    predictor: predictorPath,
+    /** Shares of the training's steps. */
+    jumps: z.array(share).min(1).optional(),
+  }),
+  z.strictObject({
+    method: z.literal("nino"),
+    predictor: predictorPath,
+    /** Steps from a forecast to the next. */
+    period: count.default(1000),
+  }),
+]);
+
 /** A training run. */
 export const trainSchema = z
   .strictObject({
@@ -134,6 +153,8 @@ export const trainSchema = z
     optimizer: optimizerSchema,
     ...memoryFields,
     augment: augmentSchema.optional(),
+    /** Forecasts that replace the weights now and then. */
+    nowcast: nowcastSchema.optional(),
     seed,
   })
   .refine(

@@ -12,7 +12,7 @@ import { megabytes } from "./gpu/device.ts";
 import { OutOfMemoryError } from "./gpu/errors.ts";
 import { type Job, jobOn } from "./job.ts";
 import { passesOf } from "./train/passes.ts";
-import { jobTrainer } from "./train/run.ts";
+import { jobNowcaster, jobTrainer } from "./train/run.ts";
 import { startMethod } from "./unlearn/methods.ts";
 
 /** The pictures of a run as far as memory is concerned. */
@@ -73,8 +73,10 @@ export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPl
   const base = gpu.allocatedBytes;
   const before = dry.live();
   const trainer = await jobTrainer(job);
+  const nowcaster = await jobNowcaster(job);
   rows.push(...rowsOf("training", added(dry, before)));
   let peak = gpu.allocatedBytes;
+  nowcaster?.destroy();
   trainer.destroy();
   if (unlearn !== undefined) {
     const left = gpu.allocatedBytes - base;

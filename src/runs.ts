@@ -72,6 +72,10 @@ export async function trainInFolder(
           return new Map([...moment].map(([name, { data }]) => [name, data]));
         }),
       },
+      snapshots: Array.from({ length: Number(saved.metadata["snapshots"] ?? 0) }, (_, k) => {
+        const snapshot = unprefixed(`snapshot${k + 1}`, saved.tensors);
+        return new Map([...snapshot].map(([name, { data }]) => [name, data]));
+      }),
     };
   }
   const done = resume?.epoch ?? 0;
@@ -88,16 +92,22 @@ export async function trainInFolder(
       const state = await save();
       const shapes = new Map(model.slots.map((slot) => [slot.name, slot.shape]));
       const tensors = prefixed("model", state.tensors);
-      state.optimizer.moments.forEach((moment, i) => {
-        for (const [name, data] of moment) {
-          tensors.set(`moment${i + 1}/${name}`, { shape: shapes.get(name)!, data });
+      for (const [prefix, list] of [
+        ["moment", state.optimizer.moments],
+        ["snapshot", state.snapshots],
+      ] as const) {
+        for (const [i, part] of list.entries()) {
+          for (const [name, data] of part) {
+            tensors.set(`${prefix}${i + 1}/${name}`, { shape: shapes.get(name)!, data });
+          }
         }
-      });
+      }
       await folder.writeCheckpoint(trainingFile, tensors, {
         model: model.spec.name,
         epoch: String(epoch),
         step: String(state.optimizer.step),
         moments: String(state.optimizer.moments.length),
+        snapshots: String(state.snapshots.length),
       });
       lastSave = performance.now();
     },

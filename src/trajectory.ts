@@ -278,6 +278,23 @@ export class Trajectory {
   /** Downloads the histories: one Float32Array of K · size values a parameter, oldest snapshot first. */
   async read(): Promise<Map<string, Float32Array>> {
     this.requireComplete();
+    return this.#read();
+  }
+
+  /** Downloads the snapshots taken so far, oldest first, each by parameter. */
+  async snapshots(): Promise<Map<string, Float32Array>[]> {
+    if (this.#recorded === 0) return [];
+    const histories = [...(await this.#read())];
+    return Array.from({ length: this.#recorded }, (_, k) => {
+      const part = ([name, history]: [string, Float32Array]): [string, Float32Array] => {
+        const size = history.length / this.plan.window;
+        return [name, history.slice(k * size, (k + 1) * size)];
+      };
+      return new Map(histories.map(part));
+    });
+  }
+
+  async #read(): Promise<Map<string, Float32Array>> {
     const { window } = this.plan;
     const result = new Map(
       this.plan.tracks.map(({ slot }) => [slot.name, new Float32Array(window * slot.size)]),

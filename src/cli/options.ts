@@ -11,6 +11,7 @@ import {
 } from "../config.ts";
 import { datasetNames } from "../data/dataset.ts";
 import { paperAugmentation, strongAugmentation } from "../train/feed.ts";
+import { introspectionJumps, type NowcastConfig } from "../train/nowcast.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { methodNames, methods, methodSettings } from "../unlearn/methods.ts";
 import { integer, number, validate } from "./session.ts";
@@ -56,6 +57,10 @@ export interface TrainFlags {
   clipNorm?: number;
   labelSmoothing?: number;
   augment?: keyof typeof augmentations;
+  nowcast?: NowcastConfig["method"];
+  nowcastPredictor?: string;
+  nowcastPeriod?: number;
+  nowcastJumps?: string;
   seed: number;
 }
 
@@ -123,6 +128,21 @@ export function trainOptions(command: Command): Command {
     .option("--clip-norm <norm>", "scale gradients down to this norm of all together", number(0))
     .option("--label-smoothing <share>", "share of a target spread over all classes", number(0, 1))
     .addOption(augmentOption("--augment [kind]", "augment the training pictures"))
+    .addOption(
+      new Option(
+        "--nowcast <method>",
+        "replace the weights by a forecast now and then, with the schedule of one of",
+      ).choices(["wnn", "introspection", "nino"]),
+    )
+    .option(
+      "--nowcast-predictor <path>",
+      "what forecasts: a folder with WNN's files, a .safetensors or NiNo's .pt file, linear:-U:K",
+    )
+    .option("--nowcast-period <steps>", "nino: steps between forecasts (default: 1000)", integer(5))
+    .option(
+      "--nowcast-jumps <shares>",
+      `introspection: when, as shares of the training (default: ${introspectionJumps.join(",")})`,
+    )
     .option("--seed <n>", "seed of everything random", integer(0), 1);
 }
 
@@ -140,6 +160,17 @@ function optimizerOf({ optimizer: name, momentum, weightDecay }: TrainFlags): ob
   const decay = weightDecay === undefined ? {} : { weightDecay };
   if (name === "sgd") return { name, momentum: momentum ?? 0.9, ...decay };
   return { name: "adam", ...(name === "adamw" ? { decoupled: true } : {}), ...decay };
+}
+
+function nowcastOf(flags: TrainFlags): object | undefined {
+  const { nowcast: method, nowcastPredictor: predictor, nowcastPeriod, nowcastJumps } = flags;
+  const period = nowcastPeriod === undefined ? {} : { period: nowcastPeriod };
+  const jumps = nowcastJumps === undefined ? {} : { jumps: nowcastJumps.split(",").map(Number) };
+  if (method === undefined) {
+    if (predictor === undefined) return undefined;
+    throw new Error("--nowcast-predictor needs --nowcast wnn, introspection or nino.");
+  }
+  return { method, ...(predictor === undefined ? {} : { predictor }), ...period, ...jumps };
 }
 
 /** The training configuration the flags describe. */
@@ -177,6 +208,7 @@ export function trainConfig(flags: TrainFlags): TrainConfig {
       ...given(flags.recompute, "recompute"),
       ...(flags.activations === "f16" ? { activations: "f16" } : {}),
       ...(flags.augment === undefined ? {} : { augment: augmentations[flags.augment] }),
+      ...given(nowcastOf(flags), "nowcast"),
       seed: flags.seed,
     },
     "training options",

@@ -126,25 +126,25 @@ async function filesOf(
   if ((await fileInfo(spec))?.directory === true) return findSets(spec);
   if (await exists(spec)) return { all: spec };
   throw new GpuError(
-    `no predictor "${spec}": give a folder, a .h5, .pt or .safetensors file, linear or linear:U.`,
+    `no predictor "${spec}": give a folder, a .h5, .pt or .safetensors file, linear, linear:U or linear:U:K.`,
   );
 }
 
-const linearSpec = /^linear(?::(-?\d+(?:\.\d+)?))?$/;
+const linearSpec = /^linear(?::(-?\d+(?:\.\d+)?)(?::(\d+))?)?$/;
 const publishedBias = /^published-bias:/;
 
 /**
  * Loads a predictor.
  *
  * @param spec a folder with three weight files, one file (used for every kind), `linear` or `linear:U`
- *   for extrapolation by U epochs before the oldest snapshot (negative: after the newest); undefined for
- *   the shipped InvWNN. `published-bias:FOLDER` computes a WNN's biases as its published script does.
+ *   for extrapolation by U epochs before the oldest snapshot (negative: after the newest), `linear:U:K`
+ *   from K snapshots instead of 15; undefined for the shipped InvWNN. `published-bias:FOLDER` computes a WNN's biases as its published script does.
  * @param base overrides what an InvWNN's files say the residual is added to.
  */
 export async function loadPredictor(spec: string | undefined, base?: FileBase): Promise<Predictor> {
   const linear = linearSpec.exec(spec ?? "");
   if (linear !== null) {
-    const predictor = linearPredictor(15, Number(linear[1] ?? 3));
+    const predictor = linearPredictor(Number(linear[2] ?? 15), Number(linear[1] ?? 3));
     return base === undefined ? predictor : { ...predictor, base };
   }
   const path = spec?.replace(publishedBias, "");
