@@ -50,6 +50,8 @@ export async function trainInFolder(
   options: {
     watch?: Watch;
     onEpoch?: (line: object) => void;
+    /** What else an epoch's line says, for example scores. */
+    measure?: () => Promise<object>;
     /** The state is saved this many milliseconds after the last save at the earliest. */
     saveEveryMs?: number;
   } = {},
@@ -85,7 +87,8 @@ export async function trainInFolder(
     resume,
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     async onEpoch(epoch, totals, save) {
-      const line = { phase: "train", epoch, loss: totals.loss, accuracy: totals.accuracy };
+      const { loss, accuracy } = totals;
+      const line = { phase: "train", epoch, loss, accuracy, ...(await options.measure?.()) };
       await folder.log(line);
       options.onEpoch?.(line);
       if (performance.now() - lastSave < saveEveryMs || epoch === job.config.epochs) return;

@@ -24,21 +24,13 @@ import {
 import { exists, readText } from "../platform/files.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { nowcastExperiment, type NowcastFlags } from "./nowcast.ts";
 import { setting } from "./options.ts";
-import {
-  type DeviceFlags,
-  deviceOptions,
-  integer,
-  interruptSignal,
-  openDevice,
-} from "./session.ts";
+import { deviceOptions, integer, interruptSignal, openDevice } from "./session.ts";
 
-interface ExperimentFlags extends DeviceFlags {
+interface ExperimentFlags extends NowcastFlags {
   readonly dataset: DataConfig["name"];
   readonly data?: string;
-  readonly out: string;
-  readonly seeds: number;
-  readonly firstSeed: number;
   readonly tuningSeed: number;
   readonly predictor?: string;
   readonly arms?: string;
@@ -70,7 +62,7 @@ export function registerExperiment(root: Command): void {
   const command = root
     .command("experiment")
     .description("an experiment of the paper: every method over seeds, tuned on another seed")
-    .argument("<name>", `one of ${experimentNames.join(", ")}`)
+    .argument("<name>", `one of ${experimentNames.join(", ")}, nowcast`)
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment")
     .addOption(
       new Option("--dataset <name>", "pictures").choices(datasetNames).default("synthetic"),
@@ -87,6 +79,13 @@ export function registerExperiment(root: Command): void {
       variant,
       [],
     )
+    .option(
+      "--forecaster <method=path>",
+      "nowcast: a competitor, wnn=DIR, introspection=FILE or nino=FILE (repeatable)",
+      (text: string, before: readonly string[]) => [...before, text],
+      [],
+    )
+    .option("--period <steps>", "nowcast: steps between NiNo's forecasts", integer(5))
     .addOption(
       new Option("--size <name>", "scaled to small machines; the paper's; `tiny` for a first look")
         .choices(sizeNames)
@@ -108,15 +107,18 @@ export function registerExperiment(root: Command): void {
       ).choices(["f32", "f16"]),
     );
   deviceOptions(command).action(async (name: string, flags: ExperimentFlags) => {
-    if (!experimentNames.includes(name as ExperimentName)) {
-      throw new Error(`no experiment "${name}"; there are: ${experimentNames.join(", ")}.`);
+    const nowcast = name === "nowcast";
+    if (!nowcast && !experimentNames.includes(name as ExperimentName)) {
+      throw new Error(
+        `no experiment "${name}"; there are: ${experimentNames.join(", ")}, nowcast.`,
+      );
     }
     const data = {
       name: flags.dataset,
       ...(flags.data === undefined ? {} : { dir: flags.data }),
       ...(flags.pictureSize === undefined ? {} : { size: flags.pictureSize }),
     };
-    const plan = planOf(name as ExperimentName, data, {
+    const plan = planOf(nowcast ? "standard" : (name as ExperimentName), data, {
       size: flags.size,
       published: flags.predictor,
       only: flags.arms?.split(",").map((arm) => arm.trim()),
@@ -124,7 +126,13 @@ export function registerExperiment(root: Command): void {
       model: flags.model,
       overrides: { train: flags.train, test: flags.test, recipe: recipeOf(flags) },
     });
-    await run(plan, flags);
+    if (nowcast) {
+      // Nothing is to be forgotten; D_f is a part of the pictures in name only.
+      const scenario = { name: "standard", share: 0.02 } as const;
+      await nowcastExperiment((seed) => ({ ...plan.train(seed), scenario }), flags);
+    } else {
+      await run(plan, flags);
+    }
   });
 }
 

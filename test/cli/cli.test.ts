@@ -127,7 +127,7 @@ test("predict writes the cases back with residual and prediction", () => {
 test("predictor show lists which set serves which kind", () => {
   const { code, out } = rewind("predictor", "show", "linear:2");
   assert.is(code, 0);
-  assert.match(out, /horizon 2 epochs/);
+  assert.match(out, /aims 2 epochs before the oldest; residual added to the oldest snapshot/);
   for (const kind of ["conv", "depthwise", "fc", "bias", "norm"])
     assert.match(out, new RegExp(`\n${kind} `));
 });
@@ -157,6 +157,25 @@ test("unlearn measures gaps to a retrained network, and refuses another folder a
   const wrong = run("gap2", ...quick, "--reference", `${folder}/gap`);
   assert.is(wrong.code, 1);
   assert.match(wrong.err, /is not a finished run of `rewind unlearn --method retrain`/);
+});
+
+test("experiment nowcast compares trainings with forecasts, and goes on where it stopped", () => {
+  const out = `${folder}/nowcast`;
+  const words = ["experiment", "nowcast", "--size", "tiny", "--epochs", "5", "--out", out];
+  const first = rewind(...words, "--seeds", "1");
+  assert.is(first.code, 0, first.err);
+  assert.match(first.err, /adam, seed 1: .*\nlinear, seed 1: /);
+  const second = rewind(...words, "--seeds", "2");
+  assert.is(second.code, 0, second.err);
+  assert.match(second.out, /\| adam \| .* \|\n\| linear \| /);
+  for (const file of ["report.md", "results.csv", "results.json", "loss.svg", "testAccuracy.png"]) {
+    assert.ok(existsSync(`${out}/${file}`), file);
+  }
+  const rows = readFileSync(`${out}/results.csv`, "utf8").trim().split("\n");
+  assert.is(rows.length, 1 + 2 * 2 * 5);
+  const wrong = rewind(...words, "--forecaster", "crystal=ball");
+  assert.is(wrong.code, 1);
+  assert.match(wrong.err, /it is wnn=PATH, introspection=PATH or nino=PATH/);
 });
 
 test("experiment writes tables, figures and tuning, and goes on where it stopped", () => {

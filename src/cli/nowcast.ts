@@ -1,0 +1,101 @@
+/** `rewind experiment nowcast`: trainings with forecasts against plain Adam. */
+import type { TrainConfig } from "../config.ts";
+import {
+  type NowcastArm,
+  nowcastCsv,
+  nowcastFigures,
+  nowcastTable,
+  plainArm,
+  runNowcast,
+  summariseNowcast,
+} from "../experiments/nowcast.ts";
+import { adapterLine } from "../report/report.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import type { NowcastConfig } from "../train/nowcast.ts";
+import { type DeviceFlags, interruptSignal, openDevice } from "./session.ts";
+
+/** What `rewind experiment nowcast` is told. */
+export interface NowcastFlags extends DeviceFlags {
+  readonly out: string;
+  readonly dataset: string;
+  readonly seeds: number;
+  readonly firstSeed: number;
+  /** `METHOD=PATH`, see `rewind train --nowcast`. */
+  readonly forecaster: readonly string[];
+  readonly period?: number;
+}
+
+/** Straight lines on WNN's schedule: what a learned forecast must beat. */
+const linearArm: NowcastArm = {
+  name: "linear",
+  nowcast: { method: "wnn", predictor: "linear:-4:5" },
+};
+
+/** Plain Adam, the line, and an arm for each forecaster; NiNo's forecasts are ten a training by default. */
+function armsOf(flags: NowcastFlags, steps: number): NowcastArm[] {
+  const period = flags.period ?? Math.max(5, 5 * Math.floor(steps / 50));
+  const given = flags.forecaster.map((text): NowcastArm => {
+    const [, method, predictor] = /^(wnn|introspection|nino)=(.+)$/.exec(text) ?? [];
+    if (method === undefined || predictor === undefined) {
+      throw new Error(`--forecaster "${text}": it is wnn=PATH, introspection=PATH or nino=PATH.`);
+    }
+    const nowcast =
+      method === "nino"
+        ? { method, predictor, period }
+        : { method: method as "wnn" | "introspection", predictor };
+    const file = predictor.replace(/^.*\//, "");
+    return { name: `${method} (${file})`, nowcast: nowcast as NowcastConfig };
+  });
+  return [{ name: plainArm }, linearArm, ...given];
+}
+
+/** Runs the experiment and writes table, curves and numbers. */
+export async function nowcastExperiment(
+  train: (seed: number) => TrainConfig,
+  flags: NowcastFlags,
+): Promise<void> {
+  const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
+  const config: TrainConfig = train(0);
+  const pictures = config.data.trainCount;
+  if (pictures === undefined) throw new Error("experiment nowcast: give --train.");
+  const arms = armsOf(flags, config.epochs * Math.ceil(pictures / config.batch));
+  const { folder } = await RunFolder.start(flags.out, { experiment: "nowcast", train: config });
+  const gpu = await openDevice(flags);
+  const results = await runNowcast(train, arms, seeds, {
+    gpu,
+    out: flags.out,
+    watch: { signal: interruptSignal() },
+    say: (line) => console.error(line),
+  });
+  const summaries = summariseNowcast(arms, results);
+  await folder.write("results.csv", nowcastCsv(results));
+  await folder.writeJson("results.json", {
+    experiment: "nowcast",
+    dataset: flags.dataset,
+    seeds,
+    adapter: adapterLine(gpu.adapter),
+    runtime: gpu.adapter.runtimeVersion,
+    summaries,
+  });
+  const figures = await nowcastFigures(arms, results, flags.dataset);
+  for (const { name, svg, png } of figures) {
+    await folder.write(`${name}.svg`, svg);
+    await folder.write(`${name}.png`, png);
+  }
+  const table = nowcastTable(summaries);
+  const report = [
+    `# Nowcasting (${flags.dataset})`,
+    "",
+    `Seeds ${seeds.join(", ")}; ${config.epochs} epochs of ${pictures} pictures. Epochs to where plain Adam of the same ` +
+      "seed ends; mean ± standard deviation over the seeds that get there.",
+    "",
+    table,
+    "",
+    ...figures.map(({ name }) => `![${name} by epoch](${name}.svg)\n`),
+    `${adapterLine(gpu.adapter)}, ${gpu.adapter.runtimeVersion}.`,
+    "",
+  ];
+  await folder.write("report.md", report.join("\n"));
+  console.log(table);
+  console.log(`\nreport: ${folder.file("report.md")}`);
+}

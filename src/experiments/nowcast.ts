@@ -1,0 +1,200 @@
+/**
+ * The experiment `nowcast`: trainings with forecasts against plain Adam, over seeds.
+ *
+ * What is compared is how many epochs a training takes to where plain Adam of the same seed ends. Each
+ * (seed, arm) is a run folder of its own, resumable; the same seeds give all arms the same start.
+ */
+import type { TrainConfig } from "../config.ts";
+import { prepareJob } from "../job.ts";
+import { join } from "../platform/files.ts";
+import { lineChart, type Series } from "../report/plot.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import { markdownTable } from "../report/table.ts";
+import { trainInFolder } from "../runs.ts";
+import { meanAndDeviation } from "../metrics/statistics.ts";
+import type { NowcastConfig } from "../train/nowcast.ts";
+import type { Surroundings } from "./run.ts";
+
+/** A competitor: a schedule and what forecasts, or plain Adam. */
+export interface NowcastArm {
+  readonly name: string;
+  readonly nowcast?: NowcastConfig;
+}
+
+/** A training by epoch, counted from 1. */
+export interface EpochLine {
+  readonly epoch: number;
+  /** Mean training loss during the epoch, nats. */
+  readonly loss: number;
+  readonly testAccuracy: number;
+  readonly testLoss: number;
+}
+
+/** What one arm did on one seed. */
+export interface NowcastResult {
+  readonly arm: string;
+  readonly seed: number;
+  readonly curve: readonly EpochLine[];
+}
+
+/** The plain training that the others are compared with. */
+export const plainArm = "adam";
+
+/** Runs every arm on every seed, or takes what finished runs left. */
+export async function runNowcast(
+  train: (seed: number) => TrainConfig,
+  arms: readonly NowcastArm[],
+  seeds: readonly number[],
+  { gpu, out, watch, say }: Surroundings,
+): Promise<NowcastResult[]> {
+  const results: NowcastResult[] = [];
+  for (const seed of seeds) {
+    for (const { name, nowcast } of arms) {
+      const config: TrainConfig = { ...train(seed), ...(nowcast === undefined ? {} : { nowcast }) };
+      const path = join(out, `seed-${seed}`, name.replaceAll(/[^\w.-]+/g, "-"));
+      const { folder } = await RunFolder.start(path, config);
+      const started = performance.now();
+      const job = await prepareJob(gpu, config);
+      await trainInFolder(folder, job, "checkpoint.safetensors", {
+        watch,
+        measure: () => job.evaluate({}, ["testAccuracy", "testLoss"]),
+      });
+      job.destroy();
+      const curve = (await folder.metrics()) as unknown as EpochLine[];
+      results.push({ arm: name, seed, curve });
+      const { testAccuracy, loss } = curve.at(-1)!;
+      const seconds = ((performance.now() - started) / 1000).toFixed(0);
+      say(
+        `${name}, seed ${seed}: test accuracy ${testAccuracy.toFixed(2)} %, training loss ${loss.toFixed(4)}, ${seconds} s`,
+      );
+    }
+  }
+  return results;
+}
+
+/** The first epoch at least as good as `goal`; absent where none is. */
+export function epochsTo(
+  curve: readonly EpochLine[],
+  of: "loss" | "testAccuracy",
+  goal: number,
+): number | undefined {
+  return curve.find((line) => (of === "loss" ? line.loss <= goal : line.testAccuracy >= goal))
+    ?.epoch;
+}
+
+/** An arm over its seeds. */
+export interface NowcastSummary {
+  readonly arm: string;
+  readonly seeds: number;
+  /** Epochs to plain Adam's last training loss and last test accuracy, over the seeds that get there. */
+  readonly toLoss: Reached;
+  readonly toAccuracy: Reached;
+  readonly testAccuracy: { readonly mean: number; readonly deviation: number };
+  readonly loss: { readonly mean: number; readonly deviation: number };
+}
+
+/** Mean and deviation over the seeds that reach a goal, and how many do. */
+export interface Reached {
+  readonly n: number;
+  readonly mean?: number | undefined;
+  readonly deviation?: number | undefined;
+}
+
+/** Summaries in the order of the arms. */
+export function summariseNowcast(
+  arms: readonly NowcastArm[],
+  results: readonly NowcastResult[],
+): NowcastSummary[] {
+  const plain = new Map(
+    results.filter(({ arm }) => arm === plainArm).map(({ seed, curve }) => [seed, curve.at(-1)!]),
+  );
+  return arms.map(({ name }) => {
+    const mine = results.filter(({ arm }) => arm === name);
+    const reached = (of: "loss" | "testAccuracy"): Reached => {
+      const epochs = mine.flatMap(
+        ({ seed, curve }) => epochsTo(curve, of, plain.get(seed)![of]) ?? [],
+      );
+      return { n: epochs.length, ...(epochs.length === 0 ? {} : meanAndDeviation(epochs)) };
+    };
+    const last = (of: "loss" | "testAccuracy"): { mean: number; deviation: number } =>
+      meanAndDeviation(mine.map(({ curve }) => curve.at(-1)![of]));
+    return {
+      arm: name,
+      seeds: mine.length,
+      toLoss: reached("loss"),
+      toAccuracy: reached("testAccuracy"),
+      testAccuracy: last("testAccuracy"),
+      loss: last("loss"),
+    };
+  });
+}
+
+/** The summaries as a Markdown table. */
+export function nowcastTable(summaries: readonly NowcastSummary[]): string {
+  const spread = (
+    { mean, deviation }: { mean?: number | undefined; deviation?: number | undefined },
+    digits: number,
+  ): string =>
+    mean === undefined ? "–" : `${mean.toFixed(digits)} ± ${deviation!.toFixed(digits)}`;
+  const reached = (of: Reached, seeds: number): string =>
+    `${spread(of, 1)}${of.n < seeds && of.n > 0 ? ` (${of.n} of ${seeds})` : ""}`;
+  return markdownTable(
+    [
+      { title: "training" },
+      { title: "epochs to Adam's last loss" },
+      { title: "epochs to Adam's last test accuracy" },
+      { title: "last test accuracy, %" },
+      { title: "last training loss" },
+    ],
+    summaries.map(({ arm, seeds, toLoss, toAccuracy, testAccuracy, loss }) => [
+      arm,
+      reached(toLoss, seeds),
+      reached(toAccuracy, seeds),
+      spread(testAccuracy, 2),
+      spread(loss, 4),
+    ]),
+  );
+}
+
+/** One line an epoch of every run. */
+export function nowcastCsv(results: readonly NowcastResult[]): string {
+  const lines = results.flatMap(({ arm, seed, curve }) =>
+    curve.map(({ epoch, loss, testAccuracy, testLoss }) =>
+      [`"${arm}"`, seed, epoch, loss, testAccuracy, testLoss].join(","),
+    ),
+  );
+  return `${["arm,seed,epoch,loss,testAccuracy,testLoss", ...lines].join("\n")}\n`;
+}
+
+/** Mean curves with bands of one standard deviation. */
+export async function nowcastFigures(
+  arms: readonly NowcastArm[],
+  results: readonly NowcastResult[],
+  dataset: string,
+): Promise<{ name: string; svg: string; png: Uint8Array }[]> {
+  const seeds = new Set(results.map(({ seed }) => seed)).size;
+  const axes = [
+    { name: "testAccuracy", label: "test accuracy (%)" },
+    { name: "loss", label: "training loss (nats)" },
+  ] as const;
+  const figures: { name: string; svg: string; png: Uint8Array }[] = [];
+  for (const { name, label } of axes) {
+    const series = arms.map((arm): Series => {
+      const curves = results.filter((result) => result.arm === arm.name).map(({ curve }) => curve);
+      const points = curves[0]!.map(({ epoch }, i) => {
+        const { mean, deviation } = meanAndDeviation(curves.map((curve) => curve[i]![name]));
+        return { x: epoch, y: mean, low: mean - deviation, high: mean + deviation };
+      });
+      return { name: arm.name, points };
+    });
+    const chart = await lineChart({
+      title: "Nowcasting",
+      subtitle: `${dataset}, mean and standard deviation of ${seeds} seeds`,
+      xLabel: "epoch",
+      yLabel: label,
+      series,
+    });
+    figures.push({ name, ...chart });
+  }
+  return figures;
+}
