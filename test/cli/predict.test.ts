@@ -99,9 +99,9 @@ test("bad input gives one clear line, exit code 1, and no output file", async ()
     [shipped, write("empty.json", '{"cases": []}'), /empty\.json" is not valid:[^]*cases/],
     [shipped, write("long.json", history(zeros(16))), /case 1: .* 15 values, got 16/],
     [shipped, `${folder}/absent.json`, /cannot read ".*absent\.json": there is no such file/],
-    [`${folder}/absent.h5`, good, /no predictor ".*absent\.h5": give a folder, a \.h5 or/],
+    [`${folder}/absent.h5`, good, /no predictor ".*absent\.h5": give a folder, a \.h5, \.pt or/],
     [write("fake.h5", "not HDF5"), good, /fake\.h5" is not an HDF5 file/],
-    [good, good, /good\.json": a \.h5 or \.safetensors file is needed/],
+    [good, good, /good\.json": a \.h5, \.pt or \.safetensors file is needed/],
   ];
   const out = (i: number): string => `${folder}/out-${i}.json`;
   const waiting = [...cases.entries()];
