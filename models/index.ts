@@ -7,11 +7,16 @@ import { pvtV2, pvtV2B0 } from "./pvt-v2.ts";
 import { resnet18 } from "./resnet.ts";
 import { simpleNet } from "./simple-net.ts";
 import { smallCnn, smallCnnDefaults } from "./small-cnn.ts";
+import { mlp, tinyCnn, tinyResNet, tinyVit } from "./tiny.ts";
 
 /** From pictures [N, H, W, C] to logits [N, classes]. */
 type Network = (layers: Layers, x: Value, classes: number) => Value;
 
 const networks = {
+  mlp,
+  "tiny-cnn": tinyCnn,
+  "tiny-resnet": tinyResNet,
+  "tiny-vit": tinyVit,
   "simple-net": simpleNet,
   resnet18: (layers, x, classes) => resnet18(layers, x, classes, "authors"),
   "resnet18-cifar": (layers, x, classes) => resnet18(layers, x, classes, "cifar"),

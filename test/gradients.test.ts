@@ -5,6 +5,7 @@ import { pvtV2 } from "../models/pvt-v2.ts";
 import { resnet18 } from "../models/resnet.ts";
 import { simpleNet } from "../models/simple-net.ts";
 import { smallCnn } from "../models/small-cnn.ts";
+import { mlp, tinyCnn, tinyVit } from "../models/tiny.ts";
 import type { Value } from "../src/graph/value.ts";
 import { compile } from "../src/graph/program.ts";
 import { Declarations, Layers, type NormMode } from "../src/nn/layers.ts";
@@ -32,6 +33,16 @@ const cases: Case[] = [
     channels: 1,
     network: (layers, x) => smallCnn(layers, x, 5, { filters: [3, 4], hidden: 6 }),
   },
+  { name: "MLP", size: 6, channels: 1, network: (l, x) => mlp(l, x, 5) },
+  {
+    name: "tiny CNN",
+    size: 8,
+    channels: 2,
+    batch: 3,
+    norm: "train",
+    network: (l, x) => tinyCnn(l, x, 5),
+  },
+  { name: "tiny ViT", size: 8, channels: 2, network: (l, x) => tinyVit(l, x, 5) },
   { name: "SimpleNet", size: 32, channels: 3, batch: 1, network: (l, x) => simpleNet(l, x, 10) },
   ...(["authors", "cifar", "imagenet"] as const).flatMap((stem): Case[] =>
     (["train", "frozen"] as const).map((norm) => ({

@@ -36,6 +36,13 @@ test("networks have the published numbers of parameters", () => {
   // By hand: 224 + 1168 + 4640 + 9248 of the convolutions, 8256 + 650 of the dense layers.
   assert.is(counts({ name: "simple-net" }, [32, 32, 3], 10).trained, 24_186);
   assert.is(counts({ name: "small-cnn" }, [28, 28, 1], 10).trained, 20_490);
+  // 50,240 + 2,080 + 330; 144 + 32 + 4,608 + 64 + 330.
+  assert.is(counts({ name: "mlp" }, [28, 28, 1], 10).trained, 52_650);
+  assert.is(counts({ name: "tiny-cnn" }, [28, 28, 1], 10).trained, 5_178);
+  // Patches 544, positions 1,568, two blocks of 128 + 4,224 + 2,112 + 2,080, 64, 330.
+  assert.is(counts({ name: "tiny-vit" }, [28, 28, 1], 10).trained, 19_594);
+  // Stem 216, other 3×3 kernels 171,648, projections 2,688, batch norm 1,200, head 650.
+  assert.is(counts({ name: "tiny-resnet" }, [32, 32, 3], 10).trained, 176_402);
 });
 
 test("every name makes a model of its name", () => {
