@@ -8,6 +8,7 @@ import { requireSingle } from "../predict/predictor.ts";
 import { predictorResponse, shapes } from "../predict/response.ts";
 import { fitShipped, shippedRecipe } from "../predict/recipe.ts";
 import { type Column, textTable } from "../report/table.ts";
+import { registerPredictorRecord } from "./predictor-record.ts";
 import { withProgress } from "./progress.ts";
 import {
   type DeviceFlags,
@@ -80,6 +81,8 @@ export function registerPredictor(root: Command): void {
       ),
     );
   });
+
+  registerPredictorRecord(group);
 
   const fit = group
     .command("fit")

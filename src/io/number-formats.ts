@@ -54,6 +54,25 @@ function half(bits: number): number {
 
 const word = new DataView(new ArrayBuffer(4));
 
+/** Float32 as IEEE half precision, rounded to the nearest, ties to even; too large ones become infinite. */
+export function encodeHalves(data: Float32Array): Uint16Array<ArrayBuffer> {
+  return Uint16Array.from(data, (value) => {
+    word.setFloat32(0, value);
+    const bits = word.getUint32(0);
+    const sign = (bits >>> 16) & 0x8000;
+    const size = Math.abs(value);
+    if (Number.isNaN(value)) return 0x7e00;
+    // Halfway from the largest half to the next power of two.
+    if (size >= 65520) return sign | 0x7c00;
+    // Below 2^-14 halves are multiples of 2^-24; above, the last of 10 bits of the fraction is the unit.
+    const exponent = Math.max(-14, ((bits >>> 23) & 255) - 127);
+    const units = size * 2 ** (10 - exponent);
+    const whole = Math.floor(units);
+    const up = units - whole > 0.5 || (units - whole === 0.5 && whole % 2 === 1);
+    return sign | (((exponent + 14) << 10) + whole + (up ? 1 : 0));
+  });
+}
+
 /** bfloat16: the upper half of a float32. */
 function bfloat(bits: number): number {
   word.setUint32(0, bits << 16);

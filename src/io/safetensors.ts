@@ -1,15 +1,17 @@
 /**
  * Safetensors: 8 bytes of header length, a JSON header, raw little-endian data.
  *
- * Rewind writes float32 tensors sorted by name, so equal tensors give equal files.
+ * Rewind writes tensors sorted by name, so equal tensors give equal files.
  */
 
-import { decodeNumbers, formatBytes, isNumberFormat } from "./number-formats.ts";
+import { decodeNumbers, encodeHalves, formatBytes, isNumberFormat } from "./number-formats.ts";
 
 /** A tensor of a file. */
 export interface Tensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
+  /** How {@link writeSafetensors} stores it: float32 where absent. */
+  readonly format?: "F32" | "F16";
 }
 
 /** What a file holds. */
@@ -29,7 +31,7 @@ const longestHeader = 100_000_000;
 
 const size = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 
-/** Encodes tensors; every one is float32. */
+/** Encodes tensors. @throws SafetensorsError if a shape and its data do not agree. */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
@@ -43,14 +45,15 @@ export function writeSafetensors(
   }
   let at = 0;
   for (const name of names) {
-    const { shape, data } = tensors.get(name)!;
+    const { shape, data, format = "F32" } = tensors.get(name)!;
     if (data.length !== size(shape)) {
       throw new SafetensorsError(
         `tensor "${name}": shape [${shape.join(", ")}] does not hold ${data.length} values.`,
       );
     }
-    header[name] = { dtype: "F32", shape, data_offsets: [at, at + data.byteLength] };
-    at += data.byteLength;
+    const bytes = formatBytes[format] * data.length;
+    header[name] = { dtype: format, shape, data_offsets: [at, at + bytes] };
+    at += bytes;
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
   const padded = Math.ceil(text.length / 8) * 8;
@@ -60,9 +63,10 @@ export function writeSafetensors(
   file.set(text, 8);
   let offset = 8 + padded;
   for (const name of names) {
-    const { data } = tensors.get(name)!;
-    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
-    offset += data.byteLength;
+    const { data, format } = tensors.get(name)!;
+    const { buffer, byteOffset, byteLength } = format === "F16" ? encodeHalves(data) : data;
+    file.set(new Uint8Array(buffer, byteOffset, byteLength), offset);
+    offset += byteLength;
   }
   return file;
 }

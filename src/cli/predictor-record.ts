@@ -1,0 +1,110 @@
+/** `rewind predictor record`: a library of trajectories. */
+import { type Command, InvalidArgumentError } from "commander";
+import { datasetNames } from "../data/dataset.ts";
+import { writeSafetensors } from "../io/safetensors.ts";
+import { exists, writeAtomic } from "../platform/files.ts";
+import {
+  encodeHistories,
+  libraryArchitectures,
+  type LibrarySettings,
+  type LibrarySource,
+  libraryTraining,
+  recordLibraryTraining,
+} from "../predict/library.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import { withProgress } from "./progress.ts";
+import {
+  type DeviceFlags,
+  deviceOptions,
+  integer,
+  interruptSignal,
+  openDevice,
+} from "./session.ts";
+
+interface RecordFlags extends DeviceFlags {
+  readonly out: string;
+  readonly trainings: number;
+  readonly seed: number;
+  readonly length: number;
+  readonly perTensor: number;
+  readonly source: readonly LibrarySource[];
+  readonly architectures?: string;
+}
+
+/** `NAME` or `NAME=DIR`. */
+function source(text: string, before: readonly LibrarySource[]): LibrarySource[] {
+  const [name = "", dir] = text.split(/=(.*)/s);
+  if (!datasetNames.includes(name as (typeof datasetNames)[number])) {
+    throw new InvalidArgumentError(
+      `it is a data set (${datasetNames.join(", ")}), or one with its folder: mnist=DIR.`,
+    );
+  }
+  const data = { name: name as (typeof datasetNames)[number], ...(dir ? { dir } : {}) };
+  return [...before, { name, data }];
+}
+
+export function registerPredictorRecord(group: Command): void {
+  const command = group
+    .command("record")
+    .description(
+      "a library of trajectories to fit predictors to; the same command goes on or grows it",
+    )
+    .requiredOption("--out <dir>", "folder of the library")
+    .option("--trainings <n>", "trainings in all, each with three fine-tunings", integer(1), 60)
+    .option("--source <name[=dir]>", "pictures (repeatable; default: synthetic)", source, [])
+    .option("--architectures <list>", `networks (default: ${libraryArchitectures.join(",")})`)
+    .option("--length <n>", "snapshots of a window, history and horizon together", integer(6), 25)
+    .option("--per-tensor <n>", "weights of a tensor that are kept at most", integer(1), 400)
+    .option("--seed <n>", "seed of everything random", integer(0), 1);
+  deviceOptions(command).action(async (flags: RecordFlags) => {
+    const sources =
+      flags.source.length === 0
+        ? [{ name: "synthetic", data: { name: "synthetic" } } as const]
+        : flags.source;
+    const architectures = flags.architectures?.split(",") ?? [...libraryArchitectures];
+    const unknown = architectures.find(
+      (name) => !libraryArchitectures.includes(name as (typeof libraryArchitectures)[number]),
+    );
+    if (unknown !== undefined) {
+      throw new Error(
+        `no network "${unknown}" here; there are: ${libraryArchitectures.join(", ")}.`,
+      );
+    }
+    const settings: LibrarySettings = {
+      seed: flags.seed,
+      length: flags.length,
+      perTensor: flags.perTensor,
+      architectures: architectures as LibrarySettings["architectures"],
+    };
+    const { folder } = await RunFolder.start(flags.out, { ...settings, sources });
+    const gpu = await openDevice(flags);
+    const signal = interruptSignal();
+    const entries: object[] = [];
+    for (let i = 0; i < flags.trainings; i++) {
+      const training = libraryTraining(i, sources, settings);
+      const file = `training-${String(i + 1).padStart(4, "0")}.safetensors`;
+      const { model, optimizer } = training.train;
+      const what = `${model.name}, ${training.source}, ${optimizer.name}`;
+      const label = `training ${i + 1} of ${flags.trainings} (${what})`;
+      if (!(await exists(folder.file(file)))) {
+        const histories = await withProgress(label, signal, (watch) =>
+          recordLibraryTraining(gpu, training, settings, watch),
+        );
+        const { tensors, metadata } = encodeHistories(histories, settings.length);
+        await writeAtomic(folder.file(file), writeSafetensors(tensors, metadata));
+      }
+      // Folders of this machine stay out of the manifest.
+      const { dir: _, ...data } = training.train.data;
+      entries.push({ file, ...training, train: { ...training.train, data } });
+    }
+    await folder.writeJson("manifest.json", {
+      format: "rewind library 1",
+      ...settings,
+      sources: sources.map(({ name }) => name),
+      loss: "steps in half precision: each off by at most 2^-11 of itself or 2^-25 of its tensor's largest",
+      adapter: gpu.adapter.description,
+      trainings: entries,
+    });
+    console.log(`${entries.length} trainings in ${flags.out}`);
+  });
+}
