@@ -4,8 +4,8 @@
  *
  * What training i is follows from the seed and i alone, so that a library can be made again from its
  * manifest, grown, and continued after an interruption. A file holds, for each phase and tensor, some
- * weights' histories: the first value in float32, the steps from snapshot to snapshot in half precision
- * over the tensor's largest step.
+ * weights' histories, the same weights in every phase: the first value in float32, the steps from snapshot
+ * to snapshot in half precision over the tensor's largest step.
  */
 import type { DataConfig, TrainConfig } from "../config.ts";
 import type { ParameterKind } from "../gpu/arena.ts";
@@ -145,12 +145,17 @@ export async function recordLibraryTraining(
   const { seed, epochs } = training.train;
   const trajectory = await Trajectory.create(gpu, model.slots, length);
   const histories: LibraryHistory[] = [];
+  // The same weights in every phase: a fine-tuning goes on where the training ended.
+  const kept = new Map<string, number[]>();
   const keep = async (phase: LibraryHistory["phase"], learningRate: number): Promise<void> => {
     for (const [name, history] of await trajectory.read()) {
       const { kind } = model.parameters.layout.slot(name);
-      const draw = new Random(seed).fork(`${phase} ${learningRate} ${name}`);
-      const rows = someRows(history, length, perTensor, draw);
-      if (rows.length > 0) histories.push({ phase, learningRate, name, kind, rows });
+      const draw = new Random(seed).fork(`weights of ${name}`);
+      const weights = kept.get(name) ?? movedWeights(history, length, perTensor, draw);
+      kept.set(name, weights);
+      if (weights.length === 0) continue;
+      const rows = rowsOf(history, length, weights);
+      histories.push({ phase, learningRate, name, kind, rows });
     }
     trajectory.reset();
   };
@@ -183,24 +188,26 @@ export async function recordLibraryTraining(
   return histories;
 }
 
-/** At most `count` of the weights that moved, as rows. */
-function someRows(
+/** At most `count` of the weights that moved. */
+function movedWeights(
   history: Float32Array,
   length: number,
   count: number,
   random: Random,
-): Float32Array {
+): number[] {
   const size = history.length / length;
-  const moved = random
-    .permutation(size)
-    .filter((i) => {
-      const first = history[i]!;
-      for (let k = 1; k < length; k++) if (history[k * size + i] !== first) return true;
-      return false;
-    })
-    .slice(0, count);
-  const rows = new Float32Array(moved.length * length);
-  moved.forEach((i, row) => {
+  const moved = random.permutation(size).filter((i) => {
+    for (let k = 1; k < length; k++) if (history[k * size + i] !== history[i]) return true;
+    return false;
+  });
+  return Array.from(moved.slice(0, count));
+}
+
+/** Histories [length, size] of some weights as rows [weights, length]. */
+function rowsOf(history: Float32Array, length: number, weights: readonly number[]): Float32Array {
+  const size = history.length / length;
+  const rows = new Float32Array(weights.length * length);
+  weights.forEach((i, row) => {
     for (let k = 0; k < length; k++) rows[row * length + k] = history[k * size + i]!;
   });
   return rows;
@@ -228,7 +235,7 @@ export function encodeHistories(
     tensors.set(`${h}.first`, { shape: [count], data: first });
     tensors.set(`${h}.steps`, {
       shape: [count, length - 1],
-      data: steps.map((step) => step / unit),
+      data: unit === 0 ? steps : steps.map((step) => step / unit),
       format: "F16",
     });
     return { ...rest, unit };
