@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { invWnn } from "../models/inv-wnn.ts";
+import { invWnn } from "../models/predictors.ts";
 import { modelSpec } from "../models/index.ts";
 import { ArenaLayout } from "../src/gpu/arena.ts";
 import type { Gpu } from "../src/gpu/device.ts";

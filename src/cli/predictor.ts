@@ -1,23 +1,13 @@
 /** `rewind predictor`: what a predictor is, and fitting one of our own. */
 import type { Command } from "commander";
 import { parameterKinds } from "../gpu/arena.ts";
-import { join, makeDir, writeAtomic } from "../platform/files.ts";
-import { writeSafetensors } from "../io/safetensors.ts";
 import { loadPredictor, predictorMetadata } from "../predict/index.ts";
 import { requireSingle } from "../predict/predictor.ts";
 import { predictorResponse, shapes } from "../predict/response.ts";
-import { fitShipped, shippedRecipe } from "../predict/recipe.ts";
 import { type Column, textTable } from "../report/table.ts";
+import { registerPredictorFit } from "./predictor-fit.ts";
 import { registerPredictorRecord } from "./predictor-record.ts";
-import { withProgress } from "./progress.ts";
-import {
-  type DeviceFlags,
-  deviceOptions,
-  interruptSignal,
-  integer,
-  number,
-  openDevice,
-} from "./session.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./session.ts";
 
 async function show(
   spec: string | undefined,
@@ -83,72 +73,5 @@ export function registerPredictor(root: Command): void {
   });
 
   registerPredictorRecord(group);
-
-  const fit = group
-    .command("fit")
-    .description(
-      "record trajectories of small networks and fit InvWNN to them; reproduces models/weights",
-    )
-    .option("--out <dir>", "where the three files go", "runs/predictor")
-    .option(
-      "--trainings <n>",
-      "networks to train (held-out ones included)",
-      integer(3),
-      shippedRecipe.trainings,
-    )
-    .option("--epochs <n>", "passes over the windows", integer(1), shippedRecipe.fit.epochs)
-    .option("--lr <rate>", "learning rate of the fit", number(0, 1), shippedRecipe.fit.learningRate)
-    .option("--seed <n>", "seed of everything random", integer(0), shippedRecipe.fit.seed);
-  deviceOptions(fit).action(
-    async (
-      flags: DeviceFlags & {
-        out: string;
-        trainings: number;
-        epochs: number;
-        lr: number;
-        seed: number;
-      },
-    ) => {
-      const gpu = await openDevice(flags);
-      const signal = interruptSignal();
-      await makeDir(flags.out);
-      const recipe = {
-        ...shippedRecipe,
-        trainings: flags.trainings,
-        fit: {
-          ...shippedRecipe.fit,
-          epochs: flags.epochs,
-          learningRate: flags.lr,
-          seed: flags.seed,
-        },
-      };
-      const command = `rewind predictor fit --trainings ${flags.trainings} --epochs ${flags.epochs} --lr ${flags.lr} --seed ${flags.seed}`;
-      const rows: (string | number)[][] = [];
-      for await (const { set, tensors, scores, metadata } of fitShipped(
-        gpu,
-        recipe,
-        command,
-        (label, work) => withProgress(label, signal, work),
-      )) {
-        const path = join(flags.out, `invwnn-${set}.safetensors`);
-        await writeAtomic(path, writeSafetensors(tensors, metadata));
-        rows.push([
-          set,
-          scores.windows,
-          scores.relative,
-          scores.linearRelative,
-          scores.constantRelative,
-        ]);
-      }
-      const columns: Column[] = [
-        { title: "set" },
-        { title: "held-out windows", decimals: 0 },
-        { title: "error (epochs of movement)", decimals: 3 },
-        { title: "linear", decimals: 3 },
-        { title: "no change", decimals: 3 },
-      ];
-      console.log(textTable(columns, rows));
-      console.log(`\nweights in ${flags.out}`);
-    },
-  );
+  registerPredictorFit(group);
 }

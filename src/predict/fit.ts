@@ -1,274 +1,229 @@
 /**
- * Fits an InvWNN with our own autograd.
+ * Fits a weight predictor with our own autograd.
  *
- * Loss: ℓ1 on the residual, each window weighted by 1 / (mean step of its weight), so that slowly and
+ * Loss: ℓ1 on the network's output, each window in units of its weight's mean step, so that slowly and
  * quickly moving weights count alike and the loss reads as "errors in epochs of movement"; plus the
- * authors' L1 regularisers (1e-6 on dense kernels, 0.1 on biases of the main layers). With biases held
- * at zero the network is nearly homogeneous: what it learns at one scale of change holds at others.
+ * authors' L1 regulariser on the main dense kernels. Windows are drawn anew on the host for every epoch
+ * and streamed to the GPU; the network kept is the one with the least loss on validation windows.
  */
-import { invWnn, invWnnDefaults } from "../../models/inv-wnn.ts";
-import type { Slot } from "../gpu/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { GpuError } from "../gpu/errors.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { Model, type Tensors } from "../nn/model.ts";
 import { add, l1Loss, l1Norm, mul } from "../ops/index.ts";
 import { Random } from "../random.ts";
 import { RowFeed } from "../train/row-feed.ts";
 import { Evaluator, type Objective, Trainer, type Watch } from "../train/trainer.ts";
-import type { Recording } from "./record.ts";
+import type { Family } from "./families.ts";
+import type { Window, WindowSource } from "./windows.ts";
 
-/** Windows ready for training: rows of [values newest first, differences, target residual, weight]. */
-export interface Windows {
-  readonly window: number;
-  readonly horizon: number;
-  readonly count: number;
-  readonly rows: Float32Array;
-}
-
-/** Floats of one row. */
-function rowLength(window: number): number {
-  return window + (window - 1) + 1 + 1;
-}
-
-/**
- * Draws windows from recordings.
- *
- * Snapshot 0 of a recording is the target; snapshots `horizon` … `horizon + window - 1` are the history.
- * Weights that never moved are left out: they have nothing to predict.
- *
- * @param options `perRecording`: at most so many coordinates of each parameter of each recording;
- *   `mirror`: add each window with all signs turned, as nothing prefers a direction.
- */
-export function drawWindows(
-  recordings: readonly Recording[],
-  options: {
-    window: number;
-    horizon: number;
-    perRecording: number;
-    seed: number;
-    mirror?: boolean;
-  },
-): Windows {
-  const { window, horizon, perRecording, mirror = false } = options;
-  requireCount("drawWindows: window", window, 2);
-  requireCount("drawWindows: horizon", horizon, 1);
-  requireCount("drawWindows: perRecording", perRecording, 1);
-  const length = rowLength(window);
-  const rows: number[] = [];
-  const random = new Random(options.seed);
-  for (const recording of recordings) {
-    const { snapshots, size } = recording;
-    if (snapshots.length !== (window + horizon) * size) {
-      throw new GpuError(
-        `recording of "${recording.name}": ${snapshots.length / size} snapshots, ${window + horizon} needed.`,
-      );
-    }
-    const picked = random.permutation(size).slice(0, perRecording);
-    for (const i of picked) {
-      const at = (k: number): number => snapshots[k * size + i]!;
-      const history = Array.from({ length: window }, (_, k) => at(horizon + k));
-      const newestFirst = history.toReversed();
-      const differences = newestFirst
-        .slice(1)
-        .map((value, j) => Math.fround(value - newestFirst[j]!));
-      const movement = differences.reduce((sum, d) => sum + Math.abs(d), 0) / (window - 1);
-      if (movement === 0) continue;
-      const values = [...newestFirst, ...differences, Math.fround(at(0) - history[0]!)];
-      rows.push(...values, 1 / movement);
-      if (mirror) rows.push(...values.map((value) => -value), 1 / movement);
-    }
-  }
-  return { window, horizon, count: rows.length / length, rows: Float32Array.from(rows) };
-}
-
-/** Errors of a predictor on windows, against linear extrapolation of the same windows. */
-export interface FitScores {
-  /** Mean |residual error| / mean step: errors in epochs of movement. */
-  readonly relative: number;
-  /** The same of extrapolating the straight line through oldest and newest snapshot. */
-  readonly linearRelative: number;
-  /** The same of predicting no change at all. */
-  readonly constantRelative: number;
-  readonly windows: number;
-}
-
-/** Relative errors of the baselines, in float64 on the host. */
-export function baselineScores(windows: Windows): { linear: number; constant: number } {
-  const { window, horizon, count, rows } = windows;
-  const length = rowLength(window);
-  let linear = 0;
-  let constant = 0;
-  for (let i = 0; i < count; i++) {
-    const row = rows.subarray(i * length, (i + 1) * length);
-    const slope = (row[0]! - row[window - 1]!) / (window - 1);
-    const target = row[length - 2]!;
-    linear += Math.abs(-horizon * slope - target) * row[length - 1]!;
-    constant += Math.abs(target) * row[length - 1]!;
-  }
-  return { linear: linear / count, constant: constant / count };
-}
-
-/** Settings of {@link fitInvWnn}. */
+/** Settings of {@link fitPredictor}. */
 export interface FitSettings {
+  /** Epochs at most. */
   readonly epochs: number;
+  /** Windows drawn for an epoch. */
+  readonly windows: number;
   readonly batch: number;
+  /** Falls to a hundredth over the epochs, along a cosine. */
   readonly learningRate: number;
+  /** Epochs without a new best validation loss after which fitting ends. */
+  readonly patience: number;
   readonly seed: number;
   /** The authors' L1 coefficient of the main dense kernels. */
   readonly kernelL1: number;
-  /** Factor on the learning rate of the value stream, whose inputs are much larger than their changes. */
-  readonly valueRate: number;
 }
 
 /** The authors' regulariser; the rest is ours. */
 export const fitDefaults: FitSettings = {
-  epochs: 8,
+  epochs: 40,
+  windows: 32_768,
   batch: 512,
   learningRate: 1e-3,
+  patience: 12,
   seed: 1,
   kernelL1: 1e-6,
-  valueRate: 0.1,
 };
 
-function requireCount(name: string, value: number, least: number): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new GpuError(`${name} must be an integer of at least ${least}, got ${value}.`);
+/** A fitted network. */
+export interface Fit {
+  /** Of the network; `family.finish` makes them those of a file. */
+  readonly tensors: Tensors;
+  /** Validation loss after each epoch; the tensors are those of the least. */
+  readonly losses: readonly number[];
+}
+
+function requireSettings(settings: FitSettings): void {
+  for (const name of ["epochs", "windows", "batch", "patience"] as const) {
+    const value = settings[name];
+    if (!Number.isSafeInteger(value) || value < 1) {
+      throw new GpuError(`fit: ${name} must be an integer of at least 1, got ${value}.`);
+    }
+  }
+  const { learningRate, kernelL1, batch, windows } = settings;
+  if (!(learningRate > 0 && learningRate < Infinity)) {
+    throw new GpuError(`fit: learningRate must be finite and above 0, got ${learningRate}.`);
+  }
+  if (!(kernelL1 >= 0 && kernelL1 < Infinity)) {
+    throw new GpuError(`fit: kernelL1 must be finite and 0 or more, got ${kernelL1}.`);
+  }
+  if (batch > windows) {
+    throw new GpuError(`fit: a batch of ${batch} is more than the ${windows} windows of an epoch.`);
   }
 }
 
-function requireFit(training: Windows, heldOut: Windows, settings: FitSettings): void {
-  for (const [name, windows] of [
-    ["training", training],
-    ["held-out", heldOut],
-  ] as const) {
-    if (windows.count === 0) {
-      throw new GpuError(
-        `fit: there are no ${name} windows: no recorded weight moved. Record longer or faster trainings.`,
-      );
-    }
+/** Rows of [inputs, target, weight]. */
+function encodeRows(family: Family, windows: readonly Window[]): Float32Array {
+  const stride = family.widths.reduce((sum, width) => sum + width, 2);
+  const rows = new Float32Array(windows.length * stride);
+  for (const [i, window] of windows.entries()) {
+    const { inputs, target, scale } = family.encode(window);
+    const at = i * stride;
+    rows.set(inputs, at);
+    rows[at + stride - 2] = target;
+    rows[at + stride - 1] = scale / window.unit;
   }
-  if (training.window !== heldOut.window || training.horizon !== heldOut.horizon) {
-    throw new GpuError(
-      `fit: training windows have window ${training.window} and horizon ${training.horizon}, held-out ones ` +
-        `${heldOut.window} and ${heldOut.horizon}; draw both with the same settings.`,
-    );
-  }
-  requireCount("fit: epochs", settings.epochs, 1);
-  requireCount("fit: batch", settings.batch, 1);
-  for (const [name, low] of [
-    ["learningRate", Number.MIN_VALUE],
-    ["valueRate", 0],
-    ["kernelL1", 0],
-  ] as const) {
-    const value = settings[name];
-    if (!(value >= low && value < Infinity)) {
-      throw new GpuError(
-        `fit: ${name} must be finite and ${low === 0 ? "0 or more" : "above 0"}, got ${value}.`,
-      );
-    }
-  }
+  return rows;
 }
 
 /**
- * Fits one network to training windows and scores it on held-out ones.
+ * Fits one network.
  *
- * @throws GpuError if a set is empty, the sets differ in window or horizon, or a setting is out of range.
+ * @param validation windows that decide when to stop; none of them are learnt from.
+ * @throws GpuError if there are none, or a setting is out of range.
  */
-export async function fitInvWnn(
+export async function fitPredictor(
   gpu: Gpu,
-  training: Windows,
-  heldOut: Windows,
+  family: Family,
+  { training, validation }: { training: WindowSource; validation: readonly Window[] },
   settings: FitSettings,
   watch: Watch = {},
-): Promise<{ tensors: Tensors; scores: FitScores }> {
-  requireFit(training, heldOut, settings);
-  const { window } = training;
-  const model = await Model.create(gpu, invWnn({ ...invWnnDefaults, window }), settings.seed);
-  const widths = [window, window - 1, 1, 1];
-  const feed = await RowFeed.create(
-    gpu,
-    training.rows,
-    widths,
-    Math.min(settings.batch, training.count),
-  );
+): Promise<Fit> {
+  requireSettings(settings);
+  if (validation.length === 0) throw new GpuError("fit: there are no validation windows.");
+  const { epochs, windows, batch } = settings;
+  const draw = (epoch: number): Float32Array => {
+    const random = new Random(settings.seed).fork(`windows of epoch ${epoch}`);
+    return encodeRows(family, training.draw(windows, random, { mirror: true }));
+  };
+  const model = await Model.create(gpu, family.spec, settings.seed);
+  if (family.begin !== undefined) model.load(family.begin(await model.save()));
+  const feed = await RowFeed.create(gpu, draw(0), [...family.widths, 1, 1], batch);
   const trainer = await Trainer.create(model, {
     feed,
     objective: (graph) => objective(model, feed, graph, settings.kernelL1),
     optimizer: { name: "adam" },
-    rate: (slot) => fitRate(slot, settings),
+    rate: (slot) => family.rate(slot),
   });
-  const perEpoch = Math.floor(training.count / feed.queue.batch);
-  const steps = settings.epochs * perEpoch;
-  for (let epoch = 0; epoch < settings.epochs; epoch++) {
-    const stream = new Random(settings.seed).fork(`fit epoch ${epoch}`);
-    const start = trainer.step;
-    await trainer.epoch(
-      {
-        order: stream.permutation(training.count),
-        learningRate: (step) =>
-          settings.learningRate *
-          (0.01 + 0.495 * (1 + Math.cos((Math.PI * (start + step)) / steps))),
-        seed: 0,
-        dropLast: true,
-      },
-      {
-        signal: watch.signal,
-        progress: (done, all) => watch.progress?.(epoch * all + done, settings.epochs * all),
-      },
-    );
+  const scorer = await NetworkScorer.create(model, family, validation);
+  const perEpoch = Math.floor(windows / batch);
+  const order = Uint32Array.from({ length: windows }, (_, i) => i);
+  const losses: number[] = [];
+  let best = 0;
+  let tensors: Tensors = new Map();
+  try {
+    for (let epoch = 0; epoch < epochs && epoch - best <= settings.patience; epoch++) {
+      if (epoch > 0) feed.refill(draw(epoch));
+      const start = trainer.step;
+      const along = (step: number): number => (start + step) / (epochs * perEpoch);
+      await trainer.epoch(
+        {
+          order,
+          learningRate: (step) =>
+            settings.learningRate * (0.01 + 0.495 * (1 + Math.cos(Math.PI * along(step)))),
+          seed: 0,
+          dropLast: true,
+        },
+        {
+          signal: watch.signal,
+          progress: (done, all) => watch.progress?.(epoch * all + done, epochs * all),
+        },
+      );
+      losses.push(await scorer.score());
+      if (epoch === 0 || losses[epoch]! < losses[best]!) {
+        best = epoch;
+        tensors = await model.save();
+      }
+    }
+  } finally {
+    scorer.destroy();
+    trainer.destroy();
+    feed.destroy();
+    model.destroy();
   }
-  const relative = await score(gpu, model, heldOut);
-  const baselines = baselineScores(heldOut);
-  const tensors = await model.save();
-  trainer.destroy();
-  feed.destroy();
+  return { tensors, losses };
+}
+
+/** Mean error of a fitted network on each group of windows, in mean steps of each weight. */
+export async function scoreNetwork(
+  gpu: Gpu,
+  family: Family,
+  tensors: Tensors,
+  groups: readonly (readonly Window[])[],
+): Promise<number[]> {
+  const model = await Model.create(gpu, family.spec, 1);
+  model.load(tensors);
+  const scores: number[] = [];
+  for (const windows of groups) {
+    const scorer = await NetworkScorer.create(model, family, windows);
+    scores.push(await scorer.score());
+    scorer.destroy();
+  }
   model.destroy();
-  return {
-    tensors,
-    scores: {
-      relative,
-      linearRelative: baselines.linear,
-      constantRelative: baselines.constant,
-      windows: heldOut.count,
-    },
-  };
+  return scores;
 }
 
-/** Biases stay at zero: a step of the learning rate in one would move the residual by more than a weight
- *  moves in many epochs, and a network without biases answers every scale of change alike. */
-function fitRate(slot: Slot, settings: FitSettings): number {
-  if (slot.kind === "bias") return 0;
-  return slot.name.startsWith("value.") ? settings.valueRate : 1;
+/** Mean error of a network on windows, in mean steps of each weight. */
+class NetworkScorer {
+  readonly #feed: RowFeed;
+  readonly #evaluator: Evaluator;
+  readonly #windows: number;
+  readonly #rows: number;
+
+  private constructor(feed: RowFeed, evaluator: Evaluator, windows: number, rows: number) {
+    this.#feed = feed;
+    this.#evaluator = evaluator;
+    this.#windows = windows;
+    this.#rows = rows;
+  }
+
+  static async create(
+    model: Model,
+    family: Family,
+    windows: readonly Window[],
+  ): Promise<NetworkScorer> {
+    const batch = Math.min(512, windows.length);
+    const encoded = encodeRows(family, windows);
+    // Rows of zeros, of weight zero too, fill the last batch.
+    const rows = Math.ceil(windows.length / batch) * batch;
+    const padded = new Float32Array((encoded.length / windows.length) * rows);
+    padded.set(encoded);
+    const feed = await RowFeed.create(model.gpu, padded, [...family.widths, 1, 1], batch);
+    const evaluator = await Evaluator.of(
+      model.gpu,
+      feed,
+      (graph) => objective(model, feed, graph, 0),
+      "evaluate predictor",
+    );
+    return new NetworkScorer(feed, evaluator, windows.length, rows);
+  }
+
+  async score(): Promise<number> {
+    const order = Uint32Array.from({ length: this.#rows }, (_, i) => i);
+    const { loss } = await this.#evaluator.run(order);
+    return (loss * this.#rows) / this.#windows;
+  }
+
+  destroy(): void {
+    this.#evaluator.destroy();
+    this.#feed.destroy();
+  }
 }
 
-/** Mean of |prediction - target| · weight over all windows. */
-async function score(gpu: Gpu, model: Model, windows: Windows): Promise<number> {
-  const { window } = windows;
-  const batch = Math.min(512, windows.count);
-  const feed = await RowFeed.create(gpu, windows.rows, [window, window - 1, 1, 1], batch);
-  const evaluator = await Evaluator.of(
-    gpu,
-    feed,
-    (graph) => objective(model, feed, graph, 0),
-    "evaluate predictor",
-  );
-  // Whole batches only: the loss is a mean over the batch's rows.
-  const whole = Math.floor(windows.count / batch) * batch;
-  const totals = await evaluator.run(Uint32Array.from({ length: whole }, (_, i) => i));
-  evaluator.destroy();
-  feed.destroy();
-  return totals.loss;
-}
-
-function objective(
-  model: Model,
-  feed: RowFeed,
-  graph: Parameters<Model["build"]>[0],
-  kernelL1: number,
-): Objective {
-  const [values, differences, target, weight] = feed.blocks as [Value, Value, Value, Value];
-  const built = model.build(graph, [values, differences], "train");
+function objective(model: Model, feed: RowFeed, graph: Graph, kernelL1: number): Objective {
+  const inputs = feed.blocks.slice(0, -2);
+  const [target, weight] = feed.blocks.slice(-2) as [Value, Value];
+  const built = model.build(graph, inputs, "train");
   const weighted = mul(graph, built.output, weight);
   let loss = l1Loss(graph, weighted, mul(graph, target, weight), { scale: 1 / feed.queue.batch });
   if (kernelL1 > 0) {

@@ -94,7 +94,7 @@ export function libraryTraining(
   return {
     source: source.name,
     train: {
-      data: { ...source.data, trainCount: pick([500, 1000, 1500]), testCount: 100 },
+      data: { ...source.data, trainCount: pick([300, 500, 800]), testCount: 100 },
       scenario,
       model: {
         name: model,
@@ -108,7 +108,7 @@ export function libraryTraining(
             }
           : {}),
       },
-      epochs: pick([1, 4, 12, 24]) + length - 1,
+      epochs: pick([1, 4, 12]) + length - 1,
       batch: pick([32, 64, 128]),
       learningRate: pick(rates),
       schedule: pick(["constant", "cosine"] as const),

@@ -1,152 +1,217 @@
-/** The recipe of the InvWNN that ships in `models/weights`: which trainings, which windows, which fit. */
+/** Fitting a predictor to a library: what is learnt from, what decides when to stop, what it is judged by. */
 import type { ParameterKind } from "../gpu/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { GpuError } from "../gpu/errors.ts";
 import type { Tensors } from "../nn/model.ts";
 import { Random } from "../random.ts";
 import type { Watch } from "../train/trainer.ts";
-import { drawWindows, fitDefaults, type FitScores, type FitSettings, fitInvWnn } from "./fit.ts";
-import { invWnnKinds } from "./invwnn.ts";
-import { type Recording, type RecordSettings, recordTraining } from "./record.ts";
+import type { Family } from "./families.ts";
+import { type FitSettings, fitPredictor, scoreNetwork } from "./fit.ts";
+import { type Predictor, predictHistories } from "./predictor.ts";
+import { type Library, type Phase, phases, type Sequence } from "./sequences.ts";
+import { linePrediction, meanError, nearest, type Window, WindowSource } from "./windows.ts";
 
-/** Everything that decides the weights, given an adapter. */
-export interface Recipe {
-  readonly window: number;
-  readonly horizon: number;
-  /** Networks trained; every third is held out, with its own width and seed. */
-  readonly trainings: number;
-  /** Windows of one parameter of one recording at most. */
-  readonly perRecording: number;
-  /** Optimiser steps at least, however few windows a set has. */
-  readonly minimumSteps: number;
-  readonly fit: FitSettings;
+/** What is kept from the fit. */
+export interface HoldOut {
+  readonly architecture: string;
+  readonly source: string;
 }
 
-/** What `models/weights/invwnn-*.safetensors` were made with. */
-export const shippedRecipe: Recipe = {
-  window: 15,
-  horizon: 3,
-  trainings: 9,
-  perRecording: 500,
-  minimumSteps: 600,
-  fit: fitDefaults,
-};
-
-/** The settings of training number i: seeds, widths, optimisers and rates differ. */
-export function recordSettings(i: number, seed: number): RecordSettings {
-  const random = new Random(seed).fork(`training ${i}`);
-  const pick = <T>(options: readonly T[]): T => options[random.int(options.length)]!;
-  const optimizer = pick([
-    { name: "adam" },
-    { name: "adam" },
-    { name: "sgd", momentum: 0.9 },
-  ] as const);
-  return {
-    seed: 1000 * seed + i,
-    filters: pick([
-      [8, 16],
-      [12, 24],
-      [16, 32],
-    ] as const),
-    hidden: pick([0, 0, 32]),
-    pictures: 1000,
-    mislabel: 0.2,
-    batch: 64,
-    optimizer,
-    learningRate: optimizer.name === "adam" ? pick([3e-4, 1e-3, 2e-3]) : pick([0.005, 0.01]),
-    epochs: pick([2, 8, 20]),
-    fineTuneRates: [3e-5, 1e-4, 3e-4],
-  };
+/** What decides the weights, given a library and an adapter. */
+export interface FitPlan {
+  readonly family: Family;
+  readonly holdOut: HoldOut;
+  /** Phases learnt from; all are scored. */
+  readonly phases: readonly Phase[];
+  readonly settings: FitSettings;
+  /** Windows that decide when to stop. */
+  readonly validation: number;
+  /** Windows of a kind and phase that are scored. */
+  readonly scored: number;
 }
 
-/** Whether training number i is kept for scoring only. */
-export function heldOut(i: number): boolean {
-  return i % 3 === 2;
+/** Mean errors on held-out windows of one kind and phase, in mean steps of each weight. */
+export interface Score {
+  readonly set: string;
+  readonly kind: ParameterKind;
+  readonly phase: Phase;
+  readonly windows: number;
+  readonly fitted: number;
+  /** The straight line through oldest and newest snapshot. */
+  readonly linear: number;
+  /** Predicting no change. */
+  readonly noChange: number;
+  /** Other predictors of the same window, by name. */
+  readonly others: Readonly<Record<string, number>>;
 }
 
 /** A fitted set. */
 export interface FittedSet {
-  readonly set: keyof typeof invWnnKinds;
+  readonly set: string;
   readonly tensors: Tensors;
-  readonly scores: FitScores;
+  readonly scores: readonly Score[];
+  /** Validation error by epoch. */
+  readonly losses: readonly number[];
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Records, draws windows, and fits the three sets; `show` runs a labelled part under a progress bar. */
-export async function* fitShipped(
+/** Parts of a library: learnt from neither, stopped by either, scored by both of what is held out. */
+export interface Split {
+  readonly training: readonly Sequence[];
+  readonly validation: readonly Sequence[];
+  readonly test: readonly Sequence[];
+}
+
+/**
+ * Splits a library by architecture and data set.
+ *
+ * @throws GpuError if a part has no trainings.
+ */
+export function splitLibrary({ sequences }: Library, { architecture, source }: HoldOut): Split {
+  const held = (one: Sequence): number =>
+    Number(one.architecture === architecture) + Number(one.source === source);
+  const split = {
+    training: sequences.filter((one) => held(one) === 0),
+    validation: sequences.filter((one) => held(one) === 1),
+    test: sequences.filter((one) => held(one) === 2),
+  };
+  for (const [part, what] of [
+    ["training", "neither of them"],
+    ["validation", "just one of them"],
+    ["test", "both"],
+  ] as const) {
+    if (split[part].length > 0) continue;
+    const list = (of: (one: Sequence) => string): string =>
+      [...new Set(sequences.map(of))].sort().join(", ");
+    throw new GpuError(
+      `fit: with "${architecture}" and "${source}" held out no training of the library has ${what}. It has the ` +
+        `networks ${list((one) => one.architecture)} and the sources ${list((one) => one.source)}.`,
+    );
+  }
+  return split;
+}
+
+/** Fits and scores the sets of a predictor; `show` runs a labelled part under a progress bar. */
+export async function* fitLibrary(
   gpu: Gpu,
-  recipe: Recipe,
-  command: string,
+  library: Library,
+  plan: FitPlan,
+  against: Readonly<Record<string, Predictor>>,
   show: <T>(label: string, work: (watch: Watch) => Promise<T>) => Promise<T>,
 ): AsyncGenerator<FittedSet> {
-  const { window, horizon, trainings, perRecording, fit } = recipe;
-  const recordings: { index: number; recording: Recording }[] = [];
-  for (let i = 0; i < trainings; i++) {
-    const settings = recordSettings(i, fit.seed);
-    const label = `training ${i + 1} of ${trainings}${heldOut(i) ? " (held out)" : ""}`;
-    const parts = await show(label, (watch) =>
-      recordTraining(gpu, settings, window + horizon, watch),
+  const { family, settings } = plan;
+  const split = splitLibrary(library, plan.holdOut);
+  for (const [set, kinds] of Object.entries(family.sets)) {
+    const serves = (one: Sequence): boolean => kinds.includes(one.kind);
+    const learnt = (one: Sequence): boolean => serves(one) && plan.phases.includes(one.phase);
+    const source = (part: keyof Split): WindowSource =>
+      new WindowSource(split[part].filter(learnt), family.shape, `to fit ${set} (${part})`);
+    const training = source("training");
+    const random = new Random(settings.seed).fork(`validation of ${set}`);
+    const validation = source("validation").draw(plan.validation, random);
+    const { tensors, losses } = await show(`fitting ${family.name} ${set}`, (watch) =>
+      fitPredictor(gpu, family, { training, validation }, settings, watch),
     );
-    recordings.push(...parts.map((recording) => ({ index: i, recording })));
-  }
-  for (const [set, kinds] of Object.entries(invWnnKinds) as [
-    keyof typeof invWnnKinds,
-    readonly ParameterKind[],
-  ][]) {
-    const serves = (kind: ParameterKind): boolean => kinds.includes(kind);
-    const select = (held: boolean, wanted: (kind: ParameterKind) => boolean): Recording[] =>
-      recordings
-        .filter(({ index, recording }) => heldOut(index) === held && wanted(recording.kind))
-        .map(({ recording }) => recording);
-    const options = { window, horizon, perRecording, seed: fit.seed };
-    // Small networks have few biases: their set learns from all kinds, and is scored on biases alone.
-    const training = drawWindows(select(false, set === "bias" ? () => true : serves), {
-      ...options,
-      mirror: true,
-    });
-    const testing = drawWindows(select(true, serves), options);
-    const perEpoch = Math.max(1, Math.floor(training.count / fit.batch));
-    const epochs = Math.max(fit.epochs, Math.ceil(recipe.minimumSteps / perEpoch));
-    const { tensors, scores } = await show(`fitting ${set} (${training.count} windows)`, (watch) =>
-      fitInvWnn(gpu, training, testing, { ...fit, epochs }, watch),
+    const groups = testGroups(split.test.filter(serves), plan);
+    const fitted = await scoreNetwork(
+      gpu,
+      family,
+      tensors,
+      groups.map(({ windows }) => windows),
     );
-    const held = Array.from({ length: trainings }, (_, i) => i).filter(heldOut);
+    const scores: Score[] = [];
+    for (const [i, { windows, kind, phase }] of groups.entries()) {
+      const others: Record<string, number> = {};
+      for (const [name, predictor] of Object.entries(against)) {
+        others[name] = await predictorError(gpu, predictor, kind, windows);
+      }
+      scores.push({
+        ...{ set, kind, phase, windows: windows.length, fitted: fitted[i]!, others },
+        linear: meanError(windows, (window) => linePrediction(window, family.shape)),
+        noChange: meanError(windows, (window) => nearest(window, family.shape)),
+      });
+    }
     yield {
       set,
-      tensors,
+      tensors: family.finish(tensors),
       scores,
-      metadata: {
-        format: "rewind invwnn 1",
-        kinds: kinds.join(","),
-        window: String(window),
-        horizon: String(horizon),
-        base: "oldest",
-        normalisation: "none",
-        command,
-        data: "synthetic glyphs, small CNNs; phases: training on all data, fine-tuning on wrong labels",
-        trainingSeeds: seeds(trainings, fit.seed, (i) => !heldOut(i)),
-        heldOutSeeds: seeds(trainings, fit.seed, heldOut),
-        trainings: String(trainings - held.length),
-        windows: String(training.count),
-        heldOutWindows: String(scores.windows),
-        fitEpochs: String(epochs),
-        fitBatch: String(fit.batch),
-        fitLearningRate: String(fit.learningRate),
-        fitSeed: String(fit.seed),
-        loss: `l1 of the residual, each window divided by its mean step; L1 ${fit.kernelL1} on kernels, no biases`,
-        trainedOn: set === "bias" ? "windows of all kinds" : `windows of ${kinds.join(", ")}`,
-        heldOutError: scores.relative.toFixed(4),
-        heldOutErrorLinear: scores.linearRelative.toFixed(4),
-        heldOutErrorNoChange: scores.constantRelative.toFixed(4),
-        errorUnit: "mean |predicted - true| / mean step of the weight in the window",
-        adapter: gpu.adapter.description,
-      },
+      losses,
+      metadata: provenance(gpu, library, plan, { set, kinds, training, losses, scores }),
     };
   }
 }
 
-function seeds(trainings: number, seed: number, keep: (i: number) => boolean): string {
-  return Array.from({ length: trainings }, (_, i) => i)
-    .filter(keep)
-    .map((i) => recordSettings(i, seed).seed)
-    .join(",");
+/** Held-out windows by kind and phase, where there are any. */
+function testGroups(
+  sequences: readonly Sequence[],
+  { family, scored, settings }: FitPlan,
+): { windows: Window[]; kind: ParameterKind; phase: Phase }[] {
+  const kinds = [...new Set(sequences.map(({ kind }) => kind))];
+  return kinds.flatMap((kind) =>
+    phases.flatMap((phase) => {
+      const some = sequences.filter((one) => one.kind === kind && one.phase === phase);
+      if (!some.some((one) => one.rows.length > 0 && family.shape.places(one).length > 0))
+        return [];
+      const random = new Random(settings.seed).fork(`held-out ${kind} ${phase}`);
+      const source = new WindowSource(some, family.shape, `of ${kind}, ${phase}`);
+      return [{ windows: source.draw(scored, random), kind, phase }];
+    }),
+  );
+}
+
+/** Mean error of a predictor, in mean steps of each weight. */
+export async function predictorError(
+  gpu: Gpu,
+  predictor: Predictor,
+  kind: ParameterKind,
+  windows: readonly Window[],
+): Promise<number> {
+  const set = predictor.sets.find(({ kinds }) => kinds.includes(kind));
+  if (set === undefined) {
+    throw new GpuError(`predictor "${predictor.name}" has no set for ${kind} parameters.`);
+  }
+  const histories = windows.map(({ history }) => history);
+  const { predicted } = await predictHistories(gpu, predictor, set, histories);
+  const found = new Map(windows.map((window, i) => [window, predicted[i]!]));
+  return meanError(windows, (window) => found.get(window)!);
+}
+
+function provenance(
+  gpu: Gpu,
+  library: Library,
+  plan: FitPlan,
+  fit: {
+    set: string;
+    kinds: readonly ParameterKind[];
+    training: WindowSource;
+    losses: readonly number[];
+    scores: readonly Score[];
+  },
+): Record<string, string> {
+  const { family, settings, holdOut } = plan;
+  const mean = (of: (score: Score) => number): string =>
+    (fit.scores.reduce((sum, score) => sum + of(score), 0) / fit.scores.length).toFixed(4);
+  const best = fit.losses.indexOf(Math.min(...fit.losses));
+  return {
+    format: `rewind ${family.name} 1`,
+    kinds: fit.kinds.join(","),
+    window: String(family.shape.window),
+    horizon: String(family.horizon),
+    base: family.base,
+    library: library.description,
+    heldOut: `network ${holdOut.architecture} and source ${holdOut.source}; either alone decided when to stop`,
+    trainings: String(fit.training.trainings),
+    phases: plan.phases.join(","),
+    network: family.spec.name,
+    fit: Object.entries(settings)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(", "),
+    fitEpochs: `${best + 1} of ${fit.losses.length}`,
+    loss: `l1, each window in units of its weight's mean step; L1 ${settings.kernelL1} on kernels`,
+    heldOutError: mean((score) => score.fitted),
+    heldOutErrorLinear: mean((score) => score.linear),
+    heldOutErrorNoChange: mean((score) => score.noChange),
+    errorUnit: "mean |predicted - true| / mean step of the weight, averaged over kinds and phases",
+    adapter: gpu.adapter.description,
+  };
 }

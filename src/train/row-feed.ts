@@ -77,6 +77,16 @@ export class RowFeed {
     return new RowFeed(gpu, queue, rows, matrix.length, widths);
   }
 
+  /** Puts other rows in place of the first ones. */
+  refill(matrix: Float32Array): void {
+    if (matrix.byteLength > this.#rows.size) {
+      throw new GpuError(
+        `row feed: ${matrix.byteLength} bytes are more than the ${this.#rows.size} there is room for.`,
+      );
+    }
+    this.#gpu.write(this.#rows, matrix);
+  }
+
   destroy(): void {
     this.#gpu.free(this.#rows);
   }

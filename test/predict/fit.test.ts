@@ -1,25 +1,40 @@
+// Fitting predictors: what is fitted is what the fused kernels compute, and better than no prediction.
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { GpuError } from "../../src/gpu/errors.ts";
+import { invWnn, wnn, introspection } from "../../models/predictors.ts";
+import { writeSafetensors } from "../../src/io/safetensors.ts";
+import { Model } from "../../src/nn/model.ts";
 import {
-  baselineScores,
-  drawWindows,
+  type Family,
+  introspectionFamily,
+  invWnnFamily,
+  wnnFamily,
+} from "../../src/predict/families.ts";
+import {
   fitDefaults,
-  fitInvWnn,
+  fitPredictor,
   type FitSettings,
-  type Windows,
+  scoreNetwork,
 } from "../../src/predict/fit.ts";
-import { invWnnPredictor } from "../../src/predict/invwnn.ts";
-import { invWnnSpec } from "../../src/predict/invwnn-weights.ts";
-import { fromTensors } from "../../src/predict/two-stream.ts";
-import { predictHistories } from "../../src/predict/predictor.ts";
-import { type Recording, recordTraining, type RecordSettings } from "../../src/predict/record.ts";
+import { loadPredictor } from "../../src/predict/index.ts";
+import { encodeHistories, type LibraryHistory } from "../../src/predict/library.ts";
+import { predictorError } from "../../src/predict/recipe.ts";
+import type { Sequence } from "../../src/predict/sequences.ts";
+import {
+  linePrediction,
+  meanError,
+  nearest,
+  type Window,
+  WindowSource,
+} from "../../src/predict/windows.ts";
 import { Random } from "../../src/random.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
-const window = 5;
-const horizon = 3;
-const row = window + (window - 1) + 2;
+const folder = mkdtempSync(`${tmpdir()}/rewind-fit-`);
 
 async function errorOf(work: () => unknown): Promise<Error> {
   try {
@@ -30,129 +45,116 @@ async function errorOf(work: () => unknown): Promise<Error> {
   throw new Error("did not fail");
 }
 
-/** Weights that decay towards their limits, as weights of a training that converges do. */
-function decays(seed: number, size: number): Recording {
+/** Weights that decay towards their limits, as weights of a training that converges do: [size, length]. */
+function decays(seed: number, size: number, length: number): Float32Array {
   const random = new Random(seed);
-  const length = window + horizon;
-  const snapshots = new Float32Array(length * size);
+  const rows = new Float32Array(length * size);
   for (let i = 0; i < size; i++) {
     const [limit, start] = [0.2 * random.normal(), 0.02 * random.normal()];
     const rate = 0.05 + 0.2 * random.float();
-    for (let k = 0; k < length; k++) snapshots[k * size + i] = limit + start * Math.exp(-rate * k);
+    for (let k = 0; k < length; k++) rows[i * length + k] = limit + start * Math.exp(-rate * k);
   }
+  return rows;
+}
+
+function sequence(seed: number, size: number, length: number): Sequence {
   return {
-    training: seed,
-    phase: "train",
-    learningRate: 1e-3,
-    name: `decays ${seed}`,
-    kind: "fc",
-    size,
-    snapshots,
+    ...{ training: seed, architecture: "mlp", source: "synthetic", phase: "late", kind: "fc" },
+    ...{ rows: decays(seed, size, length), length, epoch: 0 },
   };
 }
 
-const options = { window, horizon, perRecording: 600, seed: 4 };
-const training = drawWindows([decays(1, 600)], { ...options, mirror: true });
-const heldOut = drawWindows([decays(2, 300)], options);
-const settings: FitSettings = { ...fitDefaults, epochs: 4, batch: 64 };
+const settings: FitSettings = { ...fitDefaults, epochs: 4, windows: 768, batch: 64, patience: 12 };
 
-// ---- Windows. ----
-
-/** One weight that goes 8, 4, 2, 1 … and one that never moves. */
-const halving: Recording = {
-  ...decays(1, 1),
-  size: 2,
-  snapshots: Float32Array.from({ length: 2 * (window + horizon) }, (_, i) =>
-    i % 2 === 1 ? 7 : 2 ** (3 - (i >> 1)),
-  ),
-};
-
-test("a window is newest first, its differences, the residual to three epochs before, its weight", () => {
-  const { rows, count } = drawWindows([halving], options);
-  assert.is(count, 1, "the weight that never moves is left out");
-  const values = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1];
-  const differences = [1 / 16, 1 / 8, 1 / 4, 1 / 2];
-  // 8 three epochs before the oldest, which is 1; the mean step is 15/64.
-  assert.equal([...rows], [...values, ...differences, 7, Math.fround(64 / 15)]);
-});
-
-test("mirrored windows turn every sign but the weight's", () => {
-  const { rows, count } = drawWindows([halving], { ...options, mirror: true });
-  assert.is(count, 2);
-  for (let i = 0; i < row; i++) {
-    assert.is(rows[row + i], i === row - 1 ? rows[i] : -rows[i]!);
-  }
-});
-
-test("baselines in epochs of movement: a straight line is exact for linear, and 3 off for no change", () => {
-  const line: Recording = {
-    ...decays(1, 1),
-    snapshots: Float32Array.from({ length: window + horizon }, (_, k) => 1 + k / 64),
+/** Windows of a family to fit, to stop by and to score. */
+function windowsOf(family: Family): {
+  training: WindowSource;
+  validation: Window[];
+  held: Window[];
+} {
+  const length = 24;
+  const source = (seed: number): WindowSource =>
+    new WindowSource([sequence(seed, 500, length)], family.shape, "of the test");
+  return {
+    training: source(1),
+    validation: source(2).draw(256, new Random(2)),
+    held: source(3).draw(333, new Random(3)),
   };
-  const { linear, constant } = baselineScores(drawWindows([line], options));
-  assert.ok(Math.abs(linear) < 1e-6, `${linear}`);
-  assert.ok(Math.abs(constant - 3) < 1e-6, `${constant}`);
-});
+}
 
-test("windows that cannot be drawn are refused", () => {
-  const draw = (changes: object): (() => Windows) => {
-    return () => drawWindows([decays(3, 2)], { ...options, ...changes });
-  };
-  assert.throws(draw({ window: 1 }), /window must be an integer of at least 2, got 1/);
-  assert.throws(draw({ horizon: 0 }), /horizon must be an integer of at least 1, got 0/);
-  assert.throws(draw({ perRecording: 0.5 }), /perRecording must be an integer .*, got 0\.5/);
-  assert.throws(draw({ window: 6 }), /recording of "decays 3": 8 snapshots, 9 needed/);
-});
+for (const [name, family] of Object.entries({
+  "InvWNN, window 5": invWnnFamily({ window: 5 }),
+  "InvWNN from the newest": invWnnFamily({ window: 6, horizon: 2, base: "newest" }),
+  "InvWNN of differences alone": invWnnFamily({ window: 5, streams: ["difference"], shared: true }),
+  "InvWNN of values alone": invWnnFamily({ window: 5, streams: ["value"], shared: true }),
+  WNN: wnnFamily(),
+  Introspection: introspectionFamily(),
+})) {
+  test(`${name}: fitted better than no change, and the fused kernel makes the same error`, async () => {
+    const gpu = await testGpu();
+    const bytes = gpu.allocatedBytes;
+    const epochs = family.name === "introspection" ? 12 : 4;
+    const { held, ...windows } = windowsOf(family);
+    const { tensors, losses } = await fitPredictor(gpu, family, windows, {
+      ...settings,
+      epochs,
+    });
+    assert.is(losses.length, epochs);
+    const [error] = await scoreNetwork(gpu, family, tensors, [held]);
+    assert.is(gpu.allocatedBytes, bytes, "all memory is given back");
+    const none = meanError(held, (window) => nearest(window, family.shape));
+    assert.ok(error! < 0.8 * none, `${error} against ${none}`);
+    assert.ok(losses.at(-1)! < losses[0]!, losses.join(" "));
 
-// ---- Fitting. ----
+    const set = Object.keys(family.sets)[0]!;
+    const path = `${folder}/${family.name}-${set}-${name.length}.safetensors`;
+    const metadata = {
+      ...{ format: `rewind ${family.name} 1`, horizon: `${family.horizon}`, base: family.base },
+    };
+    writeFileSync(path, writeSafetensors(family.finish(tensors), metadata));
+    const predictor = await loadPredictor(path);
+    assert.is(predictor.window, family.shape.window);
+    const fused = await predictorError(gpu, predictor, "fc", held);
+    assert.ok(Math.abs(fused - error!) < 2e-3 * error!, `${fused}, fit ${error}`);
+    if (family.name === "invwnn") {
+      for (const [tensor, { data }] of tensors) {
+        if (tensor.endsWith(".bias"))
+          assert.ok(
+            data.every((value) => value === 0),
+            tensor,
+          );
+      }
+      const left = predictor.sets[0]!.source.includes("stream left out");
+      assert.is(left, name.includes("alone"), predictor.sets[0]!.source);
+    }
+  });
+}
 
-test("fitting lowers the held-out error below that of predicting no change", async () => {
+test("the trainable networks have the published numbers of parameters", async () => {
   const gpu = await testGpu();
-  const bytes = gpu.allocatedBytes;
-  const { tensors, scores } = await fitInvWnn(gpu, training, heldOut, settings);
-  assert.is(gpu.allocatedBytes, bytes, "all memory is given back");
-  const { constant, linear } = baselineScores(heldOut);
-  assert.equal(
-    [scores.constantRelative, scores.linearRelative, scores.windows],
-    [constant, linear, 300],
-  );
-  assert.ok(scores.relative < 0.5 * constant, `${scores.relative} against ${constant}`);
-
-  // The fused kernel of the same weights makes the error that the fit reported.
-  const weights = fromTensors(invWnnSpec, tensors);
-  const predictor = invWnnPredictor(
-    "x",
-    { all: { weights, source: "x" } },
-    {
-      horizon,
-      base: "oldest",
-    },
-  );
-  const of = (i: number): Float32Array => heldOut.rows.subarray(i * row, (i + 1) * row);
-  const histories = Array.from({ length: heldOut.count }, (_, i) =>
-    [...of(i).subarray(0, window)].reverse(),
-  );
-  const { residual } = await predictHistories(gpu, predictor, predictor.sets[0]!, histories);
-  const error = histories.reduce(
-    (sum, _, i) => sum + Math.abs(residual[i]! - of(i)[row - 2]!) * of(i)[row - 1]!,
-    0,
-  );
-  const mean = error / heldOut.count;
-  assert.ok(Math.abs(mean - scores.relative) < 1e-3 * mean, `${mean}, fit ${scores.relative}`);
-  for (const [name, { data }] of tensors) {
-    if (name.endsWith(".bias"))
-      assert.ok(
-        data.every((v) => v === 0),
-        name,
-      );
+  for (const [spec, count] of [
+    [invWnn(), 62_609],
+    [wnn(), 9_425],
+    [introspection(), 241],
+  ] as const) {
+    const model = await Model.create(gpu, spec, 1);
+    const sizes = [...(await model.save()).values()].map(({ data }) => data.length);
+    assert.is(
+      sizes.reduce((sum, size) => sum + size, 0),
+      count,
+    );
+    model.destroy();
   }
 });
+
+const small = invWnnFamily({ window: 5, width: 8 });
+const smallWindows = windowsOf(small);
+const short: FitSettings = { ...settings, epochs: 2, windows: 128 };
 
 test("the same seed gives the same bits, another seed others", async () => {
   const gpu = await testGpu();
-  const short = { ...settings, epochs: 1, batch: 256 };
   const fit = async (seed: number): Promise<Float32Array> => {
-    const { tensors } = await fitInvWnn(gpu, training, heldOut, { ...short, seed });
+    const { tensors } = await fitPredictor(gpu, small, smallWindows, { ...short, seed });
     return tensors.get("difference.first.weight")!.data;
   };
   const first = await fit(3);
@@ -160,98 +162,149 @@ test("the same seed gives the same bits, another seed others", async () => {
   assert.not.equal(await fit(4), first);
 });
 
-test("an interrupted fit stops with an AbortError", async () => {
+test("fitting ends when patience does, and keeps the best network", async () => {
+  const gpu = await testGpu();
+  const wild = { ...short, epochs: 30, learningRate: 1, patience: 2 };
+  const { tensors, losses } = await fitPredictor(gpu, small, smallWindows, wild);
+  const best = Math.min(...losses);
+  assert.is(losses.length, losses.indexOf(best) + 1 + wild.patience);
+  const [error] = await scoreNetwork(gpu, small, tensors, [smallWindows.validation]);
+  assert.is(error, best);
+});
+
+test("an interrupted fit stops with an AbortError and gives its memory back", async () => {
+  const gpu = await testGpu();
+  const bytes = gpu.allocatedBytes;
   const signal = AbortSignal.abort();
-  const error = await errorOf(async () =>
-    fitInvWnn(await testGpu(), training, heldOut, settings, { signal }),
-  );
+  const error = await errorOf(() => fitPredictor(gpu, small, smallWindows, short, { signal }));
   assert.is(error.name, "AbortError");
+  assert.is(gpu.allocatedBytes, bytes);
 });
 
 test("bad settings are refused before anything is allocated", async () => {
   const gpu = await testGpu();
   const bytes = gpu.allocatedBytes;
-  const still = drawWindows([{ ...halving, snapshots: new Float32Array(16) }], options);
-  const wide = drawWindows([decays(5, 4)], { ...options, window: 4, horizon: 4 });
-  const cases: [Windows, Windows, Partial<FitSettings>, RegExp][] = [
-    [still, heldOut, {}, /no training windows: no recorded weight moved/],
-    [training, still, {}, /no held-out windows/],
-    [training, wide, {}, /window 5 and horizon 3, held-out ones 4 and 4/],
-    [training, heldOut, { epochs: 0 }, /epochs must be an integer of at least 1, got 0/],
-    [training, heldOut, { batch: 0.5 }, /batch must be an integer of at least 1, got 0\.5/],
-    [training, heldOut, { learningRate: 0 }, /learningRate must be finite and above 0, got 0/],
-    [training, heldOut, { learningRate: NaN }, /learningRate .* got NaN/],
-    [training, heldOut, { kernelL1: -1 }, /kernelL1 must be finite and 0 or more, got -1/],
-  ];
-  for (const [train, held, changes, message] of cases) {
-    const error = await errorOf(() => fitInvWnn(gpu, train, held, { ...settings, ...changes }));
-    assert.instance(error, GpuError);
-    assert.match(error.message, message);
+  for (const [changes, message] of [
+    [{ epochs: 0 }, /epochs must be an integer of at least 1, got 0/],
+    [{ batch: 0.5 }, /batch must be an integer of at least 1, got 0\.5/],
+    [{ patience: -1 }, /patience must be an integer/],
+    [{ batch: 256 }, /a batch of 256 is more than the 128 windows/],
+    [{ learningRate: 0 }, /learningRate must be finite and above 0, got 0/],
+    [{ learningRate: NaN }, /learningRate .* got NaN/],
+    [{ kernelL1: -1 }, /kernelL1 must be finite and 0 or more, got -1/],
+  ] as const) {
+    const settingsOf = { ...short, ...changes };
+    assert.match(
+      (await errorOf(() => fitPredictor(gpu, small, smallWindows, settingsOf))).message,
+      message,
+    );
   }
+  const none = { ...smallWindows, validation: [] };
+  assert.match(
+    (await errorOf(() => fitPredictor(gpu, small, none, short))).message,
+    /no validation windows/,
+  );
   assert.is(gpu.allocatedBytes, bytes);
 });
 
-// ---- Recording. ----
+// ---- The command. ----
 
-const small: RecordSettings = {
-  seed: 6,
-  filters: [2, 4],
-  hidden: 0,
-  pictures: 60,
-  mislabel: 0.2,
-  batch: 16,
-  optimizer: { name: "adam" },
-  learningRate: 1e-3,
-  epochs: 1,
-  fineTuneRates: [1e-4, 1e-3],
-};
-
-test("a recorded training gives one window of each phase for every parameter", async () => {
-  const gpu = await testGpu();
-  const bytes = gpu.allocatedBytes;
-  const length = 4;
-  const recordings = await recordTraining(gpu, small, length);
-  assert.is(gpu.allocatedBytes, bytes, "all memory is given back");
-  // By kind, as the trajectory keeps them.
-  const sizes = {
-    "conv1.weight": ["conv", 3 * 3 * 1 * 2],
-    "conv2.weight": ["conv", 3 * 3 * 2 * 4],
-    "head.weight": ["fc", 7 * 7 * 4 * 10],
-    "conv1.bias": ["bias", 2],
-    "conv2.bias": ["bias", 4],
-    "head.bias": ["bias", 10],
-  };
-  const phases = [
-    ["train", 1e-3],
-    ["fine-tune", 1e-4],
-    ["fine-tune", 1e-3],
-  ] as const;
-  assert.equal(
-    recordings.map(({ phase, learningRate, name, kind, size, snapshots, training: seed }) => ({
-      ...{ phase, learningRate, name, kind, size, seed },
-      floats: snapshots.length,
-    })),
-    phases.flatMap(([phase, learningRate]) =>
-      Object.entries(sizes).map(([name, [kind, size]]) => ({
-        ...{ phase, learningRate, name, kind, size, seed: 6 },
-        floats: length * (size as number),
-      })),
-    ),
+/** A library of decays: two networks on two sources. */
+function writeLibrary(path: string, length: number): void {
+  mkdirSync(path);
+  const trainings = ["mlp", "small-cnn"].flatMap((name, a) =>
+    ["synthetic", "mnist"].map((source, s) => {
+      const number = 1 + 2 * a + s;
+      const of = (
+        kind: LibraryHistory["kind"],
+        phase: LibraryHistory["phase"],
+      ): LibraryHistory => ({
+        ...{ phase, learningRate: 1e-3, name: kind, kind },
+        rows: decays(10 * number + kind.length, 40, length),
+      });
+      const histories = (["conv", "fc", "bias"] as const).flatMap((kind) => [
+        of(kind, "train"),
+        of(kind, "fine-tune"),
+      ]);
+      const { tensors, metadata } = encodeHistories(histories, length);
+      const file = `training-${number}.safetensors`;
+      writeFileSync(`${path}/${file}`, writeSafetensors(tensors, metadata));
+      return { file, source, train: { model: { name }, epochs: length + 14 } };
+    }),
   );
-  const part = (index: number, k: number): Float32Array => {
-    const { snapshots, size } = recordings[index]!;
-    return snapshots.subarray(k * size, (k + 1) * size);
+  const manifest = {
+    ...{ format: "rewind library 1", seed: 1, length, perTensor: 40 },
+    ...{ architectures: ["mlp", "small-cnn"], sources: ["synthetic", "mnist"], trainings },
   };
-  for (let i = 0; i < 6; i++) {
-    // Fine-tuning starts, at each rate, from the weights the training ended with.
-    assert.equal(part(6 + i, 0), part(i, length - 1));
-    assert.equal(part(12 + i, 0), part(i, length - 1));
-    assert.not.equal(part(12 + i, 1), part(6 + i, 1), "rates differ");
-    for (let k = 1; k < length; k++) assert.not.equal(part(i, k), part(i, k - 1));
+  writeFileSync(`${path}/manifest.json`, JSON.stringify(manifest));
+}
+
+function run(...words: string[]): { status: number | null; stdout: string; stderr: string } {
+  const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+  const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
+  return spawnSync(
+    process.execPath,
+    [...(deno ? ["run", "-A", main] : ["--import", "tsx", main]), "predictor", ...words],
+    { encoding: "utf8", cwd: fileURLToPath(new URL("../..", import.meta.url)) },
+  );
+}
+
+test("predictor fit writes three sets that load, with provenance and scores", () => {
+  writeLibrary(`${folder}/library`, 9);
+  const out = `${folder}/fitted`;
+  const library = ["--library", `${folder}/library`];
+  const quick = ["--window", "5", "--epochs", "1", "--windows", "64", "--batch", "32"];
+  const fit = run("fit", ...library, "--out", out, ...quick, "--against", "linear:3:5");
+  assert.is(fit.status, 0, fit.stderr);
+  for (const set of ["conv", "fc", "bias"])
+    assert.ok(existsSync(`${out}/invwnn-${set}.safetensors`));
+  const report = JSON.parse(readFileSync(`${out}/fit.json`, "utf8")) as {
+    scores: { kind: string; phase: string; linear: number; others: Record<string, number> }[];
+  };
+  const phases = ["late", "start", "fine-tune"];
+  assert.equal(
+    report.scores.map(({ kind, phase }) => `${kind} ${phase}`),
+    ["conv", "fc", "bias"].flatMap((kind) => phases.map((phase) => `${kind} ${phase}`)),
+  );
+  // The kernel's line is the formula's.
+  for (const { linear, others } of report.scores) {
+    assert.ok(Math.abs(others["linear:3:5"]! - linear) < 1e-3 * linear, `${linear}`);
   }
-  const again = await recordTraining(gpu, small, length);
-  assert.equal(again, recordings, "the same seed gives the same bits");
+  const show = run("show", out);
+  assert.match(show.stdout, /window 5 snapshots/);
+  assert.match(show.stdout, /heldOut +network small-cnn and source mnist/);
+  assert.match(show.stdout, /library +4 trainings; sources synthetic, mnist;/);
 });
 
-test.after(closeGpus);
+test("predictor fit: errors say what is missing", () => {
+  const library = ["--library", `${folder}/library`, "--out", `${folder}/none`];
+  for (const [words, message] of [
+    [["--library", folder, "--out", folder], /no finished trajectory library/],
+    [[...library, "--hold-out-model", "tiny-vit"], /with "tiny-vit" and "mnist" held out/],
+    [[...library, "--window", "15"], /no windows to fit conv \(training\)/],
+    [[...library, "--phases", "never"], /no phase "never"; there are: early, late/],
+    [
+      [...library, "--predictor", "wnn", "--window", "6"],
+      /--window is for invwnn; wnn has a fixed one/,
+    ],
+    [[...library, "--window", "5", "--against", "linear"], /its window is 15, that of the fit 5/],
+  ] as const) {
+    const { status, stderr } = run("fit", ...words);
+    assert.is(status, 1);
+    assert.match(stderr, message);
+  }
+});
+
+test("the line and no change are what they are called", () => {
+  const { shape } = invWnnFamily({ window: 5 });
+  const window: Window = {
+    ...{ history: Float32Array.of(4, 5, 6, 7, 8), target: 1, unit: 1, kind: "fc", phase: "late" },
+  };
+  assert.equal([linePrediction(window, shape), nearest(window, shape)], [1, 4]);
+});
+
+test.after(async () => {
+  await closeGpus();
+  rmSync(folder, { recursive: true });
+});
 test.run();

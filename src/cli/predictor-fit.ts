@@ -1,0 +1,190 @@
+/** `rewind predictor fit`: a predictor fitted to a library of trajectories. */
+import { type Command, Option } from "commander";
+import { writeSafetensors } from "../io/safetensors.ts";
+import { join, makeDir, writeAtomic } from "../platform/files.ts";
+import {
+  type Family,
+  introspectionFamily,
+  invWnnFamily,
+  type InvWnnOptions,
+  wnnFamily,
+} from "../predict/families.ts";
+import { fitDefaults } from "../predict/fit.ts";
+import { loadPredictor } from "../predict/index.ts";
+import type { Predictor } from "../predict/predictor.ts";
+import { fitLibrary, type FitPlan, type Score } from "../predict/recipe.ts";
+import { openLibrary, type Phase, phases } from "../predict/sequences.ts";
+import { type Column, markdownTable, textTable } from "../report/table.ts";
+import { withProgress } from "./progress.ts";
+import {
+  type DeviceFlags,
+  deviceOptions,
+  integer,
+  interruptSignal,
+  number,
+  openDevice,
+} from "./session.ts";
+
+interface FitFlags extends DeviceFlags {
+  readonly library: string;
+  readonly out: string;
+  readonly predictor: Family["name"];
+  readonly window?: number;
+  readonly horizon?: number;
+  readonly base?: "oldest" | "newest";
+  readonly width?: number;
+  readonly stream?: "value" | "difference";
+  readonly shared?: true;
+  readonly phases: string;
+  readonly holdOutModel: string;
+  readonly holdOutSource: string;
+  readonly against: readonly string[];
+  readonly epochs: number;
+  readonly windows: number;
+  readonly batch: number;
+  readonly lr: number;
+  readonly patience: number;
+  readonly seed: number;
+}
+
+/** The family that flags name. */
+function familyOf(flags: FitFlags): Family {
+  const { predictor, window, horizon, base, width, stream, shared } = flags;
+  const options: InvWnnOptions = {
+    ...{ window, horizon, base, width, shared },
+    streams: stream === undefined ? undefined : [stream],
+  };
+  if (predictor === "invwnn") return invWnnFamily(options);
+  const given = Object.entries({ window, base, width, stream }).find(([, value]) => value);
+  if (given !== undefined) {
+    throw new Error(`--${given[0]} is for invwnn; ${predictor} has a fixed one.`);
+  }
+  if (predictor === "introspection") return introspectionFamily();
+  return wnnFamily({ ...(horizon === undefined ? {} : { horizon }), shared: shared === true });
+}
+
+/** @throws Error naming the phase that does not exist. */
+function phasesOf(list: string): Phase[] {
+  return list.split(",").map((name) => {
+    const phase = phases.find((one) => one === name);
+    if (phase === undefined)
+      throw new Error(`no phase "${name}"; there are: ${phases.join(", ")}.`);
+    return phase;
+  });
+}
+
+/** Scores as a table: kinds and phases down, predictors across. */
+function scoreTable(
+  scores: readonly Score[],
+  others: readonly string[],
+): [Column[], (string | number | undefined)[][]] {
+  const columns: Column[] = [
+    { title: "kind" },
+    { title: "phase" },
+    { title: "windows", decimals: 0 },
+    ...["fitted", "straight line", "no change", ...others].map((title) => ({ title, decimals: 3 })),
+  ];
+  const rows = scores.map((score) => [
+    ...[score.kind, score.phase, score.windows, score.fitted, score.linear, score.noChange],
+    ...others.map((name) => score.others[name]),
+  ]);
+  return [columns, rows];
+}
+
+async function fit(flags: FitFlags): Promise<void> {
+  const family = familyOf(flags);
+  const against: Record<string, Predictor> = {};
+  for (const spec of flags.against) against[spec] = await loadPredictor(spec);
+  for (const [spec, { window }] of Object.entries(against)) {
+    if (window !== family.shape.window) {
+      throw new Error(
+        `--against ${spec}: its window is ${window}, that of the fit ${family.shape.window}; ` +
+          "only predictors of the same window can be compared.",
+      );
+    }
+  }
+  const { epochs, windows, batch, lr: learningRate, patience, seed } = flags;
+  const plan: FitPlan = {
+    family,
+    holdOut: { architecture: flags.holdOutModel, source: flags.holdOutSource },
+    phases: phasesOf(flags.phases),
+    settings: { ...fitDefaults, epochs, windows, batch, learningRate, patience, seed },
+    validation: 8192,
+    scored: 4096,
+  };
+  const library = await openLibrary(flags.library);
+  const gpu = await openDevice(flags);
+  const signal = interruptSignal();
+  await makeDir(flags.out);
+  const scores: Score[] = [];
+  const losses: Record<string, readonly number[]> = {};
+  for await (const fitted of fitLibrary(gpu, library, plan, against, (label, work) =>
+    withProgress(label, signal, work),
+  )) {
+    const file = `${family.name}-${fitted.set}.safetensors`;
+    const bytes = writeSafetensors(fitted.tensors, fitted.metadata);
+    await writeAtomic(join(flags.out, file), bytes);
+    scores.push(...fitted.scores);
+    losses[fitted.set] = fitted.losses;
+  }
+  const others = flags.against.map((_, i) => Object.keys(against)[i]!);
+  const [columns, rows] = scoreTable(scores, others);
+  console.log(textTable(columns, rows));
+  const { settings, phases: learnt, holdOut } = plan;
+  const report = {
+    library: library.description,
+    holdOut,
+    phases: learnt,
+    settings,
+    scores,
+    losses,
+  };
+  await writeAtomic(join(flags.out, "fit.json"), `${JSON.stringify(report, undefined, 2)}\n`);
+  const head =
+    `# ${family.spec.name}\n\nFitted to ${library.description}; held out: ${holdOut.architecture} on ` +
+    `${holdOut.source}. Mean |predicted - true| in units of each weight's mean step, on held-out windows.\n\n`;
+  await writeAtomic(join(flags.out, "fit.md"), `${head}${markdownTable(columns, rows)}\n`);
+  console.log(`\nweights, fit.md and fit.json in ${flags.out}`);
+}
+
+export function registerPredictorFit(group: Command): void {
+  const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+  const command = group
+    .command("fit")
+    .description("fit InvWNN, WNN or Introspection to a library of trajectories")
+    .requiredOption("--library <dir>", "folder that `predictor record` made")
+    .requiredOption("--out <dir>", "where the weights and the scores go")
+    .addOption(
+      new Option("--predictor <name>", "what to fit")
+        .choices(["invwnn", "wnn", "introspection"])
+        .default("invwnn"),
+    )
+    .option("--window <n>", "invwnn: snapshots K (default 15)", integer(5))
+    .option("--horizon <n>", "epochs to the target (default: invwnn 3, wnn 5)", integer(1))
+    .addOption(
+      new Option("--base <end>", "invwnn: what its residual is added to (default oldest)").choices([
+        "oldest",
+        "newest",
+      ]),
+    )
+    .option(
+      "--width <n>",
+      "invwnn: units of a layer (default 128, what the fused kernels run)",
+      integer(2),
+    )
+    .addOption(
+      new Option("--stream <name>", "invwnn: one stream only").choices(["value", "difference"]),
+    )
+    .option("--shared", "one weight set for every kind of parameter")
+    .option("--phases <list>", "phases to learn from", phases.join(","))
+    .option("--hold-out-model <name>", "network never learnt from", "small-cnn")
+    .option("--hold-out-source <name>", "pictures never learnt from", "mnist")
+    .option("--against <predictor>", "score it on the same windows (repeatable)", collect, [])
+    .option("--epochs <n>", "epochs at most", integer(1), fitDefaults.epochs)
+    .option("--windows <n>", "windows of an epoch", integer(1), fitDefaults.windows)
+    .option("--batch <n>", "windows a step", integer(1), fitDefaults.batch)
+    .option("--lr <rate>", "learning rate", number(0, 1), fitDefaults.learningRate)
+    .option("--patience <n>", "epochs without progress", integer(1), fitDefaults.patience)
+    .option("--seed <n>", "seed of everything random", integer(0), fitDefaults.seed);
+  deviceOptions(command).action(fit);
+}
