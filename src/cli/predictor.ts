@@ -2,9 +2,11 @@
 import type { Command } from "commander";
 import { parameterKinds } from "../gpu/arena.ts";
 import { loadPredictor, predictorMetadata } from "../predict/index.ts";
-import { requireSingle } from "../predict/predictor.ts";
-import { predictorResponse, shapes } from "../predict/response.ts";
-import { type Column, textTable } from "../report/table.ts";
+import { join, makeDir, writeAtomic } from "../platform/files.ts";
+import { type Predictor, requireSingle } from "../predict/predictor.ts";
+import { predictorResponse, probes, type Response, responseCharts } from "../predict/response.ts";
+import { linePanels } from "../report/plot.ts";
+import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
 import { registerPredictorFit } from "./predictor-fit.ts";
 import { registerPredictorRecord } from "./predictor-record.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./session.ts";
@@ -40,6 +42,65 @@ async function show(
   }
 }
 
+/** A table of answers for each probe: weight sets down, places on the axis across. */
+function responseTables(
+  predictor: Predictor,
+  responses: readonly Response[],
+): { title: string; columns: Column[]; rows: Cell[][] }[] {
+  const text = (value: number): string => Number(value.toPrecision(2)).toString();
+  return probes(predictor).map(({ name, title, xLabel, points, truth }) => {
+    const columns = [xLabel, ...points.map(({ x }) => text(x))].map((one) => ({
+      title: one,
+      decimals: 1,
+    }));
+    const rows: Cell[][] = responses.map(({ set, answers }) => [
+      set,
+      ...answers[name]!.map(({ mean, deviation }) =>
+        deviation === 0 ? mean : `${mean.toFixed(1)} ± ${deviation.toFixed(1)}`,
+      ),
+    ]);
+    const { horizon } = predictor;
+    if (truth !== undefined && horizon !== undefined) {
+      rows.push(["the shape itself", ...points.map(({ x }) => truth(x, horizon))]);
+    }
+    return { title, columns, rows };
+  });
+}
+
+async function evaluatePredictor(
+  path: string | undefined,
+  flags: DeviceFlags & { out?: string },
+): Promise<void> {
+  const predictor = await loadPredictor(path);
+  requireSingle(predictor);
+  const gpu = await openDevice(flags);
+  const responses = await predictorResponse(gpu, predictor);
+  const tables = responseTables(predictor, responses);
+  const unit = "Epochs beyond the window, in steps of the weight an epoch";
+  const rest = responses.map(({ set, atRest }) => `${set} ${atRest.toExponential(1)}`).join(", ");
+  const still = `Residual of a weight of 0.3 that does not move: ${rest}`;
+  console.log(`${predictor.name}\n${unit}.`);
+  for (const { title, columns, rows } of tables) {
+    console.log(`\n${title}\n${textTable(columns, rows)}`);
+  }
+  console.log(`\n${still}`);
+  if (flags.out === undefined) return;
+  await makeDir(flags.out);
+  const { svg, png } = await linePanels(predictor.name, responseCharts(predictor, responses));
+  const sections = tables.map(
+    ({ title, columns, rows }) => `## ${title}\n\n${markdownTable(columns, rows)}\n`,
+  );
+  const document =
+    `# ${predictor.name}\n\n${unit}; ± one standard deviation over 256 draws of the noise.\n\n` +
+    `![its answers](eval.svg)\n\n${sections.join("\n")}\n${still}.\n`;
+  const json = { predictor: predictor.name, window: predictor.window, responses };
+  await writeAtomic(join(flags.out, "eval.svg"), svg);
+  await writeAtomic(join(flags.out, "eval.png"), png);
+  await writeAtomic(join(flags.out, "eval.json"), `${JSON.stringify(json, undefined, 2)}\n`);
+  await writeAtomic(join(flags.out, "eval.md"), document);
+  console.log(`\neval.md, eval.json, eval.svg and eval.png in ${flags.out}`);
+}
+
 export function registerPredictor(root: Command): void {
   const group = root
     .command("predictor")
@@ -53,24 +114,12 @@ export function registerPredictor(root: Command): void {
       show(path, flags.base),
     );
 
-  const response = group
-    .command("response")
-    .description("residual on trajectories of known shape, in units of their movement")
-    .argument("[path]", "folder, file, linear or linear:U; default: the shipped InvWNN");
-  deviceOptions(response).action(async (path: string | undefined, flags: DeviceFlags) => {
-    const gpu = await openDevice(flags);
-    const predictor = await loadPredictor(path);
-    requireSingle(predictor);
-    const rows = await predictorResponse(gpu, predictor);
-    const names = Object.keys(shapes);
-    const columns = [{ title: "set" }, ...names.map((title) => ({ title, decimals: 2 }))];
-    console.log(
-      textTable(
-        columns,
-        rows.map((row) => [row.set, ...names.map((name) => row.response[name])]),
-      ),
-    );
-  });
+  const evaluate = group
+    .command("eval")
+    .description("how a predictor answers to drift, bends, noise, size of weights and of steps")
+    .argument("[path]", "folder, file, linear or linear:U; default: the shipped InvWNN")
+    .option("--out <dir>", "eval.md, eval.json and the figure go there");
+  deviceOptions(evaluate).action(evaluatePredictor);
 
   registerPredictorRecord(group);
   registerPredictorFit(group);

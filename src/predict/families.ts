@@ -10,6 +10,7 @@ import {
 import { type ParameterKind, parameterKinds } from "../gpu/arena.ts";
 import type { Slot } from "../gpu/arena.ts";
 import type { ModelSpec, Tensors } from "../nn/model.ts";
+import { shownEpochs } from "./introspection.ts";
 import { invWnnKinds } from "./invwnn.ts";
 import { streamNames } from "./two-stream.ts";
 import {
@@ -169,7 +170,7 @@ export function introspectionFamily(): Family {
   return {
     name: "introspection",
     shape: introspectionShape(),
-    horizon: 10,
+    horizon: shownEpochs,
     base: "newest",
     spec: introspection(),
     widths: [4],

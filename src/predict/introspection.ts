@@ -11,6 +11,9 @@ import type { DenseWeights } from "./two-stream.ts";
 /** Where the four values lie, as shares of the steps done. */
 export const introspectionMoments = [0.4, 0.7, 0.9, 1] as const;
 
+/** Epochs done where one number is needed: to fit, and to show what it does. */
+export const shownEpochs = 10;
+
 const inputs = introspectionMoments.length;
 const width = 40;
 
@@ -69,6 +72,8 @@ export function introspectionPredictor(
     window: inputs,
     direction: "future",
     reach: "as far again as the training has come",
+    horizon: shownEpochs,
+    moments: introspectionMoments.map((moment) => moment * shownEpochs),
     normalisation: "times 1000",
     base: "newest",
     sets: [

@@ -79,6 +79,7 @@ export function invWnnPredictor(
     window: entries[0]![1].weights.window,
     direction: "past",
     reach: `${options.horizon} epochs`,
+    horizon: options.horizon,
     normalisation: "none",
     base: options.base,
     sets: entries.map(([key, source]) =>

@@ -15,6 +15,7 @@ export function linearPredictor(window = 15, horizon = 3): Predictor {
     window,
     direction: horizon < 0 ? "future" : "past",
     reach: `${Math.abs(horizon)} epochs`,
+    horizon: Math.abs(horizon),
     normalisation: "none",
     base: horizon < 0 ? "newest" : "oldest",
     sets: [

@@ -48,6 +48,10 @@ export interface Predictor {
   readonly direction: Direction;
   /** How far before the oldest or after the newest snapshot it aims, for people: "3 epochs". */
   readonly reach: string;
+  /** The same in epochs, where it is a number of them. */
+  readonly horizon?: number;
+  /** Epochs of its snapshots, where they are not one apart. */
+  readonly moments?: readonly number[];
   /** What is done to a history before the network sees it, for people. */
   readonly normalisation: string;
   readonly base: Exclude<Base, "none">;

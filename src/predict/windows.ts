@@ -2,7 +2,7 @@
 import type { ParameterKind } from "../gpu/arena.ts";
 import { GpuError } from "../gpu/errors.ts";
 import type { Random } from "../random.ts";
-import { introspectionMoments } from "./introspection.ts";
+import { introspectionMoments, shownEpochs } from "./introspection.ts";
 import type { Phase, Sequence } from "./sequences.ts";
 
 /** One weight's history and target. */
@@ -72,7 +72,7 @@ export function futureShape(window: number, horizon: number): WindowShape {
 
 /** Introspection's: 0.4 t, 0.7 t, 0.9 t and t, and the weight at 2 t, with t of 10 epochs. */
 export function introspectionShape(): WindowShape {
-  const t = 10;
+  const t = shownEpochs;
   return {
     window: introspectionMoments.length,
     direction: "future",

@@ -134,6 +134,7 @@ export function wnnPredictor(
     window: 5,
     direction: "future",
     reach: `${options.horizon} epochs`,
+    horizon: options.horizon,
     normalisation: "each weight: oldest subtracted, divided by twice the range",
     base: "newest",
     sets: entries.map(([key, source]) =>

@@ -16,14 +16,56 @@ export interface LineChart {
   readonly series: readonly Series[];
   /** Draw x from large to small. */
   readonly reverseX?: boolean;
+  /** Draw x by its logarithm. */
+  readonly logX?: boolean;
 }
 
 /** Okabe and Ito's palette: told apart with any colour vision; dashed from the eighth series on. */
 const palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
 const font = "DejaVu Sans";
 
+const schema = "https://vega.github.io/schema/vega-lite/v6.json";
+
+const page = {
+  background: "white",
+  padding: 12,
+  config: {
+    font,
+    axis: {
+      gridColor: "#e4e4e4",
+      domainColor: "#888888",
+      tickColor: "#888888",
+      labelFontSize: 11,
+      titleFontSize: 12,
+    },
+    title: {
+      fontSize: 15,
+      subtitleFontSize: 11,
+      subtitleColor: "#555555",
+      subtitlePadding: 4,
+      offset: 12,
+    },
+    legend: { labelFontSize: 11 },
+    view: { stroke: null },
+  },
+};
+
 /** The Vega-Lite specification of a chart: open it in any Vega viewer. */
 export function chartSpec(chart: LineChart): object {
+  return { $schema: schema, ...page, ...panel(chart, 520, 320) };
+}
+
+/** The specification of several charts in one picture, two a row. */
+export function panelsSpec(title: string, charts: readonly LineChart[]): object {
+  const concat = charts.map((chart) => panel(chart, 360, 220));
+  // Each chart its own series and axes.
+  const resolve = { scale: { color: "independent", strokeDash: "independent" } };
+  const head = { text: title, anchor: "start", fontSize: 17, offset: 18 };
+  return { $schema: schema, ...page, title: head, concat, columns: 2, spacing: 30, resolve };
+}
+
+/** One chart, `width` by `height` pixels inside its axes. */
+function panel(chart: LineChart, width: number, height: number): object {
   const values = chart.series.flatMap(({ name, points }) =>
     points.map((point, order) => ({ series: name, order, ...point })),
   );
@@ -32,7 +74,11 @@ export function chartSpec(chart: LineChart): object {
     field: "x",
     type: "quantitative",
     title: chart.xLabel,
-    scale: { zero: false, nice: true, reverse: chart.reverseX === true },
+    scale: {
+      ...(chart.logX === true ? { type: "log", nice: false } : { zero: false, nice: true }),
+      reverse: chart.reverseX === true,
+    },
+    ...(chart.logX === true ? { axis: { tickCount: 5 } } : {}),
   };
   const y = {
     field: "y",
@@ -57,35 +103,13 @@ export function chartSpec(chart: LineChart): object {
   const dashes = names.map((_, i) => (i < palette.length ? [1, 0] : [5, 3]));
   const strokeDash = { ...named, scale: { domain: names, range: dashes }, legend };
   return {
-    $schema: "https://vega.github.io/schema/vega-lite/v6.json",
     title: {
       text: chart.title,
       ...(chart.subtitle === undefined ? {} : { subtitle: chart.subtitle }),
       anchor: "start",
     },
-    width: 520,
-    height: 320,
-    background: "white",
-    padding: 12,
-    config: {
-      font,
-      axis: {
-        gridColor: "#e4e4e4",
-        domainColor: "#888888",
-        tickColor: "#888888",
-        labelFontSize: 11,
-        titleFontSize: 12,
-      },
-      title: {
-        fontSize: 15,
-        subtitleFontSize: 11,
-        subtitleColor: "#555555",
-        subtitlePadding: 4,
-        offset: 12,
-      },
-      legend: { labelFontSize: 11 },
-      view: { stroke: null },
-    },
+    width,
+    height,
     data: { values },
     layer: [
       ...(banded
@@ -115,10 +139,22 @@ async function resvg(): Promise<typeof import("@resvg/resvg-wasm")> {
 }
 
 /** Draws a chart. The PNG is twice the SVG's size in pixels. */
-export async function lineChart(chart: LineChart): Promise<{ svg: string; png: Uint8Array }> {
+export function lineChart(chart: LineChart): Promise<{ svg: string; png: Uint8Array }> {
+  return draw(chartSpec(chart));
+}
+
+/** Draws several charts as one picture. */
+export function linePanels(
+  title: string,
+  charts: readonly LineChart[],
+): Promise<{ svg: string; png: Uint8Array }> {
+  return draw(panelsSpec(title, charts));
+}
+
+async function draw(spec: object): Promise<{ svg: string; png: Uint8Array }> {
   // Heavy modules: loaded when a chart is drawn.
   const [vega, lite] = await Promise.all([import("vega"), import("vega-lite")]);
-  const view = new vega.View(vega.parse(lite.compile(chartSpec(chart) as never).spec), {
+  const view = new vega.View(vega.parse(lite.compile(spec as never).spec), {
     renderer: "none",
   });
   const svg = await view.toSVG();
