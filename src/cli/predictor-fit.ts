@@ -25,26 +25,30 @@ import {
   openDevice,
 } from "./session.ts";
 
-interface FitFlags extends DeviceFlags {
+/** Flags of every command that fits. */
+export interface PlanFlags extends DeviceFlags {
   readonly library: string;
   readonly out: string;
-  readonly predictor: Family["name"];
-  readonly window?: number;
-  readonly horizon?: number;
-  readonly base?: "oldest" | "newest";
-  readonly width?: number;
-  readonly stream?: "value" | "difference";
   readonly shared?: true;
   readonly phases: string;
   readonly holdOutModel: string;
   readonly holdOutSource: string;
-  readonly against: readonly string[];
   readonly epochs: number;
   readonly windows: number;
   readonly batch: number;
   readonly lr: number;
   readonly patience: number;
   readonly seed: number;
+}
+
+interface FitFlags extends PlanFlags {
+  readonly predictor: Family["name"];
+  readonly window?: number;
+  readonly horizon?: number;
+  readonly base?: "oldest" | "newest";
+  readonly width?: number;
+  readonly stream?: "value" | "difference";
+  readonly against: readonly string[];
 }
 
 /** The family that flags name. */
@@ -91,20 +95,10 @@ function scoreTable(
   return [columns, rows];
 }
 
-async function fit(flags: FitFlags): Promise<void> {
-  const family = familyOf(flags);
-  const against: Record<string, Predictor> = {};
-  for (const spec of flags.against) against[spec] = await loadPredictor(spec);
-  for (const [spec, { window }] of Object.entries(against)) {
-    if (window !== family.shape.window) {
-      throw new Error(
-        `--against ${spec}: its window is ${window}, that of the fit ${family.shape.window}; ` +
-          "only predictors of the same window can be compared.",
-      );
-    }
-  }
+/** How a family is fitted, by the flags. */
+export function planOf(flags: PlanFlags, family: Family): FitPlan {
   const { epochs, windows, batch, lr: learningRate, patience, seed } = flags;
-  const plan: FitPlan = {
+  return {
     family,
     holdOut: { architecture: flags.holdOutModel, source: flags.holdOutSource },
     phases: phasesOf(flags.phases),
@@ -112,6 +106,22 @@ async function fit(flags: FitFlags): Promise<void> {
     validation: 8192,
     scored: 4096,
   };
+}
+
+async function fit(flags: FitFlags): Promise<void> {
+  const family = familyOf(flags);
+  const against: Record<string, Predictor> = {};
+  for (const spec of flags.against) {
+    const predictor = await loadPredictor(spec);
+    if (predictor.window !== family.shape.window) {
+      throw new Error(
+        `--against ${spec}: its window is ${predictor.window}, that of the fit ${family.shape.window}; ` +
+          "only predictors of the same window can be compared.",
+      );
+    }
+    against[predictor.name] = predictor;
+  }
+  const plan = planOf(flags, family);
   const library = await openLibrary(flags.library);
   const gpu = await openDevice(flags);
   const signal = interruptSignal();
@@ -127,8 +137,7 @@ async function fit(flags: FitFlags): Promise<void> {
     scores.push(...fitted.scores);
     losses[fitted.set] = fitted.losses;
   }
-  const others = flags.against.map((_, i) => Object.keys(against)[i]!);
-  const [columns, rows] = scoreTable(scores, others);
+  const [columns, rows] = scoreTable(scores, Object.keys(against));
   console.log(textTable(columns, rows));
   const { settings, phases: learnt, holdOut } = plan;
   const report = {
@@ -152,8 +161,6 @@ export function registerPredictorFit(group: Command): void {
   const command = group
     .command("fit")
     .description("fit InvWNN, WNN or Introspection to a library of trajectories")
-    .requiredOption("--library <dir>", "folder that `predictor record` made")
-    .requiredOption("--out <dir>", "where the weights and the scores go")
     .addOption(
       new Option("--predictor <name>", "what to fit")
         .choices(["invwnn", "wnn", "introspection"])
@@ -175,16 +182,24 @@ export function registerPredictorFit(group: Command): void {
     .addOption(
       new Option("--stream <name>", "invwnn: one stream only").choices(["value", "difference"]),
     )
+    .option("--against <predictor>", "score it on the same windows (repeatable)", collect, []);
+  fitOptions(command).action(fit);
+}
+
+/** Options of every command that fits. */
+export function fitOptions(command: Command): Command {
+  command
+    .requiredOption("--library <dir>", "folder that `predictor record` made")
+    .requiredOption("--out <dir>", "where the results go")
     .option("--shared", "one weight set for every kind of parameter")
     .option("--phases <list>", "phases to learn from", phases.join(","))
     .option("--hold-out-model <name>", "network never learnt from", "small-cnn")
     .option("--hold-out-source <name>", "pictures never learnt from", "mnist")
-    .option("--against <predictor>", "score it on the same windows (repeatable)", collect, [])
     .option("--epochs <n>", "epochs at most", integer(1), fitDefaults.epochs)
     .option("--windows <n>", "windows of an epoch", integer(1), fitDefaults.windows)
     .option("--batch <n>", "windows a step", integer(1), fitDefaults.batch)
     .option("--lr <rate>", "learning rate", number(0, 1), fitDefaults.learningRate)
     .option("--patience <n>", "epochs without progress", integer(1), fitDefaults.patience)
     .option("--seed <n>", "seed of everything random", integer(0), fitDefaults.seed);
-  deviceOptions(command).action(fit);
+  return deviceOptions(command);
 }

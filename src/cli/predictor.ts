@@ -7,6 +7,7 @@ import { type Predictor, requireSingle } from "../predict/predictor.ts";
 import { predictorResponse, probes, type Response, responseCharts } from "../predict/response.ts";
 import { linePanels } from "../report/plot.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
+import { registerPredictorAblate } from "./predictor-ablate.ts";
 import { registerPredictorFit } from "./predictor-fit.ts";
 import { registerPredictorRecord } from "./predictor-record.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./session.ts";
@@ -123,4 +124,5 @@ export function registerPredictor(root: Command): void {
 
   registerPredictorRecord(group);
   registerPredictorFit(group);
+  registerPredictorAblate(group);
 }

@@ -268,12 +268,30 @@ test("predictor fit writes three sets that load, with provenance and scores", ()
   );
   // The kernel's line is the formula's.
   for (const { linear, others } of report.scores) {
-    assert.ok(Math.abs(others["linear:3:5"]! - linear) < 1e-3 * linear, `${linear}`);
+    assert.ok(Math.abs(others["linear (3 epochs)"]! - linear) < 1e-3 * linear, `${linear}`);
   }
   const show = run("show", out);
   assert.match(show.stdout, /window 5 snapshots/);
   assert.match(show.stdout, /heldOut +network small-cnn and source mnist/);
   assert.match(show.stdout, /library +4 trainings; sources synthetic, mnist;/);
+});
+
+test("predictor ablate has a row a variant, and goes on where it stopped", () => {
+  writeLibrary(`${folder}/long`, 25);
+  const out = `${folder}/ablations`;
+  const quick = ["--epochs", "1", "--windows", "64", "--batch", "64", "--shared"];
+  const words = ["ablate", "--library", `${folder}/long`, "--out", out, ...quick];
+  const first = run(...words);
+  assert.is(first.status, 0, first.stderr);
+  const table = readFileSync(`${out}/ablations.md`, "utf8");
+  assert.match(table, /\| K 15, U 3, width 128 \|( \d+\.\d{3} \|){9}\n/);
+  assert.is(table.match(/^\| (?!variant|---)/gm)!.length, 12);
+  rmSync(`${out}/k-5.json`);
+  const again = run(...words);
+  assert.is(again.status, 0, again.stderr);
+  assert.is(readFileSync(`${out}/ablations.md`, "utf8"), table, "the same bits");
+  const other = run(...words, "--seed", "2");
+  assert.match(other.stderr, /holds a run with another configuration/);
 });
 
 test("predictor fit: errors say what is missing", () => {

@@ -1,0 +1,101 @@
+/** `rewind predictor ablate`: InvWNN with one thing changed at a time. */
+import type { Command } from "commander";
+import { invWnnFamily, type InvWnnOptions } from "../predict/families.ts";
+import { fitLibrary, type Score } from "../predict/recipe.ts";
+import { openLibrary } from "../predict/sequences.ts";
+import { exists, readText } from "../platform/files.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
+import { fitOptions, planOf, type PlanFlags } from "./predictor-fit.ts";
+import { withProgress } from "./progress.ts";
+import { interruptSignal, openDevice } from "./session.ts";
+
+/** What is fitted: the paper's parameters around its own K = 15, U = 3, 128 wide, both streams. */
+const variants: Readonly<Record<string, InvWnnOptions>> = {
+  "K 15, U 3, width 128": {},
+  "K 5": { window: 5 },
+  "K 10": { window: 10 },
+  "K 20": { window: 20 },
+  "U 1": { horizon: 1 },
+  "U 5": { horizon: 5 },
+  "width 32": { width: 32 },
+  "width 64": { width: 64 },
+  "width 256": { width: 256 },
+  "values alone": { streams: ["value"] },
+  "differences alone": { streams: ["difference"] },
+  "base newest": { base: "newest" },
+};
+
+/** Mean over the phases of a kind. */
+function meanOf(scores: readonly Score[], of: (score: Score) => number): number {
+  return scores.reduce((sum, score) => sum + of(score), 0) / scores.length;
+}
+
+/** A row a variant: by kind, the error fitted and of the straight line. */
+function ablationTable(results: Readonly<Record<string, readonly Score[]>>): [Column[], Cell[][]] {
+  const kinds = [
+    ...new Set(Object.values(results).flatMap((scores) => scores.map((one) => one.kind))),
+  ];
+  const columns: Column[] = [
+    { title: "variant" },
+    ...kinds.flatMap((kind) => [
+      { title: kind, decimals: 3 },
+      { title: `${kind}, line`, decimals: 3 },
+      { title: `${kind}, no change`, decimals: 3 },
+    ]),
+  ];
+  const rows = Object.entries(results).map(([name, scores]) => [
+    name,
+    ...kinds.flatMap((kind) => {
+      const some = scores.filter((one) => one.kind === kind);
+      return [
+        meanOf(some, ({ fitted }) => fitted),
+        meanOf(some, ({ linear }) => linear),
+        meanOf(some, ({ noChange }) => noChange),
+      ];
+    }),
+  ]);
+  return [columns, rows];
+}
+
+async function ablate(flags: PlanFlags): Promise<void> {
+  const library = await openLibrary(flags.library);
+  const { family: _, ...settings } = planOf(flags, invWnnFamily());
+  const config = { library: library.description, ...settings, shared: flags.shared === true };
+  const { folder } = await RunFolder.start(flags.out, config);
+  const gpu = await openDevice(flags);
+  const signal = interruptSignal();
+  const results: Record<string, Score[]> = {};
+  for (const [name, options] of Object.entries(variants)) {
+    const file = `${name.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase()}.json`;
+    if (await exists(folder.file(file))) {
+      results[name] = JSON.parse(await readText(folder.file(file))) as Score[];
+      continue;
+    }
+    const scores: Score[] = [];
+    const plan = planOf(flags, invWnnFamily({ ...options, shared: flags.shared }));
+    for await (const fitted of fitLibrary(gpu, library, plan, {}, (label, work) =>
+      withProgress(`${name}: ${label}`, signal, work),
+    )) {
+      scores.push(...fitted.scores);
+    }
+    await folder.writeJson(file, scores);
+    results[name] = scores;
+  }
+  const [columns, rows] = ablationTable(results);
+  console.log(textTable(columns, rows));
+  const text =
+    `# InvWNN with one thing changed at a time\n\nFitted to ${library.description}; held out: ` +
+    `${settings.holdOut.architecture} on ${settings.holdOut.source}. Mean |predicted - true| in units of each ` +
+    "weight's mean step, averaged over phases; line: extrapolating the straight line through oldest and newest " +
+    `snapshot.\n\n${markdownTable(columns, rows)}\n`;
+  await folder.write("ablations.md", text);
+  console.log(`\nablations.md in ${flags.out}`);
+}
+
+export function registerPredictorAblate(group: Command): void {
+  const command = group
+    .command("ablate")
+    .description("fit InvWNN with other K, U, widths and streams; the same command goes on");
+  fitOptions(command).action(ablate);
+}
