@@ -38,6 +38,7 @@ export interface PlanFlags extends DeviceFlags {
   readonly batch: number;
   readonly lr: number;
   readonly patience: number;
+  readonly superpose: number;
   readonly seed: number;
 }
 
@@ -97,12 +98,12 @@ function scoreTable(
 
 /** How a family is fitted, by the flags. */
 export function planOf(flags: PlanFlags, family: Family): FitPlan {
-  const { epochs, windows, batch, lr: learningRate, patience, seed } = flags;
+  const { epochs, windows, batch, lr: learningRate, patience, superpose, seed } = flags;
   return {
     family,
     holdOut: { architecture: flags.holdOutModel, source: flags.holdOutSource },
     phases: phasesOf(flags.phases),
-    settings: { ...fitDefaults, epochs, windows, batch, learningRate, patience, seed },
+    settings: { ...fitDefaults, epochs, windows, batch, learningRate, patience, superpose, seed },
     validation: 8192,
     scored: 4096,
   };
@@ -200,6 +201,12 @@ export function fitOptions(command: Command): Command {
     .option("--batch <n>", "windows a step", integer(1), fitDefaults.batch)
     .option("--lr <rate>", "learning rate", number(0, 1), fitDefaults.learningRate)
     .option("--patience <n>", "epochs without progress", integer(1), fitDefaults.patience)
+    .option(
+      "--superpose <n>",
+      "windows added up to one that is learnt from: towards a linear predictor",
+      integer(1),
+      fitDefaults.superpose,
+    )
     .option("--seed <n>", "seed of everything random", integer(0), fitDefaults.seed);
   return deviceOptions(command);
 }

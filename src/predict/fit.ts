@@ -30,6 +30,8 @@ export interface FitSettings {
   /** Epochs without a new best validation loss after which fitting ends. */
   readonly patience: number;
   readonly seed: number;
+  /** Windows whose movements are added up to one that is learnt from; 1: each on its own. */
+  readonly superpose: number;
   /** The authors' L1 coefficient of the main dense kernels. */
   readonly kernelL1: number;
 }
@@ -42,6 +44,7 @@ export const fitDefaults: FitSettings = {
   learningRate: 1e-3,
   patience: 12,
   seed: 1,
+  superpose: 1,
   kernelL1: 1e-6,
 };
 
@@ -54,7 +57,7 @@ export interface Fit {
 }
 
 function requireSettings(settings: FitSettings): void {
-  for (const name of ["epochs", "windows", "batch", "patience"] as const) {
+  for (const name of ["epochs", "windows", "batch", "patience", "superpose"] as const) {
     const value = settings[name];
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new GpuError(`fit: ${name} must be an integer of at least 1, got ${value}.`);
@@ -104,7 +107,10 @@ export async function fitPredictor(
   const { epochs, windows, batch } = settings;
   const draw = (epoch: number): Float32Array => {
     const random = new Random(settings.seed).fork(`windows of epoch ${epoch}`);
-    return encodeRows(family, training.draw(windows, random, { mirror: true }));
+    return encodeRows(
+      family,
+      training.draw(windows, random, { mirror: true, superpose: settings.superpose }),
+    );
   };
   const model = await Model.create(gpu, family.spec, settings.seed);
   if (family.begin !== undefined) model.load(family.begin(await model.save()));

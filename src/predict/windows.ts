@@ -138,8 +138,23 @@ export class WindowSource {
     return this.#trainings.length;
   }
 
-  /** Draws `count` windows, each with its signs turned half of the time where `mirror`. */
-  draw(count: number, random: Random, { mirror = false } = {}): Window[] {
+  /**
+   * Draws `count` windows.
+   *
+   * @param options `mirror`: each with its signs turned half of the time; `superpose`: each the sum of so
+   *   many, which teaches a network to answer a sum of movements with the sum of its answers.
+   */
+  draw(
+    count: number,
+    random: Random,
+    { mirror = false, superpose = 1 }: { mirror?: boolean; superpose?: number } = {},
+  ): Window[] {
+    if (superpose > 1) {
+      const parts = this.draw(count * superpose, random, { mirror });
+      return Array.from({ length: count }, (_, i) =>
+        superposed(parts.slice(i * superpose, (i + 1) * superpose)),
+      );
+    }
     const windows: Window[] = [];
     const pick = <T>(list: readonly T[]): T => list[random.int(list.length)]!;
     for (let tries = 0; windows.length < count; tries++) {
@@ -158,6 +173,20 @@ export class WindowSource {
 
 function mirrored(window: Window): Window {
   return { ...window, history: window.history.map((value) => -value), target: -window.target };
+}
+
+/** The first window with the movements of the others added, each brought to the first one's unit. */
+function superposed(windows: readonly Window[]): Window {
+  const [first] = windows as readonly [Window];
+  const history = Float64Array.from(first.history);
+  let { target } = first;
+  for (const other of windows.slice(1)) {
+    const [from, scale] = [other.history[0]!, first.unit / other.unit];
+    history.forEach((value, k) => (history[k] = value + scale * (other.history[k]! - from)));
+    target += scale * (other.target - from);
+  }
+  const unit = first.unit * Math.sqrt(windows.length);
+  return { ...first, history: Float32Array.from(history), target, unit };
 }
 
 /** What a straight line through oldest and newest snapshot predicts. */

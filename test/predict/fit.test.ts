@@ -188,6 +188,7 @@ test("bad settings are refused before anything is allocated", async () => {
     [{ epochs: 0 }, /epochs must be an integer of at least 1, got 0/],
     [{ batch: 0.5 }, /batch must be an integer of at least 1, got 0\.5/],
     [{ patience: -1 }, /patience must be an integer/],
+    [{ superpose: 0 }, /superpose must be an integer of at least 1, got 0/],
     [{ batch: 256 }, /a batch of 256 is more than the 128 windows/],
     [{ learningRate: 0 }, /learningRate must be finite and above 0, got 0/],
     [{ learningRate: NaN }, /learningRate .* got NaN/],

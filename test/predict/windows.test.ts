@@ -109,6 +109,27 @@ test("every training is drawn equally often, however much it recorded", () => {
   assert.ok(some > 150 && some < 250, `${some}`);
 });
 
+test("superposed windows add up movements and targets, each in the first one's unit", () => {
+  // Weights that go 0, 1, 2, … and 0, 10, 20, … ten units apart, and their mirrors.
+  const tens = eight.map((k) => 10 * k);
+  const source = new WindowSource([sequence([...eight, ...tens], 8)], pastShape(3, 1), "here");
+  const drawn = source.draw(60, new Random(4), { mirror: true, superpose: 4 });
+  const slopes = new Set<number>();
+  for (const { history, target, unit } of drawn) {
+    const step = unit / 2;
+    assert.ok(step === 1 || step === 10, `${unit}`);
+    const slope = (history[1]! - history[0]!) / step;
+    assert.is(history[2]! - history[1]!, slope * step);
+    assert.is(history[0]! - target, slope * step, "a sum of lines is a line");
+    slopes.add(slope);
+  }
+  // Four signs: all alike, one or two turned.
+  assert.equal(
+    [...slopes].sort((a, b) => a - b),
+    [-4, -2, 0, 2, 4],
+  );
+});
+
 test("what cannot be drawn is refused", () => {
   assert.throws(
     () => new WindowSource([sequence(eight, 8)], pastShape(7, 2), "to fit conv"),
