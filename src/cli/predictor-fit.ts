@@ -39,6 +39,7 @@ export interface PlanFlags extends DeviceFlags {
   readonly lr: number;
   readonly patience: number;
   readonly superpose: number;
+  readonly line: number;
   readonly seed: number;
 }
 
@@ -98,12 +99,31 @@ function scoreTable(
 
 /** How a family is fitted, by the flags. */
 export function planOf(flags: PlanFlags, family: Family): FitPlan {
-  const { epochs, windows, batch, lr: learningRate, patience, superpose, seed } = flags;
+  const {
+    epochs,
+    windows,
+    batch,
+    lr: learningRate,
+    patience,
+    superpose,
+    line: lineShare,
+    seed,
+  } = flags;
   return {
     family,
     holdOut: { architecture: flags.holdOutModel, source: flags.holdOutSource },
     phases: phasesOf(flags.phases),
-    settings: { ...fitDefaults, epochs, windows, batch, learningRate, patience, superpose, seed },
+    settings: {
+      ...fitDefaults,
+      epochs,
+      windows,
+      batch,
+      learningRate,
+      patience,
+      superpose,
+      lineShare,
+      seed,
+    },
     validation: 8192,
     scored: 4096,
   };
@@ -206,6 +226,12 @@ export function fitOptions(command: Command): Command {
       "windows added up to one that is learnt from: towards a linear predictor",
       integer(1),
       fitDefaults.superpose,
+    )
+    .option(
+      "--line <share>",
+      "share of the straight line in the target",
+      number(0, 1),
+      fitDefaults.lineShare,
     )
     .option("--seed <n>", "seed of everything random", integer(0), fitDefaults.seed);
   return deviceOptions(command);

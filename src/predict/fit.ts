@@ -16,7 +16,7 @@ import { Random } from "../random.ts";
 import { RowFeed } from "../train/row-feed.ts";
 import { Evaluator, type Objective, Trainer, type Watch } from "../train/trainer.ts";
 import type { Family } from "./families.ts";
-import type { Window, WindowSource } from "./windows.ts";
+import { linePrediction, type Window, type WindowSource } from "./windows.ts";
 
 /** Settings of {@link fitPredictor}. */
 export interface FitSettings {
@@ -32,6 +32,11 @@ export interface FitSettings {
   readonly seed: number;
   /** Windows whose movements are added up to one that is learnt from; 1: each on its own. */
   readonly superpose: number;
+  /**
+   * Share of the straight line in what is learnt, 0 to 1: the target is that much of what the line
+   * predicts, and the rest of what is true. An error is then at most the mix of the two errors.
+   */
+  readonly lineShare: number;
   /** The authors' L1 coefficient of the main dense kernels. */
   readonly kernelL1: number;
 }
@@ -45,6 +50,7 @@ export const fitDefaults: FitSettings = {
   patience: 12,
   seed: 1,
   superpose: 1,
+  lineShare: 0,
   kernelL1: 1e-6,
 };
 
@@ -63,7 +69,10 @@ function requireSettings(settings: FitSettings): void {
       throw new GpuError(`fit: ${name} must be an integer of at least 1, got ${value}.`);
     }
   }
-  const { learningRate, kernelL1, batch, windows } = settings;
+  const { learningRate, kernelL1, lineShare, batch, windows } = settings;
+  if (!(lineShare >= 0 && lineShare <= 1)) {
+    throw new GpuError(`fit: lineShare must be from 0 to 1, got ${lineShare}.`);
+  }
   if (!(learningRate > 0 && learningRate < Infinity)) {
     throw new GpuError(`fit: learningRate must be finite and above 0, got ${learningRate}.`);
   }
@@ -104,13 +113,16 @@ export async function fitPredictor(
 ): Promise<Fit> {
   requireSettings(settings);
   if (validation.length === 0) throw new GpuError("fit: there are no validation windows.");
-  const { epochs, windows, batch } = settings;
+  const { epochs, windows, batch, lineShare } = settings;
+  const learnt = (drawn: readonly Window[]): Window[] =>
+    drawn.map((window) => {
+      const line = linePrediction(window, family.shape);
+      return { ...window, target: lineShare * line + (1 - lineShare) * window.target };
+    });
   const draw = (epoch: number): Float32Array => {
     const random = new Random(settings.seed).fork(`windows of epoch ${epoch}`);
-    return encodeRows(
-      family,
-      training.draw(windows, random, { mirror: true, superpose: settings.superpose }),
-    );
+    const options = { mirror: true, superpose: settings.superpose };
+    return encodeRows(family, learnt(training.draw(windows, random, options)));
   };
   const model = await Model.create(gpu, family.spec, settings.seed);
   if (family.begin !== undefined) model.load(family.begin(await model.save()));
@@ -121,7 +133,7 @@ export async function fitPredictor(
     optimizer: { name: "adam" },
     rate: (slot) => family.rate(slot),
   });
-  const scorer = await NetworkScorer.create(model, family, validation);
+  const scorer = await NetworkScorer.create(model, family, learnt(validation));
   const perEpoch = Math.floor(windows / batch);
   const order = Uint32Array.from({ length: windows }, (_, i) => i);
   const losses: number[] = [];

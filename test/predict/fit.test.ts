@@ -172,6 +172,22 @@ test("fitting ends when patience does, and keeps the best network", async () => 
   assert.is(error, best);
 });
 
+test("what is learnt is the straight line where its share is one", async () => {
+  const gpu = await testGpu();
+  const { held, ...windows } = smallWindows;
+  const toLine = held.map((window) => ({ ...window, target: linePrediction(window, small.shape) }));
+  const errors = async (lineShare: number): Promise<[number, number]> => {
+    const options = { ...settings, lineShare, superpose: 4 };
+    const { tensors } = await fitPredictor(gpu, small, windows, options);
+    const [truth, line] = await scoreNetwork(gpu, small, tensors, [held, toLine]);
+    return [truth!, line!];
+  };
+  const [truth, line] = await errors(0);
+  const [fromTruth, fromLine] = await errors(1);
+  assert.ok(fromLine < 0.5 * line, `${fromLine} of ${line}`);
+  assert.ok(fromTruth > truth, `${fromTruth} of ${truth}`);
+});
+
 test("an interrupted fit stops with an AbortError and gives its memory back", async () => {
   const gpu = await testGpu();
   const bytes = gpu.allocatedBytes;
@@ -188,6 +204,7 @@ test("bad settings are refused before anything is allocated", async () => {
     [{ epochs: 0 }, /epochs must be an integer of at least 1, got 0/],
     [{ batch: 0.5 }, /batch must be an integer of at least 1, got 0\.5/],
     [{ patience: -1 }, /patience must be an integer/],
+    [{ lineShare: 1.5 }, /lineShare must be from 0 to 1, got 1\.5/],
     [{ superpose: 0 }, /superpose must be an integer of at least 1, got 0/],
     [{ batch: 256 }, /a batch of 256 is more than the 128 windows/],
     [{ learningRate: 0 }, /learningRate must be finite and above 0, got 0/],
