@@ -9,9 +9,7 @@ import { glorotUniform, varianceScaling } from "../src/nn/init.ts";
 import type { Layers } from "../src/nn/layers.ts";
 import type { ModelSpec } from "../src/nn/model.ts";
 import { add, concat, exp, leakyRelu, mul, relu, tanh } from "../src/ops/index.ts";
-
-/** The streams, in the order of the output layer's rows. */
-export type Stream = "value" | "difference";
+import { type StreamName, streamNames } from "../src/predict/two-stream.ts";
 
 /** Sizes of an InvWNN. */
 export interface InvWnnConfig {
@@ -23,7 +21,7 @@ export interface InvWnnConfig {
   /** Width of the last layer of each stream. */
   readonly tail: number;
   /** Streams there are. */
-  readonly streams: readonly Stream[];
+  readonly streams: readonly StreamName[];
 }
 
 /** The published network: K = 15, 128 wide, 62,609 parameters. */
@@ -32,7 +30,7 @@ export const invWnnDefaults: InvWnnConfig = {
   width: 128,
   bottleneck: 8,
   tail: 64,
-  streams: ["value", "difference"],
+  streams: streamNames,
 };
 
 /** The authors' initialiser of the main dense layers; the gate and the output use Keras' default. */
@@ -57,7 +55,7 @@ export function invWnn(config: InvWnnConfig = invWnnDefaults): ModelSpec {
 
 /** WNN: normalised values [N, 5] oldest first and their differences [N, 4] → residual [N, 1]; 9,425 parameters. */
 export function wnn(): ModelSpec {
-  return twoStreams("wnn(5, 64-8-32)", 5, ["value", "difference"], (layers, name, x) => {
+  return twoStreams("wnn(5, 64-8-32)", 5, streamNames, (layers, name, x) => {
     const first = layers.linear(`${name}.first`, x, 64, mainInit);
     const gated = gate(layers, name, first, 64, 8);
     return leakyRelu(layers.graph, layers.linear(`${name}.third`, gated, 32, mainInit), 0.3);
@@ -80,8 +78,8 @@ export function introspection(): ModelSpec {
 function twoStreams(
   name: string,
   window: number,
-  streams: readonly Stream[],
-  stream: (layers: Layers, name: Stream, x: Value) => Value,
+  streams: readonly StreamName[],
+  stream: (layers: Layers, name: StreamName, x: Value) => Value,
 ): ModelSpec {
   return {
     name,

@@ -14,6 +14,7 @@ import { loadPredictor } from "../predict/index.ts";
 import type { Predictor } from "../predict/predictor.ts";
 import { fitLibrary, type FitPlan, type Score } from "../predict/recipe.ts";
 import { openLibrary, type Phase, phases } from "../predict/sequences.ts";
+import { json } from "../report/run-folder.ts";
 import { type Column, markdownTable, textTable } from "../report/table.ts";
 import { withProgress } from "./progress.ts";
 import {
@@ -169,7 +170,7 @@ async function fit(flags: FitFlags): Promise<void> {
     scores,
     losses,
   };
-  await writeAtomic(join(flags.out, "fit.json"), `${JSON.stringify(report, undefined, 2)}\n`);
+  await writeAtomic(join(flags.out, "fit.json"), json(report));
   const head =
     `# ${family.spec.name}\n\nFitted to ${library.description}; held out: ${holdOut.architecture} on ` +
     `${holdOut.source}. Mean |predicted - true| in units of each weight's mean step, on held-out windows.\n\n`;

@@ -4,8 +4,15 @@ import { parameterKinds } from "../gpu/arena.ts";
 import { loadPredictor, predictorMetadata } from "../predict/index.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
 import { type Predictor, requireSingle } from "../predict/predictor.ts";
-import { predictorResponse, probes, type Response, responseCharts } from "../predict/response.ts";
+import {
+  predictorResponse,
+  probes,
+  type Response,
+  responseCharts,
+  truthOf,
+} from "../predict/response.ts";
 import { linePanels } from "../report/plot.ts";
+import { json } from "../report/run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
 import { registerPredictorAblate } from "./predictor-ablate.ts";
 import { registerPredictorFit } from "./predictor-fit.ts";
@@ -49,7 +56,8 @@ function responseTables(
   responses: readonly Response[],
 ): { title: string; columns: Column[]; rows: Cell[][] }[] {
   const text = (value: number): string => Number(value.toPrecision(2)).toString();
-  return probes(predictor).map(({ name, title, xLabel, points, truth }) => {
+  return probes(predictor).map((probe) => {
+    const { name, title, xLabel, points } = probe;
     const columns = [xLabel, ...points.map(({ x }) => text(x))].map((one) => ({
       title: one,
       decimals: 1,
@@ -60,10 +68,8 @@ function responseTables(
         deviation === 0 ? mean : `${mean.toFixed(1)} ± ${deviation.toFixed(1)}`,
       ),
     ]);
-    const { horizon } = predictor;
-    if (truth !== undefined && horizon !== undefined) {
-      rows.push(["the shape itself", ...points.map(({ x }) => truth(x, horizon))]);
-    }
+    const truth = truthOf(probe, predictor);
+    if (truth !== undefined) rows.push([truth.name, ...truth.points.map(({ y }) => y)]);
     return { title, columns, rows };
   });
 }
@@ -94,10 +100,12 @@ async function evaluatePredictor(
   const document =
     `# ${predictor.name}\n\n${unit}; ± one standard deviation over 256 draws of the noise.\n\n` +
     `![its answers](eval.svg)\n\n${sections.join("\n")}\n${still}.\n`;
-  const json = { predictor: predictor.name, window: predictor.window, responses };
   await writeAtomic(join(flags.out, "eval.svg"), svg);
   await writeAtomic(join(flags.out, "eval.png"), png);
-  await writeAtomic(join(flags.out, "eval.json"), `${JSON.stringify(json, undefined, 2)}\n`);
+  await writeAtomic(
+    join(flags.out, "eval.json"),
+    json({ predictor: predictor.name, window: predictor.window, responses }),
+  );
   await writeAtomic(join(flags.out, "eval.md"), document);
   console.log(`\neval.md, eval.json, eval.svg and eval.png in ${flags.out}`);
 }

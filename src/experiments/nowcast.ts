@@ -13,7 +13,7 @@ import { markdownTable } from "../report/table.ts";
 import { trainInFolder } from "../runs.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
 import type { NowcastConfig } from "../train/nowcast.ts";
-import type { Surroundings } from "./run.ts";
+import { folderOf, type Surroundings } from "./run.ts";
 
 /** A competitor: a schedule and what forecasts, or plain Adam. */
 export interface NowcastArm {
@@ -51,7 +51,7 @@ export async function runNowcast(
   for (const seed of seeds) {
     for (const { name, nowcast } of arms) {
       const config: TrainConfig = { ...train(seed), ...(nowcast === undefined ? {} : { nowcast }) };
-      const path = join(out, `seed-${seed}`, name.replaceAll(/[^\w.-]+/g, "-"));
+      const path = join(out, `seed-${seed}`, folderOf(name));
       const { folder } = await RunFolder.start(path, config);
       const started = performance.now();
       const job = await prepareJob(gpu, config);

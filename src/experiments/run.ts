@@ -60,7 +60,7 @@ async function json<T>(path: string): Promise<T | undefined> {
 }
 
 /** Folder of an arm: its name, without what file systems mind. */
-function folderOf(name: string): string {
+export function folderOf(name: string): string {
   return name.replaceAll(/[^\w.-]+/g, "-");
 }
 

@@ -4,7 +4,6 @@ import {
   invWnn,
   type InvWnnConfig,
   invWnnDefaults,
-  type Stream,
   wnn,
 } from "../../models/predictors.ts";
 import { type ParameterKind, parameterKinds } from "../gpu/arena.ts";
@@ -12,7 +11,7 @@ import type { Slot } from "../gpu/arena.ts";
 import type { ModelSpec, Tensors } from "../nn/model.ts";
 import { shownEpochs } from "./introspection.ts";
 import { invWnnKinds } from "./invwnn.ts";
-import { streamNames } from "./two-stream.ts";
+import { type StreamName, streamNames } from "./two-stream.ts";
 import {
   futureShape,
   introspectionShape,
@@ -51,7 +50,7 @@ export interface InvWnnOptions {
   readonly horizon?: number | undefined;
   readonly base?: "oldest" | "newest" | undefined;
   readonly width?: number | undefined;
-  readonly streams?: readonly Stream[] | undefined;
+  readonly streams?: readonly StreamName[] | undefined;
   /** One set for every kind, in place of three. */
   readonly shared?: boolean | undefined;
 }

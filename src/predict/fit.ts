@@ -14,6 +14,7 @@ import { Model, type Tensors } from "../nn/model.ts";
 import { add, l1Loss, l1Norm, mul } from "../ops/index.ts";
 import { Random } from "../random.ts";
 import { RowFeed } from "../train/row-feed.ts";
+import { cosine } from "../train/schedule.ts";
 import { Evaluator, type Objective, Trainer, type Watch } from "../train/trainer.ts";
 import type { Family } from "./families.ts";
 import { linePrediction, type Window, type WindowSource } from "./windows.ts";
@@ -134,7 +135,8 @@ export async function fitPredictor(
     rate: (slot) => family.rate(slot),
   });
   const scorer = await NetworkScorer.create(model, family, learnt(validation));
-  const perEpoch = Math.floor(windows / batch);
+  const end = epochs * Math.floor(windows / batch);
+  const schedule = cosine(settings.learningRate, { end });
   const order = Uint32Array.from({ length: windows }, (_, i) => i);
   const losses: number[] = [];
   let best = 0;
@@ -143,12 +145,10 @@ export async function fitPredictor(
     for (let epoch = 0; epoch < epochs && epoch - best <= settings.patience; epoch++) {
       if (epoch > 0) feed.refill(draw(epoch));
       const start = trainer.step;
-      const along = (step: number): number => (start + step) / (epochs * perEpoch);
       await trainer.epoch(
         {
           order,
-          learningRate: (step) =>
-            settings.learningRate * (0.01 + 0.495 * (1 + Math.cos(Math.PI * along(step)))),
+          learningRate: (step) => schedule(start + step),
           seed: 0,
           dropLast: true,
         },

@@ -1,5 +1,6 @@
 /** InvWNN's weights (Jang, Kim, Youn, AAAI 2025): layers, dead streams, and packing for the kernels. */
 import type { Tuning } from "../gpu/device.ts";
+import { transpose } from "./transpose.ts";
 import { bothStreams, type StreamPlan } from "./invwnn-streams.ts";
 import {
   streamNames,
@@ -146,11 +147,4 @@ function packSoftware(weights: InvWnnWeights, outputBias: number): Float32Array 
     }
   }
   return packed;
-}
-
-function transpose(matrix: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(matrix.length);
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++) result[c * rows + r] = matrix[r * columns + c]!;
-  return result;
 }

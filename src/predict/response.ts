@@ -139,9 +139,17 @@ export async function predictorResponse(gpu: Gpu, predictor: Predictor): Promise
   return responses;
 }
 
+/** What a probe's shapes themselves do beyond the window; undefined where no one horizon is aimed at. */
+export function truthOf(
+  { points, truth }: Probe,
+  { horizon }: Pick<Predictor, "horizon">,
+): Series | undefined {
+  if (truth === undefined || horizon === undefined) return undefined;
+  return { name: "the shape itself", points: points.map(({ x }) => ({ x, y: truth(x, horizon) })) };
+}
+
 /** One chart a probe: a curve for each weight set, with one deviation around it. */
 export function responseCharts(predictor: Predictor, responses: readonly Response[]): LineChart[] {
-  const { horizon } = predictor;
   return probes(predictor).map((probe) => {
     const series = responses.map(({ set, answers }): Series => ({
       name: set,
@@ -151,19 +159,11 @@ export function responseCharts(predictor: Predictor, responses: readonly Respons
           : { x, y: mean, low: mean - deviation, high: mean + deviation },
       ),
     }));
-    const truth = ({ points, truth: of }: Probe): Series[] =>
-      of === undefined || horizon === undefined
-        ? []
-        : [
-            {
-              name: "the shape itself",
-              points: points.map(({ x }) => ({ x, y: of(x, horizon) })),
-            },
-          ];
+    const truth = truthOf(probe, predictor);
     return {
       ...{ title: probe.title, xLabel: probe.xLabel, logX: probe.logX },
       yLabel: "epochs beyond the window",
-      series: [...truth(probe), ...series],
+      series: truth === undefined ? series : [truth, ...series],
     };
   });
 }

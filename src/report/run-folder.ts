@@ -146,7 +146,8 @@ function finite(_key: string, value: unknown): unknown {
   return typeof value === "number" && !Number.isFinite(value) ? null : value;
 }
 
-function json(value: unknown): string {
+/** An object as the JSON of a file; NaN and infinities, which JSON lacks, become null. */
+export function json(value: unknown): string {
   return `${JSON.stringify(value, finite, 2)}\n`;
 }
 

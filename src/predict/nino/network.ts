@@ -11,6 +11,7 @@ import type { Graph } from "../../graph/graph.ts";
 import type { Value } from "../../graph/value.ts";
 import type { Tensors } from "../../nn/model.ts";
 import { add, type EdgeEnds, gather, linear, mul, segmentSum, silu } from "../../ops/index.ts";
+import { transpose } from "../transpose.ts";
 import { edgeTaps } from "./neural-graph.ts";
 
 /** Snapshots, embeddings of types, and components of Laplacian encodings. */
@@ -72,7 +73,10 @@ export function ninoWeights(published: Tensors): NinoWeights {
   const square = [hidden, hidden];
   const tensors: Tensors = new Map();
   const put = (name: string, data: Float32Array, rows: number): void => {
-    tensors.set(`${name}.weight`, { shape: [data.length / rows, rows], data: flip(data, rows) });
+    tensors.set(`${name}.weight`, {
+      shape: [data.length / rows, rows],
+      data: transpose(data, rows, data.length / rows),
+    });
   };
   const bias = (name: string, from: string): void => {
     tensors.set(`${name}.bias`, { shape: [hidden], data: take(`${from}.bias`, [hidden]) });
@@ -82,7 +86,7 @@ export function ninoWeights(published: Tensors): NinoWeights {
     bias(name, from);
   };
   const inputs = tapsOf(variant) * ninoWindow;
-  const projected = flip(take("edge_proj.fc.0.weight", [hidden, inputs]), hidden);
+  const projected = transpose(take("edge_proj.fc.0.weight", [hidden, inputs]), hidden, inputs);
   const embedding = take("layer_embed.weight", [ninoTypes, hidden]);
   const project = new Float32Array(projected.length + embedding.length);
   project.set(projected);
@@ -108,7 +112,11 @@ export function ninoWeights(published: Tensors): NinoWeights {
         ["pre", "pre_nns.0.0", ["target", "source"]],
         ["post", "post_nns.0.0", ["own", "mean"]],
       ] as const) {
-        const joint = flip(take(`${from}.${source}.weight`, [hidden, 2 * hidden]), hidden);
+        const joint = transpose(
+          take(`${from}.${source}.weight`, [hidden, 2 * hidden]),
+          hidden,
+          2 * hidden,
+        );
         parts.forEach((part, half) => {
           const size = hidden * hidden;
           const data = joint.slice(half * size, (half + 1) * size);
@@ -131,16 +139,6 @@ export function ninoWeights(published: Tensors): NinoWeights {
   };
   const parameters = [...published.values()].reduce((sum, { data }) => sum + data.length, 0);
   return { variant, hidden, steps: outputs / tapsOf(variant), parameters, tensors, last };
-}
-
-/** [rows, columns] → [columns, rows]. */
-function flip(data: Float32Array, rows: number): Float32Array {
-  const columns = data.length / rows;
-  const result = new Float32Array(data.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) result[c * rows + r] = data[r * columns + c]!;
-  }
-  return result;
 }
 
 /** Rows of features with their ends. */
