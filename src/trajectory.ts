@@ -3,7 +3,8 @@
  *
  * Parameters are packed by kind, so that one predictor dispatch covers all of a kind. Chunk c holds
  * coordinates [first, first + length) of every snapshot as K slices of `stride` floats, oldest first:
- * neighbouring threads (coordinates) read neighbouring addresses. A chunk fits one storage binding.
+ * neighbouring threads (coordinates) read neighbouring addresses. A chunk fits one storage binding. A
+ * reversed trajectory holds them newest first, for predictors that are shown time backwards.
  *
  * In half precision the oldest snapshot stays as it is and the others are kept as differences from it, 2
  * bytes each: 32 bytes a weight for 15 snapshots instead of 60. Chunks are unpacked one after the other
@@ -142,6 +143,8 @@ export class Trajectory {
   readonly gpu: Gpu;
   readonly plan: TrajectoryPlan;
   readonly chunks: readonly Chunk[];
+  /** Whether snapshots lie newest first. */
+  readonly reversed: boolean;
   /** By chunk; empty in full precision. */
   readonly #halves: readonly Halves[];
   readonly #owned: readonly GPUBuffer[];
@@ -153,12 +156,14 @@ export class Trajectory {
     chunks: readonly Chunk[],
     halves: readonly Halves[],
     owned: readonly GPUBuffer[],
+    reversed = false,
   ) {
     this.gpu = gpu;
     this.plan = plan;
     this.chunks = chunks;
     this.#halves = halves;
     this.#owned = owned;
+    this.reversed = reversed;
   }
 
   /**
@@ -167,13 +172,19 @@ export class Trajectory {
    *
    * Differences in half precision have a relative error of 2^-11 between 6e-8 and 64; larger ones become
    * infinite, which the predictor's check reports.
+   *
+   * @param options `reversed`: snapshots lie newest first; in full precision only.
    */
   static async create(
     gpu: Gpu,
     slots: readonly Slot[],
     window: number,
-    precision: TrajectoryPrecision = "f32",
+    options: { precision?: TrajectoryPrecision; reversed?: boolean } = {},
   ): Promise<Trajectory> {
+    const { precision = "f32", reversed = false } = options;
+    if (precision === "f16" && reversed) {
+      throw new GpuError("trajectory: snapshots newest first are kept in full precision only.");
+    }
     if (precision === "f16") return Trajectory.#createHalf(gpu, slots, window);
     const plan = new TrajectoryPlan(slots, window, gpu.maxBinding);
     const sizes = Object.fromEntries(
@@ -189,7 +200,7 @@ export class Trajectory {
       buffer: buffers[i]!,
       unpack: undefined,
     }));
-    return new Trajectory(gpu, plan, chunks, [], buffers);
+    return new Trajectory(gpu, plan, chunks, [], buffers, reversed);
   }
 
   static async #createHalf(gpu: Gpu, slots: readonly Slot[], window: number): Promise<Trajectory> {
@@ -232,6 +243,11 @@ export class Trajectory {
     return this.#recorded;
   }
 
+  /** Where snapshot k lies, counted from the oldest. */
+  #slice(k: number): number {
+    return this.reversed ? this.plan.window - 1 - k : k;
+  }
+
   /** Appends a snapshot of an arena: device copies only, no host memory touched. */
   record(arena: Arena): void {
     const { window } = this.plan;
@@ -242,7 +258,7 @@ export class Trajectory {
     this.gpu.submit((encoder) => {
       for (const [i, chunk] of this.chunks.entries()) {
         const halves = this.#halves[i];
-        const slice = halves === undefined ? 4 * k * chunk.stride : 0;
+        const slice = halves === undefined ? 4 * this.#slice(k) * chunk.stride : 0;
         const target = halves !== undefined && k === 0 ? halves.oldest : chunk.buffer;
         for (const { track, inSlot, inChunk, length } of this.plan.pieces(chunk)) {
           const { slot } = track;
@@ -306,7 +322,7 @@ export class Trajectory {
       for (const { track, inSlot, inChunk, length } of this.plan.pieces(chunk)) {
         const history = result.get(track.slot.name)!;
         for (let k = 0; k < window; k++) {
-          const from = k * stride + inChunk;
+          const from = this.#slice(k) * stride + inChunk;
           history.set(data.subarray(from, from + length), k * track.slot.size + inSlot);
         }
       }

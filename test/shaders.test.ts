@@ -303,7 +303,7 @@ for (const tuning of tunings) {
     }
     await compileAll(gpu, [{ shader: "predict/check-finite", constants: {} }]);
     const layout = new ArenaLayout([{ name: "w", shape: [9], kind: "fc" }], gpu.maxBinding);
-    (await Trajectory.create(gpu, layout.slots, 3, "f16")).destroy();
+    (await Trajectory.create(gpu, layout.slots, 3, { precision: "f16" })).destroy();
     compiled.add("trajectory/half");
   });
 }

@@ -21,11 +21,14 @@ const line = (name: string, i: number, k: number): number =>
 /** Records snapshots; `written` are their values by parameter, as float32, oldest first. */
 async function record(
   gpu: Gpu,
-  options: { precision?: TrajectoryPrecision; value?: typeof line } = {},
+  options: { precision?: TrajectoryPrecision; reversed?: boolean; value?: typeof line } = {},
 ): Promise<{ arena: Arena; trajectory: Trajectory; written: Map<string, Float32Array> }> {
-  const { precision = "f32", value = line } = options;
+  const { precision = "f32", reversed = false, value = line } = options;
   const arena = await Arena.create(gpu, new ArenaLayout(specs, gpu.maxBinding), "test");
-  const trajectory = await Trajectory.create(gpu, arena.layout.slots, window, precision);
+  const trajectory = await Trajectory.create(gpu, arena.layout.slots, window, {
+    precision,
+    reversed,
+  });
   const written = new Map(
     arena.layout.slots.map(({ name, size }) => [name, new Float32Array(window * size)]),
   );
@@ -123,6 +126,38 @@ test("predictions from half precision differ by what its roundings explain", asy
 test("memory is exactly K × parameters", () => {
   const plan = new TrajectoryPlan(new ArenaLayout(specs, 2 ** 27).slots, 15, 2 ** 27);
   assert.is(plan.bytes, 4 * 15 * (11 * 31 + 3 * 3 * 5 * 7 + 7));
+});
+
+test("a reversed trajectory holds the newest snapshot first, and reads as any other", async () => {
+  const gpu = await testGpu();
+  const forward = await record(gpu);
+  const backward = await record(gpu, { reversed: true });
+  assert.equal(await backward.trajectory.read(), backward.written);
+  const snapshots = await backward.trajectory.snapshots();
+  assert.equal(snapshots, await forward.trajectory.snapshots());
+  for (const [c, { buffer, stride }] of backward.trajectory.chunks.entries()) {
+    const size = 4 * window * stride;
+    const got = await gpu.readFloats({ buffer, offset: 0, size });
+    const other = forward.trajectory.chunks[c]!.buffer;
+    const want = await gpu.readFloats({ buffer: other, offset: 0, size });
+    for (let k = 0; k < window; k++) {
+      const slice = (all: Float32Array, i: number): Float32Array =>
+        all.slice(i * stride, (i + 1) * stride);
+      assert.equal(slice(got, k), slice(want, window - 1 - k));
+    }
+  }
+  try {
+    await Rewinder.create(backward.trajectory, linearPredictor(window, 3));
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /needs the oldest snapshot first/);
+  }
+  try {
+    await record(gpu, { precision: "f16", reversed: true });
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /newest first are kept in full precision only/);
+  }
 });
 
 test("a partial history is an error that says so", async () => {

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { modelNames } from "../../models/index.ts";
 import type { DataConfig } from "../config.ts";
 import { datasetNames } from "../data/dataset.ts";
+import type { Gpu } from "../gpu/device.ts";
 import {
   type ExperimentName,
   experimentNames,
@@ -11,6 +12,7 @@ import {
   type Variant,
 } from "../experiments/plan.ts";
 import { type ModelName, type Recipe, type Size, sizeNames } from "../experiments/protocol.ts";
+import { readEarlier, standBeside } from "../experiments/beside.ts";
 import { runSeeds, type Surroundings, tune, type Tuned } from "../experiments/run.ts";
 import {
   compare,
@@ -35,6 +37,7 @@ interface ExperimentFlags extends NowcastFlags {
   readonly predictor?: string;
   readonly arms?: string;
   readonly variant: readonly Variant[];
+  readonly beside?: string;
   readonly size: Size;
   readonly model: ModelName;
   readonly from?: string;
@@ -73,6 +76,10 @@ export function registerExperiment(root: Command): void {
     .option("--tuning-seed <n>", "seed that settings are chosen on", integer(0), 101)
     .option("--predictor <dir>", "folder of the published InvWNN, for the arms that use it")
     .option("--arms <list>", "only these competitors")
+    .option(
+      "--beside <dir>",
+      "results of the same experiment (results.json, results.csv, tuning.json): its other arms are reported too",
+    )
     .option(
       "--variant <arm key=value ...>",
       "also a competitor with settings changed, the others as tuned (repeatable)",
@@ -150,6 +157,10 @@ async function run(plan: Plan, flags: ExperimentFlags): Promise<void> {
       `seed ${flags.tuningSeed} would both choose settings and be reported; give another --tuning-seed.`,
     );
   }
+  const earlier =
+    flags.beside === undefined
+      ? undefined
+      : await readEarlier(flags.beside, plan, flags.dataset, seeds);
   const { folder } = await RunFolder.start(flags.out, {
     experiment: plan.name,
     train: plan.train(0),
@@ -168,6 +179,22 @@ async function run(plan: Plan, flags: ExperimentFlags): Promise<void> {
   const tuned = await tune(plan, flags.tuningSeed, around, known);
   await folder.writeJson("tuning.json", { ...known, ...tuned });
   const results = await runSeeds(plan, seeds, tuned, around);
+  const all =
+    earlier === undefined
+      ? { plan, results, tuned: { ...known, ...tuned } }
+      : standBeside(plan, results, tuned, earlier);
+  await report(folder, all, flags, gpu, seeds);
+}
+
+/** Writes tables, curves and numbers of an experiment. */
+async function report(
+  folder: RunFolder,
+  { plan, results, tuned }: ReturnType<typeof standBeside>,
+  flags: ExperimentFlags,
+  gpu: Gpu,
+  seeds: readonly number[],
+): Promise<void> {
+  await folder.writeJson("tuning.json", tuned);
   const summaries = summarise(plan, results);
   const comparisons = seeds.length > 1 ? compare(plan, results) : [];
   await folder.write("results.csv", tidyCsv(plan, results));

@@ -266,7 +266,7 @@ export function unlearnOptions(command: Command, share?: number): Command {
     .option("--set <key=value>", "any setting of the method (repeatable)", setting, {})
     .option(
       "--predictor <path>",
-      "rewind: folder of three weight files, one file, linear or linear:U; default: ours",
+      "rewind: folder of three weight files, one file, linear, linear:U, or reversed:PATH of a forecaster; default: ours",
     )
     .addOption(
       new Option("--base <end>", "rewind: snapshot the residual is added to").choices([

@@ -4,6 +4,7 @@
  * What is compared is how many epochs a training takes to where plain Adam of the same seed ends. Each
  * (seed, arm) is a run folder of its own, resumable; the same seeds give all arms the same start.
  */
+import { csvFormat } from "d3-dsv";
 import type { TrainConfig } from "../config.ts";
 import { prepareJob } from "../job.ts";
 import { join } from "../platform/files.ts";
@@ -158,12 +159,17 @@ export function nowcastTable(summaries: readonly NowcastSummary[]): string {
 
 /** One line an epoch of every run. */
 export function nowcastCsv(results: readonly NowcastResult[]): string {
-  const lines = results.flatMap(({ arm, seed, curve }) =>
-    curve.map(({ epoch, loss, testAccuracy, testLoss }) =>
-      [`"${arm}"`, seed, epoch, loss, testAccuracy, testLoss].join(","),
-    ),
+  const rows = results.flatMap(({ arm, seed, curve }) =>
+    curve.map(({ epoch, loss, testAccuracy, testLoss }) => ({
+      arm,
+      seed,
+      epoch,
+      loss,
+      testAccuracy,
+      testLoss,
+    })),
   );
-  return `${["arm,seed,epoch,loss,testAccuracy,testLoss", ...lines].join("\n")}\n`;
+  return `${csvFormat(rows)}\n`;
 }
 
 /** Mean curves with bands of one standard deviation. */

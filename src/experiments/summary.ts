@@ -1,4 +1,5 @@
 /** Tables, figures and comparisons of an experiment's results. */
+import { csvFormatRows } from "d3-dsv";
 import { missing, type Metric } from "../metrics/metric.ts";
 import { holm, meanAndDeviation, type Paired, paired } from "../metrics/statistics.ts";
 import { headline } from "../report/final.ts";
@@ -10,7 +11,7 @@ import type { ArmResult, Tuned } from "./run.ts";
 import { whereReached } from "./statistic.ts";
 
 /** Columns of results.csv after experiment, data set, seed, arm, round, steps and seconds. */
-const scoreColumns: readonly (keyof Scores)[] = [
+export const scoreColumns: readonly (keyof Scores)[] = [
   "forgetAccuracy",
   "forgetLoss",
   "forgetTrueAccuracy",
@@ -24,14 +25,14 @@ const scoreColumns: readonly (keyof Scores)[] = [
 export function tidyCsv(plan: Plan, results: readonly ArmResult[]): string {
   const dataset = plan.train(0).data.name;
   const head = ["experiment", "dataset", "seed", "arm", "round", "steps", "seconds"];
-  const lines = results.flatMap(({ seed, arm, history }) =>
+  const rows = results.flatMap(({ seed, arm, history }) =>
     history.map(({ round, steps, seconds, scores }) =>
       [plan.name, dataset, seed, arm, round, steps, seconds.toFixed(3)]
         .concat(scoreColumns.map((key) => scores[key] ?? ""))
-        .join(","),
+        .map(String),
     ),
   );
-  return `${[[...head, ...scoreColumns].join(","), ...lines].join("\n")}\n`;
+  return `${csvFormatRows([[...head, ...scoreColumns], ...rows])}\n`;
 }
 
 /** An arm's results over seeds. */

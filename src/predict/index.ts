@@ -10,7 +10,7 @@ import { invWnnSpec, type InvWnnWeights } from "./invwnn-weights.ts";
 import { linearPredictor } from "./linear.ts";
 import { type NinoWeights, ninoWeights } from "./nino/network.ts";
 import { ninoPredictor } from "./nino/predictor.ts";
-import type { Base, Predictor } from "./predictor.ts";
+import { type Base, type Predictor, reversedPredictor } from "./predictor.ts";
 import { fromKerasLayers, fromTensors } from "./two-stream.ts";
 import { publishedWnnHorizon, wnnPredictor, wnnSpec, type WnnWeights } from "./wnn.ts";
 
@@ -132,16 +132,25 @@ async function filesOf(
 
 const linearSpec = /^linear(?::(-?\d+(?:\.\d+)?)(?::(\d+))?)?$/;
 const publishedBias = /^published-bias:/;
+const reversal = /^reversed:/;
 
 /**
  * Loads a predictor.
  *
  * @param spec a folder with three weight files, one file (used for every kind), `linear` or `linear:U`
  *   for extrapolation by U epochs before the oldest snapshot (negative: after the newest), `linear:U:K`
- *   from K snapshots instead of 15; undefined for the shipped InvWNN. `published-bias:FOLDER` computes a WNN's biases as its published script does.
+ *   from K snapshots instead of 15; undefined for the shipped InvWNN. `published-bias:FOLDER` computes a
+ *   WNN's biases as its published script does. `reversed:SPEC` shows a forecaster time backwards, so that
+ *   it predicts the past.
  * @param base overrides what an InvWNN's files say the residual is added to.
  */
 export async function loadPredictor(spec: string | undefined, base?: FileBase): Promise<Predictor> {
+  if (spec !== undefined && reversal.test(spec)) {
+    if (base !== undefined && base !== "oldest") {
+      throw new GpuError(`predictor "${spec}": a reversed one adds to the oldest snapshot only.`);
+    }
+    return reversedPredictor(await loadPredictor(spec.replace(reversal, "")));
+  }
   const linear = linearSpec.exec(spec ?? "");
   if (linear !== null) {
     const predictor = linearPredictor(Number(linear[2] ?? 15), Number(linear[1] ?? 3));
@@ -198,9 +207,10 @@ function only<Family extends LoadedFile["family"]>(
 export async function predictorMetadata(
   spec: string | undefined,
 ): Promise<Record<string, Readonly<Record<string, string>>>> {
-  if (linearSpec.test(spec ?? "")) return {};
+  const path = spec?.replace(reversal, "").replace(publishedBias, "");
+  if (linearSpec.test(path ?? "")) return {};
   const entries = await Promise.all(
-    Object.entries(await filesOf(spec?.replace(publishedBias, ""))).map(
+    Object.entries(await filesOf(path)).map(
       async ([set, file]) => [set, (await loadFile(file)).metadata] as const,
     ),
   );

@@ -55,9 +55,40 @@ export interface Predictor {
   /** What is done to a history before the network sees it, for people. */
   readonly normalisation: string;
   readonly base: Exclude<Base, "none">;
+  /** Made for the future and shown time backwards: its kernels get the newest snapshot first. */
+  readonly reversed?: boolean;
   /** Networks applied to each weight alone; empty where `joint` is there. */
   readonly sets: readonly PredictorSet[];
   readonly joint?: Joint;
+}
+
+/**
+ * A forecaster turned around: shown a history backwards, what it takes for the future is the past.
+ *
+ * @throws GpuError for one that looks back already, or whose snapshots are not one epoch apart.
+ */
+export function reversedPredictor(predictor: Predictor): Predictor {
+  const { name, direction, moments, base } = predictor;
+  if (direction === "past") {
+    throw new GpuError(`predictor "${name}" looks back already: leave "reversed:" out.`);
+  }
+  if (moments !== undefined) {
+    throw new GpuError(
+      `predictor "${name}" needs snapshots at moments of a whole training; reversed ones are an epoch apart.`,
+    );
+  }
+  return {
+    ...predictor,
+    name: `reversed ${name}`,
+    direction: "past",
+    base: base === "newest" ? "oldest" : "newest",
+    reversed: true,
+  };
+}
+
+/** {@link Predictor.base} as the kernels see it. */
+export function kernelBase({ base, reversed }: Predictor): Exclude<Base, "none"> {
+  return reversed === true ? (base === "newest" ? "oldest" : "newest") : base;
 }
 
 /** A predictor that looks at more than one weight at a time. */
@@ -176,7 +207,7 @@ export async function predictHistories(
   histories: readonly ArrayLike<number>[],
 ): Promise<{ residual: Float32Array; predicted: Float32Array }> {
   const count = histories.length;
-  const { window, base } = predictor;
+  const { window, reversed = false } = predictor;
   const slices = new Float32Array(window * count);
   histories.forEach((history, i) => {
     if (history.length !== window) {
@@ -184,7 +215,8 @@ export async function predictHistories(
         `case ${i}: predictor "${predictor.name}" needs ${window} values, got ${history.length}.`,
       );
     }
-    for (let k = 0; k < window; k++) slices[k * count + i] = history[k]!;
+    for (let k = 0; k < window; k++)
+      slices[k * count + i] = history[reversed ? window - 1 - k : k]!;
   });
   const bytes = 4 * count;
   const buffers = await gpu.allocate({
@@ -205,7 +237,7 @@ export async function predictHistories(
       predicted: whole(buffers.residual),
       uniform: { buffer: ranges, offset: 0, size: 16 },
     }),
-    await loaded.dispatch(range, base, {
+    await loaded.dispatch(range, kernelBase(predictor), {
       history: whole(buffers.history),
       predicted: whole(buffers.predicted),
       uniform: { buffer: ranges, offset: 256, size: 16 },

@@ -10,7 +10,7 @@ import { DivergedError, GpuError } from "../gpu/errors.ts";
 import { type Dispatch, encodePass, makeDispatch } from "../graph/program.ts";
 import type { Trajectory } from "../trajectory.ts";
 import type { ModelSpec } from "../nn/model.ts";
-import { LoadedSet, type Predictor, type PreparedJoint } from "./predictor.ts";
+import { kernelBase, LoadedSet, type Predictor, type PreparedJoint } from "./predictor.ts";
 
 /** A prediction that is NaN or infinite; the weights were left as they were before it. */
 export class PredictionError extends DivergedError {
@@ -82,6 +82,11 @@ export class Rewinder {
         `predictor "${predictor.name}" needs ${predictor.window} snapshots, the trajectory records ${plan.window}.`,
       );
     }
+    if (trajectory.reversed !== (predictor.reversed ?? false)) {
+      throw new GpuError(
+        `predictor "${predictor.name}" needs the ${predictor.reversed === true ? "newest" : "oldest"} snapshot first.`,
+      );
+    }
     const served = new Set<ParameterKind>(predictor.sets.flatMap((set) => set.kinds));
     const orphan = plan.tracks.find((track) => !served.has(track.slot.kind));
     if (orphan !== undefined && predictor.joint === undefined) {
@@ -120,7 +125,7 @@ export class Rewinder {
       dispatches.push(
         await set.dispatch(
           { ...range, stride: chunk.stride, outFirst: range.first },
-          predictor.base,
+          kernelBase(predictor),
           {
             history,
             predicted: { buffer: out, offset: 0, size: out.size },

@@ -56,6 +56,8 @@ const predictorFields = {
   predictor: z.string().optional(),
   /** The snapshot a residual is added to; absent: what the predictor was made for. */
   base: z.enum(["oldest", "newest"]).optional(),
+  /** Snapshots before the oldest that are predicted, where the predictor leaves a choice (NiNo): 1 to 40. */
+  aim: z.number().int().min(1).optional(),
 };
 
 /** Settings every rewind has, whatever predicts. */
@@ -101,19 +103,20 @@ export class RewindSession implements UnlearnSession {
   /**
    * Compiles fine-tuning and prediction, and takes the trajectory's memory (4 · K bytes a weight).
    *
-   * @param variant what the session is called, and whether its steps keep only the length of the
-   *   prediction's (the control).
+   * @param variant what the session is called, whether its steps keep only the length of the
+   *   prediction's (the control), and how far back a predictor that leaves the choice aims (3 snapshots,
+   *   as InvWNN).
    */
   static async create(
     task: UnlearnTask,
     predictor: Predictor,
     settings: RewindSettings,
-    variant: { method: string; random: boolean } = { method: "rewind", random: false },
+    variant: { method?: string; random?: boolean; aim?: number | undefined } = {},
   ): Promise<RewindSession> {
     if (predictor.direction === "future") {
       throw new GpuError(
-        `predictor "${predictor.name}" looks ahead; a rewind needs one that looks back. To speed a training up ` +
-          "with it, use `rewind train --nowcast`.",
+        `predictor "${predictor.name}" looks ahead; a rewind needs one that looks back. Show it time backwards with ` +
+          '"reversed:" before its path, or speed a training up with it: `rewind train --nowcast`.',
       );
     }
     const { model } = task;
@@ -124,21 +127,20 @@ export class RewindSession implements UnlearnSession {
     const slots = model.slots.filter(
       (slot) => settings.kinds.includes(slot.kind) && slot.kind !== "norm",
     );
-    const trajectory = await Trajectory.create(
-      model.gpu,
-      slots,
-      predictor.window,
-      settings.trajectory,
-    );
-    const rewinder = await Rewinder.create(trajectory, predictor);
+    const trajectory = await Trajectory.create(model.gpu, slots, predictor.window, {
+      precision: settings.trajectory,
+      reversed: predictor.reversed ?? false,
+    });
+    const rewinder = await Rewinder.create(trajectory, predictor, model.spec);
+    const { method = "rewind", random = false, aim } = variant;
+    if (aim !== undefined || predictor.joint !== undefined) rewinder.aim(aim ?? 3);
     const { gpu, parameters } = model;
     const before = await Arena.create(gpu, parameters.layout, "before the round");
     let control: { direction: RandomDirection; base: Arena } | undefined;
-    if (variant.random) {
+    if (random) {
       const base = await Arena.create(gpu, parameters.layout, "base of the step");
       control = { base, direction: await RandomDirection.create(gpu, parameters, base, slots) };
     }
-    const { method } = variant;
     const parts = { method, trainer, trajectory, rewinder, before, control };
     return new RewindSession(task, settings, parts);
   }
@@ -224,8 +226,8 @@ export const rewind = defineMethod({
   summary: "InvWNN predicts the weights before D_f (the paper's method)",
   reads: "D_f",
   settings: rewindSettings.extend(predictorFields),
-  create: async (task, { predictor, base, ...settings }) =>
-    RewindSession.create(task, await loadPredictor(predictor, base), settings),
+  create: async (task, { predictor, base, aim, ...settings }) =>
+    RewindSession.create(task, await loadPredictor(predictor, base), settings, { aim }),
 });
 
 export const linearRewind = defineMethod({
@@ -239,7 +241,6 @@ export const linearRewind = defineMethod({
   create: (task, { horizon, ...settings }) =>
     RewindSession.create(task, linearPredictor(15, horizon), settings, {
       method: "linear-rewind",
-      random: false,
     }),
 });
 
@@ -248,9 +249,10 @@ export const randomRewind = defineMethod({
   summary: "control: steps as long as InvWNN's, parameter by parameter, in random directions",
   reads: "D_f",
   settings: rewindSettings.extend(predictorFields),
-  create: async (task, { predictor, base, ...settings }) =>
+  create: async (task, { predictor, base, aim, ...settings }) =>
     RewindSession.create(task, await loadPredictor(predictor, base), settings, {
       method: "random-rewind",
       random: true,
+      aim,
     }),
 });

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
@@ -201,6 +201,53 @@ test("experiment writes tables, figures and tuning, and goes on where it stopped
   assert.is(readFileSync(`${out}/results.csv`, "utf8"), table);
   const other = rewind(...words, "--tuning-seed", "7", "--out", out);
   assert.match(other.err, /holds a run with another configuration/);
+});
+
+test("an arm is added to earlier results where both start from the same networks", () => {
+  // The experiment of the test before.
+  const earlier = `${folder}/experiment`;
+  const out = `${folder}/beside`;
+  const words = ["experiment", "overfit", "--size", "tiny", "--seeds", "2", "--arms", "neg-grad"];
+  const both = rewind(...words, "--beside", earlier, "--out", out);
+  assert.is(both.code, 0, both.err);
+  assert.match(both.out, /\| task-vector \| .* \|\n\| neg-grad \| /);
+  const rows = (path: string): string[] =>
+    readFileSync(`${path}/results.csv`, "utf8").trim().split("\n");
+  assert.equal(
+    rows(out).filter((row) => row.includes("task-vector")),
+    rows(earlier).slice(1),
+  );
+  assert.ok(rows(out).some((row) => row.includes("neg-grad")));
+  const tuning = JSON.parse(readFileSync(`${out}/tuning.json`, "utf8")) as object;
+  assert.equal(Object.keys(tuning), ["task-vector", "neg-grad"]);
+  const fails: [(path: string) => void, string[], RegExp][] = [
+    [
+      (path) => {
+        const [head, first, ...rest] = rows(earlier);
+        const other = first!.replace(/^(.*,)([\d.]+),([\d.]+),$/, "$1$2,9.5,");
+        writeFileSync(`${path}/results.csv`, [head, other, ...rest].join("\n"));
+      },
+      words,
+      /network of seed 1 is not the one of the earlier results: testLoss was 9\.5, is /,
+    ],
+    [() => {}, [...words, "--seeds", "3"], /has no result of task-vector on seed 3/],
+    [
+      () => {},
+      words.map((word) => (word === "overfit" ? "label-noise" : word)),
+      /holds results of overfit on synthetic, not of label-noise on synthetic/,
+    ],
+    [(path) => writeFileSync(`${path}/results.json`, "{"), words, /results\.json" is not JSON/],
+  ];
+  for (const [i, [damage, asked, message]] of fails.entries()) {
+    const copy = `${folder}/damaged-${i}`;
+    cpSync(earlier, copy, { recursive: true });
+    damage(copy);
+    // Finished runs are only read, whatever the folder holds.
+    const target = i === 0 ? out : `${folder}/refused-${i}`;
+    const { code, err } = rewind(...asked, "--beside", copy, "--out", target);
+    assert.is(code, 1);
+    assert.match(err, message);
+  }
 });
 
 test("bad input gives one clear line, a non-zero exit, and no half-written file", () => {

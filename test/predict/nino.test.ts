@@ -16,6 +16,7 @@ import {
   neuralGraph,
 } from "../../src/predict/nino/neural-graph.ts";
 import { ninoPredictor, ninoSchedule } from "../../src/predict/nino/predictor.ts";
+import { reversedPredictor } from "../../src/predict/predictor.ts";
 import { Rewinder } from "../../src/predict/rewinder.ts";
 import { Random } from "../../src/random.ts";
 import { Trajectory } from "../../src/trajectory.ts";
@@ -394,6 +395,40 @@ for (const name of ["random", "nino_no_posw.pt"] as const) {
       const allowed = deviation * (2e-5 + 1e-4 * Math.abs(added)) + 1e-7;
       near(`${key}[${i}]`, after.get(key)![i]!, want, allowed);
     }
+    model.destroy();
+  });
+}
+
+for (const variant of ["mlp", "graph"] as const) {
+  test(`${variant} shown time backwards is the forecast of the snapshots in reverse`, async () => {
+    const gpu = await testGpu();
+    const model = await Model.create(gpu, small, 3);
+    const start = await model.parameters.read();
+    const forecaster = ninoPredictor("nino", ninoWeights(randomCheckpoint(variant, 8, 7)), "test");
+    const ends: Map<string, Float32Array>[] = [];
+    for (const reversed of [false, true]) {
+      const trajectory = await Trajectory.create(gpu, model.slots, ninoWindow, { reversed });
+      for (let k = 0; k < ninoWindow; k++) {
+        const moment = reversed ? k : ninoWindow - 1 - k;
+        for (const [name, data] of start) {
+          model.parameters.write(
+            name,
+            data.map((v, i) => v + 0.01 * moment * Math.sin(i + moment)),
+          );
+        }
+        trajectory.record(model.parameters);
+      }
+      const predictor = reversed ? reversedPredictor(forecaster) : forecaster;
+      assert.is(predictor.base, reversed ? "oldest" : "newest");
+      const rewinder = await Rewinder.create(trajectory, predictor, small);
+      rewinder.aim(4);
+      await rewinder.apply(model.parameters);
+      ends.push(await model.parameters.read());
+      rewinder.destroy();
+      trajectory.destroy();
+    }
+    assert.equal(ends[1], ends[0]);
+    for (const [name, data] of start) assert.not.equal(ends[0]!.get(name), data, name);
     model.destroy();
   });
 }

@@ -6,7 +6,11 @@ import * as assert from "uvu/assert";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
 import type { Tensors } from "../../src/nn/model.ts";
 import { loadPredictor } from "../../src/predict/index.ts";
-import { type Predictor, predictHistories } from "../../src/predict/predictor.ts";
+import {
+  type Predictor,
+  predictHistories,
+  reversedPredictor,
+} from "../../src/predict/predictor.ts";
 import { fromTensors, type StreamOf, toTensors } from "../../src/predict/two-stream.ts";
 import { wnnPredictor, wnnSpec, type WnnLayer, type WnnWeights } from "../../src/predict/wnn.ts";
 import { Random } from "../../src/random.ts";
@@ -124,6 +128,19 @@ test("WNN is its float64 network on random weights, through a file", async () =>
     near(`residual ${i}`, residual[i]!, out * scale, scale * 3e-6);
     near(`prediction ${i}`, predicted[i]!, history[4]! + out * scale, scale * 3e-6 + 2e-7);
   });
+});
+
+test("WNN shown time backwards answers as for the history in reverse", async () => {
+  const source = { weights: randomWeights(5), source: "random" };
+  const forward = wnnPredictor("wnn", { all: source }, { horizon: 4, publishedBias: false });
+  const backward = reversedPredictor(forward);
+  assert.equal([backward.direction, backward.base], ["past", "oldest"]);
+  const cases = histories(70, 5, 6);
+  const want = await predictAll(
+    forward,
+    cases.map((history) => history.toReversed()),
+  );
+  assert.equal(await predictAll(backward, cases), want);
 });
 
 test("WNN's published bias rule scales the newest weight; only biases follow it", async () => {

@@ -6,7 +6,7 @@ import type { Job } from "../../src/job.ts";
 import { prepareJob } from "../../src/job.ts";
 import type { Tensors } from "../../src/nn/model.ts";
 import { linearPredictor } from "../../src/predict/linear.ts";
-import type { Predictor } from "../../src/predict/predictor.ts";
+import { type Predictor, reversedPredictor } from "../../src/predict/predictor.ts";
 import { PredictionError } from "../../src/predict/rewinder.ts";
 import { trainJob } from "../../src/train/run.ts";
 import { RewindSession, rewindSettings, type RewindSettings } from "../../src/unlearn/rewind.ts";
@@ -113,6 +113,32 @@ test("a session saved after a round and loaded elsewhere continues to the same b
   assert.is(round.round, 2);
   assert.equal(await bits(job.model.parameters), want);
   resumed.destroy();
+});
+
+test("a line ahead, shown time backwards, rewinds to the same bits as the line back", async () => {
+  const ends: Map<string, Uint32Array>[] = [];
+  for (const predictor of [
+    linearPredictor(window, 3),
+    reversedPredictor(linearPredictor(window, -3)),
+  ]) {
+    const job = await freshJob();
+    const session = await open(job, predictor);
+    await session.round({});
+    ends.push(await bits(job.model.parameters));
+    session.destroy();
+  }
+  assert.equal(ends[1], ends[0]);
+});
+
+test("what looks ahead is refused, with the way to turn it around", async () => {
+  const job = await freshJob();
+  try {
+    await open(job, linearPredictor(window, -3));
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /looks ahead; .* "reversed:" before its path/);
+  }
+  assert.throws(() => reversedPredictor(linearPredictor(window, 3)), /looks back already/);
 });
 
 test("kinds that are not rewound keep what fine-tuning made of them", async () => {

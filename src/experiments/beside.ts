@@ -1,0 +1,152 @@
+/**
+ * Results of an earlier run of an experiment, to stand beside arms that are run now.
+ *
+ * They are taken from what that run wrote (results.json, results.csv, tuning.json), so that one competitor
+ * can be added or refreshed without running the others again. That is fair only where both started from the
+ * same trained networks: their first scores must agree to the last digit.
+ */
+import { csvParse } from "d3-dsv";
+import { GpuError } from "../gpu/errors.ts";
+import { join, readText } from "../platform/files.ts";
+import type { Progress, Scores } from "../unlearn/driver.ts";
+import type { Plan } from "./plan.ts";
+import type { ArmResult, Tuned } from "./run.ts";
+import { scoreColumns } from "./summary.ts";
+
+/** What an earlier run left: the results of its arms, and how their settings were chosen. */
+export interface Earlier {
+  readonly results: readonly ArmResult[];
+  readonly tuned: Readonly<Record<string, Tuned>>;
+}
+
+/** The parts of results.json that are read. */
+interface Written {
+  readonly experiment?: unknown;
+  readonly dataset?: unknown;
+  readonly runs?: readonly Omit<ArmResult, "history" | "settings">[];
+}
+
+async function parsed<T>(path: string): Promise<T> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw new GpuError(`"${path}" is not JSON: ${(error as Error).message}.`);
+  }
+}
+
+/** Curves of results.csv by arm and seed. */
+async function histories(path: string): Promise<Map<string, Progress[]>> {
+  const curves = new Map<string, Progress[]>();
+  for (const row of csvParse(await readText(path))) {
+    const measured = scoreColumns.filter((key) => row[key] !== undefined && row[key] !== "");
+    const progress: Progress = {
+      round: Number(row["round"]),
+      steps: Number(row["steps"]),
+      seconds: Number(row["seconds"]),
+      scores: Object.fromEntries(
+        measured.map((key) => [key, Number(row[key])]),
+      ) as unknown as Scores,
+    };
+    const key = `${row["seed"]} ${row["arm"]}`;
+    curves.set(key, [...(curves.get(key) ?? []), progress]);
+  }
+  return curves;
+}
+
+/**
+ * Reads what an experiment's earlier run wrote.
+ *
+ * @param dir its folder.
+ * @param dataset name of the data set, as `--dataset` gives it.
+ * @throws if it is another experiment or data set, lacks one of the seeds, or a file is damaged.
+ */
+export async function readEarlier(
+  dir: string,
+  plan: Plan,
+  dataset: string,
+  seeds: readonly number[],
+): Promise<Earlier> {
+  const written = await parsed<Written>(join(dir, "results.json"));
+  if (written.experiment !== plan.name || written.dataset !== dataset) {
+    throw new GpuError(
+      `"${dir}" holds results of ${String(written.experiment)} on ${String(written.dataset)}, ` +
+        `not of ${plan.name} on ${dataset}.`,
+    );
+  }
+  const curves = await histories(join(dir, "results.csv"));
+  const runs = (written.runs ?? []).filter(({ seed }) => seeds.includes(seed));
+  const results = runs.map((run): ArmResult => {
+    const history = curves.get(`${run.seed} ${run.arm}`);
+    if (history === undefined) {
+      throw new GpuError(
+        `"${join(dir, "results.csv")}" has no curve of ${run.arm} on seed ${run.seed}, which results.json names.`,
+      );
+    }
+    return { ...run, settings: {}, history };
+  });
+  for (const arm of new Set(results.map((result) => result.arm))) {
+    const lacking = seeds.filter(
+      (seed) => !results.some((result) => result.arm === arm && result.seed === seed),
+    );
+    if (lacking.length > 0) {
+      throw new GpuError(
+        `"${dir}" has no result of ${arm} on seed ${lacking.join(", ")}; run the same seeds.`,
+      );
+    }
+  }
+  return { results, tuned: await parsed(join(dir, "tuning.json")) };
+}
+
+/**
+ * Checks that earlier and new results started from the same trained networks.
+ *
+ * @throws naming the seed and the score that differs.
+ */
+function checkSameStart(earlier: readonly ArmResult[], results: readonly ArmResult[]): void {
+  for (const { seed, history } of results) {
+    const before = earlier.find((result) => result.seed === seed)?.history[0]?.scores;
+    const now = history[0]!.scores;
+    const differing = scoreColumns.find(
+      (key) => before?.[key] !== undefined && now[key] !== undefined && before[key] !== now[key],
+    );
+    if (differing !== undefined) {
+      throw new GpuError(
+        `the trained network of seed ${seed} is not the one of the earlier results: ${differing} was ` +
+          `${before![differing]}, is ${now[differing]}. Another adapter or version trained it; run all arms again.`,
+      );
+    }
+  }
+}
+
+/**
+ * The plan, tuning and results of both: the earlier arms in their order, those that were run again replaced,
+ * new ones at the end.
+ */
+export function standBeside(
+  plan: Plan,
+  results: readonly ArmResult[],
+  tuned: Readonly<Record<string, Tuned>>,
+  earlier: Earlier,
+): { plan: Plan; results: ArmResult[]; tuned: Record<string, Tuned> } {
+  const again = new Set(plan.arms.map(({ name }) => name));
+  const kept = earlier.results.filter(({ arm }) => !again.has(arm));
+  checkSameStart(kept, results);
+  const known = new Map(earlier.results.map(({ arm, method }) => [arm, method]));
+  const before = [...known].map(
+    ([name, method]) =>
+      plan.arms.find((arm) => arm.name === name) ?? {
+        name,
+        method,
+        settings: {},
+        trials: [],
+        rounds: 0,
+      },
+  );
+  const added = plan.arms.filter(({ name }) => !known.has(name));
+  return {
+    plan: { ...plan, arms: [...before, ...added] },
+    results: [...kept, ...results],
+    tuned: { ...earlier.tuned, ...tuned },
+  };
+}
