@@ -187,8 +187,10 @@ export type UnlearnConfig = z.infer<typeof unlearnSchema>;
 
 /** What retraining takes over from the training it repeats. */
 export function recipeOf(train: TrainConfig): Partial<TrainConfig> {
-  const { epochs, batch, learningRate, optimizer, augment } = train;
-  const fields = Object.keys(recipeFields) as (keyof typeof recipeFields)[];
+  const { epochs, batch, learningRate, optimizer, augment, from } = train;
+  const fields = Object.keys({ ...recipeFields, ...memoryFields }) as (
+    keyof typeof recipeFields | keyof typeof memoryFields
+  )[];
   const shaping = Object.fromEntries(fields.map((field) => [field, train[field]]));
-  return { epochs, batch, learningRate, optimizer, augment, ...shaping };
+  return { epochs, batch, learningRate, optimizer, augment, from, ...shaping };
 }

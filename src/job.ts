@@ -10,6 +10,9 @@ import type { Dataset } from "./data/dataset.ts";
 import { loadDataset } from "./data/index.ts";
 import { damage, type Damaged } from "./data/scenario.ts";
 import type { Gpu } from "./gpu/device.ts";
+import { Graph } from "./graph/graph.ts";
+import { planMemory } from "./graph/plan.ts";
+import { Value } from "./graph/value.ts";
 import { readSafetensors } from "./io/safetensors.ts";
 import { Model } from "./nn/model.ts";
 import { readBytes } from "./platform/files.ts";
@@ -34,6 +37,12 @@ export interface Job {
   /** Picture numbers of D_f and of the rest, D_r. */
   readonly forget: Uint32Array;
   readonly retain: Uint32Array;
+  /**
+   * What measures the model on one of the job's sets; call `done` when it has. It is held for the next time
+   * where that takes little memory and nothing else needs it; activations of a large batch of a large
+   * network, often more than those of a training step, would stand in training's way.
+   */
+  evaluator(on: GpuDataset): Promise<Pick<Evaluator, "run"> & { done(): void }>;
   /** Scores of the model as it stands; `only`: the ones needed, where others would cost time. */
   evaluate(watch?: Watch, only?: readonly (keyof Scores)[]): Promise<Scores>;
   /** What an unlearning method gets: the model, D_f and D_r, each refusing other pictures. */
@@ -43,10 +52,27 @@ export interface Job {
 
 /** Pictures a step when evaluating; larger only costs memory. */
 const evaluationBatch = 256;
+/** Bytes of activations up to which a job holds on to its evaluators, so as not to make them every time. */
+const heldBytes = 128 * 2 ** 20;
 
-/** Loads data, applies the scenario, allocates the model. */
-export async function prepareJob(gpu: Gpu, config: TrainConfig): Promise<Job> {
-  const { train, test } = await loadData(config);
+/** Bytes of a model's activations when evaluating a batch of pictures. */
+function evaluationBytes(model: Model, picture: readonly number[], rows: number): number {
+  const graph = new Graph(model.gpu.tuning);
+  model.build(graph, [new Value("pictures", [rows, ...picture], "f32", "planned")], "frozen");
+  return planMemory(graph.forward()).bytes;
+}
+
+/**
+ * Applies the scenario to the data, allocates the model.
+ *
+ * @param loaded the pictures, where they are at hand already.
+ */
+export async function prepareJob(
+  gpu: Gpu,
+  config: TrainConfig,
+  loaded?: Awaited<ReturnType<typeof loadData>>,
+): Promise<Job> {
+  const { train, test } = loaded ?? (await loadData(config));
   return jobOn(gpu, config, damage(train, test, config.scenario, config.seed), test);
 }
 
@@ -75,40 +101,60 @@ export async function jobOn(
     model.pretrain(readSafetensors(await readBytes(config.from), config.from).tensors);
   }
 
-  const evaluatorOf = (of: GpuDataset): Promise<Evaluator> =>
-    Evaluator.create(model, of, Math.min(evaluationBatch, of.count));
   const everyOf = (count: number): Uint32Array => Uint32Array.from({ length: count }, (_, i) => i);
-  const onTrained = await evaluatorOf(data);
-  const onTest = await evaluatorOf(testData);
-  const owned: { destroy(): void }[] = [onTrained, onTest, testData, data, model];
   // Where D_f was trained with its true labels there is nothing more to measure on it.
-  let onTrue: Evaluator | undefined;
-  if (forget.some((i) => labels[i] !== train.labels[i])) {
-    const trueData = await data.withLabels(train.labels);
-    onTrue = await evaluatorOf(trueData);
-    owned.unshift(onTrue, trueData);
-  }
-  let onTriggered: Evaluator | undefined;
-  if (triggered !== undefined) {
-    const triggeredData = await GpuDataset.upload(gpu, triggered, mean);
-    onTriggered = await evaluatorOf(triggeredData);
-    owned.unshift(onTriggered, triggeredData);
-  }
+  const mislabelled = forget.some((i) => labels[i] !== train.labels[i]);
+  const trueData = mislabelled ? await data.withLabels(train.labels) : undefined;
+  const triggeredData =
+    triggered === undefined ? undefined : await GpuDataset.upload(gpu, triggered, mean);
+  const sets = [triggeredData, trueData, testData, data].filter((set) => set !== undefined);
 
+  const newEvaluator = (on: GpuDataset): Promise<Evaluator> =>
+    Evaluator.create(model, on, Math.min(evaluationBatch, on.count));
+  const held = new Map<GpuDataset, Evaluator>();
+  const giveUp = {
+    destroy() {
+      for (const one of held.values()) one.destroy();
+      held.clear();
+    },
+  };
+  const rows = Math.min(evaluationBatch, Math.max(...sets.map(({ count }) => count)));
+  if (sets.length * evaluationBytes(model, data.picture, rows) <= heldBytes) {
+    for (const on of sets) {
+      held.set(on, await newEvaluator(on));
+      gpu.spare.add(giveUp);
+    }
+  }
+  const evaluator: Job["evaluator"] = async (on) => {
+    const kept = held.get(on);
+    const used = kept ?? (await newEvaluator(on));
+    const done = (): void => (kept === undefined ? used.destroy() : undefined);
+    return { run: used.run.bind(used), done };
+  };
   const evaluate: Job["evaluate"] = async (watch = {}, only) => {
+    const totals = async (on: GpuDataset, items: Uint32Array): Promise<Totals> => {
+      const { run, done } = await evaluator(on);
+      try {
+        return await run(items, watch);
+      } finally {
+        done();
+      }
+    };
     const measure = async (
-      on: Evaluator | undefined,
+      on: GpuDataset | undefined,
       items: Uint32Array,
       ...scores: (keyof Scores)[]
     ): Promise<Totals | undefined> =>
-      items.length === 0 || (only !== undefined && !scores.some((score) => only.includes(score)))
+      on === undefined ||
+      items.length === 0 ||
+      (only !== undefined && !scores.some((score) => only.includes(score)))
         ? undefined
-        : on?.run(items, watch);
-    const forgotten = await onTrained.run(forget, watch);
-    const kept = await measure(onTrained, retain, "retainAccuracy");
-    const unseen = await measure(onTest, everyOf(test.count), "testAccuracy", "testLoss");
-    const clean = await measure(onTrue, forget, "forgetTrueAccuracy");
-    const attack = await measure(onTriggered, everyOf(triggered?.count ?? 0), "attackSuccess");
+        : totals(on, items);
+    const forgotten = await totals(data, forget);
+    const kept = await measure(data, retain, "retainAccuracy");
+    const unseen = await measure(testData, everyOf(test.count), "testAccuracy", "testLoss");
+    const clean = await measure(trueData, forget, "forgetTrueAccuracy");
+    const attack = await measure(triggeredData, everyOf(triggered?.count ?? 0), "attackSuccess");
     return {
       forgetAccuracy: forgotten.accuracy,
       forgetLoss: forgotten.loss,
@@ -118,7 +164,10 @@ export async function jobOn(
       ...(attack === undefined ? {} : { attackSuccess: attack.accuracy }),
     };
   };
-  const destroy = (): void => owned.forEach((part) => part.destroy());
+  const destroy = (): void => {
+    gpu.spare.delete(giveUp);
+    for (const part of [giveUp, ...sets, model]) part.destroy();
+  };
   const task = (unlearnSeed: number): UnlearnTask => ({
     model,
     forget: { data: data.only(forget, "D_f"), items: forget },
@@ -136,6 +185,7 @@ export async function jobOn(
     labels,
     forget,
     retain,
+    evaluator,
     evaluate,
     task,
     destroy,

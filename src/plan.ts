@@ -1,8 +1,9 @@
 /**
  * Memory plans: what a run would allocate, before anything is.
  *
- * The run is built on a {@link dryGpu} by the same code that builds it on a real device: pictures,
- * weights and evaluation stay, training and unlearning come after one another.
+ * The run is built on a {@link dryGpu} by the same code that builds it on a real device: pictures and
+ * weights stay, and where evaluation takes little it stays too; training, evaluation and unlearning come
+ * after one another.
  */
 import type { TrainConfig, UnlearnConfig } from "./config.ts";
 import type { Dataset } from "./data/dataset.ts";
@@ -13,12 +14,14 @@ import { OutOfMemoryError } from "./gpu/errors.ts";
 import { type Job, jobOn } from "./job.ts";
 import { passesOf } from "./train/passes.ts";
 import { jobNowcaster, jobTrainer } from "./train/run.ts";
-import { startMethod } from "./unlearn/methods.ts";
+import { findMethod, startMethod } from "./unlearn/methods.ts";
 
 /** The pictures of a run as far as memory is concerned. */
 export interface PictureCounts {
   /** Side of the square pictures, in pixels. */
   readonly size: number;
+  /** Their size in memory where a feed enlarges them. */
+  readonly stored?: Dataset["stored"];
   readonly channels: 1 | 3;
   readonly classes: number;
   /** Training and test pictures. */
@@ -26,8 +29,8 @@ export interface PictureCounts {
   readonly test: number;
 }
 
-/** When a run needs memory: throughout, or while it trains or unlearns. */
-export type Phase = "always" | "training" | "unlearning";
+/** When a run needs memory: throughout, or while it does what it can do only one of at a time. */
+export type Phase = "always" | "training" | "evaluating" | "unlearning";
 
 /** Memory of one purpose. */
 export interface PlanRow {
@@ -48,20 +51,27 @@ export interface RunPlan {
 export interface PlannedRun {
   readonly train: TrainConfig;
   readonly unlearn?: UnlearnConfig | undefined;
+  /** The network is trained already: what training takes does not count. */
+  readonly trained?: boolean | undefined;
   readonly pictures: PictureCounts;
 }
 
 /** The picture counts of a run under way. */
 export function countsOf({ train, test }: Pick<Job, "train" | "test">): PictureCounts {
-  const { height: size, channels, classes } = train;
-  return { size, channels, classes: classes.length, train: train.count, test: test.count };
+  const { height: size, stored, channels, classes } = train;
+  return { size, stored, channels, classes: classes.length, train: train.count, test: test.count };
+}
+
+/** A part of a run that takes memory. */
+interface Freed {
+  destroy(): void;
 }
 
 /** Plans a run. @throws OutOfMemoryError where the limits do not hold it. */
 export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPlan> {
   const dry = await dryGpu(limits);
   const { gpu } = dry;
-  const { train: config, unlearn } = run;
+  const { train: config, unlearn, trained = false } = run;
   const damaged = damage(
     blankPictures(run, "train"),
     blankPictures(run, "test"),
@@ -70,34 +80,48 @@ export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPl
   );
   const job = await jobOn(gpu, config, damaged, blankPictures(run, "test"), { blank: true });
   const rows = rowsOf("always", dry.live());
-  const base = gpu.allocatedBytes;
-  const before = dry.live();
-  const trainer = await jobTrainer(job);
-  const nowcaster = await jobNowcaster(job);
-  rows.push(...rowsOf("training", added(dry, before)));
   let peak = gpu.allocatedBytes;
-  nowcaster?.destroy();
-  trainer.destroy();
-  if (unlearn !== undefined) {
-    const left = gpu.allocatedBytes - base;
-    const start = dry.live();
-    const session = await startMethod(unlearn.method, job.task(unlearn.seed), unlearn.settings);
-    rows.push(...rowsOf("unlearning", added(dry, start)));
-    peak = Math.max(peak, gpu.allocatedBytes - left);
-    session.destroy();
+  /** Counts what parts of a run take together, on top of what is there throughout, and frees them. */
+  const during = async (phase: Phase, ...parts: (() => Promise<Freed | undefined>)[]) => {
+    const before = dry.live();
+    const made: (Freed | undefined)[] = [];
+    for (const make of parts) made.push(await make());
+    rows.push(...rowsOf(phase, added(dry, before)));
+    peak = Math.max(peak, gpu.allocatedBytes);
+    for (const part of made) part?.destroy();
+  };
+  const evaluator = async (): Promise<Freed> => {
+    const largest = job.data.count > job.testData.count ? job.data : job.testData;
+    const { done } = await job.evaluator(largest);
+    return { destroy: done };
+  };
+  if (!trained) {
+    await during(
+      "training",
+      () => jobTrainer(job),
+      () => jobNowcaster(job),
+    );
+  }
+  if (unlearn === undefined) {
+    await during("evaluating", evaluator);
+  } else {
+    // Scores are measured between rounds, while the method keeps its memory.
+    const { method, seed, settings } = unlearn;
+    await during("unlearning", () => startMethod(method, job.task(seed), settings), evaluator);
   }
   return { rows, peak };
 }
 
 /** Pictures without pixels: their numbers and labels decide all sizes. */
 function blankPictures({ train: { data }, pictures }: PlannedRun, part: "train" | "test"): Dataset {
-  const { size, channels, classes } = pictures;
+  const { size, stored, channels, classes } = pictures;
   const count = pictures[part];
   return {
     name: data.name,
     classes: Array.from({ length: classes }, (_, i) => String(i)),
     height: size,
     width: size,
+    stored,
     channels,
     count,
     pixels: new Uint8Array(0),
@@ -157,49 +181,78 @@ async function largest(most: number, holds: (n: number) => Promise<boolean>): Pr
 }
 
 /**
- * What would make a run fit that does not, by its plan: the batch, and the passes a step can be split into.
+ * What would make a run fit that does not, by its plan: the batch, the passes a step can be split into, and
+ * what else saves memory, as options of the commands that run it.
  *
  * @returns a sentence; empty if the plan fits.
  */
 export async function memoryAdvice(run: PlannedRun, limits: DryLimits): Promise<string> {
-  const { train, unlearn } = run;
+  const { train, unlearn, trained = false } = run;
   const onlyTraining = { ...run, unlearn: undefined };
-  if (await fits(onlyTraining, limits)) {
-    if (unlearn === undefined) return "";
-    const batch = Number(unlearn.settings["batch"] ?? train.batch);
-    const withBatch = (settings: object): PlannedRun => ({
-      ...run,
-      unlearn: { ...unlearn, settings: { ...unlearn.settings, ...settings } },
-    });
-    if (await fits(run, limits)) return "";
-    const most = await largest(batch, (n) => fits(withBatch({ batch: n }), limits));
-    if (most === 0)
-      return `By the plan no batch of ${unlearn.method} fits: choose a smaller model or window.`;
-    return `By the plan training fits, and ${unlearn.method} with --forget-batch ${most} or --set microBatch=${most}.`;
+  if (trained || (await fits(onlyTraining, limits))) {
+    if (unlearn === undefined || (await fits(run, limits))) return "";
+    const ways = await waysToUnlearn(run, unlearn, limits);
+    if (ways.length === 0) {
+      return `By the plan ${unlearn.method} does not fit whatever its settings: choose a smaller model or another method.`;
+    }
+    return trained
+      ? `By the plan these fit: ${ways.join("; ")}.`
+      : `By the plan training fits, and ${unlearn.method} with one of these: ${ways.join("; ")}.`;
   }
-  const withTraining = (settings: object): PlannedRun => ({
-    ...onlyTraining,
-    train: { ...train, ...settings },
-  });
-  const most = await largest(train.batch, (n) =>
-    fits(withTraining({ batch: n, microBatch: undefined }), limits),
-  );
-  const passes = await largest(train.batch, (n) => fits(withTraining({ microBatch: n }), limits));
+  const trial = (settings: Partial<TrainConfig>): Promise<boolean> =>
+    fits({ ...onlyTraining, train: { ...train, ...settings } }, limits);
+  const most = await largest(train.batch, (n) => trial({ batch: n, microBatch: undefined }));
+  const passes = await largest(train.batch, (n) => trial({ microBatch: n }));
   const ways: string[] = [];
   if (most > 0) ways.push(`--batch ${most}`);
   if (passes > 0 && passes < train.batch) {
     ways.push(`--batch ${train.batch} --micro-batch ${passesOf(train.batch, passes).rows}`);
   }
-  if (train.recompute !== true && (await fits(withTraining({ recompute: true }), limits))) {
+  if (train.recompute !== true && (await trial({ recompute: true }))) {
     ways.push(`--batch ${train.batch} --recompute`);
   }
-  if (ways.length === 0) return "By the plan no batch fits: choose a smaller model.";
+  if (ways.length === 0) {
+    return "By the plan no batch fits: choose a smaller model, or fewer or smaller pictures.";
+  }
   return `By the plan these fit: ${ways.join("; ")}.`;
 }
 
-/** Does `work` within limits; where it runs out of memory, the error says which batch would fit. */
-export async function withAdvice<T>(
+/** Changes of a method's settings, each of which makes a run fit, as options; only those the method has. */
+async function waysToUnlearn(
   run: PlannedRun,
+  { method, settings, ...rest }: UnlearnConfig,
+  limits: DryLimits,
+): Promise<string[]> {
+  const known = (change: object): boolean =>
+    findMethod(method).settings.safeParse({ ...settings, ...change }).success;
+  const trial = (change: object): Promise<boolean> =>
+    fits({ ...run, unlearn: { ...rest, method, settings: { ...settings, ...change } } }, limits);
+  const batch = Number(settings["batch"] ?? run.train.batch);
+  const ways: string[] = [];
+  if (known({ batch })) {
+    const most = await largest(batch, (n) => trial({ batch: n }));
+    if (most > 0) ways.push(`--forget-batch ${most}`);
+  }
+  if (known({ microBatch: 1 })) {
+    const passes = await largest(batch, (n) => trial({ microBatch: n }));
+    if (passes > 0) ways.push(`--set microBatch=${passes}`);
+  }
+  for (const [change, option] of [
+    [{ recompute: true }, "--set recompute=true"],
+    [{ trajectory: "f16" }, "--trajectory f16"],
+  ] as const) {
+    if (known(change) && (await trial(change))) ways.push(option);
+  }
+  return ways;
+}
+
+/**
+ * Does `work` within limits; where it runs out of memory, the error says what would fit.
+ *
+ * @param run what is planned then; a function where that is only known, or worth finding out, in this case.
+ */
+export async function withAdvice<T>(
+  run: PlannedRun | (() => Promise<PlannedRun>),
   limits: DryLimits,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -208,19 +261,27 @@ export async function withAdvice<T>(
   } catch (cause) {
     if (!(cause instanceof OutOfMemoryError)) throw cause;
     const memory = limits.memory ?? cause.memory;
-    const advice = await memoryAdvice(run, { ...limits, memory });
+    const planned = typeof run === "function" ? await run() : run;
+    const advice = await memoryAdvice(planned, { ...limits, memory });
     throw new OutOfMemoryError(`${cause.message} ${advice}`.trim(), { cause });
   }
 }
 
+const headings: Readonly<Record<Phase, string>> = {
+  always: "throughout",
+  training: "while training",
+  evaluating: "while evaluating",
+  unlearning: "while unlearning",
+};
+
 /** A plan as lines of text. */
 export function formatPlan({ rows, peak }: RunPlan): string {
   const width = Math.max(...rows.map(({ what }) => what.length)) + 2;
-  const lines = (["always", "training", "unlearning"] as const).flatMap((phase) => {
+  const lines = (Object.keys(headings) as Phase[]).flatMap((phase) => {
     const mine = rows.filter((row) => row.phase === phase);
     if (mine.length === 0) return [];
     return [
-      phase === "always" ? "throughout" : `while ${phase}`,
+      headings[phase],
       ...mine.map(({ what, bytes }) => `  ${what.padEnd(width)}${megabytes(bytes).padStart(12)}`),
     ];
   });

@@ -7,16 +7,20 @@
 import type { TrainConfig, UnlearnConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 import type { Tensors } from "./nn/model.ts";
+import { shippedDigest } from "./predict/index.ts";
 import { RunFolder, RunFolderError } from "./report/run-folder.ts";
 import { type TrainState, trainJob } from "./train/run.ts";
 import type { Watch } from "./train/trainer.ts";
 import { type Progress, type Scores, type StopReason, unlearn } from "./unlearn/driver.ts";
+import { land } from "./unlearn/landing.ts";
 import { startMethod } from "./unlearn/methods.ts";
 
 /** Training state between epochs; removed when training is done. */
 const trainingFile = "training-state.safetensors";
 /** Unlearning state between rounds; removed when the report is written. */
 export const unlearningFile = "unlearning-state.safetensors";
+/** Weights a round earlier, where the last round may be shortened. */
+const previousFile = "unlearning-previous.safetensors";
 
 /** Saves are this many milliseconds apart at least, so that short epochs stay short. */
 const defaultSaveEveryMs = 15_000;
@@ -130,6 +134,7 @@ export async function loadTrained(folder: RunFolder, job: Job, name: string): Pr
 
 /** What an unlearning run did. */
 export interface UnlearnResult {
+  /** Round 0 first; the end of a shortened round stands before that of the whole one. */
   readonly history: readonly Progress[];
   readonly reason: StopReason;
 }
@@ -145,6 +150,8 @@ export async function unlearnInFolder(
     endOnDivergence?: boolean;
     /** Scores measured after each round; absent: all. Round 0 has all. */
     scores?: readonly (keyof Scores)[];
+    /** Shorten the last round so that it ends at the unlearning accuracy asked for; see unlearn/landing.ts. */
+    land?: boolean;
   } = {},
 ): Promise<UnlearnResult> {
   const { model } = job;
@@ -155,7 +162,10 @@ export async function unlearnInFolder(
   await folder.keepMetrics((line) => line["phase"] !== "unlearn" || Number(line["round"]) <= done);
   const rounds = (await folder.metrics())
     .filter((line) => line["phase"] === "unlearn")
-    .map((line) => line as unknown as Progress);
+    .map((line) => {
+      const { round, steps, seconds, scores } = line as unknown as Progress;
+      return { round, steps, seconds, scores };
+    });
   const report = async (progress: Progress): Promise<void> => {
     await folder.log({ phase: "unlearn", ...progress });
     options.onRound?.(progress);
@@ -168,6 +178,10 @@ export async function unlearnInFolder(
   } else {
     rounds.forEach((round) => options.onRound?.(round));
   }
+  // Weights after the last round and before it.
+  let after = saved === undefined ? start : unprefixed("model", saved.tensors);
+  const previous = done > 0 ? await folder.readCheckpoint(previousFile) : undefined;
+  let before = previous === undefined ? start : unprefixed("model", previous.tensors);
   const session = await startMethod(config.method, job.task(config.seed), config.settings);
   if (saved !== undefined) {
     model.load(unprefixed("model", saved.tensors));
@@ -187,8 +201,14 @@ export async function unlearnInFolder(
     async onRound(progress) {
       await report(progress);
       const state = await session.save();
+      [before, after] = [after, await model.save()];
+      if (options.land === true) {
+        await folder.writeCheckpoint(previousFile, prefixed("model", before), {
+          model: model.spec.name,
+        });
+      }
       const tensors = new Map([
-        ...prefixed("model", await model.save()),
+        ...prefixed("model", after),
         ...prefixed("optimizer", state.tensors),
       ]);
       await folder.writeCheckpoint(unlearningFile, tensors, {
@@ -200,15 +220,36 @@ export async function unlearnInFolder(
     },
   });
   session.destroy();
-  if (reason === "diverged") {
-    // The last weights that could be measured, or those before the first round.
-    const last = await folder.readCheckpoint(unlearningFile);
-    model.load(last === undefined ? start : unprefixed("model", last.tensors));
+  // The last weights that could be measured, or those before the first round.
+  if (reason === "diverged") model.load(after);
+  const last = history.at(-1)!;
+  if (options.land === true && reason === "unlearning accuracy" && last.round > 0) {
+    const target = config.unlearningAccuracy!;
+    const share = await land(model, before, after, async () => {
+      const { forgetAccuracy } = await job.evaluate({}, []);
+      return 100 - forgetAccuracy >= target;
+    });
+    const landed = { ...last, round: last.round - 1 + share };
+    // Before the round's own end: curves are read along their rounds.
+    history.splice(-1, 0, { ...landed, scores: await job.evaluate({}, options.scores) });
   }
+  await folder.discard(previousFile);
   await folder.writeCheckpoint("checkpoint.safetensors", await model.save(), {
     model: model.spec.name,
   });
   return { history, reason };
+}
+
+/**
+ * Which weights a run that names no predictor gets: the shipped ones change from version to version, and results of
+ * one must not be taken for those of another.
+ */
+export async function shippedIn({
+  method,
+  settings,
+}: UnlearnConfig): Promise<{ readonly shippedPredictor?: string }> {
+  const ours = (method === "rewind" || method === "random-rewind") && !("predictor" in settings);
+  return ours ? { shippedPredictor: await shippedDigest() } : {};
 }
 
 /** Configuration of a demo: training, then unlearning. */

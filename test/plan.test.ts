@@ -45,7 +45,9 @@ async function measured(
   let bytes = gpu.allocatedBytes;
   trainer.destroy();
   const session = await startMethod(forgetting.method, job.task(1), forgetting.settings);
+  const { done } = await job.evaluator(job.data);
   bytes = Math.max(bytes, gpu.allocatedBytes);
+  done();
   session.destroy();
   job.destroy();
   return { bytes: bytes - start, pictures: countsOf({ train: pictures, test: tests }) };
@@ -122,6 +124,84 @@ test("a device that runs out of memory gets the advice into its error", async ()
   const batch = Number(/--batch (\d+);/.exec(message)![1]);
   (await jobTrainer({ ...job, config: { ...train, batch } })).destroy();
   gpu.close();
+});
+
+const MiB = 2 ** 20;
+
+test("evaluation leaves training the memory it needs", async () => {
+  const pictures = { size: 64, channels: 3, classes: 200, train: 1000, test: 200 } as const;
+  const run = { train: { ...config, model: { name: "pvt-v2-b0" } as const }, pictures };
+  const { rows } = await planRun(run, defaultLimits);
+  const bytes = (...phases: string[]): number =>
+    rows.reduce((sum, row) => sum + (phases.includes(row.phase) ? row.bytes : 0), 0);
+  const needed = bytes("always", "training");
+  assert.ok(needed < 200 * MiB && bytes("evaluating") > 140 * MiB, `${needed}`);
+  // Three sets are measured, each in batches of 256: together they would take 440 MiB.
+  for (const memory of [450 * MiB, needed]) {
+    assert.is(await memoryAdvice(run, { ...defaultLimits, memory }), "");
+  }
+  const advice = await memoryAdvice(run, { ...defaultLimits, memory: needed - 1 });
+  assert.match(advice, /these fit: --batch 3[01]; /);
+});
+
+test("evaluators that are held to save time are given up, and measure the same", async () => {
+  const run = { train: config, pictures: { ...cifar, size: 28, channels: 1 } as const };
+  const { peak } = await planRun(run, defaultLimits);
+  assert.ok(peak > 60 * MiB);
+  assert.is(await memoryAdvice(run, { ...defaultLimits, memory: 12 * MiB }), "");
+
+  const gpu = await testGpu();
+  const pictures = syntheticDigits(60, 1, "train");
+  const tests = syntheticDigits(20, 1, "test");
+  const job = await jobOn(gpu, config, damage(pictures, tests, config.scenario, 1), tests);
+  const [held, want] = [gpu.allocatedBytes, await job.evaluate()];
+  for (const part of gpu.spare) part.destroy();
+  const bytes = gpu.allocatedBytes;
+  assert.ok(bytes < held);
+  assert.equal(await job.evaluate(), want);
+  assert.is(gpu.allocatedBytes, bytes);
+  job.destroy();
+  assert.is(gpu.spare.size, 0);
+});
+
+test("advice for a trained network names options of unlearning only", async () => {
+  const train = { ...resnet.train, model: { name: "tiny-resnet" } as const };
+  const run = { ...resnet, train, trained: true };
+  const limits = { ...defaultLimits, memory: 36 * MiB };
+  const advice = await memoryAdvice(run, limits);
+  const [, batch] = /^By the plan these fit: --forget-batch (\d+); --set microBatch=\d+; /.exec(
+    advice,
+  )!;
+  assert.not.match(advice, /--batch|--micro-batch|--recompute/);
+  const withBatch = (by: number) =>
+    planRun({ ...run, unlearn: unlearn("rewind", { batch: Number(batch) + by }) }, limits);
+  await withBatch(0);
+  const refused = await withBatch(1).catch((cause: unknown) => cause);
+  assert.instance(refused, OutOfMemoryError);
+});
+
+test("where a method has no batch, the error stays one about memory", async () => {
+  const run = { ...resnet, unlearn: unlearn("fisher", {}), trained: true };
+  const limits = { ...defaultLimits, memory: 100 * MiB };
+  const error = await withAdvice(run, limits, () => planRun(run, limits)).catch((e: unknown) => e);
+  assert.instance(error, OutOfMemoryError);
+  assert.match((error as Error).message, /^out of GPU memory: .* By the plan fisher does not fit/);
+});
+
+test("what is planned is found out only where memory runs out", async () => {
+  let asked = 0;
+  const run = async () => {
+    asked++;
+    return { ...resnet, unlearn: undefined };
+  };
+  assert.is(await withAdvice(run, defaultLimits, async () => 3), 3);
+  assert.is(asked, 0);
+  const refused = new OutOfMemoryError("out of GPU memory: none.", { memory: 200 * MiB });
+  const error = await withAdvice(run, defaultLimits, () => Promise.reject(refused)).catch(
+    (e: unknown) => e,
+  );
+  assert.is(asked, 1);
+  assert.match((error as Error).message, /^out of GPU memory: none\. By the plan /);
 });
 
 test.after(closeGpus);

@@ -1,9 +1,13 @@
 // The mean of each channel of the pictures of a batch, in [0, 1]:
 //   channels[b, ch] = sum of pixels[picture, r, c, ch] over (r, c) / (255 · H · W).
-// Sums of bytes are integers, so their order does not change them.
-// Prelude: B, H, W, C, FIRST and COUNT (pictures of this shard; see gather.wgsl).
-// pixels: bytes NHWC, four to a word; order: picture numbers; step: see next-step.wgsl; channels [B, 3], the
-// channels past C left alone. One workgroup a row.
+// main: sums of bytes are integers, so their order does not change them.
+// enlarged: the same of the enlargement of smaller stored pictures (see gather.wgsl):
+//   channels[b, ch] = sum of pixels[picture, i, j, ch] · rows[i] · columns[j] over (i, j) / (255 · H · W),
+//   rows[i] = sum of max(0, 1 - |y(r) - i|) over r, y(r) = clamp((r + 1/2) · STORED_H / H - 1/2, 0, STORED_H - 1),
+//   columns likewise.
+// Prelude: B, H, W, C, FIRST and COUNT (pictures of this shard), STORED_H, STORED_W (see gather.wgsl).
+// pixels: bytes NHWC of the stored size, four to a word; order: picture numbers; step: see next-step.wgsl;
+// channels [B, 3], the channels past C left alone. One workgroup a row.
 @group(0) @binding(0) var<storage, read> pixels: array<u32>;
 @group(0) @binding(1) var<storage, read> order: array<u32>;
 @group(0) @binding(2) var<storage, read> step: array<u32>;
@@ -35,5 +39,61 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) loca
   workgroupBarrier();
   if (here && local < u32(C)) {
     channels[row * 3u + local] = f32(atomicLoad(&sums[local])) / (255.0 * f32(H * W));
+  }
+}
+
+// Weights of the stored rows, then columns, times 2 · H and 2 · W: integers.
+var<workgroup> weights: array<u32, STORED_H + STORED_W>;
+var<workgroup> parts: array<vec3f, 64>;
+
+fn weight(stored: i32, size: i32, own: i32) -> u32 {
+  var sum = 0;
+  for (var at = 0; at < size; at++) {
+    let n = clamp((2 * at + 1) * own - size, 0, 2 * size * (own - 1));
+    sum += max(0, 2 * size - abs(n - 2 * size * stored));
+  }
+  return u32(sum);
+}
+
+@compute @workgroup_size(64)
+fn enlarged(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  for (var i = i32(local); i < STORED_H + STORED_W; i += 64) {
+    if (i < STORED_H) {
+      weights[i] = weight(i, H, STORED_H);
+    } else {
+      weights[i] = weight(i - STORED_H, W, STORED_W);
+    }
+  }
+  workgroupBarrier();
+  let row = wid.x;
+  var own = vec3f();
+  var here = false;
+  if (row < step[0]) {
+    let number = order[step[1] + row];
+    here = number >= u32(FIRST) && number < u32(FIRST + COUNT);
+    if (here) {
+      let start = (number - u32(FIRST)) * u32(STORED_H * STORED_W * C);
+      for (var place = local; place < u32(STORED_H * STORED_W); place += 64u) {
+        let share = f32(weights[place / u32(STORED_W)]) * f32(weights[u32(STORED_H) + place % u32(STORED_W)]);
+        for (var ch = 0u; ch < u32(C); ch++) {
+          let i = start + place * u32(C) + ch;
+          own[ch] += share * f32((pixels[i / 4u] >> ((i % 4u) * 8u)) & 0xffu);
+        }
+      }
+    }
+  }
+  parts[local] = own;
+  workgroupBarrier();
+  for (var span = 32u; span > 0u; span /= 2u) {
+    if (local < span) {
+      parts[local] += parts[local + span];
+    }
+    workgroupBarrier();
+  }
+  if (here && local < u32(C)) {
+    channels[row * 3u + local] = parts[0][local] / (255.0 * f32(2 * H * H) * f32(2 * W * W));
   }
 }

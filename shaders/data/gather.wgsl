@@ -4,14 +4,20 @@
 // T_b is the output-to-input map of transforms.wgsl. Samples are bilinear or, where NEAREST, the nearest
 // pixel; outside lies the nearest pixel of the border or, where REFLECT, the mirrored picture (the border
 // pixel repeated: d c b a | a b c d | d c b a). colour() is, in this order: cut-outs filled with 127 / 255;
-// contrast, v -> (v - m) · contrast + m with m the stored picture's mean of the channel; saturation, the S
+// contrast, v -> (v - m) · contrast + m with m the mean of the channel before T_b; saturation, the S
 // of HSV times saturation, clipped to 1, of pictures with 3 channels.
+// Where ENLARGE, the stored pictures are smaller, and "pixels" above is their bilinear enlargement, in float
+// and before the division:
+//   e[r, c] = (1 - v) · row(i) + v · row(i + 1), row(k) = (1 - u) · p[k, j] + u · p[k, j + 1],
+//   i + v = clamp((r + 1/2) · STORED_H / H - 1/2, 0, STORED_H - 1), j + u likewise from c, STORED_W and W.
+// mean is that of the enlarged pictures. Everything else happens on the enlarged picture.
 // A data set larger than a binding is stored in shards: one dispatch a shard, each writing the rows
 // whose picture it holds. Rows past step[0] are written as zeros by the first shard's dispatch.
-// Prelude: B, H, W, C (1 or 3), FIRST and COUNT (pictures of this shard), AUGMENT, NEAREST, REFLECT, BYTES,
-// CUTS and CUT (see transforms.wgsl).
-// pixels: bytes NHWC, four to a word; mean [H, W, C]; order: picture numbers; step: see next-step.wgsl;
-// transforms [B, 16]; channels [B, 3]: see channel-means.wgsl; x [B, H, W, C]. One thread a pixel of x.
+// Prelude: B, H, W, C (1 or 3), FIRST and COUNT (pictures of this shard), STORED_H and STORED_W (H and W where
+// nothing is enlarged), ENLARGE, AUGMENT, NEAREST, REFLECT, BYTES, CUTS and CUT (see transforms.wgsl).
+// pixels: bytes NHWC of the stored size, four to a word; mean [H, W, C]; order: picture numbers; step: see
+// next-step.wgsl; transforms [B, 16]; channels [B, 3]: see channel-means.wgsl; x [B, H, W, C]. One thread a
+// pixel of x.
 @group(0) @binding(0) var<storage, read> pixels: array<u32>;
 @group(0) @binding(1) var<storage, read> mean: array<f32>;
 @group(0) @binding(2) var<storage, read> order: array<u32>;
@@ -20,11 +26,53 @@
 @group(0) @binding(5) var<storage, read> channels: array<f32>;
 @group(0) @binding(6) var<storage, read_write> x: array<f32>;
 
-fn pixel(picture: u32, at: u32) -> vec3f {
+fn byte(i: u32) -> f32 {
+  return f32((pixels[i / 4u] >> ((i % 4u) * 8u)) & 0xffu);
+}
+
+struct Neighbours {
+  first: u32,
+  second: u32,
+  // Of the second; 1 - share is that of the first.
+  share: f32,
+}
+
+// The stored pixels about place `at` of `size` along a side of `own`. In integers over 2 · size, so that no
+// adapter's division picks others.
+fn neighbours(at: u32, size: i32, own: i32) -> Neighbours {
+  let n = clamp((2 * i32(at) + 1) * own - size, 0, 2 * size * (own - 1));
+  let first = n / (2 * size);
+  let share = f32(n % (2 * size)) / f32(2 * size);
+  return Neighbours(u32(first), u32(min(first + 1, own - 1)), share);
+}
+
+fn enlarged(picture: u32, at: u32) -> vec3f {
+  let rows = neighbours(at / u32(W * C), H, STORED_H);
+  let columns = neighbours((at / u32(C)) % u32(W), W, STORED_W);
+  let start = picture * u32(STORED_H * STORED_W * C);
+  let above = start + rows.first * u32(STORED_W * C);
+  let below = start + rows.second * u32(STORED_W * C);
+  let left = columns.first * u32(C);
+  let right = columns.second * u32(C);
   var value = vec3f();
   for (var ch = 0u; ch < u32(C); ch++) {
-    let i = picture * u32(H * W * C) + at + ch;
-    value[ch] = f32((pixels[i / 4u] >> ((i % 4u) * 8u)) & 0xffu) / 255.0;
+    let top = mix(byte(above + left + ch), byte(above + right + ch), columns.share);
+    let bottom = mix(byte(below + left + ch), byte(below + right + ch), columns.share);
+    value[ch] = mix(top, bottom, rows.share);
+  }
+  return value;
+}
+
+fn pixel(picture: u32, at: u32) -> vec3f {
+  var value = vec3f();
+  if (ENLARGE) {
+    value = enlarged(picture, at);
+  }
+  for (var ch = 0u; ch < u32(C); ch++) {
+    if (!ENLARGE) {
+      value[ch] = byte(picture * u32(H * W * C) + at + ch);
+    }
+    value[ch] /= 255.0;
     if (!BYTES) {
       value[ch] -= mean[at + ch];
     }

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { prepareJob } from "../job.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { type DemoConfig, trainInFolder } from "../runs.ts";
+import { type DemoConfig, shippedIn, trainInFolder } from "../runs.ts";
 import {
   type TrainFlags,
   trainConfig,
@@ -28,7 +28,7 @@ export function registerDemo(root: Command): void {
       "run folder; the same command continues an interrupted run",
       "runs/demo",
     );
-  unlearnOptions(trainOptions(command), 0.5);
+  unlearnOptions(trainOptions(command));
   profileOption(deviceOptions(command)).action(
     async (flags: TrainFlags & UnlearnFlags & DeviceFlags & { out: string; profile?: boolean }) => {
       const pictures =
@@ -38,8 +38,15 @@ export function registerDemo(root: Command): void {
         train: flags.train ?? pictures,
         test: flags.test ?? 2000,
       });
-      const config: DemoConfig = { train, unlearn: unlearnConfig(flags, train) };
-      const { folder, resumed } = await RunFolder.start(flags.out, config);
+      // A rule that needs D_f only; retraining goes to its end.
+      const share = flags.method === "retrain" ? undefined : 0.5;
+      const untilShare = flags.untilShare ?? share;
+      const unlearn = unlearnConfig({ ...flags, untilShare }, train);
+      const config: DemoConfig = { train, unlearn };
+      const { folder, resumed } = await RunFolder.start(flags.out, {
+        ...config,
+        ...(await shippedIn(unlearn)),
+      });
       if (resumed && (await showFinished(folder))) return;
       const started = performance.now();
       const gpu = await openDevice(flags);

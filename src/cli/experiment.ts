@@ -5,6 +5,7 @@ import type { DataConfig } from "../config.ts";
 import { datasetNames } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import {
+  type Arm,
   type ExperimentName,
   experimentNames,
   type Plan,
@@ -12,7 +13,7 @@ import {
   type Variant,
 } from "../experiments/plan.ts";
 import { type ModelName, type Recipe, type Size, sizeNames } from "../experiments/protocol.ts";
-import { readEarlier, standBeside } from "../experiments/beside.ts";
+import { checkFollowers, readEarlier, standBeside } from "../experiments/beside.ts";
 import { runSeeds, type Surroundings, tune, type Tuned } from "../experiments/run.ts";
 import {
   compare,
@@ -24,6 +25,7 @@ import {
   tuningTable,
 } from "../experiments/summary.ts";
 import { exists, readText } from "../platform/files.ts";
+import { shippedDigest } from "../predict/index.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { nowcastExperiment, type NowcastFlags } from "./nowcast.ts";
@@ -102,7 +104,11 @@ export function registerExperiment(root: Command): void {
     .option("--from <file>", "pretrained checkpoint that training starts from")
     .option("--train <n>", "training pictures instead of the size's", integer(1))
     .option("--test <n>", "test pictures instead of the size's", integer(1))
-    .option("--picture-size <pixels>", "side the pictures are resized to", integer(1))
+    .option(
+      "--picture-size <pixels>",
+      "side the pictures are resized to; smaller ones on the GPU",
+      integer(1),
+    )
     .option("--epochs <n>", "training epochs instead of the size's", integer(1))
     .option("--batch <n>", "pictures a training step instead of the size's", integer(1))
     .option("--micro-batch <n>", "pictures a pass, in training and methods", integer(1))
@@ -125,20 +131,21 @@ export function registerExperiment(root: Command): void {
       ...(flags.data === undefined ? {} : { dir: flags.data }),
       ...(flags.pictureSize === undefined ? {} : { size: flags.pictureSize }),
     };
-    const plan = planOf(nowcast ? "standard" : (name as ExperimentName), data, {
+    const experiment = nowcast ? "standard" : (name as ExperimentName);
+    const options = {
       size: flags.size,
       published: flags.predictor,
-      only: flags.arms?.split(",").map((arm) => arm.trim()),
-      variants: flags.variant,
       model: flags.model,
       overrides: { train: flags.train, test: flags.test, recipe: recipeOf(flags) },
-    });
+    };
+    const only = flags.arms?.split(",").map((arm) => arm.trim());
+    const plan = planOf(experiment, data, { ...options, only, variants: flags.variant });
     if (nowcast) {
       // Nothing is to be forgotten; D_f is a part of the pictures in name only.
       const scenario = { name: "standard", share: 0.02 } as const;
       await nowcastExperiment((seed) => ({ ...plan.train(seed), scenario }), flags);
     } else {
-      await run(plan, flags);
+      await run(plan, planOf(experiment, data, options).arms, flags);
     }
   });
 }
@@ -150,7 +157,8 @@ function recipeOf(flags: ExperimentFlags): Partial<Recipe> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-async function run(plan: Plan, flags: ExperimentFlags): Promise<void> {
+/** Runs the arms of a plan. `all`: every arm the experiment has. */
+async function run(plan: Plan, all: readonly Arm[], flags: ExperimentFlags): Promise<void> {
   const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
   if (seeds.includes(flags.tuningSeed)) {
     throw new Error(
@@ -161,10 +169,12 @@ async function run(plan: Plan, flags: ExperimentFlags): Promise<void> {
     flags.beside === undefined
       ? undefined
       : await readEarlier(flags.beside, plan, flags.dataset, seeds);
+  if (earlier !== undefined) checkFollowers(all, plan.arms, earlier);
   const { folder } = await RunFolder.start(flags.out, {
     experiment: plan.name,
     train: plan.train(0),
     tuningSeed: flags.tuningSeed,
+    shippedPredictor: await shippedDigest(),
   });
   const gpu = await openDevice(flags);
   const around: Surroundings = {
@@ -179,17 +189,22 @@ async function run(plan: Plan, flags: ExperimentFlags): Promise<void> {
   const tuned = await tune(plan, flags.tuningSeed, around, known);
   await folder.writeJson("tuning.json", { ...known, ...tuned });
   const results = await runSeeds(plan, seeds, tuned, around);
-  const all =
+  const shown =
     earlier === undefined
       ? { plan, results, tuned: { ...known, ...tuned } }
       : standBeside(plan, results, tuned, earlier);
-  await report(folder, all, flags, gpu, seeds);
+  await report(folder, shown, flags, gpu, seeds);
 }
+
+/** What is reported; `before`: names of the arms that an earlier run left. */
+type Shown = Omit<ReturnType<typeof standBeside>, "before"> & {
+  readonly before?: readonly string[];
+};
 
 /** Writes tables, curves and numbers of an experiment. */
 async function report(
   folder: RunFolder,
-  { plan, results, tuned }: ReturnType<typeof standBeside>,
+  { plan, results, tuned, before = [] }: Shown,
   flags: ExperimentFlags,
   gpu: Gpu,
   seeds: readonly number[],
@@ -202,8 +217,10 @@ async function report(
     experiment: plan.name,
     dataset: flags.dataset,
     seeds,
+    tuningSeed: flags.tuningSeed,
     adapter: adapterLine(gpu.adapter),
     runtime: gpu.adapter.runtimeVersion,
+    ...(before.length === 0 ? {} : { takenFromEarlier: before }),
     statistic: plan.statistic,
     summaries,
     comparisons,
@@ -239,6 +256,9 @@ async function report(
     tuningTable(plan, tuned),
     "",
     `${adapterLine(gpu.adapter)}, ${gpu.adapter.runtimeVersion}.`,
+    ...(before.length === 0
+      ? []
+      : [`From an earlier run with the same trained networks: ${before.join(", ")}.`]),
     "",
   ];
   await folder.write("report.md", lines.join("\n"));

@@ -1,7 +1,10 @@
 /** `rewind lira`: how much of D_f an unlearning method leaves behind, by a strong attack. */
 import type { Command } from "commander";
 import { runLira } from "../experiments/lira.ts";
+import { limitsOf } from "../gpu/dry.ts";
+import { loadData } from "../job.ts";
 import type { Metric } from "../metrics/metric.ts";
+import { countsOf, type PlannedRun, withAdvice } from "../plan.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { textTable } from "../report/table.ts";
 import {
@@ -44,10 +47,18 @@ export function registerLira(root: Command): void {
     const plan = { train, unlearn, models: flags.shadows, targets: flags.targets };
     const { folder } = await RunFolder.start(flags.out, plan);
     const gpu = await openDevice(flags);
-    const result = await runLira(gpu, plan, flags.out, {
-      watch: { signal: interruptSignal() },
-      say: (line) => console.error(line),
+    // Of the shadow models' size, but for the targets that are not in their D_f.
+    const planned = async (): Promise<PlannedRun> => ({
+      train,
+      unlearn,
+      pictures: countsOf(await loadData(train)),
     });
+    const result = await withAdvice(planned, limitsOf(gpu), () =>
+      runLira(gpu, plan, flags.out, {
+        watch: { signal: interruptSignal() },
+        say: (line) => console.error(line),
+      }),
+    );
     const { scores: _, ...metrics } = result;
     await folder.writeJson("lira.json", {
       method: unlearn.method,

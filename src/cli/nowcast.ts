@@ -9,6 +9,9 @@ import {
   runNowcast,
   summariseNowcast,
 } from "../experiments/nowcast.ts";
+import { defaultLimits, limitsOf } from "../gpu/dry.ts";
+import { loadData } from "../job.ts";
+import { countsOf, type PlannedRun, planRun, withAdvice } from "../plan.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { NowcastConfig } from "../train/nowcast.ts";
@@ -49,6 +52,16 @@ function armsOf(flags: NowcastFlags, steps: number): NowcastArm[] {
   return [{ name: plainArm }, linearArm, ...given];
 }
 
+/** The training of the arm that takes most memory: what fits it fits all. */
+async function largestRun(train: TrainConfig, arms: readonly NowcastArm[]): Promise<PlannedRun> {
+  const pictures = countsOf(await loadData(train));
+  const runs = arms.map(({ nowcast }) => ({ train: { ...train, nowcast }, pictures }));
+  const unlimited = { ...defaultLimits, maxBinding: Infinity, maxBuffer: Infinity };
+  const plans = await Promise.all(runs.map((run) => planRun(run, unlimited)));
+  const peaks = plans.map(({ peak }) => peak);
+  return runs[peaks.indexOf(Math.max(...peaks))]!;
+}
+
 /** Runs the experiment and writes table, curves and numbers. */
 export async function nowcastExperiment(
   train: (seed: number) => TrainConfig,
@@ -61,12 +74,17 @@ export async function nowcastExperiment(
   const arms = armsOf(flags, config.epochs * Math.ceil(pictures / config.batch));
   const { folder } = await RunFolder.start(flags.out, { experiment: "nowcast", train: config });
   const gpu = await openDevice(flags);
-  const results = await runNowcast(train, arms, seeds, {
-    gpu,
-    out: flags.out,
-    watch: { signal: interruptSignal() },
-    say: (line) => console.error(line),
-  });
+  const results = await withAdvice(
+    () => largestRun(config, arms),
+    limitsOf(gpu),
+    () =>
+      runNowcast(train, arms, seeds, {
+        gpu,
+        out: flags.out,
+        watch: { signal: interruptSignal() },
+        say: (line) => console.error(line),
+      }),
+  );
   const summaries = summariseNowcast(arms, results);
   await folder.write("results.csv", nowcastCsv(results));
   await folder.writeJson("results.json", {

@@ -75,7 +75,11 @@ export function trainOptions(command: Command): Command {
     .option("--data <dir>", "folder of the data set's files")
     .option("--train <n>", "training pictures, class-balanced", integer(1))
     .option("--test <n>", "test pictures, class-balanced", integer(1))
-    .option("--picture-size <pixels>", "side the pictures are resized to", integer(1))
+    .option(
+      "--picture-size <pixels>",
+      "side the pictures are resized to; smaller ones on the GPU",
+      integer(1),
+    )
     .addOption(
       new Option("--scenario <name>", "what is wrong with the training data")
         .choices(["label-noise", "backdoor", "standard", "overfit"])
@@ -85,7 +89,7 @@ export function trainOptions(command: Command): Command {
     .option("--target <class>", "backdoor: the class the signature stands for", integer(0), 0)
     .option(
       "--signature <columns,value>",
-      "backdoor: columns at the left edge, and their value (0 black, 255 white)",
+      "backdoor: columns at the left edge (of pictures as stored), and their value (0 black, 255 white)",
       "2,255",
     )
     .addOption(new Option("--model <name>", "network").choices(modelNames).default("small-cnn"))
@@ -231,7 +235,7 @@ export interface UnlearnFlags {
   forgetAugment?: keyof typeof augmentations;
   trajectory?: "f32" | "f16";
   kinds?: string;
-  untilShare?: number;
+  untilShare?: number | undefined;
   untilUa?: number;
   untilLoss?: number;
   untilTestBelow?: number;
@@ -253,8 +257,8 @@ export function setting(text: string, given: Record<string, unknown>): Record<st
   return { ...given, [text.slice(0, at)]: parsed };
 }
 
-/** Adds the options of unlearning. `share`: the default share of the accuracy on D_f to stop at. */
-export function unlearnOptions(command: Command, share?: number): Command {
+/** Adds the options of unlearning. */
+export function unlearnOptions(command: Command): Command {
   const summaries = methods.map(({ name, summary, reads }) => `${name} (${reads}): ${summary}`);
   return command
     .addHelpText("after", `\nMethods, with the data they read:\n  ${summaries.join("\n  ")}`)
@@ -303,9 +307,8 @@ export function unlearnOptions(command: Command, share?: number): Command {
     )
     .option(
       "--until-share <share>",
-      "stop where the accuracy on D_f has fallen to this share of its start",
+      "stop where the accuracy on D_f has fallen to this share of its start (demo: 0.5, but for retrain)",
       number(0, 1),
-      share,
     )
     .option("--until-loss <nats>", "stop at this cross-entropy on D_f", number(0))
     .option(

@@ -1,7 +1,10 @@
 /** `rewind plan`: what a run would allocate, without running it. */
 import { type Command, Option } from "commander";
-import type { DataConfig } from "../config.ts";
+import { modelSpec } from "../../models/index.ts";
+import type { DataConfig, TrainConfig } from "../config.ts";
 import { defaultLimits, type DryLimits, limitsOf } from "../gpu/dry.ts";
+import { ShapeError } from "../gpu/errors.ts";
+import { declare } from "../nn/model.ts";
 import { formatPlan, type PictureCounts, type PlannedRun, planRun, withAdvice } from "../plan.ts";
 import {
   type TrainFlags,
@@ -48,24 +51,62 @@ export function registerPlan(root: Command): void {
     .option("--json", "print bytes as JSON")
     .action(async (flags: PlanFlags) => {
       const train = trainConfig(flags);
-      const run = { train, unlearn: unlearnConfig(flags, train), pictures: picturesOf(flags) };
+      const unlearn = unlearnConfig(flags, train);
+      const asked = picturesOf(flags);
+      const free =
+        command.getOptionValueSource("dataset") === "default" && flags.pictureSize === undefined;
+      const enlarged = free && !takes(train, asked);
+      const pictures = enlarged ? { ...asked, ...larger, ...channelsOf(flags) } : asked;
+      const run = { train, unlearn, pictures };
       const limits = await wantedLimits(flags);
       const plan = await withAdvice(run, limits, () => planRun(run, limits));
-      console.log(flags.json === true ? JSON.stringify(plan, null, 2) : describe(run, plan));
+      if (flags.json === true) {
+        console.log(JSON.stringify({ pictures, ...plan }, null, 2));
+        return;
+      }
+      console.log(describe(run, plan));
+      if (enlarged) {
+        console.log(
+          `\n${train.model.name} does not take ${asked.size}×${asked.size} pictures, the default: planned for ` +
+            `${pictures.size}×${pictures.size}×${pictures.channels}. --dataset or --picture-size choose others.`,
+        );
+      }
     });
+}
+
+/** What is planned for where the default pictures are too small for a network and no others are named. */
+const larger = { size: 64, channels: 3 } as const;
+
+/** Whether a network can be built for pictures of this size. */
+function takes({ model }: TrainConfig, { size, channels, classes }: PictureCounts): boolean {
+  try {
+    declare(modelSpec(model, [size, size, channels], classes));
+    return true;
+  } catch (error) {
+    if (error instanceof ShapeError) return false;
+    throw error;
+  }
+}
+
+/** The channels that are asked for, if any are. */
+function channelsOf({ channels }: PlanFlags): { channels?: 1 | 3 } {
+  if (channels === undefined) return {};
+  if (channels !== 1 && channels !== 3) throw new Error("--channels: pictures have 1 or 3.");
+  return { channels };
 }
 
 function picturesOf(flags: PlanFlags): PictureCounts {
   const known = flags.dataset === "image-folder" ? undefined : published[flags.dataset];
-  const need = (name: string, value: number | undefined): number => {
+  const need = <T>(name: string, value: T | undefined): T => {
     if (value !== undefined) return value;
     throw new Error(`--dataset ${flags.dataset}: give --${name} as well; nothing is read to plan.`);
   };
-  const channels = need("channels", flags.channels ?? known?.channels);
-  if (channels !== 1 && channels !== 3) throw new Error("--channels: pictures have 1 or 3.");
   return {
     size: need("picture-size", flags.pictureSize ?? known?.size),
-    channels,
+    ...(known !== undefined && (flags.pictureSize ?? 0) > known.size
+      ? { stored: { height: known.size, width: known.size } }
+      : {}),
+    channels: need("channels", channelsOf(flags).channels ?? known?.channels),
     classes: need("classes", flags.classes ?? known?.classes),
     train: need("train", flags.train ?? known?.train),
     test: need("test", flags.test ?? known?.test),
@@ -89,8 +130,9 @@ function describe(
 ): string {
   const { size, channels, classes } = pictures;
   const { method, settings } = unlearn!;
+  const batch = settings["batch"] === undefined ? "" : ` batch ${Number(settings["batch"])}`;
   const head =
     `${train.model.name}, ${pictures.train} + ${pictures.test} pictures ${size}×${size}×${channels}, ` +
-    `${classes} classes; training batch ${train.batch}, ${method} batch ${String(settings["batch"])}`;
+    `${classes} classes; training batch ${train.batch}, ${method}${batch}`;
   return `${head}\n\n${formatPlan(plan)}`;
 }

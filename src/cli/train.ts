@@ -1,7 +1,7 @@
 /** `rewind train`: trains a network on data of which a part is to be forgotten. */
 import type { Command } from "commander";
 import { limitsOf } from "../gpu/dry.ts";
-import { prepareJob } from "../job.ts";
+import { loadData, prepareJob } from "../job.ts";
 import { countsOf, withAdvice } from "../plan.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder } from "../runs.ts";
@@ -22,14 +22,16 @@ export function registerTrain(root: Command): void {
       const gpu = await openDevice(flags);
       startProfile(gpu, flags.profile);
       const started = performance.now();
-      const job = await prepareJob(gpu, config);
+      const data = await loadData(config);
+      const run = { train: config, pictures: countsOf(data) };
       const signal = interruptSignal();
-      const run = { train: config, pictures: countsOf(job) };
-      await withAdvice(run, limitsOf(gpu), () =>
-        withProgress("training", signal, (watch) =>
-          trainInFolder(folder, job, "checkpoint.safetensors", { watch }),
-        ),
-      );
+      const job = await withAdvice(run, limitsOf(gpu), async () => {
+        const prepared = await prepareJob(gpu, config, data);
+        await withProgress("training", signal, (watch) =>
+          trainInFolder(folder, prepared, "checkpoint.safetensors", { watch }),
+        );
+        return prepared;
+      });
       const scores = await job.evaluate();
       const seconds = (performance.now() - started) / 1000;
       const adapter = gpu.adapter.description;

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { trainSchema } from "../config.ts";
 import { prepareJob } from "../job.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
-import { loadTrained } from "../runs.ts";
+import { loadTrained, shippedIn } from "../runs.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import {
@@ -41,6 +41,7 @@ export function registerUnlearn(root: Command): void {
         run: flags.run,
         train,
         unlearn: config,
+        ...(await shippedIn(config)),
       });
       if (resumed && (await showFinished(folder))) return;
       const gpu = await openDevice(flags);

@@ -1,5 +1,6 @@
 /** Labelled pictures in host memory: the one form every loader produces. */
 import { Random } from "../random.ts";
+import type { Extent } from "./enlarge.ts";
 
 /** Names of all data sets. */
 export const datasetNames = [
@@ -16,11 +17,14 @@ export interface Dataset {
   readonly name: string;
   /** Class names; a label is an index into them. */
   readonly classes: readonly string[];
+  /** Height and width of the pictures a network sees. */
   readonly height: number;
   readonly width: number;
+  /** Size of the pictures in `pixels` where it is smaller: they are enlarged on the GPU, batch by batch. */
+  readonly stored?: Extent | undefined;
   readonly channels: 1 | 3;
   readonly count: number;
-  /** Bytes [count, height, width, channels] (NHWC), 0 to 255. */
+  /** Bytes [count, height, width, channels] (NHWC) of the stored size, 0 to 255. */
   readonly pixels: Uint8Array<ArrayBuffer>;
   /** Class index of each picture, [count]. */
   readonly labels: Uint16Array<ArrayBuffer>;
@@ -31,9 +35,34 @@ export class DataError extends Error {
   override name = "DataError";
 }
 
+/** Height and width of the pictures in `pixels`. */
+export function storedSize({ stored, height, width }: Extent & Pick<Dataset, "stored">): Extent {
+  return stored ?? { height, width };
+}
+
+/** Room for pictures. @throws DataError where this runtime has no array that large. */
+export function pixelArray(
+  count: number,
+  height: number,
+  width: number,
+  channels: number,
+): Uint8Array<ArrayBuffer> {
+  const bytes = count * height * width * channels;
+  try {
+    return new Uint8Array(bytes);
+  } catch (cause) {
+    throw new DataError(
+      `${count} pictures of ${height}×${width}×${channels} are ${(bytes / 2 ** 30).toFixed(1)} GiB, more than ` +
+        "an array or the memory holds here: take fewer (--train, --test) or smaller ones (--picture-size).",
+      { cause },
+    );
+  }
+}
+
 /** The pictures at `indices`, in that order (repeats allowed), copied. Throws on an index outside. */
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
-  const size = dataset.height * dataset.width * dataset.channels;
+  const { height, width } = storedSize(dataset);
+  const size = height * width * dataset.channels;
   const pixels = new Uint8Array(indices.length * size);
   const labels = new Uint16Array(indices.length);
   for (let i = 0; i < indices.length; i++) {

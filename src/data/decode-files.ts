@@ -1,6 +1,6 @@
 /** Picture files to the pixels of a data set, one after the other on the calling thread. */
 import { readBytes } from "../platform/files.ts";
-import { DataError } from "./dataset.ts";
+import { DataError, pixelArray } from "./dataset.ts";
 import { decodePicture, type Picture } from "./decode.ts";
 import { resizePicture, writeChannels } from "./resize.ts";
 
@@ -14,6 +14,12 @@ export interface DecodeTask {
   readonly resize: boolean;
 }
 
+/** What a thread makes of a task; `size`: the error is a {@link SizeError}. */
+export type DecodeAnswer = { pixels: Uint8Array } | { error: string; size: boolean };
+
+/** A picture has another size than all must have. */
+export class SizeError extends DataError {}
+
 /** Files read ahead of the decoder: hides the latency of the disk, bounds the memory. */
 const readAhead = 64;
 
@@ -25,7 +31,7 @@ export async function decodeFiles({
   resize,
 }: DecodeTask): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = size * size * channels;
-  const pixels = new Uint8Array(paths.length * bytes);
+  const pixels = pixelArray(paths.length, size, size, channels);
   for (let start = 0; start < paths.length; start += readAhead) {
     const batch = paths.slice(start, start + readAhead);
     const contents = await Promise.all(batch.map((path) => readBytes(path)));
@@ -41,8 +47,8 @@ export async function decodeFiles({
 
 function requireSize({ width, height }: Picture, size: number, path: string): void {
   if (width === size && height === size) return;
-  throw new DataError(
+  throw new SizeError(
     `${path}: ${width}×${height} pixels, the first picture is ${size} high and all must be square and of ` +
-      "one size. Give a size to resize them to (--size), or remove it.",
+      "one size. Give a size to resize them to (--picture-size), or remove it.",
   );
 }

@@ -2,7 +2,7 @@
 import { exists, listDir, readBytes } from "../platform/files.ts";
 import { balancedIndices, DataError, type Dataset } from "./dataset.ts";
 import { decodePicture } from "./decode.ts";
-import { loadPictureFiles } from "./picture-files.ts";
+import { loadSquares } from "./picture-files.ts";
 
 /** Options of {@link loadImageFolder}. */
 export interface ImageFolderOptions {
@@ -14,7 +14,10 @@ export interface ImageFolderOptions {
   readonly testCount?: number;
   /** Chooses the pictures where not all are taken. Default 0. */
   readonly seed?: number;
-  /** Side the pictures are resized to: the largest square in the middle. Default: they have one size. */
+  /**
+   * Side the pictures are resized to: the largest square in the middle; squares of one smaller size are
+   * enlarged on the GPU. Default: they have one size.
+   */
   readonly size?: number;
 }
 
@@ -69,21 +72,14 @@ export async function loadImageFolder(
   const channels = grey ? 1 : 3;
   const first = trainFiles[0] ?? allTrain[0]!;
   const resize = options.size !== undefined;
-  const size =
-    options.size ?? (await decodePicture(await readBytes(first.path), first.path)).height;
+  const own = (await decodePicture(await readBytes(first.path), first.path)).height;
+  const size = options.size ?? own;
   const load = async (files: readonly Entry[]): Promise<Dataset> => ({
     name: "image-folder",
     classes,
-    height: size,
-    width: size,
     channels,
     count: files.length,
-    pixels: await loadPictureFiles({
-      paths: files.map(({ path }) => path),
-      channels,
-      size,
-      resize,
-    }),
+    ...(await loadSquares({ paths: files.map(({ path }) => path), channels, size, resize }, own)),
     labels: Uint16Array.from(files, (file) => file.label),
   });
   return { train: await load(trainFiles), test: await load(testFiles) };

@@ -25,7 +25,7 @@ export interface DatasetSpec {
   readonly seed: number;
   /** Image folders only: one grey channel instead of RGB. */
   readonly grey?: boolean;
-  /** Side the pictures are resized to. Default: as they are. */
+  /** Side the pictures are resized to, larger ones on the GPU. Default: as they are. */
   readonly size?: number;
 }
 

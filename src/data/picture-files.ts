@@ -3,22 +3,22 @@
  *
  * The cache holds the pixels of one list of files under a digest of their names, sizes and times of change
  * and of what they become; any change makes another digest. It lies in `$REWIND_CACHE` (`off`: nowhere),
- * else in the user's cache folder.
+ * else in the user's cache folder, in parts: no runtime reads or hashes any number of bytes at once.
  */
 import { sha256 } from "../platform/digest.ts";
 import {
   cacheFolder,
   dirname,
-  exists,
   fileInfo,
   join,
   makeDir,
   readBytes,
+  remove,
   writeAtomic,
 } from "../platform/files.ts";
 import { cores, startWorker, type TaskWorker } from "../platform/workers.ts";
-import { DataError } from "./dataset.ts";
-import { decodeFiles, type DecodeTask } from "./decode-files.ts";
+import { DataError, type Dataset, pixelArray } from "./dataset.ts";
+import { decodeFiles, type DecodeAnswer, type DecodeTask, SizeError } from "./decode-files.ts";
 
 /** Fewer files are not worth a cache. */
 const worthwhile = 512;
@@ -31,6 +31,9 @@ const mostThreads = 8;
 /** Files a thread gets at a time: small enough that all end together. */
 const portion = 128;
 
+/** Bytes of pixels in a file of the cache at most. Node reads files below 2 GiB and hashes less than that. */
+const mostPart = 256 * 2 ** 20;
+
 /** The thread's module: compiled code lies beside compiled code. */
 const workerFile = `./decode-worker.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`;
 
@@ -40,6 +43,8 @@ export interface PictureFilesOptions {
   readonly threads?: number;
   /** Folder of the cache, or null for none; default: as the module says. */
   readonly cache?: string | null;
+  /** Bytes of pixels in a file of the cache at most. */
+  readonly partBytes?: number;
 }
 
 /** The pixels of files, [files, size, size, channels]. @throws DataError naming the first bad file. */
@@ -52,12 +57,64 @@ export async function loadPictureFiles(
   const { threads = Math.min(await cores(), useful) } = options;
   const folder = options.cache === undefined ? (many ? cacheFolder() : null) : options.cache;
   if (folder === null) return decode(task, threads);
-  const path = join(folder, `pictures-${await keyOf(task)}.bin`);
-  const known = await readCache(path, task);
+  const parts = await attempt("used", () => partsOf(folder, task, options.partBytes));
+  if (parts === undefined) return decode(task, threads);
+  const known = await attempt("read", () => readCache(parts, task));
   if (known !== undefined) return known;
   const pixels = await decode(task, threads);
-  await writeCache(path, pixels);
+  await attempt("written", () => writeCache(parts, pixels));
   return pixels;
+}
+
+/**
+ * The files of a data set of square pictures. Where a task resizes to more than `own` pixels and all files
+ * have `own`, they stay so, to be enlarged on the GPU (see {@link Dataset.stored}); else pictures are resized
+ * here, one by one.
+ */
+export async function loadSquares(
+  task: DecodeTask,
+  own: number,
+  options: PictureFilesOptions = {},
+): Promise<Pick<Dataset, "height" | "width" | "stored" | "pixels">> {
+  const shown = { height: task.size, width: task.size };
+  if (task.resize && own < task.size) {
+    try {
+      const pixels = await loadPictureFiles({ ...task, size: own, resize: false }, options);
+      return { ...shown, stored: { height: own, width: own }, pixels };
+    } catch (error) {
+      if (!(error instanceof SizeError)) throw error;
+    }
+  }
+  return { ...shown, pixels: await loadPictureFiles(task, options) };
+}
+
+/** Work on the cache. It is a convenience: whatever goes wrong must not end the run. */
+async function attempt<T>(act: string, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    console.error(
+      `rewind: the cache of decoded pictures is not ${act}: ${(error as Error).message}`,
+    );
+    return undefined;
+  }
+}
+
+/** A file of the cache, and the bytes of the pixels it holds. */
+interface Part {
+  readonly path: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+async function partsOf(folder: string, task: DecodeTask, most = mostPart): Promise<Part[]> {
+  const key = await keyOf(task);
+  const bytes = task.paths.length * task.size * task.size * task.channels;
+  return Array.from({ length: Math.max(1, Math.ceil(bytes / most)) }, (_, i) => ({
+    path: join(folder, `pictures-${key}${i === 0 ? "" : `-${i}`}.bin`),
+    start: i * most,
+    end: Math.min(bytes, (i + 1) * most),
+  }));
 }
 
 async function keyOf({ paths, ...settings }: DecodeTask): Promise<string> {
@@ -77,33 +134,43 @@ async function keyOf({ paths, ...settings }: DecodeTask): Promise<string> {
   return (await sha256(new TextEncoder().encode(text))).slice(0, 32);
 }
 
-/** Characters of a SHA-256 in hex: what a cache file starts with. */
+/** Characters of a SHA-256 in hex: what a file of the cache starts with. */
 const digestLength = 64;
 
-/** The pixels of a cache file; undefined if there is none, or it is damaged (and will be made again). */
+/** The pixels in the cache; undefined if a part is not there or damaged (and will be made again). */
 async function readCache(
-  path: string,
+  parts: readonly Part[],
   { paths, size, channels }: DecodeTask,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (!(await exists(path))) return undefined;
-  const file = await readBytes(path);
-  const pixels = file.slice(digestLength);
-  if (pixels.length !== paths.length * size * size * channels) return undefined;
-  const digest = new TextDecoder().decode(file.subarray(0, digestLength));
-  return digest === (await sha256(pixels)) ? pixels : undefined;
+  for (const { path, start, end } of parts) {
+    // Before it is read: a file of another length may be too large for that.
+    if ((await fileInfo(path))?.size !== digestLength + end - start) return undefined;
+  }
+  const pixels = pixelArray(paths.length, size, size, channels);
+  for (const { path, start } of parts) {
+    const file = await readBytes(path);
+    const digest = new TextDecoder().decode(file.subarray(0, digestLength));
+    const part = file.subarray(digestLength);
+    if (digest !== (await sha256(part))) return undefined;
+    pixels.set(part, start);
+  }
+  return pixels;
 }
 
-async function writeCache(path: string, pixels: Uint8Array<ArrayBuffer>): Promise<void> {
-  const digest = new TextEncoder().encode(await sha256(pixels));
-  const file = new Uint8Array(digestLength + pixels.length);
-  file.set(digest);
-  file.set(pixels, digestLength);
+async function writeCache(parts: readonly Part[], pixels: Uint8Array<ArrayBuffer>): Promise<void> {
   try {
-    await makeDir(dirname(path));
-    await writeAtomic(path, file);
+    for (const { path, start, end } of parts) {
+      const part = pixels.subarray(start, end);
+      const file = new Uint8Array(digestLength + part.length);
+      file.set(new TextEncoder().encode(await sha256(part)));
+      file.set(part, digestLength);
+      await makeDir(dirname(path));
+      await writeAtomic(path, file);
+    }
   } catch (error) {
-    // A cache is a convenience: a read-only or full disk must not stop the run.
-    console.error(`rewind: decoded pictures are not kept: ${(error as Error).message}`);
+    // Some of the parts are of no use, and a disk may be full of them.
+    for (const { path } of parts) await remove(path).catch(() => undefined);
+    throw error;
   }
 }
 
@@ -115,16 +182,16 @@ async function decode(task: DecodeTask, threads: number): Promise<Uint8Array<Arr
   const count = Math.min(threads, portions.length);
   if (count <= 1) return decodeFiles(task);
   const bytes = task.size * task.size * task.channels;
-  const pixels = new Uint8Array(task.paths.length * bytes);
+  const pixels = pixelArray(task.paths.length, task.size, task.size, task.channels);
   const workers: TaskWorker[] = [];
   // The first bad file in the list's order is reported, whichever thread meets one first.
-  const errors = new Map<number, string>();
+  const errors = new Map<number, DataError>();
   let next = 0;
   const work = async (worker: TaskWorker): Promise<void> => {
     for (let i = next++; i < portions.length && errors.size === 0; i = next++) {
-      const answer = (await worker.ask(portions[i])) as { pixels?: Uint8Array; error?: string };
-      if (answer.pixels === undefined) errors.set(i, answer.error ?? "decoding failed");
-      else pixels.set(answer.pixels, i * portion * bytes);
+      const answer = (await worker.ask(portions[i])) as DecodeAnswer;
+      if ("pixels" in answer) pixels.set(answer.pixels, i * portion * bytes);
+      else errors.set(i, new (answer.size ? SizeError : DataError)(answer.error));
     }
   };
   try {
@@ -136,6 +203,6 @@ async function decode(task: DecodeTask, threads: number): Promise<Uint8Array<Arr
     for (const worker of workers) worker.end();
   }
   const [first] = [...errors.keys()].sort((a, b) => a - b);
-  if (first !== undefined) throw new DataError(errors.get(first)!);
+  if (first !== undefined) throw errors.get(first)!;
   return pixels;
 }

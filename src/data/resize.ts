@@ -1,7 +1,7 @@
 /** Pictures of another size, by jSquash's resizer (a WebAssembly build of the Rust crate `resize`). */
 import resize, { initResize } from "@jsquash/resize";
 import { codecModule } from "../platform/codecs.ts";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, pixelArray, storedSize } from "./dataset.ts";
 import type { Picture } from "./decode.ts";
 
 let ready: Promise<unknown> | undefined;
@@ -28,11 +28,24 @@ export async function resizePicture(picture: Picture, size: number): Promise<Pic
   });
 }
 
-/** A data set with all pictures resized; itself if they have that size. */
+/**
+ * A data set of pictures of `size` pixels; itself if they have that size.
+ *
+ * Square pictures that are smaller keep their pixels, which are not copied: the GPU enlarges those of a
+ * batch (see {@link Dataset.stored}), as 50,000 pictures of 224² would be an array of 7.5 GB. What shrinks
+ * is resized here, on one thread and at every start: pictures in memory come from files that are read in
+ * seconds and are small, unlike those of picture-files.ts, which has threads and a cache.
+ */
 export async function resizeDataset(dataset: Dataset, size: number): Promise<Dataset> {
-  const { height, width, channels, count, pixels } = dataset;
-  if (height === size && width === size) return dataset;
-  const resized = new Uint8Array(count * size * size * channels);
+  if (dataset.height === size && dataset.width === size) return dataset;
+  const { stored: _, ...rest } = dataset;
+  const { height, width } = storedSize(dataset);
+  if (height === width && height <= size) {
+    const stored = height < size ? { stored: { height, width } } : {};
+    return { ...rest, height: size, width: size, ...stored };
+  }
+  const { channels, count, pixels } = dataset;
+  const resized = pixelArray(count, size, size, channels);
   for (let i = 0; i < count; i++) {
     const data = new Uint8ClampedArray(height * width * 4).fill(255);
     const from = i * height * width * channels;
@@ -44,7 +57,7 @@ export async function resizeDataset(dataset: Dataset, size: number): Promise<Dat
     const picture = await resizePicture({ data, height, width }, size);
     writeChannels(picture, channels, resized, i * size * size * channels);
   }
-  return { ...dataset, height: size, width: size, pixels: resized };
+  return { ...rest, height: size, width: size, pixels: resized };
 }
 
 /** Writes a picture's R, G, B, or its luma, from byte `to` on. */

@@ -1,7 +1,7 @@
 /** What is wrong with the training data of an experiment, and which pictures are D_f. */
 import { Random } from "../random.ts";
 import { mislabel, splitForget } from "./corrupt.ts";
-import { DataError, type Dataset, subset } from "./dataset.ts";
+import { DataError, type Dataset, storedSize, subset } from "./dataset.ts";
 
 /** Settings of a scenario; see {@link damage}. */
 export type Scenario =
@@ -32,22 +32,26 @@ export interface Damaged {
   readonly triggered?: Dataset;
 }
 
-/** The pictures with a signature: `width` columns at the left edge set to `value`, in all channels. */
+/**
+ * The pictures with a signature: `width` columns at the left edge set to `value`, in all channels. Columns
+ * of the pictures as they are stored: where they are enlarged, the signature is enlarged with them.
+ */
 export function stamp(
   dataset: Dataset,
   pictures: ArrayLike<number>,
   { width, value }: { width: number; value: number },
 ): Dataset {
-  if (!(width >= 1 && width <= dataset.width)) {
+  const stored = storedSize(dataset);
+  if (!(width >= 1 && width <= stored.width)) {
     throw new DataError(
-      `a signature of ${width} columns does not fit pictures ${dataset.width} wide.`,
+      `a signature of ${width} columns does not fit pictures ${stored.width} wide.`,
     );
   }
   const pixels = dataset.pixels.slice();
-  const row = dataset.width * dataset.channels;
+  const row = stored.width * dataset.channels;
   for (let i = 0; i < pictures.length; i++) {
-    const start = pictures[i]! * dataset.height * row;
-    for (let y = 0; y < dataset.height; y++) {
+    const start = pictures[i]! * stored.height * row;
+    for (let y = 0; y < stored.height; y++) {
       pixels.fill(value, start + y * row, start + y * row + width * dataset.channels);
     }
   }

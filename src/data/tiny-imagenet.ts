@@ -2,7 +2,7 @@
 import { exists, listDir, readText } from "../platform/files.ts";
 import { DataError, type Dataset } from "./dataset.ts";
 import { choose, type Entry } from "./image-folder.ts";
-import { loadPictureFiles } from "./picture-files.ts";
+import { loadSquares } from "./picture-files.ts";
 
 /** Side of the pictures as published. */
 const published = 64;
@@ -14,7 +14,7 @@ export interface TinyImageNetOptions {
   readonly testCount?: number;
   /** Chooses the pictures where not all are taken. */
   readonly seed: number;
-  /** Side the pictures are resized to; 64 by default. */
+  /** Side the pictures are resized to, on the GPU where it is more than 64; 64 by default. */
   readonly size?: number;
 }
 
@@ -58,16 +58,12 @@ export async function loadTinyImageNet(
   const load = async (files: readonly Entry[]): Promise<Dataset> => ({
     name: "tiny-imagenet",
     classes,
-    height: size,
-    width: size,
     channels: 3,
     count: files.length,
-    pixels: await loadPictureFiles({
-      paths: files.map(({ path }) => path),
-      channels: 3,
-      size,
-      resize: size !== published,
-    }),
+    ...(await loadSquares(
+      { paths: files.map(({ path }) => path), channels: 3, size, resize: size !== published },
+      published,
+    )),
     labels: Uint16Array.from(files, ({ label }) => label),
   });
   return { train: await load(trainFiles), test: await load(testFiles) };

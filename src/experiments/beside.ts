@@ -9,7 +9,7 @@ import { csvParse } from "d3-dsv";
 import { GpuError } from "../gpu/errors.ts";
 import { join, readText } from "../platform/files.ts";
 import type { Progress, Scores } from "../unlearn/driver.ts";
-import type { Plan } from "./plan.ts";
+import type { Arm, Plan } from "./plan.ts";
 import type { ArmResult, Tuned } from "./run.ts";
 import { scoreColumns } from "./summary.ts";
 
@@ -23,6 +23,7 @@ export interface Earlier {
 interface Written {
   readonly experiment?: unknown;
   readonly dataset?: unknown;
+  readonly statistic?: { readonly definition?: unknown };
   readonly runs?: readonly Omit<ArmResult, "history" | "settings">[];
 }
 
@@ -74,6 +75,11 @@ export async function readEarlier(
         `not of ${plan.name} on ${dataset}.`,
     );
   }
+  if (written.statistic?.definition !== plan.statistic.definition) {
+    throw new GpuError(
+      `"${dir}" measured another statistic: ${String(written.statistic?.definition)}. Run all arms again.`,
+    );
+  }
   const curves = await histories(join(dir, "results.csv"));
   const runs = (written.runs ?? []).filter(({ seed }) => seeds.includes(seed));
   const results = runs.map((run): ArmResult => {
@@ -120,15 +126,42 @@ function checkSameStart(earlier: readonly ArmResult[], results: readonly ArmResu
 }
 
 /**
+ * Checks that arms which take over an arm's tuned settings are run again with it.
+ *
+ * @param all every arm of the experiment, `chosen` those that run now.
+ */
+export function checkFollowers(
+  all: readonly Arm[],
+  chosen: readonly Arm[],
+  earlier: Pick<Earlier, "results">,
+): void {
+  const runs = (name: string | undefined): boolean => chosen.some((arm) => arm.name === name);
+  const known = new Set(earlier.results.map(({ arm }) => arm));
+  for (const { name, tunedAs } of all) {
+    if (tunedAs === undefined) continue;
+    if (runs(tunedAs) && !runs(name) && known.has(name)) {
+      throw new GpuError(
+        `--beside: ${name} was run with the earlier settings of ${tunedAs}; run it again, too (--arms).`,
+      );
+    }
+    if (runs(name) && !runs(tunedAs)) {
+      throw new GpuError(
+        `--beside: ${name} takes over the settings of ${tunedAs}; run both (--arms).`,
+      );
+    }
+  }
+}
+
+/**
  * The plan, tuning and results of both: the earlier arms in their order, those that were run again replaced,
- * new ones at the end.
+ * new ones at the end. `before`: names of the arms taken over.
  */
 export function standBeside(
   plan: Plan,
   results: readonly ArmResult[],
   tuned: Readonly<Record<string, Tuned>>,
   earlier: Earlier,
-): { plan: Plan; results: ArmResult[]; tuned: Record<string, Tuned> } {
+): { plan: Plan; results: ArmResult[]; tuned: Record<string, Tuned>; before: string[] } {
   const again = new Set(plan.arms.map(({ name }) => name));
   const kept = earlier.results.filter(({ arm }) => !again.has(arm));
   checkSameStart(kept, results);
@@ -148,5 +181,6 @@ export function standBeside(
     plan: { ...plan, arms: [...before, ...added] },
     results: [...kept, ...results],
     tuned: { ...earlier.tuned, ...tuned },
+    before: [...new Set(kept.map(({ arm }) => arm))],
   };
 }

@@ -1,5 +1,5 @@
 /** Sizes and recipes of the experiments: scaled to small machines, the paper's own, and tiny for tests. */
-import type { TrainConfig } from "../config.ts";
+import type { DataConfig, TrainConfig } from "../config.ts";
 import { paperAugmentation, strongAugmentation } from "../train/feed.ts";
 import type { ExperimentName } from "./plan.ts";
 
@@ -76,7 +76,28 @@ const fineTuning = {
  * The paper's recipes by model. Where the authors state no number (epochs and optimiser of PVTv2 and
  * ConvNeXt, the shape of ResNet-18's decay) it is a usual one.
  */
-function published(model: ModelName): Protocol {
+function published(
+  experiment: ExperimentName,
+  data: DataConfig["name"],
+  model: ModelName,
+): Protocol {
+  const protocol = publishedRecipe(model);
+  if (experiment !== "overfit") return protocol;
+  // Too few samples: one in a hundred, seen as they are.
+  const train = onePercent[data];
+  const { augment: _, ...recipe } = protocol.recipe;
+  return { ...protocol, ...(train === undefined ? {} : { train }), recipe };
+}
+
+/** Pictures that a hundredth of a data set is. */
+const onePercent: Readonly<Partial<Record<DataConfig["name"], number>>> = {
+  mnist: 600,
+  cifar10: 500,
+  cifar100: 500,
+  "tiny-imagenet": 1000,
+};
+
+function publishedRecipe(model: ModelName): Protocol {
   if (model === "pvt-v2-b0" || model === "convnext-t" || model === "convnext-atto") {
     return {
       recipe: { model: { name: model }, ...fineTuning, augment: strongAugmentation },
@@ -108,15 +129,22 @@ export interface Overrides {
   readonly recipe?: Partial<Recipe>;
 }
 
-/** The protocol of an experiment. @param grey whether pictures have one channel. */
+/**
+ * The protocol of an experiment.
+ *
+ * @param data name of the data set, which decides the size of the scaled ones.
+ */
 export function protocolOf(
   experiment: ExperimentName,
   size: Size,
-  grey: boolean,
+  data: DataConfig["name"],
   model: ModelName,
   overrides: Overrides = {},
 ): Protocol {
-  const base = size === "full" ? published(model) : scaled(experiment, size, grey, model);
+  const base =
+    size === "full"
+      ? published(experiment, data, model)
+      : scaled(experiment, size, isGrey(data), model);
   const { train = base.train, test = base.test, recipe } = overrides;
   return {
     ...base,
@@ -124,6 +152,11 @@ export function protocolOf(
     ...(test === undefined ? {} : { test }),
     recipe: { ...base.recipe, ...recipe },
   };
+}
+
+/** Whether pictures have one channel. */
+export function isGrey(data: DataConfig["name"]): boolean {
+  return data === "mnist" || data === "synthetic";
 }
 
 function scaled(

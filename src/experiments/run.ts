@@ -11,7 +11,7 @@ import { type Job, prepareJob } from "../job.ts";
 import { exists, join, readText } from "../platform/files.ts";
 import { type Final, finalMetrics } from "../report/final.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { loadTrained, trainInFolder, unlearnInFolder } from "../runs.ts";
+import { loadTrained, shippedIn, trainInFolder, unlearnInFolder } from "../runs.ts";
 import type { Watch } from "../train/trainer.ts";
 import type { Progress, Scores, StopReason } from "../unlearn/driver.ts";
 import { methodSettings } from "../unlearn/methods.ts";
@@ -74,6 +74,14 @@ function settingsOf(
   return methodSettings(arm.method, { ...recipe, ...chosen, ...arm.settings });
 }
 
+/**
+ * Test accuracy below which a network is lost and its run ends, %: twice what guessing gets, but no more than half
+ * of what the trained network had.
+ */
+export function lostBelow(classes: number, trained: number): number {
+  return Math.min(200 / classes, trained / 2);
+}
+
 /** Rounds that retraining takes. @throws if its epochs are not a whole number of rounds. */
 function roundsToRetrain({ epochs, epochsPerRound }: Record<string, unknown>): number {
   const rounds = Number(epochs) / Number(epochsPerRound);
@@ -87,10 +95,13 @@ function roundsToRetrain({ epochs, epochsPerRound }: Record<string, unknown>): n
 class Ground {
   readonly job: Job;
   readonly folder: RunFolder;
+  /** Test accuracy below which a network is lost, %. */
+  readonly #lostBelow: number;
 
-  private constructor(job: Job, folder: RunFolder) {
+  private constructor(job: Job, folder: RunFolder, lostBelow: number) {
     this.job = job;
     this.folder = folder;
+    this.#lostBelow = lostBelow;
   }
 
   static async open(plan: Plan, seed: number, path: string, around: Surroundings): Promise<Ground> {
@@ -98,7 +109,8 @@ class Ground {
     const { folder } = await RunFolder.start(join(path, "trained"), { train });
     const job = await prepareJob(around.gpu, train);
     await trainInFolder(folder, job, "checkpoint.safetensors", { watch: around.watch });
-    return new Ground(job, folder);
+    const { testAccuracy } = await job.evaluate(around.watch, ["testAccuracy"]);
+    return new Ground(job, folder, lostBelow(job.data.classes, testAccuracy!));
   }
 
   /** Runs one arm from the trained weights, or returns the result it left behind. */
@@ -119,14 +131,22 @@ class Ground {
       method: arm.method,
       settings,
       rounds: arm.method === "retrain" ? roundsToRetrain(settings) : arm.rounds,
-      ...plan.stop,
-      ...(retrainedUa === undefined || arm.method === "retrain"
+      ...(arm.method === "retrain"
         ? {}
-        : { unlearningAccuracy: Math.min(100, retrainedUa) }),
-      ...(arm.method === "retrain" ? { unlearningAccuracy: undefined } : {}),
+        : {
+            ...plan.stop,
+            ...(plan.endLost ? { testFloor: this.#lostBelow } : {}),
+            ...(retrainedUa === undefined
+              ? {}
+              : { unlearningAccuracy: Math.min(100, retrainedUa) }),
+          }),
       seed,
     };
-    const { folder } = await RunFolder.start(path, { train: job.config, unlearn: config });
+    const { folder } = await RunFolder.start(path, {
+      train: job.config,
+      unlearn: config,
+      ...(await shippedIn(config)),
+    });
     const done = await json<ArmResult>(folder.file("result.json"));
     if (done !== undefined) return done;
     await loadTrained(this.folder, job, "checkpoint.safetensors");
@@ -134,6 +154,7 @@ class Ground {
       watch: around.watch,
       endOnDivergence: true,
       scores: plan.scores,
+      land: plan.name === "standard" && arm.method !== "retrain",
     });
     const statistic = statisticOf(plan.name, history, { retrainedUa });
     const result: ArmResult = {

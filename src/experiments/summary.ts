@@ -51,6 +51,8 @@ export interface ArmSummary {
   readonly end: Readonly<Record<string, { readonly mean: number; readonly deviation: number }>>;
   /** `standard`: RA, UA, TA and MIA at the end, and their gaps to the retrained network. */
   readonly final?: Readonly<Record<string, { readonly mean: number; readonly deviation: number }>>;
+  /** Distances of RA, UA, TA and MIA to the retrained network's means, and their mean. */
+  readonly gaps?: Readonly<Record<string, number>>;
   readonly gap?: Metric;
   readonly seconds: number;
   readonly steps: number;
@@ -99,18 +101,20 @@ export function summarise(plan: Plan, results: readonly ArmResult[]): ArmSummary
     const runs = of(arm);
     const reached = runs.flatMap(({ statistic }) => (statistic === undefined ? [] : [statistic]));
     const final = meansOf(runs);
+    const gaps =
+      final === undefined || reference === undefined
+        ? undefined
+        : Object.fromEntries(
+            finals.map((key) => [key, Math.abs(final[key]!.mean - reference[key]!.mean)]),
+          );
     const gap =
       final === undefined
         ? undefined
-        : reference === undefined
+        : gaps === undefined
           ? missing(gapMetric, "no retrained network was run")
           : {
               ...gapMetric,
-              value: finals.reduce(
-                (sum, key) =>
-                  sum + Math.abs(final[key]!.mean - reference[key]!.mean) / finals.length,
-                0,
-              ),
+              value: finals.reduce((sum, key) => sum + gaps[key]! / finals.length, 0),
               n: runs.length,
             };
     const last = runs.map(({ history }) => history.at(-1)!);
@@ -122,6 +126,7 @@ export function summarise(plan: Plan, results: readonly ArmResult[]): ArmSummary
       ...(reached.length === 0 ? { missing: "no run gets as far as the statistic is read" } : {}),
       end: endOf(runs),
       ...(final === undefined ? {} : { final }),
+      ...(gaps === undefined ? {} : { gaps }),
       ...(gap === undefined ? {} : { gap }),
       seconds: meanAndDeviation(last.map(({ seconds }) => seconds)).mean,
       steps: meanAndDeviation(last.map(({ steps }) => steps)).mean,
@@ -198,14 +203,17 @@ const endColumns: Readonly<
   ],
 };
 
-/** The result table: in the form of the paper's Table 1 for `standard`, by the statistic otherwise. */
+/**
+ * The result table: in the form of the paper's Table 1 for `standard`, gaps to the retrained network in brackets,
+ * and the margin RA + UA - 100 by which D_r is kept better than D_f; by the statistic otherwise.
+ */
 export function resultTable(plan: Plan, summaries: readonly ArmSummary[]): string {
   const { statistic } = plan;
   const standard = plan.name === "standard";
   const ends = endColumns[plan.name];
   const columns: Column[] = [
     { title: "method" },
-    ...(standard ? [...finals, "avg. gap"].map((title) => ({ title })) : []),
+    ...(standard ? [...finals, "avg. gap", "RA + UA - 100"].map((title) => ({ title })) : []),
     { title: statistic.name },
     { title: "seeds" },
     ...ends.map(({ title }) => ({ title })),
@@ -215,8 +223,17 @@ export function resultTable(plan: Plan, summaries: readonly ArmSummary[]): strin
     one.arm,
     ...(standard
       ? [
-          ...finals.map((key) => plusMinus(one.final?.[key], 2)),
+          ...finals.map(
+            (key) =>
+              plusMinus(one.final?.[key], 2) +
+              (one.gaps === undefined || one.method === "retrain"
+                ? ""
+                : ` (${one.gaps[key]!.toFixed(2)})`),
+          ),
           one.gap?.value === null || one.gap === undefined ? "–" : one.gap.value.toFixed(2),
+          one.final === undefined
+            ? "–"
+            : (one.final["RA"]!.mean + one.final["UA"]!.mean - 100).toFixed(2),
         ]
       : []),
     plusMinus(one.statistic, statistic.decimals),

@@ -150,6 +150,8 @@ export class Gpu {
   mappedBytes = 0;
   /** Bytes of live buffers made through {@link allocate}. */
   allocatedBytes = 0;
+  /** What holds memory only to save time: given up where an allocation would be refused otherwise. */
+  readonly spare: Set<{ destroy(): void }> = new Set();
   #failure: GpuError | undefined;
   #closed = false;
   readonly #lost: Promise<never>;
@@ -230,14 +232,28 @@ export class Gpu {
           `the adapter's largest buffer is ${megabytes(this.device.limits.maxBufferSize)}`,
         );
       }
-      this.device.pushErrorScope("out-of-memory");
-      const buffer = this.device.createBuffer({ label, size, usage: flags });
-      const error = await this.race(this.device.popErrorScope());
+      let { buffer, error } = await this.#tryBuffer(label, size, flags);
+      if (error !== null && this.spare.size > 0) {
+        const given = [...this.spare];
+        this.spare.clear();
+        for (const part of given) part.destroy();
+        ({ buffer, error } = await this.#tryBuffer(label, size, flags));
+      }
       if (error !== null) refuse(label, size, error.message);
       made.push([label, buffer]);
     }
     for (const [, buffer] of made) this.allocatedBytes += buffer.size;
     return Object.fromEntries(made) as Record<K, GPUBuffer>;
+  }
+
+  async #tryBuffer(
+    label: string,
+    size: number,
+    usage: number,
+  ): Promise<{ buffer: GPUBuffer; error: GPUError | null }> {
+    this.device.pushErrorScope("out-of-memory");
+    const buffer = this.device.createBuffer({ label, size, usage });
+    return { buffer, error: await this.race(this.device.popErrorScope()) };
   }
 
   /** Frees buffers of {@link allocate}. */

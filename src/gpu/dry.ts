@@ -73,7 +73,9 @@ export async function dryGpu(limits: DryLimits): Promise<DryGpu> {
       onSubmittedWorkDone: () => Promise.resolve(),
     },
     addEventListener: nothing,
-    pushErrorScope: nothing,
+    pushErrorScope: () => {
+      refused = null;
+    },
     popErrorScope: () => {
       const error = refused;
       refused = null;
@@ -82,10 +84,12 @@ export async function dryGpu(limits: DryLimits): Promise<DryGpu> {
     createBuffer({ label = "", size }: GPUBufferDescriptor) {
       const buffer = { label, size };
       if (used + size > memory) {
+        // As on a real device, what is refused takes no memory: something smaller may still fit.
         refused = { message: `all buffers together may take ${megabytes(memory)}` };
+      } else {
+        buffers.add(buffer);
+        used += size;
       }
-      buffers.add(buffer);
-      used += size;
       return {
         ...buffer,
         mapAsync: () => Promise.resolve(),

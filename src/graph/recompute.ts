@@ -2,13 +2,22 @@
  * Activation recomputation (Chen et al., 2016): a stage's activations are not kept for the backward pass
  * but computed again, from what entered the stage, right before the backward pass reaches it.
  *
- * Small values (batch statistics, sums) are kept, and launches that only make those are not repeated: so
- * batch norm's running statistics are updated once a step.
+ * Small values (batch statistics, sums) are kept, and launches that only make those are not repeated.
+ * Launches that change state are never repeated, whatever the size of what they make: so batch norm's
+ * running statistics are updated once a step.
  */
 import { type Launch, Value } from "./value.ts";
 
 /** A value at most this share of its stage's largest is kept. */
 const smallShare = 1 / 64;
+
+/** Forward kernels that write bound values besides planned ones, as `shader:entry`. */
+const changing: ReadonlySet<string> = new Set(["norm/batch-norm-forward:statistics"]);
+
+/** Whether a forward launch changes what outlives the step; a repetition would change it twice. */
+export function changesState({ shader, entry }: Launch): boolean {
+  return changing.has(`${shader}:${entry}`);
+}
 
 /** The planned values of a launch. */
 export function plannedValues(launch: Launch): Value[] {
@@ -62,8 +71,13 @@ export function recompute(
         .flat()
         .flatMap(plannedValues),
     );
+    const kept = new Set(
+      made[i]!.flatMap((fresh, at) => (changesState(launches[at]!) ? fresh : [])),
+    );
     const dropped = new Set(
-      own.filter((value) => value.bytes > smallShare * largest && !later.has(value)),
+      own.filter(
+        (value) => value.bytes > smallShare * largest && !later.has(value) && !kept.has(value),
+      ),
     );
     const stage = { launches, written: made[i]!, dropped };
     for (const value of dropped) owner.set(value, stage);

@@ -3,6 +3,7 @@ import { GpuError } from "../gpu/errors.ts";
 import { readKerasDense } from "../io/keras-h5.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { readTorch } from "../io/torch-pt.ts";
+import { sha256 } from "../platform/digest.ts";
 import { exists, fileInfo, join, listDir, readBytes } from "../platform/files.ts";
 import { introspectionPredictor, introspectionWeights } from "./introspection.ts";
 import { type InvWnnSetName, invWnnPredictor } from "./invwnn.ts";
@@ -96,6 +97,14 @@ const setNames = ["conv", "fc", "bias"] as const;
 /** The files of the predictor that ships with Rewind. */
 export function shippedFile(set: (typeof setNames)[number]): URL {
   return new URL(`../../models/weights/invwnn-${set}.safetensors`, import.meta.url);
+}
+
+/** The first digits of a checksum over the shipped files. */
+export async function shippedDigest(): Promise<string> {
+  const sums = await Promise.all(
+    setNames.map(async (set) => sha256(await readBytes(shippedFile(set)))),
+  );
+  return (await sha256(new TextEncoder().encode(sums.join()))).slice(0, 16);
 }
 
 /** Files of a folder by set: `InvWNN_Conv.h5`, `NWNN_Conv_13.h5`, `invwnn-conv.safetensors` and so on. */

@@ -3,6 +3,7 @@ import type { Job } from "../job.ts";
 import { missing, type Metric } from "../metrics/metric.ts";
 import { accuracies, mia, type MiaResult } from "../metrics/mia.ts";
 import { Collector } from "../train/collector.ts";
+import type { GpuDataset } from "../train/feed.ts";
 
 /** Metrics of a network after a run. */
 export interface Final {
@@ -10,28 +11,37 @@ export interface Final {
   readonly mia: MiaResult;
 }
 
+/** Pictures a step; larger only costs memory. */
+const batch = 256;
+
 /** Metrics of a job's network as it stands, from the logits of every picture. */
 export async function finalMetrics(job: Job): Promise<Final> {
-  const trained = await Collector.create(job.model, job.data, 256);
-  const unseen = await Collector.create(job.model, job.testData, 256);
-  const labelled = async (
-    collector: Collector,
-    items: Uint32Array,
-    labels: ArrayLike<number>,
-  ): Promise<{ logits: Float32Array; labels: Uint32Array }> => ({
-    logits: await collector.run(items),
-    labels: Uint32Array.from(items, (item) => labels[item]!),
-  });
-  const everyTest = Uint32Array.from(job.test.labels.keys());
-  const input = {
-    classes: job.data.classes,
-    forget: await labelled(trained, job.forget, job.labels),
-    retain: await labelled(trained, job.retain, job.labels),
-    test: await labelled(unseen, everyTest, job.test.labels),
-  };
-  trained.destroy();
-  unseen.destroy();
+  const { data, testData, labels, test } = job;
+  const everyTest = Uint32Array.from(test.labels.keys());
+  // One set of pictures after the other: only one needs memory for activations at a time.
+  const [forget, retain] = await logitsOf(job, data, labels, [job.forget, job.retain]);
+  const [unseen] = await logitsOf(job, testData, test.labels, [everyTest]);
+  const input = { classes: data.classes, forget: forget!, retain: retain!, test: unseen! };
   return { accuracies: accuracies(input), mia: mia(input) };
+}
+
+/** Logits and labels of some pictures of a set. */
+async function logitsOf(
+  { model }: Job,
+  data: GpuDataset,
+  labels: ArrayLike<number>,
+  parts: readonly Uint32Array[],
+): Promise<{ logits: Float32Array; labels: Uint32Array }[]> {
+  const collector = await Collector.create(model, data, batch);
+  const results: { logits: Float32Array; labels: Uint32Array }[] = [];
+  for (const items of parts) {
+    results.push({
+      logits: await collector.run(items),
+      labels: Uint32Array.from(items, (item) => labels[item]!),
+    });
+  }
+  collector.destroy();
+  return results;
 }
 
 /** Distances to the retrained network, and their mean. */

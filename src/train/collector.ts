@@ -5,6 +5,7 @@ import { Graph } from "../graph/graph.ts";
 import { compile, type Program } from "../graph/program.ts";
 import type { Model } from "../nn/model.ts";
 import { type GpuDataset, PictureFeed } from "./feed.ts";
+import { fitting } from "./fitting.ts";
 import { passRows } from "./step-queue.ts";
 import { replay, type Watch } from "./trainer.ts";
 
@@ -30,31 +31,26 @@ export class Collector {
     this.#classes = classes;
   }
 
-  /** @param batch pictures a step. */
+  /** @param batch pictures a step at most; fewer are taken where memory or a binding does not hold them. */
   static async create(model: Model, data: GpuDataset, batch: number): Promise<Collector> {
     const { gpu } = model;
-    const rows = Math.min(batch, data.count);
-    const feed = await PictureFeed.create(data, { batch: rows, items: data.count });
-    const graph = new Graph(gpu.tuning);
-    const { output, bindings } = model.build(graph, [feed.x], "frozen");
-    const classes = output.shape[1]!;
+    const classes = model.spec.output[0]!;
     const { all } = await gpu.allocate({ all: 4 * data.count * classes });
-    const bound = new Bound();
-    const launches = [
-      ...feed.launches,
-      ...graph.forward(),
-      {
-        shader: "train/collect",
-        constants: { B: rows, C: classes },
-        bind: { logits: output, step: feed.queue.step, all: bound.buffer("all", all) },
-        threads: rows * classes,
-      },
-    ];
-    const program = await compile(gpu, launches, {
-      label: `collect ${model.spec.name}`,
-      bindings: new Map([...feed.bindings, ...bindings, ...bound.bindings]),
-    });
-    return new Collector(model, feed, program, all, classes);
+    try {
+      return await fitting(Math.min(batch, data.count), async (rows) => {
+        const feed = await PictureFeed.create(data, { batch: rows, items: data.count });
+        try {
+          const program = await collecting(model, feed, all);
+          return new Collector(model, feed, program, all, classes);
+        } catch (error) {
+          feed.queue.destroy();
+          throw error;
+        }
+      });
+    } catch (error) {
+      gpu.free(all);
+      throw error;
+    }
   }
 
   /** Logits [pictures, classes], row-major, in the order of `pictures`. */
@@ -76,4 +72,26 @@ export class Collector {
     this.#feed.queue.destroy();
     this.#model.gpu.free(this.#all);
   }
+}
+
+/** A step that writes the logits of its pictures to where they belong in `all`. */
+function collecting(model: Model, feed: PictureFeed, all: GPUBuffer): Promise<Program> {
+  const graph = new Graph(model.gpu.tuning);
+  const { output, bindings } = model.build(graph, [feed.x], "frozen");
+  const [rows, classes] = output.shape as [number, number];
+  const bound = new Bound();
+  const launches = [
+    ...feed.launches,
+    ...graph.forward(),
+    {
+      shader: "train/collect",
+      constants: { B: rows, C: classes },
+      bind: { logits: output, step: feed.queue.step, all: bound.buffer("all", all) },
+      threads: rows * classes,
+    },
+  ];
+  return compile(model.gpu, launches, {
+    label: `collect ${model.spec.name}`,
+    bindings: new Map([...feed.bindings, ...bindings, ...bound.bindings]),
+  });
 }

@@ -1,5 +1,6 @@
 /** Pictures on the GPU, and the launches that gather, normalise and augment a batch of them. */
-import type { Dataset } from "../data/dataset.ts";
+import { type Dataset, storedSize } from "../data/dataset.ts";
+import { enlarge } from "../data/enlarge.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { GpuError } from "../gpu/errors.ts";
 import { type Launch, Value } from "../graph/value.ts";
@@ -27,7 +28,7 @@ export interface Augmentation {
   readonly sampling?: "bilinear" | "nearest" | undefined;
   /** At most 3 grey (127) rectangles inside the picture, each `side` of its height and width. */
   readonly cutouts?: { readonly count: number; readonly side: number } | undefined;
-  /** Lowest and highest factor on the distance from the stored picture's mean, per channel. */
+  /** Lowest and highest factor on the distance from the unmoved picture's mean, per channel. */
   readonly contrast?: readonly [number, number] | undefined;
   /** Lowest and highest factor on the saturation of HSV; grey pictures stay as they are. */
   readonly saturation?: readonly [number, number] | undefined;
@@ -53,12 +54,19 @@ export const strongAugmentation = {
   saturation: [0.5, 1.5] as [number, number],
 } satisfies Augmentation;
 
-/** The mean picture [H·W·C] of a data set, in [0, 1]; subtracting it is the published normalisation. */
+/**
+ * The mean picture [H·W·C] of a data set, in [0, 1]; subtracting it is the published normalisation. Where
+ * pictures are enlarged it is the mean of the enlarged ones: enlarging is linear, so that this is the
+ * enlarged mean of the stored ones.
+ */
 export function meanPicture(dataset: Dataset): Float32Array {
-  const size = dataset.height * dataset.width * dataset.channels;
+  const { channels, count, pixels } = dataset;
+  const stored = storedSize(dataset);
+  const size = stored.height * stored.width * channels;
   const sums = new Float64Array(size);
-  for (let i = 0; i < dataset.pixels.length; i++) sums[i % size]! += dataset.pixels[i]!;
-  return Float32Array.from(sums, (sum) => sum / 255 / dataset.count);
+  for (let i = 0; i < pixels.length; i++) sums[i % size]! += pixels[i]!;
+  const all = dataset.stored === undefined ? sums : enlarge(sums, stored, dataset, channels);
+  return Float32Array.from(all, (sum) => sum / 255 / count);
 }
 
 interface Shard {
@@ -78,7 +86,7 @@ function requireLabels(labels: ArrayLike<number>, classes: number): void {
 
 type GpuFields = Pick<
   GpuDataset,
-  "gpu" | "count" | "picture" | "classes" | "shards" | "mean" | "labels"
+  "gpu" | "count" | "picture" | "stored" | "classes" | "shards" | "mean" | "labels"
 > & { readonly permit?: Permit | undefined };
 
 /** A data set in GPU memory: pictures as bytes in shards, labels, the mean picture. */
@@ -87,6 +95,8 @@ export class GpuDataset {
   readonly count: number;
   /** Height, width, channels. */
   readonly picture: readonly [number, number, number];
+  /** Height and width of the pictures in the shards, which a feed enlarges to those of `picture`. */
+  readonly stored: readonly [number, number];
   readonly classes: number;
   readonly shards: readonly Shard[];
   readonly mean: GPUBuffer;
@@ -101,6 +111,7 @@ export class GpuDataset {
     this.gpu = fields.gpu;
     this.count = fields.count;
     this.picture = fields.picture;
+    this.stored = fields.stored;
     this.classes = fields.classes;
     this.shards = fields.shards;
     this.mean = fields.mean;
@@ -111,12 +122,15 @@ export class GpuDataset {
 
   /** Uploads pictures and labels; splits pictures over buffers where one binding would not hold them. */
   static async upload(gpu: Gpu, dataset: Dataset, mean: Float32Array): Promise<GpuDataset> {
-    const size = dataset.height * dataset.width * dataset.channels;
-    if (mean.length !== size) {
+    const { height, width, channels } = dataset;
+    if (mean.length !== height * width * channels) {
       throw new GpuError(
-        `data set "${dataset.name}": the mean picture has ${mean.length} values, not ${size}.`,
+        `data set "${dataset.name}": the mean picture has ${mean.length} values, not ` +
+          `${height * width * channels}.`,
       );
     }
+    const stored = storedSize(dataset);
+    const size = stored.height * stored.width * channels;
     requireLabels(dataset.labels, dataset.classes.length);
     const perShard = Math.max(1, Math.floor(gpu.maxBinding / size));
     const ranges = Array.from({ length: Math.ceil(dataset.count / perShard) }, (_, i) => ({
@@ -131,14 +145,15 @@ export class GpuDataset {
     for (const { buffer, first, count } of shards) {
       gpu.write(buffer, dataset.pixels.subarray(first * size, (first + count) * size));
     }
-    const own = await gpu.allocate({ mean: 4 * size, labels: 4 * dataset.count });
+    const own = await gpu.allocate({ mean: 4 * mean.length, labels: 4 * dataset.count });
     gpu.write(own.mean, mean);
     gpu.write(own.labels, Uint32Array.from(dataset.labels));
     return new GpuDataset(
       {
         gpu,
         count: dataset.count,
-        picture: [dataset.height, dataset.width, dataset.channels],
+        picture: [height, width, channels],
+        stored: [stored.height, stored.width],
         classes: dataset.classes.length,
         shards,
         ...own,
@@ -194,6 +209,8 @@ export class PictureFeed {
     this.queue = queue;
     const { batch, order, step } = queue;
     const [h, w, c] = data.picture;
+    const [storedH, storedW] = data.stored;
+    const enlarged = storedH !== h || storedW !== w;
     const bound = new Map<Value, BufferView>(queue.bindings);
     const bind = (label: string, buffer: GPUBuffer, size: number, dtype: "f32" | "u32"): Value => {
       const value = new Value(label, [size], dtype, "bound");
@@ -245,11 +262,15 @@ export class PictureFeed {
       });
     }
     for (const { buffer, first, count } of data.shards) {
-      const pixels = bind("pixels", buffer, Math.ceil((count * h * w * c) / 4), "u32");
-      const shard = { B: batch, H: h, W: w, C: c, FIRST: first, COUNT: count };
+      const pixels = bind("pixels", buffer, Math.ceil((count * storedH * storedW * c) / 4), "u32");
+      const shard = {
+        ...{ B: batch, H: h, W: w, C: c, FIRST: first, COUNT: count },
+        ...{ STORED_H: storedH, STORED_W: storedW },
+      };
       if (channels !== null) {
         launches.push({
           shader: "data/channel-means",
+          entry: enlarged ? "enlarged" : "main",
           constants: shard,
           bind: { pixels, order, step, channels },
           groups: [batch, 1, 1],
@@ -259,6 +280,7 @@ export class PictureFeed {
         shader: "data/gather",
         constants: {
           ...shard,
+          ENLARGE: enlarged,
           AUGMENT: transforms !== null,
           NEAREST: augment?.sampling === "nearest",
           REFLECT: augment?.fill === "reflect",

@@ -404,14 +404,16 @@ export class Evaluator {
     return new Evaluator(gpu, feed.queue, program);
   }
 
-  /** Totals over the given examples. */
+  /** Totals over the given examples; the loss is NaN where that of a batch is NaN or infinite. */
   async run(examples: Uint32Array, watch: Watch = {}): Promise<Totals> {
     const { batch } = this.#queue;
     if (examples.length === 0) throw new GpuError("evaluate: nothing to evaluate on.");
     const rows = passRows(examples.length, batch);
     this.#queue.load(examples, rows);
     await replay(this.#gpu, this.#program, rows.length, watch);
-    return this.#queue.read();
+    const totals = await this.#queue.read();
+    // A mean that leaves the bad batches out would make a broken network look good.
+    return totals.badSteps > 0 ? { ...totals, loss: Number.NaN } : totals;
   }
 
   destroy(): void {

@@ -92,6 +92,16 @@ export function stopReason(history: readonly Progress[], stop: StopRules): StopR
   return undefined;
 }
 
+/** @throws DivergedError naming the score: no stop rule can hold for NaN. */
+function requireFinite(scores: Scores, round: number): void {
+  for (const [name, value] of Object.entries(scores)) {
+    if (Number.isFinite(value)) continue;
+    throw new DivergedError(
+      `unlearn: after round ${round} ${name} is NaN or infinite; lower the learning rate or stop earlier.`,
+    );
+  }
+}
+
 /** Runs rounds until a stop rule holds; returns the history, round 0 first. */
 export async function unlearn(
   session: UnlearnSession,
@@ -109,16 +119,20 @@ export async function unlearn(
     if (reason !== undefined) return { history, reason };
     const start = performance.now();
     let done: Round;
+    let scores: Scores;
+    let seconds: number;
     try {
       done = await session.round(watch);
+      seconds = history.at(-1)!.seconds + (performance.now() - start) / 1000;
+      scores = await evaluate();
+      requireFinite(scores, done.round);
     } catch (cause) {
       if (options.endOnDivergence === true && cause instanceof DivergedError) {
         return { history, reason: "diverged" };
       }
       throw cause;
     }
-    const seconds = history.at(-1)!.seconds + (performance.now() - start) / 1000;
-    const progress = { round: done.round, steps: done.steps, seconds, scores: await evaluate() };
+    const progress = { round: done.round, steps: done.steps, seconds, scores };
     history.push(progress);
     await onRound?.(progress);
   }

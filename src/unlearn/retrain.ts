@@ -1,9 +1,11 @@
 /**
- * Retrain: a new network trained on D_r alone with the recipe of the old one. The gold standard every gap
- * is measured to; the cost unlearning is there to avoid.
+ * Retrain: a new network trained on D_r alone with the recipe of the old one, from the same pretrained
+ * checkpoint if it had one. The gold standard every gap is measured to; the cost unlearning is there to avoid.
  */
 import { z } from "zod";
 import { augmentSchema, memoryFields, optimizerSchema, recipeFields } from "../config.ts";
+import { readSafetensors } from "../io/safetensors.ts";
+import { readBytes } from "../platform/files.ts";
 import { pictureTrainer } from "../train/passes.ts";
 import { scheduleOf } from "../train/schedule.ts";
 import { defineMethod, retained } from "./method.ts";
@@ -23,6 +25,8 @@ export const retrain = defineMethod({
     optimizer: optimizerSchema.default({ name: "adam" }),
     batch: z.number().int().min(1).default(64),
     augment: augmentSchema.optional(),
+    /** Pretrained checkpoint that the old network's training started from, too. */
+    from: z.string().optional(),
     ...memoryFields,
   }),
   async create({ model, seed, ...task }, settings) {
@@ -37,6 +41,8 @@ export const retrain = defineMethod({
     );
     // Weights of another draw than the old network's.
     model.initialise(seed + 1_000_003);
+    const { from } = settings;
+    if (from !== undefined) model.pretrain(readSafetensors(await readBytes(from), from).tensors);
     // Batch statistics of a padded batch would be wrong: such a batch is left out.
     const dropLast = model.statistics.layout.slots.length > 0;
     const used = dropLast ? items.length - (items.length % batch) : items.length;

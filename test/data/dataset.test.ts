@@ -1,6 +1,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Dataset, DataError, subset, takeBalanced } from "../../src/data/dataset.ts";
+import {
+  type Dataset,
+  DataError,
+  pixelArray,
+  subset,
+  takeBalanced,
+} from "../../src/data/dataset.ts";
 
 /** Pictures of 1×2 RGB pixels whose bytes tell their index. */
 function make(labels: number[], classes: string[]): Dataset {
@@ -74,6 +80,14 @@ test("takeBalanced repeats for a seed, differs between seeds, and takes nothing 
 test("takeBalanced refuses more than there is", () => {
   assert.throws(() => takeBalanced(make([0, 1], ["a", "b"]), 3, 0), /has 2 pictures: 3 cannot/);
   assert.throws(() => takeBalanced(make([0, 1], ["a", "b"]), 0.5, 0), /cannot be taken/);
+});
+
+test("pictures that no array holds are refused with what to do", () => {
+  assert.is(pixelArray(2, 3, 5, 3).length, 90);
+  assert.throws(
+    () => pixelArray(2 ** 40, 224, 224, 3),
+    (error: Error) => error instanceof DataError && /GiB, .*fewer \(--train/.test(error.message),
+  );
 });
 
 test.run();

@@ -100,6 +100,21 @@ test("with a size, pictures of any shape become the largest square in their midd
   }
 });
 
+test("pictures of one smaller size are left to be enlarged on the GPU; of several, resized", async () => {
+  const files = await sample();
+  const even = await loadImageFolder(folderOf(files), { size: 12 });
+  for (const part of [even.train, even.test]) {
+    assert.equal([part.height, part.width, part.stored], [12, 12, { height: 8, width: 8 }]);
+    assert.is(part.pixels.length, part.count * 8 * 8 * 3);
+  }
+  const odd = { ...files, "train/zebra/z.png": await png(picture(7, 8, red)) };
+  const mixed = await loadImageFolder(folderOf(odd), { size: 12 });
+  assert.equal([mixed.train.height, mixed.train.stored], [12, undefined]);
+  assert.is(mixed.train.pixels.length, 4 * 12 * 12 * 3);
+  // Each part as its own files are.
+  assert.equal(mixed.test, even.test);
+});
+
 test("a corrupt file is named, and the decoder works on afterwards", async () => {
   const files = await sample();
   const goodPng = files["train/zebra/a.png"] as Uint8Array;

@@ -30,6 +30,21 @@ test("counts take a balanced part of a set from files", async () => {
   assert.is(test.count, 4);
 });
 
+test("a size above the pictures' own is left to the GPU, one below it is not", async () => {
+  const load = (size: number) =>
+    loadDataset({ name: "synthetic", trainCount: 3, testCount: 2, seed: 1, size });
+  const { train, test } = await load(56);
+  for (const part of [train, test]) {
+    assert.equal([part.height, part.width, part.stored], [56, 56, { height: 28, width: 28 }]);
+    assert.is(part.pixels.length, part.count * 28 * 28);
+  }
+  const same = await load(28);
+  assert.equal(same.train.pixels, train.pixels);
+  assert.is(same.train.stored, undefined);
+  const small = (await load(14)).train;
+  assert.equal([small.pixels.length, small.stored], [3 * 14 * 14, undefined]);
+});
+
 test("an unknown name lists the known ones", async () => {
   const error = await errorOf(loadDataset({ name: "svhn" as DatasetName, dir: "x", seed: 0 }));
   assert.instance(error, DataError);

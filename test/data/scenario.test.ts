@@ -56,6 +56,15 @@ test("backdoor: D_f has the signature and the target's label, and comes from oth
   assert.ok([0, 1, 28, 29].every((at) => triggered!.pixels[at] === 255));
 });
 
+test("a signature is columns of the stored pictures where they are enlarged", async () => {
+  const large = { ...train, height: 56, width: 56, stored: { height: 28, width: 28 } };
+  const mark = { width: 2, value: 9 };
+  const marked = stamp(large, [1, 99], mark);
+  assert.equal(marked.pixels, stamp(train, [1, 99], mark).pixels);
+  assert.equal([marked.height, marked.stored], [56, large.stored]);
+  assert.throws(() => stamp(large, [0], { width: 29, value: 0 }), /does not fit pictures 28 wide/);
+});
+
 test("overfit: everything is D_f", () => {
   const { forget, retain } = damage(train, exam, { name: "overfit" }, 3);
   assert.is(forget.length, 100);

@@ -64,6 +64,16 @@ test("counts and a size", async () => {
   assert.equal([train.height, val.width, val.pixels.length], [16, 16, 2 * 16 * 16 * 3]);
 });
 
+test("a size above the published one leaves the pictures to be enlarged on the GPU", async () => {
+  const dir = folderOf(await sample());
+  const load = async (size?: number) =>
+    (await loadTinyImageNet(dir, { seed: 1, ...(size === undefined ? {} : { size }) })).train;
+  const [plain, large] = [await load(), await load(224)];
+  assert.equal([large.height, large.width, large.stored], [224, 224, { height: 64, width: 64 }]);
+  assert.equal(large.pixels, plain.pixels);
+  assert.is(plain.stored, undefined);
+});
+
 test("missing and wrong files are named", async () => {
   const cases: [RegExp, (files: Files) => void][] = [
     [/no wnids\.txt in it/, (files) => delete files["wnids.txt"]],

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { experimentNames, planOf } from "../../src/experiments/plan.ts";
-import type { ArmResult } from "../../src/experiments/run.ts";
+import { type ArmResult, lostBelow } from "../../src/experiments/run.ts";
 import { statisticOf, whereReached } from "../../src/experiments/statistic.ts";
 import {
   compare,
@@ -10,6 +10,7 @@ import {
   summarise,
   tidyCsv,
 } from "../../src/experiments/summary.ts";
+import type { Metric } from "../../src/metrics/metric.ts";
 import type { Progress, Scores } from "../../src/unlearn/driver.ts";
 
 function history(...scores: readonly Partial<Scores>[]): Progress[] {
@@ -148,6 +149,40 @@ test("plans: D_r methods are left out of overfit, retraining always runs in stan
   );
 });
 
+test("a network is lost below twice guessing, or below half of what it had where that is less", () => {
+  assert.is(lostBelow(10, 95), 20);
+  assert.is(lostBelow(100, 70), 2);
+  assert.is(lostBelow(10, 16.5), 8.25);
+});
+
+test("every rewind has a control with steps as long in random directions, tuned as it is", () => {
+  const { arms } = planOf("backdoor", { name: "mnist" }, { size: "scaled", published: "x" });
+  const control = (name: string): unknown => {
+    const { method, tunedAs, settings } = arms.find((arm) => arm.name === name)!;
+    return [method, tunedAs, settings["predictor"]];
+  };
+  assert.equal(control("random-rewind"), ["random-rewind", "rewind", undefined]);
+  assert.equal(control("random-rewind-published"), ["random-rewind", "rewind-published", "x"]);
+});
+
+test("standard's table has the gaps to the retrained network and the margin of D_r over D_f", () => {
+  const half = planOf("standard", { name: "synthetic" }, { size: "tiny", only: ["neg-grad"] });
+  const metric = (value: number): Metric => ({ name: "", definition: "", unit: "%", value, n: 1 });
+  const run = (arm: string, [RA, UA, TA, MIA]: [number, number, number, number]): ArmResult => ({
+    ...result(arm, 1, [90]),
+    final: {
+      accuracies: { RA: metric(RA), UA: metric(UA), TA: metric(TA) },
+      mia: { attacks: { confidence: metric(MIA) } },
+    } as unknown as NonNullable<ArmResult["final"]>,
+  });
+  const runs = [run("retrain", [99, 8, 91, 30]), run("neg-grad", [95, 10, 85, 33])];
+  const [, line] = resultTable(half, summarise(half, runs)).split("\n").slice(2);
+  assert.match(
+    line!,
+    "| 95.00 ± 0.00 (4.00) | 10.00 ± 0.00 (2.00) | 85.00 ± 0.00 (6.00) | 33.00 ± 0.00 (3.00) | 3.75 | 5.00 |",
+  );
+});
+
 test("at full size the plan is the paper's; options change parts of it", () => {
   const data = { name: "cifar10", dir: "x" } as const;
   const full = planOf("label-noise", data, { size: "full", model: "resnet18" });
@@ -174,6 +209,10 @@ test("at full size the plan is the paper's; options change parts of it", () => {
     assert.is(settings["microBatch"], method === "fisher" ? undefined : 16, method);
   }
   assert.is(changed.arms.find(({ name }) => name === "retrain")!.settings["epochsPerRound"], 1);
+
+  // Too few samples are one in a hundred, unaugmented.
+  const few = planOf("overfit", data, { size: "full", model: "resnet18" }).train(1);
+  assert.equal([few.data.trainCount, few.augment], [500, undefined]);
 });
 
 test.run();

@@ -22,8 +22,12 @@ test("what forgetting leaves behind is found, however easy or hard a target is",
   assert.ok(auc.value! > 0.87 && auc.value! < 0.94, `${auc.value}`);
   assert.ok(auc.standardError < 0.01);
   assert.ok(balancedAccuracy.value! > 78);
-  assert.ok(tprAt1.value! > 10 && tprAt1.value! < tprAt1.n);
-  assert.ok(tprAt01.value! <= tprAt1.value!);
+  // With known means the rates are Phi(2 - 2.326) = 37.2 % and Phi(2 - 3.090) = 13.8 %, with standard errors
+  // of 3.7 and 5 points, most of them the threshold's: 16 and 1 of 1600 others lie above it. One threshold
+  // for all targets, whose margins scatter by sqrt 17, would find Phi(2 / 4.12 - 2.326) = 3.3 % and 0.5 %.
+  assert.ok(tprAt1.value! > 15 && tprAt1.value! < 45, `${tprAt1.value} % at 1 %`);
+  assert.ok(tprAt01.value! > 1 && tprAt01.value! < 22, `${tprAt01.value} % at 0.1 %`);
+  assert.is(tprAt1.n, 3200);
   assert.is(auc.n, 3200);
 });
 

@@ -2,11 +2,16 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { modelSpec } from "../../models/index.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
+import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
+import { OutOfMemoryError } from "../../src/gpu/errors.ts";
 import { Model } from "../../src/nn/model.ts";
 import { Collector } from "../../src/train/collector.ts";
 import { GpuDataset, meanPicture } from "../../src/train/feed.ts";
 import { Evaluator } from "../../src/train/trainer.ts";
+import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
+
+const MiB = 2 ** 20;
 
 test("logits come in the order asked for, whatever the batch, and add up to the evaluator's totals", async () => {
   const gpu = await testGpu();
@@ -39,6 +44,49 @@ test("logits come in the order asked for, whatever the batch, and add up to the 
   assert.is(totals.correct, correct);
   assert.ok(Math.abs(totals.loss - loss / pictures.length) < 1e-5);
   for (const part of [evaluator, model, data]) part.destroy();
+});
+
+test("a batch that no binding holds is halved until one does, and nothing is left behind", async () => {
+  const gpu = await testGpu({ maxBinding: 65_536 });
+  const digits = syntheticDigits(29, 1, "train");
+  const data = await GpuDataset.upload(gpu, digits, meanPicture(digits));
+  const spec = modelSpec({ name: "small-cnn", filters: [2, 4], hidden: 0 }, [28, 28, 1], 10);
+  const model = await Model.create(gpu, spec, 1);
+  const before = gpu.allocatedBytes;
+  const pictures = Uint32Array.from({ length: 29 }, (_, i) => 28 - i);
+  const logits: Float32Array[] = [];
+  for (const batch of [256, 2]) {
+    const collector = await Collector.create(model, data, batch);
+    logits.push(await collector.run(pictures));
+    collector.destroy();
+    assert.is(gpu.allocatedBytes, before);
+  }
+  close("logits", logits[0]!, logits[1]!, { absolute: 1e-5, relative: 0 });
+  for (const part of [model, data]) part.destroy();
+});
+
+test("where memory is short fewer pictures are taken at a time, down to one", async () => {
+  const digits = syntheticDigits(300, 1, "train");
+  const spec = modelSpec({ name: "small-cnn" }, [28, 28, 1], 10);
+  const prepare = async (memory?: number) => {
+    const { gpu } = await dryGpu({ ...defaultLimits, memory });
+    const data = await GpuDataset.upload(gpu, digits, meanPicture(digits));
+    return { gpu, data, model: await Model.create(gpu, spec, undefined) };
+  };
+  const { allocatedBytes: base } = (await prepare()).gpu;
+  const taken: number[] = [];
+  for (const room of [40 * MiB, 8 * MiB, MiB / 4, MiB / 64]) {
+    const { gpu, data, model } = await prepare(base + room);
+    try {
+      await Collector.create(model, data, 256);
+    } catch (error) {
+      assert.instance(error, OutOfMemoryError);
+    }
+    taken.push(gpu.allocatedBytes - base);
+  }
+  const [all, some, few, none] = taken as [number, number, number, number];
+  assert.ok(all > 20 * MiB && some < 8 * MiB && few < some / 8 && few > 0, taken.join(", "));
+  assert.is(none, 0);
 });
 
 test.after(closeGpus);

@@ -1,7 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Dataset } from "../../src/data/dataset.ts";
-import type { Gpu } from "../../src/gpu/device.ts";
+import type { Gpu, Tuning } from "../../src/gpu/device.ts";
+import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
 import { compile } from "../../src/graph/program.ts";
 import { Value } from "../../src/graph/value.ts";
 import { Random } from "../../src/random.ts";
@@ -14,7 +15,8 @@ import {
   strongAugmentation,
 } from "../../src/train/feed.ts";
 import { close } from "../check-op.ts";
-import { closeGpus, testGpu } from "../device.ts";
+import { bilinear } from "../data/bilinear.ts";
+import { closeGpus, testGpu, tunings } from "../device.ts";
 
 function pictures(count: number, height: number, width: number, channels: 1 | 3): Dataset {
   const random = new Random(7);
@@ -122,6 +124,67 @@ for (const maxBinding of [undefined, 2048]) {
   });
 }
 
+/** The same pictures and what they are once enlarged, in float64: a data set but for its numbers. */
+function enlargedPictures(
+  dataset: Dataset,
+  height: number,
+  width: number,
+): { small: Dataset; large: Dataset } {
+  const { height: h, width: w, channels: c, count, pixels } = dataset;
+  const all = Array.from({ length: count }, (_, i) =>
+    bilinear(pixels.subarray(i * h * w * c, (i + 1) * h * w * c), [h, w], [height, width], c),
+  );
+  return {
+    small: { ...dataset, height, width, stored: { height: h, width: w } },
+    large: { ...dataset, height, width, pixels: Float64Array.from(all.flat()) as never },
+  };
+}
+
+// 2 KiB a binding splits the first two sets into shards.
+for (const tuning of tunings) {
+  for (const maxBinding of [undefined, 2048]) {
+    test(`small pictures are enlarged, their mean with them (${tuning}, ${maxBinding ?? "one"} binding)`, async () => {
+      const gpu = await testGpu({ tuning, ...(maxBinding === undefined ? {} : { maxBinding }) });
+      for (const [count, h, w, c, tall, wide] of [
+        [150, 5, 3, 1, 9, 7],
+        [61, 5, 3, 3, 7, 5],
+        [3, 1, 1, 3, 3, 4],
+        [9, 4, 6, 1, 4, 13],
+        ...(maxBinding === undefined ? ([[5, 7, 5, 3, 29, 41]] as const) : []),
+      ] as const) {
+        const { small, large } = enlargedPictures(pictures(count, h, w, c), tall, wide);
+        const mean = meanPicture(large);
+        close("mean", meanPicture(small), [...mean], { absolute: 1e-7, relative: 0 });
+        const order = new Random(3).permutation(count).slice(0, 6);
+        const size = tall * wide * c;
+        const got = await batches(gpu, small, 4, order);
+        got.forEach(({ x }, step) => {
+          const want = Array.from({ length: 4 * size }, (_, i) => {
+            const picture = order[4 * step + Math.floor(i / size)];
+            if (picture === undefined) return 0;
+            return large.pixels[picture * size + (i % size)]! / 255 - mean[i % size]!;
+          });
+          // A rounding or two each of the shares, three interpolations and the division, of values up to 1.
+          close(`step ${step}`, x, want, { absolute: 5e-7, relative: 0 });
+        });
+      }
+    });
+  }
+}
+
+test("50,000 pictures of 32² shown at 224² take the memory of 32²", async () => {
+  const { gpu, live } = await dryGpu(defaultLimits);
+  const count = 50_000;
+  const dataset: Dataset = {
+    ...pictures(0, 224, 224, 3),
+    ...{ count, stored: { height: 32, width: 32 }, labels: new Uint16Array(count) },
+  };
+  const data = await GpuDataset.upload(gpu, dataset, new Float32Array(224 * 224 * 3));
+  assert.is(live().get("pictures"), count * 32 * 32 * 3);
+  assert.is(data.shards.length, 2);
+  assert.equal(data.picture, [224, 224, 3]);
+});
+
 interface Plan {
   dataset: Dataset;
   mean: Float32Array;
@@ -211,23 +274,55 @@ function augmented(plan: Plan, picture: number, t: ArrayLike<number>): number[] 
   return result;
 }
 
-// 4,608 bytes hold a batch of six, or 24 pictures: the rows lie in three shards.
-for (const [name, augment, channels, maxBinding] of [
-  ["moved", paperAugmentation, 3, undefined],
-  ["moved, mirrored", { ...paperAugmentation, shift: 0.9, fill: "reflect" }, 3, undefined],
-  ["strong", strongAugmentation, 3, undefined],
-  ["strong, in shards", strongAugmentation, 3, 4608],
-  ["strong, grey", strongAugmentation, 1, undefined],
-] as const) {
+interface Augmented {
+  name: string;
+  augment: Augmentation;
+  channels: 1 | 3;
+  maxBinding?: number;
+  /** Size of the pictures that are enlarged to the size fed; absent: none is. */
+  stored?: readonly [number, number];
+  tuning?: Tuning;
+}
+
+const moved: Augmented = { name: "moved", augment: paperAugmentation, channels: 3 };
+const mirrored: Augmentation = { ...paperAugmentation, shift: 0.9, fill: "reflect" };
+const strong: Augmented = { name: "strong", augment: strongAugmentation, channels: 3 };
+
+for (const { name, augment, channels, maxBinding, stored, tuning } of [
+  moved,
+  { ...moved, name: "moved, mirrored", augment: mirrored },
+  strong,
+  // 4,608 bytes hold a batch of six, or 24 pictures: the rows lie in three shards.
+  { ...strong, name: "strong, in shards", maxBinding: 4608 },
+  { ...strong, name: "strong, grey", channels: 1 },
+  ...tunings.flatMap((each): Augmented[] => {
+    const all = { stored: [5, 3], tuning: each } as const;
+    const called = (what: string): string => `${what}, enlarged, ${each}`;
+    return [
+      { ...moved, ...all, name: called("moved") },
+      { ...moved, ...all, name: called("moved, mirrored"), augment: mirrored },
+      { ...strong, ...all, name: called("strong") },
+      { ...strong, ...all, name: called("strong, grey"), channels: 1 },
+    ];
+  }),
+  // The batch again, but 102 pictures of 5 × 3 × 3 to a shard.
+  { ...strong, name: "strong, enlarged, in shards", stored: [5, 3], maxBinding: 4608 },
+] as Augmented[]) {
   test(`augmented pictures are what their recorded changes make of them (${name})`, async () => {
-    const gpu = await testGpu(maxBinding === undefined ? {} : { maxBinding });
-    const dataset = pictures(60, 9, 7, channels);
-    const mean = meanPicture(dataset);
-    const order = Uint32Array.of(59, 0, 33, 1, 24, 23);
-    const [batch] = await batches(gpu, dataset, 6, order, augment);
+    const gpu = await testGpu({
+      ...(maxBinding === undefined ? {} : { maxBinding }),
+      ...(tuning === undefined ? {} : { tuning }),
+    });
+    const count = stored === undefined ? 60 : 250;
+    const own = pictures(count, ...(stored ?? ([9, 7] as const)), channels);
+    const { small, large } =
+      stored === undefined ? { small: own, large: own } : enlargedPictures(own, 9, 7);
+    const mean = meanPicture(small);
+    const order = Uint32Array.of(count - 1, 0, 33, 1, 24, 23);
+    const [batch] = await batches(gpu, small, 6, order, augment);
     const want = [...order].flatMap((picture, b) =>
       augmented(
-        { dataset, mean, augment },
+        { dataset: large, mean, augment },
         picture,
         batch!.transforms!.subarray(16 * b, 16 * b + 16),
       ),

@@ -1,0 +1,154 @@
+// Runs that go wrong: they say so in one line, end with a non-zero code, and leave no half-written result.
+import { spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+
+const folder = mkdtempSync(`${tmpdir()}/rewind-bad-`);
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
+
+interface Outcome {
+  readonly code: number | null;
+  readonly err: string;
+}
+
+/** Runs the command line as a user would; `until`: sends an interruption once stderr has it. */
+function rewind(words: readonly string[], until?: RegExp): Promise<Outcome> {
+  const before = deno ? ["run", "-A", main] : ["--import", "tsx", main];
+  const child = spawn(process.execPath, [...before, ...words], {
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let err = "";
+  let waiting = until;
+  child.stderr.on("data", (part: Buffer) => {
+    err += part.toString();
+    if (waiting?.test(err) !== true) return;
+    waiting = undefined;
+    child.kill("SIGINT");
+  });
+  return new Promise((resolve) => child.on("close", (code) => resolve({ code, err })));
+}
+
+/** An error as a user wants it: exit code 1, the reason on a line, no stack trace. */
+function refused({ code, err }: Outcome, message: RegExp): void {
+  assert.is(code, 1, err);
+  assert.match(err, message);
+  assert.not.match(err, /\n\s+at /);
+}
+
+/** Files of a run folder with their bytes. */
+function contents(name: string): Map<string, Buffer> {
+  const path = `${folder}/${name}`;
+  return new Map(readdirSync(path).map((file) => [file, readFileSync(`${path}/${file}`)]));
+}
+
+const results = ["checkpoint.safetensors", "report.json", "report.md"];
+
+/** Neither a result nor a part of one. */
+function noResult(name: string): void {
+  if (!existsSync(`${folder}/${name}`)) return;
+  const files = readdirSync(`${folder}/${name}`);
+  assert.equal(
+    files.filter((file) => results.includes(file) || file.endsWith(".tmp")),
+    [],
+  );
+}
+
+const data = ["--train", "60", "--test", "20", "--filters", "2,4", "--hidden", "0"];
+const small = [...data, "--epochs", "30", "--batch", "8"];
+const train = (name: string, ...words: string[]): string[] => [
+  "train",
+  ...(words.length === 0 ? small : [...data, ...words]),
+  "--out",
+  `${folder}/${name}`,
+];
+
+/** Lines of metrics.jsonl. */
+const lines = (name: string): string => readFileSync(`${folder}/${name}/metrics.jsonl`, "utf8");
+
+test("an interrupted training exits with 130, and the same command ends with the same bits", async () => {
+  const whole = await rewind(train("whole"));
+  assert.is(whole.code, 0, whole.err);
+  const { code, err } = await rewind(train("interrupted"), /training \[/);
+  assert.is(code, 130, err);
+  assert.match(err, /\nrewind: interrupted; run the same command again to continue\.\n/);
+  noResult("interrupted");
+  const again = await rewind(train("interrupted"));
+  assert.is(again.code, 0, again.err);
+  const [want, got] = [contents("whole"), contents("interrupted")];
+  assert.equal([...got.keys()], [...want.keys()]);
+  assert.equal(got.get(results[0]!), want.get(results[0]!));
+  assert.is(lines("interrupted"), lines("whole"));
+});
+
+test("a training that diverges says so and leaves no result", async () => {
+  // Weight decay multiplies the weights by -1e31 in the first step; the loss of the second is infinite.
+  const words = ["--optimizer", "sgd", "--lr", "10", "--weight-decay", "1e30", "--epochs", "2"];
+  refused(
+    await rewind(train("diverged", ...words, "--batch", "30")),
+    /\nrewind: training: the loss was NaN or infinite in .*smaller learning rate/,
+  );
+  noResult("diverged");
+  refused(await rewind(train("rate", "--lr", "1e30")), /'1e30' is invalid\. needs a number from 0/);
+  assert.not(existsSync(`${folder}/rate`));
+});
+
+test("an unlearning that diverges says so, leaves no result, and the trained run as it was", async () => {
+  const before = contents("whole");
+  const run = ["--run", `${folder}/whole`, "--out", `${folder}/exploded`];
+  refused(
+    await rewind(["unlearn", ...run, "--method", "neg-grad", "--set", "learningRate=1e30"]),
+    /\nrewind: .* NaN or infinite.* learning rate/,
+  );
+  noResult("exploded");
+  assert.equal(contents("whole"), before);
+});
+
+test("an unknown scenario is refused with the ones there are, and no folder is made", async () => {
+  refused(
+    await rewind(train("unknown", "--scenario", "nope")),
+    /'nope' is invalid\. Allowed choices are label-noise, backdoor, standard, overfit/,
+  );
+  assert.not(existsSync(`${folder}/unknown`));
+});
+
+test("where everything is D_f, a method that needs D_r says that there is none", async () => {
+  const words = ["--scenario", "overfit", "--epochs", "1", "--method", "scrub", "--rounds", "1"];
+  refused(
+    await rewind(["demo", ...data, ...words, "--out", `${folder}/scrub`]),
+    /rewind: scrub needs the data to keep \(D_r\), and there is none/,
+  );
+  noResult("scrub");
+});
+
+if (existsSync("/dev/full")) {
+  test("a full disk is named with the file, leaves no part of it, and the same command goes on", async () => {
+    mkdirSync(`${folder}/full`);
+    // Every write to /dev/full fails as one to a full disk does.
+    symlinkSync("/dev/full", `${folder}/full/checkpoint.safetensors.tmp`);
+    refused(
+      await rewind(train("full")),
+      /\nrewind: cannot write ".*full\/checkpoint\.safetensors": the disk is full; free some space/,
+    );
+    noResult("full");
+    assert.is((await rewind(train("full"))).code, 0);
+    assert.equal(contents("full").get(results[0]!), contents("whole").get(results[0]!));
+  });
+} else {
+  console.log("skipped: needs /dev/full");
+}
+
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.run();

@@ -1,0 +1,113 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
+
+/** Runs `rewind plan`, on the runtime the test runs on. */
+function plan(...words: string[]): { code: number | null; out: string; err: string } {
+  const before = deno ? ["run", "-A", main] : ["--import", "tsx", main];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...before, "plan", ...words], {
+    encoding: "utf8",
+    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+  });
+  return { code: status, out: stdout, err: stderr };
+}
+
+interface Printed {
+  readonly pictures: { readonly size: number; readonly channels: number };
+  readonly rows: readonly {
+    readonly phase: string;
+    readonly what: string;
+    readonly bytes: number;
+  }[];
+  readonly peak: number;
+}
+
+/** Bytes of one purpose while one thing is done. */
+function bytes(phase: string, what: string, ...words: string[]): number {
+  const { code, out, err } = plan(...words, "--json");
+  assert.is(code, 0, err);
+  const { rows } = JSON.parse(out) as Printed;
+  return rows.find((row) => row.phase === phase && row.what === what)!.bytes;
+}
+
+const small = ["--model", "tiny-cnn", "--train", "600", "--test", "100"];
+const activations = "activations and their gradients";
+
+test("a plan is a table by phase, and needs neither data nor an adapter", () => {
+  const { code, out, err } = plan(...small, "--dataset", "cifar10");
+  assert.is(code, 0, err);
+  assert.is(err, "");
+  assert.match(
+    out,
+    /^tiny-cnn, 600 \+ 100 pictures 32×32×3, 10 classes; training batch 64, rewind batch 256\n/,
+  );
+  assert.match(
+    out,
+    /\nthroughout\n[^]*\nwhile training\n[^]*\nwhile unlearning\n[^]*\n  trajectory /,
+  );
+  assert.match(out, /\npeak +\d+\.\d MiB\n$/);
+  assert.match(plan(...small, "--method", "fisher").out, /training batch 64, fisher\n/);
+});
+
+test("--memory refuses what does not fit and names what does", () => {
+  assert.is(plan(...small, "--memory", "200").code, 0);
+  const { code, out, err } = plan(...small, "--memory", "12");
+  assert.is(code, 1);
+  assert.is(out, "");
+  assert.match(
+    err,
+    /^rewind: out of GPU memory: .* may take 12\.0 MiB\. .* these fit: --batch \d+; /,
+  );
+  const [, batch] = /--batch (\d+);/.exec(err)!;
+  // Training then fits; unlearning has a batch of its own.
+  const next = plan(...small, "--memory", "12", "--batch", batch!);
+  const [, forget] = /training fits, and rewind with one of these: --forget-batch (\d+);/.exec(
+    next.err,
+  )!;
+  const fits = plan(...small, "--memory", "12", "--batch", batch!, "--forget-batch", forget!);
+  assert.is(fits.code, 0, fits.err);
+});
+
+test("options that save memory do", () => {
+  // Stages to recompute.
+  const staged = ["--model", "tiny-resnet", "--train", "600", "--test", "100"];
+  const training = (...words: string[]): number =>
+    bytes("training", activations, ...staged, ...words);
+  const whole = training();
+  assert.ok(training("--micro-batch", "16") < 0.3 * whole);
+  assert.ok(training("--recompute") < 0.8 * whole);
+  assert.ok(training("--activations", "f16") < 0.8 * whole);
+  assert.ok(training("--batch", "128") > 1.8 * whole);
+  // Chunks in half precision are unpacked into 64 MiB that all share: what is saved shows in large networks.
+  const large = ["--model", "resnet18-cifar", "--train", "600", "--test", "100"];
+  const trajectory = (...words: string[]): number =>
+    bytes("unlearning", "trajectory", ...large, ...words);
+  assert.ok(trajectory("--trajectory", "f16") < 0.7 * trajectory());
+});
+
+test("networks that the default pictures are too small for are planned for larger ones, which is said", () => {
+  for (const model of ["pvt-v2-b0", "convnext-atto", "convnext-t"]) {
+    const { code, out, err } = plan("--model", model);
+    assert.is(code, 0, err);
+    assert.match(out, /pictures 64×64×3/);
+    assert.match(
+      out,
+      /does not take 28×28 pictures, the default: planned for 64×64×3\. --dataset or --pic/,
+    );
+  }
+  const grey = plan("--model", "convnext-atto", "--channels", "1", "--json");
+  const { size, channels } = (JSON.parse(grey.out) as Printed).pictures;
+  assert.equal([size, channels], [64, 1]);
+  const asked = plan("--model", "convnext-atto", "--picture-size", "96");
+  assert.match(asked.out, /pictures 96×96×1/);
+  assert.not.match(asked.out, /planned for/);
+  const chosen = plan("--model", "convnext-atto", "--dataset", "mnist");
+  assert.is(chosen.code, 1);
+  assert.match(chosen.err, /is smaller than the 2×2 window/);
+});
+
+test.run();

@@ -1,0 +1,430 @@
+// Methods against their formulas, in float64 on networks small enough for it.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Bound } from "../../src/graph/bound.ts";
+import { compile } from "../../src/graph/program.ts";
+import { Random } from "../../src/random.ts";
+import type { GpuDataset } from "../../src/train/feed.ts";
+import { boundaryLabels } from "../../src/unlearn/boundary.ts";
+import { sumOverPictures } from "../../src/unlearn/gradients.ts";
+import { startMethod } from "../../src/unlearn/methods.ts";
+import { close } from "../check-op.ts";
+import { closeGpus, testGpu } from "../device.ts";
+import {
+  argmax,
+  gradient,
+  logits,
+  moved,
+  picture,
+  setWeights,
+  softmax,
+  type Tiny,
+  tiny,
+  type Weights,
+  weightsOf,
+} from "./tiny.ts";
+
+/** Weights after `rounds` rounds of a method from the model's weights, which are put back. */
+async function after(
+  { model, task }: Tiny,
+  method: string,
+  settings: object,
+  { rounds = 1, seed = task.seed }: { rounds?: number; seed?: number } = {},
+): Promise<Weights> {
+  const start = await weightsOf(model);
+  const session = await startMethod(method, { ...task, seed }, settings);
+  for (let round = 0; round < rounds; round++) await session.round({});
+  session.destroy();
+  const end = await weightsOf(model);
+  setWeights(model, start);
+  return end;
+}
+
+/** Every weight is the wanted one, to a few roundings of sums of some ten terms. */
+function same(got: Weights, want: Weights, what: string): void {
+  for (const [name, data] of want)
+    close(`${what} ${name}`, got.get(name)!, data, { absolute: 2e-6, relative: 2e-6 });
+}
+
+/** Plain steps on all pictures at once: their order does not matter. */
+const plain = { optimizer: { name: "sgd" }, batch: 1000 };
+
+// ---- SCRUB. ----
+
+const temperature = 2;
+const rate = 0.5;
+
+/** Mean of T² KL(teacher ‖ student) over pictures. */
+function divergence(of: Tiny, items: Uint32Array, teacher: Weights, student: Weights): number {
+  const one = (n: number): number => {
+    const x = picture(of, n);
+    const [t, s] = [teacher, student].map((w) => softmax(logits(w, x), temperature));
+    return t!.reduce((sum, p, c) => sum + p * Math.log(p / s![c]!), 0);
+  };
+  return (temperature ** 2 / items.length) * items.reduce((sum, n) => sum + one(n), 0);
+}
+
+/** Gradient of α · T² KL + γ CE in the student. */
+function scrubGradient(
+  of: Tiny,
+  items: Uint32Array,
+  [teacher, student]: readonly [Weights, Weights],
+  { alpha, gamma }: { alpha: number; gamma: number },
+): Weights {
+  return gradient(of, items, (n, x) => {
+    const z = logits(student, x);
+    const [p, s] = [softmax(z), softmax(z, temperature)];
+    const t = softmax(logits(teacher, x), temperature);
+    return p.map(
+      (v, c) => alpha * temperature * (s[c]! - t[c]!) + gamma * (v - (of.labels[n] === c ? 1 : 0)),
+    );
+  });
+}
+
+/** A round of SCRUB by a student nudged away from its teacher. */
+async function scrubRound(of: Tiny, student: Weights, settings: object): Promise<Weights> {
+  const teacher = await weightsOf(of.model);
+  const all = { ...plain, forgetBatch: 1000, temperature, learningRate: rate, ...settings };
+  const session = await startMethod("scrub", of.task, all);
+  setWeights(of.model, student);
+  await session.round({});
+  session.destroy();
+  const end = await weightsOf(of.model);
+  setWeights(of.model, teacher);
+  return end;
+}
+
+test("scrub: D_f is climbed away from the teacher, D_r brought back to it, a plain step each", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
+  const [forget, retain] = [of.task.forget.items, of.task.retain!.items];
+  const teacher = await weightsOf(of.model);
+  const random = new Random(3);
+  const nudge = new Map([...teacher].map(([name, w]) => [name, w.map(() => random.float() - 0.5)]));
+  const student = new Map(
+    [...moved(teacher, nudge, 0.5)].map(([name, w]) => [name, w.map(Math.fround)]),
+  );
+  const far = (items: Uint32Array, from: Weights): number => divergence(of, items, teacher, from);
+
+  const away = await scrubRound(of, student, { maxEpochs: 1, alpha: 0, gamma: 0 });
+  const only = { alpha: 1, gamma: 0 };
+  same(
+    away,
+    moved(student, scrubGradient(of, forget, [teacher, student], only), rate),
+    "the pass over D_f",
+  );
+  assert.ok(far(forget, away) > 1.1 * far(forget, student), "further from the teacher on D_f");
+
+  const back = await scrubRound(of, student, { maxEpochs: 0, ...only });
+  same(
+    back,
+    moved(student, scrubGradient(of, retain, [teacher, student], only), -rate),
+    "the pass over D_r",
+  );
+  assert.ok(far(retain, back) < far(retain, student) / 1.1, "nearer to the teacher on D_r");
+
+  const weighed = { alpha: 0.7, gamma: 0.3 };
+  const first = moved(student, scrubGradient(of, retain, [teacher, student], weighed), -rate);
+  const second = moved(first, scrubGradient(of, forget, [teacher, first], only), rate);
+  same(await scrubRound(of, student, { maxEpochs: 1, ...weighed }), second, "D_r, then D_f");
+  of.destroy();
+});
+
+test("scrub: D_f is passed over in the first maxEpochs rounds only", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
+  const settings = { batch: 5, forgetBatch: 3, maxEpochs: 2 };
+  const session = await startMethod("scrub", of.task, settings);
+  const seen: [number, number[]][] = [];
+  for (let round = 0; round < 4; round++) {
+    const { steps, epochs } = await session.round({});
+    seen.push([steps, epochs.map(({ rows }) => rows)]);
+  }
+  session.destroy();
+  // 12 pictures of D_r take 3 steps, 8 of D_f as many.
+  assert.equal(seen, [
+    [6, [12, 8]],
+    [12, [12, 8]],
+    [15, [12]],
+    [18, [12]],
+  ]);
+  of.destroy();
+});
+
+// ---- Fisher. ----
+
+/** Mean, variance and share within one standard deviation are those of n normal numbers, to 4 standard errors. */
+function normal(z: readonly number[], what: string): void {
+  const n = z.length;
+  const mean = z.reduce((sum, v) => sum + v, 0) / n;
+  const variance = z.reduce((sum, v) => sum + v * v, 0) / n;
+  const inside = z.filter((v) => Math.abs(v) < 1).length / n;
+  for (const [name, got, want, error] of [
+    ["mean", mean, 0, 1],
+    ["variance", variance, 1, Math.SQRT2],
+    ["share within 1", inside, 0.6827, Math.sqrt(0.6827 * 0.3173)],
+  ] as const) {
+    const allowed = (4 * error) / Math.sqrt(n);
+    assert.ok(
+      Math.abs(got - want) < allowed,
+      `${what}: ${name} ${got} of ${n}, want ${want} ± ${allowed}`,
+    );
+  }
+}
+
+test("fisher: noise of variance α / F, of α · cap at most, tenfold in the last layer", async () => {
+  const shape = { side: 8, classes: 10, count: 14, forget: 2, hidden: 64 };
+  const of = await tiny(await testGpu(), shape);
+  const { model, task } = of;
+  const [alpha, growth] = [1e-5, 4];
+  const sums = await sumOverPictures(model, task.retain!, "squares", 1);
+  const information = await sums.read();
+  sums.destroy();
+  const f = (name: string, i: number): number => information.get(name)![i]! / 12;
+  const start = await weightsOf(model);
+  const groups = new Map<string, number[]>();
+  const [once, twice] = [new Map<string, number[]>(), new Map<string, number[]>()];
+  // Half of all weights are capped.
+  const all = [...start].flatMap(([name, data]) => [...data.keys()].map((i) => f(name, i)));
+  const cap = 1 / [...all].sort((a, b) => a - b)[all.length >> 1]!;
+  const settings = { alpha, growth, cap };
+  for (const [rounds, into] of [
+    [1, once],
+    [2, twice],
+  ] as const) {
+    const end = await after(of, "fisher", settings, { rounds });
+    for (const [name, data] of start) {
+      const layer = name.startsWith("head.") ? "last layer" : "hidden layer";
+      const noise = Array.from(data, (v, i) => {
+        const least = 1 / (f(name, i) + 1e-8);
+        const variance = alpha * (layer === "last layer" ? 10 : 1) * Math.min(least, cap);
+        const z = (end.get(name)![i]! - v) / Math.sqrt(variance);
+        const group = `${layer}, ${least > cap ? "capped" : "by F"}`;
+        if (rounds === 1) groups.set(group, [...(groups.get(group) ?? []), z]);
+        return z;
+      });
+      into.set(name, noise);
+    }
+  }
+  assert.is(groups.size, 4);
+  for (const [group, z] of groups) {
+    assert.ok(z.length > 150, `${group}: ${z.length}`);
+    normal(z, group);
+  }
+  // Each weight has a number of its own, also at the same place of another parameter.
+  const [a, b] = ["hidden.weight", "head.weight"].map((name) => once.get(name)!);
+  const product = b!.map((v, i) => v * a![i]!);
+  const together = product.reduce((sum, v) => sum + v, 0) / product.length;
+  assert.ok(Math.abs(together) < 4 / Math.sqrt(product.length), `correlation ${together}`);
+  // The second round is the same noise on the original weights, for a larger α.
+  for (const [name, z] of once)
+    close(
+      name,
+      twice.get(name)!,
+      z.map((v) => 2 * v),
+      { absolute: 1e-3, relative: 1e-3 },
+    );
+  of.destroy();
+});
+
+// ---- Boundary. ----
+
+// No multiple of half a level of 255, so that no pixel is rounded from a tie.
+const epsilon = 0.31;
+
+/** A pixel in [0, 1] after a step of the fast gradient sign method, for either sign. */
+function stepped(pixel: number, slope: number): number {
+  const level = Math.round(pixel + 255 * epsilon * Math.sign(slope));
+  return Math.min(255, Math.max(0, level)) / 255;
+}
+
+/** Gradient, in the picture, of how far a softmax regression is from calling it by its label. */
+function slopes(weights: Weights, x: readonly number[], label: number): number[] {
+  const others = softmax(logits(weights, x).map((z, c) => (c === label ? -Infinity : z)));
+  const dz = others.map((p, c) => p - (c === label ? 1 : 0));
+  const w = weights.get("head.weight")!;
+  return x.map((_, i) => dz.reduce((sum, d, c) => sum + d * w[i * dz.length + c]!, 0));
+}
+
+/** The class of a picture moved by `by`, the label left out. */
+function landing(
+  of: Tiny,
+  weights: Weights,
+  n: number,
+  options: { by: (pixel: number, slope: number) => number; exclude: boolean },
+): number {
+  const x = picture(of, n);
+  const label = of.labels[n]!;
+  const g = slopes(weights, x, label);
+  assert.ok(
+    g.every((v) => Math.abs(v) > 1e-5),
+    "signs do not hang on a rounding",
+  );
+  const size = of.mean.length;
+  const there = x.map((_, i) => options.by(of.pixels[n * size + i]!, g[i]!) - of.mean[i]!);
+  const z = logits(weights, there);
+  const best = argmax(z, options.exclude ? label : -1);
+  const gap = Math.min(
+    ...z.flatMap((v, c) => (c === best || (options.exclude && c === label) ? [] : [z[best]! - v])),
+  );
+  assert.ok(gap > 1e-4, "the class does not hang on a rounding");
+  return best;
+}
+
+async function labelsOf({ gpu, labels, count }: GpuDataset): Promise<Uint32Array> {
+  const [bytes] = await gpu.read({ buffer: labels, offset: 0, size: 4 * count });
+  return new Uint32Array(bytes!);
+}
+
+/** Pictures that the network calls by their labels, as after training. */
+async function memorised(): Promise<{ of: Tiny; weights: Weights }> {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 40, forget: 30 });
+  const weights = await weightsOf(of.model);
+  of.labels.forEach((_, n) => (of.labels[n] = argmax(logits(weights, picture(of, n)))));
+  of.data.setLabels(of.labels);
+  return { of, weights };
+}
+
+test("fgsm: a pixel goes ε with the sign of its gradient, to a level of 255 within [0, 1]", async () => {
+  const gpu = await testGpu();
+  const pixels = [0, 0, 0, 100, 100, 100, 255, 255, 255, 250, 7, 128];
+  const slope = [1, -1, 0, 1e-20, -3, 0, 2, -1e-20, 0, 5, -5, -1];
+  const mean = pixels.slice(0, 6).map((_, i) => 0.1 * i);
+  const buffers = await gpu.allocate({ x: 48, dx: 48, mean: 24, y: 48 });
+  const x = Float32Array.from(pixels, (p, i) => p / 255 - mean[i % 6]!);
+  gpu.write(buffers.x, x);
+  gpu.write(buffers.dx, Float32Array.from(slope));
+  gpu.write(buffers.mean, Float32Array.from(mean));
+  const bound = new Bound();
+  const bind = Object.fromEntries(
+    Object.entries(buffers).map(([name, buffer]) => [name, bound.buffer(name, buffer)]),
+  );
+  const constants = { B: 2, SIZE: 6, EPSILON: epsilon };
+  const launch = { shader: "unlearn/fgsm", constants, bind, threads: 12 };
+  const program = await compile(gpu, [launch], { label: "fgsm", bindings: bound.bindings });
+  program.run();
+  const [bytes] = await gpu.read({ buffer: buffers.y, offset: 0, size: 48 });
+  // 79.05 levels up or down.
+  const levels = [79, 0, 0, 179, 21, 100, 255, 176, 255, 255, 0, 49];
+  const got = [...new Float32Array(bytes!)].map((v, i) => v + mean[i % 6]!);
+  close(
+    "adversarial",
+    got,
+    levels.map((level) => level / 255),
+    { absolute: 1e-6, relative: 0 },
+  );
+  assert.equal(
+    levels,
+    pixels.map((p, i) => Math.round(255 * stepped(p, slope[i]!))),
+  );
+  program.destroy();
+  gpu.free(...Object.values(buffers));
+});
+
+test("boundary: a label is the original network's class of the picture one FGSM step away", async () => {
+  const { of, weights } = await memorised();
+  const { items } = of.task.forget;
+  for (const exclude of [false, true]) {
+    const options = { epsilon, excludeLabel: exclude, batch: 7 };
+    const data = await boundaryLabels(of.model, of.task.forget, options);
+    const got = await labelsOf(data);
+    data.destroy();
+    const by = (move: (pixel: number, slope: number) => number): number[] =>
+      [...items].map((n) => landing(of, weights, n, { by: move, exclude }));
+    const want = by(stepped);
+    assert.equal(
+      [...items].map((n) => got[n]),
+      want,
+    );
+    // Labels that would come out if the picture stayed, went the other way, or left [0, 1].
+    for (const [wrong, move] of [
+      ["no step", (pixel: number) => pixel / 255],
+      ["the other way", (pixel: number, slope: number) => stepped(pixel, -slope)],
+      ["no clamp", (pixel: number, slope: number) => pixel / 255 + epsilon * Math.sign(slope)],
+    ] as const) {
+      assert.not.equal(by(move), want, wrong);
+    }
+  }
+  of.destroy();
+});
+
+test("boundary: every round trains on the clean pictures with the labels of the original network", async () => {
+  const { of, weights } = await memorised();
+  const { items } = of.task.forget;
+  const labels = (from: Weights): number[] =>
+    [...items].map((n) => landing(of, from, n, { by: stepped, exclude: true }));
+  const original = labels(weights);
+  const learningRate = 2;
+  let want = weights;
+  for (let round = 1; round <= 2; round++) {
+    const from = want;
+    const step = gradient(of, items, (n, x) =>
+      softmax(logits(from, x)).map((p, c) => p - (original[items.indexOf(n)] === c ? 1 : 0)),
+    );
+    want = moved(from, step, -learningRate);
+    const settings = { ...plain, learningRate, epsilon };
+    same(await after(of, "boundary", settings, { rounds: round }), want, `round ${round}`);
+    assert.not.equal(labels(want), original, "the moved network would give other labels");
+  }
+  of.destroy();
+});
+
+// ---- Task Vector, SalUn. ----
+
+test("task-vector with one plain step on all of D_f and λ = 1 is neg-grad's step", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8, hidden: 6 });
+  const start = await weightsOf(of.model);
+  const settings = { ...plain, learningRate: 0.25 };
+  const vector = await after(of, "task-vector", { ...settings, epochs: 1, lambda: 1 });
+  const ascent = await after(of, "neg-grad", settings);
+  let moves = 0;
+  for (const [name, from] of start) {
+    from.forEach((value, i) => {
+      const [a, b] = [vector.get(name)![i]! - value, ascent.get(name)![i]! - value];
+      // Each is rounded to the weight's precision, 6e-8 of it: one once, the other twice.
+      const rounding = 1.8e-7 * (Math.abs(value) + Math.abs(a));
+      assert.ok(Math.abs(a - b) <= rounding, `${name}[${i}]: ${a} and ${b}`);
+      if (Math.abs(a) > 1e3 * rounding) moves++;
+    });
+  }
+  assert.ok(moves > 50, `${moves} weights moved`);
+  of.destroy();
+});
+
+test("salun: the mask is the original network's largest summed gradients, whatever labels are drawn", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
+  const ratio = 0.4;
+  // Weight decay moves every weight that may move.
+  const optimizer = { name: "sgd", weightDecay: 0.1 };
+  const settings = { ratio, optimizer, batch: 3, learningRate: 0.1 };
+  const masks: string[] = [];
+  for (const initial of [1, 2]) {
+    of.model.initialise(initial);
+    const start = await weightsOf(of.model);
+    const sums = gradient(of, of.task.forget.items, (n, x) =>
+      softmax(logits(start, x)).map((p, c) => p - (of.labels[n] === c ? 1 : 0)),
+    );
+    const pooled = [...sums.values()]
+      .flatMap((g) => [...g])
+      .map(Math.abs)
+      .sort((a, b) => b - a);
+    const keep = Math.round(ratio * pooled.length);
+    assert.ok(pooled[keep - 1]! - pooled[keep]! > 1e-5, "no tie at the threshold");
+    const name = "head.weight";
+    const want = [...sums.get(name)!].map((g) => Math.abs(g) >= pooled[keep - 1]!);
+    const ends: Weights[] = [];
+    for (const seed of [7, 8]) {
+      const end = await after(of, "salun", settings, { seed });
+      ends.push(end);
+      assert.equal(
+        [...end.get(name)!].map((v, i) => v !== start.get(name)![i]),
+        want,
+      );
+    }
+    assert.not.equal(ends[0], ends[1], "the labels drawn were others");
+    masks.push(want.join());
+  }
+  assert.is.not(masks[0], masks[1]);
+  of.destroy();
+});
+
+test.after(closeGpus);
+test.run();

@@ -1,0 +1,148 @@
+// Ending a run where its unlearning accuracy is what was asked for.
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { TrainConfig, UnlearnConfig } from "../../src/config.ts";
+import { DivergedError } from "../../src/gpu/errors.ts";
+import { type Job, prepareJob } from "../../src/job.ts";
+import type { Tensors } from "../../src/nn/model.ts";
+import { RunFolder } from "../../src/report/run-folder.ts";
+import { unlearnInFolder } from "../../src/runs.ts";
+import { trainJob } from "../../src/train/run.ts";
+import { type Progress, unlearn } from "../../src/unlearn/driver.ts";
+import { land } from "../../src/unlearn/landing.ts";
+import { methodSettings } from "../../src/unlearn/methods.ts";
+import { closeGpus, testGpu } from "../device.ts";
+
+const root = mkdtempSync(`${tmpdir()}/rewind-landing-`);
+const config: TrainConfig = {
+  data: { name: "synthetic", trainCount: 200, testCount: 20 },
+  scenario: { name: "label-noise", share: 0.5 },
+  model: { name: "small-cnn", filters: [4, 8], hidden: 16 },
+  epochs: 30,
+  batch: 25,
+  learningRate: 3e-3,
+  schedule: "constant",
+  optimizer: { name: "adam" },
+  seed: 3,
+};
+
+let trained: { job: Job; tensors: Tensors } | undefined;
+
+/** The job with its model back at the trained weights. */
+async function freshJob(): Promise<Job> {
+  if (trained === undefined) {
+    const job = await prepareJob(await testGpu(), config);
+    await trainJob(job);
+    trained = { job, tensors: await job.model.save() };
+  }
+  trained.job.model.load(trained.tensors);
+  return trained.job;
+}
+
+test("a round is shortened to the share that reaches the target, to a thousandth", async () => {
+  const { model } = await freshJob();
+  const set = (value: number): Tensors =>
+    new Map(
+      [...trained!.tensors].map(([name, { shape, data }]) => [
+        name,
+        { shape, data: data.map(() => value) },
+      ]),
+    );
+  const [name] = trained!.tensors.keys();
+  const first = async (): Promise<number> => (await model.save()).get(name!)!.data[0]!;
+  for (const target of [0.3, 0.9995, 0.0001]) {
+    const share = await land(model, set(0), set(1), async () => (await first()) >= target);
+    assert.ok(share >= target && share < target + 1 / 1024, `${share} for ${target}`);
+    assert.is(await first(), Math.fround(share));
+  }
+  // Where nothing short of the end reaches it, the end is kept as it is.
+  assert.is(await land(model, set(0), set(1), async () => (await first()) >= 1), 1);
+  assert.is(await first(), 1);
+});
+
+test("a run lands at its unlearning accuracy; killed before its result, it lands there again", async () => {
+  const job = await freshJob();
+  const start = 100 - (await job.evaluate()).forgetAccuracy;
+  const unlearning: UnlearnConfig = {
+    method: "random-label",
+    settings: methodSettings("random-label", { learningRate: 0.1, batch: 25 }),
+    rounds: 20,
+    unlearningAccuracy: start + 10,
+    seed: 1,
+  };
+  const run = async (name: string, work = job): Promise<Progress[]> => {
+    const { folder } = await RunFolder.start(`${root}/${name}`, unlearning);
+    await freshJob();
+    const options = { land: true, scores: ["testAccuracy"] } as const;
+    const { history, reason } = await unlearnInFolder(folder, work, unlearning, options);
+    assert.is(reason, "unlearning accuracy");
+    return history.map((progress) => ({ ...progress, seconds: 0 }));
+  };
+  const history = await run("whole");
+  const [landed, whole] = history.slice(-2) as [Progress, Progress];
+  const ua = ({ scores }: Progress): number => 100 - scores.forgetAccuracy;
+  assert.ok(ua(landed) >= start + 10 && ua(landed) < ua(whole), `${ua(landed)} ${ua(whole)}`);
+  assert.ok(landed.round > whole.round - 1 && landed.round < whole.round);
+  assert.is((await job.evaluate()).forgetAccuracy, landed.scores.forgetAccuracy);
+
+  // Round 0, the rounds, and five of ten measurements of the landing.
+  let left = 1 + whole.round + 5;
+  const killed: Job = {
+    ...job,
+    evaluate: (...asked) => {
+      if (left-- === 0) throw new Error("killed");
+      return job.evaluate(...asked);
+    },
+  };
+  try {
+    await run("killed", killed);
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as Error).message, "killed");
+  }
+  assert.equal(await run("killed"), history);
+  for (const name of ["whole", "killed"]) {
+    assert.not(readdirSync(`${root}/${name}`).some((file) => file.includes("previous")));
+  }
+});
+
+test("a network whose loss is NaN is no good network: it is measured as NaN, and its run ends", async () => {
+  const job = await freshJob();
+  const broken = new Map(
+    [...trained!.tensors].map(([name, { shape, data }]) => [
+      name,
+      { shape, data: data.map((value, i) => (i === 0 ? Number.NaN : value)) },
+    ]),
+  );
+  const session = {
+    method: "breaking",
+    round: () => {
+      job.model.load(broken);
+      return Promise.resolve({ round: 1, steps: 1, epochs: [] });
+    },
+    save: () => Promise.reject(new Error("not used")),
+    load: () => undefined,
+    destroy: () => undefined,
+  };
+  const options = { stop: { rounds: 3 }, evaluate: () => job.evaluate() };
+  try {
+    await unlearn(session, options);
+    assert.unreachable();
+  } catch (error) {
+    assert.instance(error, DivergedError);
+    assert.match((error as Error).message, /after round 1 forgetLoss is NaN or infinite/);
+  }
+  assert.ok(Number.isNaN((await job.evaluate()).testLoss));
+  await freshJob();
+  const ended = await unlearn(session, { ...options, endOnDivergence: true });
+  assert.is(ended.reason, "diverged");
+  assert.is(ended.history.length, 1);
+});
+
+test.after(() => {
+  rmSync(root, { recursive: true, force: true });
+  return closeGpus();
+});
+test.run();
