@@ -182,7 +182,11 @@ export async function unlearnInFolder(
   let after = saved === undefined ? start : unprefixed("model", saved.tensors);
   const previous = done > 0 ? await folder.readCheckpoint(previousFile) : undefined;
   let before = previous === undefined ? start : unprefixed("model", previous.tensors);
-  const session = await startMethod(config.method, job.task(config.seed), config.settings);
+  let preparation = 0;
+  const session = await startMethod(config.method, job.task(config.seed), config.settings, {
+    ...options.watch,
+    spent: (seconds) => (preparation += seconds),
+  });
   if (saved !== undefined) {
     model.load(unprefixed("model", saved.tensors));
     session.load({
@@ -196,6 +200,7 @@ export async function unlearnInFolder(
     stop: config,
     evaluate: () => job.evaluate({}, options.scores),
     endOnDivergence: options.endOnDivergence,
+    preparation,
     resume: rounds,
     ...(options.watch === undefined ? {} : { watch: options.watch }),
     async onRound(progress) {

@@ -105,6 +105,8 @@ export interface Watch {
   readonly signal?: AbortSignal | undefined;
   /** Called after each chunk of steps with the steps done and all steps. */
   readonly progress?: ((done: number, total: number) => void) | undefined;
+  /** Called after each chunk with the seconds it took: compiling is not among them. */
+  readonly spent?: ((seconds: number) => void) | undefined;
 }
 
 /** Optimiser state and step count: with the weights, all a training needs to resume to the same bits. */
@@ -505,7 +507,9 @@ export async function replay(
     const start = performance.now();
     program.run(chunk);
     await gpu.idle();
-    const perStep = (performance.now() - start) / chunk;
+    const passed = performance.now() - start;
+    const perStep = passed / chunk;
+    watch.spent?.(passed / 1000);
     done += chunk;
     watch.progress?.(done, steps);
     chunk = Math.max(1, Math.min(steps - done, 256, 2 * chunk, Math.round(submitMs / perStep)));

@@ -15,7 +15,7 @@ import { Value } from "../graph/value.ts";
 import type { Model } from "../nn/model.ts";
 import { type GpuDataset, PictureFeed } from "../train/feed.ts";
 import { passRows } from "../train/step-queue.ts";
-import { replay } from "../train/trainer.ts";
+import { replay, type Watch } from "../train/trainer.ts";
 import { defineMethod, type Subset } from "./method.ts";
 import { stepFields, StepSession, stepTrainer } from "./steps.ts";
 
@@ -36,6 +36,7 @@ export async function boundaryLabels(
   model: Model,
   { data, items }: Subset,
   options: { epsilon: number; excludeLabel: boolean; batch: number },
+  watch: Watch = {},
 ): Promise<GpuDataset> {
   const { gpu } = model;
   const rows = Math.min(options.batch, items.length);
@@ -98,9 +99,12 @@ export async function boundaryLabels(
   );
   const pass = passRows(items.length, rows);
   feed.queue.load(items, pass);
-  await replay(gpu, program, pass.length);
-  program.destroy();
-  feed.queue.destroy();
+  try {
+    await replay(gpu, program, pass.length, watch);
+  } finally {
+    program.destroy();
+    feed.queue.destroy();
+  }
   return relabelled;
 }
 
@@ -109,10 +113,10 @@ export const boundary = defineMethod({
   summary: "fine-tune D_f towards the class across its nearest decision boundary",
   reads: "D_f",
   settings: schema,
-  async create({ model, forget, seed }, settings) {
+  async create({ model, forget, seed }, settings, watch) {
     const { items } = forget;
     const batch = Math.min(settings.batch, items.length);
-    const data = await boundaryLabels(model, forget, settings);
+    const data = await boundaryLabels(model, forget, settings, watch);
     const trainer = await stepTrainer(model, data, items, { ...settings, batch });
     const parts = { ...settings, method: "boundary", trainer, items, batch, seed };
     return new StepSession({ ...parts, owned: [data] });

@@ -35,7 +35,7 @@ export interface StopRules {
 export interface Progress {
   readonly round: number;
   readonly steps: number;
-  /** Seconds of unlearning, evaluation not counted. */
+  /** Seconds of unlearning with what passes over data it takes first; evaluation and compiling not counted. */
   readonly seconds: number;
   readonly scores: Scores;
 }
@@ -59,6 +59,8 @@ export interface DriverOptions {
   readonly watch?: Watch;
   /** End with the reason "diverged" where weights became NaN, instead of throwing. */
   readonly endOnDivergence?: boolean | undefined;
+  /** Seconds of passes over data before the first round, which its time includes. */
+  readonly preparation?: number;
   /** Rounds a resumed run has behind it, round 0 first. */
   readonly resume?: readonly Progress[] | undefined;
 }
@@ -107,7 +109,7 @@ export async function unlearn(
   session: UnlearnSession,
   options: DriverOptions,
 ): Promise<{ history: Progress[]; reason: StopReason }> {
-  const { stop, evaluate, onRound, watch = {} } = options;
+  const { stop, evaluate, onRound, watch = {}, preparation = 0 } = options;
   if (!(stop.rounds >= 1))
     throw new GpuError(`unlearn: at least one round is needed, got ${stop.rounds}.`);
   const history: Progress[] = [...(options.resume ?? [])];
@@ -123,7 +125,9 @@ export async function unlearn(
     let seconds: number;
     try {
       done = await session.round(watch);
-      seconds = history.at(-1)!.seconds + (performance.now() - start) / 1000;
+      const last = history.at(-1)!;
+      const before = last.round === 0 ? preparation : last.seconds;
+      seconds = before + (performance.now() - start) / 1000;
       scores = await evaluate();
       requireFinite(scores, done.round);
     } catch (cause) {

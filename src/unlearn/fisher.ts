@@ -91,7 +91,7 @@ export const fisher = defineMethod({
   summary: "noise on the weights D_r does not need (Fisher information)",
   reads: "D_r",
   settings: schema,
-  async create(task, settings) {
+  async create(task, settings, watch) {
     const { model, seed } = task;
     const { gpu, parameters } = model;
     const { data, items } = retained(task);
@@ -99,7 +99,7 @@ export const fisher = defineMethod({
       .fork("fisher pictures")
       .shuffle(Uint32Array.from(items))
       .slice(0, settings.pictures);
-    const sums = await sumOverPictures(model, { data, items: chosen }, "squares", 1);
+    const sums = await sumOverPictures(model, { data, items: chosen }, "squares", 1, watch);
     const original = await Arena.create(gpu, parameters.layout, "original weights");
     gpu.submit((encoder) => original.copyFrom(parameters, encoder));
     const { noise } = await gpu.allocate({ noise: 16 });

@@ -71,8 +71,10 @@ export interface Method<S extends z.ZodType = z.ZodType> {
   /**
    * Starts on a model that holds the original weights; masks, labels and teachers are made from them. A
    * run that is resumed starts the same way, and its weights and state are loaded afterwards.
+   *
+   * @param watch follows what passes over data it takes before its first round.
    */
-  create(task: UnlearnTask, settings: z.output<S>): Promise<UnlearnSession>;
+  create(task: UnlearnTask, settings: z.output<S>, watch: Watch): Promise<UnlearnSession>;
 }
 
 /** Declares a method; infers the type of its settings. */

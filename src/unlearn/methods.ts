@@ -1,5 +1,6 @@
 /** Every unlearning method by name. */
 import { GpuError } from "../gpu/errors.ts";
+import type { Watch } from "../train/trainer.ts";
 import { boundary } from "./boundary.ts";
 import { fineTune } from "./fine-tune.ts";
 import { fisher } from "./fisher.ts";
@@ -57,7 +58,8 @@ export function startMethod(
   name: string,
   task: UnlearnTask,
   settings: unknown,
+  watch: Watch = {},
 ): Promise<UnlearnSession> {
   const method = findMethod(name);
-  return method.create(restrict(task, method), methodSettings(name, settings));
+  return method.create(restrict(task, method), methodSettings(name, settings), watch);
 }

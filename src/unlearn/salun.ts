@@ -120,9 +120,9 @@ export const salun = defineMethod({
     /** Share of the weights that may change. */
     ratio: z.number().min(0).max(1).default(0.5),
   }),
-  async create(task, { ratio, ...settings }) {
+  async create(task, { ratio, ...settings }, watch) {
     const { model, forget } = task;
-    const sums = await sumOverPictures(model, forget, "gradients", settings.batch);
+    const sums = await sumOverPictures(model, forget, "gradients", settings.batch, watch);
     const slots = model.slots.filter((slot) => frozenNorm(slot) > 0);
     const total = slots.reduce((sum, slot) => sum + slot.size, 0);
     const mask = await selectLargest(model, sums, slots, Math.round(ratio * total));

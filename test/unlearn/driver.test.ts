@@ -53,6 +53,17 @@ function halving(from = 0): { session: UnlearnSession; accuracy: () => number } 
   return { session, accuracy: () => 80 / 2 ** round };
 }
 
+test("what a method's first passes took counts in its first round, once", async () => {
+  const evaluate = async (): Promise<Scores> => scores(50, 1);
+  const options = { stop: { rounds: 2 }, evaluate, preparation: 100 };
+  const { history } = await unlearn(halving().session, options);
+  const [zero, first, second] = history.map(({ seconds }) => seconds) as [number, number, number];
+  assert.is(zero, 0);
+  assert.ok(first >= 100 && second < 101, `${first} ${second}`);
+  const resumed = await unlearn(halving(1).session, { ...options, resume: history.slice(0, 2) });
+  assert.ok(resumed.history.at(-1)!.seconds < 101);
+});
+
 test("rounds run until a rule holds; the history starts with the untouched model", async () => {
   const { session, accuracy } = halving();
   const seen: number[] = [];
