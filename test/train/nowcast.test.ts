@@ -1,5 +1,5 @@
 // Nowcasting: what is recorded and forecast when, and that a resumed run ends with the same bits.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,6 +10,7 @@ import { trainInFolder } from "../../src/runs.ts";
 import { nowcastEvents } from "../../src/train/nowcast.ts";
 import { trainJob } from "../../src/train/run.ts";
 import { closeGpus, testGpu } from "../device.ts";
+import { torchFile, type TorchTensor } from "../io/torch-fixture.ts";
 
 const root = mkdtempSync(`${tmpdir()}/rewind-nowcast-`);
 
@@ -102,6 +103,48 @@ test("a forecast replaces the weights by what the predictor makes of the window"
       assert.ok(error <= 1e-6 * Math.max(1, Math.abs(want)), `${name}[${i}] off by ${error}`);
     });
   }
+});
+
+test("NiNo's checkpoint is aimed by its schedule: far ahead at first, one snapshot at last", async () => {
+  // A checkpoint that adds k hundredths of its tensor's deviation, k snapshots ahead, whatever it sees.
+  const hidden = 4;
+  const parts: Record<string, TorchTensor> = {};
+  const put = (name: string, shape: readonly number[], value = (_: number): number => 0): void => {
+    const size = shape.reduce((a, b) => a * b, 1);
+    const data = Float32Array.from({ length: size }, (_, i) => value(i));
+    parts[name] = { shape, bytes: new Uint8Array(data.buffer) };
+  };
+  put("layer_embed.weight", [15, hidden]);
+  put("edge_proj.fc.0.weight", [hidden, 5]);
+  put("edge_proj.fc.0.bias", [hidden]);
+  for (const i of [0, 2, 4]) {
+    put(`edge_mlp.fc.${i}.weight`, [hidden, hidden]);
+    put(`edge_mlp.fc.${i}.bias`, [hidden]);
+  }
+  put("edge_mlp.fc.6.weight", [40, hidden]);
+  put("edge_mlp.fc.6.bias", [40], (i) => (i + 1) / 100);
+  const predictor = `${root}/nino.pt`;
+  writeFileSync(predictor, torchFile(parts));
+  // Steps that move nothing: 20 of them, forecasts after 10 (40 ahead) and 20 (1 ahead).
+  const nowcast = { method: "nino", predictor, period: 10 };
+  await onJob({ nowcast, learningRate: 1e-30 }, async (job) => {
+    const before = await job.model.parameters.read();
+    await trainJob(job);
+    const after = await job.model.parameters.read();
+    for (const [name, data] of before) {
+      const states = 5 * data.length;
+      const mean = data.reduce((sum, v) => sum + v, 0) / data.length;
+      const squares = 5 * data.reduce((sum, v) => sum + (v - mean) ** 2, 0);
+      const deviation = Math.sqrt(squares / (states - 1));
+      data.forEach((v, i) => {
+        const error = Math.abs(after.get(name)![i]! - (v + 0.41 * deviation));
+        // Each forecast divides by the deviation plus 1e-6 and multiplies by the deviation; and roundings.
+        const size = Math.abs(v) + deviation;
+        const allowed = 2 * size * (1e-6 / (deviation + 1e-6) + 1e-6) + 1e-12;
+        assert.ok(error <= allowed, `${name}[${i}] off by ${error}, allowed ${allowed}`);
+      });
+    }
+  });
 });
 
 test("a nowcast training that was interrupted ends with the same bits", async () => {
