@@ -4,7 +4,7 @@
  * comparisons say: a win or a loss is one that Holm's correction leaves below 5 %.
  */
 import { readFileSync } from "node:fs";
-import type { Comparison } from "../src/experiments/summary.ts";
+import type { ArmSummary, Comparison } from "../src/experiments/summary.ts";
 import type { Statistic } from "../src/experiments/plan.ts";
 import { markdownTable } from "../src/report/table.ts";
 
@@ -12,15 +12,7 @@ interface Results {
   readonly experiment: string;
   readonly dataset: string;
   readonly statistic: Statistic;
-  readonly summaries: readonly {
-    readonly arm: string;
-    readonly seeds: number;
-    readonly statistic: {
-      readonly mean: number;
-      readonly deviation: number;
-      readonly n: number;
-    } | null;
-  }[];
+  readonly summaries: readonly Pick<ArmSummary, "arm" | "seeds" | "statistic">[];
   readonly comparisons: readonly Comparison[];
 }
 
