@@ -10,7 +10,8 @@ import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
-const timeoutMs = 600_000;
+/** A file of a minute on a fast machine takes ten on a slow one that does other work. */
+const timeoutMs = 1_500_000;
 /** Two at a time: compiling shaders and running them keeps two cores busy. */
 const atOnce = 2;
 

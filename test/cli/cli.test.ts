@@ -230,6 +230,11 @@ test("an arm is added to earlier results where both start from the same networks
       words,
       /network of seed 1 is not the one of the earlier results: testLoss was 9\.5, is /,
     ],
+    [
+      () => {},
+      words.map((word) => (word === "neg-grad" ? "rewind-newest" : word)),
+      /rewind-newest takes over the settings of rewind; run both/,
+    ],
     [() => {}, [...words, "--seeds", "3"], /has no result of task-vector on seed 3/],
     [
       () => {},
