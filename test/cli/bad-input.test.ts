@@ -38,7 +38,12 @@ function rewind(words: readonly string[], until?: RegExp): Promise<Outcome> {
     waiting = undefined;
     child.kill("SIGINT");
   });
-  return new Promise((resolve) => child.on("close", (code) => resolve({ code, err })));
+  // Deno tells a child's exit code of 130 as the signal it stands for.
+  return new Promise((resolve) =>
+    child.on("close", (code, signal) =>
+      resolve({ code: code ?? (deno && signal === "SIGINT" ? 130 : null), err }),
+    ),
+  );
 }
 
 /** An error as a user wants it: exit code 1, the reason on a line, no stack trace. */

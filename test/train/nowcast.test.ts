@@ -109,7 +109,8 @@ test("NiNo's checkpoint is aimed by its schedule: far ahead at first, one snapsh
   // A checkpoint that adds k hundredths of its tensor's deviation, k snapshots ahead, whatever it sees.
   const hidden = 4;
   const parts: Record<string, TorchTensor> = {};
-  const put = (name: string, shape: readonly number[], value = (_: number): number => 0): void => {
+  const zero: (i: number) => number = () => 0;
+  const put = (name: string, shape: readonly number[], value = zero): void => {
     const size = shape.reduce((a, b) => a * b, 1);
     const data = Float32Array.from({ length: size }, (_, i) => value(i));
     parts[name] = { shape, bytes: new Uint8Array(data.buffer) };
