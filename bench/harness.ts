@@ -4,6 +4,7 @@ import type { Gpu } from "../src/gpu/device.ts";
 import { Graph } from "../src/graph/graph.ts";
 import { compile, type Program } from "../src/graph/program.ts";
 import { linear } from "../src/ops/index.ts";
+import type { Trainer } from "../src/train/trainer.ts";
 
 /** One line of a bench's result. */
 export interface BenchRow {
@@ -62,6 +63,37 @@ export async function time(
     low: min / repeats,
     high: max / repeats,
     figures: {},
+  };
+}
+
+/**
+ * Times whole epochs of `steps` steps over `batch` pictures: upload of the order, replays, read-back of the
+ * totals. Milliseconds are those of one step.
+ */
+export async function timeSteps(
+  gpu: Gpu,
+  name: string,
+  trainer: Trainer,
+  options: { batch: number; steps: number; learningRate: number; seconds: number; top: BenchRow },
+): Promise<BenchRow> {
+  const { batch, steps, learningRate, seconds, top } = options;
+  const order = Uint32Array.from({ length: batch * steps }, (_, i) => i % batch);
+  const epoch = (): Promise<void> =>
+    trainer.epoch({ order, learningRate, seed: 1 }).then(() => undefined);
+  const row = await time(gpu, name, epoch, { seconds });
+  const milliseconds = row.milliseconds / steps;
+  const { flop } = trainer.program;
+  return {
+    name,
+    milliseconds,
+    low: row.low / steps,
+    high: row.high / steps,
+    figures: {
+      ms_per_step: milliseconds,
+      "GFLOP a step": flop / 1e9,
+      "GFLOP/s": flop / milliseconds / 1e6,
+      "% of ceiling": share(flop, milliseconds, top),
+    },
   };
 }
 

@@ -4,6 +4,7 @@ import { acquireDevice, type AdapterChoice, type Tuning } from "../src/gpu/devic
 import { decode } from "./decode.bench.ts";
 import { layerBench } from "./layers.bench.ts";
 import { matmul } from "./matmul.bench.ts";
+import { networkStep } from "./network-step.bench.ts";
 import { rewind } from "./rewind.bench.ts";
 import { smallCnnStep } from "./small-cnn-step.bench.ts";
 import { snapshot } from "./snapshot.bench.ts";
@@ -13,6 +14,7 @@ const benches: readonly BenchModule[] = [
   matmul,
   layerBench,
   smallCnnStep,
+  networkStep,
   rewind,
   snapshot,
   decode,
@@ -77,7 +79,10 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
 const command = new Command("bench")
   .argument("[names...]", "benches to run")
   .option("--json", "print JSON")
-  .option("--peers", "run the same step in TensorFlow.js and jax-js too")
+  .option(
+    "--peers",
+    "run the same steps in other engines too: TensorFlow.js and jax-js, or PyTorch",
+  )
   .option("--seconds <s>", "least time a row", "2")
   .addOption(new Option("--adapter <kind>").choices(["auto", "gpu", "software"]).default("auto"))
   .addOption(
