@@ -494,6 +494,9 @@ interface Replayed {
 /** Time one submit should take: short enough to interrupt and to stay clear of watchdogs. */
 const submitMs = 400;
 
+/** Milliseconds a step took when it was last replayed: the next epoch need not begin with short submits. */
+const lastStepMs = new WeakMap<Replayed, number>();
+
 /** Replays a program in submits of about {@link submitMs}, waiting for each so that it can be interrupted. */
 export async function replay(
   gpu: Gpu,
@@ -501,7 +504,10 @@ export async function replay(
   steps: number,
   watch: Watch = {},
 ): Promise<void> {
-  let chunk = Math.min(steps, 2);
+  const known = lastStepMs.get(program);
+  const chunkOf = (left: number, perStep: number): number =>
+    Math.max(1, Math.min(left, 256, Math.round(submitMs / perStep)));
+  let chunk = known === undefined ? Math.min(steps, 2) : chunkOf(steps, known);
   for (let done = 0; done < steps;) {
     watch.signal?.throwIfAborted();
     const start = performance.now();
@@ -512,6 +518,7 @@ export async function replay(
     watch.spent?.(passed / 1000);
     done += chunk;
     watch.progress?.(done, steps);
-    chunk = Math.max(1, Math.min(steps - done, 256, 2 * chunk, Math.round(submitMs / perStep)));
+    lastStepMs.set(program, perStep);
+    chunk = Math.min(2 * chunk, chunkOf(steps - done, perStep));
   }
 }

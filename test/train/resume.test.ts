@@ -93,8 +93,9 @@ test("a training stopped in an epoch's report goes on from its last save to the 
   assert.equal(await metrics("reported"), await metrics("whole"));
 });
 
-test("a training aborted within an epoch, twice, ends with the same bits", async () => {
-  for (const part of [0.4, 0.8]) {
+test("a training aborted after an epoch, then within one, ends with the same bits", async () => {
+  // A process begins with a submit of two steps, so that its first report comes within an epoch.
+  for (const part of [0.4, 0]) {
     const controller = new AbortController();
     const progress = (done: number, total: number): void => {
       if (done >= part * total) controller.abort();
