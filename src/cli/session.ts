@@ -8,20 +8,27 @@ const open: Gpu[] = [];
 /** Options every command that uses the GPU has. */
 export interface DeviceFlags {
   readonly adapter: AdapterChoice;
+  readonly defaultLimits?: boolean;
 }
 
-/** Adds `--adapter`. */
+/** Adds `--adapter` and `--default-limits`. */
 export function deviceOptions(command: Command): Command {
-  return command.addOption(
-    new Option("--adapter <kind>", "which adapter: a GPU if there is one, or one kind only")
-      .choices(["auto", "gpu", "software"])
-      .default("auto"),
-  );
+  return command
+    .addOption(
+      new Option("--adapter <kind>", "which adapter: a GPU if there is one, or one kind only")
+        .choices(["auto", "gpu", "software"])
+        .default("auto"),
+    )
+    .option(
+      "--default-limits",
+      "keep to the limits of every WebGPU adapter, such as 128 MiB a binding",
+    );
 }
 
 /** Opens the device a command's flags ask for; {@link closeAll} closes it at the end. */
 export async function openDevice(flags: DeviceFlags): Promise<Gpu> {
-  const gpu = await acquireDevice({ adapter: flags.adapter });
+  const { adapter, defaultLimits = false } = flags;
+  const gpu = await acquireDevice({ adapter, defaultLimits });
   open.push(gpu);
   if (gpu.adapter.software) {
     console.error(

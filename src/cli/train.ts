@@ -35,9 +35,11 @@ export function registerTrain(root: Command): void {
       const scores = await job.evaluate();
       const seconds = (performance.now() - started) / 1000;
       const adapter = gpu.adapter.description;
-      await folder.writeJson("report.json", { ...scores, seed: config.seed, adapter, seconds });
+      const gpuBytes = gpu.peakBytes;
+      const report = { ...scores, seed: config.seed, adapter, seconds, gpuBytes };
+      await folder.writeJson("report.json", report);
       await writeProfile(gpu, folder);
-      console.log(JSON.stringify({ folder: flags.out, ...scores }, null, 2));
+      console.log(JSON.stringify({ folder: flags.out, ...scores, gpuBytes }, null, 2));
     },
   );
 }

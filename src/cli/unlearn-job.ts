@@ -87,6 +87,7 @@ export async function unlearnAndReport(
     unlearnSeconds: last.seconds,
     adapter: adapterLine(adapter),
     runtime: adapter.runtimeVersion,
+    gpuBytes: job.gpu.peakBytes,
     before: history[0]!.scores,
     after: last.scores,
     ...(final === undefined ? {} : { final, gaps: gapsTo(final, retrained) }),

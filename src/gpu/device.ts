@@ -21,7 +21,7 @@ export interface DeviceOptions {
   readonly adapter?: AdapterChoice;
   /** Kernel family; by default it follows the adapter. Tests force it. */
   readonly tuning?: Tuning;
-  /** Ask for the WebGPU default limits even if the adapter has more (tests). */
+  /** Ask for the limits that every WebGPU adapter keeps, even if this one has more. */
   readonly defaultLimits?: boolean;
   /** Upper bound for one storage binding in bytes, below what the device allows (tests of sharding). */
   readonly maxBinding?: number;
@@ -150,6 +150,8 @@ export class Gpu {
   mappedBytes = 0;
   /** Bytes of live buffers made through {@link allocate}. */
   allocatedBytes = 0;
+  /** The most that {@link allocatedBytes} has been. */
+  peakBytes = 0;
   /** What holds memory only to save time: given up where an allocation would be refused otherwise. */
   readonly spare: Set<{ destroy(): void }> = new Set();
   #failure: GpuError | undefined;
@@ -243,6 +245,7 @@ export class Gpu {
       made.push([label, buffer]);
     }
     for (const [, buffer] of made) this.allocatedBytes += buffer.size;
+    this.peakBytes = Math.max(this.peakBytes, this.allocatedBytes);
     return Object.fromEntries(made) as Record<K, GPUBuffer>;
   }
 

@@ -1,5 +1,5 @@
 /** What a run's report says: one object, written as JSON, Markdown and a chart. */
-import type { AdapterReport } from "../gpu/device.ts";
+import { type AdapterReport, megabytes } from "../gpu/device.ts";
 import type { Progress, Scores, StopReason } from "../unlearn/driver.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { type Final, type Gaps, headline } from "./final.ts";
@@ -26,6 +26,8 @@ export interface UnlearnReport {
   readonly unlearnSeconds: number;
   readonly adapter: string;
   readonly runtime: string;
+  /** Bytes that all buffers took together at most. */
+  readonly gpuBytes: number;
   readonly before: Scores;
   readonly after: Scores;
   /** UA, RA, TA and membership inference after unlearning; absent where there is no D_r. */
@@ -154,7 +156,7 @@ export async function writeReport(
       `${report.pictures.test} test pictures`,
     `- stopped by: ${report.stoppedBy}; ${report.unlearnSeconds.toFixed(1)} s of unlearning, ` +
       `${report.seconds.toFixed(1)} s in all`,
-    `- ${report.adapter}, ${report.runtime}`,
+    `- ${report.adapter}, ${report.runtime}; GPU buffers: ${megabytes(report.gpuBytes)} at most`,
     ...(report.final === undefined || report.gaps === undefined
       ? []
       : ["", metricsTable(report.final, report.gaps)]),
