@@ -7,13 +7,12 @@
 import { z } from "zod";
 import { augmentSchema, memoryFields, optimizerSchema } from "../config.ts";
 import { Arena, parameterKinds } from "../gpu/arena.ts";
-import { Bound } from "../graph/bound.ts";
-import { elementwise } from "../graph/elementwise.ts";
-import { compile, type Program } from "../graph/program.ts";
+import type { Program } from "../graph/program.ts";
 import type { Model } from "../nn/model.ts";
 import type { Watch } from "../train/trainer.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "./method.ts";
 import { StepSession, stepTrainer } from "./steps.ts";
+import { subtractStep } from "./subtract-step.ts";
 
 const schema = z.strictObject({
   learningRate: z.number().positive().default(3e-4),
@@ -26,23 +25,6 @@ const schema = z.strictObject({
   /** How far to go back, in units of what fine-tuning moved; per kind of parameter, those left out by 1. */
   lambda: z.union([z.number(), z.partialRecord(z.enum(parameterKinds), z.number())]).default(1),
 });
-
-type Lambda = z.output<typeof schema>["lambda"];
-
-/** y = start - λ (y - start) on all parameters; λ of 0 gives the start and -1 changes nothing, to the bit. */
-async function subtractStep(model: Model, start: Arena, lambda: Lambda): Promise<Program> {
-  const { gpu, parameters } = model;
-  const bound = new Bound();
-  const launches = parameters.layout.slots.map((slot) => {
-    const LAMBDA = typeof lambda === "number" ? lambda : (lambda[slot.kind] ?? 1);
-    const kernel = { shader: "unlearn/subtract-step", constants: { LAMBDA } };
-    return elementwise(gpu.tuning, kernel, slot.size, {
-      start: bound.slot(start, slot),
-      y: bound.slot(parameters, slot),
-    });
-  });
-  return compile(gpu, launches, { label: "subtract step", bindings: bound.bindings });
-}
 
 class TaskVectorSession implements UnlearnSession {
   readonly method = "task-vector";

@@ -155,6 +155,35 @@ test("kinds that are not rewound keep what fine-tuning made of them", async () =
   session.destroy();
 });
 
+test("strength: that many times the predicted change, of the kinds that are rewound", async () => {
+  const ends: Map<string, Float32Array>[] = [];
+  for (const [horizon, strength] of [
+    [6, 1],
+    [3, 2],
+  ] as const) {
+    const job = await freshJob();
+    const session = await open(job, linearPredictor(window, horizon), {
+      kinds: ["conv", "fc"],
+      strength,
+    });
+    await session.round({});
+    ends.push(await job.model.parameters.read());
+    session.destroy();
+  }
+  const job = await freshJob();
+  for (const { name, kind } of job.model.slots) {
+    const [longer, stronger] = ends.map((end) => end.get(name)!);
+    if (kind === "bias") {
+      assert.equal(stronger, longer, name);
+    } else {
+      // Three roundings of weights below 1 each way.
+      longer!.forEach((value, i) =>
+        assert.ok(Math.abs(value - stronger![i]!) < 6 * 2 ** -24, `${name}[${i}]`),
+      );
+    }
+  }
+});
+
 test("an overflowing prediction puts the round's first weights back and names a parameter", async () => {
   const job = await freshJob();
   const start = await bits(job.model.parameters);
