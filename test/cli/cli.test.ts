@@ -79,7 +79,7 @@ test("demo writes a run folder with before and after, and does not run twice", (
 
 test("train, unlearn and evaluate share run folders and agree", () => {
   const [trained, forgotten] = [`${folder}/trained`, `${folder}/forgotten`];
-  const train = rewind("train", ...small.slice(0, -2), "--out", trained);
+  const train = rewind("train", ...small.slice(0, -2), "--default-limits", "--out", trained);
   assert.is(train.code, 0, train.err);
   const unlearn = rewind(
     "unlearn",
@@ -89,11 +89,20 @@ test("train, unlearn and evaluate share run folders and agree", () => {
     "linear:2",
     "--rounds",
     "1",
+    "--default-limits",
     "--out",
     forgotten,
   );
   assert.is(unlearn.code, 0, unlearn.err);
-  const report = read(`${forgotten}/report.json`) as { before: object; after: object };
+  const report = read(`${forgotten}/report.json`) as {
+    before: object;
+    after: object;
+    gpuBytes: number;
+  };
+  const plan = rewind("plan", ...small.slice(0, -2), "--predictor", "linear:2", "--json");
+  const planned = (JSON.parse(plan.out) as { peak: number }).peak;
+  const taken = Math.max(Number(read(`${trained}/report.json`)["gpuBytes"]), report.gpuBytes);
+  assert.ok(Math.abs(taken / planned - 1) < 0.01, `${taken} of ${planned} planned`);
   for (const [run, want] of [
     [trained, report.before],
     [forgotten, report.after],

@@ -70,6 +70,19 @@ const report: AdapterReport = {
 
 // ---- Adapters. ----
 
+test("default limits are WebGPU's, whatever the adapter has; the peak of memory stays", async () => {
+  const gpu = await acquireDevice({ defaultLimits: true });
+  const { limits } = gpu.device;
+  assert.is(limits.maxStorageBufferBindingSize, 128 * 2 ** 20);
+  assert.is(limits.maxBufferSize, 256 * 2 ** 20);
+  const start = gpu.peakBytes;
+  const { one } = await gpu.allocate({ one: 4096 });
+  gpu.free(one);
+  await gpu.allocate({ two: 256 });
+  assert.is(gpu.peakBytes - start, 4096);
+  gpu.close();
+});
+
 test("without any adapter the error names the driver, `npm run setup` and `rewind doctor`", async () => {
   const error = await withAdapters(
     () => Promise.resolve(null),
