@@ -62,9 +62,6 @@ const names = [
 
 type Name = (typeof names)[number];
 
-/** The authors' ResNet-18 is published as Keras code only; PyTorch's has torchvision's names and more biases. */
-const namesake = (name: Name): Name => (name === "resnet18" ? "resnet18-imagenet" : name);
-
 /** What torch_reference.py says about itself. */
 interface Reference {
   readonly model: string;
@@ -133,7 +130,7 @@ async function compute(
     undefined,
   );
   const slots = [...model.slots, ...model.statistics.layout.slots];
-  const imported = importPretrained(namesake(name), slots, weights, { head: "keep" });
+  const imported = importPretrained(name, slots, weights, { head: "keep" });
   model.load(imported.tensors);
 
   const bytes = { x: 4 * batch * size * size * 3, labels: 4 * batch, weights: 4 * batch };
@@ -181,7 +178,7 @@ async function compute(
 
   const published = (prefix: string, of: typeof slots, tensors: Tensors): [string, Numbers][] => {
     const format: PublishedFormat = imported.format;
-    const exported = exportPretrained(namesake(name), of, tensors, format);
+    const exported = exportPretrained(name, of, tensors, format);
     return [...exported].map(([key, { data }]) => [`${prefix}.${key}`, data]);
   };
   return {

@@ -91,6 +91,8 @@ type Formats = Readonly<Partial<Record<PublishedFormat, Rules>>>;
 
 /** Formats by model; the models that are not here have no published namesake. */
 const models: Readonly<Partial<Record<ModelConfig["name"], Formats>>> = {
+  // Published as Keras code only: in PyTorch it has torchvision's names, and biases besides.
+  resnet18: { torchvision: resnet },
   "resnet18-imagenet": { torchvision: resnet, timm: resnet },
   "resnet18-cifar": { torchvision: resnet, timm: resnet },
   "convnext-t": convNext,
@@ -216,34 +218,33 @@ export function importPretrained(
   const [format, rules] = bestFormat(model, slots, given);
   const tensors = new Map<string, Tensor>();
   const used = new Set<string>();
-  const missing: string[] = [];
-  const misshapen: string[] = [];
+  // Sets, as a tensor of the file can be two of ours.
+  const missing = new Set<string>();
+  const misshapen = new Set<string>();
   for (const slot of slots) {
     const source = published(slot.name, rules);
     used.add(source.name);
     if (head === "replace" && isHead(slot.name)) continue;
     const tensor = given.get(source.name);
     if (tensor === undefined) {
-      missing.push(source.name);
+      missing.add(source.name);
       continue;
     }
     const found = ours(slot, source.half === undefined ? tensor : halfOf(tensor, source.half));
     if (sameShape(found.shape, slot.shape)) tensors.set(slot.name, found);
     else
-      misshapen.push(
-        `${source.name} ${formatShape(tensor.shape)} (for ${formatShape(slot.shape)})`,
-      );
+      misshapen.add(`${source.name} ${formatShape(tensor.shape)} (for ${formatShape(slot.shape)})`);
   }
   const extra = [...given.keys()].filter((name) => !used.has(name));
   const problems = [
-    list("missing", missing),
-    list("of another shape", misshapen),
+    list("missing", [...missing]),
+    list("of another shape", [...misshapen]),
     list("left over", extra),
   ].filter((text) => text !== "");
   if (problems.length > 0) {
     throw new PretrainedError(
       `the checkpoint does not fit "${model}" by the names of ${format}: ${problems.join("; ")}.` +
-        (misshapen.some((text) => /^(fc|head|classifier)\b/.test(text))
+        ([...misshapen].some((text) => /^(fc|head|classifier)\b/.test(text))
           ? " For other classes than the checkpoint's, replace the head."
           : ""),
     );
@@ -255,8 +256,7 @@ export function importPretrained(
 
 function list(what: string, names: readonly string[]): string {
   if (names.length === 0) return "";
-  const shown = names.slice(0, 10).join(", ");
-  return `${names.length} ${what}: ${shown}${names.length > 10 ? ", …" : ""}`;
+  return `${names.length} ${what}: ${names.join(", ")}`;
 }
 
 /** The format with the most names in the file. */

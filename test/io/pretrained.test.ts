@@ -11,7 +11,13 @@ import {
 import type { Tensor } from "../../src/io/safetensors.ts";
 import { declare } from "../../src/nn/model.ts";
 
-type Name = "resnet18-imagenet" | "resnet18-cifar" | "convnext-atto" | "convnext-t" | "pvt-v2-b0";
+type Name =
+  | "resnet18"
+  | "resnet18-imagenet"
+  | "resnet18-cifar"
+  | "convnext-atto"
+  | "convnext-t"
+  | "pvt-v2-b0";
 
 function slotsOf(name: Name, classes = 7): ParameterSpec[] {
   const declared = declare(modelSpec({ name }, [64, 64, 3], classes));
@@ -51,6 +57,13 @@ const known: readonly (readonly [
       "layer4.1.bn2.bias": [512],
       "fc.weight": [7, 512],
     },
+  ],
+  // Torchvision's names; the authors' convolutions have biases.
+  [
+    "resnet18",
+    "torchvision",
+    122,
+    { "conv1.bias": [64], "layer4.0.downsample.0.bias": [512], "fc.weight": [7, 512] },
   ],
   [
     "convnext-t",
@@ -214,12 +227,15 @@ test("a replaced head is left out; what does not fit is listed", () => {
     );
   refuses(/2 of another shape: head\.weight \[1000, 256\] \(for \[256, 5\]\), .* replace the head/);
   file.delete("norm1.weight");
+  file.delete("block3.1.attn.kv.weight");
   file.set("extra.weight", { shape: [1], data: Float32Array.of(1) });
-  refuses(/1 missing: norm1\.weight; 2 of another shape: .*; 1 left over: extra\.weight/);
+  refuses(
+    /2 missing: norm1\.weight, block3\.1\.attn\.kv\.weight; 2 of another shape: .*; 1 left over: extra\.weight/,
+  );
   assert.throws(
     () =>
       importPretrained("resnet18-imagenet", slotsOf("resnet18-imagenet"), file, { head: "keep" }),
-    /102 missing: conv1\.weight, .*, …; \d+ left over/,
+    /102 missing: conv1\.weight, .*, fc\.bias, .*; 177 left over: .*, head\.bias/,
   );
 });
 
