@@ -45,7 +45,11 @@ function evenly(size: number, most: number): number {
  */
 const pixelsPerLane = { software: 8, gpu: 4 };
 
-/** Taps whose sums a lane of the weight gradient keeps, at most: a whole 3×3 window or a row of 7. */
+/**
+ * Taps whose sums a lane of the weight gradient keeps, at most: a whole 3×3 window or a row of 7. On GPUs a
+ * lane keeps one row, whatever the window: on an H200 whole 3×3 windows took seven times as long as rows of
+ * 7 on more data, as if they lay in memory and not in registers.
+ */
 const tapsPerLane = 9;
 
 /** Geometry of y = conv(x, w) (+ b). Bindings: source = x, w, b, result = y. */
@@ -89,7 +93,7 @@ export function depthwiseInputGrad(
 export function depthwiseWeightGrad(shape: DepthwiseShape, tuning: Tuning): SlicedGeometry {
   const { kh, kw, n, oh } = shape;
   const tapW = evenly(kw, tapsPerLane);
-  const tapH = evenly(kh, Math.max(1, Math.floor(tapsPerLane / tapW)));
+  const tapH = tuning === "gpu" ? 1 : evenly(kh, Math.max(1, Math.floor(tapsPerLane / tapW)));
   const tiles = ceilDiv(kh, tapH) * ceilDiv(kw, tapW) * channelLanes(shape);
   // Lanes for every core (processor), yet not more partial sums than pay for themselves.
   const wanted =
