@@ -26,7 +26,7 @@ import {
 } from "../experiments/summary.ts";
 import { exists, readText } from "../platform/files.ts";
 import { shippedDigest } from "../predict/index.ts";
-import { adapterLine } from "../report/report.ts";
+import { adapterLine, definitions } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { nowcastExperiment, type NowcastFlags } from "./nowcast.ts";
 import { setting } from "./options.ts";
@@ -220,6 +220,7 @@ async function report(
     tuningSeed: flags.tuningSeed,
     adapter: adapterLine(gpu.adapter),
     runtime: gpu.adapter.runtimeVersion,
+    definitions,
     ...(before.length === 0 ? {} : { takenFromEarlier: before }),
     statistic: plan.statistic,
     summaries,

@@ -16,7 +16,6 @@ import { scheduleNames } from "../train/schedule.ts";
 import { methodNames, methods, methodSettings } from "../unlearn/methods.ts";
 import { integer, number, validate } from "./session.ts";
 
-/** Training flags as commander parses them. */
 /** The paper's augmentations: of ResNet-18, and of PVTv2 and ConvNeXt. */
 const augmentations = { moved: paperAugmentation, strong: strongAugmentation } as const;
 
@@ -27,6 +26,7 @@ function augmentOption(flags: string, what: string): Option {
     .preset("moved");
 }
 
+/** Training flags as commander parses them. */
 export interface TrainFlags {
   dataset: DataConfig["name"];
   data?: string;

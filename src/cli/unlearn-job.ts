@@ -90,7 +90,9 @@ export async function unlearnAndReport(
     gpuBytes: job.gpu.peakBytes,
     before: history[0]!.scores,
     after: last.scores,
-    ...(final === undefined ? {} : { final, gaps: gapsTo(final, retrained) }),
+    ...(final === undefined
+      ? { missing: "every training picture is in D_f, and they need others (D_r)" }
+      : { final, gaps: gapsTo(final, retrained) }),
     definitions,
   };
   await writeReport(folder, report, history);

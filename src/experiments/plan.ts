@@ -243,7 +243,7 @@ function armsWith(
   ];
 }
 
-/** Arms that read D_f only: what the paper compares. */
+/** Arms that need D_r, which `overfit` has none of. */
 const needsRetained = new Set(["retrain", "fine-tune", "scrub", "fisher"]);
 
 type Shape = Pick<Plan, "title" | "stop" | "x" | "y" | "reverseX" | "statistic">;

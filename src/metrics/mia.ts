@@ -1,8 +1,8 @@
 /**
  * Membership inference on D_f: does the network still treat it as data it has seen?
  *
- * As in SalUn: a support vector classifier on one number a sample, fitted to tell members (the first
- * samples of D_r) from non-members (test samples), is asked about D_f. The value is the share of D_f it
+ * As in SalUn: a support vector classifier on one number a sample, fitted to tell members (samples of
+ * D_r) from non-members (test samples), is asked about D_f. The value is the share of D_f it
  * calls non-members: higher is better forgotten, and the retrained network's value is the goal.
  */
 import { hits, type Labelled, type PerSample, perSample } from "./classification.ts";
@@ -27,9 +27,9 @@ export interface MiaResult {
   /** Intervals of confidence that the SVM calls member. */
   readonly memberIntervals: readonly (readonly [number, number])[];
   /** Chance that a sample of D_f has a higher confidence than a test sample; 0.5 cannot be told apart. */
-  readonly auc: { readonly value: number; readonly standardError: number };
+  readonly auc: Metric & { readonly standardError: number };
   /** Best threshold on confidence between D_f and test samples. */
-  readonly balancedAccuracy: number;
+  readonly balancedAccuracy: Metric;
   /** D_f stands out by LOW confidence: forgotten so hard that this tells who it was. */
   readonly overForgetting: boolean;
 }
@@ -53,7 +53,8 @@ function featureOf(
 /**
  * Attacks a network.
  *
- * Members and non-members are equally many: the first min(|D_r|, |test|) of each.
+ * Members and non-members are equally many, min(|D_r|, |test|) of each; of the larger group those at even
+ * distances, as samples may come class by class.
  *
  * @throws RangeError if D_f, D_r or the test samples are empty.
  */
@@ -78,8 +79,8 @@ export function mia({ classes, forget, retain, test }: MiaInput): MiaResult {
   const attacks = Object.fromEntries(
     features.map((feature) => {
       const svm = trainSvm(
-        values(feature, "retain").subarray(0, count),
-        values(feature, "test").subarray(0, count),
+        evenly(values(feature, "retain"), count),
+        evenly(values(feature, "test"), count),
       );
       if (feature === "confidence") intervals.push(...memberIntervals(svm.decide));
       const asked = values(feature, "forget");
@@ -97,10 +98,31 @@ export function mia({ classes, forget, retain, test }: MiaInput): MiaResult {
   return {
     attacks,
     memberIntervals: intervals,
-    auc: { value, standardError },
-    balancedAccuracy: bestThreshold(known, unseen).balancedAccuracy,
+    auc: {
+      name: "AUC",
+      definition: "chance that a sample of D_f has a higher confidence than a test sample",
+      unit: "1",
+      value,
+      n: known.length + unseen.length,
+      standardError,
+    },
+    balancedAccuracy: {
+      name: "balanced accuracy",
+      definition: "of the best threshold on confidence between D_f and test samples, %",
+      unit: "%",
+      value: bestThreshold(known, unseen).balancedAccuracy,
+      n: known.length + unseen.length,
+    },
     overForgetting: value + 3 * standardError < 0.5,
   };
+}
+
+/** `count` of the values, at even distances. */
+function evenly(values: Float64Array, count: number): Float64Array {
+  return Float64Array.from(
+    { length: count },
+    (_, i) => values[Math.floor((i * values.length) / count)]!,
+  );
 }
 
 /** Where on [0, 1] the classifier says member. */

@@ -30,10 +30,11 @@ export interface UnlearnReport {
   readonly gpuBytes: number;
   readonly before: Scores;
   readonly after: Scores;
-  /** UA, RA, TA and membership inference after unlearning; absent where there is no D_r. */
+  /** UA, RA, TA and membership inference after unlearning; where there is no D_r, `missing` says so. */
   readonly final?: Final;
   /** Gaps to a retrained network. */
   readonly gaps?: Gaps;
+  readonly missing?: string;
   readonly definitions: Readonly<Record<keyof Scores, string>>;
 }
 
@@ -92,7 +93,7 @@ function metricsTable(final: Final, gaps: Gaps): string {
     markdownTable(columns, rows),
     "",
     `Average gap: ${text(gaps.average)}. AUC of confidence, D_f against test: ` +
-      `${final.mia.auc.value.toFixed(3)} ± ${final.mia.auc.standardError.toFixed(3)} (0.5: cannot be told apart); ` +
+      `${final.mia.auc.value!.toFixed(3)} ± ${final.mia.auc.standardError.toFixed(3)} (0.5: cannot be told apart); ` +
       `over-forgetting: ${flag}.`,
   ].join("\n");
 }
@@ -158,7 +159,7 @@ export async function writeReport(
       `${report.seconds.toFixed(1)} s in all`,
     `- ${report.adapter}, ${report.runtime}; GPU buffers: ${megabytes(report.gpuBytes)} at most`,
     ...(report.final === undefined || report.gaps === undefined
-      ? []
+      ? ["", `No membership inference and no gaps: ${report.missing!}.`]
       : ["", metricsTable(report.final, report.gaps)]),
     "",
     ...Object.entries(definitions)

@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import { type ExperimentName, planOf } from "../../src/experiments/plan.ts";
 import { runSeeds, type Surroundings, tune } from "../../src/experiments/run.ts";
 import { figures, resultTable, summarise } from "../../src/experiments/summary.ts";
+import { methodNames } from "../../src/unlearn/methods.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rewind-experiment-"));
@@ -59,23 +60,42 @@ for (const name of ["standard", "label-noise", "backdoor", "overfit"] as Experim
   });
 }
 
+test("every arm of an experiment runs, and stands in its table", async () => {
+  const plan = planOf("label-noise", { name: "synthetic" }, { size: "tiny" });
+  const results = await runSeeds(plan, [2], {}, await around(join(folder, "all")));
+  const methods = new Set(results.map(({ method }) => method));
+  assert.equal([...methods].sort(), [...methodNames].sort());
+  const table = resultTable(plan, summarise(plan, results));
+  for (const { arm, history } of results) {
+    assert.ok(history.length > 1, arm);
+    const [before, after] = [history[0]!.scores, history.at(-1)!.scores];
+    assert.not.equal(after, before, arm);
+    assert.match(table, `| ${arm} |`);
+  }
+});
+
 test("an experiment killed between rounds goes on, and ends with the same numbers", async () => {
   const plan = planOf(
     "label-noise",
     { name: "synthetic" },
     { size: "tiny", only: ["neg-grad", "scrub"] },
   );
-  const whole = await runSeeds(plan, [3], {}, await around(join(folder, "whole")));
+  const whole = await runSeeds(plan, [2], {}, await around(join(folder, "whole")));
   const controller = new AbortController();
-  let calls = 0;
-  const progress = (): void => {
-    if (++calls === 9) controller.abort();
-  };
   const out = join(folder, "killed");
+  const scrub = join(out, "seed-2", "scrub");
+  /** Rounds of scrub on disk, the untouched network's line not counted. */
+  const rounds = (): number =>
+    existsSync(join(scrub, "metrics.jsonl"))
+      ? readFileSync(join(scrub, "metrics.jsonl"), "utf8").trim().split("\n").length - 1
+      : 0;
+  const progress = (): void => {
+    if (rounds() > 0) controller.abort();
+  };
   try {
     await runSeeds(
       plan,
-      [3],
+      [2],
       {},
       await around(out, { watch: { signal: controller.signal, progress } }),
     );
@@ -83,13 +103,15 @@ test("an experiment killed between rounds goes on, and ends with the same number
   } catch (error) {
     assert.is((error as Error).name, "AbortError");
   }
-  assert.not(existsSync(join(out, "seed-3", "scrub", "result.json")));
-  const resumed = await runSeeds(plan, [3], {}, await around(out));
+  assert.ok(existsSync(join(out, "seed-2", "neg-grad", "result.json")));
+  assert.ok(rounds() > 0 && rounds() < whole[1]!.history.length - 1, `${rounds()} rounds`);
+  assert.not(existsSync(join(scrub, "result.json")));
+  const resumed = await runSeeds(plan, [2], {}, await around(out));
   assert.equal(bare(resumed), bare(whole));
   // A third run only reads what is there.
-  const written = readFileSync(join(out, "seed-3", "scrub", "result.json"), "utf8");
-  assert.equal(bare(await runSeeds(plan, [3], {}, await around(out))), bare(whole));
-  assert.is(readFileSync(join(out, "seed-3", "scrub", "result.json"), "utf8"), written);
+  const written = readFileSync(join(out, "seed-2", "scrub", "result.json"), "utf8");
+  assert.equal(bare(await runSeeds(plan, [2], {}, await around(out))), bare(whole));
+  assert.is(readFileSync(join(out, "seed-2", "scrub", "result.json"), "utf8"), written);
 });
 
 test("a variant is its arm with settings changed, tuned as that arm; only new arms are tuned", async () => {
