@@ -15,6 +15,7 @@ import {
   appendText,
   exists,
   join,
+  listDir,
   makeDir,
   readBytes,
   readText,
@@ -36,7 +37,8 @@ export class RunFolder {
   }
 
   /**
-   * Opens a folder for a run, making it if need be.
+   * Opens a folder for a run, making it if need be. A folder with nothing but a configuration is that of a
+   * run that failed at once, and is taken over.
    *
    * @returns the folder, and whether it holds an earlier part of the same run.
    * @throws RunFolderError if it holds a run with another configuration: that would mix two runs.
@@ -48,8 +50,13 @@ export class RunFolder {
     await makeDir(path);
     const folder = new RunFolder(path);
     const text = json(config);
-    if (await exists(folder.file("config.json"))) {
+    const names = (await listDir(path)).filter((name) => !name.startsWith("."));
+    if (names.includes("config.json")) {
       const found = await readText(folder.file("config.json"));
+      if (found !== text && names.length === 1) {
+        await writeAtomic(folder.file("config.json"), text);
+        return { folder, resumed: false };
+      }
       if (found !== text) {
         throw new RunFolderError(
           `"${path}" holds a run with another configuration (config.json). Give another --out, or remove the folder.`,

@@ -18,8 +18,12 @@ async function fails(work: () => Promise<unknown>): Promise<string> {
 
 test("a folder is resumed with its own configuration and refused with another", async () => {
   const path = `${root}/a`;
-  assert.not((await RunFolder.start(path, { seed: 1 })).resumed);
+  // Nothing came of the first command: the corrected one takes its place.
+  assert.not((await RunFolder.start(path, { seed: -1 })).resumed);
+  const { folder, resumed } = await RunFolder.start(path, { seed: 1 });
+  assert.not(resumed);
   assert.ok((await RunFolder.start(path, { seed: 1 })).resumed);
+  await folder.log({ epoch: 1 });
   assert.match(await fails(() => RunFolder.start(path, { seed: 2 })), /another configuration/);
 });
 
