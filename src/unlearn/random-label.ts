@@ -18,7 +18,7 @@ export const randomLabelFields = {
 
 const schema = z.strictObject(randomLabelFields);
 
-/** Labels for the pictures `items`; all others keep theirs (nothing reads them). */
+/** Labels for the pictures `items`; nothing reads those of the others. */
 export function drawLabels(
   original: Uint32Array,
   items: Uint32Array,
@@ -44,7 +44,7 @@ export async function randomLabelSession(
   after?: Extra & { destroy(): void },
 ): Promise<StepSession> {
   const { items } = forget;
-  const original = await readLabels(forget.data);
+  const original = await readLabels(forget.data, items);
   const data = await forget.data.withLabels(original);
   const batch = Math.min(settings.batch, items.length);
   const { labels, redraw } = settings;
@@ -64,10 +64,16 @@ export async function randomLabelSession(
   });
 }
 
-/** Labels of all pictures, read back once at the start. */
-async function readLabels({ gpu, labels, count }: GpuDataset): Promise<Uint32Array> {
+/** Labels of the pictures `items`, at their numbers; what is not theirs is 0. */
+async function readLabels(
+  { gpu, labels, count }: GpuDataset,
+  items: Uint32Array,
+): Promise<Uint32Array> {
   const [bytes] = await gpu.read({ buffer: labels, offset: 0, size: 4 * count });
-  return new Uint32Array(bytes!);
+  const all = new Uint32Array(bytes!);
+  const own = new Uint32Array(count);
+  for (const item of items) own[item] = all[item]!;
+  return own;
 }
 
 export const randomLabel = defineMethod({
