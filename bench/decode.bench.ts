@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import encodeJpeg, { init as initJpeg } from "@jsquash/jpeg/encode.js";
-import { loadPictureFiles } from "../src/data/picture-files.ts";
+import { loadPictureFiles } from "../src/data/image-files.ts";
 import { codecModule } from "../src/platform/codecs.ts";
 import { cores } from "../src/platform/workers.ts";
 import type { BenchModule, BenchRow } from "./harness.ts";

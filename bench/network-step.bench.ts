@@ -5,7 +5,7 @@ import type { Gpu } from "../src/gpu/device.ts";
 import { Model } from "../src/nn/model.ts";
 import type { OptimizerSettings } from "../src/optim/index.ts";
 import { Random } from "../src/random.ts";
-import { GpuDataset, meanPicture, PictureFeed } from "../src/train/feed.ts";
+import { GpuDataset, meanPicture, PictureFeed } from "../src/feed/image-feed.ts";
 import { classification, Trainer } from "../src/train/trainer.ts";
 import { type BenchModule, type BenchRow, ceiling, timeSteps } from "./harness.ts";
 import { runTorch } from "./peers.ts";

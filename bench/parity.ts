@@ -21,7 +21,7 @@ import { Model, type ModelSpec, type Tensors } from "../src/nn/model.ts";
 import { softmaxCrossEntropy } from "../src/ops/index.ts";
 import { readBytes, writeAtomic } from "../src/platform/files.ts";
 import { type Cell, markdownTable } from "../src/report/table.ts";
-import { StepQueue } from "../src/train/step-queue.ts";
+import { StepQueue } from "../src/feed/step-queue.ts";
 import { Trainer } from "../src/train/trainer.ts";
 
 /**

@@ -1,9 +1,9 @@
 /** The predictor kernel: coordinates a second and its share of the measured ceiling. */
-import { Arena, ArenaLayout } from "../src/gpu/arena.ts";
-import { loadPredictor } from "../src/predict/index.ts";
-import { linearPredictor } from "../src/predict/linear.ts";
-import { Rewinder } from "../src/predict/rewinder.ts";
-import { Trajectory } from "../src/trajectory.ts";
+import { Arena, ArenaLayout } from "../src/weights/arena.ts";
+import { loadPredictor } from "../src/predictors/index.ts";
+import { linearPredictor } from "../src/predictors/linear.ts";
+import { Rewinder } from "../src/predictors/rewinder.ts";
+import { Trajectory } from "../src/weights/trajectory.ts";
 import { type BenchModule, type BenchRow, ceiling, share, time } from "./harness.ts";
 
 export const rewind: BenchModule = {

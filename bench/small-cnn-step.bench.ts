@@ -2,7 +2,7 @@
 import { modelSpec } from "../models/index.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
 import { Model } from "../src/nn/model.ts";
-import { GpuDataset, meanPicture, PictureFeed } from "../src/train/feed.ts";
+import { GpuDataset, meanPicture, PictureFeed } from "../src/feed/image-feed.ts";
 import { classification, Trainer } from "../src/train/trainer.ts";
 import { type BenchModule, type BenchRow, ceiling, timeSteps } from "./harness.ts";
 import { runPeers } from "./peers.ts";

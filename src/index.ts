@@ -12,8 +12,8 @@ export {
   Gpu,
   type Tuning,
 } from "./gpu/device.ts";
-export { DeviceLostError, GpuError, OutOfMemoryError, ShapeError } from "./gpu/errors.ts";
-export { Arena, ArenaLayout, type ParameterKind, type ParameterSpec } from "./gpu/arena.ts";
+export { DeviceLostError, GpuError, OutOfMemoryError, ShapeError } from "./errors.ts";
+export { Arena, ArenaLayout, type ParameterKind, type ParameterSpec } from "./weights/arena.ts";
 export { chromeTrace, type KernelTime, Profiler, summarise } from "./gpu/profile.ts";
 export { Graph, type Operation } from "./graph/graph.ts";
 export { compile, Program } from "./graph/program.ts";
@@ -31,14 +31,14 @@ export {
   paperAugmentation,
   strongAugmentation,
   PictureFeed,
-} from "./train/feed.ts";
+} from "./feed/image-feed.ts";
 export { classification, Evaluator, Trainer, type Watch } from "./train/trainer.ts";
-export { Trajectory, TrajectoryPlan } from "./trajectory.ts";
-export { loadPredictor } from "./predict/index.ts";
-export { linearPredictor } from "./predict/linear.ts";
-export { type Predictor, predictHistories } from "./predict/predictor.ts";
-export { PredictionError, Rewinder } from "./predict/rewinder.ts";
+export { Trajectory, TrajectoryPlan } from "./weights/trajectory.ts";
+export { loadPredictor } from "./predictors/index.ts";
+export { linearPredictor } from "./predictors/linear.ts";
+export { type Predictor, predictHistories } from "./predictors/predictor.ts";
+export { PredictionError, Rewinder } from "./predictors/rewinder.ts";
 export { type Progress, type Scores, type StopRules, unlearn } from "./unlearn/driver.ts";
-export { RewindSession, type RewindSettings } from "./unlearn/rewind.ts";
+export { RewindSession, type RewindSettings } from "./unlearn/methods/rewind.ts";
 export { readSafetensors, writeSafetensors } from "./io/safetensors.ts";
 export { modelNames, modelSpec } from "../models/index.ts";

@@ -2,9 +2,9 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { invWnn } from "../models/predictors.ts";
+import { invWnn } from "../src/predictors-lab/networks.ts";
 import { modelSpec } from "../models/index.ts";
-import { ArenaLayout } from "../src/gpu/arena.ts";
+import { ArenaLayout } from "../src/weights/arena.ts";
 import type { Gpu } from "../src/gpu/device.ts";
 import { KernelCache, type KernelId, reflect, shaderSource } from "../src/gpu/kernel.ts";
 import { Graph } from "../src/graph/graph.ts";
@@ -13,23 +13,23 @@ import { Declarations, Layers } from "../src/nn/layers.ts";
 import type { ModelSpec } from "../src/nn/model.ts";
 import * as ops from "../src/ops/index.ts";
 import { optimizerLaunch, type OptimizerSettings } from "../src/optim/index.ts";
-import { loadPredictor } from "../src/predict/index.ts";
-import { baseCode } from "../src/predict/predictor.ts";
-import { linearPredictor } from "../src/predict/linear.ts";
+import { loadPredictor } from "../src/predictors/index.ts";
+import { baseCode } from "../src/predictors/predictor.ts";
+import { linearPredictor } from "../src/predictors/linear.ts";
 import {
   GpuDataset,
   meanPicture,
   paperAugmentation,
   PictureFeed,
   strongAugmentation,
-} from "../src/train/feed.ts";
+} from "../src/feed/image-feed.ts";
 import { Collector } from "../src/train/collector.ts";
-import { RowFeed } from "../src/train/row-feed.ts";
+import { RowFeed } from "../src/feed/row-feed.ts";
 import { classification, Trainer } from "../src/train/trainer.ts";
-import { Trajectory } from "../src/trajectory.ts";
+import { Trajectory } from "../src/weights/trajectory.ts";
 import { Model } from "../src/nn/model.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
-import { methodNames, startMethod } from "../src/unlearn/methods.ts";
+import { methodNames, startMethod } from "../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu, tunings } from "./device.ts";
 
 const folder = fileURLToPath(new URL("../shaders", import.meta.url));

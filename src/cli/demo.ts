@@ -1,8 +1,8 @@
 /** `rewind demo`: trains on wrong labels, rewinds them, reports: the whole mission in one command. */
 import type { Command } from "commander";
-import { prepareJob } from "../job.ts";
+import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { type DemoConfig, shippedIn, trainInFolder } from "../runs.ts";
+import { type DemoConfig, shippedIn, trainInFolder } from "../runs/runs.ts";
 import {
   type TrainFlags,
   trainConfig,

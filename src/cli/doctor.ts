@@ -1,6 +1,6 @@
 /** `rewind doctor`: what runs here, whether its numbers are right, and what to do. */
 import type { Command } from "commander";
-import { type Diagnosis, diagnose } from "../doctor.ts";
+import { type Diagnosis, diagnose } from "../inspect/doctor.ts";
 import { megabytes } from "../gpu/device.ts";
 import { runtimeVersion } from "../platform/gpu.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./session.ts";

@@ -1,11 +1,11 @@
 /** `rewind evaluate`: scores of a run's network. */
 import type { Command } from "commander";
 import { z } from "zod";
-import { trainSchema } from "../config.ts";
-import { prepareJob } from "../job.ts";
+import { trainSchema } from "../runs/config.ts";
+import { prepareJob } from "../runs/job.ts";
 import { definitions } from "../report/report.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
-import { loadTrained } from "../runs.ts";
+import { loadTrained } from "../runs/runs.ts";
 import { type DeviceFlags, deviceOptions, openDevice, validate } from "./session.ts";
 
 /** A run's config.json is a training's, or has one under `train`. */

@@ -1,7 +1,7 @@
 /** `rewind experiment`: the paper's classification experiments, every method, over seeds. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { modelNames } from "../../models/index.ts";
-import type { DataConfig } from "../config.ts";
+import type { DataConfig } from "../runs/config.ts";
 import { datasetNames } from "../data/dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import {
@@ -25,7 +25,7 @@ import {
   tuningTable,
 } from "../experiments/summary.ts";
 import { exists, readText } from "../platform/files.ts";
-import { shippedDigest } from "../predict/index.ts";
+import { shippedDigest } from "../predictors/index.ts";
 import { adapterLine, definitions } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { nowcastExperiment, type NowcastFlags } from "./nowcast.ts";

@@ -2,9 +2,9 @@
 import type { Command } from "commander";
 import { runLira } from "../experiments/lira.ts";
 import { limitsOf } from "../gpu/dry.ts";
-import { loadData } from "../job.ts";
+import { loadData } from "../runs/job.ts";
 import type { Metric } from "../metrics/metric.ts";
-import { countsOf, type PlannedRun, withAdvice } from "../plan.ts";
+import { countsOf, type PlannedRun, withAdvice } from "../runs/memory-advice.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { textTable } from "../report/table.ts";
 import {

@@ -1,5 +1,5 @@
 /** `rewind experiment nowcast`: trainings with forecasts against plain Adam. */
-import type { TrainConfig } from "../config.ts";
+import type { TrainConfig } from "../runs/config.ts";
 import {
   type NowcastArm,
   nowcastCsv,
@@ -10,11 +10,11 @@ import {
   summariseNowcast,
 } from "../experiments/nowcast.ts";
 import { defaultLimits, limitsOf } from "../gpu/dry.ts";
-import { loadData } from "../job.ts";
-import { countsOf, type PlannedRun, planRun, withAdvice } from "../plan.ts";
+import { loadData } from "../runs/job.ts";
+import { countsOf, type PlannedRun, planRun, withAdvice } from "../runs/memory-advice.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import type { NowcastConfig } from "../train/nowcast.ts";
+import type { NowcastConfig } from "../forecast/nowcast.ts";
 import { type DeviceFlags, interruptSignal, openDevice } from "./session.ts";
 
 /** What `rewind experiment nowcast` is told. */

@@ -8,12 +8,12 @@ import {
   trainSchema,
   type UnlearnConfig,
   unlearnSchema,
-} from "../config.ts";
+} from "../runs/config.ts";
 import { datasetNames } from "../data/dataset.ts";
-import { paperAugmentation, strongAugmentation } from "../train/feed.ts";
-import { introspectionJumps, type NowcastConfig } from "../train/nowcast.ts";
+import { paperAugmentation, strongAugmentation } from "../feed/image-feed.ts";
+import { introspectionJumps, type NowcastConfig } from "../forecast/nowcast.ts";
 import { scheduleNames } from "../train/schedule.ts";
-import { methodNames, methods, methodSettings } from "../unlearn/methods.ts";
+import { methodNames, methods, methodSettings } from "../unlearn/methods/index.ts";
 import { integer, number, validate } from "./session.ts";
 
 /** The paper's augmentations: of ResNet-18, and of PVTv2 and ConvNeXt. */

@@ -1,11 +1,17 @@
 /** `rewind plan`: what a run would allocate, without running it. */
 import { type Command, Option } from "commander";
 import { modelSpec } from "../../models/index.ts";
-import type { DataConfig, TrainConfig } from "../config.ts";
+import type { DataConfig, TrainConfig } from "../runs/config.ts";
 import { defaultLimits, type DryLimits, limitsOf } from "../gpu/dry.ts";
-import { ShapeError } from "../gpu/errors.ts";
+import { ShapeError } from "../errors.ts";
 import { declare } from "../nn/model.ts";
-import { formatPlan, type PictureCounts, type PlannedRun, planRun, withAdvice } from "../plan.ts";
+import {
+  formatPlan,
+  type PictureCounts,
+  type PlannedRun,
+  planRun,
+  withAdvice,
+} from "../runs/memory-advice.ts";
 import {
   type TrainFlags,
   trainConfig,

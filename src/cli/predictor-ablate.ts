@@ -1,8 +1,8 @@
 /** `rewind predictor ablate`: InvWNN with one thing changed at a time. */
 import type { Command } from "commander";
-import { invWnnFamily, type InvWnnOptions } from "../predict/families.ts";
-import { fitLibrary, type Score } from "../predict/recipe.ts";
-import { openLibrary } from "../predict/sequences.ts";
+import { invWnnFamily, type InvWnnOptions } from "../predictors-lab/families.ts";
+import { fitLibrary, type Score } from "../predictors-lab/recipe.ts";
+import { openLibrary } from "../predictors-lab/sequences.ts";
 import { exists, readText } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";

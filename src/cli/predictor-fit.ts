@@ -8,12 +8,12 @@ import {
   invWnnFamily,
   type InvWnnOptions,
   wnnFamily,
-} from "../predict/families.ts";
-import { fitDefaults } from "../predict/fit.ts";
-import { loadPredictor } from "../predict/index.ts";
-import type { Predictor } from "../predict/predictor.ts";
-import { fitLibrary, type FitPlan, type Score } from "../predict/recipe.ts";
-import { openLibrary, type Phase, phases } from "../predict/sequences.ts";
+} from "../predictors-lab/families.ts";
+import { fitDefaults } from "../predictors-lab/fit.ts";
+import { loadPredictor } from "../predictors/index.ts";
+import type { Predictor } from "../predictors/predictor.ts";
+import { fitLibrary, type FitPlan, type Score } from "../predictors-lab/recipe.ts";
+import { openLibrary, type Phase, phases } from "../predictors-lab/sequences.ts";
 import { json } from "../report/run-folder.ts";
 import { type Column, markdownTable, textTable } from "../report/table.ts";
 import { withProgress } from "./progress.ts";

@@ -10,7 +10,7 @@ import {
   type LibrarySource,
   libraryTraining,
   recordLibraryTraining,
-} from "../predict/library.ts";
+} from "../predictors-lab/library.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { withProgress } from "./progress.ts";
 import {

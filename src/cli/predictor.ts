@@ -1,17 +1,17 @@
 /** `rewind predictor`: what a predictor is, and fitting one of our own. */
 import type { Command } from "commander";
-import { parameterKinds } from "../gpu/arena.ts";
-import { loadPredictor, predictorMetadata } from "../predict/index.ts";
+import { parameterKinds } from "../weights/arena.ts";
+import { loadPredictor, predictorMetadata } from "../predictors/index.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
-import { type Predictor, requireSingle } from "../predict/predictor.ts";
+import { type Predictor, requireSingle } from "../predictors/predictor.ts";
 import {
   predictorResponse,
   probes,
   type Response,
   responseCharts,
   truthOf,
-} from "../predict/response.ts";
-import { linePanels } from "../report/plot.ts";
+} from "../predictors-lab/response.ts";
+import { linePanels } from "../figures/plot.ts";
 import { json } from "../report/run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
 import { registerPredictorAblate } from "./predictor-ablate.ts";

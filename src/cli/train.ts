@@ -1,10 +1,10 @@
 /** `rewind train`: trains a network on data of which a part is to be forgotten. */
 import type { Command } from "commander";
 import { limitsOf } from "../gpu/dry.ts";
-import { loadData, prepareJob } from "../job.ts";
-import { countsOf, withAdvice } from "../plan.ts";
+import { loadData, prepareJob } from "../runs/job.ts";
+import { countsOf, withAdvice } from "../runs/memory-advice.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { trainInFolder } from "../runs.ts";
+import { trainInFolder } from "../runs/runs.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { withProgress } from "./progress.ts";

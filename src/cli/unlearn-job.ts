@@ -1,10 +1,10 @@
 /** The unlearning part that `rewind unlearn` and `rewind demo` share. */
-import type { UnlearnConfig } from "../config.ts";
+import type { UnlearnConfig } from "../runs/config.ts";
 import { limitsOf } from "../gpu/dry.ts";
-import type { Job } from "../job.ts";
-import { countsOf, withAdvice } from "../plan.ts";
+import type { Job } from "../runs/job.ts";
+import { countsOf, withAdvice } from "../runs/memory-advice.ts";
 import { exists, readText } from "../platform/files.ts";
-import { loadPredictor } from "../predict/index.ts";
+import { loadPredictor } from "../predictors/index.ts";
 import {
   adapterLine,
   beforeAfter,
@@ -12,9 +12,9 @@ import {
   type UnlearnReport,
   writeReport,
 } from "../report/report.ts";
-import { type Final, finalMetrics, gapsTo } from "../report/final.ts";
+import { type Final, finalMetrics, gapsTo } from "../metrics/final.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
-import { unlearnInFolder, unlearningFile } from "../runs.ts";
+import { unlearnInFolder, unlearningFile } from "../runs/runs.ts";
 import { withProgress } from "./progress.ts";
 
 /** Prints the report of a folder whose run is finished; false if it is not. */

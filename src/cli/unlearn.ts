@@ -1,9 +1,9 @@
 /** `rewind unlearn`: makes a trained run's network forget D_f. */
 import type { Command } from "commander";
-import { trainSchema } from "../config.ts";
-import { prepareJob } from "../job.ts";
+import { trainSchema } from "../runs/config.ts";
+import { prepareJob } from "../runs/job.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
-import { loadTrained, shippedIn } from "../runs.ts";
+import { loadTrained, shippedIn } from "../runs/runs.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import {

@@ -2,7 +2,7 @@
 import { exists, listDir, readBytes } from "../platform/files.ts";
 import { balancedIndices, DataError, type Dataset } from "./dataset.ts";
 import { decodePicture } from "./decode.ts";
-import { loadSquares } from "./picture-files.ts";
+import { loadSquares } from "./image-files.ts";
 
 /** Options of {@link loadImageFolder}. */
 export interface ImageFolderOptions {

@@ -2,7 +2,7 @@
 import { exists, listDir, readText } from "../platform/files.ts";
 import { DataError, type Dataset } from "./dataset.ts";
 import { choose, type Entry } from "./image-folder.ts";
-import { loadSquares } from "./picture-files.ts";
+import { loadSquares } from "./image-files.ts";
 
 /** Side of the pictures as published. */
 const published = 64;

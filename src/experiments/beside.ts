@@ -6,7 +6,7 @@
  * same trained networks: their first scores must agree to the last digit.
  */
 import { csvParse } from "d3-dsv";
-import { GpuError } from "../gpu/errors.ts";
+import { GpuError } from "../errors.ts";
 import { join, readText } from "../platform/files.ts";
 import type { Progress, Scores } from "../unlearn/driver.ts";
 import type { Arm, Plan } from "./plan.ts";

@@ -1,18 +1,18 @@
 /** Trains the shadow models of a likelihood-ratio attack on an unlearning method. */
-import type { TrainConfig, UnlearnConfig } from "../config.ts";
+import type { TrainConfig, UnlearnConfig } from "../runs/config.ts";
 import { type Dataset, subset } from "../data/dataset.ts";
 import { splitForget } from "../data/corrupt.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { GpuError } from "../gpu/errors.ts";
-import { type Job, jobOn, loadData } from "../job.ts";
+import { GpuError } from "../errors.ts";
+import { type Job, jobOn, loadData } from "../runs/job.ts";
 import { perSample } from "../metrics/classification.ts";
 import { lira, type LiraResult } from "../metrics/lira.ts";
 import { exists, join, readText } from "../platform/files.ts";
 import { Random } from "../random.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { trainInFolder, unlearnInFolder } from "../runs.ts";
+import { trainInFolder, unlearnInFolder } from "../runs/runs.ts";
 import { Collector } from "../train/collector.ts";
-import { GpuDataset, meanPicture } from "../train/feed.ts";
+import { GpuDataset, meanPicture } from "../feed/image-feed.ts";
 import type { Watch } from "../train/trainer.ts";
 
 /** What to attack, and how thoroughly. */

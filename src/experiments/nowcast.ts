@@ -5,15 +5,15 @@
  * (seed, arm) is a run folder of its own, resumable; the same seeds give all arms the same start.
  */
 import { csvFormat } from "d3-dsv";
-import type { TrainConfig } from "../config.ts";
-import { prepareJob } from "../job.ts";
+import type { TrainConfig } from "../runs/config.ts";
+import { prepareJob } from "../runs/job.ts";
 import { join } from "../platform/files.ts";
-import { lineChart, type Series } from "../report/plot.ts";
+import { lineChart, type Series } from "../figures/plot.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { markdownTable } from "../report/table.ts";
-import { trainInFolder } from "../runs.ts";
+import { trainInFolder } from "../runs/runs.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
-import type { NowcastConfig } from "../train/nowcast.ts";
+import type { NowcastConfig } from "../forecast/nowcast.ts";
 import { folderOf, type Surroundings } from "./run.ts";
 
 /** A competitor: a schedule and what forecasts, or plain Adam. */

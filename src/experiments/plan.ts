@@ -1,8 +1,8 @@
 /** The paper's classification experiments at a size for small machines, as data. */
-import { type DataConfig, memoryFields, type TrainConfig } from "../config.ts";
-import { GpuError } from "../gpu/errors.ts";
+import { type DataConfig, memoryFields, type TrainConfig } from "../runs/config.ts";
+import { GpuError } from "../errors.ts";
 import type { Scores, StopRules } from "../unlearn/driver.ts";
-import { findMethod } from "../unlearn/methods.ts";
+import { findMethod } from "../unlearn/methods/index.ts";
 import {
   isGrey,
   type ModelName,

@@ -1,6 +1,6 @@
 /** Sizes and recipes of the experiments: scaled to small machines, the paper's own, and tiny for tests. */
-import type { DataConfig, TrainConfig } from "../config.ts";
-import { paperAugmentation, strongAugmentation } from "../train/feed.ts";
+import type { DataConfig, TrainConfig } from "../runs/config.ts";
+import { paperAugmentation, strongAugmentation } from "../feed/image-feed.ts";
 import type { ExperimentName } from "./plan.ts";
 
 /** Sizes of the experiments: for small machines, the paper's, and one for tests. */

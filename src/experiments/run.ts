@@ -5,16 +5,16 @@
  * Tuning runs on a seed of its own, picks each arm's settings by the experiment's statistic, and is
  * written down with every trial.
  */
-import { recipeOf, type UnlearnConfig } from "../config.ts";
+import { recipeOf, type UnlearnConfig } from "../runs/config.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { type Job, prepareJob } from "../job.ts";
+import { type Job, prepareJob } from "../runs/job.ts";
 import { exists, join, readText } from "../platform/files.ts";
-import { type Final, finalMetrics } from "../report/final.ts";
+import { type Final, finalMetrics } from "../metrics/final.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { loadTrained, shippedIn, trainInFolder, unlearnInFolder } from "../runs.ts";
+import { loadTrained, shippedIn, trainInFolder, unlearnInFolder } from "../runs/runs.ts";
 import type { Watch } from "../train/trainer.ts";
 import type { Progress, Scores, StopReason } from "../unlearn/driver.ts";
-import { methodSettings } from "../unlearn/methods.ts";
+import { methodSettings } from "../unlearn/methods/index.ts";
 import type { Arm, Plan } from "./plan.ts";
 import { statisticOf } from "./statistic.ts";
 

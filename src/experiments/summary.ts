@@ -2,8 +2,8 @@
 import { csvFormatRows } from "d3-dsv";
 import { missing, type Metric } from "../metrics/metric.ts";
 import { holm, meanAndDeviation, type Paired, paired } from "../metrics/statistics.ts";
-import { headline } from "../report/final.ts";
-import { lineChart, type Series } from "../report/plot.ts";
+import { headline } from "../metrics/final.ts";
+import { lineChart, type Series } from "../figures/plot.ts";
 import { type Column, markdownTable } from "../report/table.ts";
 import type { Scores } from "../unlearn/driver.ts";
 import type { Axis, ExperimentName, Plan } from "./plan.ts";

@@ -5,7 +5,7 @@
  * and thrown by the next call, so that none passes in silence; each says what to do next.
  */
 import { detectRuntime, openGpu, runtimeVersion, type Runtime } from "../platform/gpu.ts";
-import { DeviceLostError, GpuError, OutOfMemoryError } from "./errors.ts";
+import { DeviceLostError, GpuError, OutOfMemoryError } from "../errors.ts";
 import { KernelCache } from "./kernel.ts";
 import type { Profiler } from "./profile.ts";
 

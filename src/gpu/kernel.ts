@@ -4,7 +4,7 @@
  */
 import { ResourceType, WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
 import { loadText } from "../platform/files.ts";
-import { GpuError } from "./errors.ts";
+import { GpuError } from "../errors.ts";
 
 /** Values put in front of a shader as `const NAME = value;`: they fix shapes, tiles and switches. */
 export type Constants = Readonly<Record<string, number | boolean>>;

@@ -5,7 +5,7 @@
  * overlap between dispatches and some time a pass: read the shares, not the sum.
  */
 import type { Gpu } from "./device.ts";
-import { GpuError } from "./errors.ts";
+import { GpuError } from "../errors.ts";
 
 /** What the profiler needs to know of a dispatch. */
 export interface ProfiledDispatch {

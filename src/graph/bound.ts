@@ -1,6 +1,6 @@
 /** Values that stand for given buffers, collected for {@link compile}. */
 import type { BufferView } from "../gpu/device.ts";
-import type { Arena, Slot } from "../gpu/arena.ts";
+import type { Arena, Slot } from "../weights/arena.ts";
 import { type DType, Value } from "./value.ts";
 
 /** Makes bound values and remembers their buffers. */

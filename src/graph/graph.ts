@@ -4,7 +4,7 @@
  * Accumulation policy, stated once: a kernel writes its output and never adds to it; where a value has
  * several users, {@link Graph.backward} adds their gradients. Operations undo their own broadcasts.
  */
-import { ShapeError } from "../gpu/errors.ts";
+import { ShapeError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
 import { elementwise } from "./elementwise.ts";
 import { count, type DType, format, type Launch, sameShape, type Shape, Value } from "./value.ts";

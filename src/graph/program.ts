@@ -5,9 +5,9 @@
  * replaying it only encodes (pipeline, bind group, grid) triples into one pass of one submit.
  */
 import { type BufferView, type Gpu, megabytes } from "../gpu/device.ts";
-import { GpuError, OutOfMemoryError } from "../gpu/errors.ts";
+import { GpuError, OutOfMemoryError } from "../errors.ts";
 import type { Kernel } from "../gpu/kernel.ts";
-import { type MemoryPlan, planMemory } from "./plan.ts";
+import { type MemoryPlan, planMemory } from "./memory-plan.ts";
 import type { Launch, Value } from "./value.ts";
 
 /** A ready dispatch. */

@@ -1,5 +1,5 @@
 /** Symbolic tensors: shape, type and role. They get memory only when a program is compiled. */
-import { ShapeError } from "../gpu/errors.ts";
+import { ShapeError } from "../errors.ts";
 import type { Constants } from "../gpu/kernel.ts";
 
 /** Sizes by axis, outermost first. Pictures are NHWC: batch, height, width, channels. */

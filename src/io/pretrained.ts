@@ -5,7 +5,7 @@
  * and [out, in].
  */
 import type { ModelConfig } from "../../models/index.ts";
-import type { ParameterSpec } from "../gpu/arena.ts";
+import type { ParameterSpec } from "../weights/arena.ts";
 import { count, format as formatShape, sameShape } from "../graph/value.ts";
 import type { Tensor } from "./safetensors.ts";
 

@@ -4,8 +4,8 @@
  * A {@link Declarations} collects what a model needs the first time its graph is built; later graphs
  * of the same model (another batch size, evaluation, frozen batch norm) use the same names.
  */
-import type { ParameterKind, ParameterSpec } from "../gpu/arena.ts";
-import { ShapeError } from "../gpu/errors.ts";
+import type { ParameterKind, ParameterSpec } from "../weights/arena.ts";
+import { ShapeError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { format, sameShape, type Shape, type Value } from "../graph/value.ts";
 import {

@@ -1,7 +1,7 @@
 /** A model on the GPU: its parameters and statistics in arenas, and how to build its graph. */
-import { Arena, ArenaLayout, type Slot } from "../gpu/arena.ts";
+import { Arena, ArenaLayout, type Slot } from "../weights/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
-import { ShapeError } from "../gpu/errors.ts";
+import { ShapeError } from "../errors.ts";
 import { Graph } from "../graph/graph.ts";
 import { format, sameShape, type Shape, type Value } from "../graph/value.ts";
 import { Random } from "../random.ts";

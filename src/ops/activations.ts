@@ -1,5 +1,5 @@
 /** Element-wise functions of one value. ReLU has a file of its own. */
-import { ShapeError } from "../gpu/errors.ts";
+import { ShapeError } from "../errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";

@@ -1,4 +1,4 @@
-import { ShapeError } from "../gpu/errors.ts";
+import { ShapeError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
 import type { Constants } from "../gpu/kernel.ts";
 import type { Graph, Operation } from "../graph/graph.ts";

@@ -1,4 +1,4 @@
-import { ShapeError } from "../gpu/errors.ts";
+import { ShapeError } from "../errors.ts";
 import { quadThreads } from "../graph/elementwise.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import { count, format, type Launch, type Shape, type Value } from "../graph/value.ts";

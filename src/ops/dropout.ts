@@ -1,5 +1,5 @@
 import type { Tuning } from "../gpu/device.ts";
-import { ShapeError } from "../gpu/errors.ts";
+import { ShapeError } from "../errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import { format, type Launch, type Value } from "../graph/value.ts";

@@ -1,5 +1,5 @@
 /** Message passing over edge lists: rows of nodes to edges, and sums of edges at nodes. */
-import { ShapeError } from "../gpu/errors.ts";
+import { ShapeError } from "../errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import { format, type Launch, type Shape, type Value } from "../graph/value.ts";
 

@@ -1,5 +1,5 @@
 import type { Tuning } from "../gpu/device.ts";
-import { ShapeError } from "../gpu/errors.ts";
+import { ShapeError } from "../errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import { format, type Launch, sameShape, type Value } from "../graph/value.ts";
 import { axisSum } from "./launch/axis-sum.ts";

@@ -1,4 +1,4 @@
-import { ShapeError } from "../gpu/errors.ts";
+import { ShapeError } from "../errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import { format, type Launch, sameShape, type Shape, type Value } from "../graph/value.ts";
 

@@ -1,5 +1,5 @@
 import type { Tuning } from "../gpu/device.ts";
-import { GpuError } from "../gpu/errors.ts";
+import { GpuError } from "../errors.ts";
 import { type Launch, Value } from "../graph/value.ts";
 import { axisSum } from "../ops/launch/axis-sum.ts";
 import { ceilDiv } from "../ops/launch/tiles.ts";

@@ -2,8 +2,8 @@
 import { type AdapterReport, megabytes } from "../gpu/device.ts";
 import type { Progress, Scores, StopReason } from "../unlearn/driver.ts";
 import type { Metric } from "../metrics/metric.ts";
-import { type Final, type Gaps, headline } from "./final.ts";
-import { lineChart } from "./plot.ts";
+import { type Final, type Gaps, headline } from "../metrics/final.ts";
+import { lineChart } from "../figures/plot.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "./table.ts";
 

@@ -1,12 +1,12 @@
 /** The outputs of a model for each picture, for metrics that need more than totals. */
-import { GpuError } from "../gpu/errors.ts";
+import { GpuError } from "../errors.ts";
 import { Bound } from "../graph/bound.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile, type Program } from "../graph/program.ts";
 import type { Model } from "../nn/model.ts";
-import { type GpuDataset, PictureFeed } from "./feed.ts";
+import { type GpuDataset, PictureFeed } from "../feed/image-feed.ts";
 import { fitting } from "./fitting.ts";
-import { passRows } from "./step-queue.ts";
+import { passRows } from "../feed/step-queue.ts";
 import { replay, type Watch } from "./trainer.ts";
 
 /** Logits of pictures in evaluation mode, without augmentation. */

@@ -1,5 +1,5 @@
 /** Work whose batch only costs memory: as much of it at a time as fits. */
-import { OutOfMemoryError } from "../gpu/errors.ts";
+import { OutOfMemoryError } from "../errors.ts";
 
 /**
  * Makes something with the largest batch that fits, of `most` and its halves.

@@ -3,7 +3,7 @@ import type { Graph } from "../graph/graph.ts";
 import type { NormMode } from "../nn/layers.ts";
 import type { Model } from "../nn/model.ts";
 import type { OptimizerSettings } from "../optim/index.ts";
-import { type Augmentation, type GpuDataset, PictureFeed } from "./feed.ts";
+import { type Augmentation, type GpuDataset, PictureFeed } from "../feed/image-feed.ts";
 import { classification, type Objective, Trainer, type TrainerOptions } from "./trainer.ts";
 
 /** Settings by which a step is fitted into memory; see `memoryFields` of the configuration. */

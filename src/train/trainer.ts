@@ -1,10 +1,10 @@
 /** Training: one program a (model, feed, objective) triple, replayed for every step of every epoch. */
-import { Arena, type Slot } from "../gpu/arena.ts";
+import { Arena, type Slot } from "../weights/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
-import { DivergedError, GpuError, OutOfMemoryError } from "../gpu/errors.ts";
+import { DivergedError, GpuError, OutOfMemoryError } from "../errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { Graph } from "../graph/graph.ts";
-import { keepHalf } from "../graph/half.ts";
+import { keepHalf } from "../graph/half-storage.ts";
 import { compile, type Program } from "../graph/program.ts";
 import { recompute } from "../graph/recompute.ts";
 import { type Launch, Value } from "../graph/value.ts";
@@ -20,8 +20,8 @@ import {
   stateArenas,
 } from "../optim/index.ts";
 import { Random } from "../random.ts";
-import { type GpuDataset, PictureFeed } from "./feed.ts";
-import { passRows, type StepQueue, type StepRow, type Totals } from "./step-queue.ts";
+import { type GpuDataset, PictureFeed } from "../feed/image-feed.ts";
+import { passRows, type StepQueue, type StepRow, type Totals } from "../feed/step-queue.ts";
 
 /** Where a step's batch comes from. */
 export interface Feed {

@@ -1,5 +1,5 @@
 /** Runs a method round by round until a stop rule holds. */
-import { DivergedError, GpuError } from "../gpu/errors.ts";
+import { DivergedError, GpuError } from "../errors.ts";
 import type { Watch } from "../train/trainer.ts";
 import type { Round, UnlearnSession } from "./method.ts";
 

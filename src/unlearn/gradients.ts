@@ -1,13 +1,13 @@
 /** Gradients of the loss summed over pictures, without updating anything. */
-import { Arena } from "../gpu/arena.ts";
+import { Arena } from "../weights/arena.ts";
 import { Bound } from "../graph/bound.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile } from "../graph/program.ts";
 import { Value } from "../graph/value.ts";
 import type { Model } from "../nn/model.ts";
-import { PictureFeed } from "../train/feed.ts";
-import { passRows } from "../train/step-queue.ts";
+import { PictureFeed } from "../feed/image-feed.ts";
+import { passRows } from "../feed/step-queue.ts";
 import { classification, replay, type Watch } from "../train/trainer.ts";
 import type { Subset } from "./method.ts";
 

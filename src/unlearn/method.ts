@@ -3,10 +3,10 @@
  * method the same stop rules, metrics, progress and checkpoints.
  */
 import type { z } from "zod";
-import { GpuError } from "../gpu/errors.ts";
+import { GpuError } from "../errors.ts";
 import type { Model, Tensors } from "../nn/model.ts";
-import type { GpuDataset } from "../train/feed.ts";
-import type { Totals } from "../train/step-queue.ts";
+import type { GpuDataset } from "../feed/image-feed.ts";
+import type { Totals } from "../feed/step-queue.ts";
 import type { Watch } from "../train/trainer.ts";
 
 /** Part of the training data. `data` refuses every picture that is not one of `items`. */

@@ -1,5 +1,5 @@
 /** The control of the rewind: a step as long as the predicted one, in a random direction. */
-import type { Arena, Slot } from "../gpu/arena.ts";
+import type { Arena, Slot } from "../weights/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Bound } from "../graph/bound.ts";
 import { compile, type Program } from "../graph/program.ts";

@@ -1,12 +1,12 @@
 /** What methods made of optimiser steps share: settings, and a session that takes them. */
 import { z } from "zod";
-import { augmentSchema, memoryFields, optimizerSchema } from "../config.ts";
-import type { Slot } from "../gpu/arena.ts";
+import { augmentSchema, memoryFields, optimizerSchema } from "../runs/config.ts";
+import type { Slot } from "../weights/arena.ts";
 import type { Model } from "../nn/model.ts";
 import { Random } from "../random.ts";
-import type { GpuDataset } from "../train/feed.ts";
+import type { GpuDataset } from "../feed/image-feed.ts";
 import { type PassOptions, type PassSettings, pictureTrainer } from "../train/passes.ts";
-import type { Totals } from "../train/step-queue.ts";
+import type { Totals } from "../feed/step-queue.ts";
 import type { Trainer, Watch } from "../train/trainer.ts";
 import type { Round, SessionState, UnlearnSession } from "./method.ts";
 import { loadOptimizer, saveOptimizer } from "./state.ts";

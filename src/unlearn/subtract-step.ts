@@ -1,5 +1,5 @@
 /** Going back from where a round ended, past where it started. */
-import type { Arena, ParameterKind } from "../gpu/arena.ts";
+import type { Arena, ParameterKind } from "../weights/arena.ts";
 import { Bound } from "../graph/bound.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { compile, type Program } from "../graph/program.ts";

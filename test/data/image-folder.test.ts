@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { DataError } from "../../src/data/dataset.ts";
 import { loadImageFolder } from "../../src/data/image-folder.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
-import { type Colour, jpeg, picture, png } from "./pictures.ts";
+import { type Colour, jpeg, picture, png } from "./images.ts";
 
 const red: Colour = [200, 20, 40];
 const blue: Colour = [10, 30, 220];

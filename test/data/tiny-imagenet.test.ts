@@ -6,7 +6,7 @@ import { loadTinyImageNet } from "../../src/data/tiny-imagenet.ts";
 import { exists } from "../../src/platform/files.ts";
 import { sharedFile, skip } from "../shared.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
-import { jpeg, picture } from "./pictures.ts";
+import { jpeg, picture } from "./images.ts";
 
 type Files = Record<string, Uint8Array | string>;
 

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { type ExperimentName, planOf } from "../../src/experiments/plan.ts";
 import { runSeeds, type Surroundings, tune } from "../../src/experiments/run.ts";
 import { figures, resultTable, summarise } from "../../src/experiments/summary.ts";
-import { methodNames } from "../../src/unlearn/methods.ts";
+import { methodNames } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rewind-experiment-"));

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { TrainConfig } from "../../src/config.ts";
+import type { TrainConfig } from "../../src/runs/config.ts";
 import { assignTargets, type LiraPlan, runLira } from "../../src/experiments/lira.ts";
-import { methodSettings } from "../../src/unlearn/methods.ts";
+import { methodSettings } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const train: TrainConfig = {

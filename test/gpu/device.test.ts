@@ -1,15 +1,15 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { TrainConfig } from "../../src/config.ts";
+import type { TrainConfig } from "../../src/runs/config.ts";
 import { acquireDevice, type AdapterReport, Gpu } from "../../src/gpu/device.ts";
-import { DeviceLostError, GpuError, OutOfMemoryError } from "../../src/gpu/errors.ts";
+import { DeviceLostError, GpuError, OutOfMemoryError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile, type Program } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
-import { prepareJob } from "../../src/job.ts";
+import { prepareJob } from "../../src/runs/job.ts";
 import { relu, sum } from "../../src/ops/index.ts";
 import { openGpu } from "../../src/platform/gpu.ts";
-import { trainJob } from "../../src/train/run.ts";
+import { trainJob } from "../../src/runs/training.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 /** The error a piece of work ends with. */

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
-import { OutOfMemoryError } from "../../src/gpu/errors.ts";
+import { OutOfMemoryError } from "../../src/errors.ts";
 
 const MiB = 2 ** 20;
 

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Gpu } from "../../src/gpu/device.ts";
-import { GpuError } from "../../src/gpu/errors.ts";
+import { GpuError } from "../../src/errors.ts";
 import { chromeTrace, Profiler, type Span, summarise } from "../../src/gpu/profile.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile, type Program } from "../../src/graph/program.ts";

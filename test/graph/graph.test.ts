@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { GpuError, OutOfMemoryError, ShapeError } from "../../src/gpu/errors.ts";
+import { GpuError, OutOfMemoryError, ShapeError } from "../../src/errors.ts";
 import { elementwise } from "../../src/graph/elementwise.ts";
 import { Graph, type Operation } from "../../src/graph/graph.ts";
 import { compile, foldGrid } from "../../src/graph/program.ts";

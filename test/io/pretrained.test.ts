@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { modelSpec } from "../../models/index.ts";
-import type { ParameterSpec } from "../../src/gpu/arena.ts";
+import type { ParameterSpec } from "../../src/weights/arena.ts";
 import {
   exportPretrained,
   importPretrained,

@@ -1,13 +1,13 @@
 // The membership attack on real networks: one that memorised D_f, and one that never saw it.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { TrainConfig } from "../../src/config.ts";
+import type { TrainConfig } from "../../src/runs/config.ts";
 import { damage } from "../../src/data/scenario.ts";
-import { type Job, jobOn } from "../../src/job.ts";
+import { type Job, jobOn } from "../../src/runs/job.ts";
 import { Random } from "../../src/random.ts";
-import { type Final, finalMetrics } from "../../src/report/final.ts";
-import { trainJob } from "../../src/train/run.ts";
-import { startMethod } from "../../src/unlearn/methods.ts";
+import { type Final, finalMetrics } from "../../src/metrics/final.ts";
+import { trainJob } from "../../src/runs/training.ts";
+import { startMethod } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const config: TrainConfig = {

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { modelSpec } from "../../models/index.ts";
-import { ShapeError } from "../../src/gpu/errors.ts";
+import { ShapeError } from "../../src/errors.ts";
 import { Model } from "../../src/nn/model.ts";
 import { closeGpus, testGpu } from "../device.ts";
 

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ShapeError } from "../../src/gpu/errors.ts";
+import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { format, type Shape } from "../../src/graph/value.ts";
 import { conv2d, type Conv2dAttrs } from "../../src/ops/conv2d.ts";

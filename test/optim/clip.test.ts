@@ -1,8 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ArenaLayout } from "../../src/gpu/arena.ts";
+import { ArenaLayout } from "../../src/weights/arena.ts";
 import type { BufferView } from "../../src/gpu/device.ts";
-import { GpuError } from "../../src/gpu/errors.ts";
+import { GpuError } from "../../src/errors.ts";
 import { compile } from "../../src/graph/program.ts";
 import { Value } from "../../src/graph/value.ts";
 import { clipLaunches } from "../../src/optim/clip.ts";

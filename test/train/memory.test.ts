@@ -10,7 +10,7 @@ import type { Value } from "../../src/graph/value.ts";
 import type { Layers } from "../../src/nn/layers.ts";
 import { Model, type ModelSpec } from "../../src/nn/model.ts";
 import { add, flatten, globalAveragePool, maxPool, relu } from "../../src/ops/index.ts";
-import { GpuDataset, meanPicture } from "../../src/train/feed.ts";
+import { GpuDataset, meanPicture } from "../../src/feed/image-feed.ts";
 import { passesOf, type PassSettings, pictureTrainer } from "../../src/train/passes.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";

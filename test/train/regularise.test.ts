@@ -1,17 +1,17 @@
 // What training does and evaluation does not: dropping, clipping, smoothed targets.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { TrainConfig } from "../../src/config.ts";
+import type { TrainConfig } from "../../src/runs/config.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
-import { ShapeError } from "../../src/gpu/errors.ts";
+import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import type { Value } from "../../src/graph/value.ts";
-import { type Job, prepareJob } from "../../src/job.ts";
+import { type Job, prepareJob } from "../../src/runs/job.ts";
 import { Declarations, Layers } from "../../src/nn/layers.ts";
 import { declare, Model, type ModelSpec, type Tensors } from "../../src/nn/model.ts";
 import { add, gelu, globalAveragePool } from "../../src/ops/index.ts";
-import { GpuDataset, meanPicture, PictureFeed } from "../../src/train/feed.ts";
-import { type TrainState, trainJob } from "../../src/train/run.ts";
+import { GpuDataset, meanPicture, PictureFeed } from "../../src/feed/image-feed.ts";
+import { type TrainState, trainJob } from "../../src/runs/training.ts";
 import { classification, Trainer, type TrainerOptions } from "../../src/train/trainer.ts";
 import { closeGpus, testGpu } from "../device.ts";
 

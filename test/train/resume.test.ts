@@ -3,13 +3,18 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { TrainConfig, UnlearnConfig } from "../../src/config.ts";
-import { type Job, prepareJob } from "../../src/job.ts";
+import type { TrainConfig, UnlearnConfig } from "../../src/runs/config.ts";
+import { type Job, prepareJob } from "../../src/runs/job.ts";
 import type { Tensors } from "../../src/nn/model.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
-import { loadTrained, trainInFolder, unlearnInFolder, unlearningFile } from "../../src/runs.ts";
-import { trainJob } from "../../src/train/run.ts";
-import { methodNames } from "../../src/unlearn/methods.ts";
+import {
+  loadTrained,
+  trainInFolder,
+  unlearnInFolder,
+  unlearningFile,
+} from "../../src/runs/runs.ts";
+import { trainJob } from "../../src/runs/training.ts";
+import { methodNames } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const root = mkdtempSync(`${tmpdir()}/rewind-resume-`);

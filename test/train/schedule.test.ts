@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { recipeOf, type TrainConfig, trainSchema } from "../../src/config.ts";
+import { recipeOf, type TrainConfig, trainSchema } from "../../src/runs/config.ts";
 import {
   constant,
   cosine,
@@ -9,7 +9,7 @@ import {
   stepwise,
   warmUp,
 } from "../../src/train/schedule.ts";
-import { retrain } from "../../src/unlearn/retrain.ts";
+import { retrain } from "../../src/unlearn/methods/retrain.ts";
 
 /** Rates of all steps. */
 function rates(settings: ScheduleSettings, steps: number): number[] {

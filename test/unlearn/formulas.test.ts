@@ -4,10 +4,10 @@ import * as assert from "uvu/assert";
 import { Bound } from "../../src/graph/bound.ts";
 import { compile } from "../../src/graph/program.ts";
 import { Random } from "../../src/random.ts";
-import type { GpuDataset } from "../../src/train/feed.ts";
-import { boundaryLabels } from "../../src/unlearn/boundary.ts";
+import type { GpuDataset } from "../../src/feed/image-feed.ts";
+import { boundaryLabels } from "../../src/unlearn/methods/boundary.ts";
 import { sumOverPictures } from "../../src/unlearn/gradients.ts";
-import { startMethod } from "../../src/unlearn/methods.ts";
+import { startMethod } from "../../src/unlearn/methods/index.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import {

@@ -1,15 +1,19 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { TrainConfig } from "../../src/config.ts";
-import type { Arena } from "../../src/gpu/arena.ts";
-import type { Job } from "../../src/job.ts";
-import { prepareJob } from "../../src/job.ts";
+import type { TrainConfig } from "../../src/runs/config.ts";
+import type { Arena } from "../../src/weights/arena.ts";
+import type { Job } from "../../src/runs/job.ts";
+import { prepareJob } from "../../src/runs/job.ts";
 import type { Tensors } from "../../src/nn/model.ts";
-import { linearPredictor } from "../../src/predict/linear.ts";
-import { type Predictor, reversedPredictor } from "../../src/predict/predictor.ts";
-import { PredictionError } from "../../src/predict/rewinder.ts";
-import { trainJob } from "../../src/train/run.ts";
-import { RewindSession, rewindSettings, type RewindSettings } from "../../src/unlearn/rewind.ts";
+import { linearPredictor } from "../../src/predictors/linear.ts";
+import { type Predictor, reversedPredictor } from "../../src/predictors/predictor.ts";
+import { PredictionError } from "../../src/predictors/rewinder.ts";
+import { trainJob } from "../../src/runs/training.ts";
+import {
+  RewindSession,
+  rewindSettings,
+  type RewindSettings,
+} from "../../src/unlearn/methods/rewind.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const config: TrainConfig = {

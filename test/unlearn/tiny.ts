@@ -3,7 +3,7 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { Model, type ModelSpec } from "../../src/nn/model.ts";
 import { flatten, relu } from "../../src/ops/index.ts";
 import { Random } from "../../src/random.ts";
-import { GpuDataset } from "../../src/train/feed.ts";
+import { GpuDataset } from "../../src/feed/image-feed.ts";
 import type { UnlearnTask } from "../../src/unlearn/method.ts";
 
 /** Weights by name: `head.weight` is [inputs, classes]. */

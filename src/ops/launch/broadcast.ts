@@ -1,6 +1,6 @@
 /** NumPy broadcasting: shape rule, launches of broadcast kernels and of the sums that undo them. */
 import type { Tuning } from "../../gpu/device.ts";
-import { ShapeError } from "../../gpu/errors.ts";
+import { ShapeError } from "../../errors.ts";
 import { elementwise, quadThreads } from "../../graph/elementwise.ts";
 import {
   count,

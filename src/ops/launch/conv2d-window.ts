@@ -1,5 +1,5 @@
 /** Window arithmetic of convolutions: sizes, strides and padding. */
-import { ShapeError } from "../../gpu/errors.ts";
+import { ShapeError } from "../../errors.ts";
 import { format, type Shape } from "../../graph/value.ts";
 import type { Conv2dShape } from "./conv2d-shape.ts";
 

@@ -1,0 +1,138 @@
+/** What a trajectory library holds, as sequences of snapshots that windows are cut from. */
+import type { ParameterKind } from "../weights/arena.ts";
+import { GpuError } from "../errors.ts";
+import { readSafetensors } from "../io/safetensors.ts";
+import { exists, join, readBytes, readText } from "../platform/files.ts";
+import { decodeHistories, type LibraryHistory, type LibraryTraining } from "./library.ts";
+
+/** Where in a network's life a window lies. */
+export const phases = ["early", "late", "start", "fine-tune"] as const;
+
+/**
+ * `early`: the first epochs of a training. `late`: after twelve or more. `fine-tune`: on D_f alone.
+ * `start`: across the turn from training to fine-tuning, as the first window of a rewind lies; its
+ * target is a weight of the training, its history fine-tuning from the trained weight on.
+ */
+export type Phase = (typeof phases)[number];
+
+/** Epochs after which a training counts as late. */
+const lateEpochs = 12;
+
+/** Histories of some weights of one tensor in one phase. */
+export interface Sequence {
+  /** Number of the training in its library, from 1. */
+  readonly training: number;
+  readonly architecture: string;
+  readonly source: string;
+  readonly phase: Phase;
+  readonly kind: ParameterKind;
+  /** Snapshots, one an epoch, oldest first: [weights, length]. */
+  readonly rows: Float32Array;
+  readonly length: number;
+  /** Epochs of its phase before the first snapshot. */
+  readonly epoch: number;
+  /** In `start`: the snapshot where fine-tuning begins. */
+  readonly turn?: number;
+}
+
+/** An opened library. */
+export interface Library {
+  /** Snapshots of a history. */
+  readonly length: number;
+  readonly trainings: number;
+  /** What it was made of, for provenance. */
+  readonly description: string;
+  readonly sequences: readonly Sequence[];
+}
+
+interface Manifest {
+  readonly format?: string;
+  readonly seed: number;
+  readonly length: number;
+  readonly perTensor: number;
+  readonly architectures: readonly string[];
+  readonly sources: readonly string[];
+  readonly trainings: readonly (LibraryTraining & { readonly file: string })[];
+}
+
+/**
+ * Reads a library that `rewind predictor record` made.
+ *
+ * @throws GpuError if the folder holds none, or a file of it is missing or of another kind.
+ */
+export async function openLibrary(folder: string): Promise<Library> {
+  const path = join(folder, "manifest.json");
+  if (!(await exists(path))) {
+    throw new GpuError(
+      `"${folder}" is no finished trajectory library (no manifest.json); \`rewind predictor record\` makes one.`,
+    );
+  }
+  const manifest = JSON.parse(await readText(path)) as Manifest;
+  if (manifest.format !== "rewind library 1") {
+    throw new GpuError(
+      `"${path}": its format is "${manifest.format}", "rewind library 1" is known.`,
+    );
+  }
+  const { length, seed, perTensor } = manifest;
+  const sequences: Sequence[] = [];
+  for (const [i, entry] of manifest.trainings.entries()) {
+    const file = join(folder, entry.file);
+    const histories = decodeHistories(readSafetensors(await readBytes(file), file), file);
+    sequences.push(...sequencesOf(i + 1, entry, histories, length));
+  }
+  const parts = [
+    `${manifest.trainings.length} trainings`,
+    `sources ${manifest.sources.join(", ")}`,
+    `networks ${manifest.architectures.join(", ")}`,
+    `seed ${seed}`,
+    `${length} snapshots`,
+    `at most ${perTensor} weights a tensor`,
+  ];
+  return {
+    length,
+    trainings: manifest.trainings.length,
+    description: parts.join("; "),
+    sequences,
+  };
+}
+
+/** The sequences of one training: each history as it is, and each fine-tuning joined to the training. */
+export function sequencesOf(
+  training: number,
+  { train, source }: LibraryTraining,
+  histories: readonly LibraryHistory[],
+  length: number,
+): Sequence[] {
+  const shared = { training, architecture: train.model.name, source };
+  const before = train.epochs - length + 1;
+  const trained = new Map(
+    histories.filter(({ phase }) => phase === "train").map((one) => [one.name, one] as const),
+  );
+  return histories.flatMap(({ phase, name, kind, rows }): Sequence[] => {
+    if (phase === "train") {
+      const age = before < lateEpochs ? "early" : "late";
+      return [{ ...shared, phase: age, kind, rows, length, epoch: before }];
+    }
+    const plain: Sequence = { ...shared, phase, kind, rows, length, epoch: 0 };
+    const past = trained.get(name);
+    if (past === undefined) return [plain];
+    const joined = joinRows(past.rows, rows, length);
+    const start: Sequence = {
+      ...{ ...shared, phase: "start", kind, rows: joined, length: 2 * length - 1 },
+      ...{ epoch: 0, turn: length - 1 },
+    };
+    return [plain, start];
+  });
+}
+
+/** Rows of training with rows of fine-tuning after them; the snapshot both have is there once. */
+function joinRows(before: Float32Array, after: Float32Array, length: number): Float32Array {
+  const count = before.length / length;
+  const long = 2 * length - 1;
+  const rows = new Float32Array(count * long);
+  for (let i = 0; i < count; i++) {
+    rows.set(before.subarray(i * length, (i + 1) * length), i * long);
+    rows.set(after.subarray(i * length + 1, (i + 1) * length), i * long + length);
+  }
+  return rows;
+}

@@ -1,0 +1,198 @@
+/**
+ * A job: the data, the wrong labels and the network of a run, on one device.
+ *
+ * The path of the data through Rewind starts here: pictures → what is wrong with them → GPU → model;
+ * `train/run.ts` trains it, `unlearn/` makes it forget, `report/` writes down what changed.
+ */
+import { modelSpec } from "../../models/index.ts";
+import type { DataConfig, TrainConfig } from "./config.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { loadDataset } from "../data/index.ts";
+import { damage, type Damaged } from "../data/scenario.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { Graph } from "../graph/graph.ts";
+import { planMemory } from "../graph/memory-plan.ts";
+import { Value } from "../graph/value.ts";
+import { readSafetensors } from "../io/safetensors.ts";
+import { Model } from "../nn/model.ts";
+import { readBytes } from "../platform/files.ts";
+import { GpuDataset, meanPicture } from "../feed/image-feed.ts";
+import type { Totals } from "../feed/step-queue.ts";
+import { Evaluator, type Watch } from "../train/trainer.ts";
+import type { Scores } from "../unlearn/driver.ts";
+import type { UnlearnTask } from "../unlearn/method.ts";
+
+/** Everything a run works on. */
+export interface Job {
+  readonly gpu: Gpu;
+  readonly config: TrainConfig;
+  readonly train: Dataset;
+  readonly test: Dataset;
+  readonly model: Model;
+  /** Training pictures with the labels the model is trained on. */
+  readonly data: GpuDataset;
+  readonly testData: GpuDataset;
+  /** Labels the model is trained on, [train.count]. */
+  readonly labels: Uint16Array;
+  /** Picture numbers of D_f and of the rest, D_r. */
+  readonly forget: Uint32Array;
+  readonly retain: Uint32Array;
+  /**
+   * What measures the model on one of the job's sets; call `done` when it has. It is held for the next time
+   * where that takes little memory and nothing else needs it; activations of a large batch of a large
+   * network, often more than those of a training step, would stand in training's way.
+   */
+  evaluator(on: GpuDataset): Promise<Pick<Evaluator, "run"> & { done(): void }>;
+  /** Scores of the model as it stands; `only`: the ones needed, where others would cost time. */
+  evaluate(watch?: Watch, only?: readonly (keyof Scores)[]): Promise<Scores>;
+  /** What an unlearning method gets: the model, D_f and D_r, each refusing other pictures. */
+  task(seed: number): UnlearnTask;
+  destroy(): void;
+}
+
+/** Pictures a step when evaluating; larger only costs memory. */
+const evaluationBatch = 256;
+/** Bytes of activations up to which a job holds on to its evaluators, so as not to make them every time. */
+const heldBytes = 128 * 2 ** 20;
+
+/** Bytes of a model's activations when evaluating a batch of pictures. */
+function evaluationBytes(model: Model, picture: readonly number[], rows: number): number {
+  const graph = new Graph(model.gpu.tuning);
+  model.build(graph, [new Value("pictures", [rows, ...picture], "f32", "planned")], "frozen");
+  return planMemory(graph.forward()).bytes;
+}
+
+/**
+ * Applies the scenario to the data, allocates the model.
+ *
+ * @param loaded the pictures, where they are at hand already.
+ */
+export async function prepareJob(
+  gpu: Gpu,
+  config: TrainConfig,
+  loaded?: Awaited<ReturnType<typeof loadData>>,
+): Promise<Job> {
+  const { train, test } = loaded ?? (await loadData(config));
+  return jobOn(gpu, config, damage(train, test, config.scenario, config.seed), test);
+}
+
+/** The pictures a configuration names, before anything is wrong with them. */
+export function loadData({ data, seed }: TrainConfig): ReturnType<typeof loadDataset> {
+  return loadDataset({ ...present(data), seed });
+}
+
+/** A job on data that is at hand; `blank`: with weights of zero, where only their number matters. */
+export async function jobOn(
+  gpu: Gpu,
+  config: TrainConfig,
+  damaged: Damaged,
+  test: Dataset,
+  { blank = false }: { blank?: boolean } = {},
+): Promise<Job> {
+  const { train, labels, forget, retain, triggered } = damaged;
+
+  const mean = meanPicture(train);
+  const data = await GpuDataset.upload(gpu, { ...train, labels }, mean);
+  const testData = await GpuDataset.upload(gpu, test, mean);
+  const input = [train.height, train.width, train.channels] as const;
+  const spec = modelSpec(config.model, input, train.classes.length);
+  const model = await Model.create(gpu, spec, blank ? undefined : config.seed);
+  if (config.from !== undefined && !blank) {
+    model.pretrain(readSafetensors(await readBytes(config.from), config.from).tensors);
+  }
+
+  const everyOf = (count: number): Uint32Array => Uint32Array.from({ length: count }, (_, i) => i);
+  // Where D_f was trained with its true labels there is nothing more to measure on it.
+  const mislabelled = forget.some((i) => labels[i] !== train.labels[i]);
+  const trueData = mislabelled ? await data.withLabels(train.labels) : undefined;
+  const triggeredData =
+    triggered === undefined ? undefined : await GpuDataset.upload(gpu, triggered, mean);
+  const sets = [triggeredData, trueData, testData, data].filter((set) => set !== undefined);
+
+  const newEvaluator = (on: GpuDataset): Promise<Evaluator> =>
+    Evaluator.create(model, on, Math.min(evaluationBatch, on.count));
+  const held = new Map<GpuDataset, Evaluator>();
+  const giveUp = {
+    destroy() {
+      for (const one of held.values()) one.destroy();
+      held.clear();
+    },
+  };
+  const rows = Math.min(evaluationBatch, Math.max(...sets.map(({ count }) => count)));
+  if (sets.length * evaluationBytes(model, data.picture, rows) <= heldBytes) {
+    for (const on of sets) {
+      held.set(on, await newEvaluator(on));
+      gpu.spare.add(giveUp);
+    }
+  }
+  const evaluator: Job["evaluator"] = async (on) => {
+    const kept = held.get(on);
+    const used = kept ?? (await newEvaluator(on));
+    const done = (): void => (kept === undefined ? used.destroy() : undefined);
+    return { run: used.run.bind(used), done };
+  };
+  const evaluate: Job["evaluate"] = async (watch = {}, only) => {
+    const totals = async (on: GpuDataset, items: Uint32Array): Promise<Totals> => {
+      const { run, done } = await evaluator(on);
+      try {
+        return await run(items, watch);
+      } finally {
+        done();
+      }
+    };
+    const measure = async (
+      on: GpuDataset | undefined,
+      items: Uint32Array,
+      ...scores: (keyof Scores)[]
+    ): Promise<Totals | undefined> =>
+      on === undefined ||
+      items.length === 0 ||
+      (only !== undefined && !scores.some((score) => only.includes(score)))
+        ? undefined
+        : totals(on, items);
+    const forgotten = await totals(data, forget);
+    const kept = await measure(data, retain, "retainAccuracy");
+    const unseen = await measure(testData, everyOf(test.count), "testAccuracy", "testLoss");
+    const clean = await measure(trueData, forget, "forgetTrueAccuracy");
+    const attack = await measure(triggeredData, everyOf(triggered?.count ?? 0), "attackSuccess");
+    return {
+      forgetAccuracy: forgotten.accuracy,
+      forgetLoss: forgotten.loss,
+      ...(clean === undefined ? {} : { forgetTrueAccuracy: clean.accuracy }),
+      ...(kept === undefined ? {} : { retainAccuracy: kept.accuracy }),
+      ...(unseen === undefined ? {} : { testAccuracy: unseen.accuracy, testLoss: unseen.loss }),
+      ...(attack === undefined ? {} : { attackSuccess: attack.accuracy }),
+    };
+  };
+  const destroy = (): void => {
+    gpu.spare.delete(giveUp);
+    for (const part of [giveUp, ...sets, model]) part.destroy();
+  };
+  const task = (unlearnSeed: number): UnlearnTask => ({
+    model,
+    forget: { data: data.only(forget, "D_f"), items: forget },
+    retain: { data: data.only(retain, "D_r"), items: retain },
+    seed: unlearnSeed,
+  });
+  return {
+    gpu,
+    config,
+    train,
+    test,
+    model,
+    data,
+    testData,
+    labels,
+    forget,
+    retain,
+    evaluator,
+    evaluate,
+    task,
+    destroy,
+  };
+}
+
+function present(data: DataConfig): Parameters<typeof loadDataset>[0] {
+  const entries = Object.entries(data).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as unknown as Parameters<typeof loadDataset>[0];
+}

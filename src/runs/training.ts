@@ -1,0 +1,126 @@
+/** Training from a configuration: epochs, and resuming to the same bits. */
+import type { Job } from "./job.ts";
+import type { Model, Tensors } from "../nn/model.ts";
+import { Random } from "../random.ts";
+import { Nowcaster } from "../forecast/nowcast.ts";
+import { pictureTrainer } from "../train/passes.ts";
+import { scheduleOf } from "../train/schedule.ts";
+import type { Totals } from "../feed/step-queue.ts";
+import type { OptimizerState, Trainer, Watch } from "../train/trainer.ts";
+
+/** What a training leaves behind after an epoch: enough to go on as if it had not been interrupted. */
+export interface TrainState {
+  readonly epoch: number;
+  readonly tensors: Tensors;
+  readonly optimizer: OptimizerState;
+  /** Snapshots a nowcast has taken since its last forecast, oldest first. */
+  readonly snapshots: readonly ReadonlyMap<string, Float32Array>[];
+}
+
+/** Hooks of {@link trainJob}. */
+export interface TrainHooks {
+  /** A state to continue from. */
+  readonly resume?: TrainState | undefined;
+  /** After each epoch; `save` downloads the state and is only called if wanted. */
+  readonly onEpoch?: (
+    epoch: number,
+    totals: Totals,
+    save: () => Promise<TrainState>,
+  ) => Promise<void>;
+  readonly watch?: Watch;
+}
+
+/** The trainer of a job, as {@link trainJob} uses it. */
+export function jobTrainer({ config, model, data }: Job): Promise<Trainer> {
+  const batch = Math.min(config.batch, data.count);
+  return pictureTrainer(model, data, data.count, { ...config, batch }, { norm: "train" });
+}
+
+/** The nowcaster of a job, if it has one. */
+export async function jobNowcaster({ config, model, data }: Job): Promise<Nowcaster | undefined> {
+  if (config.nowcast === undefined) return undefined;
+  const perEpoch = stepsOf(config.batch, data.count, model);
+  return Nowcaster.create(model, config.nowcast, { perEpoch, steps: config.epochs * perEpoch });
+}
+
+/**
+ * Steps of an epoch. Batch statistics of a batch padded with empty rows would be wrong: where there are
+ * any, a last batch that is not full is left out.
+ */
+function stepsOf(batch: number, pictures: number, model: Model): number {
+  const batches = pictures / Math.min(batch, pictures);
+  return needsFull(model) ? Math.floor(batches) : Math.ceil(batches);
+}
+
+function needsFull(model: Model): boolean {
+  return model.statistics.layout.slots.length > 0;
+}
+
+/** Totals of an epoch from those of its parts. */
+function joinTotals(parts: readonly Totals[]): Totals {
+  if (parts.length === 1) return parts[0]!;
+  const sum = (of: (part: Totals) => number): number =>
+    parts.reduce((total, part) => total + of(part), 0);
+  const rows = sum((part) => part.rows);
+  return {
+    loss: sum((part) => part.loss * part.rows) / rows,
+    accuracy: sum((part) => part.accuracy * part.rows) / rows,
+    correct: sum((part) => part.correct),
+    rows,
+    steps: sum((part) => part.steps),
+    badSteps: sum((part) => part.badSteps),
+  };
+}
+
+/** Trains the job's model on all its training pictures; returns the last epoch's totals. */
+export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals | undefined> {
+  const { config, model, data } = job;
+  const { watch = {}, resume, onEpoch } = hooks;
+  const trainer = await jobTrainer(job);
+  if (resume !== undefined) {
+    model.load(resume.tensors);
+    trainer.loadState(resume.optimizer);
+  }
+  const dropLast = needsFull(model);
+  const all = stepsOf(config.batch, data.count, model);
+  const schedule = scheduleOf(config, config.epochs * all);
+  const nowcaster = await jobNowcaster(job);
+  await nowcaster?.load(resume?.snapshots ?? []);
+  let totals: Totals | undefined;
+  for (let epoch = resume?.epoch ?? 0; epoch < config.epochs; epoch++) {
+    const stream = new Random(config.seed).fork(`train epoch ${epoch}`);
+    const order = stream.permutation(data.count);
+    const size = Math.min(config.batch, data.count);
+    const first = trainer.step;
+    const parts: Totals[] = [];
+    // In one go, or from event to event of a nowcast.
+    for (let done = 0; done < all; done = trainer.step - first) {
+      const start = trainer.step;
+      const end = Math.min(all, (nowcaster?.next(start) ?? Infinity) - first);
+      const part = await trainer.epoch(
+        {
+          order: order.subarray(done * size, end === all ? undefined : end * size),
+          learningRate: (step) => schedule(start + step),
+          seed: stream.int(2 ** 31),
+          dropLast,
+        },
+        {
+          signal: watch.signal,
+          progress: (steps) => watch.progress?.(epoch * all + done + steps, config.epochs * all),
+        },
+      );
+      parts.push(part);
+      await nowcaster?.reached(trainer.step);
+    }
+    totals = joinTotals(parts);
+    await onEpoch?.(epoch + 1, totals, async () => ({
+      epoch: epoch + 1,
+      tensors: await model.save(),
+      optimizer: await trainer.saveState(),
+      snapshots: (await nowcaster?.save()) ?? [],
+    }));
+  }
+  nowcaster?.destroy();
+  trainer.destroy();
+  return totals;
+}

@@ -1,0 +1,124 @@
+/**
+ * Boundary shrink (Chen et al., 2023): each picture of D_f is moved across the nearest decision boundary
+ * of the ORIGINAL network by one FGSM step, and the class it lands in becomes its label; then the network
+ * is fine-tuned on the clean pictures with those labels.
+ *
+ * Departures from the published code: the FGSM sign is taken from the margin, whose gradient has the sign
+ * of the cross-entropy's but does not vanish on memorised pictures; and with `excludeLabel` the label itself
+ * is never the answer (where FGSM fails, it would be trained in deeper).
+ */
+import { z } from "zod";
+import { Bound } from "../../graph/bound.ts";
+import { Graph } from "../../graph/graph.ts";
+import { compile } from "../../graph/program.ts";
+import { Value } from "../../graph/value.ts";
+import type { Model } from "../../nn/model.ts";
+import { type GpuDataset, PictureFeed } from "../../feed/image-feed.ts";
+import { passRows } from "../../feed/step-queue.ts";
+import { replay, type Watch } from "../../train/trainer.ts";
+import { defineMethod, type Subset } from "../method.ts";
+import { stepFields, StepSession, stepTrainer } from "../steps.ts";
+
+const schema = z.strictObject({
+  ...stepFields,
+  learningRate: z.number().positive().default(1e-3),
+  /** FGSM step in pixels of [0, 1]. */
+  epsilon: z.number().positive().default(0.1),
+  excludeLabel: z.boolean().default(true),
+});
+
+/**
+ * The data set with each picture of the subset labelled by the class across its nearest boundary.
+ *
+ * @returns the same pictures with new labels; the caller frees it.
+ */
+export async function boundaryLabels(
+  model: Model,
+  { data, items }: Subset,
+  options: { epsilon: number; excludeLabel: boolean; batch: number },
+  watch: Watch = {},
+): Promise<GpuDataset> {
+  const { gpu } = model;
+  const rows = Math.min(options.batch, items.length);
+  const feed = await PictureFeed.create(data, { batch: rows, items: items.length });
+  const [height, width, channels] = data.picture;
+  const SIZE = height * width * channels;
+  const relabelled = await data.withLabels(new Uint32Array(data.count));
+  const bound = new Bound();
+  const mean = bound.buffer("mean", data.mean);
+  const all = bound.buffer("new labels", relabelled.labels, "u32");
+
+  const clean = new Graph(gpu.tuning);
+  const first = model.build(clean, [feed.x], "frozen");
+  const z = first.output;
+  const dz = new Value("margin gradient", z.shape, "f32", "planned");
+  const constants = { B: rows, C: data.classes, EXCLUDE: options.excludeLabel };
+  const gradients = clean.backward(z, [feed.x], { cotangent: dz });
+  const dx = gradients.of.get(feed.x)!;
+  const adversarial = new Value("adversarial", feed.x.shape, "f32", "planned");
+  const moved = new Graph(gpu.tuning);
+  const second = model.build(moved, [adversarial], "frozen");
+  const { order, step } = feed.queue;
+  const program = await compile(
+    gpu,
+    [
+      ...feed.launches,
+      ...clean.forward(),
+      {
+        shader: "unlearn/boundary",
+        entry: "margin",
+        constants,
+        bind: { z, labels: feed.labels, dz },
+        threads: rows,
+      },
+      ...gradients.launches,
+      {
+        shader: "unlearn/fgsm",
+        constants: { B: rows, SIZE, EPSILON: options.epsilon },
+        bind: { x: feed.x, dx, mean, y: adversarial },
+        threads: rows * SIZE,
+      },
+      ...moved.forward(),
+      {
+        shader: "unlearn/boundary",
+        entry: "nearest",
+        constants,
+        bind: { z: second.output, labels: feed.labels, order, step, all },
+        threads: rows,
+      },
+    ],
+    {
+      label: "boundary labels",
+      bindings: new Map([
+        ...feed.bindings,
+        ...first.bindings,
+        ...second.bindings,
+        ...bound.bindings,
+      ]),
+    },
+  );
+  const pass = passRows(items.length, rows);
+  feed.queue.load(items, pass);
+  try {
+    await replay(gpu, program, pass.length, watch);
+  } finally {
+    program.destroy();
+    feed.queue.destroy();
+  }
+  return relabelled;
+}
+
+export const boundary = defineMethod({
+  name: "boundary",
+  summary: "fine-tune D_f towards the class across its nearest decision boundary",
+  reads: "D_f",
+  settings: schema,
+  async create({ model, forget, seed }, settings, watch) {
+    const { items } = forget;
+    const batch = Math.min(settings.batch, items.length);
+    const data = await boundaryLabels(model, forget, settings, watch);
+    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
+    const parts = { ...settings, method: "boundary", trainer, items, batch, seed };
+    return new StepSession({ ...parts, owned: [data] });
+  },
+});

@@ -1,0 +1,17 @@
+/** Fine-tune: keep training on D_r and let the rest fade. The cheapest baseline that needs D_r. */
+import { z } from "zod";
+import { defineMethod, retained } from "../method.ts";
+import { stepFields, StepSession, stepTrainer } from "../steps.ts";
+
+export const fineTune = defineMethod({
+  name: "fine-tune",
+  summary: "train on D_r only",
+  reads: "D_r",
+  settings: z.strictObject({ ...stepFields, learningRate: z.number().positive().default(0.01) }),
+  async create({ model, seed, ...task }, settings) {
+    const { data, items } = retained({ model, seed, ...task });
+    const batch = Math.min(settings.batch, items.length);
+    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
+    return new StepSession({ ...settings, method: "fine-tune", trainer, items, batch, seed });
+  },
+});

@@ -1,0 +1,136 @@
+/**
+ * Fisher forgetting: noise of variance α / F, where F is the diagonal Fisher information of D_r
+ * (Golatkar, Achille, Soatto, 2020): weights D_r does not need are washed out.
+ *
+ * F_i is the mean over pictures of the squared gradient of -log p(label): per picture, with the true label,
+ * one forward and backward pass each (a batch's mean gradient squared would be something else). The
+ * published code sums over all labels weighted by p, which costs as many passes a picture as there are
+ * classes; on a network that fits D_r both agree where p is near 1.
+ *
+ * Variance: α · min(1 / (F + 1e-8), `cap`), tenfold in the last layer. A one-shot method: each round starts
+ * from the original weights with the same noise and a larger α, so that rounds draw its whole curve.
+ */
+import { z } from "zod";
+import { Arena } from "../../weights/arena.ts";
+import { Bound } from "../../graph/bound.ts";
+import { compile, type Program } from "../../graph/program.ts";
+import type { Model } from "../../nn/model.ts";
+import { Random } from "../../random.ts";
+import type { Watch } from "../../train/trainer.ts";
+import { sumOverPictures } from "../gradients.ts";
+import {
+  defineMethod,
+  retained,
+  type Round,
+  type SessionState,
+  type UnlearnSession,
+} from "../method.ts";
+
+const schema = z.strictObject({
+  /** α of the first round. */
+  alpha: z.number().positive().default(1e-9),
+  /** What α is multiplied by from round to round. */
+  growth: z.number().min(1).default(2),
+  /** Largest 1 / F. */
+  cap: z.number().positive().default(1e3),
+  /** Pictures of D_r that F is estimated on; all where there are fewer. */
+  pictures: z.number().int().min(1).default(2000),
+});
+
+class FisherSession implements UnlearnSession {
+  readonly method = "fisher";
+  readonly #model: Model;
+  readonly #settings: z.output<typeof schema>;
+  readonly #parts: { program: Program; original: Arena; sums: Arena; settings: GPUBuffer };
+  readonly #seed: number;
+  #rounds = 0;
+
+  constructor(
+    model: Model,
+    settings: z.output<typeof schema>,
+    parts: { program: Program; original: Arena; sums: Arena; settings: GPUBuffer },
+    seed: number,
+  ) {
+    this.#model = model;
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#seed = seed;
+  }
+
+  async round(_watch: Watch): Promise<Round> {
+    const { gpu } = this.#model;
+    const { alpha, growth } = this.#settings;
+    const words = new Uint32Array(4);
+    words[0] = new Random(this.#seed).fork("fisher noise").int(2 ** 31);
+    new Float32Array(words.buffer)[1] = alpha * growth ** this.#rounds;
+    gpu.write(this.#parts.settings, words);
+    this.#parts.program.run();
+    await gpu.idle();
+    this.#rounds++;
+    return { round: this.#rounds, steps: 0, epochs: [] };
+  }
+
+  async save(): Promise<SessionState> {
+    return { round: this.#rounds, steps: 0, optimizerStep: 0, tensors: new Map() };
+  }
+
+  load(state: SessionState): void {
+    this.#rounds = state.round;
+  }
+
+  destroy(): void {
+    this.#parts.program.destroy();
+    this.#parts.original.destroy();
+    this.#parts.sums.destroy();
+    this.#model.gpu.free(this.#parts.settings);
+  }
+}
+
+export const fisher = defineMethod({
+  name: "fisher",
+  summary: "noise on the weights D_r does not need (Fisher information)",
+  reads: "D_r",
+  settings: schema,
+  async create(task, settings, watch) {
+    const { model, seed } = task;
+    const { gpu, parameters } = model;
+    const { data, items } = retained(task);
+    const chosen = new Random(seed)
+      .fork("fisher pictures")
+      .shuffle(Uint32Array.from(items))
+      .slice(0, settings.pictures);
+    const sums = await sumOverPictures(model, { data, items: chosen }, "squares", 1, watch);
+    const original = await Arena.create(gpu, parameters.layout, "original weights");
+    gpu.submit((encoder) => original.copyFrom(parameters, encoder));
+    const { noise } = await gpu.allocate({ noise: 16 });
+    const bound = new Bound();
+    const words = bound.buffer("settings", noise, "u32");
+    const slots = model.slots.filter((slot) => slot.kind !== "norm");
+    const last = slots.at(-1)!.name.replace(/[^.]*$/, "");
+    let first = 0;
+    const launches = slots.map((slot) => {
+      const constants = {
+        N: slot.size,
+        FIRST: first,
+        PICTURES: chosen.length,
+        BOOST: slot.name.startsWith(last) ? 10 : 1,
+        CAP: settings.cap,
+      };
+      first += slot.size;
+      return {
+        shader: "unlearn/noise",
+        entry: "fisher",
+        constants,
+        bind: {
+          original: bound.slot(original, slot),
+          f: bound.slot(sums, slot),
+          settings: words,
+          y: bound.slot(parameters, slot),
+        },
+        threads: slot.size,
+      };
+    });
+    const program = await compile(gpu, launches, { label: "fisher", bindings: bound.bindings });
+    return new FisherSession(model, settings, { program, original, sums, settings: noise }, seed);
+  },
+});

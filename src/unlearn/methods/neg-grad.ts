@@ -1,0 +1,36 @@
+/**
+ * NegGrad: gradient ascent on D_f (Golatkar et al., 2020).
+ *
+ * The loss grows without bound: a plateau where the network still remembers, then collapse within few
+ * steps. Small steps and a stop rule are part of the method; NaN ends it with an error.
+ */
+import { z } from "zod";
+import { scale } from "../../ops/index.ts";
+import { defineMethod } from "../method.ts";
+import { stepFields, StepSession, stepTrainer } from "../steps.ts";
+
+export const negGrad = defineMethod({
+  name: "neg-grad",
+  summary: "gradient ascent on D_f",
+  reads: "D_f",
+  settings: z.strictObject({
+    ...stepFields,
+    learningRate: z.number().positive().default(1e-3),
+    // Momentum would carry the plateau's direction into the collapse.
+    optimizer: stepFields.optimizer.unwrap().default({ name: "sgd" }),
+  }),
+  async create({ model, forget, seed }, settings) {
+    const { data, items } = forget;
+    const batch = Math.min(settings.batch, items.length);
+    const trainer = await stepTrainer(
+      model,
+      data,
+      items,
+      { ...settings, batch },
+      {
+        objective: (graph, descent) => ({ ...descent, minimise: scale(graph, descent.loss, -1) }),
+      },
+    );
+    return new StepSession({ ...settings, method: "neg-grad", trainer, items, batch, seed });
+  },
+});

@@ -1,0 +1,85 @@
+/** Random Label: fine-tune on D_f with labels drawn at random (Hayase et al., 2020). */
+import { z } from "zod";
+import { Random } from "../../random.ts";
+import type { GpuDataset } from "../../feed/image-feed.ts";
+import type { Extra } from "../../train/trainer.ts";
+import { defineMethod, type UnlearnTask } from "../method.ts";
+import { stepFields, StepSession, stepTrainer } from "../steps.ts";
+
+/** Settings of Random Label; SalUn adds its mask to them. */
+export const randomLabelFields = {
+  ...stepFields,
+  learningRate: z.number().positive().default(1e-3),
+  /** `uniform`: from all classes; `wrong`: never the label the picture was trained with. */
+  labels: z.enum(["uniform", "wrong"]).default("uniform"),
+  /** Draw again each epoch, which pulls towards no class at all, or once. */
+  redraw: z.enum(["epoch", "once"]).default("epoch"),
+};
+
+const schema = z.strictObject(randomLabelFields);
+
+/** Labels for the pictures `items`; nothing reads those of the others. */
+export function drawLabels(
+  original: Uint32Array,
+  items: Uint32Array,
+  classes: number,
+  random: Random,
+  how: "uniform" | "wrong",
+): Uint32Array {
+  const labels = original.slice();
+  for (const item of items) {
+    labels[item] =
+      how === "uniform"
+        ? random.int(classes)
+        : (original[item]! + 1 + random.int(classes - 1)) % classes;
+  }
+  return labels;
+}
+
+/** A session that trains on D_f with random labels; `after`: what else each step does. */
+export async function randomLabelSession(
+  method: string,
+  { model, forget, seed }: Pick<UnlearnTask, "model" | "forget" | "seed">,
+  settings: z.output<typeof schema>,
+  after?: Extra & { destroy(): void },
+): Promise<StepSession> {
+  const { items } = forget;
+  const original = await readLabels(forget.data, items);
+  const data = await forget.data.withLabels(original);
+  const batch = Math.min(settings.batch, items.length);
+  const { labels, redraw } = settings;
+  const trainer = await stepTrainer(model, data, items, { ...settings, batch }, { after });
+  return new StepSession({
+    ...settings,
+    method,
+    trainer,
+    items,
+    batch,
+    seed,
+    beforeEpoch: (epoch) => {
+      const random = new Random(seed).fork(`labels ${redraw === "once" ? 0 : epoch}`);
+      data.setLabels(drawLabels(original, items, data.classes, random, labels));
+    },
+    owned: [data, ...(after === undefined ? [] : [after])],
+  });
+}
+
+/** Labels of the pictures `items`, at their numbers; what is not theirs is 0. */
+async function readLabels(
+  { gpu, labels, count }: GpuDataset,
+  items: Uint32Array,
+): Promise<Uint32Array> {
+  const [bytes] = await gpu.read({ buffer: labels, offset: 0, size: 4 * count });
+  const all = new Uint32Array(bytes!);
+  const own = new Uint32Array(count);
+  for (const item of items) own[item] = all[item]!;
+  return own;
+}
+
+export const randomLabel = defineMethod({
+  name: "random-label",
+  summary: "fine-tune on D_f with random labels",
+  reads: "D_f",
+  settings: schema,
+  create: (task, settings) => randomLabelSession("random-label", task, settings),
+});

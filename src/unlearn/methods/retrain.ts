@@ -1,0 +1,63 @@
+/**
+ * Retrain: a new network trained on D_r alone with the recipe of the old one, from the same pretrained
+ * checkpoint if it had one. The gold standard every gap is measured to; the cost unlearning is there to avoid.
+ */
+import { z } from "zod";
+import { augmentSchema, memoryFields, optimizerSchema, recipeFields } from "../../runs/config.ts";
+import { readSafetensors } from "../../io/safetensors.ts";
+import { readBytes } from "../../platform/files.ts";
+import { pictureTrainer } from "../../train/passes.ts";
+import { scheduleOf } from "../../train/schedule.ts";
+import { defineMethod, retained } from "../method.ts";
+import { StepSession } from "../steps.ts";
+
+export const retrain = defineMethod({
+  name: "retrain",
+  summary: "train a new network on D_r with the old one's recipe (the reference)",
+  reads: "D_r",
+  settings: z.strictObject({
+    epochs: z.number().int().min(1).default(40),
+    /** Epochs after which the driver measures. */
+    epochsPerRound: z.number().int().min(1).default(1),
+    learningRate: z.number().positive().default(1e-3),
+    ...recipeFields,
+    schedule: recipeFields.schedule.default("cosine"),
+    optimizer: optimizerSchema.default({ name: "adam" }),
+    batch: z.number().int().min(1).default(64),
+    augment: augmentSchema.optional(),
+    /** Pretrained checkpoint that the old network's training started from, too. */
+    from: z.string().optional(),
+    ...memoryFields,
+  }),
+  async create({ model, seed, ...task }, settings) {
+    const { data, items } = retained({ model, seed, ...task });
+    const batch = Math.min(settings.batch, items.length);
+    const trainer = await pictureTrainer(
+      model,
+      data,
+      items.length,
+      { ...settings, batch },
+      { norm: "train" },
+    );
+    // Weights of another draw than the old network's.
+    model.initialise(seed + 1_000_003);
+    const { from } = settings;
+    if (from !== undefined) model.pretrain(readSafetensors(await readBytes(from), from).tensors);
+    // Batch statistics of a padded batch would be wrong: such a batch is left out.
+    const dropLast = model.statistics.layout.slots.length > 0;
+    const used = dropLast ? items.length - (items.length % batch) : items.length;
+    const perEpoch = Math.ceil(used / batch);
+    const steps = settings.epochs * perEpoch;
+    const schedule = scheduleOf(settings, steps);
+    return new StepSession({
+      method: "retrain",
+      trainer,
+      items,
+      batch,
+      seed,
+      dropLast,
+      stepsPerRound: settings.epochsPerRound * perEpoch,
+      learningRate: (step) => schedule(Math.min(step, steps)),
+    });
+  },
+});

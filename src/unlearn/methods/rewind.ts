@@ -1,0 +1,283 @@
+/**
+ * Rewind: Algorithm 1 of Jang, Kim and Youn (AAAI 2025).
+ *
+ * A round fine-tunes on D_f and records K snapshots of the weights, then replaces the weights by what
+ * the predictor says they were before. The published script's variant is a matter of settings:
+ * 2 unrecorded epochs first, a K-th epoch after the last snapshot (overwritten by the prediction), Adam
+ * at 1e-6 whose state is kept from round to round, frozen batch norm.
+ */
+import { z } from "zod";
+import { augmentSchema, memoryFields, optimizerSchema } from "../../runs/config.ts";
+import { Arena, type ParameterKind, parameterKinds } from "../../weights/arena.ts";
+import { GpuError } from "../../errors.ts";
+import type { Program } from "../../graph/program.ts";
+import { loadPredictor } from "../../predictors/index.ts";
+import { linearPredictor } from "../../predictors/linear.ts";
+import { PredictionError, Rewinder } from "../../predictors/rewinder.ts";
+import type { Predictor } from "../../predictors/predictor.ts";
+import { Random } from "../../random.ts";
+import type { Totals } from "../../feed/step-queue.ts";
+import type { Trainer, Watch } from "../../train/trainer.ts";
+import { Trajectory } from "../../weights/trajectory.ts";
+import {
+  defineMethod,
+  type Round,
+  type SessionState,
+  type UnlearnSession,
+  type UnlearnTask,
+} from "../method.ts";
+import { RandomDirection } from "../random-direction.ts";
+import { loadOptimizer, saveOptimizer } from "../state.ts";
+import { stepTrainer } from "../steps.ts";
+import { subtractStep } from "../subtract-step.ts";
+
+const fields = {
+  learningRate: z.number().positive().default(3e-4),
+  optimizer: optimizerSchema.default({ name: "adam" }),
+  batch: z.number().int().min(1).default(256),
+  /** Epochs before the first snapshot of each round that are not recorded (published script: 2). */
+  warmupEpochs: z.number().int().min(0).default(0),
+  /** Train one more epoch after the last snapshot, as the published scripts do; its result is overwritten
+   *  by the prediction, but the optimiser's moments keep it. */
+  trailingEpoch: z.boolean().default(false),
+  /** Forget the optimiser's moments at the start of each round (the published script keeps them). */
+  resetOptimizer: z.boolean().default(false),
+  augment: augmentSchema.optional(),
+  ...memoryFields,
+  /** How snapshots are stored: `f16` takes 32 bytes a weight instead of 60. */
+  trajectory: z.enum(["f32", "f16"]).default("f32"),
+  /** Kinds of parameter that are rewound; the others keep what fine-tuning made of them. */
+  kinds: z
+    .array(z.enum(parameterKinds))
+    .min(1)
+    .default([...parameterKinds]),
+  /** Times the predicted change that a round applies. A predictor of nearly straight paths that looks 3 epochs
+   *  back goes about 3 · strength back; 1 is the paper's method. */
+  strength: z.number().positive().default(1),
+};
+
+const predictorFields = {
+  /** A predictor file, a folder of three, or `linear`; absent: the shipped InvWNN. */
+  predictor: z.string().optional(),
+  /** The snapshot a residual is added to; absent: what the predictor was made for. */
+  base: z.enum(["oldest", "newest"]).optional(),
+  /** Snapshots before the oldest that are predicted, where the predictor leaves a choice (NiNo): 1 to 40. */
+  aim: z.number().int().min(1).optional(),
+};
+
+/** Settings every rewind has, whatever predicts. */
+export const rewindSettings = z.strictObject(fields);
+
+export type RewindSettings = z.output<typeof rewindSettings>;
+
+/** λ of every kind for {@link subtractStep}, which leaves the kinds that are not rewound as they are. */
+function lambdas({ kinds, strength }: RewindSettings): Record<ParameterKind, number> {
+  const rewound = (kind: ParameterKind): boolean => kinds.includes(kind) && kind !== "norm";
+  return Object.fromEntries(
+    parameterKinds.map((kind) => [kind, rewound(kind) ? -strength : -1]),
+  ) as Record<ParameterKind, number>;
+}
+
+/** A running rewind; see {@link RewindSession.create}. */
+export class RewindSession implements UnlearnSession {
+  readonly method: string;
+  readonly #task: UnlearnTask;
+  readonly #settings: RewindSettings;
+  readonly #trainer: Trainer;
+  readonly #trajectory: Trajectory;
+  readonly #rewinder: Rewinder;
+  readonly #before: Arena;
+  /** The snapshot predictions are added to, kept where a step is changed. */
+  readonly #base: Arena | undefined;
+  readonly #direction: RandomDirection | undefined;
+  readonly #lengthen: Program | undefined;
+  #rounds = 0;
+  #steps = 0;
+
+  private constructor(
+    task: UnlearnTask,
+    settings: RewindSettings,
+    parts: {
+      method: string;
+      trainer: Trainer;
+      trajectory: Trajectory;
+      rewinder: Rewinder;
+      before: Arena;
+      base: Arena | undefined;
+      direction: RandomDirection | undefined;
+      lengthen: Program | undefined;
+    },
+  ) {
+    this.method = parts.method;
+    this.#base = parts.base;
+    this.#direction = parts.direction;
+    this.#lengthen = parts.lengthen;
+    this.#task = task;
+    this.#settings = settings;
+    this.#trainer = parts.trainer;
+    this.#trajectory = parts.trajectory;
+    this.#rewinder = parts.rewinder;
+    this.#before = parts.before;
+  }
+
+  /**
+   * Compiles fine-tuning and prediction, and takes the trajectory's memory (4 · K bytes a weight).
+   *
+   * @param variant what the session is called, whether its steps keep only the length of the
+   *   prediction's (the control), and how far back a predictor that leaves the choice aims (3 snapshots,
+   *   as InvWNN).
+   */
+  static async create(
+    task: UnlearnTask,
+    predictor: Predictor,
+    settings: RewindSettings,
+    variant: { method?: string; random?: boolean; aim?: number | undefined } = {},
+  ): Promise<RewindSession> {
+    if (predictor.direction === "future") {
+      throw new GpuError(
+        `predictor "${predictor.name}" looks ahead; a rewind needs one that looks back. Show it time backwards with ` +
+          '"reversed:" before its path, or speed a training up with it: `rewind train --nowcast`.',
+      );
+    }
+    const { model } = task;
+    const { data, items } = task.forget;
+    const batch = Math.min(settings.batch, items.length);
+    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
+    // Frozen norm parameters do not move: a predictor would only add its answer to a constant history.
+    const slots = model.slots.filter(
+      (slot) => settings.kinds.includes(slot.kind) && slot.kind !== "norm",
+    );
+    const trajectory = await Trajectory.create(model.gpu, slots, predictor.window, {
+      precision: settings.trajectory,
+      reversed: predictor.reversed ?? false,
+    });
+    const rewinder = await Rewinder.create(trajectory, predictor, model.spec);
+    const { method = "rewind", random = false, aim } = variant;
+    if (aim !== undefined || predictor.joint !== undefined) rewinder.aim(aim ?? 3);
+    const { gpu, parameters } = model;
+    const before = await Arena.create(gpu, parameters.layout, "before the round");
+    let base: Arena | undefined;
+    let direction: RandomDirection | undefined;
+    let lengthen: Program | undefined;
+    if (random || settings.strength !== 1) {
+      base = await Arena.create(gpu, parameters.layout, "base of the step");
+      if (random) direction = await RandomDirection.create(gpu, parameters, base, slots);
+      if (settings.strength !== 1) lengthen = await subtractStep(model, base, lambdas(settings));
+    }
+    const parts = { method, trainer, trajectory, rewinder, before, base, direction, lengthen };
+    return new RewindSession(task, settings, parts);
+  }
+
+  /**
+   * One round of Algorithm 1.
+   *
+   * @throws PredictionError after putting the weights back to the round's start.
+   */
+  async round(watch: Watch): Promise<Round> {
+    const { model, seed } = this.#task;
+    const { items } = this.#task.forget;
+    const { warmupEpochs, trailingEpoch, learningRate, resetOptimizer } = this.#settings;
+    const { window } = this.#trajectory.plan;
+    const total = warmupEpochs + window - 1 + (trailingEpoch ? 1 : 0);
+    // Every epoch's order depends on (seed, round, epoch) alone, so that a resumed run repeats it.
+    const random = new Random(seed).fork(`rewind round ${this.#rounds}`);
+    const epochs: Totals[] = [];
+    const train = async (): Promise<void> => {
+      const epoch = epochs.length;
+      const stream = random.fork(`epoch ${epoch}`);
+      const order = stream.shuffle(Uint32Array.from(items));
+      const watched: Watch = {
+        signal: watch.signal,
+        progress: (done, steps) => watch.progress?.(epoch * steps + done, total * steps),
+      };
+      epochs.push(
+        await this.#trainer.epoch({ order, learningRate, seed: stream.int(2 ** 31) }, watched),
+      );
+    };
+    if (resetOptimizer) this.#trainer.resetOptimizer();
+    model.gpu.submit((encoder) => this.#before.copyFrom(model.parameters, encoder));
+    this.#trajectory.reset();
+    for (let i = 0; i < warmupEpochs; i++) await train();
+    for (let k = 0; k < window; k++) {
+      this.#trajectory.record(model.parameters);
+      const base = this.#base;
+      if (
+        base !== undefined &&
+        k === (this.#rewinder.predictor.base === "oldest" ? 0 : window - 1)
+      ) {
+        model.gpu.submit((encoder) => base.copyFrom(model.parameters, encoder));
+      }
+      if (k < window - 1 || trailingEpoch) await train();
+    }
+    try {
+      await this.#rewinder.apply(model.parameters);
+    } catch (cause) {
+      if (cause instanceof PredictionError) {
+        model.gpu.submit((encoder) => model.parameters.copyFrom(this.#before, encoder));
+      }
+      throw cause;
+    }
+    await this.#direction?.apply(random.fork("direction").int(2 ** 31));
+    this.#lengthen?.run();
+    this.#rounds++;
+    this.#steps += epochs.reduce((sum, epoch) => sum + epoch.steps, 0);
+    return { round: this.#rounds, steps: this.#steps, epochs };
+  }
+
+  async save(): Promise<SessionState> {
+    const optimizer = await saveOptimizer(this.#trainer);
+    return { round: this.#rounds, steps: this.#steps, ...optimizer };
+  }
+
+  load(state: SessionState): void {
+    loadOptimizer(this.#trainer, state);
+    this.#rounds = state.round;
+    this.#steps = state.steps;
+  }
+
+  destroy(): void {
+    this.#trainer.destroy();
+    this.#rewinder.destroy();
+    this.#trajectory.destroy();
+    this.#before.destroy();
+    this.#direction?.destroy();
+    this.#lengthen?.destroy();
+    this.#base?.destroy();
+  }
+}
+
+export const rewind = defineMethod({
+  name: "rewind",
+  summary: "InvWNN predicts the weights before D_f (the paper's method)",
+  reads: "D_f",
+  settings: rewindSettings.extend(predictorFields),
+  create: async (task, { predictor, base, aim, ...settings }) =>
+    RewindSession.create(task, await loadPredictor(predictor, base), settings, { aim }),
+});
+
+export const linearRewind = defineMethod({
+  name: "linear-rewind",
+  summary: "control: the rewind with straight lines in place of InvWNN",
+  reads: "D_f",
+  settings: rewindSettings.extend({
+    /** Epochs before the oldest snapshot that the line is followed to. */
+    horizon: z.number().default(3),
+  }),
+  create: (task, { horizon, ...settings }) =>
+    RewindSession.create(task, linearPredictor(15, horizon), settings, {
+      method: "linear-rewind",
+    }),
+});
+
+export const randomRewind = defineMethod({
+  name: "random-rewind",
+  summary: "control: steps as long as InvWNN's, parameter by parameter, in random directions",
+  reads: "D_f",
+  settings: rewindSettings.extend(predictorFields),
+  create: async (task, { predictor, base, aim, ...settings }) =>
+    RewindSession.create(task, await loadPredictor(predictor, base), settings, {
+      method: "random-rewind",
+      random: true,
+      aim,
+    }),
+});

@@ -1,0 +1,163 @@
+/**
+ * SCRUB (Kurmanji et al., 2023): a student leaves its teacher on D_f and stays with it on D_r.
+ *
+ * The teacher is the original network, frozen. An epoch passes over D_r, minimising α KL + γ CE, and in the
+ * first `maxEpochs` also over D_f, maximising KL(teacher ‖ student); one optimiser does both. The pass
+ * over D_r comes first: where student and teacher are equal, KL and its gradient are zero, so that a
+ * network without dropout would never leave the teacher.
+ */
+import { z } from "zod";
+import { memoryFields, optimizerSchema } from "../../runs/config.ts";
+import type { Graph } from "../../graph/graph.ts";
+import type { Value } from "../../graph/value.ts";
+import type { Model } from "../../nn/model.ts";
+import { add, distillation, scale } from "../../ops/index.ts";
+import { Random } from "../../random.ts";
+import { type PassOptions, pictureTrainer } from "../../train/passes.ts";
+import type { Totals } from "../../feed/step-queue.ts";
+import type { Trainer, Watch } from "../../train/trainer.ts";
+import {
+  defineMethod,
+  retained,
+  type Round,
+  type SessionState,
+  type Subset,
+  type UnlearnSession,
+} from "../method.ts";
+import { loadOptimizer, saveOptimizer } from "../state.ts";
+import { frozenNorm } from "../steps.ts";
+
+const schema = z.strictObject({
+  learningRate: z.number().positive().default(5e-4),
+  optimizer: optimizerSchema.default({ name: "adam" }),
+  /** Pictures a step on D_r. */
+  batch: z.number().int().min(1).default(64),
+  /** Pictures a step on D_f; larger is gentler. */
+  forgetBatch: z.number().int().min(1).default(64),
+  temperature: z.number().positive().default(4),
+  /** Weight of KL on D_r. */
+  alpha: z.number().min(0).default(0.5),
+  /** Weight of cross-entropy on D_r. */
+  gamma: z.number().min(0).default(1),
+  /** Epochs that also pass over D_f. */
+  maxEpochs: z.number().int().min(0).default(3),
+  ...memoryFields,
+});
+
+/** What a student minimises, made of its distance to the teacher and its loss. */
+type Weigh = (graph: Graph, kl: Value, ce: Value) => Value;
+
+/** Distillation from a teacher added to the classification of a student. */
+function distilled(
+  teacher: Model,
+  temperature: number,
+  weigh: Weigh,
+): NonNullable<PassOptions["objective"]> {
+  return (graph, classifier, feed) => {
+    const { built, loss } = classifier;
+    const target = teacher.build(graph, [feed.x], "frozen");
+    const kl = distillation(graph, built.output, target.output, feed.weights, temperature);
+    const bindings = new Map([...built.bindings, ...target.bindings]);
+    return { ...classifier, built: { ...built, bindings }, minimise: weigh(graph, kl, loss) };
+  };
+}
+
+interface Pass {
+  readonly trainer: Trainer;
+  readonly items: Uint32Array;
+}
+
+class ScrubSession implements UnlearnSession {
+  readonly method = "scrub";
+  readonly #settings: z.output<typeof schema>;
+  readonly #keep: Pass;
+  readonly #forget: Pass;
+  readonly #teacher: Model;
+  readonly #seed: number;
+  #rounds = 0;
+  #steps = 0;
+
+  constructor(
+    settings: z.output<typeof schema>,
+    passes: { keep: Pass; forget: Pass },
+    teacher: Model,
+    seed: number,
+  ) {
+    this.#settings = settings;
+    this.#keep = passes.keep;
+    this.#forget = passes.forget;
+    this.#teacher = teacher;
+    this.#seed = seed;
+  }
+
+  async round(watch: Watch): Promise<Round> {
+    const random = new Random(this.#seed).fork(`scrub round ${this.#rounds}`);
+    const { learningRate, maxEpochs } = this.#settings;
+    const epochs: Totals[] = [];
+    const run = async ({ trainer, items }: Pass, name: string): Promise<void> => {
+      const stream = random.fork(name);
+      const order = stream.shuffle(Uint32Array.from(items));
+      epochs.push(await trainer.epoch({ order, learningRate, seed: stream.int(2 ** 31) }, watch));
+    };
+    await run(this.#keep, "D_r");
+    if (this.#rounds < maxEpochs) await run(this.#forget, "D_f");
+    this.#rounds++;
+    this.#steps += epochs.reduce((sum, epoch) => sum + epoch.steps, 0);
+    return { round: this.#rounds, steps: this.#steps, epochs };
+  }
+
+  async save(): Promise<SessionState> {
+    const optimizer = await saveOptimizer(this.#keep.trainer);
+    return { round: this.#rounds, steps: this.#steps, ...optimizer };
+  }
+
+  load(state: SessionState): void {
+    loadOptimizer(this.#keep.trainer, state);
+    this.#rounds = state.round;
+    this.#steps = state.steps;
+  }
+
+  destroy(): void {
+    this.#forget.trainer.destroy();
+    this.#keep.trainer.destroy();
+    this.#teacher.destroy();
+  }
+}
+
+export const scrub = defineMethod({
+  name: "scrub",
+  summary: "leave the original network on D_f, stay with it on D_r (distillation)",
+  reads: "D_f and D_r",
+  settings: schema,
+  async create(task, settings) {
+    const { model, forget, seed } = task;
+    const retain = retained(task);
+    const { temperature, alpha, gamma } = settings;
+    const teacher = await model.clone("teacher");
+    const trainer = (
+      { data, items }: Subset,
+      batch: number,
+      options: Pick<PassOptions, "sharing"> & { weigh: Weigh },
+    ): Promise<Trainer> => {
+      const pass = { ...settings, batch: Math.min(batch, items.length) };
+      return pictureTrainer(model, data, items.length, pass, {
+        norm: "frozen",
+        rate: frozenNorm,
+        sharing: options.sharing,
+        objective: distilled(teacher, temperature, options.weigh),
+      });
+    };
+    const keep = await trainer(retain, settings.batch, {
+      weigh: (graph, kl, ce) => add(graph, scale(graph, kl, alpha), scale(graph, ce, gamma)),
+    });
+    const leave = await trainer(forget, settings.forgetBatch, {
+      weigh: (graph, kl) => scale(graph, kl, -1),
+      sharing: keep,
+    });
+    const passes = {
+      keep: { trainer: keep, items: retain.items },
+      forget: { trainer: leave, items: forget.items },
+    };
+    return new ScrubSession(settings, passes, teacher, seed);
+  },
+});

@@ -1,0 +1,91 @@
+/**
+ * Task Vector: fine-tune on D_f to θ_FT, then θ ← θ - λ (θ_FT - θ) (Ilharco et al., 2023), repeated.
+ *
+ * A round's fine-tuning is that of the rewind method (same epochs, optimiser, learning rate), so that the
+ * only difference is a straight line in place of a prediction.
+ */
+import { z } from "zod";
+import { augmentSchema, memoryFields, optimizerSchema } from "../../runs/config.ts";
+import { Arena, parameterKinds } from "../../weights/arena.ts";
+import type { Program } from "../../graph/program.ts";
+import type { Model } from "../../nn/model.ts";
+import type { Watch } from "../../train/trainer.ts";
+import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
+import { StepSession, stepTrainer } from "../steps.ts";
+import { subtractStep } from "../subtract-step.ts";
+
+const schema = z.strictObject({
+  learningRate: z.number().positive().default(3e-4),
+  optimizer: optimizerSchema.default({ name: "adam" }),
+  batch: z.number().int().min(1).default(256),
+  augment: augmentSchema.optional(),
+  ...memoryFields,
+  /** Epochs of fine-tuning a round. */
+  epochs: z.number().int().min(1).default(15),
+  /** How far to go back, in units of what fine-tuning moved; per kind of parameter, those left out by 1. */
+  lambda: z.union([z.number(), z.partialRecord(z.enum(parameterKinds), z.number())]).default(1),
+});
+
+class TaskVectorSession implements UnlearnSession {
+  readonly method = "task-vector";
+  readonly #model: Model;
+  readonly #tuning: StepSession;
+  readonly #start: Arena;
+  readonly #subtract: Program;
+
+  constructor(model: Model, tuning: StepSession, start: Arena, subtract: Program) {
+    this.#model = model;
+    this.#tuning = tuning;
+    this.#start = start;
+    this.#subtract = subtract;
+  }
+
+  async round(watch: Watch): Promise<Round> {
+    const { gpu, parameters } = this.#model;
+    gpu.submit((encoder) => this.#start.copyFrom(parameters, encoder));
+    const round = await this.#tuning.round(watch);
+    this.#subtract.run();
+    await gpu.idle();
+    return round;
+  }
+
+  save(): Promise<SessionState> {
+    return this.#tuning.save();
+  }
+
+  load(state: SessionState): void {
+    this.#tuning.load(state);
+  }
+
+  destroy(): void {
+    this.#tuning.destroy();
+    this.#start.destroy();
+    this.#subtract.destroy();
+  }
+}
+
+export const taskVector = defineMethod({
+  name: "task-vector",
+  summary: "fine-tune on D_f, then go λ times as far the other way",
+  reads: "D_f",
+  settings: schema,
+  async create({ model, forget, seed }, settings) {
+    const { data, items } = forget;
+    const { learningRate, epochs, lambda } = settings;
+    const batch = Math.min(settings.batch, items.length);
+    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
+    const stepsPerRound = epochs * Math.ceil(items.length / batch);
+    const parts = {
+      method: "task-vector",
+      trainer,
+      items,
+      batch,
+      seed,
+      stepsPerRound,
+      learningRate,
+    };
+    const start = await Arena.create(model.gpu, model.parameters.layout, "start of the round");
+    const subtract = await subtractStep(model, start, lambda);
+    return new TaskVectorSession(model, new StepSession(parts), start, subtract);
+  },
+});

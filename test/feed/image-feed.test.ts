@@ -1,0 +1,413 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Dataset } from "../../src/data/dataset.ts";
+import type { Gpu, Tuning } from "../../src/gpu/device.ts";
+import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
+import { compile } from "../../src/graph/program.ts";
+import { Value } from "../../src/graph/value.ts";
+import { Random } from "../../src/random.ts";
+import {
+  type Augmentation,
+  GpuDataset,
+  meanPicture,
+  paperAugmentation,
+  PictureFeed,
+  strongAugmentation,
+} from "../../src/feed/image-feed.ts";
+import { close } from "../check-op.ts";
+import { bilinear } from "../data/bilinear.ts";
+import { closeGpus, testGpu, tunings } from "../device.ts";
+
+function pictures(count: number, height: number, width: number, channels: 1 | 3): Dataset {
+  const random = new Random(7);
+  return {
+    name: "test",
+    classes: ["a", "b", "c"],
+    height,
+    width,
+    channels,
+    count,
+    pixels: Uint8Array.from({ length: count * height * width * channels }, () => random.int(256)),
+    labels: Uint16Array.from({ length: count }, () => random.int(3)),
+  };
+}
+
+interface Batch {
+  x: Float32Array;
+  labels: Uint32Array;
+  weights: Float32Array;
+  transforms: Float32Array | undefined;
+}
+
+/** Feeds an epoch and returns every batch. */
+async function batches(
+  gpu: Gpu,
+  dataset: Dataset,
+  batch: number,
+  order: Uint32Array,
+  augment?: Augmentation,
+): Promise<Batch[]> {
+  const data = await GpuDataset.upload(gpu, dataset, meanPicture(dataset));
+  const feed = await PictureFeed.create(data, { batch, items: order.length, augment });
+  const transforms = feed.launches.flatMap((launch) => launch.bind["transforms"] ?? [])[0] as
+    Value | undefined;
+  const keep = [
+    feed.x,
+    feed.labels,
+    feed.weights,
+    ...(transforms === undefined ? [] : [transforms]),
+  ];
+  const program = await compile(gpu, feed.launches, {
+    label: "feed",
+    bindings: feed.bindings,
+    keep,
+  });
+  const steps = Math.ceil(order.length / batch);
+  feed.queue.load(
+    order,
+    Array.from({ length: steps }, (_, i) => ({
+      rows: Math.min(batch, order.length - i * batch),
+      first: i * batch,
+      seed: 100 + i,
+      learningRate: 0,
+      corrections: [1, 1] as const,
+    })),
+  );
+  const result: Batch[] = [];
+  for (let i = 0; i < steps; i++) {
+    gpu.write(program.view(feed.x).buffer, new Float32Array(feed.x.size).fill(Number.NaN));
+    program.run();
+    const [x, labels, weights, moved] = await gpu.read(...keep.map((value) => program.view(value)));
+    result.push({
+      x: new Float32Array(x!),
+      labels: new Uint32Array(labels!),
+      weights: new Float32Array(weights!),
+      transforms: moved === undefined ? undefined : new Float32Array(moved),
+    });
+  }
+  program.destroy();
+  feed.queue.destroy();
+  data.destroy();
+  return result;
+}
+
+// 0.5 ULP each of the division and the subtraction of values below 1.
+const exact = { absolute: 2 ** -23, relative: 0 };
+
+// 2 KiB a binding splits the first two sets into shards.
+for (const maxBinding of [undefined, 2048]) {
+  test(`batches are pixels / 255 - mean in the order given, padding is zero (${maxBinding ?? "one"} binding)`, async () => {
+    const gpu = await testGpu(maxBinding === undefined ? {} : { maxBinding });
+    for (const [count, h, w, c] of [
+      [131, 5, 7, 1],
+      [41, 6, 6, 3],
+      [1, 1, 1, 1],
+    ] as const) {
+      const dataset = pictures(count, h, w, c);
+      const mean = meanPicture(dataset);
+      const order = new Random(3).permutation(count);
+      const size = h * w * c;
+      const got = await batches(gpu, dataset, 4, order);
+      got.forEach(({ x, labels, weights }, step) => {
+        const rows = Math.min(4, count - 4 * step);
+        for (let b = 0; b < 4; b++) {
+          const picture = order[4 * step + b]!;
+          const want = Array.from({ length: size }, (_, i) =>
+            b < rows ? dataset.pixels[picture * size + i]! / 255 - mean[i]! : 0,
+          );
+          close(`step ${step} row ${b}`, x.subarray(b * size, (b + 1) * size), want, exact);
+          assert.is(labels[b], b < rows ? dataset.labels[picture]! : 0);
+          assert.is(weights[b], b < rows ? Math.fround(1 / rows) : 0);
+        }
+      });
+    }
+  });
+}
+
+/** The same pictures and what they are once enlarged, in float64: a data set but for its numbers. */
+function enlargedPictures(
+  dataset: Dataset,
+  height: number,
+  width: number,
+): { small: Dataset; large: Dataset } {
+  const { height: h, width: w, channels: c, count, pixels } = dataset;
+  const all = Array.from({ length: count }, (_, i) =>
+    bilinear(pixels.subarray(i * h * w * c, (i + 1) * h * w * c), [h, w], [height, width], c),
+  );
+  return {
+    small: { ...dataset, height, width, stored: { height: h, width: w } },
+    large: { ...dataset, height, width, pixels: Float64Array.from(all.flat()) as never },
+  };
+}
+
+// 2 KiB a binding splits the first two sets into shards.
+for (const tuning of tunings) {
+  for (const maxBinding of [undefined, 2048]) {
+    test(`small pictures are enlarged, their mean with them (${tuning}, ${maxBinding ?? "one"} binding)`, async () => {
+      const gpu = await testGpu({ tuning, ...(maxBinding === undefined ? {} : { maxBinding }) });
+      for (const [count, h, w, c, tall, wide] of [
+        [150, 5, 3, 1, 9, 7],
+        [61, 5, 3, 3, 7, 5],
+        [3, 1, 1, 3, 3, 4],
+        [9, 4, 6, 1, 4, 13],
+        ...(maxBinding === undefined ? ([[5, 7, 5, 3, 29, 41]] as const) : []),
+      ] as const) {
+        const { small, large } = enlargedPictures(pictures(count, h, w, c), tall, wide);
+        const mean = meanPicture(large);
+        close("mean", meanPicture(small), [...mean], { absolute: 1e-7, relative: 0 });
+        const order = new Random(3).permutation(count).slice(0, 6);
+        const size = tall * wide * c;
+        const got = await batches(gpu, small, 4, order);
+        got.forEach(({ x }, step) => {
+          const want = Array.from({ length: 4 * size }, (_, i) => {
+            const picture = order[4 * step + Math.floor(i / size)];
+            if (picture === undefined) return 0;
+            return large.pixels[picture * size + (i % size)]! / 255 - mean[i % size]!;
+          });
+          // A rounding or two each of the shares, three interpolations and the division, of values up to 1.
+          close(`step ${step}`, x, want, { absolute: 5e-7, relative: 0 });
+        });
+      }
+    });
+  }
+}
+
+test("50,000 pictures of 32² shown at 224² take the memory of 32²", async () => {
+  const { gpu, live } = await dryGpu(defaultLimits);
+  const count = 50_000;
+  const dataset: Dataset = {
+    ...pictures(0, 224, 224, 3),
+    ...{ count, stored: { height: 32, width: 32 }, labels: new Uint16Array(count) },
+  };
+  const data = await GpuDataset.upload(gpu, dataset, new Float32Array(224 * 224 * 3));
+  assert.is(live().get("pictures"), count * 32 * 32 * 3);
+  assert.is(data.shards.length, 2);
+  assert.equal(data.picture, [224, 224, 3]);
+});
+
+interface Plan {
+  dataset: Dataset;
+  mean: Float32Array;
+  augment: Augmentation;
+}
+
+/** The picture at a row and column [C], mirrored or clamped where outside, in float64. */
+function lookUp(
+  { dataset, mean, augment }: Plan,
+  bytes: boolean,
+  place: readonly number[],
+): number[] {
+  const { height, width, channels: c } = dataset;
+  const [picture, row, column] = place as [number, number, number];
+  const inside = (v: number, n: number): number => {
+    if (augment.fill !== "reflect") return Math.max(0, Math.min(n - 1, v));
+    let at = v;
+    while (at < 0 || at >= n) at = at < 0 ? -1 - at : 2 * n - 1 - at;
+    return at;
+  };
+  const at = (inside(row, height) * width + inside(column, width)) * c;
+  return Array.from(
+    { length: c },
+    (_, ch) =>
+      dataset.pixels[picture * height * width * c + at + ch]! / 255 - (bytes ? 0 : mean[at + ch]!),
+  );
+}
+
+/** Saturation through hue, as textbooks have it: to HSV, S times the factor clipped to 1, back. */
+function saturated(rgb: readonly number[], factor: number): number[] {
+  const high = Math.max(...rgb);
+  const low = Math.min(...rgb);
+  if (high <= 0 || high === low) return high <= 0 && high !== low ? rgb.map(() => high) : [...rgb];
+  const s = Math.min(1, ((high - low) / high) * factor);
+  const weight = rgb.map((v) => (v - low) / (high - low));
+  return weight.map((w) => high * (1 - s) + w * s * high);
+}
+
+/** A row of a batch as its recorded changes make it, in float64. */
+function augmented(plan: Plan, picture: number, t: ArrayLike<number>): number[] {
+  const { dataset, mean, augment } = plan;
+  const { height: h, width: w, channels: c } = dataset;
+  const bytes = augment.cutouts !== undefined;
+  const pixels = dataset.pixels.subarray(picture * h * w * c, (picture + 1) * h * w * c);
+  const middle = Array.from(
+    { length: c },
+    (_, ch) => pixels.filter((_, i) => i % c === ch).reduce((sum, v) => sum + v, 0) / (255 * h * w),
+  );
+  const side = [h, w].map((n) => Math.round(n * (augment.cutouts?.side ?? 0)));
+  const result: number[] = [];
+  for (let r = 0; r < h; r++) {
+    for (let q = 0; q < w; q++) {
+      const col = t[6] === 1 ? w - 1 - q : q;
+      const sr = t[0]! * r + t[1]! * col + t[2]!;
+      const sc = t[3]! * r + t[4]! * col + t[5]!;
+      const [r0, c0] = [Math.floor(sr), Math.floor(sc)];
+      const at = (dr: number, dc: number): number[] =>
+        lookUp(plan, bytes, [picture, r0 + dr, c0 + dc]);
+      const [fr, fc] = [sr - r0, sc - c0];
+      const corners = [at(0, 0), at(0, 1), at(1, 0), at(1, 1)];
+      const weights =
+        augment.sampling === "nearest"
+          ? [
+              fr < 0.5 && fc < 0.5,
+              fr < 0.5 && fc >= 0.5,
+              fr >= 0.5 && fc < 0.5,
+              fr >= 0.5 && fc >= 0.5,
+            ]
+          : [(1 - fr) * (1 - fc), (1 - fr) * fc, fr * (1 - fc), fr * fc];
+      let value = Array.from({ length: c }, (_, ch) =>
+        corners.reduce((sum, corner, i) => sum + Number(weights[i]) * corner[ch]!, 0),
+      );
+      if (bytes) {
+        for (let cut = 0; cut < augment.cutouts!.count; cut++) {
+          const [top, left] = [t[9 + 2 * cut]!, t[10 + 2 * cut]!];
+          if (r >= top && r < top + side[0]! && q >= left && q < left + side[1]!) {
+            value = value.map(() => 127 / 255);
+          }
+        }
+        value = value.map((v, ch) => (v - middle[ch]!) * t[7]! + middle[ch]!);
+        if (c === 3) value = saturated(value, t[8]!);
+        value = value.map((v, ch) => v - mean[(r * w + q) * c + ch]!);
+      }
+      result.push(...value);
+    }
+  }
+  return result;
+}
+
+interface Augmented {
+  name: string;
+  augment: Augmentation;
+  channels: 1 | 3;
+  maxBinding?: number;
+  /** Size of the pictures that are enlarged to the size fed; absent: none is. */
+  stored?: readonly [number, number];
+  tuning?: Tuning;
+}
+
+const moved: Augmented = { name: "moved", augment: paperAugmentation, channels: 3 };
+const mirrored: Augmentation = { ...paperAugmentation, shift: 0.9, fill: "reflect" };
+const strong: Augmented = { name: "strong", augment: strongAugmentation, channels: 3 };
+
+for (const { name, augment, channels, maxBinding, stored, tuning } of [
+  moved,
+  { ...moved, name: "moved, mirrored", augment: mirrored },
+  strong,
+  // 4,608 bytes hold a batch of six, or 24 pictures: the rows lie in three shards.
+  { ...strong, name: "strong, in shards", maxBinding: 4608 },
+  { ...strong, name: "strong, grey", channels: 1 },
+  ...tunings.flatMap((each): Augmented[] => {
+    const all = { stored: [5, 3], tuning: each } as const;
+    const called = (what: string): string => `${what}, enlarged, ${each}`;
+    return [
+      { ...moved, ...all, name: called("moved") },
+      { ...moved, ...all, name: called("moved, mirrored"), augment: mirrored },
+      { ...strong, ...all, name: called("strong") },
+      { ...strong, ...all, name: called("strong, grey"), channels: 1 },
+    ];
+  }),
+  // The batch again, but 102 pictures of 5 × 3 × 3 to a shard.
+  { ...strong, name: "strong, enlarged, in shards", stored: [5, 3], maxBinding: 4608 },
+] as Augmented[]) {
+  test(`augmented pictures are what their recorded changes make of them (${name})`, async () => {
+    const gpu = await testGpu({
+      ...(maxBinding === undefined ? {} : { maxBinding }),
+      ...(tuning === undefined ? {} : { tuning }),
+    });
+    const count = stored === undefined ? 60 : 250;
+    const own = pictures(count, ...(stored ?? ([9, 7] as const)), channels);
+    const { small, large } =
+      stored === undefined ? { small: own, large: own } : enlargedPictures(own, 9, 7);
+    const mean = meanPicture(small);
+    const order = Uint32Array.of(count - 1, 0, 33, 1, 24, 23);
+    const [batch] = await batches(gpu, small, 6, order, augment);
+    const want = [...order].flatMap((picture, b) =>
+      augmented(
+        { dataset: large, mean, augment },
+        picture,
+        batch!.transforms!.subarray(16 * b, 16 * b + 16),
+      ),
+    );
+    // Coordinates up to 15 in float32 carry 1e-6; neighbouring samples differ by up to 2.
+    close("augmented", batch!.x, want, { absolute: 1e-5, relative: 0 });
+  });
+}
+
+test("cut-outs lie anywhere inside the picture; contrast and saturation spread over their ranges", async () => {
+  const gpu = await testGpu();
+  const dataset = pictures(4, 9, 7, 3);
+  const order = Uint32Array.from({ length: 512 }, (_, i) => i % 4);
+  const [{ transforms }] = (await batches(gpu, dataset, 512, order, strongAugmentation)) as [Batch];
+  const column = (at: number): number[] =>
+    Array.from({ length: 512 }, (_, b) => transforms![16 * b + at]!);
+  // 40 % of 9 and 7 are 4 and 3 pixels: they start at 0 to 5 and 0 to 4.
+  for (const [at, places] of [
+    [9, 6],
+    [10, 5],
+    [11, 6],
+    [12, 5],
+  ] as const) {
+    assert.equal(
+      [...new Set(column(at))].sort((a, b) => a - b),
+      Array.from({ length: places }, (_, i) => i),
+    );
+  }
+  for (const [at, low, high] of [
+    [7, 0.8, 1.2],
+    [8, 0.5, 1.5],
+  ] as const) {
+    const values = column(at);
+    const middle = values.reduce((sum, v) => sum + v, 0) / 512;
+    assert.ok(Math.min(...values) >= low - 1e-6 && Math.max(...values) <= high + 1e-6);
+    // 512 uniform draws: within 4 standard errors.
+    assert.ok(Math.abs(middle - 1) < (4 * (high - low)) / Math.sqrt(12 * 512));
+  }
+});
+
+test("maps stay in the paper's ranges, spread over them, and depend on the seed alone", async () => {
+  const gpu = await testGpu();
+  const dataset = pictures(8, 9, 9, 1);
+  const order = Uint32Array.from({ length: 512 }, (_, i) => i % 8);
+  const first = await batches(gpu, dataset, 256, order, paperAugmentation);
+  const again = await batches(gpu, dataset, 256, order, paperAugmentation);
+  const zooms: number[] = [];
+  const angles: number[] = [];
+  let flips = 0;
+  first.forEach(({ transforms }, step) => {
+    assert.equal(transforms, again[step]!.transforms);
+    for (let b = 0; b < 256; b++) {
+      const [m00, , m02, m10, , m12, flip] = transforms!.subarray(
+        16 * b,
+        16 * b + 16,
+      ) as unknown as number[];
+      zooms.push(Math.hypot(m00!, m10!));
+      angles.push((Math.atan2(m10!, m00!) * 180) / Math.PI);
+      flips += flip!;
+      // The centre moves by at most 15 % of 9 pixels along each axis, turned by up to 10°.
+      const centre = [
+        m00! * 4 + transforms![16 * b + 1]! * 4 + m02!,
+        m10! * 4 + transforms![16 * b + 4]! * 4 + m12!,
+      ];
+      assert.ok(centre.every((v) => Math.abs(v - 4) <= 1.35 * Math.SQRT2 + 1e-4));
+    }
+  });
+  assert.not.equal(first[0]!.transforms, first[1]!.transforms);
+  assert.ok(Math.min(...zooms) >= 0.7 - 1e-5 && Math.max(...zooms) <= 1.3 + 1e-5);
+  assert.ok(Math.max(...angles.map(Math.abs)) <= 10 + 1e-3);
+  const mean = (values: number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
+  // 512 uniform draws: the mean lies within 4 standard errors of the middle of the range.
+  assert.ok(Math.abs(mean(zooms) - 1) < (4 * 0.6) / Math.sqrt(12 * 512));
+  assert.ok(Math.abs(mean(angles)) < (4 * 20) / Math.sqrt(12 * 512));
+  assert.ok(Math.abs(flips / 512 - 0.5) < 4 * Math.sqrt(0.25 / 512));
+});
+
+test("without a change every picture passes through the map unaltered", async () => {
+  const gpu = await testGpu();
+  const dataset = pictures(4, 5, 5, 1);
+  const order = Uint32Array.of(0, 1, 2, 3);
+  const [plain] = await batches(gpu, dataset, 4, order);
+  const [mapped] = await batches(gpu, dataset, 4, order, {});
+  close("identity", mapped!.x, plain!.x, { absolute: 1e-6, relative: 0 });
+});
+
+test.after(closeGpus);
+test.run();

@@ -1,0 +1,53 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { chartSpec, lineChart, type LineChart } from "../../src/figures/plot.ts";
+
+const chart: LineChart = {
+  title: "Forgetting",
+  xLabel: "wrong labels (%)",
+  yLabel: "test accuracy (%)",
+  reverseX: true,
+  series: [
+    {
+      name: "rewind",
+      points: [
+        { x: 50, y: 87 },
+        { x: 20, y: 90 },
+      ],
+    },
+    {
+      name: "linear",
+      points: [
+        { x: 50, y: 87, low: 86, high: 88 },
+        { x: 30, y: 89, low: 88, high: 90 },
+      ],
+    },
+  ],
+};
+
+test("a chart is SVG with its labels and PNG of twice the size, the same each time", async () => {
+  const { svg, png } = await lineChart(chart);
+  for (const text of ["Forgetting", "wrong labels (%)", "test accuracy (%)", "rewind", "linear"]) {
+    assert.ok(svg.includes(text), text);
+  }
+  assert.equal([...png.subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
+  const view = new DataView(png.buffer, png.byteOffset);
+  const width = Number(/<svg[^>]* width="(\d+)"/.exec(svg)![1]);
+  assert.is(view.getUint32(16), 2 * width);
+  const again = await lineChart(chart);
+  assert.is(again.svg, svg);
+  assert.equal(again.png, png);
+});
+
+test("points are drawn in the order given, with a band where bounds are given", () => {
+  const spec = chartSpec(chart) as { data: { values: { order: number }[] }; layer: object[] };
+  assert.equal(
+    spec.data.values.map(({ order }) => order),
+    [0, 1, 0, 1],
+  );
+  assert.is(spec.layer.length, 2);
+  const plain = chartSpec({ ...chart, series: chart.series.slice(0, 1) }) as { layer: object[] };
+  assert.is(plain.layer.length, 1);
+});
+
+test.run();
