@@ -6,7 +6,8 @@ import { invWnn } from "../src/predictors-lab/networks.ts";
 import { modelSpec } from "../models/index.ts";
 import { ArenaLayout } from "../src/weights/arena.ts";
 import type { Gpu } from "../src/gpu/device.ts";
-import { KernelCache, type KernelId, reflect, shaderSource } from "../src/gpu/kernel.ts";
+import { KernelCache, type KernelId, reflect } from "../src/gpu/kernel.ts";
+import { shaderSource } from "../src/gpu/link.ts";
 import { Graph } from "../src/graph/graph.ts";
 import type { Launch, Value } from "../src/graph/value.ts";
 import { Declarations, Layers } from "../src/nn/layers.ts";
@@ -38,13 +39,17 @@ const files = (readdirSync(folder, { recursive: true }) as string[])
   .map((file) => file.replace(/\.wgsl$/, ""))
   .sort();
 
-/** Everything compiled in this file: shader paths, gathered from the launches themselves. */
+/** Every file that is part of a kernel compiled here: gathered from what the launches asked for. */
 const compiled = new Set<string>();
 
 async function compileAll(gpu: Gpu, ids: readonly KernelId[]): Promise<void> {
   await Promise.all(ids.map((id) => gpu.kernels.get(id)));
+  gather(gpu);
+}
+
+function gather(gpu: Gpu): void {
   gpu.check();
-  for (const { shader } of ids) compiled.add(shader);
+  for (const file of gpu.kernels.files) compiled.add(file);
 }
 
 /** Launches of a forward and backward pass over random-shaped inputs. */
@@ -129,15 +134,9 @@ for (const tuning of tunings) {
       { clipNorm: 1 },
       { accumulate: 2, memory: { activations: "f16" } },
     ] as const) {
-      const trainer = await Trainer.create(model, {
-        feed,
-        objective,
-        optimizer: { name: "adam" },
-        ...options,
-      });
-      for (const { label } of trainer.program.dispatches) compiled.add(label.split(":")[0]!);
+      await Trainer.create(model, { feed, objective, optimizer: { name: "adam" }, ...options });
     }
-    gpu.check();
+    gather(gpu);
   });
 
   test(`operations beside the networks compile (${tuning})`, async () => {
@@ -259,8 +258,7 @@ for (const tuning of tunings) {
     const task = { model, forget: subset(0), retain: subset(6), seed: 1 };
     for (const name of methodNames) (await startMethod(name, task, {})).destroy();
     (await Collector.create(model, data, 8)).destroy();
-    for (const shader of gpu.kernels.shaders) compiled.add(shader);
-    gpu.check();
+    gather(gpu);
   });
 
   test(`predictors compile with every base (${tuning})`, async () => {
@@ -304,7 +302,7 @@ for (const tuning of tunings) {
     await compileAll(gpu, [{ shader: "predict/check-finite", constants: {} }]);
     const layout = new ArenaLayout([{ name: "w", shape: [9], kind: "fc" }], gpu.maxBinding);
     (await Trajectory.create(gpu, layout.slots, 3, { precision: "f16" })).destroy();
-    compiled.add("trajectory/half");
+    gather(gpu);
   });
 }
 
@@ -341,7 +339,7 @@ test("a shader that does not compile is reported with its file and line", async 
     assert.unreachable();
   } catch (error) {
     assert.match((error as Error).message, /kernel elementwise\/fill does not compile/);
-    // Line 12 of the file, not of the text with the prelude in front.
+    // Line 11 of the file, not of the text with the prelude in front.
     if (gpu.adapter.runtime === "node")
       assert.match((error as Error).message, /fill\.wgsl:11:\d+ .*'N'/);
   }

@@ -6,6 +6,8 @@
 export interface Geometry {
   /** Path of the shader below `shaders/`, without the `.wgsl` suffix. */
   readonly shader: string;
+  /** Parts the launch chooses beside those that the shader imports (gpu/link.ts). */
+  readonly parts?: readonly string[];
   /** Prelude constants put in front of the shader text, by name. */
   readonly constants: Readonly<Record<string, number | boolean>>;
   /** Workgroups in x, y and z; each at most 65,535. */

@@ -1,10 +1,10 @@
 /**
- * Kernels: one `.wgsl` file under `shaders/`, specialised by a prelude of constants, reflected for its
+ * Kernels: `.wgsl` parts under `shaders/`, linked, specialised by a prelude of constants, reflected for
  * bindings and workgroup size, compiled asynchronously and cached.
  */
 import { ResourceType, WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
-import { loadText } from "../platform/files.ts";
 import { GpuError } from "../errors.ts";
+import { link } from "./link.ts";
 
 /** Values put in front of a shader as `const NAME = value;`: they fix shapes, tiles and switches. */
 export type Constants = Readonly<Record<string, number | boolean>>;
@@ -28,9 +28,11 @@ export interface Kernel {
   readonly workgroupSize: readonly [number, number, number];
 }
 
-/** What identifies a specialisation: the shader's path under `shaders/`, its entry and constants. */
+/** What identifies a specialisation: the shader's path under `shaders/`, its parts, entry and constants. */
 export interface KernelId {
   readonly shader: string;
+  /** Parts chosen beside those that the shader imports; see link.ts. */
+  readonly parts?: readonly string[];
   readonly entry?: string;
   readonly constants: Constants;
 }
@@ -48,18 +50,6 @@ function literal(value: number | boolean): string {
   if (!Number.isFinite(value))
     throw new GpuError(`a shader constant is ${value}: it must be finite.`);
   return String(value);
-}
-
-/** Text of a shader file, cached for the process. */
-const sources = new Map<string, Promise<string>>();
-
-/** The WGSL text of `shaders/<shader>.wgsl`. */
-export function shaderSource(shader: string): Promise<string> {
-  const known = sources.get(shader);
-  if (known !== undefined) return known;
-  const text = loadText(new URL(`../../shaders/${shader}.wgsl`, import.meta.url));
-  sources.set(shader, text);
-  return text;
 }
 
 /** Reads the bindings and the workgroup size of an entry point; constants resolve named sizes. */
@@ -100,11 +90,17 @@ export function reflect(
   };
 }
 
+/** What profiles and errors call a kernel: its shader and its entry, unless that is `main`. */
+export function kernelLabel({ shader, entry = "main" }: KernelId): string {
+  return entry === "main" ? shader : `${shader}:${entry}`;
+}
+
 /** Compiles each specialisation once per device. */
 export class KernelCache {
   readonly #device: GPUDevice;
   readonly #kernels = new Map<string, Promise<Kernel>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  readonly #files = new Set<string>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
@@ -115,15 +111,15 @@ export class KernelCache {
     return this.#kernels.size;
   }
 
-  /** Paths of the shaders of which a specialisation was compiled. */
-  get shaders(): readonly string[] {
-    return [...new Set([...this.#kernels.keys()].map((key) => key.slice(0, key.indexOf(":"))))];
+  /** Paths of the shader files that compiled specialisations are made of. */
+  get files(): readonly string[] {
+    return [...this.#files];
   }
 
   /** The kernel for an id, compiled on first use. @throws GpuError with the compiler's messages. */
   get(id: KernelId): Promise<Kernel> {
     const entry = id.entry ?? "main";
-    const key = `${id.shader}:${entry}:${prelude(id.constants)}`;
+    const key = `${id.shader} ${(id.parts ?? []).join(" ")}:${entry}:${prelude(id.constants)}`;
     let kernel = this.#kernels.get(key);
     if (kernel === undefined) {
       kernel = this.#compile(id, entry);
@@ -134,8 +130,9 @@ export class KernelCache {
 
   async #compile(id: KernelId, entry: string): Promise<Kernel> {
     const head = prelude(id.constants);
-    const code = head + (await shaderSource(id.shader));
-    const label = entry === "main" ? id.shader : `${id.shader}:${entry}`;
+    const label = kernelLabel(id);
+    const linked = await link(id.shader, id.parts, head);
+    const { code } = linked;
     let shape: ReturnType<typeof reflect>;
     try {
       shape = reflect(code, entry, id.constants);
@@ -154,14 +151,15 @@ export class KernelCache {
         compute: { module, entryPoint: entry },
       });
       await scope;
+      for (const file of linked.files) this.#files.add(file);
       return { label, pipeline, layout, ...shape };
     } catch (cause) {
       await scope;
       const info = await module.getCompilationInfo();
-      const skipped = head.split("\n").length - 1;
-      const messages = info.messages.map(
-        (m) => `  ${id.shader}.wgsl:${m.lineNum - skipped}:${m.linePos} ${m.message}`,
-      );
+      const messages = info.messages.map((m) => {
+        const { file, line } = linked.origin(m.lineNum);
+        return `  ${file}.wgsl:${line}:${m.linePos} ${m.message}`;
+      });
       throw new GpuError(
         `kernel ${label} does not compile on this adapter: ${(cause as Error).message}\n` +
           `${messages.join("\n")}\n  constants: ${head.replaceAll("\n", " ")}`,

@@ -48,6 +48,8 @@ export class Value {
 export interface Launch {
   /** Path under `shaders/` without `.wgsl`. */
   readonly shader: string;
+  /** Parts the launch chooses beside those that the shader imports (gpu/link.ts). */
+  readonly parts?: readonly string[];
   readonly entry?: string;
   readonly constants: Constants;
   /** Values by the binding's variable name; `null` where a specialisation leaves a binding unused. */

@@ -1,0 +1,118 @@
+/**
+ * The linker: joins the `.wgsl` parts of a kernel into one text.
+ *
+ * WGSL lets declarations at module scope stand in any order, so linking is joining texts. A part names
+ * the parts that it calls in lines of its own, `//! import tile/product-gpu`; a launch adds the parts that it
+ * chooses (scalar or vec4 lanes, a tile, a formula). `//! needs name, name` says what a part calls without
+ * importing it: whoever picks the part has to pick another one that declares these names. `//! part` in
+ * line 1 marks a file that cannot stand alone.
+ */
+import { loadText } from "../platform/files.ts";
+import { GpuError } from "../errors.ts";
+
+/** A linked text, and where its lines come from. */
+export interface Linked {
+  readonly code: string;
+  /** Every file in the text, in order, as paths under `shaders/` without `.wgsl`. */
+  readonly files: readonly string[];
+  /** The file and line that a line of the text (both from 1) was taken from. */
+  origin(line: number): { readonly file: string; readonly line: number };
+}
+
+/** A name for the text in front of all files: the constants of a specialisation. */
+const constantsFile = "constants";
+
+/** Texts of the shader files, cached for the process. */
+const sources = new Map<string, Promise<string>>();
+
+/** The WGSL text of `shaders/<file>.wgsl`. @throws GpuError if there is no such file. */
+export function shaderSource(file: string): Promise<string> {
+  let text = sources.get(file);
+  if (text === undefined) {
+    text = loadText(new URL(`../../shaders/${file}.wgsl`, import.meta.url)).catch(
+      (cause: unknown) => {
+        sources.delete(file);
+        throw new GpuError(`no shader part "${file}": ${(cause as Error).message}`, { cause });
+      },
+    );
+    sources.set(file, text);
+  }
+  return text;
+}
+
+/** The names after `//! word` lines of a text. */
+function directive(text: string, word: "import" | "needs"): string[] {
+  const lines = text.matchAll(new RegExp(`^//! ${word} +(.+)$`, "gm"));
+  return [...lines].flatMap(([, names]) => names!.trim().split(/[\s,]+/));
+}
+
+/** Names that a text declares at module scope. */
+export function declaredNames(text: string): string[] {
+  const declaration =
+    /^(?:@[\w]+(?:\([^)]*\))?\s+)*(?:const|override|alias|struct|fn|var(?:<[^>]*>)?)\s+(\w+)/gm;
+  return [...text.matchAll(declaration)].map(([, name]) => name!);
+}
+
+/**
+ * Joins a file, the parts a launch chose and everything they import, each once.
+ *
+ * @param file path under `shaders/` without `.wgsl`.
+ * @param parts further files, in front of the first.
+ * @param head text in front of all: the constants of the specialisation.
+ * @param source where texts come from; tests give their own.
+ * @throws GpuError if a name is declared twice (naming both files), or a name that a part needs is
+ *   declared by none.
+ */
+export async function link(
+  file: string,
+  parts: readonly string[] = [],
+  head = "",
+  source: (file: string) => Promise<string> = shaderSource,
+): Promise<Linked> {
+  const texts = new Map<string, string>();
+  const seen = new Set<string>();
+  const add = async (name: string): Promise<void> => {
+    if (seen.has(name)) return;
+    seen.add(name);
+    const text = await source(name);
+    for (const imported of directive(text, "import")) await add(imported);
+    texts.set(name, text.endsWith("\n") ? text : `${text}\n`);
+  };
+  for (const name of [...parts, file]) await add(name);
+
+  const owner = new Map<string, string>();
+  for (const [name, text] of [[constantsFile, head] as const, ...texts]) {
+    for (const declared of declaredNames(text)) {
+      const other = owner.get(declared);
+      if (other !== undefined) {
+        throw new GpuError(
+          `kernel ${file}: "${declared}" is declared by ${other} and by ${name}; rename one of them.`,
+        );
+      }
+      owner.set(declared, name);
+    }
+  }
+  for (const [name, text] of texts) {
+    const missing = directive(text, "needs").filter((needed) => !owner.has(needed));
+    if (missing.length > 0) {
+      throw new GpuError(
+        `kernel ${file}: part ${name} needs ${missing.map((one) => `"${one}"`).join(", ")}, which none of ` +
+          `${[...texts.keys()].join(", ")} declares.`,
+      );
+    }
+  }
+  const starts: { readonly file: string; readonly first: number }[] = [];
+  let line = 1;
+  for (const [name, text] of [[constantsFile, head] as const, ...texts]) {
+    starts.push({ file: name, first: line });
+    line += text.split("\n").length - 1;
+  }
+  return {
+    code: head + [...texts.values()].join(""),
+    files: [...texts.keys()],
+    origin(at) {
+      const start = starts.findLast(({ first }) => first <= at) ?? starts[0]!;
+      return { file: start.file, line: at - start.first + 1 };
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { declaredNames, link } from "../../src/gpu/link.ts";
+
+/** A source of texts by name. */
+function from(files: Record<string, string>): (file: string) => Promise<string> {
+  return (file) =>
+    file in files ? Promise.resolve(files[file]!) : Promise.reject(new Error(`no ${file}`));
+}
+
+const files = {
+  "walk/loop": "//! part\n//! needs formula\n// The loop.\nfn main() { let y = formula(1.0); }\n",
+  "lane/one": "//! part\nalias Lane = f32;\n",
+  kernel:
+    "//! import walk/loop, lane/one\n// A kernel.\nfn formula(x: f32) -> Lane {\n  return x;\n}\n",
+};
+
+test("a kernel is its imports, each once, and the file itself", async () => {
+  const linked = await link("kernel", ["lane/one"], "const N = 3;\n", from(files));
+  assert.equal(linked.files, ["lane/one", "walk/loop", "kernel"]);
+  assert.is(linked.code, `const N = 3;\n${files["lane/one"]}${files["walk/loop"]}${files.kernel}`);
+});
+
+test("imports may form a ring: each file still stands once", async () => {
+  const ring = { a: "//! import b\nfn a() {}\n", b: "//! import a\nfn b() {}\n" };
+  assert.equal((await link("a", [], "", from(ring))).files, ["b", "a"]);
+});
+
+test("a line of the text is traced back to its file and line", async () => {
+  const linked = await link("kernel", [], "const N = 3;\nconst M = 4;\n", from(files));
+  const lines = linked.code.split("\n");
+  const place = (text: string) => linked.origin(lines.findIndex((line) => line.includes(text)) + 1);
+  assert.equal(place("M = 4"), { file: "constants", line: 2 });
+  assert.equal(place("fn main"), { file: "walk/loop", line: 4 });
+  assert.equal(place("alias Lane"), { file: "lane/one", line: 2 });
+  assert.equal(place("return x"), { file: "kernel", line: 4 });
+});
+
+test("a name declared twice names both files", async () => {
+  const twice = { ...files, "lane/one": "//! part\nalias Lane = f32;\nfn formula() {}\n" };
+  await rejects(
+    link("kernel", [], "", from(twice)),
+    /kernel kernel: "formula" is declared by lane\/one and by kernel/,
+  );
+  await rejects(
+    link("kernel", [], "const Lane = 3;\n", from(files)),
+    /"Lane" is declared by constants and by lane\/one/,
+  );
+});
+
+test("what a part needs and nobody declares is named", async () => {
+  const lacking = { ...files, kernel: "//! import walk/loop\nfn other() {}\n" };
+  await rejects(
+    link("kernel", [], "", from(lacking)),
+    /part walk\/loop needs "formula", which none of walk\/loop, kernel declares/,
+  );
+});
+
+test("a part that does not exist is named", async () => {
+  await rejects(link("no/such-kernel"), /no shader part "no\/such-kernel"/);
+});
+
+test("declarations are found behind attributes and in every form", () => {
+  const text = [
+    "@group(0) @binding(1) var<storage, read_write> y: array<f32>;",
+    "var<workgroup> tile: array<f32, 4>;",
+    "const N = 3;",
+    "struct Tile {",
+    "  row: u32,",
+    "}",
+    "alias Lane = vec4f;",
+    "@compute @workgroup_size(64) fn short() {}",
+    "@compute @workgroup_size(WG)",
+    "fn main() {",
+    "  const inner = 3;",
+    "  var local = 1;",
+    "}",
+  ].join("\n");
+  assert.equal(declaredNames(text), ["y", "tile", "N", "Tile", "Lane", "short", "main"]);
+});
+
+async function rejects(work: Promise<unknown>, pattern: RegExp): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    assert.match((error as Error).message, pattern);
+    return;
+  }
+  assert.unreachable(`expected: ${pattern}`);
+}
+
+test.run();
