@@ -3,7 +3,8 @@ import type { Gpu } from "../src/gpu/device.ts";
 import { Graph } from "../src/graph/graph.ts";
 import { compile, type Program } from "../src/graph/program.ts";
 import { attention, conv2d, depthwiseConv2d, gelu, layerNorm } from "../src/ops/index.ts";
-import type { Shape, Value } from "../src/graph/value.ts";
+import type { Value } from "../src/graph/value.ts";
+import type { Shape } from "../src/shape.ts";
 import { type BenchModule, type BenchRow, ceiling, share, time } from "./harness.ts";
 
 interface Layer {

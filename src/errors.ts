@@ -1,4 +1,14 @@
-/** What went wrong on the GPU side, as classes a caller can catch. Every message ends with what to do. */
+/** What can go wrong, as classes a caller can catch. Every message says what, where, and what to do. */
+
+/** What the caller asked for cannot be: an unknown name, a setting out of its range, settings that exclude each other. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** A file or data set that is missing, damaged or not what it should be; the message names it. */
+export class DataError extends Error {
+  override name = "DataError";
+}
 
 /** A failed GPU call: no adapter, a shader that does not compile, a validation error. */
 export class GpuError extends Error {

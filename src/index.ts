@@ -12,12 +12,21 @@ export {
   Gpu,
   type Tuning,
 } from "./gpu/device.ts";
-export { DeviceLostError, GpuError, OutOfMemoryError, ShapeError } from "./errors.ts";
+export {
+  DataError,
+  DeviceLostError,
+  DivergedError,
+  GpuError,
+  OutOfMemoryError,
+  ShapeError,
+  UsageError,
+} from "./errors.ts";
 export { Arena, ArenaLayout, type ParameterKind, type ParameterSpec } from "./weights/arena.ts";
 export { chromeTrace, type KernelTime, Profiler, summarise } from "./gpu/profile.ts";
 export { Graph, type Operation } from "./graph/graph.ts";
 export { compile, Program } from "./graph/program.ts";
-export { type Launch, type Shape, Value } from "./graph/value.ts";
+export { type Launch, Value } from "./graph/value.ts";
+export type { Shape } from "./shape.ts";
 export * from "./ops/index.ts";
 export { Layers } from "./nn/layers.ts";
 export { Model, type ModelSpec, type Tensors } from "./nn/model.ts";

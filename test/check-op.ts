@@ -10,7 +10,8 @@ import * as assert from "uvu/assert";
 import type { Gpu } from "../src/gpu/device.ts";
 import { Graph } from "../src/graph/graph.ts";
 import { compile } from "../src/graph/program.ts";
-import { count, type DType, type Shape, type Value } from "../src/graph/value.ts";
+import type { DType, Value } from "../src/graph/value.ts";
+import { count, type Shape } from "../src/shape.ts";
 import { Random } from "../src/random.ts";
 import { testGpu, tunings } from "./device.ts";
 

@@ -3,7 +3,8 @@
  * the kernels, so a whole network's loss and gradients can be held against it.
  */
 import { Graph, type Operation } from "../src/graph/graph.ts";
-import type { Shape, Value } from "../src/graph/value.ts";
+import type { Value } from "../src/graph/value.ts";
+import type { Shape } from "../src/shape.ts";
 
 interface Recorded {
   readonly name: string;

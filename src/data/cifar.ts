@@ -1,6 +1,7 @@
 /** CIFAR-10 and CIFAR-100 from the official binary archives. */
 import { exists, readBytes, readText } from "../platform/files.ts";
-import { DataError, type Dataset } from "./dataset.ts";
+import { DataError } from "../errors.ts";
+import { type Dataset } from "./dataset.ts";
 
 const side = 32;
 const plane = side * side;

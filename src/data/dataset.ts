@@ -1,4 +1,5 @@
 /** Labelled pictures in host memory: the one form every loader produces. */
+import { DataError } from "../errors.ts";
 import { Random } from "../random.ts";
 import type { Extent } from "./enlarge.ts";
 
@@ -28,11 +29,6 @@ export interface Dataset {
   readonly pixels: Uint8Array<ArrayBuffer>;
   /** Class index of each picture, [count]. */
   readonly labels: Uint16Array<ArrayBuffer>;
-}
-
-/** A data set that is missing, damaged, or does not fit what was asked of it. */
-export class DataError extends Error {
-  override name = "DataError";
 }
 
 /** Height and width of the pictures in `pixels`. */

@@ -1,6 +1,7 @@
 /** Picture files to the pixels of a data set, one after the other on the calling thread. */
 import { readBytes } from "../platform/files.ts";
-import { DataError, pixelArray } from "./dataset.ts";
+import { DataError } from "../errors.ts";
+import { pixelArray } from "./dataset.ts";
 import { decodePicture, type Picture } from "./decode.ts";
 import { resizePicture, writeChannels } from "./resize.ts";
 

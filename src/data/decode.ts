@@ -2,7 +2,7 @@
 import decodeJpeg, { init as initJpeg } from "@jsquash/jpeg/decode.js";
 import decodePng, { init as initPng } from "@jsquash/png/decode.js";
 import { codecModule } from "../platform/codecs.ts";
-import { DataError } from "./dataset.ts";
+import { DataError } from "../errors.ts";
 
 /** A decoded picture: RGBA bytes [height, width, 4]. */
 export interface Picture {

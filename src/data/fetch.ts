@@ -2,7 +2,7 @@
 import { appendBytes } from "../platform/files.ts";
 import { md5 } from "../platform/digest.ts";
 import { exists, makeDir, readBytes, remove, rename, writeAtomic } from "../platform/files.ts";
-import { DataError } from "./dataset.ts";
+import { DataError } from "../errors.ts";
 import { gunzip } from "./gzip.ts";
 import { readTar } from "./tar.ts";
 

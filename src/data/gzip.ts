@@ -1,5 +1,5 @@
 /** gzip, through the runtime's own decoder. */
-import { DataError } from "./dataset.ts";
+import { DataError } from "../errors.ts";
 
 /** True if the bytes begin with gzip's magic number. */
 export function isGzip(bytes: Uint8Array): boolean {

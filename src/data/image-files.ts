@@ -17,7 +17,8 @@ import {
   writeAtomic,
 } from "../platform/files.ts";
 import { cores, startWorker, type TaskWorker } from "../platform/workers.ts";
-import { DataError, type Dataset, pixelArray } from "./dataset.ts";
+import { DataError } from "../errors.ts";
+import { type Dataset, pixelArray } from "./dataset.ts";
 import { decodeFiles, type DecodeAnswer, type DecodeTask, SizeError } from "./decode-files.ts";
 
 /** Fewer files are not worth a cache. */

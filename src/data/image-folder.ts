@@ -1,6 +1,7 @@
 /** Pictures in folders named after their class: DIR/train/CLASS/x.jpg and DIR/test/CLASS/y.png. */
 import { exists, listDir, readBytes } from "../platform/files.ts";
-import { balancedIndices, DataError, type Dataset } from "./dataset.ts";
+import { DataError } from "../errors.ts";
+import { balancedIndices, type Dataset } from "./dataset.ts";
 import { decodePicture } from "./decode.ts";
 import { loadSquares } from "./image-files.ts";
 

@@ -1,6 +1,7 @@
 /** All data sets by name. */
 import { loadCifar } from "./cifar.ts";
-import { DataError, type Dataset, datasetNames, takeBalanced } from "./dataset.ts";
+import { DataError } from "../errors.ts";
+import { type Dataset, datasetNames, takeBalanced } from "./dataset.ts";
 import { loadImageFolder } from "./image-folder.ts";
 import { loadMnist } from "./mnist.ts";
 import { resizeDataset } from "./resize.ts";
@@ -8,7 +9,7 @@ import { syntheticDigits } from "./synthetic.ts";
 import { loadTinyImageNet } from "./tiny-imagenet.ts";
 
 export { mislabel, type NoisyLabels, splitForget } from "./corrupt.ts";
-export { DataError, type Dataset, datasetNames, subset, takeBalanced } from "./dataset.ts";
+export { type Dataset, datasetNames, subset, takeBalanced } from "./dataset.ts";
 
 export type DatasetName = (typeof datasetNames)[number];
 

@@ -1,6 +1,7 @@
 /** MNIST and its look-alikes (Fashion-MNIST, KMNIST) from the four IDX files. */
 import { exists, readBytes } from "../platform/files.ts";
-import { DataError, type Dataset } from "./dataset.ts";
+import { DataError } from "../errors.ts";
+import { type Dataset } from "./dataset.ts";
 import { gunzip, isGzip } from "./gzip.ts";
 
 /** An IDX array of bytes: dimensions, slowest first, and the values. */

@@ -1,7 +1,8 @@
 /** What is wrong with the training data of an experiment, and which pictures are D_f. */
 import { Random } from "../random.ts";
 import { mislabel, splitForget } from "./corrupt.ts";
-import { DataError, type Dataset, storedSize, subset } from "./dataset.ts";
+import { DataError } from "../errors.ts";
+import { type Dataset, storedSize, subset } from "./dataset.ts";
 
 /** Settings of a scenario; see {@link damage}. */
 export type Scenario =

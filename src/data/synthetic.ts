@@ -1,6 +1,7 @@
 /** Drawn digits: a seeded set of pictures that ships as code, so the demo needs no download. */
 import { Random } from "../random.ts";
-import { DataError, type Dataset } from "./dataset.ts";
+import { DataError } from "../errors.ts";
+import { type Dataset } from "./dataset.ts";
 import { digitVariants, type Stroke } from "./digit-strokes.ts";
 
 const side = 28;

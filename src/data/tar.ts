@@ -1,5 +1,5 @@
 /** A reader for plain tar archives held in memory: what the CIFAR archives need. */
-import { DataError } from "./dataset.ts";
+import { DataError } from "../errors.ts";
 
 const block = 512;
 

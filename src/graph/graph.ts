@@ -7,7 +7,8 @@
 import { ShapeError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
 import { elementwise } from "./elementwise.ts";
-import { count, type DType, format, type Launch, sameShape, type Shape, Value } from "./value.ts";
+import { type DType, type Launch, Value } from "./value.ts";
+import { count, format, sameShape, type Shape } from "../shape.ts";
 
 /** What an operation sees when it launches its kernels. */
 export interface ForwardContext<A> {

@@ -1,9 +1,7 @@
 /** Symbolic tensors: shape, type and role. They get memory only when a program is compiled. */
 import { ShapeError } from "../errors.ts";
 import type { Constants } from "../gpu/kernel.ts";
-
-/** Sizes by axis, outermost first. Pictures are NHWC: batch, height, width, channels. */
-export type Shape = readonly number[];
+import { count, format, type Shape } from "../shape.ts";
 
 /** Element types kernels see; both take 4 bytes. */
 export type DType = "f32" | "u32";
@@ -60,19 +58,4 @@ export interface Launch {
   readonly threads?: number;
   /** Floating-point operations, for profiles and benches (multiply-add = 2). */
   readonly flop?: number;
-}
-
-/** Number of elements of a shape. */
-export function count(shape: Shape): number {
-  return shape.reduce((product, n) => product * n, 1);
-}
-
-/** A shape as text: `[8, 28, 28, 1]`. */
-export function format(shape: Shape): string {
-  return `[${shape.join(", ")}]`;
-}
-
-/** Whether two shapes are the same. */
-export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((n, axis) => n === b[axis]);
 }

@@ -6,7 +6,7 @@
  */
 import type { ModelConfig } from "../../models/index.ts";
 import type { ParameterSpec } from "../weights/arena.ts";
-import { count, format as formatShape, sameShape } from "../graph/value.ts";
+import { count, format as formatShape, sameShape } from "../shape.ts";
 import type { Tensor } from "./safetensors.ts";
 
 /** A checkpoint whose names or shapes are not those of the model. */

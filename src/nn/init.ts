@@ -1,5 +1,5 @@
 /** Weight initialisers: seeded, on the host, once per training. */
-import { count, type Shape } from "../graph/value.ts";
+import { count, type Shape } from "../shape.ts";
 import { Random } from "../random.ts";
 
 /** Fills a tensor of a shape. */

@@ -7,7 +7,8 @@
 import type { ParameterKind, ParameterSpec } from "../weights/arena.ts";
 import { ShapeError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
-import { format, sameShape, type Shape, type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
+import { format, sameShape, type Shape } from "../shape.ts";
 import {
   batchNorm,
   conv2d,

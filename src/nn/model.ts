@@ -3,7 +3,8 @@ import { Arena, ArenaLayout, type Slot } from "../weights/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { ShapeError } from "../errors.ts";
 import { Graph } from "../graph/graph.ts";
-import { format, sameShape, type Shape, type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
+import { format, sameShape, type Shape } from "../shape.ts";
 import { Random } from "../random.ts";
 import { Declarations, Layers, type NormMode } from "./layers.ts";
 

@@ -2,7 +2,8 @@ import { ShapeError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
 import type { Constants } from "../gpu/kernel.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { format, type Launch, sameShape, type Shape, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { format, sameShape, type Shape } from "../shape.ts";
 import { sumSlices } from "./launch/reduce.ts";
 
 /** Settings of {@link attention}. */

@@ -1,6 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { format, type Launch, sameShape, type Shape, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { format, sameShape, type Shape } from "../shape.ts";
 
 /** Settings of {@link batchNorm}. */
 export interface BatchNormAttrs {

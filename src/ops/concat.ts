@@ -1,7 +1,8 @@
 import { ShapeError } from "../errors.ts";
 import { quadThreads } from "../graph/elementwise.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { count, format, type Launch, type Shape, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { count, format, type Shape } from "../shape.ts";
 import type { Tuning } from "../gpu/device.ts";
 
 /** Part of a tensor seen as rows: `width` floats at `offset` of each row of `stride` floats. */

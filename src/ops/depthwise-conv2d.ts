@@ -1,6 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { format, type Launch, sameShape, type Shape, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { format, sameShape, type Shape } from "../shape.ts";
 import { type Conv2dAttrs, windowShape } from "./launch/conv2d-window.ts";
 import {
   depthwiseForward,

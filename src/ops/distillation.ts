@@ -1,6 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { format, sameShape, type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
+import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
 
 const shader = "loss/distillation";

@@ -2,7 +2,8 @@ import type { Tuning } from "../gpu/device.ts";
 import { ShapeError } from "../errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { format, type Launch, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { format } from "../shape.ts";
 
 /** Settings of {@link dropout}. */
 export interface DropoutAttrs {

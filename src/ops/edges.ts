@@ -1,7 +1,8 @@
 /** Message passing over edge lists: rows of nodes to edges, and sums of edges at nodes. */
 import { ShapeError } from "../errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { format, type Launch, type Shape, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { format, type Shape } from "../shape.ts";
 
 /** One end of E edges among N nodes, as bound u32 values of a graph. */
 export interface EdgeEnds {

@@ -1,7 +1,8 @@
 import { ShapeError } from "../errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { count, format, type Shape, type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
+import { count, format, type Shape } from "../shape.ts";
 
 const operation: Operation<{ name: string; shape: Shape }> = {
   name: "reshape",

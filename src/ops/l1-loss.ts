@@ -1,7 +1,8 @@
 import { ShapeError } from "../errors.ts";
 import { elementwise, quadThreads } from "../graph/elementwise.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { format, type Launch, sameShape, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
 
 const shader = "loss/l1";

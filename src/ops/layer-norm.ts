@@ -1,7 +1,8 @@
 import type { Tuning } from "../gpu/device.ts";
 import { ShapeError } from "../errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { format, type Launch, sameShape, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
 import { ceilDiv } from "./launch/tiles.ts";
 

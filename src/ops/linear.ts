@@ -1,7 +1,8 @@
 import { ShapeError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { format, type Launch, sameShape, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { format, sameShape } from "../shape.ts";
 import { gemmGpu } from "./launch/gemm-gpu.ts";
 import { gemmSoftware } from "./launch/gemm-software.ts";
 import { biasGradient, sumOfSlices } from "./launch/sliced.ts";

@@ -1,5 +1,6 @@
 import type { Graph, Operation } from "../graph/graph.ts";
-import { type Launch, sameShape, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { sameShape } from "../shape.ts";
 import { broadcast, broadcastShape, undoBroadcast } from "./launch/broadcast.ts";
 
 const operation: Operation<null> = {

@@ -1,6 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { format, type Launch, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { format } from "../shape.ts";
 
 /** Rows or columns on each side. */
 export interface PadSides {

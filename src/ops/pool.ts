@@ -1,6 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
-import { format, type Launch, type Shape, type Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import { format, type Shape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
 import { spread } from "./launch/broadcast.ts";
 

@@ -4,8 +4,8 @@
  * Gradients, optimiser moments and running statistics are arenas of their own with the same layout,
  * since one dispatch may not bind a buffer both read-only and writable.
  */
-import type { Shape } from "../graph/value.ts";
-import { count } from "../graph/value.ts";
+import type { Shape } from "../shape.ts";
+import { count } from "../shape.ts";
 import { type BufferView, type Gpu, megabytes } from "../gpu/device.ts";
 import { GpuError } from "../errors.ts";
 

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadCifar } from "../../src/data/cifar.ts";
-import { DataError } from "../../src/data/dataset.ts";
+import { DataError } from "../../src/errors.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 
 /** A record whose red, green and blue planes are `base`, `base + 1`, `base + 2`, but for one pixel. */

@@ -1,12 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  type Dataset,
-  DataError,
-  pixelArray,
-  subset,
-  takeBalanced,
-} from "../../src/data/dataset.ts";
+import { DataError } from "../../src/errors.ts";
+import { type Dataset, pixelArray, subset, takeBalanced } from "../../src/data/dataset.ts";
 
 /** Pictures of 1×2 RGB pixels whose bytes tell their index. */
 function make(labels: number[], classes: string[]): Dataset {

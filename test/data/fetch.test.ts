@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DataError } from "../../src/data/dataset.ts";
+import { DataError } from "../../src/errors.ts";
 import { type FetchableName, fetchDataset } from "../../src/data/fetch.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DataError } from "../../src/data/dataset.ts";
+import { DataError } from "../../src/errors.ts";
 import { loadPictureFiles, loadSquares } from "../../src/data/image-files.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 import { picture, png } from "./images.ts";

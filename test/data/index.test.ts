@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DataError } from "../../src/data/dataset.ts";
+import { DataError } from "../../src/errors.ts";
 import { type DatasetName, loadDataset } from "../../src/data/index.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 

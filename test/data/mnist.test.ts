@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DataError } from "../../src/data/dataset.ts";
+import { DataError } from "../../src/errors.ts";
 import { loadMnist, parseIdx } from "../../src/data/mnist.ts";
 import { sharedFile, skip } from "../shared.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";

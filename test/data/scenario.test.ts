@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DataError } from "../../src/data/dataset.ts";
+import { DataError } from "../../src/errors.ts";
 import { damage, stamp } from "../../src/data/scenario.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
 

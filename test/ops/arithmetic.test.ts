@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
-import { count, type Shape } from "../../src/graph/value.ts";
+import { count, type Shape } from "../../src/shape.ts";
 import { add } from "../../src/ops/add.ts";
 import { mul } from "../../src/ops/mul.ts";
 import { checkOp } from "../check-op.ts";

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile } from "../../src/graph/program.ts";
-import { count } from "../../src/graph/value.ts";
+import { count } from "../../src/shape.ts";
 import { batchNorm, type BatchNormAttrs } from "../../src/ops/batch-norm.ts";
 import { checkOp, close } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";

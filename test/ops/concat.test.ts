@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
-import { count, type Shape } from "../../src/graph/value.ts";
+import { count, type Shape } from "../../src/shape.ts";
 import { concat } from "../../src/ops/concat.ts";
 import { checkOp } from "../check-op.ts";
 import { closeGpus } from "../device.ts";

@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
-import { format, type Shape } from "../../src/graph/value.ts";
+import { format, type Shape } from "../../src/shape.ts";
 import { conv2d, type Conv2dAttrs } from "../../src/ops/conv2d.ts";
 import { checkOp } from "../check-op.ts";
 import { closeGpus } from "../device.ts";

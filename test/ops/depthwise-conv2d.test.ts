@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
-import { format, type Shape } from "../../src/graph/value.ts";
+import { format, type Shape } from "../../src/shape.ts";
 import type { Conv2dAttrs } from "../../src/ops/conv2d.ts";
 import { depthwiseConv2d } from "../../src/ops/depthwise-conv2d.ts";
 import { checkOp } from "../check-op.ts";

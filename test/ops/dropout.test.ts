@@ -4,7 +4,7 @@ import type { Tuning } from "../../src/gpu/device.ts";
 import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile } from "../../src/graph/program.ts";
-import { count } from "../../src/graph/value.ts";
+import { count } from "../../src/shape.ts";
 import { dropout, type DropoutAttrs } from "../../src/ops/dropout.ts";
 import { checkOp, type InputSpec } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";

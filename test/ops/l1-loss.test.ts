@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
-import { count } from "../../src/graph/value.ts";
+import { count } from "../../src/shape.ts";
 import { l1Loss, l1Norm } from "../../src/ops/l1-loss.ts";
 import type { Random } from "../../src/random.ts";
 import { checkOp } from "../check-op.ts";

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile } from "../../src/graph/program.ts";
-import { count } from "../../src/graph/value.ts";
+import { count } from "../../src/shape.ts";
 import { layerNorm, type LayerNormAttrs } from "../../src/ops/layer-norm.ts";
 import type { Random } from "../../src/random.ts";
 import { checkOp, close } from "../check-op.ts";

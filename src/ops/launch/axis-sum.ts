@@ -1,6 +1,7 @@
 /** Launches of sums over one axis (shaders/reduce/axis-sum), staged so that no thread adds many terms. */
 import type { Tuning } from "../../gpu/device.ts";
-import type { Launch, Shape, Value } from "../../graph/value.ts";
+import type { Launch, Value } from "../../graph/value.ts";
+import type { Shape } from "../../shape.ts";
 import { ceilDiv } from "./tiles.ts";
 
 /** Threads that fill an adapter. */

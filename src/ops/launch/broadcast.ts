@@ -2,14 +2,8 @@
 import type { Tuning } from "../../gpu/device.ts";
 import { ShapeError } from "../../errors.ts";
 import { elementwise, quadThreads } from "../../graph/elementwise.ts";
-import {
-  count,
-  format,
-  type Launch,
-  sameShape,
-  type Shape,
-  type Value,
-} from "../../graph/value.ts";
+import type { Launch, Value } from "../../graph/value.ts";
+import { count, format, sameShape, type Shape } from "../../shape.ts";
 import { axisSum } from "./axis-sum.ts";
 
 type Scratch = (label: string, shape: Shape) => Value;

@@ -1,6 +1,6 @@
 /** Window arithmetic of convolutions: sizes, strides and padding. */
 import { ShapeError } from "../../errors.ts";
-import { format, type Shape } from "../../graph/value.ts";
+import { format, type Shape } from "../../shape.ts";
 import type { Conv2dShape } from "./conv2d-shape.ts";
 
 /** Settings of a convolution. */

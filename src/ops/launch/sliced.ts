@@ -1,6 +1,7 @@
 /** From geometries to launches: kernels that write partial sums, and what adds them up. */
 import type { Geometry } from "../../gpu/geometry.ts";
-import type { Launch, Shape, Value } from "../../graph/value.ts";
+import type { Launch, Value } from "../../graph/value.ts";
+import type { Shape } from "../../shape.ts";
 import { columnSum, sumSlices } from "./reduce.ts";
 
 type Scratch = (label: string, shape: Shape) => Value;
