@@ -5,7 +5,7 @@ import type { Gpu } from "../src/gpu/device.ts";
 import { Model } from "../src/nn/model.ts";
 import type { OptimizerSettings } from "../src/optim/index.ts";
 import { Random } from "../src/random.ts";
-import { GpuDataset, meanPicture, PictureFeed } from "../src/feed/image-feed.ts";
+import { GpuDataset, meanImage, ImageFeed } from "../src/feed/image-feed.ts";
 import { classification, Trainer } from "../src/train/trainer.ts";
 import { type BenchModule, type BenchRow, ceiling, timeSteps } from "./harness.ts";
 import { runTorch } from "./peers.ts";
@@ -48,9 +48,9 @@ async function timeNetwork(
   options: { steps: number; seconds: number; top: BenchRow },
 ): Promise<BenchRow> {
   const data = noise(batch, side, classes);
-  const pictures = await GpuDataset.upload(gpu, data, meanPicture(data));
+  const pictures = await GpuDataset.upload(gpu, data, meanImage(data));
   const model = await Model.create(gpu, modelSpec({ name }, [side, side, 3], classes), 1);
-  const feed = await PictureFeed.create(pictures, { batch, items: batch * options.steps });
+  const feed = await ImageFeed.create(pictures, { batch, items: batch * options.steps });
   const trainer = await Trainer.create(model, {
     feed,
     objective: classification(model, feed, "train"),

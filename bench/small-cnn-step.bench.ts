@@ -2,7 +2,7 @@
 import { modelSpec } from "../models/index.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
 import { Model } from "../src/nn/model.ts";
-import { GpuDataset, meanPicture, PictureFeed } from "../src/feed/image-feed.ts";
+import { GpuDataset, meanImage, ImageFeed } from "../src/feed/image-feed.ts";
 import { classification, Trainer } from "../src/train/trainer.ts";
 import { type BenchModule, type BenchRow, ceiling, timeSteps } from "./harness.ts";
 import { runPeers } from "./peers.ts";
@@ -13,11 +13,11 @@ export const smallCnnStep: BenchModule = {
   async run(gpu, { seconds, peers }) {
     const top = await ceiling(gpu, seconds);
     const data = syntheticDigits(64, 1, "train");
-    const pictures = await GpuDataset.upload(gpu, data, meanPicture(data));
+    const pictures = await GpuDataset.upload(gpu, data, meanImage(data));
     const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
     // One step an epoch is mostly the wait for it on a fast GPU, so that there is a row of more of them.
     const counts = gpu.adapter.software ? [1] : [1, 32];
-    const feed = await PictureFeed.create(pictures, { batch: 64, items: 64 * Math.max(...counts) });
+    const feed = await ImageFeed.create(pictures, { batch: 64, items: 64 * Math.max(...counts) });
     const trainer = await Trainer.create(model, {
       feed,
       objective: classification(model, feed, "train"),

@@ -36,10 +36,10 @@ export * from "./data/index.ts";
 export {
   type Augmentation,
   GpuDataset,
-  meanPicture,
+  meanImage,
   paperAugmentation,
   strongAugmentation,
-  PictureFeed,
+  ImageFeed,
 } from "./feed/image-feed.ts";
 export { classification, Evaluator, Trainer, type Watch } from "./train/trainer.ts";
 export { Trajectory, TrajectoryPlan } from "./weights/trajectory.ts";

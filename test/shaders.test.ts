@@ -19,9 +19,9 @@ import { baseCode } from "../src/predictors/predictor.ts";
 import { linearPredictor } from "../src/predictors/linear.ts";
 import {
   GpuDataset,
-  meanPicture,
+  meanImage,
   paperAugmentation,
-  PictureFeed,
+  ImageFeed,
   strongAugmentation,
 } from "../src/feed/image-feed.ts";
 import { Collector } from "../src/train/collector.ts";
@@ -120,14 +120,14 @@ for (const tuning of tunings) {
     );
 
     const digits = syntheticDigits(10, 1, "train");
-    const data = await GpuDataset.upload(gpu, digits, meanPicture(digits));
+    const data = await GpuDataset.upload(gpu, digits, meanImage(digits));
     for (const augment of [undefined, paperAugmentation, strongAugmentation]) {
-      const feed = await PictureFeed.create(data, { batch: 4, items: 10, augment });
+      const feed = await ImageFeed.create(data, { batch: 4, items: 10, augment });
       await compileAll(gpu, feed.launches);
     }
     const rows = await RowFeed.create(gpu, new Float32Array(31), [15, 14, 1, 1], 1);
     await compileAll(gpu, rows.launches);
-    const feed = await PictureFeed.create(data, { batch: 4, items: 10 });
+    const feed = await ImageFeed.create(data, { batch: 4, items: 10 });
     const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
     const objective = classification(model, feed, "train");
     for (const options of [
@@ -249,7 +249,7 @@ for (const tuning of tunings) {
   test(`unlearning methods compile (${tuning})`, async () => {
     const gpu = await testGpu({ tuning });
     const digits = syntheticDigits(12, 1, "train");
-    const data = await GpuDataset.upload(gpu, digits, meanPicture(digits));
+    const data = await GpuDataset.upload(gpu, digits, meanImage(digits));
     const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
     const subset = (first: number) => {
       const items = Uint32Array.from({ length: 6 }, (_, i) => first + i);

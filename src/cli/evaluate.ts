@@ -34,7 +34,7 @@ export function registerEvaluate(root: Command): void {
             run: flags.run,
             checkpoint: flags.checkpoint,
             ...scores,
-            pictures: counts,
+            images: counts,
             definitions,
           },
           null,

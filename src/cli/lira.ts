@@ -51,7 +51,7 @@ export function registerLira(root: Command): void {
     const planned = async (): Promise<PlannedRun> => ({
       train,
       unlearn,
-      pictures: countsOf(await loadData(train)),
+      images: countsOf(await loadData(train)),
     });
     const result = await withAdvice(planned, limitsOf(gpu), () =>
       runLira(gpu, plan, flags.out, {

@@ -55,7 +55,7 @@ function armsOf(flags: NowcastFlags, steps: number): NowcastArm[] {
 /** The training of the arm that takes most memory: what fits it fits all. */
 async function largestRun(train: TrainConfig, arms: readonly NowcastArm[]): Promise<PlannedRun> {
   const pictures = countsOf(await loadData(train));
-  const runs = arms.map(({ nowcast }) => ({ train: { ...train, nowcast }, pictures }));
+  const runs = arms.map(({ nowcast }) => ({ train: { ...train, nowcast }, images: pictures }));
   const unlimited = { ...defaultLimits, maxBinding: Infinity, maxBuffer: Infinity };
   const plans = await Promise.all(runs.map((run) => planRun(run, unlimited)));
   const peaks = plans.map(({ peak }) => peak);

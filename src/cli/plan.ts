@@ -7,7 +7,7 @@ import { ShapeError } from "../errors.ts";
 import { declare } from "../nn/model.ts";
 import {
   formatPlan,
-  type PictureCounts,
+  type ImageCounts,
   type PlannedRun,
   planRun,
   withAdvice,
@@ -32,7 +32,7 @@ interface PlanFlags extends Omit<TrainFlags, "adapter">, Omit<UnlearnFlags, "see
 }
 
 /** The data sets as they are published; a folder of pictures has no sizes of its own. */
-const published: Readonly<Record<Exclude<DataConfig["name"], "image-folder">, PictureCounts>> = {
+const published: Readonly<Record<Exclude<DataConfig["name"], "image-folder">, ImageCounts>> = {
   synthetic: { size: 28, channels: 1, classes: 10, train: 4000, test: 1000 },
   mnist: { size: 28, channels: 1, classes: 10, train: 60_000, test: 10_000 },
   cifar10: { size: 32, channels: 3, classes: 10, train: 50_000, test: 10_000 },
@@ -63,7 +63,7 @@ export function registerPlan(root: Command): void {
         command.getOptionValueSource("dataset") === "default" && flags.pictureSize === undefined;
       const enlarged = free && !takes(train, asked);
       const pictures = enlarged ? { ...asked, ...larger, ...channelsOf(flags) } : asked;
-      const run = { train, unlearn, pictures };
+      const run = { train, unlearn, images: pictures };
       const limits = await wantedLimits(flags);
       const plan = await withAdvice(run, limits, () => planRun(run, limits));
       if (flags.json === true) {
@@ -84,7 +84,7 @@ export function registerPlan(root: Command): void {
 const larger = { size: 64, channels: 3 } as const;
 
 /** Whether a network can be built for pictures of this size. */
-function takes({ model }: TrainConfig, { size, channels, classes }: PictureCounts): boolean {
+function takes({ model }: TrainConfig, { size, channels, classes }: ImageCounts): boolean {
   try {
     declare(modelSpec(model, [size, size, channels], classes));
     return true;
@@ -101,7 +101,7 @@ function channelsOf({ channels }: PlanFlags): { channels?: 1 | 3 } {
   return { channels };
 }
 
-function picturesOf(flags: PlanFlags): PictureCounts {
+function picturesOf(flags: PlanFlags): ImageCounts {
   const known = flags.dataset === "image-folder" ? undefined : published[flags.dataset];
   const need = <T>(name: string, value: T | undefined): T => {
     if (value !== undefined) return value;
@@ -131,14 +131,14 @@ async function wantedLimits(flags: PlanFlags): Promise<DryLimits> {
 }
 
 function describe(
-  { train, unlearn, pictures }: PlannedRun,
+  { train, unlearn, images }: PlannedRun,
   plan: Parameters<typeof formatPlan>[0],
 ): string {
-  const { size, channels, classes } = pictures;
+  const { size, channels, classes } = images;
   const { method, settings } = unlearn!;
   const batch = settings["batch"] === undefined ? "" : ` batch ${Number(settings["batch"])}`;
   const head =
-    `${train.model.name}, ${pictures.train} + ${pictures.test} pictures ${size}×${size}×${channels}, ` +
+    `${train.model.name}, ${images.train} + ${images.test} pictures ${size}×${size}×${channels}, ` +
     `${classes} classes; training batch ${train.batch}, ${method}${batch}`;
   return `${head}\n\n${formatPlan(plan)}`;
 }

@@ -23,7 +23,7 @@ export function registerTrain(root: Command): void {
       startProfile(gpu, flags.profile);
       const started = performance.now();
       const data = await loadData(config);
-      const run = { train: config, pictures: countsOf(data) };
+      const run = { train: config, images: countsOf(data) };
       const signal = interruptSignal();
       const job = await withAdvice(run, limitsOf(gpu), async () => {
         const prepared = await prepareJob(gpu, config, data);

@@ -62,7 +62,7 @@ export async function unlearnAndReport(
   reference?: string,
 ): Promise<void> {
   const retrained = reference === undefined ? undefined : await finalOf(reference);
-  const run = { train: job.config, unlearn: config, trained: true, pictures: countsOf(job) };
+  const run = { train: job.config, unlearn: config, trained: true, images: countsOf(job) };
   const { history, reason } = await withAdvice(run, limitsOf(job.gpu), () =>
     withProgress(config.method, signal, (watch) =>
       // The bar counts epochs within a round; the driver adds up rounds.

@@ -1,4 +1,4 @@
-/** Pictures on the GPU, and the launches that gather, normalise and augment a batch of them. */
+/** Images on the GPU, and the launches that gather, normalise and augment a batch of them. */
 import { type Dataset, storedSize } from "../data/dataset.ts";
 import { enlarge } from "../data/enlarge.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
@@ -7,9 +7,9 @@ import { type Launch, Value } from "../graph/value.ts";
 import { type Permit, StepQueue } from "./step-queue.ts";
 
 /**
- * Random changes of a training picture; absent fields mean no change. The geometric ones have Keras'
+ * Random changes of a training image; absent fields mean no change. The geometric ones have Keras'
  * meanings and happen first; cut-outs, contrast and saturation follow, in this order, on pixels in [0, 1]
- * before the mean picture is subtracted.
+ * before the mean image is subtracted.
  */
 export interface Augmentation {
   /** Degrees, both ways. */
@@ -22,15 +22,15 @@ export interface Augmentation {
   readonly zoom?: readonly [number, number] | undefined;
   /** Probability of a horizontal flip. */
   readonly flip?: number | undefined;
-  /** What lies outside of a moved picture: its border pixels, or its mirror image. Default "nearest". */
+  /** What lies outside of a moved image: its border pixels, or its mirror image. Default "nearest". */
   readonly fill?: "nearest" | "reflect" | undefined;
-  /** How a moved picture is sampled. Default "bilinear". */
+  /** How a moved image is sampled. Default "bilinear". */
   readonly sampling?: "bilinear" | "nearest" | undefined;
-  /** At most 3 grey (127) rectangles inside the picture, each `side` of its height and width. */
+  /** At most 3 grey (127) rectangles inside the image, each `side` of its height and width. */
   readonly cutouts?: { readonly count: number; readonly side: number } | undefined;
-  /** Lowest and highest factor on the distance from the unmoved picture's mean, per channel. */
+  /** Lowest and highest factor on the distance from the unmoved image's mean, per channel. */
   readonly contrast?: readonly [number, number] | undefined;
-  /** Lowest and highest factor on the saturation of HSV; grey pictures stay as they are. */
+  /** Lowest and highest factor on the saturation of HSV; grey images stay as they are. */
   readonly saturation?: readonly [number, number] | undefined;
 }
 
@@ -55,11 +55,11 @@ export const strongAugmentation = {
 } satisfies Augmentation;
 
 /**
- * The mean picture [H·W·C] of a data set, in [0, 1]; subtracting it is the published normalisation. Where
- * pictures are enlarged it is the mean of the enlarged ones: enlarging is linear, so that this is the
+ * The mean image [H·W·C] of a data set, in [0, 1]; subtracting it is the published normalisation. Where
+ * images are enlarged it is the mean of the enlarged ones: enlarging is linear, so that this is the
  * enlarged mean of the stored ones.
  */
-export function meanPicture(dataset: Dataset): Float32Array {
+export function meanImage(dataset: Dataset): Float32Array {
   const { channels, count, pixels } = dataset;
   const stored = storedSize(dataset);
   const size = stored.height * stored.width * channels;
@@ -79,29 +79,29 @@ interface Shard {
 function requireLabels(labels: ArrayLike<number>, classes: number): void {
   for (let i = 0; i < labels.length; i++) {
     if (!(labels[i]! >= 0 && labels[i]! < classes)) {
-      throw new GpuError(`picture ${i} has label ${labels[i]}; there are ${classes} classes.`);
+      throw new GpuError(`image ${i} has label ${labels[i]}; there are ${classes} classes.`);
     }
   }
 }
 
 type GpuFields = Pick<
   GpuDataset,
-  "gpu" | "count" | "picture" | "stored" | "classes" | "shards" | "mean" | "labels"
+  "gpu" | "count" | "image" | "stored" | "classes" | "shards" | "mean" | "labels"
 > & { readonly permit?: Permit | undefined };
 
-/** A data set in GPU memory: pictures as bytes in shards, labels, the mean picture. */
+/** A data set in GPU memory: images as bytes in shards, labels, the mean image. */
 export class GpuDataset {
   readonly gpu: Gpu;
   readonly count: number;
   /** Height, width, channels. */
-  readonly picture: readonly [number, number, number];
-  /** Height and width of the pictures in the shards, which a feed enlarges to those of `picture`. */
+  readonly image: readonly [number, number, number];
+  /** Height and width of the images in the shards, which a feed enlarges to those of `image`. */
   readonly stored: readonly [number, number];
   readonly classes: number;
   readonly shards: readonly Shard[];
   readonly mean: GPUBuffer;
   readonly labels: GPUBuffer;
-  /** Absent: every picture may be used. */
+  /** Absent: every image may be used. */
   readonly permit: Permit | undefined;
   readonly #fields: GpuFields;
   readonly #owned: readonly GPUBuffer[];
@@ -110,7 +110,7 @@ export class GpuDataset {
     this.#fields = fields;
     this.gpu = fields.gpu;
     this.count = fields.count;
-    this.picture = fields.picture;
+    this.image = fields.image;
     this.stored = fields.stored;
     this.classes = fields.classes;
     this.shards = fields.shards;
@@ -120,12 +120,12 @@ export class GpuDataset {
     this.#owned = owned;
   }
 
-  /** Uploads pictures and labels; splits pictures over buffers where one binding would not hold them. */
+  /** Uploads images and labels; splits images over buffers where one binding would not hold them. */
   static async upload(gpu: Gpu, dataset: Dataset, mean: Float32Array): Promise<GpuDataset> {
     const { height, width, channels } = dataset;
     if (mean.length !== height * width * channels) {
       throw new GpuError(
-        `data set "${dataset.name}": the mean picture has ${mean.length} values, not ` +
+        `data set "${dataset.name}": the mean image has ${mean.length} values, not ` +
           `${height * width * channels}.`,
       );
     }
@@ -138,7 +138,7 @@ export class GpuDataset {
       count: Math.min(perShard, dataset.count - i * perShard),
     }));
     const sizes = Object.fromEntries(
-      ranges.map((range, i) => [`pictures[${i}]`, range.count * size]),
+      ranges.map((range, i) => [`images[${i}]`, range.count * size]),
     );
     const buffers = Object.values(await gpu.allocate(sizes));
     const shards = ranges.map((range, i) => ({ ...range, buffer: buffers[i]! }));
@@ -152,7 +152,7 @@ export class GpuDataset {
       {
         gpu,
         count: dataset.count,
-        picture: [height, width, channels],
+        image: [height, width, channels],
         stored: [stored.height, stored.width],
         classes: dataset.classes.length,
         shards,
@@ -162,7 +162,7 @@ export class GpuDataset {
     );
   }
 
-  /** The same pictures with other labels; shares the pictures' memory. */
+  /** The same images with other labels; shares the images' memory. */
   async withLabels(labels: ArrayLike<number>): Promise<GpuDataset> {
     const own = await this.gpu.allocate({ labels: 4 * this.count });
     const relabelled = new GpuDataset({ ...this.#fields, ...own }, [own.labels]);
@@ -170,33 +170,33 @@ export class GpuDataset {
     return relabelled;
   }
 
-  /** The same pictures and labels, of which only some may be used: any other is refused by name. */
-  only(pictures: Uint32Array, name: string): GpuDataset {
+  /** The same images and labels, of which only some may be used: any other is refused by name. */
+  only(images: Uint32Array, name: string): GpuDataset {
     const allowed = new Uint8Array(this.count);
-    for (const picture of pictures) allowed[picture] = 1;
-    const permit = { name, has: (picture: number) => allowed[picture] === 1 };
+    for (const image of images) allowed[image] = 1;
+    const permit = { name, has: (image: number) => allowed[image] === 1 };
     return new GpuDataset({ ...this.#fields, permit }, []);
   }
 
   /** Replaces all labels; feeds made before see the new ones. */
   setLabels(labels: ArrayLike<number>): void {
     if (labels.length !== this.count) {
-      throw new GpuError(`${this.count} pictures need as many labels, got ${labels.length}.`);
+      throw new GpuError(`${this.count} images need as many labels, got ${labels.length}.`);
     }
     requireLabels(labels, this.classes);
     this.gpu.write(this.labels, Uint32Array.from(labels));
   }
 
-  /** Frees what this set allocated; pictures shared with another set belong to that one. */
+  /** Frees what this set allocated; images shared with another set belong to that one. */
   destroy(): void {
     this.gpu.free(...this.#owned);
   }
 }
 
-/** Feeds pictures and labels of a data set to a graph. */
-export class PictureFeed {
+/** Feeds images and labels of a data set to a graph. */
+export class ImageFeed {
   readonly queue: StepQueue;
-  /** Pictures [batch, H, W, C], mean subtracted. */
+  /** Images [batch, H, W, C], mean subtracted. */
   readonly x: Value;
   readonly labels: Value;
   /** 1 / rows for the rows that count, 0 for padding. */
@@ -208,7 +208,7 @@ export class PictureFeed {
   private constructor(data: GpuDataset, queue: StepQueue, augment: Augmentation | undefined) {
     this.queue = queue;
     const { batch, order, step } = queue;
-    const [h, w, c] = data.picture;
+    const [h, w, c] = data.image;
     const [storedH, storedW] = data.stored;
     const enlarged = storedH !== h || storedW !== w;
     const bound = new Map<Value, BufferView>(queue.bindings);
@@ -219,7 +219,7 @@ export class PictureFeed {
     };
     const mean = bind("mean", data.mean, h * w * c, "f32");
     const all = bind("all labels", data.labels, data.count, "u32");
-    const x = new Value("pictures", [batch, h, w, c], "f32", "planned");
+    const x = new Value("images", [batch, h, w, c], "f32", "planned");
     const labels = new Value("labels", [batch], "u32", "planned");
     const weights = new Value("weights", [batch], "f32", "planned");
     const launches: Launch[] = [
@@ -302,8 +302,8 @@ export class PictureFeed {
   static async create(
     data: GpuDataset,
     options: { batch: number; items: number; augment?: Augmentation | undefined },
-  ): Promise<PictureFeed> {
+  ): Promise<ImageFeed> {
     const queue = await StepQueue.create(data.gpu, { ...options, permit: data.permit });
-    return new PictureFeed(data, queue, options.augment);
+    return new ImageFeed(data, queue, options.augment);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * How a step finds its batch without the host.
  *
- * An epoch is an order list (numbers of pictures or rows) and a step table, both uploaded once; each step
+ * An epoch is an order list (numbers of images or rows) and a step table, both uploaded once; each step
  * takes the next row of the table. Running totals are added on the GPU and read once at the end.
  */
 import type { BufferView, Gpu } from "../gpu/device.ts";
@@ -133,7 +133,7 @@ export class StepQueue {
     const other = permit === undefined ? undefined : order.find((example) => !permit.has(example));
     if (other !== undefined) {
       throw new GpuError(
-        `picture ${other} is not part of ${permit!.name}, the only data that may be used here.`,
+        `image ${other} is not part of ${permit!.name}, the only data that may be used here.`,
       );
     }
     const words = new Uint32Array(rows.length * stepWords);

@@ -11,14 +11,14 @@ const seed = z
   .min(0)
   .max(2 ** 31 - 1);
 
-/** Which pictures. */
+/** Which images. */
 export const dataSchema = z.strictObject({
   name: z.enum(datasetNames),
   /** Folder of the files; the synthetic set needs none. */
   dir: z.string().optional(),
   trainCount: count.optional(),
   testCount: count.optional(),
-  /** Side the pictures are resized to, in pixels. */
+  /** Side the images are resized to, in pixels. */
   size: count.optional(),
 });
 
@@ -39,7 +39,7 @@ const factors = z
   .tuple([z.number().min(0), z.number().min(0)])
   .refine(([low, high]) => low <= high, { error: "the lowest factor is above the highest" });
 
-/** Random changes of training pictures. */
+/** Random changes of training images. */
 export const augmentSchema = z.strictObject({
   rotation: z.number().min(0).max(180).optional(),
   shift: z.number().min(0).max(1).optional(),
@@ -108,7 +108,7 @@ export const recipeFields = {
 /** How a step is fitted into memory; what it computes stays the same, but for roundings. */
 export const memoryFields = {
   /**
-   * Pictures a pass, where a step's batch does not fit: gradients of passes are added up. The largest
+   * Images a pass, where a step's batch does not fit: gradients of passes are added up. The largest
    * divisor of the batch up to this is taken. Batch norm in training sees each pass on its own.
    */
   microBatch: count.optional(),
@@ -141,7 +141,7 @@ export const nowcastSchema = z.discriminatedUnion("method", [
 export const trainSchema = z
   .strictObject({
     data: dataSchema,
-    /** What is wrong with the training data, and which pictures are D_f. */
+    /** What is wrong with the training data, and which images are D_f. */
     scenario: scenarioSchema,
     model: modelSchema,
     /** Checkpoint whose weights training starts from; a classifier it lacks starts from a random draw. */

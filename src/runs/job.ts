@@ -1,7 +1,7 @@
 /**
  * A job: the data, the wrong labels and the network of a run, on one device.
  *
- * The path of the data through Rewind starts here: pictures → what is wrong with them → GPU → model;
+ * The path of the data through Rewind starts here: images → what is wrong with them → GPU → model;
  * `train/run.ts` trains it, `unlearn/` makes it forget, `report/` writes down what changed.
  */
 import { modelSpec } from "../../models/index.ts";
@@ -16,7 +16,7 @@ import { Value } from "../graph/value.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { Model } from "../nn/model.ts";
 import { readBytes } from "../platform/files.ts";
-import { GpuDataset, meanPicture } from "../feed/image-feed.ts";
+import { GpuDataset, meanImage } from "../feed/image-feed.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import { Evaluator, type Watch } from "../train/trainer.ts";
 import type { Scores } from "../unlearn/driver.ts";
@@ -29,12 +29,12 @@ export interface Job {
   readonly train: Dataset;
   readonly test: Dataset;
   readonly model: Model;
-  /** Training pictures with the labels the model is trained on. */
+  /** Training images with the labels the model is trained on. */
   readonly data: GpuDataset;
   readonly testData: GpuDataset;
   /** Labels the model is trained on, [train.count]. */
   readonly labels: Uint16Array;
-  /** Picture numbers of D_f and of the rest, D_r. */
+  /** Image numbers of D_f and of the rest, D_r. */
   readonly forget: Uint32Array;
   readonly retain: Uint32Array;
   /**
@@ -45,27 +45,27 @@ export interface Job {
   evaluator(on: GpuDataset): Promise<Pick<Evaluator, "run"> & { done(): void }>;
   /** Scores of the model as it stands; `only`: the ones needed, where others would cost time. */
   evaluate(watch?: Watch, only?: readonly (keyof Scores)[]): Promise<Scores>;
-  /** What an unlearning method gets: the model, D_f and D_r, each refusing other pictures. */
+  /** What an unlearning method gets: the model, D_f and D_r, each refusing other images. */
   task(seed: number): UnlearnTask;
   destroy(): void;
 }
 
-/** Pictures a step when evaluating; larger only costs memory. */
+/** Images a step when evaluating; larger only costs memory. */
 const evaluationBatch = 256;
 /** Bytes of activations up to which a job holds on to its evaluators, so as not to make them every time. */
 const heldBytes = 128 * 2 ** 20;
 
-/** Bytes of a model's activations when evaluating a batch of pictures. */
-function evaluationBytes(model: Model, picture: readonly number[], rows: number): number {
+/** Bytes of a model's activations when evaluating a batch of images. */
+function evaluationBytes(model: Model, image: readonly number[], rows: number): number {
   const graph = new Graph(model.gpu.tuning);
-  model.build(graph, [new Value("pictures", [rows, ...picture], "f32", "planned")], "frozen");
+  model.build(graph, [new Value("images", [rows, ...image], "f32", "planned")], "frozen");
   return planMemory(graph.forward()).bytes;
 }
 
 /**
  * Applies the scenario to the data, allocates the model.
  *
- * @param loaded the pictures, where they are at hand already.
+ * @param loaded the images, where they are at hand already.
  */
 export async function prepareJob(
   gpu: Gpu,
@@ -76,7 +76,7 @@ export async function prepareJob(
   return jobOn(gpu, config, damage(train, test, config.scenario, config.seed), test);
 }
 
-/** The pictures a configuration names, before anything is wrong with them. */
+/** The images a configuration names, before anything is wrong with them. */
 export function loadData({ data, seed }: TrainConfig): ReturnType<typeof loadDataset> {
   return loadDataset({ ...present(data), seed });
 }
@@ -91,7 +91,7 @@ export async function jobOn(
 ): Promise<Job> {
   const { train, labels, forget, retain, triggered } = damaged;
 
-  const mean = meanPicture(train);
+  const mean = meanImage(train);
   const data = await GpuDataset.upload(gpu, { ...train, labels }, mean);
   const testData = await GpuDataset.upload(gpu, test, mean);
   const input = [train.height, train.width, train.channels] as const;
@@ -119,7 +119,7 @@ export async function jobOn(
     },
   };
   const rows = Math.min(evaluationBatch, Math.max(...sets.map(({ count }) => count)));
-  if (sets.length * evaluationBytes(model, data.picture, rows) <= heldBytes) {
+  if (sets.length * evaluationBytes(model, data.image, rows) <= heldBytes) {
     for (const on of sets) {
       held.set(on, await newEvaluator(on));
       gpu.spare.add(giveUp);

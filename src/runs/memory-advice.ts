@@ -1,7 +1,7 @@
 /**
  * Memory plans: what a run would allocate, before anything is.
  *
- * The run is built on a {@link dryGpu} by the same code that builds it on a real device: pictures and
+ * The run is built on a {@link dryGpu} by the same code that builds it on a real device: images and
  * weights stay, and where evaluation takes little it stays too; training, evaluation and unlearning come
  * after one another.
  */
@@ -16,15 +16,15 @@ import { passesOf } from "../train/passes.ts";
 import { jobNowcaster, jobTrainer } from "./training.ts";
 import { findMethod, startMethod } from "../unlearn/methods/index.ts";
 
-/** The pictures of a run as far as memory is concerned. */
-export interface PictureCounts {
-  /** Side of the square pictures, in pixels. */
+/** The images of a run as far as memory is concerned. */
+export interface ImageCounts {
+  /** Side of the square images, in pixels. */
   readonly size: number;
   /** Their size in memory where a feed enlarges them. */
   readonly stored?: Dataset["stored"];
   readonly channels: 1 | 3;
   readonly classes: number;
-  /** Training and test pictures. */
+  /** Training and test images. */
   readonly train: number;
   readonly test: number;
 }
@@ -53,11 +53,11 @@ export interface PlannedRun {
   readonly unlearn?: UnlearnConfig | undefined;
   /** The network is trained already: what training takes does not count. */
   readonly trained?: boolean | undefined;
-  readonly pictures: PictureCounts;
+  readonly images: ImageCounts;
 }
 
-/** The picture counts of a run under way. */
-export function countsOf({ train, test }: Pick<Job, "train" | "test">): PictureCounts {
+/** The image counts of a run under way. */
+export function countsOf({ train, test }: Pick<Job, "train" | "test">): ImageCounts {
   const { height: size, stored, channels, classes } = train;
   return { size, stored, channels, classes: classes.length, train: train.count, test: test.count };
 }
@@ -73,12 +73,12 @@ export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPl
   const { gpu } = dry;
   const { train: config, unlearn, trained = false } = run;
   const damaged = damage(
-    blankPictures(run, "train"),
-    blankPictures(run, "test"),
+    blankImages(run, "train"),
+    blankImages(run, "test"),
     config.scenario,
     config.seed,
   );
-  const job = await jobOn(gpu, config, damaged, blankPictures(run, "test"), { blank: true });
+  const job = await jobOn(gpu, config, damaged, blankImages(run, "test"), { blank: true });
   const rows = rowsOf("always", dry.live());
   let peak = gpu.allocatedBytes;
   /** Counts what parts of a run take together, on top of what is there throughout, and frees them. */
@@ -112,10 +112,10 @@ export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPl
   return { rows, peak };
 }
 
-/** Pictures without pixels: their numbers and labels decide all sizes. */
-function blankPictures({ train: { data }, pictures }: PlannedRun, part: "train" | "test"): Dataset {
-  const { size, stored, channels, classes } = pictures;
-  const count = pictures[part];
+/** Images without pixels: their numbers and labels decide all sizes. */
+function blankImages({ train: { data }, images }: PlannedRun, part: "train" | "test"): Dataset {
+  const { size, stored, channels, classes } = images;
+  const count = images[part];
   return {
     name: data.name,
     classes: Array.from({ length: classes }, (_, i) => String(i)),
@@ -137,7 +137,7 @@ function added(dry: DryGpu, before: ReadonlyMap<string, number>): Map<string, nu
 }
 
 const purposes: readonly (readonly [RegExp, string])[] = [
-  [/^(pictures|mean|labels)$/, "pictures"],
+  [/^(images|mean|labels)$/, "images"],
   [/^(parameters|statistics)$/, "weights"],
   [/^evaluate /, "activations of evaluation"],
   [/gradients$/, "gradients"],
@@ -212,7 +212,7 @@ export async function memoryAdvice(run: PlannedRun, limits: DryLimits): Promise<
     ways.push(`--batch ${train.batch} --recompute`);
   }
   if (ways.length === 0) {
-    return "By the plan no batch fits: choose a smaller model, or fewer or smaller pictures.";
+    return "By the plan no batch fits: choose a smaller model, or fewer or smaller images.";
   }
   return `By the plan these fit: ${ways.join("; ")}.`;
 }

@@ -3,7 +3,7 @@ import type { Job } from "./job.ts";
 import type { Model, Tensors } from "../nn/model.ts";
 import { Random } from "../random.ts";
 import { Nowcaster } from "../forecast/nowcast.ts";
-import { pictureTrainer } from "../train/passes.ts";
+import { imageTrainer } from "../train/passes.ts";
 import { scheduleOf } from "../train/schedule.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import type { OptimizerState, Trainer, Watch } from "../train/trainer.ts";
@@ -33,7 +33,7 @@ export interface TrainHooks {
 /** The trainer of a job, as {@link trainJob} uses it. */
 export function jobTrainer({ config, model, data }: Job): Promise<Trainer> {
   const batch = Math.min(config.batch, data.count);
-  return pictureTrainer(model, data, data.count, { ...config, batch }, { norm: "train" });
+  return imageTrainer(model, data, data.count, { ...config, batch }, { norm: "train" });
 }
 
 /** The nowcaster of a job, if it has one. */
@@ -47,8 +47,8 @@ export async function jobNowcaster({ config, model, data }: Job): Promise<Nowcas
  * Steps of an epoch. Batch statistics of a batch padded with empty rows would be wrong: where there are
  * any, a last batch that is not full is left out.
  */
-function stepsOf(batch: number, pictures: number, model: Model): number {
-  const batches = pictures / Math.min(batch, pictures);
+function stepsOf(batch: number, images: number, model: Model): number {
+  const batches = images / Math.min(batch, images);
   return needsFull(model) ? Math.floor(batches) : Math.ceil(batches);
 }
 
@@ -72,7 +72,7 @@ function joinTotals(parts: readonly Totals[]): Totals {
   };
 }
 
-/** Trains the job's model on all its training pictures; returns the last epoch's totals. */
+/** Trains the job's model on all its training images; returns the last epoch's totals. */
 export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals | undefined> {
   const { config, model, data } = job;
   const { watch = {}, resume, onEpoch } = hooks;

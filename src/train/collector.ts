@@ -1,25 +1,25 @@
-/** The outputs of a model for each picture, for metrics that need more than totals. */
+/** The outputs of a model for each image, for metrics that need more than totals. */
 import { GpuError } from "../errors.ts";
 import { Bound } from "../graph/bound.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile, type Program } from "../graph/program.ts";
 import type { Model } from "../nn/model.ts";
-import { type GpuDataset, PictureFeed } from "../feed/image-feed.ts";
+import { type GpuDataset, ImageFeed } from "../feed/image-feed.ts";
 import { fitting } from "./fitting.ts";
 import { passRows } from "../feed/step-queue.ts";
 import { replay, type Watch } from "./trainer.ts";
 
-/** Logits of pictures in evaluation mode, without augmentation. */
+/** Logits of images in evaluation mode, without augmentation. */
 export class Collector {
   readonly #model: Model;
-  readonly #feed: PictureFeed;
+  readonly #feed: ImageFeed;
   readonly #program: Program;
   readonly #all: GPUBuffer;
   readonly #classes: number;
 
   private constructor(
     model: Model,
-    feed: PictureFeed,
+    feed: ImageFeed,
     program: Program,
     all: GPUBuffer,
     classes: number,
@@ -31,14 +31,14 @@ export class Collector {
     this.#classes = classes;
   }
 
-  /** @param batch pictures a step at most; fewer are taken where memory or a binding does not hold them. */
+  /** @param batch images a step at most; fewer are taken where memory or a binding does not hold them. */
   static async create(model: Model, data: GpuDataset, batch: number): Promise<Collector> {
     const { gpu } = model;
     const classes = model.spec.output[0]!;
     const { all } = await gpu.allocate({ all: 4 * data.count * classes });
     try {
       return await fitting(Math.min(batch, data.count), async (rows) => {
-        const feed = await PictureFeed.create(data, { batch: rows, items: data.count });
+        const feed = await ImageFeed.create(data, { batch: rows, items: data.count });
         try {
           const program = await collecting(model, feed, all);
           return new Collector(model, feed, program, all, classes);
@@ -53,17 +53,17 @@ export class Collector {
     }
   }
 
-  /** Logits [pictures, classes], row-major, in the order of `pictures`. */
-  async run(pictures: Uint32Array, watch: Watch = {}): Promise<Float32Array> {
-    if (pictures.length === 0) throw new GpuError("collect: there are no pictures.");
+  /** Logits [images, classes], row-major, in the order of `images`. */
+  async run(images: Uint32Array, watch: Watch = {}): Promise<Float32Array> {
+    if (images.length === 0) throw new GpuError("collect: there are no images.");
     const { queue } = this.#feed;
-    const rows = passRows(pictures.length, queue.batch);
-    queue.load(pictures, rows);
+    const rows = passRows(images.length, queue.batch);
+    queue.load(images, rows);
     await replay(this.#model.gpu, this.#program, rows.length, watch);
     return this.#model.gpu.readFloats({
       buffer: this.#all,
       offset: 0,
-      size: 4 * pictures.length * this.#classes,
+      size: 4 * images.length * this.#classes,
     });
   }
 
@@ -74,8 +74,8 @@ export class Collector {
   }
 }
 
-/** A step that writes the logits of its pictures to where they belong in `all`. */
-function collecting(model: Model, feed: PictureFeed, all: GPUBuffer): Promise<Program> {
+/** A step that writes the logits of its images to where they belong in `all`. */
+function collecting(model: Model, feed: ImageFeed, all: GPUBuffer): Promise<Program> {
   const graph = new Graph(model.gpu.tuning);
   const { output, bindings } = model.build(graph, [feed.x], "frozen");
   const [rows, classes] = output.shape as [number, number];

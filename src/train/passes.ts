@@ -1,9 +1,9 @@
-/** Trainers of classifiers on pictures, with a step split into passes that fit into memory. */
+/** Trainers of classifiers on images, with a step split into passes that fit into memory. */
 import type { Graph } from "../graph/graph.ts";
 import type { NormMode } from "../nn/layers.ts";
 import type { Model } from "../nn/model.ts";
 import type { OptimizerSettings } from "../optim/index.ts";
-import { type Augmentation, type GpuDataset, PictureFeed } from "../feed/image-feed.ts";
+import { type Augmentation, type GpuDataset, ImageFeed } from "../feed/image-feed.ts";
 import { classification, type Objective, Trainer, type TrainerOptions } from "./trainer.ts";
 
 /** Settings by which a step is fitted into memory; see `memoryFields` of the configuration. */
@@ -13,9 +13,9 @@ export interface MemorySettings {
   readonly activations?: "f32" | "f16" | undefined;
 }
 
-/** Settings of {@link pictureTrainer}: what training and the methods have in common. */
+/** Settings of {@link imageTrainer}: what training and the methods have in common. */
 export interface PassSettings extends MemorySettings {
-  /** Pictures a step. */
+  /** Images a step. */
   readonly batch: number;
   readonly augment?: Augmentation | undefined;
   readonly optimizer: OptimizerSettings;
@@ -27,10 +27,10 @@ export interface PassSettings extends MemorySettings {
 export interface PassOptions extends Pick<TrainerOptions, "rate" | "after" | "sharing"> {
   readonly norm: NormMode;
   /** Changes the objective, for example what is minimised. */
-  readonly objective?: (graph: Graph, classifier: Objective, feed: PictureFeed) => Objective;
+  readonly objective?: (graph: Graph, classifier: Objective, feed: ImageFeed) => Objective;
 }
 
-/** Pictures a pass and passes a step: the largest divisor of the batch up to `microBatch`. */
+/** Images a pass and passes a step: the largest divisor of the batch up to `microBatch`. */
 export function passesOf(
   batch: number,
   microBatch: number = batch,
@@ -45,7 +45,7 @@ export function passesOf(
  *
  * @param items longest order list of an epoch.
  */
-export async function pictureTrainer(
+export async function imageTrainer(
   model: Model,
   data: GpuDataset,
   items: number,
@@ -54,7 +54,7 @@ export async function pictureTrainer(
 ): Promise<Trainer> {
   const { augment, optimizer, clipNorm, labelSmoothing = 0 } = settings;
   const { rows, accumulate } = passesOf(settings.batch, settings.microBatch);
-  const feed = await PictureFeed.create(data, { batch: rows, items, augment });
+  const feed = await ImageFeed.create(data, { batch: rows, items, augment });
   const classifier = classification(model, feed, options.norm, { smoothing: labelSmoothing });
   const { objective = (_, plain) => plain, rate, after, sharing } = options;
   return Trainer.create(model, {

@@ -20,7 +20,7 @@ import {
   stateArenas,
 } from "../optim/index.ts";
 import { Random } from "../random.ts";
-import { type GpuDataset, PictureFeed } from "../feed/image-feed.ts";
+import { type GpuDataset, ImageFeed } from "../feed/image-feed.ts";
 import { passRows, type StepQueue, type StepRow, type Totals } from "../feed/step-queue.ts";
 
 /** Where a step's batch comes from. */
@@ -74,10 +74,10 @@ export interface MemoryOptions {
   readonly activations?: "f32" | "f16" | undefined;
 }
 
-/** The objective of a classifier: softmax cross-entropy of pictures and labels. */
+/** The objective of a classifier: softmax cross-entropy of images and labels. */
 export function classification(
   model: Model,
-  feed: PictureFeed,
+  feed: ImageFeed,
   norm: NormMode,
   attrs: CrossEntropyAttrs = {},
 ): (graph: Graph) => Objective {
@@ -90,7 +90,7 @@ export function classification(
 
 /** One epoch's input. */
 export interface Epoch {
-  /** Picture numbers in the order of use. */
+  /** Image numbers in the order of use. */
   readonly order: Uint32Array;
   /** Learning rate, for the epoch or by step within it. */
   readonly learningRate: number | ((step: number) => number);
@@ -267,7 +267,7 @@ export class Trainer {
       epoch.dropLast === true ? Math.floor(order.length / batch) : Math.ceil(order.length / batch);
     if (steps === 0) {
       throw new GpuError(
-        `an epoch of ${order.length} pictures has no full batch of ${batch}: use a smaller batch.`,
+        `an epoch of ${order.length} images has no full batch of ${batch}: use a smaller batch.`,
       );
     }
     const seeds = new Random(epoch.seed);
@@ -356,7 +356,7 @@ export class Trainer {
   }
 }
 
-/** Measures loss and accuracy on pictures of a data set, with running statistics and no augmentation. */
+/** Measures loss and accuracy on images of a data set, with running statistics and no augmentation. */
 export class Evaluator {
   readonly #gpu: Gpu;
   readonly #queue: StepQueue;
@@ -369,13 +369,13 @@ export class Evaluator {
   }
 
   /**
-   * Measures a classifier on pictures.
+   * Measures a classifier on images.
    *
-   * @param batch pictures a pass at most; fewer are taken where a value would exceed a binding.
+   * @param batch images a pass at most; fewer are taken where a value would exceed a binding.
    */
   static async create(model: Model, data: GpuDataset, batch: number): Promise<Evaluator> {
     for (let rows = batch; ; rows = Math.ceil(rows / 2)) {
-      const feed = await PictureFeed.create(data, { batch: rows, items: data.count });
+      const feed = await ImageFeed.create(data, { batch: rows, items: data.count });
       const objective = classification(model, feed, "frozen");
       try {
         return await Evaluator.of(model.gpu, feed, objective, `evaluate ${model.spec.name}`);
@@ -424,7 +424,7 @@ export class Evaluator {
   }
 }
 
-/** A pass from the pictures to the gradients; `counting` comes behind the forward launches. */
+/** A pass from the images to the gradients; `counting` comes behind the forward launches. */
 function passLaunches(
   graph: Graph,
   gradients: readonly Launch[],

@@ -6,7 +6,7 @@ import { Graph } from "../graph/graph.ts";
 import { compile } from "../graph/program.ts";
 import { Value } from "../graph/value.ts";
 import type { Model } from "../nn/model.ts";
-import { PictureFeed } from "../feed/image-feed.ts";
+import { ImageFeed } from "../feed/image-feed.ts";
 import { passRows } from "../feed/step-queue.ts";
 import { classification, replay, type Watch } from "../train/trainer.ts";
 import type { Subset } from "./method.ts";
@@ -18,7 +18,7 @@ import type { Subset } from "./method.ts";
  *   gradient, one picture a step, since the square of a batch's mean is not the mean of squares.
  * @returns an arena of the parameters' layout; the caller frees it.
  */
-export async function sumOverPictures(
+export async function sumOverImages(
   model: Model,
   { data, items }: Subset,
   of: "gradients" | "squares",
@@ -28,7 +28,7 @@ export async function sumOverPictures(
   const { gpu, parameters } = model;
   const { layout } = parameters;
   const rows = of === "squares" ? 1 : Math.min(batch, items.length);
-  const feed = await PictureFeed.create(data, { batch: rows, items: items.length });
+  const feed = await ImageFeed.create(data, { batch: rows, items: items.length });
   const gradients = await Arena.create(gpu, layout, "gradients");
   const sums = await Arena.create(gpu, layout, "summed gradients");
 

@@ -9,11 +9,11 @@ import type { GpuDataset } from "../feed/image-feed.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import type { Watch } from "../train/trainer.ts";
 
-/** Part of the training data. `data` refuses every picture that is not one of `items`. */
+/** Part of the training data. `data` refuses every image that is not one of `items`. */
 export interface Subset {
-  /** Pictures with the labels the model was trained on. */
+  /** Images with the labels the model was trained on. */
   readonly data: GpuDataset;
-  /** Picture numbers, ascending. */
+  /** Image numbers, ascending. */
   readonly items: Uint32Array;
 }
 

@@ -5,7 +5,7 @@ import type { Slot } from "../weights/arena.ts";
 import type { Model } from "../nn/model.ts";
 import { Random } from "../random.ts";
 import type { GpuDataset } from "../feed/image-feed.ts";
-import { type PassOptions, type PassSettings, pictureTrainer } from "../train/passes.ts";
+import { type PassOptions, type PassSettings, imageTrainer } from "../train/passes.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import type { Trainer, Watch } from "../train/trainer.ts";
 import type { Round, SessionState, UnlearnSession } from "./method.ts";
@@ -35,7 +35,7 @@ export function stepTrainer(
   settings: PassSettings,
   options: Pick<PassOptions, "after" | "objective"> = {},
 ): Promise<Trainer> {
-  return pictureTrainer(model, data, items.length, settings, {
+  return imageTrainer(model, data, items.length, settings, {
     ...options,
     norm: "frozen",
     rate: frozenNorm,
@@ -46,7 +46,7 @@ export function stepTrainer(
 export interface StepParts {
   readonly method: string;
   readonly trainer: Trainer;
-  /** Pictures of an epoch. */
+  /** Images of an epoch. */
   readonly items: Uint32Array;
   readonly batch: number;
   readonly seed: number;
@@ -61,7 +61,7 @@ export interface StepParts {
   readonly owned?: readonly { destroy(): void }[];
 }
 
-/** A method that takes steps on one set of pictures, in a new seeded order each epoch. */
+/** A method that takes steps on one set of images, in a new seeded order each epoch. */
 export class StepSession implements UnlearnSession {
   readonly method: string;
   readonly #parts: StepParts;

@@ -9,16 +9,16 @@ import { Random } from "../../src/random.ts";
 import {
   type Augmentation,
   GpuDataset,
-  meanPicture,
+  meanImage,
   paperAugmentation,
-  PictureFeed,
+  ImageFeed,
   strongAugmentation,
 } from "../../src/feed/image-feed.ts";
 import { close } from "../check-op.ts";
 import { bilinear } from "../data/bilinear.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
-function pictures(count: number, height: number, width: number, channels: 1 | 3): Dataset {
+function images(count: number, height: number, width: number, channels: 1 | 3): Dataset {
   const random = new Random(7);
   return {
     name: "test",
@@ -47,8 +47,8 @@ async function batches(
   order: Uint32Array,
   augment?: Augmentation,
 ): Promise<Batch[]> {
-  const data = await GpuDataset.upload(gpu, dataset, meanPicture(dataset));
-  const feed = await PictureFeed.create(data, { batch, items: order.length, augment });
+  const data = await GpuDataset.upload(gpu, dataset, meanImage(dataset));
+  const feed = await ImageFeed.create(data, { batch, items: order.length, augment });
   const transforms = feed.launches.flatMap((launch) => launch.bind["transforms"] ?? [])[0] as
     Value | undefined;
   const keep = [
@@ -103,20 +103,20 @@ for (const maxBinding of [undefined, 2048]) {
       [41, 6, 6, 3],
       [1, 1, 1, 1],
     ] as const) {
-      const dataset = pictures(count, h, w, c);
-      const mean = meanPicture(dataset);
+      const dataset = images(count, h, w, c);
+      const mean = meanImage(dataset);
       const order = new Random(3).permutation(count);
       const size = h * w * c;
       const got = await batches(gpu, dataset, 4, order);
       got.forEach(({ x, labels, weights }, step) => {
         const rows = Math.min(4, count - 4 * step);
         for (let b = 0; b < 4; b++) {
-          const picture = order[4 * step + b]!;
+          const image = order[4 * step + b]!;
           const want = Array.from({ length: size }, (_, i) =>
-            b < rows ? dataset.pixels[picture * size + i]! / 255 - mean[i]! : 0,
+            b < rows ? dataset.pixels[image * size + i]! / 255 - mean[i]! : 0,
           );
           close(`step ${step} row ${b}`, x.subarray(b * size, (b + 1) * size), want, exact);
-          assert.is(labels[b], b < rows ? dataset.labels[picture]! : 0);
+          assert.is(labels[b], b < rows ? dataset.labels[image]! : 0);
           assert.is(weights[b], b < rows ? Math.fround(1 / rows) : 0);
         }
       });
@@ -124,8 +124,8 @@ for (const maxBinding of [undefined, 2048]) {
   });
 }
 
-/** The same pictures and what they are once enlarged, in float64: a data set but for its numbers. */
-function enlargedPictures(
+/** The same images and what they are once enlarged, in float64: a data set but for its numbers. */
+function enlargedImages(
   dataset: Dataset,
   height: number,
   width: number,
@@ -143,7 +143,7 @@ function enlargedPictures(
 // 2 KiB a binding splits the first two sets into shards.
 for (const tuning of tunings) {
   for (const maxBinding of [undefined, 2048]) {
-    test(`small pictures are enlarged, their mean with them (${tuning}, ${maxBinding ?? "one"} binding)`, async () => {
+    test(`small images are enlarged, their mean with them (${tuning}, ${maxBinding ?? "one"} binding)`, async () => {
       const gpu = await testGpu({ tuning, ...(maxBinding === undefined ? {} : { maxBinding }) });
       for (const [count, h, w, c, tall, wide] of [
         [150, 5, 3, 1, 9, 7],
@@ -152,17 +152,17 @@ for (const tuning of tunings) {
         [9, 4, 6, 1, 4, 13],
         ...(maxBinding === undefined ? ([[5, 7, 5, 3, 29, 41]] as const) : []),
       ] as const) {
-        const { small, large } = enlargedPictures(pictures(count, h, w, c), tall, wide);
-        const mean = meanPicture(large);
-        close("mean", meanPicture(small), [...mean], { absolute: 1e-7, relative: 0 });
+        const { small, large } = enlargedImages(images(count, h, w, c), tall, wide);
+        const mean = meanImage(large);
+        close("mean", meanImage(small), [...mean], { absolute: 1e-7, relative: 0 });
         const order = new Random(3).permutation(count).slice(0, 6);
         const size = tall * wide * c;
         const got = await batches(gpu, small, 4, order);
         got.forEach(({ x }, step) => {
           const want = Array.from({ length: 4 * size }, (_, i) => {
-            const picture = order[4 * step + Math.floor(i / size)];
-            if (picture === undefined) return 0;
-            return large.pixels[picture * size + (i % size)]! / 255 - mean[i % size]!;
+            const image = order[4 * step + Math.floor(i / size)];
+            if (image === undefined) return 0;
+            return large.pixels[image * size + (i % size)]! / 255 - mean[i % size]!;
           });
           // A rounding or two each of the shares, three interpolations and the division, of values up to 1.
           close(`step ${step}`, x, want, { absolute: 5e-7, relative: 0 });
@@ -172,17 +172,17 @@ for (const tuning of tunings) {
   }
 }
 
-test("50,000 pictures of 32² shown at 224² take the memory of 32²", async () => {
+test("50,000 images of 32² shown at 224² take the memory of 32²", async () => {
   const { gpu, live } = await dryGpu(defaultLimits);
   const count = 50_000;
   const dataset: Dataset = {
-    ...pictures(0, 224, 224, 3),
+    ...images(0, 224, 224, 3),
     ...{ count, stored: { height: 32, width: 32 }, labels: new Uint16Array(count) },
   };
   const data = await GpuDataset.upload(gpu, dataset, new Float32Array(224 * 224 * 3));
-  assert.is(live().get("pictures"), count * 32 * 32 * 3);
+  assert.is(live().get("images"), count * 32 * 32 * 3);
   assert.is(data.shards.length, 2);
-  assert.equal(data.picture, [224, 224, 3]);
+  assert.equal(data.image, [224, 224, 3]);
 });
 
 interface Plan {
@@ -191,14 +191,14 @@ interface Plan {
   augment: Augmentation;
 }
 
-/** The picture at a row and column [C], mirrored or clamped where outside, in float64. */
+/** The image at a row and column [C], mirrored or clamped where outside, in float64. */
 function lookUp(
   { dataset, mean, augment }: Plan,
   bytes: boolean,
   place: readonly number[],
 ): number[] {
   const { height, width, channels: c } = dataset;
-  const [picture, row, column] = place as [number, number, number];
+  const [image, row, column] = place as [number, number, number];
   const inside = (v: number, n: number): number => {
     if (augment.fill !== "reflect") return Math.max(0, Math.min(n - 1, v));
     let at = v;
@@ -209,7 +209,7 @@ function lookUp(
   return Array.from(
     { length: c },
     (_, ch) =>
-      dataset.pixels[picture * height * width * c + at + ch]! / 255 - (bytes ? 0 : mean[at + ch]!),
+      dataset.pixels[image * height * width * c + at + ch]! / 255 - (bytes ? 0 : mean[at + ch]!),
   );
 }
 
@@ -224,11 +224,11 @@ function saturated(rgb: readonly number[], factor: number): number[] {
 }
 
 /** A row of a batch as its recorded changes make it, in float64. */
-function augmented(plan: Plan, picture: number, t: ArrayLike<number>): number[] {
+function augmented(plan: Plan, image: number, t: ArrayLike<number>): number[] {
   const { dataset, mean, augment } = plan;
   const { height: h, width: w, channels: c } = dataset;
   const bytes = augment.cutouts !== undefined;
-  const pixels = dataset.pixels.subarray(picture * h * w * c, (picture + 1) * h * w * c);
+  const pixels = dataset.pixels.subarray(image * h * w * c, (image + 1) * h * w * c);
   const middle = Array.from(
     { length: c },
     (_, ch) => pixels.filter((_, i) => i % c === ch).reduce((sum, v) => sum + v, 0) / (255 * h * w),
@@ -242,7 +242,7 @@ function augmented(plan: Plan, picture: number, t: ArrayLike<number>): number[] 
       const sc = t[3]! * r + t[4]! * col + t[5]!;
       const [r0, c0] = [Math.floor(sr), Math.floor(sc)];
       const at = (dr: number, dc: number): number[] =>
-        lookUp(plan, bytes, [picture, r0 + dr, c0 + dc]);
+        lookUp(plan, bytes, [image, r0 + dr, c0 + dc]);
       const [fr, fc] = [sr - r0, sc - c0];
       const corners = [at(0, 0), at(0, 1), at(1, 0), at(1, 1)];
       const weights =
@@ -279,7 +279,7 @@ interface Augmented {
   augment: Augmentation;
   channels: 1 | 3;
   maxBinding?: number;
-  /** Size of the pictures that are enlarged to the size fed; absent: none is. */
+  /** Size of the images that are enlarged to the size fed; absent: none is. */
   stored?: readonly [number, number];
   tuning?: Tuning;
 }
@@ -292,7 +292,7 @@ for (const { name, augment, channels, maxBinding, stored, tuning } of [
   moved,
   { ...moved, name: "moved, mirrored", augment: mirrored },
   strong,
-  // 4,608 bytes hold a batch of six, or 24 pictures: the rows lie in three shards.
+  // 4,608 bytes hold a batch of six, or 24 images: the rows lie in three shards.
   { ...strong, name: "strong, in shards", maxBinding: 4608 },
   { ...strong, name: "strong, grey", channels: 1 },
   ...tunings.flatMap((each): Augmented[] => {
@@ -305,25 +305,25 @@ for (const { name, augment, channels, maxBinding, stored, tuning } of [
       { ...strong, ...all, name: called("strong, grey"), channels: 1 },
     ];
   }),
-  // The batch again, but 102 pictures of 5 × 3 × 3 to a shard.
+  // The batch again, but 102 images of 5 × 3 × 3 to a shard.
   { ...strong, name: "strong, enlarged, in shards", stored: [5, 3], maxBinding: 4608 },
 ] as Augmented[]) {
-  test(`augmented pictures are what their recorded changes make of them (${name})`, async () => {
+  test(`augmented images are what their recorded changes make of them (${name})`, async () => {
     const gpu = await testGpu({
       ...(maxBinding === undefined ? {} : { maxBinding }),
       ...(tuning === undefined ? {} : { tuning }),
     });
     const count = stored === undefined ? 60 : 250;
-    const own = pictures(count, ...(stored ?? ([9, 7] as const)), channels);
+    const own = images(count, ...(stored ?? ([9, 7] as const)), channels);
     const { small, large } =
-      stored === undefined ? { small: own, large: own } : enlargedPictures(own, 9, 7);
-    const mean = meanPicture(small);
+      stored === undefined ? { small: own, large: own } : enlargedImages(own, 9, 7);
+    const mean = meanImage(small);
     const order = Uint32Array.of(count - 1, 0, 33, 1, 24, 23);
     const [batch] = await batches(gpu, small, 6, order, augment);
-    const want = [...order].flatMap((picture, b) =>
+    const want = [...order].flatMap((image, b) =>
       augmented(
         { dataset: large, mean, augment },
-        picture,
+        image,
         batch!.transforms!.subarray(16 * b, 16 * b + 16),
       ),
     );
@@ -332,9 +332,9 @@ for (const { name, augment, channels, maxBinding, stored, tuning } of [
   });
 }
 
-test("cut-outs lie anywhere inside the picture; contrast and saturation spread over their ranges", async () => {
+test("cut-outs lie anywhere inside the image; contrast and saturation spread over their ranges", async () => {
   const gpu = await testGpu();
-  const dataset = pictures(4, 9, 7, 3);
+  const dataset = images(4, 9, 7, 3);
   const order = Uint32Array.from({ length: 512 }, (_, i) => i % 4);
   const [{ transforms }] = (await batches(gpu, dataset, 512, order, strongAugmentation)) as [Batch];
   const column = (at: number): number[] =>
@@ -365,7 +365,7 @@ test("cut-outs lie anywhere inside the picture; contrast and saturation spread o
 
 test("maps stay in the paper's ranges, spread over them, and depend on the seed alone", async () => {
   const gpu = await testGpu();
-  const dataset = pictures(8, 9, 9, 1);
+  const dataset = images(8, 9, 9, 1);
   const order = Uint32Array.from({ length: 512 }, (_, i) => i % 8);
   const first = await batches(gpu, dataset, 256, order, paperAugmentation);
   const again = await batches(gpu, dataset, 256, order, paperAugmentation);
@@ -400,9 +400,9 @@ test("maps stay in the paper's ranges, spread over them, and depend on the seed 
   assert.ok(Math.abs(flips / 512 - 0.5) < 4 * Math.sqrt(0.25 / 512));
 });
 
-test("without a change every picture passes through the map unaltered", async () => {
+test("without a change every image passes through the map unaltered", async () => {
   const gpu = await testGpu();
-  const dataset = pictures(4, 5, 5, 1);
+  const dataset = images(4, 5, 5, 1);
   const order = Uint32Array.of(0, 1, 2, 3);
   const [plain] = await batches(gpu, dataset, 4, order);
   const [mapped] = await batches(gpu, dataset, 4, order, {});

@@ -36,11 +36,11 @@ async function measured(
   gpu: Gpu,
   train: TrainConfig,
   forgetting: UnlearnConfig,
-): Promise<{ bytes: number; pictures: ReturnType<typeof countsOf> }> {
+): Promise<{ bytes: number; images: ReturnType<typeof countsOf> }> {
   const start = gpu.allocatedBytes;
-  const pictures = syntheticDigits(60, 1, "train");
+  const images = syntheticDigits(60, 1, "train");
   const tests = syntheticDigits(20, 1, "test");
-  const job = await jobOn(gpu, train, damage(pictures, tests, train.scenario, 1), tests);
+  const job = await jobOn(gpu, train, damage(images, tests, train.scenario, 1), tests);
   const trainer = await jobTrainer(job);
   let bytes = gpu.allocatedBytes;
   trainer.destroy();
@@ -50,7 +50,7 @@ async function measured(
   done();
   session.destroy();
   job.destroy();
-  return { bytes: bytes - start, pictures: countsOf({ train: pictures, test: tests }) };
+  return { bytes: bytes - start, images: countsOf({ train: images, test: tests }) };
 }
 
 test("a plan agrees with what a device allocates to 1 %", async () => {
@@ -67,8 +67,8 @@ test("a plan agrees with what a device allocates to 1 %", async () => {
       unlearn("rewind", { batch: 4 }),
     ],
   ] satisfies [TrainConfig, UnlearnConfig][]) {
-    const { bytes, pictures } = await measured(gpu, train, method);
-    const plan = await planRun({ train, unlearn: method, pictures }, limitsOf(gpu));
+    const { bytes, images } = await measured(gpu, train, method);
+    const plan = await planRun({ train, unlearn: method, images }, limitsOf(gpu));
     const ratio = plan.peak / bytes;
     assert.ok(ratio > 0.99 && ratio < 1.01, `${train.model.name}: ${plan.peak} of ${bytes}`);
     const always = plan.rows.filter(({ phase }) => phase === "always");
@@ -80,7 +80,7 @@ const cifar = { size: 32, channels: 3, classes: 10, train: 500, test: 100 } as c
 const resnet = {
   train: { ...config, model: { name: "resnet18" } as const, batch: 128 },
   unlearn: unlearn("rewind", { batch: 64 }),
-  pictures: cifar,
+  images: cifar,
 };
 
 test("ResNet-18 at batch 128 with 15 snapshots fits WebGPU's default limits", async () => {
@@ -111,10 +111,10 @@ test("where memory is short, the advice names the largest batch", async () => {
 test("a device that runs out of memory gets the advice into its error", async () => {
   const gpu = await acquireDevice({ maxBinding: 2 ** 20 });
   const train = { ...config, batch: 256 };
-  const pictures = syntheticDigits(300, 1, "train");
+  const images = syntheticDigits(300, 1, "train");
   const tests = syntheticDigits(20, 1, "test");
-  const job = await jobOn(gpu, train, damage(pictures, tests, train.scenario, 1), tests);
-  const run = { train, pictures: countsOf(job) };
+  const job = await jobOn(gpu, train, damage(images, tests, train.scenario, 1), tests);
+  const run = { train, images: countsOf(job) };
   let message = "";
   await withAdvice(run, limitsOf(gpu), () => jobTrainer(job)).catch((cause: Error) => {
     assert.instance(cause, OutOfMemoryError);
@@ -129,8 +129,8 @@ test("a device that runs out of memory gets the advice into its error", async ()
 const MiB = 2 ** 20;
 
 test("evaluation leaves training the memory it needs", async () => {
-  const pictures = { size: 64, channels: 3, classes: 200, train: 1000, test: 200 } as const;
-  const run = { train: { ...config, model: { name: "pvt-v2-b0" } as const }, pictures };
+  const images = { size: 64, channels: 3, classes: 200, train: 1000, test: 200 } as const;
+  const run = { train: { ...config, model: { name: "pvt-v2-b0" } as const }, images };
   const { rows } = await planRun(run, defaultLimits);
   const bytes = (...phases: string[]): number =>
     rows.reduce((sum, row) => sum + (phases.includes(row.phase) ? row.bytes : 0), 0);
@@ -145,15 +145,15 @@ test("evaluation leaves training the memory it needs", async () => {
 });
 
 test("evaluators that are held to save time are given up, and measure the same", async () => {
-  const run = { train: config, pictures: { ...cifar, size: 28, channels: 1 } as const };
+  const run = { train: config, images: { ...cifar, size: 28, channels: 1 } as const };
   const { peak } = await planRun(run, defaultLimits);
   assert.ok(peak > 60 * MiB);
   assert.is(await memoryAdvice(run, { ...defaultLimits, memory: 12 * MiB }), "");
 
   const gpu = await testGpu();
-  const pictures = syntheticDigits(60, 1, "train");
+  const images = syntheticDigits(60, 1, "train");
   const tests = syntheticDigits(20, 1, "test");
-  const job = await jobOn(gpu, config, damage(pictures, tests, config.scenario, 1), tests);
+  const job = await jobOn(gpu, config, damage(images, tests, config.scenario, 1), tests);
   const [held, want] = [gpu.allocatedBytes, await job.evaluate()];
   for (const part of gpu.spare) part.destroy();
   const bytes = gpu.allocatedBytes;

@@ -6,7 +6,7 @@ import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
 import { OutOfMemoryError } from "../../src/errors.ts";
 import { Model } from "../../src/nn/model.ts";
 import { Collector } from "../../src/train/collector.ts";
-import { GpuDataset, meanPicture } from "../../src/feed/image-feed.ts";
+import { GpuDataset, meanImage } from "../../src/feed/image-feed.ts";
 import { Evaluator } from "../../src/train/trainer.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
@@ -16,13 +16,13 @@ const MiB = 2 ** 20;
 test("logits come in the order asked for, whatever the batch, and add up to the evaluator's totals", async () => {
   const gpu = await testGpu();
   const digits = syntheticDigits(29, 1, "train");
-  const data = await GpuDataset.upload(gpu, digits, meanPicture(digits));
+  const data = await GpuDataset.upload(gpu, digits, meanImage(digits));
   const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
-  const pictures = Uint32Array.of(28, 3, 3, 0, 17, 11, 5, 22, 9, 1, 2);
+  const images = Uint32Array.of(28, 3, 3, 0, 17, 11, 5, 22, 9, 1, 2);
   const rows: number[][] = [];
   for (const batch of [29, 4, 1]) {
     const collector = await Collector.create(model, data, batch);
-    const logits = await collector.run(pictures);
+    const logits = await collector.run(images);
     assert.is(logits.length, 110);
     rows.push([...logits]);
     collector.destroy();
@@ -31,33 +31,33 @@ test("logits come in the order asked for, whatever the batch, and add up to the 
   for (const other of rows) {
     assert.ok(other.every((value, i) => Math.abs(value - rows[0]![i]!) < 1e-5));
   }
-  assert.equal(rows[0]!.slice(10, 20), rows[0]!.slice(20, 30), "the same picture twice");
+  assert.equal(rows[0]!.slice(10, 20), rows[0]!.slice(20, 30), "the same image twice");
   const evaluator = await Evaluator.create(model, data, 8);
-  const totals = await evaluator.run(pictures);
+  const totals = await evaluator.run(images);
   let [correct, loss] = [0, 0];
-  pictures.forEach((picture, row) => {
+  images.forEach((image, row) => {
     const z = rows[0]!.slice(10 * row, 10 * row + 10);
-    const label = digits.labels[picture]!;
+    const label = digits.labels[image]!;
     if (z.indexOf(Math.max(...z)) === label) correct++;
     loss += Math.log(z.reduce((sum, v) => sum + Math.exp(v), 0)) - z[label]!;
   });
   assert.is(totals.correct, correct);
-  assert.ok(Math.abs(totals.loss - loss / pictures.length) < 1e-5);
+  assert.ok(Math.abs(totals.loss - loss / images.length) < 1e-5);
   for (const part of [evaluator, model, data]) part.destroy();
 });
 
 test("a batch that no binding holds is halved until one does, and nothing is left behind", async () => {
   const gpu = await testGpu({ maxBinding: 65_536 });
   const digits = syntheticDigits(29, 1, "train");
-  const data = await GpuDataset.upload(gpu, digits, meanPicture(digits));
+  const data = await GpuDataset.upload(gpu, digits, meanImage(digits));
   const spec = modelSpec({ name: "small-cnn", filters: [2, 4], hidden: 0 }, [28, 28, 1], 10);
   const model = await Model.create(gpu, spec, 1);
   const before = gpu.allocatedBytes;
-  const pictures = Uint32Array.from({ length: 29 }, (_, i) => 28 - i);
+  const images = Uint32Array.from({ length: 29 }, (_, i) => 28 - i);
   const logits: Float32Array[] = [];
   for (const batch of [256, 2]) {
     const collector = await Collector.create(model, data, batch);
-    logits.push(await collector.run(pictures));
+    logits.push(await collector.run(images));
     collector.destroy();
     assert.is(gpu.allocatedBytes, before);
   }
@@ -65,12 +65,12 @@ test("a batch that no binding holds is halved until one does, and nothing is lef
   for (const part of [model, data]) part.destroy();
 });
 
-test("where memory is short fewer pictures are taken at a time, down to one", async () => {
+test("where memory is short fewer images are taken at a time, down to one", async () => {
   const digits = syntheticDigits(300, 1, "train");
   const spec = modelSpec({ name: "small-cnn" }, [28, 28, 1], 10);
   const prepare = async (memory?: number) => {
     const { gpu } = await dryGpu({ ...defaultLimits, memory });
-    const data = await GpuDataset.upload(gpu, digits, meanPicture(digits));
+    const data = await GpuDataset.upload(gpu, digits, meanImage(digits));
     return { gpu, data, model: await Model.create(gpu, spec, undefined) };
   };
   const { allocatedBytes: base } = (await prepare()).gpu;

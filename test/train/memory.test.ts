@@ -10,8 +10,8 @@ import type { Value } from "../../src/graph/value.ts";
 import type { Layers } from "../../src/nn/layers.ts";
 import { Model, type ModelSpec } from "../../src/nn/model.ts";
 import { add, flatten, globalAveragePool, maxPool, relu } from "../../src/ops/index.ts";
-import { GpuDataset, meanPicture } from "../../src/feed/image-feed.ts";
-import { passesOf, type PassSettings, pictureTrainer } from "../../src/train/passes.ts";
+import { GpuDataset, meanImage } from "../../src/feed/image-feed.ts";
+import { passesOf, type PassSettings, imageTrainer } from "../../src/train/passes.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
@@ -38,7 +38,7 @@ const staged: ModelSpec = {
   },
 };
 
-/** Without batch norm, so that passes do not see each other's pictures. */
+/** Without batch norm, so that passes do not see each other's images. */
 const plain: ModelSpec = {
   name: "plain",
   inputs: [[28, 28, 1]],
@@ -61,21 +61,21 @@ interface Trained {
 async function train(
   spec: ModelSpec,
   settings: Partial<PassSettings>,
-  options: { pictures?: number; epochs?: number } = {},
+  options: { images?: number; epochs?: number } = {},
 ): Promise<Trained> {
   const gpu = await testGpu();
-  const { pictures = 50, epochs = 2 } = options;
-  const set = syntheticDigits(pictures, 4, "train");
-  const data = await GpuDataset.upload(gpu, set, meanPicture(set));
+  const { images = 50, epochs = 2 } = options;
+  const set = syntheticDigits(images, 4, "train");
+  const data = await GpuDataset.upload(gpu, set, meanImage(set));
   const model = await Model.create(gpu, spec, 11);
-  const trainer = await pictureTrainer(
+  const trainer = await imageTrainer(
     model,
     data,
-    pictures,
+    images,
     { batch: 20, optimizer: { name: "sgd", momentum: 0.9 }, ...settings },
     { norm: "train" },
   );
-  const order = Uint32Array.from({ length: pictures }, (_, i) => (7 * i) % pictures);
+  const order = Uint32Array.from({ length: images }, (_, i) => (7 * i) % images);
   let loss = Number.NaN;
   for (let epoch = 0; epoch < epochs; epoch++) {
     ({ loss } = await trainer.epoch({ order, learningRate: 0.01, seed: 5 + epoch }));
@@ -108,8 +108,8 @@ test("running statistics of the smallest maps too are updated once a step", asyn
   // Maps of at most 4·4·4 rows in the last stages: statistics [2, C] are no longer small beside them.
   const spec = modelSpec({ name: "tiny-resnet" }, [28, 28, 1], 10);
   const settings = { batch: 8, microBatch: 4 };
-  const kept = await train(spec, settings, { epochs: 1, pictures: 16 });
-  const again = await train(spec, { ...settings, recompute: true }, { epochs: 1, pictures: 16 });
+  const kept = await train(spec, settings, { epochs: 1, images: 16 });
+  const again = await train(spec, { ...settings, recompute: true }, { epochs: 1, images: 16 });
   assert.equal(bits(again.statistics), bits(kept.statistics));
   assert.equal(bits(again.parameters), bits(kept.parameters));
   assert.is(again.loss, kept.loss);
@@ -143,8 +143,8 @@ test("every forward kernel that writes bound values is known as one that is not 
 });
 
 test("activations kept in half precision change gradients by their rounding", async () => {
-  const kept = await train(staged, {}, { epochs: 1, pictures: 20 });
-  const half = await train(staged, { activations: "f16" }, { epochs: 1, pictures: 20 });
+  const kept = await train(staged, {}, { epochs: 1, images: 20 });
+  const half = await train(staged, { activations: "f16" }, { epochs: 1, images: 20 });
   assert.ok(half.bytes < 0.85 * kept.bytes, `${half.bytes} of ${kept.bytes} bytes`);
   // The forward pass is float32 in both.
   assert.is(half.loss, kept.loss);
@@ -163,7 +163,7 @@ test("activations kept in half precision change gradients by their rounding", as
 });
 
 test("recomputation from halves keeps the forward pass and the last stage, and moves gradients little", async () => {
-  const once = { epochs: 1, pictures: 20 };
+  const once = { epochs: 1, images: 20 };
   const kept = await train(staged, {}, once);
   const half = await train(staged, { activations: "f16" }, once);
   const both = await train(staged, { activations: "f16", recompute: true }, once);

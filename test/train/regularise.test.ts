@@ -10,7 +10,7 @@ import { type Job, prepareJob } from "../../src/runs/job.ts";
 import { Declarations, Layers } from "../../src/nn/layers.ts";
 import { declare, Model, type ModelSpec, type Tensors } from "../../src/nn/model.ts";
 import { add, gelu, globalAveragePool } from "../../src/ops/index.ts";
-import { GpuDataset, meanPicture, PictureFeed } from "../../src/feed/image-feed.ts";
+import { GpuDataset, meanImage, ImageFeed } from "../../src/feed/image-feed.ts";
 import { type TrainState, trainJob } from "../../src/runs/training.ts";
 import { classification, Trainer, type TrainerOptions } from "../../src/train/trainer.ts";
 import { closeGpus, testGpu } from "../device.ts";
@@ -158,9 +158,9 @@ async function step(
 ): Promise<{ moved: Float64Array; dispatches: number }> {
   const gpu = await testGpu();
   const digits = syntheticDigits(16, 1, "train");
-  const data = await GpuDataset.upload(gpu, digits, meanPicture(digits));
+  const data = await GpuDataset.upload(gpu, digits, meanImage(digits));
   const model = await Model.create(gpu, network, 7);
-  const feed = await PictureFeed.create(data, { batch: 16, items: 16 });
+  const feed = await ImageFeed.create(data, { batch: 16, items: 16 });
   const objective = classification(model, feed, "train");
   const trainer = await Trainer.create(model, {
     feed,

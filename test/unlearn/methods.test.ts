@@ -10,7 +10,7 @@ import { Random } from "../../src/random.ts";
 import { GpuDataset } from "../../src/feed/image-feed.ts";
 import { trainJob } from "../../src/runs/training.ts";
 import { boundaryLabels } from "../../src/unlearn/methods/boundary.ts";
-import { sumOverPictures } from "../../src/unlearn/gradients.ts";
+import { sumOverImages } from "../../src/unlearn/gradients.ts";
 import { methodNames, methodSettings, startMethod } from "../../src/unlearn/methods/index.ts";
 import { restrict } from "../../src/unlearn/method.ts";
 import { RewindSession, rewindSettings } from "../../src/unlearn/methods/rewind.ts";
@@ -120,14 +120,14 @@ test("a method sees only the data it declares", async () => {
   }
   const empty = { ...task, forget: { ...task.forget, items: new Uint32Array() } };
   assert.match(await refusal("rewind", { ...empty, retain: undefined }), /rewind: D_f is empty/);
-  // A session that tries to read D_r through the data of D_f is stopped at the first such picture.
+  // A session that tries to read D_r through the data of D_f is stopped at the first such image.
   const greedy = { ...onlyForget, forget: { data: task.forget.data, items: job.retain } };
   const session = await startMethod("random-label", greedy, small["random-label"]);
   try {
     await session.round({});
     assert.unreachable();
   } catch (error) {
-    assert.match((error as Error).message, /picture \d+ is not part of D_f/);
+    assert.match((error as Error).message, /image \d+ is not part of D_f/);
   }
   session.destroy();
   // Methods that declare D_r alone are not handed D_f.
@@ -231,7 +231,7 @@ test("salun: outside the mask weights stay bit-identical; ratio 1 is random-labe
   const job = await freshJob();
   const start = await weights(job);
   const { forget } = job.task(7);
-  const sums = await sumOverPictures(job.model, forget, "gradients", 16);
+  const sums = await sumOverImages(job.model, forget, "gradients", 16);
   const total = job.model.slots.reduce((sum, slot) => sum + slot.size, 0);
   const mask = await selectLargest(job.model, sums, job.model.slots, Math.round(0.3 * total));
   const marks = new Map(
@@ -256,7 +256,7 @@ test("salun: outside the mask weights stay bit-identical; ratio 1 is random-labe
   assert.equal(full, await run("random-label", 2, { settings: once }));
 });
 
-test("boundary: labels differ from the trained ones, and are those of the pictures across the boundary", async () => {
+test("boundary: labels differ from the trained ones, and are those of the images across the boundary", async () => {
   const job = await freshJob();
   const { forget } = job.task(7);
   const read = async (data: GpuDataset): Promise<Uint32Array> => {
@@ -330,7 +330,7 @@ test("Fisher's diagonal and the saliency sums match float64 loops on a linear ne
     });
   }
   for (const of of ["gradients", "squares"] as const) {
-    const sums = await sumOverPictures(model, { data, items }, of, 3);
+    const sums = await sumOverImages(model, { data, items }, of, 3);
     const got = (await sums.read()).get("head.weight")!;
     // Seven terms below 1, each with a handful of roundings.
     got.forEach((value, i) =>

@@ -1,10 +1,10 @@
 /**
- * Boundary shrink (Chen et al., 2023): each picture of D_f is moved across the nearest decision boundary
+ * Boundary shrink (Chen et al., 2023): each image of D_f is moved across the nearest decision boundary
  * of the ORIGINAL network by one FGSM step, and the class it lands in becomes its label; then the network
- * is fine-tuned on the clean pictures with those labels.
+ * is fine-tuned on the clean images with those labels.
  *
  * Departures from the published code: the FGSM sign is taken from the margin, whose gradient has the sign
- * of the cross-entropy's but does not vanish on memorised pictures; and with `excludeLabel` the label itself
+ * of the cross-entropy's but does not vanish on memorised images; and with `excludeLabel` the label itself
  * is never the answer (where FGSM fails, it would be trained in deeper).
  */
 import { z } from "zod";
@@ -13,7 +13,7 @@ import { Graph } from "../../graph/graph.ts";
 import { compile } from "../../graph/program.ts";
 import { Value } from "../../graph/value.ts";
 import type { Model } from "../../nn/model.ts";
-import { type GpuDataset, PictureFeed } from "../../feed/image-feed.ts";
+import { type GpuDataset, ImageFeed } from "../../feed/image-feed.ts";
 import { passRows } from "../../feed/step-queue.ts";
 import { replay, type Watch } from "../../train/trainer.ts";
 import { defineMethod, type Subset } from "../method.ts";
@@ -28,9 +28,9 @@ const schema = z.strictObject({
 });
 
 /**
- * The data set with each picture of the subset labelled by the class across its nearest boundary.
+ * The data set with each image of the subset labelled by the class across its nearest boundary.
  *
- * @returns the same pictures with new labels; the caller frees it.
+ * @returns the same images with new labels; the caller frees it.
  */
 export async function boundaryLabels(
   model: Model,
@@ -40,8 +40,8 @@ export async function boundaryLabels(
 ): Promise<GpuDataset> {
   const { gpu } = model;
   const rows = Math.min(options.batch, items.length);
-  const feed = await PictureFeed.create(data, { batch: rows, items: items.length });
-  const [height, width, channels] = data.picture;
+  const feed = await ImageFeed.create(data, { batch: rows, items: items.length });
+  const [height, width, channels] = data.image;
   const SIZE = height * width * channels;
   const relabelled = await data.withLabels(new Uint32Array(data.count));
   const bound = new Bound();

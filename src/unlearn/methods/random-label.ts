@@ -10,7 +10,7 @@ import { stepFields, StepSession, stepTrainer } from "../steps.ts";
 export const randomLabelFields = {
   ...stepFields,
   learningRate: z.number().positive().default(1e-3),
-  /** `uniform`: from all classes; `wrong`: never the label the picture was trained with. */
+  /** `uniform`: from all classes; `wrong`: never the label the image was trained with. */
   labels: z.enum(["uniform", "wrong"]).default("uniform"),
   /** Draw again each epoch, which pulls towards no class at all, or once. */
   redraw: z.enum(["epoch", "once"]).default("epoch"),
@@ -18,7 +18,7 @@ export const randomLabelFields = {
 
 const schema = z.strictObject(randomLabelFields);
 
-/** Labels for the pictures `items`; nothing reads those of the others. */
+/** Labels for the images `items`; nothing reads those of the others. */
 export function drawLabels(
   original: Uint32Array,
   items: Uint32Array,
@@ -64,7 +64,7 @@ export async function randomLabelSession(
   });
 }
 
-/** Labels of the pictures `items`, at their numbers; what is not theirs is 0. */
+/** Labels of the images `items`, at their numbers; what is not theirs is 0. */
 async function readLabels(
   { gpu, labels, count }: GpuDataset,
   items: Uint32Array,

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { augmentSchema, memoryFields, optimizerSchema, recipeFields } from "../../runs/config.ts";
 import { readSafetensors } from "../../io/safetensors.ts";
 import { readBytes } from "../../platform/files.ts";
-import { pictureTrainer } from "../../train/passes.ts";
+import { imageTrainer } from "../../train/passes.ts";
 import { scheduleOf } from "../../train/schedule.ts";
 import { defineMethod, retained } from "../method.ts";
 import { StepSession } from "../steps.ts";
@@ -32,7 +32,7 @@ export const retrain = defineMethod({
   async create({ model, seed, ...task }, settings) {
     const { data, items } = retained({ model, seed, ...task });
     const batch = Math.min(settings.batch, items.length);
-    const trainer = await pictureTrainer(
+    const trainer = await imageTrainer(
       model,
       data,
       items.length,

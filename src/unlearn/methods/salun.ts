@@ -15,7 +15,7 @@ import { compile } from "../../graph/program.ts";
 import type { Launch } from "../../graph/value.ts";
 import type { Model } from "../../nn/model.ts";
 import type { Extra } from "../../train/trainer.ts";
-import { sumOverPictures } from "../gradients.ts";
+import { sumOverImages } from "../gradients.ts";
 import { defineMethod } from "../method.ts";
 import { randomLabelFields, randomLabelSession } from "./random-label.ts";
 import { frozenNorm } from "../steps.ts";
@@ -122,7 +122,7 @@ export const salun = defineMethod({
   }),
   async create(task, { ratio, ...settings }, watch) {
     const { model, forget } = task;
-    const sums = await sumOverPictures(model, forget, "gradients", settings.batch, watch);
+    const sums = await sumOverImages(model, forget, "gradients", settings.batch, watch);
     const slots = model.slots.filter((slot) => frozenNorm(slot) > 0);
     const total = slots.reduce((sum, slot) => sum + slot.size, 0);
     const mask = await selectLargest(model, sums, slots, Math.round(ratio * total));

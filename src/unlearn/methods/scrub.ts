@@ -13,7 +13,7 @@ import type { Value } from "../../graph/value.ts";
 import type { Model } from "../../nn/model.ts";
 import { add, distillation, scale } from "../../ops/index.ts";
 import { Random } from "../../random.ts";
-import { type PassOptions, pictureTrainer } from "../../train/passes.ts";
+import { type PassOptions, imageTrainer } from "../../train/passes.ts";
 import type { Totals } from "../../feed/step-queue.ts";
 import type { Trainer, Watch } from "../../train/trainer.ts";
 import {
@@ -30,9 +30,9 @@ import { frozenNorm } from "../steps.ts";
 const schema = z.strictObject({
   learningRate: z.number().positive().default(5e-4),
   optimizer: optimizerSchema.default({ name: "adam" }),
-  /** Pictures a step on D_r. */
+  /** Images a step on D_r. */
   batch: z.number().int().min(1).default(64),
-  /** Pictures a step on D_f; larger is gentler. */
+  /** Images a step on D_f; larger is gentler. */
   forgetBatch: z.number().int().min(1).default(64),
   temperature: z.number().positive().default(4),
   /** Weight of KL on D_r. */
@@ -140,7 +140,7 @@ export const scrub = defineMethod({
       options: Pick<PassOptions, "sharing"> & { weigh: Weigh },
     ): Promise<Trainer> => {
       const pass = { ...settings, batch: Math.min(batch, items.length) };
-      return pictureTrainer(model, data, items.length, pass, {
+      return imageTrainer(model, data, items.length, pass, {
         norm: "frozen",
         rate: frozenNorm,
         sharing: options.sharing,
