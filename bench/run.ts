@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME… [--json] [--peers] [--seconds S] [--adapter KIND] [--tuning KIND]` */
 import { Command, Option } from "commander";
-import { acquireDevice, type AdapterChoice, type Tuning } from "../src/gpu/device.ts";
+import type { AdapterChoice } from "../src/gpu/adapter.ts";
+import { acquireDevice, type Tuning } from "../src/gpu/device.ts";
 import { decode } from "./decode.bench.ts";
 import { layerBench } from "./layers.bench.ts";
 import { matmul } from "./matmul.bench.ts";

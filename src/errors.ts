@@ -1,4 +1,9 @@
-/** What can go wrong, as classes a caller can catch. Every message says what, where, and what to do. */
+/**
+ * What can go wrong, as classes a caller can catch. Every message says what, where, and what to do.
+ *
+ * Messages name settings in backticks, as a caller writes them: `batch`, `batch=32 microBatch=8`, and
+ * `settings.batch=16` for those of an unlearning method. The command line turns them into flags.
+ */
 
 /** What the caller asked for cannot be: an unknown name, a setting out of its range, settings that exclude each other. */
 export class UsageError extends Error {
@@ -38,6 +43,6 @@ export class ShapeError extends RangeError {
 }
 
 /** Numbers that became NaN or infinite: the weights in memory cannot be used any more. */
-export class DivergedError extends GpuError {
+export class DivergedError extends Error {
   override name = "DivergedError";
 }

@@ -4,9 +4,9 @@
  * The usual way through: {@link acquireDevice} → {@link GpuDataset} and {@link Model} → {@link Trainer} →
  * {@link RewindSession} with a predictor of {@link loadPredictor} → {@link unlearn}.
  */
+export type { AdapterChoice } from "./gpu/adapter.ts";
 export {
   acquireDevice,
-  type AdapterChoice,
   type AdapterReport,
   type DeviceOptions,
   Gpu,

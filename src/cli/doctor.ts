@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { type Diagnosis, diagnose } from "../inspect/doctor.ts";
 import { megabytes } from "../gpu/device.ts";
 import { runtimeVersion } from "../platform/gpu.ts";
+import { inFlags } from "./flags.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./session.ts";
 
 function print({ adapter, limits, checks, advice }: Diagnosis): void {
@@ -41,7 +42,7 @@ export function registerDoctor(root: Command): void {
       if (flags.json === true) {
         console.log(
           JSON.stringify(
-            { runtime: runtimeVersion(), healthy: false, error: (error as Error).message },
+            { runtime: runtimeVersion(), healthy: false, error: inFlags((error as Error).message) },
             null,
             2,
           ),
@@ -49,8 +50,9 @@ export function registerDoctor(root: Command): void {
       }
       throw error;
     }
-    if (flags.json === true) console.log(JSON.stringify(diagnosis, null, 2));
-    else print(diagnosis);
+    const advice = diagnosis.advice.map((line) => inFlags(line));
+    if (flags.json === true) console.log(JSON.stringify({ ...diagnosis, advice }, null, 2));
+    else print({ ...diagnosis, advice });
     if (!diagnosis.healthy) throw new Error("the self-check failed: see the advice above.");
   });
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line: one file a command, registered here. */
 import { Command } from "commander";
+import { inFlags } from "./flags.ts";
 import { closeAll } from "./session.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
@@ -46,7 +47,8 @@ async function main(): Promise<void> {
   } catch (error) {
     code = (error as Error).name === "AbortError" ? 130 : 1;
     const debug = process.env["REWIND_DEBUG"] !== undefined;
-    console.error(`rewind: ${debug ? (error as Error).stack : (error as Error).message}`);
+    const { stack = "", message } = error as Error;
+    console.error(`rewind: ${inFlags(debug ? stack : message)}`);
   }
   closeAll();
   // Dawn's Node binding can keep the process alive or crash while it is torn down: leave explicitly,

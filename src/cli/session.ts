@@ -1,7 +1,8 @@
 /** What commands share: the device they open, interruption, and option parsing with clear errors. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
-import { acquireDevice, type AdapterChoice, type Gpu } from "../gpu/device.ts";
+import type { AdapterChoice } from "../gpu/adapter.ts";
+import { acquireDevice, type Gpu } from "../gpu/device.ts";
 
 const open: Gpu[] = [];
 

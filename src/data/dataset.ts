@@ -49,7 +49,7 @@ export function pixelArray(
   } catch (cause) {
     throw new DataError(
       `${count} pictures of ${height}×${width}×${channels} are ${(bytes / 2 ** 30).toFixed(1)} GiB, more than ` +
-        "an array or the memory holds here: take fewer (--train, --test) or smaller ones (--picture-size).",
+        "an array or the memory holds here: take fewer (`trainCount`, `testCount`) or smaller ones (`size`).",
       { cause },
     );
   }

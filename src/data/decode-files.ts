@@ -50,6 +50,6 @@ function requireSize({ width, height }: Picture, size: number, path: string): vo
   if (width === size && height === size) return;
   throw new SizeError(
     `${path}: ${width}×${height} pixels, the first picture is ${size} high and all must be square and of ` +
-      "one size. Give a size to resize them to (--picture-size), or remove it.",
+      "one size. Give a size to resize them to (`size`), or remove it.",
   );
 }

@@ -45,7 +45,7 @@ export async function loadDataset(spec: DatasetSpec): Promise<{ train: Dataset; 
     throw new DataError(`no data set "${name as string}"; known are ${datasetNames.join(", ")}.`);
   }
   if (spec.dir === undefined) {
-    throw new DataError(`data set "${name}" is read from files: give its directory (--data DIR).`);
+    throw new DataError(`data set "${name}" is read from files: give its directory (\`dir=DIR\`).`);
   }
   if (name === "image-folder") return loadImageFolder(spec.dir, spec);
   if (name === "tiny-imagenet") return loadTinyImageNet(spec.dir, spec);

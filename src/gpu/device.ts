@@ -1,19 +1,18 @@
 /**
- * The device: adapter choice, limits, the one error path, buffers and read-back.
+ * The device: the one error path, buffers and read-back.
  *
  * Everything that touches the GPU goes through a {@link Gpu}. Errors the driver reports late are kept
  * and thrown by the next call, so that none passes in silence; each says what to do next.
  */
 import { detectRuntime, openGpu, runtimeVersion, type Runtime } from "../platform/gpu.ts";
 import { DeviceLostError, GpuError, OutOfMemoryError } from "../errors.ts";
+import { type AdapterChoice, chooseAdapter, isSoftware, requestDevice } from "./adapter.ts";
+import type { DispatchTimer } from "./dispatch-timer.ts";
 import { KernelCache } from "./kernel.ts";
-import type { Profiler } from "./profile.ts";
+import { Pacing } from "./pacing.ts";
 
 /** Which family of kernels fits the adapter: workgroup-memory tiles, or none of them. */
 export type Tuning = "gpu" | "software";
-
-/** Which adapter is wanted: a real one if there is any, or explicitly one kind. */
-export type AdapterChoice = "auto" | "gpu" | "software";
 
 /** Settings of {@link acquireDevice}. */
 export interface DeviceOptions {
@@ -49,76 +48,19 @@ export interface BufferView {
   readonly size: number;
 }
 
-const softwareNames = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|software/i;
-
-const wantedLimits = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxStorageBuffersPerShaderStage",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxComputeWorkgroupSizeY",
-] as const;
-
-function isSoftware(info: GPUAdapterInfo): boolean {
-  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
-  return info.isFallbackAdapter || softwareNames.test(text);
-}
-
-async function chooseAdapter(gpu: GPU, choice: AdapterChoice): Promise<GPUAdapter> {
-  if (choice !== "auto" && choice !== "gpu" && choice !== "software") {
-    throw new GpuError(`unknown adapter "${String(choice)}": choose auto, gpu or software.`);
-  }
-  const best = await gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (choice === "software" && !(best !== null && isSoftware(best.info))) {
-    const fallback = await gpu.requestAdapter({ forceFallbackAdapter: true });
-    if (fallback !== null) return fallback;
-    throw new GpuError(
-      "no software adapter: WebGPU offers none here. Install lavapipe (Mesa's software Vulkan): " +
-        "`npm run setup`, or drop --adapter software.",
-    );
-  }
-  if (best === null) {
-    throw new GpuError(
-      "no WebGPU adapter: neither a GPU driver nor a software Vulkan was found. Run `npm run setup` " +
-        "(installs Mesa's lavapipe), or install your GPU's Vulkan driver; `rewind doctor` explains more.",
-    );
-  }
-  if (choice === "gpu" && isSoftware(best.info)) {
-    throw new GpuError(
-      `no GPU: the only adapter is software (${best.info.description}). Install the GPU's Vulkan ` +
-        "driver, or use --adapter auto.",
-    );
-  }
-  return best;
-}
-
 /**
  * Opens a device on Node, Deno or a browser with the limits the adapter really has.
  *
- * @throws GpuError when no adapter fits the choice or the device is refused.
+ * @throws UsageError for an `adapter` that does not exist; GpuError when no adapter fits the choice or the
+ *   device is refused.
  */
 export async function acquireDevice(options: DeviceOptions = {}): Promise<Gpu> {
   const adapter = await chooseAdapter(
     await openGpu(options.dawnOptions),
     options.adapter ?? "auto",
   );
-  const requiredLimits: Record<string, number> = {};
-  if (options.defaultLimits !== true) {
-    for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
-  }
-  const features = [...adapter.features].filter((f) => f === "timestamp-query") as GPUFeatureName[];
   const software = isSoftware(adapter.info);
-  let device: GPUDevice;
-  try {
-    device = await adapter.requestDevice({ requiredLimits, requiredFeatures: features });
-  } catch (cause) {
-    throw new GpuError(
-      `adapter "${adapter.info.description}" refused a device: ${(cause as Error).message}. ` +
-        "Close other programs that use the GPU, or try --adapter software.",
-    );
-  }
+  const device = await requestDevice(adapter, options.defaultLimits === true);
   const { vendor, architecture, device: deviceName, description } = adapter.info;
   return new Gpu(
     device,
@@ -143,7 +85,7 @@ export class Gpu {
   readonly adapter: AdapterReport;
   readonly kernels: KernelCache;
   /** Times the first replays of every program when set. */
-  profiler: Profiler | undefined;
+  profiler: DispatchTimer | undefined;
   /** Bytes of the largest storage binding; tensors and shards stay below. */
   readonly maxBinding: number;
   /** Bytes mapped to the host since the device was opened: proves what a rewind reads back. */
@@ -157,13 +99,14 @@ export class Gpu {
   #failure: GpuError | undefined;
   #closed = false;
   readonly #lost: Promise<never>;
-  readonly #pace = new Pace();
+  readonly #pacing: Pacing;
 
   constructor(device: GPUDevice, adapter: AdapterReport, maxBinding: number = Infinity) {
     this.device = device;
     this.adapter = adapter;
     this.maxBinding = Math.min(maxBinding, device.limits.maxStorageBufferBindingSize);
     this.kernels = new KernelCache(device);
+    this.#pacing = new Pacing(adapter.runtime === "node" && adapter.software);
     device.addEventListener("uncapturederror", (event) => {
       const { error } = event;
       this.#failure ??= new GpuError(
@@ -286,7 +229,7 @@ export class Gpu {
     const encoder = this.device.createCommandEncoder();
     encode(encoder);
     this.device.queue.submit([encoder.finish()]);
-    if (cost > 0) this.#pace.submitted(cost, key);
+    if (cost > 0) this.#pacing.submitted(cost, key);
   }
 
   /** Reads ranges back in one fence; each result is a copy of `size` bytes. */
@@ -306,9 +249,9 @@ export class Gpu {
         at += bytes;
       }
     });
-    await this.#pace.nap(this.adapter);
+    await this.#pacing.sleep();
     await this.race(staging.mapAsync(GPUMapMode.READ));
-    this.#pace.finished();
+    this.#pacing.finished();
     const mapped = staging.getMappedRange();
     this.mappedBytes += size;
     let at = 0;
@@ -332,61 +275,15 @@ export class Gpu {
   /** Waits until everything submitted is done. */
   async idle(): Promise<void> {
     this.check();
-    await this.#pace.nap(this.adapter);
+    await this.#pacing.sleep();
     await this.race(this.device.queue.onSubmittedWorkDone());
-    this.#pace.finished();
+    this.#pacing.finished();
   }
 
   /** Closes the device; later calls throw. */
   close(): void {
     this.#closed = true;
     this.device.destroy();
-  }
-}
-
-/**
- * Sleeps through most of the expected GPU time before a fence.
- *
- * Dawn's Node binding polls in a tight loop while a promise is pending; with a software adapter that
- * loop takes one of the cores the "GPU" runs on (measured on two cores: 62 ms a step instead of 41).
- * Each program's time per unit of cost is learnt from its own fences.
- */
-class Pace {
-  /** Milliseconds per unit of cost, by key; 0 after the first fence, which waited for compilers as well. */
-  readonly #rates = new Map<string, number>();
-  #pending = new Map<string, number>();
-  #start = 0;
-  #napped = 0;
-
-  submitted(cost: number, key: string): void {
-    if (this.#pending.size === 0) this.#start = performance.now();
-    this.#pending.set(key, (this.#pending.get(key) ?? 0) + cost);
-  }
-
-  async nap(adapter: AdapterReport): Promise<void> {
-    this.#napped = 0;
-    if (adapter.runtime !== "node" || !adapter.software) return;
-    let expected = 0;
-    for (const [key, cost] of this.#pending) expected += cost * (this.#rates.get(key) ?? 0);
-    // Not to the end: waking too late is lost time, and nobody would learn how much of it.
-    const rest = 0.9 * expected - (performance.now() - this.#start);
-    if (rest < 2) return;
-    await new Promise((resolve) => setTimeout(resolve, rest));
-    this.#napped = performance.now() - this.#start;
-  }
-
-  finished(): void {
-    const elapsed = performance.now() - this.#start;
-    const [only] = this.#pending;
-    if (this.#pending.size === 1 && !this.#rates.has(only![0])) {
-      this.#rates.set(only![0], 0);
-    } else if (this.#pending.size === 1 && only![1] > 0) {
-      // A fence that was passed at once means the nap was too long, who knows by how much: another process
-      // may have held the processor while the last estimate was made.
-      const late = this.#napped > 0 && elapsed - this.#napped < 1;
-      this.#rates.set(only![0], (late ? 0.6 * this.#napped : elapsed) / only![1]);
-    }
-    this.#pending = new Map();
   }
 }
 

@@ -4,28 +4,9 @@
  * Timestamps exist per pass, so profiled replays put each dispatch into a pass of its own. That costs
  * overlap between dispatches and some time a pass: read the shares, not the sum.
  */
-import type { Gpu } from "./device.ts";
 import { GpuError } from "../errors.ts";
-
-/** What the profiler needs to know of a dispatch. */
-export interface ProfiledDispatch {
-  readonly label: string;
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
-  readonly groups: readonly [number, number, number];
-  readonly flop: number;
-  readonly bytes: number;
-}
-
-/** One timed dispatch. Times in nanoseconds of the device's clock. */
-export interface Span {
-  readonly program: string;
-  readonly kernel: string;
-  readonly start: number;
-  readonly end: number;
-  readonly flop: number;
-  readonly bytes: number;
-}
+import type { Gpu } from "./device.ts";
+import type { DispatchTimer, ProfiledDispatch, Span } from "./dispatch-timer.ts";
 
 /** Totals of one kernel within a program. */
 export interface KernelTime {
@@ -46,7 +27,7 @@ export interface KernelTime {
 const replaysPerProgram = 8;
 
 /** Times programs on one device; install it as `gpu.profiler`. */
-export class Profiler {
+export class Profiler implements DispatchTimer {
   readonly #gpu: Gpu;
   readonly #pending: {
     program: string;
@@ -59,7 +40,7 @@ export class Profiler {
   constructor(gpu: Gpu) {
     if (!gpu.device.features.has("timestamp-query")) {
       throw new GpuError(
-        `--profile: adapter "${gpu.adapter.description}" has no timestamp queries. Use \`npm run bench\` for wall times.`,
+        `\`profile\`: adapter "${gpu.adapter.description}" has no timestamp queries. Use \`npm run bench\` for wall times.`,
       );
     }
     this.#gpu = gpu;

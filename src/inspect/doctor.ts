@@ -147,7 +147,7 @@ export async function diagnose(gpu: Gpu): Promise<Diagnosis> {
         .filter((one) => !one.passed)
         .map((one) => one.name)
         .join(", ")}. ` +
-        "Update the driver, or use --adapter software; results of this adapter are not to be trusted.",
+        "Update the driver, or use `adapter=software`; results of this adapter are not to be trusted.",
     );
   }
   if (gpu.adapter.software) {
@@ -157,7 +157,7 @@ export async function diagnose(gpu: Gpu): Promise<Diagnosis> {
   }
   if (!gpu.device.features.has("timestamp-query")) {
     advice.push(
-      "no timestamp queries: --profile does not work here; `npm run bench` measures wall time.",
+      "no timestamp queries: `profile` does not work here; `npm run bench` measures wall time.",
     );
   }
   if (gpu.maxBinding < 2 ** 28) {

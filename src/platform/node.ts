@@ -3,7 +3,6 @@ import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "no
 import { availableParallelism } from "node:os";
 import { parentPort, Worker } from "node:worker_threads";
 import { detectRuntime } from "./gpu.ts";
-import type { Answer } from "./workers.ts";
 
 export const readBytes = async (path: string | URL): Promise<Uint8Array<ArrayBuffer>> =>
   new Uint8Array(await readFile(path));
@@ -65,6 +64,12 @@ export function openWorker(
     post: (message) => worker.postMessage(message),
     end: () => void worker.terminate(),
   };
+}
+
+/** What a thread answers; `move`: buffers handed over instead of copied. */
+export interface Answer {
+  readonly answer: unknown;
+  readonly move?: readonly ArrayBuffer[];
 }
 
 /** Answers the messages of the thread that started this one. */

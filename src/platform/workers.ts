@@ -1,17 +1,12 @@
-/** Worker threads on Node and Deno; browsers have no picture files to decode with them. */
+/** Worker threads on Node and Deno; browsers have no image files to decode with them. */
 import { detectRuntime } from "./gpu.ts";
+import type { Answer } from "./node.ts";
 
 /** A thread that answers every message with one message, in order. */
 export interface TaskWorker {
   /** Sends a message and waits for its answer. @throws if the thread fails or ends. */
   ask(message: unknown): Promise<unknown>;
   end(): void;
-}
-
-/** What a thread answers; `move`: buffers handed over instead of copied. */
-export interface Answer {
-  readonly answer: unknown;
-  readonly move?: readonly ArrayBuffer[];
 }
 
 /** Starts a thread whose module calls {@link serve}. */

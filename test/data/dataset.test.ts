@@ -81,7 +81,8 @@ test("pictures that no array holds are refused with what to do", () => {
   assert.is(pixelArray(2, 3, 5, 3).length, 90);
   assert.throws(
     () => pixelArray(2 ** 40, 224, 224, 3),
-    (error: Error) => error instanceof DataError && /GiB, .*fewer \(--train/.test(error.message),
+    (error: Error) =>
+      error instanceof DataError && /GiB, .*fewer \(`trainCount`/.test(error.message),
   );
 });
 

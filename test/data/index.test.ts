@@ -55,7 +55,7 @@ test("an unknown name lists the known ones", async () => {
 });
 
 test("a set from files asks for its directory", async () => {
-  assert.match((await errorOf(loadDataset({ name: "mnist", seed: 0 }))).message, /--data DIR/);
+  assert.match((await errorOf(loadDataset({ name: "mnist", seed: 0 }))).message, /`dir=DIR`/);
 });
 
 test.after(removeFolders);

@@ -2,7 +2,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Gpu } from "../../src/gpu/device.ts";
 import { GpuError } from "../../src/errors.ts";
-import { chromeTrace, Profiler, type Span, summarise } from "../../src/gpu/profile.ts";
+import type { Span } from "../../src/gpu/dispatch-timer.ts";
+import { chromeTrace, Profiler, summarise } from "../../src/gpu/profile.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile, type Program } from "../../src/graph/program.ts";
 import type { Value } from "../../src/graph/value.ts";
@@ -155,7 +156,7 @@ test("without timestamps the profiler names the adapter and the way out", async 
     (error: Error) =>
       error instanceof GpuError &&
       error.message ===
-        '--profile: adapter "Plain 1" has no timestamp queries. Use `npm run bench` for wall times.',
+        '`profile`: adapter "Plain 1" has no timestamp queries. Use `npm run bench` for wall times.',
   );
   gpu.close();
 });

@@ -1,0 +1,53 @@
+/**
+ * Settings in the words of the command line.
+ *
+ * The engine's messages name settings in backticks: `batch`, `batch=32 microBatch=8`, and `settings.batch=16`
+ * for those of an unlearning method. Users of the command line know them as flags.
+ */
+
+/** Flags by the setting they give. */
+const flags: Readonly<Record<string, string>> = {
+  activations: "--activations",
+  adapter: "--adapter",
+  arms: "--arms",
+  batch: "--batch",
+  beside: "--beside",
+  dir: "--data",
+  epochs: "--epochs",
+  learningRate: "--lr",
+  microBatch: "--micro-batch",
+  nowcast: "--nowcast",
+  out: "--out",
+  profile: "--profile",
+  recompute: "--recompute",
+  reference: "--reference",
+  size: "--picture-size",
+  testCount: "--test",
+  trainCount: "--train",
+};
+
+/** Flags by the setting of an unlearning method; the others are given by `--set`. */
+const methodFlags: Readonly<Record<string, string>> = {
+  base: "--base",
+  batch: "--forget-batch",
+  learningRate: "--rate",
+  predictor: "--predictor",
+  stepsPerRound: "--every",
+  trajectory: "--trajectory",
+};
+
+/** One setting with its value; undefined if there is no flag for it. */
+function flagOf(setting: string): string | undefined {
+  const [, method, name = "", value] = /^(settings\.)?([A-Za-z]+)(?:=(\S+))?$/.exec(setting) ?? [];
+  const flag = method === undefined ? flags[name] : methodFlags[name];
+  if (flag === undefined) return method && `--set ${name}=${value ?? "…"}`;
+  return value === undefined || value === "true" ? flag : `${flag} ${value}`;
+}
+
+/** A message of the engine with the settings it names turned into flags; other words in backticks stay. */
+export function inFlags(message: string): string {
+  return message.replaceAll(/`([^`]+)`/g, (whole, settings: string) => {
+    const parts = settings.split(" ").map((setting) => flagOf(setting));
+    return parts.includes(undefined) ? whole : parts.join(" ");
+  });
+}

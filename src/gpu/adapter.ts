@@ -1,0 +1,82 @@
+/** Which adapter a device is opened on, and with which limits. */
+import { GpuError, UsageError } from "../errors.ts";
+
+/** Which adapter is wanted: a real one if there is any, or explicitly one kind. */
+export type AdapterChoice = "auto" | "gpu" | "software";
+
+const softwareNames = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|software/i;
+
+const wantedLimits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+] as const;
+
+/** Whether an adapter computes on the processor. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return info.isFallbackAdapter || softwareNames.test(text);
+}
+
+/**
+ * The adapter that fits the choice.
+ *
+ * @throws UsageError for a choice that does not exist; GpuError when no adapter fits.
+ */
+export async function chooseAdapter(gpu: GPU, choice: AdapterChoice): Promise<GPUAdapter> {
+  if (choice !== "auto" && choice !== "gpu" && choice !== "software") {
+    throw new UsageError(`unknown adapter "${String(choice)}": choose auto, gpu or software.`);
+  }
+  const best = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (choice === "software" && !(best !== null && isSoftware(best.info))) {
+    const fallback = await gpu.requestAdapter({ forceFallbackAdapter: true });
+    if (fallback !== null) return fallback;
+    throw new GpuError(
+      "no software adapter: WebGPU offers none here. Install lavapipe (Mesa's software Vulkan): " +
+        "`npm run setup`, or drop `adapter=software`.",
+    );
+  }
+  if (best === null) {
+    throw new GpuError(
+      "no WebGPU adapter: neither a GPU driver nor a software Vulkan was found. Run `npm run setup` " +
+        "(installs Mesa's lavapipe), or install your GPU's Vulkan driver; `rewind doctor` explains more.",
+    );
+  }
+  if (choice === "gpu" && isSoftware(best.info)) {
+    throw new GpuError(
+      `no GPU: the only adapter is software (${best.info.description}). Install the GPU's Vulkan ` +
+        "driver, or use `adapter=auto`.",
+    );
+  }
+  return best;
+}
+
+/**
+ * Asks an adapter for a device with timestamps, where it has them.
+ *
+ * @param defaultLimits ask for the limits that every adapter keeps, instead of all this one has.
+ * @throws GpuError when the device is refused.
+ */
+export async function requestDevice(
+  adapter: GPUAdapter,
+  defaultLimits: boolean,
+): Promise<GPUDevice> {
+  const requiredLimits: Record<string, number> = {};
+  if (!defaultLimits) {
+    for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
+  }
+  const features = [...adapter.features].filter((f) => f === "timestamp-query") as GPUFeatureName[];
+  try {
+    return await adapter.requestDevice({ requiredLimits, requiredFeatures: features });
+  } catch (cause) {
+    throw new GpuError(
+      `adapter "${adapter.info.description}" refused a device: ${(cause as Error).message}. ` +
+        "Close other programs that use the GPU, or try `adapter=software`.",
+      { cause },
+    );
+  }
+}

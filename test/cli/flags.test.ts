@@ -1,0 +1,33 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { inFlags } from "../../src/cli/flags.ts";
+
+test("settings that a message names in backticks become flags", () => {
+  assert.is(
+    inFlags("drop `adapter=software`, or use `adapter`."),
+    "drop --adapter software, or use --adapter.",
+  );
+  assert.is(
+    inFlags("these fit: `batch=32`; `batch=64 microBatch=8`; `batch=64 recompute=true`;"),
+    "these fit: --batch 32; --batch 64 --micro-batch 8; --batch 64 --recompute;",
+  );
+  assert.is(inFlags("take smaller ones (`size`)"), "take smaller ones (--picture-size)");
+});
+
+test("settings of an unlearning method become its own flags, or --set", () => {
+  assert.is(inFlags("`settings.batch=16`"), "--forget-batch 16");
+  assert.is(inFlags("`settings.trajectory=f16`"), "--trajectory f16");
+  assert.is(inFlags("`settings.microBatch=4`"), "--set microBatch=4");
+  assert.is(inFlags("`settings.recompute=true`"), "--set recompute=true");
+  assert.is(
+    inFlags("`settings.batch=9 settings.recompute=true`"),
+    "--forget-batch 9 --set recompute=true",
+  );
+});
+
+test("commands and other words in backticks stay as they are", () => {
+  const text = "`npm run setup`; `rewind doctor --json`; `temperature`; `the batch`; batch=32";
+  assert.is(inFlags(text), text);
+});
+
+test.run();
