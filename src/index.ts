@@ -31,7 +31,11 @@ export * from "./ops/index.ts";
 export { Layers } from "./nn/layers.ts";
 export { Model, type ModelSpec, type Tensors } from "./nn/model.ts";
 export * from "./nn/init.ts";
-export type { AdamSettings, OptimizerSettings, SgdSettings } from "./optim/index.ts";
+export type { AdamSettings } from "./optim/adam.ts";
+export { optimizers, type OptimizerSettings } from "./optim/index.ts";
+export { defineOptimizer, type Optimizer, type ShardValues } from "./optim/optimizer.ts";
+export type { SgdSettings } from "./optim/sgd.ts";
+export { Registry } from "./registry.ts";
 export * from "./data/index.ts";
 export {
   type Augmentation,

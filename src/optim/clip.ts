@@ -3,7 +3,7 @@ import { GpuError } from "../errors.ts";
 import { type Launch, Value } from "../graph/value.ts";
 import { axisSum } from "../ops/launch/axis-sum.ts";
 import { ceilDiv } from "../ops/launch/tiles.ts";
-import type { ShardValues } from "./index.ts";
+import type { ShardValues } from "./optimizer.ts";
 
 /** Threads that fill an adapter, and quads a thread adds at least. */
 const wantedThreads = { software: 1024, gpu: 32_768 } as const;

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { modelNames } from "../../models/index.ts";
 import { datasetNames } from "../data/dataset.ts";
+import { optimizerSchema } from "../optim/index.ts";
 import { scheduleNames } from "../train/schedule.ts";
 
 const count = z.number().int().min(1);
@@ -54,24 +55,6 @@ export const augmentSchema = z.strictObject({
   contrast: factors.optional(),
   saturation: factors.optional(),
 });
-
-/** Which optimiser. */
-export const optimizerSchema = z.discriminatedUnion("name", [
-  z.strictObject({
-    name: z.literal("adam"),
-    beta1: z.number().min(0).lt(1).optional(),
-    beta2: z.number().min(0).lt(1).optional(),
-    epsilon: z.number().positive().optional(),
-    weightDecay: z.number().min(0).optional(),
-    decoupled: z.boolean().optional(),
-  }),
-  z.strictObject({
-    name: z.literal("sgd"),
-    momentum: z.number().min(0).lt(1).optional(),
-    nesterov: z.boolean().optional(),
-    weightDecay: z.number().min(0).optional(),
-  }),
-]);
 
 const share = z.number().gt(0).lt(1);
 

@@ -16,9 +16,9 @@ import {
   corrections,
   optimizerLaunch,
   type OptimizerSettings,
-  type ShardValues,
   stateArenas,
 } from "../optim/index.ts";
+import type { ShardValues } from "../optim/optimizer.ts";
 import { Random } from "../random.ts";
 import { type GpuDataset, ImageFeed } from "../feed/image-feed.ts";
 import { passRows, type StepQueue, type StepRow, type Totals } from "../feed/step-queue.ts";

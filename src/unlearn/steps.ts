@@ -1,6 +1,7 @@
 /** What methods made of optimiser steps share: settings, and a session that takes them. */
 import { z } from "zod";
-import { augmentSchema, memoryFields, optimizerSchema } from "../runs/config.ts";
+import { augmentSchema, memoryFields } from "../runs/config.ts";
+import { optimizerSchema } from "../optim/index.ts";
 import type { Slot } from "../weights/arena.ts";
 import type { Model } from "../nn/model.ts";
 import { Random } from "../random.ts";

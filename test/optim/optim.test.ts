@@ -2,7 +2,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { compile } from "../../src/graph/program.ts";
 import { Value } from "../../src/graph/value.ts";
-import { corrections, optimizerLaunch, type OptimizerSettings } from "../../src/optim/index.ts";
+import type { AdamSettings } from "../../src/optim/adam.ts";
+import { corrections, optimizerLaunch } from "../../src/optim/index.ts";
+import type { SgdSettings } from "../../src/optim/sgd.ts";
 import { Random } from "../../src/random.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
@@ -13,7 +15,7 @@ const rate = 0.01;
 
 /** The update in float64, written from the formulas. */
 function reference(
-  settings: OptimizerSettings,
+  settings: AdamSettings | SgdSettings,
   state: { p: Float64Array; m: Float64Array; v: Float64Array },
   gradient: Float64Array,
   t: number,
@@ -41,7 +43,7 @@ function reference(
   }
 }
 
-const all: OptimizerSettings[] = [
+const all: (AdamSettings | SgdSettings)[] = [
   { name: "adam" },
   { name: "adam", beta1: 0.5, beta2: 0.9, epsilon: 1e-3 },
   { name: "adam", decoupled: true },

@@ -3,7 +3,8 @@
  * checkpoint if it had one. The gold standard every gap is measured to; the cost unlearning is there to avoid.
  */
 import { z } from "zod";
-import { augmentSchema, memoryFields, optimizerSchema, recipeFields } from "../../runs/config.ts";
+import { augmentSchema, memoryFields, recipeFields } from "../../runs/config.ts";
+import { optimizerSchema } from "../../optim/index.ts";
 import { readSafetensors } from "../../io/safetensors.ts";
 import { readBytes } from "../../platform/files.ts";
 import { imageTrainer } from "../../train/passes.ts";

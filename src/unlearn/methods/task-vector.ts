@@ -5,7 +5,8 @@
  * only difference is a straight line in place of a prediction.
  */
 import { z } from "zod";
-import { augmentSchema, memoryFields, optimizerSchema } from "../../runs/config.ts";
+import { augmentSchema, memoryFields } from "../../runs/config.ts";
+import { optimizerSchema } from "../../optim/index.ts";
 import { Arena, parameterKinds } from "../../weights/arena.ts";
 import type { Program } from "../../graph/program.ts";
 import type { Model } from "../../nn/model.ts";
