@@ -36,7 +36,18 @@ export { optimizers, type OptimizerSettings } from "./optim/index.ts";
 export { defineOptimizer, type Optimizer, type ShardValues } from "./optim/optimizer.ts";
 export type { SgdSettings } from "./optim/sgd.ts";
 export { Registry } from "./registry.ts";
-export * from "./data/index.ts";
+export { mislabel, type NoisyLabels, splitForget } from "./data/corrupt.ts";
+export { type Dataset, subset, takeBalanced } from "./data/dataset.ts";
+export { datasets, type DatasetSpec, loadDataset } from "./data/index.ts";
+export {
+  type DatasetSizes,
+  type DatasetSource,
+  defineDataset,
+  type LoadOptions,
+  resized,
+  type Split,
+  taken,
+} from "./data/source.ts";
 export {
   type Augmentation,
   GpuDataset,

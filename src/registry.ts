@@ -54,6 +54,14 @@ export class Registry<T extends Named> {
   }
 }
 
+/** A schema of the names of a registry, of later ones too. */
+export function nameSchema(registry: Registry<Named>): z.ZodType<string, string> {
+  return z.string().refine((name) => registry.has(name), {
+    error: () =>
+      `Invalid option: expected one of ${registry.names.map((name) => `"${name}"`).join("|")}`,
+  });
+}
+
 /** A name and the settings that belong to it, as configurations hold them. */
 export type Choice<Name extends string = string> = {
   readonly name: Name;

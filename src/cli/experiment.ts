@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { modelNames } from "../../models/index.ts";
 import type { DataConfig } from "../runs/config.ts";
-import { datasetNames } from "../data/dataset.ts";
+import { datasets } from "../data/index.ts";
 import type { Gpu } from "../gpu/device.ts";
 import {
   type Arm,
@@ -70,7 +70,7 @@ export function registerExperiment(root: Command): void {
     .argument("<name>", `one of ${experimentNames.join(", ")}, nowcast`)
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment")
     .addOption(
-      new Option("--dataset <name>", "pictures").choices(datasetNames).default("synthetic"),
+      new Option("--dataset <name>", "pictures").choices(datasets.names).default("synthetic"),
     )
     .option("--data <dir>", "folder of the data set's files")
     .option("--seeds <n>", "seeds reported", integer(1), 5)

@@ -9,7 +9,7 @@ import {
   type UnlearnConfig,
   unlearnSchema,
 } from "../runs/config.ts";
-import { datasetNames } from "../data/dataset.ts";
+import { datasets } from "../data/index.ts";
 import { paperAugmentation, strongAugmentation } from "../feed/image-feed.ts";
 import { introspectionJumps, type NowcastConfig } from "../forecast/nowcast.ts";
 import { scheduleNames } from "../train/schedule.ts";
@@ -69,7 +69,7 @@ export function trainOptions(command: Command): Command {
   return command
     .addOption(
       new Option("--dataset <name>", "pictures to train on")
-        .choices(datasetNames)
+        .choices(datasets.names)
         .default("synthetic"),
     )
     .option("--data <dir>", "folder of the data set's files")

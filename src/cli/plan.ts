@@ -1,7 +1,8 @@
 /** `rewind plan`: what a run would allocate, without running it. */
 import { type Command, Option } from "commander";
 import { modelSpec } from "../../models/index.ts";
-import type { DataConfig, TrainConfig } from "../runs/config.ts";
+import { datasets } from "../data/index.ts";
+import type { TrainConfig } from "../runs/config.ts";
 import { defaultLimits, type DryLimits, limitsOf } from "../gpu/dry.ts";
 import { ShapeError } from "../errors.ts";
 import { declare } from "../nn/model.ts";
@@ -30,15 +31,6 @@ interface PlanFlags extends Omit<TrainFlags, "adapter">, Omit<UnlearnFlags, "see
   adapter: "auto" | "gpu" | "software" | "none";
   json?: boolean;
 }
-
-/** The data sets as they are published; a folder of pictures has no sizes of its own. */
-const published: Readonly<Record<Exclude<DataConfig["name"], "image-folder">, ImageCounts>> = {
-  synthetic: { size: 28, channels: 1, classes: 10, train: 4000, test: 1000 },
-  mnist: { size: 28, channels: 1, classes: 10, train: 60_000, test: 10_000 },
-  cifar10: { size: 32, channels: 3, classes: 10, train: 50_000, test: 10_000 },
-  cifar100: { size: 32, channels: 3, classes: 100, train: 50_000, test: 10_000 },
-  "tiny-imagenet": { size: 64, channels: 3, classes: 200, train: 100_000, test: 10_000 },
-};
 
 export function registerPlan(root: Command): void {
   const command = root
@@ -102,7 +94,7 @@ function channelsOf({ channels }: PlanFlags): { channels?: 1 | 3 } {
 }
 
 function picturesOf(flags: PlanFlags): ImageCounts {
-  const known = flags.dataset === "image-folder" ? undefined : published[flags.dataset];
+  const known = datasets.find(flags.dataset).sizes;
   const need = <T>(name: string, value: T | undefined): T => {
     if (value !== undefined) return value;
     throw new Error(`--dataset ${flags.dataset}: give --${name} as well; nothing is read to plan.`);

@@ -1,6 +1,6 @@
 /** `rewind predictor record`: a library of trajectories. */
 import { type Command, InvalidArgumentError } from "commander";
-import { datasetNames } from "../data/dataset.ts";
+import { datasets } from "../data/index.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { exists, writeAtomic } from "../platform/files.ts";
 import {
@@ -34,12 +34,12 @@ interface RecordFlags extends DeviceFlags {
 /** `NAME` or `NAME=DIR`. */
 function source(text: string, before: readonly LibrarySource[]): LibrarySource[] {
   const [name = "", dir] = text.split(/=(.*)/s);
-  if (!datasetNames.includes(name as (typeof datasetNames)[number])) {
+  if (!datasets.has(name)) {
     throw new InvalidArgumentError(
-      `it is a data set (${datasetNames.join(", ")}), or one with its folder: mnist=DIR.`,
+      `it is a data set (${datasets.names.join(", ")}), or one with its folder: mnist=DIR.`,
     );
   }
-  const data = { name: name as (typeof datasetNames)[number], ...(dir ? { dir } : {}) };
+  const data = { name, ...(dir ? { dir } : {}) };
   return [...before, { name, data }];
 }
 

@@ -2,6 +2,23 @@
 import { exists, readBytes, readText } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
 import { type Dataset } from "./dataset.ts";
+import { defineDataset, type Split, taken } from "./source.ts";
+
+export const cifar10 = defineDataset({
+  name: "cifar10",
+  summary: "photographs of ten kinds of thing, 32×32 in colour",
+  folder: true,
+  sizes: { size: 32, channels: 3, classes: 10, train: 50_000, test: 10_000 },
+  load: async (dir, options) => taken(await loadCifar("cifar10", dir), options),
+});
+
+export const cifar100 = defineDataset({
+  name: "cifar100",
+  summary: "photographs of a hundred kinds of thing, 32×32 in colour",
+  folder: true,
+  sizes: { size: 32, channels: 3, classes: 100, train: 50_000, test: 10_000 },
+  load: async (dir, options) => taken(await loadCifar("cifar100", dir), options),
+});
 
 const side = 32;
 const plane = side * side;
@@ -42,10 +59,7 @@ const layouts: { readonly [name in "cifar10" | "cifar100"]: Layout } = {
  * Class names are read from the text file beside them, else they are the numbers. Throws a DataError
  * that names the file if one is missing, is not a whole number of records, or has a label too large.
  */
-export async function loadCifar(
-  name: "cifar10" | "cifar100",
-  dir: string,
-): Promise<{ train: Dataset; test: Dataset }> {
+export async function loadCifar(name: "cifar10" | "cifar100", dir: string): Promise<Split> {
   const layout = layouts[name];
   const inner = `${dir}/${layout.folder}`;
   const folder = (await exists(`${inner}/${layout.test[0]!}`)) ? inner : dir;

@@ -3,16 +3,6 @@ import { DataError } from "../errors.ts";
 import { Random } from "../random.ts";
 import type { Extent } from "./enlarge.ts";
 
-/** Names of all data sets. */
-export const datasetNames = [
-  "synthetic",
-  "mnist",
-  "cifar10",
-  "cifar100",
-  "tiny-imagenet",
-  "image-folder",
-] as const;
-
 /** Pictures with labels. `pixels` and `labels` are not to be changed after loading. */
 export interface Dataset {
   readonly name: string;

@@ -4,23 +4,20 @@ import { DataError } from "../errors.ts";
 import { balancedIndices, type Dataset } from "./dataset.ts";
 import { decodePicture } from "./decode.ts";
 import { loadSquares } from "./image-files.ts";
+import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 
-/** Options of {@link loadImageFolder}. */
-export interface ImageFolderOptions {
-  /** One channel (Rec. 601 luma) instead of RGB. Default false. */
-  readonly grey?: boolean;
-  /** Training pictures to take, the same number of each class. Default: all. */
-  readonly trainCount?: number;
-  /** Test pictures to take, the same number of each class. Default: all. */
-  readonly testCount?: number;
-  /** Chooses the pictures where not all are taken. Default 0. */
-  readonly seed?: number;
-  /**
-   * Side the pictures are resized to: the largest square in the middle; squares of one smaller size are
-   * enlarged on the GPU. Default: they have one size.
-   */
-  readonly size?: number;
-}
+/**
+ * Options of {@link loadImageFolder}. `grey`: one channel (Rec. 601 luma). `seed`: 0 by default. `size`: the largest
+ * square in the middle is taken; squares of one smaller size are enlarged on the GPU; by default all have one size.
+ */
+export type ImageFolderOptions = Partial<LoadOptions>;
+
+export const imageFolder = defineDataset({
+  name: "image-folder",
+  summary: "your own: DIR/train/CLASS/*.jpg and DIR/test/CLASS/*.png",
+  folder: true,
+  load: loadImageFolder,
+});
 
 /** A picture file and its class. */
 export interface Entry {
@@ -40,7 +37,7 @@ export interface Entry {
 export async function loadImageFolder(
   dir: string,
   options: ImageFolderOptions = {},
-): Promise<{ train: Dataset; test: Dataset }> {
+): Promise<Split> {
   const { grey = false, trainCount, testCount, seed = 0 } = options;
   const testDir = (await exists(`${dir}/test`)) ? `${dir}/test` : `${dir}/val`;
   for (const [path, wanted] of [

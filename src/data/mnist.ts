@@ -3,6 +3,16 @@ import { exists, readBytes } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
 import { type Dataset } from "./dataset.ts";
 import { gunzip, isGzip } from "./gzip.ts";
+import { defineDataset, type Split, taken } from "./source.ts";
+
+/** MNIST, or a look-alike in its place. */
+export const mnist = defineDataset({
+  name: "mnist",
+  summary: "handwritten digits, 28×28 grey (or Fashion-MNIST, KMNIST)",
+  folder: true,
+  sizes: { size: 28, channels: 1, classes: 10, train: 60_000, test: 10_000 },
+  load: async (dir, options) => taken(await loadMnist(dir), options),
+});
 
 /** An IDX array of bytes: dimensions, slowest first, and the values. */
 export interface IdxArray {
@@ -16,7 +26,7 @@ export interface IdxArray {
  *
  * Throws a DataError that names the file if one is missing, damaged, or does not fit its partner.
  */
-export async function loadMnist(dir: string): Promise<{ train: Dataset; test: Dataset }> {
+export async function loadMnist(dir: string): Promise<Split> {
   const train = await loadPart(dir, "train");
   const test = await loadPart(dir, "t10k");
   if (train.height !== test.height || train.width !== test.width) {

@@ -3,10 +3,30 @@ import { Random } from "../random.ts";
 import { DataError } from "../errors.ts";
 import { type Dataset } from "./dataset.ts";
 import { digitVariants, type Stroke } from "./digit-strokes.ts";
+import { defineDataset, resized } from "./source.ts";
 
 const side = 28;
 /** Straight pieces per span between two control points: enough for a smooth look at 28 pixels. */
 const piecesPerSpan = 5;
+
+/** Sizes where nothing else is asked for. */
+const sizes = { size: side, channels: 1, classes: 10, train: 4000, test: 1000 } as const;
+
+export const synthetic = defineDataset({
+  name: "synthetic",
+  summary: "digits drawn by program, 28×28 grey; as many as asked for",
+  folder: false,
+  sizes,
+  drawn: true,
+  load: async (_dir, options) =>
+    resized(
+      {
+        train: syntheticDigits(options.trainCount ?? sizes.train, options.seed, "train"),
+        test: syntheticDigits(options.testCount ?? sizes.test, options.seed, "test"),
+      },
+      options,
+    ),
+});
 
 /** A polyline in pixel coordinates: x0, y0, x1, y1, … */
 type Polyline = readonly number[];

@@ -4,20 +4,21 @@ import { DataError } from "../errors.ts";
 import { type Dataset } from "./dataset.ts";
 import { choose, type Entry } from "./image-folder.ts";
 import { loadSquares } from "./image-files.ts";
+import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 
 /** Side of the pictures as published. */
 const published = 64;
 
-/** Options of {@link loadTinyImageNet}. */
-export interface TinyImageNetOptions {
-  /** Pictures to take, the same number of each class. Default: all. */
-  readonly trainCount?: number;
-  readonly testCount?: number;
-  /** Chooses the pictures where not all are taken. */
-  readonly seed: number;
-  /** Side the pictures are resized to, on the GPU where it is more than 64; 64 by default. */
-  readonly size?: number;
-}
+/** Options of {@link loadTinyImageNet}; `size` is 64 by default, and larger images are made on the GPU. */
+export type TinyImageNetOptions = Pick<LoadOptions, "trainCount" | "testCount" | "seed" | "size">;
+
+export const tinyImageNet = defineDataset({
+  name: "tiny-imagenet",
+  summary: "photographs of 200 kinds of thing, 64×64 in colour",
+  folder: true,
+  sizes: { size: published, channels: 3, classes: 200, train: 100_000, test: 10_000 },
+  load: loadTinyImageNet,
+});
 
 /**
  * Loads `DIR/{wnids.txt, train/ID/images/*.JPEG, val/images/*.JPEG, val/val_annotations.txt}`, or the same
@@ -27,10 +28,7 @@ export interface TinyImageNetOptions {
  * A folder with fewer classes is fine. Throws a DataError naming the missing file, the unknown id or the
  * damaged picture.
  */
-export async function loadTinyImageNet(
-  dir: string,
-  options: TinyImageNetOptions,
-): Promise<{ train: Dataset; test: Dataset }> {
+export async function loadTinyImageNet(dir: string, options: TinyImageNetOptions): Promise<Split> {
   const inner = `${dir}/tiny-imagenet-200`;
   const folder = (await exists(`${inner}/train`)) ? inner : dir;
   for (const name of ["wnids.txt", "train", "val/images", "val/val_annotations.txt"]) {

@@ -1,5 +1,6 @@
 /** Sizes and recipes of the experiments: scaled to small machines, the paper's own, and tiny for tests. */
-import type { DataConfig, TrainConfig } from "../runs/config.ts";
+import { datasets } from "../data/index.ts";
+import type { TrainConfig } from "../runs/config.ts";
 import { paperAugmentation, strongAugmentation } from "../feed/image-feed.ts";
 import type { ExperimentName } from "./plan.ts";
 
@@ -76,26 +77,15 @@ const fineTuning = {
  * The paper's recipes by model. Where the authors state no number (epochs and optimiser of PVTv2 and
  * ConvNeXt, the shape of ResNet-18's decay) it is a usual one.
  */
-function published(
-  experiment: ExperimentName,
-  data: DataConfig["name"],
-  model: ModelName,
-): Protocol {
+function published(experiment: ExperimentName, data: string, model: ModelName): Protocol {
   const protocol = publishedRecipe(model);
   if (experiment !== "overfit") return protocol;
   // Too few samples: one in a hundred, seen as they are.
-  const train = onePercent[data];
+  const { sizes, drawn = false } = datasets.find(data);
+  const train = drawn || sizes === undefined ? undefined : sizes.train / 100;
   const { augment: _, ...recipe } = protocol.recipe;
   return { ...protocol, ...(train === undefined ? {} : { train }), recipe };
 }
-
-/** Pictures that a hundredth of a data set is. */
-const onePercent: Readonly<Partial<Record<DataConfig["name"], number>>> = {
-  mnist: 600,
-  cifar10: 500,
-  cifar100: 500,
-  "tiny-imagenet": 1000,
-};
 
 function publishedRecipe(model: ModelName): Protocol {
   if (model === "pvt-v2-b0" || model === "convnext-t" || model === "convnext-atto") {
@@ -137,7 +127,7 @@ export interface Overrides {
 export function protocolOf(
   experiment: ExperimentName,
   size: Size,
-  data: DataConfig["name"],
+  data: string,
   model: ModelName,
   overrides: Overrides = {},
 ): Protocol {
@@ -154,9 +144,9 @@ export function protocolOf(
   };
 }
 
-/** Whether pictures have one channel. */
-export function isGrey(data: DataConfig["name"]): boolean {
-  return data === "mnist" || data === "synthetic";
+/** Whether images have one channel. */
+export function isGrey(data: string): boolean {
+  return datasets.find(data).sizes?.channels === 1;
 }
 
 function scaled(

@@ -1,8 +1,9 @@
 /** What a run is: plain data, validated where it enters, written into every run folder. */
 import { z } from "zod";
 import { modelNames } from "../../models/index.ts";
-import { datasetNames } from "../data/dataset.ts";
+import { datasets } from "../data/index.ts";
 import { optimizerSchema } from "../optim/index.ts";
+import { nameSchema } from "../registry.ts";
 import { scheduleNames } from "../train/schedule.ts";
 
 const count = z.number().int().min(1);
@@ -14,7 +15,7 @@ const seed = z
 
 /** Which images. */
 export const dataSchema = z.strictObject({
-  name: z.enum(datasetNames),
+  name: nameSchema(datasets),
   /** Folder of the files; the synthetic set needs none. */
   dir: z.string().optional(),
   trainCount: count.optional(),

@@ -5,7 +5,7 @@
  * `train/run.ts` trains it, `unlearn/` makes it forget, `report/` writes down what changed.
  */
 import { modelSpec } from "../../models/index.ts";
-import type { DataConfig, TrainConfig } from "./config.ts";
+import type { TrainConfig } from "./config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { loadDataset } from "../data/index.ts";
 import { damage, type Damaged } from "../data/scenario.ts";
@@ -78,7 +78,7 @@ export async function prepareJob(
 
 /** The images a configuration names, before anything is wrong with them. */
 export function loadData({ data, seed }: TrainConfig): ReturnType<typeof loadDataset> {
-  return loadDataset({ ...present(data), seed });
+  return loadDataset({ ...data, seed });
 }
 
 /** A job on data that is at hand; `blank`: with weights of zero, where only their number matters. */
@@ -190,9 +190,4 @@ export async function jobOn(
     task,
     destroy,
   };
-}
-
-function present(data: DataConfig): Parameters<typeof loadDataset>[0] {
-  const entries = Object.entries(data).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as unknown as Parameters<typeof loadDataset>[0];
 }

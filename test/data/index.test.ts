@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DataError } from "../../src/errors.ts";
-import { type DatasetName, loadDataset } from "../../src/data/index.ts";
+import { UsageError } from "../../src/errors.ts";
+import { loadDataset } from "../../src/data/index.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 
 test("the synthetic set needs no files", async () => {
@@ -46,11 +46,11 @@ test("a size above the pictures' own is left to the GPU, one below it is not", a
 });
 
 test("an unknown name lists the known ones", async () => {
-  const error = await errorOf(loadDataset({ name: "svhn" as DatasetName, dir: "x", seed: 0 }));
-  assert.instance(error, DataError);
+  const error = await errorOf(loadDataset({ name: "svhn", dir: "x", seed: 0 }));
+  assert.instance(error, UsageError);
   assert.match(
     error.message,
-    /"svhn"; known are synthetic, mnist, cifar10, cifar100, tiny-imagenet, image-folder/,
+    /"svhn"; there are: synthetic, mnist, cifar10, cifar100, tiny-imagenet, image-folder/,
   );
 });
 

@@ -1,0 +1,77 @@
+/** What a data set is to those who name it: where it comes from, how large it is, and its loader. */
+import { type Dataset, takeBalanced } from "./dataset.ts";
+import { resizeDataset } from "./resize.ts";
+
+/** Training and test part of a data set. */
+export interface Split {
+  readonly train: Dataset;
+  readonly test: Dataset;
+}
+
+/** How much of a data set is loaded, and how. */
+export interface LoadOptions {
+  /** Training images to take, class-balanced. Default: all. */
+  readonly trainCount?: number | undefined;
+  /** Test images to take, class-balanced. Default: all. */
+  readonly testCount?: number | undefined;
+  /** Chooses the images taken, and draws those that are drawn. */
+  readonly seed: number;
+  /** One grey channel instead of RGB, where the files have either. */
+  readonly grey?: boolean | undefined;
+  /** Side the images are resized to, larger ones on the GPU. Default: as they are. */
+  readonly size?: number | undefined;
+}
+
+/** Sizes of a data set. */
+export interface DatasetSizes {
+  /** Side of the square images, in pixels. */
+  readonly size: number;
+  readonly channels: 1 | 3;
+  readonly classes: number;
+  /** Training and test images. */
+  readonly train: number;
+  readonly test: number;
+}
+
+/** A data set by name. */
+export interface DatasetSource {
+  readonly name: string;
+  /** One line for help. */
+  readonly summary: string;
+  /** It is read from a folder of files, which whoever names it gives. */
+  readonly folder: boolean;
+  /** Sizes as published, or by default where the images are drawn; absent where only the files say. */
+  readonly sizes?: DatasetSizes;
+  /** Images are drawn by program, as many as are wanted. */
+  readonly drawn?: boolean;
+  /**
+   * Loads it.
+   *
+   * @param dir the folder; empty where none is needed.
+   * @throws DataError naming the file that is missing or damaged.
+   */
+  load(dir: string, options: LoadOptions): Promise<Split>;
+}
+
+/** Declares a data set. */
+export function defineDataset(source: DatasetSource): DatasetSource {
+  return source;
+}
+
+/** The split with its images resized, if a size is given. */
+export async function resized({ train, test }: Split, { size }: LoadOptions): Promise<Split> {
+  if (size === undefined) return { train, test };
+  return { train: await resizeDataset(train, size), test: await resizeDataset(test, size) };
+}
+
+/** Takes from a split that was loaded whole what is wanted of it. */
+export function taken({ train, test }: Split, options: LoadOptions): Promise<Split> {
+  const { trainCount, testCount, seed } = options;
+  return resized(
+    {
+      train: trainCount === undefined ? train : takeBalanced(train, trainCount, seed),
+      test: testCount === undefined ? test : takeBalanced(test, testCount, seed),
+    },
+    options,
+  );
+}
