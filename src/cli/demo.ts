@@ -3,14 +3,8 @@ import type { Command } from "commander";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { type DemoConfig, shippedIn, trainInFolder } from "../runs/runs.ts";
-import {
-  type TrainFlags,
-  trainConfig,
-  trainOptions,
-  unlearnConfig,
-  type UnlearnFlags,
-  unlearnOptions,
-} from "./options.ts";
+import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
+import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, interruptSignal, openDevice } from "./session.ts";

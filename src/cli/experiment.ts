@@ -29,7 +29,7 @@ import { shippedDigest } from "../predictors/index.ts";
 import { adapterLine, definitions } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { nowcastExperiment, type NowcastFlags } from "./nowcast.ts";
-import { setting } from "./options.ts";
+import { setting } from "./unlearn-options.ts";
 import { deviceOptions, integer, interruptSignal, openDevice } from "./session.ts";
 
 interface ExperimentFlags extends NowcastFlags {

@@ -7,14 +7,8 @@ import type { Metric } from "../metrics/metric.ts";
 import { countsOf, type PlannedRun, withAdvice } from "../runs/memory-advice.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { textTable } from "../report/table.ts";
-import {
-  type TrainFlags,
-  trainConfig,
-  trainOptions,
-  unlearnConfig,
-  type UnlearnFlags,
-  unlearnOptions,
-} from "./options.ts";
+import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
+import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import {
   type DeviceFlags,
   deviceOptions,

@@ -13,14 +13,8 @@ import {
   planRun,
   withAdvice,
 } from "../runs/memory-advice.ts";
-import {
-  type TrainFlags,
-  trainConfig,
-  trainOptions,
-  unlearnConfig,
-  type UnlearnFlags,
-  unlearnOptions,
-} from "./options.ts";
+import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
+import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { integer, number, openDevice } from "./session.ts";
 
 interface PlanFlags extends Omit<TrainFlags, "adapter">, Omit<UnlearnFlags, "seed"> {

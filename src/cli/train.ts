@@ -5,7 +5,7 @@ import { loadData, prepareJob } from "../runs/job.ts";
 import { countsOf, withAdvice } from "../runs/memory-advice.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder } from "../runs/runs.ts";
-import { type TrainFlags, trainConfig, trainOptions } from "./options.ts";
+import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, interruptSignal, openDevice } from "./session.ts";

@@ -4,7 +4,7 @@ import { trainSchema } from "../runs/config.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
 import { loadTrained, shippedIn } from "../runs/runs.ts";
-import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./options.ts";
+import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import {
   type DeviceFlags,

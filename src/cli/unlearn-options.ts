@@ -1,0 +1,157 @@
+/** The options of unlearning, and the configuration they become. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { recipeOf, type TrainConfig, type UnlearnConfig, unlearnSchema } from "../runs/config.ts";
+import { methodNames, methods, methodSettings } from "../unlearn/methods/index.ts";
+import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
+import { integer, number, validate } from "./session.ts";
+
+/** Unlearning flags as commander parses them. */
+export interface UnlearnFlags {
+  method: string;
+  set: Record<string, unknown>;
+  predictor?: string;
+  base?: "oldest" | "newest";
+  rate?: number;
+  rounds?: number;
+  forgetBatch?: number;
+  every?: number;
+  warmup?: number;
+  trailing?: true;
+  resetOptimizer?: true;
+  forgetAugment?: AugmentationName;
+  trajectory?: "f32" | "f16";
+  kinds?: string;
+  untilShare?: number | undefined;
+  untilUa?: number;
+  untilLoss?: number;
+  untilTestBelow?: number;
+  untilSeconds?: number;
+  seed: number;
+}
+
+/** A `key=value` option: numbers, true, false and JSON are read as such, all else as text. */
+export function setting(text: string, given: Record<string, unknown>): Record<string, unknown> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("key=value is needed.");
+  const value = text.slice(at + 1);
+  let parsed: unknown = value;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    // Plain text.
+  }
+  return { ...given, [text.slice(0, at)]: parsed };
+}
+
+/** Adds the options of unlearning. */
+export function unlearnOptions(command: Command): Command {
+  const summaries = methods.map(({ name, summary, reads }) => `${name} (${reads}): ${summary}`);
+  return command
+    .addHelpText("after", `\nMethods, with the data they read:\n  ${summaries.join("\n  ")}`)
+    .addOption(
+      new Option("--method <name>", "unlearning method; see below")
+        .choices(methodNames)
+        .default("rewind"),
+    )
+    .option("--set <key=value>", "any setting of the method (repeatable)", setting, {})
+    .option(
+      "--predictor <path>",
+      "rewind: folder of three weight files, one file, linear, linear:U, or reversed:PATH of a forecaster; default: ours",
+    )
+    .addOption(
+      new Option("--base <end>", "rewind: snapshot the residual is added to").choices([
+        "oldest",
+        "newest",
+      ]),
+    )
+    .option("--rate <rate>", "learning rate of the method", number(0, 10))
+    .option("--rounds <n>", `rounds at most (default: ${defaultRounds})`, integer(1))
+    .option("--forget-batch <n>", "pictures a step", integer(1))
+    .option("--every <n>", "methods of single steps: steps a round (default: an epoch)", integer(1))
+    .option(
+      "--warmup <n>",
+      "rewind: unrecorded epochs before each window (published script: 2)",
+      integer(0),
+    )
+    .option(
+      "--trailing",
+      "rewind: one more epoch after the last snapshot, as the published scripts do",
+    )
+    .option("--reset-optimizer", "rewind: forget Adam's moments at each round")
+    .addOption(augmentOption("--forget-augment [kind]", "augment D_f"))
+    .addOption(
+      new Option(
+        "--trajectory <type>",
+        "rewind: what snapshots are stored as (default: f32)",
+      ).choices(["f32", "f16"]),
+    )
+    .option("--kinds <list>", "rewind: kinds of parameter to rewind (default: all)")
+    .option(
+      "--until-ua <percent>",
+      "stop at this unlearning accuracy (100 - accuracy on D_f)",
+      number(0, 100),
+    )
+    .option(
+      "--until-share <share>",
+      "stop where the accuracy on D_f has fallen to this share of its start (demo: 0.5, but for retrain)",
+      number(0, 1),
+    )
+    .option("--until-loss <nats>", "stop at this cross-entropy on D_f", number(0))
+    .option(
+      "--until-test-below <percent>",
+      "stop where the test accuracy has fallen below this",
+      number(0, 100),
+    )
+    .option("--until-seconds <s>", "stop after this time", number(0));
+}
+
+/** Rounds at most where nothing else is said; retraining takes its epochs. */
+const defaultRounds = 6;
+
+function present(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+/** The unlearning configuration the flags describe, for a network trained as `train` says. */
+export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnConfig {
+  const recipe = flags.method === "retrain" ? recipeOf(train) : {};
+  const given = {
+    learningRate: flags.rate,
+    batch: flags.forgetBatch,
+    stepsPerRound: flags.every,
+    augment: flags.forgetAugment === undefined ? undefined : augmentations[flags.forgetAugment],
+    predictor: flags.predictor,
+    base: flags.base,
+    warmupEpochs: flags.warmup,
+    trailingEpoch: flags.trailing,
+    resetOptimizer: flags.resetOptimizer,
+    trajectory: flags.trajectory,
+    kinds: flags.kinds?.split(",").map((kind) => kind.trim()),
+  };
+  const settings = methodSettings(flags.method, {
+    ...present(recipe),
+    ...present(given),
+    ...flags.set,
+  });
+  const rounds =
+    flags.method === "retrain"
+      ? Math.ceil(Number(settings["epochs"]) / Number(settings["epochsPerRound"]))
+      : defaultRounds;
+  return validate(
+    unlearnSchema,
+    {
+      method: flags.method,
+      settings,
+      rounds: flags.rounds ?? rounds,
+      ...present({
+        unlearningAccuracy: flags.untilUa,
+        forgetShare: flags.untilShare,
+        forgetLoss: flags.untilLoss,
+        testFloor: flags.untilTestBelow,
+        seconds: flags.untilSeconds,
+      }),
+      seed: flags.seed,
+    },
+    "unlearning options",
+  );
+}
