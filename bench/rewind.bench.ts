@@ -3,7 +3,7 @@ import { Arena, ArenaLayout } from "../src/weights/arena.ts";
 import { loadPredictor } from "../src/predictors/index.ts";
 import { linearPredictor } from "../src/predictors/linear.ts";
 import { Rewinder } from "../src/predictors/rewinder.ts";
-import { Trajectory } from "../src/weights/trajectory.ts";
+import { Trajectory } from "../src/weights/trajectory/record.ts";
 import { type BenchModule, type BenchRow, ceiling, share, time } from "./harness.ts";
 
 export const rewind: BenchModule = {

@@ -1,6 +1,6 @@
 /** Recording a snapshot: bytes a second of device copies. */
 import { Arena, ArenaLayout } from "../src/weights/arena.ts";
-import { Trajectory } from "../src/weights/trajectory.ts";
+import { Trajectory } from "../src/weights/trajectory/record.ts";
 import { type BenchModule, time } from "./harness.ts";
 
 export const snapshot: BenchModule = {

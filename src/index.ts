@@ -57,10 +57,12 @@ export {
   ImageFeed,
 } from "./feed/image-feed.ts";
 export { classification, Evaluator, Trainer, type Watch } from "./train/trainer.ts";
-export { Trajectory, TrajectoryPlan } from "./weights/trajectory.ts";
+export { TrajectoryPlan } from "./weights/trajectory/plan.ts";
+export { Trajectory } from "./weights/trajectory/record.ts";
 export { loadPredictor } from "./predictors/index.ts";
 export { linearPredictor } from "./predictors/linear.ts";
-export { type Predictor, predictHistories } from "./predictors/predictor.ts";
+export { predictHistories } from "./predictors/histories.ts";
+export type { Predictor } from "./predictors/predictor.ts";
 export { PredictionError, Rewinder } from "./predictors/rewinder.ts";
 export { type Progress, type Scores, type StopRules, unlearn } from "./unlearn/driver.ts";
 export { RewindSession, type RewindSettings } from "./unlearn/methods/rewind.ts";

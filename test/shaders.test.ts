@@ -9,7 +9,7 @@ import type { Gpu } from "../src/gpu/device.ts";
 import { KernelCache, type KernelId, reflect } from "../src/gpu/kernel.ts";
 import { shaderSource } from "../src/gpu/link.ts";
 import { Graph } from "../src/graph/graph.ts";
-import type { Launch, Value } from "../src/graph/value.ts";
+import { type Launch, Value } from "../src/graph/value.ts";
 import { Declarations, Layers } from "../src/nn/layers.ts";
 import type { ModelSpec } from "../src/nn/model.ts";
 import * as ops from "../src/ops/index.ts";
@@ -27,7 +27,7 @@ import {
 import { Collector } from "../src/train/collector.ts";
 import { RowFeed } from "../src/feed/row-feed.ts";
 import { classification, Trainer } from "../src/train/trainer.ts";
-import { Trajectory } from "../src/weights/trajectory.ts";
+import { Trajectory } from "../src/weights/trajectory/record.ts";
 import { Model } from "../src/nn/model.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
 import { methodNames, startMethod } from "../src/unlearn/methods/index.ts";
@@ -266,9 +266,14 @@ for (const tuning of tunings) {
     for (const predictor of [linearPredictor(), await loadPredictor(undefined)]) {
       for (const set of predictor.sets) {
         const bases = Object.keys(baseCode) as (keyof typeof baseCode)[];
+        const value = new Value("w", [1000], "f32", "bound");
+        const job = {
+          ...{ tuning, history: value, predicted: value, weights: {} },
+          range: { first: 0, count: 1000, stride: 1000, outFirst: 0 },
+        };
         await compileAll(
           gpu,
-          bases.map((base) => set.geometry(gpu, 1000, base)),
+          bases.flatMap((base) => set.launches({ ...job, base })),
         );
       }
     }

@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { readText, writeAtomic } from "../platform/files.ts";
 import { loadPredictor } from "../predictors/index.ts";
-import { predictHistories, requireSingle } from "../predictors/predictor.ts";
+import { predictHistories } from "../predictors/histories.ts";
+import { requireSingle } from "../predictors/predictor.ts";
 import { type DeviceFlags, deviceOptions, openDevice, validate } from "./session.ts";
 
 const historiesSchema = z.looseObject({

@@ -16,7 +16,7 @@ import { introspectionMoments } from "../predictors/introspection.ts";
 import { ninoSchedule } from "../predictors/nino/predictor.ts";
 import type { Predictor } from "../predictors/predictor.ts";
 import { Rewinder } from "../predictors/rewinder.ts";
-import { Trajectory } from "../weights/trajectory.ts";
+import { Trajectory } from "../weights/trajectory/record.ts";
 
 export type NowcastConfig = z.infer<typeof nowcastSchema>;
 

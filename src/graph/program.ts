@@ -21,7 +21,10 @@ export interface Dispatch {
   readonly bytes: number;
 }
 
-/** A compiled launch list with its buffers. */
+/**
+ * A compiled launch list. Owns the buffers of its planned values and of its uniforms; bound values belong
+ * to the caller.
+ */
 export class Program {
   readonly label: string;
   readonly dispatches: readonly Dispatch[];
@@ -49,9 +52,9 @@ export class Program {
     this.#owned = owned;
   }
 
-  /** Encodes one replay into a pass. */
-  encode(pass: GPUComputePassEncoder): void {
-    for (const dispatch of this.dispatches) {
+  /** Encodes one replay into a pass, or the dispatches from `first` up to `end` of it. */
+  encode(pass: GPUComputePassEncoder, first = 0, end = this.dispatches.length): void {
+    for (const dispatch of this.dispatches.slice(first, end)) {
       pass.setPipeline(dispatch.pipeline);
       pass.setBindGroup(0, dispatch.bindGroup);
       pass.dispatchWorkgroups(...dispatch.groups);
@@ -85,9 +88,13 @@ export class Program {
     return view;
   }
 
-  /** Frees the planned buffers; bound ones belong to the caller. */
+  /** Frees what the program owns. */
   destroy(): void {
     this.#gpu.free(...this.#owned);
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }
 
@@ -103,14 +110,17 @@ export interface CompileOptions {
 /**
  * Plans buffers, compiles kernels and makes bind groups.
  *
+ * @param steps launches in order. A program among them is replayed at its place, on its own memory, as often
+ *   as it stands there; it stays the caller's.
  * @throws OutOfMemoryError if a value exceeds a storage binding or memory runs out.
  * @throws GpuError if a binding is missing, unknown or would be read-only and writable at once.
  */
 export async function compile(
   gpu: Gpu,
-  launches: readonly Launch[],
+  steps: readonly (Launch | Program)[],
   options: CompileOptions,
 ): Promise<Program> {
+  const launches = steps.filter((step): step is Launch => !(step instanceof Program));
   const plan = planMemory(launches, options.keep);
   for (const value of [...plan.place.keys(), ...options.bindings.keys()]) {
     if (value.bytes > gpu.maxBinding) {
@@ -136,7 +146,17 @@ export async function compile(
     views.set(value, { buffer, offset: 0, size: value.bytes });
   }
   try {
-    const dispatches = await dispatchesOf(gpu, launches, views, [unusedRead, unusedWrite]);
+    const uniforms = await uploadUniforms(gpu, launches);
+    if (uniforms.buffer !== undefined) buffers.push(uniforms.buffer);
+    const kernels = await Promise.all(
+      steps.map((step) => (step instanceof Program ? undefined : gpu.kernels.get(step))),
+    );
+    const memory = { views, uniforms: uniforms.views, unusedRead, unusedWrite };
+    const dispatches = steps.flatMap((step, index) =>
+      step instanceof Program
+        ? step.dispatches
+        : [dispatchOf(gpu, step, kernels[index]!, bindEntries(step, kernels[index]!, memory))],
+    );
     gpu.check();
     return new Program(gpu, options.label, dispatches, plan, views, buffers);
   } catch (cause) {
@@ -145,69 +165,66 @@ export async function compile(
   }
 }
 
-/**
- * One dispatch with buffers of the caller's own, outside of any graph.
- *
- * @param kernel the shader, and its grid as `groups` or `threads`.
- * @param resources buffers by the names of the shader's bindings.
- */
-export async function makeDispatch(
+function dispatchOf(
   gpu: Gpu,
-  kernel: Pick<Launch, "shader" | "entry" | "constants" | "groups" | "threads">,
-  resources: Readonly<Partial<Record<string, GPUBufferBinding>>>,
-  work: { readonly flop: number; readonly bytes: number },
-): Promise<Dispatch> {
-  const { label, pipeline, layout, bindings, workgroupSize } = await gpu.kernels.get(kernel);
-  const entries = bindings.map(({ name, index }) => {
-    const resource = resources[name];
-    if (resource === undefined) {
-      throw new GpuError(`kernel ${label}: nothing is bound to "${name}".`);
-    }
-    return { binding: index, resource };
-  });
+  launch: Launch,
+  kernel: Kernel,
+  entries: GPUBindGroupEntry[],
+): Dispatch {
+  const { label, pipeline, layout } = kernel;
   return {
     label,
     pipeline,
     bindGroup: gpu.device.createBindGroup({ label, layout, entries }),
-    groups: kernel.groups ?? foldGrid(kernel.threads ?? 1, workgroupSize[0]),
-    ...work,
+    groups: launch.groups ?? foldGrid(launch.threads ?? 1, kernel.workgroupSize[0]),
+    flop: launch.flop ?? 0,
+    bytes: Object.values(launch.bind).reduce((sum, value) => sum + (value?.bytes ?? 0), 0),
   };
 }
 
-async function dispatchesOf(
+/** Offsets of uniform bindings are multiples of this many bytes on every adapter. */
+const uniformAlignment = 256;
+
+/** Uniforms of all launches in one buffer, and where each lies. */
+async function uploadUniforms(
   gpu: Gpu,
   launches: readonly Launch[],
-  views: ReadonlyMap<Value, BufferView>,
-  [unusedRead, unusedWrite]: readonly [GPUBuffer, GPUBuffer],
-): Promise<Dispatch[]> {
-  const kernels = await Promise.all(launches.map((launch) => gpu.kernels.get(launch)));
-  return launches.map((launch, index) => {
-    const kernel = kernels[index]!;
-    const entries = bindEntries(launch, kernel, views, unusedRead, unusedWrite);
-    return {
-      label: kernel.label,
-      pipeline: kernel.pipeline,
-      bindGroup: gpu.device.createBindGroup({
-        label: kernel.label,
-        layout: kernel.layout,
-        entries,
-      }),
-      groups: launch.groups ?? foldGrid(launch.threads ?? 1, kernel.workgroupSize[0]),
-      flop: launch.flop ?? 0,
-      bytes: Object.values(launch.bind).reduce((sum, value) => sum + (value?.bytes ?? 0), 0),
-    };
-  });
+): Promise<{ buffer: GPUBuffer | undefined; views: Map<Uint32Array, BufferView> }> {
+  const views = new Map<Uint32Array, BufferView>();
+  const all = launches.flatMap(({ uniforms = {} }) => Object.values(uniforms));
+  if (all.length === 0) return { buffer: undefined, views };
+  const starts = new Map<Uint32Array, number>();
+  let bytes = 0;
+  for (const words of all) {
+    if (starts.has(words)) continue;
+    starts.set(words, bytes);
+    bytes += Math.ceil(words.byteLength / uniformAlignment) * uniformAlignment;
+  }
+  const { uniforms: buffer } = await gpu.allocate(
+    { uniforms: bytes },
+    GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  );
+  const data = new Uint32Array(bytes / 4);
+  for (const [words, offset] of starts) {
+    data.set(words, offset / 4);
+    views.set(words, { buffer, offset, size: Math.ceil(words.byteLength / 16) * 16 });
+  }
+  gpu.write(buffer, data);
+  return { buffer, views };
 }
 
-function bindEntries(
-  launch: Launch,
-  kernel: Kernel,
-  views: ReadonlyMap<Value, BufferView>,
-  unusedRead: GPUBuffer,
-  unusedWrite: GPUBuffer,
-): GPUBindGroupEntry[] {
+/** What bind groups are made from. */
+interface ProgramMemory {
+  readonly views: ReadonlyMap<Value, BufferView>;
+  readonly uniforms: ReadonlyMap<Uint32Array, BufferView>;
+  readonly unusedRead: GPUBuffer;
+  readonly unusedWrite: GPUBuffer;
+}
+
+function bindEntries(launch: Launch, kernel: Kernel, memory: ProgramMemory): GPUBindGroupEntry[] {
+  const { bind, uniforms = {} } = launch;
   const known = new Set(kernel.bindings.map((binding) => binding.name));
-  for (const name of Object.keys(launch.bind)) {
+  for (const name of [...Object.keys(bind), ...Object.keys(uniforms)]) {
     if (!known.has(name)) {
       throw new GpuError(
         `kernel ${kernel.label} has no binding "${name}"; it has: ${[...known].join(", ")}.`,
@@ -216,15 +233,19 @@ function bindEntries(
   }
   const access = new Map<GPUBuffer, { access: string; name: string }>();
   return kernel.bindings.map((binding) => {
-    const value = launch.bind[binding.name];
+    const words = uniforms[binding.name];
+    if (words !== undefined) {
+      return { binding: binding.index, resource: memory.uniforms.get(words)! };
+    }
+    const value = bind[binding.name];
     if (value === undefined) {
       throw new GpuError(`kernel ${kernel.label}: nothing is bound to "${binding.name}".`);
     }
     if (value === null) {
-      const buffer = binding.access === "write" ? unusedWrite : unusedRead;
+      const buffer = binding.access === "write" ? memory.unusedWrite : memory.unusedRead;
       return { binding: binding.index, resource: { buffer } };
     }
-    const view = views.get(value);
+    const view = memory.views.get(value);
     if (view === undefined) {
       throw new GpuError(
         `kernel ${kernel.label}: value "${value.label}" of "${binding.name}" has no buffer.`,
@@ -250,15 +271,4 @@ export function foldGrid(threads: number, workgroup: number): [number, number, n
   const groups = Math.ceil(threads / workgroup);
   const rows = Math.ceil(groups / 65_535);
   return [Math.ceil(groups / rows), rows, 1];
-}
-
-/** Records dispatches into one compute pass. */
-export function encodePass(encoder: GPUCommandEncoder, dispatches: readonly Dispatch[]): void {
-  const pass = encoder.beginComputePass();
-  for (const dispatch of dispatches) {
-    pass.setPipeline(dispatch.pipeline);
-    pass.setBindGroup(0, dispatch.bindGroup);
-    pass.dispatchWorkgroups(...dispatch.groups);
-  }
-  pass.end();
 }

@@ -52,6 +52,8 @@ export interface Launch {
   readonly constants: Constants;
   /** Values by the binding's variable name; `null` where a specialisation leaves a binding unused. */
   readonly bind: Readonly<Record<string, Value | null>>;
+  /** Words of small uniform structs by the binding's variable name; the program holds them. */
+  readonly uniforms?: Readonly<Record<string, Uint32Array>>;
   /** Workgroups by dimension, or… */
   readonly groups?: readonly [number, number, number];
   /** …the number of threads of a 1-D kernel; the grid is folded to two dimensions where it is large. */

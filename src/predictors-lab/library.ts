@@ -19,7 +19,7 @@ import { Random } from "../random.ts";
 import { paperAugmentation } from "../feed/image-feed.ts";
 import { trainJob } from "../runs/training.ts";
 import type { Watch } from "../train/trainer.ts";
-import { Trajectory } from "../weights/trajectory.ts";
+import { Trajectory } from "../weights/trajectory/record.ts";
 import { stepTrainer } from "../unlearn/steps.ts";
 
 /** Pictures a library trains on; `name` tells sources apart. */

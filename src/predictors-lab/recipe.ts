@@ -7,7 +7,8 @@ import { Random } from "../random.ts";
 import type { Watch } from "../train/trainer.ts";
 import type { Family } from "./families.ts";
 import { type FitSettings, fitPredictor, scoreNetwork } from "./fit.ts";
-import { type Predictor, predictHistories } from "../predictors/predictor.ts";
+import { predictHistories } from "../predictors/histories.ts";
+import type { Predictor } from "../predictors/predictor.ts";
 import { type Library, type Phase, phases, type Sequence } from "./sequences.ts";
 import { linePrediction, meanError, nearest, type Window, WindowSource } from "./windows.ts";
 

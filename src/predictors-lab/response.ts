@@ -8,7 +8,8 @@
 import type { Gpu } from "../gpu/device.ts";
 import type { LineChart, Series } from "../figures/plot.ts";
 import { Random } from "../random.ts";
-import { type Predictor, predictHistories } from "../predictors/predictor.ts";
+import { predictHistories } from "../predictors/histories.ts";
+import type { Predictor } from "../predictors/predictor.ts";
 
 /** A usual weight, and its usual change in an epoch of fine-tuning. */
 const weight = 0.05;

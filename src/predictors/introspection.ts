@@ -4,7 +4,7 @@
  */
 import { parameterKinds } from "../weights/arena.ts";
 import { ShapeError } from "../errors.ts";
-import { foldGrid } from "../graph/program.ts";
+import { predictionLaunch } from "./launch.ts";
 import { baseCode, type Predictor } from "./predictor.ts";
 import type { DenseWeights } from "./two-stream.ts";
 
@@ -16,6 +16,8 @@ export const shownEpochs = 10;
 
 const inputs = introspectionMoments.length;
 const width = 40;
+/** Floating-point operations a coordinate. */
+const flop = 2 * (inputs * width + width);
 
 /** All weights: 241 numbers. */
 export interface IntrospectionWeights {
@@ -82,15 +84,16 @@ export function introspectionPredictor(
         kinds: parameterKinds,
         source,
         parameters: inputs * width + 2 * width + 1,
-        flop: 2 * (inputs * width + width),
-        weights: () => packIntrospection(weights),
-        weightView: (binding, buffer) =>
-          binding === "weights" ? { buffer, offset: 0, size: buffer.size } : undefined,
-        geometry: (_, count, base) => ({
-          shader: "predict/introspection",
-          constants: { BASE: baseCode[base] },
-          groups: foldGrid(count, 64),
-        }),
+        flop,
+        weights: () => ({ weights: packIntrospection(weights) }),
+        launches: (job) => [
+          predictionLaunch(job, {
+            shader: "predict/introspection",
+            constants: { BASE: baseCode[job.base] },
+            bind: job.weights,
+            flop,
+          }),
+        ],
       },
     ],
   };

@@ -1,7 +1,10 @@
 /** Linear extrapolation: the baseline a learned predictor must beat. */
 import { parameterKinds } from "../weights/arena.ts";
-import { foldGrid } from "../graph/program.ts";
+import { predictionLaunch } from "./launch.ts";
 import { baseCode, type Predictor } from "./predictor.ts";
+
+/** Floating-point operations a coordinate. */
+const flop = 4;
 
 /**
  * Continues each weight's straight line from newest to oldest snapshot by `horizon` epochs.
@@ -24,12 +27,14 @@ export function linearPredictor(window = 15, horizon = 3): Predictor {
         kinds: parameterKinds,
         source: "formula",
         parameters: 0,
-        flop: 4,
-        geometry: (_, count, base) => ({
-          shader: "predict/linear",
-          constants: { WINDOW: window, HORIZON: horizon, BASE: baseCode[base] },
-          groups: foldGrid(count, 64),
-        }),
+        flop,
+        launches: (job) => [
+          predictionLaunch(job, {
+            shader: "predict/linear",
+            constants: { WINDOW: window, HORIZON: horizon, BASE: baseCode[job.base] },
+            flop,
+          }),
+        ],
       },
     ],
   };

@@ -5,12 +5,14 @@
  * they copied over the weights. The host reads one flag a parameter and never a weight.
  */
 import type { Arena, ParameterKind } from "../weights/arena.ts";
-import type { Gpu } from "../gpu/device.ts";
 import { DivergedError, GpuError } from "../errors.ts";
-import { type Dispatch, encodePass, makeDispatch } from "../graph/program.ts";
-import type { Trajectory } from "../weights/trajectory.ts";
+import { Bound } from "../graph/bound.ts";
+import { compile, type Program } from "../graph/program.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import type { Trajectory } from "../weights/trajectory/record.ts";
 import type { ModelSpec } from "../nn/model.ts";
-import { kernelBase, LoadedSet, type Predictor, type PreparedJoint } from "./predictor.ts";
+import { uploadSet } from "./launch.ts";
+import { kernelBase, type Predictor, type PreparedJoint } from "./predictor.ts";
 
 /** A prediction that is NaN or infinite; the weights were left as they were before it. */
 export class PredictionError extends DivergedError {
@@ -27,42 +29,34 @@ export class PredictionError extends DivergedError {
   }
 }
 
-/** Applies a predictor to a trajectory; see {@link Rewinder.create}. */
+/** What a rewinder is made of. */
+interface Parts {
+  /** Owns the predictions, the flags and the predictor's weights. */
+  readonly bound: Bound;
+  readonly joint: PreparedJoint | undefined;
+  readonly program: Program;
+  /** By chunk of the trajectory. */
+  readonly predicted: readonly Value[];
+  /** One word a parameter: 1 where a prediction of it is not finite. */
+  readonly flags: Value;
+}
+
+/**
+ * Applies a predictor to a trajectory; see {@link Rewinder.create}. Owns the predictions (4 bytes a
+ * coordinate) and the predictor's weights; the trajectory stays the caller's.
+ */
 export class Rewinder {
   readonly predictor: Predictor;
   /** FLOP of one rewind. */
   readonly flop: number;
-  readonly #gpu: Gpu;
   readonly #trajectory: Trajectory;
-  readonly #loaded: readonly LoadedSet[];
-  readonly #joint: PreparedJoint | undefined;
-  readonly #dispatches: readonly Dispatch[];
-  readonly #predicted: readonly GPUBuffer[];
-  readonly #small: readonly GPUBuffer[];
-  readonly #flags: GPUBuffer;
+  readonly #parts: Parts;
 
-  private constructor(
-    trajectory: Trajectory,
-    predictor: Predictor,
-    parts: {
-      loaded: readonly LoadedSet[];
-      joint: PreparedJoint | undefined;
-      dispatches: readonly Dispatch[];
-      predicted: readonly GPUBuffer[];
-      small: readonly GPUBuffer[];
-      flags: GPUBuffer;
-    },
-  ) {
-    this.#gpu = trajectory.gpu;
+  private constructor(trajectory: Trajectory, predictor: Predictor, parts: Parts) {
     this.#trajectory = trajectory;
     this.predictor = predictor;
-    this.#loaded = parts.loaded;
-    this.#joint = parts.joint;
-    this.#dispatches = parts.dispatches;
-    this.#predicted = parts.predicted;
-    this.#small = parts.small;
-    this.#flags = parts.flags;
-    this.flop = parts.dispatches.reduce((sum, dispatch) => sum + dispatch.flop, 0);
+    this.#parts = parts;
+    this.flop = parts.program.flop;
   }
 
   /**
@@ -76,89 +70,58 @@ export class Rewinder {
     predictor: Predictor,
     spec?: ModelSpec,
   ): Promise<Rewinder> {
-    const { gpu, plan } = trajectory;
-    if (plan.window !== predictor.window) {
-      throw new GpuError(
-        `predictor "${predictor.name}" needs ${predictor.window} snapshots, the trajectory records ${plan.window}.`,
+    requireFit(trajectory, predictor);
+    const bound = new Bound();
+    let joint: PreparedJoint | undefined;
+    try {
+      const { gpu, plan } = trajectory;
+      const sets = await Promise.all(
+        predictor.sets.map(async (set) => ({ set, weights: await uploadSet(gpu, set, bound) })),
       );
-    }
-    if (trajectory.reversed !== (predictor.reversed ?? false)) {
-      throw new GpuError(
-        `predictor "${predictor.name}" needs the ${predictor.reversed === true ? "newest" : "oldest"} snapshot first.`,
-      );
-    }
-    const served = new Set<ParameterKind>(predictor.sets.flatMap((set) => set.kinds));
-    const orphan = plan.tracks.find((track) => !served.has(track.slot.kind));
-    if (orphan !== undefined && predictor.joint === undefined) {
-      throw new GpuError(
-        `predictor "${predictor.name}" has no weights for kind "${orphan.slot.kind}" (parameter ` +
-          `"${orphan.slot.name}"): leave that kind out of the rewind or give weights for it.`,
-      );
-    }
-    const loaded = await Promise.all(predictor.sets.map((set) => LoadedSet.load(gpu, set)));
-    const predicted = Object.values(
-      await gpu.allocate(
-        Object.fromEntries(plan.chunks.map((c, i) => [`predicted[${i}]`, 4 * c.length])),
-      ),
-    );
-    const jobs = trajectory.chunks.flatMap((chunk, i) =>
-      loaded.flatMap((set) =>
-        plan
-          .ranges(chunk, set.set.kinds)
-          .map((range) => ({ chunk, set, range, predicted: predicted[i]! })),
-      ),
-    );
-    const checks = trajectory.chunks.flatMap((chunk, i) =>
-      plan.pieces(chunk).map((piece) => ({ piece, predicted: predicted[i]! })),
-    );
-    const { uniforms } = await gpu.allocate(
-      { uniforms: 256 * (jobs.length + checks.length) },
-      GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    );
-    const { flags } = await gpu.allocate({ flags: 4 * plan.tracks.length });
-    const joint = await predictor.joint?.prepare({ trajectory, predicted, spec });
-    const dispatches: Dispatch[] = [...(joint?.dispatches ?? [])];
-    let unpacked: Dispatch | undefined;
-    for (const [i, { chunk, set, range, predicted: out }] of jobs.entries()) {
-      if (chunk.unpack !== unpacked) dispatches.push((unpacked = chunk.unpack!));
-      const history = { buffer: chunk.buffer, offset: 0, size: chunk.buffer.size };
-      dispatches.push(
-        await set.dispatch(
-          { ...range, stride: chunk.stride, outFirst: range.first },
-          kernelBase(predictor),
-          {
-            history,
-            predicted: { buffer: out, offset: 0, size: out.size },
-            uniform: { buffer: uniforms, offset: 256 * i, size: 16 },
-          },
+      const histories = trajectory.histories(bound);
+      const predicted: Value[] = [];
+      for (const [i, { length }] of plan.chunks.entries()) {
+        predicted.push(await bound.zeros(gpu, `predicted[${i}]`, [length]));
+      }
+      const flags = await bound.zeros(gpu, "flags", [plan.tracks.length], "u32");
+      joint = await predictor.joint?.prepare({ trajectory, histories, predicted, bound, spec });
+      const predictions = trajectory.chunks.flatMap((chunk, i) =>
+        sets.flatMap(({ set, weights }) =>
+          plan.ranges(chunk, set.kinds).flatMap((range) =>
+            set.launches({
+              tuning: gpu.tuning,
+              base: kernelBase(predictor),
+              range: { ...range, stride: chunk.stride, outFirst: range.first },
+              history: histories[i]!,
+              predicted: predicted[i]!,
+              weights,
+            }),
+          ),
         ),
       );
-    }
-    for (const [i, { piece, predicted: out }] of checks.entries()) {
-      const offset = 256 * (jobs.length + i);
-      const slot = plan.tracks.indexOf(piece.track);
-      gpu.write(uniforms, Uint32Array.of(piece.inChunk, piece.length, slot, 0), offset);
-      dispatches.push(
-        await makeDispatch(
-          gpu,
-          { shader: "predict/check-finite", constants: {}, threads: piece.length },
-          {
-            predicted: { buffer: out },
-            range: { buffer: uniforms, offset, size: 16 },
-            flags: { buffer: flags },
-          },
-          { flop: 0, bytes: 4 * piece.length },
-        ),
+      const checks = trajectory.chunks.flatMap((chunk, i) =>
+        plan.pieces(chunk).map(({ track, inChunk, length }): Launch => {
+          const slot = plan.tracks.indexOf(track);
+          return {
+            shader: "predict/check-finite",
+            constants: {},
+            bind: { predicted: predicted[i]!, flags },
+            uniforms: { range: Uint32Array.of(inChunk, length, slot, 0) },
+            threads: length,
+          };
+        }),
       );
+      const steps = [...(joint?.steps ?? []), ...predictions, ...checks];
+      const program = await compile(gpu, trajectory.unpacking(steps, histories, bound), {
+        label: `rewind ${predictor.name}`,
+        bindings: bound.bindings,
+      });
+      return new Rewinder(trajectory, predictor, { bound, joint, program, predicted, flags });
+    } catch (cause) {
+      joint?.destroy();
+      bound.destroy();
+      throw cause;
     }
-    return new Rewinder(trajectory, predictor, {
-      loaded,
-      joint,
-      dispatches,
-      predicted,
-      small: [uniforms, flags],
-      flags,
-    });
   }
 
   /**
@@ -167,30 +130,21 @@ export class Rewinder {
    * @throws PredictionError naming the parameters whose prediction is not finite; the arena is untouched.
    */
   async apply(arena: Arena): Promise<void> {
-    const { plan } = this.#trajectory;
+    const { bound, program, flags, predicted } = this.#parts;
+    const { gpu, plan, chunks } = this.#trajectory;
     this.#trajectory.requireComplete();
-    this.#gpu.submit(
-      (encoder) => {
-        encoder.clearBuffer(this.#flags);
-        encodePass(encoder, this.#dispatches);
-      },
-      1,
-      `rewind ${this.predictor.name}`,
-    );
-    const [bytes] = await this.#gpu.read({
-      buffer: this.#flags,
-      offset: 0,
-      size: 4 * plan.tracks.length,
-    });
-    const flags = new Uint32Array(bytes!);
-    const bad = plan.tracks.filter((_, i) => flags[i] !== 0).map((track) => track.slot.name);
+    gpu.submit((encoder) => encoder.clearBuffer(bound.at(flags).buffer));
+    program.run();
+    const [bytes] = await gpu.read(bound.at(flags));
+    const marks = new Uint32Array(bytes!);
+    const bad = plan.tracks.filter((_, i) => marks[i] !== 0).map((track) => track.slot.name);
     if (bad.length > 0) throw new PredictionError(this.predictor.name, bad);
-    this.#gpu.submit((encoder) => {
-      for (const [i, chunk] of this.#trajectory.chunks.entries()) {
+    gpu.submit((encoder) => {
+      for (const [i, chunk] of chunks.entries()) {
         for (const { track, inSlot, inChunk, length } of plan.pieces(chunk)) {
           const { slot } = track;
           encoder.copyBufferToBuffer(
-            this.#predicted[i]!,
+            bound.at(predicted[i]!).buffer,
             4 * inChunk,
             arena.buffers[slot.shard]!,
             4 * (slot.offset + inSlot),
@@ -203,17 +157,45 @@ export class Rewinder {
 
   /** How many snapshots ahead the next prediction is, where the predictor leaves a choice. */
   aim(step: number): void {
-    if (this.#joint === undefined) {
+    const { joint } = this.#parts;
+    if (joint === undefined) {
       throw new GpuError(
         `predictor "${this.predictor.name}" aims ${this.predictor.reach}, always.`,
       );
     }
-    this.#joint.aim(step);
+    joint.aim(step);
   }
 
   destroy(): void {
-    this.#joint?.destroy();
-    for (const set of this.#loaded) set.destroy();
-    this.#gpu.free(...this.#predicted, ...this.#small);
+    const { program, joint, bound } = this.#parts;
+    program.destroy();
+    joint?.destroy();
+    bound.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+}
+
+/** @throws GpuError if a trajectory is not what the predictor needs. */
+function requireFit({ plan, reversed }: Trajectory, predictor: Predictor): void {
+  if (plan.window !== predictor.window) {
+    throw new GpuError(
+      `predictor "${predictor.name}" needs ${predictor.window} snapshots, the trajectory records ${plan.window}.`,
+    );
+  }
+  if (reversed !== (predictor.reversed ?? false)) {
+    throw new GpuError(
+      `predictor "${predictor.name}" needs the ${predictor.reversed === true ? "newest" : "oldest"} snapshot first.`,
+    );
+  }
+  const served = new Set<ParameterKind>(predictor.sets.flatMap((set) => set.kinds));
+  const orphan = plan.tracks.find((track) => !served.has(track.slot.kind));
+  if (orphan !== undefined && predictor.joint === undefined) {
+    throw new GpuError(
+      `predictor "${predictor.name}" has no weights for kind "${orphan.slot.kind}" (parameter ` +
+        `"${orphan.slot.name}"): leave that kind out of the rewind or give weights for it.`,
+    );
   }
 }

@@ -4,8 +4,8 @@
  */
 import type { ParameterKind } from "../weights/arena.ts";
 import { GpuError } from "../errors.ts";
-import { foldGrid } from "../graph/program.ts";
 import { invWnnKinds, type InvWnnSetName } from "./invwnn/predictor.ts";
+import { predictionLaunch } from "./launch.ts";
 import { baseCode, type Predictor, type PredictorSet } from "./predictor.ts";
 import {
   type DenseWeights,
@@ -95,20 +95,23 @@ function wnnSet(
   scaleNewest: boolean,
 ): PredictorSet {
   const streams = streamNames.flatMap((stream) => Object.values<DenseWeights>(weights[stream]));
+  const layers = [...streams, weights.output];
+  const flop = layers.reduce((sum, { kernel }) => sum + 2 * kernel.length, 0);
   return {
     name,
     kinds,
     source: scaleNewest ? `${source}, as published: newest weight scaled` : source,
     parameters: weights.parameters,
-    flop: [...streams, weights.output].reduce((sum, { kernel }) => sum + 2 * kernel.length, 0),
-    weights: () => packWnn(weights),
-    weightView: (binding, buffer) =>
-      binding === "weights" ? { buffer, offset: 0, size: buffer.size } : undefined,
-    geometry: (_, count, base) => ({
-      shader: "predict/wnn",
-      constants: { BASE: baseCode[base], SCALE_NEWEST: scaleNewest },
-      groups: foldGrid(count, 64),
-    }),
+    flop,
+    weights: () => ({ weights: packWnn(weights) }),
+    launches: (job) => [
+      predictionLaunch(job, {
+        shader: "predict/wnn",
+        constants: { BASE: baseCode[job.base], SCALE_NEWEST: scaleNewest },
+        bind: job.weights,
+        flop,
+      }),
+    ],
   };
 }
 

@@ -4,23 +4,31 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Gpu, Tuning } from "../../src/gpu/device.ts";
 import { readKerasDense } from "../../src/io/keras-h5.ts";
-import { type InvWnnConstants, invwnnGeometry } from "../../src/predictors/invwnn/launch.ts";
+import { Bound } from "../../src/graph/bound.ts";
+import { compile } from "../../src/graph/program.ts";
+import { invWnnSet } from "../../src/predictors/invwnn/predictor.ts";
 import {
   bothStreams,
-  type DenseWeights,
   invwnnFlop,
-  invWnnSpec,
-  type InvWnnWeights,
-  packInvWnn,
-  softwarePageBytes,
-  softwarePages,
-  type StreamName,
+  provenRange,
+  streamBound,
   type StreamPlan,
   streamPlan,
+} from "../../src/predictors/invwnn/streams.ts";
+import {
+  invWnnSpec,
+  type InvWnnWeights,
   type StreamWeights,
 } from "../../src/predictors/invwnn/weights.ts";
-import { fromKerasLayers, fromTensors, toTensors } from "../../src/predictors/two-stream.ts";
-import { provenRange, streamBound } from "../../src/predictors/invwnn/streams.ts";
+import { uploadSet } from "../../src/predictors/launch.ts";
+import type { Base } from "../../src/predictors/predictor.ts";
+import {
+  type DenseWeights,
+  fromKerasLayers,
+  fromTensors,
+  type StreamName,
+  toTensors,
+} from "../../src/predictors/two-stream.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 import { sharedFile, skip } from "../shared.ts";
 
@@ -164,7 +172,7 @@ async function predict(
   gpu: Gpu,
   weights: InvWnnWeights,
   histories: readonly (readonly number[])[],
-  base: number,
+  base: Base,
   plan: StreamPlan = bothStreams,
   place: { first: number; pad: number; outFirst: number } = { first: 0, pad: 0, outFirst: 0 },
 ): Promise<Float32Array> {
@@ -174,58 +182,23 @@ async function predict(
   histories.forEach((history, i) =>
     history.forEach((v, k) => (slices[k * stride + place.first + i] = v)),
   );
-  const packed = packInvWnn(weights, gpu.tuning, plan);
   const marked = new Float32Array(place.outFirst + count + place.pad).fill(-7);
-  const buffers = await gpu.allocate({ history: slices.byteLength, predicted: marked.byteLength });
-  const kind = gpu.tuning === "gpu" ? GPUBufferUsage.STORAGE : GPUBufferUsage.UNIFORM;
-  const pages = await gpu.allocate({ weights: packed.byteLength }, kind | GPUBufferUsage.COPY_DST);
-  const { range } = await gpu.allocate(
-    { range: 16 },
-    GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-  );
-  gpu.write(buffers.history, slices);
-  gpu.write(buffers.predicted, marked);
-  gpu.write(pages.weights, packed);
-  gpu.write(range, Uint32Array.of(place.first, count, stride, place.outFirst));
-  const constants: InvWnnConstants = {
-    WINDOW: weights.window,
-    BASE: base,
-    KEEP_VALUE: plan.keepValue,
-    KEEP_DIFFERENCE: plan.keepDifference,
-  };
-  const geometry = invwnnGeometry(count, gpu.tuning, constants);
-  const kernel = await gpu.kernels.get(geometry);
-  const resources: Record<string, GPUBufferBinding> = {
-    history: { buffer: buffers.history },
-    predicted: { buffer: buffers.predicted },
-    range: { buffer: range },
-    weights: { buffer: pages.weights },
-  };
-  softwarePages.forEach((name, page) => {
-    resources[name] = {
-      buffer: pages.weights,
-      offset: page * softwarePageBytes,
-      size: softwarePageBytes,
-    };
+  const set = invWnnSet("test", ["fc"], { weights, source: "test" }, plan);
+  using bound = new Bound();
+  const history = await bound.upload(gpu, "history", slices);
+  const predicted = await bound.upload(gpu, "predicted", marked);
+  const launches = set.launches({
+    tuning: gpu.tuning,
+    base,
+    range: { first: place.first, count, stride, outFirst: place.outFirst },
+    history,
+    predicted,
+    weights: await uploadSet(gpu, set, bound),
   });
-  const entries = kernel.bindings.map(({ name, index }) => ({
-    binding: index,
-    resource: resources[name]!,
-  }));
-  const bindGroup = gpu.device.createBindGroup({ layout: kernel.layout, entries });
-  gpu.submit((encoder) => {
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(kernel.pipeline);
-    pass.setBindGroup(0, bindGroup);
-    pass.dispatchWorkgroups(...geometry.groups);
-    pass.end();
-  });
-  const all = await gpu.readFloats({
-    buffer: buffers.predicted,
-    offset: 0,
-    size: marked.byteLength,
-  });
-  gpu.free(buffers.history, buffers.predicted, pages.weights, range);
+  const { bindings } = bound;
+  using program = await compile(gpu, launches, { label: "test", bindings });
+  program.run();
+  const all = await gpu.readFloats(bound.at(predicted));
   const outside = [...all.subarray(0, place.outFirst), ...all.subarray(place.outFirst + count)];
   assert.ok(
     outside.every((v) => v === -7),
@@ -329,7 +302,7 @@ for (const tuning of tunings) {
     for (const count of [1, 63, 64, 65, 997]) {
       const histories = randomHistories(15, count, count);
       const want = histories.map((history) => predictReference(weights, history));
-      const got = await predict(gpu, weights, histories, 2, bothStreams, {
+      const got = await predict(gpu, weights, histories, "none", bothStreams, {
         first: 5,
         pad: 3,
         outFirst: 9,
@@ -338,8 +311,12 @@ for (const tuning of tunings) {
       assert.ok(ratio <= 1, `count ${count}: ${ratio} times the tolerance`);
     }
     const histories = randomHistories(15, 130, 1);
-    const once = await predict(gpu, weights, histories, 2);
-    assert.equal(await predict(gpu, weights, histories, 2), once, "a repeat gives the same bits");
+    const once = await predict(gpu, weights, histories, "none");
+    assert.equal(
+      await predict(gpu, weights, histories, "none"),
+      once,
+      "a repeat gives the same bits",
+    );
   });
 
   test(`${tuning}: every window has its own layout, and a stream left out costs only its constant`, async () => {
@@ -359,7 +336,7 @@ for (const tuning of tunings) {
       const histories = randomHistories(window, 66, 2);
       const want = histories.map((history) => predictReference(weights, history, plan));
       const { ratio } = worst(
-        await predict(gpu, weights, histories, 2, plan),
+        await predict(gpu, weights, histories, "none", plan),
         want,
         want,
         randomTolerance,
@@ -373,7 +350,7 @@ for (const tuning of tunings) {
     const weights = randomWeights(15, 11);
     const histories = randomHistories(15, 70, 4);
     histories[33] = histories[33]!.map((v, k) => Math.fround((k + v) * 1e6));
-    const got = await predict(gpu, weights, histories, 2);
+    const got = await predict(gpu, weights, histories, "none");
     assert.equal(
       [...got.entries()].filter(([, v]) => !Number.isFinite(v)).map(([i]) => i),
       [33],
@@ -436,7 +413,7 @@ if (haveShared) {
         const histories = cases.map(({ history }) => history);
         const residuals = cases.map(({ residual }) => residual);
         const whole = worst(
-          await predict(gpu, weights, histories, 2),
+          await predict(gpu, weights, histories, "none"),
           residuals,
           residuals,
           goldenTolerance,
@@ -444,9 +421,9 @@ if (haveShared) {
         const plan = streamPlan(weights);
         // The result is rounded to float32 at the size of the weight, up to 3 here: half of 2.4e-7.
         const rounded = { ...goldenTolerance, absolute: goldenTolerance.absolute + 1.2e-7 };
-        const base = name === "Conv" ? 0 : 1;
+        const base = name === "Conv" ? "oldest" : "newest";
         const want = cases.map(
-          ({ history, residual }) => history.at(base === 0 ? 0 : -1)! + residual,
+          ({ history, residual }) => history.at(base === "oldest" ? 0 : -1)! + residual,
         );
         const folded = worst(
           await predict(gpu, weights, histories, base, plan),

@@ -24,7 +24,7 @@ import { ninoPredictor, ninoSchedule } from "../../src/predictors/nino/predictor
 import { reversedPredictor } from "../../src/predictors/predictor.ts";
 import { Rewinder } from "../../src/predictors/rewinder.ts";
 import { Random } from "../../src/random.ts";
-import { Trajectory } from "../../src/weights/trajectory.ts";
+import { Trajectory } from "../../src/weights/trajectory/record.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import { sharedFile, skip } from "../shared.ts";
 

@@ -6,11 +6,8 @@ import * as assert from "uvu/assert";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
 import type { Tensors } from "../../src/nn/model.ts";
 import { loadPredictor } from "../../src/predictors/index.ts";
-import {
-  type Predictor,
-  predictHistories,
-  reversedPredictor,
-} from "../../src/predictors/predictor.ts";
+import { predictHistories } from "../../src/predictors/histories.ts";
+import { type Predictor, reversedPredictor } from "../../src/predictors/predictor.ts";
 import { fromTensors, type StreamOf, toTensors } from "../../src/predictors/two-stream.ts";
 import { wnnPredictor, wnnSpec, type WnnLayer, type WnnWeights } from "../../src/predictors/wnn.ts";
 import { Random } from "../../src/random.ts";

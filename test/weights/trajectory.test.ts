@@ -5,11 +5,8 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { linearPredictor } from "../../src/predictors/linear.ts";
 import { type Predictor } from "../../src/predictors/predictor.ts";
 import { PredictionError, Rewinder } from "../../src/predictors/rewinder.ts";
-import {
-  Trajectory,
-  TrajectoryPlan,
-  type TrajectoryPrecision,
-} from "../../src/weights/trajectory.ts";
+import { TrajectoryPlan } from "../../src/weights/trajectory/plan.ts";
+import { Trajectory, type TrajectoryPrecision } from "../../src/weights/trajectory/record.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const specs: ParameterSpec[] = [

@@ -1,31 +1,31 @@
-/** Launch of the fused InvWNN kernels. */
+/** Launches of the fused InvWNN kernels. */
 import type { Tuning } from "../../gpu/device.ts";
-import type { Geometry } from "../../gpu/geometry.ts";
-import { foldGrid } from "../../graph/program.ts";
+import type { Launch } from "../../graph/value.ts";
+import { predictionLaunch } from "../launch.ts";
+import { baseCode, type PredictionJob } from "../predictor.ts";
+import type { StreamPlan } from "./streams.ts";
 
-/** Prelude of the InvWNN kernels. */
-export interface InvWnnConstants {
-  /** Snapshots K, 5 to 20; default 15. */
-  readonly WINDOW?: number;
-  /** What the residual is added to: 0 the oldest weight, 1 the newest, 2 nothing. */
-  readonly BASE: number;
-  /** False leaves the stream out: its constant is then in the packed output bias. */
-  readonly KEEP_VALUE: boolean;
-  readonly KEEP_DIFFERENCE: boolean;
-}
+/** Threads a coordinate: 32 threads of a software workgroup take 128, 128 of a GPU's take 32. */
+const threads: Readonly<Record<Tuning, number>> = { software: 1 / 4, gpu: 4 };
 
-/** Coordinates of one workgroup. */
-const groupCoordinates: Readonly<Record<Tuning, number>> = { software: 128, gpu: 32 };
-
-/** Kernel and grid that predict `count` coordinates. */
-export function invwnnGeometry(
-  count: number,
-  tuning: Tuning,
-  constants: InvWnnConstants,
-): Geometry {
-  return {
-    shader: `predict/invwnn-${tuning}`,
-    constants: { WINDOW: 15, ...constants },
-    groups: foldGrid(count, groupCoordinates[tuning]),
-  };
+/** The launches that predict a range; `job.weights` are those of `packInvWnn` for the same plan. */
+export function invWnnLaunches(
+  job: PredictionJob,
+  { window, plan, flop }: { window: number; plan: StreamPlan; flop: number },
+): Launch[] {
+  const { tuning, base, weights } = job;
+  return [
+    predictionLaunch(job, {
+      shader: `predict/invwnn-${tuning}`,
+      constants: {
+        WINDOW: window,
+        BASE: baseCode[base],
+        KEEP_VALUE: plan.keepValue,
+        KEEP_DIFFERENCE: plan.keepDifference,
+      },
+      bind: weights,
+      threads: threads[tuning],
+      flop,
+    }),
+  ];
 }

@@ -1,16 +1,11 @@
 /** InvWNN as a predictor: three weight sets chosen by parameter kind, one fused kernel. */
 import type { ParameterKind } from "../../weights/arena.ts";
 import { GpuError } from "../../errors.ts";
-import { invwnnGeometry } from "./launch.ts";
-import {
-  invwnnFlop,
-  type InvWnnWeights,
-  packInvWnn,
-  softwarePageBytes,
-  softwarePages,
-  streamPlan,
-} from "./weights.ts";
-import { baseCode, type Predictor, type PredictorSet } from "../predictor.ts";
+import type { Predictor, PredictorSet } from "../predictor.ts";
+import { invWnnLaunches } from "./launch.ts";
+import { packInvWnn } from "./pack.ts";
+import { invwnnFlop, type StreamPlan, streamPlan } from "./streams.ts";
+import type { InvWnnWeights } from "./weights.ts";
 
 /** Which set serves which kinds, as the authors choose by rank: 4 and 3, 2, 1. */
 export const invWnnKinds: Readonly<Record<"conv" | "fc" | "bias", readonly ParameterKind[]>> = {
@@ -29,34 +24,22 @@ export interface InvWnnSource {
   readonly source: string;
 }
 
-/** One weight set. A stream that provably adds a constant is folded into the output's bias. */
+/** One weight set. By default a stream that provably adds a constant is folded into the output's bias. */
 export function invWnnSet(
   name: string,
   kinds: readonly ParameterKind[],
   { weights, source }: InvWnnSource,
+  plan: StreamPlan = streamPlan(weights),
 ): PredictorSet {
-  const plan = streamPlan(weights);
-  const constants = {
-    WINDOW: weights.window,
-    KEEP_VALUE: plan.keepValue,
-    KEEP_DIFFERENCE: plan.keepDifference,
-  };
+  const flop = invwnnFlop(weights, plan);
   return {
     name,
     kinds,
     source: `${source}${plan.note}`,
     parameters: weights.parameters,
-    flop: invwnnFlop(weights, plan),
-    weights: (gpu) => packInvWnn(weights, gpu.tuning, plan),
-    weightView(binding, buffer) {
-      if (binding === "weights") return { buffer, offset: 0, size: buffer.size };
-      const page = (softwarePages as readonly string[]).indexOf(binding);
-      return page < 0
-        ? undefined
-        : { buffer, offset: page * softwarePageBytes, size: softwarePageBytes };
-    },
-    geometry: (gpu, count, base) =>
-      invwnnGeometry(count, gpu.tuning, { ...constants, BASE: baseCode[base] }),
+    flop,
+    weights: (tuning) => packInvWnn(weights, tuning, plan),
+    launches: (job) => invWnnLaunches(job, { window: weights.window, plan, flop }),
   };
 }
 

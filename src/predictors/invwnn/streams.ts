@@ -5,7 +5,8 @@
  * dead stream adds a constant, so leaving it out halves the work. It counts as dead only by proof:
  * interval arithmetic in float64 through all its layers, from every input in a stated range.
  */
-import type { DenseWeights, InvWnnWeights, StreamName, StreamWeights } from "./weights.ts";
+import type { DenseWeights, StreamName } from "../two-stream.ts";
+import type { InvWnnWeights, StreamWeights } from "./weights.ts";
 
 /** What the kernel computes and what it takes as a constant. */
 export interface StreamPlan {

@@ -1,16 +1,5 @@
-/** InvWNN's weights (Jang, Kim, Youn, AAAI 2025): layers, dead streams, and packing for the kernels. */
-import type { Tuning } from "../../gpu/device.ts";
-import { transpose } from "../transpose.ts";
-import { bothStreams, type StreamPlan } from "./streams.ts";
-import {
-  streamNames,
-  type StreamOf,
-  type TwoStreamSpec,
-  type TwoStreamWeights,
-} from "../two-stream.ts";
-
-export { bothStreams, invwnnFlop, type StreamPlan, streamPlan } from "./streams.ts";
-export type { DenseWeights, StreamName } from "../two-stream.ts";
+/** InvWNN's weights (Jang, Kim, Youn, AAAI 2025): layers and their shapes. */
+import type { StreamOf, TwoStreamSpec, TwoStreamWeights } from "../two-stream.ts";
 
 /** The layers of a stream, in the order of Keras' layer numbers. */
 export type StreamLayer =
@@ -23,9 +12,9 @@ export type StreamWeights = StreamOf<StreamLayer>;
 export type InvWnnWeights = TwoStreamWeights<StreamLayer>;
 
 /** Width of the hidden layers, of the gate's bottleneck and of a stream's last layer. */
-const width = 128;
-const bottleneck = 8;
-const tail = 64;
+export const width = 128;
+export const bottleneck = 8;
+export const tail = 64;
 
 /** Windows the kernels are written for. */
 export const windowRange: readonly [number, number] = [5, 20];
@@ -51,100 +40,3 @@ export const invWnnSpec: TwoStreamSpec<StreamLayer> = {
     }
   },
 };
-
-/** Pages of 64 KiB the software kernel binds, by variable name, in order. */
-export const softwarePages = [
-  "valueSecond",
-  "valueRest",
-  "differenceSecond",
-  "differenceRest",
-] as const;
-
-/** Bytes of one page: WebGPU's default limit of a uniform binding. */
-export const softwarePageBytes = 65_536;
-
-/**
- * Weights as the kernel of a tuning reads them; the plan's constant goes into the output bias.
- *
- * "gpu": one storage array, each stream after the other. "software": four pages for
- * {@link softwarePages}, 256 KiB.
- */
-export function packInvWnn(
-  weights: InvWnnWeights,
-  tuning: Tuning,
-  plan: StreamPlan = bothStreams,
-): Float32Array {
-  const outputBias = weights.output.bias[0]! + plan.constant;
-  return tuning === "gpu" ? packGpu(weights, outputBias) : packSoftware(weights, outputBias);
-}
-
-/** Rows of the first kernel in the order of the recorded history, oldest first. */
-function oldestFirst(kernel: Float32Array): Float32Array[] {
-  const rows = kernel.length / width;
-  return Array.from({ length: rows }, (_, k) =>
-    kernel.subarray((rows - 1 - k) * width, (rows - k) * width),
-  );
-}
-
-function packGpu(weights: InvWnnWeights, outputBias: number): Float32Array {
-  const { window, output } = weights;
-  const parts: Float32Array[] = [];
-  for (const [s, name] of streamNames.entries()) {
-    const stream = weights[name];
-    parts.push(...oldestFirst(stream.first.kernel));
-    if (stream.first.kernel.length < window * width) parts.push(new Float32Array(width));
-    parts.push(stream.first.bias, stream.second.kernel, stream.second.bias);
-    parts.push(transpose(stream.compress.kernel, width, bottleneck), stream.compress.bias);
-    for (const layer of ["linear", "amplitude", "rate"] as const)
-      parts.push(stream[layer].kernel, stream[layer].bias);
-    parts.push(
-      stream.third.kernel,
-      stream.third.bias,
-      output.kernel.subarray(s * tail, (s + 1) * tail),
-    );
-  }
-  parts.push(Float32Array.of(outputBias, 0, 0, 0));
-  const packed = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    packed.set(part, at);
-    at += part.length;
-  }
-  return packed;
-}
-
-function packSoftware(weights: InvWnnWeights, outputBias: number): Float32Array {
-  const page = softwarePageBytes / 4;
-  const packed = new Float32Array(softwarePages.length * page);
-  for (const [s, name] of streamNames.entries()) {
-    const stream = weights[name];
-    packed.set(transpose(stream.second.kernel, width, width), 2 * s * page);
-    const rest = packed.subarray((2 * s + 1) * page, (2 * s + 2) * page);
-    rest.set(transpose(stream.compress.kernel, width, bottleneck));
-    rest.set(transpose(stream.third.kernel, width, tail), bottleneck * width);
-    const tailAt = (bottleneck + tail) * width;
-    for (let row = 0; row < bottleneck; row++) rest[tailAt + 4 * row] = stream.compress.bias[row]!;
-    for (let row = 0; row < tail; row++) {
-      rest[tailAt + 4 * (bottleneck + row)] = stream.third.bias[row]!;
-      rest[tailAt + 4 * (bottleneck + row) + 1] = weights.output.kernel[s * tail + row]!;
-    }
-    if (s === 0) rest[tailAt + 2] = outputBias;
-    // Six vec4f a row hold any window's inputs; the bias ends the last of those this window needs.
-    const firstAt = tailAt + 4 * (bottleneck + tail);
-    const biasAt = 4 * Math.floor((weights.window + 4) / 4) - 1;
-    const rows = oldestFirst(stream.first.kernel);
-    const gateAt = firstAt + 24 * width;
-    for (let o = 0; o < width; o++) {
-      for (const [k, row] of rows.entries()) rest[firstAt + 24 * o + k] = row[o]!;
-      rest[firstAt + 24 * o + biasAt] = stream.first.bias[o]!;
-      const row = gateAt + 28 * o;
-      for (const [g, layer] of (["linear", "amplitude", "rate"] as const).entries()) {
-        for (let k = 0; k < bottleneck; k++)
-          rest[row + 8 * g + k] = stream[layer].kernel[k * width + o]!;
-        rest[row + 24 + g] = stream[layer].bias[o]!;
-      }
-      rest[row + 27] = stream.second.bias[o]!;
-    }
-  }
-  return packed;
-}

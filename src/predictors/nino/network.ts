@@ -7,6 +7,7 @@
 import { Arena, ArenaLayout } from "../../weights/arena.ts";
 import type { BufferView, Gpu } from "../../gpu/device.ts";
 import { ShapeError } from "../../errors.ts";
+import { Bound } from "../../graph/bound.ts";
 import type { Graph } from "../../graph/graph.ts";
 import type { Value } from "../../graph/value.ts";
 import type { Tensors } from "../../nn/model.ts";
@@ -149,7 +150,7 @@ export interface EdgeBlock {
   readonly target: EdgeEnds;
 }
 
-/** A network's weights on a device. */
+/** A network's weights on a device. Owns their arena. */
 export class NinoNetwork {
   readonly weights: NinoWeights;
   readonly #arena: Arena;
@@ -201,18 +202,18 @@ export class NinoNetwork {
     bindings: Map<Value, BufferView>;
   } {
     const values = new Map<string, Value>();
-    const bindings = new Map<Value, BufferView>();
+    const bound = new Bound();
     const value = (name: string): Value => {
-      const known = values.get(name);
-      if (known !== undefined) return known;
-      const fresh = graph.input(name, this.#arena.layout.slot(name).shape);
-      values.set(name, fresh);
-      bindings.set(fresh, this.#arena.view(name));
-      return fresh;
+      let known = values.get(name);
+      if (known === undefined) {
+        known = bound.tensor(this.#arena, this.#arena.layout.slot(name));
+        values.set(name, known);
+      }
+      return known;
     };
     const dense = (x: Value, name: string, bias = true): Value =>
       linear(graph, x, value(`${name}.weight`), bias ? value(`${name}.bias`) : null, name);
-    return { value, dense, bindings };
+    return { value, dense, bindings: bound.bindings };
   }
 
   /** The MLP on rows of features: [n, 20] → what is added to the scaled newest value [n, 1]. */
@@ -277,5 +278,9 @@ export class NinoNetwork {
 
   destroy(): void {
     this.#arena.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }

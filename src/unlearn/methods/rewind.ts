@@ -19,7 +19,7 @@ import type { Predictor } from "../../predictors/predictor.ts";
 import { Random } from "../../random.ts";
 import type { Totals } from "../../feed/step-queue.ts";
 import type { Trainer, Watch } from "../../train/trainer.ts";
-import { Trajectory } from "../../weights/trajectory.ts";
+import { Trajectory } from "../../weights/trajectory/record.ts";
 import {
   defineMethod,
   type Round,

@@ -1,0 +1,58 @@
+/** A weight set applied to histories that the host has, for `rewind predict`, for scores and for tests. */
+import { GpuError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { Bound } from "../graph/bound.ts";
+import { compile } from "../graph/program.ts";
+import { uploadSet } from "./launch.ts";
+import { kernelBase, type Predictor, type PredictorSet } from "./predictor.ts";
+
+/**
+ * Applies one weight set to histories given on the host.
+ *
+ * @param histories one array of K values a coordinate, oldest first.
+ * @returns residual and prediction of each.
+ */
+export async function predictHistories(
+  gpu: Gpu,
+  predictor: Predictor,
+  set: PredictorSet,
+  histories: readonly ArrayLike<number>[],
+): Promise<{ residual: Float32Array; predicted: Float32Array }> {
+  const count = histories.length;
+  const { window, reversed = false } = predictor;
+  const slices = new Float32Array(window * count);
+  histories.forEach((history, i) => {
+    if (history.length !== window) {
+      throw new GpuError(
+        `case ${i}: predictor "${predictor.name}" needs ${window} values, got ${history.length}.`,
+      );
+    }
+    for (let k = 0; k < window; k++)
+      slices[k * count + i] = history[reversed ? window - 1 - k : k]!;
+  });
+  const bound = new Bound();
+  try {
+    const history = await bound.upload(gpu, "history", slices);
+    const residual = await bound.zeros(gpu, "residual", [count]);
+    const predicted = await bound.zeros(gpu, "predicted", [count]);
+    const weights = await uploadSet(gpu, set, bound);
+    const job = {
+      tuning: gpu.tuning,
+      range: { first: 0, count, stride: count, outFirst: 0 },
+      history,
+      weights,
+    };
+    const launches = [
+      ...set.launches({ ...job, base: "none", predicted: residual }),
+      ...set.launches({ ...job, base: kernelBase(predictor), predicted }),
+    ];
+    const { bindings } = bound;
+    const program = await compile(gpu, launches, { label: `predict ${predictor.name}`, bindings });
+    program.run();
+    const [first, second] = await gpu.read(bound.at(residual), bound.at(predicted));
+    program.destroy();
+    return { residual: new Float32Array(first!), predicted: new Float32Array(second!) };
+  } finally {
+    bound.destroy();
+  }
+}
