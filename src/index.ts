@@ -48,14 +48,8 @@ export {
   type Split,
   taken,
 } from "./data/source.ts";
-export {
-  type Augmentation,
-  GpuDataset,
-  meanImage,
-  paperAugmentation,
-  strongAugmentation,
-  ImageFeed,
-} from "./feed/image-feed.ts";
+export { type Augmentation, paperAugmentation, strongAugmentation } from "./feed/augment.ts";
+export { GpuDataset, ImageFeed, meanImage } from "./feed/image-feed.ts";
 export { classification, Evaluator, Trainer, type Watch } from "./train/trainer.ts";
 export { TrajectoryPlan } from "./weights/trajectory/plan.ts";
 export { Trajectory } from "./weights/trajectory/record.ts";

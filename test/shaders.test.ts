@@ -17,13 +17,8 @@ import { optimizerLaunch, type OptimizerSettings } from "../src/optim/index.ts";
 import { loadPredictor } from "../src/predictors/index.ts";
 import { baseCode } from "../src/predictors/predictor.ts";
 import { linearPredictor } from "../src/predictors/linear.ts";
-import {
-  GpuDataset,
-  meanImage,
-  paperAugmentation,
-  ImageFeed,
-  strongAugmentation,
-} from "../src/feed/image-feed.ts";
+import { paperAugmentation, strongAugmentation } from "../src/feed/augment.ts";
+import { GpuDataset, meanImage, ImageFeed } from "../src/feed/image-feed.ts";
 import { Collector } from "../src/train/collector.ts";
 import { RowFeed } from "../src/feed/row-feed.ts";
 import { classification, Trainer } from "../src/train/trainer.ts";

@@ -1,6 +1,6 @@
 /** The option that `--augment` and `--forget-augment` are. */
 import { Option } from "commander";
-import { paperAugmentation, strongAugmentation } from "../feed/image-feed.ts";
+import { paperAugmentation, strongAugmentation } from "../feed/augment.ts";
 
 /** The paper's augmentations: of ResNet-18, and of PVTv2 and ConvNeXt. */
 export const augmentations = { moved: paperAugmentation, strong: strongAugmentation } as const;

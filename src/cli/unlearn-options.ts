@@ -1,6 +1,6 @@
 /** The options of unlearning, and the configuration they become. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { recipeOf, type TrainConfig, type UnlearnConfig, unlearnSchema } from "../runs/config.ts";
+import { retrainSettings, type TrainConfig, type UnlearnConfig, unlearnSchema } from "../runs/config.ts";
 import { methodNames, methods, methodSettings } from "../unlearn/methods/index.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
 import { integer, number, validate } from "./session.ts";
@@ -114,7 +114,7 @@ function present(values: Record<string, unknown>): Record<string, unknown> {
 
 /** The unlearning configuration the flags describe, for a network trained as `train` says. */
 export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnConfig {
-  const recipe = flags.method === "retrain" ? recipeOf(train) : {};
+  const recipe = flags.method === "retrain" ? retrainSettings(train) : {};
   const given = {
     learningRate: flags.rate,
     batch: flags.forgetBatch,

@@ -1,5 +1,6 @@
 /** The paper's classification experiments at a size for small machines, as data. */
-import { type DataConfig, memoryFields, type TrainConfig } from "../runs/config.ts";
+import type { DataConfig, TrainConfig } from "../runs/config.ts";
+import { memoryFields } from "../train/memory.ts";
 import { GpuError } from "../errors.ts";
 import type { Scores, StopRules } from "../unlearn/driver.ts";
 import { findMethod } from "../unlearn/methods/index.ts";

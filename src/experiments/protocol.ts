@@ -1,7 +1,7 @@
 /** Sizes and recipes of the experiments: scaled to small machines, the paper's own, and tiny for tests. */
 import { datasets } from "../data/index.ts";
 import type { TrainConfig } from "../runs/config.ts";
-import { paperAugmentation, strongAugmentation } from "../feed/image-feed.ts";
+import { paperAugmentation, strongAugmentation } from "../feed/augment.ts";
 import type { ExperimentName } from "./plan.ts";
 
 /** Sizes of the experiments: for small machines, the paper's, and one for tests. */

@@ -5,7 +5,7 @@
  * Tuning runs on a seed of its own, picks each arm's settings by the experiment's statistic, and is
  * written down with every trial.
  */
-import { recipeOf, type UnlearnConfig } from "../runs/config.ts";
+import { retrainSettings, type UnlearnConfig } from "../runs/config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type Job, prepareJob } from "../runs/job.ts";
 import { exists, join, readText } from "../platform/files.ts";
@@ -70,7 +70,7 @@ function settingsOf(
   arm: Arm,
   chosen: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const recipe = arm.method === "retrain" ? recipeOf(plan.train(0)) : {};
+  const recipe = arm.method === "retrain" ? retrainSettings(plan.train(0)) : {};
   return methodSettings(arm.method, { ...recipe, ...chosen, ...arm.settings });
 }
 

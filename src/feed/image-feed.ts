@@ -4,55 +4,8 @@ import { enlarge } from "../data/enlarge.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { GpuError } from "../errors.ts";
 import { type Launch, Value } from "../graph/value.ts";
+import type { Augmentation } from "./augment.ts";
 import { type Permit, StepQueue } from "./step-queue.ts";
-
-/**
- * Random changes of a training image; absent fields mean no change. The geometric ones have Keras'
- * meanings and happen first; cut-outs, contrast and saturation follow, in this order, on pixels in [0, 1]
- * before the mean image is subtracted.
- */
-export interface Augmentation {
-  /** Degrees, both ways. */
-  readonly rotation?: number | undefined;
-  /** Fraction of the side, both ways, each axis on its own. */
-  readonly shift?: number | undefined;
-  /** Degrees, both ways. */
-  readonly shear?: number | undefined;
-  /** Lowest and highest zoom, each axis on its own. */
-  readonly zoom?: readonly [number, number] | undefined;
-  /** Probability of a horizontal flip. */
-  readonly flip?: number | undefined;
-  /** What lies outside of a moved image: its border pixels, or its mirror image. Default "nearest". */
-  readonly fill?: "nearest" | "reflect" | undefined;
-  /** How a moved image is sampled. Default "bilinear". */
-  readonly sampling?: "bilinear" | "nearest" | undefined;
-  /** At most 3 grey (127) rectangles inside the image, each `side` of its height and width. */
-  readonly cutouts?: { readonly count: number; readonly side: number } | undefined;
-  /** Lowest and highest factor on the distance from the unmoved image's mean, per channel. */
-  readonly contrast?: readonly [number, number] | undefined;
-  /** Lowest and highest factor on the saturation of HSV; grey images stay as they are. */
-  readonly saturation?: readonly [number, number] | undefined;
-}
-
-/** The augmentation of the published unlearning script. */
-export const paperAugmentation = {
-  rotation: 10,
-  shift: 0.15,
-  shear: 0.1,
-  zoom: [0.7, 1.3] as [number, number],
-  flip: 0.5,
-} satisfies Augmentation;
-
-/** The augmentation of the published script for PVTv2 and ConvNeXt. */
-export const strongAugmentation = {
-  shift: 0.2,
-  flip: 0.5,
-  fill: "reflect",
-  sampling: "nearest",
-  cutouts: { count: 2, side: 0.4 },
-  contrast: [0.8, 1.2] as [number, number],
-  saturation: [0.5, 1.5] as [number, number],
-} satisfies Augmentation;
 
 /**
  * The mean image [H·W·C] of a data set, in [0, 1]; subtracting it is the published normalisation. Where

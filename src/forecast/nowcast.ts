@@ -7,8 +7,7 @@
  * - `nino` (Knyazev et al., ICLR 2025): every `period` steps, from five snapshots since the last forecast,
  *   at first 40 snapshots ahead, at last one.
  */
-import type { z } from "zod";
-import type { nowcastSchema } from "../runs/config.ts";
+import { z } from "zod";
 import { GpuError } from "../errors.ts";
 import type { Model } from "../nn/model.ts";
 import { loadPredictor } from "../predictors/index.ts";
@@ -17,6 +16,25 @@ import { ninoSchedule } from "../predictors/nino/predictor.ts";
 import type { Predictor } from "../predictors/predictor.ts";
 import { Rewinder } from "../predictors/rewinder.ts";
 import { Trajectory } from "../weights/trajectory/record.ts";
+
+const predictorPath = z.string();
+
+/** Which method of forecasting, and its predictor. */
+export const nowcastSchema = z.discriminatedUnion("method", [
+  z.strictObject({ method: z.literal("wnn"), predictor: predictorPath }),
+  z.strictObject({
+    method: z.literal("introspection"),
+    predictor: predictorPath,
+    /** Shares of the training's steps. */
+    jumps: z.array(z.number().gt(0).lt(1)).min(1).optional(),
+  }),
+  z.strictObject({
+    method: z.literal("nino"),
+    predictor: predictorPath,
+    /** Steps from a forecast to the next. */
+    period: z.number().int().min(1).default(1000),
+  }),
+]);
 
 export type NowcastConfig = z.infer<typeof nowcastSchema>;
 

@@ -1,9 +1,13 @@
+import { z } from "zod";
 import type { Tuning } from "../gpu/device.ts";
-import { GpuError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { type Launch, Value } from "../graph/value.ts";
 import { axisSum } from "../ops/launch/axis-sum.ts";
 import { ceilDiv } from "../ops/launch/tiles.ts";
 import type { ShardValues } from "./optimizer.ts";
+
+/** Norm of all gradients together above which they are scaled down to it. */
+export const clipNormSchema = z.number().positive();
 
 /** Threads that fill an adapter, and quads a thread adds at least. */
 const wantedThreads = { software: 1024, gpu: 32_768 } as const;
@@ -16,7 +20,7 @@ const shortest = 16;
  *
  * @param shards gradients of each shard, and the blocks that say what of it is trained.
  * @param limit largest norm that is let through; above 0.
- * @throws GpuError if the limit is not a positive number.
+ * @throws UsageError if the limit is not a positive number.
  */
 export function clipLaunches(
   tuning: Tuning,
@@ -24,7 +28,7 @@ export function clipLaunches(
   limit: number,
 ): Launch[] {
   if (!(limit > 0 && limit < Infinity)) {
-    throw new GpuError(`gradient clipping needs a positive norm to clip at, got ${limit}.`);
+    throw new UsageError(`gradient clipping needs a positive norm to clip at, got ${limit}.`);
   }
   const slices = shards.map(({ gradients }) =>
     Math.min(ceilDiv(gradients.size / 4, shortest), wantedThreads[tuning]),

@@ -16,7 +16,7 @@ import type { Tensor } from "../io/safetensors.ts";
 import { prepareJob } from "../runs/job.ts";
 import type { OptimizerSettings } from "../optim/index.ts";
 import { Random } from "../random.ts";
-import { paperAugmentation } from "../feed/image-feed.ts";
+import { paperAugmentation } from "../feed/augment.ts";
 import { trainJob } from "../runs/training.ts";
 import type { Watch } from "../train/trainer.ts";
 import { Trajectory } from "../weights/trajectory/record.ts";

@@ -12,7 +12,7 @@ import { dryGpu, type DryGpu, type DryLimits } from "../gpu/dry.ts";
 import { megabytes } from "../gpu/device.ts";
 import { OutOfMemoryError } from "../errors.ts";
 import { type Job, jobOn } from "./job.ts";
-import { passesOf } from "../train/passes.ts";
+import { passesOf } from "../train/memory.ts";
 import { jobNowcaster, jobTrainer } from "./training.ts";
 import { findMethod, startMethod } from "../unlearn/methods/index.ts";
 

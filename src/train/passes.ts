@@ -3,15 +3,10 @@ import type { Graph } from "../graph/graph.ts";
 import type { NormMode } from "../nn/layers.ts";
 import type { Model } from "../nn/model.ts";
 import type { OptimizerSettings } from "../optim/index.ts";
-import { type Augmentation, type GpuDataset, ImageFeed } from "../feed/image-feed.ts";
+import type { Augmentation } from "../feed/augment.ts";
+import { type GpuDataset, ImageFeed } from "../feed/image-feed.ts";
+import { type MemorySettings, passesOf } from "./memory.ts";
 import { classification, type Objective, Trainer, type TrainerOptions } from "./trainer.ts";
-
-/** Settings by which a step is fitted into memory; see `memoryFields` of the configuration. */
-export interface MemorySettings {
-  readonly microBatch?: number | undefined;
-  readonly recompute?: boolean | undefined;
-  readonly activations?: "f32" | "f16" | undefined;
-}
 
 /** Settings of {@link imageTrainer}: what training and the methods have in common. */
 export interface PassSettings extends MemorySettings {
@@ -28,16 +23,6 @@ export interface PassOptions extends Pick<TrainerOptions, "rate" | "after" | "sh
   readonly norm: NormMode;
   /** Changes the objective, for example what is minimised. */
   readonly objective?: (graph: Graph, classifier: Objective, feed: ImageFeed) => Objective;
-}
-
-/** Images a pass and passes a step: the largest divisor of the batch up to `microBatch`. */
-export function passesOf(
-  batch: number,
-  microBatch: number = batch,
-): { rows: number; accumulate: number } {
-  let rows = Math.min(batch, microBatch);
-  while (batch % rows !== 0) rows--;
-  return { rows, accumulate: batch / rows };
 }
 
 /**

@@ -1,23 +1,28 @@
 /** Learning-rate schedules: the rate of a step as a pure function of its number, counted from 0. */
+import { z } from "zod";
 
 /** The rate of each step. */
 export type Schedule = (step: number) => number;
 
-/** Which schedule; see {@link schedules}. */
+/** Which schedule: `cosine` falls to a hundredth of the learning rate, `step` at milestones; `constant` stays. */
 export const scheduleNames = ["constant", "cosine", "step"] as const;
 
-/** Settings of a schedule as configurations hold them; epochs may be fractions where they are numbers. */
-export interface ScheduleSettings {
+/** Settings of a schedule beside the learning rate; epochs may be fractions. */
+export const scheduleFields = {
+  schedule: z.enum(scheduleNames),
+  /** Schedule `step`: epochs after which the rate falls; default: half and three quarters of them all. */
+  milestones: z.array(z.number().positive()).min(1).optional(),
+  /** Schedule `step`: what the rate is multiplied by at each milestone; default 0.1. */
+  factor: z.number().gt(0).lt(1).optional(),
+  /** Epochs over which the rate first rises linearly; default 0. */
+  warmupEpochs: z.number().min(0).optional(),
+};
+
+/** Settings of {@link scheduleOf}. */
+export interface ScheduleSettings extends z.infer<z.ZodObject<typeof scheduleFields>> {
   readonly learningRate: number;
-  readonly schedule: (typeof scheduleNames)[number];
   /** Length of the training in epochs; what milestones and warm-up are measured in. */
   readonly epochs: number;
-  /** `step`: epochs after which the rate is multiplied by `factor`; default: half and 3/4 of them all. */
-  readonly milestones?: readonly number[] | undefined;
-  /** `step`: default 0.1. */
-  readonly factor?: number | undefined;
-  /** Epochs of linear warm-up; default 0. */
-  readonly warmupEpochs?: number | undefined;
 }
 
 /** The same rate for every step. */

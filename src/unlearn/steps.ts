@@ -1,7 +1,8 @@
 /** What methods made of optimiser steps share: settings, and a session that takes them. */
 import { z } from "zod";
-import { augmentSchema, memoryFields } from "../runs/config.ts";
+import { augmentSchema } from "../feed/augment.ts";
 import { optimizerSchema } from "../optim/index.ts";
+import { memoryFields } from "../train/memory.ts";
 import type { Slot } from "../weights/arena.ts";
 import type { Model } from "../nn/model.ts";
 import { Random } from "../random.ts";

@@ -8,12 +8,10 @@ import { Value } from "../../src/graph/value.ts";
 import { Random } from "../../src/random.ts";
 import {
   type Augmentation,
-  GpuDataset,
-  meanImage,
   paperAugmentation,
-  ImageFeed,
   strongAugmentation,
-} from "../../src/feed/image-feed.ts";
+} from "../../src/feed/augment.ts";
+import { GpuDataset, meanImage, ImageFeed } from "../../src/feed/image-feed.ts";
 import { close } from "../check-op.ts";
 import { bilinear } from "../data/bilinear.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";

@@ -11,7 +11,8 @@ import type { Layers } from "../../src/nn/layers.ts";
 import { Model, type ModelSpec } from "../../src/nn/model.ts";
 import { add, flatten, globalAveragePool, maxPool, relu } from "../../src/ops/index.ts";
 import { GpuDataset, meanImage } from "../../src/feed/image-feed.ts";
-import { passesOf, type PassSettings, imageTrainer } from "../../src/train/passes.ts";
+import { passesOf } from "../../src/train/memory.ts";
+import { imageTrainer, type PassSettings } from "../../src/train/passes.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
 

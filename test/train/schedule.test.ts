@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { recipeOf, type TrainConfig, trainSchema } from "../../src/runs/config.ts";
+import { retrainSettings, type TrainConfig, trainSchema } from "../../src/runs/config.ts";
 import {
   constant,
   cosine,
@@ -120,7 +120,7 @@ test("configurations take the settings, and refuse those that contradict each ot
 });
 
 test("retraining takes the whole recipe over", () => {
-  const recipe = recipeOf(config);
+  const recipe = retrainSettings(config);
   const settings = retrain.settings.parse(JSON.parse(JSON.stringify(recipe))) as object;
   assert.equal(settings, { ...JSON.parse(JSON.stringify(recipe)), epochsPerRound: 1 });
   for (const key of ["schedule", "milestones", "factor", "warmupEpochs", "clipNorm"] as const) {

@@ -3,8 +3,10 @@
  * checkpoint if it had one. The gold standard every gap is measured to; the cost unlearning is there to avoid.
  */
 import { z } from "zod";
-import { augmentSchema, memoryFields, recipeFields } from "../../runs/config.ts";
+import { augmentSchema } from "../../feed/augment.ts";
 import { optimizerSchema } from "../../optim/index.ts";
+import { memoryFields } from "../../train/memory.ts";
+import { shapingFields } from "../../train/settings.ts";
 import { readSafetensors } from "../../io/safetensors.ts";
 import { readBytes } from "../../platform/files.ts";
 import { imageTrainer } from "../../train/passes.ts";
@@ -21,8 +23,8 @@ export const retrain = defineMethod({
     /** Epochs after which the driver measures. */
     epochsPerRound: z.number().int().min(1).default(1),
     learningRate: z.number().positive().default(1e-3),
-    ...recipeFields,
-    schedule: recipeFields.schedule.default("cosine"),
+    ...shapingFields,
+    schedule: shapingFields.schedule.default("cosine"),
     optimizer: optimizerSchema.default({ name: "adam" }),
     batch: z.number().int().min(1).default(64),
     augment: augmentSchema.optional(),

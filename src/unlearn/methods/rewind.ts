@@ -7,8 +7,9 @@
  * at 1e-6 whose state is kept from round to round, frozen batch norm.
  */
 import { z } from "zod";
-import { augmentSchema, memoryFields } from "../../runs/config.ts";
+import { augmentSchema } from "../../feed/augment.ts";
 import { optimizerSchema } from "../../optim/index.ts";
+import { memoryFields } from "../../train/memory.ts";
 import { Arena, type ParameterKind, parameterKinds } from "../../weights/arena.ts";
 import { GpuError } from "../../errors.ts";
 import type { Program } from "../../graph/program.ts";

@@ -7,8 +7,8 @@
  * network without dropout would never leave the teacher.
  */
 import { z } from "zod";
-import { memoryFields } from "../../runs/config.ts";
 import { optimizerSchema } from "../../optim/index.ts";
+import { memoryFields } from "../../train/memory.ts";
 import type { Graph } from "../../graph/graph.ts";
 import type { Value } from "../../graph/value.ts";
 import type { Model } from "../../nn/model.ts";

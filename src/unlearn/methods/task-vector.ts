@@ -5,8 +5,9 @@
  * only difference is a straight line in place of a prediction.
  */
 import { z } from "zod";
-import { augmentSchema, memoryFields } from "../../runs/config.ts";
+import { augmentSchema } from "../../feed/augment.ts";
 import { optimizerSchema } from "../../optim/index.ts";
+import { memoryFields } from "../../train/memory.ts";
 import { Arena, parameterKinds } from "../../weights/arena.ts";
 import type { Program } from "../../graph/program.ts";
 import type { Model } from "../../nn/model.ts";
