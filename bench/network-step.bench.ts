@@ -5,8 +5,10 @@ import type { Gpu } from "../src/gpu/device.ts";
 import { Model } from "../src/nn/model.ts";
 import type { OptimizerSettings } from "../src/optim/index.ts";
 import { Random } from "../src/random.ts";
-import { GpuDataset, meanImage, ImageFeed } from "../src/feed/image-feed.ts";
-import { classification, Trainer } from "../src/train/trainer.ts";
+import { GpuDataset, meanImage } from "../src/feed/gpu-dataset.ts";
+import { ImageFeed } from "../src/feed/image-feed.ts";
+import { classification } from "../src/tasks/classification.ts";
+import { Trainer } from "../src/train/trainer.ts";
 import { type BenchModule, type BenchRow, ceiling, timeSteps } from "./harness.ts";
 import { runTorch } from "./peers.ts";
 
@@ -53,7 +55,7 @@ async function timeNetwork(
   const feed = await ImageFeed.create(pictures, { batch, items: batch * options.steps });
   const trainer = await Trainer.create(model, {
     feed,
-    objective: classification(model, feed, "train"),
+    objective: (graph) => classification.objective(graph, model, feed, { norm: "train" }),
     optimizer,
   });
   const label = `${name}, ${batch} × ${side}²`;
@@ -64,6 +66,7 @@ async function timeNetwork(
     "dispatches a step": trainer.program.dispatches.length,
   };
   trainer.destroy();
+  feed.destroy();
   model.destroy();
   pictures.destroy();
   return { ...row, figures };

@@ -173,6 +173,7 @@ async function compute(
   );
   const after = await model.save();
   trainer.destroy();
+  queue.destroy();
   model.destroy();
   gpu.free(buffers.x, buffers.labels, buffers.weights);
 

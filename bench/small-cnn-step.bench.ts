@@ -2,8 +2,10 @@
 import { modelSpec } from "../models/index.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
 import { Model } from "../src/nn/model.ts";
-import { GpuDataset, meanImage, ImageFeed } from "../src/feed/image-feed.ts";
-import { classification, Trainer } from "../src/train/trainer.ts";
+import { GpuDataset, meanImage } from "../src/feed/gpu-dataset.ts";
+import { ImageFeed } from "../src/feed/image-feed.ts";
+import { classification } from "../src/tasks/classification.ts";
+import { Trainer } from "../src/train/trainer.ts";
 import { type BenchModule, type BenchRow, ceiling, timeSteps } from "./harness.ts";
 import { runPeers } from "./peers.ts";
 
@@ -20,7 +22,7 @@ export const smallCnnStep: BenchModule = {
     const feed = await ImageFeed.create(pictures, { batch: 64, items: 64 * Math.max(...counts) });
     const trainer = await Trainer.create(model, {
       feed,
-      objective: classification(model, feed, "train"),
+      objective: (graph) => classification.objective(graph, model, feed, { norm: "train" }),
       optimizer: { name: "adam" },
     });
     const rows: BenchRow[] = [];
@@ -31,6 +33,7 @@ export const smallCnnStep: BenchModule = {
       rows.push(await timeSteps(gpu, name, trainer, options));
     }
     trainer.destroy();
+    feed.destroy();
     model.destroy();
     pictures.destroy();
     return [top, ...rows, ...(peers ? await runPeers(rows[0]!) : [])];

@@ -49,8 +49,12 @@ export {
   taken,
 } from "./data/source.ts";
 export { type Augmentation, paperAugmentation, strongAugmentation } from "./feed/augment.ts";
-export { GpuDataset, ImageFeed, meanImage } from "./feed/image-feed.ts";
-export { classification, Evaluator, Trainer, type Watch } from "./train/trainer.ts";
+export { GpuDataset, meanImage } from "./feed/gpu-dataset.ts";
+export { ImageFeed } from "./feed/image-feed.ts";
+export { classification } from "./tasks/classification.ts";
+export { Evaluator } from "./train/evaluator.ts";
+export { Trainer } from "./train/trainer.ts";
+export type { Watch } from "./train/replay.ts";
 export { TrajectoryPlan } from "./weights/trajectory/plan.ts";
 export { Trajectory } from "./weights/trajectory/record.ts";
 export { loadPredictor } from "./predictors/index.ts";

@@ -18,10 +18,12 @@ import { loadPredictor } from "../src/predictors/index.ts";
 import { baseCode } from "../src/predictors/predictor.ts";
 import { linearPredictor } from "../src/predictors/linear.ts";
 import { paperAugmentation, strongAugmentation } from "../src/feed/augment.ts";
-import { GpuDataset, meanImage, ImageFeed } from "../src/feed/image-feed.ts";
+import { GpuDataset, meanImage } from "../src/feed/gpu-dataset.ts";
+import { ImageFeed } from "../src/feed/image-feed.ts";
 import { Collector } from "../src/train/collector.ts";
 import { RowFeed } from "../src/feed/row-feed.ts";
-import { classification, Trainer } from "../src/train/trainer.ts";
+import { classification } from "../src/tasks/classification.ts";
+import { Trainer } from "../src/train/trainer.ts";
 import { Trajectory } from "../src/weights/trajectory/record.ts";
 import { Model } from "../src/nn/model.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
@@ -124,7 +126,8 @@ for (const tuning of tunings) {
     await compileAll(gpu, rows.launches);
     const feed = await ImageFeed.create(data, { batch: 4, items: 10 });
     const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
-    const objective = classification(model, feed, "train");
+    const objective = (graph: Graph) =>
+      classification.objective(graph, model, feed, { norm: "train" });
     for (const options of [
       { clipNorm: 1 },
       { accumulate: 2, memory: { activations: "f16" } },
@@ -250,9 +253,9 @@ for (const tuning of tunings) {
       const items = Uint32Array.from({ length: 6 }, (_, i) => first + i);
       return { data: data.only(items, "part"), items };
     };
-    const task = { model, forget: subset(0), retain: subset(6), seed: 1 };
+    const task = { model, task: classification, forget: subset(0), retain: subset(6), seed: 1 };
     for (const name of methodNames) (await startMethod(name, task, {})).destroy();
-    (await Collector.create(model, data, 8)).destroy();
+    (await Collector.create(model, classification, data, 8)).destroy();
     gather(gpu);
   });
 

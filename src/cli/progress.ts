@@ -1,6 +1,6 @@
 /** Progress on stderr: a bar on a terminal, plain lines every few seconds otherwise. */
 import cliProgress from "cli-progress";
-import type { Watch } from "../train/trainer.ts";
+import type { Watch } from "../train/replay.ts";
 
 const plainLineEveryMs = 10_000;
 

@@ -12,8 +12,8 @@ import { Random } from "../random.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder, unlearnInFolder } from "../runs/runs.ts";
 import { Collector } from "../train/collector.ts";
-import { GpuDataset, meanImage } from "../feed/image-feed.ts";
-import type { Watch } from "../train/trainer.ts";
+import { GpuDataset, meanImage } from "../feed/gpu-dataset.ts";
+import type { Watch } from "../train/replay.ts";
 
 /** What to attack, and how thoroughly. */
 export interface LiraPlan {
@@ -120,7 +120,7 @@ async function runShadow(
 
 async function marginsOf(job: Job, targets: Dataset): Promise<number[]> {
   const data = await GpuDataset.upload(job.gpu, targets, meanImage(job.train));
-  const collector = await Collector.create(job.model, data, 256);
+  const collector = await Collector.create(job.model, job.task, data, 256);
   const logits = await collector.run(Uint32Array.from(targets.labels.keys()));
   collector.destroy();
   data.destroy();

@@ -12,7 +12,7 @@ import { exists, join, readText } from "../platform/files.ts";
 import { type Final, finalMetrics } from "../metrics/final.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { loadTrained, shippedIn, trainInFolder, unlearnInFolder } from "../runs/runs.ts";
-import type { Watch } from "../train/trainer.ts";
+import type { Watch } from "../train/replay.ts";
 import type { Progress, Scores, StopReason } from "../unlearn/driver.ts";
 import { methodSettings } from "../unlearn/methods/index.ts";
 import type { Arm, Plan } from "./plan.ts";

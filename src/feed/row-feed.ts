@@ -1,11 +1,14 @@
 /** Feeds rows of a matrix on the GPU, split in column blocks: training of weight predictors. */
 import type { BufferView, Gpu } from "../gpu/device.ts";
-import { GpuError, OutOfMemoryError } from "../errors.ts";
+import { OutOfMemoryError, ShapeError } from "../errors.ts";
+import { Owned } from "../gpu/owned.ts";
+import { Bound } from "../graph/bound.ts";
 import { type Launch, Value } from "../graph/value.ts";
+import type { Feed } from "./feed.ts";
 import { StepQueue } from "./step-queue.ts";
 
-/** A batch of rows, as one value a column block. */
-export class RowFeed {
+/** A batch of rows, as one value a column block. Owns its queue and the matrix. */
+export class RowFeed implements Feed {
   readonly queue: StepQueue;
   /** One value [batch, width] for each block. */
   readonly blocks: readonly Value[];
@@ -26,8 +29,9 @@ export class RowFeed {
     this.queue = queue;
     const { batch, order, step } = queue;
     const stride = widths.reduce((sum, width) => sum + width, 0);
-    const rows = new Value("rows", [size], "f32", "bound");
-    this.bindings = new Map([...queue.bindings, [rows, { buffer, offset: 0, size: 4 * size }]]);
+    const bound = new Bound();
+    const rows = bound.view("rows", { buffer, offset: 0, size: 4 * size });
+    this.bindings = new Map([...queue.bindings, ...bound.bindings]);
     this.blocks = widths.map(
       (width, i) => new Value(`block ${i}`, [batch, width], "f32", "planned"),
     );
@@ -53,6 +57,8 @@ export class RowFeed {
    *
    * @param matrix rows of sum(widths) floats.
    * @param widths columns of each block.
+   * @throws ShapeError if the matrix has no whole number of rows.
+   * @throws OutOfMemoryError if one binding does not hold it.
    */
   static async create(
     gpu: Gpu,
@@ -63,7 +69,7 @@ export class RowFeed {
     const stride = widths.reduce((sum, width) => sum + width, 0);
     const items = matrix.length / stride;
     if (!Number.isInteger(items) || items === 0) {
-      throw new GpuError(`row feed: ${matrix.length} floats are not whole rows of ${stride}.`);
+      throw new ShapeError(`row feed: ${matrix.length} floats are not whole rows of ${stride}.`);
     }
     if (matrix.byteLength > gpu.maxBinding) {
       throw new OutOfMemoryError(
@@ -71,16 +77,18 @@ export class RowFeed {
           `${Math.floor(gpu.maxBinding / 4 / stride)} rows.`,
       );
     }
-    const queue = await StepQueue.create(gpu, { batch, items });
-    const { rows } = await gpu.allocate({ rows: matrix.byteLength });
-    gpu.write(rows, matrix);
-    return new RowFeed(gpu, queue, rows, matrix.length, widths);
+    return Owned.during(async (owned) => {
+      const queue = owned.add(await StepQueue.create(gpu, { batch, items }));
+      const { rows } = await gpu.allocate({ rows: matrix.byteLength });
+      gpu.write(rows, matrix);
+      return new RowFeed(gpu, queue, rows, matrix.length, widths);
+    });
   }
 
-  /** Puts other rows in place of the first ones. */
+  /** Puts other rows in place of the first ones. @throws ShapeError if they are more. */
   refill(matrix: Float32Array): void {
     if (matrix.byteLength > this.#rows.size) {
-      throw new GpuError(
+      throw new ShapeError(
         `row feed: ${matrix.byteLength} bytes are more than the ${this.#rows.size} there is room for.`,
       );
     }
@@ -88,6 +96,11 @@ export class RowFeed {
   }
 
   destroy(): void {
+    this.queue.destroy();
     this.#gpu.free(this.#rows);
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }

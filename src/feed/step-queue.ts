@@ -5,8 +5,9 @@
  * takes the next row of the table. Running totals are added on the GPU and read once at the end.
  */
 import type { BufferView, Gpu } from "../gpu/device.ts";
-import { GpuError } from "../errors.ts";
-import { type Launch, Value } from "../graph/value.ts";
+import { ShapeError, UsageError } from "../errors.ts";
+import { Bound } from "../graph/bound.ts";
+import type { Launch, Value } from "../graph/value.ts";
 
 /** One row of the step table. */
 export interface StepRow {
@@ -23,9 +24,9 @@ export interface StepRow {
 
 /** What a pass over some examples adds up to. */
 export interface Totals {
-  /** Mean loss; cross-entropy in nats for classifiers. */
+  /** Mean loss; cross-entropy in nats for classification. */
   readonly loss: number;
-  /** Share of examples whose largest logit is the label's, in %. */
+  /** Share of examples that were hits, in %; 0 where the task counts none. */
   readonly accuracy: number;
   readonly correct: number;
   readonly rows: number;
@@ -55,7 +56,7 @@ const stepWords = 8;
 
 type QueueBuffers = Record<"order" | "table" | "cursor" | "step" | "totals", GPUBuffer>;
 
-/** Order list, step table, cursor and totals of one program. */
+/** Order list, step table, cursor and totals of one program. Owns their buffers. */
 export class StepQueue {
   readonly batch: number;
   readonly order: Value;
@@ -80,12 +81,9 @@ export class StepQueue {
     this.#buffers = buffers;
     this.#items = items;
     this.batch = batch;
-    const bound = new Map<Value, BufferView>();
-    const bind = (label: keyof QueueBuffers, words: number): Value => {
-      const value = new Value(label, [words], "u32", "bound");
-      bound.set(value, { buffer: buffers[label], offset: 0, size: 4 * words });
-      return value;
-    };
+    const bound = new Bound();
+    const bind = (label: keyof QueueBuffers, words: number): Value =>
+      bound.view(label, { buffer: buffers[label], offset: 0, size: 4 * words }, "u32");
     this.order = bind("order", items);
     this.step = bind("step", stepWords);
     this.totals = bind("totals", stepWords);
@@ -99,7 +97,7 @@ export class StepQueue {
         groups: [1, 1, 1],
       },
     ];
-    this.bindings = bound;
+    this.bindings = bound.bindings;
   }
 
   /** @param options examples a step, and the longest order list of an epoch. */
@@ -121,18 +119,19 @@ export class StepQueue {
   /**
    * Uploads an epoch: which examples in which order, and one row a step. Resets the totals.
    *
-   * @throws GpuError if the order is too long or names an example that may not be used.
+   * @throws ShapeError if the order is too long.
+   * @throws UsageError if it names an example that may not be used.
    */
   load(order: Uint32Array, rows: readonly StepRow[]): void {
     if (order.length > this.#items) {
-      throw new GpuError(
+      throw new ShapeError(
         `a step queue for ${this.#items} examples got an order of ${order.length}.`,
       );
     }
     const permit = this.#permit;
     const other = permit === undefined ? undefined : order.find((example) => !permit.has(example));
     if (other !== undefined) {
-      throw new GpuError(
+      throw new UsageError(
         `image ${other} is not part of ${permit!.name}, the only data that may be used here.`,
       );
     }
@@ -167,5 +166,9 @@ export class StepQueue {
 
   destroy(): void {
     this.#gpu.free(...Object.values(this.#buffers));
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }

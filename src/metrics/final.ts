@@ -3,7 +3,7 @@ import type { Job } from "../runs/job.ts";
 import { missing, type Metric } from "./metric.ts";
 import { accuracies, mia, type MiaResult } from "./mia.ts";
 import { Collector } from "../train/collector.ts";
-import type { GpuDataset } from "../feed/image-feed.ts";
+import type { GpuDataset } from "../feed/gpu-dataset.ts";
 
 /** Metrics of a network after a run. */
 export interface Final {
@@ -27,12 +27,12 @@ export async function finalMetrics(job: Job): Promise<Final> {
 
 /** Logits and labels of some pictures of a set. */
 async function logitsOf(
-  { model }: Job,
+  { model, task }: Job,
   data: GpuDataset,
   labels: ArrayLike<number>,
   parts: readonly Uint32Array[],
 ): Promise<{ logits: Float32Array; labels: Uint32Array }[]> {
-  const collector = await Collector.create(model, data, batch);
+  const collector = await Collector.create(model, task, data, batch);
   const results: { logits: Float32Array; labels: Uint32Array }[] = [];
   for (const items of parts) {
     results.push({

@@ -15,7 +15,10 @@ import { add, l1Loss, l1Norm, mul } from "../ops/index.ts";
 import { Random } from "../random.ts";
 import { RowFeed } from "../feed/row-feed.ts";
 import { cosine } from "../train/schedule.ts";
-import { Evaluator, type Objective, Trainer, type Watch } from "../train/trainer.ts";
+import { Evaluator } from "../train/evaluator.ts";
+import type { Objective } from "../tasks/task.ts";
+import { Trainer } from "../train/trainer.ts";
+import type { Watch } from "../train/replay.ts";
 import type { Family } from "./families.ts";
 import { linePrediction, type Window, type WindowSource } from "./windows.ts";
 

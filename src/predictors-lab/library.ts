@@ -18,7 +18,7 @@ import type { OptimizerSettings } from "../optim/index.ts";
 import { Random } from "../random.ts";
 import { paperAugmentation } from "../feed/augment.ts";
 import { trainJob } from "../runs/training.ts";
-import type { Watch } from "../train/trainer.ts";
+import type { Watch } from "../train/replay.ts";
 import { Trajectory } from "../weights/trajectory/record.ts";
 import { stepTrainer } from "../unlearn/steps.ts";
 
@@ -168,11 +168,11 @@ export async function recordLibraryTraining(
   });
   await keep("train", training.train.learningRate);
   const trained = await model.save();
-  const { data, items } = job.task(seed).forget;
+  const { data, items } = job.request(seed).forget;
   for (const { learningRate, optimizer, batch } of training.fineTunings) {
     model.load(trained);
     const settings = { optimizer, batch: Math.min(batch, items.length) };
-    const trainer = await stepTrainer(model, data, items, settings);
+    const trainer = await stepTrainer(job, data, items, settings);
     for (let epoch = 0; epoch < length; epoch++) {
       trajectory.record(model.parameters);
       if (epoch === length - 1) break;

@@ -4,7 +4,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { GpuError } from "../errors.ts";
 import type { Tensors } from "../nn/model.ts";
 import { Random } from "../random.ts";
-import type { Watch } from "../train/trainer.ts";
+import type { Watch } from "../train/replay.ts";
 import type { Family } from "./families.ts";
 import { type FitSettings, fitPredictor, scoreNetwork } from "./fit.ts";
 import { predictHistories } from "../predictors/histories.ts";

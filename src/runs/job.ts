@@ -16,11 +16,14 @@ import { Value } from "../graph/value.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { Model } from "../nn/model.ts";
 import { readBytes } from "../platform/files.ts";
-import { GpuDataset, meanImage } from "../feed/image-feed.ts";
+import { GpuDataset, meanImage } from "../feed/gpu-dataset.ts";
 import type { Totals } from "../feed/step-queue.ts";
-import { Evaluator, type Watch } from "../train/trainer.ts";
+import { Evaluator } from "../train/evaluator.ts";
+import type { Watch } from "../train/replay.ts";
 import type { Scores } from "../unlearn/driver.ts";
-import type { UnlearnTask } from "../unlearn/method.ts";
+import { classification } from "../tasks/classification.ts";
+import type { Task } from "../tasks/task.ts";
+import type { UnlearnRequest } from "../unlearn/method.ts";
 
 /** Everything a run works on. */
 export interface Job {
@@ -29,6 +32,8 @@ export interface Job {
   readonly train: Dataset;
   readonly test: Dataset;
   readonly model: Model;
+  /** What the model is for. */
+  readonly task: Task;
   /** Training images with the labels the model is trained on. */
   readonly data: GpuDataset;
   readonly testData: GpuDataset;
@@ -46,7 +51,7 @@ export interface Job {
   /** Scores of the model as it stands; `only`: the ones needed, where others would cost time. */
   evaluate(watch?: Watch, only?: readonly (keyof Scores)[]): Promise<Scores>;
   /** What an unlearning method gets: the model, D_f and D_r, each refusing other images. */
-  task(seed: number): UnlearnTask;
+  request(seed: number): UnlearnRequest;
   destroy(): void;
 }
 
@@ -101,6 +106,8 @@ export async function jobOn(
     model.pretrain(readSafetensors(await readBytes(config.from), config.from).tensors);
   }
 
+  const task = classification;
+
   const everyOf = (count: number): Uint32Array => Uint32Array.from({ length: count }, (_, i) => i);
   // Where D_f was trained with its true labels there is nothing more to measure on it.
   const mislabelled = forget.some((i) => labels[i] !== train.labels[i]);
@@ -110,7 +117,7 @@ export async function jobOn(
   const sets = [triggeredData, trueData, testData, data].filter((set) => set !== undefined);
 
   const newEvaluator = (on: GpuDataset): Promise<Evaluator> =>
-    Evaluator.create(model, on, Math.min(evaluationBatch, on.count));
+    Evaluator.create(model, task, on, Math.min(evaluationBatch, on.count));
   const held = new Map<GpuDataset, Evaluator>();
   const giveUp = {
     destroy() {
@@ -168,8 +175,9 @@ export async function jobOn(
     gpu.spare.delete(giveUp);
     for (const part of [giveUp, ...sets, model]) part.destroy();
   };
-  const task = (unlearnSeed: number): UnlearnTask => ({
+  const request = (unlearnSeed: number): UnlearnRequest => ({
     model,
+    task,
     forget: { data: data.only(forget, "D_f"), items: forget },
     retain: { data: data.only(retain, "D_r"), items: retain },
     seed: unlearnSeed,
@@ -180,6 +188,7 @@ export async function jobOn(
     train,
     test,
     model,
+    task,
     data,
     testData,
     labels,
@@ -187,7 +196,7 @@ export async function jobOn(
     retain,
     evaluator,
     evaluate,
-    task,
+    request,
     destroy,
   };
 }

@@ -107,7 +107,7 @@ export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPl
   } else {
     // Scores are measured between rounds, while the method keeps its memory.
     const { method, seed, settings } = unlearn;
-    await during("unlearning", () => startMethod(method, job.task(seed), settings), evaluator);
+    await during("unlearning", () => startMethod(method, job.request(seed), settings), evaluator);
   }
   return { rows, peak };
 }

@@ -10,7 +10,7 @@ import type { Tensors } from "../nn/model.ts";
 import { shippedDigest } from "../predictors/index.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
 import { type TrainState, trainJob } from "./training.ts";
-import type { Watch } from "../train/trainer.ts";
+import type { Watch } from "../train/replay.ts";
 import { type Progress, type Scores, type StopReason, unlearn } from "../unlearn/driver.ts";
 import { land } from "../unlearn/landing.ts";
 import { startMethod } from "../unlearn/methods/index.ts";
@@ -183,9 +183,9 @@ export async function unlearnInFolder(
   const previous = done > 0 ? await folder.readCheckpoint(previousFile) : undefined;
   let before = previous === undefined ? start : unprefixed("model", previous.tensors);
   let preparation = 0;
-  const session = await startMethod(config.method, job.task(config.seed), config.settings, {
+  const session = await startMethod(config.method, job.request(config.seed), config.settings, {
     ...options.watch,
-    spent: (seconds) => (preparation += seconds),
+    addSeconds: (seconds) => (preparation += seconds),
   });
   if (saved !== undefined) {
     model.load(unprefixed("model", saved.tensors));

@@ -3,10 +3,12 @@ import type { Job } from "./job.ts";
 import type { Model, Tensors } from "../nn/model.ts";
 import { Random } from "../random.ts";
 import { Nowcaster } from "../forecast/nowcast.ts";
-import { imageTrainer } from "../train/passes.ts";
+import { taskTrainer } from "../train/task-trainer.ts";
 import { scheduleOf } from "../train/schedule.ts";
 import type { Totals } from "../feed/step-queue.ts";
-import type { OptimizerState, Trainer, Watch } from "../train/trainer.ts";
+import type { OptimizerState } from "../train/optimizer-arenas.ts";
+import type { Trainer } from "../train/trainer.ts";
+import type { Watch } from "../train/replay.ts";
 
 /** What a training leaves behind after an epoch: enough to go on as if it had not been interrupted. */
 export interface TrainState {
@@ -31,9 +33,9 @@ export interface TrainHooks {
 }
 
 /** The trainer of a job, as {@link trainJob} uses it. */
-export function jobTrainer({ config, model, data }: Job): Promise<Trainer> {
+export function jobTrainer({ config, model, task, data }: Job): Promise<Trainer> {
   const batch = Math.min(config.batch, data.count);
-  return imageTrainer(model, data, data.count, { ...config, batch }, { norm: "train" });
+  return taskTrainer({ model, task }, data, data.count, { ...config, batch }, { norm: "train" });
 }
 
 /** The nowcaster of a job, if it has one. */

@@ -1,83 +1,83 @@
-/** The outputs of a model for each image, for metrics that need more than totals. */
-import { GpuError } from "../errors.ts";
+/** The outputs of a model for each example, for metrics that need more than totals. */
+import { UsageError } from "../errors.ts";
+import type { ExampleFeed } from "../feed/feed.ts";
+import type { GpuDataset } from "../feed/gpu-dataset.ts";
+import { passRows, type StepQueue } from "../feed/step-queue.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import { Bound } from "../graph/bound.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile, type Program } from "../graph/program.ts";
 import type { Model } from "../nn/model.ts";
-import { type GpuDataset, ImageFeed } from "../feed/image-feed.ts";
-import { fitting } from "./fitting.ts";
-import { passRows } from "../feed/step-queue.ts";
-import { replay, type Watch } from "./trainer.ts";
+import type { Task } from "../tasks/task.ts";
+import { largestBatch } from "./memory.ts";
+import { replay, type Watch } from "./replay.ts";
 
-/** Logits of images in evaluation mode, without augmentation. */
+/** Outputs of a network in evaluation mode, without augmentation. Owns its feed, its program and the outputs. */
 export class Collector {
-  readonly #model: Model;
-  readonly #feed: ImageFeed;
+  readonly #gpu: Gpu;
+  readonly #queue: StepQueue;
   readonly #program: Program;
   readonly #all: GPUBuffer;
   readonly #classes: number;
+  readonly #owned: Owned;
 
   private constructor(
-    model: Model,
-    feed: ImageFeed,
-    program: Program,
-    all: GPUBuffer,
-    classes: number,
+    gpu: Gpu,
+    parts: { queue: StepQueue; program: Program; all: GPUBuffer; classes: number; owned: Owned },
   ) {
-    this.#model = model;
-    this.#feed = feed;
-    this.#program = program;
-    this.#all = all;
-    this.#classes = classes;
+    this.#gpu = gpu;
+    this.#queue = parts.queue;
+    this.#program = parts.program;
+    this.#all = parts.all;
+    this.#classes = parts.classes;
+    this.#owned = parts.owned;
   }
 
-  /** @param batch images a step at most; fewer are taken where memory or a binding does not hold them. */
-  static async create(model: Model, data: GpuDataset, batch: number): Promise<Collector> {
+  /**
+   * @param batch examples a pass at most; fewer are taken where memory or a binding does not hold them.
+   * @throws OutOfMemoryError where not even one fits.
+   */
+  static create(model: Model, task: Task, data: GpuDataset, batch: number): Promise<Collector> {
     const { gpu } = model;
     const classes = model.spec.output[0]!;
-    const { all } = await gpu.allocate({ all: 4 * data.count * classes });
-    try {
-      return await fitting(Math.min(batch, data.count), async (rows) => {
-        const feed = await ImageFeed.create(data, { batch: rows, items: data.count });
-        try {
-          const program = await collecting(model, feed, all);
-          return new Collector(model, feed, program, all, classes);
-        } catch (error) {
-          feed.queue.destroy();
-          throw error;
-        }
-      });
-    } catch (error) {
-      gpu.free(all);
-      throw error;
-    }
-  }
-
-  /** Logits [images, classes], row-major, in the order of `images`. */
-  async run(images: Uint32Array, watch: Watch = {}): Promise<Float32Array> {
-    if (images.length === 0) throw new GpuError("collect: there are no images.");
-    const { queue } = this.#feed;
-    const rows = passRows(images.length, queue.batch);
-    queue.load(images, rows);
-    await replay(this.#model.gpu, this.#program, rows.length, watch);
-    return this.#model.gpu.readFloats({
-      buffer: this.#all,
-      offset: 0,
-      size: 4 * images.length * this.#classes,
+    return Owned.during(async (owned) => {
+      const { all } = await gpu.allocate({ all: 4 * data.count * classes });
+      owned.add({ destroy: () => gpu.free(all) });
+      return largestBatch(Math.min(batch, data.count), (rows) =>
+        Owned.during(async (parts) => {
+          const feed = parts.add(await task.feed(data, { batch: rows, items: data.count }));
+          const program = parts.add(await collecting(model, feed, all));
+          owned.add(parts);
+          return new Collector(gpu, { queue: feed.queue, program, all, classes, owned });
+        }),
+      );
     });
   }
 
+  /** Logits [examples, classes], row-major, in the order of `examples`. @throws UsageError if there are none. */
+  async run(examples: Uint32Array, watch: Watch = {}): Promise<Float32Array> {
+    if (examples.length === 0) throw new UsageError("collect: there are no images.");
+    const rows = passRows(examples.length, this.#queue.batch);
+    this.#queue.load(examples, rows);
+    await replay(this.#gpu, this.#program, rows.length, watch);
+    const size = 4 * examples.length * this.#classes;
+    return this.#gpu.readFloats({ buffer: this.#all, offset: 0, size });
+  }
+
   destroy(): void {
-    this.#program.destroy();
-    this.#feed.queue.destroy();
-    this.#model.gpu.free(this.#all);
+    this.#owned.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }
 
-/** A step that writes the logits of its images to where they belong in `all`. */
-function collecting(model: Model, feed: ImageFeed, all: GPUBuffer): Promise<Program> {
+/** A step that writes the outputs of its examples to where they belong in `all`. */
+function collecting(model: Model, feed: ExampleFeed, all: GPUBuffer): Promise<Program> {
   const graph = new Graph(model.gpu.tuning);
-  const { output, bindings } = model.build(graph, [feed.x], "frozen");
+  const { output, bindings } = model.build(graph, feed.inputs, "frozen", feed.queue.step);
   const [rows, classes] = output.shape as [number, number];
   const bound = new Bound();
   const launches = [

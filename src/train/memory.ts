@@ -1,10 +1,15 @@
 /** How a step is fitted into memory; what it computes stays the same, but for roundings. */
 import { z } from "zod";
+import { OutOfMemoryError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import { keepHalf } from "../graph/half-storage.ts";
+import { recompute } from "../graph/recompute.ts";
+import type { Launch } from "../graph/value.ts";
 
 /** Settings that save memory. */
 export const memoryFields = {
   /**
-   * Images a pass, where a step's batch does not fit: gradients of passes are added up. The largest
+   * Examples a pass, where a step's batch does not fit: gradients of passes are added up. The largest
    * divisor of the batch up to this is taken. Batch norm in training sees each pass on its own.
    */
   microBatch: z.number().int().min(1).optional(),
@@ -17,7 +22,7 @@ export const memoryFields = {
 /** See {@link memoryFields}. */
 export type MemorySettings = z.infer<z.ZodObject<typeof memoryFields>>;
 
-/** Images a pass and passes a step: the largest divisor of the batch up to `microBatch`. */
+/** Examples a pass and passes a step: the largest divisor of the batch up to `microBatch`. */
 export function passesOf(
   batch: number,
   microBatch: number = batch,
@@ -25,4 +30,42 @@ export function passesOf(
   let rows = Math.min(batch, microBatch);
   while (batch % rows !== 0) rows--;
   return { rows, accumulate: batch / rows };
+}
+
+/**
+ * Makes something with the largest batch that fits, of `most` and its halves: for work whose batch only
+ * costs memory.
+ *
+ * @param make frees what it took when it fails.
+ * @throws OutOfMemoryError where not even a batch of one fits.
+ */
+export async function largestBatch<T>(
+  most: number,
+  make: (rows: number) => Promise<T>,
+): Promise<T> {
+  for (let rows = most; ; rows = Math.ceil(rows / 2)) {
+    try {
+      return await make(rows);
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError) || rows === 1) throw error;
+    }
+  }
+}
+
+/**
+ * Launches of a pass from the examples to the gradients.
+ *
+ * @param parts launches of the feed, of the totals (behind the forward pass) and of the backward pass.
+ */
+export function passLaunches(
+  graph: Graph,
+  parts: Readonly<Record<"feed" | "totals" | "backward", readonly Launch[]>>,
+  { recompute: again = false, activations = "f32" }: MemorySettings,
+): Launch[] {
+  const stages = graph.forwardStages();
+  const backward = again ? recompute(parts.feed, stages, parts.backward) : parts.backward;
+  const forward = [...parts.feed, ...stages.flat(), ...parts.totals];
+  if (activations === "f32") return [...forward, ...backward];
+  const kept = keepHalf(graph.tuning, forward, backward);
+  return [...kept.forward, ...kept.backward];
 }

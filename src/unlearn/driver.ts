@@ -1,6 +1,6 @@
 /** Runs a method round by round until a stop rule holds. */
 import { DivergedError, GpuError } from "../errors.ts";
-import type { Watch } from "../train/trainer.ts";
+import type { Watch } from "../train/replay.ts";
 import type { Round, UnlearnSession } from "./method.ts";
 
 /** Accuracies in %, losses in nats. Absent where the data to measure them is not at hand. */

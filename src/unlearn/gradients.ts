@@ -5,21 +5,20 @@ import { elementwise } from "../graph/elementwise.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile } from "../graph/program.ts";
 import { Value } from "../graph/value.ts";
-import type { Model } from "../nn/model.ts";
-import { ImageFeed } from "../feed/image-feed.ts";
 import { passRows } from "../feed/step-queue.ts";
-import { classification, replay, type Watch } from "../train/trainer.ts";
+import type { TaskModel } from "../train/task-trainer.ts";
+import { replay, type Watch } from "../train/replay.ts";
 import type { Subset } from "./method.ts";
 
 /**
- * Sums over the pictures of the gradient of the cross-entropy with their labels, in evaluation mode.
+ * Sums over the pictures of the gradient of the loss, in evaluation mode.
  *
  * @param of `gradients`: of the gradients (batches of `batch`); `squares`: of each picture's squared
  *   gradient, one picture a step, since the square of a batch's mean is not the mean of squares.
  * @returns an arena of the parameters' layout; the caller frees it.
  */
 export async function sumOverImages(
-  model: Model,
+  { model, task }: TaskModel,
   { data, items }: Subset,
   of: "gradients" | "squares",
   batch: number,
@@ -28,12 +27,12 @@ export async function sumOverImages(
   const { gpu, parameters } = model;
   const { layout } = parameters;
   const rows = of === "squares" ? 1 : Math.min(batch, items.length);
-  const feed = await ImageFeed.create(data, { batch: rows, items: items.length });
+  const feed = await task.feed(data, { batch: rows, items: items.length });
   const gradients = await Arena.create(gpu, layout, "gradients");
   const sums = await Arena.create(gpu, layout, "summed gradients");
 
   const graph = new Graph(gpu.tuning);
-  const { built, loss } = classification(model, feed, "frozen")(graph);
+  const { built, loss } = task.objective(graph, model, feed, { norm: "frozen" });
   const bound = new Bound();
   const targets = new Map<Value, Value>();
   for (const [name, value] of built.parameters) {
@@ -72,7 +71,7 @@ export async function sumOverImages(
     await replay(gpu, program, pass.length, watch);
   } finally {
     program.destroy();
-    feed.queue.destroy();
+    feed.destroy();
     gradients.destroy();
   }
   return sums;

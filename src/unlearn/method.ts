@@ -3,11 +3,12 @@
  * method the same stop rules, metrics, progress and checkpoints.
  */
 import type { z } from "zod";
-import { GpuError } from "../errors.ts";
-import type { Model, Tensors } from "../nn/model.ts";
-import type { GpuDataset } from "../feed/image-feed.ts";
+import { UsageError } from "../errors.ts";
+import type { Tensors } from "../nn/model.ts";
+import type { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Totals } from "../feed/step-queue.ts";
-import type { Watch } from "../train/trainer.ts";
+import type { TaskModel } from "../train/task-trainer.ts";
+import type { Watch } from "../train/replay.ts";
 
 /** Part of the training data. `data` refuses every image that is not one of `items`. */
 export interface Subset {
@@ -17,9 +18,8 @@ export interface Subset {
   readonly items: Uint32Array;
 }
 
-/** What a method works on. It may read only what it is handed. */
-export interface UnlearnTask {
-  readonly model: Model;
+/** What a method is asked to do. It may read only what it is handed. */
+export interface UnlearnRequest extends TaskModel {
   /** D_f, the data to forget. */
   readonly forget: Subset;
   /** D_r, the data to keep; absent where nobody has it any more. */
@@ -47,7 +47,7 @@ export interface SessionState {
   readonly tensors: Tensors;
 }
 
-/** A method at work on a task. */
+/** A method at work on a request. */
 export interface UnlearnSession {
   readonly method: string;
   /** Performs the next round on the model's weights. */
@@ -74,7 +74,7 @@ export interface Method<S extends z.ZodType = z.ZodType> {
    *
    * @param watch follows what passes over data it takes before its first round.
    */
-  create(task: UnlearnTask, settings: z.output<S>, watch: Watch): Promise<UnlearnSession>;
+  create(request: UnlearnRequest, settings: z.output<S>, watch: Watch): Promise<UnlearnSession>;
 }
 
 /** Declares a method; infers the type of its settings. */
@@ -83,32 +83,32 @@ export function defineMethod<S extends z.ZodType>(method: Method<S>): Method<S> 
 }
 
 /**
- * The task as a method may see it: each part of the data is handed only to methods that declare it.
+ * The request as a method may see it: each part of the data is handed only to methods that declare it.
  *
- * @throws GpuError if D_f is empty, or the method needs D_r and there is none.
+ * @throws UsageError if D_f is empty, or the method needs D_r and there is none.
  */
 export function restrict(
-  task: UnlearnTask,
+  request: UnlearnRequest,
   { name, reads }: Pick<Method, "name" | "reads">,
-): UnlearnTask {
-  if (task.forget.items.length === 0) {
-    throw new GpuError(`${name}: D_f is empty; there is nothing to forget.`);
+): UnlearnRequest {
+  if (request.forget.items.length === 0) {
+    throw new UsageError(`${name}: D_f is empty; there is nothing to forget.`);
   }
-  if (reads === "D_f") return { ...task, retain: undefined };
-  if (task.retain === undefined || task.retain.items.length === 0) {
-    throw new GpuError(
+  if (reads === "D_f") return { ...request, retain: undefined };
+  if (request.retain === undefined || request.retain.items.length === 0) {
+    throw new UsageError(
       `${name} needs the data to keep (D_r), and there is none. Methods that need D_f only: see ` +
         "`rewind unlearn --help`.",
     );
   }
-  if (reads === "D_f and D_r") return task;
+  if (reads === "D_f and D_r") return request;
   const items = new Uint32Array();
-  return { ...task, forget: { data: task.forget.data.only(items, "nothing"), items } };
+  return { ...request, forget: { data: request.forget.data.only(items, "nothing"), items } };
 }
 
-/** D_r of a task that passed {@link restrict} for a method that reads it. */
-export function retained(task: UnlearnTask): Subset {
-  if (task.retain === undefined)
-    throw new GpuError("this method did not declare that it reads D_r.");
-  return task.retain;
+/** D_r of a request that passed {@link restrict} for a method that reads it. */
+export function retained(request: UnlearnRequest): Subset {
+  if (request.retain === undefined)
+    throw new UsageError("this method did not declare that it reads D_r.");
+  return request.retain;
 }

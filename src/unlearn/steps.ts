@@ -3,13 +3,19 @@ import { z } from "zod";
 import { augmentSchema } from "../feed/augment.ts";
 import { optimizerSchema } from "../optim/index.ts";
 import { memoryFields } from "../train/memory.ts";
+import type { Owner } from "../gpu/owned.ts";
 import type { Slot } from "../weights/arena.ts";
-import type { Model } from "../nn/model.ts";
 import { Random } from "../random.ts";
-import type { GpuDataset } from "../feed/image-feed.ts";
-import { type PassOptions, type PassSettings, imageTrainer } from "../train/passes.ts";
+import type { GpuDataset } from "../feed/gpu-dataset.ts";
+import {
+  type StepOptions,
+  type StepSettings,
+  type TaskModel,
+  taskTrainer,
+} from "../train/task-trainer.ts";
 import type { Totals } from "../feed/step-queue.ts";
-import type { Trainer, Watch } from "../train/trainer.ts";
+import type { Trainer } from "../train/trainer.ts";
+import type { Watch } from "../train/replay.ts";
 import type { Round, SessionState, UnlearnSession } from "./method.ts";
 import { loadOptimizer, saveOptimizer } from "./state.ts";
 
@@ -31,13 +37,13 @@ export function frozenNorm(slot: Slot): number {
 
 /** A trainer of a method: batch norm stays as it is. */
 export function stepTrainer(
-  model: Model,
+  network: TaskModel,
   data: GpuDataset,
   items: Uint32Array,
-  settings: PassSettings,
-  options: Pick<PassOptions, "after" | "objective"> = {},
+  settings: StepSettings,
+  options: Pick<StepOptions, "after" | "objective"> = {},
 ): Promise<Trainer> {
-  return imageTrainer(model, data, items.length, settings, {
+  return taskTrainer(network, data, items.length, settings, {
     ...options,
     norm: "frozen",
     rate: frozenNorm,
@@ -60,7 +66,7 @@ export interface StepParts {
   /** Called before the first step of each epoch, and again when a run resumes within it. */
   readonly beforeEpoch?: ((epoch: number) => void) | undefined;
   /** Freed with the session. */
-  readonly owned?: readonly { destroy(): void }[];
+  readonly owned?: readonly Owner[];
 }
 
 /** A method that takes steps on one set of images, in a new seeded order each epoch. */

@@ -11,7 +11,8 @@ import {
   paperAugmentation,
   strongAugmentation,
 } from "../../src/feed/augment.ts";
-import { GpuDataset, meanImage, ImageFeed } from "../../src/feed/image-feed.ts";
+import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
+import { ImageFeed } from "../../src/feed/image-feed.ts";
 import { close } from "../check-op.ts";
 import { bilinear } from "../data/bilinear.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";

@@ -46,7 +46,7 @@ async function both(): Promise<{ job: Job; memorised: Final; fresh: Final }> {
   const memorised = await finalMetrics(job);
   const { epochs, batch, learningRate, optimizer, schedule } = config;
   const recipe = { epochs, epochsPerRound: epochs, batch, learningRate, optimizer, schedule };
-  const retrain = await startMethod("retrain", job.task(7), recipe);
+  const retrain = await startMethod("retrain", job.request(7), recipe);
   await retrain.round({});
   retrain.destroy();
   return { job, memorised, fresh: await finalMetrics(job) };

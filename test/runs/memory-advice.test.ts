@@ -44,7 +44,7 @@ async function measured(
   const trainer = await jobTrainer(job);
   let bytes = gpu.allocatedBytes;
   trainer.destroy();
-  const session = await startMethod(forgetting.method, job.task(1), forgetting.settings);
+  const session = await startMethod(forgetting.method, job.request(1), forgetting.settings);
   const { done } = await job.evaluator(job.data);
   bytes = Math.max(bytes, gpu.allocatedBytes);
   done();

@@ -5,9 +5,10 @@ import { syntheticDigits } from "../../src/data/synthetic.ts";
 import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
 import { OutOfMemoryError } from "../../src/errors.ts";
 import { Model } from "../../src/nn/model.ts";
+import { classification } from "../../src/tasks/classification.ts";
 import { Collector } from "../../src/train/collector.ts";
-import { GpuDataset, meanImage } from "../../src/feed/image-feed.ts";
-import { Evaluator } from "../../src/train/trainer.ts";
+import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
+import { Evaluator } from "../../src/train/evaluator.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
@@ -21,7 +22,7 @@ test("logits come in the order asked for, whatever the batch, and add up to the 
   const images = Uint32Array.of(28, 3, 3, 0, 17, 11, 5, 22, 9, 1, 2);
   const rows: number[][] = [];
   for (const batch of [29, 4, 1]) {
-    const collector = await Collector.create(model, data, batch);
+    const collector = await Collector.create(model, classification, data, batch);
     const logits = await collector.run(images);
     assert.is(logits.length, 110);
     rows.push([...logits]);
@@ -32,7 +33,7 @@ test("logits come in the order asked for, whatever the batch, and add up to the 
     assert.ok(other.every((value, i) => Math.abs(value - rows[0]![i]!) < 1e-5));
   }
   assert.equal(rows[0]!.slice(10, 20), rows[0]!.slice(20, 30), "the same image twice");
-  const evaluator = await Evaluator.create(model, data, 8);
+  const evaluator = await Evaluator.create(model, classification, data, 8);
   const totals = await evaluator.run(images);
   let [correct, loss] = [0, 0];
   images.forEach((image, row) => {
@@ -56,7 +57,7 @@ test("a batch that no binding holds is halved until one does, and nothing is lef
   const images = Uint32Array.from({ length: 29 }, (_, i) => 28 - i);
   const logits: Float32Array[] = [];
   for (const batch of [256, 2]) {
-    const collector = await Collector.create(model, data, batch);
+    const collector = await Collector.create(model, classification, data, batch);
     logits.push(await collector.run(images));
     collector.destroy();
     assert.is(gpu.allocatedBytes, before);
@@ -78,7 +79,7 @@ test("where memory is short fewer images are taken at a time, down to one", asyn
   for (const room of [40 * MiB, 8 * MiB, MiB / 4, MiB / 64]) {
     const { gpu, data, model } = await prepare(base + room);
     try {
-      await Collector.create(model, data, 256);
+      await Collector.create(model, classification, data, 256);
     } catch (error) {
       assert.instance(error, OutOfMemoryError);
     }

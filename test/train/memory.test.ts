@@ -10,9 +10,10 @@ import type { Value } from "../../src/graph/value.ts";
 import type { Layers } from "../../src/nn/layers.ts";
 import { Model, type ModelSpec } from "../../src/nn/model.ts";
 import { add, flatten, globalAveragePool, maxPool, relu } from "../../src/ops/index.ts";
-import { GpuDataset, meanImage } from "../../src/feed/image-feed.ts";
+import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
+import { classification } from "../../src/tasks/classification.ts";
 import { passesOf } from "../../src/train/memory.ts";
-import { imageTrainer, type PassSettings } from "../../src/train/passes.ts";
+import { type StepSettings, taskTrainer } from "../../src/train/task-trainer.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
@@ -61,7 +62,7 @@ interface Trained {
 
 async function train(
   spec: ModelSpec,
-  settings: Partial<PassSettings>,
+  settings: Partial<StepSettings>,
   options: { images?: number; epochs?: number } = {},
 ): Promise<Trained> {
   const gpu = await testGpu();
@@ -69,8 +70,8 @@ async function train(
   const set = syntheticDigits(images, 4, "train");
   const data = await GpuDataset.upload(gpu, set, meanImage(set));
   const model = await Model.create(gpu, spec, 11);
-  const trainer = await imageTrainer(
-    model,
+  const trainer = await taskTrainer(
+    { model, task: classification },
     data,
     images,
     { batch: 20, optimizer: { name: "sgd", momentum: 0.9 }, ...settings },

@@ -10,9 +10,11 @@ import { type Job, prepareJob } from "../../src/runs/job.ts";
 import { Declarations, Layers } from "../../src/nn/layers.ts";
 import { declare, Model, type ModelSpec, type Tensors } from "../../src/nn/model.ts";
 import { add, gelu, globalAveragePool } from "../../src/ops/index.ts";
-import { GpuDataset, meanImage, ImageFeed } from "../../src/feed/image-feed.ts";
+import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
+import { ImageFeed } from "../../src/feed/image-feed.ts";
 import { type TrainState, trainJob } from "../../src/runs/training.ts";
-import { classification, Trainer, type TrainerOptions } from "../../src/train/trainer.ts";
+import { classification } from "../../src/tasks/classification.ts";
+import { Trainer, type TrainerOptions } from "../../src/train/trainer.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 /** A small ConvNeXt-like network: patches, a residual block with stochastic depth, dropout, head. */
@@ -161,7 +163,8 @@ async function step(
   const data = await GpuDataset.upload(gpu, digits, meanImage(digits));
   const model = await Model.create(gpu, network, 7);
   const feed = await ImageFeed.create(data, { batch: 16, items: 16 });
-  const objective = classification(model, feed, "train");
+  const objective = (graph: Graph) =>
+    classification.objective(graph, model, feed, { norm: "train" });
   const trainer = await Trainer.create(model, {
     feed,
     objective,
@@ -177,6 +180,7 @@ async function step(
   );
   const dispatches = trainer.program.dispatches.length;
   trainer.destroy();
+  feed.destroy();
   model.destroy();
   data.destroy();
   return { moved: Float64Array.from(moved), dispatches };

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { Bound } from "../../src/graph/bound.ts";
 import { compile } from "../../src/graph/program.ts";
 import { Random } from "../../src/random.ts";
-import type { GpuDataset } from "../../src/feed/image-feed.ts";
+import type { GpuDataset } from "../../src/feed/gpu-dataset.ts";
 import { boundaryLabels } from "../../src/unlearn/methods/boundary.ts";
 import { sumOverImages } from "../../src/unlearn/gradients.ts";
 import { startMethod } from "../../src/unlearn/methods/index.ts";
@@ -175,7 +175,7 @@ test("fisher: noise of variance α / F, of α · cap at most, tenfold in the las
   const of = await tiny(await testGpu(), shape);
   const { model, task } = of;
   const [alpha, growth] = [1e-5, 4];
-  const sums = await sumOverImages(model, task.retain!, "squares", 1);
+  const sums = await sumOverImages(task, task.retain!, "squares", 1);
   const information = await sums.read();
   sums.destroy();
   const f = (name: string, i: number): number => information.get(name)![i]! / 12;

@@ -7,9 +7,10 @@ import { Model, type ModelSpec, type Tensors } from "../../src/nn/model.ts";
 import { flatten } from "../../src/ops/index.ts";
 import { loadPredictor } from "../../src/predictors/index.ts";
 import { Random } from "../../src/random.ts";
-import { GpuDataset } from "../../src/feed/image-feed.ts";
+import { GpuDataset } from "../../src/feed/gpu-dataset.ts";
 import { trainJob } from "../../src/runs/training.ts";
 import { boundaryLabels } from "../../src/unlearn/methods/boundary.ts";
+import { classification } from "../../src/tasks/classification.ts";
 import { sumOverImages } from "../../src/unlearn/gradients.ts";
 import { methodNames, methodSettings, startMethod } from "../../src/unlearn/methods/index.ts";
 import { restrict } from "../../src/unlearn/method.ts";
@@ -72,13 +73,13 @@ async function run(
 ): Promise<Map<string, number[]>> {
   const job = await freshJob();
   const settings = { ...small[name], ...options.settings };
-  let session = await startMethod(name, job.task(options.seed ?? 7), settings);
+  let session = await startMethod(name, job.request(options.seed ?? 7), settings);
   for (let round = 1; round <= rounds; round++) {
     await session.round({});
     if (round !== options.resumeAt) continue;
     const [state, tensors] = [await session.save(), await job.model.save()];
     session.destroy();
-    session = await startMethod(name, (await freshJob()).task(options.seed ?? 7), settings);
+    session = await startMethod(name, (await freshJob()).request(options.seed ?? 7), settings);
     job.model.load(tensors);
     session.load(state);
   }
@@ -102,7 +103,7 @@ test("every method changes the weights, repeats to the bit, and resumes to the b
 
 test("a method sees only the data it declares", async () => {
   const job = await freshJob();
-  const task = job.task(1);
+  const task = job.request(1);
   const onlyForget = { ...task, retain: undefined };
   const refusal = async (name: string, of = onlyForget): Promise<string> => {
     try {
@@ -183,7 +184,7 @@ test("neg-grad's first step is the exact negative of a training step", async () 
   const up = await run("neg-grad", 1, { settings });
   // Fine-tuning on D_f with the same settings is descent: give D_f in D_r's place.
   const job = await freshJob();
-  const { forget, ...task } = job.task(7);
+  const { forget, ...task } = job.request(7);
   const descent = await startMethod("fine-tune", { ...task, forget, retain: forget }, settings);
   await descent.round({});
   const down = await weights(job);
@@ -230,8 +231,8 @@ test("the largest elements are selected exactly, of equal ones the first", async
 test("salun: outside the mask weights stay bit-identical; ratio 1 is random-label, ratio 0 nothing", async () => {
   const job = await freshJob();
   const start = await weights(job);
-  const { forget } = job.task(7);
-  const sums = await sumOverImages(job.model, forget, "gradients", 16);
+  const { forget } = job.request(7);
+  const sums = await sumOverImages(job, forget, "gradients", 16);
   const total = job.model.slots.reduce((sum, slot) => sum + slot.size, 0);
   const mask = await selectLargest(job.model, sums, job.model.slots, Math.round(0.3 * total));
   const marks = new Map(
@@ -258,7 +259,7 @@ test("salun: outside the mask weights stay bit-identical; ratio 1 is random-labe
 
 test("boundary: labels differ from the trained ones, and are those of the images across the boundary", async () => {
   const job = await freshJob();
-  const { forget } = job.task(7);
+  const { forget } = job.request(7);
   const read = async (data: GpuDataset): Promise<Uint32Array> => {
     const [bytes] = await data.gpu.read({ buffer: data.labels, offset: 0, size: 4 * data.count });
     return new Uint32Array(bytes!);
@@ -330,7 +331,7 @@ test("Fisher's diagonal and the saliency sums match float64 loops on a linear ne
     });
   }
   for (const of of ["gradients", "squares"] as const) {
-    const sums = await sumOverImages(model, { data, items }, of, 3);
+    const sums = await sumOverImages({ model, task: classification }, { data, items }, of, 3);
     const got = (await sums.read()).get("head.weight")!;
     // Seven terms below 1, each with a handful of roundings.
     got.forEach((value, i) =>
@@ -370,7 +371,7 @@ test("random-rewind: steps as long as the rewind's, parameter by parameter, in a
   const step = async (random: boolean): Promise<Map<string, number[]>> => {
     const fresh = await freshJob();
     const session = await RewindSession.create(
-      fresh.task(7),
+      fresh.request(7),
       await loadPredictor(undefined, undefined),
       settings,
       { method: "control", random },

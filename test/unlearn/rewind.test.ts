@@ -48,7 +48,7 @@ function open(
   predictor: Predictor,
   changes: Partial<RewindSettings> = {},
 ): Promise<RewindSession> {
-  return RewindSession.create(job.task(5), predictor, {
+  return RewindSession.create(job.request(5), predictor, {
     ...settings,
     ...changes,
   });

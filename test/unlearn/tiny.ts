@@ -3,8 +3,9 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { Model, type ModelSpec } from "../../src/nn/model.ts";
 import { flatten, relu } from "../../src/ops/index.ts";
 import { Random } from "../../src/random.ts";
-import { GpuDataset } from "../../src/feed/image-feed.ts";
-import type { UnlearnTask } from "../../src/unlearn/method.ts";
+import { GpuDataset } from "../../src/feed/gpu-dataset.ts";
+import { classification } from "../../src/tasks/classification.ts";
+import type { UnlearnRequest } from "../../src/unlearn/method.ts";
 
 /** Weights by name: `head.weight` is [inputs, classes]. */
 export type Weights = Map<string, Float64Array>;
@@ -13,7 +14,7 @@ export type Weights = Map<string, Float64Array>;
 export interface Tiny {
   readonly model: Model;
   readonly data: GpuDataset;
-  readonly task: UnlearnTask;
+  readonly task: UnlearnRequest;
   readonly classes: number;
   readonly pixels: Uint8Array;
   readonly mean: Float32Array;
@@ -66,6 +67,7 @@ export async function tiny(
     data,
     task: {
       model,
+      task: classification,
       forget: part("D_f", items.slice(0, forget)),
       retain: part("D_r", items.slice(forget)),
       seed: 7,

@@ -13,9 +13,10 @@ import { Graph } from "../../graph/graph.ts";
 import { compile } from "../../graph/program.ts";
 import { Value } from "../../graph/value.ts";
 import type { Model } from "../../nn/model.ts";
-import { type GpuDataset, ImageFeed } from "../../feed/image-feed.ts";
+import type { GpuDataset } from "../../feed/gpu-dataset.ts";
+import { ImageFeed } from "../../feed/image-feed.ts";
 import { passRows } from "../../feed/step-queue.ts";
-import { replay, type Watch } from "../../train/trainer.ts";
+import { replay, type Watch } from "../../train/replay.ts";
 import { defineMethod, type Subset } from "../method.ts";
 import { stepFields, StepSession, stepTrainer } from "../steps.ts";
 
@@ -103,7 +104,7 @@ export async function boundaryLabels(
     await replay(gpu, program, pass.length, watch);
   } finally {
     program.destroy();
-    feed.queue.destroy();
+    feed.destroy();
   }
   return relabelled;
 }
@@ -113,11 +114,12 @@ export const boundary = defineMethod({
   summary: "fine-tune D_f towards the class across its nearest decision boundary",
   reads: "D_f",
   settings: schema,
-  async create({ model, forget, seed }, settings, watch) {
+  async create(request, settings, watch) {
+    const { model, forget, seed } = request;
     const { items } = forget;
     const batch = Math.min(settings.batch, items.length);
     const data = await boundaryLabels(model, forget, settings, watch);
-    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
+    const trainer = await stepTrainer(request, data, items, { ...settings, batch });
     const parts = { ...settings, method: "boundary", trainer, items, batch, seed };
     return new StepSession({ ...parts, owned: [data] });
   },

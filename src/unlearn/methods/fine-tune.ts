@@ -8,10 +8,17 @@ export const fineTune = defineMethod({
   summary: "train on D_r only",
   reads: "D_r",
   settings: z.strictObject({ ...stepFields, learningRate: z.number().positive().default(0.01) }),
-  async create({ model, seed, ...task }, settings) {
-    const { data, items } = retained({ model, seed, ...task });
+  async create(request, settings) {
+    const { data, items } = retained(request);
     const batch = Math.min(settings.batch, items.length);
-    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
-    return new StepSession({ ...settings, method: "fine-tune", trainer, items, batch, seed });
+    const trainer = await stepTrainer(request, data, items, { ...settings, batch });
+    return new StepSession({
+      ...settings,
+      method: "fine-tune",
+      trainer,
+      items,
+      batch,
+      seed: request.seed,
+    });
   },
 });

@@ -16,7 +16,7 @@ import { Bound } from "../../graph/bound.ts";
 import { compile, type Program } from "../../graph/program.ts";
 import type { Model } from "../../nn/model.ts";
 import { Random } from "../../random.ts";
-import type { Watch } from "../../train/trainer.ts";
+import type { Watch } from "../../train/replay.ts";
 import { sumOverImages } from "../gradients.ts";
 import {
   defineMethod,
@@ -99,7 +99,7 @@ export const fisher = defineMethod({
       .fork("fisher pictures")
       .shuffle(Uint32Array.from(items))
       .slice(0, settings.pictures);
-    const sums = await sumOverImages(model, { data, items: chosen }, "squares", 1, watch);
+    const sums = await sumOverImages(task, { data, items: chosen }, "squares", 1, watch);
     const original = await Arena.create(gpu, parameters.layout, "original weights");
     gpu.submit((encoder) => original.copyFrom(parameters, encoder));
     const { noise } = await gpu.allocate({ noise: 16 });

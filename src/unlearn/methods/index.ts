@@ -1,10 +1,10 @@
 /** Every unlearning method by name. */
 import { GpuError } from "../../errors.ts";
-import type { Watch } from "../../train/trainer.ts";
+import type { Watch } from "../../train/replay.ts";
 import { boundary } from "./boundary.ts";
 import { fineTune } from "./fine-tune.ts";
 import { fisher } from "./fisher.ts";
-import { type Method, restrict, type UnlearnSession, type UnlearnTask } from "../method.ts";
+import { type Method, restrict, type UnlearnSession, type UnlearnRequest } from "../method.ts";
 import { negGrad } from "./neg-grad.ts";
 import { randomLabel } from "./random-label.ts";
 import { retrain } from "./retrain.ts";
@@ -56,7 +56,7 @@ export function methodSettings(name: string, given: unknown): Record<string, unk
 /** Starts a method on a task, of which it sees only what it declares to read. */
 export function startMethod(
   name: string,
-  task: UnlearnTask,
+  task: UnlearnRequest,
   settings: unknown,
   watch: Watch = {},
 ): Promise<UnlearnSession> {

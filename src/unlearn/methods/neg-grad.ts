@@ -19,11 +19,11 @@ export const negGrad = defineMethod({
     // Momentum would carry the plateau's direction into the collapse.
     optimizer: stepFields.optimizer.unwrap().default({ name: "sgd" }),
   }),
-  async create({ model, forget, seed }, settings) {
-    const { data, items } = forget;
+  async create(request, settings) {
+    const { data, items } = request.forget;
     const batch = Math.min(settings.batch, items.length);
     const trainer = await stepTrainer(
-      model,
+      request,
       data,
       items,
       { ...settings, batch },
@@ -31,6 +31,13 @@ export const negGrad = defineMethod({
         objective: (graph, descent) => ({ ...descent, minimise: scale(graph, descent.loss, -1) }),
       },
     );
-    return new StepSession({ ...settings, method: "neg-grad", trainer, items, batch, seed });
+    return new StepSession({
+      ...settings,
+      method: "neg-grad",
+      trainer,
+      items,
+      batch,
+      seed: request.seed,
+    });
   },
 });

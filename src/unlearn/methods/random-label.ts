@@ -1,9 +1,9 @@
 /** Random Label: fine-tune on D_f with labels drawn at random (Hayase et al., 2020). */
 import { z } from "zod";
 import { Random } from "../../random.ts";
-import type { GpuDataset } from "../../feed/image-feed.ts";
-import type { Extra } from "../../train/trainer.ts";
-import { defineMethod, type UnlearnTask } from "../method.ts";
+import type { GpuDataset } from "../../feed/gpu-dataset.ts";
+import type { BoundLaunches } from "../../train/trainer.ts";
+import { defineMethod, type UnlearnRequest } from "../method.ts";
 import { stepFields, StepSession, stepTrainer } from "../steps.ts";
 
 /** Settings of Random Label; SalUn adds its mask to them. */
@@ -39,16 +39,17 @@ export function drawLabels(
 /** A session that trains on D_f with random labels; `after`: what else each step does. */
 export async function randomLabelSession(
   method: string,
-  { model, forget, seed }: Pick<UnlearnTask, "model" | "forget" | "seed">,
+  request: Omit<UnlearnRequest, "retain">,
   settings: z.output<typeof schema>,
-  after?: Extra & { destroy(): void },
+  after?: BoundLaunches & { destroy(): void },
 ): Promise<StepSession> {
+  const { forget, seed } = request;
   const { items } = forget;
   const original = await readLabels(forget.data, items);
   const data = await forget.data.withLabels(original);
   const batch = Math.min(settings.batch, items.length);
   const { labels, redraw } = settings;
-  const trainer = await stepTrainer(model, data, items, { ...settings, batch }, { after });
+  const trainer = await stepTrainer(request, data, items, { ...settings, batch }, { after });
   return new StepSession({
     ...settings,
     method,
@@ -81,5 +82,5 @@ export const randomLabel = defineMethod({
   summary: "fine-tune on D_f with random labels",
   reads: "D_f",
   settings: schema,
-  create: (task, settings) => randomLabelSession("random-label", task, settings),
+  create: (request, settings) => randomLabelSession("random-label", request, settings),
 });

@@ -9,7 +9,7 @@ import { memoryFields } from "../../train/memory.ts";
 import { shapingFields } from "../../train/settings.ts";
 import { readSafetensors } from "../../io/safetensors.ts";
 import { readBytes } from "../../platform/files.ts";
-import { imageTrainer } from "../../train/passes.ts";
+import { taskTrainer } from "../../train/task-trainer.ts";
 import { scheduleOf } from "../../train/schedule.ts";
 import { defineMethod, retained } from "../method.ts";
 import { StepSession } from "../steps.ts";
@@ -32,11 +32,12 @@ export const retrain = defineMethod({
     from: z.string().optional(),
     ...memoryFields,
   }),
-  async create({ model, seed, ...task }, settings) {
-    const { data, items } = retained({ model, seed, ...task });
+  async create(request, settings) {
+    const { model, seed } = request;
+    const { data, items } = retained(request);
     const batch = Math.min(settings.batch, items.length);
-    const trainer = await imageTrainer(
-      model,
+    const trainer = await taskTrainer(
+      request,
       data,
       items.length,
       { ...settings, batch },

@@ -19,14 +19,15 @@ import { PredictionError, Rewinder } from "../../predictors/rewinder.ts";
 import type { Predictor } from "../../predictors/predictor.ts";
 import { Random } from "../../random.ts";
 import type { Totals } from "../../feed/step-queue.ts";
-import type { Trainer, Watch } from "../../train/trainer.ts";
+import type { Trainer } from "../../train/trainer.ts";
+import type { Watch } from "../../train/replay.ts";
 import { Trajectory } from "../../weights/trajectory/record.ts";
 import {
   defineMethod,
   type Round,
   type SessionState,
   type UnlearnSession,
-  type UnlearnTask,
+  type UnlearnRequest,
 } from "../method.ts";
 import { RandomDirection } from "../random-direction.ts";
 import { loadOptimizer, saveOptimizer } from "../state.ts";
@@ -83,7 +84,7 @@ function lambdas({ kinds, strength }: RewindSettings): Record<ParameterKind, num
 /** A running rewind; see {@link RewindSession.create}. */
 export class RewindSession implements UnlearnSession {
   readonly method: string;
-  readonly #task: UnlearnTask;
+  readonly #task: UnlearnRequest;
   readonly #settings: RewindSettings;
   readonly #trainer: Trainer;
   readonly #trajectory: Trajectory;
@@ -97,7 +98,7 @@ export class RewindSession implements UnlearnSession {
   #steps = 0;
 
   private constructor(
-    task: UnlearnTask,
+    task: UnlearnRequest,
     settings: RewindSettings,
     parts: {
       method: string;
@@ -130,7 +131,7 @@ export class RewindSession implements UnlearnSession {
    *   as InvWNN).
    */
   static async create(
-    task: UnlearnTask,
+    task: UnlearnRequest,
     predictor: Predictor,
     settings: RewindSettings,
     variant: { method?: string; random?: boolean; aim?: number | undefined } = {},
@@ -144,7 +145,7 @@ export class RewindSession implements UnlearnSession {
     const { model } = task;
     const { data, items } = task.forget;
     const batch = Math.min(settings.batch, items.length);
-    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
+    const trainer = await stepTrainer(task, data, items, { ...settings, batch });
     // Frozen norm parameters do not move: a predictor would only add its answer to a constant history.
     const slots = model.slots.filter(
       (slot) => settings.kinds.includes(slot.kind) && slot.kind !== "norm",

@@ -14,7 +14,7 @@ import { elementwise } from "../../graph/elementwise.ts";
 import { compile } from "../../graph/program.ts";
 import type { Launch } from "../../graph/value.ts";
 import type { Model } from "../../nn/model.ts";
-import type { Extra } from "../../train/trainer.ts";
+import type { BoundLaunches } from "../../train/trainer.ts";
 import { sumOverImages } from "../gradients.ts";
 import { defineMethod } from "../method.ts";
 import { randomLabelFields, randomLabelSession } from "./random-label.ts";
@@ -92,7 +92,10 @@ export async function selectLargest(
 }
 
 /** Launches that put every weight outside a mask back to what it is now. */
-export async function restoring(model: Model, mask: Arena): Promise<Extra & { destroy(): void }> {
+export async function restoring(
+  model: Model,
+  mask: Arena,
+): Promise<BoundLaunches & { destroy(): void }> {
   const { gpu, parameters } = model;
   const original = await Arena.create(gpu, parameters.layout, "original weights");
   gpu.submit((encoder) => original.copyFrom(parameters, encoder));
@@ -122,7 +125,7 @@ export const salun = defineMethod({
   }),
   async create(task, { ratio, ...settings }, watch) {
     const { model, forget } = task;
-    const sums = await sumOverImages(model, forget, "gradients", settings.batch, watch);
+    const sums = await sumOverImages(task, forget, "gradients", settings.batch, watch);
     const slots = model.slots.filter((slot) => frozenNorm(slot) > 0);
     const total = slots.reduce((sum, slot) => sum + slot.size, 0);
     const mask = await selectLargest(model, sums, slots, Math.round(ratio * total));

@@ -14,9 +14,10 @@ import type { Value } from "../../graph/value.ts";
 import type { Model } from "../../nn/model.ts";
 import { add, distillation, scale } from "../../ops/index.ts";
 import { Random } from "../../random.ts";
-import { type PassOptions, imageTrainer } from "../../train/passes.ts";
+import { type StepOptions, taskTrainer } from "../../train/task-trainer.ts";
 import type { Totals } from "../../feed/step-queue.ts";
-import type { Trainer, Watch } from "../../train/trainer.ts";
+import type { Trainer } from "../../train/trainer.ts";
+import type { Watch } from "../../train/replay.ts";
 import {
   defineMethod,
   retained,
@@ -48,18 +49,18 @@ const schema = z.strictObject({
 /** What a student minimises, made of its distance to the teacher and its loss. */
 type Weigh = (graph: Graph, kl: Value, ce: Value) => Value;
 
-/** Distillation from a teacher added to the classification of a student. */
+/** Distillation from a teacher added to the objective of a student. */
 function distilled(
   teacher: Model,
   temperature: number,
   weigh: Weigh,
-): NonNullable<PassOptions["objective"]> {
-  return (graph, classifier, feed) => {
-    const { built, loss } = classifier;
-    const target = teacher.build(graph, [feed.x], "frozen");
+): NonNullable<StepOptions["objective"]> {
+  return (graph, plain, feed) => {
+    const { built, loss } = plain;
+    const target = teacher.build(graph, feed.inputs, "frozen");
     const kl = distillation(graph, built.output, target.output, feed.weights, temperature);
     const bindings = new Map([...built.bindings, ...target.bindings]);
-    return { ...classifier, built: { ...built, bindings }, minimise: weigh(graph, kl, loss) };
+    return { ...plain, built: { ...built, bindings }, minimise: weigh(graph, kl, loss) };
   };
 }
 
@@ -130,18 +131,18 @@ export const scrub = defineMethod({
   summary: "leave the original network on D_f, stay with it on D_r (distillation)",
   reads: "D_f and D_r",
   settings: schema,
-  async create(task, settings) {
-    const { model, forget, seed } = task;
-    const retain = retained(task);
+  async create(request, settings) {
+    const { model, forget, seed } = request;
+    const retain = retained(request);
     const { temperature, alpha, gamma } = settings;
     const teacher = await model.clone("teacher");
     const trainer = (
       { data, items }: Subset,
       batch: number,
-      options: Pick<PassOptions, "sharing"> & { weigh: Weigh },
+      options: Pick<StepOptions, "sharing"> & { weigh: Weigh },
     ): Promise<Trainer> => {
       const pass = { ...settings, batch: Math.min(batch, items.length) };
-      return imageTrainer(model, data, items.length, pass, {
+      return taskTrainer(request, data, items.length, pass, {
         norm: "frozen",
         rate: frozenNorm,
         sharing: options.sharing,

@@ -11,7 +11,7 @@ import { memoryFields } from "../../train/memory.ts";
 import { Arena, parameterKinds } from "../../weights/arena.ts";
 import type { Program } from "../../graph/program.ts";
 import type { Model } from "../../nn/model.ts";
-import type { Watch } from "../../train/trainer.ts";
+import type { Watch } from "../../train/replay.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
 import { StepSession, stepTrainer } from "../steps.ts";
 import { subtractStep } from "../subtract-step.ts";
@@ -71,11 +71,11 @@ export const taskVector = defineMethod({
   summary: "fine-tune on D_f, then go λ times as far the other way",
   reads: "D_f",
   settings: schema,
-  async create({ model, forget, seed }, settings) {
+  async create({ model, task, forget, seed }, settings) {
     const { data, items } = forget;
     const { learningRate, epochs, lambda } = settings;
     const batch = Math.min(settings.batch, items.length);
-    const trainer = await stepTrainer(model, data, items, { ...settings, batch });
+    const trainer = await stepTrainer({ model, task }, data, items, { ...settings, batch });
     const stepsPerRound = epochs * Math.ceil(items.length / batch);
     const parts = {
       method: "task-vector",

@@ -1,0 +1,167 @@
+/** Labelled images in GPU memory. */
+import { type Dataset, storedSize } from "../data/dataset.ts";
+import { enlarge } from "../data/enlarge.ts";
+import { DataError, ShapeError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
+import type { Permit } from "./step-queue.ts";
+
+/**
+ * The mean image [H·W·C] of a data set, in [0, 1]; subtracting it is the published normalisation. Where
+ * images are enlarged it is the mean of the enlarged ones: enlarging is linear, so that this is the
+ * enlarged mean of the stored ones.
+ */
+export function meanImage(dataset: Dataset): Float32Array {
+  const { channels, count, pixels } = dataset;
+  const stored = storedSize(dataset);
+  const size = stored.height * stored.width * channels;
+  const sums = new Float64Array(size);
+  for (let i = 0; i < pixels.length; i++) sums[i % size]! += pixels[i]!;
+  const all = dataset.stored === undefined ? sums : enlarge(sums, stored, dataset, channels);
+  return Float32Array.from(all, (sum) => sum / 255 / count);
+}
+
+interface Shard {
+  readonly buffer: GPUBuffer;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** @throws DataError naming the first label that is not a class. */
+function requireLabels(labels: ArrayLike<number>, classes: number): void {
+  for (let i = 0; i < labels.length; i++) {
+    if (!(labels[i]! >= 0 && labels[i]! < classes)) {
+      throw new DataError(`image ${i} has label ${labels[i]}; there are ${classes} classes.`);
+    }
+  }
+}
+
+type GpuFields = Pick<
+  GpuDataset,
+  "gpu" | "count" | "image" | "stored" | "classes" | "shards" | "mean" | "labels"
+> & { readonly permit?: Permit | undefined };
+
+/** A data set in GPU memory: images as bytes in shards, labels, the mean image. Owns what it uploaded. */
+export class GpuDataset {
+  readonly gpu: Gpu;
+  readonly count: number;
+  /** Height, width, channels. */
+  readonly image: readonly [number, number, number];
+  /** Height and width of the images in the shards, which a feed enlarges to those of `image`. */
+  readonly stored: readonly [number, number];
+  readonly classes: number;
+  readonly shards: readonly Shard[];
+  readonly mean: GPUBuffer;
+  readonly labels: GPUBuffer;
+  /** Absent: every image may be used. */
+  readonly permit: Permit | undefined;
+  readonly #fields: GpuFields;
+  readonly #owned: readonly GPUBuffer[];
+
+  private constructor(fields: GpuFields, owned: readonly GPUBuffer[]) {
+    this.#fields = fields;
+    this.gpu = fields.gpu;
+    this.count = fields.count;
+    this.image = fields.image;
+    this.stored = fields.stored;
+    this.classes = fields.classes;
+    this.shards = fields.shards;
+    this.mean = fields.mean;
+    this.labels = fields.labels;
+    this.permit = fields.permit;
+    this.#owned = owned;
+  }
+
+  /**
+   * Uploads images and labels; splits images over buffers where one binding would not hold them.
+   *
+   * @param mean the image that feeds subtract, [H·W·C]: {@link meanImage}'s of the training images.
+   * @throws ShapeError if the mean has another size.
+   * @throws DataError naming the first label that is no class.
+   */
+  static async upload(gpu: Gpu, dataset: Dataset, mean: Float32Array): Promise<GpuDataset> {
+    const { height, width, channels } = dataset;
+    if (mean.length !== height * width * channels) {
+      throw new ShapeError(
+        `data set "${dataset.name}": the mean image has ${mean.length} values, not ` +
+          `${height * width * channels}.`,
+      );
+    }
+    const stored = storedSize(dataset);
+    const size = stored.height * stored.width * channels;
+    requireLabels(dataset.labels, dataset.classes.length);
+    const perShard = Math.max(1, Math.floor(gpu.maxBinding / size));
+    const ranges = Array.from({ length: Math.ceil(dataset.count / perShard) }, (_, i) => ({
+      first: i * perShard,
+      count: Math.min(perShard, dataset.count - i * perShard),
+    }));
+    return Owned.during(async (owned) => {
+      const images = await gpu.allocate(
+        Object.fromEntries(ranges.map(({ count }, i) => [`images[${i}]`, count * size])),
+      );
+      const buffers = Object.values(images);
+      owned.add({ destroy: () => gpu.free(...buffers) });
+      const shards = ranges.map((range, i) => ({ ...range, buffer: buffers[i]! }));
+      for (const { buffer, first, count } of shards) {
+        gpu.write(buffer, dataset.pixels.subarray(first * size, (first + count) * size));
+      }
+      const own = await gpu.allocate({ mean: 4 * mean.length, labels: 4 * dataset.count });
+      gpu.write(own.mean, mean);
+      gpu.write(own.labels, Uint32Array.from(dataset.labels));
+      const fields = {
+        gpu,
+        count: dataset.count,
+        image: [height, width, channels] as const,
+        stored: [stored.height, stored.width] as const,
+        classes: dataset.classes.length,
+        shards,
+        ...own,
+      };
+      return new GpuDataset(fields, [...buffers, own.mean, own.labels]);
+    });
+  }
+
+  /** The same images with other labels; shares the images' memory. */
+  async withLabels(labels: ArrayLike<number>): Promise<GpuDataset> {
+    this.#requireLabels(labels);
+    const own = await this.gpu.allocate({ labels: 4 * this.count });
+    const relabelled = new GpuDataset({ ...this.#fields, ...own }, [own.labels]);
+    relabelled.setLabels(labels);
+    return relabelled;
+  }
+
+  /** The same images and labels, of which only some may be used: any other is refused by name. */
+  only(images: Uint32Array, name: string): GpuDataset {
+    const allowed = new Uint8Array(this.count);
+    for (const image of images) allowed[image] = 1;
+    const permit = { name, has: (image: number) => allowed[image] === 1 };
+    return new GpuDataset({ ...this.#fields, permit }, []);
+  }
+
+  /**
+   * Replaces all labels; feeds made before see the new ones.
+   *
+   * @throws ShapeError if they are not as many as the images.
+   * @throws DataError naming the first that is no class.
+   */
+  setLabels(labels: ArrayLike<number>): void {
+    this.#requireLabels(labels);
+    this.gpu.write(this.labels, Uint32Array.from(labels));
+  }
+
+  #requireLabels(labels: ArrayLike<number>): void {
+    if (labels.length !== this.count) {
+      throw new ShapeError(`${this.count} images need as many labels, got ${labels.length}.`);
+    }
+    requireLabels(labels, this.classes);
+  }
+
+  /** Frees what this set allocated; images shared with another set belong to that one. */
+  destroy(): void {
+    this.gpu.free(...this.#owned);
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+}

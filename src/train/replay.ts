@@ -1,0 +1,48 @@
+/** Replays a program step after step, in submits short enough to be interrupted. */
+import type { Gpu } from "../gpu/device.ts";
+
+/** Interruption and progress of long work. */
+export interface Watch {
+  readonly signal?: AbortSignal | undefined;
+  /** Called after each chunk of steps with the steps done and all steps. */
+  readonly progress?: ((done: number, total: number) => void) | undefined;
+  /** Called after each chunk with the seconds it took: compiling is not among them. */
+  readonly addSeconds?: ((seconds: number) => void) | undefined;
+}
+
+/** Something that submits so many steps: a program, or several in turn. */
+export interface Replayed {
+  run(times: number): void;
+}
+
+/** Time one submit should take: short enough to interrupt and to stay clear of watchdogs. */
+const submitMs = 400;
+
+/** Milliseconds a step took when it was last replayed: the next epoch need not begin with short submits. */
+const lastStepMs = new WeakMap<Replayed, number>();
+
+/** Replays a program in submits of about {@link submitMs}, waiting for each so that it can be interrupted. */
+export async function replay(
+  gpu: Gpu,
+  program: Replayed,
+  steps: number,
+  watch: Watch = {},
+): Promise<void> {
+  const known = lastStepMs.get(program);
+  const chunkOf = (left: number, perStep: number): number =>
+    Math.max(1, Math.min(left, 256, Math.round(submitMs / perStep)));
+  let chunk = known === undefined ? Math.min(steps, 2) : chunkOf(steps, known);
+  for (let done = 0; done < steps;) {
+    watch.signal?.throwIfAborted();
+    const start = performance.now();
+    program.run(chunk);
+    await gpu.idle();
+    const passed = performance.now() - start;
+    const perStep = passed / chunk;
+    watch.addSeconds?.(passed / 1000);
+    done += chunk;
+    watch.progress?.(done, steps);
+    lastStepMs.set(program, perStep);
+    chunk = Math.min(2 * chunk, chunkOf(steps - done, perStep));
+  }
+}
