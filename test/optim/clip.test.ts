@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ArenaLayout } from "../../src/weights/arena.ts";
 import type { BufferView } from "../../src/gpu/device.ts";
-import { GpuError } from "../../src/errors.ts";
+import { UsageError } from "../../src/errors.ts";
 import { compile } from "../../src/graph/program.ts";
 import { Value } from "../../src/graph/value.ts";
 import { clipLaunches } from "../../src/optim/clip.ts";
@@ -179,7 +179,7 @@ test("a limit that is not a positive number is refused", () => {
     assert.throws(
       () => clipLaunches("software", [], limit),
       (error: Error) =>
-        error instanceof GpuError &&
+        error instanceof UsageError &&
         error.message.endsWith(`a positive norm to clip at, got ${limit}.`),
     );
   }
