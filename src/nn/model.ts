@@ -1,6 +1,7 @@
 /** A model on the GPU: its parameters and statistics in arenas, and how to build its graph. */
 import { Arena, ArenaLayout, type Slot } from "../weights/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import { ShapeError } from "../errors.ts";
 import { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
@@ -31,7 +32,7 @@ export interface BuiltModel {
   readonly bindings: Map<Value, BufferView>;
 }
 
-/** A model's tensors on a device. */
+/** A model's tensors on a device. Owns them. */
 export class Model {
   readonly gpu: Gpu;
   readonly spec: ModelSpec;
@@ -60,27 +61,33 @@ export class Model {
    */
   static async create(gpu: Gpu, spec: ModelSpec, seed: number | undefined): Promise<Model> {
     const declared = declare(spec);
-    const parameters = await Arena.create(
-      gpu,
-      new ArenaLayout([...declared.parameters.values()], gpu.maxBinding),
-      "parameters",
+    const layouts = [declared.parameters, declared.statistics].map(
+      (tensors) => new ArenaLayout([...tensors.values()], gpu.maxBinding),
     );
-    const statistics = await Arena.create(
-      gpu,
-      new ArenaLayout([...declared.statistics.values()], gpu.maxBinding),
-      "statistics",
-    );
-    const model = new Model(gpu, spec, declared, parameters, statistics);
+    const model = await Model.#allocate(gpu, spec, declared, layouts, "");
     if (seed !== undefined) model.initialise(seed);
     return model;
   }
 
+  /** A model of zeros; `label` stands before what its arenas are called. */
+  static #allocate(
+    gpu: Gpu,
+    spec: ModelSpec,
+    declared: Declarations,
+    [parameters, statistics]: readonly ArenaLayout[],
+    label: string,
+  ): Promise<Model> {
+    return Owned.during(async (owned) => {
+      const trained = owned.add(await Arena.create(gpu, parameters!, `${label}parameters`));
+      const tracked = owned.add(await Arena.create(gpu, statistics!, `${label}statistics`));
+      return new Model(gpu, spec, declared, trained, tracked);
+    });
+  }
+
   /** A copy with tensors of its own, made on the device. */
   async clone(label: string): Promise<Model> {
-    const { gpu, spec } = this;
-    const parameters = await Arena.create(gpu, this.parameters.layout, `${label} parameters`);
-    const statistics = await Arena.create(gpu, this.statistics.layout, `${label} statistics`);
-    const copy = new Model(gpu, spec, this.#declared, parameters, statistics);
+    const layouts = [this.parameters.layout, this.statistics.layout];
+    const copy = await Model.#allocate(this.gpu, this.spec, this.#declared, layouts, `${label} `);
     copy.copyFrom(this);
     return copy;
   }
@@ -188,6 +195,10 @@ export class Model {
   destroy(): void {
     this.parameters.destroy();
     this.statistics.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }
 

@@ -1,0 +1,132 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { modelSpec } from "../../models/index.ts";
+import { syntheticDigits } from "../../src/data/synthetic.ts";
+import { OutOfMemoryError, ShapeError } from "../../src/errors.ts";
+import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
+import { ImageFeed } from "../../src/feed/image-feed.ts";
+import { RowFeed } from "../../src/feed/row-feed.ts";
+import type { Gpu } from "../../src/gpu/device.ts";
+import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
+import { Model } from "../../src/nn/model.ts";
+import { classification } from "../../src/tasks/classification.ts";
+import { Collector } from "../../src/train/collector.ts";
+import { Evaluator } from "../../src/train/evaluator.ts";
+import { taskTrainer } from "../../src/train/task-trainer.ts";
+import { Trainer } from "../../src/train/trainer.ts";
+
+const digits = syntheticDigits(12, 1, "train");
+const mean = meanImage(digits);
+const settings = { batch: 4, optimizer: { name: "adam" } } as const;
+
+interface Prepared {
+  readonly gpu: Gpu;
+  readonly data: GpuDataset;
+  readonly model: Model;
+}
+
+/** What has memory to free. */
+interface Owned {
+  destroy(): void;
+  [Symbol.dispose](): void;
+}
+
+/** Memory is counted on a device that makes nothing by the code that makes it on a real one. */
+async function prepared(memory?: number): Promise<Prepared> {
+  const { gpu } = await dryGpu({ ...defaultLimits, memory });
+  const data = await GpuDataset.upload(gpu, digits, mean);
+  const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
+  return { gpu, data, model };
+}
+
+/** What is made from a data set and a model, each owning all that it allocates. */
+const makers: Record<string, (on: Prepared) => Promise<Owned>> = {
+  "image feed": ({ data }) => ImageFeed.create(data, { batch: 4, items: 12 }),
+  "row feed": ({ gpu }) => RowFeed.create(gpu, new Float32Array(60), [4, 1], 3),
+  "relabelled images": ({ data }) => data.withLabels(digits.labels),
+  evaluator: ({ model, data }) => Evaluator.create(model, classification, data, 4),
+  collector: ({ model, data }) => Collector.create(model, classification, data, 4),
+  trainer: ({ model, data }) =>
+    taskTrainer({ model, task: classification }, data, 12, settings, { norm: "train" }),
+  "trainer that adds up gradients": ({ model, data }) => {
+    const split = { ...settings, microBatch: 2 };
+    return taskTrainer({ model, task: classification }, data, 12, split, { norm: "train" });
+  },
+  model: ({ model }) => model.clone("copy"),
+};
+
+for (const [name, make] of Object.entries(makers)) {
+  test(`${name}: frees all that it allocated, however it is disposed of`, async () => {
+    const on = await prepared();
+    const { gpu } = on;
+    const before = gpu.allocatedBytes;
+    (await make(on)).destroy();
+    assert.is(gpu.allocatedBytes, before);
+    const made = await make(on);
+    assert.ok(gpu.allocatedBytes > before);
+    made[Symbol.dispose]();
+    assert.is(gpu.allocatedBytes, before);
+  });
+
+  test(`${name}: where memory runs out on the way, nothing stays behind`, async () => {
+    const whole = await prepared();
+    const before = whole.gpu.allocatedBytes;
+    (await make(whole)).destroy();
+    const needed = whole.gpu.peakBytes - before;
+    for (const share of [0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99]) {
+      const on = await prepared(before + Math.floor(share * needed));
+      const error = await make(on).then(
+        (made) => made.destroy(),
+        (cause: unknown) => cause,
+      );
+      if (error !== undefined) assert.instance(error, OutOfMemoryError);
+      assert.is(on.gpu.allocatedBytes, before, `${share} of the memory needed`);
+    }
+  });
+}
+
+test("a trainer leaves a feed that it was given to its owner", async () => {
+  const { gpu, data, model } = await prepared();
+  const before = gpu.allocatedBytes;
+  const feed = await ImageFeed.create(data, { batch: 4, items: 12 });
+  const bytes = gpu.allocatedBytes;
+  const trainer = await Trainer.create(model, {
+    feed,
+    objective: (graph) => classification.objective(graph, model, feed, { norm: "train" }),
+    optimizer: { name: "adam" },
+  });
+  trainer.destroy();
+  assert.is(gpu.allocatedBytes, bytes);
+  feed.destroy();
+  assert.is(gpu.allocatedBytes, before);
+});
+
+test("trainers that share an optimiser: the one that made it frees it", async () => {
+  const { gpu, data, model } = await prepared();
+  const before = gpu.allocatedBytes;
+  const on = { model, task: classification };
+  const first = await taskTrainer(on, data, 12, settings, { norm: "train" });
+  const bytes = gpu.allocatedBytes;
+  const options = { norm: "frozen", sharing: first } as const;
+  (await taskTrainer(on, data, 12, settings, options)).destroy();
+  assert.is(gpu.allocatedBytes, bytes);
+  first.destroy();
+  assert.is(gpu.allocatedBytes, before);
+});
+
+test("labels that do not fit take no memory", async () => {
+  const { gpu, data } = await prepared();
+  const before = gpu.allocatedBytes;
+  const error = await data.withLabels([1, 2, 3]).catch((cause: unknown) => cause);
+  assert.instance(error, ShapeError);
+  assert.is(gpu.allocatedBytes, before);
+});
+
+test("a data set and its model free all that they allocated", async () => {
+  const { gpu, data, model } = await prepared();
+  data.destroy();
+  model.destroy();
+  assert.is(gpu.allocatedBytes, 0);
+});
+
+test.run();
