@@ -2,7 +2,9 @@
 import type { Command } from "commander";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { type DemoConfig, shippedIn, trainInFolder } from "../runs/runs.ts";
+import type { DemoConfig } from "../runs/config.ts";
+import { shippedIn } from "../runs/unlearn-run.ts";
+import { trainInFolder } from "../runs/train-run.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";

@@ -5,7 +5,7 @@ import { trainSchema } from "../runs/config.ts";
 import { prepareJob } from "../runs/job.ts";
 import { definitions } from "../report/report.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
-import { loadTrained } from "../runs/runs.ts";
+import { loadTrained } from "../runs/train-run.ts";
 import { type DeviceFlags, deviceOptions, openDevice, validate } from "./session.ts";
 
 /** A run's config.json is a training's, or has one under `train`. */

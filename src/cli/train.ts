@@ -4,7 +4,7 @@ import { limitsOf } from "../gpu/dry.ts";
 import { loadData, prepareJob } from "../runs/job.ts";
 import { countsOf, withAdvice } from "../runs/memory-advice.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { trainInFolder } from "../runs/runs.ts";
+import { trainInFolder } from "../runs/train-run.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { withProgress } from "./progress.ts";

@@ -14,7 +14,7 @@ import {
 } from "../report/report.ts";
 import { type Final, finalMetrics, gapsTo } from "../metrics/final.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
-import { unlearnInFolder, unlearningFile } from "../runs/runs.ts";
+import { unlearnInFolder, unlearningFile } from "../runs/unlearn-run.ts";
 import { withProgress } from "./progress.ts";
 
 /** Prints the report of a folder whose run is finished; false if it is not. */

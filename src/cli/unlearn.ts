@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import { trainSchema } from "../runs/config.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
-import { loadTrained, shippedIn } from "../runs/runs.ts";
+import { loadTrained } from "../runs/train-run.ts";
+import { shippedIn } from "../runs/unlearn-run.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import {

@@ -11,7 +11,7 @@ import { join } from "../platform/files.ts";
 import { lineChart, type Series } from "../figures/plot.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { markdownTable } from "../report/table.ts";
-import { trainInFolder } from "../runs/runs.ts";
+import { trainInFolder } from "../runs/train-run.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
 import type { NowcastConfig } from "../forecast/nowcast.ts";
 import { folderOf, type Surroundings } from "./run.ts";

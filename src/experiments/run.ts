@@ -11,7 +11,8 @@ import { type Job, prepareJob } from "../runs/job.ts";
 import { exists, join, readText } from "../platform/files.ts";
 import { type Final, finalMetrics } from "../metrics/final.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { loadTrained, shippedIn, trainInFolder, unlearnInFolder } from "../runs/runs.ts";
+import { loadTrained, trainInFolder } from "../runs/train-run.ts";
+import { shippedIn, unlearnInFolder } from "../runs/unlearn-run.ts";
 import type { Watch } from "../train/replay.ts";
 import type { Progress, Scores, StopReason } from "../unlearn/driver.ts";
 import { methodSettings } from "../unlearn/methods/index.ts";
@@ -154,7 +155,7 @@ class Ground {
       watch: around.watch,
       endOnDivergence: true,
       scores: plan.scores,
-      land: plan.name === "standard" && arm.method !== "retrain",
+      shortenLast: plan.name === "standard" && arm.method !== "retrain",
     });
     const statistic = statisticOf(plan.name, history, { retrainedUa });
     const result: ArmResult = {

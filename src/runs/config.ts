@@ -104,6 +104,12 @@ export type DataConfig = z.infer<typeof dataSchema>;
 export type TrainConfig = z.infer<typeof trainSchema>;
 export type UnlearnConfig = z.infer<typeof unlearnSchema>;
 
+/** Configuration of a demo: training, then unlearning. */
+export interface DemoConfig {
+  readonly train: TrainConfig;
+  readonly unlearn: UnlearnConfig;
+}
+
 /** What retraining takes over from the training it repeats. */
 export function retrainSettings(train: TrainConfig): Partial<TrainConfig> {
   const { epochs, batch, learningRate, optimizer, augment, from } = train;

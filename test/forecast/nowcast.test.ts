@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { type TrainConfig, trainSchema } from "../../src/runs/config.ts";
 import { type Job, prepareJob } from "../../src/runs/job.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
-import { trainInFolder } from "../../src/runs/runs.ts";
+import { trainInFolder } from "../../src/runs/train-run.ts";
 import { nowcastEvents } from "../../src/forecast/nowcast.ts";
 import { trainJob } from "../../src/runs/training.ts";
 import { closeGpus, testGpu } from "../device.ts";

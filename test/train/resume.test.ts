@@ -7,12 +7,8 @@ import type { TrainConfig, UnlearnConfig } from "../../src/runs/config.ts";
 import { type Job, prepareJob } from "../../src/runs/job.ts";
 import type { Tensors } from "../../src/nn/model.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
-import {
-  loadTrained,
-  trainInFolder,
-  unlearnInFolder,
-  unlearningFile,
-} from "../../src/runs/runs.ts";
+import { loadTrained, trainInFolder } from "../../src/runs/train-run.ts";
+import { unlearnInFolder, unlearningFile } from "../../src/runs/unlearn-run.ts";
 import { trainJob } from "../../src/runs/training.ts";
 import { methodNames } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";

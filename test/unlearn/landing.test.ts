@@ -8,7 +8,7 @@ import { DivergedError } from "../../src/errors.ts";
 import { type Job, prepareJob } from "../../src/runs/job.ts";
 import type { Tensors } from "../../src/nn/model.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
-import { unlearnInFolder } from "../../src/runs/runs.ts";
+import { unlearnInFolder } from "../../src/runs/unlearn-run.ts";
 import { trainJob } from "../../src/runs/training.ts";
 import { type Progress, unlearn } from "../../src/unlearn/driver.ts";
 import { land } from "../../src/unlearn/landing.ts";
@@ -75,7 +75,7 @@ test("a run lands at its unlearning accuracy; killed before its result, it lands
   const run = async (name: string, work = job): Promise<Progress[]> => {
     const { folder } = await RunFolder.start(`${root}/${name}`, unlearning);
     await freshJob();
-    const options = { land: true, scores: ["testAccuracy"] } as const;
+    const options = { shortenLast: true, scores: ["testAccuracy"] } as const;
     const { history, reason } = await unlearnInFolder(folder, work, unlearning, options);
     assert.is(reason, "unlearning accuracy");
     return history.map((progress) => ({ ...progress, seconds: 0 }));
