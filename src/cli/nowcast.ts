@@ -11,7 +11,8 @@ import {
 } from "../experiments/nowcast.ts";
 import { defaultLimits, limitsOf } from "../gpu/dry.ts";
 import { loadData } from "../runs/job.ts";
-import { countsOf, type PlannedRun, planRun, withAdvice } from "../runs/memory-advice.ts";
+import { withAdvice } from "../runs/memory-advice.ts";
+import { countsOf, type PlannedRun, planRun } from "../runs/memory-plan.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { NowcastConfig } from "../forecast/nowcast.ts";

@@ -6,13 +6,8 @@ import type { TrainConfig } from "../runs/config.ts";
 import { defaultLimits, type DryLimits, limitsOf } from "../gpu/dry.ts";
 import { ShapeError } from "../errors.ts";
 import { declare } from "../nn/model.ts";
-import {
-  formatPlan,
-  type ImageCounts,
-  type PlannedRun,
-  planRun,
-  withAdvice,
-} from "../runs/memory-advice.ts";
+import { withAdvice } from "../runs/memory-advice.ts";
+import { formatPlan, type ImageCounts, type PlannedRun, planRun } from "../runs/memory-plan.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { integer, number, openDevice } from "./session.ts";
@@ -53,7 +48,8 @@ export function registerPlan(root: Command): void {
       const limits = await wantedLimits(flags);
       const plan = await withAdvice(run, limits, () => planRun(run, limits));
       if (flags.json === true) {
-        console.log(JSON.stringify({ pictures, ...plan }, null, 2));
+        const rows = plan.rows.map(({ during, ...row }) => ({ phase: during, ...row }));
+        console.log(JSON.stringify({ pictures, rows, peak: plan.peak }, null, 2));
         return;
       }
       console.log(describe(run, plan));

@@ -2,7 +2,8 @@
 import type { Command } from "commander";
 import { limitsOf } from "../gpu/dry.ts";
 import { loadData, prepareJob } from "../runs/job.ts";
-import { countsOf, withAdvice } from "../runs/memory-advice.ts";
+import { withAdvice } from "../runs/memory-advice.ts";
+import { countsOf } from "../runs/memory-plan.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";

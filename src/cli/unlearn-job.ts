@@ -2,7 +2,8 @@
 import type { UnlearnConfig } from "../runs/config.ts";
 import { limitsOf } from "../gpu/dry.ts";
 import type { Job } from "../runs/job.ts";
-import { countsOf, withAdvice } from "../runs/memory-advice.ts";
+import { withAdvice } from "../runs/memory-advice.ts";
+import { countsOf } from "../runs/memory-plan.ts";
 import { exists, readText } from "../platform/files.ts";
 import { loadPredictor } from "../predictors/index.ts";
 import {

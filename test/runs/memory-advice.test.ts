@@ -7,9 +7,11 @@ import { type Gpu, acquireDevice } from "../../src/gpu/device.ts";
 import { defaultLimits, limitsOf } from "../../src/gpu/dry.ts";
 import { OutOfMemoryError } from "../../src/errors.ts";
 import { jobOn } from "../../src/runs/job.ts";
-import { countsOf, formatPlan, memoryAdvice, planRun, withAdvice } from "../../src/runs/memory-advice.ts";
+import { memoryAdvice, withAdvice } from "../../src/runs/memory-advice.ts";
+import { countsOf, formatPlan, planRun } from "../../src/runs/memory-plan.ts";
 import { jobTrainer } from "../../src/runs/training.ts";
 import { startMethod } from "../../src/unlearn/methods/index.ts";
+import { inFlags } from "../../src/cli/flags.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const config: TrainConfig = {
@@ -71,7 +73,7 @@ test("a plan agrees with what a device allocates to 1 %", async () => {
     const plan = await planRun({ train, unlearn: method, images }, limitsOf(gpu));
     const ratio = plan.peak / bytes;
     assert.ok(ratio > 0.99 && ratio < 1.01, `${train.model.name}: ${plan.peak} of ${bytes}`);
-    const always = plan.rows.filter(({ phase }) => phase === "always");
+    const always = plan.rows.filter(({ during }) => during === "always");
     assert.ok(always.reduce((sum, row) => sum + row.bytes, 0) < plan.peak);
   }
 });
@@ -93,7 +95,9 @@ test("ResNet-18 at batch 128 with 15 snapshots fits WebGPU's default limits", as
 test("where memory is short, the advice names the largest batch", async () => {
   const limits = { ...defaultLimits, memory: 1400 * 2 ** 20 };
   const run = { ...resnet, unlearn: undefined };
-  const advice = await memoryAdvice(run, limits);
+  const said = await memoryAdvice(run, limits);
+  assert.match(said, /these fit: `batch=\d+`; `batch=128 microBatch=\d+`/);
+  const advice = inFlags(said);
   const [, batch] = /--batch (\d+);/.exec(advice)!;
   const withBatch = (by: number) => ({
     ...run,
@@ -118,7 +122,7 @@ test("a device that runs out of memory gets the advice into its error", async ()
   let message = "";
   await withAdvice(run, limitsOf(gpu), () => jobTrainer(job)).catch((cause: Error) => {
     assert.instance(cause, OutOfMemoryError);
-    ({ message } = cause);
+    message = inFlags(cause.message);
   });
   assert.match(message, /one binding of this adapter holds 1\.0 MiB.* By the plan .*--batch \d+;/);
   const batch = Number(/--batch (\d+);/.exec(message)![1]);
@@ -132,15 +136,15 @@ test("evaluation leaves training the memory it needs", async () => {
   const images = { size: 64, channels: 3, classes: 200, train: 1000, test: 200 } as const;
   const run = { train: { ...config, model: { name: "pvt-v2-b0" } as const }, images };
   const { rows } = await planRun(run, defaultLimits);
-  const bytes = (...phases: string[]): number =>
-    rows.reduce((sum, row) => sum + (phases.includes(row.phase) ? row.bytes : 0), 0);
+  const bytes = (...activities: string[]): number =>
+    rows.reduce((sum, row) => sum + (activities.includes(row.during) ? row.bytes : 0), 0);
   const needed = bytes("always", "training");
   assert.ok(needed < 200 * MiB && bytes("evaluating") > 140 * MiB, `${needed}`);
   // Three sets are measured, each in batches of 256: together they would take 440 MiB.
   for (const memory of [450 * MiB, needed]) {
     assert.is(await memoryAdvice(run, { ...defaultLimits, memory }), "");
   }
-  const advice = await memoryAdvice(run, { ...defaultLimits, memory: needed - 1 });
+  const advice = inFlags(await memoryAdvice(run, { ...defaultLimits, memory: needed - 1 }));
   assert.match(advice, /these fit: --batch 3[01]; /);
 });
 
@@ -164,11 +168,11 @@ test("evaluators that are held to save time are given up, and measure the same",
   assert.is(gpu.spare.size, 0);
 });
 
-test("advice for a trained network names options of unlearning only", async () => {
+test("advice for a trained network names settings of unlearning only", async () => {
   const train = { ...resnet.train, model: { name: "tiny-resnet" } as const };
   const run = { ...resnet, train, trained: true };
   const limits = { ...defaultLimits, memory: 36 * MiB };
-  const advice = await memoryAdvice(run, limits);
+  const advice = inFlags(await memoryAdvice(run, limits));
   const [, batch] = /^By the plan these fit: --forget-batch (\d+); --set microBatch=\d+; /.exec(
     advice,
   )!;
