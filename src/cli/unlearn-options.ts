@@ -1,6 +1,11 @@
 /** The options of unlearning, and the configuration they become. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { retrainSettings, type TrainConfig, type UnlearnConfig, unlearnSchema } from "../runs/config.ts";
+import {
+  retrainSettings,
+  type TrainConfig,
+  type UnlearnConfig,
+  unlearnSchema,
+} from "../runs/config.ts";
 import { methodNames, methods, methodSettings } from "../unlearn/methods/index.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
 import { integer, number, validate } from "./session.ts";
