@@ -1,10 +1,12 @@
 /** Training from a configuration: epochs, and resuming to the same bits. */
 import type { Job } from "./job.ts";
-import type { Model, Tensors } from "../nn/model.ts";
+import { Owned } from "../gpu/owned.ts";
+import type { Tensors } from "../nn/model.ts";
+import { epochSteps } from "../train/epochs.ts";
 import { Random } from "../random.ts";
 import { Nowcaster } from "../forecast/nowcast.ts";
 import { taskTrainer } from "../train/task-trainer.ts";
-import { scheduleOf } from "../train/schedule.ts";
+import { type Schedule, scheduleOf } from "../train/schedule.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import type { OptimizerState } from "../train/optimizer-arenas.ts";
 import type { Trainer } from "../train/trainer.ts";
@@ -34,28 +36,15 @@ export interface TrainHooks {
 
 /** The trainer of a job, as {@link trainJob} uses it. */
 export function jobTrainer({ config, model, task, data }: Job): Promise<Trainer> {
-  const batch = Math.min(config.batch, data.count);
+  const { batch } = epochSteps(model, data.count, config.batch);
   return taskTrainer({ model, task }, data, data.count, { ...config, batch }, { norm: "train" });
 }
 
 /** The nowcaster of a job, if it has one. */
 export async function jobNowcaster({ config, model, data }: Job): Promise<Nowcaster | undefined> {
   if (config.nowcast === undefined) return undefined;
-  const perEpoch = stepsOf(config.batch, data.count, model);
+  const { steps: perEpoch } = epochSteps(model, data.count, config.batch);
   return Nowcaster.create(model, config.nowcast, { perEpoch, steps: config.epochs * perEpoch });
-}
-
-/**
- * Steps of an epoch. Batch statistics of a batch padded with empty rows would be wrong: where there are
- * any, a last batch that is not full is left out.
- */
-function stepsOf(batch: number, images: number, model: Model): number {
-  const batches = images / Math.min(batch, images);
-  return needsFull(model) ? Math.floor(batches) : Math.ceil(batches);
-}
-
-function needsFull(model: Model): boolean {
-  return model.statistics.layout.slots.length > 0;
 }
 
 /** Totals of an epoch from those of its parts. */
@@ -77,52 +66,65 @@ function joinTotals(parts: readonly Totals[]): Totals {
 /** Trains the job's model on all its training images; returns the last epoch's totals. */
 export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals | undefined> {
   const { config, model, data } = job;
-  const { watch = {}, resume, onEpoch } = hooks;
-  const trainer = await jobTrainer(job);
-  if (resume !== undefined) {
-    model.load(resume.tensors);
-    trainer.loadState(resume.optimizer);
-  }
-  const dropLast = needsFull(model);
-  const all = stepsOf(config.batch, data.count, model);
-  const schedule = scheduleOf(config, config.epochs * all);
-  const nowcaster = await jobNowcaster(job);
-  await nowcaster?.load(resume?.snapshots ?? []);
-  let totals: Totals | undefined;
-  for (let epoch = resume?.epoch ?? 0; epoch < config.epochs; epoch++) {
-    const stream = new Random(config.seed).fork(`train epoch ${epoch}`);
-    const order = stream.permutation(data.count);
-    const size = Math.min(config.batch, data.count);
-    const first = trainer.step;
-    const parts: Totals[] = [];
-    // In one go, or from event to event of a nowcast.
-    for (let done = 0; done < all; done = trainer.step - first) {
-      const start = trainer.step;
-      const end = Math.min(all, (nowcaster?.next(start) ?? Infinity) - first);
-      const part = await trainer.epoch(
-        {
-          order: order.subarray(done * size, end === all ? undefined : end * size),
-          learningRate: (step) => schedule(start + step),
-          seed: stream.int(2 ** 31),
-          dropLast,
-        },
-        {
-          signal: watch.signal,
-          progress: (steps) => watch.progress?.(epoch * all + done + steps, config.epochs * all),
-        },
-      );
-      parts.push(part);
-      await nowcaster?.reached(trainer.step);
+  const { resume, onEpoch } = hooks;
+  const owned = new Owned();
+  try {
+    const trainer = owned.add(await jobTrainer(job));
+    if (resume !== undefined) {
+      model.load(resume.tensors);
+      trainer.loadState(resume.optimizer);
     }
-    totals = joinTotals(parts);
-    await onEpoch?.(epoch + 1, totals, async () => ({
-      epoch: epoch + 1,
-      tensors: await model.save(),
-      optimizer: await trainer.saveState(),
-      snapshots: (await nowcaster?.save()) ?? [],
-    }));
+    const nowcaster = await jobNowcaster(job);
+    if (nowcaster !== undefined) owned.add(nowcaster);
+    await nowcaster?.load(resume?.snapshots ?? []);
+    const { steps } = epochSteps(model, data.count, config.batch);
+    const schedule = scheduleOf(config, config.epochs * steps);
+    let totals: Totals | undefined;
+    for (let epoch = resume?.epoch ?? 0; epoch < config.epochs; epoch++) {
+      totals = await trainEpoch(job, epoch, { trainer, nowcaster, schedule }, hooks.watch);
+      await onEpoch?.(epoch + 1, totals, async () => ({
+        epoch: epoch + 1,
+        tensors: await model.save(),
+        optimizer: await trainer.saveState(),
+        snapshots: (await nowcaster?.save()) ?? [],
+      }));
+    }
+    return totals;
+  } finally {
+    owned.destroy();
   }
-  nowcaster?.destroy();
-  trainer.destroy();
-  return totals;
+}
+
+/** One epoch, in one go or from event to event of a nowcast. */
+async function trainEpoch(
+  { config, model, data }: Job,
+  epoch: number,
+  parts: { trainer: Trainer; nowcaster: Nowcaster | undefined; schedule: Schedule },
+  watch: Watch = {},
+): Promise<Totals> {
+  const { trainer, nowcaster, schedule } = parts;
+  const { batch, steps: all, dropLast } = epochSteps(model, data.count, config.batch);
+  const stream = new Random(config.seed).fork(`train epoch ${epoch}`);
+  const order = stream.permutation(data.count);
+  const first = trainer.step;
+  const totals: Totals[] = [];
+  for (let done = 0; done < all; done = trainer.step - first) {
+    const start = trainer.step;
+    const end = Math.min(all, (nowcaster?.next(start) ?? Infinity) - first);
+    const part = await trainer.epoch(
+      {
+        order: order.subarray(done * batch, end === all ? undefined : end * batch),
+        learningRate: (step) => schedule(start + step),
+        seed: stream.int(2 ** 31),
+        dropLast,
+      },
+      {
+        signal: watch.signal,
+        progress: (steps) => watch.progress?.(epoch * all + done + steps, config.epochs * all),
+      },
+    );
+    totals.push(part);
+    await nowcaster?.reached(trainer.step);
+  }
+  return joinTotals(totals);
 }

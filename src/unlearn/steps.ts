@@ -54,7 +54,7 @@ export function stepTrainer(
 export interface StepParts {
   readonly method: string;
   readonly trainer: Trainer;
-  /** Images of an epoch. */
+  /** Examples of an epoch. */
   readonly items: Uint32Array;
   readonly batch: number;
   readonly seed: number;
@@ -65,11 +65,11 @@ export interface StepParts {
   readonly learningRate: number | ((step: number) => number);
   /** Called before the first step of each epoch, and again when a run resumes within it. */
   readonly beforeEpoch?: ((epoch: number) => void) | undefined;
-  /** Freed with the session. */
-  readonly owned?: readonly Owner[];
+  /** What else is freed with the session; the trainer is. */
+  readonly owned?: Owner | undefined;
 }
 
-/** A method that takes steps on one set of images, in a new seeded order each epoch. */
+/** A method that takes steps on one set of examples, in a new seeded order each epoch. Owns its trainer. */
 export class StepSession implements UnlearnSession {
   readonly method: string;
   readonly #parts: StepParts;
@@ -141,6 +141,10 @@ export class StepSession implements UnlearnSession {
 
   destroy(): void {
     this.#parts.trainer.destroy();
-    for (const owned of this.#parts.owned ?? []) owned.destroy();
+    this.#parts.owned?.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }

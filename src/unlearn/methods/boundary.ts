@@ -8,10 +8,11 @@
  * is never the answer (where FGSM fails, it would be trained in deeper).
  */
 import { z } from "zod";
+import { Owned } from "../../gpu/owned.ts";
 import { Bound } from "../../graph/bound.ts";
 import { Graph } from "../../graph/graph.ts";
-import { compile } from "../../graph/program.ts";
-import { Value } from "../../graph/value.ts";
+import { compile, type Program } from "../../graph/program.ts";
+import { type Launch, Value } from "../../graph/value.ts";
 import type { Model } from "../../nn/model.ts";
 import type { GpuDataset } from "../../feed/gpu-dataset.ts";
 import { ImageFeed } from "../../feed/image-feed.ts";
@@ -41,10 +42,37 @@ export async function boundaryLabels(
 ): Promise<GpuDataset> {
   const { gpu } = model;
   const rows = Math.min(options.batch, items.length);
-  const feed = await ImageFeed.create(data, { batch: rows, items: items.length });
+  return Owned.during(async (owned) => {
+    const relabelled = owned.add(await data.withLabels(new Uint32Array(data.count)));
+    const feed = await ImageFeed.create(data, { batch: rows, items: items.length });
+    try {
+      const program = await labelling(model, data, feed, relabelled, options);
+      try {
+        const pass = passRows(items.length, rows);
+        feed.queue.load(items, pass);
+        await replay(gpu, program, pass.length, watch);
+      } finally {
+        program.destroy();
+      }
+    } finally {
+      feed.destroy();
+    }
+    return relabelled;
+  });
+}
+
+/** A pass that writes the label of each image of a feed to where it belongs among the new labels. */
+function labelling(
+  model: Model,
+  data: GpuDataset,
+  feed: ImageFeed,
+  relabelled: GpuDataset,
+  { epsilon, excludeLabel }: { epsilon: number; excludeLabel: boolean },
+): Promise<Program> {
+  const { gpu } = model;
+  const { order, step, batch } = feed.queue;
   const [height, width, channels] = data.image;
   const SIZE = height * width * channels;
-  const relabelled = await data.withLabels(new Uint32Array(data.count));
   const bound = new Bound();
   const mean = bound.buffer("mean", data.mean);
   const all = bound.buffer("new labels", relabelled.labels, "u32");
@@ -53,60 +81,42 @@ export async function boundaryLabels(
   const first = model.build(clean, [feed.x], "frozen");
   const z = first.output;
   const dz = new Value("margin gradient", z.shape, "f32", "planned");
-  const constants = { B: rows, C: data.classes, EXCLUDE: options.excludeLabel };
+  const constants = { B: batch, C: data.classes, EXCLUDE: excludeLabel };
   const gradients = clean.backward(z, [feed.x], { cotangent: dz });
   const dx = gradients.of.get(feed.x)!;
   const adversarial = new Value("adversarial", feed.x.shape, "f32", "planned");
   const moved = new Graph(gpu.tuning);
   const second = model.build(moved, [adversarial], "frozen");
-  const { order, step } = feed.queue;
-  const program = await compile(
-    gpu,
-    [
-      ...feed.launches,
-      ...clean.forward(),
-      {
-        shader: "unlearn/boundary",
-        entry: "margin",
-        constants,
-        bind: { z, labels: feed.labels, dz },
-        threads: rows,
-      },
-      ...gradients.launches,
-      {
-        shader: "unlearn/fgsm",
-        constants: { B: rows, SIZE, EPSILON: options.epsilon },
-        bind: { x: feed.x, dx, mean, y: adversarial },
-        threads: rows * SIZE,
-      },
-      ...moved.forward(),
-      {
-        shader: "unlearn/boundary",
-        entry: "nearest",
-        constants,
-        bind: { z: second.output, labels: feed.labels, order, step, all },
-        threads: rows,
-      },
-    ],
+  const launches: Launch[] = [
+    ...feed.launches,
+    ...clean.forward(),
     {
-      label: "boundary labels",
-      bindings: new Map([
-        ...feed.bindings,
-        ...first.bindings,
-        ...second.bindings,
-        ...bound.bindings,
-      ]),
+      shader: "unlearn/boundary",
+      entry: "margin",
+      constants,
+      bind: { z, labels: feed.labels, dz },
+      threads: batch,
     },
-  );
-  const pass = passRows(items.length, rows);
-  feed.queue.load(items, pass);
-  try {
-    await replay(gpu, program, pass.length, watch);
-  } finally {
-    program.destroy();
-    feed.destroy();
-  }
-  return relabelled;
+    ...gradients.launches,
+    {
+      shader: "unlearn/fgsm",
+      constants: { B: batch, SIZE, EPSILON: epsilon },
+      bind: { x: feed.x, dx, mean, y: adversarial },
+      threads: batch * SIZE,
+    },
+    ...moved.forward(),
+    {
+      shader: "unlearn/boundary",
+      entry: "nearest",
+      constants,
+      bind: { z: second.output, labels: feed.labels, order, step, all },
+      threads: batch,
+    },
+  ];
+  return compile(gpu, launches, {
+    label: "boundary labels",
+    bindings: new Map([...feed.bindings, ...first.bindings, ...second.bindings, ...bound.bindings]),
+  });
 }
 
 export const boundary = defineMethod({
@@ -118,9 +128,18 @@ export const boundary = defineMethod({
     const { model, forget, seed } = request;
     const { items } = forget;
     const batch = Math.min(settings.batch, items.length);
-    const data = await boundaryLabels(model, forget, settings, watch);
-    const trainer = await stepTrainer(request, data, items, { ...settings, batch });
-    const parts = { ...settings, method: "boundary", trainer, items, batch, seed };
-    return new StepSession({ ...parts, owned: [data] });
+    return Owned.during(async (owned) => {
+      const data = owned.add(await boundaryLabels(model, forget, settings, watch));
+      const trainer = await stepTrainer(request, data, items, { ...settings, batch });
+      return new StepSession({
+        ...settings,
+        method: "boundary",
+        trainer,
+        items,
+        batch,
+        seed,
+        owned,
+      });
+    });
   },
 });

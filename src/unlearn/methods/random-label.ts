@@ -1,5 +1,6 @@
 /** Random Label: fine-tune on D_f with labels drawn at random (Hayase et al., 2020). */
 import { z } from "zod";
+import { Owned, type Owner } from "../../gpu/owned.ts";
 import { Random } from "../../random.ts";
 import type { GpuDataset } from "../../feed/gpu-dataset.ts";
 import type { BoundLaunches } from "../../train/trainer.ts";
@@ -36,32 +37,36 @@ export function drawLabels(
   return labels;
 }
 
-/** A session that trains on D_f with random labels; `after`: what else each step does. */
-export async function randomLabelSession(
+/** A session that trains on D_f with random labels; `after`: what else each step does, which it takes over. */
+export function randomLabelSession(
   method: string,
   request: Omit<UnlearnRequest, "retain">,
   settings: z.output<typeof schema>,
-  after?: BoundLaunches & { destroy(): void },
+  after?: BoundLaunches & Owner,
 ): Promise<StepSession> {
   const { forget, seed } = request;
   const { items } = forget;
-  const original = await readLabels(forget.data, items);
-  const data = await forget.data.withLabels(original);
   const batch = Math.min(settings.batch, items.length);
   const { labels, redraw } = settings;
-  const trainer = await stepTrainer(request, data, items, { ...settings, batch }, { after });
-  return new StepSession({
-    ...settings,
-    method,
-    trainer,
-    items,
-    batch,
-    seed,
-    beforeEpoch: (epoch) => {
+  return Owned.during(async (owned) => {
+    if (after !== undefined) owned.add(after);
+    const original = await readLabels(forget.data, items);
+    const data = owned.add(await forget.data.withLabels(original));
+    const trainer = await stepTrainer(request, data, items, { ...settings, batch }, { after });
+    const beforeEpoch = (epoch: number): void => {
       const random = new Random(seed).fork(`labels ${redraw === "once" ? 0 : epoch}`);
       data.setLabels(drawLabels(original, items, data.classes, random, labels));
-    },
-    owned: [data, ...(after === undefined ? [] : [after])],
+    };
+    return new StepSession({
+      ...settings,
+      method,
+      trainer,
+      items,
+      batch,
+      seed,
+      beforeEpoch,
+      owned,
+    });
   });
 }
 

@@ -1,10 +1,11 @@
 /**
- * Retrain: a new network trained on D_r alone with the recipe of the old one, from the same pretrained
+ * Retrain: a new network trained on D_r alone with the settings of the old one, from the same pretrained
  * checkpoint if it had one. The gold standard every gap is measured to; the cost unlearning is there to avoid.
  */
 import { z } from "zod";
 import { augmentSchema } from "../../feed/augment.ts";
 import { optimizerSchema } from "../../optim/index.ts";
+import { epochSteps } from "../../train/epochs.ts";
 import { memoryFields } from "../../train/memory.ts";
 import { shapingFields } from "../../train/settings.ts";
 import { readSafetensors } from "../../io/safetensors.ts";
@@ -16,7 +17,7 @@ import { StepSession } from "../steps.ts";
 
 export const retrain = defineMethod({
   name: "retrain",
-  summary: "train a new network on D_r with the old one's recipe (the reference)",
+  summary: "train a new network on D_r with the settings of the old one (the reference)",
   reads: "D_r",
   settings: z.strictObject({
     epochs: z.number().int().min(1).default(40),
@@ -35,7 +36,7 @@ export const retrain = defineMethod({
   async create(request, settings) {
     const { model, seed } = request;
     const { data, items } = retained(request);
-    const batch = Math.min(settings.batch, items.length);
+    const { batch, steps: perEpoch, dropLast } = epochSteps(model, items.length, settings.batch);
     const trainer = await taskTrainer(
       request,
       data,
@@ -47,10 +48,6 @@ export const retrain = defineMethod({
     model.initialise(seed + 1_000_003);
     const { from } = settings;
     if (from !== undefined) model.pretrain(readSafetensors(await readBytes(from), from).tensors);
-    // Batch statistics of a padded batch would be wrong: such a batch is left out.
-    const dropLast = model.statistics.layout.slots.length > 0;
-    const used = dropLast ? items.length - (items.length % batch) : items.length;
-    const perEpoch = Math.ceil(used / batch);
     const steps = settings.epochs * perEpoch;
     const schedule = scheduleOf(settings, steps);
     return new StepSession({

@@ -9,6 +9,7 @@
 import { z } from "zod";
 import { optimizerSchema } from "../../optim/index.ts";
 import { memoryFields } from "../../train/memory.ts";
+import { Owned } from "../../gpu/owned.ts";
 import type { Graph } from "../../graph/graph.ts";
 import type { Value } from "../../graph/value.ts";
 import type { Model } from "../../nn/model.ts";
@@ -69,27 +70,29 @@ interface Pass {
   readonly items: Uint32Array;
 }
 
+/** The passes over D_r and D_f. */
+interface Passes {
+  readonly keep: Pass;
+  readonly forget: Pass;
+}
+
+/** Owns the trainers of its passes and the teacher. */
 class ScrubSession implements UnlearnSession {
   readonly method = "scrub";
   readonly #settings: z.output<typeof schema>;
   readonly #keep: Pass;
   readonly #forget: Pass;
-  readonly #teacher: Model;
   readonly #seed: number;
+  readonly #owned: Owned;
   #rounds = 0;
   #steps = 0;
 
-  constructor(
-    settings: z.output<typeof schema>,
-    passes: { keep: Pass; forget: Pass },
-    teacher: Model,
-    seed: number,
-  ) {
+  constructor(settings: z.output<typeof schema>, passes: Passes, seed: number, owned: Owned) {
     this.#settings = settings;
     this.#keep = passes.keep;
     this.#forget = passes.forget;
-    this.#teacher = teacher;
     this.#seed = seed;
+    this.#owned = owned;
   }
 
   async round(watch: Watch): Promise<Round> {
@@ -120,9 +123,11 @@ class ScrubSession implements UnlearnSession {
   }
 
   destroy(): void {
-    this.#forget.trainer.destroy();
-    this.#keep.trainer.destroy();
-    this.#teacher.destroy();
+    this.#owned.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }
 
@@ -131,35 +136,34 @@ export const scrub = defineMethod({
   summary: "leave the original network on D_f, stay with it on D_r (distillation)",
   reads: "D_f and D_r",
   settings: schema,
-  async create(request, settings) {
+  create(request, settings) {
     const { model, forget, seed } = request;
     const retain = retained(request);
     const { temperature, alpha, gamma } = settings;
-    const teacher = await model.clone("teacher");
-    const trainer = (
-      { data, items }: Subset,
-      batch: number,
-      options: Pick<StepOptions, "sharing"> & { weigh: Weigh },
-    ): Promise<Trainer> => {
-      const pass = { ...settings, batch: Math.min(batch, items.length) };
-      return taskTrainer(request, data, items.length, pass, {
-        norm: "frozen",
-        rate: frozenNorm,
-        sharing: options.sharing,
-        objective: distilled(teacher, temperature, options.weigh),
+    return Owned.during(async (owned) => {
+      const teacher = owned.add(await model.clone("teacher"));
+      const pass = async (
+        { data, items }: Subset,
+        batch: number,
+        options: Pick<StepOptions, "sharing"> & { weigh: Weigh },
+      ): Promise<Pass> => {
+        const step = { ...settings, batch: Math.min(batch, items.length) };
+        const trainer = await taskTrainer(request, data, items.length, step, {
+          norm: "frozen",
+          rate: frozenNorm,
+          sharing: options.sharing,
+          objective: distilled(teacher, temperature, options.weigh),
+        });
+        return { trainer: owned.add(trainer), items };
+      };
+      const keep = await pass(retain, settings.batch, {
+        weigh: (graph, kl, ce) => add(graph, scale(graph, kl, alpha), scale(graph, ce, gamma)),
       });
-    };
-    const keep = await trainer(retain, settings.batch, {
-      weigh: (graph, kl, ce) => add(graph, scale(graph, kl, alpha), scale(graph, ce, gamma)),
+      const leave = await pass(forget, settings.forgetBatch, {
+        weigh: (graph, kl) => scale(graph, kl, -1),
+        sharing: keep.trainer,
+      });
+      return new ScrubSession(settings, { keep, forget: leave }, seed, owned);
     });
-    const leave = await trainer(forget, settings.forgetBatch, {
-      weigh: (graph, kl) => scale(graph, kl, -1),
-      sharing: keep,
-    });
-    const passes = {
-      keep: { trainer: keep, items: retain.items },
-      forget: { trainer: leave, items: forget.items },
-    };
-    return new ScrubSession(settings, passes, teacher, seed);
   },
 });
