@@ -9,6 +9,7 @@ import { Bound } from "../graph/bound.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile, type Program } from "../graph/program.ts";
 import type { Model } from "../nn/model.ts";
+import { count } from "../shape.ts";
 import type { Task } from "../tasks/task.ts";
 import { largestBatch } from "./memory.ts";
 import { replay, type Watch } from "./replay.ts";
@@ -19,18 +20,18 @@ export class Collector {
   readonly #queue: StepQueue;
   readonly #program: Program;
   readonly #all: GPUBuffer;
-  readonly #classes: number;
+  readonly #width: number;
   readonly #owned: Owned;
 
   private constructor(
     gpu: Gpu,
-    parts: { queue: StepQueue; program: Program; all: GPUBuffer; classes: number; owned: Owned },
+    parts: { queue: StepQueue; program: Program; all: GPUBuffer; width: number; owned: Owned },
   ) {
     this.#gpu = gpu;
     this.#queue = parts.queue;
     this.#program = parts.program;
     this.#all = parts.all;
-    this.#classes = parts.classes;
+    this.#width = parts.width;
     this.#owned = parts.owned;
   }
 
@@ -40,28 +41,28 @@ export class Collector {
    */
   static create(model: Model, task: Task, data: GpuDataset, batch: number): Promise<Collector> {
     const { gpu } = model;
-    const classes = model.spec.output[0]!;
+    const width = count(model.spec.output);
     return Owned.during(async (owned) => {
-      const { all } = await gpu.allocate({ all: 4 * data.count * classes });
+      const { all } = await gpu.allocate({ all: 4 * data.count * width });
       owned.add({ destroy: () => gpu.free(all) });
       return largestBatch(Math.min(batch, data.count), (rows) =>
         Owned.during(async (parts) => {
           const feed = parts.add(await task.feed(data, { batch: rows, items: data.count }));
           const program = parts.add(await collecting(model, feed, all));
           owned.add(parts);
-          return new Collector(gpu, { queue: feed.queue, program, all, classes, owned });
+          return new Collector(gpu, { queue: feed.queue, program, all, width, owned });
         }),
       );
     });
   }
 
-  /** Logits [examples, classes], row-major, in the order of `examples`. @throws UsageError if there are none. */
+  /** Outputs [examples, …] (logits of a classifier), row-major, in the order of `examples`. @throws UsageError if there are none. */
   async run(examples: Uint32Array, watch: Watch = {}): Promise<Float32Array> {
-    if (examples.length === 0) throw new UsageError("collect: there are no images.");
+    if (examples.length === 0) throw new UsageError("collect: there are no examples.");
     const rows = passRows(examples.length, this.#queue.batch);
     this.#queue.load(examples, rows);
     await replay(this.#gpu, this.#program, rows.length, watch);
-    const size = 4 * examples.length * this.#classes;
+    const size = 4 * examples.length * this.#width;
     return this.#gpu.readFloats({ buffer: this.#all, offset: 0, size });
   }
 
@@ -78,16 +79,17 @@ export class Collector {
 function collecting(model: Model, feed: ExampleFeed, all: GPUBuffer): Promise<Program> {
   const graph = new Graph(model.gpu.tuning);
   const { output, bindings } = model.build(graph, feed.inputs, "frozen", feed.queue.step);
-  const [rows, classes] = output.shape as [number, number];
+  const rows = feed.queue.batch;
+  const width = output.size / rows;
   const bound = new Bound();
   const launches = [
     ...feed.launches,
     ...graph.forward(),
     {
       shader: "train/collect",
-      constants: { B: rows, C: classes },
+      constants: { B: rows, C: width },
       bind: { logits: output, step: feed.queue.step, all: bound.buffer("all", all) },
-      threads: rows * classes,
+      threads: rows * width,
     },
   ];
   return compile(model.gpu, launches, {
