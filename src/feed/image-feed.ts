@@ -21,14 +21,9 @@ export class ImageFeed implements ExampleFeed {
     this.queue = queue;
     const { batch, order, step } = queue;
     const bound = new Bound();
-    const view = (buffer: GPUBuffer, size: number): BufferView => ({
-      buffer,
-      offset: 0,
-      size: 4 * size,
-    });
     const [h, w, c] = data.image;
-    const mean = bound.view("mean", view(data.mean, h * w * c));
-    const all = bound.view("all labels", view(data.labels, data.count), "u32");
+    const mean = bound.buffer("mean", data.mean, "f32", h * w * c);
+    const all = bound.buffer("all labels", data.labels, "u32", data.count);
     this.x = new Value("images", [batch, h, w, c], "f32", "planned");
     this.labels = new Value("labels", [batch], "u32", "planned");
     this.weights = new Value("weights", [batch], "f32", "planned");
@@ -45,7 +40,7 @@ export class ImageFeed implements ExampleFeed {
       ...data.shards.flatMap(({ buffer, first, count }) => {
         const [height, width] = data.stored;
         const size = Math.ceil((count * height * width * c) / 4);
-        const pixels = bound.view("pixels", view(buffer, size), "u32");
+        const pixels = bound.buffer("pixels", buffer, "u32", size);
         const shard = { pixels, first, count };
         return gatherLaunches(data, queue, shard, { mean, x: this.x, augment, changes });
       }),

@@ -30,7 +30,7 @@ export class RowFeed implements Feed {
     const { batch, order, step } = queue;
     const stride = widths.reduce((sum, width) => sum + width, 0);
     const bound = new Bound();
-    const rows = bound.view("rows", { buffer, offset: 0, size: 4 * size });
+    const rows = bound.buffer("rows", buffer, "f32", size);
     this.bindings = new Map([...queue.bindings, ...bound.bindings]);
     this.blocks = widths.map(
       (width, i) => new Value(`block ${i}`, [batch, width], "f32", "planned"),

@@ -83,7 +83,7 @@ export class StepQueue {
     this.batch = batch;
     const bound = new Bound();
     const bind = (label: keyof QueueBuffers, words: number): Value =>
-      bound.view(label, { buffer: buffers[label], offset: 0, size: 4 * words }, "u32");
+      bound.buffer(label, buffers[label], "u32", words);
     this.order = bind("order", items);
     this.step = bind("step", stepWords);
     this.totals = bind("totals", stepWords);

@@ -8,7 +8,7 @@ import { Bound } from "../graph/bound.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile, type Program } from "../graph/program.ts";
-import { type Launch, Value } from "../graph/value.ts";
+import type { Launch, Value } from "../graph/value.ts";
 import type { Model } from "../nn/model.ts";
 import { clipLaunches } from "../optim/clip.ts";
 import { corrections, optimizerLaunch, type OptimizerSettings } from "../optim/index.ts";
@@ -132,13 +132,8 @@ export class Trainer {
     const objective = options.objective(graph);
     const { built, loss, minimise = loss } = objective;
     const bound = new Bound();
-    const targets = new Map<Value, Value>();
-    for (const [name, value] of built.parameters) {
-      if (rate(layout.slot(name)) === 0) continue;
-      const target = new Value(`d ${name}`, value.shape, "f32", "bound");
-      targets.set(value, target);
-      bound.bindings.set(target, micro.view(name));
-    }
+    const trained = [...built.parameters].filter(([name]) => rate(layout.slot(name)) !== 0);
+    const targets = bound.gradients(micro, new Map(trained));
     if (targets.size === 0) {
       throw new UsageError("training: no parameter is trainable with these settings.");
     }

@@ -4,7 +4,6 @@ import { Bound } from "../graph/bound.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile } from "../graph/program.ts";
-import { Value } from "../graph/value.ts";
 import { passRows } from "../feed/step-queue.ts";
 import type { TaskModel } from "../train/task-trainer.ts";
 import { replay, type Watch } from "../train/replay.ts";
@@ -34,12 +33,7 @@ export async function sumOverImages(
   const graph = new Graph(gpu.tuning);
   const { built, loss } = task.objective(graph, model, feed, { norm: "frozen" });
   const bound = new Bound();
-  const targets = new Map<Value, Value>();
-  for (const [name, value] of built.parameters) {
-    const target = new Value(`d ${name}`, value.shape, "f32", "bound");
-    targets.set(value, target);
-    bound.bindings.set(target, gradients.view(name));
-  }
+  const targets = bound.gradients(gradients, built.parameters);
   const accumulate = layout.shards.map((floats, shard) =>
     elementwise(
       gpu.tuning,
