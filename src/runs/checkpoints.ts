@@ -1,0 +1,28 @@
+/** Tensors of a run in its checkpoints, and whose they are. */
+import type { Tensors } from "../nn/model.ts";
+import { RunFolderError } from "../report/run-folder.ts";
+import type { Job } from "./job.ts";
+
+/** Tensors under names that begin with a prefix: `model/conv1.weight`. */
+export function prefixed(
+  prefix: string,
+  tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
+): Tensors {
+  return new Map([...tensors].map(([name, tensor]) => [`${prefix}/${name}`, tensor]));
+}
+
+/** The tensors of such a prefix, under their own names. */
+export function unprefixed(prefix: string, tensors: Tensors): Tensors {
+  const mine = [...tensors].filter(([name]) => name.startsWith(`${prefix}/`));
+  return new Map(mine.map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]));
+}
+
+/** @throws RunFolderError if a checkpoint is of another model than the job's. */
+export function requireModel(metadata: Readonly<Record<string, string>>, job: Job, path: string): void {
+  const { name } = job.model.spec;
+  if (metadata["model"] !== name) {
+    throw new RunFolderError(
+      `"${path}" holds model ${metadata["model"] ?? "(unnamed)"}, this run has ${name}.`,
+    );
+  }
+}

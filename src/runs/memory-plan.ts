@@ -1,0 +1,178 @@
+/**
+ * Memory plans: what a run would allocate, before anything is.
+ *
+ * The run is built on a {@link dryGpu} by the same code that builds it on a real device: images and
+ * weights stay, and where evaluation takes little it stays too; training, evaluation and unlearning come
+ * after one another.
+ */
+import type { TrainConfig, UnlearnConfig } from "./config.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { damage } from "../data/scenario.ts";
+import { dryGpu, type DryGpu, type DryLimits } from "../gpu/dry.ts";
+import { megabytes } from "../gpu/device.ts";
+import type { Owner } from "../gpu/owned.ts";
+import { type Job, jobOn } from "./job.ts";
+import { jobNowcaster, jobTrainer } from "./training.ts";
+import { startMethod } from "../unlearn/methods/index.ts";
+
+/** The images of a run as far as memory is concerned. */
+export interface ImageCounts {
+  /** Side of the square images, in pixels. */
+  readonly size: number;
+  /** Their size in memory where a feed enlarges them. */
+  readonly stored?: Dataset["stored"];
+  readonly channels: 1 | 3;
+  readonly classes: number;
+  /** Training and test images. */
+  readonly train: number;
+  readonly test: number;
+}
+
+/** What a run does while it needs memory: anything, or something it can do only one of at a time. */
+export type Activity = "always" | "training" | "evaluating" | "unlearning";
+
+/** Memory of one purpose. */
+export interface PlanRow {
+  readonly during: Activity;
+  readonly what: string;
+  /** Bytes of buffers. */
+  readonly bytes: number;
+}
+
+/** What a run allocates. */
+export interface RunPlan {
+  readonly rows: readonly PlanRow[];
+  /** Bytes of all buffers at the time when there are most. */
+  readonly peak: number;
+}
+
+/** Which run is planned. */
+export interface PlannedRun {
+  readonly train: TrainConfig;
+  readonly unlearn?: UnlearnConfig | undefined;
+  /** The network is trained already: what training takes does not count. */
+  readonly trained?: boolean | undefined;
+  readonly images: ImageCounts;
+}
+
+/** The image counts of a run under way. */
+export function countsOf({ train, test }: Pick<Job, "train" | "test">): ImageCounts {
+  const { height: size, stored, channels, classes } = train;
+  return { size, stored, channels, classes: classes.length, train: train.count, test: test.count };
+}
+
+/** Plans a run. @throws OutOfMemoryError where the limits do not hold it. */
+export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPlan> {
+  const dry = await dryGpu(limits);
+  const { gpu } = dry;
+  const { train: config, unlearn, trained = false } = run;
+  const damaged = damage(
+    blankImages(run, "train"),
+    blankImages(run, "test"),
+    config.scenario,
+    config.seed,
+  );
+  const job = await jobOn(gpu, config, damaged, blankImages(run, "test"), { blank: true });
+  const rows = rowsOf("always", dry.live());
+  let peak = gpu.allocatedBytes;
+  /** Counts what parts of a run take together, on top of what is there throughout, and frees them. */
+  const during = async (
+    activity: Activity,
+    ...parts: (() => Promise<Owner | undefined>)[]
+  ): Promise<void> => {
+    const before = dry.live();
+    const made: (Owner | undefined)[] = [];
+    for (const make of parts) made.push(await make());
+    rows.push(...rowsOf(activity, added(dry, before)));
+    peak = Math.max(peak, gpu.allocatedBytes);
+    for (const part of made) part?.destroy();
+  };
+  const evaluator = async (): Promise<Owner> => {
+    const largest = job.data.count > job.testData.count ? job.data : job.testData;
+    const { done } = await job.evaluator(largest);
+    return { destroy: done };
+  };
+  if (!trained) {
+    await during(
+      "training",
+      () => jobTrainer(job),
+      () => jobNowcaster(job),
+    );
+  }
+  if (unlearn === undefined) {
+    await during("evaluating", evaluator);
+  } else {
+    // Scores are measured between rounds, while the method keeps its memory.
+    const { method, seed, settings } = unlearn;
+    await during("unlearning", () => startMethod(method, job.request(seed), settings), evaluator);
+  }
+  return { rows, peak };
+}
+
+/** Images without pixels: their numbers and labels decide all sizes. */
+function blankImages({ train: { data }, images }: PlannedRun, part: "train" | "test"): Dataset {
+  const { size, stored, channels, classes } = images;
+  const count = images[part];
+  return {
+    name: data.name,
+    classes: Array.from({ length: classes }, (_, i) => String(i)),
+    height: size,
+    width: size,
+    stored,
+    channels,
+    count,
+    pixels: new Uint8Array(0),
+    labels: Uint16Array.from({ length: count }, (_, i) => i % classes),
+  };
+}
+
+function added(dry: DryGpu, before: ReadonlyMap<string, number>): Map<string, number> {
+  const differences = [...dry.live()].map(
+    ([label, bytes]) => [label, bytes - (before.get(label) ?? 0)] as const,
+  );
+  return new Map(differences.filter(([, bytes]) => bytes > 0));
+}
+
+const purposes: readonly (readonly [RegExp, string])[] = [
+  [/^(images|mean|labels)$/, "images"],
+  [/^(parameters|statistics)$/, "weights"],
+  [/^evaluate /, "activations of evaluation"],
+  [/gradients$/, "gradients"],
+  [/^moment/, "optimiser state"],
+  [/^trajectory /, "trajectory"],
+  [/^predicted$/, "predicted weights"],
+  [/^(before the round|start of the round|original weights|base of the step)$/, "weights kept"],
+  [/^(train|update) /, "activations and their gradients"],
+];
+
+function rowsOf(during: Activity, live: ReadonlyMap<string, number>): PlanRow[] {
+  const sums = new Map<string, number>();
+  for (const [label, bytes] of live) {
+    const what =
+      purposes.find(([pattern]) => pattern.test(label))?.[1] ?? "orders, tables and other";
+    sums.set(what, (sums.get(what) ?? 0) + bytes);
+  }
+  const rows = [...sums].map(([what, bytes]) => ({ during, what, bytes }));
+  return rows.sort((a, b) => b.bytes - a.bytes);
+}
+
+const headings: Readonly<Record<Activity, string>> = {
+  always: "throughout",
+  training: "while training",
+  evaluating: "while evaluating",
+  unlearning: "while unlearning",
+};
+
+/** A plan as lines of text. */
+export function formatPlan({ rows, peak }: RunPlan): string {
+  const width = Math.max(...rows.map(({ what }) => what.length)) + 2;
+  const lines = (Object.keys(headings) as Activity[]).flatMap((activity) => {
+    const mine = rows.filter((row) => row.during === activity);
+    if (mine.length === 0) return [];
+    return [
+      headings[activity],
+      ...mine.map(({ what, bytes }) => `  ${what.padEnd(width)}${megabytes(bytes).padStart(12)}`),
+    ];
+  });
+  return [...lines, `peak${" ".repeat(width - 2)}${megabytes(peak).padStart(12)}`].join("\n");
+}
