@@ -318,14 +318,16 @@ test("every shader file is compiled by the tests above", () => {
 
 test("every shader says what it is, and keeps to the subset both compilers take", async () => {
   for (const file of files) {
-    const text = await shaderSource(file);
-    assert.match(text, /^\/\/ .{20}/, `${file}: a head comment comes first`);
+    const whole = await shaderSource(file);
+    const text = whole.replace(/^(\/\/!.*\n)*/, "");
+    assert.match(text, /^\/\/ .{20}/, `${file}: a head comment comes first, after the linker's lines`);
     assert.match(
       text,
       /(Prelude|Constants|Consts)\b/i,
       `${file}: the head comment lists the constants`,
     );
     assert.not.match(text, /^\s*(enable|override)\b/m, `${file}: no enable, no override`);
+    if (whole.startsWith("//! part")) continue;
     const bindings = text.match(/@binding\(\d+\) var<storage/g) ?? [];
     for (const [, entry] of text.matchAll(/@compute[^{]*?fn (\w+)\(/g)) {
       assert.ok(entry !== undefined && bindings.length > 0, file);

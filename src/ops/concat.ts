@@ -17,7 +17,8 @@ function copyBlock(tuning: Tuning, rows: number, width: number, from: Rows, to: 
   const vec4 = [width, from.stride, from.offset, to.stride, to.offset].every((n) => n % 4 === 0);
   const { PER, threads } = quadThreads(tuning, (rows * width) / (vec4 ? 4 : 1));
   return {
-    shader: vec4 ? "elementwise/copy-block-vec4" : "elementwise/copy-block",
+    shader: "elementwise/copy-block",
+    parts: [vec4 ? "lane/vec4f" : "lane/f32"],
     constants: {
       ROWS: rows,
       WIDTH: width,
