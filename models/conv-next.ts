@@ -1,4 +1,5 @@
 /** ConvNeXt (Liu et al., 2022): Tiny, and Atto (Wightman's sizes) for small machines. */
+import { less, type PublishedNames } from "../src/io/pretrained.ts";
 import type { Value } from "../src/graph/value.ts";
 import type { Layers } from "../src/nn/layers.ts";
 import { truncatedNormal } from "../src/nn/init.ts";
@@ -73,3 +74,56 @@ function block(layers: Layers, name: string, x: Value, rate: number): Value {
   h = layers.layerScale(`${name}.scale`, layers.linear(`${name}.fc2`, h, width, init));
   return add(graph, x, layers.dropPath(`${name}.drop`, h, rate));
 }
+
+/** Names of published checkpoints. */
+export const convNextNames = {
+  timm: {
+    rules: [
+      [/^stem\.conv\./, "stem.0."],
+      [/^stem\.norm\./, "stem.1."],
+      [/^stage(\d)\.down\.norm\./, (_, s) => `stages.${less(s)}.downsample.0.`],
+      [/^stage(\d)\.down\.conv\./, (_, s) => `stages.${less(s)}.downsample.1.`],
+      [/^stage(\d)\.block(\d+)\./, (_, s, b) => `stages.${less(s)}.blocks.${less(b)}.`],
+      [/\.dw\./, ".conv_dw."],
+      [/\.(fc[12])\./, ".mlp.$1."],
+      [/\.scale\.weight$/, ".gamma"],
+      [/^head\./, "head.fc."],
+      [/^norm\./, "head.norm."],
+    ],
+  },
+  original: {
+    rules: [
+      [/^stem\.conv\./, "downsample_layers.0.0."],
+      [/^stem\.norm\./, "downsample_layers.0.1."],
+      [/^stage(\d)\.down\.norm\./, (_, s) => `downsample_layers.${less(s)}.0.`],
+      [/^stage(\d)\.down\.conv\./, (_, s) => `downsample_layers.${less(s)}.1.`],
+      [/^stage(\d)\.block(\d+)\./, (_, s, b) => `stages.${less(s)}.${less(b)}.`],
+      [/\.dw\./, ".dwconv."],
+      [/\.fc([12])\./, ".pwconv$1."],
+      [/\.scale\.weight$/, ".gamma"],
+    ],
+  },
+  torchvision: {
+    rules: [
+      [/^stem\.conv\./, "features.0.0."],
+      [/^stem\.norm\./, "features.0.1."],
+      [/^stage(\d)\.down\.norm\./, (_, s) => `features.${2 * Number(s) - 2}.0.`],
+      [/^stage(\d)\.down\.conv\./, (_, s) => `features.${2 * Number(s) - 2}.1.`],
+      [/^stage(\d)\.block(\d+)\./, (_, s, b) => `features.${2 * Number(s) - 1}.${less(b)}.`],
+      [/^(features\.\d\.\d+)\.dw\./, "$1.block.0."],
+      [/^(features\.\d\.\d+)\.norm\./, "$1.block.2."],
+      [/\.fc1\./, ".block.3."],
+      [/\.fc2\./, ".block.5."],
+      [/\.scale\.weight$/, ".layer_scale"],
+      [/^norm\./, "classifier.0."],
+      [/^head\./, "classifier.2."],
+    ],
+    unitAxes: /\.scale\.gamma$/,
+  },
+} satisfies Record<string, PublishedNames>;
+
+/** Names for Atto, which torchvision lacks; timm's has 1×1 convolutions where Tiny has dense layers. */
+export const convNextAttoNames = {
+  timm: { ...convNextNames.timm, unitAxes: /\.fc[12]\.weight$/ },
+  original: convNextNames.original,
+};

@@ -1,4 +1,5 @@
 /** Pyramid Vision Transformer v2, size B0 (Wang et al., 2022). */
+import { less, type PublishedNames } from "../src/io/pretrained.ts";
 import type { Value } from "../src/graph/value.ts";
 import type { Layers } from "../src/nn/layers.ts";
 import { truncatedNormal } from "../src/nn/init.ts";
@@ -113,3 +114,33 @@ function reducedAttention(
     init,
   );
 }
+
+/** PyTorch's networks make keys and values in one layer: keys are the first half of its outputs. */
+function keysAndValues(name: string): { name: string; half: 0 | 1 } | undefined {
+  const [end, letter, kind] = /\.attn\.([kv])\.(weight|bias)$/.exec(name) ?? [];
+  if (end === undefined) return undefined;
+  return { name: `${name.slice(0, -end.length)}.attn.kv.${kind!}`, half: letter === "k" ? 0 : 1 };
+}
+
+/** Names of published checkpoints. */
+export const pvtV2Names = {
+  original: {
+    rules: [
+      [/^stage(\d)\.embed\./, "patch_embed$1."],
+      [/^stage(\d)\.block(\d+)\./, (_, s, b) => `block${s!}.${less(b)}.`],
+      [/^stage(\d)\.norm\./, "norm$1."],
+      [/\.mlp\.dw\./, ".mlp.dwconv.dwconv."],
+    ],
+    halves: keysAndValues,
+  },
+  timm: {
+    rules: [
+      [/^stage1\.embed\./, "patch_embed."],
+      [/^stage(\d)\.embed\./, (_, s) => `stages.${less(s)}.downsample.`],
+      [/^stage(\d)\.block(\d+)\./, (_, s, b) => `stages.${less(s)}.blocks.${less(b)}.`],
+      [/^stage(\d)\.norm\./, (_, s) => `stages.${less(s)}.norm.`],
+      [/\.mlp\.dw\./, ".mlp.dwconv."],
+    ],
+    halves: keysAndValues,
+  },
+} satisfies Record<string, PublishedNames>;

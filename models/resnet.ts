@@ -1,4 +1,5 @@
 /** ResNet-18 (He et al., 2016) with the stem of the paper's authors, of CIFAR, or of ImageNet. */
+import { less, type PublishedNames } from "../src/io/pretrained.ts";
 import type { Value } from "../src/graph/value.ts";
 import type { Layers } from "../src/nn/layers.ts";
 import { add, globalAveragePool, maxPool, pad, relu } from "../src/ops/index.ts";
@@ -114,3 +115,18 @@ function block(
   }
   return relu(graph, add(graph, h, shortcut));
 }
+
+const torchNames: PublishedNames = {
+  rules: [
+    [/^stage(\d)\.block(\d)\./, (_, s, b) => `layer${s!}.${less(b)}.`],
+    [/shortcut\.conv\./, "downsample.0."],
+    [/shortcut\.bn\./, "downsample.1."],
+    [/^head\./, "fc."],
+  ],
+};
+
+/** Names of published checkpoints of the CIFAR and ImageNet networks. */
+export const resnetNames = { torchvision: torchNames, timm: torchNames };
+
+/** The authors' network is published as Keras code only: here it has torchvision's names, and biases besides. */
+export const authorsResnetNames = { torchvision: torchNames };

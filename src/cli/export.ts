@@ -1,6 +1,7 @@
 /** `rewind export`: a checkpoint under the names and in the layouts of PyTorch's networks. */
 import { type Command, Option } from "commander";
 import { type ModelConfig, modelNames, modelSpec } from "../../models/index.ts";
+import { publishedNetworks } from "../../models/published.ts";
 import { exportPretrained, type PublishedFormat, publishedFormats } from "../io/pretrained.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { declare, type ModelSpec } from "../nn/model.ts";
@@ -29,7 +30,7 @@ export function registerExport(root: Command): void {
     const { model, spec } = modelOf(metadata["model"], file);
     const declared = declare(spec);
     const slots = [...declared.parameters.values(), ...declared.statistics.values()];
-    const exported = exportPretrained(model, slots, tensors, format, std);
+    const exported = exportPretrained(publishedNetworks.find(model), slots, tensors, format, std);
     await writeAtomic(out, writeSafetensors(exported, { format: "pt" }));
     console.log(`${out}: ${exported.size} tensors with the names of ${format}.`);
   });

@@ -1,7 +1,8 @@
 /** `rewind import`: a published checkpoint becomes one that training starts from. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type ModelConfig, modelSpec } from "../../models/index.ts";
-import { importPretrained, publishedModels } from "../io/pretrained.ts";
+import { publishedNetworks } from "../../models/published.ts";
+import { importPretrained } from "../io/pretrained.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { readTorch } from "../io/torch-pt.ts";
 import { declare } from "../nn/model.ts";
@@ -39,7 +40,9 @@ export function registerImport(root: Command): void {
     .description("turn a checkpoint of PyTorch or timm into one for `rewind train --from`")
     .argument("<file>", ".safetensors, .pt or .pth")
     .addOption(
-      new Option("--model <name>", "network").choices(publishedModels).makeOptionMandatory(),
+      new Option("--model <name>", "network")
+        .choices(publishedNetworks.names)
+        .makeOptionMandatory(),
     )
     .option("--classes <n>", "classes of the network", integer(2), 1000)
     .option("--picture-size <pixels>", "side of the pictures", integer(1), 224)
@@ -58,7 +61,10 @@ export function registerImport(root: Command): void {
     const spec = modelSpec({ name: model }, [size, size, 3], classes);
     const declared = declare(spec);
     const slots = [...declared.parameters.values(), ...declared.statistics.values()];
-    const { tensors, format } = importPretrained(model, slots, given, { head, deviation: std });
+    const { tensors, format } = importPretrained(publishedNetworks.find(model), slots, given, {
+      head,
+      deviation: std,
+    });
     await writeAtomic(out, writeSafetensors(tensors, { model: spec.name, names: format }));
     const parameters = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
     console.log(

@@ -1,15 +1,11 @@
 /** Reads the dense layers of a Keras weight file (HDF5), by h5wasm. */
+import { DataError } from "../errors.ts";
 
 /** A layer's kernel [in, out] and bias [out]. */
 export interface KerasDense {
   readonly layer: string;
   readonly kernel: { readonly shape: readonly number[]; readonly data: Float32Array };
   readonly bias: { readonly shape: readonly number[]; readonly data: Float32Array };
-}
-
-/** A weight file that is not what it should be. */
-export class KerasFileError extends Error {
-  override name = "KerasFileError";
 }
 
 const signature = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -20,14 +16,14 @@ let files = 0;
  * the file's own order mixes parallel branches).
  *
  * @param bytes the whole file; @param name what errors call it.
- * @throws KerasFileError if it is no HDF5 file, is cut short, or a layer has no kernel and bias.
+ * @throws DataError if it is no HDF5 file, is cut short, or a layer has no kernel and bias.
  */
 export async function readKerasDense(
   bytes: Uint8Array,
   name = "weights.h5",
 ): Promise<KerasDense[]> {
   if (!signature.every((byte, i) => bytes[i] === byte)) {
-    throw new KerasFileError(
+    throw new DataError(
       `"${name}" is not an HDF5 file (wrong first bytes); a Keras .h5 weight file is needed.`,
     );
   }
@@ -37,9 +33,7 @@ export async function readKerasDense(
       ? Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(40, true))
       : 0;
   if (bytes.length < end) {
-    throw new KerasFileError(
-      `"${name}" is cut short: ${bytes.length} of ${end} bytes; copy it again.`,
-    );
+    throw new DataError(`"${name}" is cut short: ${bytes.length} of ${end} bytes; copy it again.`);
   }
   const { ready, File, Group, Dataset } = await import("h5wasm");
   const { FS } = await ready;
@@ -50,13 +44,12 @@ export async function readKerasDense(
   try {
     const names = texts(file.attrs["layer_names"]?.value);
     if (names.length === 0) {
-      throw new KerasFileError(`"${name}" has no "layer_names": it is not a Keras weight file.`);
+      throw new DataError(`"${name}" has no "layer_names": it is not a Keras weight file.`);
     }
     const layers: KerasDense[] = [];
     for (const layer of names) {
       const group = file.get(layer);
-      if (!(group instanceof Group))
-        throw new KerasFileError(`"${name}": layer "${layer}" is missing.`);
+      if (!(group instanceof Group)) throw new DataError(`"${name}": layer "${layer}" is missing.`);
       const weights = texts(group.attrs["weight_names"]?.value);
       // Layers without weights carry an empty float array here.
       if (weights.length === 0) continue;
@@ -64,7 +57,7 @@ export async function readKerasDense(
         const key = weights.find((weight) => weight.endsWith(suffix));
         const data = key === undefined ? null : group.get(key);
         if (!(data instanceof Dataset) || !(data.value instanceof Float32Array)) {
-          throw new KerasFileError(
+          throw new DataError(
             `"${name}": layer "${layer}" has no float32 "${suffix}"; it is not a dense layer.`,
           );
         }

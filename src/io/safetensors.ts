@@ -3,7 +3,8 @@
  *
  * Rewind writes tensors sorted by name, so equal tensors give equal files.
  */
-
+import { DataError, ShapeError } from "../errors.ts";
+import { count } from "../shape.ts";
 import { decodeNumbers, encodeHalves, formatBytes, isNumberFormat } from "./number-formats.ts";
 
 /** A tensor of a file. */
@@ -21,17 +22,10 @@ export interface TensorFile {
   readonly metadata: Record<string, string>;
 }
 
-/** A damaged or unsupported file; the message says where. */
-export class SafetensorsError extends Error {
-  override name = "SafetensorsError";
-}
-
 /** Longest header accepted, as in the reference reader. */
 const longestHeader = 100_000_000;
 
-const size = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
-
-/** Encodes tensors. @throws SafetensorsError if a shape and its data do not agree. */
+/** Encodes tensors. @throws ShapeError if a shape and its data do not agree. */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
@@ -46,8 +40,8 @@ export function writeSafetensors(
   let at = 0;
   for (const name of names) {
     const { shape, data, format = "F32" } = tensors.get(name)!;
-    if (data.length !== size(shape)) {
-      throw new SafetensorsError(
+    if (data.length !== count(shape)) {
+      throw new ShapeError(
         `tensor "${name}": shape [${shape.join(", ")}] does not hold ${data.length} values.`,
       );
     }
@@ -75,12 +69,12 @@ export function writeSafetensors(
  * Decodes a file; all numbers become float32.
  *
  * @param name what errors call it.
- * @throws SafetensorsError for a cut or damaged file, tensors that overlap or leave gaps, or a type
+ * @throws DataError for a cut or damaged file, tensors that overlap or leave gaps, or a type
  *   without a number format here.
  */
 export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
   const fail = (what: string): never => {
-    throw new SafetensorsError(`"${name}" is not a readable safetensors file: ${what}.`);
+    throw new DataError(`"${name}" is not a readable safetensors file: ${what}.`);
   };
   if (bytes.length < 8) fail(`${bytes.length} bytes, the header length alone takes 8`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -113,7 +107,7 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
       return fail(`tensor "${key}" has type ${String(dtype)}; supported are ${known}`);
     }
     const [from, to] = offsets as [number, number];
-    const bytes = formatBytes[dtype] * size(shape);
+    const bytes = formatBytes[dtype] * count(shape);
     if (to - from !== bytes) {
       return fail(
         `tensor "${key}" [${shape.join(", ")}] needs ${bytes} bytes, its offsets give ${to - from}`,

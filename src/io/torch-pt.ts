@@ -6,13 +6,9 @@
  */
 import { strFromU8, unzipSync } from "fflate";
 import pickle from "pickleparser";
+import { DataError } from "../errors.ts";
 import { decodeNumbers, formatBytes, type NumberFormat } from "./number-formats.ts";
 import type { Tensor, TensorFile } from "./safetensors.ts";
-
-/** A damaged, unsupported or suspicious file; the message says why. */
-export class TorchFileError extends Error {
-  override name = "TorchFileError";
-}
 
 const formats: Readonly<Record<string, NumberFormat>> = {
   DoubleStorage: "F64",
@@ -64,12 +60,12 @@ const nested = ["state_dict", "model_state_dict", "model"];
  * `model_state_dict` or `model`. All numbers become float32.
  *
  * @param name what errors call the file.
- * @throws TorchFileError for a damaged file, the format before PyTorch 1.6, or a pickle that names
+ * @throws DataError for a damaged file, the format before PyTorch 1.6, or a pickle that names
  *   anything but tensors.
  */
 export function readTorch(bytes: Uint8Array, name = "file"): TensorFile {
   const fail = (what: string, cause?: unknown): never => {
-    throw new TorchFileError(`"${name}" is not a readable PyTorch checkpoint: ${what}.`, { cause });
+    throw new DataError(`"${name}" is not a readable PyTorch checkpoint: ${what}.`, { cause });
   };
   if (!(bytes[0] === 0x50 && bytes[1] === 0x4b)) {
     fail(
@@ -93,7 +89,7 @@ export function readTorch(bytes: Uint8Array, name = "file"): TensorFile {
   try {
     top = unpickle(files[entry]!);
   } catch (cause) {
-    if (cause instanceof TorchFileError) throw new TorchFileError(`"${name}": ${cause.message}`);
+    if (cause instanceof DataError) throw new DataError(`"${name}": ${cause.message}`);
     return fail(`its data.pkl cannot be read (${(cause as Error).message})`, cause);
   }
   let dictionary = top;
@@ -162,7 +158,7 @@ const globals: Readonly<Record<string, (...args: Args) => unknown>> = {
     const valid =
       storage instanceof Storage && isSize(offset) && isSizes(shape) && isSizes(strides);
     if (!valid || shape.length !== strides.length) {
-      throw new TorchFileError("a tensor's description is not one.");
+      throw new DataError("a tensor's description is not one.");
     }
     return new View(storage, offset, shape, strides);
   },
@@ -180,7 +176,7 @@ function unpickle(bytes: Uint8Array): unknown {
         if (format !== undefined) return Object.assign(() => undefined, { format });
         const path = `${module}.${name}`;
         if (Object.hasOwn(globals, path)) return globals[path]!;
-        throw new TorchFileError(
+        throw new DataError(
           `it asks for ${path}, which no tensor needs; it was not run. Save the weights alone ` +
             "(torch.save(model.state_dict(), ...)), and mind where this file comes from.",
         );
@@ -190,7 +186,7 @@ function unpickle(bytes: Uint8Array): unknown {
       resolve(id: unknown) {
         const [kind, type, key] = id as [unknown, { format?: NumberFormat } | undefined, unknown];
         if (kind !== "storage" || type?.format === undefined || typeof key !== "string") {
-          throw new TorchFileError("it refers to something that is no storage of numbers.");
+          throw new DataError("it refers to something that is no storage of numbers.");
         }
         return new Storage(type.format, key);
       },

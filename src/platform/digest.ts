@@ -1,4 +1,5 @@
 /** Checksums. */
+import { UsageError } from "../errors.ts";
 
 /** The SHA-256 of `bytes` as 64 hexadecimal digits. */
 export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
@@ -8,14 +9,16 @@ export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 
 /**
  * The MD5 of `bytes` as 32 hexadecimal digits. MD5 guards against damage, not against malice; the
- * official data sets publish nothing else. Throws where the runtime has no `node:crypto` (browsers).
+ * official data sets publish nothing else.
+ *
+ * @throws UsageError where the runtime has no `node:crypto` (browsers).
  */
 export async function md5(bytes: Uint8Array): Promise<string> {
   let node: { createHash(name: "md5"): Hash };
   try {
     node = await import("node:crypto");
   } catch (cause) {
-    throw new Error(
+    throw new UsageError(
       "MD5 checksums need node:crypto, which this runtime lacks; fetch data sets with Node or Deno.",
       { cause },
     );

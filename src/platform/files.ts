@@ -3,13 +3,11 @@
  *
  * Whole files are written under a temporary name and renamed, so that a reader sees the old file or the
  * new one and an interrupted write loses nothing.
+ *
+ * A failed access throws a DataError: what was done to which path, why it failed and what to do.
  */
+import { DataError } from "../errors.ts";
 import { detectRuntime } from "./gpu.ts";
-
-/** A failed file access: says what was done to which path, why it failed and what to do. */
-export class FileError extends Error {
-  override name = "FileError";
-}
 
 const advice: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or directory; check the path",
@@ -31,14 +29,14 @@ async function access<T>(
   work: (files: NodeFiles) => Promise<T>,
 ): Promise<T> {
   if (detectRuntime() === "browser")
-    throw new FileError(`cannot ${act} "${path}": browsers have no file system.`);
+    throw new DataError(`cannot ${act} "${path}": browsers have no file system.`);
   node ??= import("./node.ts");
   const files = await node;
   try {
     return await work(files);
   } catch (cause) {
     const { code, message } = cause as { code?: string; message: string };
-    throw new FileError(`cannot ${act} "${path}": ${advice[code ?? ""] ?? message}.`, { cause });
+    throw new DataError(`cannot ${act} "${path}": ${advice[code ?? ""] ?? message}.`, { cause });
   }
 }
 
@@ -49,7 +47,7 @@ export async function readBytes(path: string | URL): Promise<Uint8Array<ArrayBuf
     return access("read", path, (files) => files.readBytes(path));
   const response = await fetch(path);
   if (!response.ok)
-    throw new FileError(`cannot read "${path}": the server answered ${response.status}.`);
+    throw new DataError(`cannot read "${path}": the server answered ${response.status}.`);
   return new Uint8Array(await response.arrayBuffer());
 }
 

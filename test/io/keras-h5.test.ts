@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { KerasFileError, readKerasDense } from "../../src/io/keras-h5.ts";
+import { DataError } from "../../src/errors.ts";
+import { readKerasDense } from "../../src/io/keras-h5.ts";
 import { exists, readBytes } from "../../src/platform/files.ts";
 import { sharedFile, skip } from "../shared.ts";
 
@@ -10,7 +11,7 @@ async function fails(bytes: Uint8Array): Promise<string> {
   try {
     await readKerasDense(bytes, "x.h5");
   } catch (error) {
-    assert.instance(error, KerasFileError);
+    assert.instance(error, DataError);
     return (error as Error).message;
   }
   return "did not fail";

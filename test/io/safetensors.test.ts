@@ -2,12 +2,8 @@ import { Buffer } from "node:buffer";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import fc from "fast-check";
-import {
-  readSafetensors,
-  SafetensorsError,
-  type Tensor,
-  writeSafetensors,
-} from "../../src/io/safetensors.ts";
+import { DataError } from "../../src/errors.ts";
+import { readSafetensors, type Tensor, writeSafetensors } from "../../src/io/safetensors.ts";
 
 const tensor = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }).chain((shape) => {
   const length = shape.reduce((a, b) => a * b, 1);
@@ -81,7 +77,7 @@ test("a file cut anywhere is refused, never read as something else", () => {
   for (let length = 0; length < file.length; length++) {
     assert.throws(
       () => readSafetensors(file.slice(0, length)),
-      (e: Error) => e instanceof SafetensorsError,
+      (e: Error) => e instanceof DataError,
     );
   }
 });

@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readTorch, TorchFileError } from "../../src/io/torch-pt.ts";
+import { DataError } from "../../src/errors.ts";
+import { readTorch } from "../../src/io/torch-pt.ts";
 import { exists, readBytes } from "../../src/platform/files.ts";
 import { sharedFile, skip } from "../shared.ts";
 import { floatBytes, pickledCall, torchFile } from "./torch-fixture.ts";
@@ -9,7 +10,7 @@ const refuses = (bytes: Uint8Array, message: RegExp): void =>
   assert.throws(
     () => readTorch(bytes, "net.pt"),
     (error: Error) =>
-      error instanceof TorchFileError &&
+      error instanceof DataError &&
       error.message.includes('"net.pt"') &&
       message.test(error.message),
   );

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { pathToFileURL } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { DataError } from "../../src/errors.ts";
 import {
   appendText,
   dirname,
   exists,
-  FileError,
   fileInfo,
   join,
   listDir,
@@ -58,7 +58,7 @@ test("errors say what was done to which path and what to do", async () => {
       await attempt();
       assert.unreachable();
     } catch (error) {
-      assert.instance(error, FileError);
+      assert.instance(error, DataError);
       assert.match((error as Error).message, message);
     }
   }
