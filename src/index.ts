@@ -35,6 +35,16 @@ export type { AdamSettings } from "./optim/adam.ts";
 export { optimizers, type OptimizerSettings } from "./optim/index.ts";
 export { defineOptimizer, type Optimizer, type ShardValues } from "./optim/optimizer.ts";
 export type { SgdSettings } from "./optim/sgd.ts";
+export { metrics } from "./metrics/index.ts";
+export { Logits } from "./metrics/logits.ts";
+export { type Measurement, missing, share } from "./metrics/measurement.ts";
+export {
+  defineMetric,
+  type LogitsMetric,
+  type Metric,
+  type Scores,
+  type TotalsMetric,
+} from "./metrics/metric.ts";
 export { Registry } from "./registry.ts";
 export { mislabel, type NoisyLabels, splitForget } from "./data/corrupt.ts";
 export { type Dataset, subset, takeBalanced } from "./data/dataset.ts";
@@ -62,7 +72,7 @@ export { linearPredictor } from "./predictors/linear.ts";
 export { predictHistories } from "./predictors/histories.ts";
 export type { Predictor } from "./predictors/predictor.ts";
 export { PredictionError, Rewinder } from "./predictors/rewinder.ts";
-export { type Progress, type Scores, type StopRules, unlearn } from "./unlearn/driver.ts";
+export { type Progress, type StopRules, unlearn } from "./unlearn/driver.ts";
 export { RewindSession, type RewindSettings } from "./unlearn/methods/rewind.ts";
 export { readSafetensors, writeSafetensors } from "./io/safetensors.ts";
 export { modelNames, modelSpec } from "../models/index.ts";

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { trainSchema } from "../runs/config.ts";
 import { prepareJob } from "../runs/job.ts";
-import { definitions } from "../report/report.ts";
+import { scoreDefinitions } from "../metrics/index.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
 import { loadTrained } from "../runs/train-run.ts";
 import { type DeviceFlags, deviceOptions, openDevice, validate } from "./session.ts";
@@ -34,8 +34,8 @@ export function registerEvaluate(root: Command): void {
             run: flags.run,
             checkpoint: flags.checkpoint,
             ...scores,
-            images: counts,
-            definitions,
+            pictures: counts,
+            definitions: scoreDefinitions(),
           },
           null,
           2,

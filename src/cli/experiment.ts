@@ -24,9 +24,10 @@ import {
   tidyCsv,
   tuningTable,
 } from "../experiments/summary.ts";
+import { scoreDefinitions } from "../metrics/index.ts";
 import { exists, readText } from "../platform/files.ts";
 import { shippedDigest } from "../predictors/index.ts";
-import { adapterLine, definitions } from "../report/report.ts";
+import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { nowcastExperiment, type NowcastFlags } from "./nowcast.ts";
 import { setting } from "./unlearn-options.ts";
@@ -220,7 +221,7 @@ async function report(
     tuningSeed: flags.tuningSeed,
     adapter: adapterLine(gpu.adapter),
     runtime: gpu.adapter.runtimeVersion,
-    definitions,
+    definitions: scoreDefinitions(),
     ...(before.length === 0 ? {} : { takenFromEarlier: before }),
     statistic: plan.statistic,
     summaries,
@@ -244,7 +245,7 @@ async function report(
     table,
     "",
     `Before, seed ${seeds[0]}: ${Object.entries(first)
-      .map(([key, value]) => `${key} ${(value as number).toFixed(2)}`)
+      .map(([key, value]) => `${key} ${value.toFixed(2)}`)
       .join(", ")}.`,
     "",
     ...plan.y.map((y) => `![${y.label} against ${plan.x.label}](${y.score}.svg)\n`),

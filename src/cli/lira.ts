@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { runLira } from "../experiments/lira.ts";
 import { limitsOf } from "../gpu/dry.ts";
 import { loadData } from "../runs/job.ts";
-import type { Metric } from "../metrics/metric.ts";
+import type { Measurement } from "../metrics/measurement.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf, type PlannedRun } from "../runs/memory-plan.ts";
 import { RunFolder } from "../report/run-folder.ts";
@@ -60,7 +60,7 @@ export function registerLira(root: Command): void {
       settings: unlearn.settings,
       ...metrics,
     });
-    const rows = Object.values(metrics).map((metric: Metric) => [
+    const rows = Object.values(metrics).map((metric: Measurement) => [
       metric.name,
       metric.value?.toFixed(3) ?? metric.missing ?? "–",
       metric.n,

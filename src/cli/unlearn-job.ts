@@ -6,14 +6,10 @@ import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf } from "../runs/memory-plan.ts";
 import { exists, readText } from "../platform/files.ts";
 import { loadPredictor } from "../predictors/index.ts";
-import {
-  adapterLine,
-  beforeAfter,
-  definitions,
-  type UnlearnReport,
-  writeReport,
-} from "../report/report.ts";
-import { type Final, finalMetrics, gapsTo } from "../metrics/final.ts";
+import { adapterLine, beforeAfter, type UnlearnReport, writeReport } from "../report/report.ts";
+import { type Final, gapsTo } from "../metrics/final.ts";
+import { scoreDefinitions } from "../metrics/index.ts";
+import { measureFinal } from "../metrics/measure.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
 import { unlearnInFolder, unlearningFile } from "../runs/unlearn-run.ts";
 import { withProgress } from "./progress.ts";
@@ -71,7 +67,7 @@ export async function unlearnAndReport(
     ),
   );
   const { adapter } = job.gpu;
-  const final = job.retain.length === 0 ? undefined : await finalMetrics(job);
+  const final = job.retain.length === 0 ? undefined : await measureFinal(job);
   const last = history.at(-1)!;
   const report: UnlearnReport = {
     dataset: job.config.data.name,
@@ -93,8 +89,8 @@ export async function unlearnAndReport(
     after: last.scores,
     ...(final === undefined
       ? { missing: "every training picture is in D_f, and they need others (D_r)" }
-      : { final, gaps: gapsTo(final, retrained) }),
-    definitions,
+      : { final, gaps: gapsTo(final, retrained, "no retrained network was given (--reference)") }),
+    definitions: scoreDefinitions(),
   };
   await writeReport(folder, report, history);
   await folder.discard(unlearningFile);

@@ -8,10 +8,10 @@
 import { csvParse } from "d3-dsv";
 import { GpuError } from "../errors.ts";
 import { join, readText } from "../platform/files.ts";
-import type { Progress, Scores } from "../unlearn/driver.ts";
+import { scoreMetrics } from "../metrics/index.ts";
+import type { Progress } from "../unlearn/driver.ts";
 import type { Arm, Plan } from "./plan.ts";
 import type { ArmResult, Tuned } from "./run.ts";
-import { scoreColumns } from "./summary.ts";
 
 /** What an earlier run left: the results of its arms, and how their settings were chosen. */
 export interface Earlier {
@@ -39,15 +39,14 @@ async function parsed<T>(path: string): Promise<T> {
 /** Curves of results.csv by arm and seed. */
 async function histories(path: string): Promise<Map<string, Progress[]>> {
   const curves = new Map<string, Progress[]>();
+  const names = scoreMetrics().map(({ name }) => name);
   for (const row of csvParse(await readText(path))) {
-    const measured = scoreColumns.filter((key) => row[key] !== undefined && row[key] !== "");
+    const measured = names.filter((key) => row[key] !== undefined && row[key] !== "");
     const progress: Progress = {
       round: Number(row["round"]),
       steps: Number(row["steps"]),
       seconds: Number(row["seconds"]),
-      scores: Object.fromEntries(
-        measured.map((key) => [key, Number(row[key])]),
-      ) as unknown as Scores,
+      scores: Object.fromEntries(measured.map((key) => [key, Number(row[key])])),
     };
     const key = `${row["seed"]} ${row["arm"]}`;
     curves.set(key, [...(curves.get(key) ?? []), progress]);
@@ -113,8 +112,8 @@ function checkSameStart(earlier: readonly ArmResult[], results: readonly ArmResu
   for (const { seed, history } of results) {
     const before = earlier.find((result) => result.seed === seed)?.history[0]?.scores;
     const now = history[0]!.scores;
-    const differing = scoreColumns.find(
-      (key) => before?.[key] !== undefined && now[key] !== undefined && before[key] !== now[key],
+    const differing = Object.keys(now).find(
+      (key) => before?.[key] !== undefined && before[key] !== now[key],
     );
     if (differing !== undefined) {
       throw new GpuError(

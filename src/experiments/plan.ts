@@ -2,7 +2,7 @@
 import type { DataConfig, TrainConfig } from "../runs/config.ts";
 import { memoryFields } from "../train/memory.ts";
 import { GpuError } from "../errors.ts";
-import type { Scores, StopRules } from "../unlearn/driver.ts";
+import type { StopRules } from "../unlearn/driver.ts";
 import { findMethod } from "../unlearn/methods/index.ts";
 import {
   isGrey,
@@ -34,7 +34,7 @@ export interface Arm {
 
 /** What a curve shows, or a statistic reads. */
 export interface Axis {
-  readonly score: keyof Scores;
+  readonly score: string;
   readonly label: string;
 }
 
@@ -56,7 +56,7 @@ export interface Plan {
   /** Whether a run also ends where its network is lost; see `lostBelow` in run.ts. */
   readonly endLost: boolean;
   /** Scores measured after every round; all of them at the start and the end. */
-  readonly scores: readonly (keyof Scores)[];
+  readonly scores: readonly string[];
   readonly x: Axis;
   readonly y: readonly Axis[];
   readonly reverseX: boolean;

@@ -9,12 +9,14 @@ import { retrainSettings, type UnlearnConfig } from "../runs/config.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { type Job, prepareJob } from "../runs/job.ts";
 import { exists, join, readText } from "../platform/files.ts";
-import { type Final, finalMetrics } from "../metrics/final.ts";
+import type { Final } from "../metrics/final.ts";
+import { measureFinal } from "../metrics/measure.ts";
+import { scoreOf, type Scores } from "../metrics/metric.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { loadTrained, trainInFolder } from "../runs/train-run.ts";
 import { shippedIn, unlearnInFolder } from "../runs/unlearn-run.ts";
 import type { Watch } from "../train/replay.ts";
-import type { Progress, Scores, StopReason } from "../unlearn/driver.ts";
+import type { Progress, StopReason } from "../unlearn/driver.ts";
 import { methodSettings } from "../unlearn/methods/index.ts";
 import type { Arm, Plan } from "./plan.ts";
 import { statisticOf } from "./statistic.ts";
@@ -167,7 +169,7 @@ class Ground {
       history,
       end: await job.evaluate(around.watch),
       ...(statistic === undefined ? {} : { statistic }),
-      ...(plan.name === "standard" ? { final: await finalMetrics(job) } : {}),
+      ...(plan.name === "standard" ? { final: await measureFinal(job) } : {}),
     };
     await folder.writeJson("result.json", result);
     return result;
@@ -232,7 +234,7 @@ export async function tune(
       const options = { settings, seed, path: join(path, `${arm.name}-${i + 1}`), retrainedUa };
       const result = await ground.run(plan, arm, options, around);
       if (arm.name === "retrain") {
-        retrainedUa = 100 - result.history.at(-1)!.scores.forgetAccuracy;
+        retrainedUa = 100 - scoreOf(result.history.at(-1)!.scores, "forgetAccuracy");
       }
       const end = result.history.at(-1)!.scores[plan.x.score]!;
       trials.push({ settings: chosen, statistic: result.statistic, end });
@@ -270,7 +272,7 @@ export async function runSeeds(
       };
       const result = await ground.run(plan, arm, options, around);
       if (arm.name === "retrain") {
-        retrainedUa = 100 - result.history.at(-1)!.scores.forgetAccuracy;
+        retrainedUa = 100 - scoreOf(result.history.at(-1)!.scores, "forgetAccuracy");
       }
       results.push(result);
       around.say(summary(plan, result, (performance.now() - start) / 1000));

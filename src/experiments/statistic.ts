@@ -55,26 +55,26 @@ export function statisticOf(
       return retrainedUa === undefined
         ? undefined
         : whereReached(
-            history.map(({ scores }) => ({ x: scores.forgetAccuracy, y: scores.testAccuracy! })),
+            history.map(({ scores }) => ({ x: scores.forgetAccuracy!, y: scores.testAccuracy! })),
             100 - retrainedUa,
             "falling",
           );
     case "label-noise": {
       const top = best(
-        ({ forgetAccuracy }) => forgetAccuracy <= start.forgetAccuracy / 2,
+        ({ forgetAccuracy }) => forgetAccuracy! <= start.forgetAccuracy! / 2,
         ({ testAccuracy }) => testAccuracy!,
       );
       return top === undefined ? undefined : top - start.testAccuracy!;
     }
     case "backdoor":
       return whereReached(
-        history.map(({ scores }) => ({ x: scores.forgetAccuracy, y: scores.forgetTrueAccuracy! })),
+        history.map(({ scores }) => ({ x: scores.forgetAccuracy!, y: scores.forgetTrueAccuracy! })),
         10,
         "falling",
       );
     case "overfit": {
       const low = best(
-        ({ forgetLoss }) => forgetLoss >= 0.1 && forgetLoss <= 1.5,
+        ({ forgetLoss }) => forgetLoss! >= 0.1 && forgetLoss! <= 1.5,
         ({ testLoss }) => -testLoss!,
       );
       return low === undefined ? undefined : -low - start.testLoss!;

@@ -1,25 +1,17 @@
 /** Tables, figures and comparisons of an experiment's results. */
 import { csvFormatRows } from "d3-dsv";
-import { missing, type Metric } from "../metrics/metric.ts";
+import { type Measurement, missing } from "../metrics/measurement.ts";
 import { holm, meanAndDeviation, type Paired, paired } from "../metrics/statistics.ts";
 import { headline } from "../metrics/final.ts";
+import { scoreMetrics } from "../metrics/index.ts";
 import { lineChart, type Series } from "../figures/plot.ts";
 import { type Column, markdownTable } from "../report/table.ts";
-import type { Scores } from "../unlearn/driver.ts";
 import type { Axis, ExperimentName, Plan } from "./plan.ts";
 import type { ArmResult, Tuned } from "./run.ts";
 import { whereReached } from "./statistic.ts";
 
 /** Columns of results.csv after experiment, data set, seed, arm, round, steps and seconds. */
-export const scoreColumns: readonly (keyof Scores)[] = [
-  "forgetAccuracy",
-  "forgetLoss",
-  "forgetTrueAccuracy",
-  "retainAccuracy",
-  "testAccuracy",
-  "testLoss",
-  "attackSuccess",
-];
+const scoreColumns = (): readonly string[] => scoreMetrics().map(({ name }) => name);
 
 /** One line a round of a run; empty fields were not measured. */
 export function tidyCsv(plan: Plan, results: readonly ArmResult[]): string {
@@ -28,11 +20,11 @@ export function tidyCsv(plan: Plan, results: readonly ArmResult[]): string {
   const rows = results.flatMap(({ seed, arm, history }) =>
     history.map(({ round, steps, seconds, scores }) =>
       [plan.name, dataset, seed, arm, round, steps, seconds.toFixed(3)]
-        .concat(scoreColumns.map((key) => scores[key] ?? ""))
+        .concat(scoreColumns().map((key) => scores[key] ?? ""))
         .map(String),
     ),
   );
-  return `${csvFormatRows([[...head, ...scoreColumns], ...rows])}\n`;
+  return `${csvFormatRows([[...head, ...scoreColumns()], ...rows])}\n`;
 }
 
 /** A number over seeds; `n`: how many measured it. */
@@ -61,7 +53,7 @@ export interface ArmSummary {
   readonly final?: Readonly<Record<string, Spread>>;
   /** Distances of RA, UA, TA and MIA to the retrained network's means, and their mean. */
   readonly gaps?: Readonly<Record<string, number>>;
-  readonly gap?: Metric;
+  readonly gap?: Measurement;
   readonly seconds: number;
   readonly steps: number;
 }
@@ -83,7 +75,7 @@ const gapMetric = {
 
 /** Scores at the end of runs, over those that measured them. */
 function endOf(runs: readonly ArmResult[]): ArmSummary["end"] {
-  const measured = scoreColumns.filter((key) => runs.some(({ end }) => end[key] !== undefined));
+  const measured = scoreColumns().filter((key) => runs.some(({ end }) => end[key] !== undefined));
   return Object.fromEntries(
     measured.map((key) => {
       const values = runs.flatMap(({ end }) => end[key] ?? []);
@@ -199,7 +191,7 @@ function plusMinus(
 
 /** Scores at the end of a run that a table shows beside the statistic. */
 const endColumns: Readonly<
-  Record<ExperimentName, readonly { score: keyof Scores; title: string; decimals: number }[]>
+  Record<ExperimentName, readonly { score: string; title: string; decimals: number }[]>
 > = {
   standard: [],
   "label-noise": [

@@ -1,89 +1,105 @@
-/** Metrics that need every picture's logits, measured once at the end of a run, and gaps to a reference. */
-import type { Job } from "../runs/job.ts";
-import { missing, type Metric } from "./metric.ts";
-import { accuracies, mia, type MiaResult } from "./mia.ts";
-import { Collector } from "../train/collector.ts";
-import type { GpuDataset } from "../feed/gpu-dataset.ts";
+/** The metrics that methods are compared by, measured once at the end of a run, and gaps to a reference. */
+import { finalMetrics } from "./index.ts";
+import type { Logits } from "./logits.ts";
+import type { LogitsMetric } from "./metric.ts";
+import { type Measurement, missing } from "./measurement.ts";
+import { mia, type MiaResult } from "./mia.ts";
 
 /** Metrics of a network after a run. */
 export interface Final {
-  readonly accuracies: Readonly<Record<"UA" | "RA" | "TA", Metric>>;
+  readonly accuracies: Readonly<Record<"UA" | "RA" | "TA", Measurement>>;
   readonly mia: MiaResult;
+  /** Metrics added to the registry, by name. */
+  readonly others?: Readonly<Record<string, Measurement>>;
 }
 
-/** Pictures a step; larger only costs memory. */
-const batch = 256;
+/** Names of the metrics that have a place of their own in {@link Final}. */
+const accuracyNames: readonly string[] = ["UA", "RA", "TA"];
+const ownPlace: readonly string[] = [...accuracyNames, "MIA"];
 
-/** Metrics of a job's network as it stands, from the logits of every picture. */
-export async function finalMetrics(job: Job): Promise<Final> {
-  const { data, testData, labels, test } = job;
-  const everyTest = Uint32Array.from(test.labels.keys());
-  // One set of pictures after the other: only one needs memory for activations at a time.
-  const [forget, retain] = await logitsOf(job, data, labels, [job.forget, job.retain]);
-  const [unseen] = await logitsOf(job, testData, test.labels, [everyTest]);
-  const input = { classes: data.classes, forget: forget!, retain: retain!, test: unseen! };
-  return { accuracies: accuracies(input), mia: mia(input) };
+/** A metric's value; it says so where the run has no such set. */
+function valueOf(metric: LogitsMetric, logits: Logits): Measurement {
+  const lacking = metric.on.find((set) => !logits.has(set));
+  if (lacking === undefined) return metric.of(logits);
+  const { name, definition, unit } = metric;
+  return missing({ name, definition, unit }, `there are no samples of "${lacking}"`);
 }
 
-/** Logits and labels of some pictures of a set. */
-async function logitsOf(
-  { model, task }: Job,
-  data: GpuDataset,
-  labels: ArrayLike<number>,
-  parts: readonly Uint32Array[],
-): Promise<{ logits: Float32Array; labels: Uint32Array }[]> {
-  const collector = await Collector.create(model, task, data, batch);
-  const results: { logits: Float32Array; labels: Uint32Array }[] = [];
-  for (const items of parts) {
-    results.push({
-      logits: await collector.run(items),
-      labels: Uint32Array.from(items, (item) => labels[item]!),
-    });
-  }
-  collector.destroy();
-  return results;
+/** All metrics of logits. */
+export function finalOf(logits: Logits): Final {
+  const of = (names: (name: string) => boolean): Record<string, Measurement> =>
+    Object.fromEntries(
+      finalMetrics()
+        .filter(({ name }) => names(name))
+        .map((metric) => [metric.name, valueOf(metric, logits)]),
+    );
+  const others = of((name) => !ownPlace.includes(name));
+  return {
+    accuracies: of((name) => accuracyNames.includes(name)) as Final["accuracies"],
+    mia: mia(logits),
+    ...(Object.keys(others).length === 0 ? {} : { others }),
+  };
 }
 
-/** Distances to the retrained network, and their mean. */
-export type Gaps = Readonly<Record<"UA" | "RA" | "TA" | "MIA" | "average", Metric>>;
+/** Measurements by the names of their metrics. */
+export type Headline = Readonly<Record<string, Measurement>> &
+  Readonly<Record<"UA" | "RA" | "TA" | "MIA", Measurement>>;
 
-/** The four numbers that methods are compared by. */
+/** The numbers that methods are compared by. */
 export function headline({
   accuracies: { UA, RA, TA },
   mia: { attacks },
-}: Final): Readonly<Record<"UA" | "RA" | "TA" | "MIA", Metric>> {
-  return { UA, RA, TA, MIA: attacks.confidence };
+  others = {},
+}: Final): Headline {
+  return { UA, RA, TA, MIA: attacks.confidence, ...others };
 }
 
-/** Gaps of a network to a retrained one; without one, each says so. */
-export function gapsTo(mine: Final, retrained: Final | undefined): Gaps {
+/** Names of the metrics whose distances to the retrained network are averaged. */
+export function comparedNames(): readonly string[] {
+  return finalMetrics()
+    .filter(({ compared }) => compared === true)
+    .map(({ name }) => name);
+}
+
+/** "a, b and c". */
+export function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}`;
+}
+
+/** Distances to the retrained network by metric, and their mean as `average`. */
+export type Gaps = Readonly<Record<string, Measurement>> & { readonly average: Measurement };
+
+/** Gaps of a network to a retrained one; without one, each says `why` there is none. */
+export function gapsTo(
+  mine: Final,
+  retrained: Final | undefined,
+  why = "no retrained network was given",
+): Gaps {
   const own = headline(mine);
-  const names = ["UA", "RA", "TA", "MIA"] as const;
-  const describe = (name: string): Pick<Metric, "name" | "definition" | "unit"> => ({
+  const names = comparedNames();
+  const describe = (name: string): Pick<Measurement, "name" | "definition" | "unit"> => ({
     name: `gap in ${name}`,
     definition: `distance of ${name} to the retrained network's, points`,
     unit: "points",
   });
   const average = {
     name: "average gap",
-    definition: "mean of the gaps in UA, RA, TA and MIA, points",
+    definition: `mean of the gaps in ${listed(names)}, points`,
     unit: "points",
   } as const;
   if (retrained === undefined) {
-    const why = "no retrained network was given (--reference)";
-    const entries = names.map((name) => [name, missing(describe(name), why)]);
-    return { ...Object.fromEntries(entries), average: missing(average, why) } as Gaps;
+    const entries = names.map((name) => [name, missing(describe(name), why)] as const);
+    return { ...Object.fromEntries(entries), average: missing(average, why) };
   }
   const other = headline(retrained);
-  const gap = (name: (typeof names)[number]): number =>
-    Math.abs((own[name].value ?? Number.NaN) - (other[name].value ?? Number.NaN));
-  const entries = names.map((name) => [
-    name,
-    { ...describe(name), value: gap(name), n: own[name].n },
-  ]);
+  const gap = (name: string): number =>
+    Math.abs((own[name]?.value ?? Number.NaN) - (other[name]?.value ?? Number.NaN));
+  const entries = names.map(
+    (name) => [name, { ...describe(name), value: gap(name), n: own[name]?.n ?? 0 }] as const,
+  );
   const mean = names.reduce((sum, name) => sum + gap(name), 0) / names.length;
   return {
     ...Object.fromEntries(entries),
     average: { ...average, value: mean, n: names.length },
-  } as Gaps;
+  };
 }

@@ -6,7 +6,7 @@
  * (log p_y - log(1 - p_y)) are fitted, and a model gives itself away if its margin fits the first better.
  * Every model is attacked by all others in turn.
  */
-import { missing, type Metric } from "./metric.ts";
+import { type Measurement, missing } from "./measurement.ts";
 import { auc, aucError, bestThreshold, tprAtFpr } from "./ranking.ts";
 
 /** What shadow models say about targets. */
@@ -19,10 +19,10 @@ export interface Shadows {
 
 /** Result of the attack. */
 export interface LiraResult {
-  readonly auc: Metric & { readonly standardError: number };
-  readonly balancedAccuracy: Metric;
-  readonly tprAt1: Metric;
-  readonly tprAt01: Metric;
+  readonly auc: Measurement & { readonly standardError: number };
+  readonly balancedAccuracy: Measurement;
+  readonly tprAt1: Measurement;
+  readonly tprAt01: Measurement;
   /** Score by model and target: log likelihood of forgotten minus that of never seen. */
   readonly scores: readonly Float64Array[];
 }
@@ -72,14 +72,14 @@ export function lira({ margins, forgotten }: Shadows): LiraResult {
   const n = positive.length + negative.length;
   const value = auc(positive, negative);
   const of = `${models} shadow models, ${targets} targets, each model attacked by the others`;
-  const percent = (name: string, definition: string, given: number): Metric => ({
+  const percent = (name: string, definition: string, given: number): Measurement => ({
     name,
     definition,
     unit: "%",
     value: given,
     n,
   });
-  const low = (rate: number): Metric => {
+  const low = (rate: number): Measurement => {
     const name = `LiRA TPR at ${100 * rate} % FPR`;
     const definition = `share of forgotten (model, target) pairs found when ${100 * rate} % of the others are accused; ${of}, %`;
     // Fewer negatives than one accusation allows say nothing about the rate.

@@ -1,44 +1,71 @@
-/** A measured number with what it means and what it rests on. */
+/**
+ * What a metric is: a number that says how well a network remembers or forgets, with its meaning.
+ *
+ * Two kinds: those a pass over a set adds up on the GPU are measured after every round, those that need every image's
+ * logits once, at the end of a run. Reports, tables, CSV columns and axes follow from what a metric says of itself.
+ */
+import type { Totals } from "../feed/step-queue.ts";
+import { UsageError } from "../errors.ts";
+import type { Logits } from "./logits.ts";
+import type { Measurement } from "./measurement.ts";
 
-/** One metric. */
-export interface Metric {
+/** What every metric says of itself. */
+interface Described {
+  /** Key in scores, reports and CSV. */
   readonly name: string;
   readonly definition: string;
-  readonly unit: "%" | "points" | "nats" | "1";
-  /** Absent value: `missing` says why. */
-  readonly value: number | null;
-  /** Samples the value rests on. */
-  readonly n: number;
-  /** 95 % interval, where one is known. */
-  readonly interval?: readonly [number, number];
-  readonly missing?: string;
+  readonly unit: Measurement["unit"];
+  /** Which way is better; `reference`: the nearer to a network retrained without D_f. */
+  readonly better: "higher" | "lower" | "reference";
+  /** Where its column stands in tables, ascending; absent: at the end. */
+  readonly place?: number;
 }
 
-/** A metric that cannot be given, with the reason: never a silent gap. */
-export function missing(metric: Pick<Metric, "name" | "definition" | "unit">, why: string): Metric {
-  return { ...metric, value: null, n: 0, missing: why };
+/** A metric from the totals of one pass over a set. */
+export interface TotalsMetric extends Described {
+  readonly needs: "totals";
+  /**
+   * The set: `forget` and `retain` with the labels they were trained with, `forgetTrue` with the true labels of D_f where
+   * those are others, `test`, or one that a scenario adds (`triggered`). Without the set there is no value.
+   */
+  readonly on: string;
+  /** Column heading, short. */
+  readonly title: string;
+  /** What an axis says, without the unit. */
+  readonly label: string;
+  of(totals: Totals): number;
 }
 
-/** Wilson's 95 % score interval of a share, in %. */
-export function wilson(hits: number, n: number): [number, number] {
-  if (n === 0) return [0, 100];
-  const z = 1.959964;
-  const p = hits / n;
-  const centre = p + (z * z) / (2 * n);
-  const spread = z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n));
-  const scale = 1 + (z * z) / n;
-  return [
-    Math.max(0, (100 * (centre - spread)) / scale),
-    Math.min(100, (100 * (centre + spread)) / scale),
-  ];
+/** A metric from the logits of whole sets. */
+export interface LogitsMetric extends Described {
+  readonly needs: "logits";
+  readonly on: readonly string[];
+  /** Its distance to the retrained network counts in the average gap. */
+  readonly compared?: boolean;
+  of(logits: Logits): Measurement;
 }
 
-/** A share of samples as a metric in %, with its interval. */
-export function share(
-  metric: Pick<Metric, "name" | "definition">,
-  hits: number,
-  n: number,
-): Metric {
-  if (n === 0) return missing({ ...metric, unit: "%" }, "there are no samples");
-  return { ...metric, unit: "%", value: (100 * hits) / n, n, interval: wilson(hits, n) };
+/** Any metric. */
+export type Metric = TotalsMetric | LogitsMetric;
+
+/** Declares a metric. */
+export function defineMetric<M extends Metric>(metric: M): M {
+  return metric;
+}
+
+/**
+ * Metrics of a network by name, of those measured in a pass: accuracies in %, losses in nats. Absent where the images to
+ * measure them on are not at hand.
+ */
+export type Scores = Readonly<Record<string, number>>;
+
+/** A score that must have been measured. @throws UsageError naming it. */
+export function scoreOf(scores: Scores, name: string): number {
+  const score = scores[name];
+  if (score === undefined) {
+    throw new UsageError(
+      `"${name}" was not measured; there are: ${Object.keys(scores).join(", ") || "no scores"}.`,
+    );
+  }
+  return score;
 }

@@ -5,31 +5,24 @@
  * D_r) from non-members (test samples), is asked about D_f. The value is the share of D_f it
  * calls non-members: higher is better forgotten, and the retrained network's value is the goal.
  */
-import { hits, type Labelled, type PerSample, perSample } from "./classification.ts";
-import { type Metric, share } from "./metric.ts";
+import type { Logits } from "./logits.ts";
+import { type Measurement, share } from "./measurement.ts";
+import { defineMetric } from "./metric.ts";
 import { auc, aucError, bestThreshold } from "./ranking.ts";
 import { trainSvm } from "./svm.ts";
-
-/** Samples of a network under attack. */
-export interface MiaInput {
-  readonly classes: number;
-  readonly forget: Labelled;
-  readonly retain: Labelled;
-  readonly test: Labelled;
-}
 
 /** Features an attack may use. */
 export type MiaFeature = "confidence" | "correctness" | "entropy" | "modifiedEntropy";
 
 /** Results of all attacks. `confidence` is the one papers report as MIA. */
 export interface MiaResult {
-  readonly attacks: Readonly<Record<MiaFeature, Metric>>;
+  readonly attacks: Readonly<Record<MiaFeature, Measurement>>;
   /** Intervals of confidence that the SVM calls member. */
   readonly memberIntervals: readonly (readonly [number, number])[];
   /** Chance that a sample of D_f has a higher confidence than a test sample; 0.5 cannot be told apart. */
-  readonly auc: Metric & { readonly standardError: number };
+  readonly auc: Measurement & { readonly standardError: number };
   /** Best threshold on confidence between D_f and test samples. */
-  readonly balancedAccuracy: Metric;
+  readonly balancedAccuracy: Measurement;
   /** D_f stands out by LOW confidence: forgotten so hard that this tells who it was. */
   readonly overForgetting: boolean;
 }
@@ -41,39 +34,44 @@ const definitions: Readonly<Record<MiaFeature, string>> = {
   modifiedEntropy: "the entropy that knows the label (Song and Mittal, 2021)",
 };
 
-function featureOf(
-  feature: MiaFeature,
-  samples: PerSample,
-  labels: ArrayLike<number>,
-): Float64Array {
+function featureOf(feature: MiaFeature, logits: Logits, set: string): Float64Array {
+  const samples = logits.samples(set);
   if (feature !== "correctness") return samples[feature];
+  const { labels } = logits.set(set);
   return Float64Array.from(samples.predicted, (value, i) => (value === labels[i] ? 1 : 0));
 }
 
+/** Attacks made already: the result serves a report as well as the metric. */
+const attacked = new WeakMap<Logits, MiaResult>();
+
 /**
- * Attacks a network.
+ * Attacks a network by its logits on `forget`, `retain` and `test`.
  *
  * Members and non-members are equally many, min(|D_r|, |test|) of each; of the larger group those at even
  * distances, as samples may come class by class.
  *
  * @throws RangeError if D_f, D_r or the test samples are empty.
  */
-export function mia({ classes, forget, retain, test }: MiaInput): MiaResult {
-  const count = Math.min(retain.labels.length, test.labels.length);
-  if (count === 0 || forget.labels.length === 0) {
+export function mia(logits: Logits): MiaResult {
+  let result = attacked.get(logits);
+  if (result === undefined) {
+    result = attack(logits);
+    attacked.set(logits, result);
+  }
+  return result;
+}
+
+function attack(logits: Logits): MiaResult {
+  const sizeOf = (set: string): number => logits.set(set).labels.length;
+  const count = Math.min(sizeOf("retain"), sizeOf("test"));
+  if (count === 0 || sizeOf("forget") === 0) {
     throw new RangeError(
-      `membership inference needs D_f, D_r and test samples; there are ${forget.labels.length}, ` +
-        `${retain.labels.length} and ${test.labels.length}.`,
+      `membership inference needs D_f, D_r and test samples; there are ${sizeOf("forget")}, ` +
+        `${sizeOf("retain")} and ${sizeOf("test")}.`,
     );
   }
-  const groups = { forget, retain, test };
-  const samples = {
-    forget: perSample(forget, classes),
-    retain: perSample(retain, classes),
-    test: perSample(test, classes),
-  };
-  const values = (feature: MiaFeature, group: keyof typeof groups): Float64Array =>
-    featureOf(feature, samples[group], groups[group].labels);
+  const values = (feature: MiaFeature, set: string): Float64Array =>
+    featureOf(feature, logits, set);
   const features = Object.keys(definitions) as MiaFeature[];
   const intervals: [number, number][] = [];
   const attacks = Object.fromEntries(
@@ -90,9 +88,9 @@ export function mia({ classes, forget, retain, test }: MiaInput): MiaResult {
         "samples each of D_r and the test set, calls non-members, %";
       return [feature, share({ name: `MIA (${feature})`, definition }, outside, asked.length)];
     }),
-  ) as Record<MiaFeature, Metric>;
-  const known = samples.forget.confidence;
-  const unseen = samples.test.confidence;
+  ) as Record<MiaFeature, Measurement>;
+  const known = values("confidence", "forget");
+  const unseen = values("confidence", "test");
   const value = auc(known, unseen);
   const standardError = aucError(value, known.length, unseen.length);
   return {
@@ -141,30 +139,15 @@ function memberIntervals(decide: (x: number) => number): [number, number][] {
   return found;
 }
 
-/** Unlearning, retain and test accuracy of the same samples, as metrics. */
-export function accuracies({
-  classes,
-  forget,
-  retain,
-  test,
-}: MiaInput): Record<"UA" | "RA" | "TA", Metric> {
-  const right = (group: Labelled): number => hits(perSample(group, classes), group.labels);
-  const size = forget.labels.length;
-  return {
-    UA: share(
-      { name: "UA", definition: "share of D_f not classified as the label it was trained with, %" },
-      size - right(forget),
-      size,
-    ),
-    RA: share(
-      { name: "RA", definition: "share of D_r classified as its label, %" },
-      right(retain),
-      retain.labels.length,
-    ),
-    TA: share(
-      { name: "TA", definition: "share of the test samples classified as their class, %" },
-      right(test),
-      test.labels.length,
-    ),
-  };
-}
+/** MIA as papers report it: by the probability of the label. */
+export const membershipInference = defineMetric({
+  name: "MIA",
+  definition: "share of D_f that an attack on confidence calls non-members, %",
+  unit: "%",
+  better: "reference",
+  needs: "logits",
+  on: ["forget", "retain", "test"],
+  place: 4,
+  compared: true,
+  of: (logits) => mia(logits).attacks.confidence,
+});

@@ -1,8 +1,10 @@
 /** What a run's report says: one object, written as JSON, Markdown and a chart. */
 import { type AdapterReport, megabytes } from "../gpu/device.ts";
-import type { Progress, Scores, StopReason } from "../unlearn/driver.ts";
-import type { Metric } from "../metrics/metric.ts";
+import type { Progress, StopReason } from "../unlearn/driver.ts";
 import { type Final, type Gaps, headline } from "../metrics/final.ts";
+import { axisLabel, inPlace, scoreMetric, scoreMetrics } from "../metrics/index.ts";
+import type { Measurement } from "../metrics/measurement.ts";
+import type { Scores } from "../metrics/metric.ts";
 import { lineChart } from "../figures/plot.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "./table.ts";
@@ -35,58 +37,36 @@ export interface UnlearnReport {
   /** Gaps to a retrained network. */
   readonly gaps?: Gaps;
   readonly missing?: string;
-  readonly definitions: Readonly<Record<keyof Scores, string>>;
+  readonly definitions: Readonly<Record<string, string>>;
 }
-
-/** What each score is, written beside the numbers. */
-export const definitions: Readonly<Record<keyof Scores, string>> = {
-  forgetAccuracy:
-    "share of D_f classified as the label it was trained with, %; unlearning accuracy UA is 100 - this",
-  forgetLoss: "mean cross-entropy on D_f with the labels it was trained with, nats",
-  forgetTrueAccuracy: "share of D_f classified as its true class, where that is another, %",
-  retainAccuracy: "share of the training pictures outside D_f classified as their label (RA), %",
-  testAccuracy: "share of the test pictures classified as their class (TA), %",
-  testLoss: "mean cross-entropy on the test pictures, nats",
-  attackSuccess:
-    "share of the test pictures of other classes that, with the signature, are classified as its target, %",
-};
 
 /** The adapter in one line. */
 export function adapterLine(adapter: AdapterReport): string {
   return `${adapter.description}${adapter.software ? " (software)" : ""}`;
 }
 
-const measured: readonly { readonly key: keyof Scores; readonly title: string }[] = [
-  { key: "testAccuracy", title: "test %" },
-  { key: "forgetAccuracy", title: "D_f %" },
-  { key: "forgetTrueAccuracy", title: "D_f, true labels %" },
-  { key: "retainAccuracy", title: "D_r %" },
-  { key: "attackSuccess", title: "attack success %" },
-  { key: "forgetLoss", title: "D_f loss" },
-  { key: "testLoss", title: "test loss" },
-];
-
 /** Columns and rows of states of a network; scores that were not measured have no column. */
 function scoreTable(
   states: readonly { readonly name: string; readonly scores: Scores }[],
 ): [readonly Column[], readonly Cell[][]] {
-  const shown = measured.filter(({ key }) => states[0]!.scores[key] !== undefined);
+  const shown = inPlace(scoreMetrics()).filter(({ name }) => name in states[0]!.scores);
   const columns = [{ title: "" }, ...shown.map(({ title }) => ({ title, decimals: 2 }))];
   return [
     columns,
-    states.map(({ name, scores }) => [name, ...shown.map(({ key }) => scores[key])]),
+    states.map(({ name, scores }) => [name, ...shown.map((metric) => scores[metric.name])]),
   ];
 }
 
-/** UA, RA, TA and MIA with their gaps. */
+/** The metrics that methods are compared by, with their gaps. */
 function metricsTable(final: Final, gaps: Gaps): string {
-  const text = ({ value, missing }: Metric): string => value?.toFixed(2) ?? `– (${missing})`;
+  const text = (measured: Measurement | undefined): string =>
+    measured === undefined ? "–" : (measured.value?.toFixed(2) ?? `– (${measured.missing})`);
   const columns = ["metric", "value", "samples", "gap to retrained"].map((title) => ({ title }));
   const rows = Object.entries(headline(final)).map(([name, metric]) => [
     metric.name,
     text(metric),
     `${metric.n}`,
-    text(gaps[name as keyof Gaps]),
+    text(gaps[name]),
   ]);
   const flag = final.mia.overForgetting ? "yes: D_f is less certain than unseen data" : "no";
   return [
@@ -119,15 +99,15 @@ export async function writeReport(
   const chart = await lineChart({
     title: `Test accuracy while D_f is forgotten (${report.scenario})`,
     subtitle: `${report.dataset}, ${report.model}, ${report.predictor ?? report.method}, seed ${report.seed}; one point a round`,
-    xLabel: "accuracy on D_f (%)",
-    yLabel: "test accuracy (%)",
+    xLabel: axisLabel(scoreMetric("forgetAccuracy")),
+    yLabel: axisLabel(scoreMetric("testAccuracy")),
     reverseX: true,
     series: [
       {
         name: report.method,
         points: history.map(({ scores }) => ({
-          x: scores.forgetAccuracy,
-          y: scores.testAccuracy ?? 0,
+          x: scores["forgetAccuracy"] ?? 0,
+          y: scores["testAccuracy"] ?? 0,
         })),
       },
     ],
@@ -162,7 +142,7 @@ export async function writeReport(
       ? ["", `No membership inference and no gaps: ${report.missing!}.`]
       : ["", metricsTable(report.final, report.gaps)]),
     "",
-    ...Object.entries(definitions)
+    ...Object.entries(report.definitions)
       .filter(([name]) => name in report.before)
       .map(([name, meaning]) => `- \`${name}\`: ${meaning}`),
     "",

@@ -17,23 +17,19 @@ import { readSafetensors } from "../io/safetensors.ts";
 import { Model } from "../nn/model.ts";
 import { readBytes } from "../platform/files.ts";
 import { GpuDataset, meanImage } from "../feed/gpu-dataset.ts";
-import type { Totals } from "../feed/step-queue.ts";
+import { type ImageSet, type Measurable, measureScores } from "../metrics/measure.ts";
+import type { Scores } from "../metrics/metric.ts";
 import { Evaluator } from "../train/evaluator.ts";
 import type { Watch } from "../train/replay.ts";
-import type { Scores } from "../unlearn/driver.ts";
 import { classification } from "../tasks/classification.ts";
-import type { Task } from "../tasks/task.ts";
 import type { UnlearnRequest } from "../unlearn/method.ts";
 
 /** Everything a run works on. */
-export interface Job {
+export interface Job extends Measurable {
   readonly gpu: Gpu;
   readonly config: TrainConfig;
   readonly train: Dataset;
   readonly test: Dataset;
-  readonly model: Model;
-  /** What the model is for. */
-  readonly task: Task;
   /** Training images with the labels the model is trained on. */
   readonly data: GpuDataset;
   readonly testData: GpuDataset;
@@ -49,7 +45,7 @@ export interface Job {
    */
   evaluator(on: GpuDataset): Promise<Pick<Evaluator, "run"> & { done(): void }>;
   /** Scores of the model as it stands; `only`: the ones needed, where others would cost time. */
-  evaluate(watch?: Watch, only?: readonly (keyof Scores)[]): Promise<Scores>;
+  evaluate(watch?: Watch, only?: readonly string[]): Promise<Scores>;
   /** What an unlearning method gets: the model, D_f and D_r, each refusing other images. */
   request(seed: number): UnlearnRequest;
   destroy(): void;
@@ -138,39 +134,27 @@ export async function jobOn(
     const done = (): void => (kept === undefined ? used.destroy() : undefined);
     return { run: used.run.bind(used), done };
   };
-  const evaluate: Job["evaluate"] = async (watch = {}, only) => {
-    const totals = async (on: GpuDataset, items: Uint32Array): Promise<Totals> => {
-      const { run, done } = await evaluator(on);
-      try {
-        return await run(items, watch);
-      } finally {
-        done();
-      }
-    };
-    const measure = async (
-      on: GpuDataset | undefined,
-      items: Uint32Array,
-      ...scores: (keyof Scores)[]
-    ): Promise<Totals | undefined> =>
-      on === undefined ||
-      items.length === 0 ||
-      (only !== undefined && !scores.some((score) => only.includes(score)))
-        ? undefined
-        : totals(on, items);
-    const forgotten = await totals(data, forget);
-    const kept = await measure(data, retain, "retainAccuracy");
-    const unseen = await measure(testData, everyOf(test.count), "testAccuracy", "testLoss");
-    const clean = await measure(trueData, forget, "forgetTrueAccuracy");
-    const attack = await measure(triggeredData, everyOf(triggered?.count ?? 0), "attackSuccess");
-    return {
-      forgetAccuracy: forgotten.accuracy,
-      forgetLoss: forgotten.loss,
-      ...(clean === undefined ? {} : { forgetTrueAccuracy: clean.accuracy }),
-      ...(kept === undefined ? {} : { retainAccuracy: kept.accuracy }),
-      ...(unseen === undefined ? {} : { testAccuracy: unseen.accuracy, testLoss: unseen.loss }),
-      ...(attack === undefined ? {} : { attackSuccess: attack.accuracy }),
-    };
+  const totals: Job["totals"] = async (set, watch) => {
+    const { run, done } = await evaluator(set.data);
+    try {
+      return await run(set.items, watch);
+    } finally {
+      done();
+    }
   };
+  const named = new Map<string, ImageSet>([
+    ["forget", { data, items: forget, labels }],
+    ["retain", { data, items: retain, labels }],
+    ["test", { data: testData, items: everyOf(test.count), labels: test.labels }],
+  ]);
+  if (trueData !== undefined) {
+    named.set("forgetTrue", { data: trueData, items: forget, labels: train.labels });
+  }
+  if (triggered !== undefined) {
+    const items = everyOf(triggered.count);
+    named.set("triggered", { data: triggeredData!, items, labels: triggered.labels });
+  }
+  const measurable = { model, task, sets: named, totals };
   const destroy = (): void => {
     gpu.spare.delete(giveUp);
     for (const part of [giveUp, ...sets, model]) part.destroy();
@@ -187,15 +171,14 @@ export async function jobOn(
     config,
     train,
     test,
-    model,
-    task,
     data,
     testData,
     labels,
     forget,
     retain,
+    ...measurable,
     evaluator,
-    evaluate,
+    evaluate: (watch, only) => measureScores(measurable, only, watch),
     request,
     destroy,
   };

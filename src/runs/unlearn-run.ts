@@ -4,10 +4,11 @@
  * A run that was killed anywhere continues, with the same command, from its last checkpoint and ends
  * with the same bits on the same adapter.
  */
+import { scoreOf } from "../metrics/metric.ts";
 import { shippedDigest } from "../predictors/index.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
-import { type Progress, type Scores, type StopReason, unlearn } from "../unlearn/driver.ts";
+import { type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
 import { land } from "../unlearn/landing.ts";
 import { startMethod } from "../unlearn/methods/index.ts";
 import { prefixed, requireModel, unprefixed } from "./checkpoints.ts";
@@ -36,7 +37,7 @@ export async function unlearnInFolder(
     onRound?: (progress: Progress) => void;
     endOnDivergence?: boolean;
     /** Scores measured after each round; absent: all. Round 0 has all. */
-    scores?: readonly (keyof Scores)[];
+    scores?: readonly string[];
     /** Shorten the last round so that it ends at the unlearning accuracy asked for; see unlearn/landing.ts. */
     shortenLast?: boolean;
   } = {},
@@ -118,8 +119,8 @@ export async function unlearnInFolder(
   if (options.shortenLast === true && reason === "unlearning accuracy" && last.round > 0) {
     const target = config.unlearningAccuracy!;
     const share = await land(model, before, after, async () => {
-      const { forgetAccuracy } = await job.evaluate({}, []);
-      return 100 - forgetAccuracy >= target;
+      const scores = await job.evaluate({}, []);
+      return 100 - scoreOf(scores, "forgetAccuracy") >= target;
     });
     const landed = { ...last, round: last.round - 1 + share };
     // Before the round's own end: curves are read along their rounds.

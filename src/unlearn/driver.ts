@@ -1,21 +1,8 @@
 /** Runs a method round by round until a stop rule holds. */
-import { DivergedError, GpuError } from "../errors.ts";
+import { DivergedError, UsageError } from "../errors.ts";
+import { scoreOf, type Scores } from "../metrics/metric.ts";
 import type { Watch } from "../train/replay.ts";
 import type { Round, UnlearnSession } from "./method.ts";
-
-/** Accuracies in %, losses in nats. Absent where the data to measure them is not at hand. */
-export interface Scores {
-  /** On D_f with the labels to be forgotten; unlearning accuracy UA = 100 - this. */
-  readonly forgetAccuracy: number;
-  readonly forgetLoss: number;
-  /** On D_f with its true labels, where they are known. */
-  readonly forgetTrueAccuracy?: number;
-  readonly retainAccuracy?: number;
-  readonly testAccuracy?: number;
-  readonly testLoss?: number;
-  /** Share of test pictures of other classes that a backdoor's signature turns into its target. */
-  readonly attackSuccess?: number;
-}
 
 /** When to stop; the first rule that holds ends the run. */
 export interface StopRules {
@@ -68,25 +55,20 @@ export interface DriverOptions {
 /** Which rule holds at the end of a history (round 0 first), if any. */
 export function stopReason(history: readonly Progress[], stop: StopRules): StopReason | undefined {
   const { scores, round, seconds } = history.at(-1)!;
-  if (
-    stop.unlearningAccuracy !== undefined &&
-    100 - scores.forgetAccuracy >= stop.unlearningAccuracy
-  ) {
+  const { unlearningAccuracy, forgetShare, forgetLoss, testFloor } = stop;
+  const accuracyIn = (of: Scores): number => scoreOf(of, "forgetAccuracy");
+  if (unlearningAccuracy !== undefined && 100 - accuracyIn(scores) >= unlearningAccuracy) {
     return "unlearning accuracy";
   }
-  const { forgetAccuracy } = history[0]!.scores;
   if (
-    stop.forgetShare !== undefined &&
-    scores.forgetAccuracy <= stop.forgetShare * forgetAccuracy
+    forgetShare !== undefined &&
+    accuracyIn(scores) <= forgetShare * accuracyIn(history[0]!.scores)
   ) {
     return "forget share";
   }
-  if (stop.forgetLoss !== undefined && scores.forgetLoss >= stop.forgetLoss) return "forget loss";
-  if (
-    stop.testFloor !== undefined &&
-    scores.testAccuracy !== undefined &&
-    scores.testAccuracy < stop.testFloor
-  ) {
+  if (forgetLoss !== undefined && scoreOf(scores, "forgetLoss") >= forgetLoss) return "forget loss";
+  const { testAccuracy } = scores;
+  if (testFloor !== undefined && testAccuracy !== undefined && testAccuracy < testFloor) {
     return "test floor";
   }
   if (round >= stop.rounds) return "rounds";
@@ -111,7 +93,7 @@ export async function unlearn(
 ): Promise<{ history: Progress[]; reason: StopReason }> {
   const { stop, evaluate, onRound, watch = {}, preparation = 0 } = options;
   if (!(stop.rounds >= 1))
-    throw new GpuError(`unlearn: at least one round is needed, got ${stop.rounds}.`);
+    throw new UsageError(`unlearn: at least one round is needed, got ${stop.rounds}.`);
   const history: Progress[] = [...(options.resume ?? [])];
   if (history.length === 0) {
     history.push({ round: 0, steps: 0, seconds: 0, scores: await evaluate() });

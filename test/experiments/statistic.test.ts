@@ -10,8 +10,9 @@ import {
   summarise,
   tidyCsv,
 } from "../../src/experiments/summary.ts";
-import type { Metric } from "../../src/metrics/metric.ts";
-import type { Progress, Scores } from "../../src/unlearn/driver.ts";
+import type { Measurement } from "../../src/metrics/measurement.ts";
+import type { Scores } from "../../src/metrics/metric.ts";
+import type { Progress } from "../../src/unlearn/driver.ts";
 
 function history(...scores: readonly Partial<Scores>[]): Progress[] {
   return scores.map((given, round) => ({
@@ -167,7 +168,13 @@ test("every rewind has a control with steps as long in random directions, tuned 
 
 test("standard's table has the gaps to the retrained network and the margin of D_r over D_f", () => {
   const half = planOf("standard", { name: "synthetic" }, { size: "tiny", only: ["neg-grad"] });
-  const metric = (value: number): Metric => ({ name: "", definition: "", unit: "%", value, n: 1 });
+  const metric = (value: number): Measurement => ({
+    name: "",
+    definition: "",
+    unit: "%",
+    value,
+    n: 1,
+  });
   const run = (arm: string, [RA, UA, TA, MIA]: [number, number, number, number]): ArmResult => ({
     ...result(arm, 1, [90]),
     final: {

@@ -1,8 +1,10 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { hits, perSample } from "../../src/metrics/classification.ts";
-import { accuracies, mia } from "../../src/metrics/mia.ts";
-import { missing, share, wilson } from "../../src/metrics/metric.ts";
+import { finalOf } from "../../src/metrics/final.ts";
+import { Logits } from "../../src/metrics/logits.ts";
+import { missing, share, wilson } from "../../src/metrics/measurement.ts";
+import { mia } from "../../src/metrics/mia.ts";
 import { auc, aucError, bestThreshold, tprAtFpr } from "../../src/metrics/ranking.ts";
 import {
   holm,
@@ -104,57 +106,62 @@ test("a network that memorised D_f gives it away; one that never saw it does not
   const retain = samples(draw(400, 0.97, 0.9999));
   // Half of the test samples are as sure as the training samples, half are not.
   const unseen = (n: number): number[] => [...draw(n / 2, 0.97, 0.9999), ...draw(n / 2, 0.05, 0.9)];
-  const memorised = mia({
-    classes: 2,
-    retain,
-    test: samples(unseen(400)),
-    forget: samples(draw(200, 0.97, 0.9999)),
-  });
+  const memorised = mia(
+    new Logits(2, {
+      retain,
+      test: samples(unseen(400)),
+      forget: samples(draw(200, 0.97, 0.9999)),
+    }),
+  );
   assert.ok(memorised.attacks.confidence.value! < 2, `${memorised.attacks.confidence.value}`);
   assert.ok(memorised.auc.value! > 0.7);
   assert.not(memorised.overForgetting);
-  const fresh = mia({
-    classes: 2,
-    retain,
-    test: samples(unseen(400)),
-    forget: samples(unseen(200)),
-  });
+  const fresh = mia(
+    new Logits(2, {
+      retain,
+      test: samples(unseen(400)),
+      forget: samples(unseen(200)),
+    }),
+  );
   near(fresh.attacks.confidence.value!, 50, 2);
   near(fresh.auc.value!, 0.5, 0.08);
   assert.is(fresh.attacks.confidence.n, 200);
   assert.match(fresh.attacks.confidence.definition, /400 samples each/);
   // Twice as many test samples, the sure ones first: both halves are asked.
-  const sorted = mia({
-    classes: 2,
-    retain,
-    test: samples(unseen(800)),
-    forget: samples(unseen(200)),
-  });
+  const sorted = mia(
+    new Logits(2, {
+      retain,
+      test: samples(unseen(800)),
+      forget: samples(unseen(200)),
+    }),
+  );
   near(sorted.attacks.confidence.value!, 50, 2);
-  const pushed = mia({
-    classes: 2,
-    retain,
-    test: samples(unseen(400)),
-    forget: samples(draw(200, 0.001, 0.04)),
-  });
+  const pushed = mia(
+    new Logits(2, {
+      retain,
+      test: samples(unseen(400)),
+      forget: samples(draw(200, 0.001, 0.04)),
+    }),
+  );
   assert.is(pushed.attacks.confidence.value, 100);
   assert.ok(pushed.overForgetting);
   // Members are sure of themselves: the interval lies at the upper end.
   const [[low, high]] = fresh.memberIntervals as [[number, number]];
   assert.ok(low > 0.85 && high === 1, `${low} to ${high}`);
   assert.throws(
-    () => mia({ classes: 2, retain, test: samples([]), forget: samples([0.5]) }),
+    () => mia(new Logits(2, { retain, test: samples([]), forget: samples([0.5]) })),
     /needs D_f, D_r and test samples/,
   );
 });
 
 test("UA, RA and TA carry name, definition, count and interval", () => {
-  const { UA, RA, TA } = accuracies({
-    classes: 2,
-    forget: samples([0.9, 0.2, 0.1, 0.3]),
-    retain: samples([0.9, 0.8]),
-    test: samples([0.9, 0.4]),
-  });
+  const { UA, RA, TA } = finalOf(
+    new Logits(2, {
+      forget: samples([0.9, 0.2, 0.1, 0.3]),
+      retain: samples([0.9, 0.8]),
+      test: samples([0.9, 0.4]),
+    }),
+  ).accuracies;
   assert.equal([UA.value, RA.value, TA.value], [75, 100, 50]);
   assert.equal([UA.n, RA.n, TA.n], [4, 2, 2]);
 });

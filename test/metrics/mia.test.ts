@@ -5,7 +5,8 @@ import type { TrainConfig } from "../../src/runs/config.ts";
 import { damage } from "../../src/data/scenario.ts";
 import { type Job, jobOn } from "../../src/runs/job.ts";
 import { Random } from "../../src/random.ts";
-import { type Final, finalMetrics } from "../../src/metrics/final.ts";
+import type { Final } from "../../src/metrics/final.ts";
+import { measureFinal } from "../../src/metrics/measure.ts";
 import { trainJob } from "../../src/runs/training.ts";
 import { startMethod } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
@@ -43,13 +44,13 @@ async function both(): Promise<{ job: Job; memorised: Final; fresh: Final }> {
   const [train, test] = [noise(60, 1), noise(60, 2)];
   const job = await jobOn(await testGpu(), config, damage(train, test, config.scenario, 3), test);
   await trainJob(job);
-  const memorised = await finalMetrics(job);
+  const memorised = await measureFinal(job);
   const { epochs, batch, learningRate, optimizer, schedule } = config;
   const recipe = { epochs, epochsPerRound: epochs, batch, learningRate, optimizer, schedule };
   const retrain = await startMethod("retrain", job.request(7), recipe);
   await retrain.round({});
   retrain.destroy();
-  return { job, memorised, fresh: await finalMetrics(job) };
+  return { job, memorised, fresh: await measureFinal(job) };
 }
 
 test("D_f is known to the network that memorised it, and unknown to one that never saw it", async () => {

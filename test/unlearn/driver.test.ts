@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Progress, type Scores, stopReason, unlearn } from "../../src/unlearn/driver.ts";
+import type { Scores } from "../../src/metrics/metric.ts";
+import { type Progress, stopReason, unlearn } from "../../src/unlearn/driver.ts";
 import type { UnlearnSession } from "../../src/unlearn/method.ts";
 
 const scores = (forgetAccuracy: number, forgetLoss: number): Scores => ({

@@ -64,7 +64,7 @@ test("a round is shortened to the share that reaches the target, to a thousandth
 
 test("a run lands at its unlearning accuracy; killed before its result, it lands there again", async () => {
   const job = await freshJob();
-  const start = 100 - (await job.evaluate()).forgetAccuracy;
+  const start = 100 - (await job.evaluate())["forgetAccuracy"]!;
   const unlearning: UnlearnConfig = {
     method: "random-label",
     settings: methodSettings("random-label", { learningRate: 0.1, batch: 25 }),
@@ -82,7 +82,7 @@ test("a run lands at its unlearning accuracy; killed before its result, it lands
   };
   const history = await run("whole");
   const [landed, whole] = history.slice(-2) as [Progress, Progress];
-  const ua = ({ scores }: Progress): number => 100 - scores.forgetAccuracy;
+  const ua = ({ scores }: Progress): number => 100 - scores["forgetAccuracy"]!;
   assert.ok(ua(landed) >= start + 10 && ua(landed) < ua(whole), `${ua(landed)} ${ua(whole)}`);
   assert.ok(landed.round > whole.round - 1 && landed.round < whole.round);
   assert.is((await job.evaluate()).forgetAccuracy, landed.scores.forgetAccuracy);

@@ -81,7 +81,10 @@ test("rewinding lowers the accuracy on the wrong labels that training reached", 
   const session = await open(job, linearPredictor(window, 3));
   for (let i = 0; i < 3; i++) await session.round({});
   const after = await job.evaluate();
-  assert.ok(after.forgetLoss > before.forgetLoss, `${before.forgetLoss} to ${after.forgetLoss}`);
+  assert.ok(
+    after["forgetLoss"]! > before["forgetLoss"]!,
+    `${before.forgetLoss} to ${after.forgetLoss}`,
+  );
   session.destroy();
 });
 

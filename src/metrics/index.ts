@@ -1,0 +1,60 @@
+/** Metrics by name: one file each, one line here. In this order scores are logged and CSV columns stand. */
+import { Registry } from "../registry.ts";
+import { attackSuccess } from "./attack-success.ts";
+import { forgetAccuracy } from "./forget-accuracy.ts";
+import { forgetLoss } from "./forget-loss.ts";
+import { forgetTrueAccuracy } from "./forget-true-accuracy.ts";
+import type { LogitsMetric, Metric, TotalsMetric } from "./metric.ts";
+import { membershipInference } from "./mia.ts";
+import { retainAccuracy } from "./retain-accuracy.ts";
+import { retainingAccuracy } from "./retaining-accuracy.ts";
+import { testAccuracy } from "./test-accuracy.ts";
+import { testLoss } from "./test-loss.ts";
+import { testingAccuracy } from "./testing-accuracy.ts";
+import { unlearningAccuracy } from "./unlearning-accuracy.ts";
+
+/** All metrics; `metrics.add(…)` has another one measured and reported. */
+export const metrics = new Registry<Metric>("metric", [
+  forgetAccuracy,
+  forgetLoss,
+  forgetTrueAccuracy,
+  retainAccuracy,
+  testAccuracy,
+  testLoss,
+  attackSuccess,
+  unlearningAccuracy,
+  retainingAccuracy,
+  testingAccuracy,
+  membershipInference,
+]);
+
+/** Metrics of passes, measured after every round: the scores of a network. */
+export function scoreMetrics(): readonly TotalsMetric[] {
+  return metrics.all.filter((metric) => metric.needs === "totals");
+}
+
+/** Metrics of logits, measured at the end. */
+export function finalMetrics(): readonly LogitsMetric[] {
+  return metrics.all.filter((metric) => metric.needs === "logits");
+}
+
+/** Metrics in the order of their columns. */
+export function inPlace<M extends Metric>(some: readonly M[]): readonly M[] {
+  const placeOf = ({ place = Infinity }: M): number => place;
+  return [...some].sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : placeOf(a) > placeOf(b) ? 1 : 0));
+}
+
+/** The metric of a score. @throws UsageError if there is none of that name. */
+export function scoreMetric(name: string): TotalsMetric {
+  return new Registry("score", scoreMetrics()).find(name);
+}
+
+/** What an axis of a score says. */
+export function axisLabel({ label, unit }: Pick<TotalsMetric, "label" | "unit">): string {
+  return `${label} (${unit})`;
+}
+
+/** What each score is, written beside the numbers. */
+export function scoreDefinitions(): Record<string, string> {
+  return Object.fromEntries(scoreMetrics().map(({ name, definition }) => [name, definition]));
+}

@@ -1,0 +1,82 @@
+/** Measures the metrics of a network on the sets of a run. */
+import type { GpuDataset } from "../feed/gpu-dataset.ts";
+import type { Totals } from "../feed/step-queue.ts";
+import type { Model } from "../nn/model.ts";
+import { Collector } from "../train/collector.ts";
+import type { Task } from "../tasks/task.ts";
+import type { Watch } from "../train/replay.ts";
+import type { Labelled } from "./classification.ts";
+import { type Final, finalOf } from "./final.ts";
+import { finalMetrics, scoreMetrics } from "./index.ts";
+import { Logits } from "./logits.ts";
+import type { Scores } from "./metric.ts";
+
+/** Images to measure on. */
+export interface ImageSet {
+  readonly data: GpuDataset;
+  /** Image numbers of the data. */
+  readonly items: Uint32Array;
+  /** Labels of the whole data, that the network is judged by. */
+  readonly labels: ArrayLike<number>;
+}
+
+/** A network, and what there is to measure it on. */
+export interface Measurable {
+  readonly model: Model;
+  /** What the model is for. */
+  readonly task: Task;
+  /** By the names that metrics give them; measured in this order. */
+  readonly sets: ReadonlyMap<string, ImageSet>;
+  /** One pass over a set. */
+  totals(set: ImageSet, watch: Watch): Promise<Totals>;
+}
+
+/** Images a step when logits are collected; larger only costs memory. */
+const batch = 256;
+
+/**
+ * The scores of a network as it stands, from one pass over each set.
+ *
+ * @param only the scores needed, where others would cost time: sets of none of them are left out, but never D_f, by
+ *   which runs are stopped.
+ */
+export async function measureScores(
+  { sets, totals }: Measurable,
+  only?: readonly string[],
+  watch: Watch = {},
+): Promise<Scores> {
+  const metrics = scoreMetrics();
+  const measured = new Map<string, Totals>();
+  for (const [name, set] of sets) {
+    const mine = metrics.filter(({ on }) => on === name);
+    const wanted =
+      name === "forget" || only === undefined || mine.some((metric) => only.includes(metric.name));
+    if (mine.length === 0 || set.items.length === 0 || !wanted) continue;
+    measured.set(name, await totals(set, watch));
+  }
+  return Object.fromEntries(
+    metrics.flatMap((metric) => {
+      const sums = measured.get(metric.on);
+      return sums === undefined ? [] : [[metric.name, metric.of(sums)]];
+    }),
+  );
+}
+
+/** The metrics of a network as it stands that need the logits of every image. */
+export async function measureFinal({ model, task, sets }: Measurable): Promise<Final> {
+  const needed = new Set(finalMetrics().flatMap(({ on }) => on));
+  const there = [...sets].filter(([name]) => needed.has(name));
+  const collected: Record<string, Labelled> = {};
+  // One data set after the other: only one needs memory for activations at a time.
+  for (const data of new Set(there.map(([, set]) => set.data))) {
+    const collector = await Collector.create(model, task, data, batch);
+    for (const [name, { items, labels }] of there.filter(([, set]) => set.data === data)) {
+      collected[name] = {
+        logits: await collector.run(items),
+        labels: Uint32Array.from(items, (item) => labels[item]!),
+      };
+    }
+    collector.destroy();
+  }
+  return finalOf(new Logits(sets.get("forget")!.data.classes, collected));
+}

@@ -1,0 +1,15 @@
+/** Cross-entropy on the test images. */
+import { defineMetric } from "./metric.ts";
+
+export const testLoss = defineMetric({
+  name: "testLoss",
+  title: "test loss",
+  label: "test cross-entropy",
+  definition: "mean cross-entropy on the test pictures, nats",
+  unit: "nats",
+  better: "lower",
+  needs: "totals",
+  on: "test",
+  place: 7,
+  of: ({ loss }) => loss,
+});
