@@ -18,7 +18,11 @@ export function unprefixed(prefix: string, tensors: Tensors): Tensors {
 }
 
 /** @throws RunFolderError if a checkpoint is of another model than the job's. */
-export function requireModel(metadata: Readonly<Record<string, string>>, job: Job, path: string): void {
+export function requireModel(
+  metadata: Readonly<Record<string, string>>,
+  job: Job,
+  path: string,
+): void {
   const { name } = job.model.spec;
   if (metadata["model"] !== name) {
     throw new RunFolderError(

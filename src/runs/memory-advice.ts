@@ -18,7 +18,9 @@ async function fits(run: PlannedRun, limits: DryLimits): Promise<boolean> {
 
 /** Settings with their values, as messages name them. */
 function named(settings: Readonly<Record<string, unknown>>, prefix = ""): string {
-  const parts = Object.entries(settings).map(([name, value]) => `${prefix}${name}=${String(value)}`);
+  const parts = Object.entries(settings).map(
+    ([name, value]) => `${prefix}${name}=${String(value)}`,
+  );
   return `\`${parts.join(" ")}\``;
 }
 
