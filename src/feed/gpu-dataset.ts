@@ -21,6 +21,9 @@ export function meanImage(dataset: Dataset): Float32Array {
   return Float32Array.from(all, (sum) => sum / 255 / count);
 }
 
+/** What memory plans call the memory of a data set. */
+const purpose = "images";
+
 interface Shard {
   readonly buffer: GPUBuffer;
   readonly first: number;
@@ -98,6 +101,7 @@ export class GpuDataset {
     return Owned.during(async (owned) => {
       const images = await gpu.allocate(
         Object.fromEntries(ranges.map(({ count }, i) => [`images[${i}]`, count * size])),
+        { purpose },
       );
       const buffers = Object.values(images);
       owned.add({ destroy: () => gpu.free(...buffers) });
@@ -105,7 +109,8 @@ export class GpuDataset {
       for (const { buffer, first, count } of shards) {
         gpu.write(buffer, dataset.pixels.subarray(first * size, (first + count) * size));
       }
-      const own = await gpu.allocate({ mean: 4 * mean.length, labels: 4 * dataset.count });
+      const sizes = { mean: 4 * mean.length, labels: 4 * dataset.count };
+      const own = await gpu.allocate(sizes, { purpose });
       gpu.write(own.mean, mean);
       gpu.write(own.labels, Uint32Array.from(dataset.labels));
       const fields = {
@@ -124,7 +129,7 @@ export class GpuDataset {
   /** The same images with other labels; shares the images' memory. */
   async withLabels(labels: ArrayLike<number>): Promise<GpuDataset> {
     this.#requireLabels(labels);
-    const own = await this.gpu.allocate({ labels: 4 * this.count });
+    const own = await this.gpu.allocate({ labels: 4 * this.count }, { purpose });
     const relabelled = new GpuDataset({ ...this.#fields, ...own }, [own.labels]);
     relabelled.setLabels(labels);
     return relabelled;

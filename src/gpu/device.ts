@@ -79,6 +79,17 @@ export async function acquireDevice(options: DeviceOptions = {}): Promise<Gpu> {
   );
 }
 
+/** Settings of {@link Gpu.allocate}. */
+export interface AllocateOptions {
+  /** Default: storage that can be copied from and to. */
+  readonly usage?: number | undefined;
+  /** What the memory is for, as memory plans list it. */
+  readonly purpose?: string | undefined;
+}
+
+/** The purpose of what is too small to have one of its own. */
+const otherPurpose = "orders, tables and other";
+
 /** An open device with its kernel cache, its error state and its read-back counters. */
 export class Gpu {
   readonly device: GPUDevice;
@@ -96,6 +107,7 @@ export class Gpu {
   peakBytes = 0;
   /** What holds memory only to save time: given up where an allocation would be refused otherwise. */
   readonly spare: Set<{ destroy(): void }> = new Set();
+  readonly #purposes = new Map<GPUBuffer, string>();
   #failure: GpuError | undefined;
   #closed = false;
   readonly #lost: Promise<never>;
@@ -153,11 +165,13 @@ export class Gpu {
    */
   async allocate<K extends string>(
     sizes: Readonly<Record<K, number>>,
-    usage?: number,
+    options: AllocateOptions = {},
   ): Promise<Record<K, GPUBuffer>> {
     this.check();
-    const flags =
-      usage ?? GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const {
+      usage: flags = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      purpose = otherPurpose,
+    } = options;
     const made: [K, GPUBuffer][] = [];
     const total = Object.values<number>(sizes).reduce((sum, size) => sum + size, 0);
     const refuse = (label: string, size: number, why: string): never => {
@@ -187,7 +201,10 @@ export class Gpu {
       if (error !== null) refuse(label, size, error.message);
       made.push([label, buffer]);
     }
-    for (const [, buffer] of made) this.allocatedBytes += buffer.size;
+    for (const [, buffer] of made) {
+      this.allocatedBytes += buffer.size;
+      this.#purposes.set(buffer, purpose);
+    }
     this.peakBytes = Math.max(this.peakBytes, this.allocatedBytes);
     return Object.fromEntries(made) as Record<K, GPUBuffer>;
   }
@@ -206,8 +223,18 @@ export class Gpu {
   free(...buffers: readonly GPUBuffer[]): void {
     for (const buffer of buffers) {
       this.allocatedBytes -= buffer.size;
+      this.#purposes.delete(buffer);
       buffer.destroy();
     }
+  }
+
+  /** Bytes of live buffers made through {@link allocate}, by the purpose they were allocated for. */
+  bytesByPurpose(): Map<string, number> {
+    const bytes = new Map<string, number>();
+    for (const [buffer, purpose] of this.#purposes) {
+      bytes.set(purpose, (bytes.get(purpose) ?? 0) + buffer.size);
+    }
+    return bytes;
   }
 
   /** Writes host data at a byte offset; takes effect before the next submit. */

@@ -34,19 +34,12 @@ export function limitsOf(gpu: Gpu): DryLimits {
   };
 }
 
-/** A device on which programs can be built, not run. */
-export interface DryGpu {
-  readonly gpu: Gpu;
-  /** Bytes of live buffers by label; an index at its end is left out. */
-  live(): Map<string, number>;
-}
-
-/** Makes one. Reading from it gives zeros and takes no time. */
-export async function dryGpu(limits: DryLimits): Promise<DryGpu> {
+/** A device on which programs can be built, not run. Reading from it gives zeros and takes no time. */
+export async function dryGpu(limits: DryLimits): Promise<Gpu> {
   // For the constants: buffer usages are globals on every runtime but Node.
   await openGpu();
   const { memory = Infinity } = limits;
-  const buffers = new Set<{ label: string; size: number }>();
+  const buffers = new Set<object>();
   let used = 0;
   let refused: { message: string } | null = null;
   const nothing = (): void => undefined;
@@ -81,8 +74,8 @@ export async function dryGpu(limits: DryLimits): Promise<DryGpu> {
       refused = null;
       return Promise.resolve(error);
     },
-    createBuffer({ label = "", size }: GPUBufferDescriptor) {
-      const buffer = { label, size };
+    createBuffer({ size }: GPUBufferDescriptor) {
+      const buffer = { size };
       if (used + size > memory) {
         // As on a real device, what is refused takes no memory: something smaller may still fit.
         refused = { message: `all buffers together may take ${megabytes(memory)}` };
@@ -119,15 +112,5 @@ export async function dryGpu(limits: DryLimits): Promise<DryGpu> {
     tuning: limits.tuning,
     features: [],
   };
-  return {
-    gpu: new Gpu(device as unknown as GPUDevice, adapter, limits.maxBinding),
-    live() {
-      const bytes = new Map<string, number>();
-      for (const { label, size } of buffers) {
-        const group = label.replace(/\[\d+\]$/, "");
-        bytes.set(group, (bytes.get(group) ?? 0) + size);
-      }
-      return bytes;
-    },
-  };
+  return new Gpu(device as unknown as GPUDevice, adapter, limits.maxBinding);
 }

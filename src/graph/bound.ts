@@ -1,5 +1,5 @@
 /** Values that stand for given buffers, collected for {@link compile}. */
-import type { BufferView, Gpu } from "../gpu/device.ts";
+import type { AllocateOptions, BufferView, Gpu } from "../gpu/device.ts";
 import type { Shape } from "../shape.ts";
 import { type DType, Value } from "./value.ts";
 
@@ -58,7 +58,7 @@ export class Bound {
   /**
    * A value with memory of its own, all zero; {@link destroy} frees it.
    *
-   * @param usage of the buffer; storage that can be copied where it is left out.
+   * @param options usage and purpose of the buffer; storage that can be copied where they are left out.
    * @throws OutOfMemoryError naming it.
    */
   async zeros(
@@ -66,10 +66,10 @@ export class Bound {
     label: string,
     shape: Shape,
     dtype: DType = "f32",
-    usage?: number,
+    options?: AllocateOptions,
   ): Promise<Value> {
     const value = new Value(label, shape, dtype, "bound");
-    const { [label]: buffer } = await gpu.allocate({ [label]: value.bytes }, usage);
+    const { [label]: buffer } = await gpu.allocate({ [label]: value.bytes }, options);
     this.#owned.push({ gpu, buffer: buffer! });
     this.bindings.set(value, { buffer: buffer!, offset: 0, size: value.bytes });
     return value;
@@ -81,10 +81,10 @@ export class Bound {
     label: string,
     data: Float32Array | Uint32Array,
     shape: Shape = [data.length],
-    usage?: number,
+    options?: AllocateOptions,
   ): Promise<Value> {
     const dtype = data instanceof Uint32Array ? "u32" : "f32";
-    const value = await this.zeros(gpu, label, shape, dtype, usage);
+    const value = await this.zeros(gpu, label, shape, dtype, options);
     gpu.write(this.at(value).buffer, data);
     return value;
   }

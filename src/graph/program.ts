@@ -105,6 +105,8 @@ export interface CompileOptions {
   readonly bindings: ReadonlyMap<Value, BufferView>;
   /** Planned values that must survive until the end of a replay. */
   readonly keep?: readonly Value[];
+  /** What the planned values' memory is for, as memory plans list it. */
+  readonly purpose?: string | undefined;
 }
 
 /**
@@ -138,7 +140,7 @@ export async function compile(
     ["unused-read", 16],
     ["unused-write", 16],
   ]) as Record<string, number>;
-  const buffers = Object.values(await gpu.allocate(sizes));
+  const buffers = Object.values(await gpu.allocate(sizes, { purpose: options.purpose }));
   const [unusedRead, unusedWrite] = buffers.slice(-2) as [GPUBuffer, GPUBuffer];
   const views = new Map(options.bindings);
   for (const [value, index] of plan.place) {
@@ -202,7 +204,7 @@ async function uploadUniforms(
   }
   const { uniforms: buffer } = await gpu.allocate(
     { uniforms: bytes },
-    GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    { usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST },
   );
   const data = new Uint32Array(bytes / 4);
   for (const [words, offset] of starts) {

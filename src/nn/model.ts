@@ -64,7 +64,7 @@ export class Model {
     const layouts = [declared.parameters, declared.statistics].map(
       (tensors) => new ArenaLayout([...tensors.values()], gpu.maxBinding),
     );
-    const model = await Model.#allocate(gpu, spec, declared, layouts, "");
+    const model = await Model.#allocate(gpu, spec, declared, layouts, "", "weights");
     if (seed !== undefined) model.initialise(seed);
     return model;
   }
@@ -76,10 +76,15 @@ export class Model {
     declared: Declarations,
     [parameters, statistics]: readonly ArenaLayout[],
     label: string,
+    purpose?: string,
   ): Promise<Model> {
     return Owned.during(async (owned) => {
-      const trained = owned.add(await Arena.create(gpu, parameters!, `${label}parameters`));
-      const tracked = owned.add(await Arena.create(gpu, statistics!, `${label}statistics`));
+      const trained = owned.add(
+        await Arena.create(gpu, parameters!, `${label}parameters`, purpose),
+      );
+      const tracked = owned.add(
+        await Arena.create(gpu, statistics!, `${label}statistics`, purpose),
+      );
       return new Model(gpu, spec, declared, trained, tracked);
     });
   }

@@ -38,7 +38,7 @@ export async function uploadSet(
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
   const weights: Record<string, Value> = {};
   for (const [name, data] of Object.entries(set.weights?.(gpu.tuning) ?? {})) {
-    weights[name] = await bound.upload(gpu, name, data, [data.length], usage);
+    weights[name] = await bound.upload(gpu, name, data, [data.length], { usage });
   }
   return weights;
 }

@@ -79,9 +79,10 @@ export class Rewinder {
         predictor.sets.map(async (set) => ({ set, weights: await uploadSet(gpu, set, bound) })),
       );
       const histories = trajectory.histories(bound);
+      const purpose = "predicted weights";
       const predicted: Value[] = [];
       for (const [i, { length }] of plan.chunks.entries()) {
-        predicted.push(await bound.zeros(gpu, `predicted[${i}]`, [length]));
+        predicted.push(await bound.zeros(gpu, `predicted[${i}]`, [length], "f32", { purpose }));
       }
       const flags = await bound.zeros(gpu, "flags", [plan.tracks.length], "u32");
       joint = await predictor.joint?.prepare({ trajectory, histories, predicted, bound, spec });

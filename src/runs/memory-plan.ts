@@ -8,8 +8,8 @@
 import type { TrainConfig, UnlearnConfig } from "./config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { damage } from "../data/scenario.ts";
-import { dryGpu, type DryGpu, type DryLimits } from "../gpu/dry.ts";
-import { megabytes } from "../gpu/device.ts";
+import { dryGpu, type DryLimits } from "../gpu/dry.ts";
+import { type Gpu, megabytes } from "../gpu/device.ts";
 import type { Owner } from "../gpu/owned.ts";
 import { type Job, jobOn } from "./job.ts";
 import { jobNowcaster, jobTrainer } from "./training.ts";
@@ -63,8 +63,7 @@ export function countsOf({ train, test }: Pick<Job, "train" | "test">): ImageCou
 
 /** Plans a run. @throws OutOfMemoryError where the limits do not hold it. */
 export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPlan> {
-  const dry = await dryGpu(limits);
-  const { gpu } = dry;
+  const gpu = await dryGpu(limits);
   const { train: config, unlearn, trained = false } = run;
   const damaged = damage(
     blankImages(run, "train"),
@@ -73,17 +72,17 @@ export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPl
     config.seed,
   );
   const job = await jobOn(gpu, config, damaged, blankImages(run, "test"), { blank: true });
-  const rows = rowsOf("always", dry.live());
+  const rows = rowsOf("always", gpu.bytesByPurpose());
   let peak = gpu.allocatedBytes;
   /** Counts what parts of a run take together, on top of what is there throughout, and frees them. */
   const during = async (
     activity: Activity,
     ...parts: (() => Promise<Owner | undefined>)[]
   ): Promise<void> => {
-    const before = dry.live();
+    const before = gpu.bytesByPurpose();
     const made: (Owner | undefined)[] = [];
     for (const make of parts) made.push(await make());
-    rows.push(...rowsOf(activity, added(dry, before)));
+    rows.push(...rowsOf(activity, added(gpu, before)));
     peak = Math.max(peak, gpu.allocatedBytes);
     for (const part of made) part?.destroy();
   };
@@ -126,33 +125,16 @@ function blankImages({ train: { data }, images }: PlannedRun, part: "train" | "t
   };
 }
 
-function added(dry: DryGpu, before: ReadonlyMap<string, number>): Map<string, number> {
-  const differences = [...dry.live()].map(
-    ([label, bytes]) => [label, bytes - (before.get(label) ?? 0)] as const,
+/** What is live now and was not before, by purpose. */
+function added(gpu: Gpu, before: ReadonlyMap<string, number>): Map<string, number> {
+  const differences = [...gpu.bytesByPurpose()].map(
+    ([purpose, bytes]) => [purpose, bytes - (before.get(purpose) ?? 0)] as const,
   );
   return new Map(differences.filter(([, bytes]) => bytes > 0));
 }
 
-const purposes: readonly (readonly [RegExp, string])[] = [
-  [/^(images|mean|labels)$/, "images"],
-  [/^(parameters|statistics)$/, "weights"],
-  [/^evaluate /, "activations of evaluation"],
-  [/gradients$/, "gradients"],
-  [/^moment/, "optimiser state"],
-  [/^trajectory /, "trajectory"],
-  [/^predicted$/, "predicted weights"],
-  [/^(before the round|start of the round|original weights|base of the step)$/, "weights kept"],
-  [/^(train|update) /, "activations and their gradients"],
-];
-
 function rowsOf(during: Activity, live: ReadonlyMap<string, number>): PlanRow[] {
-  const sums = new Map<string, number>();
-  for (const [label, bytes] of live) {
-    const what =
-      purposes.find(([pattern]) => pattern.test(label))?.[1] ?? "orders, tables and other";
-    sums.set(what, (sums.get(what) ?? 0) + bytes);
-  }
-  const rows = [...sums].map(([what, bytes]) => ({ during, what, bytes }));
+  const rows = [...live].map(([what, bytes]) => ({ during, what, bytes }));
   return rows.sort((a, b) => b.bytes - a.bytes);
 }
 

@@ -94,6 +94,7 @@ function collecting(model: Model, feed: ExampleFeed, all: GPUBuffer): Promise<Pr
   ];
   return compile(model.gpu, launches, {
     label: `collect ${model.spec.name}`,
+    purpose: "activations of evaluation",
     bindings: new Map([...feed.bindings, ...bindings, ...bound.bindings]),
   });
 }

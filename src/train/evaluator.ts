@@ -64,10 +64,11 @@ export class Evaluator {
   ): Promise<Evaluator> {
     const graph = new Graph(gpu.tuning);
     const what = objective(graph);
+    const bindings = new Map([...feed.bindings, ...what.built.bindings]);
     const program = await compile(
       gpu,
       [...feed.launches, ...graph.forward(), ...tally(feed.queue, what)],
-      { label, bindings: new Map([...feed.bindings, ...what.built.bindings]) },
+      { label, bindings, purpose: "activations of evaluation" },
     );
     owned.add(program);
     return new Evaluator(gpu, feed.queue, program, owned);

@@ -33,10 +33,10 @@ export class OptimizerArenas {
   ): Promise<OptimizerArenas> {
     const { layout } = parameters;
     return Owned.during(async (owned) => {
-      const gradients = owned.add(await Arena.create(gpu, layout, "gradients"));
+      const gradients = owned.add(await Arena.create(gpu, layout, "gradients", "gradients"));
       const moments: Arena[] = [];
       for (let i = 1; i <= stateArenas(optimizer); i++) {
-        moments.push(owned.add(await Arena.create(gpu, layout, `moment${i}`)));
+        moments.push(owned.add(await Arena.create(gpu, layout, `moment${i}`, "optimiser state")));
       }
       return new OptimizerArenas(optimizer.name, gradients, moments);
     });

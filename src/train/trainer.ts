@@ -126,7 +126,7 @@ export class Trainer {
     const micro =
       accumulate === 1
         ? gradients
-        : owned.add(await Arena.create(gpu, layout, "micro-batch gradients"));
+        : owned.add(await Arena.create(gpu, layout, "micro-batch gradients", "gradients"));
 
     const graph = new Graph(gpu.tuning);
     const objective = options.objective(graph);
@@ -174,7 +174,8 @@ export class Trainer {
         ...bound.bindings,
       ]);
       const label = `${what} ${model.spec.name}`;
-      return owned.add(await compile(gpu, launches, { label, bindings }));
+      const purpose = "activations and their gradients";
+      return owned.add(await compile(gpu, launches, { label, bindings, purpose }));
     };
     if (accumulate === 1) {
       const whole = await program("train", [...pass, ...update]);

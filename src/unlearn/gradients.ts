@@ -27,8 +27,8 @@ export async function sumOverImages(
   const { layout } = parameters;
   const rows = of === "squares" ? 1 : Math.min(batch, items.length);
   const feed = await task.feed(data, { batch: rows, items: items.length });
-  const gradients = await Arena.create(gpu, layout, "gradients");
-  const sums = await Arena.create(gpu, layout, "summed gradients");
+  const gradients = await Arena.create(gpu, layout, "gradients", "gradients");
+  const sums = await Arena.create(gpu, layout, "summed gradients", "gradients");
 
   const graph = new Graph(gpu.tuning);
   const { built, loss } = task.objective(graph, model, feed, { norm: "frozen" });

@@ -95,12 +95,17 @@ export class Arena {
     this.buffers = buffers;
   }
 
-  /** Allocates the shards. `label` names them in out-of-memory errors. */
-  static async create(gpu: Gpu, layout: ArenaLayout, label: string): Promise<Arena> {
+  /** Allocates the shards. `label` names them in out-of-memory errors, `purpose` in memory plans. */
+  static async create(
+    gpu: Gpu,
+    layout: ArenaLayout,
+    label: string,
+    purpose = "weights kept",
+  ): Promise<Arena> {
     const sizes = Object.fromEntries(
       layout.shards.map((floats, i) => [`${label}[${i}]`, 4 * floats]),
     );
-    return new Arena(gpu, layout, Object.values(await gpu.allocate(sizes)));
+    return new Arena(gpu, layout, Object.values(await gpu.allocate(sizes, { purpose })));
   }
 
   /** Bytes of all shards. */

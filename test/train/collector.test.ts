@@ -70,7 +70,7 @@ test("where memory is short fewer images are taken at a time, down to one", asyn
   const digits = syntheticDigits(300, 1, "train");
   const spec = modelSpec({ name: "small-cnn" }, [28, 28, 1], 10);
   const prepare = async (memory?: number) => {
-    const { gpu } = await dryGpu({ ...defaultLimits, memory });
+    const gpu = await dryGpu({ ...defaultLimits, memory });
     const data = await GpuDataset.upload(gpu, digits, meanImage(digits));
     return { gpu, data, model: await Model.create(gpu, spec, undefined) };
   };

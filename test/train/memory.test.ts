@@ -119,7 +119,7 @@ test("running statistics of the smallest maps too are updated once a step", asyn
 });
 
 test("every forward kernel that writes bound values is known as one that is not to be repeated", async () => {
-  const { gpu } = await dryGpu(defaultLimits);
+  const gpu = await dryGpu(defaultLimits);
   let found = 0;
   for (const name of modelNames) {
     const graph = new Graph(gpu.tuning);

@@ -33,7 +33,7 @@ interface Owned {
 
 /** Memory is counted on a device that makes nothing by the code that makes it on a real one. */
 async function prepared(memory?: number): Promise<Prepared> {
-  const { gpu } = await dryGpu({ ...defaultLimits, memory });
+  const gpu = await dryGpu({ ...defaultLimits, memory });
   const data = await GpuDataset.upload(gpu, digits, mean);
   const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
   return { gpu, data, model };

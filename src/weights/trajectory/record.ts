@@ -27,6 +27,9 @@ export interface Chunk {
   readonly buffer: GPUBuffer;
 }
 
+/** What memory plans call the memory of snapshots. */
+const purpose = "trajectory";
+
 /** Most bytes of the buffer that chunks in half precision are unpacked into. */
 const unpackedBytes = 2 ** 26;
 
@@ -85,7 +88,7 @@ export class Trajectory {
         4 * window * length,
       ]),
     );
-    const buffers = Object.values(await gpu.allocate(sizes));
+    const buffers = Object.values(await gpu.allocate(sizes, { purpose }));
     const chunks = plan.chunks.map((chunk, i) => ({
       ...chunk,
       stride: chunk.length,
@@ -109,7 +112,7 @@ export class Trajectory {
         [`${label}[${2 * i + 2}]`, 2 * (window - 1) * stride],
       ]),
     ]) as Record<string, number>;
-    const [buffer, ...buffers] = Object.values(await gpu.allocate(sizes)) as [
+    const [buffer, ...buffers] = Object.values(await gpu.allocate(sizes, { purpose })) as [
       GPUBuffer,
       ...GPUBuffer[],
     ];
