@@ -33,7 +33,7 @@ const init = truncatedNormal(0.02);
  * Patches 4×4 → four stages, each but the first behind layer norm and a convolution 2×2/2 → global
  * average → layer norm → dense.
  *
- * @param x pictures [N, H, W, C] with H and W multiples of 32, or of a size that the patches fit (64×64
+ * @param x images [N, H, W, C] with H and W multiples of 32, or of a size that the patches fit (64×64
  *   ends in 2×2).
  * @returns logits [N, classes].
  */

@@ -9,7 +9,7 @@ import { simpleNet } from "./simple-net.ts";
 import { smallCnn, smallCnnDefaults } from "./small-cnn.ts";
 import { mlp, tinyCnn, tinyResNet, tinyVit } from "./tiny.ts";
 
-/** From pictures [N, H, W, C] to logits [N, classes]. */
+/** From images [N, H, W, C] to logits [N, classes]. */
 type Network = (layers: Layers, x: Value, classes: number) => Value;
 
 const networks = {
@@ -39,7 +39,7 @@ export interface ModelConfig {
   readonly hidden?: number | undefined;
 }
 
-/** A model for pictures of a size. The spec's name carries the settings, so checkpoints can be compared. */
+/** A model for images of a size. The spec's name carries the settings, so checkpoints can be compared. */
 export function modelSpec(
   config: ModelConfig,
   input: readonly [number, number, number],

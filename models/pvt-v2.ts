@@ -12,7 +12,7 @@ export interface PvtV2Config {
   readonly heads: readonly number[];
   /** Width inside the MLP in units of the stage's. */
   readonly ratios: readonly number[];
-  /** Keys and values are made of the picture reduced this many times each way. */
+  /** Keys and values are made of the image reduced this many times each way. */
   readonly reductions: readonly number[];
   /** Stochastic depth of the last block; it grows linearly from 0. */
   readonly dropPath: number;
@@ -34,7 +34,7 @@ const init = truncatedNormal(0.02);
  * Four stages of overlapping patches (7×7/4, then 3×3/2), transformer blocks and layer norm → mean over
  * all positions → dense.
  *
- * @param x pictures [N, H, W, C]; H and W multiples of 32 (224 is the published size).
+ * @param x images [N, H, W, C]; H and W multiples of 32 (224 is the published size).
  * @returns logits [N, classes].
  */
 export function pvtV2(layers: Layers, x: Value, classes: number, config: PvtV2Config): Value {
@@ -70,7 +70,7 @@ interface BlockConfig {
   readonly dropPath: number;
 }
 
-/** x + attention(norm(x)), then x + mlp(norm(x)); maps stay pictures [N, H, W, C] between the two. */
+/** x + attention(norm(x)), then x + mlp(norm(x)); maps stay images [N, H, W, C] between the two. */
 function block(layers: Layers, name: string, x: Value, config: BlockConfig): Value {
   const { graph } = layers;
   const normed = layers.layerNorm(`${name}.norm1`, x);
@@ -85,7 +85,7 @@ function block(layers: Layers, name: string, x: Value, config: BlockConfig): Val
   return h;
 }
 
-/** Attention whose keys and values come from a smaller picture: a convolution R×R/R, then layer norm. */
+/** Attention whose keys and values come from a smaller image: a convolution R×R/R, then layer norm. */
 function reducedAttention(
   layers: Layers,
   name: string,
@@ -94,8 +94,8 @@ function reducedAttention(
 ): Value {
   const { graph } = layers;
   const [n, height, width, channels] = x.shape as [number, number, number, number];
-  const tokens = (picture: Value): Value =>
-    reshape(graph, picture, [n, picture.shape[1]! * picture.shape[2]!, channels]);
+  const tokens = (image: Value): Value =>
+    reshape(graph, image, [n, image.shape[1]! * image.shape[2]!, channels]);
   let context = x;
   if (reduction > 1) {
     const window = { kernel: reduction, stride: reduction };

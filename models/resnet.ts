@@ -53,7 +53,7 @@ const published: Widths = [64, 128, 256, 512];
 /**
  * Stem → four stages of two basic blocks → global average → dense.
  *
- * @param x pictures [N, H, W, C].
+ * @param x images [N, H, W, C].
  * @returns logits [N, classes].
  */
 export function resnet18(

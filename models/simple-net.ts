@@ -10,7 +10,7 @@ const widths = [8, 16, 32, 32] as const;
  * Four times conv 3×3 → ReLU → max-pool 2, then dense 64 → ReLU → dense. On 32×32×3 with 10 classes:
  * 24,186 parameters.
  *
- * @param x pictures [N, H, W, C] with H and W at least 16.
+ * @param x images [N, H, W, C] with H and W at least 16.
  * @returns logits [N, classes].
  */
 export function simpleNet(layers: Layers, x: Value, classes: number): Value {

@@ -17,7 +17,7 @@ export const smallCnnDefaults: SmallCnnConfig = { filters: [16, 32], hidden: 0 }
 /**
  * conv 3×3 → ReLU → max-pool 2 → conv 3×3 → ReLU → max-pool 2 → [dense → ReLU] → dense.
  *
- * @param x pictures [N, H, W, C] with H and W at least 4.
+ * @param x images [N, H, W, C] with H and W at least 4.
  * @returns logits [N, classes].
  */
 export function smallCnn(

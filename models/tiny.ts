@@ -17,7 +17,7 @@ import { resnet18 } from "./resnet.ts";
 /**
  * Dense 64 → ReLU → dense 32 → ReLU → dense. On 28×28×1 with 10 classes: 52,650 parameters.
  *
- * @param x pictures [N, H, W, C]; @returns logits [N, classes].
+ * @param x images [N, H, W, C]; @returns logits [N, classes].
  */
 export function mlp(layers: Layers, x: Value, classes: number): Value {
   const { graph } = layers;
@@ -32,7 +32,7 @@ export function mlp(layers: Layers, x: Value, classes: number): Value {
  * Twice conv 3×3 → batch norm → ReLU → max-pool 2, then global average → dense. On 28×28×1 with 10
  * classes: 5,178 parameters, batch norm's included.
  *
- * @param x pictures [N, H, W, C] with H and W at least 4; @returns logits [N, classes].
+ * @param x images [N, H, W, C] with H and W at least 4; @returns logits [N, classes].
  */
 export function tinyCnn(layers: Layers, x: Value, classes: number): Value {
   const { graph } = layers;
@@ -58,7 +58,7 @@ const init = truncatedNormal(0.02);
  * A vision transformer (Dosovitskiy et al., 2021): 4×4 patches, 32 wide, two blocks of two heads, the mean
  * of the tokens in place of a class token. On 28×28×1 with 10 classes: 19,594 parameters.
  *
- * @param x pictures [N, H, W, C], H and W multiples of 4; @returns logits [N, classes].
+ * @param x images [N, H, W, C], H and W multiples of 4; @returns logits [N, classes].
  */
 export function tinyVit(layers: Layers, x: Value, classes: number): Value {
   const { graph } = layers;

@@ -12,8 +12,8 @@ import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, interruptSignal, openDevice } from "./session.ts";
 import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
 
-/** Pictures by default: as many as fit five minutes of software rendering, and the size for files. */
-const defaultPictures = { synthetic: 2000, other: 6000 };
+/** Training images by default: as many as fit five minutes on a software adapter, and more of sets in files. */
+const defaultCounts = { synthetic: 2000, other: 6000 };
 
 export function registerDemo(root: Command): void {
   const command = root
@@ -27,11 +27,10 @@ export function registerDemo(root: Command): void {
   unlearnOptions(trainOptions(command));
   profileOption(deviceOptions(command)).action(
     async (flags: TrainFlags & UnlearnFlags & DeviceFlags & { out: string; profile?: boolean }) => {
-      const pictures =
-        flags.dataset === "synthetic" ? defaultPictures.synthetic : defaultPictures.other;
+      const images = flags.dataset === "synthetic" ? defaultCounts.synthetic : defaultCounts.other;
       const train = trainConfig({
         ...flags,
-        train: flags.train ?? pictures,
+        train: flags.train ?? images,
         test: flags.test ?? 2000,
       });
       // A rule that needs D_f only; retraining goes to its end.

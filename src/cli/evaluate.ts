@@ -14,7 +14,7 @@ const runSchema = z.union([trainSchema, z.looseObject({ train: trainSchema })]);
 export function registerEvaluate(root: Command): void {
   const command = root
     .command("evaluate")
-    .description("accuracy of a run's network on D_f, D_r and the test pictures")
+    .description("accuracy of a run's network on D_f, D_r and the test images")
     .requiredOption("--run <dir>", "folder of `rewind train`, `unlearn` or `demo`")
     .option("--checkpoint <name>", "which checkpoint of the folder", "checkpoint.safetensors");
   deviceOptions(command).action(

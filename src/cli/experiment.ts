@@ -71,7 +71,7 @@ export function registerExperiment(root: Command): void {
     .argument("<name>", `one of ${experimentNames.join(", ")}, nowcast`)
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment")
     .addOption(
-      new Option("--dataset <name>", "pictures").choices(datasets.names).default("synthetic"),
+      new Option("--dataset <name>", "images").choices(datasets.names).default("synthetic"),
     )
     .option("--data <dir>", "folder of the data set's files")
     .option("--seeds <n>", "seeds reported", integer(1), 5)
@@ -103,16 +103,16 @@ export function registerExperiment(root: Command): void {
     )
     .addOption(new Option("--model <name>", "network").choices(modelNames).default("small-cnn"))
     .option("--from <file>", "pretrained checkpoint that training starts from")
-    .option("--train <n>", "training pictures instead of the size's", integer(1))
-    .option("--test <n>", "test pictures instead of the size's", integer(1))
+    .option("--train <n>", "training images instead of the size's", integer(1))
+    .option("--test <n>", "test images instead of the size's", integer(1))
     .option(
       "--picture-size <pixels>",
-      "side the pictures are resized to; smaller ones on the GPU",
+      "side the images are resized to; smaller ones on the GPU",
       integer(1),
     )
     .option("--epochs <n>", "training epochs instead of the size's", integer(1))
-    .option("--batch <n>", "pictures a training step instead of the size's", integer(1))
-    .option("--micro-batch <n>", "pictures a pass, in training and methods", integer(1))
+    .option("--batch <n>", "images a training step instead of the size's", integer(1))
+    .option("--micro-batch <n>", "images a pass, in training and methods", integer(1))
     .option("--recompute", "compute activations again for the backward pass")
     .addOption(
       new Option(
@@ -142,7 +142,7 @@ export function registerExperiment(root: Command): void {
     const only = flags.arms?.split(",").map((arm) => arm.trim());
     const plan = planOf(experiment, data, { ...options, only, variants: flags.variant });
     if (nowcast) {
-      // Nothing is to be forgotten; D_f is a part of the pictures in name only.
+      // Nothing is to be forgotten; D_f is a part of the images in name only.
       const scenario = { name: "standard", share: 0.02 } as const;
       await nowcastExperiment((seed) => ({ ...plan.train(seed), scenario }), flags);
     } else {

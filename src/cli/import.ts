@@ -29,7 +29,7 @@ export function deviations(text: string): number[] {
 export function deviationOption(command: Command): Command {
   return command.option(
     "--std <r,g,b>",
-    "standard deviations the network's pictures are divided by; they go into its first convolution (ImageNet: 0.229,0.224,0.225)",
+    "standard deviations the network's images are divided by; they go into its first convolution (ImageNet: 0.229,0.224,0.225)",
     deviations,
   );
 }
@@ -45,7 +45,7 @@ export function registerImport(root: Command): void {
         .makeOptionMandatory(),
     )
     .option("--classes <n>", "classes of the network", integer(2), 1000)
-    .option("--picture-size <pixels>", "side of the pictures", integer(1), 224)
+    .option("--picture-size <pixels>", "side of the images", integer(1), 224)
     .addOption(
       new Option("--head <what>", "keep the classifier, or leave it out for other classes")
         .choices(["keep", "replace"])

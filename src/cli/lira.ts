@@ -26,13 +26,13 @@ export function registerLira(root: Command): void {
   const command = root
     .command("lira")
     .description(
-      "attack a method with shadow models: can forgotten pictures be told from unseen ones?",
+      "attack a method with shadow models: can forgotten images be told from unseen ones?",
     )
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted attack")
     .option("--shadows <n>", "shadow models to train", integer(4), 16)
     .option(
       "--targets <n>",
-      "pictures under attack, half of them in each model's D_f",
+      "images under attack, half of them in each model's D_f",
       integer(1),
       200,
     );

@@ -55,8 +55,8 @@ function armsOf(flags: NowcastFlags, steps: number): NowcastArm[] {
 
 /** The training of the arm that takes most memory: what fits it fits all. */
 async function largestRun(train: TrainConfig, arms: readonly NowcastArm[]): Promise<PlannedRun> {
-  const pictures = countsOf(await loadData(train));
-  const runs = arms.map(({ nowcast }) => ({ train: { ...train, nowcast }, images: pictures }));
+  const images = countsOf(await loadData(train));
+  const runs = arms.map(({ nowcast }) => ({ train: { ...train, nowcast }, images }));
   const unlimited = { ...defaultLimits, maxBinding: Infinity, maxBuffer: Infinity };
   const plans = await Promise.all(runs.map((run) => planRun(run, unlimited)));
   const peaks = plans.map(({ peak }) => peak);
@@ -70,9 +70,9 @@ export async function nowcastExperiment(
 ): Promise<void> {
   const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
   const config: TrainConfig = train(0);
-  const pictures = config.data.trainCount;
-  if (pictures === undefined) throw new Error("experiment nowcast: give --train.");
-  const arms = armsOf(flags, config.epochs * Math.ceil(pictures / config.batch));
+  const images = config.data.trainCount;
+  if (images === undefined) throw new Error("experiment nowcast: give --train.");
+  const arms = armsOf(flags, config.epochs * Math.ceil(images / config.batch));
   const { folder } = await RunFolder.start(flags.out, { experiment: "nowcast", train: config });
   const gpu = await openDevice(flags);
   const results = await withAdvice(
@@ -105,7 +105,7 @@ export async function nowcastExperiment(
   const report = [
     `# Nowcasting (${flags.dataset})`,
     "",
-    `Seeds ${seeds.join(", ")}; ${config.epochs} epochs of ${pictures} pictures. Epochs to where plain Adam of the same ` +
+    `Seeds ${seeds.join(", ")}; ${config.epochs} epochs of ${images} images. Epochs to where plain Adam of the same ` +
       "seed ends; mean ± standard deviation over the seeds that get there.",
     "",
     table,

@@ -39,33 +39,33 @@ export function registerPlan(root: Command): void {
     .action(async (flags: PlanFlags) => {
       const train = trainConfig(flags);
       const unlearn = unlearnConfig(flags, train);
-      const asked = picturesOf(flags);
+      const asked = imagesOf(flags);
       const free =
         command.getOptionValueSource("dataset") === "default" && flags.pictureSize === undefined;
       const enlarged = free && !takes(train, asked);
-      const pictures = enlarged ? { ...asked, ...larger, ...channelsOf(flags) } : asked;
-      const run = { train, unlearn, images: pictures };
+      const images = enlarged ? { ...asked, ...larger, ...channelsOf(flags) } : asked;
+      const run = { train, unlearn, images };
       const limits = await wantedLimits(flags);
       const plan = await withAdvice(run, limits, () => planRun(run, limits));
       if (flags.json === true) {
         const rows = plan.rows.map(({ during, ...row }) => ({ phase: during, ...row }));
-        console.log(JSON.stringify({ pictures, rows, peak: plan.peak }, null, 2));
+        console.log(JSON.stringify({ pictures: images, rows, peak: plan.peak }, null, 2));
         return;
       }
       console.log(describe(run, plan));
       if (enlarged) {
         console.log(
-          `\n${train.model.name} does not take ${asked.size}×${asked.size} pictures, the default: planned for ` +
-            `${pictures.size}×${pictures.size}×${pictures.channels}. --dataset or --picture-size choose others.`,
+          `\n${train.model.name} does not take ${asked.size}×${asked.size} images, the default: planned for ` +
+            `${images.size}×${images.size}×${images.channels}. --dataset or --picture-size choose others.`,
         );
       }
     });
 }
 
-/** What is planned for where the default pictures are too small for a network and no others are named. */
+/** What is planned for where the default images are too small for a network and no others are named. */
 const larger = { size: 64, channels: 3 } as const;
 
-/** Whether a network can be built for pictures of this size. */
+/** Whether a network can be built for images of this size. */
 function takes({ model }: TrainConfig, { size, channels, classes }: ImageCounts): boolean {
   try {
     declare(modelSpec(model, [size, size, channels], classes));
@@ -79,11 +79,11 @@ function takes({ model }: TrainConfig, { size, channels, classes }: ImageCounts)
 /** The channels that are asked for, if any are. */
 function channelsOf({ channels }: PlanFlags): { channels?: 1 | 3 } {
   if (channels === undefined) return {};
-  if (channels !== 1 && channels !== 3) throw new Error("--channels: pictures have 1 or 3.");
+  if (channels !== 1 && channels !== 3) throw new Error("--channels: images have 1 or 3.");
   return { channels };
 }
 
-function picturesOf(flags: PlanFlags): ImageCounts {
+function imagesOf(flags: PlanFlags): ImageCounts {
   const known = datasets.find(flags.dataset).sizes;
   const need = <T>(name: string, value: T | undefined): T => {
     if (value !== undefined) return value;
@@ -120,7 +120,7 @@ function describe(
   const { method, settings } = unlearn!;
   const batch = settings["batch"] === undefined ? "" : ` batch ${Number(settings["batch"])}`;
   const head =
-    `${train.model.name}, ${images.train} + ${images.test} pictures ${size}×${size}×${channels}, ` +
+    `${train.model.name}, ${images.train} + ${images.test} images ${size}×${size}×${channels}, ` +
     `${classes} classes; training batch ${train.batch}, ${method}${batch}`;
   return `${head}\n\n${formatPlan(plan)}`;
 }

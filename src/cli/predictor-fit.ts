@@ -216,7 +216,7 @@ export function fitOptions(command: Command): Command {
     .option("--shared", "one weight set for every kind of parameter")
     .option("--phases <list>", "phases to learn from", phases.join(","))
     .option("--hold-out-model <name>", "network never learnt from", "small-cnn")
-    .option("--hold-out-source <name>", "pictures never learnt from", "mnist")
+    .option("--hold-out-source <name>", "images never learnt from", "mnist")
     .option("--epochs <n>", "epochs at most", integer(1), fitDefaults.epochs)
     .option("--windows <n>", "windows of an epoch", integer(1), fitDefaults.windows)
     .option("--batch <n>", "windows a step", integer(1), fitDefaults.batch)

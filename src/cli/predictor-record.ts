@@ -51,7 +51,7 @@ export function registerPredictorRecord(group: Command): void {
     )
     .requiredOption("--out <dir>", "folder of the library")
     .option("--trainings <n>", "trainings in all, each with three fine-tunings", integer(1), 60)
-    .option("--source <name[=dir]>", "pictures (repeatable; default: synthetic)", source, [])
+    .option("--source <name[=dir]>", "images (repeatable; default: synthetic)", source, [])
     .option("--architectures <list>", `networks (default: ${libraryArchitectures.join(",")})`)
     .option("--length <n>", "snapshots of a window, history and horizon together", integer(6), 25)
     .option("--per-tensor <n>", "weights of a tensor that are kept at most", integer(1), 400)

@@ -50,16 +50,16 @@ export interface TrainFlags {
 export function trainOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--dataset <name>", "pictures to train on")
+      new Option("--dataset <name>", "images to train on")
         .choices(datasets.names)
         .default("synthetic"),
     )
     .option("--data <dir>", "folder of the data set's files")
-    .option("--train <n>", "training pictures, class-balanced", integer(1))
-    .option("--test <n>", "test pictures, class-balanced", integer(1))
+    .option("--train <n>", "training images, class-balanced", integer(1))
+    .option("--test <n>", "test images, class-balanced", integer(1))
     .option(
       "--picture-size <pixels>",
-      "side the pictures are resized to; smaller ones on the GPU",
+      "side the images are resized to; smaller ones on the GPU",
       integer(1),
     )
     .addOption(
@@ -67,11 +67,11 @@ export function trainOptions(command: Command): Command {
         .choices(["label-noise", "backdoor", "standard", "overfit"])
         .default("label-noise"),
     )
-    .option("--share <share>", "share of the training pictures in D_f", number(0, 0.99), 0.2)
+    .option("--share <share>", "share of the training images in D_f", number(0, 0.99), 0.2)
     .option("--target <class>", "backdoor: the class the signature stands for", integer(0), 0)
     .option(
       "--signature <columns,value>",
-      "backdoor: columns at the left edge (of pictures as stored), and their value (0 black, 255 white)",
+      "backdoor: columns at the left edge (of images as stored), and their value (0 black, 255 white)",
       "2,255",
     )
     .addOption(new Option("--model <name>", "network").choices(modelNames).default("small-cnn"))
@@ -83,14 +83,14 @@ export function trainOptions(command: Command): Command {
     )
     .option("--from <file>", "checkpoint to start from; a missing classifier is drawn at random")
     .option("--epochs <n>", "training epochs", integer(1), 40)
-    .option("--batch <n>", "pictures a training step", integer(1), 64)
+    .option("--batch <n>", "images a training step", integer(1), 64)
     .option("--lr <rate>", "learning rate of training", number(0, 10), 1e-3)
     .addOption(
       new Option("--optimizer <name>", "how training steps").choices(optimizers).default("adam"),
     )
     .option("--momentum <m>", "sgd: momentum (default: 0.9)", number(0, 1))
     .option("--weight-decay <d>", "weight decay of training", number(0))
-    .option("--micro-batch <n>", "pictures a pass: a step's gradients are added up", integer(1))
+    .option("--micro-batch <n>", "images a pass: a step's gradients are added up", integer(1))
     .option(
       "--recompute",
       "compute activations again for the backward pass: less memory, more time",
@@ -113,7 +113,7 @@ export function trainOptions(command: Command): Command {
     .option("--warmup-epochs <n>", "epochs of linear warm-up before the schedule", number(0))
     .option("--clip-norm <norm>", "scale gradients down to this norm of all together", number(0))
     .option("--label-smoothing <share>", "share of a target spread over all classes", number(0, 1))
-    .addOption(augmentOption("--augment [kind]", "augment the training pictures"))
+    .addOption(augmentOption("--augment [kind]", "augment the training images"))
     .addOption(
       new Option(
         "--nowcast <method>",

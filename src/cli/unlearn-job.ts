@@ -88,7 +88,7 @@ export async function unlearnAndReport(
     before: history[0]!.scores,
     after: last.scores,
     ...(final === undefined
-      ? { missing: "every training picture is in D_f, and they need others (D_r)" }
+      ? { missing: "every training image is in D_f, and they need others (D_r)" }
       : { final, gaps: gapsTo(final, retrained, "no retrained network was given (--reference)") }),
     definitions: scoreDefinitions(),
   };

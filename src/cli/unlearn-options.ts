@@ -71,7 +71,7 @@ export function unlearnOptions(command: Command): Command {
     )
     .option("--rate <rate>", "learning rate of the method", number(0, 10))
     .option("--rounds <n>", `rounds at most (default: ${defaultRounds})`, integer(1))
-    .option("--forget-batch <n>", "pictures a step", integer(1))
+    .option("--forget-batch <n>", "images a step", integer(1))
     .option("--every <n>", "methods of single steps: steps a round (default: an epoch)", integer(1))
     .option(
       "--warmup <n>",

@@ -27,7 +27,7 @@ interface Layout {
   readonly folder: string;
   readonly train: readonly string[];
   readonly test: readonly string[];
-  /** Label bytes in front of each picture; the last of them counts (the fine one of CIFAR-100). */
+  /** Label bytes in front of each image; the last of them counts (the fine one of CIFAR-100). */
   readonly labelBytes: number;
   readonly classNames: string;
   readonly classCount: number;
@@ -54,7 +54,7 @@ const layouts: { readonly [name in "cifar10" | "cifar100"]: Layout } = {
 
 /**
  * Reads CIFAR-10 or CIFAR-100 (fine labels) from `dir`, either the folder of the .bin files or the
- * one their archive was unpacked in. Pictures come as RGB, [count, 32, 32, 3].
+ * one their archive was unpacked in. Images come as RGB, [count, 32, 32, 3].
  *
  * Class names are read from the text file beside them, else they are the numbers. Throws a DataError
  * that names the file if one is missing, is not a whole number of records, or has a label too large.
@@ -129,12 +129,12 @@ function assemble(
   const count = parts.reduce((sum, part) => sum + part.length / record, 0);
   const pixels = new Uint8Array(count * 3 * plane);
   const labels = new Uint16Array(count);
-  let picture = 0;
+  let image = 0;
   for (const part of parts) {
-    for (let start = 0; start < part.length; start += record, picture++) {
-      labels[picture] = part[start + labelBytes - 1]!;
+    for (let start = 0; start < part.length; start += record, image++) {
+      labels[image] = part[start + labelBytes - 1]!;
       const from = start + labelBytes;
-      const to = picture * 3 * plane;
+      const to = image * 3 * plane;
       for (let p = 0; p < plane; p++) {
         for (let c = 0; c < 3; c++) pixels[to + 3 * p + c] = part[from + c * plane + p]!;
       }

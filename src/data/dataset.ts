@@ -1,32 +1,32 @@
-/** Labelled pictures in host memory: the one form every loader produces. */
+/** Labelled images in host memory: the one form every loader produces. */
 import { DataError } from "../errors.ts";
 import { Random } from "../random.ts";
 import type { Extent } from "./enlarge.ts";
 
-/** Pictures with labels. `pixels` and `labels` are not to be changed after loading. */
+/** Images with labels. `pixels` and `labels` are not to be changed after loading. */
 export interface Dataset {
   readonly name: string;
   /** Class names; a label is an index into them. */
   readonly classes: readonly string[];
-  /** Height and width of the pictures a network sees. */
+  /** Height and width of the images a network sees. */
   readonly height: number;
   readonly width: number;
-  /** Size of the pictures in `pixels` where it is smaller: they are enlarged on the GPU, batch by batch. */
+  /** Size of the images in `pixels` where it is smaller: they are enlarged on the GPU, batch by batch. */
   readonly stored?: Extent | undefined;
   readonly channels: 1 | 3;
   readonly count: number;
   /** Bytes [count, height, width, channels] (NHWC) of the stored size, 0 to 255. */
   readonly pixels: Uint8Array<ArrayBuffer>;
-  /** Class index of each picture, [count]. */
+  /** Class index of each image, [count]. */
   readonly labels: Uint16Array<ArrayBuffer>;
 }
 
-/** Height and width of the pictures in `pixels`. */
+/** Height and width of the images in `pixels`. */
 export function storedSize({ stored, height, width }: Extent & Pick<Dataset, "stored">): Extent {
   return stored ?? { height, width };
 }
 
-/** Room for pictures. @throws DataError where this runtime has no array that large. */
+/** Room for images. @throws DataError where this runtime has no array that large. */
 export function pixelArray(
   count: number,
   height: number,
@@ -38,14 +38,14 @@ export function pixelArray(
     return new Uint8Array(bytes);
   } catch (cause) {
     throw new DataError(
-      `${count} pictures of ${height}×${width}×${channels} are ${(bytes / 2 ** 30).toFixed(1)} GiB, more than ` +
+      `${count} images of ${height}×${width}×${channels} are ${(bytes / 2 ** 30).toFixed(1)} GiB, more than ` +
         "an array or the memory holds here: take fewer (`trainCount`, `testCount`) or smaller ones (`size`).",
       { cause },
     );
   }
 }
 
-/** The pictures at `indices`, in that order (repeats allowed), copied. Throws on an index outside. */
+/** The images at `indices`, in that order (repeats allowed), copied. Throws on an index outside. */
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
   const { height, width } = storedSize(dataset);
   const size = height * width * dataset.channels;
@@ -55,7 +55,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     const index = indices[i]!;
     if (!(Number.isInteger(index) && index >= 0 && index < dataset.count)) {
       throw new DataError(
-        `data set "${dataset.name}" has ${dataset.count} pictures: there is no index ${index}.`,
+        `data set "${dataset.name}" has ${dataset.count} images: there is no index ${index}.`,
       );
     }
     pixels.set(dataset.pixels.subarray(index * size, (index + 1) * size), i * size);
@@ -65,15 +65,15 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
 }
 
 /**
- * `count` pictures chosen by `seed`, in random order, with the classes as equal as they can be: they
- * differ by at most one, unless a class has too few pictures; then the others fill up.
+ * `count` images chosen by `seed`, in random order, with the classes as equal as they can be: they
+ * differ by at most one, unless a class has too few images; then the others fill up.
  */
 export function takeBalanced(dataset: Dataset, count: number, seed: number): Dataset {
   const { name, labels, classes } = dataset;
   return subset(dataset, balancedIndices(name, labels, classes.length, count, seed));
 }
 
-/** The indices {@link takeBalanced} takes, for pictures not loaded yet. `name` is for the error. */
+/** The indices {@link takeBalanced} takes, for images not loaded yet. `name` is for the error. */
 export function balancedIndices(
   name: string,
   labels: Uint16Array,
@@ -83,14 +83,14 @@ export function balancedIndices(
 ): Uint32Array<ArrayBuffer> {
   if (!(Number.isInteger(count) && count >= 0 && count <= labels.length)) {
     throw new DataError(
-      `data set "${name}" has ${labels.length} pictures: ${count} cannot be taken; ` +
+      `data set "${name}" has ${labels.length} images: ${count} cannot be taken; ` +
         `ask for a whole number up to ${labels.length}.`,
     );
   }
   const random = new Random(seed).fork("take balanced");
   const queues = Array.from({ length: classCount }, (): number[] => []);
   for (const index of random.permutation(labels.length)) queues[labels[index]!]!.push(index);
-  // Deals one picture a class and round; a random class order decides who gets the remainder.
+  // Deals one image a class and round; a random class order decides who gets the remainder.
   const order = random.permutation(classCount);
   const taken = new Uint32Array(count);
   for (let round = 0, filled = 0; filled < count; round++) {

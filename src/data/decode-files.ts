@@ -1,15 +1,15 @@
-/** Picture files to the pixels of a data set, one after the other on the calling thread. */
+/** Image files to the pixels of a data set, one after the other on the calling thread. */
 import { readBytes } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
 import { pixelArray } from "./dataset.ts";
-import { decodePicture, type Picture } from "./decode.ts";
-import { resizePicture, writeChannels } from "./resize.ts";
+import { decodeImage, type DecodedImage } from "./decode.ts";
+import { resizeImage, writeChannels } from "./resize.ts";
 
 /** Which files, and what they become. */
 export interface DecodeTask {
   readonly paths: readonly string[];
   readonly channels: 1 | 3;
-  /** Side of the pictures. */
+  /** Side of the images. */
   readonly size: number;
   /** Resize what has another size; else it is refused. */
   readonly resize: boolean;
@@ -18,7 +18,7 @@ export interface DecodeTask {
 /** What a thread makes of a task; `size`: the error is a {@link SizeError}. */
 export type DecodeAnswer = { pixels: Uint8Array } | { error: string; size: boolean };
 
-/** A picture has another size than all must have. */
+/** An image has another size than all must have. */
 export class SizeError extends DataError {}
 
 /** Files read ahead of the decoder: hides the latency of the disk, bounds the memory. */
@@ -37,19 +37,19 @@ export async function decodeFiles({
     const batch = paths.slice(start, start + readAhead);
     const contents = await Promise.all(batch.map((path) => readBytes(path)));
     for (const [i, path] of batch.entries()) {
-      let picture = await decodePicture(contents[i]!, path);
-      if (resize) picture = await resizePicture(picture, size);
-      else requireSize(picture, size, path);
-      writeChannels(picture, channels, pixels, (start + i) * bytes);
+      let image = await decodeImage(contents[i]!, path);
+      if (resize) image = await resizeImage(image, size);
+      else requireSize(image, size, path);
+      writeChannels(image, channels, pixels, (start + i) * bytes);
     }
   }
   return pixels;
 }
 
-function requireSize({ width, height }: Picture, size: number, path: string): void {
+function requireSize({ width, height }: DecodedImage, size: number, path: string): void {
   if (width === size && height === size) return;
   throw new SizeError(
-    `${path}: ${width}×${height} pixels, the first picture is ${size} high and all must be square and of ` +
+    `${path}: ${width}×${height} pixels, the first image is ${size} high and all must be square and of ` +
       "one size. Give a size to resize them to (`size`), or remove it.",
   );
 }

@@ -1,4 +1,4 @@
-/** The thread that decodes pictures for picture-files.ts. */
+/** The thread that decodes images for image-files.ts. */
 import { serve } from "../platform/workers.ts";
 import { decodeFiles, type DecodeTask, SizeError } from "./decode-files.ts";
 

@@ -4,8 +4,8 @@ import decodePng, { init as initPng } from "@jsquash/png/decode.js";
 import { codecModule } from "../platform/codecs.ts";
 import { DataError } from "../errors.ts";
 
-/** A decoded picture: RGBA bytes [height, width, 4]. */
-export interface Picture {
+/** A decoded image: RGBA bytes [height, width, 4]. */
+export interface DecodedImage {
   readonly height: number;
   readonly width: number;
   readonly data: Uint8ClampedArray;
@@ -20,7 +20,7 @@ let complaint = "";
  * Decodes a JPEG or PNG file, told apart by content; greyscale comes out as equal R, G and B.
  * Throws a DataError that names `path` if the file is neither, damaged, or cut short.
  */
-export async function decodePicture(bytes: Uint8Array, path: string): Promise<Picture> {
+export async function decodeImage(bytes: Uint8Array, path: string): Promise<DecodedImage> {
   await (ready ??= loadCodecs());
   const jpeg = startsWith(bytes, [0xff, 0xd8, 0xff]);
   if (!jpeg && !startsWith(bytes, [0x89, 0x50, 0x4e, 0x47])) {

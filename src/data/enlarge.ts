@@ -1,8 +1,8 @@
 /**
  * Enlarging: bilinear about the pixels' centres, the border repeated (PyTorch's align_corners=false).
  *
- * Data sets are not enlarged in host memory: their pictures stay as they are, and gather.wgsl enlarges those
- * of a batch. The mean picture is enlarged here, in the same way.
+ * Data sets are not enlarged in host memory: their images stay as they are, and gather.wgsl enlarges those
+ * of a batch. The mean image is enlarged here, in the same way.
  */
 
 /** Height and width in pixels. */
@@ -23,9 +23,9 @@ function neighbours(size: number, own: number): readonly { first: number; share:
   });
 }
 
-/** One picture [from.height, from.width, channels] as [to.height, to.width, channels]. */
+/** One image [from.height, from.width, channels] as [to.height, to.width, channels]. */
 export function enlarge(
-  picture: Float64Array,
+  image: Float64Array,
   from: Extent,
   to: Extent,
   channels: number,
@@ -40,8 +40,8 @@ export function enlarge(
       const right = Math.min(column.first + 1, from.width - 1);
       for (let ch = 0; ch < channels; ch++) {
         const along = (line: number): number =>
-          picture[(line + column.first) * channels + ch]! * (1 - column.share) +
-          picture[(line + right) * channels + ch]! * column.share;
+          image[(line + column.first) * channels + ch]! * (1 - column.share) +
+          image[(line + right) * channels + ch]! * column.share;
         result[at++] = along(above) * (1 - row.share) + along(below) * row.share;
       }
     }

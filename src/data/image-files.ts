@@ -1,5 +1,5 @@
 /**
- * Many picture files at once: decoded by several threads, and kept decoded for the next start.
+ * Many image files at once: decoded by several threads, and kept decoded for the next start.
  *
  * The cache holds the pixels of one list of files under a digest of their names, sizes and times of change
  * and of what they become; any change makes another digest. It lies in `$REWIND_CACHE` (`off`: nowhere),
@@ -38,8 +38,8 @@ const mostPart = 256 * 2 ** 20;
 /** The thread's module: compiled code lies beside compiled code. */
 const workerFile = `./decode-worker.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`;
 
-/** Settings of {@link loadPictureFiles}; the defaults are what users want. */
-export interface PictureFilesOptions {
+/** Settings of {@link loadImageFiles}; the defaults are what users want. */
+export interface ImageFilesOptions {
   /** Threads; default: the cores there are, at most 8, and one for few files. */
   readonly threads?: number;
   /** Folder of the cache, or null for none; default: as the module says. */
@@ -49,9 +49,9 @@ export interface PictureFilesOptions {
 }
 
 /** The pixels of files, [files, size, size, channels]. @throws DataError naming the first bad file. */
-export async function loadPictureFiles(
+export async function loadImageFiles(
   task: DecodeTask,
-  options: PictureFilesOptions = {},
+  options: ImageFilesOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   const many = task.paths.length >= worthwhile;
   const useful = Math.min(mostThreads, Math.ceil(task.paths.length / filesPerThread));
@@ -68,25 +68,25 @@ export async function loadPictureFiles(
 }
 
 /**
- * The files of a data set of square pictures. Where a task resizes to more than `own` pixels and all files
- * have `own`, they stay so, to be enlarged on the GPU (see {@link Dataset.stored}); else pictures are resized
+ * The files of a data set of square images. Where a task resizes to more than `own` pixels and all files
+ * have `own`, they stay so, to be enlarged on the GPU (see {@link Dataset.stored}); else images are resized
  * here, one by one.
  */
 export async function loadSquares(
   task: DecodeTask,
   own: number,
-  options: PictureFilesOptions = {},
+  options: ImageFilesOptions = {},
 ): Promise<Pick<Dataset, "height" | "width" | "stored" | "pixels">> {
   const shown = { height: task.size, width: task.size };
   if (task.resize && own < task.size) {
     try {
-      const pixels = await loadPictureFiles({ ...task, size: own, resize: false }, options);
+      const pixels = await loadImageFiles({ ...task, size: own, resize: false }, options);
       return { ...shown, stored: { height: own, width: own }, pixels };
     } catch (error) {
       if (!(error instanceof SizeError)) throw error;
     }
   }
-  return { ...shown, pixels: await loadPictureFiles(task, options) };
+  return { ...shown, pixels: await loadImageFiles(task, options) };
 }
 
 /** Work on the cache. It is a convenience: whatever goes wrong must not end the run. */
@@ -94,9 +94,7 @@ async function attempt<T>(act: string, work: () => Promise<T>): Promise<T | unde
   try {
     return await work();
   } catch (error) {
-    console.error(
-      `rewind: the cache of decoded pictures is not ${act}: ${(error as Error).message}`,
-    );
+    console.error(`rewind: the cache of decoded images is not ${act}: ${(error as Error).message}`);
     return undefined;
   }
 }

@@ -1,8 +1,8 @@
-/** Pictures in folders named after their class: DIR/train/CLASS/x.jpg and DIR/test/CLASS/y.png. */
+/** Images in folders named after their class: DIR/train/CLASS/x.jpg and DIR/test/CLASS/y.png. */
 import { exists, listDir, readBytes } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
 import { balancedIndices, type Dataset } from "./dataset.ts";
-import { decodePicture } from "./decode.ts";
+import { decodeImage } from "./decode.ts";
 import { loadSquares } from "./image-files.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 
@@ -19,7 +19,7 @@ export const imageFolder = defineDataset({
   load: loadImageFolder,
 });
 
-/** A picture file and its class. */
+/** An image file and its class. */
 export interface Entry {
   readonly path: string;
   readonly label: number;
@@ -28,10 +28,10 @@ export interface Entry {
 /**
  * Loads `DIR/train/CLASS/*` and `DIR/test/CLASS/*` (or `val` for `test`): JPEG and PNG, told by the
  * endings .jpg, .jpeg and .png; other files are passed over. Classes are the folder names of `train`
- * in code-point order; pictures come by class, then file name, or in random order if counts are given
+ * in code-point order; images come by class, then file name, or in random order if counts are given
  * (only those taken are decoded). Alpha is ignored.
  *
- * Without a `size` all pictures must be square and of one size. Throws a DataError that names the first odd file, a
+ * Without a `size` all images must be square and of one size. Throws a DataError that names the first odd file, a
  * damaged file, an empty class, or the missing folder.
  */
 export async function loadImageFolder(
@@ -56,7 +56,7 @@ export async function loadImageFolder(
     throw new DataError(`${testDir}/${unknown}: ${dir}/train has no class of that name.`);
   }
 
-  const allTrain = await listPictures(`${dir}/train`, classes);
+  const allTrain = await listImages(`${dir}/train`, classes);
   const empty = classes.findIndex((_, label) => !allTrain.some((file) => file.label === label));
   if (empty >= 0) {
     throw new DataError(
@@ -64,13 +64,13 @@ export async function loadImageFolder(
     );
   }
   const trainFiles = choose(allTrain, `${dir}/train`, classes.length, trainCount, seed);
-  const allTest = await listPictures(testDir, classes);
+  const allTest = await listImages(testDir, classes);
   if (allTest.length === 0) throw new DataError(`${testDir}: no .jpg, .jpeg or .png files in it.`);
   const testFiles = choose(allTest, testDir, classes.length, testCount, seed);
   const channels = grey ? 1 : 3;
   const first = trainFiles[0] ?? allTrain[0]!;
   const resize = options.size !== undefined;
-  const own = (await decodePicture(await readBytes(first.path), first.path)).height;
+  const own = (await decodeImage(await readBytes(first.path), first.path)).height;
   const size = options.size ?? own;
   const load = async (files: readonly Entry[]): Promise<Dataset> => ({
     name: "image-folder",
@@ -91,7 +91,7 @@ async function classFolders(dir: string): Promise<string[]> {
   return names.filter((_, i) => folders[i]).sort();
 }
 
-async function listPictures(dir: string, classes: readonly string[]): Promise<Entry[]> {
+async function listImages(dir: string, classes: readonly string[]): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const [label, name] of classes.entries()) {
     const folder = `${dir}/${name}`;

@@ -31,8 +31,8 @@ export async function loadMnist(dir: string): Promise<Split> {
   const test = await loadPart(dir, "t10k");
   if (train.height !== test.height || train.width !== test.width) {
     throw new DataError(
-      `${dir}: training pictures are ${train.height}×${train.width}, ` +
-        `test pictures ${test.height}×${test.width}; the four files must be of one set.`,
+      `${dir}: training images are ${train.height}×${train.width}, ` +
+        `test images ${test.height}×${test.width}; the four files must be of one set.`,
     );
   }
   return { train, test };
@@ -46,7 +46,7 @@ async function loadPart(dir: string, part: "train" | "t10k"): Promise<Dataset> {
   const [count, height, width] = images.shape as [number, number, number];
   if (data.length !== count) {
     throw new DataError(
-      `${imagePath} holds ${count} pictures but ${labelPath} ${data.length} labels; ` +
+      `${imagePath} holds ${count} images but ${labelPath} ${data.length} labels; ` +
         "the two must be of one set.",
     );
   }

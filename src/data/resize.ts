@@ -1,8 +1,8 @@
-/** Pictures of another size, by jSquash's resizer (a WebAssembly build of the Rust crate `resize`). */
+/** Images of another size, by jSquash's resizer (a WebAssembly build of the Rust crate `resize`). */
 import resize, { initResize } from "@jsquash/resize";
 import { codecModule } from "../platform/codecs.ts";
 import { type Dataset, pixelArray, storedSize } from "./dataset.ts";
-import type { Picture } from "./decode.ts";
+import type { DecodedImage } from "./decode.ts";
 
 let ready: Promise<unknown> | undefined;
 
@@ -12,13 +12,13 @@ async function prepare(): Promise<void> {
 }
 
 /**
- * A square picture of `size` pixels: the largest square in the middle, bilinear with the filter widened
+ * A square image of `size` pixels: the largest square in the middle, bilinear with the filter widened
  * where it shrinks (as Pillow and PyTorch with antialiasing do), on values as they are stored.
  */
-export async function resizePicture(picture: Picture, size: number): Promise<Picture> {
-  if (picture.width === size && picture.height === size) return picture;
+export async function resizeImage(image: DecodedImage, size: number): Promise<DecodedImage> {
+  if (image.width === size && image.height === size) return image;
   await (ready ??= prepare());
-  return resize(picture as ImageData, {
+  return resize(image as ImageData, {
     width: size,
     height: size,
     method: "triangle",
@@ -29,12 +29,12 @@ export async function resizePicture(picture: Picture, size: number): Promise<Pic
 }
 
 /**
- * A data set of pictures of `size` pixels; itself if they have that size.
+ * A data set of images of `size` pixels; itself if they have that size.
  *
- * Square pictures that are smaller keep their pixels, which are not copied: the GPU enlarges those of a
- * batch (see {@link Dataset.stored}), as 50,000 pictures of 224² would be an array of 7.5 GB. What shrinks
- * is resized here, on one thread and at every start: pictures in memory come from files that are read in
- * seconds and are small, unlike those of picture-files.ts, which has threads and a cache.
+ * Square images that are smaller keep their pixels, which are not copied: the GPU enlarges those of a
+ * batch (see {@link Dataset.stored}), as 50,000 images of 224² would be an array of 7.5 GB. What shrinks
+ * is resized here, on one thread and at every start: images in memory come from files that are read in
+ * seconds and are small, unlike those of image-files.ts, which has threads and a cache.
  */
 export async function resizeDataset(dataset: Dataset, size: number): Promise<Dataset> {
   if (dataset.height === size && dataset.width === size) return dataset;
@@ -54,15 +54,15 @@ export async function resizeDataset(dataset: Dataset, size: number): Promise<Dat
         data[4 * p + c] = pixels[from + p * channels + (channels === 1 ? 0 : c)]!;
       }
     }
-    const picture = await resizePicture({ data, height, width }, size);
-    writeChannels(picture, channels, resized, i * size * size * channels);
+    const image = await resizeImage({ data, height, width }, size);
+    writeChannels(image, channels, resized, i * size * size * channels);
   }
   return { ...rest, height: size, width: size, pixels: resized };
 }
 
-/** Writes a picture's R, G, B, or its luma, from byte `to` on. */
+/** Writes an image's R, G, B, or its luma, from byte `to` on. */
 export function writeChannels(
-  { data }: Picture,
+  { data }: DecodedImage,
   channels: 1 | 3,
   pixels: Uint8Array,
   to: number,

@@ -1,4 +1,4 @@
-/** Drawn digits: a seeded set of pictures that ships as code, so the demo needs no download. */
+/** Drawn digits: a seeded set of images that ships as code, so the demo needs no download. */
 import { Random } from "../random.ts";
 import { DataError } from "../errors.ts";
 import { type Dataset } from "./dataset.ts";
@@ -32,11 +32,11 @@ export const synthetic = defineDataset({
 type Polyline = readonly number[];
 
 /**
- * Draws `count` pictures of the digits 0 to 9, 28×28 grey, white ink on black like MNIST.
+ * Draws `count` images of the digits 0 to 9, 28×28 grey, white ink on black like MNIST.
  *
- * Every picture takes one of several drawings of its digit, moves the control points, then rotates,
+ * Every image takes one of several drawings of its digit, moves the control points, then rotates,
  * shears, scales and shifts it, and varies stroke thickness, blur, contrast and noise; some have a
- * stray stroke or an erased line across. Classes are balanced to within one picture and in random
+ * stray stroke or an erased line across. Classes are balanced to within one image and in random
  * order. A longer set begins with the shorter one of the same seed and part; the parts share nothing.
  * Bit-identical on all engines (see {@link Random}).
  */
@@ -46,7 +46,7 @@ export function syntheticDigits(
   part: "train" | "test" = "train",
 ): Dataset {
   if (!Number.isInteger(count) || count < 0) {
-    throw new DataError(`synthetic: the number of pictures must be 0 or more, got ${count}.`);
+    throw new DataError(`synthetic: the number of images must be 0 or more, got ${count}.`);
   }
   const random = new Random(seed).fork(`synthetic ${part}`);
   const pixels = new Uint8Array(count * side * side);
@@ -58,7 +58,7 @@ export function syntheticDigits(
       for (let j = 0; j < 10 && i + j < count; j++) labels[i + j] = digits[j]!;
     }
     const own = random.fork(`picture ${i}`);
-    drawPicture(labels[i]!, own, canvas);
+    drawDigit(labels[i]!, own, canvas);
     for (let p = 0; p < canvas.length; p++) {
       // Clamped by the byte type; rounding half up, unlike Uint8ClampedArray's half to even.
       pixels[i * canvas.length + p] = Math.floor(255 * Math.min(1, Math.max(0, canvas[p]!)) + 0.5);
@@ -77,7 +77,7 @@ export function syntheticDigits(
 }
 
 /** Draws one digit onto `canvas` ([28, 28], overwritten; 0 is black, 1 is white). */
-function drawPicture(digit: number, random: Random, canvas: Float64Array): void {
+function drawDigit(digit: number, random: Random, canvas: Float64Array): void {
   const variants = digitVariants[digit]!;
   const strokes = variants[random.int(variants.length)]!;
   const jitter = uniform(random, 0.01, 0.045);
@@ -160,7 +160,7 @@ function randomTransform(random: Random) {
   };
 }
 
-/** A straight line across part of the picture. */
+/** A straight line across part of the image. */
 function strayLine(random: Random): Polyline {
   const x = uniform(random, 2, side - 3);
   const y = uniform(random, 2, side - 3);

@@ -6,7 +6,7 @@ import { choose, type Entry } from "./image-folder.ts";
 import { loadSquares } from "./image-files.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 
-/** Side of the pictures as published. */
+/** Side of the images as published. */
 const published = 64;
 
 /** Options of {@link loadTinyImageNet}; `size` is 64 by default, and larger images are made on the GPU. */
@@ -22,11 +22,11 @@ export const tinyImageNet = defineDataset({
 
 /**
  * Loads `DIR/{wnids.txt, train/ID/images/*.JPEG, val/images/*.JPEG, val/val_annotations.txt}`, or the same
- * in `DIR/tiny-imagenet-200`. Validation pictures become the test set, as the test labels were never
+ * in `DIR/tiny-imagenet-200`. Validation images become the test set, as the test labels were never
  * published. Classes come in the order of wnids.txt, named by words.txt if it is there.
  *
  * A folder with fewer classes is fine. Throws a DataError naming the missing file, the unknown id or the
- * damaged picture.
+ * damaged image.
  */
 export async function loadTinyImageNet(dir: string, options: TinyImageNetOptions): Promise<Split> {
   const inner = `${dir}/tiny-imagenet-200`;
@@ -75,21 +75,21 @@ function lines(text: string): string[] {
     .filter((line) => line !== "");
 }
 
-const isPicture = (name: string): boolean => /^[^.].*\.jpe?g$/i.test(name);
+const isImageFile = (name: string): boolean => /^[^.].*\.jpe?g$/i.test(name);
 
 async function trainEntries(dir: string, ids: readonly string[]): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const [label, id] of ids.entries()) {
     const images = `${dir}/${id}/images`;
     if (!(await exists(images))) throw new DataError(`${images}: no such folder; unpack it again.`);
-    const names = (await listDir(images)).filter(isPicture);
-    if (names.length === 0) throw new DataError(`${images}: no pictures; unpack it again.`);
+    const names = (await listDir(images)).filter(isImageFile);
+    if (names.length === 0) throw new DataError(`${images}: no images; unpack it again.`);
     for (const name of names) entries.push({ path: `${images}/${name}`, label });
   }
   return entries;
 }
 
-/** Lines are: file, id, box; pictures of classes that are not there are left out. */
+/** Lines are: file, id, box; images of classes that are not there are left out. */
 async function valEntries(dir: string, ids: readonly string[]): Promise<Entry[]> {
   const file = `${dir}/val_annotations.txt`;
   const present = new Set(await listDir(`${dir}/images`));
@@ -110,7 +110,7 @@ async function valEntries(dir: string, ids: readonly string[]): Promise<Entry[]>
     }
     entries.push({ path: `${dir}/images/${name!}`, label });
   }
-  if (entries.length === 0) throw new DataError(`${file}: no picture of the classes in train.`);
+  if (entries.length === 0) throw new DataError(`${file}: no image of the classes in train.`);
   return entries;
 }
 

@@ -43,7 +43,7 @@ test("a plan is a table by phase, and needs neither data nor an adapter", () => 
   assert.is(err, "");
   assert.match(
     out,
-    /^tiny-cnn, 600 \+ 100 pictures 32×32×3, 10 classes; training batch 64, rewind batch 256\n/,
+    /^tiny-cnn, 600 \+ 100 images 32×32×3, 10 classes; training batch 64, rewind batch 256\n/,
   );
   assert.match(
     out,
@@ -89,21 +89,21 @@ test("options that save memory do", () => {
   assert.ok(trajectory("--trajectory", "f16") < 0.7 * trajectory());
 });
 
-test("networks that the default pictures are too small for are planned for larger ones, which is said", () => {
+test("networks that the default images are too small for are planned for larger ones, which is said", () => {
   for (const model of ["pvt-v2-b0", "convnext-atto", "convnext-t"]) {
     const { code, out, err } = plan("--model", model);
     assert.is(code, 0, err);
-    assert.match(out, /pictures 64×64×3/);
+    assert.match(out, /images 64×64×3/);
     assert.match(
       out,
-      /does not take 28×28 pictures, the default: planned for 64×64×3\. --dataset or --pic/,
+      /does not take 28×28 images, the default: planned for 64×64×3\. --dataset or --pic/,
     );
   }
   const grey = plan("--model", "convnext-atto", "--channels", "1", "--json");
   const { size, channels } = (JSON.parse(grey.out) as Printed).pictures;
   assert.equal([size, channels], [64, 1]);
   const asked = plan("--model", "convnext-atto", "--picture-size", "96");
-  assert.match(asked.out, /pictures 96×96×1/);
+  assert.match(asked.out, /images 96×96×1/);
   assert.not.match(asked.out, /planned for/);
   const chosen = plan("--model", "convnext-atto", "--dataset", "mnist");
   assert.is(chosen.code, 1);

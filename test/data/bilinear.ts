@@ -1,11 +1,11 @@
 /** Enlarging as textbooks have it, in float64: the reference of the host's and the GPU's. */
 
 /**
- * A picture [from, channels] at `to` (height, width): every pixel of it weighs its distance from the place
+ * An image [from, channels] at `to` (height, width): every pixel of it weighs its distance from the place
  * looked at, 1 - |distance| along each side; places outside are moved to the border.
  */
 export function bilinear(
-  picture: ArrayLike<number>,
+  image: ArrayLike<number>,
   [height, width]: readonly [number, number],
   [tall, wide]: readonly [number, number],
   channels: number,
@@ -21,7 +21,7 @@ export function bilinear(
         for (let i = 0; i < height; i++) {
           for (let j = 0; j < width; j++) {
             const weight = Math.max(0, 1 - Math.abs(y - i)) * Math.max(0, 1 - Math.abs(x - j));
-            value += weight * picture[(i * width + j) * channels + ch]!;
+            value += weight * image[(i * width + j) * channels + ch]!;
           }
         }
         result.push(value);

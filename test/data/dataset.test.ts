@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { DataError } from "../../src/errors.ts";
 import { type Dataset, pixelArray, subset, takeBalanced } from "../../src/data/dataset.ts";
 
-/** Pictures of 1×2 RGB pixels whose bytes tell their index. */
+/** Images of 1×2 RGB pixels whose bytes tell their index. */
 function make(labels: number[], classes: string[]): Dataset {
   const pixels = Uint8Array.from({ length: labels.length * 6 }, (_, i) => i % 251);
   return {
@@ -21,7 +21,7 @@ function make(labels: number[], classes: string[]): Dataset {
 const counts = (dataset: Dataset) =>
   dataset.classes.map((_, label) => dataset.labels.filter((l) => l === label).length);
 
-test("subset copies pictures and labels in the given order", () => {
+test("subset copies images and labels in the given order", () => {
   const all = make([0, 1, 0], ["a", "b"]);
   const part = subset(all, [2, 0, 2]);
   assert.is(part.count, 3);
@@ -73,11 +73,11 @@ test("takeBalanced repeats for a seed, differs between seeds, and takes nothing 
 });
 
 test("takeBalanced refuses more than there is", () => {
-  assert.throws(() => takeBalanced(make([0, 1], ["a", "b"]), 3, 0), /has 2 pictures: 3 cannot/);
+  assert.throws(() => takeBalanced(make([0, 1], ["a", "b"]), 3, 0), /has 2 images: 3 cannot/);
   assert.throws(() => takeBalanced(make([0, 1], ["a", "b"]), 0.5, 0), /cannot be taken/);
 });
 
-test("pictures that no array holds are refused with what to do", () => {
+test("images that no array holds are refused with what to do", () => {
   assert.is(pixelArray(2, 3, 5, 3).length, 90);
   assert.throws(
     () => pixelArray(2 ** 40, 224, 224, 3),

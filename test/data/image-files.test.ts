@@ -2,15 +2,15 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../src/errors.ts";
-import { loadPictureFiles, loadSquares } from "../../src/data/image-files.ts";
+import { loadImageFiles, loadSquares } from "../../src/data/image-files.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
-import { picture, png } from "./images.ts";
+import { image, png } from "./images.ts";
 
-/** 300 pictures of 3×3 pixels, each of a colour of its own. */
+/** 300 images of 3×3 pixels, each of a colour of its own. */
 async function sample(): Promise<{ dir: string; paths: string[] }> {
   const files: Record<string, Uint8Array> = {};
   for (let i = 0; i < 300; i++) {
-    files[`${i}.png`] = await png(picture(3, 3, [i % 256, i >> 8, 7]));
+    files[`${i}.png`] = await png(image(3, 3, [i % 256, i >> 8, 7]));
   }
   const dir = folderOf(files);
   return { dir, paths: Object.keys(files).map((name) => `${dir}/${name}`) };
@@ -21,18 +21,18 @@ const settings = { channels: 3, size: 3, resize: false } as const;
 test("threads give the pixels one thread gives, in the files' order", async () => {
   const { paths } = await sample();
   const task = { ...settings, paths };
-  const alone = await loadPictureFiles(task, { threads: 1, cache: null });
+  const alone = await loadImageFiles(task, { threads: 1, cache: null });
   for (let i = 0; i < 300; i++) {
     assert.equal([...alone.subarray(27 * i, 27 * i + 3)], [i % 256, i >> 8, 7]);
   }
-  assert.equal(await loadPictureFiles(task, { threads: 3, cache: null }), alone);
+  assert.equal(await loadImageFiles(task, { threads: 3, cache: null }), alone);
 });
 
 test("the first bad file is named, whichever thread meets it", async () => {
   const { dir, paths } = await sample();
-  for (const bad of [5, 290]) writeFileSync(`${dir}/${bad}.png`, "no picture");
+  for (const bad of [5, 290]) writeFileSync(`${dir}/${bad}.png`, "no image");
   for (const threads of [1, 3]) {
-    const error = await errorOf(loadPictureFiles({ ...settings, paths }, { threads, cache: null }));
+    const error = await errorOf(loadImageFiles({ ...settings, paths }, { threads, cache: null }));
     assert.instance(error, DataError);
     assert.match(error.message, /\/5\.png: neither a JPEG nor a PNG/);
   }
@@ -43,7 +43,7 @@ test("a second start reads the cache; a changed source or another setting does n
   const cache = folderOf();
   const task = { ...settings, paths };
   const load = (changes: Partial<typeof task> = {}): Promise<Uint8Array> =>
-    loadPictureFiles({ ...task, ...changes } as typeof task, { cache });
+    loadImageFiles({ ...task, ...changes } as typeof task, { cache });
   const first = await load();
   const [file] = readdirSync(cache);
   // Proof that it is read: other bytes with a valid digest come back as they are.
@@ -55,7 +55,7 @@ test("a second start reads the cache; a changed source or another setting does n
   // Touched, then replaced: read from the sources again.
   utimesSync(`${dir}/0.png`, 1, 1);
   assert.equal(await load(), first);
-  writeFileSync(`${dir}/0.png`, await png(picture(3, 3, [1, 2, 3])));
+  writeFileSync(`${dir}/0.png`, await png(image(3, 3, [1, 2, 3])));
   assert.equal([...(await load()).subarray(0, 3)], [1, 2, 3]);
   assert.is((await load({ paths: paths.slice(1) })).length, 27 * 299);
 });
@@ -64,7 +64,7 @@ test("a damaged or cut cache is made again", async () => {
   const { paths } = await sample();
   const cache = folderOf();
   const task = { ...settings, paths };
-  const first = await loadPictureFiles(task, { cache });
+  const first = await loadImageFiles(task, { cache });
   const file = `${cache}/${readdirSync(cache)[0]!}`;
   const good = readFileSync(file);
   for (const bad of [
@@ -72,7 +72,7 @@ test("a damaged or cut cache is made again", async () => {
     Buffer.from(good.map((b, i) => (i === 500 ? b ^ 1 : b))),
   ]) {
     writeFileSync(file, bad);
-    assert.equal(await loadPictureFiles(task, { cache }), first);
+    assert.equal(await loadImageFiles(task, { cache }), first);
     assert.equal(readFileSync(file), good);
   }
 });
@@ -94,8 +94,8 @@ test("a large cache is kept in parts; one lost or damaged part makes it again", 
   const { paths } = await sample();
   const cache = folderOf();
   const task = { ...settings, paths };
-  // 8,100 bytes: two parts of 3,000, one of 2,100; the second one's pixels start within a picture.
-  const load = (): Promise<Uint8Array> => loadPictureFiles(task, { cache, partBytes: 3000 });
+  // 8,100 bytes: two parts of 3,000, one of 2,100; the second one's pixels start within an image.
+  const load = (): Promise<Uint8Array> => loadImageFiles(task, { cache, partBytes: 3000 });
   const first = await load();
   const files = readdirSync(cache).sort();
   assert.is(files.length, 3);
@@ -123,7 +123,7 @@ test("a large cache is kept in parts; one lost or damaged part makes it again", 
     }
   }
   // Parts of another size are not taken for these, nor these for them.
-  const whole = await loadPictureFiles(task, { cache });
+  const whole = await loadImageFiles(task, { cache });
   assert.equal(whole, first);
   assert.equal(await load(), first);
 });
@@ -131,15 +131,15 @@ test("a large cache is kept in parts; one lost or damaged part makes it again", 
 test("what is wrong with the cache is said in a line and ends nothing", async () => {
   const { paths } = await sample();
   const task = { ...settings, paths };
-  const plain = await loadPictureFiles(task, { cache: null });
+  const plain = await loadImageFiles(task, { cache: null });
   const file = `${folderOf({ file: "" })}/file`;
   const load = async (cache: string): Promise<string[]> =>
     complaints(async () =>
-      assert.equal(await loadPictureFiles(task, { cache, partBytes: 3000 }), plain),
+      assert.equal(await loadImageFiles(task, { cache, partBytes: 3000 }), plain),
     );
   // The folder is a file.
   const [refused, ...more] = await load(`${file}/cache`);
-  assert.match(refused!, /^rewind: the cache of decoded pictures is not written: cannot make /);
+  assert.match(refused!, /^rewind: the cache of decoded images is not written: cannot make /);
   assert.is(more.length, 0);
   // The second part cannot be written: the first is of no use, and taken away again.
   const cache = folderOf();
@@ -149,7 +149,7 @@ test("what is wrong with the cache is said in a line and ends nothing", async ()
   rmSync(`${cache}/${second}`);
   mkdirSync(`${cache}/${second}.tmp`);
   const [line] = await load(cache);
-  assert.match(line!, /^rewind: the cache of decoded pictures is not written: cannot write /);
+  assert.match(line!, /^rewind: the cache of decoded images is not written: cannot write /);
   assert.equal(
     readdirSync(cache).filter((name) => name.endsWith(".bin")),
     [],
@@ -159,14 +159,14 @@ test("what is wrong with the cache is said in a line and ends nothing", async ()
 test("squares of one smaller size stay; else each is resized", async () => {
   const { dir, paths } = await sample();
   const task = { paths, channels: 3, size: 6, resize: true } as const;
-  const own = await loadPictureFiles({ ...settings, paths }, { cache: null });
+  const own = await loadImageFiles({ ...settings, paths }, { cache: null });
   for (const threads of [1, 3]) {
     const options = { threads, cache: null };
     const kept = await loadSquares(task, 3, options);
     assert.equal([kept.height, kept.width, kept.stored], [6, 6, { height: 3, width: 3 }]);
     assert.equal(kept.pixels, own);
   }
-  writeFileSync(`${dir}/299.png`, await png(picture(4, 3, [1, 2, 3])));
+  writeFileSync(`${dir}/299.png`, await png(image(4, 3, [1, 2, 3])));
   for (const threads of [1, 3]) {
     const resized = await loadSquares(task, 3, { threads, cache: null });
     assert.equal(
@@ -174,7 +174,7 @@ test("squares of one smaller size stay; else each is resized", async () => {
       [6, undefined, 108 * 300],
     );
   }
-  writeFileSync(`${dir}/5.png`, "no picture");
+  writeFileSync(`${dir}/5.png`, "no image");
   for (const threads of [1, 3]) {
     const error = await errorOf(loadSquares(task, 3, { threads, cache: null }));
     assert.match(error.message, /\/5\.png: neither a JPEG nor a PNG/);

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { DataError } from "../../src/errors.ts";
 import { loadImageFolder } from "../../src/data/image-folder.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
-import { type Colour, jpeg, picture, png } from "./images.ts";
+import { type Colour, jpeg, image, png } from "./images.ts";
 
 const red: Colour = [200, 20, 40];
 const blue: Colour = [10, 30, 220];
@@ -12,13 +12,13 @@ const grey: Colour = [90, 90, 90];
 /** Two classes, both formats, upper-case ending, a grey JPEG, and files to pass over. */
 async function sample(): Promise<{ [path: string]: Uint8Array | string }> {
   return {
-    "train/zebra/a.png": await png(picture(8, 8, red, blue)),
-    "train/zebra/b.JPEG": await jpeg(picture(8, 8, blue)),
-    "train/ape/one.jpg": await jpeg(picture(8, 8, grey), true),
-    "train/ape/notes.txt": "not a picture",
-    "train/ape/.hidden.png": "not a picture either",
+    "train/zebra/a.png": await png(image(8, 8, red, blue)),
+    "train/zebra/b.JPEG": await jpeg(image(8, 8, blue)),
+    "train/ape/one.jpg": await jpeg(image(8, 8, grey), true),
+    "train/ape/notes.txt": "not an image",
+    "train/ape/.hidden.png": "not an image either",
     "train/README": "not a class",
-    "test/zebra/c.png": await png(picture(8, 8, grey)),
+    "test/zebra/c.png": await png(image(8, 8, grey)),
   };
 }
 
@@ -50,9 +50,9 @@ test("grey output is Rec. 601 luma", async () => {
 test("counts take equal shares, decode only those, and repeat for a seed", async () => {
   const files: { [path: string]: Uint8Array } = {};
   for (let i = 0; i < 10; i++) {
-    files[`train/a/${i}.png`] = await png(picture(2, 2, [i, 0, 0]));
-    files[`train/b/${i}.png`] = await png(picture(2, 2, [100 + i, 0, 0]));
-    files[`val/b/${i}.png`] = await png(picture(2, 2, [200, 0, 0]));
+    files[`train/a/${i}.png`] = await png(image(2, 2, [i, 0, 0]));
+    files[`train/b/${i}.png`] = await png(image(2, 2, [100 + i, 0, 0]));
+    files[`val/b/${i}.png`] = await png(image(2, 2, [200, 0, 0]));
   }
   const dir = folderOf(files);
   const reds = async (seed: number) => {
@@ -65,14 +65,11 @@ test("counts take equal shares, decode only those, and repeat for a seed", async
   };
   assert.equal(await reds(1), await reds(1));
   assert.not.equal(await reds(1), await reds(2));
-  assert.match(
-    (await errorOf(loadImageFolder(dir, { trainCount: 21 }))).message,
-    /has 20 pictures/,
-  );
+  assert.match((await errorOf(loadImageFolder(dir, { trainCount: 21 }))).message, /has 20 images/);
 });
 
 test("the first odd size is named", async () => {
-  const small = await png(picture(7, 8, red));
+  const small = await png(image(7, 8, red));
   const cases: [string, { [path: string]: Uint8Array }][] = [
     ["train/zebra/b.png: 7×8 pixels", { "train/zebra/b.png": small }],
     ["test/zebra/z.png: 7×8 pixels", { "test/zebra/z.png": small }],
@@ -85,10 +82,10 @@ test("the first odd size is named", async () => {
   }
 });
 
-test("with a size, pictures of any shape become the largest square in their middle", async () => {
+test("with a size, images of any shape become the largest square in their middle", async () => {
   const files = await sample();
   // Left and right edges lie outside the square in the middle.
-  const wide = picture(8, 4, red);
+  const wide = image(8, 4, red);
   for (let row = 0; row < 4; row++) {
     for (const column of [0, 1, 6, 7]) wide.data.set(blue, 4 * (8 * row + column));
   }
@@ -100,14 +97,14 @@ test("with a size, pictures of any shape become the largest square in their midd
   }
 });
 
-test("pictures of one smaller size are left to be enlarged on the GPU; of several, resized", async () => {
+test("images of one smaller size are left to be enlarged on the GPU; of several, resized", async () => {
   const files = await sample();
   const even = await loadImageFolder(folderOf(files), { size: 12 });
   for (const part of [even.train, even.test]) {
     assert.equal([part.height, part.width, part.stored], [12, 12, { height: 8, width: 8 }]);
     assert.is(part.pixels.length, part.count * 8 * 8 * 3);
   }
-  const odd = { ...files, "train/zebra/z.png": await png(picture(7, 8, red)) };
+  const odd = { ...files, "train/zebra/z.png": await png(image(7, 8, red)) };
   const mixed = await loadImageFolder(folderOf(odd), { size: 12 });
   assert.equal([mixed.train.height, mixed.train.stored], [12, undefined]);
   assert.is(mixed.train.pixels.length, 4 * 12 * 12 * 3);
@@ -128,7 +125,7 @@ test("a corrupt file is named, and the decoder works on afterwards", async () =>
     ["broken.png", broken],
     ["cut.jpg", goodJpeg.subarray(0, goodJpeg.length - 20)],
     ["broken.jpg", brokenJpeg],
-    ["text.jpg", "no picture at all"],
+    ["text.jpg", "no image at all"],
     ["empty.png", ""],
   ];
   for (const [name, content] of cases) {

@@ -1,4 +1,4 @@
-/** Pictures for the data tests, and files of them. */
+/** Images for the data tests, and files of them. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import encodeJpeg, { init as initJpeg } from "@jsquash/jpeg/encode.js";
@@ -8,8 +8,8 @@ import encodePng, { init as initPng } from "@jsquash/png/encode.js";
 /** Red, green, blue. */
 export type Colour = readonly [number, number, number];
 
-/** An even picture; `mark` is the colour of the pixel in row 0, column 1. */
-export function picture(width: number, height: number, colour: Colour, mark = colour): ImageData {
+/** An even image; `mark` is the colour of the pixel in row 0, column 1. */
+export function image(width: number, height: number, colour: Colour, mark = colour): ImageData {
   const data = new Uint8ClampedArray(width * height * 4);
   for (let p = 0; p < width * height; p++) data.set([...(p === 1 ? mark : colour), 255], 4 * p);
   return { data, width, height, colorSpace: "srgb" } as ImageData;

@@ -30,7 +30,7 @@ test("counts take a balanced part of a set from files", async () => {
   assert.is(test.count, 4);
 });
 
-test("a size above the pictures' own is left to the GPU, one below it is not", async () => {
+test("a size above the images' own is left to the GPU, one below it is not", async () => {
   const load = (size: number) =>
     loadDataset({ name: "synthetic", trainCount: 3, testCount: 2, seed: 1, size });
   const { train, test } = await load(56);

@@ -59,9 +59,9 @@ test("damage is named: magic, length, label count, label value, gzip", async () 
     [{ [name]: plain[name].subarray(0, 20) }, /announces 3×2×2 = 12 bytes of data but has 4/],
     [{ [name]: plain[name].subarray(0, 10) }, /cut short in its header/],
     [{ [name]: new Uint8Array(0) }, /begins with the bytes/],
-    [{ [name]: idx([4, 2, 2]) }, /holds 4 pictures but .* 3 labels/],
+    [{ [name]: idx([4, 2, 2]) }, /holds 4 images but .* 3 labels/],
     [{ "train-labels-idx1-ubyte": idx([3], 9) }, /label 1 is 10, expected 0 to 9/],
-    [{ "t10k-images-idx3-ubyte": idx([2, 3, 3]) }, /2×2, test pictures 3×3/],
+    [{ "t10k-images-idx3-ubyte": idx([2, 3, 3]) }, /2×2, test images 3×3/],
     [{ [name]: gzipSync(plain[name]).subarray(0, 25) }, /gzip data is damaged or cut short/],
   ];
   for (const [files, pattern] of cases) {

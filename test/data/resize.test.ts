@@ -2,11 +2,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Dataset, subset } from "../../src/data/dataset.ts";
 import { enlarge } from "../../src/data/enlarge.ts";
-import { resizeDataset, resizePicture, writeChannels } from "../../src/data/resize.ts";
+import { resizeDataset, resizeImage, writeChannels } from "../../src/data/resize.ts";
 import { Random } from "../../src/random.ts";
 import { bilinear } from "./bilinear.ts";
 
-/** One picture whose columns have these values in all channels. */
+/** One image whose columns have these values in all channels. */
 function columns(values: readonly number[], channels: 1 | 3 = 1): Dataset {
   const side = values.length;
   return {
@@ -34,10 +34,10 @@ test("shrinking widens the filter: weights by hand", async () => {
   assert.equal(firstRow(await resizeDataset(columns([0, 90, 30]), 2)), [34, 53]);
 });
 
-test("growing a single picture is bilinear about the pixels' centres", async () => {
+test("growing a single image is bilinear about the pixels' centres", async () => {
   const data = Uint8ClampedArray.from([0, 100, 0, 100].flatMap((v) => [v, v, v, 255]));
   const pixels = new Uint8Array(16);
-  writeChannels(await resizePicture({ data, width: 2, height: 2 }, 4), 1, pixels, 0);
+  writeChannels(await resizeImage({ data, width: 2, height: 2 }, 4), 1, pixels, 0);
   assert.equal([...pixels.subarray(0, 4)], [0, 25, 75, 100]);
 });
 
@@ -51,7 +51,7 @@ test("channels and labels stay; a set of that size stays itself", async () => {
   assert.is(await resizeDataset(set, 4), set);
 });
 
-test("a set that grows keeps its pixels: 50,000 pictures of 224² add no byte", async () => {
+test("a set that grows keeps its pixels: 50,000 images of 224² add no byte", async () => {
   const count = 50_000;
   const set: Dataset = {
     ...columns([0, 100], 3),
@@ -80,7 +80,7 @@ test("a set that was to grow can be resized again", async () => {
   assert.equal(await resizeDataset(large, 7), await resizeDataset(set, 7));
 });
 
-test("the mean picture grows as an independent bilinear says", () => {
+test("the mean image grows as an independent bilinear says", () => {
   const random = new Random(5);
   for (const [from, to, channels] of [
     [[2, 2], [4, 4], 1],
@@ -89,12 +89,12 @@ test("the mean picture grows as an independent bilinear says", () => {
     [[1, 1], [3, 5], 1],
     [[4, 6], [4, 11], 1],
   ] as const) {
-    const picture = Float64Array.from({ length: from[0] * from[1] * channels }, () =>
+    const image = Float64Array.from({ length: from[0] * from[1] * channels }, () =>
       random.int(256),
     );
     const size = ([height, width]: readonly [number, number]) => ({ height, width });
-    const got = enlarge(picture, size(from), size(to), channels);
-    const want = bilinear(picture, from, to, channels);
+    const got = enlarge(image, size(from), size(to), channels);
+    const want = bilinear(image, from, to, channels);
     assert.is(got.length, want.length);
     want.forEach((value, i) => assert.ok(Math.abs(got[i]! - value) < 1e-10));
   }

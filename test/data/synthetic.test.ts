@@ -9,7 +9,7 @@ test("a seed fixes every byte, on every engine", () => {
   assert.is(createHash("md5").update(pixels).digest("hex"), "d4063599349055e11fcce2be8e2e2bbf");
 });
 
-test("pictures are 28×28 grey, classes balanced in every ten", () => {
+test("images are 28×28 grey, classes balanced in every ten", () => {
   const set = syntheticDigits(47, 3);
   assert.equal([set.count, set.height, set.width, set.channels], [47, 28, 28, 1]);
   assert.is(set.pixels.length, 47 * 784);
@@ -28,16 +28,16 @@ test("a longer set begins with the shorter one", () => {
   assert.equal(long.pixels.slice(0, 23 * 784), short.pixels);
 });
 
-test("seeds and parts give different pictures", () => {
+test("seeds and parts give different images", () => {
   const sets = [syntheticDigits(5, 1), syntheticDigits(5, 2), syntheticDigits(5, 1, "test")];
   assert.is(new Set(sets.map((set) => set.pixels.join())).size, 3);
 });
 
-test("every picture has ink, and most of it is background", () => {
+test("every image has ink, and most of it is background", () => {
   const { pixels, count } = syntheticDigits(300, 5);
   for (let i = 0; i < count; i++) {
-    const picture = pixels.subarray(784 * i, 784 * (i + 1));
-    const sorted = Float64Array.from(picture).sort();
+    const image = pixels.subarray(784 * i, 784 * (i + 1));
+    const sorted = Float64Array.from(image).sort();
     const median = sorted[392]!;
     assert.ok(sorted[740]! > median + 30, `picture ${i}: no ink`);
     assert.ok(median < 70, `picture ${i}: background ${median}`);

@@ -6,13 +6,13 @@ import { loadTinyImageNet } from "../../src/data/tiny-imagenet.ts";
 import { exists } from "../../src/platform/files.ts";
 import { sharedFile, skip } from "../shared.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
-import { jpeg, picture } from "./images.ts";
+import { jpeg, image } from "./images.ts";
 
 type Files = Record<string, Uint8Array | string>;
 
 /** Two of three listed classes, in the order n2, n1. */
 async function sample(): Promise<Files> {
-  const of = (value: number) => jpeg(picture(64, 64, [value, value, value]), value === 90);
+  const of = (value: number) => jpeg(image(64, 64, [value, value, value]), value === 90);
   return {
     "wnids.txt": "n2\nn3\nn1\n",
     "words.txt": "n1\tgoldfish, Carassius auratus\nn2\tbus\n",
@@ -27,7 +27,7 @@ async function sample(): Promise<Files> {
   };
 }
 
-test("labels follow wnids.txt, validation pictures their annotations, grey becomes RGB", async () => {
+test("labels follow wnids.txt, validation images their annotations, grey becomes RGB", async () => {
   const files = await sample();
   const inside = Object.fromEntries(
     Object.entries(files).map(([path, content]) => [`tiny-imagenet-200/${path}`, content]),
@@ -64,7 +64,7 @@ test("counts and a size", async () => {
   assert.equal([train.height, val.width, val.pixels.length], [16, 16, 2 * 16 * 16 * 3]);
 });
 
-test("a size above the published one leaves the pictures to be enlarged on the GPU", async () => {
+test("a size above the published one leaves the images to be enlarged on the GPU", async () => {
   const dir = folderOf(await sample());
   const load = async (size?: number) =>
     (await loadTinyImageNet(dir, { seed: 1, ...(size === undefined ? {} : { size }) })).train;
@@ -84,7 +84,7 @@ test("missing and wrong files are named", async () => {
       (files) => (files["val/val_annotations.txt"] = "val_0.JPEG n1"),
     ],
     [
-      /n2\/images: no pictures/,
+      /n2\/images: no images/,
       (files) => {
         delete files["train/n2/images/n2_0.JPEG"];
         files["train/n2/images/notes.txt"] = "";
@@ -104,7 +104,7 @@ test("missing and wrong files are named", async () => {
   }
 });
 
-test("the real archive's subset: 100 classes of 200 and 20 pictures", async () => {
+test("the real archive's subset: 100 classes of 200 and 20 images", async () => {
   const archive = sharedFile("data/tiny-imagenet/tiny-imagenet-100c.tar.gz");
   if (!(await exists(archive))) return skip("data/tiny-imagenet");
   const { execFileSync } = await import("node:child_process");
