@@ -61,9 +61,12 @@ export {
 export { type Augmentation, paperAugmentation, strongAugmentation } from "./feed/augment.ts";
 export { GpuDataset, meanImage } from "./feed/gpu-dataset.ts";
 export { ImageFeed } from "./feed/image-feed.ts";
+export type { ExampleFeed, Feed } from "./feed/feed.ts";
 export { classification } from "./tasks/classification.ts";
+export type { FeedOptions, Objective, ObjectiveOptions, Task } from "./tasks/task.ts";
 export { Evaluator } from "./train/evaluator.ts";
 export { Trainer } from "./train/trainer.ts";
+export { type StepOptions, type StepSettings, taskTrainer } from "./train/task-trainer.ts";
 export type { Watch } from "./train/replay.ts";
 export { TrajectoryPlan } from "./weights/trajectory/plan.ts";
 export { Trajectory } from "./weights/trajectory/record.ts";

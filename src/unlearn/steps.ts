@@ -17,7 +17,7 @@ import type { Totals } from "../feed/step-queue.ts";
 import type { Trainer } from "../train/trainer.ts";
 import type { Watch } from "../train/replay.ts";
 import type { Round, SessionState, UnlearnSession } from "./method.ts";
-import { loadOptimizer, saveOptimizer } from "./state.ts";
+import { loadOptimizer, saveOptimizer } from "./optimizer-state.ts";
 
 /** Settings of a method that takes optimiser steps. */
 export const stepFields = {

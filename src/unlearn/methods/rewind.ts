@@ -30,7 +30,7 @@ import {
   type UnlearnRequest,
 } from "../method.ts";
 import { RandomDirection } from "../random-direction.ts";
-import { loadOptimizer, saveOptimizer } from "../state.ts";
+import { loadOptimizer, saveOptimizer } from "../optimizer-state.ts";
 import { stepTrainer } from "../steps.ts";
 import { subtractStep } from "../subtract-step.ts";
 

@@ -27,7 +27,7 @@ import {
   type Subset,
   type UnlearnSession,
 } from "../method.ts";
-import { loadOptimizer, saveOptimizer } from "../state.ts";
+import { loadOptimizer, saveOptimizer } from "../optimizer-state.ts";
 import { frozenNorm } from "../steps.ts";
 
 const schema = z.strictObject({
