@@ -12,14 +12,13 @@ import type { Launch, Value } from "../graph/value.ts";
 import type { Model } from "../nn/model.ts";
 import { clipLaunches } from "../optim/clip.ts";
 import { corrections, optimizerLaunch, type OptimizerSettings } from "../optim/index.ts";
-import type { ShardValues } from "../optim/optimizer.ts";
 import { Random } from "../random.ts";
 import type { Objective } from "../tasks/task.ts";
 import { Arena, type Slot } from "../weights/arena.ts";
-import { uploadBlocks } from "./blocks.ts";
 import { type MemorySettings, passLaunches } from "./memory.ts";
 import { OptimizerArenas, type OptimizerState } from "./optimizer-arenas.ts";
 import { replay, type Replayed, type Watch } from "./replay.ts";
+import { shardValues } from "./shards.ts";
 import { tally } from "./tally.ts";
 
 /** Launches with the buffers they bind. */
@@ -119,19 +118,21 @@ export class Trainer {
       sharing === undefined
         ? owned.add(await OptimizerArenas.create(model, optimizer))
         : sharing.#arenas;
-    const { gradients, moments } = arenas;
-    const blocks = await uploadBlocks(gpu, layout, rate, optimizer.weightDecay ?? 0);
-    owned.add({ destroy: () => gpu.free(...blocks) });
+    const bound = owned.add(new Bound());
+    const shards = await shardValues(bound, model, arenas, {
+      optimizer,
+      rate,
+      step: feed.queue.step,
+    });
     // A micro-batch's gradients go to an arena of their own and are added to the step's from there.
     const micro =
       accumulate === 1
-        ? gradients
+        ? arenas.gradients
         : owned.add(await Arena.create(gpu, layout, "micro-batch gradients", "gradients"));
 
     const graph = new Graph(gpu.tuning);
     const objective = options.objective(graph);
     const { built, loss, minimise = loss } = objective;
-    const bound = new Bound();
     const trained = [...built.parameters].filter(([name]) => rate(layout.slot(name)) !== 0);
     const targets = bound.gradients(micro, new Map(trained));
     if (targets.size === 0) {
@@ -146,20 +147,6 @@ export class Trainer {
       },
       options.memory ?? {},
     );
-    const { step } = feed.queue;
-    const shards = blocks.map((buffer, shard): ShardValues => {
-      const [first, second = first] = moments.map((arena, i) =>
-        bound.view(`moment${i + 1}[${shard}]`, arena.shard(shard)),
-      );
-      return {
-        parameters: bound.view(`parameters[${shard}]`, parameters.shard(shard)),
-        gradients: bound.view(`gradients[${shard}]`, gradients.shard(shard)),
-        first: first!,
-        second: second!,
-        blocks: bound.buffer(`blocks[${shard}]`, buffer),
-        step,
-      };
-    });
     const update = [
       ...(clipNorm === undefined ? [] : clipLaunches(gpu.tuning, shards, clipNorm)),
       ...shards.map((shard) => optimizerLaunch(optimizer, shard)),
@@ -181,7 +168,7 @@ export class Trainer {
       const whole = await program("train", [...pass, ...update]);
       return new Trainer(model, feed, { ...parts, program: whole });
     }
-    const sums = shards.map(({ gradients: sum }, i) =>
+    const sums = shards.map(({ gradients: sum, step }, i) =>
       elementwise(gpu.tuning, { shader: "train/accumulate" }, sum.size, {
         gradients: bound.view(`micro-batch gradients[${i}]`, micro.shard(i)),
         step,
