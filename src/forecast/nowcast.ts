@@ -8,7 +8,8 @@
  *   at first 40 snapshots ahead, at last one.
  */
 import { z } from "zod";
-import { GpuError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
+import { Owned } from "../gpu/owned.ts";
 import type { Model } from "../nn/model.ts";
 import { loadPredictor } from "../predictors/index.ts";
 import { introspectionMoments } from "../predictors/introspection.ts";
@@ -50,7 +51,7 @@ export const introspectionJumps: readonly number[] = [0.05, 0.15, 0.4];
 /**
  * The events of a training, in order.
  *
- * @throws GpuError where the schedule does not fit the training.
+ * @throws UsageError where the schedule does not fit the training.
  */
 export function nowcastEvents(
   config: NowcastConfig,
@@ -81,7 +82,7 @@ function introspectionEvents(jumps: readonly number[], steps: number): NowcastEv
     })),
   );
   if (events.some(({ step }, i) => step <= (events[i - 1]?.step ?? 0))) {
-    throw new GpuError(
+    throw new UsageError(
       `nowcast: Introspection's snapshots of ${steps} steps are not apart (steps ` +
         `${events.map(({ step }) => step).join(", ")}). Take jumps more than 2.5 times as far as the last, and more steps.`,
     );
@@ -95,7 +96,7 @@ function ninoEvents(
   steps: number,
 ): NowcastEvent[] {
   if (period % window !== 0 || period > steps) {
-    throw new GpuError(
+    throw new UsageError(
       `nowcast: NiNo's period must be a multiple of ${window} and at most the training's ${steps} steps, ` +
         `got ${period}.`,
     );
@@ -108,7 +109,7 @@ function ninoEvents(
   }));
 }
 
-/** Records and forecasts at the events of a training. */
+/** Records and forecasts at the events of a training. Owns the window it records. */
 export class Nowcaster {
   readonly events: readonly NowcastEvent[];
   readonly #model: Model;
@@ -130,7 +131,7 @@ export class Nowcaster {
   /**
    * Loads the predictor and takes the memory of its window.
    *
-   * @throws GpuError for a predictor that looks back, has another window than the method, or for a schedule
+   * @throws UsageError for a predictor that looks back, has another window than the method, or for a schedule
    *   that does not fit.
    */
   static async create(
@@ -141,13 +142,13 @@ export class Nowcaster {
     const predictor = await loadPredictor(config.predictor);
     const { name, direction, window, joint } = predictor;
     if (direction === "past") {
-      throw new GpuError(
+      throw new UsageError(
         `predictor "${name}" looks back; nowcasting needs one that looks ahead (WNN, Introspection, NiNo or ` +
           "linear:-U).",
       );
     }
     if (config.method === "introspection" && window !== introspectionMoments.length) {
-      throw new GpuError(
+      throw new UsageError(
         `predictor "${name}" has a window of ${window}; Introspection's schedule records ${introspectionMoments.length}.`,
       );
     }
@@ -155,9 +156,11 @@ export class Nowcaster {
     // Sets that shift every constant history by a little would drift what training does not move.
     const slots =
       joint === undefined ? model.slots.filter(({ kind }) => kind !== "norm") : model.slots;
-    const trajectory = await Trajectory.create(model.gpu, slots, window);
-    const rewinder = await Rewinder.create(trajectory, predictor, model.spec);
-    return new Nowcaster(model, events, trajectory, rewinder);
+    return Owned.during(async (owned) => {
+      const trajectory = owned.add(await Trajectory.create(model.gpu, slots, window));
+      const rewinder = await Rewinder.create(trajectory, predictor, model.spec);
+      return new Nowcaster(model, events, trajectory, rewinder);
+    });
   }
 
   /** The first step after `done` steps at which something happens; infinite where nothing does. */
@@ -198,5 +201,9 @@ export class Nowcaster {
   destroy(): void {
     this.#rewinder.destroy();
     this.#trajectory.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }
