@@ -2,7 +2,7 @@
  * A job: the data, the wrong labels and the network of a run, on one device.
  *
  * The path of the data through Rewind starts here: images → what is wrong with them → GPU → model;
- * `train/run.ts` trains it, `unlearn/` makes it forget, `report/` writes down what changed.
+ * `runs/training.ts` trains it, `unlearn/` makes it forget, `report/` writes down what changed.
  */
 import { modelSpec } from "../../models/index.ts";
 import type { TrainConfig } from "./config.ts";
@@ -10,21 +10,18 @@ import type { Dataset } from "../data/dataset.ts";
 import { loadDataset } from "../data/index.ts";
 import { damage, type Damaged } from "../data/scenario.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { Graph } from "../graph/graph.ts";
-import { planMemory } from "../graph/memory-plan.ts";
-import { Value } from "../graph/value.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { Model } from "../nn/model.ts";
 import { readBytes } from "../platform/files.ts";
 import { GpuDataset, meanImage } from "../feed/gpu-dataset.ts";
 import { type ImageSet, type Measurable, measureScores } from "../metrics/measure.ts";
 import type { Scores } from "../metrics/metric.ts";
-import { Evaluator } from "../train/evaluator.ts";
 import type { Watch } from "../train/replay.ts";
 import { classification } from "../tasks/classification.ts";
+import { Evaluators, type LentEvaluator } from "./evaluators.ts";
 import type { UnlearnRequest } from "../unlearn/method.ts";
 
-/** Everything a run works on. */
+/** Everything a run works on. Owns its model and its data sets. */
 export interface Job extends Measurable {
   readonly gpu: Gpu;
   readonly config: TrainConfig;
@@ -38,29 +35,14 @@ export interface Job extends Measurable {
   /** Image numbers of D_f and of the rest, D_r. */
   readonly forget: Uint32Array;
   readonly retain: Uint32Array;
-  /**
-   * What measures the model on one of the job's sets; call `done` when it has. It is held for the next time
-   * where that takes little memory and nothing else needs it; activations of a large batch of a large
-   * network, often more than those of a training step, would stand in training's way.
-   */
-  evaluator(on: GpuDataset): Promise<Pick<Evaluator, "run"> & { done(): void }>;
+  /** What measures the model on one of the job's sets. */
+  evaluator(on: GpuDataset): Promise<LentEvaluator>;
   /** Scores of the model as it stands; `only`: the ones needed, where others would cost time. */
   evaluate(watch?: Watch, only?: readonly string[]): Promise<Scores>;
   /** What an unlearning method gets: the model, D_f and D_r, each refusing other images. */
   request(seed: number): UnlearnRequest;
   destroy(): void;
-}
-
-/** Images a step when evaluating; larger only costs memory. */
-const evaluationBatch = 256;
-/** Bytes of activations up to which a job holds on to its evaluators, so as not to make them every time. */
-const heldBytes = 128 * 2 ** 20;
-
-/** Bytes of a model's activations when evaluating a batch of images. */
-function evaluationBytes(model: Model, image: readonly number[], rows: number): number {
-  const graph = new Graph(model.gpu.tuning);
-  model.build(graph, [new Value("images", [rows, ...image], "f32", "planned")], "frozen");
-  return planMemory(graph.forward()).bytes;
+  [Symbol.dispose](): void;
 }
 
 /**
@@ -112,30 +94,9 @@ export async function jobOn(
     triggered === undefined ? undefined : await GpuDataset.upload(gpu, triggered, mean);
   const sets = [triggeredData, trueData, testData, data].filter((set) => set !== undefined);
 
-  const newEvaluator = (on: GpuDataset): Promise<Evaluator> =>
-    Evaluator.create(model, task, on, Math.min(evaluationBatch, on.count));
-  const held = new Map<GpuDataset, Evaluator>();
-  const giveUp = {
-    destroy() {
-      for (const one of held.values()) one.destroy();
-      held.clear();
-    },
-  };
-  const rows = Math.min(evaluationBatch, Math.max(...sets.map(({ count }) => count)));
-  if (sets.length * evaluationBytes(model, data.image, rows) <= heldBytes) {
-    for (const on of sets) {
-      held.set(on, await newEvaluator(on));
-      gpu.spare.add(giveUp);
-    }
-  }
-  const evaluator: Job["evaluator"] = async (on) => {
-    const kept = held.get(on);
-    const used = kept ?? (await newEvaluator(on));
-    const done = (): void => (kept === undefined ? used.destroy() : undefined);
-    return { run: used.run.bind(used), done };
-  };
+  const evaluators = await Evaluators.create(model, task, sets);
   const totals: Job["totals"] = async (set, watch) => {
-    const { run, done } = await evaluator(set.data);
+    const { run, done } = await evaluators.lend(set.data);
     try {
       return await run(set.items, watch);
     } finally {
@@ -156,8 +117,7 @@ export async function jobOn(
   }
   const measurable = { model, task, sets: named, totals };
   const destroy = (): void => {
-    gpu.spare.delete(giveUp);
-    for (const part of [giveUp, ...sets, model]) part.destroy();
+    for (const part of [evaluators, ...sets, model]) part.destroy();
   };
   const request = (unlearnSeed: number): UnlearnRequest => ({
     model,
@@ -177,9 +137,10 @@ export async function jobOn(
     forget,
     retain,
     ...measurable,
-    evaluator,
+    evaluator: (on) => evaluators.lend(on),
     evaluate: (watch, only) => measureScores(measurable, only, watch),
     request,
     destroy,
+    [Symbol.dispose]: destroy,
   };
 }
