@@ -1,5 +1,6 @@
 /** `rewind doctor`: what runs here, whether its numbers are right, and what to do. */
 import type { Command } from "commander";
+import { GpuError } from "../errors.ts";
 import { type Diagnosis, diagnose } from "../inspect/doctor.ts";
 import { megabytes } from "../gpu/device.ts";
 import { runtimeVersion } from "../platform/gpu.ts";
@@ -53,6 +54,6 @@ export function registerDoctor(root: Command): void {
     const advice = diagnosis.advice.map((line) => inFlags(line));
     if (flags.json === true) console.log(JSON.stringify({ ...diagnosis, advice }, null, 2));
     else print({ ...diagnosis, advice });
-    if (!diagnosis.healthy) throw new Error("the self-check failed: see the advice above.");
+    if (!diagnosis.healthy) throw new GpuError("the self-check failed: see the advice above.");
   });
 }

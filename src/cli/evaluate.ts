@@ -1,6 +1,7 @@
 /** `rewind evaluate`: scores of a run's network. */
 import type { Command } from "commander";
 import { z } from "zod";
+import { DataError } from "../errors.ts";
 import { trainSchema } from "../runs/config.ts";
 import { prepareJob } from "../runs/job.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
@@ -20,7 +21,12 @@ export function registerEvaluate(root: Command): void {
   deviceOptions(command).action(
     async (flags: DeviceFlags & { run: string; checkpoint: string }) => {
       const folder = await RunFolder.open(flags.run);
-      const config = validate(runSchema, await folder.config(), `${flags.run}/config.json`);
+      const config = validate(
+        runSchema,
+        await folder.config(),
+        `${flags.run}/config.json`,
+        DataError,
+      );
       const gpu = await openDevice(flags);
       const job = await prepareJob(gpu, "train" in config ? config.train : config);
       if (!(await loadTrained(folder, job, flags.checkpoint))) {

@@ -1,5 +1,6 @@
 /** `rewind experiment`: the paper's classification experiments, every method, over seeds. */
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { UsageError } from "../errors.ts";
 import { modelNames } from "../../models/index.ts";
 import type { DataConfig } from "../runs/config.ts";
 import { datasets } from "../data/index.ts";
@@ -123,7 +124,7 @@ export function registerExperiment(root: Command): void {
   deviceOptions(command).action(async (name: string, flags: ExperimentFlags) => {
     const nowcast = name === "nowcast";
     if (!nowcast && !experimentNames.includes(name as ExperimentName)) {
-      throw new Error(
+      throw new UsageError(
         `no experiment "${name}"; there are: ${experimentNames.join(", ")}, nowcast.`,
       );
     }
@@ -162,7 +163,7 @@ function recipeOf(flags: ExperimentFlags): Partial<Recipe> {
 async function run(plan: Plan, all: readonly Arm[], flags: ExperimentFlags): Promise<void> {
   const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
   if (seeds.includes(flags.tuningSeed)) {
-    throw new Error(
+    throw new UsageError(
       `seed ${flags.tuningSeed} would both choose settings and be reported; give another --tuning-seed.`,
     );
   }

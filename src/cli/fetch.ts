@@ -1,5 +1,6 @@
 /** `rewind fetch`: downloads a data set from its official place, with checksum and resume. */
 import type { Command } from "commander";
+import { UsageError } from "../errors.ts";
 import { fetchableNames, fetchDataset } from "../data/fetch.ts";
 import { ProgressBar } from "./progress.ts";
 
@@ -11,7 +12,9 @@ export function registerFetch(root: Command): void {
     .requiredOption("--dir <dir>", "where to put it")
     .action(async (name: string, { dir }: { dir: string }) => {
       if (!(fetchableNames as readonly string[]).includes(name)) {
-        throw new Error(`no data set "${name}" to fetch; there are: ${fetchableNames.join(", ")}.`);
+        throw new UsageError(
+          `no data set "${name}" to fetch; there are: ${fetchableNames.join(", ")}.`,
+        );
       }
       const bar = new ProgressBar(`fetching ${name}`);
       try {

@@ -1,4 +1,5 @@
 /** `rewind experiment nowcast`: trainings with forecasts against plain Adam. */
+import { UsageError } from "../errors.ts";
 import type { TrainConfig } from "../runs/config.ts";
 import {
   type NowcastArm,
@@ -41,7 +42,9 @@ function armsOf(flags: NowcastFlags, steps: number): NowcastArm[] {
   const given = flags.forecaster.map((text): NowcastArm => {
     const [, method, predictor] = /^(wnn|introspection|nino)=(.+)$/.exec(text) ?? [];
     if (method === undefined || predictor === undefined) {
-      throw new Error(`--forecaster "${text}": it is wnn=PATH, introspection=PATH or nino=PATH.`);
+      throw new UsageError(
+        `--forecaster "${text}": it is wnn=PATH, introspection=PATH or nino=PATH.`,
+      );
     }
     const nowcast =
       method === "nino"
@@ -71,7 +74,7 @@ export async function nowcastExperiment(
   const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
   const config: TrainConfig = train(0);
   const images = config.data.trainCount;
-  if (images === undefined) throw new Error("experiment nowcast: give --train.");
+  if (images === undefined) throw new UsageError("experiment nowcast: give --train.");
   const arms = armsOf(flags, config.epochs * Math.ceil(images / config.batch));
   const { folder } = await RunFolder.start(flags.out, { experiment: "nowcast", train: config });
   const gpu = await openDevice(flags);

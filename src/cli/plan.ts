@@ -4,7 +4,7 @@ import { modelSpec } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
 import type { TrainConfig } from "../runs/config.ts";
 import { defaultLimits, type DryLimits, limitsOf } from "../gpu/dry.ts";
-import { ShapeError } from "../errors.ts";
+import { ShapeError, UsageError } from "../errors.ts";
 import { declare } from "../nn/model.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { formatPlan, type ImageCounts, type PlannedRun, planRun } from "../runs/memory-plan.ts";
@@ -79,7 +79,7 @@ function takes({ model }: TrainConfig, { size, channels, classes }: ImageCounts)
 /** The channels that are asked for, if any are. */
 function channelsOf({ channels }: PlanFlags): { channels?: 1 | 3 } {
   if (channels === undefined) return {};
-  if (channels !== 1 && channels !== 3) throw new Error("--channels: images have 1 or 3.");
+  if (channels !== 1 && channels !== 3) throw new UsageError("--channels: images have 1 or 3.");
   return { channels };
 }
 
@@ -87,7 +87,9 @@ function imagesOf(flags: PlanFlags): ImageCounts {
   const known = datasets.find(flags.dataset).sizes;
   const need = <T>(name: string, value: T | undefined): T => {
     if (value !== undefined) return value;
-    throw new Error(`--dataset ${flags.dataset}: give --${name} as well; nothing is read to plan.`);
+    throw new UsageError(
+      `--dataset ${flags.dataset}: give --${name} as well; nothing is read to plan.`,
+    );
   };
   return {
     size: need("picture-size", flags.pictureSize ?? known?.size),

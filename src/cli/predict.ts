@@ -1,6 +1,7 @@
 /** `rewind predict`: applies a predictor to histories from a file. */
 import type { Command } from "commander";
 import { z } from "zod";
+import { DataError, UsageError } from "../errors.ts";
 import { readText, writeAtomic } from "../platform/files.ts";
 import { loadPredictor } from "../predictors/index.ts";
 import { predictHistories } from "../predictors/histories.ts";
@@ -28,10 +29,10 @@ export function registerPredict(root: Command): void {
         parsed = JSON.parse(await readText(flags.histories));
       } catch (cause) {
         if (cause instanceof SyntaxError)
-          throw new Error(`"${flags.histories}" is not JSON: ${cause.message}.`, { cause });
+          throw new DataError(`"${flags.histories}" is not JSON: ${cause.message}.`, { cause });
         throw cause;
       }
-      const input = validate(historiesSchema, parsed, `"${flags.histories}"`);
+      const input = validate(historiesSchema, parsed, `"${flags.histories}"`, DataError);
       const predictor = await loadPredictor(flags.predictor);
       requireSingle(predictor);
       const named =
@@ -41,7 +42,7 @@ export function registerPredict(root: Command): void {
         (predictor.sets.length === 1 && flags.set === undefined ? predictor.sets[0] : undefined);
       if (set === undefined) {
         const names = predictor.sets.map((one) => one.name).join(", ");
-        throw new Error(
+        throw new UsageError(
           `which weight set of "${flags.predictor}"? Give --set with one of: ${names}.`,
         );
       }
@@ -54,7 +55,7 @@ export function registerPredict(root: Command): void {
       );
       const bad = predicted.findIndex((value) => !Number.isFinite(value));
       if (bad >= 0) {
-        throw new Error(
+        throw new DataError(
           `case ${bad} of "${flags.histories}": predictor "${predictor.name}" gives ${predicted[bad]}. Its history ` +
             "is far outside what predictors are made for (weights of trained networks); leave it out.",
         );

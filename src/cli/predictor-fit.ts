@@ -1,5 +1,6 @@
 /** `rewind predictor fit`: a predictor fitted to a library of trajectories. */
 import { type Command, Option } from "commander";
+import { UsageError } from "../errors.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
 import {
@@ -64,18 +65,18 @@ function familyOf(flags: FitFlags): Family {
   if (predictor === "invwnn") return invWnnFamily(options);
   const given = Object.entries({ window, base, width, stream }).find(([, value]) => value);
   if (given !== undefined) {
-    throw new Error(`--${given[0]} is for invwnn; ${predictor} has a fixed one.`);
+    throw new UsageError(`--${given[0]} is for invwnn; ${predictor} has a fixed one.`);
   }
   if (predictor === "introspection") return introspectionFamily();
   return wnnFamily({ ...(horizon === undefined ? {} : { horizon }), shared: shared === true });
 }
 
-/** @throws Error naming the phase that does not exist. */
+/** @throws UsageError naming the phase that does not exist. */
 function phasesOf(list: string): Phase[] {
   return list.split(",").map((name) => {
     const phase = phases.find((one) => one === name);
     if (phase === undefined)
-      throw new Error(`no phase "${name}"; there are: ${phases.join(", ")}.`);
+      throw new UsageError(`no phase "${name}"; there are: ${phases.join(", ")}.`);
     return phase;
   });
 }
@@ -136,7 +137,7 @@ async function fit(flags: FitFlags): Promise<void> {
   for (const spec of flags.against) {
     const predictor = await loadPredictor(spec);
     if (predictor.window !== family.shape.window) {
-      throw new Error(
+      throw new UsageError(
         `--against ${spec}: its window is ${predictor.window}, that of the fit ${family.shape.window}; ` +
           "only predictors of the same window can be compared.",
       );

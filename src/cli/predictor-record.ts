@@ -1,5 +1,6 @@
 /** `rewind predictor record`: a library of trajectories. */
 import { type Command, InvalidArgumentError } from "commander";
+import { UsageError } from "../errors.ts";
 import { datasets } from "../data/index.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { exists, writeAtomic } from "../platform/files.ts";
@@ -66,7 +67,7 @@ export function registerPredictorRecord(group: Command): void {
       (name) => !libraryArchitectures.includes(name as (typeof libraryArchitectures)[number]),
     );
     if (unknown !== undefined) {
-      throw new Error(
+      throw new UsageError(
         `no network "${unknown}" here; there are: ${libraryArchitectures.join(", ")}.`,
       );
     }

@@ -1,6 +1,7 @@
 /** What commands share: the device they open, interruption, and option parsing with clear errors. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { z } from "zod";
+import { DataError, UsageError } from "../errors.ts";
 import type { AdapterChoice } from "../gpu/adapter.ts";
 import { acquireDevice, type Gpu } from "../gpu/device.ts";
 
@@ -84,9 +85,19 @@ export function number(low: number, high = Infinity): (text: string) => number {
   };
 }
 
-/** Validates data against a schema; the error lists every wrong field. */
-export function validate<T>(schema: z.ZodType<T>, data: unknown, what: string): T {
+/**
+ * Validates data against a schema.
+ *
+ * @param Failure what is thrown: for options, or for what a file holds.
+ * @throws that error, listing every wrong field.
+ */
+export function validate<T>(
+  schema: z.ZodType<T>,
+  data: unknown,
+  what: string,
+  Failure: typeof UsageError | typeof DataError = UsageError,
+): T {
   const result = schema.safeParse(data);
-  if (!result.success) throw new Error(`${what} is not valid:\n${z.prettifyError(result.error)}`);
+  if (!result.success) throw new Failure(`${what} is not valid:\n${z.prettifyError(result.error)}`);
   return result.data;
 }

@@ -1,5 +1,6 @@
 /** The options that describe data, model and training, and the configuration they become. */
 import { type Command, Option } from "commander";
+import { UsageError } from "../errors.ts";
 import { modelNames } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
 import { type DataConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
@@ -154,7 +155,7 @@ function nowcastOf(flags: TrainFlags): object | undefined {
   const jumps = nowcastJumps === undefined ? {} : { jumps: nowcastJumps.split(",").map(Number) };
   if (method === undefined) {
     if (predictor === undefined) return undefined;
-    throw new Error("--nowcast-predictor needs --nowcast wnn, introspection or nino.");
+    throw new UsageError("--nowcast-predictor needs --nowcast wnn, introspection or nino.");
   }
   return { method, ...(predictor === undefined ? {} : { predictor }), ...period, ...jumps };
 }

@@ -1,5 +1,6 @@
 /** `rewind unlearn`: makes a trained run's network forget D_f. */
 import type { Command } from "commander";
+import { DataError } from "../errors.ts";
 import { trainSchema } from "../runs/config.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder, RunFolderError } from "../report/run-folder.ts";
@@ -36,7 +37,12 @@ export function registerUnlearn(root: Command): void {
         },
     ) => {
       const trained = await RunFolder.open(flags.run);
-      const train = validate(trainSchema, await trained.config(), `${flags.run}/config.json`);
+      const train = validate(
+        trainSchema,
+        await trained.config(),
+        `${flags.run}/config.json`,
+        DataError,
+      );
       const config = unlearnConfig(flags, train);
       const { folder, resumed } = await RunFolder.start(flags.out, {
         run: flags.run,

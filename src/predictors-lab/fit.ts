@@ -7,7 +7,7 @@
  * and streamed to the GPU; the network kept is the one with the least loss on validation windows.
  */
 import type { Gpu } from "../gpu/device.ts";
-import { GpuError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { Model, type Tensors } from "../nn/model.ts";
@@ -70,21 +70,23 @@ function requireSettings(settings: FitSettings): void {
   for (const name of ["epochs", "windows", "batch", "patience", "superpose"] as const) {
     const value = settings[name];
     if (!Number.isSafeInteger(value) || value < 1) {
-      throw new GpuError(`fit: ${name} must be an integer of at least 1, got ${value}.`);
+      throw new UsageError(`fit: ${name} must be an integer of at least 1, got ${value}.`);
     }
   }
   const { learningRate, kernelL1, lineShare, batch, windows } = settings;
   if (!(lineShare >= 0 && lineShare <= 1)) {
-    throw new GpuError(`fit: lineShare must be from 0 to 1, got ${lineShare}.`);
+    throw new UsageError(`fit: lineShare must be from 0 to 1, got ${lineShare}.`);
   }
   if (!(learningRate > 0 && learningRate < Infinity)) {
-    throw new GpuError(`fit: learningRate must be finite and above 0, got ${learningRate}.`);
+    throw new UsageError(`fit: learningRate must be finite and above 0, got ${learningRate}.`);
   }
   if (!(kernelL1 >= 0 && kernelL1 < Infinity)) {
-    throw new GpuError(`fit: kernelL1 must be finite and 0 or more, got ${kernelL1}.`);
+    throw new UsageError(`fit: kernelL1 must be finite and 0 or more, got ${kernelL1}.`);
   }
   if (batch > windows) {
-    throw new GpuError(`fit: a batch of ${batch} is more than the ${windows} windows of an epoch.`);
+    throw new UsageError(
+      `fit: a batch of ${batch} is more than the ${windows} windows of an epoch.`,
+    );
   }
 }
 
@@ -106,7 +108,7 @@ function encodeRows(family: Family, windows: readonly Window[]): Float32Array {
  * Fits one network.
  *
  * @param validation windows that decide when to stop; none of them are learnt from.
- * @throws GpuError if there are none, or a setting is out of range.
+ * @throws UsageError if there are none, or a setting is out of range.
  */
 export async function fitPredictor(
   gpu: Gpu,
@@ -116,7 +118,7 @@ export async function fitPredictor(
   watch: Watch = {},
 ): Promise<Fit> {
   requireSettings(settings);
-  if (validation.length === 0) throw new GpuError("fit: there are no validation windows.");
+  if (validation.length === 0) throw new UsageError("fit: there are no validation windows.");
   const { epochs, windows, batch, lineShare } = settings;
   const learnt = (drawn: readonly Window[]): Window[] =>
     drawn.map((window) => {

@@ -10,7 +10,7 @@
 import type { DataConfig, TrainConfig } from "../runs/config.ts";
 import type { ParameterKind } from "../weights/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { GpuError } from "../errors.ts";
+import { DataError } from "../errors.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import type { Tensor } from "../io/safetensors.ts";
 import { prepareJob } from "../runs/job.ts";
@@ -243,10 +243,10 @@ export function encodeHistories(
   return { tensors, metadata: { format: "rewind library 1", histories: JSON.stringify(list) } };
 }
 
-/** What {@link encodeHistories} wrote. @throws GpuError for a file of another kind. */
+/** What {@link encodeHistories} wrote. @throws DataError for a file of another kind. */
 export function decodeHistories({ tensors, metadata }: TensorFile, name: string): LibraryHistory[] {
   if (metadata["format"] !== "rewind library 1") {
-    throw new GpuError(`"${name}" is no file of a trajectory library.`);
+    throw new DataError(`"${name}" is no file of a trajectory library.`);
   }
   const list = JSON.parse(metadata["histories"] ?? "[]") as (Omit<LibraryHistory, "rows"> & {
     unit: number;

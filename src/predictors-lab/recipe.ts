@@ -1,7 +1,7 @@
 /** Fitting a predictor to a library: what is learnt from, what decides when to stop, what it is judged by. */
 import type { ParameterKind } from "../weights/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { GpuError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { Tensors } from "../nn/model.ts";
 import { Random } from "../random.ts";
 import type { Watch } from "../train/replay.ts";
@@ -66,7 +66,7 @@ export interface Split {
 /**
  * Splits a library by architecture and data set.
  *
- * @throws GpuError if a part has no trainings.
+ * @throws UsageError if a part has no trainings.
  */
 export function splitLibrary({ sequences }: Library, { architecture, source }: HoldOut): Split {
   const held = (one: Sequence): number =>
@@ -84,7 +84,7 @@ export function splitLibrary({ sequences }: Library, { architecture, source }: H
     if (split[part].length > 0) continue;
     const list = (of: (one: Sequence) => string): string =>
       [...new Set(sequences.map(of))].sort().join(", ");
-    throw new GpuError(
+    throw new UsageError(
       `fit: with "${architecture}" and "${source}" held out no training of the library has ${what}. It has the ` +
         `networks ${list((one) => one.architecture)} and the sources ${list((one) => one.source)}.`,
     );
@@ -169,7 +169,7 @@ export async function predictorError(
 ): Promise<number> {
   const set = predictor.sets.find(({ kinds }) => kinds.includes(kind));
   if (set === undefined) {
-    throw new GpuError(`predictor "${predictor.name}" has no set for ${kind} parameters.`);
+    throw new UsageError(`predictor "${predictor.name}" has no set for ${kind} parameters.`);
   }
   const histories = windows.map(({ history }) => history);
   const { predicted } = await predictHistories(gpu, predictor, set, histories);

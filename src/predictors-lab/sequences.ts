@@ -1,6 +1,6 @@
 /** What a trajectory library holds, as sequences of snapshots that windows are cut from. */
 import type { ParameterKind } from "../weights/arena.ts";
-import { GpuError } from "../errors.ts";
+import { DataError } from "../errors.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { exists, join, readBytes, readText } from "../platform/files.ts";
 import { decodeHistories, type LibraryHistory, type LibraryTraining } from "./library.ts";
@@ -58,18 +58,18 @@ interface Manifest {
 /**
  * Reads a library that `rewind predictor record` made.
  *
- * @throws GpuError if the folder holds none, or a file of it is missing or of another kind.
+ * @throws DataError if the folder holds none, or a file of it is missing or of another kind.
  */
 export async function openLibrary(folder: string): Promise<Library> {
   const path = join(folder, "manifest.json");
   if (!(await exists(path))) {
-    throw new GpuError(
+    throw new DataError(
       `"${folder}" is no finished trajectory library (no manifest.json); \`rewind predictor record\` makes one.`,
     );
   }
   const manifest = JSON.parse(await readText(path)) as Manifest;
   if (manifest.format !== "rewind library 1") {
-    throw new GpuError(
+    throw new DataError(
       `"${path}": its format is "${manifest.format}", "rewind library 1" is known.`,
     );
   }

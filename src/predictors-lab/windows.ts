@@ -1,6 +1,6 @@
 /** Windows to fit predictors to and to score them on: a history, and the weight it should lead to. */
 import type { ParameterKind } from "../weights/arena.ts";
-import { GpuError } from "../errors.ts";
+import { DataError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import { introspectionMoments, shownEpochs } from "../predictors/introspection.ts";
 import type { Phase, Sequence } from "./sequences.ts";
@@ -114,7 +114,7 @@ export class WindowSource {
   readonly shape: WindowShape;
   readonly #trainings: readonly (readonly { sequence: Sequence; places: readonly Place[] }[])[];
 
-  /** @throws GpuError if no sequence has a window of this shape. */
+  /** @throws DataError if no sequence has a window of this shape. */
   constructor(sequences: readonly Sequence[], shape: WindowShape, what: string) {
     this.shape = shape;
     const byTraining = new Map<number, { sequence: Sequence; places: readonly Place[] }[]>();
@@ -125,7 +125,7 @@ export class WindowSource {
       byTraining.set(sequence.training, [...list, { sequence, places }]);
     }
     if (byTraining.size === 0) {
-      throw new GpuError(
+      throw new DataError(
         `there are no windows ${what}: none of ${sequences.length} sequences there has a history of ` +
           `${shape.window} snapshots and a target. Record a larger or longer library.`,
       );
@@ -159,7 +159,7 @@ export class WindowSource {
     const pick = <T>(list: readonly T[]): T => list[random.int(list.length)]!;
     for (let tries = 0; windows.length < count; tries++) {
       if (tries > 20 * count + 1000) {
-        throw new GpuError("almost no recorded weight moved: there is nothing to learn from.");
+        throw new DataError("almost no recorded weight moved: there is nothing to learn from.");
       }
       const { sequence, places } = pick(pick(this.#trainings));
       const row = random.int(sequence.rows.length / sequence.length);
