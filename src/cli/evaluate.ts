@@ -5,7 +5,7 @@ import { DataError } from "../errors.ts";
 import { trainSchema } from "../runs/config.ts";
 import { prepareJob } from "../runs/job.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
-import { RunFolder, RunFolderError } from "../report/run-folder.ts";
+import { RunFolder } from "../report/run-folder.ts";
 import { loadTrained } from "../runs/train-run.ts";
 import { type DeviceFlags, deviceOptions, openDevice, validate } from "./session.ts";
 
@@ -30,7 +30,7 @@ export function registerEvaluate(root: Command): void {
       const gpu = await openDevice(flags);
       const job = await prepareJob(gpu, "train" in config ? config.train : config);
       if (!(await loadTrained(folder, job, flags.checkpoint))) {
-        throw new RunFolderError(`"${flags.run}" has no ${flags.checkpoint}.`);
+        throw new DataError(`"${flags.run}" has no ${flags.checkpoint}.`);
       }
       const scores = await job.evaluate();
       const counts = { forget: job.forget.length, retain: job.retain.length, test: job.test.count };

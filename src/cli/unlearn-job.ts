@@ -1,4 +1,5 @@
 /** The unlearning part that `rewind unlearn` and `rewind demo` share. */
+import { DataError } from "../errors.ts";
 import type { UnlearnConfig } from "../runs/config.ts";
 import { limitsOf } from "../gpu/dry.ts";
 import type { Job } from "../runs/job.ts";
@@ -10,7 +11,7 @@ import { adapterLine, beforeAfter, type UnlearnReport, writeReport } from "../re
 import { type Final, gapsTo } from "../metrics/final.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
-import { RunFolder, RunFolderError } from "../report/run-folder.ts";
+import { RunFolder } from "../report/run-folder.ts";
 import { unlearnInFolder, unlearningFile } from "../runs/unlearn-run.ts";
 import { withProgress } from "./progress.ts";
 
@@ -42,7 +43,7 @@ async function finalOf(path: string): Promise<Final> {
     ? (JSON.parse(await readText(file)) as UnlearnReport)
     : undefined;
   if (report?.final === undefined || report.method !== "retrain") {
-    throw new RunFolderError(
+    throw new DataError(
       `--reference "${path}" is not a finished run of \`rewind unlearn --method retrain\`.`,
     );
   }

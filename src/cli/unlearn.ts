@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { DataError } from "../errors.ts";
 import { trainSchema } from "../runs/config.ts";
 import { prepareJob } from "../runs/job.ts";
-import { RunFolder, RunFolderError } from "../report/run-folder.ts";
+import { RunFolder } from "../report/run-folder.ts";
 import { loadTrained } from "../runs/train-run.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
@@ -56,7 +56,7 @@ export function registerUnlearn(root: Command): void {
       const started = performance.now();
       const job = await prepareJob(gpu, train);
       if (!(await loadTrained(trained, job, "checkpoint.safetensors"))) {
-        throw new RunFolderError(
+        throw new DataError(
           `"${flags.run}" has no checkpoint.safetensors: its training is not finished.`,
         );
       }

@@ -5,6 +5,7 @@
  * pictures. Every file but metrics.jsonl is written whole under a temporary name and renamed; a torn last
  * line of metrics.jsonl, left by a crash, is dropped when the folder is opened again.
  */
+import { DataError } from "../errors.ts";
 import {
   readSafetensors,
   type Tensor,
@@ -23,11 +24,6 @@ import {
   writeAtomic,
 } from "../platform/files.ts";
 
-/** A run folder that cannot be used. */
-export class RunFolderError extends Error {
-  override name = "RunFolderError";
-}
-
 /** One open run folder. */
 export class RunFolder {
   readonly path: string;
@@ -41,7 +37,7 @@ export class RunFolder {
    * run that failed at once, and is taken over.
    *
    * @returns the folder, and whether it holds an earlier part of the same run.
-   * @throws RunFolderError if it holds a run with another configuration: that would mix two runs.
+   * @throws DataError if it holds a run with another configuration: that would mix two runs.
    */
   static async start(
     path: string,
@@ -58,8 +54,8 @@ export class RunFolder {
         return { folder, resumed: false };
       }
       if (found !== text) {
-        throw new RunFolderError(
-          `"${path}" holds a run with another configuration (config.json). Give another --out, or remove the folder.`,
+        throw new DataError(
+          `"${path}" holds a run with another configuration (config.json). Give another \`out\`, or remove the folder.`,
         );
       }
       await folder.#dropTornLine();
@@ -73,7 +69,7 @@ export class RunFolder {
   static async open(path: string): Promise<RunFolder> {
     const folder = new RunFolder(path);
     if (!(await exists(folder.file("config.json")))) {
-      throw new RunFolderError(
+      throw new DataError(
         `"${path}" is not a run folder: it has no config.json. Run \`rewind train\` first.`,
       );
     }
@@ -162,6 +158,6 @@ function parse(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new RunFolderError(`"${path}" is not valid JSON: ${(cause as Error).message}.`);
+    throw new DataError(`"${path}" is not valid JSON: ${(cause as Error).message}.`);
   }
 }

@@ -1,6 +1,6 @@
 /** Tensors of a run in its checkpoints, and whose they are. */
+import { DataError } from "../errors.ts";
 import type { Tensors } from "../nn/model.ts";
-import { RunFolderError } from "../report/run-folder.ts";
 import type { Job } from "./job.ts";
 
 /** Tensors under names that begin with a prefix: `model/conv1.weight`. */
@@ -17,7 +17,7 @@ export function unprefixed(prefix: string, tensors: Tensors): Tensors {
   return new Map(mine.map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]));
 }
 
-/** @throws RunFolderError if a checkpoint is of another model than the job's. */
+/** @throws DataError if a checkpoint is of another model than the job's. */
 export function requireModel(
   metadata: Readonly<Record<string, string>>,
   job: Job,
@@ -25,7 +25,7 @@ export function requireModel(
 ): void {
   const { name } = job.model.spec;
   if (metadata["model"] !== name) {
-    throw new RunFolderError(
+    throw new DataError(
       `"${path}" holds model ${metadata["model"] ?? "(unnamed)"}, this run has ${name}.`,
     );
   }

@@ -2,7 +2,8 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { RunFolder, RunFolderError } from "../../src/report/run-folder.ts";
+import { DataError } from "../../src/errors.ts";
+import { RunFolder } from "../../src/report/run-folder.ts";
 
 const root = mkdtempSync(`${tmpdir()}/rewind-folder-`);
 
@@ -10,7 +11,7 @@ async function fails(work: () => Promise<unknown>): Promise<string> {
   try {
     await work();
   } catch (error) {
-    assert.instance(error, RunFolderError);
+    assert.instance(error, DataError);
     return (error as Error).message;
   }
   return "did not fail";
