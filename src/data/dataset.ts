@@ -1,5 +1,5 @@
 /** Labelled images in host memory: the one form every loader produces. */
-import { DataError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { Random } from "../random.ts";
 import type { Extent } from "./enlarge.ts";
 
@@ -45,7 +45,7 @@ export function pixelArray(
   }
 }
 
-/** The images at `indices`, in that order (repeats allowed), copied. Throws on an index outside. */
+/** The images at `indices`, in that order (repeats allowed), copied. @throws UsageError for an index outside. */
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
   const { height, width } = storedSize(dataset);
   const size = height * width * dataset.channels;
@@ -54,7 +54,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
   for (let i = 0; i < indices.length; i++) {
     const index = indices[i]!;
     if (!(Number.isInteger(index) && index >= 0 && index < dataset.count)) {
-      throw new DataError(
+      throw new UsageError(
         `data set "${dataset.name}" has ${dataset.count} images: there is no index ${index}.`,
       );
     }
@@ -82,7 +82,7 @@ export function balancedIndices(
   seed: number,
 ): Uint32Array<ArrayBuffer> {
   if (!(Number.isInteger(count) && count >= 0 && count <= labels.length)) {
-    throw new DataError(
+    throw new UsageError(
       `data set "${name}" has ${labels.length} images: ${count} cannot be taken; ` +
         `ask for a whole number up to ${labels.length}.`,
     );

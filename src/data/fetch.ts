@@ -1,8 +1,15 @@
 /** Downloads of the public data sets from their official places. */
-import { appendBytes } from "../platform/files.ts";
 import { md5 } from "../platform/digest.ts";
-import { exists, makeDir, readBytes, remove, rename, writeAtomic } from "../platform/files.ts";
-import { DataError } from "../errors.ts";
+import {
+  appendBytes,
+  exists,
+  makeDir,
+  readBytes,
+  remove,
+  rename,
+  writeAtomic,
+} from "../platform/files.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { gunzip } from "./gzip.ts";
 import { readTar } from "./tar.ts";
 
@@ -64,8 +71,10 @@ const flushSize = 1 << 20;
  * there already and have the right checksum are kept. Returns the paths of the downloaded files.
  *
  * A broken download stays as FILE.part and the next call continues it; a file only gets its name
- * after its MD5 is right. Throws a DataError: network failure, HTTP status, or wrong checksum (the
- * file is kept as FILE.bad), each with what to do.
+ * after its MD5 is right.
+ *
+ * @throws UsageError for a name it cannot download; DataError for a network failure, an HTTP status, or a wrong
+ *   checksum (the file is kept as FILE.bad), each with what to do.
  */
 export async function fetchDataset(
   name: FetchableName,
@@ -73,7 +82,7 @@ export async function fetchDataset(
   options: FetchOptions = {},
 ): Promise<string[]> {
   if (!fetchableNames.includes(name)) {
-    throw new DataError(
+    throw new UsageError(
       `no download for data set "${name as string}"; known are ${fetchableNames.join(", ")}.`,
     );
   }

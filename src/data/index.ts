@@ -1,5 +1,5 @@
 /** Data sets by name: one file each, one line here. */
-import { DataError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { Registry } from "../registry.ts";
 import { cifar10, cifar100 } from "./cifar.ts";
 import { imageFolder } from "./image-folder.ts";
@@ -28,12 +28,14 @@ export interface DatasetSpec extends LoadOptions {
 /**
  * Loads a data set as its training and test part.
  *
- * @throws UsageError for an unknown name, DataError that says what to do about the files.
+ * @throws UsageError for an unknown name or no folder; DataError that says what to do about the files.
  */
 export async function loadDataset({ name, dir, ...options }: DatasetSpec): Promise<Split> {
   const source = datasets.find(name);
   if (source.folder && dir === undefined) {
-    throw new DataError(`data set "${name}" is read from files: give its directory (\`dir=DIR\`).`);
+    throw new UsageError(
+      `data set "${name}" is read from files: give its directory (\`dir=DIR\`).`,
+    );
   }
   return source.load(dir ?? "", options);
 }

@@ -1,6 +1,6 @@
 /** Drawn digits: a seeded set of images that ships as code, so the demo needs no download. */
 import { Random } from "../random.ts";
-import { DataError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { type Dataset } from "./dataset.ts";
 import { digitVariants, type Stroke } from "./digit-strokes.ts";
 import { defineDataset, resized } from "./source.ts";
@@ -46,7 +46,7 @@ export function syntheticDigits(
   part: "train" | "test" = "train",
 ): Dataset {
   if (!Number.isInteger(count) || count < 0) {
-    throw new DataError(`synthetic: the number of images must be 0 or more, got ${count}.`);
+    throw new UsageError(`synthetic: the number of images must be 0 or more, got ${count}.`);
   }
   const random = new Random(seed).fork(`synthetic ${part}`);
   const pixels = new Uint8Array(count * side * side);

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DataError } from "../../src/errors.ts";
+import { DataError, UsageError } from "../../src/errors.ts";
 import { type Dataset, pixelArray, subset, takeBalanced } from "../../src/data/dataset.ts";
 
 /** Images of 1×2 RGB pixels whose bytes tell their index. */
@@ -36,7 +36,7 @@ test("subset refuses an index outside", () => {
   for (const bad of [3, -1, 0.5]) {
     assert.throws(
       () => subset(make([0, 1, 0], ["a", "b"]), [bad]),
-      (error: Error) => error instanceof DataError && error.message.includes(String(bad)),
+      (error: Error) => error instanceof UsageError && error.message.includes(String(bad)),
     );
   }
 });
