@@ -4,9 +4,10 @@
  * comparisons say: a win or a loss is one that Holm's correction leaves below 5 %.
  */
 import { readFileSync } from "node:fs";
-import type { ArmSummary, Comparison } from "../src/experiments/summary.ts";
-import type { Statistic } from "../src/experiments/plan.ts";
+import type { Comparison } from "../src/experiments/comparison.ts";
+import type { ArmSummary } from "../src/experiments/summary.ts";
 import { markdownTable } from "../src/report/table.ts";
+import type { Statistic } from "../src/scenarios/scenario.ts";
 
 interface Results {
   readonly experiment: string;

@@ -4,6 +4,7 @@ import type { Value } from "../src/graph/value.ts";
 import type { Layers } from "../src/nn/layers.ts";
 import { truncatedNormal } from "../src/nn/init.ts";
 import { add, gelu, globalAveragePool } from "../src/ops/index.ts";
+import { defineNetwork, fineTuningRecipe, noSettings } from "./network.ts";
 
 /** Sizes of a {@link convNext}. */
 export interface ConvNextConfig {
@@ -127,3 +128,17 @@ export const convNextAttoNames = {
   timm: { ...convNextNames.timm, unitAxes: /\.fc[12]\.weight$/ },
   original: convNextNames.original,
 };
+
+export const convNextTinyNetwork = defineNetwork({
+  name: "convnext-t",
+  settings: noSettings,
+  build: (layers, x, classes) => convNext(layers, x, classes, convNextTiny),
+  recipe: fineTuningRecipe,
+});
+
+export const convNextAttoNetwork = defineNetwork({
+  name: "convnext-atto",
+  settings: noSettings,
+  build: (layers, x, classes) => convNext(layers, x, classes, convNextAtto),
+  recipe: fineTuningRecipe,
+});

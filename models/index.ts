@@ -1,66 +1,48 @@
-/** Models by name: one file each, one line here. */
-import type { Value } from "../src/graph/value.ts";
-import type { Layers } from "../src/nn/layers.ts";
+/** Networks by name: one file each, one line here. */
 import type { ModelSpec } from "../src/nn/model.ts";
-import { convNext, convNextAtto, convNextTiny } from "./conv-next.ts";
-import { pvtV2, pvtV2B0 } from "./pvt-v2.ts";
-import { resnet18 } from "./resnet.ts";
-import { simpleNet } from "./simple-net.ts";
-import { smallCnn, smallCnnDefaults } from "./small-cnn.ts";
-import { mlp, tinyCnn, tinyResNet, tinyVit } from "./tiny.ts";
+import { type Choice, choiceSchema, Registry } from "../src/registry.ts";
+import { convNextAttoNetwork, convNextTinyNetwork } from "./conv-next.ts";
+import type { Network } from "./network.ts";
+import { pvtV2B0Network } from "./pvt-v2.ts";
+import { resnet18Authors, resnet18Cifar, resnet18ImageNet } from "./resnet.ts";
+import { simpleNetNetwork } from "./simple-net.ts";
+import { smallCnnNetwork } from "./small-cnn.ts";
+import { mlpNetwork, tinyCnnNetwork, tinyResNetNetwork, tinyVitNetwork } from "./tiny.ts";
 
-/** From images [N, H, W, C] to logits [N, classes]. */
-type Network = (layers: Layers, x: Value, classes: number) => Value;
+/** All networks; `networks.add(…)` makes another one known to configurations and commands. */
+export const networks = new Registry<Network>("network", [
+  smallCnnNetwork,
+  mlpNetwork,
+  tinyCnnNetwork,
+  tinyResNetNetwork,
+  tinyVitNetwork,
+  simpleNetNetwork,
+  resnet18Authors,
+  resnet18Cifar,
+  resnet18ImageNet,
+  pvtV2B0Network,
+  convNextTinyNetwork,
+  convNextAttoNetwork,
+]);
 
-const networks = {
-  mlp,
-  "tiny-cnn": tinyCnn,
-  "tiny-resnet": tinyResNet,
-  "tiny-vit": tinyVit,
-  "simple-net": simpleNet,
-  resnet18: (layers, x, classes) => resnet18(layers, x, classes, "authors"),
-  "resnet18-cifar": (layers, x, classes) => resnet18(layers, x, classes, "cifar"),
-  "resnet18-imagenet": (layers, x, classes) => resnet18(layers, x, classes, "imagenet"),
-  "pvt-v2-b0": (layers, x, classes) => pvtV2(layers, x, classes, pvtV2B0),
-  "convnext-t": (layers, x, classes) => convNext(layers, x, classes, convNextTiny),
-  "convnext-atto": (layers, x, classes) => convNext(layers, x, classes, convNextAtto),
-} satisfies Record<string, Network>;
+/** Which network, with its settings. */
+export type ModelConfig = Choice;
 
-/** Names of all models. */
-export const modelNames = [
-  "small-cnn",
-  ...(Object.keys(networks) as (keyof typeof networks)[]),
-] as const;
+/** Validates a network with its settings. */
+export const modelSchema = choiceSchema(networks);
 
-/** A model by name; `filters` and `hidden` are settings of the small CNN. */
-export interface ModelConfig {
-  readonly name: (typeof modelNames)[number];
-  readonly filters?: readonly [number, number] | undefined;
-  readonly hidden?: number | undefined;
-}
-
-/** A model for images of a size. The spec's name carries the settings, so checkpoints can be compared. */
+/** A network for images of a size. The spec's name carries the settings, so checkpoints can be compared. */
 export function modelSpec(
-  config: ModelConfig,
+  { name, ...settings }: ModelConfig,
   input: readonly [number, number, number],
   classes: number,
 ): ModelSpec {
-  const ends = `${input.join("×")} → ${classes}`;
-  const spec = { inputs: [input], output: [classes] };
-  if (config.name !== "small-cnn") {
-    const network: Network = networks[config.name];
-    return {
-      ...spec,
-      name: `${config.name}(${ends})`,
-      build: (layers, [x]) => network(layers, x!, classes),
-    };
-  }
-  const filters = config.filters ?? smallCnnDefaults.filters;
-  const hidden = config.hidden ?? smallCnnDefaults.hidden;
-  const sizes = `${filters.join("-")}${hidden > 0 ? `-${hidden}` : ""}`;
+  const network = networks.find(name);
+  const label = network.label?.(settings);
   return {
-    ...spec,
-    name: `small-cnn(${sizes}, ${ends})`,
-    build: (layers, [x]) => smallCnn(layers, x!, classes, { filters, hidden }),
+    name: `${name}(${label === undefined ? "" : `${label}, `}${input.join("×")} → ${classes})`,
+    inputs: [input],
+    output: [classes],
+    build: (layers, [x]) => network.build(layers, x!, classes, settings),
   };
 }

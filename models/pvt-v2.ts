@@ -4,6 +4,7 @@ import type { Value } from "../src/graph/value.ts";
 import type { Layers } from "../src/nn/layers.ts";
 import { truncatedNormal } from "../src/nn/init.ts";
 import { add, attention, gelu, globalAveragePool, reshape } from "../src/ops/index.ts";
+import { defineNetwork, fineTuningRecipe, noSettings } from "./network.ts";
 
 /** Sizes of a {@link pvtV2}, by stage. */
 export interface PvtV2Config {
@@ -144,3 +145,10 @@ export const pvtV2Names = {
     halves: keysAndValues,
   },
 } satisfies Record<string, PublishedNames>;
+
+export const pvtV2B0Network = defineNetwork({
+  name: "pvt-v2-b0",
+  settings: noSettings,
+  build: (layers, x, classes) => pvtV2(layers, x, classes, pvtV2B0),
+  recipe: fineTuningRecipe,
+});

@@ -3,6 +3,7 @@ import { less, type PublishedNames } from "../src/io/pretrained.ts";
 import type { Value } from "../src/graph/value.ts";
 import type { Layers } from "../src/nn/layers.ts";
 import { add, globalAveragePool, maxPool, pad, relu } from "../src/ops/index.ts";
+import { defineNetwork, noSettings } from "./network.ts";
 
 /**
  * The three networks that go by this name; trained parameters with batch norm's scale and shift:
@@ -130,3 +131,21 @@ export const resnetNames = { torchvision: torchNames, timm: torchNames };
 
 /** The authors' network is published as Keras code only: here it has torchvision's names, and biases besides. */
 export const authorsResnetNames = { torchvision: torchNames };
+
+export const resnet18Authors = defineNetwork({
+  name: "resnet18",
+  settings: noSettings,
+  build: (layers, x, classes) => resnet18(layers, x, classes, "authors"),
+});
+
+export const resnet18Cifar = defineNetwork({
+  name: "resnet18-cifar",
+  settings: noSettings,
+  build: (layers, x, classes) => resnet18(layers, x, classes, "cifar"),
+});
+
+export const resnet18ImageNet = defineNetwork({
+  name: "resnet18-imagenet",
+  settings: noSettings,
+  build: (layers, x, classes) => resnet18(layers, x, classes, "imagenet"),
+});

@@ -2,6 +2,7 @@
 import type { Value } from "../src/graph/value.ts";
 import type { Layers } from "../src/nn/layers.ts";
 import { flatten, maxPool, relu } from "../src/ops/index.ts";
+import { defineNetwork, noSettings } from "./network.ts";
 
 /** Filters of the four convolutions. */
 const widths = [8, 16, 32, 32] as const;
@@ -23,3 +24,9 @@ export function simpleNet(layers: Layers, x: Value, classes: number): Value {
   h = relu(graph, layers.linear("hidden", flatten(graph, h), 64));
   return layers.linear("head", h, classes);
 }
+
+export const simpleNetNetwork = defineNetwork({
+  name: "simple-net",
+  settings: noSettings,
+  build: simpleNet,
+});

@@ -1,7 +1,9 @@
 /** The compact CNN of the scaled protocols: two 3×3 convolutions with pooling and a dense head. */
+import { z } from "zod";
 import type { Value } from "../src/graph/value.ts";
 import type { Layers } from "../src/nn/layers.ts";
 import { flatten, maxPool, relu } from "../src/ops/index.ts";
+import { defineNetwork } from "./network.ts";
 
 /** Sizes of {@link smallCnn}. */
 export interface SmallCnnConfig {
@@ -36,3 +38,28 @@ export function smallCnn(
   if (config.hidden > 0) h = relu(graph, layers.linear("hidden", h, config.hidden));
   return layers.linear("head", h, classes);
 }
+
+const count = z.number().int().min(1);
+
+const settings = z.strictObject({
+  filters: z.tuple([count, count]).optional(),
+  hidden: z.number().int().min(0).optional(),
+});
+
+/** Its sizes, the defaults filled in. */
+function sizesOf({ filters, hidden }: z.output<typeof settings>): SmallCnnConfig {
+  return {
+    filters: filters ?? smallCnnDefaults.filters,
+    hidden: hidden ?? smallCnnDefaults.hidden,
+  };
+}
+
+export const smallCnnNetwork = defineNetwork({
+  name: "small-cnn",
+  settings,
+  label(given) {
+    const { filters, hidden } = sizesOf(given);
+    return `${filters.join("-")}${hidden > 0 ? `-${hidden}` : ""}`;
+  },
+  build: (layers, x, classes, given) => smallCnn(layers, x, classes, sizesOf(given)),
+});

@@ -13,6 +13,7 @@ import {
   reshape,
 } from "../src/ops/index.ts";
 import { resnet18 } from "./resnet.ts";
+import { defineNetwork, noSettings } from "./network.ts";
 
 /**
  * Dense 64 → ReLU → dense 32 → ReLU → dense. On 28×28×1 with 10 classes: 52,650 parameters.
@@ -81,3 +82,23 @@ export function tinyVit(layers: Layers, x: Value, classes: number): Value {
   h = reshape(graph, layers.layerNorm("norm", h), [n, rows, columns, dim]);
   return layers.linear("head", globalAveragePool(graph, h), classes, init);
 }
+
+export const mlpNetwork = defineNetwork({ name: "mlp", settings: noSettings, build: mlp });
+
+export const tinyCnnNetwork = defineNetwork({
+  name: "tiny-cnn",
+  settings: noSettings,
+  build: tinyCnn,
+});
+
+export const tinyResNetNetwork = defineNetwork({
+  name: "tiny-resnet",
+  settings: noSettings,
+  build: tinyResNet,
+});
+
+export const tinyVitNetwork = defineNetwork({
+  name: "tiny-vit",
+  settings: noSettings,
+  build: tinyVit,
+});

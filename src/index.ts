@@ -78,4 +78,4 @@ export { PredictionError, Rewinder } from "./predictors/rewinder.ts";
 export { type Progress, type StopRules, unlearn } from "./unlearn/driver.ts";
 export { RewindSession, type RewindSettings } from "./unlearn/methods/rewind.ts";
 export { readSafetensors, writeSafetensors } from "./io/safetensors.ts";
-export { modelNames, modelSpec } from "../models/index.ts";
+export { networks, modelSpec } from "../models/index.ts";

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type ModelConfig, modelNames, modelSpec } from "../models/index.ts";
+import { type ModelConfig, networks, modelSpec } from "../models/index.ts";
 import { declare } from "../src/nn/model.ts";
 
 /** Numbers of trained parameters (batch norm's scale and shift among them) and of the others. */
@@ -46,7 +46,7 @@ test("networks have the published numbers of parameters", () => {
 });
 
 test("every name makes a model of its name", () => {
-  for (const name of modelNames) {
+  for (const name of networks.names) {
     const size = name === "pvt-v2-b0" || name.startsWith("convnext") ? 64 : 32;
     assert.ok(modelSpec({ name }, [size, size, 3], 10).name.startsWith(`${name}(`));
   }

@@ -27,7 +27,7 @@ import { Trainer } from "../src/train/trainer.ts";
 import { Trajectory } from "../src/weights/trajectory/record.ts";
 import { Model } from "../src/nn/model.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
-import { methodNames, startMethod } from "../src/unlearn/methods/index.ts";
+import { methods, startMethod } from "../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu, tunings } from "./device.ts";
 
 const folder = fileURLToPath(new URL("../shaders", import.meta.url));
@@ -254,7 +254,7 @@ for (const tuning of tunings) {
       return { data: data.only(items, "part"), items };
     };
     const task = { model, task: classification, forget: subset(0), retain: subset(6), seed: 1 };
-    for (const name of methodNames) (await startMethod(name, task, {})).destroy();
+    for (const name of methods.names) (await startMethod(name, task, {})).destroy();
     (await Collector.create(model, classification, data, 8)).destroy();
     gather(gpu);
   });
@@ -320,7 +320,11 @@ test("every shader says what it is, and keeps to the subset both compilers take"
   for (const file of files) {
     const whole = await shaderSource(file);
     const text = whole.replace(/^(\/\/!.*\n)*/, "");
-    assert.match(text, /^\/\/ .{20}/, `${file}: a head comment comes first, after the linker's lines`);
+    assert.match(
+      text,
+      /^\/\/ .{20}/,
+      `${file}: a head comment comes first, after the linker's lines`,
+    );
     assert.match(
       text,
       /(Prelude|Constants|Consts)\b/i,

@@ -1,30 +1,26 @@
 /** `rewind experiment`: the paper's classification experiments, every method, over seeds. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../errors.ts";
-import { modelNames } from "../../models/index.ts";
+import { networks } from "../../models/index.ts";
 import type { DataConfig } from "../runs/config.ts";
 import { datasets } from "../data/index.ts";
 import type { Gpu } from "../gpu/device.ts";
+import type { Variant } from "../experiments/arms.ts";
+import { compare } from "../experiments/comparison.ts";
+import { tidyCsv } from "../experiments/csv.ts";
 import {
-  type Arm,
-  type ExperimentName,
-  experimentNames,
-  type Plan,
-  planOf,
-  type Variant,
-} from "../experiments/plan.ts";
-import { type ModelName, type Recipe, type Size, sizeNames } from "../experiments/protocol.ts";
-import { checkFollowers, readEarlier, standBeside } from "../experiments/beside.ts";
-import { runSeeds, type Surroundings, tune, type Tuned } from "../experiments/run.ts";
-import {
-  compare,
-  comparisonTable,
-  figures,
-  resultTable,
-  summarise,
-  tidyCsv,
-  tuningTable,
-} from "../experiments/summary.ts";
+  checkTunedTogether,
+  mergeEarlier,
+  type Merged,
+  readEarlier,
+} from "../experiments/earlier.ts";
+import { figures, labelOf } from "../experiments/figures.ts";
+import { experimentNames, type Protocol, protocolOf } from "../experiments/protocol.ts";
+import { runSeeds, tune, type Tuned } from "../experiments/run.ts";
+import { type Recipe, type Size, sizeNames } from "../experiments/scale.ts";
+import { summarise } from "../experiments/summary.ts";
+import { comparisonTable, resultTable, tuningTable } from "../experiments/tables.ts";
+import type { Environment } from "../experiments/trained-network.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { exists, readText } from "../platform/files.ts";
 import { shippedDigest } from "../predictors/index.ts";
@@ -43,7 +39,7 @@ interface ExperimentFlags extends NowcastFlags {
   readonly variant: readonly Variant[];
   readonly beside?: string;
   readonly size: Size;
-  readonly model: ModelName;
+  readonly model: string;
   readonly from?: string;
   readonly train?: number;
   readonly test?: number;
@@ -69,7 +65,7 @@ export function registerExperiment(root: Command): void {
   const command = root
     .command("experiment")
     .description("an experiment of the paper: every method over seeds, tuned on another seed")
-    .argument("<name>", `one of ${experimentNames.join(", ")}, nowcast`)
+    .argument("<name>", `one of ${experimentNames().join(", ")}, nowcast`)
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment")
     .addOption(
       new Option("--dataset <name>", "images").choices(datasets.names).default("synthetic"),
@@ -102,7 +98,7 @@ export function registerExperiment(root: Command): void {
         .choices(sizeNames)
         .default("scaled"),
     )
-    .addOption(new Option("--model <name>", "network").choices(modelNames).default("small-cnn"))
+    .addOption(new Option("--model <name>", "network").choices(networks.names).default("small-cnn"))
     .option("--from <file>", "pretrained checkpoint that training starts from")
     .option("--train <n>", "training images instead of the size's", integer(1))
     .option("--test <n>", "test images instead of the size's", integer(1))
@@ -123,9 +119,9 @@ export function registerExperiment(root: Command): void {
     );
   deviceOptions(command).action(async (name: string, flags: ExperimentFlags) => {
     const nowcast = name === "nowcast";
-    if (!nowcast && !experimentNames.includes(name as ExperimentName)) {
+    if (!nowcast && !experimentNames().includes(name)) {
       throw new UsageError(
-        `no experiment "${name}"; there are: ${experimentNames.join(", ")}, nowcast.`,
+        `no experiment "${name}"; there are: ${experimentNames().join(", ")}, nowcast.`,
       );
     }
     const data = {
@@ -133,21 +129,21 @@ export function registerExperiment(root: Command): void {
       ...(flags.data === undefined ? {} : { dir: flags.data }),
       ...(flags.pictureSize === undefined ? {} : { size: flags.pictureSize }),
     };
-    const experiment = nowcast ? "standard" : (name as ExperimentName);
-    const options = {
+    const only = flags.arms?.split(",").map((arm) => arm.trim());
+    const protocol = protocolOf(nowcast ? "standard" : name, data, {
       size: flags.size,
       published: flags.predictor,
       model: flags.model,
       overrides: { train: flags.train, test: flags.test, recipe: recipeOf(flags) },
-    };
-    const only = flags.arms?.split(",").map((arm) => arm.trim());
-    const plan = planOf(experiment, data, { ...options, only, variants: flags.variant });
+      only,
+      variants: flags.variant,
+    });
     if (nowcast) {
       // Nothing is to be forgotten; D_f is a part of the images in name only.
       const scenario = { name: "standard", share: 0.02 } as const;
-      await nowcastExperiment((seed) => ({ ...plan.train(seed), scenario }), flags);
+      await nowcastExperiment((seed) => ({ ...protocol.train(seed), scenario }), flags);
     } else {
-      await run(plan, planOf(experiment, data, options).arms, flags);
+      await run(protocol, flags);
     }
   });
 }
@@ -159,8 +155,8 @@ function recipeOf(flags: ExperimentFlags): Partial<Recipe> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-/** Runs the arms of a plan. `all`: every arm the experiment has. */
-async function run(plan: Plan, all: readonly Arm[], flags: ExperimentFlags): Promise<void> {
+/** Runs the arms of a protocol. */
+async function run(protocol: Protocol, flags: ExperimentFlags): Promise<void> {
   const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
   if (seeds.includes(flags.tuningSeed)) {
     throw new UsageError(
@@ -170,53 +166,48 @@ async function run(plan: Plan, all: readonly Arm[], flags: ExperimentFlags): Pro
   const earlier =
     flags.beside === undefined
       ? undefined
-      : await readEarlier(flags.beside, plan, flags.dataset, seeds);
-  if (earlier !== undefined) checkFollowers(all, plan.arms, earlier);
+      : await readEarlier(flags.beside, protocol, flags.dataset, seeds);
+  if (earlier !== undefined) checkTunedTogether(protocol, earlier);
   const { folder } = await RunFolder.start(flags.out, {
-    experiment: plan.name,
-    train: plan.train(0),
+    experiment: protocol.name,
+    train: protocol.train(0),
     tuningSeed: flags.tuningSeed,
     shippedPredictor: await shippedDigest(),
   });
   const gpu = await openDevice(flags);
-  const around: Surroundings = {
+  const environment: Environment = {
     gpu,
     out: flags.out,
     watch: { signal: interruptSignal() },
-    say: (line) => console.error(line),
+    log: (line) => console.error(line),
   };
   const known = (await exists(folder.file("tuning.json")))
     ? (JSON.parse(await readText(folder.file("tuning.json"))) as Record<string, Tuned>)
     : {};
-  const tuned = await tune(plan, flags.tuningSeed, around, known);
+  const tuned = await tune(protocol, flags.tuningSeed, environment, known);
   await folder.writeJson("tuning.json", { ...known, ...tuned });
-  const results = await runSeeds(plan, seeds, tuned, around);
+  const results = await runSeeds(protocol, seeds, tuned, environment);
   const shown =
     earlier === undefined
-      ? { plan, results, tuned: { ...known, ...tuned } }
-      : standBeside(plan, results, tuned, earlier);
+      ? { protocol, results, tuned: { ...known, ...tuned }, before: [] }
+      : mergeEarlier(protocol, results, tuned, earlier);
   await report(folder, shown, flags, gpu, seeds);
 }
-
-/** What is reported; `before`: names of the arms that an earlier run left. */
-type Shown = Omit<ReturnType<typeof standBeside>, "before"> & {
-  readonly before?: readonly string[];
-};
 
 /** Writes tables, curves and numbers of an experiment. */
 async function report(
   folder: RunFolder,
-  { plan, results, tuned, before = [] }: Shown,
+  { protocol, results, tuned, before }: Merged,
   flags: ExperimentFlags,
   gpu: Gpu,
   seeds: readonly number[],
 ): Promise<void> {
   await folder.writeJson("tuning.json", tuned);
-  const summaries = summarise(plan, results);
-  const comparisons = seeds.length > 1 ? compare(plan, results) : [];
-  await folder.write("results.csv", tidyCsv(plan, results));
+  const summaries = summarise(protocol, results);
+  const comparisons = seeds.length > 1 ? compare(protocol, results) : [];
+  await folder.write("results.csv", tidyCsv(protocol, results));
   await folder.writeJson("results.json", {
-    experiment: plan.name,
+    experiment: protocol.name,
     dataset: flags.dataset,
     seeds,
     tuningSeed: flags.tuningSeed,
@@ -224,21 +215,21 @@ async function report(
     runtime: gpu.adapter.runtimeVersion,
     definitions: scoreDefinitions(),
     ...(before.length === 0 ? {} : { takenFromEarlier: before }),
-    statistic: plan.statistic,
+    statistic: protocol.statistic,
     summaries,
     comparisons,
     // Histories are in results.csv, settings (with paths of this machine) in the runs' own folders.
     runs: results.map((result) => ({ ...result, history: undefined, settings: undefined })),
   });
-  for (const { name, svg, png } of await figures(plan, results)) {
+  for (const { name, svg, png } of await figures(protocol, results)) {
     await folder.write(`${name}.svg`, svg);
     await folder.write(`${name}.png`, png);
   }
-  const table = resultTable(plan, summaries);
-  const { statistic } = plan;
+  const table = resultTable(protocol, summaries);
+  const { statistic } = protocol;
   const first = results[0]!.history[0]!.scores;
   const lines = [
-    `# ${plan.title} (${flags.dataset})`,
+    `# ${protocol.title} (${flags.dataset})`,
     "",
     `Seeds ${seeds.join(", ")}; settings chosen on seed ${flags.tuningSeed}. ${statistic.name}: ` +
       `${statistic.definition}; ${statistic.better} is better. Mean ± standard deviation over seeds.`,
@@ -249,14 +240,16 @@ async function report(
       .map(([key, value]) => `${key} ${value.toFixed(2)}`)
       .join(", ")}.`,
     "",
-    ...plan.y.map((y) => `![${y.label} against ${plan.x.label}](${y.score}.svg)\n`),
+    ...protocol.y.map((y) => `![${labelOf(y)} against ${labelOf(protocol.x)}](${y.score}.svg)\n`),
     "## Paired comparisons",
     "",
-    comparisons.length === 0 ? "They need two seeds or more." : comparisonTable(plan, comparisons),
+    comparisons.length === 0
+      ? "They need two seeds or more."
+      : comparisonTable(protocol, comparisons),
     "",
     "## Tuning",
     "",
-    tuningTable(plan, tuned),
+    tuningTable(protocol, tuned),
     "",
     `${adapterLine(gpu.adapter)}, ${gpu.adapter.runtimeVersion}.`,
     ...(before.length === 0

@@ -1,7 +1,7 @@
 /** `rewind export`: a checkpoint under the names and in the layouts of PyTorch's networks. */
 import { type Command, Option } from "commander";
 import { DataError } from "../errors.ts";
-import { type ModelConfig, modelNames, modelSpec } from "../../models/index.ts";
+import { type ModelConfig, networks, modelSpec } from "../../models/index.ts";
 import { publishedNetworks } from "../../models/published.ts";
 import { exportPretrained, type PublishedFormat, publishedFormats } from "../io/pretrained.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
@@ -43,7 +43,7 @@ function modelOf(
   file: string,
 ): { model: ModelConfig["name"]; spec: ModelSpec } {
   const parts = /^([\w-]+)\((\d+)×(\d+)×(\d+) → (\d+)\)$/.exec(text ?? "");
-  const model = modelNames.find((name) => name === parts?.[1]);
+  const model = networks.names.find((name) => name === parts?.[1]);
   if (parts === null || model === undefined) {
     throw new DataError(
       `"${file}" is no checkpoint of a network with published names; it says: ${text ?? "nothing"}.`,

@@ -51,7 +51,7 @@ export function registerLira(root: Command): void {
     const result = await withAdvice(planned, limitsOf(gpu), () =>
       runLira(gpu, plan, flags.out, {
         watch: { signal: interruptSignal() },
-        say: (line) => console.error(line),
+        log: (line) => console.error(line),
       }),
     );
     const { scores: _, ...metrics } = result;

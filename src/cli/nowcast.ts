@@ -86,7 +86,7 @@ export async function nowcastExperiment(
         gpu,
         out: flags.out,
         watch: { signal: interruptSignal() },
-        say: (line) => console.error(line),
+        log: (line) => console.error(line),
       }),
   );
   const summaries = summariseNowcast(arms, results);

@@ -1,10 +1,11 @@
 /** The options that describe data, model and training, and the configuration they become. */
 import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
-import { modelNames } from "../../models/index.ts";
+import { networks } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
 import { type DataConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
 import { introspectionJumps, type NowcastConfig } from "../forecast/nowcast.ts";
+import { scenarios } from "../scenarios/index.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
 import { integer, number, validate } from "./session.ts";
@@ -65,7 +66,7 @@ export function trainOptions(command: Command): Command {
     )
     .addOption(
       new Option("--scenario <name>", "what is wrong with the training data")
-        .choices(["label-noise", "backdoor", "standard", "overfit"])
+        .choices(scenarios.names)
         .default("label-noise"),
     )
     .option("--share <share>", "share of the training images in D_f", number(0, 0.99), 0.2)
@@ -75,7 +76,7 @@ export function trainOptions(command: Command): Command {
       "backdoor: columns at the left edge (of images as stored), and their value (0 black, 255 white)",
       "2,255",
     )
-    .addOption(new Option("--model <name>", "network").choices(modelNames).default("small-cnn"))
+    .addOption(new Option("--model <name>", "network").choices(networks.names).default("small-cnn"))
     .option("--filters <a,b>", "small-cnn: filters of the two convolutions")
     .option(
       "--hidden <n>",
@@ -134,10 +135,10 @@ export function trainOptions(command: Command): Command {
 }
 
 function scenarioOf({ scenario: name, share, target, signature }: TrainFlags): object {
-  if (name === "overfit") return { name };
-  if (name !== "backdoor") return { name, share };
   const [width, value] = signature.split(",").map(Number);
-  return { name, share, target, width, value };
+  const given = { share, target, width, value };
+  const { shape } = scenarios.find(name).settings;
+  return { name, ...Object.fromEntries(Object.entries(given).filter(([key]) => key in shape)) };
 }
 
 /** Names of --optimizer; AdamW is Adam with decoupled weight decay. */

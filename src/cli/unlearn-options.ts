@@ -6,7 +6,7 @@ import {
   type UnlearnConfig,
   unlearnSchema,
 } from "../runs/config.ts";
-import { methodNames, methods, methodSettings } from "../unlearn/methods/index.ts";
+import { methods, methodSettings } from "../unlearn/methods/index.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
 import { integer, number, validate } from "./session.ts";
 
@@ -50,12 +50,12 @@ export function setting(text: string, given: Record<string, unknown>): Record<st
 
 /** Adds the options of unlearning. */
 export function unlearnOptions(command: Command): Command {
-  const summaries = methods.map(({ name, summary, reads }) => `${name} (${reads}): ${summary}`);
+  const summaries = methods.all.map(({ name, summary, reads }) => `${name} (${reads}): ${summary}`);
   return command
     .addHelpText("after", `\nMethods, with the data they read:\n  ${summaries.join("\n  ")}`)
     .addOption(
       new Option("--method <name>", "unlearning method; see below")
-        .choices(methodNames)
+        .choices(methods.names)
         .default("rewind"),
     )
     .option("--set <key=value>", "any setting of the method (repeatable)", setting, {})

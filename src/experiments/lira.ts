@@ -3,7 +3,7 @@ import type { TrainConfig, UnlearnConfig } from "../runs/config.ts";
 import { type Dataset, subset } from "../data/dataset.ts";
 import { splitForget } from "../data/corrupt.ts";
 import type { Gpu } from "../gpu/device.ts";
-import { GpuError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { type Job, jobOn, loadData } from "../runs/job.ts";
 import { perSample } from "../metrics/classification.ts";
 import { lira, type LiraResult } from "../metrics/lira.ts";
@@ -17,7 +17,7 @@ import { GpuDataset, meanImage } from "../feed/gpu-dataset.ts";
 import type { Watch } from "../train/replay.ts";
 
 /** What to attack, and how thoroughly. */
-export interface LiraPlan {
+export interface LiraProtocol {
   /** Data, network and recipe; its scenario is not used. */
   readonly train: TrainConfig;
   readonly unlearn: UnlearnConfig;
@@ -49,15 +49,15 @@ export function assignTargets(models: number, targets: number, seed: number): bo
  */
 export async function runLira(
   gpu: Gpu,
-  plan: LiraPlan,
+  protocol: LiraProtocol,
   out: string,
-  options: { watch: Watch; say: (line: string) => void },
+  options: { watch: Watch; log: (line: string) => void },
 ): Promise<LiraResult> {
-  const { train: config, models, targets } = plan;
-  if (models < 4) throw new GpuError(`LiRA needs four shadow models or more, got ${models}.`);
+  const { train: config, models, targets } = protocol;
+  if (models < 4) throw new UsageError(`LiRA needs four shadow models or more, got ${models}.`);
   const { train, test } = await loadData(config);
   if (!(targets >= 1 && targets < train.count)) {
-    throw new GpuError(
+    throw new UsageError(
       `LiRA: ${targets} targets of ${train.count} training pictures; some must stay for all models.`,
     );
   }
@@ -70,7 +70,7 @@ export async function runLira(
     const mine = [...chosen].filter((_, t) => inside[t] === true);
     const shadow = await runShadow(
       gpu,
-      plan,
+      protocol,
       {
         train: subset(train, [...common, ...mine]),
         forget: mine.map((_, i) => common.length + i),
@@ -84,7 +84,7 @@ export async function runLira(
     );
     shadows.push(shadow);
     const seconds = (performance.now() - start) / 1000;
-    options.say(`shadow model ${model + 1} of ${models}: ${seconds.toFixed(0)} s`);
+    options.log(`shadow model ${model + 1} of ${models}: ${seconds.toFixed(0)} s`);
   }
   return lira({
     margins: shadows.map(({ margins }) => Float64Array.from(margins)),
@@ -94,23 +94,23 @@ export async function runLira(
 
 async function runShadow(
   gpu: Gpu,
-  plan: LiraPlan,
+  protocol: LiraProtocol,
   data: { train: Dataset; forget: number[]; targets: Dataset; test: Dataset; seed: number },
   inside: readonly boolean[],
   path: string,
   watch: Watch,
 ): Promise<Shadow> {
-  const config = { ...plan.train, seed: data.seed };
-  const unlearn = { ...plan.unlearn, seed: data.seed };
+  const config = { ...protocol.train, seed: data.seed };
+  const unlearn = { ...protocol.unlearn, seed: data.seed };
   const { folder } = await RunFolder.start(path, { train: config, unlearn });
   const result = folder.file("margins.json");
   if (await exists(result)) return JSON.parse(await readText(result)) as Shadow;
-  const damaged = {
+  const corrupted = {
     train: data.train,
     labels: data.train.labels,
     ...splitForget(data.train.count, data.forget),
   };
-  const job = await jobOn(gpu, config, damaged, data.test);
+  const job = await jobOn(gpu, config, corrupted, data.test);
   await trainInFolder(folder, job, "trained.safetensors", { watch });
   await unlearnInFolder(folder, job, unlearn, { watch, endOnDivergence: true });
   const shadow = { margins: await marginsOf(job, data.targets), forgotten: inside };

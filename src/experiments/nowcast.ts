@@ -14,7 +14,8 @@ import { markdownTable } from "../report/table.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
 import type { NowcastConfig } from "../forecast/nowcast.ts";
-import { folderOf, type Surroundings } from "./run.ts";
+import { folderOf } from "./run.ts";
+import type { Environment } from "./trained-network.ts";
 
 /** A competitor: a schedule and what forecasts, or plain Adam. */
 export interface NowcastArm {
@@ -46,7 +47,7 @@ export async function runNowcast(
   train: (seed: number) => TrainConfig,
   arms: readonly NowcastArm[],
   seeds: readonly number[],
-  { gpu, out, watch, say }: Surroundings,
+  { gpu, out, watch, log }: Environment,
 ): Promise<NowcastResult[]> {
   const results: NowcastResult[] = [];
   for (const seed of seeds) {
@@ -65,7 +66,7 @@ export async function runNowcast(
       results.push({ arm: name, seed, curve });
       const { testAccuracy, loss } = curve.at(-1)!;
       const seconds = ((performance.now() - started) / 1000).toFixed(0);
-      say(
+      log(
         `${name}, seed ${seed}: test accuracy ${testAccuracy.toFixed(2)} %, training loss ${loss.toFixed(4)}, ${seconds} s`,
       );
     }

@@ -1,11 +1,12 @@
 /** What a run is: plain data, validated where it enters, written into every run folder. */
 import { z } from "zod";
-import { modelNames } from "../../models/index.ts";
+import { modelSchema } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
 import { augmentSchema } from "../feed/augment.ts";
 import { nowcastSchema } from "../forecast/nowcast.ts";
 import { optimizerSchema } from "../optim/index.ts";
 import { nameSchema } from "../registry.ts";
+import { scenarioSchema } from "../scenarios/index.ts";
 import { memoryFields } from "../train/memory.ts";
 import { shapingFields } from "../train/settings.ts";
 
@@ -26,35 +27,6 @@ export const dataSchema = z.strictObject({
   /** Side the images are resized to, in pixels. */
   size: count.optional(),
 });
-
-/** Which network. */
-export const modelSchema = z
-  .strictObject({
-    name: z.enum(modelNames),
-    filters: z.tuple([count, count]).optional(),
-    hidden: z.number().int().min(0).optional(),
-  })
-  .refine(
-    ({ name, filters, hidden }) =>
-      name === "small-cnn" || (filters === undefined && hidden === undefined),
-    { error: "filters and hidden are settings of small-cnn" },
-  );
-
-const share = z.number().gt(0).lt(1);
-
-/** See `data/scenario.ts`. */
-export const scenarioSchema = z.discriminatedUnion("name", [
-  z.strictObject({ name: z.literal("standard"), share }),
-  z.strictObject({ name: z.literal("label-noise"), share }),
-  z.strictObject({
-    name: z.literal("backdoor"),
-    share,
-    target: z.number().int().min(0),
-    width: count,
-    value: z.number().int().min(0).max(255),
-  }),
-  z.strictObject({ name: z.literal("overfit") }),
-]);
 
 /** A training run. */
 export const trainSchema = z

@@ -8,7 +8,8 @@ import { modelSpec } from "../../models/index.ts";
 import type { TrainConfig } from "./config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { loadDataset } from "../data/index.ts";
-import { damage, type Damaged } from "../data/scenario.ts";
+import { corrupt } from "../scenarios/index.ts";
+import type { Corrupted } from "../scenarios/scenario.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { Model } from "../nn/model.ts";
@@ -56,7 +57,7 @@ export async function prepareJob(
   loaded?: Awaited<ReturnType<typeof loadData>>,
 ): Promise<Job> {
   const { train, test } = loaded ?? (await loadData(config));
-  return jobOn(gpu, config, damage(train, test, config.scenario, config.seed), test);
+  return jobOn(gpu, config, corrupt(train, test, config.scenario, config.seed), test);
 }
 
 /** The images a configuration names, before anything is wrong with them. */
@@ -68,11 +69,11 @@ export function loadData({ data, seed }: TrainConfig): ReturnType<typeof loadDat
 export async function jobOn(
   gpu: Gpu,
   config: TrainConfig,
-  damaged: Damaged,
+  corrupted: Corrupted,
   test: Dataset,
   { blank = false }: { blank?: boolean } = {},
 ): Promise<Job> {
-  const { train, labels, forget, retain, triggered } = damaged;
+  const { train, labels, forget, retain, sets: added = {} } = corrupted;
 
   const mean = meanImage(train);
   const data = await GpuDataset.upload(gpu, { ...train, labels }, mean);
@@ -90,9 +91,11 @@ export async function jobOn(
   // Where D_f was trained with its true labels there is nothing more to measure on it.
   const mislabelled = forget.some((i) => labels[i] !== train.labels[i]);
   const trueData = mislabelled ? await data.withLabels(train.labels) : undefined;
-  const triggeredData =
-    triggered === undefined ? undefined : await GpuDataset.upload(gpu, triggered, mean);
-  const sets = [triggeredData, trueData, testData, data].filter((set) => set !== undefined);
+  const more = new Map<string, GpuDataset>();
+  for (const [name, set] of Object.entries(added)) {
+    more.set(name, await GpuDataset.upload(gpu, set, mean));
+  }
+  const sets = [...more.values(), trueData, testData, data].filter((set) => set !== undefined);
 
   const evaluators = await Evaluators.create(model, task, sets);
   const totals: Job["totals"] = async (set, watch) => {
@@ -111,9 +114,8 @@ export async function jobOn(
   if (trueData !== undefined) {
     named.set("forgetTrue", { data: trueData, items: forget, labels: train.labels });
   }
-  if (triggered !== undefined) {
-    const items = everyOf(triggered.count);
-    named.set("triggered", { data: triggeredData!, items, labels: triggered.labels });
+  for (const [name, { count, labels: theirs }] of Object.entries(added)) {
+    named.set(name, { data: more.get(name)!, items: everyOf(count), labels: theirs });
   }
   const measurable = { model, task, sets: named, totals };
   const destroy = (): void => {

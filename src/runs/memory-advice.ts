@@ -3,7 +3,7 @@ import type { TrainConfig, UnlearnConfig } from "./config.ts";
 import { OutOfMemoryError } from "../errors.ts";
 import type { DryLimits } from "../gpu/dry.ts";
 import { passesOf } from "../train/memory.ts";
-import { findMethod } from "../unlearn/methods/index.ts";
+import { methods } from "../unlearn/methods/index.ts";
 import { type PlannedRun, planRun } from "./memory-plan.ts";
 
 async function fits(run: PlannedRun, limits: DryLimits): Promise<boolean> {
@@ -81,7 +81,7 @@ async function waysToUnlearn(
   limits: DryLimits,
 ): Promise<string[]> {
   const known = (change: object): boolean =>
-    findMethod(method).settings.safeParse({ ...settings, ...change }).success;
+    methods.find(method).settings.safeParse({ ...settings, ...change }).success;
   const trial = (change: object): Promise<boolean> =>
     fits({ ...run, unlearn: { ...rest, method, settings: { ...settings, ...change } } }, limits);
   const batch = Number(settings["batch"] ?? run.train.batch);

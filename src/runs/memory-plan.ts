@@ -7,7 +7,7 @@
  */
 import type { TrainConfig, UnlearnConfig } from "./config.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { damage } from "../data/scenario.ts";
+import { corrupt } from "../scenarios/index.ts";
 import { dryGpu, type DryLimits } from "../gpu/dry.ts";
 import { type Gpu, megabytes } from "../gpu/device.ts";
 import type { Owner } from "../gpu/owned.ts";
@@ -65,13 +65,13 @@ export function countsOf({ train, test }: Pick<Job, "train" | "test">): ImageCou
 export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPlan> {
   const gpu = await dryGpu(limits);
   const { train: config, unlearn, trained = false } = run;
-  const damaged = damage(
+  const corrupted = corrupt(
     blankImages(run, "train"),
     blankImages(run, "test"),
     config.scenario,
     config.seed,
   );
-  const job = await jobOn(gpu, config, damaged, blankImages(run, "test"), { blank: true });
+  const job = await jobOn(gpu, config, corrupted, blankImages(run, "test"), { blank: true });
   const rows = rowsOf("always", gpu.bytesByPurpose());
   let peak = gpu.allocatedBytes;
   /** Counts what parts of a run take together, on top of what is there throughout, and frees them. */

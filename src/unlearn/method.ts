@@ -8,6 +8,7 @@ import type { Tensors } from "../nn/model.ts";
 import type { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import type { TaskModel } from "../train/task-trainer.ts";
+import type { Arm, ArmContext } from "./arm.ts";
 import type { Watch } from "../train/replay.ts";
 
 /** Part of the training data. `data` refuses every image that is not one of `items`. */
@@ -68,6 +69,10 @@ export interface Method<S extends z.ZodType = z.ZodType> {
   readonly reads: Reads;
   /** Validates settings and fills in defaults. */
   readonly settings: S;
+  /** How experiments run it; absent: they do not. */
+  readonly arms?: (context: ArmContext) => readonly Arm[];
+  /** Others are measured against it: experiments run it first, to the end, with the recipe of the training. */
+  readonly reference?: boolean;
   /**
    * Starts on a model that holds the original weights; masks, labels and teachers are made from them. A
    * run that is resumed starts the same way, and its weights and state are loaded afterwards.

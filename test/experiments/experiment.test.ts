@@ -3,16 +3,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type ExperimentName, planOf } from "../../src/experiments/plan.ts";
-import { runSeeds, type Surroundings, tune } from "../../src/experiments/run.ts";
-import { figures, resultTable, summarise } from "../../src/experiments/summary.ts";
-import { methodNames } from "../../src/unlearn/methods/index.ts";
+import { figures } from "../../src/experiments/figures.ts";
+import { experimentNames, protocolOf } from "../../src/experiments/protocol.ts";
+import { runSeeds, tune } from "../../src/experiments/run.ts";
+import { summarise } from "../../src/experiments/summary.ts";
+import { resultTable } from "../../src/experiments/tables.ts";
+import type { Environment } from "../../src/experiments/trained-network.ts";
+import { methods } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rewind-experiment-"));
 
-async function around(out: string, changes: Partial<Surroundings> = {}): Promise<Surroundings> {
-  return { gpu: await testGpu(), out, watch: {}, say: () => {}, ...changes };
+async function around(out: string, changes: Partial<Environment> = {}): Promise<Environment> {
+  return { gpu: await testGpu(), out, watch: {}, log: () => {}, ...changes };
 }
 
 /** Histories without times. */
@@ -23,25 +26,25 @@ function bare(results: Awaited<ReturnType<typeof runSeeds>>): unknown {
   }));
 }
 
-for (const name of ["standard", "label-noise", "backdoor", "overfit"] as ExperimentName[]) {
+for (const name of experimentNames()) {
   test(`${name} runs from tuning to tables and figures, on a tiny set`, async () => {
     const out = join(folder, name);
-    const plan = planOf(
+    const protocol = protocolOf(
       name,
       { name: "synthetic" },
       { size: "tiny", only: ["task-vector", "salun"] },
     );
-    const tuned = await tune(plan, 101, await around(out));
+    const tuned = await tune(protocol, 101, await around(out));
     assert.equal(Object.keys(tuned).includes("task-vector"), true);
     assert.is(tuned["salun"]!.trials.length, 5);
-    const results = await runSeeds(plan, [1, 2], tuned, await around(out));
-    assert.is(results.length, 2 * plan.arms.length);
+    const results = await runSeeds(protocol, [1, 2], tuned, await around(out));
+    assert.is(results.length, 2 * protocol.arms.length);
     for (const { history, final, end, method, stoppedBy } of results) {
       // A network this small may reach the retrained one's UA before the first round.
       assert.ok(history.length >= (name === "standard" ? 1 : 2));
       const { scores } = history[0]!;
-      assert.is(scores.attackSuccess !== undefined, name === "backdoor");
-      assert.is(scores.retainAccuracy === undefined, name === "overfit");
+      assert.is(scores["attackSuccess"] !== undefined, name === "backdoor");
+      assert.is(scores["retainAccuracy"] === undefined, name === "overfit");
       assert.is(final !== undefined, name === "standard");
       // Rounds measure what the curves show; the start and the end, everything.
       assert.equal(Object.keys(end), Object.keys(scores));
@@ -53,19 +56,19 @@ for (const name of ["standard", "label-noise", "backdoor", "overfit"] as Experim
         history.length > 1;
       assert.is(history.at(landed ? -2 : -1)!.scores.testAccuracy, end.testAccuracy);
     }
-    const table = resultTable(plan, summarise(plan, results));
+    const table = resultTable(protocol, summarise(protocol, results));
     assert.match(table, "| salun |");
     if (name === "standard") assert.match(table, "avg. gap");
-    for (const { svg } of await figures(plan, results)) assert.match(svg, /^<svg/);
+    for (const { svg } of await figures(protocol, results)) assert.match(svg, /^<svg/);
   });
 }
 
 test("every arm of an experiment runs, and stands in its table", async () => {
-  const plan = planOf("label-noise", { name: "synthetic" }, { size: "tiny" });
-  const results = await runSeeds(plan, [2], {}, await around(join(folder, "all")));
-  const methods = new Set(results.map(({ method }) => method));
-  assert.equal([...methods].sort(), [...methodNames].sort());
-  const table = resultTable(plan, summarise(plan, results));
+  const protocol = protocolOf("label-noise", { name: "synthetic" }, { size: "tiny" });
+  const results = await runSeeds(protocol, [2], {}, await around(join(folder, "all")));
+  const run = new Set(results.map(({ method }) => method));
+  assert.equal([...run].sort(), [...methods.names].sort());
+  const table = resultTable(protocol, summarise(protocol, results));
   for (const { arm, history } of results) {
     assert.ok(history.length > 1, arm);
     const [before, after] = [history[0]!.scores, history.at(-1)!.scores];
@@ -75,12 +78,12 @@ test("every arm of an experiment runs, and stands in its table", async () => {
 });
 
 test("an experiment killed between rounds goes on, and ends with the same numbers", async () => {
-  const plan = planOf(
+  const protocol = protocolOf(
     "label-noise",
     { name: "synthetic" },
     { size: "tiny", only: ["neg-grad", "scrub"] },
   );
-  const whole = await runSeeds(plan, [2], {}, await around(join(folder, "whole")));
+  const whole = await runSeeds(protocol, [2], {}, await around(join(folder, "whole")));
   const controller = new AbortController();
   const out = join(folder, "killed");
   const scrub = join(out, "seed-2", "scrub");
@@ -94,7 +97,7 @@ test("an experiment killed between rounds goes on, and ends with the same number
   };
   try {
     await runSeeds(
-      plan,
+      protocol,
       [2],
       {},
       await around(out, { watch: { signal: controller.signal, progress } }),
@@ -106,11 +109,11 @@ test("an experiment killed between rounds goes on, and ends with the same number
   assert.ok(existsSync(join(out, "seed-2", "neg-grad", "result.json")));
   assert.ok(rounds() > 0 && rounds() < whole[1]!.history.length - 1, `${rounds()} rounds`);
   assert.not(existsSync(join(scrub, "result.json")));
-  const resumed = await runSeeds(plan, [2], {}, await around(out));
+  const resumed = await runSeeds(protocol, [2], {}, await around(out));
   assert.equal(bare(resumed), bare(whole));
   // A third run only reads what is there.
   const written = readFileSync(join(out, "seed-2", "scrub", "result.json"), "utf8");
-  assert.equal(bare(await runSeeds(plan, [2], {}, await around(out))), bare(whole));
+  assert.equal(bare(await runSeeds(protocol, [2], {}, await around(out))), bare(whole));
   assert.is(readFileSync(join(out, "seed-2", "scrub", "result.json"), "utf8"), written);
 });
 
@@ -118,21 +121,21 @@ test("a variant is its arm with settings changed, tuned as that arm; only new ar
   const options = { size: "tiny", only: ["task-vector"] } as const;
   const settings = { lambda: { conv: 1, fc: 0.5 }, learningRate: 1e-5 };
   const variants = [{ arm: "task-vector", settings }];
-  const plan = planOf("label-noise", { name: "synthetic" }, { ...options, variants });
-  const [, variant] = plan.arms;
+  const protocol = protocolOf("label-noise", { name: "synthetic" }, { ...options, variants });
+  const [, variant] = protocol.arms;
   assert.is(variant!.name, 'task-vector lambda={"conv":1,"fc":0.5} learningRate=0.00001');
   assert.is(variant!.tunedAs, "task-vector");
   const out = join(folder, "variants");
-  const trials = plan.arms[0]!.trials.map((trial) => ({
+  const trials = protocol.arms[0]!.trials.map((trial) => ({
     settings: trial,
     statistic: 1,
     end: 1,
   }));
   const known = { "task-vector": { settings: { lambda: 3, learningRate: 1e-4 }, trials } };
-  const tuned = await tune(plan, 101, await around(out), known);
+  const tuned = await tune(protocol, 101, await around(out), known);
   assert.equal(tuned, known);
   assert.not(existsSync(join(out, "tuning")));
-  const results = await runSeeds(plan, [1], tuned, await around(out));
+  const results = await runSeeds(protocol, [1], tuned, await around(out));
   assert.equal(
     results.map((result) => result.settings["learningRate"]),
     [1e-4, 1e-5],
@@ -143,7 +146,7 @@ test("a variant is its arm with settings changed, tuned as that arm; only new ar
   );
   const wrong = [{ arm: "rewind", settings }];
   assert.throws(
-    () => planOf("label-noise", { name: "synthetic" }, { ...options, variants: wrong }),
+    () => protocolOf("label-noise", { name: "synthetic" }, { ...options, variants: wrong }),
     /a variant of "rewind", which is not run; the arms are: task-vector/,
   );
 });

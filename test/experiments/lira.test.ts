@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TrainConfig } from "../../src/runs/config.ts";
-import { assignTargets, type LiraPlan, runLira } from "../../src/experiments/lira.ts";
+import { assignTargets, type LiraProtocol, runLira } from "../../src/experiments/lira.ts";
 import { methodSettings } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
@@ -20,7 +20,7 @@ const train: TrainConfig = {
   seed: 2,
 };
 
-const plan: LiraPlan = {
+const protocol: LiraProtocol = {
   train,
   // A step so small that nothing is forgotten.
   unlearn: {
@@ -44,14 +44,14 @@ test("what was not forgotten is found; the attack is resumable and repeats", asy
   const folder = mkdtempSync(join(tmpdir(), "rewind-lira-"));
   const gpu = await testGpu();
   const lines: string[] = [];
-  const options = { watch: {}, say: (line: string) => lines.push(line) };
-  const result = await runLira(gpu, plan, folder, options);
+  const options = { watch: {}, log: (line: string) => lines.push(line) };
+  const result = await runLira(gpu, protocol, folder, options);
   // 24 memorised pictures, learnt to the end by models of 60: far from a guess.
   assert.ok(result.auc.value! > 0.6, `AUC ${result.auc.value}`);
   assert.is(lines.length, 4);
   // Two models are thrown away and trained again; the others are read.
   for (const model of [2, 4]) rmSync(join(folder, `model-${model}`), { recursive: true });
-  assert.equal((await runLira(gpu, plan, folder, options)).scores, result.scores);
+  assert.equal((await runLira(gpu, protocol, folder, options)).scores, result.scores);
   rmSync(folder, { recursive: true });
 });
 
@@ -62,7 +62,7 @@ test("too few models, and targets that leave nothing, are refused", async () => 
     [{ targets: 60 }, /60 targets of 60 training pictures/],
   ] as const) {
     try {
-      await runLira(gpu, { ...plan, ...changes }, "nowhere", { watch: {}, say: () => {} });
+      await runLira(gpu, { ...protocol, ...changes }, "nowhere", { watch: {}, log: () => {} });
       assert.unreachable();
     } catch (error) {
       assert.match((error as Error).message, message);

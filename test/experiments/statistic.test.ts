@@ -1,17 +1,16 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { experimentNames, planOf } from "../../src/experiments/plan.ts";
-import { type ArmResult, lostBelow } from "../../src/experiments/run.ts";
-import { statisticOf, whereReached } from "../../src/experiments/statistic.ts";
-import {
-  compare,
-  meanCurve,
-  resultTable,
-  summarise,
-  tidyCsv,
-} from "../../src/experiments/summary.ts";
+import { compare } from "../../src/experiments/comparison.ts";
+import { tidyCsv } from "../../src/experiments/csv.ts";
+import { meanCurve } from "../../src/experiments/figures.ts";
+import { experimentNames, protocolOf } from "../../src/experiments/protocol.ts";
+import { summarise } from "../../src/experiments/summary.ts";
+import { resultTable } from "../../src/experiments/tables.ts";
+import { type ArmResult, collapseFloor } from "../../src/experiments/trained-network.ts";
+import { whereReached } from "../../src/metrics/curve.ts";
 import type { Measurement } from "../../src/metrics/measurement.ts";
 import type { Scores } from "../../src/metrics/metric.ts";
+import { scenarios } from "../../src/scenarios/index.ts";
 import type { Progress } from "../../src/unlearn/driver.ts";
 
 function history(...scores: readonly Partial<Scores>[]): Progress[] {
@@ -37,6 +36,10 @@ test("y is read where x is first reached, going along the curve", () => {
   assert.is(whereReached(points, 90, "rising"), undefined);
   assert.is(whereReached([], 1, "rising"), undefined);
 });
+
+/** The statistic of an experiment. */
+const statisticOf = (name: string, curve: Progress[], retrainedUa?: number) =>
+  scenarios.find(name).experiment!.statistic.of(curve, retrainedUa);
 
 test("the statistic of each experiment, by hand", () => {
   const noise = history(
@@ -66,12 +69,12 @@ test("the statistic of each experiment, by hand", () => {
     { forgetAccuracy: 100, testAccuracy: 95 },
     { forgetAccuracy: 90, testAccuracy: 85 },
   );
-  assert.is(statisticOf("standard", half, { retrainedUa: 5 }), 90);
-  assert.is(statisticOf("standard", half, { retrainedUa: 20 }), undefined);
+  assert.is(statisticOf("standard", half, 5), 90);
+  assert.is(statisticOf("standard", half, 20), undefined);
   assert.is(statisticOf("standard", half), undefined);
 });
 
-const plan = planOf(
+const protocol = protocolOf(
   "label-noise",
   { name: "synthetic" },
   { size: "tiny", only: ["rewind", "neg-grad"] },
@@ -102,33 +105,36 @@ const results = [
 ];
 
 test("means, comparisons and tables over seeds", () => {
-  const [rewind, negGrad] = summarise(plan, results);
+  const [rewind, negGrad] = summarise(protocol, results);
   assert.is(rewind!.statistic!.mean, 5);
   assert.is(negGrad!.statistic!.mean, 1.5);
   assert.is(rewind!.seconds, 1);
-  const [comparison] = compare(plan, results);
+  const [comparison] = compare(protocol, results);
   assert.is(comparison!.result!.difference, 3.5);
   assert.is(comparison!.result!.wins, 2);
-  const table = resultTable(plan, summarise(plan, results));
+  const table = resultTable(protocol, summarise(protocol, results));
   assert.match(table, "| rewind | 5.00 ± 1.41 | 2 of 2 | 40.00 ± 0.00 | 85.00 ± 1.41 | 1.0 |");
   // An arm that never gets there has a dash and says so, and no comparison.
   const short = [...results.slice(0, 3), result("neg-grad", 2, [80])];
-  assert.match(resultTable(plan, summarise(plan, short)), "| neg-grad | 1.00 ± 0.00 | 1 of 2 |");
-  assert.match(compare(plan, short)[0]!.missing!, /fewer than two seeds/);
+  assert.match(
+    resultTable(protocol, summarise(protocol, short)),
+    "| neg-grad | 1.00 ± 0.00 | 1 of 2 |",
+  );
+  assert.match(compare(protocol, short)[0]!.missing!, /fewer than two seeds/);
 });
 
 test("the tidy table has a line a round, and mean curves a band", () => {
-  const lines = tidyCsv(plan, results).trimEnd().split("\n");
+  const lines = tidyCsv(protocol, results).trimEnd().split("\n");
   assert.is(lines.length, 1 + 8);
   assert.is(lines[2], "label-noise,synthetic,1,rewind,1,10,1.000,40,0,,,84,,");
-  const points = meanCurve(plan, [results[0]!, results[2]!], plan.y[0]!);
+  const points = meanCurve(protocol, [results[0]!, results[2]!], protocol.y[0]!);
   assert.equal(points[0], { x: 80, y: 80, low: 80, high: 80 });
   assert.ok(Math.abs(points.at(-1)!.y - 85) < 1e-9 && Math.abs(points.at(-1)!.x - 40) < 1e-9);
 });
 
 test("plans: D_r methods are left out of overfit, retraining always runs in standard", () => {
-  for (const name of experimentNames) {
-    const { arms } = planOf(name, { name: "mnist" }, { size: "scaled", published: "x" });
+  for (const name of experimentNames()) {
+    const { arms } = protocolOf(name, { name: "mnist" }, { size: "scaled", published: "x" });
     const names = arms.map((arm) => arm.name);
     assert.is(new Set(names).size, names.length);
     assert.is(names.includes("retrain"), name !== "overfit");
@@ -139,25 +145,25 @@ test("plans: D_r methods are left out of overfit, retraining always runs in stan
     );
     for (const { tunedAs } of arms) assert.ok(tunedAs === undefined || names.includes(tunedAs));
   }
-  const only = planOf("standard", { name: "mnist" }, { size: "scaled", only: ["neg-grad"] });
+  const only = protocolOf("standard", { name: "mnist" }, { size: "scaled", only: ["neg-grad"] });
   assert.equal(
     only.arms.map((arm) => arm.name),
     ["retrain", "neg-grad"],
   );
   assert.throws(
-    () => planOf("overfit", { name: "mnist" }, { size: "scaled", only: ["scrub"] }),
+    () => protocolOf("overfit", { name: "mnist" }, { size: "scaled", only: ["scrub"] }),
     /no arm "scrub"; there are: rewind, /,
   );
 });
 
 test("a network is lost below twice guessing, or below half of what it had where that is less", () => {
-  assert.is(lostBelow(10, 95), 20);
-  assert.is(lostBelow(100, 70), 2);
-  assert.is(lostBelow(10, 16.5), 8.25);
+  assert.is(collapseFloor(10, 95), 20);
+  assert.is(collapseFloor(100, 70), 2);
+  assert.is(collapseFloor(10, 16.5), 8.25);
 });
 
 test("every rewind has a control with steps as long in random directions, tuned as it is", () => {
-  const { arms } = planOf("backdoor", { name: "mnist" }, { size: "scaled", published: "x" });
+  const { arms } = protocolOf("backdoor", { name: "mnist" }, { size: "scaled", published: "x" });
   const control = (name: string): unknown => {
     const { method, tunedAs, settings } = arms.find((arm) => arm.name === name)!;
     return [method, tunedAs, settings["predictor"]];
@@ -167,7 +173,7 @@ test("every rewind has a control with steps as long in random directions, tuned 
 });
 
 test("standard's table has the gaps to the retrained network and the margin of D_r over D_f", () => {
-  const half = planOf("standard", { name: "synthetic" }, { size: "tiny", only: ["neg-grad"] });
+  const half = protocolOf("standard", { name: "synthetic" }, { size: "tiny", only: ["neg-grad"] });
   const metric = (value: number): Measurement => ({
     name: "",
     definition: "",
@@ -190,9 +196,9 @@ test("standard's table has the gaps to the retrained network and the margin of D
   );
 });
 
-test("at full size the plan is the paper's; options change parts of it", () => {
+test("at full size the protocol is the paper's; options change parts of it", () => {
   const data = { name: "cifar10", dir: "x" } as const;
-  const full = planOf("label-noise", data, { size: "full", model: "resnet18" });
+  const full = protocolOf("label-noise", data, { size: "full", model: "resnet18" });
   const { epochs, batch, model, augment, data: pictures } = full.train(1);
   assert.equal([epochs, batch, model.name, pictures], [200, 256, "resnet18", data]);
   assert.is(augment?.zoom?.[0], 0.7);
@@ -204,7 +210,7 @@ test("at full size the plan is the paper's; options change parts of it", () => {
     undefined,
   );
 
-  const changed = planOf("label-noise", data, {
+  const changed = protocolOf("label-noise", data, {
     size: "full",
     model: "pvt-v2-b0",
     overrides: { train: 500, recipe: { epochs: 12, microBatch: 16 } },
@@ -218,7 +224,7 @@ test("at full size the plan is the paper's; options change parts of it", () => {
   assert.is(changed.arms.find(({ name }) => name === "retrain")!.settings["epochsPerRound"], 1);
 
   // Too few samples are one in a hundred, unaugmented.
-  const few = planOf("overfit", data, { size: "full", model: "resnet18" }).train(1);
+  const few = protocolOf("overfit", data, { size: "full", model: "resnet18" }).train(1);
   assert.equal([few.data.trainCount, few.augment], [500, undefined]);
 });
 

@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TrainConfig } from "../../src/runs/config.ts";
-import { damage } from "../../src/data/scenario.ts";
+import { corrupt } from "../../src/scenarios/index.ts";
 import { type Job, jobOn } from "../../src/runs/job.ts";
 import { Random } from "../../src/random.ts";
 import type { Final } from "../../src/metrics/final.ts";
@@ -42,7 +42,7 @@ function noise(count: number, seed: number) {
 /** The network's final metrics after training on everything, and after training on D_r alone. */
 async function both(): Promise<{ job: Job; memorised: Final; fresh: Final }> {
   const [train, test] = [noise(60, 1), noise(60, 2)];
-  const job = await jobOn(await testGpu(), config, damage(train, test, config.scenario, 3), test);
+  const job = await jobOn(await testGpu(), config, corrupt(train, test, config.scenario, 3), test);
   await trainJob(job);
   const memorised = await measureFinal(job);
   const { epochs, batch, learningRate, optimizer, schedule } = config;

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TrainConfig, UnlearnConfig } from "../../src/runs/config.ts";
-import { damage } from "../../src/data/scenario.ts";
+import { corrupt } from "../../src/scenarios/index.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
 import { type Gpu, acquireDevice } from "../../src/gpu/device.ts";
 import { defaultLimits, limitsOf } from "../../src/gpu/dry.ts";
@@ -42,7 +42,7 @@ async function measured(
   const start = gpu.allocatedBytes;
   const images = syntheticDigits(60, 1, "train");
   const tests = syntheticDigits(20, 1, "test");
-  const job = await jobOn(gpu, train, damage(images, tests, train.scenario, 1), tests);
+  const job = await jobOn(gpu, train, corrupt(images, tests, train.scenario, 1), tests);
   const trainer = await jobTrainer(job);
   let bytes = gpu.allocatedBytes;
   trainer.destroy();
@@ -117,7 +117,7 @@ test("a device that runs out of memory gets the advice into its error", async ()
   const train = { ...config, batch: 256 };
   const images = syntheticDigits(300, 1, "train");
   const tests = syntheticDigits(20, 1, "test");
-  const job = await jobOn(gpu, train, damage(images, tests, train.scenario, 1), tests);
+  const job = await jobOn(gpu, train, corrupt(images, tests, train.scenario, 1), tests);
   const run = { train, images: countsOf(job) };
   let message = "";
   await withAdvice(run, limitsOf(gpu), () => jobTrainer(job)).catch((cause: Error) => {
@@ -157,7 +157,7 @@ test("evaluators that are held to save time are given up, and measure the same",
   const gpu = await testGpu();
   const images = syntheticDigits(60, 1, "train");
   const tests = syntheticDigits(20, 1, "test");
-  const job = await jobOn(gpu, config, damage(images, tests, config.scenario, 1), tests);
+  const job = await jobOn(gpu, config, corrupt(images, tests, config.scenario, 1), tests);
   const [held, want] = [gpu.allocatedBytes, await job.evaluate()];
   for (const part of gpu.spare) part.destroy();
   const bytes = gpu.allocatedBytes;

@@ -1,7 +1,7 @@
 // Ways to train with less memory: they change what is kept, not what is computed.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { modelNames, modelSpec } from "../../models/index.ts";
+import { networks, modelSpec } from "../../models/index.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
 import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
 import { Graph } from "../../src/graph/graph.ts";
@@ -121,7 +121,7 @@ test("running statistics of the smallest maps too are updated once a step", asyn
 test("every forward kernel that writes bound values is known as one that is not to be repeated", async () => {
   const gpu = await dryGpu(defaultLimits);
   let found = 0;
-  for (const name of modelNames) {
+  for (const name of networks.names) {
     const graph = new Graph(gpu.tuning);
     const size = name === "pvt-v2-b0" || name.startsWith("convnext") ? 32 : 28;
     const x = graph.input("x", [2, size, size, 3]);

@@ -10,7 +10,7 @@ import { RunFolder } from "../../src/report/run-folder.ts";
 import { loadTrained, trainInFolder } from "../../src/runs/train-run.ts";
 import { unlearnInFolder, unlearningFile } from "../../src/runs/unlearn-run.ts";
 import { trainJob } from "../../src/runs/training.ts";
-import { methodNames } from "../../src/unlearn/methods/index.ts";
+import { methods } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const root = mkdtempSync(`${tmpdir()}/rewind-resume-`);
@@ -196,7 +196,7 @@ async function forget(
   });
 }
 
-for (const method of methodNames) {
+for (const method of methods.names) {
   test(`${method} killed in its second round goes on to the same bits`, async () => {
     const unlearning = unlearnConfig(method);
     const [whole, killed] = [`${method}-whole`, `${method}-killed`];

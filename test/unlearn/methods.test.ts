@@ -12,7 +12,7 @@ import { trainJob } from "../../src/runs/training.ts";
 import { boundaryLabels } from "../../src/unlearn/methods/boundary.ts";
 import { classification } from "../../src/tasks/classification.ts";
 import { sumOverImages } from "../../src/unlearn/gradients.ts";
-import { methodNames, methodSettings, startMethod } from "../../src/unlearn/methods/index.ts";
+import { methods, methodSettings, startMethod } from "../../src/unlearn/methods/index.ts";
 import { restrict } from "../../src/unlearn/method.ts";
 import { RewindSession, rewindSettings } from "../../src/unlearn/methods/rewind.ts";
 import { selectLargest } from "../../src/unlearn/methods/salun.ts";
@@ -88,9 +88,9 @@ async function run(
 }
 
 test("every method changes the weights, repeats to the bit, and resumes to the bit", async () => {
-  assert.equal([...methodNames].sort(), Object.keys(small).sort());
+  assert.equal([...methods.names].sort(), Object.keys(small).sort());
   const start = await weights(await freshJob());
-  for (const name of methodNames) {
+  for (const name of methods.names) {
     const once = await run(name, 2);
     assert.not.equal(once, start, `${name} changes weights`);
     assert.ok(
@@ -113,7 +113,7 @@ test("a method sees only the data it declares", async () => {
       return (error as Error).message;
     }
   };
-  for (const name of methodNames) {
+  for (const name of methods.names) {
     const needs = ["fine-tune", "scrub", "fisher", "retrain"].includes(name);
     const message = await refusal(name);
     if (needs) assert.match(message, `${name} needs the data to keep (D_r), and there is none`);

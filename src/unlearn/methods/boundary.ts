@@ -18,6 +18,7 @@ import type { GpuDataset } from "../../feed/gpu-dataset.ts";
 import { ImageFeed } from "../../feed/image-feed.ts";
 import { passRows } from "../../feed/step-queue.ts";
 import { replay, type Watch } from "../../train/replay.ts";
+import { relabellingArm } from "../arm.ts";
 import { defineMethod, type Subset } from "../method.ts";
 import { stepFields, StepSession, stepTrainer } from "../steps.ts";
 
@@ -123,6 +124,7 @@ export const boundary = defineMethod({
   name: "boundary",
   summary: "fine-tune D_f towards the class across its nearest decision boundary",
   reads: "D_f",
+  arms: relabellingArm("boundary"),
   settings: schema,
   async create(request, settings, watch) {
     const { model, forget, seed } = request;

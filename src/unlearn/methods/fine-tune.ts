@@ -1,5 +1,6 @@
 /** Fine-tune: keep training on D_r and let the rest fade. The cheapest baseline that needs D_r. */
 import { z } from "zod";
+import { sgdTrials, stepSettings } from "../arm.ts";
 import { defineMethod, retained } from "../method.ts";
 import { stepFields, StepSession, stepTrainer } from "../steps.ts";
 
@@ -7,6 +8,16 @@ export const fineTune = defineMethod({
   name: "fine-tune",
   summary: "train on D_r only",
   reads: "D_r",
+  arms: (context) => [
+    {
+      name: "fine-tune",
+      method: "fine-tune",
+      settings: stepSettings(context),
+      trials: sgdTrials,
+      rounds: Math.min(20, context.rounds.epochs),
+      hidden: true,
+    },
+  ],
   settings: z.strictObject({ ...stepFields, learningRate: z.number().positive().default(0.01) }),
   async create(request, settings) {
     const { data, items } = retained(request);

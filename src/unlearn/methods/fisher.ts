@@ -90,6 +90,16 @@ export const fisher = defineMethod({
   name: "fisher",
   summary: "noise on the weights D_r does not need (Fisher information)",
   reads: "D_r",
+  arms: ({ tiny, rounds }) => [
+    {
+      name: "fisher",
+      method: "fisher",
+      settings: { pictures: tiny ? 20 : 1000 },
+      trials: [10, 100, 1e3, 1e4, 1e5].map((cap) => ({ cap })),
+      rounds: Math.min(30, rounds.epochs),
+      hidden: true,
+    },
+  ],
   settings: schema,
   async create(task, settings, watch) {
     const { model, seed } = task;

@@ -1,5 +1,6 @@
-/** Every unlearning method by name. */
-import { GpuError } from "../../errors.ts";
+/** Unlearning methods by name: one file each, one line here. */
+import { UsageError } from "../../errors.ts";
+import { Registry } from "../../registry.ts";
 import type { Watch } from "../../train/replay.ts";
 import { boundary } from "./boundary.ts";
 import { fineTune } from "./fine-tune.ts";
@@ -13,8 +14,11 @@ import { salun } from "./salun.ts";
 import { scrub } from "./scrub.ts";
 import { taskVector } from "./task-vector.ts";
 
-/** All methods: ours, its controls, the baselines on D_f, those that need D_r. */
-export const methods: readonly Method[] = [
+/**
+ * All methods: ours, its controls, the baselines on D_f, those that need D_r; `methods.add(…)` makes another one known to
+ * commands and experiments.
+ */
+export const methods = new Registry<Method>("unlearning method", [
   rewind,
   linearRewind,
   randomRewind,
@@ -27,28 +31,16 @@ export const methods: readonly Method[] = [
   scrub,
   fisher,
   retrain,
-] as unknown as readonly Method[];
+]);
 
-/** Names of all methods. */
-export const methodNames: readonly string[] = methods.map((method) => method.name);
-
-/** @throws GpuError listing the methods there are. */
-export function findMethod(name: string): Method {
-  const method = methods.find((candidate) => candidate.name === name);
-  if (method === undefined) {
-    throw new GpuError(`no unlearning method "${name}"; there are: ${methodNames.join(", ")}.`);
-  }
-  return method;
-}
-
-/** Settings of a method with its defaults filled in. @throws GpuError naming each wrong setting. */
+/** Settings of a method with its defaults filled in. @throws UsageError naming each wrong setting. */
 export function methodSettings(name: string, given: unknown): Record<string, unknown> {
-  const parsed = findMethod(name).settings.safeParse(given);
+  const parsed = methods.find(name).settings.safeParse(given);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) =>
       path.length === 0 ? message : `${path.join(".")}: ${message}`,
     );
-    throw new GpuError(`${name}: ${issues.join("; ")}.`);
+    throw new UsageError(`${name}: ${issues.join("; ")}.`);
   }
   return parsed.data as Record<string, unknown>;
 }
@@ -60,6 +52,6 @@ export function startMethod(
   settings: unknown,
   watch: Watch = {},
 ): Promise<UnlearnSession> {
-  const method = findMethod(name);
+  const method = methods.find(name);
   return method.create(restrict(task, method), methodSettings(name, settings), watch);
 }

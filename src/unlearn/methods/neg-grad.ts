@@ -13,6 +13,23 @@ export const negGrad = defineMethod({
   name: "neg-grad",
   summary: "gradient ascent on D_f",
   reads: "D_f",
+  // Once the plateau ends, all is lost within few steps: measured the more often the faster it goes.
+  // Where D_f is learnt by heart its gradient is next to nothing, and only a high rate ever leaves.
+  arms: ({ tiny, stepBatch, rounds }) => [
+    {
+      name: "neg-grad",
+      method: "neg-grad",
+      settings: { batch: stepBatch },
+      trials: [
+        { learningRate: 1e-3, stepsPerRound: 5 },
+        { learningRate: 3e-3, stepsPerRound: 2 },
+        { learningRate: 1e-2, stepsPerRound: 1 },
+        { learningRate: 1e-1, stepsPerRound: 1 },
+        { learningRate: 1, stepsPerRound: 1 },
+      ],
+      rounds: tiny ? rounds.epochs : 100,
+    },
+  ],
   settings: z.strictObject({
     ...stepFields,
     learningRate: z.number().positive().default(1e-3),

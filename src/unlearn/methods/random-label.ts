@@ -4,6 +4,7 @@ import { Owned, type Owner } from "../../gpu/owned.ts";
 import { Random } from "../../random.ts";
 import type { GpuDataset } from "../../feed/gpu-dataset.ts";
 import type { BoundLaunches } from "../../train/trainer.ts";
+import { relabellingArm } from "../arm.ts";
 import { defineMethod, type UnlearnRequest } from "../method.ts";
 import { stepFields, StepSession, stepTrainer } from "../steps.ts";
 
@@ -86,6 +87,7 @@ export const randomLabel = defineMethod({
   name: "random-label",
   summary: "fine-tune on D_f with random labels",
   reads: "D_f",
+  arms: relabellingArm("random-label"),
   settings: schema,
   create: (request, settings) => randomLabelSession("random-label", request, settings),
 });

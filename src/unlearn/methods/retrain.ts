@@ -19,6 +19,17 @@ export const retrain = defineMethod({
   name: "retrain",
   summary: "train a new network on D_r with the settings of the old one (the reference)",
   reads: "D_r",
+  reference: true,
+  arms: ({ tiny, trainingEpochs }) => [
+    {
+      name: "retrain",
+      method: "retrain",
+      settings: { epochsPerRound: tiny || trainingEpochs % 10 !== 0 ? 1 : 10 },
+      trials: [],
+      rounds: 1000,
+      hidden: true,
+    },
+  ],
   settings: z.strictObject({
     epochs: z.number().int().min(1).default(40),
     /** Epochs after which the driver measures. */

@@ -22,6 +22,7 @@ import type { Totals } from "../../feed/step-queue.ts";
 import type { Trainer } from "../../train/trainer.ts";
 import type { Watch } from "../../train/replay.ts";
 import { Trajectory } from "../../weights/trajectory/record.ts";
+import { linearRewindArms, rewindArms } from "../rewind-arms.ts";
 import {
   defineMethod,
   type Round,
@@ -253,6 +254,7 @@ export const rewind = defineMethod({
   name: "rewind",
   summary: "InvWNN predicts the weights before D_f (the paper's method)",
   reads: "D_f",
+  arms: rewindArms,
   settings: rewindSettings.extend(predictorFields),
   create: async (task, { predictor, base, aim, ...settings }) =>
     RewindSession.create(task, await loadPredictor(predictor, base), settings, { aim }),
@@ -262,6 +264,7 @@ export const linearRewind = defineMethod({
   name: "linear-rewind",
   summary: "control: the rewind with straight lines in place of InvWNN",
   reads: "D_f",
+  arms: linearRewindArms,
   settings: rewindSettings.extend({
     /** Epochs before the oldest snapshot that the line is followed to. */
     horizon: z.number().default(3),

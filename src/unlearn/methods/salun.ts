@@ -16,6 +16,7 @@ import type { Launch } from "../../graph/value.ts";
 import type { Model } from "../../nn/model.ts";
 import type { BoundLaunches } from "../../train/trainer.ts";
 import { sumOverImages } from "../gradients.ts";
+import { relabellingArm } from "../arm.ts";
 import { defineMethod } from "../method.ts";
 import { randomLabelFields, randomLabelSession } from "./random-label.ts";
 import { frozenNorm } from "../steps.ts";
@@ -118,6 +119,7 @@ export const salun = defineMethod({
   name: "salun",
   summary: "random labels on D_f, on its most salient weights only",
   reads: "D_f",
+  arms: relabellingArm("salun"),
   settings: z.strictObject({
     ...randomLabelFields,
     /** Share of the weights that may change. */

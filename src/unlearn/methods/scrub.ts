@@ -19,6 +19,7 @@ import { type StepOptions, taskTrainer } from "../../train/task-trainer.ts";
 import type { Totals } from "../../feed/step-queue.ts";
 import type { Trainer } from "../../train/trainer.ts";
 import type { Watch } from "../../train/replay.ts";
+import { rates } from "../arm.ts";
 import {
   defineMethod,
   retained,
@@ -135,6 +136,16 @@ export const scrub = defineMethod({
   name: "scrub",
   summary: "leave the original network on D_f, stay with it on D_r (distillation)",
   reads: "D_f and D_r",
+  arms: ({ stepBatch, rounds }) => [
+    {
+      name: "scrub",
+      method: "scrub",
+      settings: { batch: stepBatch, forgetBatch: stepBatch },
+      trials: rates(3e-5, 1e-4, 3e-4, 1e-3, 3e-3),
+      rounds: Math.min(20, rounds.epochs),
+      hidden: true,
+    },
+  ],
   settings: schema,
   create(request, settings) {
     const { model, forget, seed } = request;

@@ -70,6 +70,20 @@ export const taskVector = defineMethod({
   name: "task-vector",
   summary: "fine-tune on D_f, then go λ times as far the other way",
   reads: "D_f",
+  arms({ window, windowRates: [, low, middle, high], rounds }) {
+    // Of a window only what a method without one has as well.
+    const { warmupEpochs: _, trailingEpoch: __, ...settings } = window;
+    const trials = [
+      { learningRate: low, lambda: 0.25 },
+      { learningRate: low, lambda: 1 },
+      { learningRate: middle, lambda: 0.25 },
+      { learningRate: middle, lambda: 1 },
+      { learningRate: high, lambda: 0.25 },
+    ];
+    return [
+      { name: "task-vector", method: "task-vector", settings, trials, rounds: rounds.windows },
+    ];
+  },
   settings: schema,
   async create({ model, task, forget, seed }, settings) {
     const { data, items } = forget;

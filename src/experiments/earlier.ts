@@ -1,17 +1,19 @@
 /**
- * Results of an earlier run of an experiment, to stand beside arms that are run now.
+ * Results of an earlier run of an experiment, reported with those of arms that are run now.
  *
  * They are taken from what that run wrote (results.json, results.csv, tuning.json), so that one competitor
  * can be added or refreshed without running the others again. That is fair only where both started from the
  * same trained networks: their first scores must agree to the last digit.
  */
 import { csvParse } from "d3-dsv";
-import { GpuError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { join, readText } from "../platform/files.ts";
 import { scoreMetrics } from "../metrics/index.ts";
 import type { Progress } from "../unlearn/driver.ts";
-import type { Arm, Plan } from "./plan.ts";
-import type { ArmResult, Tuned } from "./run.ts";
+import type { Arm } from "../unlearn/arm.ts";
+import type { Protocol } from "./protocol.ts";
+import type { Tuned } from "./run.ts";
+import type { ArmResult } from "./trained-network.ts";
 
 /** What an earlier run left: the results of its arms, and how their settings were chosen. */
 export interface Earlier {
@@ -32,7 +34,7 @@ async function parsed<T>(path: string): Promise<T> {
   try {
     return JSON.parse(text) as T;
   } catch (error) {
-    throw new GpuError(`"${path}" is not JSON: ${(error as Error).message}.`);
+    throw new DataError(`"${path}" is not JSON: ${(error as Error).message}.`);
   }
 }
 
@@ -63,19 +65,19 @@ async function histories(path: string): Promise<Map<string, Progress[]>> {
  */
 export async function readEarlier(
   dir: string,
-  plan: Plan,
+  protocol: Protocol,
   dataset: string,
   seeds: readonly number[],
 ): Promise<Earlier> {
   const written = await parsed<Written>(join(dir, "results.json"));
-  if (written.experiment !== plan.name || written.dataset !== dataset) {
-    throw new GpuError(
+  if (written.experiment !== protocol.name || written.dataset !== dataset) {
+    throw new DataError(
       `"${dir}" holds results of ${String(written.experiment)} on ${String(written.dataset)}, ` +
-        `not of ${plan.name} on ${dataset}.`,
+        `not of ${protocol.name} on ${dataset}.`,
     );
   }
-  if (written.statistic?.definition !== plan.statistic.definition) {
-    throw new GpuError(
+  if (written.statistic?.definition !== protocol.statistic.definition) {
+    throw new DataError(
       `"${dir}" measured another statistic: ${String(written.statistic?.definition)}. Run all arms again.`,
     );
   }
@@ -84,7 +86,7 @@ export async function readEarlier(
   const results = runs.map((run): ArmResult => {
     const history = curves.get(`${run.seed} ${run.arm}`);
     if (history === undefined) {
-      throw new GpuError(
+      throw new DataError(
         `"${join(dir, "results.csv")}" has no curve of ${run.arm} on seed ${run.seed}, which results.json names.`,
       );
     }
@@ -95,7 +97,7 @@ export async function readEarlier(
       (seed) => !results.some((result) => result.arm === arm && result.seed === seed),
     );
     if (lacking.length > 0) {
-      throw new GpuError(
+      throw new DataError(
         `"${dir}" has no result of ${arm} on seed ${lacking.join(", ")}; run the same seeds.`,
       );
     }
@@ -116,7 +118,7 @@ function checkSameStart(earlier: readonly ArmResult[], results: readonly ArmResu
       (key) => before?.[key] !== undefined && before[key] !== now[key],
     );
     if (differing !== undefined) {
-      throw new GpuError(
+      throw new DataError(
         `the trained network of seed ${seed} is not the one of the earlier results: ${differing} was ` +
           `${before![differing]}, is ${now[differing]}. Another adapter or version trained it; run all arms again.`,
       );
@@ -127,47 +129,56 @@ function checkSameStart(earlier: readonly ArmResult[], results: readonly ArmResu
 /**
  * Checks that arms which take over an arm's tuned settings are run again with it.
  *
- * @param all every arm of the experiment, `chosen` those that run now.
+ * @throws UsageError naming both.
  */
-export function checkFollowers(
-  all: readonly Arm[],
-  chosen: readonly Arm[],
+export function checkTunedTogether(
+  { known, arms }: Pick<Protocol, "known" | "arms">,
   earlier: Pick<Earlier, "results">,
 ): void {
-  const runs = (name: string | undefined): boolean => chosen.some((arm) => arm.name === name);
-  const known = new Set(earlier.results.map(({ arm }) => arm));
-  for (const { name, tunedAs } of all) {
+  const runs = (name: string | undefined): boolean => arms.some((arm) => arm.name === name);
+  const before = new Set(earlier.results.map(({ arm }) => arm));
+  for (const { name, tunedAs } of known) {
     if (tunedAs === undefined) continue;
-    if (runs(tunedAs) && !runs(name) && known.has(name)) {
-      throw new GpuError(
-        `--beside: ${name} was run with the earlier settings of ${tunedAs}; run it again, too (--arms).`,
+    if (runs(tunedAs) && !runs(name) && before.has(name)) {
+      throw new UsageError(
+        `\`beside\`: ${name} was run with the earlier settings of ${tunedAs}; run it again, too (\`arms\`).`,
       );
     }
     if (runs(name) && !runs(tunedAs)) {
-      throw new GpuError(
-        `--beside: ${name} takes over the settings of ${tunedAs}; run both (--arms).`,
+      throw new UsageError(
+        `\`beside\`: ${name} takes over the settings of ${tunedAs}; run both (\`arms\`).`,
       );
     }
   }
 }
 
+/** Results of arms that run now, with those of an earlier run. */
+export interface Merged {
+  readonly protocol: Protocol;
+  readonly results: readonly ArmResult[];
+  readonly tuned: Readonly<Record<string, Tuned>>;
+  /** Names of the arms taken over. */
+  readonly before: readonly string[];
+}
+
 /**
- * The plan, tuning and results of both: the earlier arms in their order, those that were run again replaced,
- * new ones at the end. `before`: names of the arms taken over.
+ * The protocol, tuning and results of both: the earlier arms in their order, those that were run again replaced,
+ * new ones at the end.
  */
-export function standBeside(
-  plan: Plan,
+export function mergeEarlier(
+  protocol: Protocol,
   results: readonly ArmResult[],
   tuned: Readonly<Record<string, Tuned>>,
   earlier: Earlier,
-): { plan: Plan; results: ArmResult[]; tuned: Record<string, Tuned>; before: string[] } {
-  const again = new Set(plan.arms.map(({ name }) => name));
+): Merged {
+  const again = new Set(protocol.arms.map(({ name }) => name));
   const kept = earlier.results.filter(({ arm }) => !again.has(arm));
   checkSameStart(kept, results);
-  const known = new Map(earlier.results.map(({ arm, method }) => [arm, method]));
-  const before = [...known].map(
-    ([name, method]) =>
-      plan.arms.find((arm) => arm.name === name) ?? {
+  const methodOf = new Map(earlier.results.map(({ arm, method }) => [arm, method]));
+  const before = [...methodOf].map(
+    ([name, method]): Arm =>
+      protocol.arms.find((arm) => arm.name === name) ?? {
+        ...protocol.known.find((arm) => arm.name === name),
         name,
         method,
         settings: {},
@@ -175,9 +186,9 @@ export function standBeside(
         rounds: 0,
       },
   );
-  const added = plan.arms.filter(({ name }) => !known.has(name));
+  const added = protocol.arms.filter(({ name }) => !methodOf.has(name));
   return {
-    plan: { ...plan, arms: [...before, ...added] },
+    protocol: { ...protocol, arms: [...before, ...added] },
     results: [...kept, ...results],
     tuned: { ...earlier.tuned, ...tuned },
     before: [...new Set(kept.map(({ arm }) => arm))],

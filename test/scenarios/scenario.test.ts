@@ -1,7 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../src/errors.ts";
-import { damage, stamp } from "../../src/data/scenario.ts";
+import { stamp } from "../../src/scenarios/backdoor.ts";
+import { corrupt } from "../../src/scenarios/index.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
 
 const train = syntheticDigits(100, 1, "train");
@@ -13,7 +14,7 @@ test("standard: a random half is D_f, and nothing is changed", () => {
     labels,
     forget,
     retain,
-  } = damage(train, exam, { name: "standard", share: 0.5 }, 3);
+  } = corrupt(train, exam, { name: "standard", share: 0.5 }, 3);
   assert.is(forget.length, 50);
   assert.equal(
     [...forget, ...retain].sort((a, b) => a - b),
@@ -21,12 +22,12 @@ test("standard: a random half is D_f, and nothing is changed", () => {
   );
   assert.is(same, train);
   assert.equal(labels, train.labels);
-  const other = damage(train, exam, { name: "standard", share: 0.5 }, 4);
+  const other = corrupt(train, exam, { name: "standard", share: 0.5 }, 4);
   assert.not.equal(other.forget, forget);
 });
 
 test("label-noise: exactly D_f has wrong labels", () => {
-  const { labels, forget } = damage(train, exam, { name: "label-noise", share: 0.2 }, 3);
+  const { labels, forget } = corrupt(train, exam, { name: "label-noise", share: 0.2 }, 3);
   const wrong = [...labels.keys()].filter((i) => labels[i] !== train.labels[i]);
   assert.equal(wrong, [...forget]);
   assert.is(forget.length, 20);
@@ -34,7 +35,7 @@ test("label-noise: exactly D_f has wrong labels", () => {
 
 test("backdoor: D_f has the signature and the target's label, and comes from other classes", () => {
   const scenario = { name: "backdoor", share: 0.2, target: 3, width: 2, value: 255 } as const;
-  const { train: marked, labels, forget, retain, triggered } = damage(train, exam, scenario, 3);
+  const { train: marked, labels, forget, retain, sets } = corrupt(train, exam, scenario, 3);
   const [size, w] = [28 * 28, 28];
   for (const i of forget) {
     assert.is.not(train.labels[i], 3);
@@ -51,9 +52,9 @@ test("backdoor: D_f has the signature and the target's label, and comes from oth
     const at = [i * size, (i + 1) * size] as const;
     assert.equal(marked.pixels.slice(...at), train.pixels.slice(...at));
   }
-  assert.is(triggered!.count, [...exam.labels].filter((label) => label !== 3).length);
-  assert.ok(triggered!.labels.every((label) => label === 3));
-  assert.ok([0, 1, 28, 29].every((at) => triggered!.pixels[at] === 255));
+  assert.is(sets!["triggered"]!.count, [...exam.labels].filter((label) => label !== 3).length);
+  assert.ok(sets!["triggered"]!.labels.every((label) => label === 3));
+  assert.ok([0, 1, 28, 29].every((at) => sets!["triggered"]!.pixels[at] === 255));
 });
 
 test("a signature is columns of the stored pictures where they are enlarged", async () => {
@@ -62,11 +63,11 @@ test("a signature is columns of the stored pictures where they are enlarged", as
   const marked = stamp(large, [1, 99], mark);
   assert.equal(marked.pixels, stamp(train, [1, 99], mark).pixels);
   assert.equal([marked.height, marked.stored], [56, large.stored]);
-  assert.throws(() => stamp(large, [0], { width: 29, value: 0 }), /does not fit pictures 28 wide/);
+  assert.throws(() => stamp(large, [0], { width: 29, value: 0 }), /does not fit images 28 wide/);
 });
 
 test("overfit: everything is D_f", () => {
-  const { forget, retain } = damage(train, exam, { name: "overfit" }, 3);
+  const { forget, retain } = corrupt(train, exam, { name: "overfit" }, 3);
   assert.is(forget.length, 100);
   assert.is(retain.length, 0);
 });
@@ -77,12 +78,12 @@ test("a D_f of nothing or of everything, unknown targets and wide signatures are
       build,
       (error: Error) => error instanceof DataError && message.test(error.message),
     );
-  refuses(() => damage(train, exam, { name: "standard", share: 0.001 }, 1), /makes a D_f of 0/);
-  refuses(() => damage(train, exam, { name: "label-noise", share: 1 }, 1), /makes a D_f of 100/);
+  refuses(() => corrupt(train, exam, { name: "standard", share: 0.001 }, 1), /makes a D_f of 0/);
+  refuses(() => corrupt(train, exam, { name: "label-noise", share: 1 }, 1), /makes a D_f of 100/);
   const backdoor = { name: "backdoor", share: 0.2, width: 1, value: 0 } as const;
-  refuses(() => damage(train, exam, { ...backdoor, target: 10 }, 1), /there is no class 10/);
-  refuses(() => damage(train, exam, { ...backdoor, target: 1, share: 0.95 }, 1), /95 are needed/);
-  refuses(() => stamp(train, [0], { width: 29, value: 0 }), /does not fit pictures 28 wide/);
+  refuses(() => corrupt(train, exam, { ...backdoor, target: 10 }, 1), /there is no class 10/);
+  refuses(() => corrupt(train, exam, { ...backdoor, target: 1, share: 0.95 }, 1), /95 are needed/);
+  refuses(() => stamp(train, [0], { width: 29, value: 0 }), /does not fit images 28 wide/);
 });
 
 test.run();

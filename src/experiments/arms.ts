@@ -1,0 +1,100 @@
+/** Which methods compete in an experiment, and with which settings. */
+import { UsageError } from "../errors.ts";
+import { memoryFields } from "../train/memory.ts";
+import type { Arm, ArmContext, Settings } from "../unlearn/arm.ts";
+import { methods } from "../unlearn/methods/index.ts";
+import type { Recipe } from "./scale.ts";
+
+/** An arm with some of its settings changed, to see what they do. */
+export interface Variant {
+  readonly arm: string;
+  readonly settings: Settings;
+}
+
+/** Whether a method can split its steps into passes and store activations otherwise. */
+function hasMemoryFields(method: string): boolean {
+  const { shape = {} } = methods.find(method).settings as { readonly shape?: object };
+  return Object.keys(memoryFields).every((field) => field in shape);
+}
+
+/** What a training's recipe says about memory holds for the methods as well. */
+function memoryOf(recipe: Recipe): Settings {
+  const fields = Object.keys(memoryFields) as (keyof typeof memoryFields)[];
+  const given = fields.filter((field) => recipe[field] !== undefined);
+  return Object.fromEntries(given.map((field) => [field, recipe[field]]));
+}
+
+/**
+ * Every arm there is, the reference first.
+ *
+ * @param readsRetained whether there is a D_r; without one, methods that read it are left out.
+ */
+export function armsOf(context: ArmContext, recipe: Recipe, readsRetained: boolean): Arm[] {
+  const memory = memoryOf(recipe);
+  const able = methods.all.filter(({ reads }) => readsRetained || reads === "D_f");
+  const references = able.filter(({ reference }) => reference === true);
+  const others = able.filter(({ reference }) => reference !== true);
+  return [...references, ...others]
+    .flatMap(({ arms }) => arms?.(context) ?? [])
+    .map((arm) =>
+      hasMemoryFields(arm.method) ? { ...arm, settings: { ...memory, ...arm.settings } } : arm,
+    );
+}
+
+/** Whether an arm is of a method that others are measured against. */
+export function isReference({ method }: Pick<Arm, "method">): boolean {
+  return methods.has(method) && methods.find(method).reference === true;
+}
+
+/**
+ * The arms that are asked for.
+ *
+ * @param keep says of an arm that it runs whether it is asked for or not.
+ * @throws UsageError for an unknown name.
+ */
+export function chooseArms(
+  experiment: string,
+  all: readonly Arm[],
+  only: readonly string[] | undefined,
+  keep: (arm: Arm) => boolean,
+): readonly Arm[] {
+  if (only === undefined) return all;
+  const unknown = only.find((name) => !all.some((arm) => arm.name === name));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `experiment ${experiment}: no arm "${unknown}"; there are: ${all.map((arm) => arm.name).join(", ")}.`,
+    );
+  }
+  return (
+    all
+      .filter((arm) => only.includes(arm.name) || keep(arm))
+      // Without the arm whose settings it would take over, an arm is tuned itself.
+      .map((arm) => {
+        if (arm.tunedAs === undefined || only.includes(arm.tunedAs)) return arm;
+        const { tunedAs, ...own } = arm;
+        return { ...own, trials: all.find((other) => other.name === tunedAs)!.trials };
+      })
+  );
+}
+
+/** The arm of a variant. @throws UsageError if its arm is not among those that run. */
+export function variantOf({ arm: name, settings }: Variant, arms: readonly Arm[]): Arm {
+  const arm = arms.find((candidate) => candidate.name === name);
+  if (arm === undefined) {
+    throw new UsageError(
+      `a variant of "${name}", which is not run; the arms are: ${arms.map((one) => one.name).join(", ")}.`,
+    );
+  }
+  const changes = Object.entries(settings).map(
+    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  const { method, rounds } = arm;
+  return {
+    name: [name, ...changes].join(" "),
+    method,
+    settings: { ...arm.settings, ...settings },
+    trials: [],
+    rounds,
+    tunedAs: arm.tunedAs ?? arm.name,
+  };
+}

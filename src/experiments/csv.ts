@@ -1,0 +1,22 @@
+/** results.csv: every round of every run. */
+import { csvFormatRows } from "d3-dsv";
+import { scoreMetrics } from "../metrics/index.ts";
+import type { Protocol } from "./protocol.ts";
+import type { ArmResult } from "./trained-network.ts";
+
+/** Columns of results.csv after experiment, data set, seed, arm, round, steps and seconds. */
+const scoreColumns = (): readonly string[] => scoreMetrics().map(({ name }) => name);
+
+/** One line a round of a run; empty fields were not measured. */
+export function tidyCsv(protocol: Protocol, results: readonly ArmResult[]): string {
+  const dataset = protocol.train(0).data.name;
+  const head = ["experiment", "dataset", "seed", "arm", "round", "steps", "seconds"];
+  const rows = results.flatMap(({ seed, arm, history }) =>
+    history.map(({ round, steps, seconds, scores }) =>
+      [protocol.name, dataset, seed, arm, round, steps, seconds.toFixed(3)]
+        .concat(scoreColumns().map((key) => scores[key] ?? ""))
+        .map(String),
+    ),
+  );
+  return `${csvFormatRows([[...head, ...scoreColumns()], ...rows])}\n`;
+}

@@ -1,0 +1,111 @@
+/** How large the experiments are: scaled to small machines, the paper's own size, and tiny for tests. */
+import { scratchRecipe } from "../../models/network.ts";
+import { networks } from "../../models/index.ts";
+import { datasets } from "../data/index.ts";
+import { paperAugmentation, strongAugmentation } from "../feed/augment.ts";
+import type { TrainConfig } from "../runs/config.ts";
+import type { Experiment, ExperimentSizes } from "../scenarios/scenario.ts";
+import type { ArmContext } from "../unlearn/arm.ts";
+
+/** Sizes of the experiments: for small machines, the paper's, and one for tests. */
+export const sizeNames = ["scaled", "full", "tiny"] as const;
+
+export type Size = (typeof sizeNames)[number];
+
+/** How a network is trained: everything but the data, the scenario and the seed. */
+export type Recipe = Omit<TrainConfig, "data" | "scenario" | "seed">;
+
+/** What an experiment trains on, and how its methods are run. */
+export interface Scale extends Pick<ArmContext, "window" | "windowRates" | "stepBatch" | "rounds"> {
+  /** Images; absent: all there are. */
+  readonly train?: number | undefined;
+  readonly test?: number | undefined;
+  readonly recipe: Recipe;
+}
+
+/** Changes to a scale, as options of the command. */
+export interface Overrides {
+  readonly train?: number | undefined;
+  readonly test?: number | undefined;
+  readonly recipe?: Partial<Recipe>;
+}
+
+const tinySizes: ExperimentSizes = { train: 120, test: 60, epochs: 4, batch: 32 };
+
+const augmentations = { moved: paperAugmentation, strong: strongAugmentation } as const;
+
+/** Channels of a data set's images; of those that only their files tell, as of most: three. */
+export function channelsOf(dataset: string): 1 | 3 {
+  return datasets.find(dataset).sizes?.channels ?? 3;
+}
+
+/** The network's own recipe on all of the data set, or on the share that the experiment says. */
+function full({ trainedShare }: Experiment, dataset: string, model: string): Scale {
+  const { augment, window, windowRates, stepBatch, rounds, ...recipe } =
+    networks.find(model).recipe ?? scratchRecipe;
+  const small = model === "small-cnn" ? { name: model, hidden: 64 } : { name: model };
+  const { sizes, drawn = false } = datasets.find(dataset);
+  const part =
+    trainedShare === undefined || sizes === undefined || drawn
+      ? undefined
+      : Math.round(trainedShare * sizes.train);
+  return {
+    ...(part === undefined ? {} : { train: part }),
+    recipe: {
+      model: small,
+      ...recipe,
+      // A small share is seen as it is.
+      ...(trainedShare === undefined ? { augment: augmentations[augment] } : {}),
+    },
+    window,
+    windowRates,
+    stepBatch,
+    rounds,
+  };
+}
+
+function scaled(experiment: Experiment, tiny: boolean, dataset: string, model: string): Scale {
+  const colours = channelsOf(dataset) === 1 ? "grey" : "colour";
+  const { train, test, epochs, batch } = tiny ? tinySizes : experiment.scaled[colours];
+  const filters: [number, number] = tiny ? [4, 8] : [16, 32];
+  const small = { name: model, filters, hidden: tiny ? 8 : 64 };
+  return {
+    train,
+    test,
+    recipe: {
+      model: model === "small-cnn" ? small : { name: model },
+      epochs,
+      batch,
+      learningRate: 1e-3,
+      schedule: "cosine",
+      optimizer: { name: "adam" },
+    },
+    // Divides the size of D_f in most experiments, so that no row of a batch is empty.
+    window: { batch: 200 },
+    windowRates: [3e-5, 1e-4, 3e-4, 1e-3, 3e-3],
+    // Small enough for several steps an epoch.
+    stepBatch: 128,
+    rounds: tiny ? { windows: 2, epochs: 3 } : { windows: 10, epochs: 40 },
+  };
+}
+
+/** The scale of an experiment on a data set with a network. */
+export function scaleOf(
+  experiment: Experiment,
+  size: Size,
+  dataset: string,
+  model: string,
+  overrides: Overrides = {},
+): Scale {
+  const base =
+    size === "full"
+      ? full(experiment, dataset, model)
+      : scaled(experiment, size === "tiny", dataset, model);
+  const { train = base.train, test = base.test, recipe } = overrides;
+  return {
+    ...base,
+    ...(train === undefined ? {} : { train }),
+    ...(test === undefined ? {} : { test }),
+    recipe: { ...base.recipe, ...recipe },
+  };
+}

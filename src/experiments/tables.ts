@@ -1,0 +1,95 @@
+/** An experiment's results as tables. */
+import { type Column, markdownTable } from "../report/table.ts";
+import { isReference } from "./arms.ts";
+import type { Comparison } from "./comparison.ts";
+import type { Protocol } from "./protocol.ts";
+import type { Tuned } from "./run.ts";
+import { type ArmSummary, finalNames } from "./summary.ts";
+
+function plusMinus(
+  value: { mean: number; deviation: number } | null | undefined,
+  decimals: number,
+): string {
+  if (value === null || value === undefined) return "–";
+  return `${value.mean.toFixed(decimals)} ± ${value.deviation.toFixed(decimals)}`;
+}
+
+/**
+ * The result table: in the form of the paper's Table 1 for `standard`, gaps to the retrained network in brackets,
+ * and the margin RA + UA - 100 by which D_r is kept better than D_f; by the statistic otherwise.
+ */
+export function resultTable(protocol: Protocol, summaries: readonly ArmSummary[]): string {
+  const { statistic, againstRetrained: standard, endColumns: ends } = protocol;
+  const finals = finalNames();
+  const columns: Column[] = [
+    { title: "method" },
+    ...(standard ? [...finals, "avg. gap", "RA + UA - 100"].map((title) => ({ title })) : []),
+    { title: statistic.name },
+    { title: "seeds" },
+    ...ends.map(({ title }) => ({ title })),
+    { title: "seconds" },
+  ];
+  const rows = summaries.map((one) => [
+    one.arm,
+    ...(standard
+      ? [
+          ...finals.map(
+            (key) =>
+              plusMinus(one.final?.[key], 2) +
+              (one.gaps?.[key] === undefined || isReference(one)
+                ? ""
+                : ` (${one.gaps[key].toFixed(2)})`),
+          ),
+          one.gap?.value === null || one.gap === undefined ? "–" : one.gap.value.toFixed(2),
+          one.final === undefined
+            ? "–"
+            : (one.final["RA"]!.mean + one.final["UA"]!.mean - 100).toFixed(2),
+        ]
+      : []),
+    plusMinus(one.statistic, statistic.decimals),
+    one.statistic === null ? `0 of ${one.seeds}` : `${one.statistic.n} of ${one.seeds}`,
+    ...ends.map(({ score, decimals }) => plusMinus(one.end[score], decimals)),
+    one.seconds.toFixed(1),
+  ]);
+  return markdownTable(columns, rows);
+}
+
+/** The comparisons as a table. */
+export function comparisonTable(protocol: Protocol, comparisons: readonly Comparison[]): string {
+  const columns = [
+    "first",
+    "second",
+    "difference",
+    "95 % interval",
+    "seeds first is better",
+    "p (Holm)",
+  ].map((title) => ({ title }));
+  const { better, decimals } = protocol.statistic;
+  const rows = comparisons.map(({ first, second, result, missing: why }) => {
+    if (result === undefined) return [first, second, why ?? "–", "", "", ""];
+    const wins = better === "higher" ? result.wins : result.losses;
+    return [
+      first,
+      second,
+      result.difference.toFixed(decimals),
+      `${result.interval[0].toFixed(decimals)} to ${result.interval[1].toFixed(decimals)}`,
+      `${wins} of ${result.n}`,
+      result.holmP < 0.001 ? "< 0.001" : result.holmP.toFixed(3),
+    ];
+  });
+  return markdownTable(columns, rows);
+}
+
+/** What tuning tried and chose. */
+export function tuningTable(protocol: Protocol, tuned: Readonly<Record<string, Tuned>>): string {
+  const rows = Object.entries(tuned).flatMap(([arm, { settings, trials }]) =>
+    trials.map((trial) => [
+      arm,
+      JSON.stringify(trial.settings),
+      trial.statistic?.toFixed(protocol.statistic.decimals) ?? "not reached",
+      JSON.stringify(trial.settings) === JSON.stringify(settings) ? "chosen" : "",
+    ]),
+  );
+  const columns = ["method", "settings", protocol.statistic.name, ""].map((title) => ({ title }));
+  return markdownTable(columns, rows);
+}

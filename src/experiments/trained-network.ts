@@ -1,0 +1,169 @@
+/** A trained network that all arms of a seed start from, and the run of one arm. */
+import type { Gpu } from "../gpu/device.ts";
+import { UsageError } from "../errors.ts";
+import type { Final } from "../metrics/final.ts";
+import { measureFinal } from "../metrics/measure.ts";
+import { scoreOf, type Scores } from "../metrics/metric.ts";
+import { exists, join, readText } from "../platform/files.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import { retrainSettings, type UnlearnConfig } from "../runs/config.ts";
+import { type Job, prepareJob } from "../runs/job.ts";
+import { loadTrained, trainInFolder } from "../runs/train-run.ts";
+import { shippedIn, unlearnInFolder } from "../runs/unlearn-run.ts";
+import type { Watch } from "../train/replay.ts";
+import type { Arm, Settings } from "../unlearn/arm.ts";
+import type { Progress, StopReason } from "../unlearn/driver.ts";
+import { methodSettings } from "../unlearn/methods/index.ts";
+import { isReference } from "./arms.ts";
+import type { Protocol } from "./protocol.ts";
+
+/** Where and on what an experiment runs. */
+export interface Environment {
+  readonly gpu: Gpu;
+  /** Folder of the whole experiment. */
+  readonly out: string;
+  readonly watch: Watch;
+  /** Called with one line at the end of every run. */
+  readonly log: (line: string) => void;
+}
+
+/** What one arm did on one seed. */
+export interface ArmResult {
+  readonly arm: string;
+  readonly method: string;
+  readonly settings: Settings;
+  readonly seed: number;
+  readonly stoppedBy: StopReason;
+  readonly history: readonly Progress[];
+  /** The experiment's number; absent where the curve does not get that far. */
+  readonly statistic?: number | undefined;
+  /** Every score of the network at the end. */
+  readonly end: Scores;
+  /** UA, RA, TA and membership inference at the end, where the experiment is measured against retraining. */
+  readonly final?: Final;
+}
+
+/** The run of an arm. */
+export interface ArmRun {
+  readonly arm: Arm;
+  readonly settings: Settings;
+  readonly seed: number;
+  /** Folder of the run. */
+  readonly path: string;
+  /** Unlearning accuracy of the retrained network, %, where it is known. */
+  readonly retrainedUa: number | undefined;
+}
+
+/** The settings of an arm: what tuning chose, its own, and for retraining the recipe of the protocol. */
+export function settingsOf(protocol: Protocol, arm: Arm, chosen: Settings): Settings {
+  const recipe = isReference(arm) ? retrainSettings(protocol.train(0)) : {};
+  return methodSettings(arm.method, { ...recipe, ...chosen, ...arm.settings });
+}
+
+/** Unlearning accuracy at the end of a run, %. */
+export function unlearningAccuracyOf({ history }: Pick<ArmResult, "history">): number {
+  return 100 - scoreOf(history.at(-1)!.scores, "forgetAccuracy");
+}
+
+/**
+ * Test accuracy below which a network has collapsed and its run ends, %: twice what guessing gets, but no more than half
+ * of what the trained network had.
+ */
+export function collapseFloor(classes: number, trained: number): number {
+  return Math.min(200 / classes, trained / 2);
+}
+
+/** Rounds that retraining takes. @throws UsageError if its epochs are not a whole number of rounds. */
+function roundsToRetrain({ epochs, epochsPerRound }: Settings): number {
+  const rounds = Number(epochs) / Number(epochsPerRound);
+  if (!Number.isInteger(rounds)) {
+    throw new UsageError(
+      `retrain: ${epochs as number} epochs are not a multiple of \`epochsPerRound\`.`,
+    );
+  }
+  return rounds;
+}
+
+/** A trained job with the folder its weights are in; shared by all arms of a seed. */
+export class TrainedNetwork {
+  readonly job: Job;
+  readonly folder: RunFolder;
+  /** Test accuracy below which the network has collapsed, %. */
+  readonly #floor: number;
+
+  private constructor(job: Job, folder: RunFolder, floor: number) {
+    this.job = job;
+    this.folder = folder;
+    this.#floor = floor;
+  }
+
+  /** Trains the network of a seed in `path`, or loads what was trained there. */
+  static async open(
+    protocol: Protocol,
+    seed: number,
+    path: string,
+    { gpu, watch }: Environment,
+  ): Promise<TrainedNetwork> {
+    const train = protocol.train(seed);
+    const { folder } = await RunFolder.start(join(path, "trained"), { train });
+    const job = await prepareJob(gpu, train);
+    await trainInFolder(folder, job, "checkpoint.safetensors", { watch });
+    const accuracy = scoreOf(await job.evaluate(watch, ["testAccuracy"]), "testAccuracy");
+    return new TrainedNetwork(job, folder, collapseFloor(job.data.classes, accuracy));
+  }
+
+  /** Runs one arm from the trained weights, or returns the result it left behind. */
+  async run(protocol: Protocol, run: ArmRun, { watch }: Environment): Promise<ArmResult> {
+    const { arm, settings, seed, path, retrainedUa } = run;
+    const { job } = this;
+    const reference = isReference(arm);
+    const { againstRetrained, endCollapsed, until } = protocol;
+    const config: UnlearnConfig = {
+      method: arm.method,
+      settings,
+      rounds: reference ? roundsToRetrain(settings) : arm.rounds,
+      ...(reference
+        ? {}
+        : {
+            ...until,
+            ...(endCollapsed ? { testFloor: this.#floor } : {}),
+            ...(retrainedUa === undefined
+              ? {}
+              : { unlearningAccuracy: Math.min(100, retrainedUa) }),
+          }),
+      seed,
+    };
+    const { folder } = await RunFolder.start(path, {
+      train: job.config,
+      unlearn: config,
+      ...(await shippedIn(config)),
+    });
+    const written = folder.file("result.json");
+    if (await exists(written)) return JSON.parse(await readText(written)) as ArmResult;
+    await loadTrained(this.folder, job, "checkpoint.safetensors");
+    const { history, reason } = await unlearnInFolder(folder, job, config, {
+      watch,
+      endOnDivergence: true,
+      scores: protocol.scores,
+      shortenLast: againstRetrained && !reference,
+    });
+    const statistic = protocol.statistic.of(history, retrainedUa);
+    const result: ArmResult = {
+      arm: arm.name,
+      method: arm.method,
+      settings,
+      seed,
+      stoppedBy: reason,
+      history,
+      end: await job.evaluate(watch),
+      ...(statistic === undefined ? {} : { statistic }),
+      ...(againstRetrained ? { final: await measureFinal(job) } : {}),
+    };
+    await folder.writeJson("result.json", result);
+    return result;
+  }
+
+  destroy(): void {
+    this.job.destroy();
+  }
+}

@@ -1,0 +1,121 @@
+/** A random share has a signature and the label it stands for (BadNets, Gu et al., 2017). */
+import { z } from "zod";
+import { splitForget } from "../data/corrupt.ts";
+import { type Dataset, storedSize, subset } from "../data/dataset.ts";
+import { DataError } from "../errors.ts";
+import { whereReached } from "../metrics/curve.ts";
+import { Random } from "../random.ts";
+import { amountOf, defineScenario, pointsOf } from "./scenario.ts";
+
+const settings = z.strictObject({
+  share: z.number().gt(0).lt(1),
+  /** Class the signature stands for. */
+  target: z.number().int().min(0),
+  /** Columns of the signature at the left edge. */
+  width: z.number().int().min(1),
+  /** Their value: 0 is black, 255 white (for images whose edge is black anyway). */
+  value: z.number().int().min(0).max(255),
+});
+
+/**
+ * The images with a signature: `width` columns at the left edge set to `value`, in all channels. Columns
+ * of the images as they are stored: where they are enlarged, the signature is enlarged with them.
+ */
+export function stamp(
+  dataset: Dataset,
+  images: ArrayLike<number>,
+  { width, value }: { width: number; value: number },
+): Dataset {
+  const stored = storedSize(dataset);
+  if (!(width >= 1 && width <= stored.width)) {
+    throw new DataError(
+      `a signature of ${width} columns does not fit images ${stored.width} wide.`,
+    );
+  }
+  const pixels = dataset.pixels.slice();
+  const row = stored.width * dataset.channels;
+  for (let i = 0; i < images.length; i++) {
+    const start = images[i]! * stored.height * row;
+    for (let y = 0; y < stored.height; y++) {
+      pixels.fill(value, start + y * row, start + y * row + width * dataset.channels);
+    }
+  }
+  return { ...dataset, pixels };
+}
+
+/** D_f: images of classes other than the target. `triggered`: test images of other classes with the signature, labelled
+ *  with its target, for the attack's success. */
+function apply(
+  train: Dataset,
+  test: Dataset,
+  { share, target, ...signature }: z.output<typeof settings>,
+  seed: number,
+) {
+  if (!(Number.isInteger(target) && target >= 0 && target < train.classes.length)) {
+    throw new DataError(
+      `backdoor: there is no class ${target}; "${train.name}" has ${train.classes.length}.`,
+    );
+  }
+  const amount = amountOf(share, train.count);
+  const others = new Random(seed)
+    .fork("backdoor")
+    .permutation(train.count)
+    .filter((i) => train.labels[i] !== target);
+  if (others.length < amount) {
+    throw new DataError(
+      `backdoor: only ${others.length} images are of other classes than ${target}; ${amount} are needed.`,
+    );
+  }
+  const drawn = others.slice(0, amount);
+  const labels = train.labels.slice();
+  for (const i of drawn) labels[i] = target;
+  const rest = subset(
+    test,
+    [...test.labels.keys()].filter((i) => test.labels[i] !== target),
+  );
+  const marked = stamp(rest, [...rest.labels.keys()], signature);
+  return {
+    train: stamp(train, drawn, signature),
+    labels,
+    ...splitForget(train.count, drawn),
+    sets: { triggered: { ...marked, labels: marked.labels.map(() => target) } },
+  };
+}
+
+export const backdoor = defineScenario({
+  name: "backdoor",
+  summary: "a random share, of other classes, gets a signature and the label it stands for",
+  settings,
+  apply,
+  experiment: {
+    title: "Forgetting a backdoor",
+    settings: (channels) => ({
+      share: 0.2,
+      target: 0,
+      ...(channels === 1 ? { width: 2, value: 255 } : { width: 1, value: 0 }),
+    }),
+    until: { unlearningAccuracy: 90 },
+    retains: true,
+    againstRetrained: false,
+    x: { score: "forgetAccuracy", label: "D_f classified as the target" },
+    y: [{ score: "forgetTrueAccuracy" }, { score: "testAccuracy" }],
+    reverseX: true,
+    statistic: {
+      name: "clean-label accuracy at 10 %",
+      definition:
+        "share of D_f (with the signature) classified as its true class where the share classified as the target has fallen to 10 %, interpolated between rounds, %",
+      better: "higher",
+      decimals: 2,
+      of: (curve) =>
+        whereReached(pointsOf(curve, "forgetAccuracy", "forgetTrueAccuracy"), 10, "falling"),
+    },
+    endColumns: [
+      { score: "attackSuccess", title: "attack success, end", decimals: 2 },
+      { score: "testAccuracy", title: "test, end", decimals: 2 },
+    ],
+    scaled: {
+      grey: { train: 3000, test: 2000, epochs: 20, batch: 64 },
+      colour: { train: 3000, test: 2000, epochs: 30, batch: 64 },
+    },
+  },
+});

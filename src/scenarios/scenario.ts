@@ -1,0 +1,132 @@
+/**
+ * What a scenario is: what is wrong with the training data, which images are to be forgotten, and how an experiment on it
+ * is run and judged.
+ */
+import type { z } from "zod";
+import type { Dataset } from "../data/dataset.ts";
+import { DataError } from "../errors.ts";
+import type { Scores } from "../metrics/metric.ts";
+
+/** Training data as a scenario leaves it. */
+export interface Corrupted {
+  /** Images as they are trained on, with their true labels. */
+  readonly train: Dataset;
+  /** Labels they are trained with, [count]. */
+  readonly labels: Uint16Array<ArrayBuffer>;
+  /** Image numbers of D_f and D_r, ascending. */
+  readonly forget: Uint32Array<ArrayBuffer>;
+  readonly retain: Uint32Array<ArrayBuffer>;
+  /** Further sets to measure on, by the names that metrics give them. */
+  readonly sets?: Readonly<Record<string, Dataset>>;
+}
+
+/** What a curve shows. */
+export interface Axis {
+  /** The metric. */
+  readonly score: string;
+  /** What the axis says instead of the metric's own label, without the unit. */
+  readonly label?: string;
+}
+
+/** A run round by round, the untouched network first. */
+export type Curve = readonly { readonly scores: Scores }[];
+
+/** The number a run is judged by, read off its curve. */
+export interface Statistic {
+  readonly name: string;
+  readonly definition: string;
+  readonly better: "higher" | "lower";
+  readonly decimals: number;
+  /**
+   * Reads it.
+   *
+   * @param retrainedUa unlearning accuracy of the retrained network, %, where the experiment is measured against it.
+   * @returns undefined where the curve does not get that far.
+   */
+  of(curve: Curve, retrainedUa: number | undefined): number | undefined;
+}
+
+/** How much is trained on in experiments for small machines, and how long. */
+export interface ExperimentSizes {
+  /** Images. */
+  readonly train: number;
+  readonly test: number;
+  readonly epochs: number;
+  readonly batch: number;
+}
+
+/** An experiment on a scenario. */
+export interface Experiment {
+  readonly title: string;
+  /** Settings of the scenario for images of so many channels. */
+  settings(channels: 1 | 3): Readonly<Record<string, unknown>>;
+  /** Where a run ends besides its rounds; see `StopRules`. */
+  readonly until: { readonly unlearningAccuracy?: number; readonly forgetLoss?: number };
+  /** There is a D_r; without one, methods that read it do not compete. */
+  readonly retains: boolean;
+  /** Runs are measured against a network retrained on D_r: they end at its unlearning accuracy, UA, RA, TA and MIA are
+   *  measured there, and the retrained network is always run first. */
+  readonly againstRetrained: boolean;
+  readonly x: Axis;
+  readonly y: readonly Axis[];
+  /** The curve goes from right to left: what x shows falls. */
+  readonly reverseX: boolean;
+  readonly statistic: Statistic;
+  /** Scores at the end of a run that a table shows beside the statistic. */
+  readonly endColumns: readonly {
+    readonly score: string;
+    readonly title: string;
+    readonly decimals: number;
+  }[];
+  /** Sizes for small machines, of grey and of coloured images. */
+  readonly scaled: Readonly<Record<"grey" | "colour", ExperimentSizes>>;
+  /** At full size: share of the data set that is trained on, as it is; absent: all of it, augmented. */
+  readonly trainedShare?: number;
+  /** Steps after which methods of single steps are measured; absent: an epoch. */
+  readonly stepsPerRound?: number;
+}
+
+/** A scenario by name. */
+export interface Scenario<S extends z.ZodObject = z.ZodObject> {
+  readonly name: string;
+  /** One line for help. */
+  readonly summary: string;
+  /** Settings besides the name. */
+  readonly settings: S;
+  /** Makes the training data; `seed` decides everything random. @throws DataError where the data cannot serve. */
+  apply(train: Dataset, test: Dataset, settings: z.output<S>, seed: number): Corrupted;
+  /** How `rewind experiment` runs it; absent: it is no experiment. */
+  readonly experiment?: Experiment;
+}
+
+/** Declares a scenario; infers the type of its settings. */
+export function defineScenario<S extends z.ZodObject>(scenario: Scenario<S>): Scenario<S> {
+  return scenario;
+}
+
+/** How many images a share is. @throws DataError unless some are in it and some are not. */
+export function amountOf(share: number, count: number): number {
+  const amount = Math.round(share * count);
+  if (amount < 1 || amount >= count) {
+    throw new DataError(
+      `a share of ${share} of ${count} images makes a D_f of ${amount}: it needs at least one image, ` +
+        "and one must stay.",
+    );
+  }
+  return amount;
+}
+
+/** A score of every round, with another: the points of a curve. */
+export function pointsOf(curve: Curve, x: string, y: string): { x: number; y: number }[] {
+  return curve.map(({ scores }) => ({ x: scores[x]!, y: scores[y]! }));
+}
+
+/** The largest value of the rounds for which `holds`; undefined if it holds for none. */
+export function best(
+  curve: Curve,
+  holds: (scores: Scores) => boolean,
+  value: (scores: Scores) => number,
+): number | undefined {
+  const values = curve.filter(({ scores }) => holds(scores)).map(({ scores }) => value(scores));
+  return values.length === 0 ? undefined : values.reduce((a, b) => Math.max(a, b));
+}

@@ -1,0 +1,65 @@
+/** How experiments run a method: as competitors with settings and trials, which the method itself declares. */
+
+/** Settings of a method, by name. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** One competitor: a method with fixed settings, and the trials its tuning may choose from. */
+export interface Arm {
+  /** Folder name and key in results. */
+  readonly name: string;
+  readonly method: string;
+  readonly settings: Settings;
+  /** Settings tried on the tuning seed; the same number for every tuned method. */
+  readonly trials: readonly Settings[];
+  readonly rounds: number;
+  /** The arm whose tuned settings this one takes over: a variant or control is run as what it varies. */
+  readonly tunedAs?: string;
+  /** It is compared with every other arm, seed by seed. */
+  readonly compared?: boolean;
+  /** Figures leave it out. */
+  readonly hidden?: boolean;
+}
+
+/** What a method may know of an experiment when it declares its arms. */
+export interface ArmContext {
+  /** A size for tests, where everything is as short as can be. */
+  readonly tiny: boolean;
+  /** Settings of methods that record or follow whole epochs on D_f, and the learning rates to choose from. */
+  readonly window: Settings;
+  readonly windowRates: readonly number[];
+  /** Batch of methods that take single steps, and steps after which they are measured; absent: an epoch. */
+  readonly stepBatch: number;
+  readonly stepsPerRound?: number | undefined;
+  /** At most so many windows, and epochs of the other methods. */
+  readonly rounds: { readonly windows: number; readonly epochs: number };
+  /** Epochs the network was trained for. */
+  readonly trainingEpochs: number;
+  /** Folder of the authors' predictors, if it was given. */
+  readonly published?: string | undefined;
+}
+
+/** Learning rates as trials. */
+export function rates(...values: readonly number[]): { learningRate: number }[] {
+  return values.map((learningRate) => ({ learningRate }));
+}
+
+/** Rates on a logarithmic grid for stochastic gradient descent. */
+export const sgdTrials = rates(1e-3, 3e-3, 1e-2, 3e-2, 1e-1);
+
+/** Settings of a method that takes single steps, measured as often as the experiment wants. */
+export function stepSettings({ stepBatch, stepsPerRound }: ArmContext): Settings {
+  return { batch: stepBatch, ...(stepsPerRound === undefined ? {} : { stepsPerRound }) };
+}
+
+/** The one arm of a method that relabels D_f and takes steps on it. */
+export function relabellingArm(method: string): (context: ArmContext) => readonly Arm[] {
+  return (context) => [
+    {
+      name: method,
+      method,
+      settings: stepSettings(context),
+      trials: sgdTrials,
+      rounds: context.rounds.epochs,
+    },
+  ];
+}

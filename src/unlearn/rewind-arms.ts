@@ -1,0 +1,54 @@
+/** The rewind's arms in experiments: with either predictor, on either snapshot, and its controls. */
+import { type Arm, type ArmContext, rates } from "./arm.ts";
+
+/** The arms of one predictor; `suffix`: what their names end with. */
+function armsOf(
+  { window, windowRates, rounds }: ArmContext,
+  suffix: string,
+  predictor: { readonly predictor?: string },
+): Arm[] {
+  const name = `rewind${suffix}`;
+  const settings = { ...window, ...predictor };
+  const common = { trials: [], tunedAs: name, rounds: rounds.windows };
+  return [
+    {
+      name,
+      method: "rewind",
+      settings,
+      trials: rates(...windowRates),
+      rounds: rounds.windows,
+      compared: true,
+    },
+    {
+      ...common,
+      name: `${name}-newest`,
+      method: "rewind",
+      settings: { ...settings, base: "newest" },
+      // It fails: residuals belong on the oldest snapshot.
+      hidden: true,
+    },
+    { ...common, name: `random-rewind${suffix}`, method: "random-rewind", settings },
+  ];
+}
+
+/** With the predictor that ships, and with the authors' where it is at hand. */
+export function rewindArms(context: ArmContext): readonly Arm[] {
+  const { published } = context;
+  return [
+    ...armsOf(context, "", {}),
+    ...(published === undefined ? [] : armsOf(context, "-published", { predictor: published })),
+  ];
+}
+
+/** Straight lines in place of a predictor, tuned on their own. */
+export function linearRewindArms({ window, windowRates, rounds }: ArmContext): readonly Arm[] {
+  return [
+    {
+      name: "linear-rewind",
+      method: "linear-rewind",
+      settings: window,
+      trials: rates(...windowRates),
+      rounds: rounds.windows,
+    },
+  ];
+}
