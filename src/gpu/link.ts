@@ -8,7 +8,7 @@
  * line 1 marks a file that cannot stand alone.
  */
 import { loadText } from "../platform/files.ts";
-import { GpuError } from "../errors.ts";
+import { GpuError, UsageError } from "../errors.ts";
 
 /** A linked text, and where its lines come from. */
 export interface Linked {
@@ -25,7 +25,10 @@ const constantsFile = "constants";
 /** Texts of the shader files, cached for the process. */
 const sources = new Map<string, Promise<string>>();
 
-/** The WGSL text of `shaders/<file>.wgsl`. @throws GpuError if there is no such file. */
+/** Texts that are no files. */
+const registered = new Map<string, string>();
+
+/** The WGSL text of `shaders/<file>.wgsl`, or of a text that was registered. @throws GpuError if there is no such file. */
 export function shaderSource(file: string): Promise<string> {
   let text = sources.get(file);
   if (text === undefined) {
@@ -38,6 +41,25 @@ export function shaderSource(file: string): Promise<string> {
     sources.set(file, text);
   }
   return text;
+}
+
+/**
+ * Makes a kernel from outside known: launches and parts name it like a file under `shaders/`. It may import the parts
+ * there.
+ *
+ * @param name such as `own/softsign`; it begins with `own/`, so that it is no file's.
+ * @param text WGSL, with `//!` lines as in the files.
+ * @throws UsageError for another beginning, and if the name is taken by another text.
+ */
+export function registerShader(name: string, text: string): void {
+  if (!name.startsWith("own/")) {
+    throw new UsageError(`shader "${name}": names of texts begin with own/, as in own/${name}.`);
+  }
+  if ((registered.get(name) ?? text) !== text) {
+    throw new UsageError(`there is a shader "${name}" already; choose another name.`);
+  }
+  registered.set(name, text);
+  sources.set(name, Promise.resolve(text));
 }
 
 /** The names after `//! word` lines of a text. */

@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { declaredNames, link } from "../../src/gpu/link.ts";
+import { UsageError } from "../../src/errors.ts";
+import { declaredNames, link, registerShader } from "../../src/gpu/link.ts";
 
 /** A source of texts by name. */
 function from(files: Record<string, string>): (file: string) => Promise<string> {
@@ -58,6 +59,24 @@ test("what a part needs and nobody declares is named", async () => {
 
 test("a part that does not exist is named", async () => {
   await rejects(link("no/such-kernel"), /no shader part "no\/such-kernel"/);
+});
+
+test("a text from outside is linked like a file, under a name of its own", async () => {
+  const text = "//! import walk/thread\nfn outside() -> u32 {\n  return 1u;\n}\n";
+  registerShader("own/outside", text);
+  registerShader("own/outside", text);
+  const linked = await link("own/outside");
+  assert.equal(linked.files, ["walk/thread", "own/outside"]);
+  assert.ok(linked.code.endsWith(text));
+  for (const [name, other, pattern] of [
+    ["own/outside", "fn other() {}\n", /there is a shader "own\/outside" already/],
+    ["elementwise/relu", text, /begin with own\/, as in own\/elementwise\/relu/],
+  ] as const) {
+    assert.throws(
+      () => registerShader(name, other),
+      (error: Error) => error instanceof UsageError && pattern.test(error.message),
+    );
+  }
 });
 
 test("declarations are found behind attributes and in every form", () => {
