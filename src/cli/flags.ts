@@ -6,7 +6,7 @@
  */
 
 /** Flags by the setting they give. */
-const flags: Readonly<Record<string, string>> = {
+export const flags: Readonly<Record<string, string>> = {
   activations: "--activations",
   adapter: "--adapter",
   arms: "--arms",
@@ -27,7 +27,7 @@ const flags: Readonly<Record<string, string>> = {
 };
 
 /** Flags by the setting of an unlearning method; the others are given by `--set`. */
-const methodFlags: Readonly<Record<string, string>> = {
+export const methodFlags: Readonly<Record<string, string>> = {
   base: "--base",
   batch: "--forget-batch",
   learningRate: "--rate",

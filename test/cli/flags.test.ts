@@ -1,6 +1,10 @@
-import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { inFlags } from "../../src/cli/flags.ts";
+import { Command } from "commander";
+import { test } from "uvu";
+import { flags, inFlags, methodFlags } from "../../src/cli/flags.ts";
+import { registerExperiment } from "../../src/cli/experiment.ts";
+import { registerUnlearn } from "../../src/cli/unlearn.ts";
+import { trainOptions } from "../../src/cli/train-options.ts";
 
 test("settings that a message names in backticks become flags", () => {
   assert.is(
@@ -23,6 +27,22 @@ test("settings of an unlearning method become its own flags, or --set", () => {
     inFlags("`settings.batch=9 settings.recompute=true`"),
     "--forget-batch 9 --set recompute=true",
   );
+});
+
+test("every flag is one of the commands'", () => {
+  const root = new Command();
+  registerExperiment(root);
+  registerUnlearn(root);
+  trainOptions(root.command("train"));
+  const known = new Set(root.commands.flatMap(({ options }) => options.map(({ long }) => long)));
+  for (const flag of Object.values({ ...flags, ...methodFlags })) assert.ok(known.has(flag), flag);
+  for (const flag of Object.values(methodFlags)) {
+    const options = root.commands.find((command) => command.name() === "unlearn")!.options;
+    assert.ok(
+      options.some(({ long }) => long === flag),
+      flag,
+    );
+  }
 });
 
 test("commands and other words in backticks stay as they are", () => {
