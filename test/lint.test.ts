@@ -106,6 +106,17 @@ if (deno) {
     );
     assert.equal([...found], ["src/train/a.ts"]);
   });
+
+  test("two files that import each other are refused, even if only for types", async () => {
+    const found = await refused(
+      {
+        "src/gpu/a.ts": 'import type { B } from "./b.ts";\nexport type A = B | 1;\n',
+        "src/gpu/b.ts": 'import type { A } from "./a.ts";\nexport type B = A | 2;\n',
+      },
+      /no-cycle/,
+    );
+    assert.equal([...found].sort(), ["src/gpu/a.ts", "src/gpu/b.ts"]);
+  });
 }
 
 test.run();
