@@ -1,30 +1,18 @@
-// Sums over the middle axis, one stage: y[o, s, i] = SCALE * sum of x[o, a, i] over a = s, s +
-// SLICES, ...
+//! import reduce/progression
+//! needs LANES
+// Sums over the middle axis, one stage: y[o, s, i] = SCALE * sum of x[o, a, i] over a = s, s + SLICES, …
+// Neighbouring threads read neighbouring elements, even where INNER is 1.
 //
-// x [OUTER, AXIS, INNER], y [OUTER, SLICES, INNER]. Neighbouring threads read neighbouring
-// elements, even where INNER is 1. Prelude: OUTER, AXIS, INNER, SLICES, SCALE. One thread a float
-// of y.
+// x [OUTER, AXIS, INNER], y [OUTER, SLICES, INNER]; INNER a multiple of LANES.
+// Constants: OUTER, AXIS, INNER, SLICES, SCALE. Grid: OUTER * SLICES * INNER / LANES threads.
+const WIDTH = u32(INNER) / LANES;
+const RESULTS = u32(OUTER) * u32(SLICES) * WIDTH;
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+const_assert u32(INNER) % LANES == 0u;
+const_assert SLICES <= AXIS;
 
-const WIDTH = u32(INNER);
-
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let id = (wid.y * groups.x + wid.x) * 64u + local;
-  if (id >= u32(OUTER) * u32(SLICES) * WIDTH) {
-    return;
-  }
-  let slice = id / WIDTH % u32(SLICES);
-  let start = id / (WIDTH * u32(SLICES)) * u32(AXIS) * WIDTH + id % WIDTH;
-  var sum = 0.0;
-  for (var a = slice; a < u32(AXIS); a += u32(SLICES)) {
-    sum += x[start + a * WIDTH];
-  }
-  y[id] = sum * SCALE;
+fn terms_of(i: u32) -> Terms {
+  let slice = i / WIDTH % u32(SLICES);
+  let first = (i / (WIDTH * u32(SLICES)) * u32(AXIS) + slice) * WIDTH + i % WIDTH;
+  return Terms(first, u32(SLICES) * WIDTH, (u32(AXIS) - slice + u32(SLICES) - 1u) / u32(SLICES));
 }

@@ -1,30 +1,17 @@
-// Column sums in two stages, first stage: partial[s, c] = sum over the rows of slice s of x[row,
-// c].
+//! import reduce/progression, reduce/from-zero
+//! needs LANES
+// Sums of columns, the first of two stages: y[s, c] = SCALE * sum of x[row, c] over the rows of slice s, which
+// are neighbours. Bias gradients.
 //
-// x [ROWS, C], partial [SLICES, C]; reduce/sum-slices adds the slices in a fixed order. Bias
-// gradients.
-// Constants: ROWS, C, SLICES; WG = lanes a workgroup. One lane per (slice, column).
-// Grid: ceil(C SLICES / WG) workgroups, folded into x and y.
+// x [ROWS, C], y [SLICES, C]; C a multiple of LANES. The last slices may have fewer rows than the others, or none.
+// Constants: ROWS, C, SLICES, SCALE. Grid: SLICES * C / LANES threads.
+const WIDTH = u32(C) / LANES;
+const RESULTS = u32(SLICES) * WIDTH;
+const SLICE_ROWS = (u32(ROWS) + u32(SLICES) - 1u) / u32(SLICES);
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> partial: array<f32>;
+const_assert u32(C) % LANES == 0u;
 
-const SLICE_ROWS = (u32(ROWS) + SLICES - 1u) / SLICES;
-
-@compute @workgroup_size(WG)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let id = (wid.y * grid.x + wid.x) * WG + lane;
-  let slice = min(id / C, SLICES - 1u);
-  let last = min(u32(ROWS), slice * SLICE_ROWS + SLICE_ROWS);
-  var sum = 0.0;
-  for (var row = slice * SLICE_ROWS; row < last; row++) {
-    sum += x[row * C + id % C];
-  }
-  if (id < C * SLICES) {
-    partial[id] = sum;
-  }
+fn terms_of(i: u32) -> Terms {
+  let row = min(i / WIDTH * SLICE_ROWS, u32(ROWS));
+  return Terms(row * WIDTH + i % WIDTH, WIDTH, min(SLICE_ROWS, u32(ROWS) - row));
 }

@@ -142,7 +142,7 @@ const operation: Operation<AttentionAttrs> = {
       [parts.dv, dv],
     ] as const) {
       if (out === null || part === out) continue;
-      launches.push({ ...sumSlices(out.size, slices), bind: { partial: part, out } });
+      launches.push({ ...sumSlices(out.size, slices), bind: { x: part, y: out } });
     }
     return launches;
   },

@@ -5,6 +5,7 @@ import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
 import { gemmGpu } from "./launch/gemm-gpu.ts";
 import { gemmSoftware } from "./launch/gemm-software.ts";
+import { sumSlices } from "./launch/reduce.ts";
 import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
 
 /**
@@ -68,10 +69,8 @@ const operation: Operation<null> = {
     return [
       { ...kernel, bind: { ...bind, c: partial }, flop },
       {
-        shader: "reduce/sum-slices-bias",
-        constants: { LEN: y.size, C: units, SLICES: slices },
-        bind: { partial, b, y },
-        threads: y.size,
+        ...sumSlices(y.size, slices, units),
+        bind: { x: partial, b, y },
         flop: partial.size,
       },
     ];

@@ -2,6 +2,7 @@
 import type { Tuning } from "../../gpu/device.ts";
 import type { Launch, Value } from "../../graph/value.ts";
 import type { Shape } from "../../shape.ts";
+import { lanePart } from "./lanes.ts";
 import { ceilDiv } from "./tiles.ts";
 
 /** Threads that fill an adapter. */
@@ -47,7 +48,8 @@ export function axisSum(
     const vec4 = inner % 4 === 0;
     const to = last ? y : scratch("partial sums", [outer, slices, inner]);
     launches.push({
-      shader: vec4 ? "reduce/axis-sum-vec4" : "reduce/axis-sum",
+      shader: "reduce/axis-sum",
+      parts: [lanePart(vec4), "reduce/from-zero"],
       constants: {
         OUTER: outer,
         AXIS: axis,

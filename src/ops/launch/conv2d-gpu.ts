@@ -43,7 +43,7 @@ export function conv2dInputGradGpu(shape: Conv2dShape): Geometry {
 
 /**
  * Geometry of the weight gradient: partial sums [slices, kh, kw, cin, cout], to be added by
- * reduce/sum-slices. Bindings: x, dy, partial.
+ * sumSlices. Bindings: x, dy, partial.
  */
 export function conv2dWeightGradGpu(shape: Conv2dShape): SlicedGeometry {
   const plan = planTiles(shape.kh * shape.kw * shape.cin, shape.cout, 0);

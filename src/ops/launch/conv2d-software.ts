@@ -43,7 +43,7 @@ export function conv2dInputGradSoftware(shape: Conv2dShape): Geometry {
 
 /**
  * Geometry of the weight gradient: partial sums [slices, kh, kw, cin, cout], to be added by
- * reduce/sum-slices. Bindings: x, dy, partial.
+ * sumSlices. Bindings: x, dy, partial.
  */
 export function conv2dWeightGradSoftware(shape: Conv2dShape): SlicedGeometry {
   const vec4 = shape.cin % 4 === 0 && shape.cout % 4 === 0;

@@ -25,12 +25,12 @@ export function sumOfSlices(
   const partial = scratch(`${value.label} partial`, [slices, ...value.shape]);
   return [
     { ...kernel, bind: { ...bind, [name]: partial }, flop },
-    { ...sumSlices(value.size, slices), bind: { partial, out: value }, flop: partial.size },
+    { ...sumSlices(value.size, slices), bind: { x: partial, y: value }, flop: partial.size },
   ];
 }
 
 /** Launches of a bias gradient: db [C] = sum of dy [..., C] over everything but the last axis. */
 export function biasGradient(dy: Value, db: Value, scratch: Scratch): Launch[] {
   const geometry = columnSum(dy.size / db.size, db.size);
-  return sumOfSlices(geometry, { x: dy }, { name: "partial", value: db }, scratch, dy.size);
+  return sumOfSlices(geometry, { x: dy }, { name: "y", value: db }, scratch, dy.size);
 }
