@@ -1,8 +1,9 @@
-// Pictures moved within a frame: result[n, i, j, c] = source[n, i + DI, j + DJ, c], and 0 where that lies
+//! import walk/thread
+// Images moved within a frame: result[n, i, j, c] = source[n, i + DI, j + DJ, c], and 0 where that lies
 // outside the source. DI = -top, DJ = -left pads with zeros; DI = top, DJ = left takes them off again
 // (the derivative).
 // source [N, H, W, C], result [N, OH, OW, C].
-// Prelude: N, H, W, OH, OW, C, DI, DJ. One thread four neighbouring elements of the result.
+// Constants: N, H, W, OH, OW, C, DI, DJ. One thread four neighbouring elements of the result.
 @group(0) @binding(0) var<storage, read> source: array<f32>;
 @group(0) @binding(1) var<storage, read_write> result: array<f32>;
 
@@ -18,12 +19,8 @@ fn moved(at: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let first = 4u * ((wid.y * groups.x + wid.x) * 64u + local);
+fn main(thread: Thread) {
+  let first = 4u * number_of(thread);
   for (var k = 0u; k < 4u; k++) {
     let at = first + k;
     if (at < u32(N * OH * OW * C)) {

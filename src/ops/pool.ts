@@ -4,6 +4,7 @@ import type { Launch, Value } from "../graph/value.ts";
 import { format, type Shape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
 import { spread } from "./launch/broadcast.ts";
+import { lanePart } from "./launch/lanes.ts";
 
 /** Window of a pooling operation, the same in height and width; in pixels. */
 export interface PoolOptions {
@@ -52,8 +53,8 @@ function launch(
   const [, OH, OW] = pooled.shape as [number, number, number];
   const vec4 = C % 4 === 0;
   return {
-    shader: vec4 ? `${kernel.shader}-vec4` : kernel.shader,
-    entry: kernel.entry,
+    ...kernel,
+    parts: [lanePart(vec4)],
     constants: { N, H, W, C, OH, OW, SIZE: size, STRIDE: stride, PAD: padding },
     bind,
     threads: vec4 ? lanes.size / 4 : lanes.size,
