@@ -1,103 +1,106 @@
+//! import walk/thread
+//! needs Lane, LANES, inner, team_sum
 // Layer normalisation over the last axis (Ba, Kiros and Hinton 2016):
 //   y = gamma x^ + beta, x^ = (x - mean) inverse, inverse = 1 / sqrt(variance + EPSILON)
 // with the mean and the biased variance of each row, in two passes: the variance is a mean of squared
 // distances. Gradients, with g = dy gamma:
 //   dx = inverse (g - mean(g) - x^ mean(g x^)); dgamma = sum dy x^, dbeta = sum dy over the rows.
-// `forward` and `input_gradient` give a row to a thread; `sums` adds slices of SPAN rows a column,
-// which reduce/axis-sum joins. Every sum has a fixed order.
+// `forward` and `input_gradient` give a row to a team of threads (norm/alone, norm/team); `sums` adds slices of SPAN
+// rows a column, which reduce/axis-sum joins. Every sum has a fixed order.
 //
-// x, y, dy, dx [ROWS, C]; gamma, beta [C]; stats [ROWS]: mean, inverse; partial_gamma, partial_beta
-// [SLICES, C]. Prelude: ROWS, C, EPSILON, SLICES of SPAN rows (the last may be shorter).
-// Grid, one thread each: forward, input_gradient ROWS; sums SLICES * C. Any C, both tunings;
-// layer-norm-vec4.wgsl and layer-norm-gpu-vec4.wgsl are faster where C is a multiple of 4.
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> gamma: array<f32>;
-@group(0) @binding(2) var<storage, read> beta: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+// x, y, dy, dx [ROWS, C]; gamma, beta [C]; stats, stats_out [ROWS]: mean, inverse; partial_gamma, partial_beta
+// [SLICES, C]; C a multiple of LANES. Constants: ROWS, C, EPSILON, TEAM; SLICES of SPAN rows (the last may be
+// shorter). Grid: forward, input_gradient ROWS * TEAM threads; sums SLICES * C / LANES. Both tunings.
+@group(0) @binding(0) var<storage, read> x: array<Lane>;
+@group(0) @binding(1) var<storage, read> gamma: array<Lane>;
+@group(0) @binding(2) var<storage, read> beta: array<Lane>;
+@group(0) @binding(3) var<storage, read_write> y: array<Lane>;
 @group(0) @binding(4) var<storage, read_write> stats_out: array<vec2f>;
 @group(0) @binding(5) var<storage, read> stats: array<vec2f>;
-@group(0) @binding(6) var<storage, read> dy: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dx: array<f32>;
-@group(0) @binding(8) var<storage, read_write> partial_gamma: array<f32>;
-@group(0) @binding(9) var<storage, read_write> partial_beta: array<f32>;
+@group(0) @binding(6) var<storage, read> dy: array<Lane>;
+@group(0) @binding(7) var<storage, read_write> dx: array<Lane>;
+@group(0) @binding(8) var<storage, read_write> partial_gamma: array<Lane>;
+@group(0) @binding(9) var<storage, read_write> partial_beta: array<Lane>;
 
-const WIDTH = u32(C);
+const WIDTH = u32(C) / LANES;
+const ONES = Lane(1.0);
 
-fn index(wid: vec3u, groups: vec3u, local: u32) -> u32 {
-  return (wid.y * groups.x + wid.x) * 64u + local;
+const_assert u32(C) % LANES == 0u;
+
+// A thread's row, the first of its lanes, and its number within the team. Teams behind the last row read it too
+// and write nothing: `there` is false.
+struct Place {
+  row: u32,
+  start: u32,
+  member: u32,
+  there: bool,
+}
+
+fn place_of(thread: Thread) -> Place {
+  let place = number_of(thread) / u32(TEAM);
+  let row = min(place, u32(ROWS) - 1u);
+  return Place(row, row * WIDTH, thread.local % u32(TEAM), place < u32(ROWS));
 }
 
 @compute @workgroup_size(64)
-fn forward(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let row = index(wid, groups, local);
-  if (row >= u32(ROWS)) {
-    return;
+fn forward(thread: Thread) {
+  let at = place_of(thread);
+  var sum = Lane();
+  for (var c = at.member; c < WIDTH; c += u32(TEAM)) {
+    sum += x[at.start + c];
   }
-  let start = row * WIDTH;
-  var sum = 0.0;
-  for (var c = 0u; c < WIDTH; c++) {
-    sum += x[start + c];
-  }
-  let mean = sum / f32(C);
-  var squares = 0.0;
-  for (var c = 0u; c < WIDTH; c++) {
-    let d = x[start + c] - mean;
+  let mean = team_sum(vec2f(inner(sum, ONES), 0.0), thread.local).x / f32(C);
+  var squares = Lane();
+  for (var c = at.member; c < WIDTH; c += u32(TEAM)) {
+    let d = x[at.start + c] - mean;
     squares += d * d;
   }
-  let inverse = 1.0 / sqrt(squares / f32(C) + f32(EPSILON));
-  stats_out[row] = vec2f(mean, inverse);
-  for (var c = 0u; c < WIDTH; c++) {
-    y[start + c] = (x[start + c] - mean) * inverse * gamma[c] + beta[c];
-  }
-}
-
-@compute @workgroup_size(64)
-fn input_gradient(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let row = index(wid, groups, local);
-  if (row >= u32(ROWS)) {
+  let variance = team_sum(vec2f(inner(squares, ONES), 0.0), thread.local).x / f32(C);
+  let inverse = 1.0 / sqrt(variance + f32(EPSILON));
+  if (!at.there) {
     return;
   }
-  let start = row * WIDTH;
-  let mean = stats[row].x;
-  let inverse = stats[row].y;
-  var plain = 0.0;
-  var along = 0.0;
-  for (var c = 0u; c < WIDTH; c++) {
-    let g = dy[start + c] * gamma[c];
-    plain += g;
-    along += g * ((x[start + c] - mean) * inverse);
+  if (at.member == 0u) {
+    stats_out[at.row] = vec2f(mean, inverse);
   }
-  plain /= f32(C);
-  along /= f32(C);
-  for (var c = 0u; c < WIDTH; c++) {
-    let normal = (x[start + c] - mean) * inverse;
-    dx[start + c] = inverse * (dy[start + c] * gamma[c] - plain - normal * along);
+  for (var c = at.member; c < WIDTH; c += u32(TEAM)) {
+    y[at.start + c] = (x[at.start + c] - mean) * inverse * gamma[c] + beta[c];
   }
 }
 
 @compute @workgroup_size(64)
-fn sums(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let t = index(wid, groups, local);
+fn input_gradient(thread: Thread) {
+  let at = place_of(thread);
+  let mean = stats[at.row].x;
+  let inverse = stats[at.row].y;
+  var plain = Lane();
+  var along = Lane();
+  for (var c = at.member; c < WIDTH; c += u32(TEAM)) {
+    let g = dy[at.start + c] * gamma[c];
+    plain += g;
+    along += g * ((x[at.start + c] - mean) * inverse);
+  }
+  let means = team_sum(vec2f(inner(plain, ONES), inner(along, ONES)), thread.local) / f32(C);
+  if (!at.there) {
+    return;
+  }
+  for (var c = at.member; c < WIDTH; c += u32(TEAM)) {
+    let normal = (x[at.start + c] - mean) * inverse;
+    dx[at.start + c] = inverse * (dy[at.start + c] * gamma[c] - means.x - normal * means.y);
+  }
+}
+
+@compute @workgroup_size(64)
+fn sums(thread: Thread) {
+  let t = number_of(thread);
   if (t >= u32(SLICES) * WIDTH) {
     return;
   }
   let c = t % WIDTH;
   let first = t / WIDTH * u32(SPAN);
   let end = min(first + u32(SPAN), u32(ROWS));
-  var plain = 0.0;
-  var along = 0.0;
+  var plain = Lane();
+  var along = Lane();
   for (var row = first; row < end; row++) {
     let g = dy[row * WIDTH + c];
     plain += g;

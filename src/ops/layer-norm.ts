@@ -4,6 +4,7 @@ import type { Graph, Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
+import { lanePart } from "./launch/lanes.ts";
 import { ceilDiv } from "./launch/tiles.ts";
 
 /** Settings of {@link layerNorm}. */
@@ -25,20 +26,18 @@ function rowLaunch(
   const { epsilon: EPSILON, ...rest } = launch;
   const C = x.shape.at(-1)!;
   const ROWS = x.size / C;
-  if (tuning === "gpu" && C % 4 === 0) {
-    // Two quads a thread or more, so that a short row does not spread over a whole workgroup.
-    let TEAM = 64;
-    while (TEAM > 1 && TEAM * 8 > C) TEAM /= 2;
-    const constants = { ROWS, C, EPSILON, TEAM };
-    return { ...rest, shader: "norm/layer-norm-gpu-vec4", constants, threads: ROWS * TEAM };
-  }
-  // Constants of `sums`, which the file needs to exist.
-  const constants = { ROWS, C, EPSILON, SLICES: 1, SPAN: 1 };
-  return { ...rest, shader: shaderOf(C), constants, threads: ROWS };
+  const team = tuning === "gpu" && C % 4 === 0;
+  // Two quads a thread or more, so that a short row does not spread over a whole workgroup.
+  let TEAM = team ? 64 : 1;
+  while (TEAM > 1 && TEAM * 8 > C) TEAM /= 2;
+  // SLICES and SPAN are constants of `sums`, which the file needs to exist.
+  const constants = { ROWS, C, EPSILON, TEAM, SLICES: 1, SPAN: 1 };
+  return { ...rest, ...kernel(C, team), constants, threads: ROWS * TEAM };
 }
 
-function shaderOf(channels: number): string {
-  return channels % 4 === 0 ? "norm/layer-norm-vec4" : "norm/layer-norm";
+function kernel(channels: number, team: boolean): Pick<Launch, "shader" | "parts"> {
+  const parts = [lanePart(channels % 4 === 0), team ? "norm/team" : "norm/alone"];
+  return { shader: "norm/layer-norm", parts };
 }
 
 const operation: Operation<Required<LayerNormAttrs>> = {
@@ -78,9 +77,9 @@ const operation: Operation<Required<LayerNormAttrs>> = {
       const partial_gamma = scratch("partial gamma", [SLICES, C]);
       const partial_beta = scratch("partial beta", [SLICES, C]);
       launches.push({
-        shader: shaderOf(C),
+        ...kernel(C, false),
         entry: "sums",
-        constants: { ROWS, C, EPSILON: attrs.epsilon, SLICES, SPAN },
+        constants: { ROWS, C, EPSILON: attrs.epsilon, TEAM: 1, SLICES, SPAN },
         bind: { x, dy, stats, partial_gamma, partial_beta },
         threads: SLICES * lanes,
         flop: 5 * x.size,
