@@ -9,7 +9,8 @@ import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { withProgress } from "./progress.ts";
-import { type DeviceFlags, deviceOptions, interruptSignal, openDevice } from "./session.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { interruptSignal } from "./interrupt.ts";
 import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
 
 /** Training images by default: as many as fit five minutes on a software adapter, and more of sets in files. */

@@ -5,7 +5,7 @@ import { type Diagnosis, diagnose } from "../inspect/doctor.ts";
 import { megabytes } from "../gpu/device.ts";
 import { runtimeVersion } from "../platform/gpu.ts";
 import { inFlags } from "./flags.ts";
-import { type DeviceFlags, deviceOptions, openDevice } from "./session.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 
 function print({ adapter, limits, checks, advice }: Diagnosis): void {
   console.log(`runtime   ${adapter.runtimeVersion}`);

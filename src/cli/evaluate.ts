@@ -7,7 +7,8 @@ import { prepareJob } from "../runs/job.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { loadTrained } from "../runs/train-run.ts";
-import { type DeviceFlags, deviceOptions, openDevice, validate } from "./session.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { validate } from "./parse.ts";
 
 /** A run's config.json is a training's, or has one under `train`. */
 const runSchema = z.union([trainSchema, z.looseObject({ train: trainSchema })]);

@@ -28,7 +28,9 @@ import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { nowcastExperiment, type NowcastFlags } from "./nowcast.ts";
 import { setting } from "./unlearn-options.ts";
-import { deviceOptions, integer, interruptSignal, openDevice } from "./session.ts";
+import { deviceOptions, openDevice } from "./device-options.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { integer } from "./parse.ts";
 
 interface ExperimentFlags extends NowcastFlags {
   readonly dataset: DataConfig["name"];

@@ -7,7 +7,7 @@ import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { readTorch } from "../io/torch-pt.ts";
 import { declare } from "../nn/model.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
-import { integer } from "./session.ts";
+import { integer } from "./parse.ts";
 
 interface ImportFlags {
   readonly model: ModelConfig["name"];

@@ -10,13 +10,9 @@ import { RunFolder } from "../report/run-folder.ts";
 import { textTable } from "../report/table.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
-import {
-  type DeviceFlags,
-  deviceOptions,
-  integer,
-  interruptSignal,
-  openDevice,
-} from "./session.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { integer } from "./parse.ts";
 
 type LiraFlags = TrainFlags &
   UnlearnFlags &

@@ -2,7 +2,7 @@
 /** The command line: one file a command, registered here. */
 import { Command } from "commander";
 import { inFlags } from "./flags.ts";
-import { closeAll } from "./session.ts";
+import { closeAll } from "./device-options.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerEvaluate } from "./evaluate.ts";

@@ -17,7 +17,8 @@ import { countsOf, type PlannedRun, planRun } from "../runs/memory-plan.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { NowcastConfig } from "../forecast/nowcast.ts";
-import { type DeviceFlags, interruptSignal, openDevice } from "./session.ts";
+import { type DeviceFlags, openDevice } from "./device-options.ts";
+import { interruptSignal } from "./interrupt.ts";
 
 /** What `rewind experiment nowcast` is told. */
 export interface NowcastFlags extends DeviceFlags {

@@ -10,7 +10,8 @@ import { withAdvice } from "../runs/memory-advice.ts";
 import { formatPlan, type ImageCounts, type PlannedRun, planRun } from "../runs/memory-plan.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
-import { integer, number, openDevice } from "./session.ts";
+import { openDevice } from "./device-options.ts";
+import { integer, number } from "./parse.ts";
 
 interface PlanFlags extends Omit<TrainFlags, "adapter">, Omit<UnlearnFlags, "seed"> {
   channels?: number;

@@ -6,7 +6,8 @@ import { readText, writeAtomic } from "../platform/files.ts";
 import { loadPredictor } from "../predictors/index.ts";
 import { predictHistories } from "../predictors/histories.ts";
 import { requireSingle } from "../predictors/predictor.ts";
-import { type DeviceFlags, deviceOptions, openDevice, validate } from "./session.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { validate } from "./parse.ts";
 
 const historiesSchema = z.looseObject({
   cases: z.array(z.looseObject({ history: z.array(z.number()).min(2) })).min(1),

@@ -8,7 +8,8 @@ import { RunFolder } from "../report/run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
 import { fitOptions, planOf, type PlanFlags } from "./predictor-fit.ts";
 import { withProgress } from "./progress.ts";
-import { interruptSignal, openDevice } from "./session.ts";
+import { openDevice } from "./device-options.ts";
+import { interruptSignal } from "./interrupt.ts";
 
 /** What is fitted: the paper's parameters around its own K = 15, U = 3, 128 wide, both streams. */
 const variants: Readonly<Record<string, InvWnnOptions>> = {

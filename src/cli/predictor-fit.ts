@@ -18,14 +18,9 @@ import { openLibrary, type Phase, phases } from "../predictors-lab/sequences.ts"
 import { json } from "../report/run-folder.ts";
 import { type Column, markdownTable, textTable } from "../report/table.ts";
 import { withProgress } from "./progress.ts";
-import {
-  type DeviceFlags,
-  deviceOptions,
-  integer,
-  interruptSignal,
-  number,
-  openDevice,
-} from "./session.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { integer, number } from "./parse.ts";
 
 /** Flags of every command that fits. */
 export interface PlanFlags extends DeviceFlags {

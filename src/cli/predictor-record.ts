@@ -14,13 +14,9 @@ import {
 } from "../predictors-lab/library.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { withProgress } from "./progress.ts";
-import {
-  type DeviceFlags,
-  deviceOptions,
-  integer,
-  interruptSignal,
-  openDevice,
-} from "./session.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { integer } from "./parse.ts";
 
 interface RecordFlags extends DeviceFlags {
   readonly out: string;

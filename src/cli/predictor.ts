@@ -17,7 +17,7 @@ import { type Cell, type Column, markdownTable, textTable } from "../report/tabl
 import { registerPredictorAblate } from "./predictor-ablate.ts";
 import { registerPredictorFit } from "./predictor-fit.ts";
 import { registerPredictorRecord } from "./predictor-record.ts";
-import { type DeviceFlags, deviceOptions, openDevice } from "./session.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 
 async function show(
   spec: string | undefined,

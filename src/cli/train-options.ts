@@ -8,7 +8,7 @@ import { introspectionJumps, type NowcastConfig } from "../forecast/nowcast.ts";
 import { scenarios } from "../scenarios/index.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
-import { integer, number, validate } from "./session.ts";
+import { integer, number, validate } from "./parse.ts";
 
 /** Training flags as commander parses them. */
 export interface TrainFlags {

@@ -9,7 +9,8 @@ import { trainInFolder } from "../runs/train-run.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { withProgress } from "./progress.ts";
-import { type DeviceFlags, deviceOptions, interruptSignal, openDevice } from "./session.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { interruptSignal } from "./interrupt.ts";
 
 export function registerTrain(root: Command): void {
   const command = root

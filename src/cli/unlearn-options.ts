@@ -8,7 +8,7 @@ import {
 } from "../runs/config.ts";
 import { methods, methodSettings } from "../unlearn/methods/index.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
-import { integer, number, validate } from "./session.ts";
+import { integer, number, validate } from "./parse.ts";
 
 /** Unlearning flags as commander parses them. */
 export interface UnlearnFlags {

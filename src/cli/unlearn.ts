@@ -8,14 +8,9 @@ import { loadTrained } from "../runs/train-run.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
-import {
-  type DeviceFlags,
-  deviceOptions,
-  interruptSignal,
-  integer,
-  openDevice,
-  validate,
-} from "./session.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { integer, validate } from "./parse.ts";
 import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
 
 export function registerUnlearn(root: Command): void {
