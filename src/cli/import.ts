@@ -25,7 +25,7 @@ export function deviations(text: string): number[] {
   throw new InvalidArgumentError("needs positive numbers, one a channel: 0.229,0.224,0.225.");
 }
 
-/** The option both directions have. */
+/** `--std`, which import and export share. */
 export function deviationOption(command: Command): Command {
   return command.option(
     "--std <r,g,b>",

@@ -63,7 +63,7 @@ export function registerPlan(root: Command): void {
     });
 }
 
-/** What is planned for where the default images are too small for a network and no others are named. */
+/** Images to plan for when the default ones are too small for a network and the user names no others. */
 const larger = { size: 64, channels: 3 } as const;
 
 /** Whether a network can be built for images of this size. */

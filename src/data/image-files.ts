@@ -89,7 +89,7 @@ export async function loadSquares(
   return { ...shown, pixels: await loadImageFiles(task, options) };
 }
 
-/** Work on the cache. It is a convenience: whatever goes wrong must not end the run. */
+/** Does work on the cache. The cache only saves time: whatever goes wrong there must not end the run. */
 async function attempt<T>(act: string, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();

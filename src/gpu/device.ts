@@ -11,7 +11,7 @@ import type { DispatchTimer } from "./dispatch-timer.ts";
 import { KernelCache } from "./kernel.ts";
 import { Pacing } from "./pacing.ts";
 
-/** Which family of kernels fits the adapter: workgroup-memory tiles, or none of them. */
+/** Which family of kernels fits the adapter: `gpu` has tiles in workgroup memory, `software` has none. */
 export type Tuning = "gpu" | "software";
 
 /** Settings of {@link acquireDevice}. */
@@ -24,7 +24,7 @@ export interface DeviceOptions {
   readonly defaultLimits?: boolean;
   /** Upper bound for one storage binding in bytes, below what the device allows (tests of sharding). */
   readonly maxBinding?: number;
-  /** Dawn options for Node, such as `enable-dawn-features=…`; only the first device's count. */
+  /** Dawn options for Node, such as `enable-dawn-features=…`; they count for the first device only. */
   readonly dawnOptions?: readonly string[];
 }
 
@@ -105,7 +105,7 @@ export class Gpu {
   allocatedBytes = 0;
   /** The most that {@link allocatedBytes} has been. */
   peakBytes = 0;
-  /** What holds memory only to save time: given up where an allocation would be refused otherwise. */
+  /** Objects that hold memory only to save time. They are destroyed before an allocation is refused. */
   readonly spare: Set<{ destroy(): void }> = new Set();
   readonly #purposes = new Map<GPUBuffer, string>();
   #failure: GpuError | undefined;

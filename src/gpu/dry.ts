@@ -7,7 +7,7 @@
 import { detectRuntime, openGpu, runtimeVersion } from "../platform/gpu.ts";
 import { type AdapterReport, Gpu, megabytes, type Tuning } from "./device.ts";
 
-/** What a {@link dryGpu} stands for. */
+/** The device that a {@link dryGpu} stands for. */
 export interface DryLimits {
   readonly tuning: Tuning;
   /** Largest storage binding in bytes; WebGPU's default is 128 MiB. */

@@ -1,7 +1,7 @@
 /**
  * Published checkpoints: tensors under the names and in the layouts of PyTorch's networks, and back.
  *
- * How a network is published stands beside that network, as a {@link PublishedNetwork}.
+ * Each network says in its own file how it is published, as a {@link PublishedNetwork}.
  */
 import { DataError, UsageError } from "../errors.ts";
 import { format as formatShape, sameShape } from "../shape.ts";

@@ -40,8 +40,8 @@ export const remove = async (path: string): Promise<void> =>
 export { availableParallelism, rename };
 
 /**
- * A thread from a TypeScript module. Node 20 does not pass the loader on that the sources run with (tsx, in
- * development), so the thread registers it itself; Deno needs none.
+ * A thread from a TypeScript module. In development the sources run with a loader, tsx. Node 20 does not pass it
+ * on to threads, so the thread registers it itself; Deno needs none.
  */
 function typeScriptWorker(url: URL): Worker {
   if (detectRuntime() === "deno") return new Worker(url);
