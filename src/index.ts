@@ -22,6 +22,7 @@ export {
   UsageError,
 } from "./errors.ts";
 export { Arena, ArenaLayout, type ParameterKind, type ParameterSpec } from "./weights/arena.ts";
+export { registerShader } from "./gpu/link.ts";
 export { chromeTrace, type KernelTime, Profiler, summarise } from "./gpu/profile.ts";
 export { Graph, type Operation } from "./graph/graph.ts";
 export { compile, Program } from "./graph/program.ts";
@@ -37,6 +38,8 @@ export { defineOptimizer, type Optimizer, type ShardValues } from "./optim/optim
 export type { SgdSettings } from "./optim/sgd.ts";
 export { metrics } from "./metrics/index.ts";
 export { Logits } from "./metrics/logits.ts";
+export { whereReached } from "./metrics/curve.ts";
+export { measureFinal, measureScores } from "./metrics/measure.ts";
 export { type Measurement, missing, share } from "./metrics/measurement.ts";
 export {
   defineMetric,
@@ -75,7 +78,41 @@ export { linearPredictor } from "./predictors/linear.ts";
 export { predictHistories } from "./predictors/histories.ts";
 export type { Predictor } from "./predictors/predictor.ts";
 export { PredictionError, Rewinder } from "./predictors/rewinder.ts";
+export { corrupt, scenarios, type ScenarioSettings } from "./scenarios/index.ts";
+export {
+  type Corrupted,
+  defineScenario,
+  type Experiment,
+  pointsOf,
+  type Scenario,
+} from "./scenarios/scenario.ts";
+export { type Arm, type ArmContext, stepSettings } from "./unlearn/arm.ts";
 export { type Progress, type StopRules, unlearn } from "./unlearn/driver.ts";
+export {
+  defineMethod,
+  type Method,
+  retained,
+  type UnlearnRequest,
+  type UnlearnSession,
+} from "./unlearn/method.ts";
+export { methods, methodSettings, startMethod } from "./unlearn/methods/index.ts";
+export { stepFields, StepSession, stepTrainer } from "./unlearn/steps.ts";
 export { RewindSession, type RewindSettings } from "./unlearn/methods/rewind.ts";
 export { readSafetensors, writeSafetensors } from "./io/safetensors.ts";
-export { networks, modelSpec } from "../models/index.ts";
+export { type ModelConfig, modelSpec, networks } from "../models/index.ts";
+export {
+  defineNetwork,
+  type Network,
+  noSettings,
+  type PublishedRecipe,
+} from "../models/network.ts";
+export { Random } from "./random.ts";
+export type { TrainConfig, UnlearnConfig } from "./runs/config.ts";
+export { type Job, prepareJob } from "./runs/job.ts";
+export { trainJob } from "./runs/training.ts";
+export { tidyCsv } from "./experiments/csv.ts";
+export { protocolOf, type Protocol, type ProtocolOptions } from "./experiments/protocol.ts";
+export { runSeeds, tune, type Tuned } from "./experiments/run.ts";
+export { summarise as summariseArms } from "./experiments/summary.ts";
+export { resultTable } from "./experiments/tables.ts";
+export type { ArmResult, Environment } from "./experiments/trained-network.ts";

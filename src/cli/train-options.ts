@@ -5,6 +5,7 @@ import { networks } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
 import { type DataConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
 import { introspectionJumps, type NowcastConfig } from "../forecast/nowcast.ts";
+import { optimizers } from "../optim/index.ts";
 import { scenarios } from "../scenarios/index.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
@@ -28,7 +29,7 @@ export interface TrainFlags {
   epochs: number;
   batch: number;
   lr: number;
-  optimizer: (typeof optimizers)[number];
+  optimizer: string;
   momentum?: number;
   weightDecay?: number;
   microBatch?: number;
@@ -88,7 +89,9 @@ export function trainOptions(command: Command): Command {
     .option("--batch <n>", "images a training step", integer(1), 64)
     .option("--lr <rate>", "learning rate of training", number(0, 10), 1e-3)
     .addOption(
-      new Option("--optimizer <name>", "how training steps").choices(optimizers).default("adam"),
+      new Option("--optimizer <name>", "how training steps")
+        .choices(optimizerNames())
+        .default("adam"),
     )
     .option("--momentum <m>", "sgd: momentum (default: 0.9)", number(0, 1))
     .option("--weight-decay <d>", "weight decay of training", number(0))
@@ -142,12 +145,19 @@ function scenarioOf({ scenario: name, share, target, signature }: TrainFlags): o
 }
 
 /** Names of --optimizer; AdamW is Adam with decoupled weight decay. */
-const optimizers = ["adam", "adamw", "sgd"] as const;
+function optimizerNames(): string[] {
+  return optimizers.names.flatMap((name) => (name === "adam" ? [name, "adamw"] : [name]));
+}
 
-function optimizerOf({ optimizer: name, momentum, weightDecay }: TrainFlags): object {
+function optimizerOf({ optimizer, momentum, weightDecay }: TrainFlags): object {
   const decay = weightDecay === undefined ? {} : { weightDecay };
-  if (name === "sgd") return { name, momentum: momentum ?? 0.9, ...decay };
-  return { name: "adam", ...(name === "adamw" ? { decoupled: true } : {}), ...decay };
+  const name = optimizer === "adamw" ? "adam" : optimizer;
+  return {
+    name,
+    ...("momentum" in optimizers.find(name).settings.shape ? { momentum: momentum ?? 0.9 } : {}),
+    ...(optimizer === "adamw" ? { decoupled: true } : {}),
+    ...decay,
+  };
 }
 
 function nowcastOf(flags: TrainFlags): object | undefined {

@@ -1,0 +1,98 @@
+// The examples of docs/adding.md: they use what the package exports and nothing else, and they work.
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  loadDataset,
+  measureFinal,
+  prepareJob,
+  protocolOf,
+  resultTable,
+  runSeeds,
+  summariseArms,
+  tidyCsv,
+  trainJob,
+} from "../src/index.ts";
+import { trainSchema } from "../src/runs/config.ts";
+import "./adding/index.ts";
+import { softsign } from "./adding/operation.ts";
+import { checkOp } from "./check-op.ts";
+import { closeGpus, testGpu } from "./device.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "rewind-adding-"));
+const examples = readdirSync(`${root}/test/adding`).filter((file) => file !== "index.ts");
+
+test("the guide shows the examples as they are, and they import the package alone", () => {
+  const guide = readFileSync(`${root}/docs/adding.md`, "utf8");
+  for (const file of examples) {
+    const text = readFileSync(`${root}/test/adding/${file}`, "utf8");
+    const shown = text.replaceAll('"../../src/index.ts"', '"rewind-webgpu"').trim();
+    assert.ok(guide.includes(shown), `docs/adding.md lacks ${file} as it is`);
+    for (const [, from] of text.matchAll(/ from "([^"]+)";/g)) {
+      assert.match(from!, /^(?:\.\.\/\.\.\/src\/index\.ts|\.\/[\w-]+\.ts|zod|node:fs)$/, file);
+    }
+  }
+});
+
+test("an operation with a kernel of its own has the values and the derivative it says", async () => {
+  for (const shape of [[1], [7, 3], [65]]) {
+    await checkOp({
+      label: `softsign [${shape.join(", ")}]`,
+      inputs: [{ shape }],
+      build: (graph, [x]) => softsign(graph, x!),
+      reference: ([x]) => x!.map((v) => v / (1 + Math.abs(v))),
+      tolerance: { absolute: 1e-6, relative: 1e-5 },
+    });
+  }
+});
+
+test("an experiment on added data runs added arms, and reports an added metric", async () => {
+  const protocol = protocolOf(
+    "one-class",
+    { name: "ramps" },
+    {
+      size: "tiny",
+      model: "softsign-net",
+      only: ["bounded-ascent"],
+      overrides: { recipe: { optimizer: { name: "sign-descent" }, learningRate: 0.01 } },
+    },
+  );
+  const config = protocol.train(1);
+  assert.equal(trainSchema.parse(config), config);
+  const environment = { gpu: await testGpu(), out: folder, watch: {}, log: () => {} };
+  const tuned = { "bounded-ascent": { settings: { learningRate: 0.1 }, trials: [] } };
+  const results = await runSeeds(protocol, [1], tuned, environment);
+  assert.equal(
+    results.map(({ arm }) => arm),
+    protocol.arms.map(({ name }) => name),
+  );
+  const [{ history, end }] = results as [(typeof results)[0]];
+  const [first, last] = [history[0]!.scores, history.at(-1)!.scores];
+  assert.ok(first["testError"]! < 30, `trained: test error ${first["testError"]} %`);
+  assert.ok(last["forgetLoss"]! > first["forgetLoss"]!, "the class is being forgotten");
+  assert.is(end["testError"], 100 - end["testAccuracy"]!);
+  assert.match(tidyCsv(protocol, results).split("\n")[0]!, /attackSuccess,testError$/);
+  assert.match(resultTable(protocol, summariseArms(protocol, results)), "| bounded-ascent |");
+});
+
+test("an added metric of logits stands among those at the end of a run", async () => {
+  const { train: config } = protocolOf("one-class", { name: "ramps" }, { size: "tiny" });
+  const { train, test: tests } = await loadDataset({ name: "ramps", seed: 1, trainCount: 60 });
+  const job = await prepareJob(await testGpu(), config(1), { train, test: tests });
+  await trainJob(job);
+  const { others } = await measureFinal(job);
+  const { value, n } = others!["doubt"]!;
+  assert.ok(value! > 0 && value! < Math.LN2, `${value}`);
+  assert.is(n, job.forget.length);
+  job.destroy();
+});
+
+test.after(() => {
+  rmSync(folder, { recursive: true, force: true });
+  return closeGpus();
+});
+test.run();
