@@ -7,12 +7,12 @@ import { type Dataset } from "./dataset.ts";
 export interface NoisyLabels {
   /** All labels of the set, [count], with the wrong ones in place. */
   readonly labels: Uint16Array<ArrayBuffer>;
-  /** Indices of the pictures whose label was changed, ascending. */
+  /** Indices of the images whose label was changed, ascending. */
   readonly changed: Uint32Array<ArrayBuffer>;
 }
 
 /**
- * Symmetric label noise: exactly round(fraction · count) pictures, drawn without regard to class, get
+ * Symmetric label noise: exactly round(fraction · count) images, drawn without regard to class, get
  * a label drawn uniformly from the classes they are not. The data set itself is left as it is.
  */
 export function mislabel(
@@ -40,7 +40,7 @@ export function mislabel(
   return { labels, changed };
 }
 
-/** Index lists of the pictures to forget (`changed`) and to keep (all others), both ascending. */
+/** Index lists of the images to forget (`changed`) and to keep (all others), both ascending. */
 export function splitForget(
   count: number,
   changed: ArrayLike<number>,
@@ -48,7 +48,7 @@ export function splitForget(
   const forgotten = new Set(Array.from(changed));
   for (const index of forgotten) {
     if (!(Number.isInteger(index) && index >= 0 && index < count)) {
-      throw new DataError(`splitForget: index ${index} is not one of ${count} pictures.`);
+      throw new DataError(`splitForget: index ${index} is not one of ${count} images.`);
     }
   }
   const all = Array.from({ length: count }, (_, i) => i);

@@ -44,7 +44,7 @@ export function assignTargets(models: number, targets: number, seed: number): bo
 }
 
 /**
- * Trains each shadow model on the common pictures and its half of the targets, makes it forget these, and
+ * Trains each shadow model on the common images and its half of the targets, makes it forget these, and
  * attacks. Resumable: each model has a run folder.
  */
 export async function runLira(
@@ -58,7 +58,7 @@ export async function runLira(
   const { train, test } = await loadData(config);
   if (!(targets >= 1 && targets < train.count)) {
     throw new UsageError(
-      `LiRA: ${targets} targets of ${train.count} training pictures; some must stay for all models.`,
+      `LiRA: ${targets} targets of ${train.count} training images; some must stay for all models.`,
     );
   }
   const order = new Random(config.seed).fork("lira order").permutation(train.count);

@@ -55,7 +55,7 @@ export function chartSpec(chart: LineChart): object {
   return { $schema: schema, ...page, ...panel(chart, 520, 320) };
 }
 
-/** The specification of several charts in one picture, two a row. */
+/** The specification of several charts in one figure, two a row. */
 export function panelsSpec(title: string, charts: readonly LineChart[]): object {
   const concat = charts.map((chart) => panel(chart, 360, 220));
   // Each chart its own series and axes.
@@ -143,7 +143,7 @@ export function lineChart(chart: LineChart): Promise<{ svg: string; png: Uint8Ar
   return draw(chartSpec(chart));
 }
 
-/** Draws several charts as one picture. */
+/** Draws several charts as one figure. */
 export function linePanels(
   title: string,
   charts: readonly LineChart[],
@@ -166,11 +166,11 @@ async function draw(spec: object): Promise<{ svg: string; png: Uint8Array }> {
   const fontBuffers = await Promise.all(
     names.map((name) => readBytes(new URL(import.meta.resolve(`dejavu-fonts-ttf/ttf/${name}`)))),
   );
-  const picture = new Resvg(svg, {
+  const rendered = new Resvg(svg, {
     fitTo: { mode: "zoom", value: 2 },
     font: { fontBuffers, defaultFontFamily: font, sansSerifFamily: font },
   }).render();
-  const png = picture.asPng();
-  picture.free();
+  const png = rendered.asPng();
+  rendered.free();
   return { svg, png };
 }

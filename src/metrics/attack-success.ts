@@ -6,7 +6,7 @@ export const attackSuccess = defineMetric({
   title: "attack success %",
   label: "attack success",
   definition:
-    "share of the test pictures of other classes that, with the signature, are classified as its target, %",
+    "share of the test images of other classes that, with the signature, are classified as its target, %",
   unit: "%",
   better: "lower",
   needs: "totals",

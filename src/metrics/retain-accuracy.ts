@@ -5,7 +5,7 @@ export const retainAccuracy = defineMetric({
   name: "retainAccuracy",
   title: "D_r %",
   label: "accuracy on D_r",
-  definition: "share of the training pictures outside D_f classified as their label (RA), %",
+  definition: "share of the training images outside D_f classified as their label (RA), %",
   unit: "%",
   better: "higher",
   needs: "totals",

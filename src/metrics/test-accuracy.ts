@@ -5,7 +5,7 @@ export const testAccuracy = defineMetric({
   name: "testAccuracy",
   title: "test %",
   label: "test accuracy",
-  definition: "share of the test pictures classified as their class (TA), %",
+  definition: "share of the test images classified as their class (TA), %",
   unit: "%",
   better: "higher",
   needs: "totals",

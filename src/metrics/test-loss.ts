@@ -5,7 +5,7 @@ export const testLoss = defineMetric({
   name: "testLoss",
   title: "test loss",
   label: "test cross-entropy",
-  definition: "mean cross-entropy on the test pictures, nats",
+  definition: "mean cross-entropy on the test images, nats",
   unit: "nats",
   better: "lower",
   needs: "totals",

@@ -94,7 +94,7 @@ function flop({ n, oh, ow, cout, kh, kw, cin }: Conv2dShape): number {
 }
 
 /**
- * Convolution of pictures (cross-correlation, as everywhere in deep learning):
+ * Convolution of images (cross-correlation, as everywhere in deep learning):
  * y[n, i, j, o] = b[o] + sum over (p, q, c) of x[n, i · stride + p - top, j · stride + q - left, c] w[p, q, c, o].
  *
  * @param x [N, H, W, Cin].

@@ -78,7 +78,7 @@ function flop({ n, oh, ow, c, kh, kw }: DepthwiseShape): number {
 }
 
 /**
- * Depthwise convolution of pictures: each channel has one window of its own,
+ * Depthwise convolution of images: each channel has one window of its own,
  * y[n, i, j, c] = b[c] + sum over (p, q) of x[n, i · stride + p - top, j · stride + q - left, c] w[p, q, c].
  *
  * @param x [N, H, W, C].

@@ -40,7 +40,7 @@ const operation: Operation<Required<PadSides>> = {
 };
 
 /**
- * Zeros around pictures: [N, H, W, C] → [N, top + H + bottom, left + W + right, C].
+ * Zeros around images: [N, H, W, C] → [N, top + H + bottom, left + W + right, C].
  *
  * @param sides the same number all around, or by side (0 where it is left out).
  * @throws ShapeError if the input has not four axes or a side is negative.

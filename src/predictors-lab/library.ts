@@ -22,7 +22,7 @@ import type { Watch } from "../train/replay.ts";
 import { Trajectory } from "../weights/trajectory/record.ts";
 import { stepTrainer } from "../unlearn/steps.ts";
 
-/** Pictures a library trains on; `name` tells sources apart. */
+/** Images a library trains on; `name` tells sources apart. */
 export interface LibrarySource {
   readonly name: string;
   readonly data: Pick<DataConfig, "name" | "dir">;

@@ -133,8 +133,8 @@ export async function writeReport(
       ? []
       : [`- predictor ${report.predictor}, residual on the ${report.base} snapshot`]),
     `- settings: ${JSON.stringify(report.settings)}`,
-    `- ${report.scenario}: ${report.pictures.train} training pictures, ${report.pictures.forget} of them in D_f, ` +
-      `${report.pictures.test} test pictures`,
+    `- ${report.scenario}: ${report.pictures.train} training images, ${report.pictures.forget} of them in D_f, ` +
+      `${report.pictures.test} test images`,
     `- stopped by: ${report.stoppedBy}; ${report.unlearnSeconds.toFixed(1)} s of unlearning, ` +
       `${report.seconds.toFixed(1)} s in all`,
     `- ${report.adapter}, ${report.runtime}; GPU buffers: ${megabytes(report.gpuBytes)} at most`,

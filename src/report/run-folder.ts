@@ -2,7 +2,7 @@
  * The folder of a run: what was asked, what happened, what came out.
  *
  * config.json, metrics.jsonl (one line a measurement), checkpoint.safetensors, report.json, report.md and
- * pictures. Every file but metrics.jsonl is written whole under a temporary name and renamed; a torn last
+ * figures. Every file but metrics.jsonl is written whole under a temporary name and renamed; a torn last
  * line of metrics.jsonl, left by a crash, is dropped when the folder is opened again.
  */
 import { DataError } from "../errors.ts";

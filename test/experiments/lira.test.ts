@@ -46,7 +46,7 @@ test("what was not forgotten is found; the attack is resumable and repeats", asy
   const lines: string[] = [];
   const options = { watch: {}, log: (line: string) => lines.push(line) };
   const result = await runLira(gpu, protocol, folder, options);
-  // 24 memorised pictures, learnt to the end by models of 60: far from a guess.
+  // 24 memorised images, learnt to the end by models of 60: far from a guess.
   assert.ok(result.auc.value! > 0.6, `AUC ${result.auc.value}`);
   assert.is(lines.length, 4);
   // Two models are thrown away and trained again; the others are read.
@@ -59,7 +59,7 @@ test("too few models, and targets that leave nothing, are refused", async () => 
   const gpu = await testGpu();
   for (const [changes, message] of [
     [{ models: 3 }, /four shadow models or more, got 3/],
-    [{ targets: 60 }, /60 targets of 60 training pictures/],
+    [{ targets: 60 }, /60 targets of 60 training images/],
   ] as const) {
     try {
       await runLira(gpu, { ...protocol, ...changes }, "nowhere", { watch: {}, log: () => {} });

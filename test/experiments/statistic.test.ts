@@ -199,8 +199,8 @@ test("standard's table has the gaps to the retrained network and the margin of D
 test("at full size the protocol is the paper's; options change parts of it", () => {
   const data = { name: "cifar10", dir: "x" } as const;
   const full = protocolOf("label-noise", data, { size: "full", model: "resnet18" });
-  const { epochs, batch, model, augment, data: pictures } = full.train(1);
-  assert.equal([epochs, batch, model.name, pictures], [200, 256, "resnet18", data]);
+  const { epochs, batch, model, augment, data: used } = full.train(1);
+  assert.equal([epochs, batch, model.name, used], [200, 256, "resnet18", data]);
   assert.is(augment?.zoom?.[0], 0.7);
   const rewind = full.arms.find(({ name }) => name === "rewind")!;
   assert.is(rewind.settings["warmupEpochs"], 2);

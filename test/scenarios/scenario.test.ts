@@ -57,7 +57,7 @@ test("backdoor: D_f has the signature and the target's label, and comes from oth
   assert.ok([0, 1, 28, 29].every((at) => sets!["triggered"]!.pixels[at] === 255));
 });
 
-test("a signature is columns of the stored pictures where they are enlarged", async () => {
+test("a signature is columns of the stored images where they are enlarged", async () => {
   const large = { ...train, height: 56, width: 56, stored: { height: 28, width: 28 } };
   const mark = { width: 2, value: 9 };
   const marked = stamp(large, [1, 99], mark);

@@ -1,4 +1,4 @@
-/** Networks and pictures small enough to compute what a method does by hand, in float64. */
+/** Networks and images small enough to compute what a method does by hand, in float64. */
 import type { Gpu } from "../../src/gpu/device.ts";
 import { Model, type ModelSpec } from "../../src/nn/model.ts";
 import { flatten, relu } from "../../src/ops/index.ts";
@@ -10,7 +10,7 @@ import type { UnlearnRequest } from "../../src/unlearn/method.ts";
 /** Weights by name: `head.weight` is [inputs, classes]. */
 export type Weights = Map<string, Float64Array>;
 
-/** A network on random pictures of which the first `forget` are D_f. */
+/** A network on random images of which the first `forget` are D_f. */
 export interface Tiny {
   readonly model: Model;
   readonly data: GpuDataset;
@@ -18,7 +18,7 @@ export interface Tiny {
   readonly classes: number;
   readonly pixels: Uint8Array;
   readonly mean: Float32Array;
-  /** Labels of the pictures; {@link GpuDataset.setLabels} on `data` needs a change here too. */
+  /** Labels of the images; {@link GpuDataset.setLabels} on `data` needs a change here too. */
   readonly labels: Uint16Array;
   destroy(): void;
 }
@@ -51,14 +51,14 @@ export async function tiny(
   const labels = Uint16Array.from({ length: count }, () => random.int(classes));
   const mean = Float32Array.from({ length: size }, () => random.float());
   const names = Array.from({ length: classes }, (_, c) => `class ${c}`);
-  const pictures = {
+  const images = {
     name: "tiny",
     classes: names,
     height: side,
     width: side,
     channels: 1,
   } as const;
-  const data = await GpuDataset.upload(gpu, { ...pictures, count, pixels, labels }, mean);
+  const data = await GpuDataset.upload(gpu, { ...images, count, pixels, labels }, mean);
   const model = await Model.create(gpu, network(side, classes, hidden), 1);
   const items = Uint32Array.from({ length: count }, (_, i) => i);
   const part = (name: string, of: Uint32Array) => ({ data: data.only(of, name), items: of });
@@ -115,7 +115,7 @@ export function argmax(values: readonly number[], without = -1): number {
   return values.reduce((best, v, i) => (i !== without && !(v <= values[best]!) ? i : best), -1);
 }
 
-/** Gradient of a mean over pictures in a softmax regression's weights; `dz`: of one picture's term in its logits. */
+/** Gradient of a mean over images in a softmax regression's weights; `dz`: of one image's term in its logits. */
 export function gradient(
   of: Tiny,
   items: Uint32Array,

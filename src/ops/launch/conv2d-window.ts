@@ -30,7 +30,7 @@ function axis(
   return [Math.floor((size + padding[0] + padding[1] - taps) / stride) + 1, padding[0]];
 }
 
-/** What strides and padding make of a picture and a window; see {@link Conv2dShape}. */
+/** What strides and padding make of an image and a window; see {@link Conv2dShape}. */
 type Window = Pick<Conv2dShape, "oh" | "ow" | "strideH" | "strideW" | "padH" | "padW">;
 
 /**
