@@ -17,8 +17,16 @@ import {
   trainJob,
 } from "../src/index.ts";
 import { trainSchema } from "../src/runs/config.ts";
-import "./adding/index.ts";
-import { softsign } from "./adding/operation.ts";
+import {
+  boundedAscent,
+  doubt,
+  oneClass,
+  rampsSource,
+  signDescent,
+  softsign,
+  softsignNet,
+  testError,
+} from "./adding/index.ts";
 import { checkOp } from "./check-op.ts";
 import { closeGpus, testGpu } from "./device.ts";
 
@@ -52,19 +60,19 @@ test("an operation with a kernel of its own has the values and the derivative it
 
 test("an experiment on added data runs added arms, and reports an added metric", async () => {
   const protocol = protocolOf(
-    "one-class",
-    { name: "ramps" },
+    oneClass.name,
+    { name: rampsSource.name },
     {
       size: "tiny",
-      model: "softsign-net",
-      only: ["bounded-ascent"],
-      overrides: { recipe: { optimizer: { name: "sign-descent" }, learningRate: 0.01 } },
+      model: softsignNet.name,
+      only: [boundedAscent.name],
+      overrides: { recipe: { optimizer: { name: signDescent.name }, learningRate: 0.01 } },
     },
   );
   const config = protocol.train(1);
   assert.equal(trainSchema.parse(config), config);
   const environment = { gpu: await testGpu(), out: folder, watch: {}, log: () => {} };
-  const tuned = { "bounded-ascent": { settings: { learningRate: 0.1 }, trials: [] } };
+  const tuned = { [boundedAscent.name]: { settings: { learningRate: 0.1 }, trials: [] } };
   const results = await runSeeds(protocol, [1], tuned, environment);
   assert.equal(
     results.map(({ arm }) => arm),
@@ -72,20 +80,24 @@ test("an experiment on added data runs added arms, and reports an added metric",
   );
   const [{ history, end }] = results as [(typeof results)[0]];
   const [first, last] = [history[0]!.scores, history.at(-1)!.scores];
-  assert.ok(first["testError"]! < 30, `trained: test error ${first["testError"]} %`);
+  assert.ok(first[testError.name]! < 30, `trained: test error ${first[testError.name]} %`);
   assert.ok(last["forgetLoss"]! > first["forgetLoss"]!, "the class is being forgotten");
-  assert.is(end["testError"], 100 - end["testAccuracy"]!);
+  assert.is(end[testError.name], 100 - end["testAccuracy"]!);
   assert.match(tidyCsv(protocol, results).split("\n")[0]!, /attackSuccess,testError$/);
   assert.match(resultTable(protocol, summariseArms(protocol, results)), "| bounded-ascent |");
 });
 
 test("an added metric of logits stands among those at the end of a run", async () => {
-  const { train: config } = protocolOf("one-class", { name: "ramps" }, { size: "tiny" });
-  const { train, test: tests } = await loadDataset({ name: "ramps", seed: 1, trainCount: 60 });
+  const { train: config } = protocolOf(oneClass.name, { name: rampsSource.name }, { size: "tiny" });
+  const { train, test: tests } = await loadDataset({
+    name: rampsSource.name,
+    seed: 1,
+    trainCount: 60,
+  });
   const job = await prepareJob(await testGpu(), config(1), { train, test: tests });
   await trainJob(job);
   const { others } = await measureFinal(job);
-  const { value, n } = others!["doubt"]!;
+  const { value, n } = others![doubt.name]!;
   assert.ok(value! > 0 && value! < Math.LN2, `${value}`);
   assert.is(n, job.forget.length);
   job.destroy();

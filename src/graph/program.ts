@@ -151,7 +151,7 @@ export async function compile(
     const uniforms = await uploadUniforms(gpu, launches);
     if (uniforms.buffer !== undefined) buffers.push(uniforms.buffer);
     const kernels = await Promise.all(
-      steps.map((step) => (step instanceof Program ? undefined : gpu.kernels.get(step))),
+      steps.map(async (step) => (step instanceof Program ? undefined : gpu.kernels.get(step))),
     );
     const memory = { views, uniforms: uniforms.views, unusedRead, unusedWrite };
     const dispatches = steps.flatMap((step, index) =>

@@ -1,7 +1,8 @@
 /** One of everything that can be added, as docs/adding.md shows it. */
-import "./dataset.ts";
-import "./method.ts";
-import "./metric.ts";
-import "./network.ts";
-import "./optimizer.ts";
-import "./scenario.ts";
+export { rampsSource } from "./dataset.ts";
+export { boundedAscent } from "./method.ts";
+export { doubt, testError } from "./metric.ts";
+export { softsignNet } from "./network.ts";
+export { softsign } from "./operation.ts";
+export { signDescent } from "./optimizer.ts";
+export { oneClass } from "./scenario.ts";
