@@ -1,12 +1,12 @@
+//! import product/c-scalar
 // Products of many small matrices: c_i = op(a_i) op(b_i), any shape, either tuning.
 //
 // a [BATCH, M, K] ([BATCH, K, M] if TRANS_A), b [BATCH, K, N] ([BATCH, N, K] if TRANS_B), c [BATCH, M, N].
-// Prelude: BATCH, M, N, K, TRANS_A, TRANS_B. A thread makes 4 x 4 results of one product; the grid is
+// Constants: BATCH, M, N, K, TRANS_A, TRANS_B. A thread makes 4 x 4 results of one product; the grid is
 // BATCH ceil(M / 4) ceil(N / 4) threads. Rows and columns past the edge repeat the last one and are not
 // stored.
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> c: array<f32>;
 
 const TILES_M = (u32(M) + 3u) / 4u;
 const TILES_N = (u32(N) + 3u) / 4u;
@@ -15,20 +15,9 @@ const K_STEP_A = select(1u, u32(M), TRANS_A);
 const STEP_B = select(1u, u32(K), TRANS_B);
 const K_STEP_B = select(u32(N), 1u, TRANS_B);
 
-fn put_row(row: u32, col: u32, first: u32, value: vec4f) {
-  if (row >= M) {
-    return;
-  }
-  let i = first + row * N + col;
-  c[i] = value.x;
-  if (col + 1u < N) {
-    c[i + 1u] = value.y;
-  }
-  if (col + 2u < N) {
-    c[i + 2u] = value.z;
-  }
-  if (col + 3u < N) {
-    c[i + 3u] = value.w;
+fn put(batch: u32, row: u32, col: u32, value: vec4f) {
+  if (row < M) {
+    store((batch * u32(M) + row) * u32(N), col, value);
   }
 }
 
@@ -62,9 +51,8 @@ fn main(
     s2 += a[ia.z] * v;
     s3 += a[ia.w] * v;
   }
-  let first = batch * u32(M) * u32(N);
-  put_row(row, col, first, s0);
-  put_row(row + 1u, col, first, s1);
-  put_row(row + 2u, col, first, s2);
-  put_row(row + 3u, col, first, s3);
+  put(batch, row, col, s0);
+  put(batch, row + 1u, col, s1);
+  put(batch, row + 2u, col, s2);
+  put(batch, row + 3u, col, s3);
 }

@@ -2,30 +2,16 @@ import { ShapeError } from "../errors.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
-import { conv2dForwardGpu, conv2dInputGradGpu, conv2dWeightGradGpu } from "./launch/conv2d-gpu.ts";
-import type { Conv2dShape } from "./launch/conv2d-shape.ts";
 import {
-  conv2dForwardSoftware,
-  conv2dInputGradSoftware,
-  conv2dWeightGradSoftware,
-} from "./launch/conv2d-software.ts";
+  conv2dForward,
+  conv2dInputGrad,
+  type Conv2dShape,
+  conv2dWeightGrad,
+} from "./launch/conv2d.ts";
 import { type Conv2dAttrs, windowShape } from "./launch/conv2d-window.ts";
 import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
 
 export type { Conv2dAttrs } from "./launch/conv2d-window.ts";
-
-const kernels = {
-  software: {
-    forward: conv2dForwardSoftware,
-    inputGradient: conv2dInputGradSoftware,
-    weightGradient: conv2dWeightGradSoftware,
-  },
-  gpu: {
-    forward: conv2dForwardGpu,
-    inputGradient: conv2dInputGradGpu,
-    weightGradient: conv2dWeightGradGpu,
-  },
-};
 
 /** All sizes of a convolution; throws {@link ShapeError} where they do not fit. */
 function conv2dShape([x, w, b]: readonly Shape[], attrs: Conv2dAttrs): Conv2dShape {
@@ -64,8 +50,8 @@ const operation: Operation<Conv2dAttrs> = {
       inputs.map((value) => value.shape),
       attrs,
     );
-    const bind = { x: x!, w: w!, b: b ?? null, y };
-    return [{ ...kernels[tuning].forward(shape), bind, flop: flop(shape) }];
+    const bind = { a: x!, b: w!, bias: b ?? null, c: y };
+    return [{ ...conv2dForward(tuning, shape), bind, flop: flop(shape) }];
   },
   backward: ({ inputs, dy, dinputs: [dx, dw, db], attrs, tuning, scratch }) => {
     const [x, w] = inputs;
@@ -75,13 +61,14 @@ const operation: Operation<Conv2dAttrs> = {
     );
     const launches: Launch[] = [];
     if (dx != null) {
-      const geometry = kernels[tuning].inputGradient(shape);
-      launches.push({ ...geometry, bind: { dy, w: w!, dx }, flop: flop(shape) });
+      const bind = { a: dy, b: w!, bias: null, c: dx };
+      launches.push({ ...conv2dInputGrad(tuning, shape), bind, flop: flop(shape) });
     }
     if (dw != null) {
-      const geometry = kernels[tuning].weightGradient(shape);
-      const output = { name: "partial", value: dw };
-      launches.push(...sumOfSlices(geometry, { x: x!, dy }, output, scratch, flop(shape)));
+      const geometry = conv2dWeightGrad(tuning, shape);
+      const bind = { a: x!, b: dy, bias: null };
+      const output = { name: "c", value: dw };
+      launches.push(...sumOfSlices(geometry, bind, output, scratch, flop(shape)));
     }
     if (db != null) launches.push(...biasGradient(dy, db, scratch));
     return launches;

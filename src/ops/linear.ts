@@ -3,8 +3,7 @@ import type { Tuning } from "../gpu/device.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
-import { gemmGpu } from "./launch/gemm-gpu.ts";
-import { gemmSoftware } from "./launch/gemm-software.ts";
+import { gemm } from "./launch/gemm.ts";
 import { sumSlices } from "./launch/reduce.ts";
 import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
 
@@ -56,10 +55,9 @@ const operation: Operation<null> = {
     const [features, units] = w!.shape as [number, number];
     const rows = x!.size / features;
     const flop = 2 * rows * units * features;
-    const gemm = tuning === "software" ? gemmSoftware : gemmGpu;
     const slices = slicesOfK(tuning, rows, units, features);
     const hasBias = b !== undefined && slices === 1;
-    const kernel = gemm({ ...product, m: rows, n: units, k: features, hasBias, slices });
+    const kernel = gemm(tuning, { ...product, m: rows, n: units, k: features, hasBias, slices });
     const bind = { a: x!, b: w!, bias: hasBias ? b : null };
     if (b === undefined || slices === 1) {
       return sumOfSlices({ ...kernel, slices }, bind, { name: "c", value: y }, scratch, flop);
@@ -79,14 +77,13 @@ const operation: Operation<null> = {
     const [features, units] = w!.shape as [number, number];
     const rows = x!.size / features;
     const flop = 2 * rows * units * features;
-    const gemm = tuning === "software" ? gemmSoftware : gemmGpu;
     const launches: Launch[] = [];
     if (dx != null) {
       // dx = dy wᵀ
       const shape = { ...product, m: rows, n: features, k: units, transB: true };
       const bind = { a: dy, b: w!, bias: null };
       const slices = slicesOfK(tuning, rows, features, units);
-      const geometry = { ...gemm({ ...shape, slices }), slices };
+      const geometry = { ...gemm(tuning, { ...shape, slices }), slices };
       launches.push(...sumOfSlices(geometry, bind, { name: "c", value: dx }, scratch, flop));
     }
     if (dw != null) {
@@ -94,7 +91,7 @@ const operation: Operation<null> = {
       const shape = { ...product, m: features, n: units, k: rows, transA: true };
       const bind = { a: x!, b: dy, bias: null };
       const slices = slicesOfK(tuning, features, units, rows);
-      const geometry = { ...gemm({ ...shape, slices }), slices };
+      const geometry = { ...gemm(tuning, { ...shape, slices }), slices };
       launches.push(...sumOfSlices(geometry, bind, { name: "c", value: dw }, scratch, flop));
     }
     if (db != null) launches.push(...biasGradient(dy, db, scratch));

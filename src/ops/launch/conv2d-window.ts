@@ -1,7 +1,7 @@
 /** Window arithmetic of convolutions: sizes, strides and padding. */
 import { ShapeError } from "../../errors.ts";
 import { format, type Shape } from "../../shape.ts";
-import type { Conv2dShape } from "./conv2d-shape.ts";
+import type { Conv2dShape } from "./conv2d.ts";
 
 /** Settings of a convolution. */
 export interface Conv2dAttrs {

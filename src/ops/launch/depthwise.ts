@@ -1,7 +1,7 @@
 /** Launches of the depthwise convolution (shaders/depthwise), for both tunings. */
 import type { Tuning } from "../../gpu/device.ts";
 import type { Geometry, SlicedGeometry } from "../../gpu/geometry.ts";
-import type { Conv2dShape } from "./conv2d-shape.ts";
+import type { Conv2dShape } from "./conv2d.ts";
 import { ceilDiv, foldGroups, softwareGrid } from "./tiles.ts";
 
 /** Shape of a depthwise convolution: [n, h, w, c] -> [n, oh, ow, c] with weights [kh, kw, c]. */

@@ -1,12 +1,13 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Conv2dShape } from "../../../src/ops/launch/conv2d-shape.ts";
+import type { Geometry } from "../../../src/gpu/geometry.ts";
 import {
-  conv2dForwardSoftware,
-  conv2dInputGradSoftware,
-  conv2dWeightGradSoftware,
-} from "../../../src/ops/launch/conv2d-software.ts";
-import { gemmSoftware } from "../../../src/ops/launch/gemm-software.ts";
+  conv2dForward,
+  conv2dInputGrad,
+  type Conv2dShape,
+  conv2dWeightGrad,
+} from "../../../src/ops/launch/conv2d.ts";
+import { gemm } from "../../../src/ops/launch/gemm.ts";
 import { columnSum, sumSlices } from "../../../src/ops/launch/reduce.ts";
 import { foldGroups } from "../../../src/ops/launch/tiles.ts";
 
@@ -23,30 +24,38 @@ test("grids fold below 65,536 workgroups a dimension and cover the count", () =>
   }
 });
 
-test("columns are read as vec4 only where rows of b are whole quads", () => {
-  assert.is(gemmSoftware(product).shader, "gemm/gemm-software-vec4");
-  assert.is(gemmSoftware({ ...product, n: 10 }).shader, "gemm/gemm-software");
-  assert.is(gemmSoftware({ ...product, transB: true }).shader, "gemm/gemm-software");
-  assert.is(conv2dForwardSoftware(conv).shader, "conv2d/forward-software-vec4");
-  assert.is(conv2dInputGradSoftware(conv).shader, "conv2d/input-grad-software");
-  assert.is(conv2dWeightGradSoftware(conv).shader, "conv2d/weight-grad-software");
+/** The lanes of a, b and c that a launch picked. */
+function lanes({ parts }: Geometry): string {
+  return parts!
+    .slice(1)
+    .map((part) => part.replace("product/", ""))
+    .join(" ");
+}
+
+test("a factor is read as vec4 only where its elements lie together in whole quads", () => {
+  assert.is(lanes(gemm("software", product)), "a-scalar b-vec4 c-vec4");
+  assert.is(lanes(gemm("software", { ...product, n: 10 })), "a-scalar b-scalar c-scalar");
+  assert.is(lanes(gemm("software", { ...product, transB: true })), "a-scalar b-scalar c-vec4");
+  assert.is(lanes(conv2dForward("software", conv)), "a-scalar b-vec4 c-vec4");
+  assert.is(lanes(conv2dInputGrad("software", conv)), "a-scalar b-scalar c-scalar");
+  assert.is(lanes(conv2dWeightGrad("software", conv)), "a-scalar b-vec4 c-vec4");
 });
 
 test("lanes cover every tile", () => {
-  const { constants, groups } = conv2dForwardSoftware(conv);
+  const { constants, groups } = conv2dForward("software", conv);
   const lanes = groups[0] * groups[1] * (constants["WG"] as number);
   const tiles = Math.ceil((64 * 28 * 28) / 8) * Math.ceil(4 / (constants["VT"] as number));
   assert.ok(lanes >= tiles && lanes < tiles + 64);
 });
 
 test("a sliced product has no bias", () => {
-  const { constants, slices } = gemmSoftware({ ...product, slices: 5 });
+  const { constants, slices } = gemm("software", { ...product, slices: 5 });
   assert.is(slices, 5);
   assert.is(constants["HAS_BIAS"], false);
 });
 
 test("weight gradients and column sums never have more slices than rows", () => {
-  assert.is(conv2dWeightGradSoftware({ ...conv, n: 1, h: 3, oh: 3 }).slices, 3);
+  assert.is(conv2dWeightGrad("software", { ...conv, n: 1, h: 3, oh: 3 }).slices, 3);
   assert.is(columnSum(5, 3).slices, 1);
   assert.is(sumSlices(100, 7).groups[0], 2);
 });

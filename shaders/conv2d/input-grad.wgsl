@@ -1,0 +1,102 @@
+//! part
+// Operands of the convolution's input gradient, gather form.
+//
+// dx[n, h, v, i] = sum over kh, kw, o of dy[n, oh, ow, o] w[kh, kw, i, o], over the taps for which h + PH - kh =
+// oh SH and v + PW - kw = ow SW with oh, ow inside dy. Every element of dx is written. a = dy [N, OH, OW, COUT], b =
+// w [KH, KW, CIN, COUT], c = dx [N, H, W, CIN].
+// With a stride, pixels fall into SH SW classes by the remainder of h + PH and v + PW; within a class all pixels
+// use the same taps (kh = remainder + SH a), so each class is a dense product without wasted work: rows are its
+// pixels, k runs over (a, b, o), columns are input channels.
+// Needs a core (product/gpu or product/software) and lanes for a, b and c.
+// Constants: IMAGES (N), H, W, CIN, OH, OW, COUT, KH, KW, SH, SW (stride), PH, PW (top and left padding), and those
+// of the core.
+
+// Rows and columns of pixels of the largest class.
+const QH = (u32(H) + SH - 1u) / SH;
+const QW = (u32(W) + SW - 1u) / SW;
+const M = u32(IMAGES) * QH * QW;
+const N = u32(CIN);
+const PIECES = u32(SH) * SW;
+const BAND = 1u;
+const HAS_BIAS = false;
+// No image is that large: marks rows that have no pixel.
+const OUTSIDE = 0x80000000u;
+
+// One class: its steps of k, its remainders, its number of taps a row, and h / SH, v / SW of its first pixel.
+struct Piece {
+  begin: u32,
+  end: u32,
+  h: u32,
+  w: u32,
+  taps: u32,
+  firstH: u32,
+  firstW: u32,
+}
+
+fn pieceOf(index: u32) -> Piece {
+  let h = index / SW;
+  let w = index % SW;
+  let taps = (u32(KW) + SW - 1u - w) / SW;
+  let end = (u32(KH) + SH - 1u - h) / SH * taps * COUT;
+  return Piece(0u, end, h, w, taps, (u32(PH) + SH - 1u - h) / SH, (u32(PW) + SW - 1u - w) / SW);
+}
+
+const A_ALONG_K = true;
+const A_SPAN = u32(COUT);
+// A run holds the channels of the outputs that one tap connects.
+const RUN = u32(COUT);
+
+// Output row, column and index that tap 0 of the class connects with four input pixels. Above and left of the
+// outputs, differences wrap to large numbers.
+struct Rows {
+  h: vec4u,
+  w: vec4u,
+  i: vec4u,
+}
+
+// Index of channel 0 of the outputs that a tap connects, 0 if there is none.
+struct Line {
+  i: vec4u,
+  inside: vec4<bool>,
+}
+
+fn rowsOf(piece: Piece, row: u32) -> Rows {
+  let p = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(M - 1u));
+  let h = p / QW % QH + piece.firstH;
+  let w = p % QW + piece.firstW;
+  return Rows(h, w, ((p / (QH * QW) * OH + h) * OW + w) * COUT);
+}
+
+fn lineA(piece: Piece, rows: Rows, tap: u32) -> Line {
+  let h = tap / piece.taps;
+  let w = tap % piece.taps;
+  let inside = (rows.h - h < vec4u(OH)) & (rows.w - w < vec4u(OW));
+  return Line(select(vec4u(), rows.i - (h * OW + w) * COUT, inside), inside);
+}
+
+fn indexA(line: Line, channel: u32) -> vec4u {
+  return line.i + channel;
+}
+
+fn insideA(line: Line, channel: u32) -> vec4<bool> {
+  return line.inside;
+}
+
+const B_SPAN = u32(COUT);
+const B_K = 1u;
+const B_COLUMN = u32(COUT);
+
+fn indexB(piece: Piece, col: u32, k: u32) -> u32 {
+  let tap = k / COUT;
+  let kh = piece.h + tap / piece.taps * SH;
+  let kw = piece.w + tap % piece.taps * SW;
+  return ((kh * KW + kw) * CIN + col) * COUT + k % COUT;
+}
+
+// Index of the input pixel of a row of the class.
+fn indexC(piece: Piece, row: u32) -> u32 {
+  // Above the image the difference wraps; the first pixel of a class lies inside, so none does.
+  let h = (row / QW % QH + piece.firstH) * SH + piece.h - PH;
+  let w = (row % QW + piece.firstW) * SW + piece.w - PW;
+  return select(OUTSIDE, ((row / (QH * QW) * H + h) * W + w) * CIN, h < H && w < W);
+}

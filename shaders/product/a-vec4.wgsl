@@ -1,0 +1,50 @@
+//! part
+//! needs Piece, Rows, RUN, Line, lineA, indexA, insideA, A_ALONG_K, A_SPAN
+// Reads a, the left factor of a product, four neighbours at a time: four steps of k if A_ALONG_K, else four
+// rows.
+//
+// Gives quadA, four rows at one step of a run (only for neighbouring rows), and blockA, four rows at four
+// steps of k. Both are 0 where the operand says that a has no element. Constants: none.
+
+const_assert A_SPAN % 4u == 0u; // a's elements lie together in whole quads
+
+// Whether quadA gives rows.
+const A_QUADS = !A_ALONG_K;
+
+@group(0) @binding(0) var<storage, read> a: array<vec4f>;
+
+fn quadA(line: Line, i: u32) -> vec4f {
+  return select(vec4f(), a[indexA(line, i).x / 4u], insideA(line, i).x);
+}
+
+fn stepA(piece: Piece, rows: Rows, k: u32) -> vec4f {
+  var v = vec4f();
+  if (k < piece.end) {
+    v = quadA(lineA(piece, rows, k / RUN), k % RUN);
+  }
+  return v;
+}
+
+// Columns are steps of k.
+fn blockA(piece: Piece, rows: Rows, k: u32) -> mat4x4f {
+  if (!A_ALONG_K) {
+    return mat4x4f(
+      stepA(piece, rows, k),
+      stepA(piece, rows, k + 1u),
+      stepA(piece, rows, k + 2u),
+      stepA(piece, rows, k + 3u),
+    );
+  }
+  if (k >= piece.end) {
+    return mat4x4f();
+  }
+  let line = lineA(piece, rows, k / RUN);
+  let at = indexA(line, k % RUN) / 4u;
+  let inside = insideA(line, k % RUN);
+  return transpose(mat4x4f(
+    select(vec4f(), a[at.x], inside.x),
+    select(vec4f(), a[at.y], inside.y),
+    select(vec4f(), a[at.z], inside.z),
+    select(vec4f(), a[at.w], inside.w),
+  ));
+}

@@ -1,0 +1,50 @@
+//! part
+//! needs N, Piece, indexB, B_K, B_COLUMN, B_SPAN
+// Reads b, the right factor of a product, four neighbours at a time: four steps of k if B_K is 1, else four
+// columns.
+//
+// Gives quadB, the q-th four columns from index `at` on (only for neighbouring columns), and blockB, four
+// columns at four steps of k, 0 past the last column and step. LANES_B = elements an index steps over.
+// Constants: none.
+
+const_assert B_SPAN % 4u == 0u && N % 4u == 0u; // b's elements lie together in whole quads
+
+const LANES_B = 4u;
+// Whether quadB gives columns.
+const B_QUADS = B_K != 1u;
+
+@group(0) @binding(1) var<storage, read> b: array<vec4f>;
+
+fn quadB(at: u32, q: u32) -> vec4f {
+  return b[at + q];
+}
+
+fn elementB(i: u32, inside: bool) -> vec4f {
+  var v = vec4f();
+  if (inside) {
+    v = b[i];
+  }
+  return v;
+}
+
+// Columns are steps of k.
+fn blockB(piece: Piece, col: u32, k: u32) -> mat4x4f {
+  let i = indexB(piece, col, k) / 4u;
+  let end = select(0u, piece.end, col < N);
+  if (B_K == 1u) {
+    let step = B_COLUMN / 4u;
+    return transpose(mat4x4f(
+      elementB(i, k < end),
+      elementB(i + step, k < end),
+      elementB(i + 2u * step, k < end),
+      elementB(i + 3u * step, k < end),
+    ));
+  }
+  let step = B_K / 4u;
+  return mat4x4f(
+    elementB(i, k < end),
+    elementB(i + step, k + 1u < end),
+    elementB(i + 2u * step, k + 2u < end),
+    elementB(i + 3u * step, k + 3u < end),
+  );
+}

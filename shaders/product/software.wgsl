@@ -1,0 +1,126 @@
+//! part
+//! needs M, N, PIECES, Piece, pieceOf, Rows, rowsOf, RUN, lineA, A_QUADS, quadA, B_K, LANES_B
+//! needs indexB, B_QUADS, quadB
+//! needs HAS_BIAS, biasQuad, indexC, OUTSIDE, store
+// The matrix product c = a b (+ bias) for software adapters (lavapipe, SwiftShader): 8 rows x 4 VT columns a
+// lane, no workgroup memory.
+//
+// c [M, N] is made PIECES times in one dispatch, each piece over its own steps of k: slices of k, or classes
+// of pixels. Where a, b and c lie is the business of operands: of a file that says which elements the rows and
+// columns are (gemm/product, conv2d/*) and of product/{a,b,c}-{scalar,vec4}, which read and store them.
+// Constants: VT = vec4 columns a lane (1, 2 or 4); WG = lanes a workgroup.
+// Grid: ceil(ceil(M / 8) ceil(N / 4 / VT) PIECES / WG) workgroups, folded into x and y.
+//
+// There a load whose address is not a constant becomes a loop over the lanes of some 35 instructions each, so
+// a lane has a fat tile to pay for it; and the inner loop has to stay inside the 32 KiB instruction cache,
+// so rows are read as scalars and nothing is unrolled: unrolling by four halves the speed, and letting the
+// driver unroll by itself costs seconds of compilation (hence `hidden`).
+
+const_assert VT == 1 || VT == 2 || VT == 4;
+const_assert A_QUADS && B_QUADS;
+
+const ROW_TILES = (M + 7u) / 8u;
+const COL_TILES = (N + 4u * VT - 1u) / (4u * VT);
+
+// Rows of the result: a's rows times four columns of b.
+fn outer(a: vec4f, b: vec4f) -> mat4x4f {
+  return mat4x4f(a.x * b, a.y * b, a.z * b, a.w * b);
+}
+
+fn repeat(v: vec4f) -> mat4x4f {
+  return mat4x4f(v, v, v, v);
+}
+
+// The r-th of eight rows: lets one loop store all rows, which keeps the code small.
+fn pick(r: u32, low: mat4x4f, high: mat4x4f) -> vec4f {
+  let l = select(select(low[0], low[1], r == 1u), select(low[2], low[3], r == 3u), r > 1u);
+  let h = select(select(high[0], high[1], r == 5u), select(high[2], high[3], r == 7u), r > 5u);
+  return select(l, h, r > 3u);
+}
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let id = (wid.y * grid.x + wid.x) * WG + lane;
+  let hidden = grid.z - 1u; // always 0, but the driver does not know
+  let piece = pieceOf(min(id / (ROW_TILES * COL_TILES), PIECES - 1u));
+  let col = id % COL_TILES * (4u * VT);
+  let row0 = select(M, id / COL_TILES % ROW_TILES * 8u, id < ROW_TILES * COL_TILES * PIECES);
+  let lowRows = rowsOf(piece, row0);
+  let highRows = rowsOf(piece, row0 + 4u);
+  // Low and high four rows of the VT column quads.
+  var l0 = mat4x4f();
+  var h0 = mat4x4f();
+  var l1 = mat4x4f();
+  var h1 = mat4x4f();
+  var l2 = mat4x4f();
+  var h2 = mat4x4f();
+  var l3 = mat4x4f();
+  var h3 = mat4x4f();
+  if (HAS_BIAS) {
+    l0 = repeat(biasQuad(col));
+    h0 = l0;
+    if (VT > 1) {
+      l1 = repeat(biasQuad(col + 4u));
+      h1 = l1;
+    }
+    if (VT > 2) {
+      l2 = repeat(biasQuad(col + 8u));
+      h2 = l2;
+      l3 = repeat(biasQuad(col + 12u));
+      h3 = l3;
+    }
+  }
+  let end = piece.end + hidden;
+  for (var run = piece.begin / RUN; run * RUN < end; run++) {
+    let lowLine = lineA(piece, lowRows, run);
+    let highLine = lineA(piece, highRows, run);
+    let first = max(piece.begin, run * RUN) - run * RUN;
+    let last = min(RUN, end - run * RUN);
+    let line = indexB(piece, col, run * RUN) / LANES_B;
+    for (var i = first; i < last; i++) {
+      let low = quadA(lowLine, i);
+      let high = quadA(highLine, i);
+      let at = line + i * (B_K / LANES_B);
+      let b0 = quadB(at, 0u);
+      var b1 = vec4f();
+      var b2 = vec4f();
+      var b3 = vec4f();
+      if (VT > 1) {
+        b1 = quadB(at, 1u);
+      }
+      if (VT > 2) {
+        b2 = quadB(at, 2u);
+        b3 = quadB(at, 3u);
+      }
+      l0 += outer(low, b0);
+      h0 += outer(high, b0);
+      if (VT > 1) {
+        l1 += outer(low, b1);
+        h1 += outer(high, b1);
+      }
+      if (VT > 2) {
+        l2 += outer(low, b2);
+        h2 += outer(high, b2);
+        l3 += outer(low, b3);
+        h3 += outer(high, b3);
+      }
+    }
+  }
+  for (var r = 0u; r < 8u + hidden; r++) {
+    let i = indexC(piece, row0 + r);
+    if (row0 + r < M && i != OUTSIDE) {
+      store(i, col, pick(r, l0, h0));
+      if (VT > 1) {
+        store(i, col + 4u, pick(r, l1, h1));
+      }
+      if (VT > 2) {
+        store(i, col + 8u, pick(r, l2, h2));
+        store(i, col + 12u, pick(r, l3, h3));
+      }
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/** Launches of the 2-D convolution and its gradients (shaders/conv2d). */
+import type { Tuning } from "../../gpu/device.ts";
+import type { Geometry, SlicedGeometry } from "../../gpu/geometry.ts";
+import { chooseTile, type Product, productGpu, productSoftware, tileCount } from "./product.ts";
+import { ceilDiv, columnQuads } from "./tiles.ts";
+
+/**
+ * Shape of a 2-D convolution. Activations are [n, h, w, cin] -> [n, oh, ow, cout], weights are
+ * [kh, kw, cin, cout]. Output (y, x) reads input rows y * strideH - padH + (0 .. kh - 1) and
+ * columns x * strideW - padW + (0 .. kw - 1); what lies outside counts as zero, so bottom and right
+ * padding follow from oh and ow.
+ */
+export interface Conv2dShape {
+  readonly n: number;
+  readonly h: number;
+  readonly w: number;
+  readonly cin: number;
+  readonly oh: number;
+  readonly ow: number;
+  readonly cout: number;
+  readonly kh: number;
+  readonly kw: number;
+  readonly strideH: number;
+  readonly strideW: number;
+  /** Rows of zero padding above the input. */
+  readonly padH: number;
+  /** Columns of zero padding left of the input. */
+  readonly padW: number;
+  /** Whether the forward pass adds a bias [cout]. */
+  readonly hasBias: boolean;
+}
+
+function constants(shape: Conv2dShape): Record<string, number> {
+  return {
+    ...{ IMAGES: shape.n, H: shape.h, W: shape.w, CIN: shape.cin },
+    ...{ OH: shape.oh, OW: shape.ow, COUT: shape.cout, KH: shape.kh, KW: shape.kw },
+    ...{ SH: shape.strideH, SW: shape.strideW, PH: shape.padH, PW: shape.padW },
+  };
+}
+
+function multiplyAdds(shape: Conv2dShape): number {
+  return shape.n * shape.oh * shape.ow * shape.cout * shape.kh * shape.kw * shape.cin;
+}
+
+/** Geometry of y = conv(x, w) (+ bias). Bindings: a = x, b = w, bias, c = y. */
+export function conv2dForward(tuning: Tuning, shape: Conv2dShape): Geometry {
+  const [m, n] = [shape.n * shape.oh * shape.ow, shape.cout];
+  const software = tuning === "software";
+  const quads = n % 4 === 0;
+  const product: Product = {
+    shader: "conv2d/forward",
+    constants: { ...constants(shape), HAS_BIAS: shape.hasBias, SLICES: 1, GRAIN: 1 },
+    ...{ m, n, pieces: 1 },
+    // A software lane reads rows as scalars.
+    vec4: { a: !software && shape.cin % 4 === 0, b: quads, c: quads },
+  };
+  return software
+    ? productSoftware(product, columnQuads(n, multiplyAdds(shape), quads ? 4 : 2))
+    : productGpu(product, chooseTile(m, n, 1));
+}
+
+/** Geometry of the input gradient. Bindings: a = dy, b = w, c = dx. */
+export function conv2dInputGrad(tuning: Tuning, shape: Conv2dShape): Geometry {
+  const { h, w, strideH, strideW } = shape;
+  // One product per class of pixels with the same remainders; see the shader.
+  const pieces = strideH * strideW;
+  const [m, n] = [shape.n * ceilDiv(h, strideH) * ceilDiv(w, strideW), shape.cin];
+  const software = tuning === "software";
+  const quads = n % 4 === 0;
+  // The channels that k runs over lie together, which a software lane cannot use.
+  const along = !software && shape.cout % 4 === 0;
+  const product: Product = {
+    shader: "conv2d/input-grad",
+    constants: constants(shape),
+    ...{ m, n, pieces },
+    vec4: { a: along, b: along && quads, c: quads },
+  };
+  return software
+    ? productSoftware(product, columnQuads(n, multiplyAdds(shape), quads ? 4 : 2))
+    : productGpu(product, chooseTile(m, n, pieces));
+}
+
+/**
+ * Geometry of the weight gradient: partial sums [slices, kh, kw, cin, cout], to be added by
+ * sumSlices. Bindings: a = x, b = dy, c = partial.
+ */
+export function conv2dWeightGrad(tuning: Tuning, shape: Conv2dShape): SlicedGeometry {
+  const [m, n] = [shape.kh * shape.kw * shape.cin, shape.cout];
+  const quads = n % 4 === 0;
+  const product = (slices: number, grain: number): Product => ({
+    shader: "conv2d/weight-grad",
+    constants: { ...constants(shape), SLICES: slices, GRAIN: grain },
+    ...{ m, n, pieces: slices },
+    vec4: { a: shape.cin % 4 === 0, b: quads, c: quads },
+  });
+  if (tuning === "software") {
+    const vt = columnQuads(n, multiplyAdds(shape), quads ? 4 : 2);
+    const tiles = ceilDiv(m, 8) * ceilDiv(n, 4 * vt);
+    // Enough lanes for every core, yet few partial sums: each slice costs a pass over the weights. Slices
+    // are made of whole output rows.
+    const slices = Math.max(1, Math.min(shape.n * shape.oh, ceilDiv(512, tiles)));
+    return { ...productSoftware(product(slices, shape.ow), vt), slices };
+  }
+  const tile = chooseTile(m, n, 0);
+  // About two workgroups a processor, but slices long enough to outweigh adding them up.
+  const pixels = shape.n * shape.oh * shape.ow;
+  const slices = Math.max(
+    1,
+    Math.min(Math.floor(pixels / 256), ceilDiv(256, tileCount(tile, m, n))),
+  );
+  return { ...productGpu(product(slices, 16), tile), slices };
+}

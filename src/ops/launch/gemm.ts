@@ -1,0 +1,49 @@
+/** Launch of the matrix product (shaders/gemm/product.wgsl). */
+import type { Tuning } from "../../gpu/device.ts";
+import type { SlicedGeometry } from "../../gpu/geometry.ts";
+import { chooseTile, type Product, productGpu, productSoftware } from "./product.ts";
+import { columnQuads } from "./tiles.ts";
+
+/** Shape of c[m, n] = op(a) op(b) (+ bias[n]). */
+export interface GemmShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** a is stored [k, m] instead of [m, k]. */
+  readonly transA: boolean;
+  /** b is stored [n, k] instead of [k, n]. */
+  readonly transB: boolean;
+  readonly hasBias: boolean;
+  /** Slices of k; more than 1 gives partial sums [slices, m, n] without bias. Default 1. */
+  readonly slices?: number;
+}
+
+/** The matrix product as its cores are launched. */
+export function gemmProduct(tuning: Tuning, shape: GemmShape): Product {
+  const { m, n, k, transA, transB, slices = 1 } = shape;
+  const software = tuning === "software";
+  const quads = n % 4 === 0;
+  return {
+    shader: "gemm/product",
+    constants: {
+      ...{ M: m, N: n, K: k, TRANS_A: transA, TRANS_B: transB },
+      ...{ HAS_BIAS: shape.hasBias && slices === 1, SLICES: slices, GRAIN: software ? 1 : 16 },
+    },
+    ...{ m, n, pieces: slices },
+    // A software lane reads rows as scalars, and transposed columns one by one.
+    vec4: software
+      ? { a: false, b: quads && !transB, c: quads }
+      : { a: (transA ? m : k) % 4 === 0, b: quads && (!transB || k % 4 === 0), c: quads },
+  };
+}
+
+/** Geometry of the matrix product. Bindings: a, b, bias, c. */
+export function gemm(tuning: Tuning, shape: GemmShape): SlicedGeometry {
+  const { m, n, k, slices = 1 } = shape;
+  const product = gemmProduct(tuning, shape);
+  const geometry =
+    tuning === "software"
+      ? productSoftware(product, columnQuads(n, m * n * k, product.vec4.b ? 4 : 2))
+      : productGpu(product, chooseTile(m, n, slices));
+  return { ...geometry, slices };
+}
