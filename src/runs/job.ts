@@ -11,16 +11,18 @@ import { loadDataset } from "../data/index.ts";
 import { corrupt } from "../scenarios/index.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import { readSafetensors } from "../io/safetensors.ts";
 import { Model } from "../nn/model.ts";
 import { readBytes } from "../platform/files.ts";
-import { GpuDataset, meanImage } from "../feed/gpu-dataset.ts";
-import { type ImageSet, type Measurable, measureScores } from "../metrics/measure.ts";
+import type { GpuDataset } from "../feed/gpu-dataset.ts";
+import { type Measurable, measureScores } from "../metrics/measure.ts";
 import type { Scores } from "../metrics/metric.ts";
 import type { Watch } from "../train/replay.ts";
 import { classification } from "../tasks/classification.ts";
-import { Evaluators, type LentEvaluator } from "./evaluators.ts";
 import type { UnlearnRequest } from "../unlearn/method.ts";
+import { Evaluators, type LentEvaluator } from "./evaluators.ts";
+import { uploadSets } from "./sets.ts";
 
 /** Everything a run works on. Owns its model and its data sets. */
 export interface Job extends Measurable {
@@ -66,83 +68,58 @@ export function loadData({ data, seed }: TrainConfig): ReturnType<typeof loadDat
 }
 
 /** A job on data that is at hand; `blank`: with weights of zero, where only their number matters. */
-export async function jobOn(
+export function jobOn(
   gpu: Gpu,
   config: TrainConfig,
   corrupted: Corrupted,
   test: Dataset,
   { blank = false }: { blank?: boolean } = {},
 ): Promise<Job> {
-  const { train, labels, forget, retain, sets: added = {} } = corrupted;
-
-  const mean = meanImage(train);
-  const data = await GpuDataset.upload(gpu, { ...train, labels }, mean);
-  const testData = await GpuDataset.upload(gpu, test, mean);
-  const input = [train.height, train.width, train.channels] as const;
-  const spec = modelSpec(config.model, input, train.classes.length);
-  const model = await Model.create(gpu, spec, blank ? undefined : config.seed);
-  if (config.from !== undefined && !blank) {
-    model.pretrain(readSafetensors(await readBytes(config.from), config.from).tensors);
-  }
-
-  const task = classification;
-
-  const everyOf = (count: number): Uint32Array => Uint32Array.from({ length: count }, (_, i) => i);
-  // Where D_f was trained with its true labels there is nothing more to measure on it.
-  const mislabelled = forget.some((i) => labels[i] !== train.labels[i]);
-  const trueData = mislabelled ? await data.withLabels(train.labels) : undefined;
-  const more = new Map<string, GpuDataset>();
-  for (const [name, set] of Object.entries(added)) {
-    more.set(name, await GpuDataset.upload(gpu, set, mean));
-  }
-  const sets = [...more.values(), trueData, testData, data].filter((set) => set !== undefined);
-
-  const evaluators = await Evaluators.create(model, task, sets);
-  const totals: Job["totals"] = async (set, watch) => {
-    const { run, done } = await evaluators.lend(set.data);
-    try {
-      return await run(set.items, watch);
-    } finally {
-      done();
+  return Owned.during(async (owned) => {
+    const { train, labels, forget, retain } = corrupted;
+    const { data, testData, sets } = await uploadSets(gpu, corrupted, test, owned);
+    const input = [train.height, train.width, train.channels] as const;
+    const spec = modelSpec(config.model, input, train.classes.length);
+    const model = owned.add(await Model.create(gpu, spec, blank ? undefined : config.seed));
+    if (config.from !== undefined && !blank) {
+      model.pretrain(readSafetensors(await readBytes(config.from), config.from).tensors);
     }
-  };
-  const named = new Map<string, ImageSet>([
-    ["forget", { data, items: forget, labels }],
-    ["retain", { data, items: retain, labels }],
-    ["test", { data: testData, items: everyOf(test.count), labels: test.labels }],
-  ]);
-  if (trueData !== undefined) {
-    named.set("forgetTrue", { data: trueData, items: forget, labels: train.labels });
-  }
-  for (const [name, { count, labels: theirs }] of Object.entries(added)) {
-    named.set(name, { data: more.get(name)!, items: everyOf(count), labels: theirs });
-  }
-  const measurable = { model, task, sets: named, totals };
-  const destroy = (): void => {
-    for (const part of [evaluators, ...sets, model]) part.destroy();
-  };
-  const request = (unlearnSeed: number): UnlearnRequest => ({
-    model,
-    task,
-    forget: { data: data.only(forget, "D_f"), items: forget },
-    retain: { data: data.only(retain, "D_r"), items: retain },
-    seed: unlearnSeed,
+    const task = classification;
+    const measuredOn = [...new Set([...sets.values()].map((set) => set.data))];
+    const evaluators = owned.add(await Evaluators.create(model, task, measuredOn));
+    const totals: Job["totals"] = async (set, watch) => {
+      const { run, done } = await evaluators.lend(set.data);
+      try {
+        return await run(set.items, watch);
+      } finally {
+        done();
+      }
+    };
+    const measurable = { model, task, sets, totals };
+    const request = (seed: number): UnlearnRequest => ({
+      model,
+      task,
+      forget: { data: data.only(forget, "D_f"), items: forget },
+      retain: { data: data.only(retain, "D_r"), items: retain },
+      seed,
+    });
+    const destroy = (): void => owned.destroy();
+    return {
+      gpu,
+      config,
+      train,
+      test,
+      data,
+      testData,
+      labels,
+      forget,
+      retain,
+      ...measurable,
+      evaluator: (on) => evaluators.lend(on),
+      evaluate: (watch, only) => measureScores(measurable, only, watch),
+      request,
+      destroy,
+      [Symbol.dispose]: destroy,
+    };
   });
-  return {
-    gpu,
-    config,
-    train,
-    test,
-    data,
-    testData,
-    labels,
-    forget,
-    retain,
-    ...measurable,
-    evaluator: (on) => evaluators.lend(on),
-    evaluate: (watch, only) => measureScores(measurable, only, watch),
-    request,
-    destroy,
-    [Symbol.dispose]: destroy,
-  };
 }
