@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME… [--json] [--peers] [--seconds S] [--adapter KIND] [--tuning KIND]` */
 import { Command, Option } from "commander";
 import type { AdapterChoice } from "../src/gpu/adapter.ts";
+import { inFlags } from "../src/cli/flags.ts";
 import { acquireDevice, type Tuning } from "../src/gpu/device.ts";
 import { decode } from "./decode.bench.ts";
 import { layerBench } from "./layers.bench.ts";
@@ -97,7 +98,7 @@ const command = new Command("bench")
       await main(names, flags);
       process.exit(0);
     } catch (error) {
-      console.error(`bench: ${(error as Error).message}`);
+      console.error(`bench: ${inFlags((error as Error).message)}`);
       process.exit(1);
     }
   });
