@@ -10,7 +10,7 @@ import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { convNext, convNextAtto, convNextTiny } from "../models/conv-next.ts";
 import { type ModelConfig, modelSpec } from "../models/index.ts";
-import { publishedNetworks } from "../models/published.ts";
+import { publishedNetwork } from "../models/published.ts";
 import { pvtV2, pvtV2B0 } from "../models/pvt-v2.ts";
 import { acquireDevice, type BufferView, type Gpu, type Tuning } from "../src/gpu/device.ts";
 import { Graph } from "../src/graph/graph.ts";
@@ -131,7 +131,7 @@ async function compute(
     undefined,
   );
   const slots = [...model.slots, ...model.statistics.layout.slots];
-  const imported = importPretrained(publishedNetworks.find(name), slots, weights, { head: "keep" });
+  const imported = importPretrained(publishedNetwork(name), slots, weights, { head: "keep" });
   model.load(imported.tensors);
 
   const bytes = { x: 4 * batch * size * size * 3, labels: 4 * batch, weights: 4 * batch };
@@ -180,7 +180,7 @@ async function compute(
 
   const published = (prefix: string, of: typeof slots, tensors: Tensors): [string, Numbers][] => {
     const format: PublishedFormat = imported.format;
-    const exported = exportPretrained(publishedNetworks.find(name), of, tensors, format);
+    const exported = exportPretrained(publishedNetwork(name), of, tensors, format);
     return [...exported].map(([key, { data }]) => [`${prefix}.${key}`, data]);
   };
   return {

@@ -76,8 +76,8 @@ function block(layers: Layers, name: string, x: Value, rate: number): Value {
   return add(graph, x, layers.dropPath(`${name}.drop`, h, rate));
 }
 
-/** Names of published checkpoints. */
-export const convNextNames = {
+/** Names of published checkpoints of Tiny. */
+const tinyNames = {
   timm: {
     rules: [
       [/^stem\.conv\./, "stem.0."],
@@ -124,15 +124,16 @@ export const convNextNames = {
 } satisfies Record<string, PublishedNames>;
 
 /** Names for Atto, which torchvision lacks; timm's has 1×1 convolutions where Tiny has dense layers. */
-export const convNextAttoNames = {
-  timm: { ...convNextNames.timm, unitAxes: /\.fc[12]\.weight$/ },
-  original: convNextNames.original,
+const attoNames = {
+  timm: { ...tinyNames.timm, unitAxes: /\.fc[12]\.weight$/ },
+  original: tinyNames.original,
 };
 
 export const convNextTinyNetwork = defineNetwork({
   name: "convnext-t",
   settings: noSettings,
   build: (layers, x, classes) => convNext(layers, x, classes, convNextTiny),
+  published: tinyNames,
   recipe: fineTuningRecipe,
 });
 
@@ -140,5 +141,6 @@ export const convNextAttoNetwork = defineNetwork({
   name: "convnext-atto",
   settings: noSettings,
   build: (layers, x, classes) => convNext(layers, x, classes, convNextAtto),
+  published: attoNames,
   recipe: fineTuningRecipe,
 });

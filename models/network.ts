@@ -1,5 +1,6 @@
 /** What a network is to those who name it: its settings, how it is built, and how its authors train it. */
 import { z } from "zod";
+import type { PublishedFormats } from "../src/io/pretrained.ts";
 import type { Value } from "../src/graph/value.ts";
 import type { Layers } from "../src/nn/layers.ts";
 
@@ -32,6 +33,8 @@ export interface Network<S extends z.ZodObject = z.ZodObject> {
   label?(settings: z.output<S>): string;
   /** From images [N, H, W, C] to logits [N, classes]. */
   build(layers: Layers, x: Value, classes: number, settings: z.output<S>): Value;
+  /** Names of the checkpoints that others have published. */
+  readonly published?: PublishedFormats;
   /** How it is trained at full size; absent: as the authors train ResNet-18. */
   readonly recipe?: PublishedRecipe;
 }

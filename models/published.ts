@@ -1,19 +1,20 @@
-/** Networks of which others have published checkpoints, by name: one line each. */
+/** Networks of which others have published checkpoints. */
+import { UsageError } from "../src/errors.ts";
 import type { PublishedNetwork } from "../src/io/pretrained.ts";
-import { Registry } from "../src/registry.ts";
-import { convNextAttoNames, convNextNames } from "./conv-next.ts";
-import { pvtV2Names } from "./pvt-v2.ts";
-import { authorsResnetNames, resnetNames } from "./resnet.ts";
+import { networks } from "./index.ts";
 
-/** Networks that `rewind import` and `rewind export` know. */
-export const publishedNetworks: Registry<PublishedNetwork> = new Registry(
-  "network with published names",
-  [
-    { name: "resnet18", formats: authorsResnetNames },
-    { name: "resnet18-imagenet", formats: resnetNames },
-    { name: "resnet18-cifar", formats: resnetNames },
-    { name: "convnext-t", formats: convNextNames },
-    { name: "convnext-atto", formats: convNextAttoNames },
-    { name: "pvt-v2-b0", formats: pvtV2Names },
-  ],
-);
+/** Names of the networks that others have published checkpoints of. */
+export function publishedNetworkNames(): string[] {
+  return networks.all.filter(({ published }) => published !== undefined).map(({ name }) => name);
+}
+
+/** How a network is published. @throws UsageError for one that is not. */
+export function publishedNetwork(name: string): PublishedNetwork {
+  const { published } = networks.find(name);
+  if (published === undefined) {
+    throw new UsageError(
+      `network "${name}" has no published names; there are: ${publishedNetworkNames().join(", ")}.`,
+    );
+  }
+  return { name, formats: published };
+}

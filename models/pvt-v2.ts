@@ -124,7 +124,7 @@ function keysAndValues(name: string): { name: string; half: 0 | 1 } | undefined 
 }
 
 /** Names of published checkpoints. */
-export const pvtV2Names = {
+const publishedNames = {
   original: {
     rules: [
       [/^stage(\d)\.embed\./, "patch_embed$1."],
@@ -150,5 +150,6 @@ export const pvtV2B0Network = defineNetwork({
   name: "pvt-v2-b0",
   settings: noSettings,
   build: (layers, x, classes) => pvtV2(layers, x, classes, pvtV2B0),
+  published: publishedNames,
   recipe: fineTuningRecipe,
 });

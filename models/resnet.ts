@@ -117,7 +117,7 @@ function block(
   return relu(graph, add(graph, h, shortcut));
 }
 
-const torchNames: PublishedNames = {
+const names: PublishedNames = {
   rules: [
     [/^stage(\d)\.block(\d)\./, (_, s, b) => `layer${s!}.${less(b)}.`],
     [/shortcut\.conv\./, "downsample.0."],
@@ -126,26 +126,29 @@ const torchNames: PublishedNames = {
   ],
 };
 
-/** Names of published checkpoints of the CIFAR and ImageNet networks. */
-export const resnetNames = { torchvision: torchNames, timm: torchNames };
+/** The networks of CIFAR and ImageNet have the same names in torchvision and timm. */
+const torchNames = { torchvision: names, timm: names };
 
 /** The authors' network is published as Keras code only: here it has torchvision's names, and biases besides. */
-export const authorsResnetNames = { torchvision: torchNames };
+const authorsNames = { torchvision: names };
 
 export const resnet18Authors = defineNetwork({
   name: "resnet18",
   settings: noSettings,
   build: (layers, x, classes) => resnet18(layers, x, classes, "authors"),
+  published: authorsNames,
 });
 
 export const resnet18Cifar = defineNetwork({
   name: "resnet18-cifar",
   settings: noSettings,
   build: (layers, x, classes) => resnet18(layers, x, classes, "cifar"),
+  published: torchNames,
 });
 
 export const resnet18ImageNet = defineNetwork({
   name: "resnet18-imagenet",
   settings: noSettings,
   build: (layers, x, classes) => resnet18(layers, x, classes, "imagenet"),
+  published: torchNames,
 });

@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { DataError } from "../errors.ts";
 import { type ModelConfig, networks, modelSpec } from "../../models/index.ts";
-import { publishedNetworks } from "../../models/published.ts";
+import { publishedNetwork } from "../../models/published.ts";
 import { exportPretrained, type PublishedFormat, publishedFormats } from "../io/pretrained.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { declare, type ModelSpec } from "../nn/model.ts";
@@ -31,7 +31,7 @@ export function registerExport(root: Command): void {
     const { model, spec } = modelOf(metadata["model"], file);
     const declared = declare(spec);
     const slots = [...declared.parameters.values(), ...declared.statistics.values()];
-    const exported = exportPretrained(publishedNetworks.find(model), slots, tensors, format, std);
+    const exported = exportPretrained(publishedNetwork(model), slots, tensors, format, std);
     await writeAtomic(out, writeSafetensors(exported, { format: "pt" }));
     console.log(`${out}: ${exported.size} tensors with the names of ${format}.`);
   });

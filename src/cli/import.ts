@@ -1,7 +1,7 @@
 /** `rewind import`: a published checkpoint becomes one that training starts from. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type ModelConfig, modelSpec } from "../../models/index.ts";
-import { publishedNetworks } from "../../models/published.ts";
+import { publishedNetwork, publishedNetworkNames } from "../../models/published.ts";
 import { importPretrained } from "../io/pretrained.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { readTorch } from "../io/torch-pt.ts";
@@ -41,7 +41,7 @@ export function registerImport(root: Command): void {
     .argument("<file>", ".safetensors, .pt or .pth")
     .addOption(
       new Option("--model <name>", "network")
-        .choices(publishedNetworks.names)
+        .choices(publishedNetworkNames())
         .makeOptionMandatory(),
     )
     .option("--classes <n>", "classes of the network", integer(2), 1000)
@@ -61,7 +61,7 @@ export function registerImport(root: Command): void {
     const spec = modelSpec({ name: model }, [size, size, 3], classes);
     const declared = declare(spec);
     const slots = [...declared.parameters.values(), ...declared.statistics.values()];
-    const { tensors, format } = importPretrained(publishedNetworks.find(model), slots, given, {
+    const { tensors, format } = importPretrained(publishedNetwork(model), slots, given, {
       head,
       deviation: std,
     });

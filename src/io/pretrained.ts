@@ -1,7 +1,7 @@
 /**
  * Published checkpoints: tensors under the names and in the layouts of PyTorch's networks, and back.
  *
- * Each network says in its own file how it is published, as a {@link PublishedNetwork}.
+ * Each network says in its own file how it is published, as {@link PublishedFormats}.
  */
 import { DataError, UsageError } from "../errors.ts";
 import { format as formatShape, sameShape } from "../shape.ts";
@@ -27,10 +27,13 @@ export interface PublishedNames {
   readonly unitAxes?: RegExp;
 }
 
+/** The names that a network's published checkpoints have, by publisher. */
+export type PublishedFormats = Readonly<Partial<Record<PublishedFormat, PublishedNames>>>;
+
 /** A network of which others have published checkpoints. */
 export interface PublishedNetwork {
   readonly name: string;
-  readonly formats: Readonly<Partial<Record<PublishedFormat, PublishedNames>>>;
+  readonly formats: PublishedFormats;
 }
 
 /** One less: stages and blocks count from 1 here, PyTorch's lists from 0. For {@link NameRule}s. */

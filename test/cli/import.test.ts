@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { modelSpec } from "../../models/index.ts";
-import { publishedNetworks } from "../../models/published.ts";
+import { publishedNetwork } from "../../models/published.ts";
 import { exportPretrained } from "../../src/io/pretrained.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../../src/io/safetensors.ts";
 import { declare } from "../../src/nn/model.ts";
@@ -38,7 +38,7 @@ function checkpoint(): Map<string, Tensor> {
   const tensors = new Map(
     slots.map((slot) => [slot.name, { shape: slot.shape, data: slot.init(slot.shape, random) }]),
   );
-  return exportPretrained(publishedNetworks.find("convnext-atto"), slots, tensors, "timm");
+  return exportPretrained(publishedNetwork("convnext-atto"), slots, tensors, "timm");
 }
 
 const network = ["--model", "convnext-atto", "--picture-size", "32"];

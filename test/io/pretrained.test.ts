@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { modelSpec } from "../../models/index.ts";
-import { publishedNetworks } from "../../models/published.ts";
+import { publishedNetwork } from "../../models/published.ts";
 import { DataError } from "../../src/errors.ts";
 import type { ParameterSpec } from "../../src/weights/arena.ts";
 import {
@@ -152,14 +152,14 @@ for (const [name, format, total, some] of known) {
   test(`${name}: the names and shapes of ${format}, there and back without a changed bit`, () => {
     const slots = slotsOf(name);
     const tensors = numbered(slots);
-    const exported = exportPretrained(publishedNetworks.find(name), slots, tensors, format);
+    const exported = exportPretrained(publishedNetwork(name), slots, tensors, format);
     for (const [key, shape] of Object.entries(some))
       assert.equal(exported.get(key)?.shape, shape, key);
     const size = (map: ReadonlyMap<string, Tensor>): number =>
       [...map.values()].reduce((sum, { data }) => sum + data.length, 0);
     assert.is(size(exported), size(tensors));
     assert.is(exported.size, total);
-    const back = importPretrained(publishedNetworks.find(name), slots, exported, { head: "keep" });
+    const back = importPretrained(publishedNetwork(name), slots, exported, { head: "keep" });
     assert.is(back.format === "timm" ? format : back.format, format);
     assert.equal(back.tensors, tensors);
   });
@@ -183,7 +183,7 @@ test("a convolution, a depthwise one, a dense layer and keys with values, number
     // Rows are outputs: two of keys, two of values.
     ["block1.0.attn.kv.weight", tensor([4, 2], [1, 2, 3, 4, 5, 6, 7, 8])],
   ]);
-  const { tensors } = importPretrained(publishedNetworks.find("pvt-v2-b0"), slots, file, {
+  const { tensors } = importPretrained(publishedNetwork("pvt-v2-b0"), slots, file, {
     head: "keep",
   });
   const read = Object.fromEntries([...tensors].map(([name, { data }]) => [name, [...data]]));
@@ -200,25 +200,20 @@ test("standard deviations go into the first convolution, and come out again", ()
   const tensors = numbered(slots);
   const deviation = [0.5, 0.25, 0.125];
   const file = exportPretrained(
-    publishedNetworks.find("resnet18-imagenet"),
+    publishedNetwork("resnet18-imagenet"),
     slots,
     tensors,
     "torchvision",
   );
-  const { tensors: scaled } = importPretrained(
-    publishedNetworks.find("resnet18-imagenet"),
-    slots,
-    file,
-    {
-      head: "keep",
-      deviation,
-    },
-  );
+  const { tensors: scaled } = importPretrained(publishedNetwork("resnet18-imagenet"), slots, file, {
+    head: "keep",
+    deviation,
+  });
   const [before, after] = [tensors, scaled].map((map) => map.get("conv1.weight")!.data);
   // [7, 7, 3, 64]: 64 filters a channel.
   after!.forEach((value, i) => assert.is(value, before![i]! / deviation[Math.floor(i / 64) % 3]!));
   const back = exportPretrained(
-    publishedNetworks.find("resnet18-imagenet"),
+    publishedNetwork("resnet18-imagenet"),
     slots,
     scaled,
     "torchvision",
@@ -229,21 +224,21 @@ test("standard deviations go into the first convolution, and come out again", ()
 
 test("a replaced head is left out; what does not fit is listed", () => {
   const file = exportPretrained(
-    publishedNetworks.find("pvt-v2-b0"),
+    publishedNetwork("pvt-v2-b0"),
     slotsOf("pvt-v2-b0", 1000),
     numbered(slotsOf("pvt-v2-b0", 1000)),
     "original",
   );
   file.set("block1.0.bn.num_batches_tracked", { shape: [], data: Float32Array.of(3) });
   const slots = slotsOf("pvt-v2-b0", 5);
-  const { tensors } = importPretrained(publishedNetworks.find("pvt-v2-b0"), slots, file, {
+  const { tensors } = importPretrained(publishedNetwork("pvt-v2-b0"), slots, file, {
     head: "replace",
   });
   assert.is(tensors.size, slots.length - 2);
   assert.not(tensors.has("head.weight"));
   const refuses = (message: RegExp): void =>
     assert.throws(
-      () => importPretrained(publishedNetworks.find("pvt-v2-b0"), slots, file, { head: "keep" }),
+      () => importPretrained(publishedNetwork("pvt-v2-b0"), slots, file, { head: "keep" }),
       (error: Error) => error instanceof DataError && message.test(error.message),
     );
   refuses(/2 of another shape: head\.weight \[1000, 256\] \(for \[256, 5\]\), .* replace the head/);
@@ -255,12 +250,9 @@ test("a replaced head is left out; what does not fit is listed", () => {
   );
   assert.throws(
     () =>
-      importPretrained(
-        publishedNetworks.find("resnet18-imagenet"),
-        slotsOf("resnet18-imagenet"),
-        file,
-        { head: "keep" },
-      ),
+      importPretrained(publishedNetwork("resnet18-imagenet"), slotsOf("resnet18-imagenet"), file, {
+        head: "keep",
+      }),
     /102 missing: conv1\.weight, .*, fc\.bias, .*; 177 left over: .*, head\.bias/,
   );
 });
