@@ -1,0 +1,66 @@
+// What an earlier run wrote: the committed results load, and stand in one report with arms that run now.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { compare } from "../../src/experiments/comparison.ts";
+import { checkTunedTogether, mergeEarlier, readEarlier } from "../../src/experiments/earlier.ts";
+import { experimentNames, protocolOf } from "../../src/experiments/protocol.ts";
+import { summarise } from "../../src/experiments/summary.ts";
+
+const results = fileURLToPath(new URL("../../bench/results", import.meta.url));
+const seeds = [1, 2, 3, 4, 5];
+const sets = [
+  ["mnist", "mnist"],
+  ["cifar", "image-folder"],
+] as const;
+
+/** A committed results.json, as far as it is compared. */
+interface Written {
+  readonly summaries: readonly {
+    readonly arm: string;
+    readonly statistic: object | null;
+    readonly gap?: { readonly value: number | null };
+  }[];
+  readonly comparisons: readonly { readonly first: string; readonly second: string }[];
+}
+
+test("committed results load, and their numbers come out again", async () => {
+  for (const name of experimentNames()) {
+    for (const [folder, dataset] of sets) {
+      const dir = `${results}/${name}/${folder}`;
+      const protocol = protocolOf(name, { name: dataset, dir: "x" }, { size: "scaled", only: [] });
+      const earlier = await readEarlier(dir, protocol, dataset, seeds);
+      const none = { ...protocol, arms: [] };
+      const merged = mergeEarlier(none, [], {}, earlier);
+      const written = JSON.parse(readFileSync(`${dir}/results.json`, "utf8")) as Written;
+      const summaries = summarise(merged.protocol, merged.results);
+      const numbers = (all: Written["summaries"]): string[] =>
+        all.map(({ arm, statistic, gap }) => JSON.stringify([arm, statistic, gap?.value])).sort();
+      assert.equal(numbers(summaries), numbers(written.summaries), dir);
+      const pairs = (all: Written["comparisons"]): string[] =>
+        all.map(({ first, second }) => `${first} ${second}`).sort();
+      assert.equal(
+        pairs(compare(merged.protocol, merged.results)),
+        pairs(written.comparisons),
+        `${dir}: the arms that are compared`,
+      );
+    }
+  }
+});
+
+test("arms that take over settings run with the arm whose they are", async () => {
+  const options = { size: "scaled", published: "x" } as const;
+  const data = { name: "mnist", dir: "x" };
+  const dir = `${results}/label-noise/mnist`;
+  const all = protocolOf("label-noise", data, options);
+  const earlier = await readEarlier(dir, all, "mnist", seeds);
+  const check = (...only: string[]): void =>
+    checkTunedTogether(protocolOf("label-noise", data, { ...options, only }), earlier);
+  check("salun");
+  check("rewind", "rewind-newest", "random-rewind");
+  assert.throws(() => check("rewind"), /rewind-newest was run with the earlier settings of rewind/);
+  assert.throws(() => check("random-rewind"), /random-rewind takes over the settings of rewind/);
+});
+
+test.run();
