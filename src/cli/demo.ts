@@ -11,6 +11,7 @@ import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { methods } from "../unlearn/methods/index.ts";
 import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
 
 /** Training images by default: as many as fit five minutes on a software adapter, and more of sets in files. */
@@ -35,7 +36,7 @@ export function registerDemo(root: Command): void {
         test: flags.test ?? 2000,
       });
       // A rule that needs D_f only; retraining goes to its end.
-      const share = flags.method === "retrain" ? undefined : 0.5;
+      const share = methods.find(flags.method).reference === true ? undefined : 0.5;
       const untilShare = flags.untilShare ?? share;
       const unlearn = unlearnConfig({ ...flags, untilShare }, train);
       const config: DemoConfig = { train, unlearn };

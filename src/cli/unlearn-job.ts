@@ -13,6 +13,7 @@ import { scoreDefinitions } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { unlearnInFolder, unlearningFile } from "../runs/unlearn-run.ts";
+import { hasSetting } from "../unlearn/methods/index.ts";
 import { withProgress } from "./progress.ts";
 
 /** Prints the report of a folder whose run is finished; false if it is not. */
@@ -29,7 +30,7 @@ async function predictorOf({
   method,
   settings,
 }: UnlearnConfig): Promise<Pick<UnlearnReport, "predictor" | "base">> {
-  if (method !== "rewind" && method !== "random-rewind") return {};
+  if (!hasSetting(method, "predictor")) return {};
   const { predictor, base } = settings as { predictor?: string; base?: "oldest" | "newest" };
   const loaded = await loadPredictor(predictor, base);
   return { predictor: loaded.name, base: loaded.base };

@@ -119,7 +119,7 @@ function present(values: Record<string, unknown>): Record<string, unknown> {
 
 /** The unlearning configuration the flags describe, for a network trained as `train` says. */
 export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnConfig {
-  const recipe = flags.method === "retrain" ? retrainSettings(train) : {};
+  const recipe = methods.find(flags.method).reference === true ? retrainSettings(train) : {};
   const given = {
     learningRate: flags.rate,
     batch: flags.forgetBatch,
@@ -139,7 +139,7 @@ export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnC
     ...flags.set,
   });
   const rounds =
-    flags.method === "retrain"
+    methods.find(flags.method).reference === true
       ? Math.ceil(Number(settings["epochs"]) / Number(settings["epochsPerRound"]))
       : defaultRounds;
   return validate(

@@ -2,7 +2,7 @@
 import { UsageError } from "../errors.ts";
 import { memoryFields } from "../train/memory.ts";
 import type { Arm, ArmContext, Settings } from "../unlearn/arm.ts";
-import { methods } from "../unlearn/methods/index.ts";
+import { hasSetting, methods } from "../unlearn/methods/index.ts";
 import type { Recipe } from "./scale.ts";
 
 /** An arm with some of its settings changed, to see what they do. */
@@ -13,8 +13,7 @@ export interface Variant {
 
 /** Whether a method can split its steps into passes and store activations otherwise. */
 function hasMemoryFields(method: string): boolean {
-  const { shape = {} } = methods.find(method).settings as { readonly shape?: object };
-  return Object.keys(memoryFields).every((field) => field in shape);
+  return Object.keys(memoryFields).every((field) => hasSetting(method, field));
 }
 
 /** What a training's recipe says about memory holds for the methods as well. */

@@ -10,7 +10,7 @@ import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
 import { type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
 import { land } from "../unlearn/landing.ts";
-import { startMethod } from "../unlearn/methods/index.ts";
+import { hasSetting, startMethod } from "../unlearn/methods/index.ts";
 import { prefixed, requireModel, unprefixed } from "./checkpoints.ts";
 import type { UnlearnConfig } from "./config.ts";
 import type { Job } from "./job.ts";
@@ -141,6 +141,6 @@ export async function shippedIn({
   method,
   settings,
 }: UnlearnConfig): Promise<{ readonly shippedPredictor?: string }> {
-  const ours = (method === "rewind" || method === "random-rewind") && !("predictor" in settings);
+  const ours = hasSetting(method, "predictor") && !("predictor" in settings);
   return ours ? { shippedPredictor: await shippedDigest() } : {};
 }

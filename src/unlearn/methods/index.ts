@@ -33,6 +33,12 @@ export const methods = new Registry<Method>("unlearning method", [
   retrain,
 ]);
 
+/** Whether a method has a setting of a name. */
+export function hasSetting(method: string, setting: string): boolean {
+  const { shape = {} } = methods.find(method).settings as { readonly shape?: object };
+  return setting in shape;
+}
+
 /** Settings of a method with its defaults filled in. @throws UsageError naming each wrong setting. */
 export function methodSettings(name: string, given: unknown): Record<string, unknown> {
   const parsed = methods.find(name).settings.safeParse(given);
