@@ -1,5 +1,6 @@
 /** Learning-rate schedules: the rate of a step as a pure function of its number, counted from 0. */
 import { z } from "zod";
+import { UsageError } from "../errors.ts";
 
 /** The rate of each step. */
 export type Schedule = (step: number) => number;
@@ -61,13 +62,13 @@ export function warmUp(rate: number, steps: number, then: Schedule): Schedule {
  * `cosine` falls to a hundredth of the learning rate, over what the warm-up leaves of the training;
  * milestones count from the start of the training.
  *
- * @throws RangeError if the warm-up takes the whole training.
+ * @throws UsageError if the warm-up takes the whole training.
  */
 export function scheduleOf(settings: ScheduleSettings, steps: number): Schedule {
   const { learningRate, schedule, epochs, warmupEpochs = 0, factor = 0.1 } = settings;
   const { milestones = [epochs / 2, (3 * epochs) / 4] } = settings;
   if (!(warmupEpochs >= 0 && (warmupEpochs === 0 || warmupEpochs < epochs))) {
-    throw new RangeError(
+    throw new UsageError(
       `schedule: ${warmupEpochs} epochs of warm-up must be fewer than the ${epochs} of the training.`,
     );
   }

@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { UsageError } from "../../src/errors.ts";
 import { retrainSettings, type TrainConfig, trainSchema } from "../../src/runs/config.ts";
 import {
   constant,
@@ -84,7 +85,7 @@ test("a warm-up as long as the training is refused", () => {
     assert.throws(
       () => scheduleOf({ learningRate: 1, schedule: "cosine", epochs: 2, warmupEpochs }, 10),
       (error: Error) =>
-        error instanceof RangeError && /must be fewer than the 2/.test(error.message),
+        error instanceof UsageError && /must be fewer than the 2/.test(error.message),
     );
   }
 });
