@@ -65,6 +65,21 @@ test("every folder stands on a floor", () => {
   );
 });
 
+test("only the command line speaks of flags; others name settings, or a whole command", () => {
+  const files = ["src", "models"].flatMap((folder) =>
+    readdirSync(`${root}/${folder}`, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts") && !/^cli\b/.test(file))
+      .map((file) => `${folder}/${file}`),
+  );
+  const flags = files.flatMap((file) => {
+    const text = readFileSync(`${root}/${file}`, "utf8")
+      .replaceAll(/\/\*[^]*?\*\//g, "")
+      .replaceAll(/`rewind [^`]*`/g, "");
+    return [...text.matchAll(/[\s"'`(]--[a-z][\w-]*/g)].map(([flag]) => `${file}: ${flag.trim()}`);
+  });
+  assert.equal(flags, []);
+});
+
 if (deno) {
   console.log("skipped on Deno: the linter runs on Node");
 } else {
