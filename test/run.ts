@@ -1,97 +1,92 @@
 /**
- * Runs the test files, each in a process of its own: `tsx test/run.ts [filter…]` or `deno run -A …`.
+ * Runs the test files in two processes: `tsx test/run.ts [filter…]` or `deno run -A test/run.ts [filter…]`.
  *
- * A file counts as failed if a test fails, if it crashes, hangs, or runs no test at all. The last line is
- * `N passed, N failed`; the exit code is 1 if anything failed or nothing ran.
+ * A file counts as failed if a test fails, if it crashes, hangs, or runs no test at all; the files after
+ * it go on in a new process. On Deno, files that onlyOnNode lists are named and left out, unless a
+ * filter asks for them. The last line is `N passed, N failed`; the exit code is 1 if anything failed or
+ * nothing ran.
  */
-import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { onlyOnNode } from "./only-on-node.ts";
+import { Lane, type Outcome } from "./pool.ts";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
 /** A file of a minute on a fast machine takes ten on a slow one that does other work. */
-const timeoutMs = 1_500_000;
+const timeoutMs = 900_000;
 /** Two at a time: compiling shaders and running them keeps two cores busy. */
 const atOnce = 2;
 
-interface Outcome {
-  readonly file: string;
-  readonly passed: number;
-  readonly failed: number;
-  readonly seconds: number;
-  readonly output: string;
-  readonly problem: string | undefined;
+function print({ file, passed, failed, seconds, output, problem }: Outcome): void {
+  const counts = `${passed} passed${failed > 0 ? `, ${failed} FAILED` : ""}`;
+  console.log(`${file.padEnd(40)} ${counts} (${seconds.toFixed(1)} s)`);
+  for (const line of output.split("\n")) if (/^skipped?:/i.test(line)) console.log(`  ${line}`);
+  if (failed > 0) console.log(`  ${problem ?? ""}\n${output}`);
 }
 
-function run(file: string): Promise<Outcome> {
-  const before = deno ? ["run", "-A"] : ["--import", "tsx"];
-  const started = performance.now();
-  const child = spawn(process.execPath, [...before, `${folder}${file}`], {
-    stdio: ["ignore", "pipe", "pipe"],
+/** Test files that match a filter, and those left out on this runtime, by reason. */
+function choose(filters: readonly string[]): { files: string[]; leftOut: Map<string, string[]> } {
+  const all = (readdirSync(folder, { recursive: true }) as string[])
+    .filter((file) => file.endsWith(".test.ts"))
+    .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+    .sort();
+  const leftOut = new Map<string, string[]>();
+  const files = all.filter((file) => {
+    const reason = deno && filters.length === 0 ? onlyOnNode(file) : undefined;
+    if (reason === undefined) return true;
+    leftOut.set(reason, [...(leftOut.get(reason) ?? []), file]);
+    return false;
   });
-  let output = "";
-  let timedOut = false;
-  child.stdout.on("data", (part: Buffer) => (output += part.toString()));
-  child.stderr.on("data", (part: Buffer) => (output += part.toString()));
-  const timer = setTimeout(() => {
-    timedOut = true;
-    child.kill("SIGKILL");
-  }, timeoutMs);
-  return new Promise((resolve) => {
-    child.on("close", (code, signal) => {
-      clearTimeout(timer);
-      const count = (name: string): number =>
-        Number(new RegExp(`${name}:\\s+(\\d+)`).exec(output)?.[1] ?? 0);
-      const total = count("Total");
-      const passed = count("Passed");
-      const broken = total - passed - count("Skipped");
-      const problem = timedOut
-        ? `timed out after ${timeoutMs / 1000} s`
-        : total === 0
-          ? "ran no test"
-          : code !== 0
-            ? `ended with ${code ?? signal}`
-            : undefined;
-      // A file that broke without a failing test still counts as one failure.
-      const failed = Math.max(broken, problem === undefined ? 0 : 1);
-      resolve({
-        file,
-        passed,
-        failed,
-        seconds: (performance.now() - started) / 1000,
-        output,
-        problem,
-      });
-    });
+  return { files, leftOut };
+}
+
+/** Builds the command line for the tests that start it: from its source it takes twice the time. */
+function build(files: readonly string[]): void {
+  const starts = (file: string): boolean =>
+    readFileSync(`${folder}${file}`, "utf8").includes("command.ts");
+  if (deno || !files.some(starts)) return;
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const { status } = spawnSync("npm", ["run", "--silent", "build"], {
+    cwd: root,
+    stdio: "inherit",
   });
+  if (status === 0) process.env["REWIND_BUILT"] = `${root}dist/src/cli/main.js`;
+  else console.log("the build failed: command lines start from their source.");
 }
 
 async function main(): Promise<number> {
   const filters = process.argv.slice(2);
-  const files = (readdirSync(folder, { recursive: true }) as string[])
-    .filter((file) => file.endsWith(".test.ts"))
-    .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
-    .sort();
-  let passed = 0;
-  let failed = 0;
+  const { files, leftOut } = choose(filters);
+  build(files);
+  const outcomes: Outcome[] = [];
   const waiting = [...files];
-  const worker = async (): Promise<void> => {
+  const started = performance.now();
+  const work = async (): Promise<void> => {
+    const lane = new Lane(timeoutMs);
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const outcome = await run(file);
-      passed += outcome.passed;
-      failed += outcome.failed;
-      const counts = `${outcome.passed} passed${outcome.failed > 0 ? `, ${outcome.failed} FAILED` : ""}`;
-      console.log(`${outcome.file.padEnd(40)} ${counts} (${outcome.seconds.toFixed(1)} s)`);
-      for (const line of outcome.output.split("\n"))
-        if (/^skipped?:/i.test(line)) console.log(`  ${line}`);
-      if (outcome.failed > 0) console.log(`  ${outcome.problem ?? ""}\n${outcome.output}`);
+      const outcome = await lane.run(file);
+      print(outcome);
+      outcomes.push(outcome);
     }
+    await lane.close();
   };
-  await Promise.all(Array.from({ length: atOnce }, worker));
+  await Promise.all(Array.from({ length: atOnce }, work));
+  for (const [reason, names] of leftOut) {
+    console.log(`not repeated on Deno, ${reason}: ${names.join(", ")}`);
+  }
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`${files.length} files on ${deno ? "Deno" : "Node"} in ${seconds} s; the slowest:`);
+  const slowest = [...outcomes].sort((a, b) => b.seconds - a.seconds).slice(0, 10);
+  for (const { file, seconds } of slowest) {
+    console.log(`  ${file.padEnd(38)} ${seconds.toFixed(1)} s`);
+  }
   if (files.length === 0) console.log(`no test file matches: ${filters.join(" ")}`);
-  console.log(`${passed} passed, ${failed} failed`);
-  return failed > 0 || passed === 0 ? 1 : 0;
+  const sum = (key: "passed" | "failed"): number =>
+    outcomes.reduce((total, outcome) => total + outcome[key], 0);
+  console.log(`${sum("passed")} passed, ${sum("failed")} failed`);
+  return sum("failed") > 0 || sum("passed") === 0 ? 1 : 0;
 }
 
 process.exit(await main());

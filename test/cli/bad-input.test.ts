@@ -10,13 +10,11 @@ import {
   symlinkSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { before as start, deno, root } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-bad-`);
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
 
 interface Outcome {
   readonly code: number | null;
@@ -25,9 +23,8 @@ interface Outcome {
 
 /** Runs the command line as a user would; `until`: sends an interruption once stderr has it. */
 function rewind(words: readonly string[], until?: RegExp): Promise<Outcome> {
-  const before = deno ? ["run", "-A", main] : ["--import", "tsx", main];
-  const child = spawn(process.execPath, [...before, ...words], {
-    cwd: fileURLToPath(new URL("../..", import.meta.url)),
+  const child = spawn(process.execPath, [...start, ...words], {
+    cwd: root,
     stdio: ["ignore", "ignore", "pipe"],
   });
   let err = "";

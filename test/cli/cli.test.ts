@@ -1,137 +1,10 @@
-import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { rewind } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-cli-`);
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
-
-/** Runs the command line as a user would, on the runtime the test runs on. */
-function rewind(...words: string[]): { code: number | null; out: string; err: string } {
-  const before = deno ? ["run", "-A", main] : ["--import", "tsx", main];
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...before, ...words], {
-    encoding: "utf8",
-    cwd: fileURLToPath(new URL("../..", import.meta.url)),
-  });
-  return { code: status, out: stdout, err: stderr };
-}
-
-const read = (path: string): Record<string, unknown> => JSON.parse(readFileSync(path, "utf8"));
-const small = [
-  "--train",
-  "100",
-  "--test",
-  "40",
-  "--filters",
-  "2,4",
-  "--epochs",
-  "2",
-  "--predictor",
-  "linear",
-];
-
-test("doctor --json checks kernels against float64", () => {
-  const { code, out } = rewind("doctor", "--json");
-  assert.is(code, 0);
-  const report = JSON.parse(out) as {
-    healthy: boolean;
-    checks: { name: string; error: number; allowed: number }[];
-  };
-  assert.ok(report.healthy);
-  assert.ok(
-    report.checks.length >= 4 && report.checks.every(({ error, allowed }) => error <= allowed),
-  );
-});
-
-test("demo writes a run folder with before and after, and does not run twice", () => {
-  const out = `${folder}/demo`;
-  const first = rewind("demo", ...small, "--rounds", "1", "--out", out);
-  assert.is(first.code, 0, first.err);
-  assert.match(first.out, /before .*\nafter 1 round/);
-  for (const name of [
-    "config.json",
-    "metrics.jsonl",
-    "checkpoint.safetensors",
-    "report.md",
-    "curve.svg",
-    "curve.png",
-  ]) {
-    assert.ok(existsSync(`${out}/${name}`), name);
-  }
-  const report = read(`${out}/report.json`);
-  for (const part of ["before", "after"]) {
-    const scores = report[part] as Record<string, number>;
-    for (const name of ["testAccuracy", "forgetAccuracy", "retainAccuracy"]) {
-      assert.ok(scores[name]! >= 0 && scores[name]! <= 100, `${part}.${name}`);
-    }
-  }
-  for (const name of ["adapter", "predictor", "seed", "seconds"]) assert.ok(name in report, name);
-  const again = rewind("demo", ...small, "--rounds", "1", "--out", out);
-  assert.is(again.code, 0);
-  assert.match(again.err, /holds the finished run/);
-  const other = rewind("demo", ...small, "--rounds", "2", "--out", out);
-  assert.is(other.code, 1);
-  assert.match(other.err, /holds a run with another configuration/);
-});
-
-test("train, unlearn and evaluate share run folders and agree", () => {
-  const [trained, forgotten] = [`${folder}/trained`, `${folder}/forgotten`];
-  const train = rewind("train", ...small.slice(0, -2), "--default-limits", "--out", trained);
-  assert.is(train.code, 0, train.err);
-  const unlearn = rewind(
-    "unlearn",
-    "--run",
-    trained,
-    "--predictor",
-    "linear:2",
-    "--rounds",
-    "1",
-    "--default-limits",
-    "--out",
-    forgotten,
-  );
-  assert.is(unlearn.code, 0, unlearn.err);
-  const report = read(`${forgotten}/report.json`) as {
-    before: object;
-    after: object;
-    gpuBytes: number;
-  };
-  const plan = rewind("plan", ...small.slice(0, -2), "--predictor", "linear:2", "--json");
-  const planned = (JSON.parse(plan.out) as { peak: number }).peak;
-  const taken = Math.max(Number(read(`${trained}/report.json`)["gpuBytes"]), report.gpuBytes);
-  assert.ok(Math.abs(taken / planned - 1) < 0.01, `${taken} of ${planned} planned`);
-  for (const [run, want] of [
-    [trained, report.before],
-    [forgotten, report.after],
-  ] as const) {
-    const evaluate = rewind("evaluate", "--run", run);
-    assert.is(evaluate.code, 0, evaluate.err);
-    const scores = JSON.parse(evaluate.out) as Record<string, number>;
-    for (const [name, value] of Object.entries(want)) assert.is(scores[name], value, name);
-  }
-});
-
-test("predict writes the cases back with residual and prediction", () => {
-  const [histories, out] = [`${folder}/histories.json`, `${folder}/predicted.json`];
-  const cases = [
-    { kind: "line", history: Array.from({ length: 15 }, (_, k) => 0.5 + k / 64) },
-    { kind: "still", history: Array.from({ length: 15 }, () => -2) },
-  ];
-  writeFileSync(histories, JSON.stringify({ cases }));
-  const run = rewind("predict", "--predictor", "linear:3", "--histories", histories, "--out", out);
-  assert.is(run.code, 0, run.err);
-  const result = read(out) as { cases: { kind: string; predicted: number; residual: number }[] };
-  assert.equal(
-    result.cases.map(({ kind, predicted, residual }) => [kind, predicted, residual]),
-    [
-      ["line", 0.5 - 3 / 64, -3 / 64],
-      ["still", -2, 0],
-    ],
-  );
-});
 
 test("predictor show lists which set serves which kind", () => {
   const { code, out } = rewind("predictor", "show", "linear:2");
@@ -266,6 +139,8 @@ test("an arm is added to earlier results where both start from the same networks
 
 test("bad input gives one clear line, a non-zero exit, and no half-written file", () => {
   const none = `${folder}/none`;
+  const still = { history: Array.from({ length: 15 }, () => -2) };
+  writeFileSync(`${folder}/histories.json`, JSON.stringify({ cases: [still] }));
   const fails: [string[], RegExp][] = [
     [["demo", "--dataset", "mnist", "--out", none], /--data DIR/],
     [["demo", "--dataset", "mnist", "--data", `${folder}/nowhere`, "--out", `${none}2`], /nowhere/],

@@ -1,8 +1,6 @@
 // `rewind import` and `rewind export` from the command line.
-import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { modelSpec } from "../../models/index.ts";
@@ -12,23 +10,9 @@ import { readSafetensors, type Tensor, writeSafetensors } from "../../src/io/saf
 import { declare } from "../../src/nn/model.ts";
 import { Random } from "../../src/random.ts";
 import { floatBytes, torchFile } from "../io/torch-fixture.ts";
+import { rewind } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-import-`);
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const main = `${root}/src/cli/main.ts`;
-const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
-
-function rewind(...words: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const before = deno ? ["run", "-A", main] : ["--import", "tsx", main];
-  const child = spawn(process.execPath, [...before, ...words], { cwd: root });
-  let [out, err] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (part: string) => (out += part));
-  child.stderr.setEncoding("utf8").on("data", (part: string) => (err += part));
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, out, err }));
-  });
-}
 
 /** A published checkpoint of ConvNeXt-Atto with 12 classes. */
 function checkpoint(): Map<string, Tensor> {
@@ -43,7 +27,7 @@ function checkpoint(): Map<string, Tensor> {
 
 const network = ["--model", "convnext-atto", "--picture-size", "32"];
 
-test("a .pt of timm becomes a checkpoint, and an export gives its tensors back", async () => {
+test("a .pt of timm becomes a checkpoint, and an export gives its tensors back", () => {
   const tensors = checkpoint();
   const file = torchFile(
     Object.fromEntries(
@@ -51,13 +35,13 @@ test("a .pt of timm becomes a checkpoint, and an export gives its tensors back",
     ),
   );
   writeFileSync(`${folder}/atto.pt`, file);
-  const imported = await rewind(
+  const imported = rewind(
     ...["import", `${folder}/atto.pt`, ...network, "--classes", "12", "--head", "keep"],
     ...["--out", `${folder}/atto.safetensors`],
   );
   assert.is(imported.code, 0, imported.err);
   assert.match(imported.out, /128 tensors, .* from the names of timm\./);
-  const exported = await rewind(
+  const exported = rewind(
     ...["export", `${folder}/atto.safetensors`, "--format", "timm"],
     ...["--out", `${folder}/back.safetensors`],
   );
@@ -65,18 +49,18 @@ test("a .pt of timm becomes a checkpoint, and an export gives its tensors back",
   assert.equal(readSafetensors(readFileSync(`${folder}/back.safetensors`)).tensors, tensors);
 });
 
-test("a checkpoint for other classes says to replace the head; without it the rest is there", async () => {
+test("a checkpoint for other classes says to replace the head; without it the rest is there", () => {
   writeFileSync(`${folder}/timm.safetensors`, writeSafetensors(checkpoint()));
   const source = ["import", `${folder}/timm.safetensors`, ...network, "--classes", "10"];
   const out = `${folder}/body.safetensors`;
-  const kept = await rewind(...source, "--head", "keep", "--out", out);
+  const kept = rewind(...source, "--head", "keep", "--out", out);
   assert.is(kept.code, 1);
   assert.match(kept.err, /2 of another shape: head\.fc\.weight .* replace the head/);
-  const imported = await rewind(...source, "--out", out);
+  const imported = rewind(...source, "--out", out);
   assert.is(imported.code, 0, imported.err);
   assert.match(imported.out, /126 tensors.*the classifier is left out/);
 
-  const refused = await rewind("import", `${folder}/none.pt`, ...network, "--out", out);
+  const refused = rewind("import", `${folder}/none.pt`, ...network, "--out", out);
   assert.is(refused.code, 1);
   assert.match(refused.err, /none\.pt.*no such file/);
 });

@@ -1,20 +1,9 @@
-import { spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { rewind, type Said } from "./command.ts";
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
-
-/** Runs `rewind plan`, on the runtime the test runs on. */
-function plan(...words: string[]): { code: number | null; out: string; err: string } {
-  const before = deno ? ["run", "-A", main] : ["--import", "tsx", main];
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...before, "plan", ...words], {
-    encoding: "utf8",
-    cwd: fileURLToPath(new URL("../..", import.meta.url)),
-  });
-  return { code: status, out: stdout, err: stderr };
-}
+/** Runs `rewind plan`. */
+const plan = (...words: string[]): Said => rewind("plan", ...words);
 
 interface Printed {
   readonly pictures: { readonly size: number; readonly channels: number };

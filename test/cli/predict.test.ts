@@ -1,39 +1,19 @@
 // `rewind predict` from the command line, against the golden vectors of the published checkpoints.
-import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { sharedFile, skip } from "../shared.ts";
+import { rewind, root, type Said } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-predict-`);
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const main = `${root}/src/cli/main.ts`;
-const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
 const shipped = `${root}/models/weights/invwnn-conv.safetensors`;
 
 const zeros = (count: number): unknown[] => Array.from({ length: count }, () => 0);
 
-interface Outcome {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs `rewind predict` as a user would, on the runtime the test runs on. */
-function predict(predictor: string, histories: string, out: string): Promise<Outcome> {
-  const before = deno ? ["run", "-A", main] : ["--import", "tsx", main];
-  const words = ["predict", "--predictor", predictor, "--histories", histories, "--out", out];
-  const child = spawn(process.execPath, [...before, ...words], { cwd: root });
-  let [text, errors] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (part: string) => (text += part));
-  child.stderr.setEncoding("utf8").on("data", (part: string) => (errors += part));
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, out: text, err: errors }));
-  });
-}
+/** Runs `rewind predict`. */
+const predict = (predictor: string, histories: string, out: string): Said =>
+  rewind("predict", "--predictor", predictor, "--histories", histories, "--out", out);
 
 interface Case {
   readonly kind: string;
@@ -45,11 +25,11 @@ interface Case {
 const read = (path: string): { cases: Case[]; [key: string]: unknown } =>
   JSON.parse(readFileSync(path, "utf8"));
 
-test("published checkpoints give the golden residual and prediction of every case", async () => {
+test("published checkpoints give the golden residual and prediction of every case", () => {
   if (!existsSync(sharedFile("reference/golden/InvWNN_Conv.json"))) {
     return skip("reference: the published InvWNN and its golden vectors");
   }
-  const check = async (name: string): Promise<number> => {
+  const check = (name: string): number => {
     const golden = read(sharedFile(`reference/golden/InvWNN_${name}.json`)).cases;
     // The user's file has no answers in it, and fields of its own that must come back.
     const histories = `${folder}/${name}.json`;
@@ -57,7 +37,7 @@ test("published checkpoints give the golden residual and prediction of every cas
     writeFileSync(histories, JSON.stringify({ run: 7, cases }));
     const file = sharedFile(`reference/published-predictors/invwnn/InvWNN_${name}.h5`);
     const out = `${folder}/${name}-predicted.json`;
-    const { code, err } = await predict(file, histories, out);
+    const { code, err } = predict(file, histories, out);
     assert.is(code, 0, err);
     const result = read(out);
     assert.equal([result["run"], result["set"], result["base"]], [7, "all", "oldest"]);
@@ -75,11 +55,11 @@ test("published checkpoints give the golden residual and prediction of every cas
     });
     return golden.length;
   };
-  const counts = await Promise.all(["Conv", "FC", "Bias"].map(check));
+  const counts = ["Conv", "FC", "Bias"].map(check);
   assert.ok(counts.every((count) => count >= 10));
 });
 
-test("bad input gives one clear line, exit code 1, and no output file", async () => {
+test("bad input gives one clear line, exit code 1, and no output file", () => {
   const write = (name: string, text: string): string => {
     writeFileSync(`${folder}/${name}`, text);
     return `${folder}/${name}`;
@@ -104,25 +84,20 @@ test("bad input gives one clear line, exit code 1, and no output file", async ()
     [good, good, /good\.json": a \.h5, \.pt or \.safetensors file is needed/],
   ];
   const out = (i: number): string => `${folder}/out-${i}.json`;
-  const waiting = [...cases.entries()];
-  const worker = async (): Promise<void> => {
-    for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      const [i, [predictor, histories, message]] = job;
-      const { code, out: printed, err } = await predict(predictor, histories, out(i));
-      assert.is(code, 1, `${histories}: ${err}`);
-      assert.match(err, message);
-      assert.not.match(err, /\n\s+at /, "no stack trace");
-      assert.is(printed, "");
-      assert.not(existsSync(out(i)), histories);
-    }
-  };
-  await Promise.all([worker(), worker()]);
+  for (const [i, [predictor, histories, message]] of cases.entries()) {
+    const { code, out: printed, err } = predict(predictor, histories, out(i));
+    assert.is(code, 1, `${histories}: ${err}`);
+    assert.match(err, message);
+    assert.not.match(err, /\n\s+at /, "no stack trace");
+    assert.is(printed, "");
+    assert.not(existsSync(out(i)), histories);
+  }
 });
 
-test("a weight set must be named where the predictor has several", async () => {
+test("a weight set must be named where the predictor has several", () => {
   const histories = `${folder}/one.json`;
   writeFileSync(histories, JSON.stringify({ cases: [{ history: zeros(15) }] }));
-  const { code, err } = await predict(`${root}/models/weights`, histories, `${folder}/none.json`);
+  const { code, err } = predict(`${root}/models/weights`, histories, `${folder}/none.json`);
   assert.is(code, 1);
   assert.match(err, /which weight set of ".*weights"\? Give --set with one of: conv, fc, bias\./);
 });

@@ -1,8 +1,6 @@
 // Fitting predictors: what is fitted is what the fused kernels compute, and better than no prediction.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
-import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { invWnn, wnn, introspection } from "../../src/predictors-lab/networks.ts";
@@ -32,6 +30,7 @@ import {
   WindowSource,
 } from "../../src/predictors-lab/windows.ts";
 import { Random } from "../../src/random.ts";
+import { rewind, type Said } from "../cli/command.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-fit-`);
@@ -255,15 +254,7 @@ function writeLibrary(path: string, length: number): void {
   writeFileSync(`${path}/manifest.json`, JSON.stringify(manifest));
 }
 
-function run(...words: string[]): { status: number | null; stdout: string; stderr: string } {
-  const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-  const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
-  return spawnSync(
-    process.execPath,
-    [...(deno ? ["run", "-A", main] : ["--import", "tsx", main]), "predictor", ...words],
-    { encoding: "utf8", cwd: fileURLToPath(new URL("../..", import.meta.url)) },
-  );
-}
+const run = (...words: string[]): Said => rewind("predictor", ...words);
 
 test("predictor fit writes three sets that load, with provenance and scores", () => {
   writeLibrary(`${folder}/library`, 9);
@@ -271,7 +262,7 @@ test("predictor fit writes three sets that load, with provenance and scores", ()
   const library = ["--library", `${folder}/library`];
   const quick = ["--window", "5", "--epochs", "1", "--windows", "64", "--batch", "32"];
   const fit = run("fit", ...library, "--out", out, ...quick, "--against", "linear:3:5");
-  assert.is(fit.status, 0, fit.stderr);
+  assert.is(fit.code, 0, fit.err);
   for (const set of ["conv", "fc", "bias"])
     assert.ok(existsSync(`${out}/invwnn-${set}.safetensors`));
   const report = JSON.parse(readFileSync(`${out}/fit.json`, "utf8")) as {
@@ -287,9 +278,9 @@ test("predictor fit writes three sets that load, with provenance and scores", ()
     assert.ok(Math.abs(others["linear (3 epochs)"]! - linear) < 1e-3 * linear, `${linear}`);
   }
   const show = run("show", out);
-  assert.match(show.stdout, /window 5 snapshots/);
-  assert.match(show.stdout, /heldOut +network small-cnn and source mnist/);
-  assert.match(show.stdout, /library +4 trainings; sources synthetic, mnist;/);
+  assert.match(show.out, /window 5 snapshots/);
+  assert.match(show.out, /heldOut +network small-cnn and source mnist/);
+  assert.match(show.out, /library +4 trainings; sources synthetic, mnist;/);
 });
 
 test("predictor ablate has a row a variant, and goes on where it stopped", () => {
@@ -298,16 +289,16 @@ test("predictor ablate has a row a variant, and goes on where it stopped", () =>
   const quick = ["--epochs", "1", "--windows", "64", "--batch", "64", "--shared"];
   const words = ["ablate", "--library", `${folder}/long`, "--out", out, ...quick];
   const first = run(...words);
-  assert.is(first.status, 0, first.stderr);
+  assert.is(first.code, 0, first.err);
   const table = readFileSync(`${out}/ablations.md`, "utf8");
   assert.match(table, /\| K 15, U 3, width 128 \|( \d+\.\d{3} \|){9}\n/);
   assert.is(table.match(/^\| (?!variant|---)/gm)!.length, 12);
   rmSync(`${out}/k-5.json`);
   const again = run(...words);
-  assert.is(again.status, 0, again.stderr);
+  assert.is(again.code, 0, again.err);
   assert.is(readFileSync(`${out}/ablations.md`, "utf8"), table, "the same bits");
   const other = run(...words, "--seed", "2");
-  assert.match(other.stderr, /holds a run with another configuration/);
+  assert.match(other.err, /holds a run with another configuration/);
 });
 
 test("predictor fit: errors say what is missing", () => {
@@ -323,9 +314,9 @@ test("predictor fit: errors say what is missing", () => {
     ],
     [[...library, "--window", "5", "--against", "linear"], /its window is 15, that of the fit 5/],
   ] as const) {
-    const { status, stderr } = run("fit", ...words);
-    assert.is(status, 1);
-    assert.match(stderr, message);
+    const { code, err } = run("fit", ...words);
+    assert.is(code, 1);
+    assert.match(err, message);
   }
 });
 

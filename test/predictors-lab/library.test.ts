@@ -1,8 +1,6 @@
 // The library of trajectories: what is trained follows from its number, what is stored comes back.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
-import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { decodeNumbers, encodeHalves } from "../../src/io/number-formats.ts";
@@ -16,6 +14,7 @@ import {
   libraryTraining,
 } from "../../src/predictors-lab/library.ts";
 import { Random } from "../../src/random.ts";
+import { rewind, type Said } from "../cli/command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-library-`);
 const sources = [
@@ -103,24 +102,17 @@ test("histories come back within the loss that is stated", () => {
 
 test("predictor record makes a library, goes on where it stopped, and grows", () => {
   const out = `${folder}/library`;
-  const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-  const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
-  const run = (...words: string[]): { status: number | null; stderr: string } =>
-    spawnSync(
-      process.execPath,
-      [
-        ...(deno ? ["run", "-A", main] : ["--import", "tsx", main]),
-        ...["predictor", "record", "--out", out, "--length", "6", "--per-tensor", "10"],
-        ...["--architectures", "mlp,tiny-cnn", ...words],
-      ],
-      { encoding: "utf8", cwd: fileURLToPath(new URL("../..", import.meta.url)) },
+  const run = (...words: string[]): Said =>
+    rewind(
+      ...["predictor", "record", "--out", out, "--length", "6", "--per-tensor", "10"],
+      ...["--architectures", "mlp,tiny-cnn", ...words],
     );
   const first = run("--trainings", "1");
-  assert.is(first.status, 0, first.stderr);
+  assert.is(first.code, 0, first.err);
   const before = readFileSync(`${out}/training-0001.safetensors`);
   rmSync(`${out}/training-0001.safetensors`);
   const second = run("--trainings", "2");
-  assert.is(second.status, 0, second.stderr);
+  assert.is(second.code, 0, second.err);
   assert.equal(readFileSync(`${out}/training-0001.safetensors`), before, "the same bits");
   assert.is(readdirSync(out).filter((name) => name.startsWith("training-")).length, 2);
   const histories = decodeHistories(readSafetensors(before), "first");
@@ -138,8 +130,8 @@ test("predictor record makes a library, goes on where it stopped, and grows", ()
   );
   assert.ok(existsSync(`${out}/config.json`));
   const wrong = run("--trainings", "1", "--source", "nowhere");
-  assert.is(wrong.status, 1);
-  assert.match(wrong.stderr, /it is a data set \(/);
+  assert.is(wrong.code, 1);
+  assert.match(wrong.err, /it is a data set \(/);
 });
 
 test.after(() => rmSync(folder, { recursive: true }));

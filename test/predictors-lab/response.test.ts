@@ -1,8 +1,6 @@
 // What a predictor answers to known shapes, against what must come out.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
-import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { linearPredictor } from "../../src/predictors/linear.ts";
@@ -12,6 +10,7 @@ import {
   probes,
   responseCharts,
 } from "../../src/predictors-lab/response.ts";
+import { rewind } from "../cli/command.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-eval-`);
@@ -62,19 +61,10 @@ test("the truth of a shape is the shape's own continuation", () => {
 });
 
 test("predictor eval prints its tables and writes them with a figure", () => {
-  const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-  const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [
-      ...(deno ? ["run", "-A", main] : ["--import", "tsx", main]),
-      ...["predictor", "eval", "linear:2", "--out", folder],
-    ],
-    { encoding: "utf8", cwd: fileURLToPath(new URL("../..", import.meta.url)) },
-  );
-  assert.is(status, 0, stderr);
-  assert.match(stdout, /A straight line with noise/);
-  assert.match(stdout, /all +(2\.0 +)+2\.0\n/);
+  const { code, out, err } = rewind("predictor", "eval", "linear:2", "--out", folder);
+  assert.is(code, 0, err);
+  assert.match(out, /A straight line with noise/);
+  assert.match(out, /all +(2\.0 +)+2\.0\n/);
   assert.match(readFileSync(`${folder}/eval.md`, "utf8"), /\| the shape itself \| 2\.0 \|/);
   for (const file of ["eval.svg", "eval.png", "eval.json"]) {
     assert.ok(existsSync(`${folder}/${file}`), file);

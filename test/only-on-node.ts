@@ -1,0 +1,50 @@
+/**
+ * Test files that Node runs and Deno does not repeat, each with the reason why nothing new can differ
+ * there. What Deno runs: every kernel, whatever reads or writes files, decoding, signals, and one run from
+ * end to end (cli/demo.test.ts).
+ */
+const reasons: Readonly<Record<string, readonly string[]>> = {
+  "arithmetic without a device or a file": [
+    "cli/flags.test.ts",
+    "cli/setup.test.ts",
+    "experiments/nowcast.test.ts",
+    "experiments/statistic.test.ts",
+    "graph/memory-plan.test.ts",
+    "metrics/final.test.ts",
+    "metrics/lira.test.ts",
+    "metrics/metrics.test.ts",
+    "metrics/svm.test.ts",
+    "models.test.ts",
+    "predictors-lab/windows.test.ts",
+    "registry.test.ts",
+    "report/table.test.ts",
+    "scenarios/scenario.test.ts",
+    "train/schedule.test.ts",
+  ],
+  "whole runs of kernels that are each tested there": [
+    "experiments/experiment.test.ts",
+    "experiments/lira.test.ts",
+    "forecast/nowcast.test.ts",
+    "gradients.test.ts",
+    "metrics/mia.test.ts",
+    "predictors-lab/fit.test.ts",
+    "train/ownership.test.ts",
+    "train/regularise.test.ts",
+    "unlearn/driver.test.ts",
+    "unlearn/landing.test.ts",
+    "unlearn/rewind.test.ts",
+  ],
+  "command lines over the same code as cli/demo": [
+    "cli/cli.test.ts",
+    "cli/import.test.ts",
+    "cli/plan.test.ts",
+    "cli/predict.test.ts",
+    "predictors-lab/library.test.ts",
+    "predictors-lab/response.test.ts",
+  ],
+};
+
+/** Why Deno need not repeat a file, or undefined where it runs there as well. */
+export function onlyOnNode(file: string): string | undefined {
+  return Object.entries(reasons).find(([, files]) => files.includes(file))?.[0];
+}

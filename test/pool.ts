@@ -1,0 +1,110 @@
+/** A process that takes test files one after the other, and what the runner and the process say to each other. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** What a test process says about a file. */
+export interface Report {
+  readonly passed: number;
+  readonly failed: number;
+  /** Why the file counts as failed where no test of it failed. */
+  readonly problem?: string;
+  /** The process should take no further file: something of this one may be left in it. */
+  readonly spent: boolean;
+}
+
+/** What came of a file. */
+export interface Outcome extends Report {
+  readonly file: string;
+  readonly seconds: number;
+  readonly output: string;
+}
+
+/** Starts a line of the process that is a report, or the end of a file's errors: no test prints it. */
+export const mark = "\u0001rewind-test ";
+
+const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
+const at = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+
+/** Runs files in one process as long as all goes well, and in a new one after a file that failed. */
+export class Lane {
+  readonly #timeoutMs: number;
+  #process: ChildProcess | undefined;
+
+  /** @param timeoutMs a file that takes longer counts as failed. */
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** Runs one file; never throws. */
+  async run(file: string): Promise<Outcome> {
+    const child = (this.#process ??= start());
+    const started = performance.now();
+    const { report, output } = await this.#ask(child, file);
+    if (report.spent) await this.close();
+    return { ...report, file, seconds: (performance.now() - started) / 1000, output };
+  }
+
+  /** Ends the process. */
+  async close(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    child.kill("SIGKILL");
+    await ended;
+  }
+
+  #ask(child: ChildProcess, file: string): Promise<{ report: Report; output: string }> {
+    const lines: string[] = [];
+    let report: Report | undefined;
+    let timedOut = false;
+    return new Promise((resolve) => {
+      const readers = [child.stdout!, child.stderr!].map((input) => createInterface({ input }));
+      let open = readers.length;
+      const end = (last: Report): void => {
+        clearTimeout(timer);
+        child.off("close", closed);
+        for (const reader of readers) reader.close();
+        resolve({ report: last, output: lines.join("\n") });
+      };
+      const closed = (code: number | null, signal: string | null): void => {
+        const problem = timedOut
+          ? `timed out after ${this.#timeoutMs / 1000} s`
+          : `the process ended with ${code ?? signal}`;
+        end({ passed: 0, failed: 1, problem, spent: true });
+      };
+      const timer = setTimeout(() => {
+        timedOut = true;
+        child.kill("SIGKILL");
+      }, this.#timeoutMs);
+      child.once("close", closed);
+      for (const reader of readers) {
+        reader.on("line", (line) => {
+          const found = line.indexOf(mark);
+          if (found < 0) return lines.push(line);
+          if (found > 0) lines.push(line.slice(0, found));
+          const text = line.slice(found + mark.length);
+          if (text !== "") report = JSON.parse(text) as Report;
+          if (--open === 0) end(report!);
+          return undefined;
+        });
+      }
+      child.stdin!.write(`${file}\n`);
+    });
+  }
+}
+
+function start(): ChildProcess {
+  const before = deno ? ["run", "-A"] : ["--import", "tsx"];
+  const preload = `--import ${new URL("patient.mjs", import.meta.url).href}`;
+  const options = [process.env["NODE_OPTIONS"] ?? "", ...(deno ? [] : [preload])].join(" ");
+  const child = spawn(process.execPath, [...before, at("worker.ts")], {
+    stdio: ["pipe", "pipe", "pipe"],
+    // For the process and for the command lines that tests start.
+    env: { ...process.env, NODE_OPTIONS: options.trim() },
+  });
+  // A process that is gone cannot be written to; its end is reported by "close".
+  child.stdin.on("error", () => undefined);
+  return child;
+}
