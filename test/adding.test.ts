@@ -1,4 +1,5 @@
 // The examples of docs/adding.md: they use what the package exports and nothing else, and they work.
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -101,6 +102,27 @@ test("an added metric of logits stands among those at the end of a run", async (
   assert.ok(value! > 0 && value! < Math.LN2, `${value}`);
   assert.is(n, job.forget.length);
   job.destroy();
+});
+
+test("a command knows what a module loaded before it adds", () => {
+  const command = ["--import", "tsx", "--import", "./test/adding/index.ts", "src/cli/main.ts"];
+  const options = {
+    dataset: rampsSource.name,
+    model: softsignNet.name,
+    scenario: oneClass.name,
+    method: boundedAscent.name,
+    optimizer: signDescent.name,
+  };
+  const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  const { stdout, stderr } = spawnSync("node", [...command, "plan", ...words], {
+    cwd: root,
+    encoding: "utf8",
+  });
+  assert.match(
+    stdout,
+    /^softsign-net, 200 \+ 100 .* 2 classes; .*, bounded-ascent batch 256$/m,
+    stderr,
+  );
 });
 
 test.after(() => {
