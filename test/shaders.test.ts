@@ -293,11 +293,12 @@ for (const tuning of tunings) {
       })),
       ...["forward", "backward"].map((entry) => ({
         shader: "elementwise/silu",
+        parts: [`walk/${entry}`],
         entry,
         constants: { N: 7, PER: 1 },
       })),
-      { shader: "edges/gather", constants: { EDGES: 7, WIDTH: 8 } },
-      { shader: "edges/segment-sum", constants: { NODES: 3, WIDTH: 8 } },
+      { shader: "edges/gather", constants: { ROWS: 7, WIDTH: 8 } },
+      { shader: "edges/segment-sum", constants: { ROWS: 3, WIDTH: 8 } },
     ]);
     for (const BASE of [1, 2]) {
       await compileAll(gpu, [
@@ -351,9 +352,9 @@ test("a shader that does not compile is reported with its file and line", async 
     assert.unreachable();
   } catch (error) {
     assert.match((error as Error).message, /kernel elementwise\/fill does not compile/);
-    // Line 11 of the file, not of the text with the prelude in front.
+    // Line 6 of the file, not of the text with constants and parts in front.
     if (gpu.adapter.runtime === "node")
-      assert.match((error as Error).message, /fill\.wgsl:11:\d+ .*'N'/);
+      assert.match((error as Error).message, /fill\.wgsl:6:\d+ .*'N'/);
   }
   gpu.check();
 });

@@ -1,16 +1,13 @@
-// The mean of each channel of the pictures of a batch, in [0, 1]:
-//   channels[b, ch] = sum of pixels[picture, r, c, ch] over (r, c) / (255 · H · W).
+//! import data/pixels
+// The mean of each channel of the images of a batch, in [0, 1]:
+//   channels[b, ch] = sum of pixels[image, r, c, ch] over (r, c) / (255 · H · W).
 // main: sums of bytes are integers, so their order does not change them.
-// enlarged: the same of the enlargement of smaller stored pictures (see gather.wgsl):
-//   channels[b, ch] = sum of pixels[picture, i, j, ch] · rows[i] · columns[j] over (i, j) / (255 · H · W),
+// enlarged: the same of the enlargement of smaller stored images (see gather.wgsl):
+//   channels[b, ch] = sum of pixels[image, i, j, ch] · rows[i] · columns[j] over (i, j) / (255 · H · W),
 //   rows[i] = sum of max(0, 1 - |y(r) - i|) over r, y(r) = clamp((r + 1/2) · STORED_H / H - 1/2, 0, STORED_H - 1),
 //   columns likewise.
-// Prelude: B, H, W, C, FIRST and COUNT (pictures of this shard), STORED_H, STORED_W (see gather.wgsl).
-// pixels: bytes NHWC of the stored size, four to a word; order: picture numbers; step: see next-step.wgsl;
-// channels [B, 3], the channels past C left alone. One workgroup a row.
-@group(0) @binding(0) var<storage, read> pixels: array<u32>;
-@group(0) @binding(1) var<storage, read> order: array<u32>;
-@group(0) @binding(2) var<storage, read> step: array<u32>;
+// Constants: B, H, W, C, those of data/pixels, STORED_H, STORED_W (see gather.wgsl).
+// pixels: NHWC of the stored size; channels [B, 3], the channels past C left alone. One workgroup a row.
 @group(0) @binding(3) var<storage, read_write> channels: array<f32>;
 
 var<workgroup> sums: array<atomic<u32>, 3>;
@@ -18,18 +15,13 @@ var<workgroup> sums: array<atomic<u32>, 3>;
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) local: u32) {
   let row = wid.x;
+  let image = image_of(row);
   var own = vec3u();
-  var here = false;
-  if (row < step[0]) {
-    let number = order[step[1] + row];
-    here = number >= u32(FIRST) && number < u32(FIRST + COUNT);
-    if (here) {
-      let start = (number - u32(FIRST)) * u32(H * W * C);
-      for (var place = local; place < u32(H * W); place += 64u) {
-        for (var ch = 0u; ch < u32(C); ch++) {
-          let i = start + place * u32(C) + ch;
-          own[ch] += (pixels[i / 4u] >> ((i % 4u) * 8u)) & 0xffu;
-        }
+  if (image != ELSEWHERE) {
+    let start = image * u32(H * W * C);
+    for (var place = local; place < u32(H * W); place += 64u) {
+      for (var ch = 0u; ch < u32(C); ch++) {
+        own[ch] += byte(start + place * u32(C) + ch);
       }
     }
   }
@@ -37,7 +29,7 @@ fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) loca
     atomicAdd(&sums[ch], own[ch]);
   }
   workgroupBarrier();
-  if (here && local < u32(C)) {
+  if (image != ELSEWHERE && local < u32(C)) {
     channels[row * 3u + local] = f32(atomicLoad(&sums[local])) / (255.0 * f32(H * W));
   }
 }
@@ -69,19 +61,14 @@ fn enlarged(
   }
   workgroupBarrier();
   let row = wid.x;
+  let image = image_of(row);
   var own = vec3f();
-  var here = false;
-  if (row < step[0]) {
-    let number = order[step[1] + row];
-    here = number >= u32(FIRST) && number < u32(FIRST + COUNT);
-    if (here) {
-      let start = (number - u32(FIRST)) * u32(STORED_H * STORED_W * C);
-      for (var place = local; place < u32(STORED_H * STORED_W); place += 64u) {
-        let share = f32(weights[place / u32(STORED_W)]) * f32(weights[u32(STORED_H) + place % u32(STORED_W)]);
-        for (var ch = 0u; ch < u32(C); ch++) {
-          let i = start + place * u32(C) + ch;
-          own[ch] += share * f32((pixels[i / 4u] >> ((i % 4u) * 8u)) & 0xffu);
-        }
+  if (image != ELSEWHERE) {
+    let start = image * u32(STORED_H * STORED_W * C);
+    for (var place = local; place < u32(STORED_H * STORED_W); place += 64u) {
+      let share = f32(weights[place / u32(STORED_W)]) * f32(weights[u32(STORED_H) + place % u32(STORED_W)]);
+      for (var ch = 0u; ch < u32(C); ch++) {
+        own[ch] += share * f32(byte(start + place * u32(C) + ch));
       }
     }
   }
@@ -93,7 +80,7 @@ fn enlarged(
     }
     workgroupBarrier();
   }
-  if (here && local < u32(C)) {
+  if (image != ELSEWHERE && local < u32(C)) {
     channels[row * 3u + local] = parts[0][local] / (255.0 * f32(2 * H * H) * f32(2 * W * W));
   }
 }

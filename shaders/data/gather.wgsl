@@ -1,34 +1,27 @@
-// Gathers a batch of pictures stored as bytes, subtracts the mean picture and optionally augments.
+//! import walk/thread, data/pixels
+// Gathers a batch of images stored as bytes, subtracts the mean image and optionally augments.
 //   x[b, r, c, ch] = sample of (pixels / 255 - mean) at T_b · (r, c), or, where BYTES,
 //   x[b, r, c, ch] = colour(sample of pixels / 255 at T_b · (r, c)) - mean[r, c, ch].
 // T_b is the output-to-input map of transforms.wgsl. Samples are bilinear or, where NEAREST, the nearest
-// pixel; outside lies the nearest pixel of the border or, where REFLECT, the mirrored picture (the border
+// pixel; outside lies the nearest pixel of the border or, where REFLECT, the mirrored image (the border
 // pixel repeated: d c b a | a b c d | d c b a). colour() is, in this order: cut-outs filled with 127 / 255;
 // contrast, v -> (v - m) · contrast + m with m the mean of the channel before T_b; saturation, the S
-// of HSV times saturation, clipped to 1, of pictures with 3 channels.
-// Where ENLARGE, the stored pictures are smaller, and "pixels" above is their bilinear enlargement, in float
+// of HSV times saturation, clipped to 1, of images with 3 channels.
+// Where ENLARGE, the stored images are smaller, and "pixels" above is their bilinear enlargement, in float
 // and before the division:
 //   e[r, c] = (1 - v) · row(i) + v · row(i + 1), row(k) = (1 - u) · p[k, j] + u · p[k, j + 1],
 //   i + v = clamp((r + 1/2) · STORED_H / H - 1/2, 0, STORED_H - 1), j + u likewise from c, STORED_W and W.
-// mean is that of the enlarged pictures. Everything else happens on the enlarged picture.
-// A data set larger than a binding is stored in shards: one dispatch a shard, each writing the rows
-// whose picture it holds. Rows past step[0] are written as zeros by the first shard's dispatch.
-// Prelude: B, H, W, C (1 or 3), FIRST and COUNT (pictures of this shard), STORED_H and STORED_W (H and W where
-// nothing is enlarged), ENLARGE, AUGMENT, NEAREST, REFLECT, BYTES, CUTS and CUT (see transforms.wgsl).
-// pixels: bytes NHWC of the stored size, four to a word; mean [H, W, C]; order: picture numbers; step: see
-// next-step.wgsl; transforms [B, 16]; channels [B, 3]: see channel-means.wgsl; x [B, H, W, C]. One thread a
-// pixel of x.
-@group(0) @binding(0) var<storage, read> pixels: array<u32>;
-@group(0) @binding(1) var<storage, read> mean: array<f32>;
-@group(0) @binding(2) var<storage, read> order: array<u32>;
-@group(0) @binding(3) var<storage, read> step: array<u32>;
+// mean is that of the enlarged images. Everything else happens on the enlarged image.
+// There is one dispatch a shard of the data set, each writing the rows whose image it holds. Rows that do
+// not count are written as zeros by the first shard's dispatch.
+// Constants: B, H, W, C (1 or 3), those of data/pixels, STORED_H and STORED_W (H and W where nothing is
+// enlarged), ENLARGE, AUGMENT, NEAREST, REFLECT, BYTES, CUTS and CUT (see transforms.wgsl).
+// pixels: NHWC of the stored size; mean [H, W, C]; transforms [B, 16]; channels [B, 3]: see
+// channel-means.wgsl; x [B, H, W, C]. One thread a pixel of x.
+@group(0) @binding(3) var<storage, read> mean: array<f32>;
 @group(0) @binding(4) var<storage, read> transforms: array<f32>;
 @group(0) @binding(5) var<storage, read> channels: array<f32>;
 @group(0) @binding(6) var<storage, read_write> x: array<f32>;
-
-fn byte(i: u32) -> f32 {
-  return f32((pixels[i / 4u] >> ((i % 4u) * 8u)) & 0xffu);
-}
 
 struct Neighbours {
   first: u32,
@@ -46,31 +39,31 @@ fn neighbours(at: u32, size: i32, own: i32) -> Neighbours {
   return Neighbours(u32(first), u32(min(first + 1, own - 1)), share);
 }
 
-fn enlarged(picture: u32, at: u32) -> vec3f {
+fn enlarged(image: u32, at: u32) -> vec3f {
   let rows = neighbours(at / u32(W * C), H, STORED_H);
   let columns = neighbours((at / u32(C)) % u32(W), W, STORED_W);
-  let start = picture * u32(STORED_H * STORED_W * C);
+  let start = image * u32(STORED_H * STORED_W * C);
   let above = start + rows.first * u32(STORED_W * C);
   let below = start + rows.second * u32(STORED_W * C);
   let left = columns.first * u32(C);
   let right = columns.second * u32(C);
   var value = vec3f();
   for (var ch = 0u; ch < u32(C); ch++) {
-    let top = mix(byte(above + left + ch), byte(above + right + ch), columns.share);
-    let bottom = mix(byte(below + left + ch), byte(below + right + ch), columns.share);
+    let top = mix(f32(byte(above + left + ch)), f32(byte(above + right + ch)), columns.share);
+    let bottom = mix(f32(byte(below + left + ch)), f32(byte(below + right + ch)), columns.share);
     value[ch] = mix(top, bottom, rows.share);
   }
   return value;
 }
 
-fn pixel(picture: u32, at: u32) -> vec3f {
+fn pixel(image: u32, at: u32) -> vec3f {
   var value = vec3f();
   if (ENLARGE) {
-    value = enlarged(picture, at);
+    value = enlarged(image, at);
   }
   for (var ch = 0u; ch < u32(C); ch++) {
     if (!ENLARGE) {
-      value[ch] = byte(picture * u32(H * W * C) + at + ch);
+      value[ch] = f32(byte(image * u32(H * W * C) + at + ch));
     }
     value[ch] /= 255.0;
     if (!BYTES) {
@@ -89,20 +82,20 @@ fn inside(place: i32, size: i32) -> i32 {
   return clamp(place, 0, size - 1);
 }
 
-fn border(picture: u32, row: i32, column: i32) -> vec3f {
-  return pixel(picture, u32((inside(row, H) * W + inside(column, W)) * C));
+fn border(image: u32, row: i32, column: i32) -> vec3f {
+  return pixel(image, u32((inside(row, H) * W + inside(column, W)) * C));
 }
 
-fn sample(picture: u32, row: f32, column: f32) -> vec3f {
+fn sample(image: u32, row: f32, column: f32) -> vec3f {
   if (NEAREST) {
-    return border(picture, i32(floor(row + 0.5)), i32(floor(column + 0.5)));
+    return border(image, i32(floor(row + 0.5)), i32(floor(column + 0.5)));
   }
   let r0 = floor(row);
   let c0 = floor(column);
   let ri = i32(r0);
   let ci = i32(c0);
-  let top = mix(border(picture, ri, ci), border(picture, ri, ci + 1), column - c0);
-  let bottom = mix(border(picture, ri + 1, ci), border(picture, ri + 1, ci + 1), column - c0);
+  let top = mix(border(image, ri, ci), border(image, ri, ci + 1), column - c0);
+  let bottom = mix(border(image, ri + 1, ci), border(image, ri + 1, ci + 1), column - c0);
   return mix(top, bottom, row - r0);
 }
 
@@ -128,24 +121,19 @@ fn colour(value: vec3f, batchRow: u32, row: f32, column: f32) -> vec3f {
 }
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
+fn main(thread: Thread) {
+  let i = number_of(thread);
   if (i >= u32(B * H * W)) {
     return;
   }
   let row = i / u32(H * W);
   let at = i % u32(H * W);
   var value = vec3f();
-  if (row < step[0]) {
-    let number = order[step[1] + row];
-    if (number < u32(FIRST) || number >= u32(FIRST + COUNT)) {
+  if (counts(row)) {
+    let image = image_of(row);
+    if (image == ELSEWHERE) {
       return;
     }
-    let picture = number - u32(FIRST);
     if (AUGMENT) {
       let r = f32(at / u32(W));
       let c = f32(at % u32(W));
@@ -153,7 +141,7 @@ fn main(
       let source = select(c, f32(W - 1) - c, transforms[t + 6u] > 0.5);
       let sr = transforms[t] * r + transforms[t + 1u] * source + transforms[t + 2u];
       let sc = transforms[t + 3u] * r + transforms[t + 4u] * source + transforms[t + 5u];
-      value = sample(picture, sr, sc);
+      value = sample(image, sr, sc);
       if (BYTES) {
         value = colour(value, row, r, c);
         for (var ch = 0u; ch < u32(C); ch++) {
@@ -161,7 +149,7 @@ fn main(
         }
       }
     } else {
-      value = pixel(picture, at * u32(C));
+      value = pixel(image, at * u32(C));
     }
   } else if (FIRST != 0) {
     return;

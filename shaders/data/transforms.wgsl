@@ -1,20 +1,18 @@
-// Random changes, one set a picture of the batch. The affine map is in the ranges of Keras'
+//! import walk/each, math/hash
+// Random changes, one set an image of the batch. The affine map is in the ranges of Keras'
 // ImageDataGenerator:
-//   T = R(angle) · shift · shear · zoom about the picture's centre, mapping output to input (row, column).
-// Cut-outs are squares of CUT · (H, W), rounded, that lie wholly inside the picture.
-// Random numbers are counter-based: PCG hash of (step seed, row, draw), so a replay repeats them.
-// Prelude: B rows, H, W, ROTATION and SHEAR (degrees), SHIFT (fraction of the side), ZOOM_LOW, ZOOM_HIGH,
+//   T = R(angle) · shift · shear · zoom about the image's centre, mapping output to input (row, column).
+// Cut-outs are squares of CUT · (H, W), rounded, that lie wholly inside the image.
+// Random numbers are counter-based: hashes of (step seed, row, draw), so a replay repeats them.
+// Constants: B rows, H, W, ROTATION and SHEAR (degrees), SHIFT (fraction of the side), ZOOM_LOW, ZOOM_HIGH,
 // FLIP (probability), CUTS (at most 3) and CUT (fraction of the side), CONTRAST_LOW, CONTRAST_HIGH,
 // SATURATION_LOW, SATURATION_HIGH. step: see next-step.wgsl. transforms [B, 16]: m00 m01 m02 m10 m11 m12
 // flip contrast saturation, then the first row and column of each cut-out. One thread a row.
 @group(0) @binding(0) var<storage, read> step: array<u32>;
 @group(0) @binding(1) var<storage, read_write> transforms: array<f32>;
 
-fn hash(seed: u32) -> u32 {
-  let state = seed * 747796405u + 2891336453u;
-  let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
-  return (word >> 22u) ^ word;
-}
+const PER = 1u;
+const COUNT = u32(B);
 
 fn uniform01(row: u32, draw: u32) -> f32 {
   return f32(hash(hash(hash(step[2]) ^ row) + draw) >> 8u) / 16777216.0;
@@ -28,12 +26,7 @@ fn between(row: u32, draw: u32, low: f32, high: f32) -> f32 {
   return low + (high - low) * uniform01(row, draw);
 }
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let row = id.x;
-  if (row >= u32(B)) {
-    return;
-  }
+fn each(row: u32) {
   let angle = radians(spread(row, 0u, f32(ROTATION)));
   let down = spread(row, 1u, f32(SHIFT)) * f32(H);
   let right = spread(row, 2u, f32(SHIFT)) * f32(W);

@@ -1,14 +1,10 @@
-// y[i] = VALUE. Prelude: N elements, VALUE. One thread an element.
+//! import walk/each
+// y[i] = VALUE. y: N floats. Constants: N, VALUE. One thread an element.
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
-  if (i < N) {
-    y[i] = VALUE;
-  }
+const PER = 1u;
+const COUNT = u32(N);
+
+fn each(i: u32) {
+  y[i] = VALUE;
 }

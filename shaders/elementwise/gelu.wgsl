@@ -1,3 +1,4 @@
+//! part
 // Gaussian error linear unit (Hendrycks and Gimpel 2016), y = x P(x), and its derivative
 // dx = (P(x) + x P'(x)) dy.
 //   exact: P(x) = (1 + erf(x / sqrt 2)) / 2, the normal distribution function, by two pieces:
@@ -10,15 +11,7 @@
 //   TANH: P(x) = (1 + tanh u) / 2 = 1 / (1 + exp(-2 u)), u = sqrt(2 / pi) (x + 0.044715 x^3).
 // Exponentials are only taken of numbers below 0, of x capped where P has become 0 or 1: nothing
 // overflows, whatever the size of x.
-//
-// x, y, dy, dx: N contiguous elements. Prelude: N elements, PER quads a thread
-// (graph/elementwise.ts), TANH (boolean). One thread for PER quads.
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
-@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
-
-const QUADS = (u32(N) + 3u) / 4u;
+// The derivative is taken at the input. Constants: TANH (boolean).
 // Beyond, exp(-x^2 / 2) is below the smallest float and TANH's exp(-2 |u|) far below.
 const CAP = 14.5;
 const ROOT = 0.7978845608028654; // sqrt(2 / pi)
@@ -55,50 +48,18 @@ fn capped(v: vec4f) -> vec4f {
   return clamp(v, vec4f(-CAP), vec4f(CAP));
 }
 
-fn first_quad(wid: vec3u, groups: vec3u, local: u32) -> u32 {
-  return (wid.y * groups.x + wid.x) * (64u * PER) + local;
+fn value(x: vec4f) -> vec4f {
+  let v = capped(x);
+  return x * probability(v, decay(v));
 }
 
-// Zero behind element N, so that the padding of an arena's views stays zero.
-fn within(v: vec4f, quad: u32) -> vec4f {
-  if (N % 4 == 0) {
-    return v;
+fn derivative(x: vec4f) -> vec4f {
+  let v = capped(x);
+  let e = decay(v);
+  // P'(v): the normal density, or e / (1 + e)^2 times the slope of 2 u.
+  var density = 0.5 * ROOT * e;
+  if (TANH) {
+    density = 2.0 * ROOT * (1.0 + 3.0 * CUBE * v * v) * e / ((1.0 + e) * (1.0 + e));
   }
-  return select(vec4f(), v, 4u * quad + vec4u(0u, 1u, 2u, 3u) < vec4u(N));
-}
-
-@compute @workgroup_size(64)
-fn forward(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  for (var k = 0u; k < PER; k++) {
-    let i = first_quad(wid, groups, local) + 64u * k;
-    if (i < QUADS) {
-      let v = capped(x[i]);
-      y[i] = within(x[i] * probability(v, decay(v)), i);
-    }
-  }
-}
-
-@compute @workgroup_size(64)
-fn backward(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  for (var k = 0u; k < PER; k++) {
-    let i = first_quad(wid, groups, local) + 64u * k;
-    if (i < QUADS) {
-      let v = capped(x[i]);
-      let e = decay(v);
-      // P'(v): the normal density, or e / (1 + e)^2 times the slope of 2 u.
-      var density = 0.5 * ROOT * e;
-      if (TANH) {
-        density = 2.0 * ROOT * (1.0 + 3.0 * CUBE * v * v) * e / ((1.0 + e) * (1.0 + e));
-      }
-      dx[i] = within((probability(v, e) + v * density) * dy[i], i);
-    }
-  }
+  return probability(v, e) + v * density;
 }

@@ -1,85 +1,52 @@
+//! import loss/rows
 // Softmax cross-entropy of rows z_b with labels and weights, the targets smoothed by s (Szegedy et al.
 // 2016): target[c] = (1 - s) [c = label] + s / C.
-// forward: losses[b] = log sum exp z_b - sum of target[c] z_b[c]; weighted[b] = weights[b] * losses[b],
-// 0 for weight 0.
-// backward: dlogits[b, c] = dloss * weights[b] * (softmax(z_b)[c] - target[c]), 0 for weight 0.
+// forward: losses[b] = log sum exp z_b - sum of target[c] z_b[c]; weighted[b] = weights[b] losses[b].
+// backward: dlogits[b, c] = dloss weights[b] (softmax(z_b)[c] - target[c]).
 //
-// logits, dlogits [B, C]; labels u32 [B]; weights, losses, weighted [B]; dloss [1].
-// Prelude: B rows, C classes, SMOOTHING (s). One thread a row; softmax is computed again in backward: it costs
-// less than storing it where C is small.
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> labels: array<u32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read_write> losses: array<f32>;
-@group(0) @binding(4) var<storage, read_write> weighted: array<f32>;
-@group(0) @binding(5) var<storage, read> dloss: array<f32>;
+// logits, dlogits [B, C]; labels u32 [B]; losses [B]; the rest: see loss/rows.
+// Constants: B rows, C classes, SMOOTHING (s).
+@group(0) @binding(3) var<storage, read> logits: array<f32>;
+@group(0) @binding(4) var<storage, read> labels: array<u32>;
+@group(0) @binding(5) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dlogits: array<f32>;
 
-// Largest logit of a row and the sum of exp(z - largest), at least 1.
-fn statistics(start: u32) -> vec2f {
-  var top = logits[start];
-  for (var c = 1u; c < u32(C); c++) {
-    top = max(top, logits[start + c]);
-  }
-  var sum = 0.0;
-  for (var c = 0u; c < u32(C); c++) {
-    sum += exp(logits[start + c] - top);
-  }
-  return vec2f(top, sum);
+alias Logit = f32;
+const T = 1.0;
+
+fn logit(b: u32, c: u32) -> f32 {
+  return logits[b * u32(C) + c];
 }
 
-fn row(wid: vec3u, groups: vec3u, local: u32) -> u32 {
-  return (wid.y * groups.x + wid.x) * 64u + local;
+fn statistics(b: u32) -> Exponentials {
+  return exponentials(b);
 }
 
-@compute @workgroup_size(64)
-fn forward(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let b = row(wid, groups, local);
-  if (b >= u32(B)) {
-    return;
-  }
-  let stats = statistics(b * u32(C));
+fn loss(b: u32, row: Exponentials) -> f32 {
   // Differences of logits first: the logarithm would be lost beside a large logit.
-  var loss = log(stats.y) + (stats.x - logits[b * u32(C) + labels[b]]);
+  var value = log(row.sum) + (row.top - logit(b, labels[b]));
   if (SMOOTHING > 0) {
     var below = 0.0;
     for (var c = 0u; c < u32(C); c++) {
-      below += stats.x - logits[b * u32(C) + c];
+      below += row.top - logit(b, c);
     }
     let share = f32(SMOOTHING);
-    loss = log(stats.y) + (1.0 - share) * (stats.x - logits[b * u32(C) + labels[b]])
+    value = log(row.sum) + (1.0 - share) * (row.top - logit(b, labels[b]))
       + share * (below / f32(C));
   }
-  losses[b] = loss;
-  let weight = weights[b];
-  weighted[b] = select(weight * loss, 0.0, weight == 0.0);
+  losses[b] = value;
+  return value;
 }
 
-@compute @workgroup_size(64)
-fn backward(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let b = row(wid, groups, local);
-  if (b >= u32(B)) {
-    return;
+fn derivative(b: u32, c: u32, row: Exponentials) -> f32 {
+  let p = exp(logit(b, c) - row.top) / row.sum;
+  if (SMOOTHING > 0) {
+    let even = f32(SMOOTHING) / f32(C);
+    return p - select(even, 1.0 - f32(SMOOTHING) + even, c == labels[b]);
   }
-  let start = b * u32(C);
-  let stats = statistics(start);
-  let weight = weights[b];
-  let scale = dloss[0] * weight;
-  for (var c = 0u; c < u32(C); c++) {
-    let p = exp(logits[start + c] - stats.x) / stats.y;
-    var gradient = scale * (p - select(0.0, 1.0, c == labels[b]));
-    if (SMOOTHING > 0) {
-      let even = f32(SMOOTHING) / f32(C);
-      gradient = scale * (p - select(even, 1.0 - f32(SMOOTHING) + even, c == labels[b]));
-    }
-    dlogits[start + c] = select(gradient, 0.0, weight == 0.0);
-  }
+  return p - select(0.0, 1.0, c == labels[b]);
+}
+
+fn put(b: u32, c: u32, gradient: f32) {
+  dlogits[b * u32(C) + c] = gradient;
 }

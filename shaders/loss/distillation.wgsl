@@ -1,77 +1,48 @@
+//! import loss/rows
 // Distillation loss of rows z_b (student) and t_b (teacher) at temperature T.
-// forward: weighted[b] = weights[b] * T^2 * KL(softmax(t_b / T) || softmax(z_b / T)), 0 for weight 0.
-// backward: dz[b, c] = dloss * weights[b] * T * (softmax(z_b / T)[c] - softmax(t_b / T)[c]), 0 for
-// weight 0. The teacher has no gradient.
+// forward: weighted[b] = weights[b] T^2 KL(softmax(t_b / T) || softmax(z_b / T)).
+// backward: dz[b, c] = dloss weights[b] T (softmax(z_b / T)[c] - softmax(t_b / T)[c]). The teacher has no
+// gradient.
 //
-// z, t, dz [B, C]; weights, weighted [B]; dloss [1].
-// Prelude: B rows, C classes, T temperature. One thread a row.
+// z, t, dz [B, C]; the rest: see loss/rows. Constants: B rows, C classes, T temperature.
 // Source: Hinton, Vinyals, Dean (2015); SCRUB (Kurmanji et al., 2023).
-@group(0) @binding(0) var<storage, read> z: array<f32>;
-@group(0) @binding(1) var<storage, read> t: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read_write> weighted: array<f32>;
-@group(0) @binding(4) var<storage, read> dloss: array<f32>;
+@group(0) @binding(3) var<storage, read> z: array<f32>;
+@group(0) @binding(4) var<storage, read> t: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dz: array<f32>;
 
-// Largest value of each row (student, teacher) and the logarithms of the sums of exp((· - largest) / T).
-fn statistics(start: u32) -> vec4f {
-  var top = vec2f(z[start], t[start]);
-  for (var c = 1u; c < u32(C); c++) {
-    top = max(top, vec2f(z[start + c], t[start + c]));
-  }
-  var sum = vec2f();
-  for (var c = 0u; c < u32(C); c++) {
-    sum += exp((vec2f(z[start + c], t[start + c]) - top) / T);
-  }
-  return vec4f(top, log(sum));
+/// Student and teacher.
+alias Logit = vec2f;
+
+fn logit(b: u32, c: u32) -> vec2f {
+  let at = b * u32(C) + c;
+  return vec2f(z[at], t[at]);
 }
 
-// log softmax of student and teacher at one class.
-fn logs(at: u32, stats: vec4f) -> vec2f {
-  return (vec2f(z[at], t[at]) - stats.xy) / T - stats.zw;
+/// The sums as logarithms.
+fn statistics(b: u32) -> Exponentials {
+  let row = exponentials(b);
+  return Exponentials(row.top, log(row.sum));
 }
 
-fn row(wid: vec3u, groups: vec3u, local: u32) -> u32 {
-  return (wid.y * groups.x + wid.x) * 64u + local;
+/// log softmax of student and teacher.
+fn logs(b: u32, c: u32, row: Exponentials) -> vec2f {
+  return (logit(b, c) - row.top) / T - row.sum;
 }
 
-@compute @workgroup_size(64)
-fn forward(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let b = row(wid, groups, local);
-  if (b >= u32(B)) {
-    return;
-  }
-  let start = b * u32(C);
-  let stats = statistics(start);
+fn loss(b: u32, row: Exponentials) -> f32 {
   var sum = 0.0;
   for (var c = 0u; c < u32(C); c++) {
-    let both = logs(start + c, stats);
+    let both = logs(b, c, row);
     sum += exp(both.y) * (both.y - both.x);
   }
-  let weight = weights[b];
-  weighted[b] = select(weight * (T * T) * sum, 0.0, weight == 0.0);
+  return sum;
 }
 
-@compute @workgroup_size(64)
-fn backward(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let b = row(wid, groups, local);
-  if (b >= u32(B)) {
-    return;
-  }
-  let start = b * u32(C);
-  let stats = statistics(start);
-  let weight = weights[b];
-  let scale = dloss[0] * weight * T;
-  for (var c = 0u; c < u32(C); c++) {
-    let p = exp(logs(start + c, stats));
-    dz[start + c] = select(scale * (p.x - p.y), 0.0, weight == 0.0);
-  }
+fn derivative(b: u32, c: u32, row: Exponentials) -> f32 {
+  let p = exp(logs(b, c, row));
+  return p.x - p.y;
+}
+
+fn put(b: u32, c: u32, gradient: f32) {
+  dz[b * u32(C) + c] = gradient;
 }

@@ -1,23 +1,17 @@
+//! import walk/each, math/largest
 // hits[b] = 1 if the largest logit of row b (the first, on ties) is the label's, else 0.
-// Prelude: B rows, C classes. logits [B, C], labels [B]. One thread a row.
+// Constants: B rows, C classes. logits [B, C], labels [B]. One thread a row.
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<u32>;
 @group(0) @binding(2) var<storage, read_write> hits: array<u32>;
 
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  let row = id.x;
-  if (row >= B) {
-    return;
-  }
-  var best = 0u;
-  var highest = logits[row * C];
-  for (var c = 1u; c < C; c++) {
-    let z = logits[row * C + c];
-    if (z > highest) {
-      highest = z;
-      best = c;
-    }
-  }
-  hits[row] = select(0u, 1u, best == labels[row]);
+const PER = 1u;
+const COUNT = u32(B);
+
+fn logit(b: u32, c: u32) -> f32 {
+  return logits[b * u32(C) + c];
+}
+
+fn each(b: u32) {
+  hits[b] = select(0u, 1u, largest(b, u32(C)) == labels[b]);
 }

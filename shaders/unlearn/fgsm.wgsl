@@ -1,23 +1,19 @@
-// adversarial: the picture after one step of the fast gradient sign method, in the network's form.
+//! import walk/each
+// The image after one step of the fast gradient sign method, in the network's form.
 // x = pixel / 255 - mean; y = clamp(round(255 (x + mean + EPSILON sign(dx))) / 255, 0, 1) - mean.
 //
-// x, dx, y [B, SIZE]; mean [SIZE]. Prelude: B, SIZE values a picture, EPSILON in pixels of [0, 1].
+// x, dx, y [B, SIZE]; mean [SIZE]. Constants: B, SIZE values an image, EPSILON in pixels of [0, 1]. One
+// thread a value.
 // Source: Goodfellow, Shlens, Szegedy (2015); Boundary unlearning (Chen et al., 2023).
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> dx: array<f32>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
-  if (i >= u32(B) * u32(SIZE)) {
-    return;
-  }
+const PER = 1u;
+const COUNT = u32(B) * u32(SIZE);
+
+fn each(i: u32) {
   let average = mean[i % u32(SIZE)];
   let moved = x[i] + average + EPSILON * sign(dx[i]);
   y[i] = clamp(round(moved * 255.0) / 255.0, 0.0, 1.0) - average;

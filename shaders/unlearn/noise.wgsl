@@ -1,3 +1,4 @@
+//! import walk/thread, math/hash
 // Gaussian noise on one parameter, from a counter: element i of seed s always gets the same normal number
 // (i counts through all parameters; FIRST is this one's first).
 //
@@ -7,20 +8,13 @@
 // y - original and of the normals; direction sets y = original + normal * sqrt(first / second).
 //
 // y, original, f: N elements; settings: seed (u32), alpha (f32 bits); partial [2, 64].
-// Prelude: N, FIRST; fisher: PICTURES, BOOST, CAP. norms runs as one workgroup.
+// Constants: N, FIRST; fisher: PICTURES, BOOST, CAP. norms runs as one workgroup.
 // Source: Golatkar, Achille, Soatto (2020).
 @group(0) @binding(0) var<storage, read> original: array<f32>;
 @group(0) @binding(1) var<storage, read> f: array<f32>;
 @group(0) @binding(2) var<storage, read> settings: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
-
-// PCG-RXS-M-XS (O'Neill, 2014) as a hash.
-fn hash(word: u32) -> u32 {
-  let state = word * 747796405u + 2891336453u;
-  let mixed = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
-  return (mixed >> 22u) ^ mixed;
-}
 
 // Box-Muller on two uniforms in (0, 1].
 fn normal(element: u32) -> f32 {
@@ -33,12 +27,8 @@ fn normal(element: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn fisher(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
+fn fisher(thread: Thread) {
+  let i = number_of(thread);
   if (i < u32(N)) {
     let variance = bitcast<f32>(settings[1]) * f32(BOOST) * min(1.0 / (f[i] / f32(PICTURES) + 1e-8), f32(CAP));
     y[i] = original[i] + sqrt(variance) * normal(i);
@@ -57,12 +47,8 @@ fn norms(@builtin(local_invocation_index) local: u32) {
 }
 
 @compute @workgroup_size(64)
-fn direction(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
+fn direction(thread: Thread) {
+  let i = number_of(thread);
   if (i >= u32(N)) {
     return;
   }

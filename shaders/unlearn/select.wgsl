@@ -1,3 +1,4 @@
+//! import walk/thread
 // Marks the KEEP elements of largest |g| over all parameters; of equal ones those of lowest index.
 //
 // A radix selection on the bits of |g| (for floats of one sign their order is that of the bits), eight
@@ -7,7 +8,7 @@
 //
 // g: N elements of one parameter, whose first has the index FIRST; counts u32 [256], zero at first;
 // state: value found so far, how many are still to be taken, index found so far; keep u32 [N]: 1 or 0.
-// Prelude: N elements, FIRST, STAGE, SHIFT (24, 16, 8, 0).
+// Constants: N elements, FIRST, STAGE, SHIFT (24, 16, 8, 0).
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read_write> counts: array<atomic<u32>, 256>;
 @group(0) @binding(2) var<storage, read_write> state: array<u32>;
@@ -23,12 +24,8 @@ fn agree(a: u32, b: u32) -> bool {
 }
 
 @compute @workgroup_size(64)
-fn histogram(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
+fn histogram(thread: Thread) {
+  let i = number_of(thread);
   if (i >= u32(N)) {
     return;
   }
@@ -70,12 +67,8 @@ fn pick() {
 }
 
 @compute @workgroup_size(64)
-fn mark(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
+fn mark(thread: Thread) {
+  let i = number_of(thread);
   if (i >= u32(N)) {
     return;
   }

@@ -20,7 +20,9 @@ export function quadThreads(tuning: Tuning, quads: number): { PER: number; threa
  */
 export function elementwise(
   tuning: Tuning,
-  kernel: { readonly shader: string; readonly entry?: string; readonly constants?: Constants },
+  kernel: Pick<Launch, "shader" | "parts" | "entry"> & {
+    readonly constants?: Constants | undefined;
+  },
   n: number,
   bind: Launch["bind"],
 ): Launch {

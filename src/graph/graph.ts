@@ -44,6 +44,8 @@ export interface Operation<A> {
   backward?(c: BackwardContext<A>): readonly Launch[];
   /** Type of the output; float by default. */
   readonly dtype?: DType;
+  /** Whether the last axis of the output stands for the same neurons as that of the first input. */
+  readonly keepsNeurons?: boolean;
 }
 
 interface Node {
@@ -243,7 +245,8 @@ function sum(
         ? target
         : new Value(`d ${value.label}`, value.shape, "f32", "planned");
     const n = count(value.shape);
-    launches.push(elementwise(tuning, { shader: "elementwise/sum" }, n, { a: total, b: part, y }));
+    const kernel = { shader: "elementwise/sum", parts: ["walk/pair"] };
+    launches.push(elementwise(tuning, kernel, n, { a: total, b: part, y }));
     total = y;
   }
   return total;

@@ -28,7 +28,7 @@ export function keepHalf(
     packed.set(value, new Value(`${value.label} halves`, [words], "u32", "planned"));
   }
   const convert = (entry: "pack" | "unpack", size: number, bind: Launch["bind"]): Launch =>
-    elementwise(tuning, { shader: "elementwise/half", entry }, size, bind);
+    elementwise(tuning, { shader: `elementwise/${entry}` }, size, bind);
   const packs = new Map<number, Launch[]>();
   for (const [x, halves] of packed) {
     const at = lastUse.get(x)!;
@@ -43,7 +43,7 @@ export function keepHalf(
         if (kept === undefined || unpacked.has(value)) return [];
         const y = new Value(`${value.label} unpacked`, value.shape, "f32", "planned");
         unpacked.set(value, y);
-        return [convert("unpack", value.size, { kept, y })];
+        return [convert("unpack", value.size, { halves: kept, y })];
       });
       return [...unpacks, rebind(launch, unpacked)];
     }),

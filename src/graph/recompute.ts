@@ -11,14 +11,6 @@ import { type Launch, Value } from "./value.ts";
 /** A value at most this share of its stage's largest is kept. */
 const smallShare = 1 / 64;
 
-/** Forward kernels that write bound values besides planned ones, as `shader:entry`. */
-const changing: ReadonlySet<string> = new Set(["norm/batch-norm-forward:statistics"]);
-
-/** Whether a forward launch changes what outlives the step; a repetition would change it twice. */
-export function changesState({ shader, entry }: Launch): boolean {
-  return changing.has(`${shader}:${entry}`);
-}
-
 /** The planned values of a launch. */
 export function plannedValues(launch: Launch): Value[] {
   return Object.values(launch.bind).filter((value) => value?.storage === "planned") as Value[];
@@ -72,7 +64,7 @@ export function recompute(
         .flatMap(plannedValues),
     );
     const kept = new Set(
-      made[i]!.flatMap((fresh, at) => (changesState(launches[at]!) ? fresh : [])),
+      made[i]!.flatMap((fresh, at) => (launches[at]!.changesState ? fresh : [])),
     );
     const dropped = new Set(
       own.filter(

@@ -1,58 +1,60 @@
-/** Element-wise functions of one value. ReLU has a file of its own. */
+/** Element-wise functions of one value. */
 import { ShapeError } from "../errors.ts";
-import { elementwise } from "../graph/elementwise.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
+import { elementwiseOperation } from "./elementwise.ts";
 
-/** An operation whose derivative is read off its output: dx = f(y) dy. */
-function fromOutput(name: "tanh" | "exp"): Operation<null> {
-  const shader = `elementwise/${name}`;
-  return {
-    name,
-    shape: ([x]) => x!,
-    forward: ({ inputs: [x], y, tuning }) => [
-      elementwise(tuning, { shader, entry: "forward" }, y.size, { x: x!, y }),
-    ],
-    backward: ({ y, dinputs: [dx], dy, tuning }) => [
-      elementwise(tuning, { shader, entry: "backward" }, y.size, { y_kept: y, dy, dx: dx! }),
-    ],
-  };
-}
+const tanhOperation = elementwiseOperation({
+  name: "tanh",
+  shader: "elementwise/tanh",
+  derivative: "at output",
+});
 
-const tanhOperation = fromOutput("tanh");
-const expOperation = fromOutput("exp");
+const expOperation = elementwiseOperation({
+  name: "exp",
+  shader: "elementwise/exp",
+  derivative: "at output",
+});
 
-/** An operation whose derivative is read off its input. */
-function fromInput(name: "abs" | "silu"): Operation<null> {
-  const shader = `elementwise/${name}`;
-  return {
-    name,
-    shape: ([x]) => x!,
-    forward: ({ inputs: [x], y, tuning }) => [
-      elementwise(tuning, { shader, entry: "forward" }, y.size, { x: x!, y }),
-    ],
-    backward: ({ inputs: [x], dinputs: [dx], dy, tuning }) => [
-      elementwise(tuning, { shader, entry: "backward" }, dy.size, { x: x!, dy, dx: dx! }),
-    ],
-  };
-}
+const absOperation = elementwiseOperation({
+  name: "abs",
+  shader: "elementwise/abs",
+  derivative: "at input",
+});
 
-const absOperation = fromInput("abs");
-const siluOperation = fromInput("silu");
+const siluOperation = elementwiseOperation({
+  name: "silu",
+  shader: "elementwise/silu",
+  derivative: "at input",
+});
 
-const scaleOperation: Operation<{ factor: number }> = {
+const scaleOperation = elementwiseOperation<{ factor: number }>({
   name: "scale",
-  shape: ([x]) => x!,
-  forward: ({ inputs: [x], y, attrs, tuning }) => [
-    elementwise(tuning, scaleKernel(attrs.factor), y.size, { x: x!, y }),
-  ],
-  backward: ({ dinputs: [dx], dy, attrs, tuning }) => [
-    elementwise(tuning, scaleKernel(attrs.factor), dy.size, { x: dy, y: dx! }),
-  ],
-};
+  shader: "elementwise/scale",
+  derivative: "linear",
+  constants: ({ factor }) => ({ FACTOR: factor }),
+});
 
-function scaleKernel(factor: number): { shader: string; constants: { FACTOR: number } } {
-  return { shader: "elementwise/scale", constants: { FACTOR: factor } };
+const reluOperation = elementwiseOperation<{ slope: number }>({
+  name: "relu",
+  shader: "elementwise/relu",
+  derivative: "at output",
+  constants: ({ slope }) => ({ SLOPE: slope }),
+});
+
+const leakyReluOperation = { ...reluOperation, name: "leakyRelu" };
+
+const geluOperation = elementwiseOperation<Required<GeluAttrs>>({
+  name: "gelu",
+  shader: "elementwise/gelu",
+  derivative: "at input",
+  constants: ({ approximate }) => ({ TANH: approximate === "tanh" }),
+});
+
+/** Settings of {@link gelu}. */
+export interface GeluAttrs {
+  /** `none`: by the error function; `tanh`: the approximation many checkpoints were trained with. */
+  readonly approximate?: "none" | "tanh";
 }
 
 /** Hyperbolic tangent, element-wise; accurate to rounding for the smallest inputs too. */
@@ -84,4 +86,31 @@ export function scale(graph: Graph, x: Value, factor: number): Value {
   if (!Number.isFinite(factor))
     throw new ShapeError(`scale: the factor must be finite, got ${factor}.`);
   return graph.apply(scaleOperation, [x], { factor });
+}
+
+/** Rectified linear unit, element-wise: max(x, 0). */
+export function relu(graph: Graph, x: Value): Value {
+  return graph.apply(reluOperation, [x], { slope: 0 });
+}
+
+/**
+ * Leaky rectified linear unit, element-wise: x for x > 0, slope·x otherwise (Keras' default 0.3).
+ *
+ * @param slope 0 or more: the derivative is read off the sign of the output.
+ */
+export function leakyRelu(graph: Graph, x: Value, slope = 0.3): Value {
+  if (!(slope >= 0 && slope < Infinity)) {
+    throw new ShapeError(`leakyRelu: the slope must be finite and 0 or more, got ${slope}.`);
+  }
+  return graph.apply(leakyReluOperation, [x], { slope });
+}
+
+/**
+ * Gaussian error linear unit, element-wise (Hendrycks and Gimpel 2016): x times the standard normal
+ * distribution function, to 1e-7 · |x| and rounding, or with `tanh` the paper's approximation of it.
+ *
+ * Finite for every finite x.
+ */
+export function gelu(graph: Graph, x: Value, attrs: GeluAttrs = {}): Value {
+  return graph.apply(geluOperation, [x], { approximate: "none", ...attrs });
 }

@@ -5,7 +5,7 @@ import { broadcast, broadcastShape, undoBroadcast } from "./launch/broadcast.ts"
 const operation: Operation<null> = {
   name: "add",
   shape: ([a, b]) => broadcastShape("add", a!, b!),
-  forward: ({ inputs: [a, b], y, tuning }) => [broadcast(tuning, "add", a!, b!, y)],
+  forward: ({ inputs: [a, b], y, tuning }) => [broadcast(tuning, "elementwise/sum", a!, b!, y)],
   backward: ({ dy, dinputs, tuning, scratch }) =>
     dinputs.flatMap((d) => (d === null ? [] : undoBroadcast(tuning, dy, d, scratch))),
 };

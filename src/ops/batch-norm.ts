@@ -34,8 +34,8 @@ interface Reduction {
   readonly constants: Readonly<Record<string, number | boolean>>;
   /** Entry and bindings of the first stage; it writes its slices to the binding `output`. */
   readonly first: { entry: string; bind: Record<string, Value | null>; output: string };
-  /** Entry and outputs of the last stage. */
-  readonly last: { entry: string; bind: Record<string, Value | null> };
+  /** Entry and outputs of the last stage, and whether these outlive the step. */
+  readonly last: { entry: string; bind: Record<string, Value | null>; changesState?: boolean };
   scratch(label: string, shape: Shape): Value;
 }
 
@@ -74,6 +74,7 @@ function reduceRows(x: Value, reduction: Reduction): Launch[] {
     constants: { ...constants, SLICES: slices, SPAN: rows },
     bind: { ...last.bind, partial },
     threads: C,
+    changesState: last.changesState,
   });
   return launches;
 }
@@ -123,6 +124,7 @@ const operation: Operation<Required<BatchNormAttrs>> = {
             last: {
               entry: "statistics",
               bind: { stats, running_mean: mean, running_variance: variance },
+              changesState: true,
             },
             scratch,
           });

@@ -4,6 +4,7 @@ import type { Graph, Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { count, format, type Shape } from "../shape.ts";
 import type { Tuning } from "../gpu/device.ts";
+import { lanePart } from "./launch/lanes.ts";
 
 /** Part of a tensor seen as rows: `width` floats at `offset` of each row of `stride` floats. */
 interface Rows {
@@ -18,7 +19,7 @@ function copyBlock(tuning: Tuning, rows: number, width: number, from: Rows, to: 
   const { PER, threads } = quadThreads(tuning, (rows * width) / (vec4 ? 4 : 1));
   return {
     shader: "elementwise/copy-block",
-    parts: [vec4 ? "lane/vec4f" : "lane/f32"],
+    parts: [lanePart(vec4)],
     constants: {
       ROWS: rows,
       WIDTH: width,

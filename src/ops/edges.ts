@@ -42,20 +42,20 @@ function requireRows(name: string, rows: string, x: Shape, count: number): void 
 }
 
 function gatherLaunch(x: Value, node: Value, y: Value): Launch {
-  const [EDGES, WIDTH] = y.shape as [number, number];
+  const [ROWS, WIDTH] = y.shape as [number, number];
   return {
     shader: "edges/gather",
-    constants: { EDGES, WIDTH },
+    constants: { ROWS, WIDTH },
     bind: { x, node, y },
     threads: y.size / 4,
   };
 }
 
 function sumLaunch(x: Value, starts: Value, order: Value, y: Value): Launch {
-  const [NODES, WIDTH] = y.shape as [number, number];
+  const [ROWS, WIDTH] = y.shape as [number, number];
   return {
     shader: "edges/segment-sum",
-    constants: { NODES, WIDTH },
+    constants: { ROWS, WIDTH },
     bind: { x, starts, order, y },
     threads: y.size / 4,
     flop: x.size,

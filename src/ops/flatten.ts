@@ -1,11 +1,12 @@
 import { ShapeError } from "../errors.ts";
-import { elementwise } from "../graph/elementwise.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { count, format, type Shape } from "../shape.ts";
+import { elementwiseOperation } from "./elementwise.ts";
 
 const operation: Operation<{ name: string; shape: Shape }> = {
-  name: "reshape",
+  ...elementwiseOperation({ name: "reshape", shader: "elementwise/copy", derivative: "linear" }),
+  keepsNeurons: false,
   shape: ([x], { name, shape }) => {
     if (count(shape) !== count(x!)) {
       throw new ShapeError(
@@ -14,12 +15,6 @@ const operation: Operation<{ name: string; shape: Shape }> = {
     }
     return shape;
   },
-  forward: ({ inputs: [x], y, tuning }) => [
-    elementwise(tuning, { shader: "elementwise/copy" }, y.size, { x: x!, y }),
-  ],
-  backward: ({ dy, dinputs: [dx], tuning }) => [
-    elementwise(tuning, { shader: "elementwise/copy" }, dy.size, { x: dy, y: dx! }),
-  ],
 };
 
 /**

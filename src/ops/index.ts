@@ -1,5 +1,15 @@
 /** All operations: functions of a graph and its values. */
-export { abs, exp, scale, tanh, silu } from "./activations.ts";
+export {
+  abs,
+  exp,
+  gelu,
+  type GeluAttrs,
+  leakyRelu,
+  relu,
+  scale,
+  silu,
+  tanh,
+} from "./activations.ts";
 export { add } from "./add.ts";
 export { attention, type AttentionAttrs } from "./attention.ts";
 export { batchNorm } from "./batch-norm.ts";
@@ -10,7 +20,6 @@ export { depthwiseConv2d } from "./depthwise-conv2d.ts";
 export { distillation } from "./distillation.ts";
 export { dropout, type DropoutAttrs } from "./dropout.ts";
 export { flatten, reshape } from "./flatten.ts";
-export { gelu, type GeluAttrs } from "./gelu.ts";
 export { l1Loss, l1Norm } from "./l1-loss.ts";
 export { layerNorm, type LayerNormAttrs } from "./layer-norm.ts";
 export { linear } from "./linear.ts";
@@ -19,6 +28,5 @@ export { mul } from "./mul.ts";
 export { pad, type PadSides } from "./pad.ts";
 export { permute } from "./permute.ts";
 export { avgPool, globalAveragePool, maxPool, type PoolOptions } from "./pool.ts";
-export { leakyRelu, relu } from "./relu.ts";
 export { sum, weightedSum } from "./sum.ts";
 export { type EdgeEnds, gather, segmentSum, sortEdges } from "./edges.ts";

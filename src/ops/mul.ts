@@ -6,13 +6,14 @@ import { broadcast, broadcastShape, undoBroadcast } from "./launch/broadcast.ts"
 const operation: Operation<null> = {
   name: "mul",
   shape: ([a, b]) => broadcastShape("mul", a!, b!),
-  forward: ({ inputs: [a, b], y, tuning }) => [broadcast(tuning, "multiply", a!, b!, y)],
+  forward: ({ inputs: [a, b], y, tuning }) => [broadcast(tuning, "elementwise/product", a!, b!, y)],
   backward: ({ inputs: [a, b], dy, dinputs: [da, db], tuning, scratch }) => {
     const gradient = (other: Value, d: Value | null | undefined): Launch[] => {
       if (d == null) return [];
-      if (sameShape(d.shape, dy.shape)) return [broadcast(tuning, "multiply", dy, other, d)];
+      if (sameShape(d.shape, dy.shape))
+        return [broadcast(tuning, "elementwise/product", dy, other, d)];
       const product = scratch("product", dy.shape);
-      const launch = broadcast(tuning, "multiply", dy, other, product);
+      const launch = broadcast(tuning, "elementwise/product", dy, other, product);
       return [launch, ...undoBroadcast(tuning, product, d, scratch)];
     };
     return [...gradient(b!, da), ...gradient(a!, db)];

@@ -17,7 +17,7 @@ function move(x: Value, y: Value, axes: readonly number[]): Launch {
   const sizes = [...Array<number>(missing).fill(1), ...y.shape];
   const steps = [...Array<number>(missing).fill(0), ...axes.map((axis) => strides[axis]!)];
   const constants = {
-    LEN: y.size,
+    N: y.size,
     ...numbered("D", sizes.slice(1), 1),
     ...numbered("S", steps, 0),
   };

@@ -37,12 +37,12 @@ export async function sumOverImages(
   const accumulate = layout.shards.map((floats, shard) =>
     elementwise(
       gpu.tuning,
-      { shader: "unlearn/accumulate", entry: of === "squares" ? "square" : "add" },
+      { shader: "unlearn/accumulate", constants: { SQUARES: of === "squares" } },
       floats,
       {
         g: bound.shard(gradients, shard),
         y: bound.shard(sums, shard),
-        ...(of === "squares" ? {} : { step: feed.queue.step }),
+        step: of === "squares" ? null : feed.queue.step,
       },
     ),
   );

@@ -206,7 +206,12 @@ test("a validation error surfaces at the next wait, once, with what to do", asyn
 test("a shader file that does not compile is named with its constants", async () => {
   const gpu = await testGpu();
   const error = await errorOf(() =>
-    gpu.kernels.get({ shader: "elementwise/relu", entry: "forward", constants: { N: 4, PER: 1 } }),
+    gpu.kernels.get({
+      shader: "elementwise/relu",
+      parts: ["walk/forward"],
+      entry: "forward",
+      constants: { N: 4, PER: 1 },
+    }),
   );
   assert.match(error.message, /^kernel elementwise\/relu:forward does not compile[^]*SLOPE/);
   assert.match(error.message, /constants: const N = 4; const PER = 1;/);
@@ -287,7 +292,8 @@ test("a binding that is unknown, missing, without a buffer or of two uses is nam
     buffers: readonly (readonly [Value, GPUBuffer])[],
   ): Promise<string> => {
     const constants = { N: 16, PER: 1, SLOPE: 0 };
-    const launch = { shader: "elementwise/relu", entry: "forward", constants, bind, threads: 4 };
+    const kernel = { shader: "elementwise/relu", parts: ["walk/forward"], entry: "forward" };
+    const launch = { ...kernel, constants, bind, threads: 4 };
     const bindings = new Map(buffers.map(([value, buffer]) => [value, view(buffer)]));
     const error = await errorOf(() => compile(gpu, [launch], { label: "one", bindings }));
     assert.instance(error, GpuError);

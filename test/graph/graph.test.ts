@@ -5,7 +5,7 @@ import { elementwise } from "../../src/graph/elementwise.ts";
 import { Graph, type Operation } from "../../src/graph/graph.ts";
 import { compile, foldGrid } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
-import { relu } from "../../src/ops/relu.ts";
+import { relu } from "../../src/ops/activations.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 /** y = a + b of one shape, with the sum kernel the tape itself uses. */
@@ -17,7 +17,7 @@ const plus: Operation<null> = {
 };
 const zero = new Value("zero", [5], "f32", "bound");
 const sum = (a: Value, b: Value, y: Value): Launch =>
-  elementwise("software", { shader: "elementwise/sum" }, y.size, { a, b, y });
+  elementwise("software", { shader: "elementwise/sum", parts: ["walk/pair"] }, y.size, { a, b, y });
 
 test("gradients of a value with several users are added", async () => {
   const gpu = await testGpu();

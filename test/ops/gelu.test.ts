@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile } from "../../src/graph/program.ts";
-import { gelu } from "../../src/ops/gelu.ts";
+import { gelu } from "../../src/ops/activations.ts";
 import { checkOp } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 

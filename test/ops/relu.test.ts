@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
-import { leakyRelu, relu } from "../../src/ops/relu.ts";
+import { leakyRelu, relu } from "../../src/ops/activations.ts";
 import { checkOp } from "../check-op.ts";
 import { closeGpus } from "../device.ts";
 

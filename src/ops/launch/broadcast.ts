@@ -1,10 +1,13 @@
 /** NumPy broadcasting: shape rule, launches of broadcast kernels and of the sums that undo them. */
 import type { Tuning } from "../../gpu/device.ts";
 import { ShapeError } from "../../errors.ts";
+import type { Constants } from "../../gpu/kernel.ts";
 import { elementwise, quadThreads } from "../../graph/elementwise.ts";
 import type { Launch, Value } from "../../graph/value.ts";
 import { count, format, sameShape, type Shape } from "../../shape.ts";
+import { applyFunction } from "../elementwise.ts";
 import { axisSum } from "./axis-sum.ts";
+import { lanePart } from "./lanes.ts";
 
 type Scratch = (label: string, shape: Shape) => Value;
 
@@ -86,19 +89,21 @@ function strideConstants(
   return constants;
 }
 
-/** Launch of y = a + b or y = a · b, where y has the shape both broadcast to. */
+/** Functions of two values: y = a + b and y = a · b. */
+export type PairFunction = "elementwise/sum" | "elementwise/product";
+
+/** Launch of a function of a and b, where y has the shape both broadcast to. */
 export function broadcast(
   tuning: Tuning,
-  entry: "add" | "multiply",
+  shader: PairFunction,
   a: Value,
   b: Value,
   y: Value,
 ): Launch {
   if (sameShape(a.shape, b.shape)) {
-    const shader = entry === "add" ? "elementwise/sum" : "elementwise/product";
-    return elementwise(tuning, { shader }, y.size, { a, b, y });
+    return elementwise(tuning, { shader, parts: ["walk/pair"] }, y.size, { a, b, y });
   }
-  return walk(tuning, entry, { a, b }, [a.shape, b.shape], y);
+  return strided(tuning, { shader, walk: "walk/broadcast" }, { a, b }, [a.shape, b.shape], y);
 }
 
 /**
@@ -113,31 +118,34 @@ export function spread(
   scale = 1,
   shape: Shape = a.shape,
 ): Launch {
-  return walk(tuning, "spread", { a }, [shape], y, { SCALE: scale });
+  const kernel = {
+    shader: "elementwise/scale",
+    walk: "walk/spread",
+    constants: { FACTOR: scale },
+  };
+  return strided(tuning, kernel, { a }, [shape], y);
 }
 
-function walk(
+function strided(
   tuning: Tuning,
-  entry: "add" | "multiply" | "spread",
+  kernel: { readonly shader: string; readonly walk: string; readonly constants?: Constants },
   operands: Readonly<Record<string, Value>>,
   shapes: readonly Shape[],
   y: Value,
-  extra: Readonly<Record<string, number>> = {},
 ): Launch {
   const rank = y.shape.length;
   const groups = collapse(
     y.shape,
     shapes.map((shape) => widen(shape, rank)),
   );
-  const strides = strideConstants(groups, ["A", "B"]);
+  const letters = ["A", "B"].slice(0, shapes.length);
+  const strides = strideConstants(groups, letters);
   const vec4 = strides["D3"]! % 4 === 0;
-  const lanes = vec4 ? y.size / 4 : y.size;
-  const { PER, threads } = quadThreads(tuning, lanes);
+  const { PER, threads } = quadThreads(tuning, vec4 ? y.size / 4 : y.size);
   return {
-    shader: vec4 ? "elementwise/broadcast-vec4" : "elementwise/broadcast",
-    entry,
-    // Every entry of the file needs every constant to exist.
-    constants: { SCALE: 1, ...extra, ...strides, N: y.size, PER },
+    shader: kernel.shader,
+    parts: [lanePart(vec4), kernel.walk],
+    constants: { ...kernel.constants, ...strides, N: y.size, PER },
     bind: { ...operands, y },
     threads,
     flop: y.size,
@@ -151,7 +159,7 @@ function walk(
 export function undoBroadcast(tuning: Tuning, dy: Value, dx: Value, scratch: Scratch): Launch[] {
   const groups = collapse(dy.shape, [widen(dx.shape, dy.shape.length)]);
   if (groups.every((group) => !group.repeated[0])) {
-    return [elementwise(tuning, { shader: "elementwise/copy" }, dx.size, { x: dy, y: dx })];
+    return [applyFunction(tuning, { shader: "elementwise/copy" }, dy, dx)];
   }
   const launches: Launch[] = [];
   let from = dy;

@@ -57,12 +57,6 @@ export function edgeType(name: string, axes: number): number {
   return name.endsWith(".gamma") ? edgeTypes.scale : edgeTypes.other;
 }
 
-/** Operations that keep the neurons of their first input. */
-const keeping = new Set([
-  ...["relu", "leakyRelu", "gelu", "silu", "tanh", "exp", "abs", "scale", "dropout"],
-  ...["maxPool", "avgPool", "globalAveragePool", "pad"],
-]);
-
 /** A graph that notes which neurons the last axis of each value stands for. */
 class Tracer extends Graph {
   readonly source: number[] = [];
@@ -93,13 +87,17 @@ class Tracer extends Graph {
     label?: string,
   ): Value {
     const output = super.apply(operation, inputs, attrs, label);
-    this.place(output, this.#trace(operation.name, inputs, output));
+    this.place(output, this.#trace(operation, inputs, output));
     return output;
   }
 
-  #trace(name: string, inputs: readonly Value[], output: Value): readonly number[] {
+  #trace<A>(
+    { name, keepsNeurons }: Operation<A>,
+    inputs: readonly Value[],
+    output: Value,
+  ): readonly number[] {
     const [x, second, third] = inputs as [Value, Value?, Value?];
-    if (keeping.has(name)) return this.#of(x);
+    if (keepsNeurons) return this.#of(x);
     switch (name) {
       case "conv2d":
       case "linear": {

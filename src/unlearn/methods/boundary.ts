@@ -82,7 +82,7 @@ function labelling(
   const first = model.build(clean, [feed.x], "frozen");
   const z = first.output;
   const dz = new Value("margin gradient", z.shape, "f32", "planned");
-  const constants = { B: batch, C: data.classes, EXCLUDE: excludeLabel };
+  const constants = { B: batch, C: data.classes };
   const gradients = clean.backward(z, [feed.x], { cotangent: dz });
   const dx = gradients.of.get(feed.x)!;
   const adversarial = new Value("adversarial", feed.x.shape, "f32", "planned");
@@ -92,8 +92,7 @@ function labelling(
     ...feed.launches,
     ...clean.forward(),
     {
-      shader: "unlearn/boundary",
-      entry: "margin",
+      shader: "unlearn/margin",
       constants,
       bind: { z, labels: feed.labels, dz },
       threads: batch,
@@ -107,9 +106,8 @@ function labelling(
     },
     ...moved.forward(),
     {
-      shader: "unlearn/boundary",
-      entry: "nearest",
-      constants,
+      shader: "unlearn/nearest",
+      constants: { ...constants, EXCLUDE: excludeLabel },
       bind: { z: second.output, labels: feed.labels, order, step, all },
       threads: batch,
     },

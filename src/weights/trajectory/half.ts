@@ -19,8 +19,6 @@ export interface HalfBuffers {
   readonly differences: GPUBuffer;
 }
 
-const shader = "trajectory/half";
-
 /** Packs and unpacks one chunk's snapshots. Owns the program that does, and not the buffers. */
 export class HalfChunk {
   readonly buffers: HalfBuffers;
@@ -47,8 +45,7 @@ export class HalfChunk {
       const view = { buffer: differences, offset: 4 * k * words, size: 4 * words };
       const packed = bound.view(`difference ${k + 1}`, view, "u32");
       const bind = { snapshot, oldest: first, packed };
-      const constants = { SLICES: window - 1 };
-      return elementwise(gpu.tuning, { shader, entry: "pack", constants }, stride, bind);
+      return elementwise(gpu.tuning, { shader: "trajectory/pack" }, stride, bind);
     });
     const snapshots = bound.buffer("snapshots", buffer, "f32", window * stride);
     const unpack = unpackLaunch(gpu, window, buffers, snapshots, bound);
@@ -102,6 +99,6 @@ function unpackLaunch(
     differences: bound.buffer("differences", differences, "u32", ((window - 1) * stride) / 2),
     snapshots,
   };
-  const constants = { SLICES: window - 1 };
-  return elementwise(gpu.tuning, { shader, entry: "unpack", constants }, stride, bind);
+  const kernel = { shader: "trajectory/unpack", constants: { SLICES: window - 1 } };
+  return elementwise(gpu.tuning, kernel, stride, bind);
 }
