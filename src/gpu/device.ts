@@ -1,14 +1,15 @@
 /**
- * The device: the one error path, buffers and read-back.
+ * The device: the one error path, writing and read-back.
  *
  * Everything that touches the GPU goes through a {@link Gpu}. Errors the driver reports late are kept
  * and thrown by the next call, so that none passes in silence; each says what to do next.
  */
 import { detectRuntime, openGpu, runtimeVersion, type Runtime } from "../platform/gpu.ts";
-import { DeviceLostError, GpuError, OutOfMemoryError } from "../errors.ts";
+import { DeviceLostError, GpuError } from "../errors.ts";
 import { type AdapterChoice, chooseAdapter, isSoftware, requestDevice } from "./adapter.ts";
 import type { DispatchTimer } from "./dispatch-timer.ts";
 import { KernelCache } from "./kernel.ts";
+import { type AllocateOptions, BufferMemory } from "./memory.ts";
 import { Pacing } from "./pacing.ts";
 
 /** Which family of kernels fits the adapter: `gpu` has tiles in workgroup memory, `software` has none. */
@@ -79,17 +80,6 @@ export async function acquireDevice(options: DeviceOptions = {}): Promise<Gpu> {
   );
 }
 
-/** Settings of {@link Gpu.allocate}. */
-export interface AllocateOptions {
-  /** Default: storage that can be copied from and to. */
-  readonly usage?: number | undefined;
-  /** What the memory is for, as memory plans list it. */
-  readonly purpose?: string | undefined;
-}
-
-/** The purpose of what is too small to have one of its own. */
-const otherPurpose = "orders, tables and other";
-
 /** An open device with its kernel cache, its error state and its read-back counters. */
 export class Gpu {
   readonly device: GPUDevice;
@@ -101,13 +91,7 @@ export class Gpu {
   readonly maxBinding: number;
   /** Bytes mapped to the host since the device was opened: proves what a rewind reads back. */
   mappedBytes = 0;
-  /** Bytes of live buffers made through {@link allocate}. */
-  allocatedBytes = 0;
-  /** The most that {@link allocatedBytes} has been. */
-  peakBytes = 0;
-  /** Objects that hold memory only to save time. They are destroyed before an allocation is refused. */
-  readonly spare: Set<{ destroy(): void }> = new Set();
-  readonly #purposes = new Map<GPUBuffer, string>();
+  readonly #memory: BufferMemory;
   #failure: GpuError | undefined;
   #closed = false;
   readonly #lost: Promise<never>;
@@ -118,6 +102,7 @@ export class Gpu {
     this.adapter = adapter;
     this.maxBinding = Math.min(maxBinding, device.limits.maxStorageBufferBindingSize);
     this.kernels = new KernelCache(device);
+    this.#memory = new BufferMemory(device, (work) => this.race(work));
     this.#pacing = new Pacing(adapter.runtime === "node" && adapter.software);
     device.addEventListener("uncapturederror", (event) => {
       const { error } = event;
@@ -139,6 +124,21 @@ export class Gpu {
 
   get tuning(): Tuning {
     return this.adapter.tuning;
+  }
+
+  /** Bytes of live buffers made through {@link allocate}. */
+  get allocatedBytes(): number {
+    return this.#memory.bytes;
+  }
+
+  /** The most that {@link allocatedBytes} has been. */
+  get peakBytes(): number {
+    return this.#memory.peak;
+  }
+
+  /** Objects that hold memory only to save time. They are destroyed before an allocation is refused. */
+  get spare(): Set<{ destroy(): void }> {
+    return this.#memory.spare;
   }
 
   /** Throws the first error the device reported since the last call, if any. */
@@ -168,73 +168,17 @@ export class Gpu {
     options: AllocateOptions = {},
   ): Promise<Record<K, GPUBuffer>> {
     this.check();
-    const {
-      usage: flags = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-      purpose = otherPurpose,
-    } = options;
-    const made: [K, GPUBuffer][] = [];
-    const total = Object.values<number>(sizes).reduce((sum, size) => sum + size, 0);
-    const refuse = (label: string, size: number, why: string): never => {
-      for (const [, buffer] of made) buffer.destroy();
-      throw new OutOfMemoryError(
-        `out of GPU memory: buffer "${label}" of ${megabytes(size)} (of ${megabytes(total)} asked for, ` +
-          `${megabytes(this.allocatedBytes)} in use) was refused: ${why}. Use a smaller batch or model.`,
-        { memory: this.allocatedBytes + made.reduce((sum, [, buffer]) => sum + buffer.size, 0) },
-      );
-    };
-    for (const [label, bytes] of Object.entries(sizes) as [K, number][]) {
-      const size = Math.max(16, Math.ceil(bytes / 16) * 16);
-      if (size > this.device.limits.maxBufferSize) {
-        refuse(
-          label,
-          size,
-          `the adapter's largest buffer is ${megabytes(this.device.limits.maxBufferSize)}`,
-        );
-      }
-      let { buffer, error } = await this.#tryBuffer(label, size, flags);
-      if (error !== null && this.spare.size > 0) {
-        const given = [...this.spare];
-        this.spare.clear();
-        for (const part of given) part.destroy();
-        ({ buffer, error } = await this.#tryBuffer(label, size, flags));
-      }
-      if (error !== null) refuse(label, size, error.message);
-      made.push([label, buffer]);
-    }
-    for (const [, buffer] of made) {
-      this.allocatedBytes += buffer.size;
-      this.#purposes.set(buffer, purpose);
-    }
-    this.peakBytes = Math.max(this.peakBytes, this.allocatedBytes);
-    return Object.fromEntries(made) as Record<K, GPUBuffer>;
-  }
-
-  async #tryBuffer(
-    label: string,
-    size: number,
-    usage: number,
-  ): Promise<{ buffer: GPUBuffer; error: GPUError | null }> {
-    this.device.pushErrorScope("out-of-memory");
-    const buffer = this.device.createBuffer({ label, size, usage });
-    return { buffer, error: await this.race(this.device.popErrorScope()) };
+    return this.#memory.allocate(sizes, options);
   }
 
   /** Frees buffers of {@link allocate}. */
   free(...buffers: readonly GPUBuffer[]): void {
-    for (const buffer of buffers) {
-      this.allocatedBytes -= buffer.size;
-      this.#purposes.delete(buffer);
-      buffer.destroy();
-    }
+    this.#memory.free(...buffers);
   }
 
   /** Bytes of live buffers made through {@link allocate}, by the purpose they were allocated for. */
   bytesByPurpose(): Map<string, number> {
-    const bytes = new Map<string, number>();
-    for (const [buffer, purpose] of this.#purposes) {
-      bytes.set(purpose, (bytes.get(purpose) ?? 0) + buffer.size);
-    }
-    return bytes;
+    return this.#memory.byPurpose();
   }
 
   /** Writes host data at a byte offset; takes effect before the next submit. */
@@ -312,9 +256,4 @@ export class Gpu {
     this.#closed = true;
     this.device.destroy();
   }
-}
-
-/** Bytes as MiB text for messages. */
-export function megabytes(bytes: number): string {
-  return `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 1)} MiB`;
 }

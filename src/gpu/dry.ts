@@ -5,7 +5,8 @@
  * a memory plan cannot drift from what a run does.
  */
 import { detectRuntime, openGpu, runtimeVersion } from "../platform/gpu.ts";
-import { type AdapterReport, Gpu, megabytes, type Tuning } from "./device.ts";
+import { type AdapterReport, Gpu, type Tuning } from "./device.ts";
+import { megabytes } from "./memory.ts";
 
 /** The device that a {@link dryGpu} stands for. */
 export interface DryLimits {

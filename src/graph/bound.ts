@@ -1,5 +1,6 @@
 /** Values that stand for given buffers, collected for {@link compile}. */
-import type { AllocateOptions, BufferView, Gpu } from "../gpu/device.ts";
+import type { BufferView, Gpu } from "../gpu/device.ts";
+import type { AllocateOptions } from "../gpu/memory.ts";
 import type { Shape } from "../shape.ts";
 import { type DType, Value } from "./value.ts";
 

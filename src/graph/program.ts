@@ -4,7 +4,8 @@
  * After {@link compile} a step allocates nothing, writes nothing from the host and reads nothing back:
  * replaying it only encodes (pipeline, bind group, grid) triples into one pass of one submit.
  */
-import { type BufferView, type Gpu, megabytes } from "../gpu/device.ts";
+import type { BufferView, Gpu } from "../gpu/device.ts";
+import { megabytes } from "../gpu/memory.ts";
 import { GpuError, OutOfMemoryError } from "../errors.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { type MemoryPlan, planMemory } from "./memory-plan.ts";

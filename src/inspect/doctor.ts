@@ -1,5 +1,6 @@
 /** Self-check of a device: a few kernels against float64, and what to do about what was found. */
-import { type Gpu, megabytes } from "../gpu/device.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { megabytes } from "../gpu/memory.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile } from "../graph/program.ts";
 import type { Value } from "../graph/value.ts";

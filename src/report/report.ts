@@ -1,5 +1,6 @@
 /** What a run's report says: one object, written as JSON, Markdown and a chart. */
-import { type AdapterReport, megabytes } from "../gpu/device.ts";
+import type { AdapterReport } from "../gpu/device.ts";
+import { megabytes } from "../gpu/memory.ts";
 import type { Progress, StopReason } from "../unlearn/driver.ts";
 import { type Final, type Gaps, headline } from "../metrics/final.ts";
 import { axisLabel, inPlace, scoreMetric, scoreMetrics } from "../metrics/index.ts";

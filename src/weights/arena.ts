@@ -6,7 +6,8 @@
  */
 import type { Shape } from "../shape.ts";
 import { count } from "../shape.ts";
-import { type BufferView, type Gpu, megabytes } from "../gpu/device.ts";
+import type { BufferView, Gpu } from "../gpu/device.ts";
+import { megabytes } from "../gpu/memory.ts";
 import { GpuError } from "../errors.ts";
 
 /** All kinds of parameter, in the order reports list them. */

@@ -6,7 +6,8 @@
  * time backwards. In half precision (half.ts) chunks are unpacked one after the other into one buffer.
  */
 import { GpuError } from "../../errors.ts";
-import { type Gpu, megabytes } from "../../gpu/device.ts";
+import type { Gpu } from "../../gpu/device.ts";
+import { megabytes } from "../../gpu/memory.ts";
 import type { Bound } from "../../graph/bound.ts";
 import type { Program } from "../../graph/program.ts";
 import type { Launch, Value } from "../../graph/value.ts";
