@@ -48,3 +48,6 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
 export function onlyOnNode(file: string): string | undefined {
   return Object.entries(reasons).find(([, files]) => files.includes(file))?.[0];
 }
+
+/** The files that the list names: a name that no file has is a mistake. */
+export const onlyOnNodeFiles: readonly string[] = Object.values(reasons).flat();

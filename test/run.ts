@@ -9,7 +9,7 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { onlyOnNode } from "./only-on-node.ts";
+import { onlyOnNode, onlyOnNodeFiles } from "./only-on-node.ts";
 import { Lane, type Outcome } from "./pool.ts";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
@@ -28,8 +28,13 @@ function print({ file, passed, failed, seconds, output, problem }: Outcome): voi
 
 /** Test files that match a filter, and those left out on this runtime, by reason. */
 function choose(filters: readonly string[]): { files: string[]; leftOut: Map<string, string[]> } {
-  const all = (readdirSync(folder, { recursive: true }) as string[])
-    .filter((file) => file.endsWith(".test.ts"))
+  const there = (readdirSync(folder, { recursive: true }) as string[]).filter((file) =>
+    file.endsWith(".test.ts"),
+  );
+  const unknown = onlyOnNodeFiles.filter((file) => !there.includes(file));
+  if (unknown.length > 0)
+    throw new Error(`only-on-node.ts names no test file: ${unknown.join(", ")}`);
+  const all = there
     .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
     .sort();
   const leftOut = new Map<string, string[]>();
