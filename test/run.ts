@@ -15,7 +15,7 @@ import { Lane, type Outcome } from "./pool.ts";
 const folder = fileURLToPath(new URL(".", import.meta.url));
 const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
 /** A file of a minute on a fast machine takes ten on a slow one that does other work. */
-const timeoutMs = 900_000;
+const timeoutMs = 1_500_000;
 /** Two at a time: compiling shaders and running them keeps two cores busy. */
 const atOnce = 2;
 
