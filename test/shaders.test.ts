@@ -28,7 +28,7 @@ import { Trajectory } from "../src/weights/trajectory/record.ts";
 import { Model } from "../src/nn/model.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
 import { methods, startMethod } from "../src/unlearn/methods/index.ts";
-import { closeGpus, testGpu, tunings } from "./device.ts";
+import { closeGpus, ownGpu, testGpu, tunings } from "./device.ts";
 
 const folder = fileURLToPath(new URL("../shaders", import.meta.url));
 const files = (readdirSync(folder, { recursive: true }) as string[])
@@ -81,7 +81,7 @@ const everyLayer: ModelSpec = {
 
 for (const tuning of tunings) {
   test(`networks, optimisers and feeds compile, forward and backward (${tuning})`, async () => {
-    const gpu = await testGpu({ tuning });
+    const gpu = await ownGpu({ tuning });
     const specs = [
       everyLayer,
       modelSpec({ name: "small-cnn", hidden: 32 }, [28, 28, 1], 10),
@@ -138,7 +138,7 @@ for (const tuning of tunings) {
   });
 
   test(`operations beside the networks compile (${tuning})`, async () => {
-    const gpu = await testGpu({ tuning });
+    const gpu = await ownGpu({ tuning });
     const launches = bothWays(gpu, (graph) => {
       const a = graph.input("a", [5, 7, 3, 4]);
       const b = graph.input("b", [7, 1, 4]);
@@ -248,7 +248,7 @@ for (const tuning of tunings) {
   });
 
   test(`unlearning methods compile (${tuning})`, async () => {
-    const gpu = await testGpu({ tuning });
+    const gpu = await ownGpu({ tuning });
     const digits = syntheticDigits(12, 1, "train");
     const data = await GpuDataset.upload(gpu, digits, meanImage(digits));
     const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
@@ -263,7 +263,7 @@ for (const tuning of tunings) {
   });
 
   test(`predictors compile with every base (${tuning})`, async () => {
-    const gpu = await testGpu({ tuning });
+    const gpu = await ownGpu({ tuning });
     for (const predictor of [linearPredictor(), await loadPredictor(undefined)]) {
       for (const set of predictor.sets) {
         const bases = Object.keys(baseCode) as (keyof typeof baseCode)[];

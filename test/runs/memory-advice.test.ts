@@ -12,7 +12,7 @@ import { countsOf, formatPlan, planRun } from "../../src/runs/memory-plan.ts";
 import { jobTrainer } from "../../src/runs/training.ts";
 import { startMethod } from "../../src/unlearn/methods/index.ts";
 import { inFlags } from "../../src/cli/flags.ts";
-import { closeGpus, testGpu } from "../device.ts";
+import { closeGpus, ownGpu, testGpu } from "../device.ts";
 
 const config: TrainConfig = {
   data: { name: "synthetic" },
@@ -154,7 +154,7 @@ test("evaluators that are held to save time are given up, and measure the same",
   assert.ok(peak > 60 * MiB);
   assert.is(await memoryAdvice(run, { ...defaultLimits, memory: 12 * MiB }), "");
 
-  const gpu = await testGpu();
+  const gpu = await ownGpu();
   const images = syntheticDigits(60, 1, "train");
   const tests = syntheticDigits(20, 1, "test");
   const job = await jobOn(gpu, config, corrupt(images, tests, config.scenario, 1), tests);
