@@ -7,9 +7,11 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   "arithmetic without a device or a file": [
     "cli/flags.test.ts",
     "cli/setup.test.ts",
+    "experiments/earlier.test.ts",
     "experiments/nowcast.test.ts",
     "experiments/statistic.test.ts",
     "graph/memory-plan.test.ts",
+    "lint.test.ts",
     "metrics/final.test.ts",
     "metrics/lira.test.ts",
     "metrics/metrics.test.ts",
@@ -22,6 +24,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "train/schedule.test.ts",
   ],
   "whole runs of kernels that are each tested there": [
+    "adding.test.ts",
     "experiments/experiment.test.ts",
     "experiments/lira.test.ts",
     "forecast/nowcast.test.ts",
@@ -32,6 +35,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "train/regularise.test.ts",
     "unlearn/driver.test.ts",
     "unlearn/landing.test.ts",
+    "unlearn/methods.test.ts",
     "unlearn/rewind.test.ts",
   ],
   "command lines over the same code as cli/demo": [
