@@ -11,7 +11,7 @@
 //   TANH: P(x) = (1 + tanh u) / 2 = 1 / (1 + exp(-2 u)), u = sqrt(2 / pi) (x + 0.044715 x^3).
 // Exponentials are only taken of numbers below 0, of x capped where P has become 0 or 1: nothing
 // overflows, whatever the size of x.
-// The derivative is taken at the input. Constants: TANH (boolean).
+// The gradient is taken at the input. Constants: TANH (boolean).
 // Beyond, exp(-x^2 / 2) is below the smallest float and TANH's exp(-2 |u|) far below.
 const CAP = 14.5;
 const ROOT = 0.7978845608028654; // sqrt(2 / pi)
@@ -53,7 +53,7 @@ fn value(x: vec4f) -> vec4f {
   return x * probability(v, decay(v));
 }
 
-fn derivative(x: vec4f) -> vec4f {
+fn gradient(x: vec4f, dy: vec4f) -> vec4f {
   let v = capped(x);
   let e = decay(v);
   // P'(v): the normal density, or e / (1 + e)^2 times the slope of 2 u.
@@ -61,5 +61,5 @@ fn derivative(x: vec4f) -> vec4f {
   if (TANH) {
     density = 2.0 * ROOT * (1.0 + 3.0 * CUBE * v * v) * e / ((1.0 + e) * (1.0 + e));
   }
-  return probability(v, e) + v * density;
+  return (probability(v, e) + v * density) * dy;
 }

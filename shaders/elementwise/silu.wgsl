@@ -1,5 +1,5 @@
 //! part
-// SiLU (swish), y = x s(x) with s the logistic function, and dx = s (1 + x (1 - s)) dy. The derivative is
+// SiLU (swish), y = x s(x) with s the logistic function, and dx = s (1 + x (1 - s)) dy. The gradient is
 // taken at the input. Exponentials are only taken of numbers below 0: nothing overflows, whatever the size
 // of x. Constants: none.
 fn logistic(x: vec4f) -> vec4f {
@@ -12,7 +12,7 @@ fn value(x: vec4f) -> vec4f {
   return x * logistic(x);
 }
 
-fn derivative(x: vec4f) -> vec4f {
+fn gradient(x: vec4f, dy: vec4f) -> vec4f {
   let s = logistic(x);
-  return s * (1.0 + x * (1.0 - s));
+  return s * (1.0 + x * (1.0 - s)) * dy;
 }

@@ -1,5 +1,5 @@
 //! part
-// y = tanh(x); dx = (1 - y) (1 + y) dy. The derivative is taken at the output. Constants: none.
+// y = tanh(x); dx = (1 - y) (1 + y) dy. The gradient is taken at the output. Constants: none.
 // The builtin is not used: it may be computed as a quotient of exponentials, which has no correct digit left
 // for |x| around 1e-7. Below 0.5: Lambert's continued fraction x / (1 + x^2 / (3 + x^2 / (5 + ...))), five
 // levels, relative error 9e-11 before rounding. Above: 1 - 2 / (exp(2 |x|) + 1), with |x| capped where the
@@ -11,6 +11,6 @@ fn value(x: vec4f) -> vec4f {
   return select(sign(x) * large, small, abs(x) < vec4f(0.5));
 }
 
-fn derivative(y: vec4f) -> vec4f {
-  return (1.0 - y) * (1.0 + y);
+fn gradient(y: vec4f, dy: vec4f) -> vec4f {
+  return (1.0 - y) * (1.0 + y) * dy;
 }

@@ -7,38 +7,38 @@ import { elementwiseOperation } from "./elementwise.ts";
 const tanhOperation = elementwiseOperation({
   name: "tanh",
   shader: "elementwise/tanh",
-  derivative: "at output",
+  gradient: "at output",
 });
 
 const expOperation = elementwiseOperation({
   name: "exp",
   shader: "elementwise/exp",
-  derivative: "at output",
+  gradient: "at output",
 });
 
 const absOperation = elementwiseOperation({
   name: "abs",
   shader: "elementwise/abs",
-  derivative: "at input",
+  gradient: "at input",
 });
 
 const siluOperation = elementwiseOperation({
   name: "silu",
   shader: "elementwise/silu",
-  derivative: "at input",
+  gradient: "at input",
 });
 
 const scaleOperation = elementwiseOperation<{ factor: number }>({
   name: "scale",
   shader: "elementwise/scale",
-  derivative: "linear",
+  gradient: "linear",
   constants: ({ factor }) => ({ FACTOR: factor }),
 });
 
 const reluOperation = elementwiseOperation<{ slope: number }>({
   name: "relu",
   shader: "elementwise/relu",
-  derivative: "at output",
+  gradient: "at output",
   constants: ({ slope }) => ({ SLOPE: slope }),
 });
 
@@ -47,7 +47,7 @@ const leakyReluOperation = { ...reluOperation, name: "leakyRelu" };
 const geluOperation = elementwiseOperation<Required<GeluAttrs>>({
   name: "gelu",
   shader: "elementwise/gelu",
-  derivative: "at input",
+  gradient: "at input",
   constants: ({ approximate }) => ({ TANH: approximate === "tanh" }),
 });
 

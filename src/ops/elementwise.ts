@@ -1,4 +1,4 @@
-/** Operations that are a function of each element: two WGSL functions and where the derivative is taken. */
+/** Operations that are a function of each element: two WGSL functions and where the gradient is taken. */
 import type { Constants } from "../gpu/kernel.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import type { Operation } from "../graph/graph.ts";
@@ -10,14 +10,14 @@ export interface ElementwiseFunction<A> {
   readonly name: string;
   /**
    * Path under `shaders/` of a part that declares `value(x)` and, unless the function is linear,
-   * `derivative(at)`.
+   * `gradient(at, dy)`.
    */
   readonly shader: string;
   /**
-   * Where the derivative is taken: at the input x or, which frees x, at the output y. A linear function is
-   * its own derivative: dx = value(dy).
+   * Where the gradient is taken: at the input x or, which frees x, at the output y. A linear function
+   * serves as its own: dx = value(dy).
    */
-  readonly derivative: "at input" | "at output" | "linear";
+  readonly gradient: "at input" | "at output" | "linear";
   /** Constants of the part, from the operation's settings. */
   readonly constants?: (attrs: A) => Constants;
 }
@@ -39,7 +39,7 @@ export function applyFunction(
 export function elementwiseOperation<A = null>({
   name,
   shader,
-  derivative,
+  gradient,
   constants,
 }: ElementwiseFunction<A>): Operation<A> {
   return {
@@ -51,8 +51,8 @@ export function elementwiseOperation<A = null>({
     ],
     backward: ({ inputs: [x], y, dy, dinputs: [dx], attrs, tuning }) => {
       const kernel = { shader, constants: constants?.(attrs) };
-      if (derivative === "linear") return [applyFunction(tuning, kernel, dy, dx!)];
-      const at = derivative === "at input" ? x! : y;
+      if (gradient === "linear") return [applyFunction(tuning, kernel, dy, dx!)];
+      const at = gradient === "at input" ? x! : y;
       const walk = { parts: ["walk/backward"], entry: "backward" };
       return [elementwise(tuning, { ...kernel, ...walk }, dy.size, { at, dy, dx: dx! })];
     },

@@ -5,7 +5,7 @@ import { count, format, type Shape } from "../shape.ts";
 import { elementwiseOperation } from "./elementwise.ts";
 
 const operation: Operation<{ name: string; shape: Shape }> = {
-  ...elementwiseOperation({ name: "reshape", shader: "elementwise/copy", derivative: "linear" }),
+  ...elementwiseOperation({ name: "reshape", shader: "elementwise/copy", gradient: "linear" }),
   keepsNeurons: false,
   shape: ([x], { name, shape }) => {
     if (count(shape) !== count(x!)) {

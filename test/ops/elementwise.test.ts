@@ -7,7 +7,7 @@ import { closeGpus, testGpu } from "../device.ts";
 const quads = { N: 7, PER: 2 };
 const lanes = ["lane/f32", "lane/vec4f"];
 
-/** Functions of one value by their constants; linear ones have no derivative of their own. */
+/** Functions of one value by their constants; linear ones have no gradient of their own. */
 const functions: Readonly<Record<string, readonly Readonly<Record<string, number | boolean>>[]>> = {
   abs: [{}],
   exp: [{}],
@@ -62,7 +62,7 @@ test("element-wise functions compile with every walk and lane", async () => {
   }
 });
 
-test("the derivative reads nothing but where it is taken and dy", async () => {
+test("the gradient reads nothing but where it is taken and dy", async () => {
   const gpu = await testGpu();
   const { bindings } = await gpu.kernels.get({
     shader: "elementwise/exp",
