@@ -41,6 +41,9 @@ fn pieceOf(index: u32) -> Piece {
   return Piece(0u, end, h, w, taps, (u32(PH) + SH - 1u - h) / SH, (u32(PW) + SW - 1u - w) / SW);
 }
 
+// Steps of k in the longest piece.
+const LONGEST = (u32(KH) + SH - 1u) / SH * ((u32(KW) + SW - 1u) / SW) * COUT;
+
 const A_ALONG_K = true;
 const A_SPAN = u32(COUT);
 // A run holds the channels of the outputs that one tap connects.

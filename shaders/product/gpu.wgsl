@@ -1,6 +1,6 @@
 //! part
 //! needs M, N, PIECES, BAND, Piece, pieceOf, Rows, rowsOf, A_ALONG_K, blockA, B_K, blockB
-//! needs HAS_BIAS, biasQuad, indexC, OUTSIDE, store
+//! needs LONGEST, HAS_BIAS, biasQuad, indexC, OUTSIDE, store
 // The tiled matrix product c = a b (+ bias) for GPUs: tiles, barriers and sums.
 //
 // c [M, N] is made PIECES times in one dispatch, each piece over its own steps of k: slices of k, or classes
@@ -20,18 +20,40 @@ const_assert BN == 32 || BN == 64 || BN == 128;
 const ROW_TILES = (M + BM - 1u) / BM;
 const COL_TILES = (N + BN - 1u) / BN;
 
-const TX = BN / (4 * TN);
 // Whether there are enough lanes for some to copy only a and the others only b.
 const SPLIT = WG >= BM + BN;
+// A lane copies the block (k quad, row quad) t / A_K_LANES % 4, t / A_QUAD_LANES % (BM / 4) of a: neighbouring
+// lanes copy what lies together. Likewise of b, for which lanes are counted from the first that copies b.
+const A_K_LANES = select(BM / 4u, 1u, A_ALONG_K);
+const A_QUAD_LANES = select(1u, 4u, A_ALONG_K);
+const B_K_LANES = select(BN / 4u, 1u, B_K == 1u);
+const B_QUAD_LANES = select(1u, 4u, B_K == 1u);
+const FIRST_B = select(0u, u32(BM), SPLIT);
 
-// Tiles of a and b, k-major [16][quads]. Quad q of k step k lies at q ^ (2 (k / 4)): so lanes that hold
-// neighbouring k store without bank conflicts, and no padding breaks the 16 KiB.
+// Column and row quads of lanes, and how far the second quad of a lane is from the first.
+const TX = BN / (4u * TN);
+const TY = BM / (4u * TM);
+const SECOND_A = select(0u, TY, TM > 1);
+const SECOND_B = select(0u, TX, TN > 1);
+
+// Rounds of 16 steps of k: one more than the longest piece has, see below.
+const ROUNDS = (LONGEST + 15u) / 16u + 1u;
+
+// Tiles of a and b, k-major [16][quads]. Quad q of k step k lies at (q ^ 2 (k / 4)): so lanes that hold
+// neighbouring k store without bank conflicts, and no padding breaks the 16 KiB. Indices into the tiles are made
+// in `main` of the lane's number, constants and loop variables, by operations whose range a compiler knows
+// (hence the % after ^): where it can prove an index to be inside, it adds no clamp.
 var<workgroup> tileA: array<vec4f, 4 * BM>;
 var<workgroup> tileB: array<vec4f, 4 * BN>;
 
-// Rows of the result: a's rows times four columns of b.
-fn outer(a: vec4f, b: vec4f) -> mat4x4f {
-  return mat4x4f(a.x * b, a.y * b, a.z * b, a.w * b);
+// s plus the rows of a product: a's rows times four columns of b.
+fn multiplyAdd(s: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
+  return mat4x4f(
+    fma(vec4f(a.x), b, s[0]),
+    fma(vec4f(a.y), b, s[1]),
+    fma(vec4f(a.z), b, s[2]),
+    fma(vec4f(a.w), b, s[3]),
+  );
 }
 
 fn putRow(piece: Piece, row: u32, col: u32, value: vec4f) {
@@ -60,7 +82,7 @@ fn main(
   @builtin(local_invocation_index) t: u32,
 ) {
   let id = wid.y * grid.x + wid.x;
-  let hidden = grid.z - 1u; // always 0; stops drivers from unrolling more than four steps
+  let hidden = grid.z - 1u; // always 0, but the driver does not know, and so unrolls only four steps
   if (id >= ROW_TILES * COL_TILES * PIECES) {
     return;
   }
@@ -73,27 +95,31 @@ fn main(
   let row0 = (BAND * band + inBand % bandRows) * BM;
   let col0 = inBand / bandRows * BN;
 
-  // The 4 x 4 block (k quad, row or column quad) that this lane copies in every step: neighbouring lanes
-  // copy what lies together.
-  let ub = select(t, t - BM, SPLIT);
   let isA = t < BM;
-  let isB = ub < BN;
-  let kA = select(t / (BM / 4), t % 4u, A_ALONG_K);
-  let qA = select(t % (BM / 4), t / 4u, A_ALONG_K);
-  let kB = select(ub / (BN / 4), ub % 4u, B_K == 1u);
-  let qB = select(ub % (BN / 4), ub / 4u, B_K == 1u);
+  let isB = t >= FIRST_B && t < FIRST_B + BN;
+  let kA = t / A_K_LANES % 4u;
+  let qA = t / A_QUAD_LANES % (BM / 4u);
+  let ub = (t + 4u * BN - FIRST_B) % BN;
+  let kB = ub / B_K_LANES % 4u;
+  let qB = ub / B_QUAD_LANES % (BN / 4u);
+  let storeA = kA * BM + (qA ^ (2u * kA)) % (BM / 4u);
+  let storeB = kB * BN + (qB ^ (2u * kB)) % (BN / 4u);
   let rows = rowsOf(piece, row0 + 4u * qA);
   let col = col0 + 4u * qB;
   // Results: a warp makes 4 x 8 quads, which reads the tiles with the fewest bank conflicts.
-  let tx = t % 8u + 8u * (t / 32u % (TX / 8));
-  let ty = t / 8u % 4u + 4u * (t / 32u / (TX / 8));
+  let tx = t % 8u + 8u * (t / 32u % (TX / 8u));
+  let ty = t / 8u % 4u + 4u * (t / 32u / (TX / 8u));
   var s00 = mat4x4f();
   var s01 = mat4x4f();
   var s10 = mat4x4f();
   var s11 = mat4x4f();
-  // One round more than steps of k: a round loads its step into registers, multiplies the step
-  // before, which hides the loads, and stores its own.
-  for (var k = piece.begin; k < piece.end + 16u; k += 16u) {
+  // A round loads its 16 steps of k into registers, multiplies those of the round before, which hides the
+  // loads, and stores its own. Every result is one chain of sums over k, in order, whatever the tile.
+  for (var round = 0u; round < ROUNDS; round++) {
+    let k = piece.begin + 16u * round;
+    if (k >= piece.end + 16u) {
+      break;
+    }
     var v = mat4x4f();
     var u = mat4x4f();
     if (isA) {
@@ -104,47 +130,43 @@ fn main(
     if (!SPLIT && isB) {
       u = blockB(piece, col, k + 4u * kB);
     }
-    if (k > piece.begin) {
-      for (var q = 0u; q < 4u + hidden; q++) {
+    if (round > 0u) {
+      for (var q = hidden; q < 4u; q++) {
+        let fromA = q % 4u * BM + (ty ^ (2u * q)) % TY;
+        let fromB = q % 4u * BN + (tx ^ (2u * q)) % TX;
         for (var j = 0u; j < 4u; j++) {
-          let ia = q * BM + (ty ^ (2u * q)) + j * (BM / 4);
-          let ib = q * BN + (tx ^ (2u * q)) + j * (BN / 4);
-          let a0 = tileA[ia];
-          let b0 = tileB[ib];
-          var a1 = vec4f();
-          var b1 = vec4f();
-          s00 += outer(a0, b0);
+          let a0 = tileA[fromA + j * (BM / 4u)];
+          let a1 = tileA[fromA + j * (BM / 4u) + SECOND_A];
+          let b0 = tileB[fromB + j * (BN / 4u)];
+          let b1 = tileB[fromB + j * (BN / 4u) + SECOND_B];
+          s00 = multiplyAdd(s00, a0, b0);
           if (TN > 1) {
-            b1 = tileB[ib + TX];
-            s01 += outer(a0, b1);
+            s01 = multiplyAdd(s01, a0, b1);
           }
           if (TM > 1) {
-            a1 = tileA[ia + BM / 8];
-            s10 += outer(a1, b0);
+            s10 = multiplyAdd(s10, a1, b0);
           }
           if (TM > 1 && TN > 1) {
-            s11 += outer(a1, b1);
+            s11 = multiplyAdd(s11, a1, b1);
           }
         }
       }
     }
     workgroupBarrier();
     if (isA) {
-      let i = kA * BM + (qA ^ (2u * kA));
-      tileA[i] = v[0];
-      tileA[i + BM / 4] = v[1];
-      tileA[i + BM / 2] = v[2];
-      tileA[i + 3 * BM / 4] = v[3];
+      tileA[storeA] = v[0];
+      tileA[storeA + BM / 4u] = v[1];
+      tileA[storeA + BM / 2u] = v[2];
+      tileA[storeA + 3u * (BM / 4u)] = v[3];
     }
     if (isB) {
       if (!SPLIT) {
         v = u;
       }
-      let i = kB * BN + (qB ^ (2u * kB));
-      tileB[i] = v[0];
-      tileB[i + BN / 4] = v[1];
-      tileB[i + BN / 2] = v[2];
-      tileB[i + 3 * BN / 4] = v[3];
+      tileB[storeB] = v[0];
+      tileB[storeB + BN / 4u] = v[1];
+      tileB[storeB + BN / 2u] = v[2];
+      tileB[storeB + 3u * (BN / 4u)] = v[3];
     }
     workgroupBarrier();
   }

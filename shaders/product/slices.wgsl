@@ -7,6 +7,8 @@
 
 const PIECES = u32(SLICES);
 const SLICE_K = (u32(K) + GRAIN * SLICES - 1u) / (GRAIN * SLICES) * GRAIN;
+// Steps of k in the longest piece.
+const LONGEST = SLICE_K;
 // Marks rows that are not stored; here there are none.
 const OUTSIDE = 0x80000000u;
 
