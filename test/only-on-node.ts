@@ -38,6 +38,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "unlearn/methods.test.ts",
     "unlearn/rewind.test.ts",
   ],
+  "what only Dawn's compiler prints": ["gpu/compiler-output.test.ts"],
   "command lines over the same code as cli/demo": [
     "cli/cli.test.ts",
     "cli/import.test.ts",
