@@ -6,22 +6,14 @@
  * straight line between its two ends are measured, and the first that reaches the target is kept.
  */
 import type { Model, Tensors } from "../nn/model.ts";
+import { Combination } from "../weights/combine.ts";
 
 /** Halvings: the share of the round is found to a thousandth. */
 const halvings = 10;
 
-/** Weights a share of the way from one set to another. */
-function between(before: Tensors, after: Tensors, share: number): Tensors {
-  return new Map(
-    [...after].map(([name, { shape, data }]) => {
-      const from = before.get(name)!.data;
-      return [name, { shape, data: data.map((to, i) => from[i]! + share * (to - from[i]!)) }];
-    }),
-  );
-}
-
 /**
- * Leaves the model where the last round first reaches a target.
+ * Leaves the model where the last round first reaches a target. Both ends are uploaded once; what lies
+ * between them is computed on the GPU.
  *
  * @param before weights before the round, which do not reach it.
  * @param after weights after it, which do.
@@ -34,13 +26,36 @@ export async function land(
   after: Tensors,
   reached: () => Promise<boolean>,
 ): Promise<number> {
-  let [low, high] = [0, 1];
-  for (let i = 0; i < halvings; i++) {
-    const middle = (low + high) / 2;
-    model.load(between(before, after, middle));
-    if (await reached()) high = middle;
-    else low = middle;
+  const { gpu } = model;
+  model.load(before);
+  const start = await model.clone("before the round");
+  const owned: { destroy(): void }[] = [start];
+  try {
+    model.load(after);
+    const end = await model.clone("after the round");
+    owned.push(end);
+    const lines: Combination[] = [];
+    for (const part of ["parameters", "statistics"] as const) {
+      const line = await Combination.create(gpu, start[part], model[part]);
+      lines.push(line);
+      owned.push(line);
+    }
+    /** Moves the model to a share of the way. */
+    const move = (share: number): void => {
+      model.copyFrom(end);
+      for (const line of lines) line.run(share);
+    };
+    let [low, high] = [0, 1];
+    for (let i = 0; i < halvings; i++) {
+      const middle = (low + high) / 2;
+      move(middle);
+      if (await reached()) high = middle;
+      else low = middle;
+    }
+    move(high);
+    await gpu.idle();
+    return high;
+  } finally {
+    for (const part of owned) part.destroy();
   }
-  model.load(high === 1 ? after : between(before, after, high));
-  return high;
 }

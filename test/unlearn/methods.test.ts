@@ -15,7 +15,7 @@ import { sumOverImages } from "../../src/unlearn/gradients.ts";
 import { methods, methodSettings, startMethod } from "../../src/unlearn/methods/index.ts";
 import { restrict } from "../../src/unlearn/method.ts";
 import { RewindSession, rewindSettings } from "../../src/unlearn/methods/rewind.ts";
-import { selectLargest } from "../../src/unlearn/methods/salun.ts";
+import { selectLargest } from "../../src/weights/mask.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
@@ -219,7 +219,7 @@ test("the largest elements are selected exactly, of equal ones the first", async
   for (const keep of [0, 1, 2, 7, Math.round(total / 3), total - 1, total]) {
     const want = new Uint32Array(total);
     for (const i of order.slice(0, keep)) want[i] = 1;
-    const mask = await selectLargest(model, values, slots, keep);
+    const mask = await selectLargest(model.gpu, values, slots, keep);
     const got: number[] = [];
     for (const data of (await mask.read()).values()) got.push(...new Uint32Array(data.buffer));
     assert.equal(got, [...want], `keep ${keep}`);
@@ -234,7 +234,7 @@ test("salun: outside the mask weights stay bit-identical; ratio 1 is random-labe
   const { forget } = job.request(7);
   const sums = await sumOverImages(job, forget, "gradients", 16);
   const total = job.model.slots.reduce((sum, slot) => sum + slot.size, 0);
-  const mask = await selectLargest(job.model, sums, job.model.slots, Math.round(0.3 * total));
+  const mask = await selectLargest(job.model.gpu, sums, job.model.slots, Math.round(0.3 * total));
   const marks = new Map(
     [...(await mask.read())].map(([name, data]) => [name, new Uint32Array(data.buffer)]),
   );

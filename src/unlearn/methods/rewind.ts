@@ -10,9 +10,10 @@ import { z } from "zod";
 import { augmentSchema } from "../../feed/augment.ts";
 import { optimizerSchema } from "../../optim/index.ts";
 import { memoryFields } from "../../train/memory.ts";
-import { Arena, type ParameterKind, parameterKinds } from "../../weights/arena.ts";
+import { Arena, parameterKinds } from "../../weights/arena.ts";
+import { Combination } from "../../weights/combine.ts";
+import { RandomDirection } from "../../weights/direction.ts";
 import { GpuError } from "../../errors.ts";
-import type { Program } from "../../graph/program.ts";
 import { loadPredictor } from "../../predictors/index.ts";
 import { linearPredictor } from "../../predictors/linear.ts";
 import { PredictionError, Rewinder } from "../../predictors/rewinder.ts";
@@ -30,10 +31,8 @@ import {
   type UnlearnSession,
   type UnlearnRequest,
 } from "../method.ts";
-import { RandomDirection } from "../random-direction.ts";
 import { loadOptimizer, saveOptimizer } from "../optimizer-state.ts";
 import { stepTrainer } from "../steps.ts";
-import { subtractStep } from "../subtract-step.ts";
 
 const fields = {
   learningRate: z.number().positive().default(3e-4),
@@ -74,14 +73,6 @@ export const rewindSettings = z.strictObject(fields);
 
 export type RewindSettings = z.output<typeof rewindSettings>;
 
-/** λ of every kind for {@link subtractStep}, which leaves the kinds that are not rewound as they are. */
-function lambdas({ kinds, strength }: RewindSettings): Record<ParameterKind, number> {
-  const rewound = (kind: ParameterKind): boolean => kinds.includes(kind) && kind !== "norm";
-  return Object.fromEntries(
-    parameterKinds.map((kind) => [kind, rewound(kind) ? -strength : -1]),
-  ) as Record<ParameterKind, number>;
-}
-
 /** A running rewind; see {@link RewindSession.create}. */
 export class RewindSession implements UnlearnSession {
   readonly method: string;
@@ -94,7 +85,8 @@ export class RewindSession implements UnlearnSession {
   /** The snapshot predictions are added to, kept where a step is changed. */
   readonly #base: Arena | undefined;
   readonly #direction: RandomDirection | undefined;
-  readonly #lengthen: Program | undefined;
+  /** Of the base and the predicted weights, where a step is lengthened or shortened. */
+  readonly #line: Combination | undefined;
   #rounds = 0;
   #steps = 0;
 
@@ -109,13 +101,13 @@ export class RewindSession implements UnlearnSession {
       before: Arena;
       base: Arena | undefined;
       direction: RandomDirection | undefined;
-      lengthen: Program | undefined;
+      line: Combination | undefined;
     },
   ) {
     this.method = parts.method;
     this.#base = parts.base;
     this.#direction = parts.direction;
-    this.#lengthen = parts.lengthen;
+    this.#line = parts.line;
     this.#task = task;
     this.#settings = settings;
     this.#trainer = parts.trainer;
@@ -162,13 +154,13 @@ export class RewindSession implements UnlearnSession {
     const before = await Arena.create(gpu, parameters.layout, "before the round");
     let base: Arena | undefined;
     let direction: RandomDirection | undefined;
-    let lengthen: Program | undefined;
+    let line: Combination | undefined;
     if (random || settings.strength !== 1) {
       base = await Arena.create(gpu, parameters.layout, "base of the step");
       if (random) direction = await RandomDirection.create(gpu, parameters, base, slots);
-      if (settings.strength !== 1) lengthen = await subtractStep(model, base, lambdas(settings));
+      if (settings.strength !== 1) line = await Combination.create(gpu, base, parameters, slots);
     }
-    const parts = { method, trainer, trajectory, rewinder, before, base, direction, lengthen };
+    const parts = { method, trainer, trajectory, rewinder, before, base, direction, line };
     return new RewindSession(task, settings, parts);
   }
 
@@ -222,7 +214,7 @@ export class RewindSession implements UnlearnSession {
       throw cause;
     }
     await this.#direction?.apply(random.fork("direction").int(2 ** 31));
-    this.#lengthen?.run();
+    this.#line?.run(this.#settings.strength);
     this.#rounds++;
     this.#steps += epochs.reduce((sum, epoch) => sum + epoch.steps, 0);
     return { round: this.#rounds, steps: this.#steps, epochs };
@@ -245,7 +237,7 @@ export class RewindSession implements UnlearnSession {
     this.#trajectory.destroy();
     this.#before.destroy();
     this.#direction?.destroy();
-    this.#lengthen?.destroy();
+    this.#line?.destroy();
     this.#base?.destroy();
   }
 }

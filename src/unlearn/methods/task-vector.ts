@@ -8,13 +8,12 @@ import { z } from "zod";
 import { augmentSchema } from "../../feed/augment.ts";
 import { optimizerSchema } from "../../optim/index.ts";
 import { memoryFields } from "../../train/memory.ts";
-import { Arena, parameterKinds } from "../../weights/arena.ts";
-import type { Program } from "../../graph/program.ts";
+import { Arena, type ParameterKind, parameterKinds } from "../../weights/arena.ts";
+import { Combination } from "../../weights/combine.ts";
 import type { Model } from "../../nn/model.ts";
 import type { Watch } from "../../train/replay.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
 import { StepSession, stepTrainer } from "../steps.ts";
-import { subtractStep } from "../subtract-step.ts";
 
 const schema = z.strictObject({
   learningRate: z.number().positive().default(3e-4),
@@ -33,20 +32,27 @@ class TaskVectorSession implements UnlearnSession {
   readonly #model: Model;
   readonly #tuning: StepSession;
   readonly #start: Arena;
-  readonly #subtract: Program;
+  /** Of the start and the fine-tuned weights. */
+  readonly #line: Combination;
+  readonly #lambda: (kind: ParameterKind) => number;
 
-  constructor(model: Model, tuning: StepSession, start: Arena, subtract: Program) {
+  constructor(
+    model: Model,
+    parts: { tuning: StepSession; start: Arena; line: Combination },
+    lambda: (kind: ParameterKind) => number,
+  ) {
     this.#model = model;
-    this.#tuning = tuning;
-    this.#start = start;
-    this.#subtract = subtract;
+    this.#tuning = parts.tuning;
+    this.#start = parts.start;
+    this.#line = parts.line;
+    this.#lambda = lambda;
   }
 
   async round(watch: Watch): Promise<Round> {
     const { gpu, parameters } = this.#model;
     gpu.submit((encoder) => this.#start.copyFrom(parameters, encoder));
     const round = await this.#tuning.round(watch);
-    this.#subtract.run();
+    this.#line.run((kind) => -this.#lambda(kind));
     await gpu.idle();
     return round;
   }
@@ -62,7 +68,7 @@ class TaskVectorSession implements UnlearnSession {
   destroy(): void {
     this.#tuning.destroy();
     this.#start.destroy();
-    this.#subtract.destroy();
+    this.#line.destroy();
   }
 }
 
@@ -100,8 +106,12 @@ export const taskVector = defineMethod({
       stepsPerRound,
       learningRate,
     };
-    const start = await Arena.create(model.gpu, model.parameters.layout, "start of the round");
-    const subtract = await subtractStep(model, start, lambda);
-    return new TaskVectorSession(model, new StepSession(parts), start, subtract);
+    const { gpu, parameters } = model;
+    const start = await Arena.create(gpu, parameters.layout, "start of the round");
+    const line = await Combination.create(gpu, start, parameters);
+    const tuning = new StepSession(parts);
+    return new TaskVectorSession(model, { tuning, start, line }, (kind) =>
+      typeof lambda === "number" ? lambda : (lambda[kind] ?? 1),
+    );
   },
 });

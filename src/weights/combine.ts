@@ -1,0 +1,85 @@
+/**
+ * Linear combinations of two sets of weights, on the GPU: y becomes a · x + b · y, with factors of their own for
+ * each kind of parameter. Task vectors, lengthened steps and shortened rounds are points of the line through x
+ * and y; a moving average is one, too.
+ */
+import { Bound } from "../graph/bound.ts";
+import { elementwise } from "../graph/elementwise.ts";
+import { compile, type Program } from "../graph/program.ts";
+import type { Value } from "../graph/value.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { type Arena, type ParameterKind, parameterKinds, type Slot } from "./arena.ts";
+
+/**
+ * What y becomes: a · x + b · y, or, given one number t, the point x + t (y - x) of the line through both: 0
+ * gives x and 1 leaves y, to the bit; 2 goes as far again beyond y, and -1 as far back beyond x.
+ */
+export type Factors = number | { readonly a: number; readonly b: number };
+
+/** y ← a · x + b · y on slots of two arenas of one layout. Owns its program and the table of factors. */
+export class Combination {
+  readonly #gpu: Gpu;
+  readonly #program: Program;
+  readonly #bound: Bound;
+  readonly #factors: Value;
+
+  private constructor(gpu: Gpu, program: Program, bound: Bound, factors: Value) {
+    this.#gpu = gpu;
+    this.#program = program;
+    this.#bound = bound;
+    this.#factors = factors;
+  }
+
+  /** @param slots parameters that {@link run} changes: all, where they are left out. */
+  static async create(
+    gpu: Gpu,
+    x: Arena,
+    y: Arena,
+    slots: readonly Slot[] = y.layout.slots,
+  ): Promise<Combination> {
+    const bound = new Bound();
+    try {
+      const factors = await bound.zeros(gpu, "factors", [parameterKinds.length, 4]);
+      const launches = slots.map((slot) =>
+        elementwise(
+          gpu.tuning,
+          { shader: "weights/combine", constants: { KIND: parameterKinds.indexOf(slot.kind) } },
+          slot.size,
+          { x: bound.slot(x, slot), y: bound.slot(y, slot), factors },
+        ),
+      );
+      const { bindings } = bound;
+      const program = await compile(gpu, launches, { label: "combine weights", bindings });
+      return new Combination(gpu, program, bound, factors);
+    } catch (cause) {
+      bound.destroy();
+      throw cause;
+    }
+  }
+
+  /**
+   * Combines; does not wait.
+   *
+   * @param factors the same for all kinds of parameter, or by kind.
+   */
+  run(factors: Factors | ((kind: ParameterKind) => Factors)): void {
+    const of = typeof factors === "function" ? factors : () => factors;
+    const table = parameterKinds.flatMap((kind) => {
+      const factor = of(kind);
+      return typeof factor === "number"
+        ? [1 - factor, factor, 1, 0]
+        : [factor.a, factor.b, Number(factor.a + factor.b === 1), 0];
+    });
+    this.#gpu.write(this.#bound.at(this.#factors).buffer, Float32Array.from(table));
+    this.#program.run();
+  }
+
+  destroy(): void {
+    this.#program.destroy();
+    this.#bound.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+}

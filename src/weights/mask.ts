@@ -1,0 +1,129 @@
+/** Masks over weights: the largest elements of an arena, and what keeps an update inside a mask. */
+import { UsageError } from "../errors.ts";
+import { Bound } from "../graph/bound.ts";
+import { elementwise } from "../graph/elementwise.ts";
+import { compile } from "../graph/program.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import type { BufferView, Gpu } from "../gpu/device.ts";
+import { Arena, type Slot } from "./arena.ts";
+
+/**
+ * Marks the `keep` elements of largest absolute value among the slots of an arena, exactly; of equal ones those
+ * that come first.
+ *
+ * @returns an arena of u32 words, 1 where an element is kept; the caller frees it.
+ */
+export async function selectLargest(
+  gpu: Gpu,
+  values: Arena,
+  slots: readonly Slot[],
+  keep: number,
+): Promise<Arena> {
+  const total = slots.reduce((sum, slot) => sum + slot.size, 0);
+  if (!(Number.isInteger(keep) && keep >= 0 && keep <= total)) {
+    throw new UsageError(`selectLargest: ${keep} of ${total} elements cannot be kept.`);
+  }
+  const mask = await Arena.create(gpu, values.layout, "mask");
+  if (keep === 0) return mask;
+  const bound = new Bound();
+  try {
+    const counts = await bound.zeros(gpu, "counts", [256], "u32");
+    const state = await bound.upload(gpu, "state", Uint32Array.of(0, keep, 0, 0));
+    const launches = selection(bound, { values, mask, slots, counts, state });
+    const { bindings } = bound;
+    const program = await compile(gpu, launches, { label: "select", bindings });
+    program.run();
+    await gpu.idle();
+    program.destroy();
+  } catch (cause) {
+    mask.destroy();
+    throw cause;
+  } finally {
+    bound.destroy();
+  }
+  return mask;
+}
+
+/** A radix selection; see `unlearn/select`. */
+function selection(
+  bound: Bound,
+  on: { values: Arena; mask: Arena; slots: readonly Slot[]; counts: Value; state: Value },
+): Launch[] {
+  const { values, mask, counts, state } = on;
+  const shader = "unlearn/select";
+  let first = 0;
+  const elements = on.slots.map((slot) => {
+    const at = { N: slot.size, FIRST: first };
+    first += slot.size;
+    return { at, g: bound.slot(values, slot), keep: bound.slot(mask, slot, "u32") };
+  });
+  const launches: Launch[] = [];
+  for (const STAGE of [0, 1]) {
+    for (const SHIFT of [24, 16, 8, 0]) {
+      for (const { at, g } of elements) {
+        launches.push({
+          shader,
+          entry: "histogram",
+          constants: { ...at, STAGE, SHIFT },
+          bind: { g, counts, state },
+          threads: at.N,
+        });
+      }
+      launches.push({
+        shader,
+        entry: "pick",
+        constants: { N: 0, FIRST: 0, STAGE, SHIFT },
+        bind: { counts, state },
+        groups: [1, 1, 1],
+      });
+    }
+  }
+  for (const { at, g, keep } of elements) {
+    launches.push({
+      shader,
+      entry: "mark",
+      constants: { ...at, STAGE: 0, SHIFT: 0 },
+      bind: { g, state, keep },
+      threads: at.N,
+    });
+  }
+  return launches;
+}
+
+/** Launches that put back what an update changed outside a mask. Owns the weights put back, and the mask. */
+export class Restore {
+  readonly launches: readonly Launch[];
+  readonly bindings: ReadonlyMap<Value, BufferView>;
+  readonly #original: Arena;
+  readonly #mask: Arena;
+
+  private constructor(gpu: Gpu, parameters: Arena, original: Arena, mask: Arena) {
+    const bound = new Bound();
+    this.launches = parameters.layout.shards.map((floats, shard) =>
+      elementwise(gpu.tuning, { shader: "unlearn/restore" }, floats, {
+        original: bound.shard(original, shard),
+        keep: bound.shard(mask, shard, "u32"),
+        y: bound.shard(parameters, shard),
+      }),
+    );
+    this.bindings = bound.bindings;
+    this.#original = original;
+    this.#mask = mask;
+  }
+
+  /** Every weight outside the mask (0 there) is put back to what it is now. */
+  static async create(gpu: Gpu, parameters: Arena, mask: Arena): Promise<Restore> {
+    const original = await Arena.create(gpu, parameters.layout, "original weights");
+    gpu.submit((encoder) => original.copyFrom(parameters, encoder));
+    return new Restore(gpu, parameters, original, mask);
+  }
+
+  destroy(): void {
+    this.#original.destroy();
+    this.#mask.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+}
