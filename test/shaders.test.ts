@@ -16,6 +16,8 @@ import * as ops from "../src/ops/index.ts";
 import { optimizerLaunch, type OptimizerSettings } from "../src/optim/index.ts";
 import { loadPredictor } from "../src/predictors/index.ts";
 import { baseCode } from "../src/predictors/predictor.ts";
+import { invWnnLaunches } from "../src/predictors/invwnn/launch.ts";
+import { bothStreams } from "../src/predictors/invwnn/streams.ts";
 import { linearPredictor } from "../src/predictors/linear.ts";
 import { paperAugmentation, strongAugmentation } from "../src/feed/augment.ts";
 import { GpuDataset, meanImage } from "../src/feed/gpu-dataset.ts";
@@ -278,13 +280,20 @@ for (const tuning of tunings) {
         );
       }
     }
-    const moments = { WINDOW: 5, SPAN: 4096, TENSORS: 3 };
+    // Both streams, which no shipped set has.
+    for (const base of ["oldest", "none"] as const) {
+      const value = new Value("w", [1000], "f32", "bound");
+      const range = { first: 0, count: 1000, stride: 1000, outFirst: 0 };
+      const job = { tuning, base, range, history: value, predicted: value, weights: {} };
+      await compileAll(gpu, invWnnLaunches(job, { window: 5, plan: bothStreams, flop: 1 }));
+    }
+    const statistics = { WINDOW: 5, SPAN: 4096, TENSORS: 3 };
     const rows = { WINDOW: 5, TAPS: 9, TYPES: 15, WIDTH: 60 };
     await compileAll(gpu, [
       ...["collect", "merge"].map((entry) => ({
-        shader: "predict/moments",
+        shader: "predict/nino-statistics",
         entry,
-        constants: moments,
+        constants: statistics,
       })),
       ...["features", "forecast"].map((entry) => ({
         shader: "predict/nino-rows",

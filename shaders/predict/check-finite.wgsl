@@ -1,6 +1,7 @@
+//! import walk/thread
 // flags[range.slot] |= 1 if any of `count` predictions is NaN or infinite.
 // Tested on the bits: WGSL lets an implementation assume that there is no NaN or infinity.
-// Prelude: none. predicted: floats; range: which of them, and the flag's index. One thread a prediction.
+// Constants: none. predicted: floats; range: which of them, and the flag's index. One thread a prediction.
 struct Range {
   first: u32,
   count: u32,
@@ -13,12 +14,8 @@ struct Range {
 @group(0) @binding(2) var<storage, read_write> flags: array<atomic<u32>>;
 
 @compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
+fn main(thread: Thread) {
+  let i = number_of(thread);
   if (i < range.count && (predicted[range.first + i] & 0x7f800000u) == 0x7f800000u) {
     atomicOr(&flags[range.slot], 1u);
   }

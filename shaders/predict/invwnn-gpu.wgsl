@@ -1,29 +1,13 @@
-// InvWNN, fused, for GPUs: predicted = base + tanh(output . [stream(v), stream(d)] + bias).
-//   v: history newest first; d_j = v_(j+1) - v_j;
-//   stream(x) = leaky(third(gate(second(leaky(first(x)))))), leaky slope 0.3;
-//   gate(x) = l + a exp(r x), with l, a, r linear maps of relu(compress(x)).
-// Jang, Kim, Youn: Learning to Rewind via Iterative Prediction of Past Weights (AAAI 2025).
-// Prelude: WINDOW (K, 5 to 20), BASE (0 oldest, 1 newest, 2 none), KEEP_VALUE, KEEP_DIFFERENCE: a stream
-// that is not kept is a constant which the packer has added to the output bias.
-// history: WINDOW slices of `stride` floats, oldest first. predicted[outFirst + i].
-// weights: packed by src/predict/invwnn-weights.ts ("gpu"); offsets below, in vec4f.
+//! import predict/invwnn
+// InvWNN (predict/invwnn) for GPUs. Constants: those of the part; KEEP_VALUE, KEEP_DIFFERENCE: a stream that is
+// not kept is a constant which the packer has added to the output bias.
+// weights: packed for "gpu"; offsets below, in vec4f.
 // Grid: 1-D folded to 2-D; a group of 128 threads takes 32 coordinates.
 // Activations stay in one 16 KiB tile [neuron][coordinate], which every layer reads and, behind a
 // barrier, overwrites. A thread makes 8 neurons (og, og + 16 in vec4f) x 4 coordinates; the streams run
 // one after the other because their halves of the output layer are separate sums.
-struct Range {
-  first: u32,
-  count: u32,
-  stride: u32,
-  outFirst: u32,
-}
-
-@group(0) @binding(0) var<storage, read> history: array<f32>;
-@group(0) @binding(1) var<storage, read_write> predicted: array<f32>;
-@group(0) @binding(2) var<uniform> range: Range;
 @group(0) @binding(3) var<storage, read> weights: array<vec4f>;
 
-const window = u32(WINDOW);
 // Offsets within a stream: kernels [in][out] and their biases; compress is stored [out][in].
 const firstBias = window * 32u;
 const secondKernel = firstBias + 32u;
@@ -50,44 +34,11 @@ fn cell(neuron: u32, cg: u32) -> u32 {
   return neuron * 8u + (cg ^ ((neuron >> 2u) & 7u));
 }
 
-fn leaky(x: vec4f) -> vec4f {
-  return max(x, 0.3 * x);
-}
-
 fn put(neuron: u32, cg: u32, y0: vec4f, y1: vec4f, y2: vec4f, y3: vec4f) {
   tile[cell(neuron, cg)] = y0;
   tile[cell(neuron + 1u, cg)] = y1;
   tile[cell(neuron + 2u, cg)] = y2;
   tile[cell(neuron + 3u, cg)] = y3;
-}
-
-// tanh with full relative accuracy near 0, where the built-in may lose it; NaN where x is not finite,
-// so that an overflow is noticed instead of saturating to a residual of 1.
-fn safeTanh(x: f32) -> f32 {
-  let bits = bitcast<u32>(x);
-  if ((bits & 0x7f800000u) == 0x7f800000u) {
-    return bitcast<f32>(bits | 0x7fc00000u);
-  }
-  let size = abs(x);
-  if (size < 0.25) {
-    let s = x * x;
-    return x * (1.0 + s * (-0.33333333 + s * (0.13333333 + s * (-0.053968254 + s * 0.021869488))));
-  }
-  return sign(x) * (1.0 - 2.0 / (exp(2.0 * min(size, 16.0)) + 1.0));
-}
-
-fn coordinate(i: u32) -> u32 {
-  return range.first + min(i, range.count - 1u);
-}
-
-fn snapshot(k: u32, i: u32) -> vec4f {
-  let slice = k * range.stride;
-  return vec4f(
-    history[slice + coordinate(i)],
-    history[slice + coordinate(i + 1u)],
-    history[slice + coordinate(i + 2u)],
-    history[slice + coordinate(i + 3u)],
-  );
 }
 
 // Four neurons for four coordinates.
@@ -130,10 +81,10 @@ fn main(
     // Inputs, oldest first as the first kernel is packed; difference d: older minus newer.
     for (var n = local; n < (window - s) * 8u; n += 128u) {
       let k = n >> 3u;
-      let i = start + 4u * (n & 7u);
-      var x = snapshot(k, i);
+      let at = coordinates(start + 4u * (n & 7u));
+      var x = four(k, at);
       if (s == 1u) {
-        x -= snapshot(k + 1u, i);
+        x -= four(k + 1u, at);
       }
       tile[cell(k, n & 7u)] = x;
     }
@@ -252,18 +203,8 @@ fn main(
   }
 
   if (local < 8u) {
-    let i = start + 4u * local;
     for (var j = 0u; j < 4u; j++) {
-      if (i + j < range.count) {
-        let place = range.first + i + j;
-        var base = 0.0;
-        if (BASE == 0) {
-          base = history[place];
-        } else if (BASE == 1) {
-          base = history[(window - 1u) * range.stride + place];
-        }
-        predicted[range.outFirst + i + j] = base + safeTanh(total[j]);
-      }
+      store(start + 4u * local + j, total[j]);
     }
   }
 }

@@ -1,10 +1,11 @@
+//! import walk/thread
 // What NiNo reads and writes (Knyazev et al., ICLR 2025), for a run of weights of one tensor:
 //   features: rows[edge, tap · WINDOW + k] = (w_k - mean) / (deviation + 1e-6), oldest first, and behind the TAPS
 //     taps a one-hot code of the edge's type; taps that a tensor lacks stay zero;
 //   forecast: predicted = ((w_newest - mean) / (deviation + 1e-6) + outputs[edge, tap]) · deviation + mean.
 // Weight q of a tensor of I · O = `pairs` edges a tap group is tap q / pairs of edge q % pairs; TAPS taps a row.
-// Prelude: WINDOW snapshots, TAPS, TYPES, WIDTH floats a row.
-// history: WINDOW slices of `stride` floats; moments: see moments.wgsl. One thread a weight.
+// history: WINDOW slices of `stride` floats; statistics: see predict/nino-statistics. One thread a weight.
+// Constants: WINDOW snapshots, TAPS, TYPES, WIDTH floats a row.
 struct Run {
   first: u32, // of the weights, in the history
   count: u32,
@@ -19,7 +20,7 @@ struct Run {
 }
 
 @group(0) @binding(0) var<storage, read> history: array<f32>;
-@group(0) @binding(1) var<storage, read> moments: array<vec2f>;
+@group(0) @binding(1) var<storage, read> statistics: array<vec2f>;
 @group(0) @binding(2) var<uniform> run: Run;
 @group(0) @binding(3) var<storage, read_write> rows: array<f32>;
 @group(0) @binding(4) var<storage, read> outputs: array<f32>;
@@ -37,12 +38,8 @@ fn place(i: u32) -> vec2u {
 }
 
 @compute @workgroup_size(64)
-fn features(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
+fn features(thread: Thread) {
+  let i = number_of(thread);
   if (i >= run.count) {
     return;
   }
@@ -50,7 +47,7 @@ fn features(
   if (at.x >= run.blockCount) {
     return;
   }
-  let m = moments[run.tensor];
+  let m = statistics[run.tensor];
   let start = at.x * u32(WIDTH);
   for (var k = 0u; k < u32(WINDOW); k++) {
     let w = history[k * run.stride + run.first + i];
@@ -64,12 +61,8 @@ fn features(
 }
 
 @compute @workgroup_size(64)
-fn forecast(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
+fn forecast(thread: Thread) {
+  let i = number_of(thread);
   if (i >= run.count) {
     return;
   }
@@ -77,7 +70,7 @@ fn forecast(
   if (at.x >= run.blockCount) {
     return;
   }
-  let m = moments[run.tensor];
+  let m = statistics[run.tensor];
   let newest = history[u32(WINDOW - 1) * run.stride + run.first + i];
   let scaled = (newest - m.x) / (m.y + 1e-6) + outputs[at.x * u32(TAPS) + at.y];
   predicted[run.first + i] = scaled * m.y + m.x;

@@ -1,46 +1,18 @@
+//! import predict/coordinate, predict/base, predict/activations
 // WNN, fused: predicted = newest + scale tanh(output . [stream(x), stream(d)] + bias), K = 5.
 //   m = oldest, r = max - min + 1e-8, scale = 2 (r + 1e-5), x = (h - m) / scale oldest first, d its differences;
 //   stream(x) = leaky(third(gate(first(x)))), leaky slope 0.3;
 //   gate(x) = l + a exp(r x), with l, a, r linear maps of relu(compress(x)).
 // Jang et al.: Learning to Boost Training by Periodic Nowcasting Near Future Weights (ICML 2023).
-// Prelude: BASE (0 oldest, 1 newest, 2 none); SCALE_NEWEST: what the published script does with rank-1
-// parameters, (newest + tanh) scale + m, in place of the above.
-// history: 5 slices of `stride` floats, oldest first. predicted[outFirst + i].
-// weights: packed by src/predict/wnn.ts. A neuron's first layer costs less to repeat than to keep, so the
-// gate runs twice over the 64 neurons and holds no array. One thread a coordinate.
-struct Range {
-  first: u32,
-  count: u32,
-  stride: u32,
-  outFirst: u32,
-}
-
-@group(0) @binding(0) var<storage, read> history: array<f32>;
-@group(0) @binding(1) var<storage, read_write> predicted: array<f32>;
-@group(0) @binding(2) var<uniform> range: Range;
+// weights: packed by src/predictors/wnn. A neuron's first layer costs less to repeat than to keep, so the gate
+// runs twice over the 64 neurons and holds no array.
+// Constants: BASE; SCALE_NEWEST: what the published script does with rank-1 parameters, (newest + tanh) scale
+// + m, in place of the above.
 @group(0) @binding(3) var<uniform> weights: array<vec4f, 2469>;
 
 const WIDTH = 64u;
 const ROW = 19u; // vec4f a neuron
 const STREAM = 1234u; // vec4f a stream
-
-fn leaky(x: vec4f) -> vec4f {
-  return select(0.3 * x, x, x > vec4f());
-}
-
-// tanh with full relative accuracy near 0; NaN where x is not finite, so that an overflow is noticed.
-fn safeTanh(x: f32) -> f32 {
-  let bits = bitcast<u32>(x);
-  if ((bits & 0x7f800000u) == 0x7f800000u) {
-    return bitcast<f32>(bits | 0x7fc00000u);
-  }
-  let size = abs(x);
-  if (size < 0.25) {
-    let s = x * x;
-    return x * (1.0 + s * (-0.33333333 + s * (0.13333333 + s * (-0.053968254 + s * 0.021869488))));
-  }
-  return sign(x) * (1.0 - 2.0 / (exp(2.0 * min(size, 16.0)) + 1.0));
-}
 
 fn neuron(row: u32, inputs: vec4f, fifth: f32) -> f32 {
   let last = weights[row + 1u];
@@ -91,25 +63,10 @@ fn stream(at: u32, inputs: vec4f, fifth: f32) -> f32 {
     + dot(leaky(y6), weights[out + 6u]) + dot(leaky(y7), weights[out + 7u]);
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
-  if (i >= range.count) {
-    return;
-  }
-  let at = range.first + i;
-  let oldest = history[at];
-  let h = vec4f(
-    history[at + range.stride],
-    history[at + 2u * range.stride],
-    history[at + 3u * range.stride],
-    history[at + 4u * range.stride],
-  ) - oldest;
-  let newest = history[at + 4u * range.stride];
+fn prediction(at: u32) -> f32 {
+  let oldest = snapshot(0u, at);
+  let h = vec4f(snapshot(1u, at), snapshot(2u, at), snapshot(3u, at), snapshot(4u, at)) - oldest;
+  let newest = snapshot(4u, at);
   let high = max(max(h.x, h.y), max(max(h.z, h.w), 0.0));
   let low = min(min(h.x, h.y), min(min(h.z, h.w), 0.0));
   let scale = 2.0 * (high - low + 1e-8 + 1e-5);
@@ -117,15 +74,9 @@ fn main(
   let sum = stream(0u, vec4f(0.0, x.xyz), x.w)
     + stream(STREAM, x - vec4f(0.0, x.xyz), 0.0)
     + weights[2u * STREAM].x;
-  let out = safeTanh(sum);
-  var base = 0.0;
-  if (BASE == 0) {
-    base = oldest;
-  } else if (BASE == 1) {
-    base = newest;
-    if (SCALE_NEWEST) {
-      base = newest * scale + oldest;
-    }
+  var base = base_of(oldest, newest);
+  if (SCALE_NEWEST && BASE == 1) {
+    base = newest * scale + oldest;
   }
-  predicted[range.outFirst + i] = base + out * scale;
+  return base + safe_tanh(sum) * scale;
 }

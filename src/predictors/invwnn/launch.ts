@@ -1,31 +1,47 @@
 /** Launches of the fused InvWNN kernels. */
-import type { Tuning } from "../../gpu/device.ts";
 import type { Launch } from "../../graph/value.ts";
 import { predictionLaunch } from "../launch.ts";
 import { baseCode, type PredictionJob } from "../predictor.ts";
-import type { StreamPlan } from "./streams.ts";
+import { keptStreams, type StreamPlan } from "./streams.ts";
 
-/** Threads a coordinate: 32 threads of a software workgroup take 128, 128 of a GPU's take 32. */
-const threads: Readonly<Record<Tuning, number>> = { software: 1 / 4, gpu: 4 };
-
-/** The launches that predict a range; `job.weights` are those of `packInvWnn` for the same plan. */
+/**
+ * The launches that predict a range; `job.weights` are those of `packInvWnn` for the same plan.
+ *
+ * @param network `flop`: of a coordinate, for what the plan keeps.
+ */
 export function invWnnLaunches(
   job: PredictionJob,
   { window, plan, flop }: { window: number; plan: StreamPlan; flop: number },
 ): Launch[] {
   const { tuning, base, weights } = job;
-  return [
+  const constants = { WINDOW: window, BASE: baseCode[base] };
+  if (tuning === "gpu") {
+    const { keepValue: KEEP_VALUE, keepDifference: KEEP_DIFFERENCE } = plan;
+    return [
+      predictionLaunch(job, {
+        shader: "predict/invwnn-gpu",
+        constants: { ...constants, KEEP_VALUE, KEEP_DIFFERENCE },
+        bind: { weights: weights["weights"]! },
+        // 128 threads of a workgroup take 32 coordinates.
+        threads: 4,
+        flop,
+      }),
+    ];
+  }
+  const streams = keptStreams(plan);
+  return streams.map((name, i) =>
     predictionLaunch(job, {
-      shader: `predict/invwnn-${tuning}`,
+      shader: "predict/invwnn-software",
       constants: {
-        WINDOW: window,
-        BASE: baseCode[base],
-        KEEP_VALUE: plan.keepValue,
-        KEEP_DIFFERENCE: plan.keepDifference,
+        ...constants,
+        DIFFERENCES: name === "difference",
+        FIRST: i === 0,
+        LAST: i === streams.length - 1,
       },
-      bind: weights,
-      threads: threads[tuning],
-      flop,
+      bind: { second: weights[`${name}Second`]!, rest: weights[`${name}Rest`]! },
+      // 32 threads of a workgroup take 128 coordinates.
+      threads: 1 / 4,
+      flop: flop / streams.length,
     }),
-  ];
+  );
 }

@@ -1,26 +1,18 @@
 /** InvWNN's weights in the order in which its kernels read them. */
 import type { Tuning } from "../../gpu/device.ts";
 import { transpose } from "../transpose.ts";
-import { streamNames } from "../two-stream.ts";
-import { bothStreams, type StreamPlan } from "./streams.ts";
+import { type StreamName, streamNames } from "../two-stream.ts";
+import { bothStreams, keptStreams, type StreamPlan } from "./streams.ts";
 import { bottleneck, type InvWnnWeights, tail, width } from "./weights.ts";
 
-/** Pages of 64 KiB the software kernel binds, by variable name, in order. */
-export const softwarePages = [
-  "valueSecond",
-  "valueRest",
-  "differenceSecond",
-  "differenceRest",
-] as const;
-
-/** Bytes of one page: WebGPU's default limit of a uniform binding. */
-export const softwarePageBytes = 65_536;
+/** Bytes of a page of the software kernel: WebGPU's default limit of a uniform binding. */
+const pageBytes = 65_536;
 
 /**
- * Weights as the kernel of a tuning reads them; the plan's constant goes into the output bias.
+ * Weights as the kernel of a tuning reads them, by name; the plan's constant goes into the output bias.
  *
- * "gpu": one storage array, each stream after the other. "software": four pages for
- * {@link softwarePages}, 256 KiB.
+ * "gpu": `weights`, one storage array, each stream after the other. "software": two pages for each stream the
+ * plan keeps, `valueSecond` and `valueRest`, `differenceSecond` and `differenceRest`.
  */
 export function packInvWnn(
   weights: InvWnnWeights,
@@ -29,10 +21,11 @@ export function packInvWnn(
 ): Record<string, Float32Array> {
   const outputBias = weights.output.bias[0]! + plan.constant;
   if (tuning === "gpu") return { weights: packGpu(weights, outputBias) };
-  const packed = packSoftware(weights, outputBias);
-  const floats = softwarePageBytes / 4;
   return Object.fromEntries(
-    softwarePages.map((name, i) => [name, packed.subarray(i * floats, (i + 1) * floats)]),
+    keptStreams(plan).flatMap((name) => [
+      [`${name}Second`, transpose(weights[name].second.kernel, width, width)],
+      [`${name}Rest`, packRest(weights, name, outputBias)],
+    ]),
   );
 }
 
@@ -71,38 +64,35 @@ function packGpu(weights: InvWnnWeights, outputBias: number): Float32Array {
   return packed;
 }
 
-function packSoftware(weights: InvWnnWeights, outputBias: number): Float32Array {
-  const page = softwarePageBytes / 4;
-  const packed = new Float32Array(softwarePages.length * page);
-  for (const [s, name] of streamNames.entries()) {
-    const stream = weights[name];
-    packed.set(transpose(stream.second.kernel, width, width), 2 * s * page);
-    const rest = packed.subarray((2 * s + 1) * page, (2 * s + 2) * page);
-    rest.set(transpose(stream.compress.kernel, width, bottleneck));
-    rest.set(transpose(stream.third.kernel, width, tail), bottleneck * width);
-    const tailAt = (bottleneck + tail) * width;
-    for (let row = 0; row < bottleneck; row++) rest[tailAt + 4 * row] = stream.compress.bias[row]!;
-    for (let row = 0; row < tail; row++) {
-      rest[tailAt + 4 * (bottleneck + row)] = stream.third.bias[row]!;
-      rest[tailAt + 4 * (bottleneck + row) + 1] = weights.output.kernel[s * tail + row]!;
-    }
-    if (s === 0) rest[tailAt + 2] = outputBias;
-    // Six vec4f a row hold any window's inputs; the bias ends the last of those this window needs.
-    const firstAt = tailAt + 4 * (bottleneck + tail);
-    const biasAt = 4 * Math.floor((weights.window + 4) / 4) - 1;
-    const rows = oldestFirst(stream.first.kernel);
-    const gateAt = firstAt + 24 * width;
-    for (let o = 0; o < width; o++) {
-      for (const [k, row] of rows.entries()) rest[firstAt + 24 * o + k] = row[o]!;
-      rest[firstAt + 24 * o + biasAt] = stream.first.bias[o]!;
-      const row = gateAt + 28 * o;
-      for (const [g, layer] of (["linear", "amplitude", "rate"] as const).entries()) {
-        for (let k = 0; k < bottleneck; k++)
-          rest[row + 8 * g + k] = stream[layer].kernel[k * width + o]!;
-        rest[row + 24 + g] = stream[layer].bias[o]!;
-      }
-      rest[row + 27] = stream.second.bias[o]!;
-    }
+/** All of a stream but its square map, as struct Rest of `predict/invwnn-software`. */
+function packRest(weights: InvWnnWeights, name: StreamName, outputBias: number): Float32Array {
+  const stream = weights[name];
+  const s = streamNames.indexOf(name);
+  const rest = new Float32Array(pageBytes / 4);
+  rest.set(transpose(stream.compress.kernel, width, bottleneck));
+  rest.set(transpose(stream.third.kernel, width, tail), bottleneck * width);
+  const tailAt = (bottleneck + tail) * width;
+  for (let row = 0; row < bottleneck; row++) rest[tailAt + 4 * row] = stream.compress.bias[row]!;
+  for (let row = 0; row < tail; row++) {
+    rest[tailAt + 4 * (bottleneck + row)] = stream.third.bias[row]!;
+    rest[tailAt + 4 * (bottleneck + row) + 1] = weights.output.kernel[s * tail + row]!;
   }
-  return packed;
+  rest[tailAt + 2] = outputBias;
+  // Six vec4f a row hold any window's inputs; the bias ends the last of those this window needs.
+  const firstAt = tailAt + 4 * (bottleneck + tail);
+  const biasAt = 4 * Math.floor((weights.window + 4) / 4) - 1;
+  const rows = oldestFirst(stream.first.kernel);
+  const gateAt = firstAt + 24 * width;
+  for (let o = 0; o < width; o++) {
+    for (const [k, row] of rows.entries()) rest[firstAt + 24 * o + k] = row[o]!;
+    rest[firstAt + 24 * o + biasAt] = stream.first.bias[o]!;
+    const row = gateAt + 28 * o;
+    for (const [g, layer] of (["linear", "amplitude", "rate"] as const).entries()) {
+      for (let k = 0; k < bottleneck; k++)
+        rest[row + 8 * g + k] = stream[layer].kernel[k * width + o]!;
+      rest[row + 24 + g] = stream[layer].bias[o]!;
+    }
+    rest[row + 27] = stream.second.bias[o]!;
+  }
+  return rest;
 }

@@ -5,7 +5,7 @@
  * dead stream adds a constant, so leaving it out halves the work. It counts as dead only by proof:
  * interval arithmetic in float64 through all its layers, from every input in a stated range.
  */
-import type { DenseWeights, StreamName } from "../two-stream.ts";
+import { type DenseWeights, type StreamName, streamNames } from "../two-stream.ts";
 import type { InvWnnWeights, StreamWeights } from "./weights.ts";
 
 /** What the kernel computes and what it takes as a constant. */
@@ -25,6 +25,11 @@ export const bothStreams: StreamPlan = {
   constant: 0,
   note: "",
 };
+
+/** The streams that a plan computes. */
+export function keptStreams({ keepValue, keepDifference }: StreamPlan): StreamName[] {
+  return streamNames.filter((name) => (name === "value" ? keepValue : keepDifference));
+}
 
 /** Bounds of {@link streamBound}. */
 export interface StreamBound {
@@ -112,14 +117,17 @@ export function streamBound(weights: InvWnnWeights, name: StreamName, reach: num
   return { atZero, deviation: Math.max(high[0]! - atZero, atZero - low[0]!) };
 }
 
-/** Leaves out the streams proved constant within {@link provenRange} up to {@link deadBelow}. */
+/**
+ * Leaves out a stream proved constant within {@link provenRange} up to {@link deadBelow}; of two such streams
+ * that of the differences.
+ */
 export function streamPlan(weights: InvWnnWeights): StreamPlan {
   const bound = (name: StreamName): StreamBound => streamBound(weights, name, provenRange[name]);
   const value = bound("value");
   const difference = bound("difference");
   // NaN must count as alive.
-  const keepValue = !(value.deviation <= deadBelow);
   const keepDifference = !(difference.deviation <= deadBelow);
+  const keepValue = !(value.deviation <= deadBelow && keepDifference);
   const dead = [...(keepValue ? [] : ["value"]), ...(keepDifference ? [] : ["difference"])];
   return {
     keepValue,

@@ -80,7 +80,7 @@ export function rowsLaunch(
       TYPES: ninoTypes,
       WIDTH: rowWidth(variant),
     },
-    bind: { history: place.histories[chunk]!, moments: statistics, ...bind },
+    bind: { history: place.histories[chunk]!, statistics, ...bind },
     uniforms: {
       run: Uint32Array.of(
         ...[piece.inChunk + from, to - from, stride, piece.inSlot + from, tensor.pairs],

@@ -4,7 +4,7 @@ import type { JointPlace } from "../predictor.ts";
 import { ninoWindow } from "./network.ts";
 import type { Part } from "./rows.ts";
 
-/** Weights of a part of `predict/moments`. */
+/** Weights of a part of `predict/nino-statistics`. */
 const span = 4096;
 
 /**
@@ -35,7 +35,7 @@ export async function tensorStatistics(
   const known = new Value("statistics of parts", [total, 4], "f32", "planned");
   const statistics = new Value("statistics", [tensors, 2], "f32", "planned");
   const kernel = {
-    shader: "predict/moments",
+    shader: "predict/nino-statistics",
     constants: { WINDOW: ninoWindow, SPAN: span, TENSORS: tensors },
   };
   const collect = parts.map(({ chunk, piece }, i): Launch => {
@@ -50,7 +50,7 @@ export async function tensorStatistics(
     };
   });
   const tables = await bound.upload(trajectory.gpu, "parts of tensors", table);
-  const merge = { known, table: tables, moments: statistics };
+  const merge = { known, table: tables, statistics };
   const launches = [...collect, { ...kernel, entry: "merge", bind: merge, threads: tensors }];
   return { launches, statistics };
 }

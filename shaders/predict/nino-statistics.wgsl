@@ -1,22 +1,14 @@
+//! import predict/range, walk/thread
 // Mean and standard deviation (unbiased) of a tensor over all its weights and all snapshots, in two
 // steps: parts of SPAN weights each, then their union (Chan, Golub, LeVeque 1979).
-// Prelude: WINDOW snapshots, SPAN weights a part, TENSORS.
-// history: WINDOW slices of `stride` floats; parts: (count, mean, sum of squared deviations, 0); table: first
-// part and number of parts of each tensor; moments: (mean, standard deviation) of each tensor.
+// parts: (count, mean, sum of squared deviations, 0), from number outFirst of the range on; table: first part and
+// number of parts of each tensor; statistics: (mean, standard deviation) of each tensor.
 // collect: one workgroup a part. merge: one thread a tensor.
-struct Range {
-  first: u32,
-  count: u32,
-  stride: u32,
-  outFirst: u32,
-}
-
-@group(0) @binding(0) var<storage, read> history: array<f32>;
-@group(0) @binding(1) var<uniform> range: Range;
-@group(0) @binding(2) var<storage, read_write> parts: array<vec4f>;
-@group(0) @binding(3) var<storage, read> known: array<vec4f>;
-@group(0) @binding(4) var<storage, read> table: array<vec2u>;
-@group(0) @binding(5) var<storage, read_write> moments: array<vec2f>;
+// Constants: WINDOW snapshots, SPAN weights a part, TENSORS.
+@group(0) @binding(3) var<storage, read_write> parts: array<vec4f>;
+@group(0) @binding(4) var<storage, read> known: array<vec4f>;
+@group(0) @binding(5) var<storage, read> table: array<vec2u>;
+@group(0) @binding(6) var<storage, read_write> statistics: array<vec2f>;
 
 var<workgroup> sums: array<f32, 64>;
 
@@ -34,20 +26,17 @@ fn total(local: u32, own: f32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn collect(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let part = wid.y * groups.x + wid.x;
+fn collect(thread: Thread) {
+  let part = group_of(thread);
+  let local = thread.local;
   let start = part * u32(SPAN);
   let end = min(start + u32(SPAN), range.count);
   // Deviations from one of the numbers keep their digits where all lie close together.
-  let shift = history[range.first + min(start, range.count - 1u)];
+  let shift = snapshot(0u, range.first + min(start, range.count - 1u));
   var own = 0.0;
   for (var i = start + local; i < end; i += 64u) {
     for (var k = 0u; k < u32(WINDOW); k++) {
-      own += history[k * range.stride + range.first + i] - shift;
+      own += snapshot(k, range.first + i) - shift;
     }
   }
   let number = f32((max(end, start) - start) * u32(WINDOW));
@@ -55,7 +44,7 @@ fn collect(
   own = 0.0;
   for (var i = start + local; i < end; i += 64u) {
     for (var k = 0u; k < u32(WINDOW); k++) {
-      let d = history[k * range.stride + range.first + i] - shift - mean;
+      let d = snapshot(k, range.first + i) - shift - mean;
       own += d * d;
     }
   }
@@ -66,8 +55,8 @@ fn collect(
 }
 
 @compute @workgroup_size(64)
-fn merge(@builtin(global_invocation_id) id: vec3u) {
-  let tensor = id.x;
+fn merge(thread: Thread) {
+  let tensor = number_of(thread);
   if (tensor >= u32(TENSORS)) {
     return;
   }
@@ -83,5 +72,5 @@ fn merge(@builtin(global_invocation_id) id: vec3u) {
       0.0,
     );
   }
-  moments[tensor] = vec2f(all.y, sqrt(all.z / max(all.x - 1.0, 1.0)));
+  statistics[tensor] = vec2f(all.y, sqrt(all.z / max(all.x - 1.0, 1.0)));
 }
