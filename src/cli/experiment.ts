@@ -23,7 +23,7 @@ import { comparisonTable, resultTable, tuningTable } from "../experiments/tables
 import type { Environment } from "../experiments/trained-network.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { exists, readText } from "../platform/files.ts";
-import { shippedDigest } from "../predictors/index.ts";
+import { shippedDigest } from "../predictors/shipped.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { nowcastExperiment, type NowcastFlags } from "./nowcast.ts";

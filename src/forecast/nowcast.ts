@@ -12,7 +12,7 @@ import { UsageError } from "../errors.ts";
 import { Owned } from "../gpu/owned.ts";
 import type { Model } from "../nn/model.ts";
 import { loadPredictor } from "../predictors/index.ts";
-import { introspectionMoments } from "../predictors/introspection.ts";
+import { introspectionTimes } from "../predictors/introspection.ts";
 import { ninoSchedule } from "../predictors/nino/predictor.ts";
 import type { Predictor } from "../predictors/predictor.ts";
 import { Rewinder } from "../predictors/rewinder.ts";
@@ -76,9 +76,9 @@ function wnnEvents(
 
 function introspectionEvents(jumps: readonly number[], steps: number): NowcastEvent[] {
   const events = jumps.flatMap((share) =>
-    introspectionMoments.map((moment) => ({
-      step: Math.round(share * moment * steps),
-      ...(moment === 1 ? { forecast: {} } : {}),
+    introspectionTimes.map((time) => ({
+      step: Math.round(share * time * steps),
+      ...(time === 1 ? { forecast: {} } : {}),
     })),
   );
   if (events.some(({ step }, i) => step <= (events[i - 1]?.step ?? 0))) {
@@ -147,9 +147,9 @@ export class Nowcaster {
           "linear:-U).",
       );
     }
-    if (config.method === "introspection" && window !== introspectionMoments.length) {
+    if (config.method === "introspection" && window !== introspectionTimes.length) {
       throw new UsageError(
-        `predictor "${name}" has a window of ${window}; Introspection's schedule records ${introspectionMoments.length}.`,
+        `predictor "${name}" has a window of ${window}; Introspection's schedule records ${introspectionTimes.length}.`,
       );
     }
     const events = nowcastEvents(config, predictor, length);

@@ -43,9 +43,9 @@ export function bent(bend: number, t: number): number {
 export function probes({
   window,
   direction,
-  moments = Array.from({ length: window }, (_, k) => k),
-}: Pick<Predictor, "window" | "direction" | "moments">): Probe[] {
-  const times = moments.map((moment) => moment - moments[0]!);
+  times: taken = Array.from({ length: window }, (_, k) => k),
+}: Pick<Predictor, "window" | "direction" | "times">): Probe[] {
+  const times = taken.map((time) => time - taken[0]!);
   const epochs = times.at(-1)!;
   const line = (from: number, by: number, noise?: () => number): Float64Array =>
     Float64Array.from(times, (time) => from + by * time + (noise?.() ?? 0));

@@ -2,7 +2,7 @@
 import type { ParameterKind } from "../weights/arena.ts";
 import { DataError } from "../errors.ts";
 import type { Random } from "../random.ts";
-import { introspectionMoments, shownEpochs } from "../predictors/introspection.ts";
+import { introspectionTimes, shownEpochs } from "../predictors/introspection.ts";
 import type { Phase, Sequence } from "./sequences.ts";
 
 /** One weight's history and target. */
@@ -74,14 +74,14 @@ export function futureShape(window: number, horizon: number): WindowShape {
 export function introspectionShape(): WindowShape {
   const t = shownEpochs;
   return {
-    window: introspectionMoments.length,
+    window: introspectionTimes.length,
     direction: "future",
-    ahead: 1 / (1 - introspectionMoments[0]),
+    ahead: 1 / (1 - introspectionTimes[0]),
     places({ length, epoch, turn }) {
-      const at = (moment: number): number => Math.round(moment * t) - epoch;
-      const inside = at(introspectionMoments[0]) >= 0 && at(2) < length;
+      const at = (time: number): number => Math.round(time * t) - epoch;
+      const inside = at(introspectionTimes[0]) >= 0 && at(2) < length;
       if (turn !== undefined || !inside) return [];
-      return [{ history: introspectionMoments.map(at), target: at(2) }];
+      return [{ history: introspectionTimes.map(at), target: at(2) }];
     },
   };
 }

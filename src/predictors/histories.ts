@@ -1,5 +1,5 @@
 /** A weight set applied to histories that the host has, for `rewind predict`, for scores and for tests. */
-import { GpuError } from "../errors.ts";
+import { ShapeError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Bound } from "../graph/bound.ts";
 import { compile } from "../graph/program.ts";
@@ -23,7 +23,7 @@ export async function predictHistories(
   const slices = new Float32Array(window * count);
   histories.forEach((history, i) => {
     if (history.length !== window) {
-      throw new GpuError(
+      throw new ShapeError(
         `case ${i}: predictor "${predictor.name}" needs ${window} values, got ${history.length}.`,
       );
     }

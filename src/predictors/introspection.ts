@@ -6,15 +6,17 @@ import { parameterKinds } from "../weights/arena.ts";
 import { ShapeError } from "../errors.ts";
 import { predictionLaunch } from "./launch.ts";
 import { baseCode, type Predictor } from "./predictor.ts";
+import { onlyFile, type PredictorLoader, requirePlain } from "./loader.ts";
 import type { DenseWeights } from "./two-stream.ts";
+import { states, tensorsOf } from "./weight-file.ts";
 
 /** Where the four values lie, as shares of the steps done. */
-export const introspectionMoments = [0.4, 0.7, 0.9, 1] as const;
+export const introspectionTimes = [0.4, 0.7, 0.9, 1] as const;
 
 /** Epochs done where one number is needed: to fit, and to show what it does. */
 export const shownEpochs = 10;
 
-const inputs = introspectionMoments.length;
+const inputs = introspectionTimes.length;
 const width = 40;
 /** Floating-point operations a coordinate. */
 const flop = 2 * (inputs * width + width);
@@ -63,7 +65,7 @@ export function packIntrospection({ hidden, output }: IntrospectionWeights): Flo
   return packed;
 }
 
-/** The predictor: a window of four snapshots at {@link introspectionMoments}. */
+/** The predictor: a window of four snapshots at {@link introspectionTimes}. */
 export function introspectionPredictor(
   name: string,
   weights: IntrospectionWeights,
@@ -75,7 +77,7 @@ export function introspectionPredictor(
     direction: "future",
     reach: "as far again as the training has come",
     horizon: shownEpochs,
-    moments: introspectionMoments.map((moment) => moment * shownEpochs),
+    times: introspectionTimes.map((time) => time * shownEpochs),
     normalisation: "times 1000",
     base: "newest",
     sets: [
@@ -98,3 +100,14 @@ export function introspectionPredictor(
     ],
   };
 }
+
+/** Introspection from a safetensors file of `rewind predictor fit`. */
+export const introspectionLoader: PredictorLoader = {
+  name: "introspection",
+  recognises: (file) => states(file, "introspection"),
+  load(request) {
+    requirePlain(request, this.name);
+    const file = onlyFile(request);
+    return introspectionPredictor(request.name, introspectionWeights(tensorsOf(file)), file.source);
+  },
+};

@@ -1,6 +1,7 @@
 /** Linear extrapolation: the baseline a learned predictor must beat. */
 import { parameterKinds } from "../weights/arena.ts";
 import { predictionLaunch } from "./launch.ts";
+import type { PredictorLoader } from "./loader.ts";
 import { baseCode, type Predictor } from "./predictor.ts";
 
 /** Floating-point operations a coordinate. */
@@ -39,3 +40,15 @@ export function linearPredictor(window = 15, horizon = 3): Predictor {
     ],
   };
 }
+
+const spec = /^linear(?::(-?\d+(?:\.\d+)?)(?::(\d+))?)?$/;
+
+/** `linear`, `linear:U`, `linear:U:K`: U epochs before the oldest of K snapshots. */
+export const linearLoader: PredictorLoader = {
+  name: "linear",
+  formula(asked) {
+    const match = spec.exec(asked);
+    if (match === null) return undefined;
+    return linearPredictor(Number(match[2] ?? 15), Number(match[1] ?? 3));
+  },
+};

@@ -5,7 +5,7 @@
  * set is data; the kernel is the same for unlearning, for `rewind predict` and for tests.
  */
 import type { ParameterKind } from "../weights/arena.ts";
-import { GpuError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
 import type { Bound } from "../graph/bound.ts";
 import type { Program } from "../graph/program.ts";
@@ -70,8 +70,8 @@ export interface Predictor {
   readonly reach: string;
   /** The same in epochs, where it is a number of them. */
   readonly horizon?: number;
-  /** Epochs of its snapshots, where they are not one apart. */
-  readonly moments?: readonly number[];
+  /** When its snapshots are taken, in epochs, where they are not one apart. */
+  readonly times?: readonly number[];
   /** What is done to a history before the network sees it, for people. */
   readonly normalisation: string;
   readonly base: Exclude<Base, "none">;
@@ -85,16 +85,16 @@ export interface Predictor {
 /**
  * A forecaster turned around: shown a history backwards, what it takes for the future is the past.
  *
- * @throws GpuError for one that looks back already, or whose snapshots are not one epoch apart.
+ * @throws UsageError for one that looks back already, or whose snapshots are not one epoch apart.
  */
 export function reversedPredictor(predictor: Predictor): Predictor {
-  const { name, direction, moments, base } = predictor;
+  const { name, direction, times, base } = predictor;
   if (direction === "past") {
-    throw new GpuError(`predictor "${name}" looks back already: leave "reversed:" out.`);
+    throw new UsageError(`predictor "${name}" looks back already: leave "reversed:" out.`);
   }
-  if (moments !== undefined) {
-    throw new GpuError(
-      `predictor "${name}" needs snapshots at moments of a whole training; reversed ones are an epoch apart.`,
+  if (times !== undefined) {
+    throw new UsageError(
+      `predictor "${name}" needs snapshots at times of a whole training; reversed ones are an epoch apart.`,
     );
   }
   return {
@@ -121,10 +121,10 @@ export interface Joint {
   prepare(place: JointPlace): Promise<PreparedJoint>;
 }
 
-/** @throws GpuError for a predictor that cannot be asked about one weight. */
+/** @throws UsageError for a predictor that cannot be asked about one weight. */
 export function requireSingle({ name, joint }: Predictor): void {
   if (joint !== undefined) {
-    throw new GpuError(
+    throw new UsageError(
       `predictor "${name}" looks at whole tensors; histories of single weights tell it nothing. Use it with ` +
         "`rewind train --nowcast`.",
     );

@@ -5,7 +5,7 @@
  * they copied over the weights. The host reads one flag a parameter and never a weight.
  */
 import type { Arena, ParameterKind } from "../weights/arena.ts";
-import { DivergedError, GpuError } from "../errors.ts";
+import { DivergedError, UsageError } from "../errors.ts";
 import { Bound } from "../graph/bound.ts";
 import { compile, type Program } from "../graph/program.ts";
 import type { Launch, Value } from "../graph/value.ts";
@@ -63,7 +63,7 @@ export class Rewinder {
    * Compiles the predictor for a trajectory's layout; takes 4 bytes a coordinate for the predictions.
    *
    * @param spec the recorded model, which a predictor that follows its connections needs.
-   * @throws GpuError if the windows differ or a recorded kind has no weight set.
+   * @throws UsageError if the windows differ or a recorded kind has no weight set.
    */
   static async create(
     trajectory: Trajectory,
@@ -160,7 +160,7 @@ export class Rewinder {
   aim(step: number): void {
     const { joint } = this.#parts;
     if (joint === undefined) {
-      throw new GpuError(
+      throw new UsageError(
         `predictor "${this.predictor.name}" aims ${this.predictor.reach}, always.`,
       );
     }
@@ -179,22 +179,22 @@ export class Rewinder {
   }
 }
 
-/** @throws GpuError if a trajectory is not what the predictor needs. */
+/** @throws UsageError if a trajectory is not what the predictor needs. */
 function requireFit({ plan, reversed }: Trajectory, predictor: Predictor): void {
   if (plan.window !== predictor.window) {
-    throw new GpuError(
+    throw new UsageError(
       `predictor "${predictor.name}" needs ${predictor.window} snapshots, the trajectory records ${plan.window}.`,
     );
   }
   if (reversed !== (predictor.reversed ?? false)) {
-    throw new GpuError(
+    throw new UsageError(
       `predictor "${predictor.name}" needs the ${predictor.reversed === true ? "newest" : "oldest"} snapshot first.`,
     );
   }
   const served = new Set<ParameterKind>(predictor.sets.flatMap((set) => set.kinds));
   const orphan = plan.tracks.find((track) => !served.has(track.slot.kind));
   if (orphan !== undefined && predictor.joint === undefined) {
-    throw new GpuError(
+    throw new UsageError(
       `predictor "${predictor.name}" has no weights for kind "${orphan.slot.kind}" (parameter ` +
         `"${orphan.slot.name}"): leave that kind out of the rewind or give weights for it.`,
     );

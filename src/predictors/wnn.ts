@@ -3,9 +3,10 @@
  * InvWNN was turned around from.
  */
 import type { ParameterKind } from "../weights/arena.ts";
-import { GpuError } from "../errors.ts";
-import { invWnnKinds, type InvWnnSetName } from "./invwnn/predictor.ts";
+import { UsageError } from "../errors.ts";
+import { invWnnKinds } from "./invwnn/predictor.ts";
 import { predictionLaunch } from "./launch.ts";
+import { type PredictorLoader, requirePlain, type SetName } from "./loader.ts";
 import { baseCode, type Predictor, type PredictorSet } from "./predictor.ts";
 import {
   type DenseWeights,
@@ -13,6 +14,8 @@ import {
   type TwoStreamSpec,
   type TwoStreamWeights,
 } from "./two-stream.ts";
+import { twoStreamFiles, type TwoStreamSource } from "./two-stream-files.ts";
+import { statedAim, states } from "./weight-file.ts";
 
 /** The layers of a stream, in the order of Keras' layer numbers. */
 export type WnnLayer = "first" | "compress" | "linear" | "amplitude" | "rate" | "third";
@@ -48,7 +51,7 @@ export const wnnSpec: TwoStreamSpec<WnnLayer> = {
  * How far the published weights look ahead, in epochs: measured on straight lines (3.6 to 5); the
  * authors state no number.
  */
-export const publishedWnnHorizon = 4;
+const publishedHorizon = 4;
 
 /** Floats of a neuron's row and of a stream, as `predict/wnn` reads them. */
 const rowFloats = 76;
@@ -83,10 +86,7 @@ export function packWnn(weights: WnnWeights): Float32Array {
 }
 
 /** Weights of one set with where they came from. */
-export interface WnnSource {
-  readonly weights: WnnWeights;
-  readonly source: string;
-}
+export type WnnSource = TwoStreamSource<WnnLayer>;
 
 function wnnSet(
   name: string,
@@ -123,12 +123,12 @@ function wnnSet(
  */
 export function wnnPredictor(
   name: string,
-  sources: Readonly<Partial<Record<InvWnnSetName, WnnSource>>>,
+  sources: Readonly<Partial<Record<SetName, WnnSource>>>,
   options: { horizon: number; publishedBias: boolean },
 ): Predictor {
-  const entries = Object.entries(sources) as [InvWnnSetName, WnnSource][];
+  const entries = Object.entries(sources) as [SetName, WnnSource][];
   if (options.publishedBias && sources.bias === undefined) {
-    throw new GpuError(
+    throw new UsageError(
       `predictor "${name}": the published bias rule needs a weight set of its own for biases.`,
     );
   }
@@ -150,3 +150,20 @@ export function wnnPredictor(
     ),
   };
 }
+
+/** WNN from its files: the authors' Keras files, and safetensors files of `rewind predictor fit`. */
+export const wnnLoader: PredictorLoader = {
+  name: "wnn",
+  stems: ["NWNN", "WNN"],
+  recognises: (file) =>
+    file.format === "keras"
+      ? file.layers.length === 2 * wnnSpec.layers.length + 1
+      : states(file, "wnn"),
+  load(request) {
+    requirePlain(request, this.name, { publishedBias: true });
+    const { first, sources } = twoStreamFiles(wnnSpec, request.files);
+    const { horizon } = statedAim(first, { horizon: publishedHorizon, base: "newest" });
+    const { publishedBias } = request;
+    return wnnPredictor(request.name, sources, { horizon, publishedBias });
+  },
+};

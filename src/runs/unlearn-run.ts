@@ -5,7 +5,7 @@
  * with the same bits on the same adapter.
  */
 import { scoreOf } from "../metrics/metric.ts";
-import { shippedDigest } from "../predictors/index.ts";
+import { shippedDigest } from "../predictors/shipped.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
 import { type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";

@@ -8,7 +8,7 @@ import type { Shape } from "../shape.ts";
 import { count } from "../shape.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { megabytes } from "../gpu/memory.ts";
-import { GpuError } from "../errors.ts";
+import { GpuError, ShapeError, UsageError } from "../errors.ts";
 
 /** All kinds of parameter, in the order reports list them. */
 export const parameterKinds = ["conv", "depthwise", "fc", "bias", "norm"] as const;
@@ -55,7 +55,7 @@ export class ArenaLayout {
             `binding of this adapter (${megabytes(maxBytes)}) holds: the model cannot run here.`,
         );
       }
-      if (byName.has(spec.name)) throw new GpuError(`two parameters are named "${spec.name}".`);
+      if (byName.has(spec.name)) throw new UsageError(`two parameters are named "${spec.name}".`);
       if (shards.length === 0 || shards.at(-1)! + padded > limit) shards.push(0);
       const shard = shards.length - 1;
       const slot: Slot = { ...spec, shard, offset: shards[shard]!, size };
@@ -76,7 +76,7 @@ export class ArenaLayout {
   slot(name: string): Slot {
     const slot = this.#byName.get(name);
     if (slot === undefined) {
-      throw new GpuError(
+      throw new UsageError(
         `no parameter "${name}"; there are: ${[...this.#byName.keys()].join(", ")}.`,
       );
     }
@@ -129,7 +129,7 @@ export class Arena {
   write(name: string, data: Float32Array): void {
     const slot = this.layout.slot(name);
     if (data.length !== slot.size) {
-      throw new GpuError(`parameter "${name}" needs ${slot.size} values, got ${data.length}.`);
+      throw new ShapeError(`parameter "${name}" needs ${slot.size} values, got ${data.length}.`);
     }
     this.#gpu.write(this.buffers[slot.shard]!, data, 4 * slot.offset);
   }

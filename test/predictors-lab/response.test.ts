@@ -54,7 +54,7 @@ test("the truth of a shape is the shape's own continuation", () => {
   assert.ok(Math.abs(past!(0, 3) - 3) < 1e-12 && Math.abs(future!(0, 3) - 3) < 1e-12);
   assert.ok(past!(2, 3) > 3 && future!(2, 3) < 3, "what slows down came faster and goes slower");
   // Snapshots that are not one epoch apart: 4, 7, 9, 10.
-  const [line] = probes({ window: 4, direction: "future", moments: [4, 7, 9, 10] })[0]!.points;
+  const [line] = probes({ window: 4, direction: "future", times: [4, 7, 9, 10] })[0]!.points;
   const [history] = line!.histories;
   const steps = [1, 2, 3].map((k) => (history![k]! - history![k - 1]!) / line!.x);
   steps.forEach((value, k) => assert.ok(Math.abs(value - 3 + k) < 1e-6, `${value}`));

@@ -1,11 +1,13 @@
 /** InvWNN as a predictor: three weight sets chosen by parameter kind, one fused kernel. */
 import type { ParameterKind } from "../../weights/arena.ts";
-import { GpuError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import type { Predictor, PredictorSet } from "../predictor.ts";
 import { invWnnLaunches } from "./launch.ts";
 import { packInvWnn } from "./pack.ts";
 import { invwnnFlop, type StreamPlan, streamPlan } from "./streams.ts";
-import type { InvWnnWeights } from "./weights.ts";
+import type { SetName } from "../loader.ts";
+import type { TwoStreamSource } from "../two-stream-files.ts";
+import type { StreamLayer } from "./weights.ts";
 
 /** Which set serves which kinds, as the authors choose by rank: 4 and 3, 2, 1. */
 export const invWnnKinds: Readonly<Record<"conv" | "fc" | "bias", readonly ParameterKind[]>> = {
@@ -14,15 +16,8 @@ export const invWnnKinds: Readonly<Record<"conv" | "fc" | "bias", readonly Param
   bias: ["bias", "norm"],
 };
 
-/** Names of the sets of a predictor; `all` serves every kind. */
-export type InvWnnSetName = keyof typeof invWnnKinds | "all";
-
 /** Weights of one set with where they came from. */
-export interface InvWnnSource {
-  readonly weights: InvWnnWeights;
-  /** File and, if known, provenance. */
-  readonly source: string;
-}
+export type InvWnnSource = TwoStreamSource<StreamLayer>;
 
 /** One weight set. By default a stream that provably adds a constant is folded into the output's bias. */
 export function invWnnSet(
@@ -43,16 +38,16 @@ export function invWnnSet(
   };
 }
 
-/** A predictor from weight sets by name. @throws GpuError if their windows differ. */
+/** A predictor from weight sets by name. @throws UsageError if their windows differ. */
 export function invWnnPredictor(
   name: string,
-  sources: Readonly<Partial<Record<InvWnnSetName, InvWnnSource>>>,
+  sources: Readonly<Partial<Record<SetName, InvWnnSource>>>,
   options: { horizon: number; base: Predictor["base"] },
 ): Predictor {
-  const entries = Object.entries(sources) as [InvWnnSetName, InvWnnSource][];
+  const entries = Object.entries(sources) as [SetName, InvWnnSource][];
   const windows = new Set(entries.map(([, { weights }]) => weights.window));
   if (windows.size !== 1) {
-    throw new GpuError(
+    throw new UsageError(
       `predictor "${name}": its sets have windows ${[...windows].join(", ")}; one is needed.`,
     );
   }

@@ -1,5 +1,5 @@
 /** NiNo's message passing on a trajectory: over all edges of the neural graph at once, in blocks. */
-import { GpuError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import { Graph } from "../../graph/graph.ts";
 import type { Launch } from "../../graph/value.ts";
 import type { ModelSpec } from "../../nn/model.ts";
@@ -22,12 +22,12 @@ export const blockEdges = 65_536;
 
 /** The neural graph, which must have exactly the recorded parameters. */
 export function recordedGraph(spec: ModelSpec | undefined, trajectory: Trajectory): NeuralGraph {
-  if (spec === undefined) throw new GpuError("NiNo: the full graph needs to know the model.");
+  if (spec === undefined) throw new UsageError("NiNo: the full graph needs to know the model.");
   const wiring = neuralGraph(spec);
   const recorded = new Set(trajectory.plan.tracks.map(({ slot }) => slot.name));
   const missing = wiring.tensors.filter(({ name }) => !recorded.has(name));
   if (missing.length > 0) {
-    throw new GpuError(
+    throw new UsageError(
       `NiNo: the graph of "${spec.name}" needs all parameters recorded; ` +
         `${missing.map(({ name }) => name).join(", ")} ${missing.length === 1 ? "is" : "are"} not.`,
     );

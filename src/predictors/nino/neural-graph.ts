@@ -9,7 +9,7 @@
  * knows neither flattening nor branches; on plain chains with global pooling both agree.)
  */
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
-import { GpuError, ShapeError } from "../../errors.ts";
+import { ShapeError, UsageError } from "../../errors.ts";
 import { Graph, type Operation } from "../../graph/graph.ts";
 import type { Value } from "../../graph/value.ts";
 import { Declarations, Layers } from "../../nn/layers.ts";
@@ -130,7 +130,7 @@ class Tracer extends Graph {
       case "mul":
         return this.#pair(x, second!);
       default:
-        throw new GpuError(
+        throw new UsageError(
           `NiNo's neural graph: model "${this.#model}" has the operation "${name}", and only convolutional ` +
             "networks are served. Use nino_mlp.pt, which looks at each weight alone.",
         );
@@ -140,7 +140,7 @@ class Tracer extends Graph {
   #of(value: Value): readonly number[] {
     const neurons = this.#neurons.get(value);
     if (neurons === undefined)
-      throw new GpuError(`NiNo's neural graph: "${value.label}" has no neurons.`);
+      throw new UsageError(`NiNo's neural graph: "${value.label}" has no neurons.`);
     return neurons;
   }
 
@@ -149,7 +149,7 @@ class Tracer extends Graph {
     const [first, last] = [a, b].map((value) => this.#neurons.get(value));
     if (first === undefined || last === undefined) {
       const neurons = first ?? last;
-      if (neurons === undefined) throw new GpuError("NiNo's neural graph: two parameters meet.");
+      if (neurons === undefined) throw new UsageError("NiNo's neural graph: two parameters meet.");
       this.#vector(first === undefined ? a : b, neurons);
       return neurons;
     }
@@ -205,7 +205,7 @@ class Tracer extends Graph {
   }
 }
 
-/** The neural graph of a convolutional network. @throws GpuError for operations it does not serve. */
+/** The neural graph of a convolutional network. @throws UsageError for operations it does not serve. */
 export function neuralGraph(spec: ModelSpec): NeuralGraph {
   const tracer = new Tracer(spec.name);
   const layers = new Layers(tracer, new Declarations(), "frozen");
@@ -218,7 +218,7 @@ export function neuralGraph(spec: ModelSpec): NeuralGraph {
   const names = new Set(layers.parameters.keys());
   for (const { name } of tracer.tensors) {
     if (!names.delete(name)) {
-      throw new GpuError(`NiNo's neural graph: "${name}" is used twice or is no parameter.`);
+      throw new UsageError(`NiNo's neural graph: "${name}" is used twice or is no parameter.`);
     }
   }
   const { nodes, source, target, tensors, residual } = tracer;
@@ -255,12 +255,12 @@ const mostNodes = 2048;
  * tiny graphs are zero.
  *
  * @returns [nodes, count], row-major.
- * @throws GpuError above 2,048 nodes.
+ * @throws UsageError above 2,048 nodes.
  */
 export function laplacianEncodings(graph: NeuralGraph, count: number): Float32Array {
   const { nodes, source, target } = graph;
   if (nodes > mostNodes) {
-    throw new GpuError(
+    throw new UsageError(
       `NiNo's neural graph has ${nodes} nodes; encodings are computed for up to ${mostNodes}. Use nino_mlp.pt, ` +
         "which looks at each weight alone.",
     );

@@ -6,9 +6,11 @@
  */
 import type { Launch } from "../../graph/value.ts";
 import type { Program } from "../../graph/program.ts";
+import { onlyFile, type PredictorLoader, requirePlain } from "../loader.ts";
 import type { JointPlace, Predictor, PreparedJoint } from "../predictor.ts";
+import { tensorsOf } from "../weight-file.ts";
 import { blockEdges, graphLaunches, recordedGraph } from "./message-passing.ts";
-import { NinoNetwork, type NinoWeights, ninoWindow } from "./network.ts";
+import { NinoNetwork, type NinoWeights, ninoWeights, ninoWindow } from "./network.ts";
 import { type Block, type Forecast, partsOf } from "./rows.ts";
 import { tensorStatistics } from "./statistics.ts";
 import { tileRows, tileSteps } from "./tiles.ts";
@@ -79,3 +81,14 @@ function blocksOf(edges: number, size: number): Block[] {
     count: Math.min(size, edges - b * size),
   }));
 }
+
+/** NiNo from the authors' checkpoints. */
+export const ninoLoader: PredictorLoader = {
+  name: "nino",
+  recognises: (file) => file.format === "torch",
+  load(request) {
+    requirePlain(request, this.name);
+    const file = onlyFile(request);
+    return ninoPredictor(request.name, ninoWeights(tensorsOf(file)), file.source);
+  },
+};

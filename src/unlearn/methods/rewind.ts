@@ -13,7 +13,7 @@ import { memoryFields } from "../../train/memory.ts";
 import { Arena, parameterKinds } from "../../weights/arena.ts";
 import { Combination } from "../../weights/combine.ts";
 import { RandomDirection } from "../../weights/direction.ts";
-import { GpuError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import { loadPredictor } from "../../predictors/index.ts";
 import { linearPredictor } from "../../predictors/linear.ts";
 import { PredictionError, Rewinder } from "../../predictors/rewinder.ts";
@@ -130,7 +130,7 @@ export class RewindSession implements UnlearnSession {
     variant: { method?: string; random?: boolean; aim?: number | undefined } = {},
   ): Promise<RewindSession> {
     if (predictor.direction === "future") {
-      throw new GpuError(
+      throw new UsageError(
         `predictor "${predictor.name}" looks ahead; a rewind needs one that looks back. Show it time backwards with ` +
           '"reversed:" before its path, or speed a training up with it: `rewind train --nowcast`.',
       );

@@ -4,7 +4,7 @@
  * Parameters are packed by kind, so that one launch of a predictor covers all of a kind. Chunk c holds
  * coordinates [first, first + length) of every snapshot; it fits one storage binding.
  */
-import { GpuError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import { type ParameterKind, parameterKinds, type Slot } from "../arena.ts";
 
 /** A recorded parameter: its slot in the arena and its first packed coordinate. */
@@ -38,9 +38,9 @@ export class TrajectoryPlan {
    * @param maxBytes largest storage binding.
    */
   constructor(slots: readonly Slot[], window: number, maxBytes: number) {
-    if (slots.length === 0) throw new GpuError("trajectory: no parameter to record.");
+    if (slots.length === 0) throw new UsageError("trajectory: no parameter to record.");
     if (!Number.isInteger(window) || window < 2) {
-      throw new GpuError(`trajectory: a window needs at least 2 snapshots, got ${window}.`);
+      throw new UsageError(`trajectory: a window needs at least 2 snapshots, got ${window}.`);
     }
     this.window = window;
     let first = 0;

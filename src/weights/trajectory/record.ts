@@ -5,7 +5,7 @@
  * read neighbouring addresses. A reversed trajectory holds them newest first, for predictors that are shown
  * time backwards. In half precision (half.ts) chunks are unpacked one after the other into one buffer.
  */
-import { GpuError } from "../../errors.ts";
+import { UsageError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/device.ts";
 import { megabytes } from "../../gpu/memory.ts";
 import type { Bound } from "../../graph/bound.ts";
@@ -79,7 +79,7 @@ export class Trajectory {
   ): Promise<Trajectory> {
     const { precision = "f32", reversed = false } = options;
     if (precision === "f16" && reversed) {
-      throw new GpuError("trajectory: snapshots newest first are kept in full precision only.");
+      throw new UsageError("trajectory: snapshots newest first are kept in full precision only.");
     }
     if (precision === "f16") return Trajectory.#createHalf(gpu, slots, window);
     const plan = new TrajectoryPlan(slots, window, gpu.maxBinding);
@@ -142,7 +142,9 @@ export class Trajectory {
   record(arena: Arena): void {
     const { window } = this.plan;
     if (this.#recorded === window) {
-      throw new GpuError(`trajectory: all ${window} snapshots are taken; predict or reset first.`);
+      throw new UsageError(
+        `trajectory: all ${window} snapshots are taken; predict or reset first.`,
+      );
     }
     const k = this.#recorded;
     this.gpu.submit((encoder) => {
@@ -200,7 +202,7 @@ export class Trajectory {
   requireComplete(): void {
     const { window } = this.plan;
     if (this.#recorded < window) {
-      throw new GpuError(
+      throw new UsageError(
         `trajectory: ${this.#recorded} of ${window} snapshots recorded; a prediction needs all ${window}.`,
       );
     }

@@ -1,0 +1,76 @@
+/** Weight files of predictors by their format: Keras `.h5`, `.safetensors` and PyTorch `.pt`. */
+import { DataError } from "../errors.ts";
+import { type KerasDense, readKerasDense } from "../io/keras-h5.ts";
+import { readSafetensors } from "../io/safetensors.ts";
+import { readTorch } from "../io/torch-pt.ts";
+import type { Tensors } from "../nn/model.ts";
+import { readBytes } from "../platform/files.ts";
+import type { Base } from "./predictor.ts";
+
+/** What a file holds, before anyone knows for which predictor. */
+export type WeightFile = {
+  /** Its path; of a shipped file the name. */
+  readonly source: string;
+  /** All metadata of a safetensors file: how it was made. */
+  readonly metadata: Readonly<Record<string, string>>;
+} & (
+  | { readonly format: "keras"; readonly layers: readonly KerasDense[] }
+  | { readonly format: "safetensors" | "torch"; readonly tensors: Tensors }
+);
+
+/** Reads a file by the ending of its name. @throws DataError for another ending. */
+export async function readWeightFile(path: string | URL): Promise<WeightFile> {
+  const source =
+    path instanceof URL ? path.pathname.slice(path.pathname.lastIndexOf("/") + 1) : path;
+  const bytes = await readBytes(path);
+  if (source.endsWith(".h5") || source.endsWith(".hdf5")) {
+    const layers = await readKerasDense(bytes, source);
+    return { format: "keras", source, metadata: {}, layers };
+  }
+  if (source.endsWith(".pt")) {
+    return { format: "torch", source, metadata: {}, tensors: readTorch(bytes, source).tensors };
+  }
+  if (!source.endsWith(".safetensors")) {
+    throw new DataError(`predictor "${source}": a .h5, .pt or .safetensors file is needed.`);
+  }
+  const { tensors, metadata } = readSafetensors(bytes, source);
+  return { format: "safetensors", source, metadata, tensors };
+}
+
+/** Tensors of a file that has names for them. @throws DataError for a Keras file. */
+export function tensorsOf(file: WeightFile): Tensors {
+  if (file.format === "keras") {
+    throw new DataError(`predictor "${file.source}": a .pt or .safetensors file is needed.`);
+  }
+  return file.tensors;
+}
+
+/** Which predictor a safetensors file says it holds: NAME of the format `rewind NAME 1`. */
+export function statedPredictor({ metadata }: WeightFile): string | undefined {
+  return /^rewind (\w+)/.exec(metadata["format"] ?? "rewind invwnn")?.[1];
+}
+
+/** Whether a file is a safetensors file that says it holds this predictor. */
+export function states(file: WeightFile, name: string): boolean {
+  return file.format === "safetensors" && statedPredictor(file) === name;
+}
+
+/**
+ * Horizon and base as the metadata state them.
+ *
+ * @param defaults where they state none.
+ * @throws DataError for a horizon that is no number, or another base.
+ */
+export function statedAim(
+  { source, metadata }: WeightFile,
+  defaults: { readonly horizon: number; readonly base: Exclude<Base, "none"> },
+): { horizon: number; base: Exclude<Base, "none"> } {
+  const horizon = Number(metadata["horizon"] ?? defaults.horizon);
+  const base = metadata["base"] ?? defaults.base;
+  if (!Number.isFinite(horizon) || (base !== "oldest" && base !== "newest")) {
+    throw new DataError(
+      `predictor "${source}": its metadata has horizon "${horizon}" and base "${base}".`,
+    );
+  }
+  return { horizon, base };
+}
