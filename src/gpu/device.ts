@@ -256,4 +256,8 @@ export class Gpu {
     this.#closed = true;
     this.device.destroy();
   }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
 }

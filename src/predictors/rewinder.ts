@@ -9,10 +9,11 @@ import { DivergedError, UsageError } from "../errors.ts";
 import { Bound } from "../graph/bound.ts";
 import { compile, type Program } from "../graph/program.ts";
 import type { Launch, Value } from "../graph/value.ts";
+import { Owned } from "../gpu/owned.ts";
 import type { Trajectory } from "../weights/trajectory/record.ts";
 import type { ModelSpec } from "../nn/model.ts";
 import { uploadSet } from "./launch.ts";
-import { kernelBase, type Predictor, type PreparedJoint } from "./predictor.ts";
+import { kernelBase, type Predictor, type PredictorSet, type PreparedJoint } from "./predictor.ts";
 
 /** A prediction that is NaN or infinite; the weights were left as they were before it. */
 export class PredictionError extends DivergedError {
@@ -31,6 +32,8 @@ export class PredictionError extends DivergedError {
 
 /** What a rewinder is made of. */
 interface Parts {
+  /** Of all parts. */
+  readonly owned: Owned;
   /** Owns the predictions, the flags and the predictor's weights. */
   readonly bound: Bound;
   readonly joint: PreparedJoint | undefined;
@@ -71,13 +74,13 @@ export class Rewinder {
     spec?: ModelSpec,
   ): Promise<Rewinder> {
     requireFit(trajectory, predictor);
-    const bound = new Bound();
-    let joint: PreparedJoint | undefined;
-    try {
+    return Owned.during(async (owned) => {
+      const bound = owned.add(new Bound());
       const { gpu, plan } = trajectory;
-      const sets = await Promise.all(
-        predictor.sets.map(async (set) => ({ set, weights: await uploadSet(gpu, set, bound) })),
-      );
+      const sets: { set: PredictorSet; weights: Record<string, Value> }[] = [];
+      for (const set of predictor.sets) {
+        sets.push({ set, weights: await uploadSet(gpu, set, bound) });
+      }
       const histories = trajectory.histories(bound);
       const purpose = "predicted weights";
       const predicted: Value[] = [];
@@ -85,7 +88,9 @@ export class Rewinder {
         predicted.push(await bound.zeros(gpu, `predicted[${i}]`, [length], "f32", { purpose }));
       }
       const flags = await bound.zeros(gpu, "flags", [plan.tracks.length], "u32");
-      joint = await predictor.joint?.prepare({ trajectory, histories, predicted, bound, spec });
+      const place = { trajectory, histories, predicted, bound, spec };
+      const joint = await predictor.joint?.prepare(place);
+      if (joint !== undefined) owned.add(joint);
       const predictions = trajectory.chunks.flatMap((chunk, i) =>
         sets.flatMap(({ set, weights }) =>
           plan.ranges(chunk, set.kinds).flatMap((range) =>
@@ -113,16 +118,15 @@ export class Rewinder {
         }),
       );
       const steps = [...(joint?.steps ?? []), ...predictions, ...checks];
-      const program = await compile(gpu, trajectory.unpacking(steps, histories, bound), {
-        label: `rewind ${predictor.name}`,
-        bindings: bound.bindings,
-      });
-      return new Rewinder(trajectory, predictor, { bound, joint, program, predicted, flags });
-    } catch (cause) {
-      joint?.destroy();
-      bound.destroy();
-      throw cause;
-    }
+      const program = owned.add(
+        await compile(gpu, trajectory.unpacking(steps, histories, bound), {
+          label: `rewind ${predictor.name}`,
+          bindings: bound.bindings,
+        }),
+      );
+      const parts = { owned, bound, joint, program, predicted, flags };
+      return new Rewinder(trajectory, predictor, parts);
+    });
   }
 
   /**
@@ -168,10 +172,7 @@ export class Rewinder {
   }
 
   destroy(): void {
-    const { program, joint, bound } = this.#parts;
-    program.destroy();
-    joint?.destroy();
-    bound.destroy();
+    this.#parts.owned.destroy();
   }
 
   [Symbol.dispose](): void {

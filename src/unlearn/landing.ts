@@ -5,6 +5,7 @@
  * were asked for cannot be compared with one that stops at 5. So the last round is shortened: weights on the
  * straight line between its two ends are measured, and the first that reaches the target is kept.
  */
+import { Owned } from "../gpu/owned.ts";
 import type { Model, Tensors } from "../nn/model.ts";
 import { Combination } from "../weights/combine.ts";
 
@@ -27,18 +28,15 @@ export async function land(
   reached: () => Promise<boolean>,
 ): Promise<number> {
   const { gpu } = model;
-  model.load(before);
-  const start = await model.clone("before the round");
-  const owned: { destroy(): void }[] = [start];
+  const owned = new Owned();
   try {
+    model.load(before);
+    const start = owned.add(await model.clone("before the round"));
     model.load(after);
-    const end = await model.clone("after the round");
-    owned.push(end);
+    const end = owned.add(await model.clone("after the round"));
     const lines: Combination[] = [];
     for (const part of ["parameters", "statistics"] as const) {
-      const line = await Combination.create(gpu, start[part], model[part]);
-      lines.push(line);
-      owned.push(line);
+      lines.push(owned.add(await Combination.create(gpu, start[part], model[part])));
     }
     /** Moves the model to a share of the way. */
     const move = (share: number): void => {
@@ -56,6 +54,6 @@ export async function land(
     await gpu.idle();
     return high;
   } finally {
-    for (const part of owned) part.destroy();
+    owned.destroy();
   }
 }

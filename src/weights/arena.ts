@@ -84,7 +84,7 @@ export class ArenaLayout {
   }
 }
 
-/** The buffers of one arena: one per shard of its layout, zeroed at first. */
+/** The buffers of one arena, which it owns: one per shard of its layout, zeroed at first. */
 export class Arena {
   readonly layout: ArenaLayout;
   readonly buffers: readonly GPUBuffer[];
@@ -155,5 +155,9 @@ export class Arena {
 
   destroy(): void {
     this.#gpu.free(...this.buffers);
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }

@@ -8,6 +8,7 @@ import { elementwise } from "../graph/elementwise.ts";
 import { compile, type Program } from "../graph/program.ts";
 import type { Value } from "../graph/value.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import { type Arena, type ParameterKind, parameterKinds, type Slot } from "./arena.ts";
 
 /**
@@ -19,12 +20,14 @@ export type Factors = number | { readonly a: number; readonly b: number };
 /** y ← a · x + b · y on slots of two arenas of one layout. Owns its program and the table of factors. */
 export class Combination {
   readonly #gpu: Gpu;
+  readonly #owned: Owned;
   readonly #program: Program;
   readonly #bound: Bound;
   readonly #factors: Value;
 
-  private constructor(gpu: Gpu, program: Program, bound: Bound, factors: Value) {
+  private constructor(gpu: Gpu, owned: Owned, program: Program, bound: Bound, factors: Value) {
     this.#gpu = gpu;
+    this.#owned = owned;
     this.#program = program;
     this.#bound = bound;
     this.#factors = factors;
@@ -37,8 +40,8 @@ export class Combination {
     y: Arena,
     slots: readonly Slot[] = y.layout.slots,
   ): Promise<Combination> {
-    const bound = new Bound();
-    try {
+    return Owned.during(async (owned) => {
+      const bound = owned.add(new Bound());
       const factors = await bound.zeros(gpu, "factors", [parameterKinds.length, 4]);
       const launches = slots.map((slot) =>
         elementwise(
@@ -49,12 +52,11 @@ export class Combination {
         ),
       );
       const { bindings } = bound;
-      const program = await compile(gpu, launches, { label: "combine weights", bindings });
-      return new Combination(gpu, program, bound, factors);
-    } catch (cause) {
-      bound.destroy();
-      throw cause;
-    }
+      const program = owned.add(
+        await compile(gpu, launches, { label: "combine weights", bindings }),
+      );
+      return new Combination(gpu, owned, program, bound, factors);
+    });
   }
 
   /**
@@ -75,8 +77,7 @@ export class Combination {
   }
 
   destroy(): void {
-    this.#program.destroy();
-    this.#bound.destroy();
+    this.#owned.destroy();
   }
 
   [Symbol.dispose](): void {

@@ -3,17 +3,20 @@ import { Bound } from "../graph/bound.ts";
 import { compile, type Program } from "../graph/program.ts";
 import type { Value } from "../graph/value.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import type { Arena, Slot } from "./arena.ts";
 
 /** Replaces steps from a base by random ones of the same length. Owns its program and two small buffers. */
 export class RandomDirection {
   readonly #gpu: Gpu;
+  readonly #owned: Owned;
   readonly #program: Program;
   readonly #bound: Bound;
   readonly #settings: Value;
 
-  private constructor(gpu: Gpu, program: Program, bound: Bound, settings: Value) {
+  private constructor(gpu: Gpu, owned: Owned, program: Program, bound: Bound, settings: Value) {
     this.#gpu = gpu;
+    this.#owned = owned;
     this.#program = program;
     this.#bound = bound;
     this.#settings = settings;
@@ -30,8 +33,8 @@ export class RandomDirection {
     base: Arena,
     slots: readonly Slot[],
   ): Promise<RandomDirection> {
-    const bound = new Bound();
-    try {
+    return Owned.during(async (owned) => {
+      const bound = owned.add(new Bound());
       const settings = await bound.zeros(gpu, "settings", [4], "u32");
       const partial = await bound.zeros(gpu, "partial", [2, 64]);
       let first = 0;
@@ -52,12 +55,11 @@ export class RandomDirection {
         ];
       });
       const { bindings } = bound;
-      const program = await compile(gpu, launches, { label: "random direction", bindings });
-      return new RandomDirection(gpu, program, bound, settings);
-    } catch (cause) {
-      bound.destroy();
-      throw cause;
-    }
+      const program = owned.add(
+        await compile(gpu, launches, { label: "random direction", bindings }),
+      );
+      return new RandomDirection(gpu, owned, program, bound, settings);
+    });
   }
 
   /** Turns the step; the same seed gives the same direction. */
@@ -68,8 +70,7 @@ export class RandomDirection {
   }
 
   destroy(): void {
-    this.#program.destroy();
-    this.#bound.destroy();
+    this.#owned.destroy();
   }
 
   [Symbol.dispose](): void {

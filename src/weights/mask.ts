@@ -5,6 +5,7 @@ import { elementwise } from "../graph/elementwise.ts";
 import { compile } from "../graph/program.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import { Arena, type Slot } from "./arena.ts";
 
 /**
@@ -23,25 +24,31 @@ export async function selectLargest(
   if (!(Number.isInteger(keep) && keep >= 0 && keep <= total)) {
     throw new UsageError(`selectLargest: ${keep} of ${total} elements cannot be kept.`);
   }
-  const mask = await Arena.create(gpu, values.layout, "mask");
-  if (keep === 0) return mask;
+  return Owned.during(async (owned) => {
+    const mask = owned.add(await Arena.create(gpu, values.layout, "mask"));
+    if (keep > 0) await mark(gpu, { values, mask, slots }, keep);
+    return mask;
+  });
+}
+
+async function mark(
+  gpu: Gpu,
+  on: { values: Arena; mask: Arena; slots: readonly Slot[] },
+  keep: number,
+): Promise<void> {
   const bound = new Bound();
   try {
     const counts = await bound.zeros(gpu, "counts", [256], "u32");
     const state = await bound.upload(gpu, "state", Uint32Array.of(0, keep, 0, 0));
-    const launches = selection(bound, { values, mask, slots, counts, state });
+    const launches = selection(bound, { ...on, counts, state });
     const { bindings } = bound;
     const program = await compile(gpu, launches, { label: "select", bindings });
     program.run();
     await gpu.idle();
     program.destroy();
-  } catch (cause) {
-    mask.destroy();
-    throw cause;
   } finally {
     bound.destroy();
   }
-  return mask;
 }
 
 /** A radix selection; see `unlearn/select`. */
@@ -90,37 +97,41 @@ function selection(
   return launches;
 }
 
-/** Launches that put back what an update changed outside a mask. Owns the weights put back, and the mask. */
+/**
+ * Launches that put back what an update changed outside a mask. Owns the weights that it puts back, and takes over
+ * the mask.
+ */
 export class Restore {
   readonly launches: readonly Launch[];
   readonly bindings: ReadonlyMap<Value, BufferView>;
-  readonly #original: Arena;
-  readonly #mask: Arena;
+  readonly #owned: Owned;
 
-  private constructor(gpu: Gpu, parameters: Arena, original: Arena, mask: Arena) {
-    const bound = new Bound();
-    this.launches = parameters.layout.shards.map((floats, shard) =>
-      elementwise(gpu.tuning, { shader: "unlearn/restore" }, floats, {
-        original: bound.shard(original, shard),
-        keep: bound.shard(mask, shard, "u32"),
-        y: bound.shard(parameters, shard),
-      }),
-    );
+  private constructor(launches: readonly Launch[], bound: Bound, owned: Owned) {
+    this.launches = launches;
     this.bindings = bound.bindings;
-    this.#original = original;
-    this.#mask = mask;
+    this.#owned = owned;
   }
 
   /** Every weight outside the mask (0 there) is put back to what it is now. */
-  static async create(gpu: Gpu, parameters: Arena, mask: Arena): Promise<Restore> {
-    const original = await Arena.create(gpu, parameters.layout, "original weights");
-    gpu.submit((encoder) => original.copyFrom(parameters, encoder));
-    return new Restore(gpu, parameters, original, mask);
+  static create(gpu: Gpu, parameters: Arena, mask: Arena): Promise<Restore> {
+    return Owned.during(async (owned) => {
+      owned.add(mask);
+      const original = owned.add(await Arena.create(gpu, parameters.layout, "original weights"));
+      gpu.submit((encoder) => original.copyFrom(parameters, encoder));
+      const bound = new Bound();
+      const launches = parameters.layout.shards.map((floats, shard) =>
+        elementwise(gpu.tuning, { shader: "unlearn/restore" }, floats, {
+          original: bound.shard(original, shard),
+          keep: bound.shard(mask, shard, "u32"),
+          y: bound.shard(parameters, shard),
+        }),
+      );
+      return new Restore(launches, bound, owned);
+    });
   }
 
   destroy(): void {
-    this.#original.destroy();
-    this.#mask.destroy();
+    this.#owned.destroy();
   }
 
   [Symbol.dispose](): void {

@@ -4,8 +4,7 @@
  * Each tensor is scaled by its mean and deviation over all weights and snapshots. The MLP runs over tiles of
  * weights, the message passing over the whole neural graph in blocks of edges; all of it on the GPU.
  */
-import type { Launch } from "../../graph/value.ts";
-import type { Program } from "../../graph/program.ts";
+import { Owned } from "../../gpu/owned.ts";
 import { onlyFile, type PredictorLoader, requirePlain } from "../loader.ts";
 import type { JointPlace, Predictor, PreparedJoint } from "../predictor.ts";
 import { tensorsOf } from "../weight-file.ts";
@@ -52,26 +51,20 @@ async function prepare(weights: NinoWeights, place: JointPlace): Promise<Prepare
     wiring === undefined
       ? blocksOf(plan.coordinates, tileRows)
       : blocksOf(wiring.source.length, blockEdges);
-  const network = await NinoNetwork.create(gpu, weights);
-  try {
+  return Owned.during(async (owned) => {
+    const network = owned.add(await NinoNetwork.create(gpu, weights));
     const { launches, statistics } = await tensorStatistics(place, parts, plan.tracks.length);
     const forecast: Forecast = { place, variant, parts, blocks, statistics };
-    const { steps, program }: { steps: (Launch | Program)[]; program?: Program } =
+    const steps =
       wiring === undefined
-        ? await tileSteps(network, forecast)
-        : { steps: await graphLaunches(network, forecast, wiring) };
+        ? await tileSteps(network, forecast, owned)
+        : await graphLaunches(network, forecast, wiring);
     return {
       steps: [...launches, ...steps],
-      aim: (step) => network.aim(step),
-      destroy() {
-        program?.destroy();
-        network.destroy();
-      },
+      aim: (step: number) => network.aim(step),
+      destroy: () => owned.destroy(),
     };
-  } catch (cause) {
-    network.destroy();
-    throw cause;
-  }
+  });
 }
 
 /** So many edges in blocks of at most `size`. */

@@ -2,30 +2,34 @@
 import { Graph } from "../../graph/graph.ts";
 import { compile, type Program } from "../../graph/program.ts";
 import type { Launch } from "../../graph/value.ts";
+import type { Owned } from "../../gpu/owned.ts";
 import { type NinoNetwork, rowWidth } from "./network.ts";
 import { type Forecast, rowsLaunch } from "./rows.ts";
 
 /** Weights of a tile. */
 export const tileRows = 16_384;
 
-/** The steps of a forecast, and the network's program among them, which the caller frees. */
+/** The steps of a forecast, the network's program among them, which `owned` takes over. */
 export async function tileSteps(
   network: NinoNetwork,
   forecast: Forecast,
-): Promise<{ steps: (Launch | Program)[]; program: Program }> {
+  owned: Owned,
+): Promise<(Launch | Program)[]> {
   const { place, parts, blocks } = forecast;
   const { bound, predicted } = place;
   const { gpu } = place.trajectory;
   const graph = new Graph(gpu.tuning);
   const rows = await bound.zeros(gpu, "rows", [blocks[0]!.count, rowWidth("mlp")]);
   const { output, bindings } = network.mlp(graph, rows);
-  const program = await compile(gpu, graph.forward(), {
-    label: "NiNo",
-    bindings: bindings.set(rows, bound.at(rows)),
-    keep: [output],
-  });
+  const program = owned.add(
+    await compile(gpu, graph.forward(), {
+      label: "NiNo",
+      bindings: bindings.set(rows, bound.at(rows)),
+      keep: [output],
+    }),
+  );
   const outputs = bound.view("outputs", program.view(output));
-  const steps = blocks.flatMap((block) => {
+  return blocks.flatMap((block) => {
     const runs = parts.flatMap((part) => {
       const start = part.tensor.firstEdge + part.piece.inSlot;
       const from = Math.max(0, block.first - start);
@@ -40,5 +44,4 @@ export async function tileSteps(
       ),
     ];
   });
-  return { steps, program };
 }

@@ -14,6 +14,8 @@ import { z } from "zod";
 import { Arena } from "../../weights/arena.ts";
 import { Bound } from "../../graph/bound.ts";
 import { compile, type Program } from "../../graph/program.ts";
+import type { Value } from "../../graph/value.ts";
+import { Owned } from "../../gpu/owned.ts";
 import type { Model } from "../../nn/model.ts";
 import { Random } from "../../random.ts";
 import type { Watch } from "../../train/replay.ts";
@@ -37,20 +39,25 @@ const schema = z.strictObject({
   pictures: z.number().int().min(1).default(2000),
 });
 
+interface FisherParts {
+  /** Of all parts. */
+  readonly owned: Owned;
+  readonly program: Program;
+  readonly bound: Bound;
+  /** Seed and α. */
+  readonly noise: Value;
+}
+
+/** Owns its program, the original weights and the Fisher information. */
 class FisherSession implements UnlearnSession {
   readonly method = "fisher";
   readonly #model: Model;
   readonly #settings: z.output<typeof schema>;
-  readonly #parts: { program: Program; original: Arena; sums: Arena; settings: GPUBuffer };
+  readonly #parts: FisherParts;
   readonly #seed: number;
   #rounds = 0;
 
-  constructor(
-    model: Model,
-    settings: z.output<typeof schema>,
-    parts: { program: Program; original: Arena; sums: Arena; settings: GPUBuffer },
-    seed: number,
-  ) {
+  constructor(model: Model, settings: z.output<typeof schema>, parts: FisherParts, seed: number) {
     this.#model = model;
     this.#settings = settings;
     this.#parts = parts;
@@ -63,8 +70,9 @@ class FisherSession implements UnlearnSession {
     const words = new Uint32Array(4);
     words[0] = new Random(this.#seed).fork("fisher noise").int(2 ** 31);
     new Float32Array(words.buffer)[1] = alpha * growth ** this.#rounds;
-    gpu.write(this.#parts.settings, words);
-    this.#parts.program.run();
+    const { program, bound, noise } = this.#parts;
+    gpu.write(bound.at(noise).buffer, words);
+    program.run();
     await gpu.idle();
     this.#rounds++;
     return { round: this.#rounds, steps: 0, epochs: [] };
@@ -79,10 +87,11 @@ class FisherSession implements UnlearnSession {
   }
 
   destroy(): void {
-    this.#parts.program.destroy();
-    this.#parts.original.destroy();
-    this.#parts.sums.destroy();
-    this.#model.gpu.free(this.#parts.settings);
+    this.#parts.owned.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }
 
@@ -109,38 +118,41 @@ export const fisher = defineMethod({
       .fork("fisher pictures")
       .shuffle(Uint32Array.from(items))
       .slice(0, settings.pictures);
-    const sums = await sumOverImages(task, { data, items: chosen }, "squares", 1, watch);
-    const original = await Arena.create(gpu, parameters.layout, "original weights");
-    gpu.submit((encoder) => original.copyFrom(parameters, encoder));
-    const { noise } = await gpu.allocate({ noise: 16 });
-    const bound = new Bound();
-    const words = bound.buffer("settings", noise, "u32");
-    const slots = model.slots.filter((slot) => slot.kind !== "norm");
-    const last = slots.at(-1)!.name.replace(/[^.]*$/, "");
-    let first = 0;
-    const launches = slots.map((slot) => {
-      const constants = {
-        N: slot.size,
-        FIRST: first,
-        PICTURES: chosen.length,
-        BOOST: slot.name.startsWith(last) ? 10 : 1,
-        CAP: settings.cap,
-      };
-      first += slot.size;
-      return {
-        shader: "unlearn/noise",
-        entry: "fisher",
-        constants,
-        bind: {
-          original: bound.slot(original, slot),
-          f: bound.slot(sums, slot),
-          settings: words,
-          y: bound.slot(parameters, slot),
-        },
-        threads: slot.size,
-      };
+    return Owned.during(async (owned) => {
+      const part = { data, items: chosen };
+      const sums = owned.add(await sumOverImages(task, part, "squares", 1, watch));
+      const original = owned.add(await Arena.create(gpu, parameters.layout, "original weights"));
+      gpu.submit((encoder) => original.copyFrom(parameters, encoder));
+      const bound = owned.add(new Bound());
+      const noise = await bound.zeros(gpu, "noise", [4], "u32");
+      const slots = model.slots.filter((slot) => slot.kind !== "norm");
+      const last = slots.at(-1)!.name.replace(/[^.]*$/, "");
+      let first = 0;
+      const launches = slots.map((slot) => {
+        const constants = {
+          N: slot.size,
+          FIRST: first,
+          PICTURES: chosen.length,
+          BOOST: slot.name.startsWith(last) ? 10 : 1,
+          CAP: settings.cap,
+        };
+        first += slot.size;
+        return {
+          shader: "unlearn/noise",
+          entry: "fisher",
+          constants,
+          bind: {
+            original: bound.slot(original, slot),
+            f: bound.slot(sums, slot),
+            settings: noise,
+            y: bound.slot(parameters, slot),
+          },
+          threads: slot.size,
+        };
+      });
+      const { bindings } = bound;
+      const program = owned.add(await compile(gpu, launches, { label: "fisher", bindings }));
+      return new FisherSession(model, settings, { owned, program, bound, noise }, seed);
     });
-    const program = await compile(gpu, launches, { label: "fisher", bindings: bound.bindings });
-    return new FisherSession(model, settings, { program, original, sums, settings: noise }, seed);
   },
 });

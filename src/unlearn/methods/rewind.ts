@@ -14,6 +14,7 @@ import { Arena, parameterKinds } from "../../weights/arena.ts";
 import { Combination } from "../../weights/combine.ts";
 import { RandomDirection } from "../../weights/direction.ts";
 import { UsageError } from "../../errors.ts";
+import { Owned } from "../../gpu/owned.ts";
 import { loadPredictor } from "../../predictors/index.ts";
 import { linearPredictor } from "../../predictors/linear.ts";
 import { PredictionError, Rewinder } from "../../predictors/rewinder.ts";
@@ -73,47 +74,40 @@ export const rewindSettings = z.strictObject(fields);
 
 export type RewindSettings = z.output<typeof rewindSettings>;
 
-/** A running rewind; see {@link RewindSession.create}. */
+/** What a rewind works with. */
+interface RewindParts {
+  /** Of all parts. */
+  readonly owned: Owned;
+  readonly trainer: Trainer;
+  readonly trajectory: Trajectory;
+  readonly rewinder: Rewinder;
+  readonly before: Arena;
+  /** The snapshot predictions are added to, kept where a step is changed. */
+  readonly base: Arena | undefined;
+  readonly direction: RandomDirection | undefined;
+  /** Of the base and the predicted weights, where a step is lengthened or shortened. */
+  readonly line: Combination | undefined;
+}
+
+/** A running rewind; see {@link RewindSession.create}. Owns its trainer and its trajectory. */
 export class RewindSession implements UnlearnSession {
   readonly method: string;
   readonly #task: UnlearnRequest;
   readonly #settings: RewindSettings;
-  readonly #trainer: Trainer;
-  readonly #trajectory: Trajectory;
-  readonly #rewinder: Rewinder;
-  readonly #before: Arena;
-  /** The snapshot predictions are added to, kept where a step is changed. */
-  readonly #base: Arena | undefined;
-  readonly #direction: RandomDirection | undefined;
-  /** Of the base and the predicted weights, where a step is lengthened or shortened. */
-  readonly #line: Combination | undefined;
+  readonly #parts: RewindParts;
   #rounds = 0;
   #steps = 0;
 
   private constructor(
     task: UnlearnRequest,
     settings: RewindSettings,
-    parts: {
-      method: string;
-      trainer: Trainer;
-      trajectory: Trajectory;
-      rewinder: Rewinder;
-      before: Arena;
-      base: Arena | undefined;
-      direction: RandomDirection | undefined;
-      line: Combination | undefined;
-    },
+    method: string,
+    parts: RewindParts,
   ) {
-    this.method = parts.method;
-    this.#base = parts.base;
-    this.#direction = parts.direction;
-    this.#line = parts.line;
+    this.method = method;
     this.#task = task;
     this.#settings = settings;
-    this.#trainer = parts.trainer;
-    this.#trajectory = parts.trajectory;
-    this.#rewinder = parts.rewinder;
-    this.#before = parts.before;
+    this.#parts = parts;
   }
 
   /**
@@ -135,33 +129,43 @@ export class RewindSession implements UnlearnSession {
           '"reversed:" before its path, or speed a training up with it: `rewind train --nowcast`.',
       );
     }
+    const { method = "rewind", random = false, aim } = variant;
     const { model } = task;
+    const { gpu, parameters } = model;
     const { data, items } = task.forget;
     const batch = Math.min(settings.batch, items.length);
-    const trainer = await stepTrainer(task, data, items, { ...settings, batch });
     // Frozen norm parameters do not move: a predictor would only add its answer to a constant history.
     const slots = model.slots.filter(
       (slot) => settings.kinds.includes(slot.kind) && slot.kind !== "norm",
     );
-    const trajectory = await Trajectory.create(model.gpu, slots, predictor.window, {
-      precision: settings.trajectory,
-      reversed: predictor.reversed ?? false,
+    return Owned.during(async (owned) => {
+      const keep = async (label: string): Promise<Arena> =>
+        owned.add(await Arena.create(gpu, parameters.layout, label));
+      const trainer = owned.add(await stepTrainer(task, data, items, { ...settings, batch }));
+      const trajectory = owned.add(
+        await Trajectory.create(gpu, slots, predictor.window, {
+          precision: settings.trajectory,
+          reversed: predictor.reversed ?? false,
+        }),
+      );
+      const rewinder = owned.add(await Rewinder.create(trajectory, predictor, model.spec));
+      if (aim !== undefined || predictor.joint !== undefined) rewinder.aim(aim ?? 3);
+      const before = await keep("before the round");
+      let base: Arena | undefined;
+      let direction: RandomDirection | undefined;
+      let line: Combination | undefined;
+      if (random || settings.strength !== 1) {
+        base = await keep("base of the step");
+        if (random) {
+          direction = owned.add(await RandomDirection.create(gpu, parameters, base, slots));
+        }
+        if (settings.strength !== 1) {
+          line = owned.add(await Combination.create(gpu, base, parameters, slots));
+        }
+      }
+      const parts = { owned, trainer, trajectory, rewinder, before, base, direction, line };
+      return new RewindSession(task, settings, method, parts);
     });
-    const rewinder = await Rewinder.create(trajectory, predictor, model.spec);
-    const { method = "rewind", random = false, aim } = variant;
-    if (aim !== undefined || predictor.joint !== undefined) rewinder.aim(aim ?? 3);
-    const { gpu, parameters } = model;
-    const before = await Arena.create(gpu, parameters.layout, "before the round");
-    let base: Arena | undefined;
-    let direction: RandomDirection | undefined;
-    let line: Combination | undefined;
-    if (random || settings.strength !== 1) {
-      base = await Arena.create(gpu, parameters.layout, "base of the step");
-      if (random) direction = await RandomDirection.create(gpu, parameters, base, slots);
-      if (settings.strength !== 1) line = await Combination.create(gpu, base, parameters, slots);
-    }
-    const parts = { method, trainer, trajectory, rewinder, before, base, direction, line };
-    return new RewindSession(task, settings, parts);
   }
 
   /**
@@ -173,7 +177,8 @@ export class RewindSession implements UnlearnSession {
     const { model, seed } = this.#task;
     const { items } = this.#task.forget;
     const { warmupEpochs, trailingEpoch, learningRate, resetOptimizer } = this.#settings;
-    const { window } = this.#trajectory.plan;
+    const { trainer, trajectory, rewinder, before, base, direction, line } = this.#parts;
+    const { window } = trajectory.plan;
     const total = warmupEpochs + window - 1 + (trailingEpoch ? 1 : 0);
     // Every epoch's order depends on (seed, round, epoch) alone, so that a resumed run repeats it.
     const random = new Random(seed).fork(`rewind round ${this.#rounds}`);
@@ -186,59 +191,51 @@ export class RewindSession implements UnlearnSession {
         signal: watch.signal,
         progress: (done, steps) => watch.progress?.(epoch * steps + done, total * steps),
       };
-      epochs.push(
-        await this.#trainer.epoch({ order, learningRate, seed: stream.int(2 ** 31) }, watched),
-      );
+      epochs.push(await trainer.epoch({ order, learningRate, seed: stream.int(2 ** 31) }, watched));
     };
-    if (resetOptimizer) this.#trainer.resetOptimizer();
-    model.gpu.submit((encoder) => this.#before.copyFrom(model.parameters, encoder));
-    this.#trajectory.reset();
+    if (resetOptimizer) trainer.resetOptimizer();
+    model.gpu.submit((encoder) => before.copyFrom(model.parameters, encoder));
+    trajectory.reset();
     for (let i = 0; i < warmupEpochs; i++) await train();
     for (let k = 0; k < window; k++) {
-      this.#trajectory.record(model.parameters);
-      const base = this.#base;
-      if (
-        base !== undefined &&
-        k === (this.#rewinder.predictor.base === "oldest" ? 0 : window - 1)
-      ) {
+      trajectory.record(model.parameters);
+      if (base !== undefined && k === (rewinder.predictor.base === "oldest" ? 0 : window - 1)) {
         model.gpu.submit((encoder) => base.copyFrom(model.parameters, encoder));
       }
       if (k < window - 1 || trailingEpoch) await train();
     }
     try {
-      await this.#rewinder.apply(model.parameters);
+      await rewinder.apply(model.parameters);
     } catch (cause) {
       if (cause instanceof PredictionError) {
-        model.gpu.submit((encoder) => model.parameters.copyFrom(this.#before, encoder));
+        model.gpu.submit((encoder) => model.parameters.copyFrom(before, encoder));
       }
       throw cause;
     }
-    await this.#direction?.apply(random.fork("direction").int(2 ** 31));
-    this.#line?.run(this.#settings.strength);
+    await direction?.apply(random.fork("direction").int(2 ** 31));
+    line?.run(this.#settings.strength);
     this.#rounds++;
     this.#steps += epochs.reduce((sum, epoch) => sum + epoch.steps, 0);
     return { round: this.#rounds, steps: this.#steps, epochs };
   }
 
   async save(): Promise<SessionState> {
-    const optimizer = await saveOptimizer(this.#trainer);
+    const optimizer = await saveOptimizer(this.#parts.trainer);
     return { round: this.#rounds, steps: this.#steps, ...optimizer };
   }
 
   load(state: SessionState): void {
-    loadOptimizer(this.#trainer, state);
+    loadOptimizer(this.#parts.trainer, state);
     this.#rounds = state.round;
     this.#steps = state.steps;
   }
 
   destroy(): void {
-    this.#trainer.destroy();
-    this.#rewinder.destroy();
-    this.#trajectory.destroy();
-    this.#before.destroy();
-    this.#direction?.destroy();
-    this.#line?.destroy();
-    this.#base?.destroy();
+    this.#parts.owned.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }
 

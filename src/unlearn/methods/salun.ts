@@ -7,6 +7,7 @@
  * counted.
  */
 import { z } from "zod";
+import type { Arena } from "../../weights/arena.ts";
 import { Restore, selectLargest } from "../../weights/mask.ts";
 import { sumOverImages } from "../gradients.ts";
 import { relabellingArm } from "../arm.ts";
@@ -30,8 +31,12 @@ export const salun = defineMethod({
     const slots = model.slots.filter((slot) => frozenNorm(slot) > 0);
     const total = slots.reduce((sum, slot) => sum + slot.size, 0);
     const { gpu, parameters } = model;
-    const mask = await selectLargest(gpu, sums, slots, Math.round(ratio * total));
-    sums.destroy();
+    let mask: Arena;
+    try {
+      mask = await selectLargest(gpu, sums, slots, Math.round(ratio * total));
+    } finally {
+      sums.destroy();
+    }
     return randomLabelSession("salun", task, settings, await Restore.create(gpu, parameters, mask));
   },
 });

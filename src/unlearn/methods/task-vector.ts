@@ -10,6 +10,7 @@ import { optimizerSchema } from "../../optim/index.ts";
 import { memoryFields } from "../../train/memory.ts";
 import { Arena, type ParameterKind, parameterKinds } from "../../weights/arena.ts";
 import { Combination } from "../../weights/combine.ts";
+import { Owned } from "../../gpu/owned.ts";
 import type { Model } from "../../nn/model.ts";
 import type { Watch } from "../../train/replay.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
@@ -27,9 +28,11 @@ const schema = z.strictObject({
   lambda: z.union([z.number(), z.partialRecord(z.enum(parameterKinds), z.number())]).default(1),
 });
 
+/** Owns its trainer and the weights a round starts from. */
 class TaskVectorSession implements UnlearnSession {
   readonly method = "task-vector";
   readonly #model: Model;
+  readonly #owned: Owned;
   readonly #tuning: StepSession;
   readonly #start: Arena;
   /** Of the start and the fine-tuned weights. */
@@ -38,10 +41,11 @@ class TaskVectorSession implements UnlearnSession {
 
   constructor(
     model: Model,
-    parts: { tuning: StepSession; start: Arena; line: Combination },
+    parts: { owned: Owned; tuning: StepSession; start: Arena; line: Combination },
     lambda: (kind: ParameterKind) => number,
   ) {
     this.#model = model;
+    this.#owned = parts.owned;
     this.#tuning = parts.tuning;
     this.#start = parts.start;
     this.#line = parts.line;
@@ -66,9 +70,11 @@ class TaskVectorSession implements UnlearnSession {
   }
 
   destroy(): void {
-    this.#tuning.destroy();
-    this.#start.destroy();
-    this.#line.destroy();
+    this.#owned.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }
 
@@ -95,23 +101,17 @@ export const taskVector = defineMethod({
     const { data, items } = forget;
     const { learningRate, epochs, lambda } = settings;
     const batch = Math.min(settings.batch, items.length);
-    const trainer = await stepTrainer({ model, task }, data, items, { ...settings, batch });
     const stepsPerRound = epochs * Math.ceil(items.length / batch);
-    const parts = {
-      method: "task-vector",
-      trainer,
-      items,
-      batch,
-      seed,
-      stepsPerRound,
-      learningRate,
-    };
     const { gpu, parameters } = model;
-    const start = await Arena.create(gpu, parameters.layout, "start of the round");
-    const line = await Combination.create(gpu, start, parameters);
-    const tuning = new StepSession(parts);
-    return new TaskVectorSession(model, { tuning, start, line }, (kind) =>
-      typeof lambda === "number" ? lambda : (lambda[kind] ?? 1),
-    );
+    return Owned.during(async (owned) => {
+      const trainer = await stepTrainer({ model, task }, data, items, { ...settings, batch });
+      const session = { method: "task-vector", items, batch, seed, stepsPerRound, learningRate };
+      const tuning = owned.add(new StepSession({ ...session, trainer }));
+      const start = owned.add(await Arena.create(gpu, parameters.layout, "start of the round"));
+      const line = owned.add(await Combination.create(gpu, start, parameters));
+      return new TaskVectorSession(model, { owned, tuning, start, line }, (kind) =>
+        typeof lambda === "number" ? lambda : (lambda[kind] ?? 1),
+      );
+    });
   },
 });

@@ -8,6 +8,7 @@
 import { UsageError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/device.ts";
 import { megabytes } from "../../gpu/memory.ts";
+import { Owned } from "../../gpu/owned.ts";
 import type { Bound } from "../../graph/bound.ts";
 import type { Program } from "../../graph/program.ts";
 import type { Launch, Value } from "../../graph/value.ts";
@@ -123,9 +124,13 @@ export class Trajectory {
       oldest: buffers[2 * i]!,
       differences: buffers[2 * i + 1]!,
     }));
-    const halves = await Promise.all(parts.map((part) => HalfChunk.create(gpu, window, part)));
-    const chunks = plan.chunks.map((chunk, i) => ({ ...chunk, stride: strides[i]!, buffer }));
-    return new Trajectory(gpu, plan, chunks, halves, [buffer, ...buffers]);
+    return Owned.during(async (owned) => {
+      owned.add({ destroy: () => gpu.free(buffer, ...buffers) });
+      const halves: HalfChunk[] = [];
+      for (const part of parts) halves.push(owned.add(await HalfChunk.create(gpu, window, part)));
+      const chunks = plan.chunks.map((chunk, i) => ({ ...chunk, stride: strides[i]!, buffer }));
+      return new Trajectory(gpu, plan, chunks, halves, [buffer, ...buffers]);
+    });
   }
 
   /** Snapshots recorded since {@link reset}. */
