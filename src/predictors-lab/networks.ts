@@ -1,5 +1,5 @@
 /**
- * The two-stream weight predictors as trainable graphs; `src/predict` applies them fused.
+ * The two-stream weight predictors as trainable graphs; `src/predictors` applies them fused.
  *
  * InvWNN (Jang, Kim and Youn, AAAI 2025) and WNN (Jang et al., ICML 2023): one stream is fed a history,
  * the other its successive differences; both end in one output unit.
