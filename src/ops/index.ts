@@ -11,6 +11,7 @@ export {
   tanh,
 } from "./activations.ts";
 export { add } from "./add.ts";
+export { type ElementwiseFunction, elementwiseOperation } from "./elementwise.ts";
 export { attention, type AttentionAttrs } from "./attention.ts";
 export { batchNorm } from "./batch-norm.ts";
 export { concat } from "./concat.ts";
