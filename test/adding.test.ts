@@ -8,7 +8,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
   loadDataset,
+  loadPredictor,
   measureFinal,
+  predictHistories,
   prepareJob,
   protocolOf,
   resultTable,
@@ -21,6 +23,7 @@ import { trainSchema } from "../src/runs/config.ts";
 import {
   boundedAscent,
   doubt,
+  meanLoader,
   oneClass,
   rampsSource,
   signDescent,
@@ -102,6 +105,14 @@ test("an added metric of logits stands among those at the end of a run", async (
   assert.ok(value! > 0 && value! < Math.LN2, `${value}`);
   assert.is(n, job.forget.length);
   job.destroy();
+});
+
+test("an added predictor is found by what stands after --predictor", async () => {
+  const predictor = await loadPredictor(meanLoader.name);
+  const histories = [Array.from({ length: 15 }, (_, k) => k), Array.from({ length: 15 }, () => 3)];
+  const gpu = await testGpu();
+  const { predicted } = await predictHistories(gpu, predictor, predictor.sets[0]!, histories);
+  assert.equal([...predicted], [7, 3]);
 });
 
 test("a command knows what a module loaded before it adds", () => {

@@ -5,4 +5,5 @@ export { doubt, testError } from "./metric.ts";
 export { softsignNet } from "./network.ts";
 export { softsign } from "./operation.ts";
 export { signDescent } from "./optimizer.ts";
+export { meanLoader } from "./predictor.ts";
 export { oneClass } from "./scenario.ts";
