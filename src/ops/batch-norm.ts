@@ -32,8 +32,8 @@ function sizes(x: Value): { ROWS: number; C: number; PER: number; FACTOR: number
 interface Reduction {
   readonly shader: string;
   readonly constants: Readonly<Record<string, number | boolean>>;
-  /** Entry and bindings of the first stage; it writes its slices to the binding `output`. */
-  readonly first: { entry: string; bind: Record<string, Value | null>; output: string };
+  /** Entry and inputs of the first stage. */
+  readonly first: { entry: string; bind: Record<string, Value | null> };
   /** Entry and outputs of the last stage, and whether these outlive the step. */
   readonly last: { entry: string; bind: Record<string, Value | null>; changesState?: boolean };
   scratch(label: string, shape: Shape): Value;
@@ -52,7 +52,7 @@ function reduceRows(x: Value, reduction: Reduction): Launch[] {
       shader,
       entry: first.entry,
       constants: { ...constants, SLICES: slices, SPAN: rows },
-      bind: { ...first.bind, [first.output]: partial },
+      bind: { ...first.bind, slices_out: partial },
       threads: slices * C,
     },
   ];
@@ -63,7 +63,7 @@ function reduceRows(x: Value, reduction: Reduction): Launch[] {
       shader,
       entry: "merge",
       constants: { ...constants, SLICES: slices, SPAN: rows },
-      bind: { partial, merged },
+      bind: { partial, slices_out: merged },
       threads: groups * C,
     });
     [partial, slices, rows] = [merged, groups, rows * factor];
@@ -113,17 +113,17 @@ const operation: Operation<Required<BatchNormAttrs>> = {
               shader,
               entry: "running",
               constants: whole,
-              bind: { frozen_mean: mean, frozen_variance: variance, stats },
+              bind: { frozen_mean: mean, frozen_variance: variance, stats_out: stats },
               threads: C,
             },
           ]
         : reduceRows(x, {
             shader,
             constants,
-            first: { entry: "moments", bind: { x }, output: "moments_out" },
+            first: { entry: "moments", bind: { x } },
             last: {
               entry: "statistics",
-              bind: { stats, running_mean: mean, running_variance: variance },
+              bind: { stats_out: stats, running_mean: mean, running_variance: variance },
               changesState: true,
             },
             scratch,
@@ -134,7 +134,7 @@ const operation: Operation<Required<BatchNormAttrs>> = {
         shader,
         entry: "normalise",
         constants: whole,
-        bind: { x, gamma, beta, stats_in: stats, y },
+        bind: { x, gamma, beta, stats, result: y },
         threads: Math.ceil(ROWS / rowsPerThread) * C,
       },
     ];
@@ -163,8 +163,8 @@ const operation: Operation<Required<BatchNormAttrs>> = {
         ...reduceRows(x, {
           shader,
           constants,
-          first: { entry: "sums", bind: { x, dy, stats }, output: "sums_out" },
-          last: { entry: "totals", bind: { ...outputs, means } },
+          first: { entry: "sums", bind: { x, dy, stats } },
+          last: { entry: "totals", bind: { ...outputs, means_out: means } },
           scratch,
         }),
       );
@@ -174,7 +174,14 @@ const operation: Operation<Required<BatchNormAttrs>> = {
         shader,
         entry: "input_gradient",
         constants: { ...constants, SLICES: 1, SPAN: span },
-        bind: { dy, gamma, stats, dx, x: training ? x : null, means_in: training ? means : null },
+        bind: {
+          dy,
+          gamma,
+          stats,
+          result: dx,
+          x: training ? x : null,
+          means: training ? means : null,
+        },
         threads: Math.ceil(ROWS / rowsPerThread) * C,
       });
     }
