@@ -2,6 +2,7 @@
 import type { Tuning } from "../../gpu/device.ts";
 import type { Geometry, SlicedGeometry } from "../../gpu/geometry.ts";
 import type { Conv2dShape } from "./conv2d.ts";
+import { lanePart } from "./lanes.ts";
 import { ceilDiv, foldGroups, softwareGrid } from "./tiles.ts";
 
 /** Shape of a depthwise convolution: [n, h, w, c] -> [n, oh, ow, c] with weights [kh, kw, c]. */
@@ -15,14 +16,14 @@ function baseConstants(shape: DepthwiseShape): Record<string, number> {
   };
 }
 
-/** Path of a kernel: the one that moves four channels at a time where channels come in fours. */
-function shader(name: string, shape: DepthwiseShape): string {
-  return `depthwise/${name}${shape.c % 4 === 0 ? "-vec4" : ""}`;
+/** A kernel and its lanes: four channels at a time where channels come in fours. */
+function kernel(name: string, { c }: DepthwiseShape): Pick<Geometry, "shader" | "parts"> {
+  return { shader: `depthwise/${name}`, parts: [lanePart(c % 4 === 0)] };
 }
 
 /** Lanes side by side that cover the channels of one pixel. */
-function channelLanes(shape: DepthwiseShape): number {
-  return shape.c % 4 === 0 ? shape.c / 4 : shape.c;
+function channelLanes({ c }: DepthwiseShape): number {
+  return c % 4 === 0 ? c / 4 : c;
 }
 
 function grid(
@@ -61,7 +62,7 @@ export function depthwiseForward(
   const tiles = shape.n * shape.oh * ceilDiv(shape.ow, per);
   const { wg, groups } = grid(tuning, tiles * channelLanes(shape));
   return {
-    shader: shader("correlate", shape),
+    ...kernel("correlate", shape),
     entry: "forward",
     constants: { ...baseConstants(shape), HAS_BIAS: shape.hasBias, PER: per, WG: wg },
     groups,
@@ -79,7 +80,7 @@ export function depthwiseInputGrad(
   const tiles = shape.n * shape.h * strideW * ceilDiv(columns, per);
   const { wg, groups } = grid(tuning, tiles * channelLanes(shape));
   return {
-    shader: shader("correlate", shape),
+    ...kernel("correlate", shape),
     entry: "input_gradient",
     constants: { ...baseConstants(shape), HAS_BIAS: false, PER: per, WG: wg },
     groups,
@@ -88,7 +89,7 @@ export function depthwiseInputGrad(
 
 /**
  * Geometry of the weight gradient: partial sums [slices, kh, kw, c], to be added by
- * reduce/sum-slices. Bindings: x, dy, partial.
+ * sumSlices. Bindings: x, dy, partial.
  */
 export function depthwiseWeightGrad(shape: DepthwiseShape, tuning: Tuning): SlicedGeometry {
   const { kh, kw, n, oh } = shape;
@@ -101,7 +102,7 @@ export function depthwiseWeightGrad(shape: DepthwiseShape, tuning: Tuning): Slic
   const slices = Math.max(1, Math.min(n * oh, wanted));
   const { wg, groups } = grid(tuning, tiles * slices);
   return {
-    shader: shader("weight-grad", shape),
+    ...kernel("weight-grad", shape),
     constants: { ...baseConstants(shape), SLICES: slices, TAPH: tapH, TAPW: tapW, WG: wg },
     groups,
     slices,
