@@ -1,83 +1,39 @@
-// Gradient of fused attention with respect to the queries, and delta = sum of dy y over a row, which the
-// gradients of keys and values need. With p = exp(SCALE q kT - lse): dq = SCALE sum over keys of
-// p (dy . v - delta) k.
+//! import attention/gradient
+// Gradient of fused attention with respect to the queries, dq = sum over keys of w k, and delta = sum of dy y
+// over a row, which the gradients of keys and values need. A thread keeps R queries.
 //
-// q, y, dy, dq [B, LQ, HEADS * D]; k, v [B, LK, HEADS * D]; lse, delta [B, HEADS, LQ].
-// Prelude: B, HEADS, LQ, LK, DV (D), SCALE, R (query rows of a thread). One thread R rows of one head.
-@group(0) @binding(0) var<storage, read> q: array<f32>;
-@group(0) @binding(1) var<storage, read> k: array<f32>;
-@group(0) @binding(2) var<storage, read> v: array<f32>;
-@group(0) @binding(3) var<storage, read> y: array<f32>;
-@group(0) @binding(4) var<storage, read> dy: array<f32>;
+// lse, delta [B, HEADS, LQ]; formulas, other shapes, constants and grid: attention/gradient, with SLICES = 1.
+@group(0) @binding(3) var<storage, read> y: array<Lane>;
+@group(0) @binding(4) var<storage, read> dy: array<Lane>;
 @group(0) @binding(5) var<storage, read> lse: array<f32>;
 @group(0) @binding(6) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dq: array<Lane>;
 
-const BLOCKS = (u32(LQ) + u32(R) - 1u) / u32(R);
+const OWN = u32(LQ);
+const QUERIES_OWN = true;
+const OTHER = u32(LK);
 
-// Where a token's part of a head starts.
-fn token(batch: u32, head: u32, position: u32, length: u32) -> u32 {
-  return ((batch * length + position) * u32(HEADS) + head) * u32(DV);
+const_assert SLICES == 1;
+
+fn own_rows(at: u32) -> Rows {
+  return Rows(q[at], dy[at]);
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = (wid.y * groups.x + wid.x) * 64u + local;
-  if (i >= u32(B * HEADS) * BLOCKS) {
-    return;
+fn other_rows(at: u32) -> Rows {
+  return Rows(k[at], v[at]);
+}
+
+// Makes delta and stores it.
+fn norm_of(tile: Tile, query: u32) -> Norm {
+  let at = row_at(tile, query, OWN);
+  var sum = 0.0;
+  for (var c = 0u; c < WIDTH; c++) {
+    sum += inner(dy[at + c], y[at + c]);
   }
-  let row = i % BLOCKS * u32(R);
-  let head = i / BLOCKS % u32(HEADS);
-  let batch = i / BLOCKS / u32(HEADS);
-  let rows = (batch * u32(HEADS) + head) * u32(LQ);
-  var query: array<f32, R * DV>;
-  var error: array<f32, R * DV>;
-  var sums: array<f32, R * DV>;
-  var norm: array<f32, R>;
-  var mean: array<f32, R>;
-  for (var r = 0u; r < u32(R); r++) {
-    let position = min(row + r, u32(LQ) - 1u);
-    let at = token(batch, head, position, u32(LQ));
-    for (var c = 0u; c < u32(DV); c++) {
-      query[r * u32(DV) + c] = SCALE * q[at + c];
-      error[r * u32(DV) + c] = dy[at + c];
-      mean[r] += dy[at + c] * y[at + c];
-    }
-    norm[r] = lse[rows + position];
-  }
-  for (var key = 0u; key < u32(LK); key++) {
-    let at = token(batch, head, key, u32(LK));
-    var score = array<f32, R>();
-    var gain = array<f32, R>();
-    for (var c = 0u; c < u32(DV); c++) {
-      let key_part = k[at + c];
-      let value_part = v[at + c];
-      for (var r = 0u; r < u32(R); r++) {
-        score[r] += query[r * u32(DV) + c] * key_part;
-        gain[r] += error[r * u32(DV) + c] * value_part;
-      }
-    }
-    for (var r = 0u; r < u32(R); r++) {
-      score[r] = SCALE * exp(score[r] - norm[r]) * (gain[r] - mean[r]);
-    }
-    for (var c = 0u; c < u32(DV); c++) {
-      let key_part = k[at + c];
-      for (var r = 0u; r < u32(R); r++) {
-        sums[r * u32(DV) + c] += score[r] * key_part;
-      }
-    }
-  }
-  for (var r = 0u; r < u32(R); r++) {
-    if (row + r < u32(LQ)) {
-      let at = token(batch, head, row + r, u32(LQ));
-      for (var c = 0u; c < u32(DV); c++) {
-        dq[at + c] = sums[r * u32(DV) + c];
-      }
-      delta[rows + row + r] = mean[r];
-    }
-  }
+  delta[head_at(tile) + query] = sum;
+  return Norm(lse[head_at(tile) + query], sum);
+}
+
+fn put(at: u32, weighted: Lane, plain: Lane) {
+  dq[at] = weighted;
 }

@@ -4,6 +4,7 @@ import type { Constants } from "../gpu/kernel.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
+import { lanePart } from "./launch/lanes.ts";
 import { sumSlices } from "./launch/reduce.ts";
 
 /** Settings of {@link attention}. */
@@ -56,25 +57,18 @@ function requireShapes([q, k, v]: readonly Shape[], { heads }: AttentionAttrs): 
   }
 }
 
-/** A kernel with the constants all three share; `vec4` where the width of a head allows. */
+/** A kernel with its lanes and the constants that all three share. */
 function kernel(
   name: "forward" | "query-grad" | "key-grad",
   { b, heads, lq, lk, d }: Sizes,
   rows: number,
   scale: number,
-): { shader: string; constants: Constants } {
-  const vec4 = d % 4 === 0;
+): { shader: string; parts: string[]; constants: Constants } {
+  const sizes = { B: b, HEADS: heads, LQ: lq, LK: lk, D: d };
   return {
-    shader: `attention/${name}${vec4 ? "-vec4" : ""}`,
-    constants: {
-      B: b,
-      HEADS: heads,
-      LQ: lq,
-      LK: lk,
-      DV: vec4 ? d / 4 : d,
-      SCALE: scale,
-      R: rows,
-    },
+    shader: `attention/${name}`,
+    parts: [lanePart(d % 4 === 0)],
+    constants: { ...sizes, SCALE: scale, R: rows, SLICES: 1 },
   };
 }
 
@@ -112,9 +106,11 @@ const operation: Operation<AttentionAttrs> = {
     const lse = saved["lse"]!;
     const delta = scratch("delta", lse.shape);
     const pairs = b * heads * lq * lk * d;
+    const queryGrad = kernel("query-grad", sizes, rows, scale);
     const launches: Launch[] = [
       {
-        ...kernel("query-grad", sizes, rows, scale),
+        ...queryGrad,
+        constants: { ...queryGrad.constants, SPAN: lk },
         bind: { q, k, v, y, dy, lse, delta, dq: dq ?? scratch("dq", q.shape) },
         threads: b * heads * Math.ceil(lq / rows),
         flop: 6 * pairs,
@@ -129,10 +125,10 @@ const operation: Operation<AttentionAttrs> = {
     const partial = (label: string, whole: Value | null): Value =>
       slices === 1 && whole !== null ? whole : scratch(`${label} partial`, [slices, ...k.shape]);
     const parts = { dk: partial("dk", dk), dv: partial("dv", dv) };
-    const { shader, constants } = kernel("key-grad", sizes, rows, scale);
+    const keyGrad = kernel("key-grad", sizes, rows, scale);
     launches.push({
-      shader,
-      constants: { ...constants, SLICES: slices, SPAN: Math.ceil(lq / slices) },
+      ...keyGrad,
+      constants: { ...keyGrad.constants, SLICES: slices, SPAN: Math.ceil(lq / slices) },
       bind: { q, k, v, dy, lse, delta, ...parts },
       threads: slices * blocks,
       flop: 8 * pairs,
