@@ -11,7 +11,7 @@ export interface PoolOptions {
   readonly size: number;
   /** Distance between windows; the window's size by default. */
   readonly stride?: number;
-  /** Rows and columns around the picture that belong to no pixel; 0 by default, less than the size. */
+  /** Rows and columns around the image that belong to no pixel; 0 by default, less than the size. */
   readonly padding?: number;
 }
 
@@ -44,12 +44,12 @@ function pooledShape(name: string, x: Shape, { size, stride, padding }: PoolAttr
 function launch(
   kernel: { shader: "pool/max" | "pool/average"; entry: string },
   { size, stride, padding }: PoolAttrs,
-  picture: Value,
+  image: Value,
   pooled: Value,
   lanes: Value,
   bind: Launch["bind"],
 ): Launch {
-  const [N, H, W, C] = picture.shape as [number, number, number, number];
+  const [N, H, W, C] = image.shape as [number, number, number, number];
   const [, OH, OW] = pooled.shape as [number, number, number];
   const vec4 = C % 4 === 0;
   return {
@@ -77,7 +77,7 @@ const max: Operation<PoolAttrs> = {
   ],
   backward: ({ y, dinputs: [dx], dy, saved, attrs }) => {
     const bind = { kept: saved["argmax"]!, dy, dx: dx! };
-    // Windows that tile the picture can each write their own pixels; else each pixel asks its windows.
+    // Windows that tile the image can each write their own pixels; else each pixel asks its windows.
     const tiles = attrs.stride === attrs.size && attrs.padding === 0;
     return tiles
       ? [launch({ shader: "pool/max", entry: "backward_tiles" }, attrs, dx!, y, y, bind)]

@@ -125,8 +125,8 @@ export interface Joint {
 export function requireSingle({ name, joint }: Predictor): void {
   if (joint !== undefined) {
     throw new UsageError(
-      `predictor "${name}" looks at whole tensors; histories of single weights tell it nothing. Use it with ` +
-        "`rewind train --nowcast`.",
+      `predictor "${name}" looks at whole tensors; histories of single weights tell it nothing. Use it for ` +
+        "the `nowcast` of a training.",
     );
   }
 }

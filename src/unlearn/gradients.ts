@@ -1,4 +1,4 @@
-/** Gradients of the loss summed over pictures, without updating anything. */
+/** Gradients of the loss summed over images, without updating anything. */
 import { Arena } from "../weights/arena.ts";
 import { Bound } from "../graph/bound.ts";
 import { elementwise } from "../graph/elementwise.ts";
@@ -11,10 +11,10 @@ import { replay, type Watch } from "../train/replay.ts";
 import type { Subset } from "./method.ts";
 
 /**
- * Sums over the pictures of the gradient of the loss, in evaluation mode.
+ * Sums over the images of the gradient of the loss, in evaluation mode.
  *
- * @param of `gradients`: of the gradients (batches of `batch`); `squares`: of each picture's squared
- *   gradient, one picture a step, since the square of a batch's mean is not the mean of squares.
+ * @param of `gradients`: of the gradients (batches of `batch`); `squares`: of each image's squared
+ *   gradient, one image a step, since the square of a batch's mean is not the mean of squares.
  * @returns an arena of the parameters' layout; the caller frees it.
  */
 export async function sumOverImages(

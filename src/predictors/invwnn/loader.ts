@@ -5,7 +5,7 @@ import { statedAim, states } from "../weight-file.ts";
 import { invWnnPredictor } from "./predictor.ts";
 import { invWnnSpec } from "./weights.ts";
 
-/** Horizon the published InvWNN was trained for (the poster: three epochs). */
+/** Horizon the published InvWNN was trained for, in epochs. */
 const publishedHorizon = 3;
 
 export const invWnnLoader: PredictorLoader = {

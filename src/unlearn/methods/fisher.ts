@@ -2,9 +2,9 @@
  * Fisher forgetting: noise of variance α / F, where F is the diagonal Fisher information of D_r
  * (Golatkar, Achille, Soatto, 2020): weights D_r does not need are washed out.
  *
- * F_i is the mean over pictures of the squared gradient of -log p(label): per picture, with the true label,
+ * F_i is the mean over images of the squared gradient of -log p(label): per image, with the true label,
  * one forward and backward pass each (a batch's mean gradient squared would be something else). The
- * published code sums over all labels weighted by p, which costs as many passes a picture as there are
+ * published code sums over all labels weighted by p, which costs as many passes an image as there are
  * classes; on a network that fits D_r both agree where p is near 1.
  *
  * Variance: α · min(1 / (F + 1e-8), `cap`), tenfold in the last layer. A one-shot method: each round starts
@@ -35,7 +35,7 @@ const schema = z.strictObject({
   growth: z.number().min(1).default(2),
   /** Largest 1 / F. */
   cap: z.number().positive().default(1e3),
-  /** Pictures of D_r that F is estimated on; all where there are fewer. */
+  /** Images of D_r that F is estimated on; all where there are fewer. */
   pictures: z.number().int().min(1).default(2000),
 });
 

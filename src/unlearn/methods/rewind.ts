@@ -126,7 +126,7 @@ export class RewindSession implements UnlearnSession {
     if (predictor.direction === "future") {
       throw new UsageError(
         `predictor "${predictor.name}" looks ahead; a rewind needs one that looks back. Show it time backwards with ` +
-          '"reversed:" before its path, or speed a training up with it: `rewind train --nowcast`.',
+          '"reversed:" before its path, or speed a training up with it (`nowcast`).',
       );
     }
     const { method = "rewind", random = false, aim } = variant;
