@@ -5,11 +5,13 @@
  * with the same bits on the same adapter.
  */
 import { scoreOf } from "../metrics/metric.ts";
+import type { Tensors } from "../nn/model.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
 import { type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
 import { land } from "../unlearn/landing.ts";
+import type { SessionState } from "../unlearn/method.ts";
 import { hasSetting, startMethod } from "../unlearn/methods/index.ts";
 import { prefixed, requireModel, unprefixed } from "./checkpoints.ts";
 import type { UnlearnConfig } from "./config.ts";
@@ -27,110 +29,151 @@ export interface UnlearnResult {
   readonly reason: StopReason;
 }
 
+/** Settings of {@link unlearnInFolder}. */
+export interface UnlearnOptions {
+  readonly watch?: Watch;
+  readonly onRound?: (progress: Progress) => void;
+  readonly endOnDivergence?: boolean;
+  /** Scores measured after each round; absent: all. Round 0 has all. */
+  readonly scores?: readonly string[];
+  /** Shorten the last round so that it ends at the unlearning accuracy asked for; see unlearn/landing.ts. */
+  readonly shortenLast?: boolean;
+}
+
 /** Unlearns from the job's model (which must hold the trained weights) in a folder, round by round. */
 export async function unlearnInFolder(
   folder: RunFolder,
   job: Job,
   config: UnlearnConfig,
-  options: {
-    watch?: Watch;
-    onRound?: (progress: Progress) => void;
-    endOnDivergence?: boolean;
-    /** Scores measured after each round; absent: all. Round 0 has all. */
-    scores?: readonly string[];
-    /** Shorten the last round so that it ends at the unlearning accuracy asked for; see unlearn/landing.ts. */
-    shortenLast?: boolean;
-  } = {},
+  options: UnlearnOptions = {},
 ): Promise<UnlearnResult> {
   const { model } = job;
+  const { watch = {}, scores, shortenLast = false } = options;
   const start = await model.save();
-  const saved = await folder.readCheckpoint(unlearningFile);
-  if (saved !== undefined) requireModel(saved.metadata, job, folder.file(unlearningFile));
-  const done = saved === undefined ? -1 : Number(saved.metadata["round"]);
-  await folder.keepMetrics((line) => line["phase"] !== "unlearn" || Number(line["round"]) <= done);
-  const rounds = (await folder.metrics())
-    .filter((line) => line["phase"] === "unlearn")
-    .map((line) => {
-      const { round, steps, seconds, scores } = line as unknown as Progress;
-      return { round, steps, seconds, scores };
-    });
+  const saved = await savedRound(folder, job);
+  const rounds = await keptRounds(folder, saved?.state.round ?? -1);
   const report = async (progress: Progress): Promise<void> => {
     await folder.log({ phase: "unlearn", ...progress });
     options.onRound?.(progress);
   };
   if (rounds.length === 0) {
     // Measured before the method starts: retraining throws the weights away at once.
-    const first = { round: 0, steps: 0, seconds: 0, scores: await job.evaluate(options.watch) };
+    const first = { round: 0, steps: 0, seconds: 0, scores: await job.evaluate(watch) };
     await report(first);
     rounds.push(first);
   } else {
     rounds.forEach((round) => options.onRound?.(round));
   }
   // Weights after the last round and before it.
-  let after = saved === undefined ? start : unprefixed("model", saved.tensors);
-  const previous = done > 0 ? await folder.readCheckpoint(previousFile) : undefined;
-  let before = previous === undefined ? start : unprefixed("model", previous.tensors);
+  let after = saved?.model ?? start;
+  let before = saved?.previous ?? start;
   let preparation = 0;
   const session = await startMethod(config.method, job.request(config.seed), config.settings, {
-    ...options.watch,
+    ...watch,
     addSeconds: (seconds) => (preparation += seconds),
   });
-  if (saved !== undefined) {
-    model.load(unprefixed("model", saved.tensors));
-    session.load({
-      round: Number(saved.metadata["round"]),
-      steps: Number(saved.metadata["steps"]),
-      optimizerStep: Number(saved.metadata["optimizerStep"]),
-      tensors: unprefixed("optimizer", saved.tensors),
+  let result: Awaited<ReturnType<typeof unlearn>>;
+  try {
+    if (saved !== undefined) {
+      model.load(saved.model);
+      session.load(saved.state);
+    }
+    result = await unlearn(session, {
+      stop: config,
+      evaluate: () => job.evaluate({}, scores),
+      endOnDivergence: options.endOnDivergence,
+      preparation,
+      resume: rounds,
+      watch,
+      async onRound(progress) {
+        await report(progress);
+        const state = await session.save();
+        [before, after] = [after, await model.save()];
+        await saveRound(folder, job, state, after, shortenLast ? before : undefined);
+      },
     });
+  } finally {
+    session.destroy();
   }
-  const { history, reason } = await unlearn(session, {
-    stop: config,
-    evaluate: () => job.evaluate({}, options.scores),
-    endOnDivergence: options.endOnDivergence,
-    preparation,
-    resume: rounds,
-    ...(options.watch === undefined ? {} : { watch: options.watch }),
-    async onRound(progress) {
-      await report(progress);
-      const state = await session.save();
-      [before, after] = [after, await model.save()];
-      if (options.shortenLast === true) {
-        await folder.writeCheckpoint(previousFile, prefixed("model", before), {
-          model: model.spec.name,
-        });
-      }
-      const tensors = new Map([
-        ...prefixed("model", after),
-        ...prefixed("optimizer", state.tensors),
-      ]);
-      await folder.writeCheckpoint(unlearningFile, tensors, {
-        model: model.spec.name,
-        round: String(state.round),
-        steps: String(state.steps),
-        optimizerStep: String(state.optimizerStep),
-      });
-    },
-  });
-  session.destroy();
+  const { history, reason } = result;
   // The last weights that could be measured, or those before the first round.
   if (reason === "diverged") model.load(after);
   const last = history.at(-1)!;
-  if (options.shortenLast === true && reason === "unlearning accuracy" && last.round > 0) {
+  if (shortenLast && reason === "unlearning accuracy" && last.round > 0) {
     const target = config.unlearningAccuracy!;
     const share = await land(model, before, after, async () => {
-      const scores = await job.evaluate({}, []);
-      return 100 - scoreOf(scores, "forgetAccuracy") >= target;
+      const measured = await job.evaluate({}, []);
+      return 100 - scoreOf(measured, "forgetAccuracy") >= target;
     });
-    const landed = { ...last, round: last.round - 1 + share };
+    const shortened = { ...last, round: last.round - 1 + share };
     // Before the round's own end: curves are read along their rounds.
-    history.splice(-1, 0, { ...landed, scores: await job.evaluate({}, options.scores) });
+    history.splice(-1, 0, { ...shortened, scores: await job.evaluate({}, scores) });
   }
   await folder.discard(previousFile);
   await folder.writeCheckpoint("checkpoint.safetensors", await model.save(), {
     model: model.spec.name,
   });
   return { history, reason };
+}
+
+/** What an interrupted run had saved after its last round. */
+interface SavedRound {
+  readonly state: SessionState;
+  readonly model: Tensors;
+  /** Weights a round earlier, where they were kept. */
+  readonly previous: Tensors | undefined;
+}
+
+/** Reads what {@link saveRound} wrote. */
+async function savedRound(folder: RunFolder, job: Job): Promise<SavedRound | undefined> {
+  const saved = await folder.readCheckpoint(unlearningFile);
+  if (saved === undefined) return undefined;
+  const { metadata, tensors } = saved;
+  requireModel(metadata, job, folder.file(unlearningFile));
+  const state = {
+    round: Number(metadata["round"]),
+    steps: Number(metadata["steps"]),
+    optimizerStep: Number(metadata["optimizerStep"]),
+    tensors: unprefixed("optimizer", tensors),
+  };
+  const earlier = state.round > 0 ? await folder.readCheckpoint(previousFile) : undefined;
+  return {
+    state,
+    model: unprefixed("model", tensors),
+    previous: earlier && unprefixed("model", earlier.tensors),
+  };
+}
+
+/** Saves a round's end, with the weights before it where the last round may be shortened. */
+async function saveRound(
+  folder: RunFolder,
+  { model: { spec } }: Job,
+  { round, steps, optimizerStep, tensors: optimizer }: SessionState,
+  after: Tensors,
+  before: Tensors | undefined,
+): Promise<void> {
+  if (before !== undefined) {
+    await folder.writeCheckpoint(previousFile, prefixed("model", before), { model: spec.name });
+  }
+  const tensors = new Map([...prefixed("model", after), ...prefixed("optimizer", optimizer)]);
+  await folder.writeCheckpoint(unlearningFile, tensors, {
+    model: spec.name,
+    round: String(round),
+    steps: String(steps),
+    optimizerStep: String(optimizerStep),
+  });
+}
+
+/** The rounds of the log up to one, round 0 first; later ones are struck out, they are run again. */
+async function keptRounds(folder: RunFolder, last: number): Promise<Progress[]> {
+  await folder.keepMetrics((line) => line["phase"] !== "unlearn" || Number(line["round"]) <= last);
+  const lines = await folder.metrics();
+  return lines
+    .filter((line) => line["phase"] === "unlearn")
+    .map((line) => {
+      const { round, steps, seconds, scores } = line as unknown as Progress;
+      return { round, steps, seconds, scores };
+    });
 }
 
 /**
