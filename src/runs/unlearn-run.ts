@@ -10,7 +10,7 @@ import { shippedDigest } from "../predictors/shipped.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
 import { type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
-import { land } from "../unlearn/landing.ts";
+import { land } from "../unlearn/shorten-round.ts";
 import type { SessionState } from "../unlearn/method.ts";
 import { hasSetting, startMethod } from "../unlearn/methods/index.ts";
 import { prefixed, requireModel, unprefixed } from "./checkpoints.ts";
@@ -36,7 +36,7 @@ export interface UnlearnOptions {
   readonly endOnDivergence?: boolean;
   /** Scores measured after each round; absent: all. Round 0 has all. */
   readonly scores?: readonly string[];
-  /** Shorten the last round so that it ends at the unlearning accuracy asked for; see unlearn/landing.ts. */
+  /** Shorten the last round so that it ends at the unlearning accuracy asked for; see unlearn/shorten-round.ts. */
   readonly shortenLast?: boolean;
 }
 

@@ -11,7 +11,7 @@ import { RunFolder } from "../../src/report/run-folder.ts";
 import { unlearnInFolder } from "../../src/runs/unlearn-run.ts";
 import { trainJob } from "../../src/runs/training.ts";
 import { type Progress, unlearn } from "../../src/unlearn/driver.ts";
-import { land } from "../../src/unlearn/landing.ts";
+import { land } from "../../src/unlearn/shorten-round.ts";
 import { methodSettings } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
