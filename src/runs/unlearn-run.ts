@@ -10,7 +10,7 @@ import { shippedDigest } from "../predictors/shipped.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
 import { type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
-import { land } from "../unlearn/shorten-round.ts";
+import { shortenRound } from "../unlearn/shorten-round.ts";
 import type { SessionState } from "../unlearn/method.ts";
 import { hasSetting, startMethod } from "../unlearn/methods/index.ts";
 import { prefixed, requireModel, unprefixed } from "./checkpoints.ts";
@@ -101,7 +101,7 @@ export async function unlearnInFolder(
   const last = history.at(-1)!;
   if (shortenLast && reason === "unlearning accuracy" && last.round > 0) {
     const target = config.unlearningAccuracy!;
-    const share = await land(model, before, after, async () => {
+    const share = await shortenRound(model, before, after, async () => {
       const measured = await job.evaluate({}, []);
       return 100 - scoreOf(measured, "forgetAccuracy") >= target;
     });

@@ -48,7 +48,7 @@ export interface SessionState {
   readonly tensors: Tensors;
 }
 
-/** A method at work on a request. */
+/** A method at work on a request. Owns what it allocated; the model and the data stay the caller's. */
 export interface UnlearnSession {
   readonly method: string;
   /** Performs the next round on the model's weights. */
@@ -56,6 +56,7 @@ export interface UnlearnSession {
   save(): Promise<SessionState>;
   load(state: SessionState): void;
   destroy(): void;
+  [Symbol.dispose](): void;
 }
 
 /** Data a method needs. */

@@ -21,7 +21,7 @@ const halvings = 10;
  * @param reached measures the model as it stands.
  * @returns the share of the round that was kept: 1 if all of it was needed.
  */
-export async function land(
+export async function shortenRound(
   model: Model,
   before: Tensors,
   after: Tensors,

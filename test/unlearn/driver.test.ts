@@ -50,6 +50,7 @@ function halving(from = 0): { session: UnlearnSession; accuracy: () => number } 
     save: () => Promise.reject(new Error("not used")),
     load: () => undefined,
     destroy: () => undefined,
+    [Symbol.dispose]: () => undefined,
   };
   return { session, accuracy: () => 80 / 2 ** round };
 }

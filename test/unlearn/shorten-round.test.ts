@@ -11,11 +11,11 @@ import { RunFolder } from "../../src/report/run-folder.ts";
 import { unlearnInFolder } from "../../src/runs/unlearn-run.ts";
 import { trainJob } from "../../src/runs/training.ts";
 import { type Progress, unlearn } from "../../src/unlearn/driver.ts";
-import { land } from "../../src/unlearn/shorten-round.ts";
+import { shortenRound } from "../../src/unlearn/shorten-round.ts";
 import { methodSettings } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
-const root = mkdtempSync(`${tmpdir()}/rewind-landing-`);
+const root = mkdtempSync(`${tmpdir()}/rewind-shortened-`);
 const config: TrainConfig = {
   data: { name: "synthetic", trainCount: 200, testCount: 20 },
   scenario: { name: "label-noise", share: 0.5 },
@@ -53,16 +53,16 @@ test("a round is shortened to the share that reaches the target, to a thousandth
   const [name] = trained!.tensors.keys();
   const first = async (): Promise<number> => (await model.save()).get(name!)!.data[0]!;
   for (const target of [0.3, 0.9995, 0.0001]) {
-    const share = await land(model, set(0), set(1), async () => (await first()) >= target);
+    const share = await shortenRound(model, set(0), set(1), async () => (await first()) >= target);
     assert.ok(share >= target && share < target + 1 / 1024, `${share} for ${target}`);
     assert.is(await first(), Math.fround(share));
   }
   // Where nothing short of the end reaches it, the end is kept as it is.
-  assert.is(await land(model, set(0), set(1), async () => (await first()) >= 1), 1);
+  assert.is(await shortenRound(model, set(0), set(1), async () => (await first()) >= 1), 1);
   assert.is(await first(), 1);
 });
 
-test("a run lands at its unlearning accuracy; killed before its result, it lands there again", async () => {
+test("a shortened run ends at its unlearning accuracy; killed before its result, it ends there again", async () => {
   const job = await freshJob();
   const start = 100 - (await job.evaluate())["forgetAccuracy"]!;
   const unlearning: UnlearnConfig = {
@@ -87,7 +87,7 @@ test("a run lands at its unlearning accuracy; killed before its result, it lands
   assert.ok(landed.round > whole.round - 1 && landed.round < whole.round);
   assert.is((await job.evaluate()).forgetAccuracy, landed.scores.forgetAccuracy);
 
-  // Round 0, the rounds, and five of ten measurements of the landing.
+  // Round 0, the rounds, and five of ten measurements of the shortened round.
   let left = 1 + whole.round + 5;
   const killed: Job = {
     ...job,
@@ -125,6 +125,7 @@ test("a network whose loss is NaN is no good network: it is measured as NaN, and
     save: () => Promise.reject(new Error("not used")),
     load: () => undefined,
     destroy: () => undefined,
+    [Symbol.dispose]: () => undefined,
   };
   const options = { stop: { rounds: 3 }, evaluate: () => job.evaluate() };
   try {
