@@ -63,3 +63,17 @@ export interface Launch {
   /** Floating-point operations, for profiles and benches (multiply-add = 2). */
   readonly flop?: number;
 }
+
+/**
+ * A launch before its values are bound. A launch function maps shapes to one and does nothing else, so that
+ * the choice of tiles can be tested without a device.
+ */
+export interface UnboundLaunch extends Omit<Launch, "bind"> {
+  readonly groups: readonly [number, number, number];
+}
+
+/** A launch whose kernel writes `slices` partial results that a second one adds up. */
+export interface SlicedLaunch extends UnboundLaunch {
+  /** Number of partial results; 1 means that the first kernel writes the final result. */
+  readonly slices: number;
+}

@@ -65,10 +65,10 @@ const operation: Operation<Conv2dAttrs> = {
       launches.push({ ...conv2dInputGrad(tuning, shape), bind, flop: flop(shape) });
     }
     if (dw != null) {
-      const geometry = conv2dWeightGrad(tuning, shape);
+      const sliced = conv2dWeightGrad(tuning, shape);
       const bind = { a: x!, b: dy, bias: null };
       const output = { name: "c", value: dw };
-      launches.push(...sumOfSlices(geometry, bind, output, scratch, flop(shape)));
+      launches.push(...sumOfSlices(sliced, bind, output, scratch, flop(shape)));
     }
     if (db != null) launches.push(...biasGradient(dy, db, scratch));
     return launches;

@@ -64,8 +64,8 @@ const operation: Operation<Conv2dAttrs> = {
     }
     if (dw != null) {
       const output = { name: "partial", value: dw };
-      const geometry = depthwiseWeightGrad(shape, tuning);
-      launches.push(...sumOfSlices(geometry, { x: x!, dy }, output, scratch, flop(shape)));
+      const sliced = depthwiseWeightGrad(shape, tuning);
+      launches.push(...sumOfSlices(sliced, { x: x!, dy }, output, scratch, flop(shape)));
     }
     if (db != null) launches.push(...biasGradient(dy, db, scratch));
     return launches;

@@ -83,16 +83,16 @@ const operation: Operation<null> = {
       const shape = { ...product, m: rows, n: features, k: units, transB: true };
       const bind = { a: dy, b: w!, bias: null };
       const slices = slicesOfK(tuning, rows, features, units);
-      const geometry = { ...gemm(tuning, { ...shape, slices }), slices };
-      launches.push(...sumOfSlices(geometry, bind, { name: "c", value: dx }, scratch, flop));
+      const sliced = { ...gemm(tuning, { ...shape, slices }), slices };
+      launches.push(...sumOfSlices(sliced, bind, { name: "c", value: dx }, scratch, flop));
     }
     if (dw != null) {
       // dw = xᵀ dy
       const shape = { ...product, m: features, n: units, k: rows, transA: true };
       const bind = { a: x!, b: dy, bias: null };
       const slices = slicesOfK(tuning, features, units, rows);
-      const geometry = { ...gemm(tuning, { ...shape, slices }), slices };
-      launches.push(...sumOfSlices(geometry, bind, { name: "c", value: dw }, scratch, flop));
+      const sliced = { ...gemm(tuning, { ...shape, slices }), slices };
+      launches.push(...sumOfSlices(sliced, bind, { name: "c", value: dw }, scratch, flop));
     }
     if (db != null) launches.push(...biasGradient(dy, db, scratch));
     return launches;

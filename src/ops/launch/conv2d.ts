@@ -1,6 +1,6 @@
 /** Launches of the 2-D convolution and its gradients (shaders/conv2d). */
 import type { Tuning } from "../../gpu/device.ts";
-import type { Geometry, SlicedGeometry } from "../../gpu/geometry.ts";
+import type { UnboundLaunch, SlicedLaunch } from "../../graph/value.ts";
 import { chooseTile, type Product, productGpu, productSoftware, tileCount } from "./product.ts";
 import { ceilDiv, columnQuads } from "./tiles.ts";
 
@@ -42,8 +42,8 @@ function multiplyAdds(shape: Conv2dShape): number {
   return shape.n * shape.oh * shape.ow * shape.cout * shape.kh * shape.kw * shape.cin;
 }
 
-/** Geometry of y = conv(x, w) (+ bias). Bindings: a = x, b = w, bias, c = y. */
-export function conv2dForward(tuning: Tuning, shape: Conv2dShape): Geometry {
+/** Launch of y = conv(x, w) (+ bias). Bindings: a = x, b = w, bias, c = y. */
+export function conv2dForward(tuning: Tuning, shape: Conv2dShape): UnboundLaunch {
   const [m, n] = [shape.n * shape.oh * shape.ow, shape.cout];
   const software = tuning === "software";
   const quads = n % 4 === 0;
@@ -59,8 +59,8 @@ export function conv2dForward(tuning: Tuning, shape: Conv2dShape): Geometry {
     : productGpu(product, chooseTile(m, n, 1));
 }
 
-/** Geometry of the input gradient. Bindings: a = dy, b = w, c = dx. */
-export function conv2dInputGrad(tuning: Tuning, shape: Conv2dShape): Geometry {
+/** Launch of the input gradient. Bindings: a = dy, b = w, c = dx. */
+export function conv2dInputGrad(tuning: Tuning, shape: Conv2dShape): UnboundLaunch {
   const { h, w, strideH, strideW } = shape;
   // One product per class of pixels with the same remainders; see the shader.
   const pieces = strideH * strideW;
@@ -81,10 +81,10 @@ export function conv2dInputGrad(tuning: Tuning, shape: Conv2dShape): Geometry {
 }
 
 /**
- * Geometry of the weight gradient: partial sums [slices, kh, kw, cin, cout], to be added by
+ * Launch of the weight gradient: partial sums [slices, kh, kw, cin, cout], to be added by
  * sumSlices. Bindings: a = x, b = dy, c = partial.
  */
-export function conv2dWeightGrad(tuning: Tuning, shape: Conv2dShape): SlicedGeometry {
+export function conv2dWeightGrad(tuning: Tuning, shape: Conv2dShape): SlicedLaunch {
   const [m, n] = [shape.kh * shape.kw * shape.cin, shape.cout];
   const quads = n % 4 === 0;
   const product = (slices: number, grain: number): Product => ({

@@ -1,6 +1,6 @@
 /** Launches of the depthwise convolution (shaders/depthwise), for both tunings. */
 import type { Tuning } from "../../gpu/device.ts";
-import type { Geometry, SlicedGeometry } from "../../gpu/geometry.ts";
+import type { UnboundLaunch, SlicedLaunch } from "../../graph/value.ts";
 import type { Conv2dShape } from "./conv2d.ts";
 import { lanePart } from "./lanes.ts";
 import { ceilDiv, foldGroups, softwareGrid } from "./tiles.ts";
@@ -17,7 +17,7 @@ function baseConstants(shape: DepthwiseShape): Record<string, number> {
 }
 
 /** A kernel and its lanes: four channels at a time where channels come in fours. */
-function kernel(name: string, { c }: DepthwiseShape): Pick<Geometry, "shader" | "parts"> {
+function kernel(name: string, { c }: DepthwiseShape): Pick<UnboundLaunch, "shader" | "parts"> {
   return { shader: `depthwise/${name}`, parts: [lanePart(c % 4 === 0)] };
 }
 
@@ -53,11 +53,11 @@ const pixelsPerLane = { software: 8, gpu: 4 };
  */
 const tapsPerLane = 9;
 
-/** Geometry of y = conv(x, w) (+ b). Bindings: source = x, w, b, result = y. */
+/** Launch of y = conv(x, w) (+ b). Bindings: source = x, w, b, result = y. */
 export function depthwiseForward(
   shape: DepthwiseShape,
   tuning: Tuning,
-): Geometry & { readonly entry: string } {
+): UnboundLaunch & { readonly entry: string } {
   const per = evenly(shape.ow, pixelsPerLane[tuning]);
   const tiles = shape.n * shape.oh * ceilDiv(shape.ow, per);
   const { wg, groups } = grid(tuning, tiles * channelLanes(shape));
@@ -69,11 +69,11 @@ export function depthwiseForward(
   };
 }
 
-/** Geometry of the input gradient. Bindings: source = dy, w, result = dx. */
+/** Launch of the input gradient. Bindings: source = dy, w, result = dx. */
 export function depthwiseInputGrad(
   shape: DepthwiseShape,
   tuning: Tuning,
-): Geometry & { readonly entry: string } {
+): UnboundLaunch & { readonly entry: string } {
   const { strideW } = shape;
   const columns = ceilDiv(shape.w, strideW);
   const per = evenly(columns, pixelsPerLane[tuning]);
@@ -88,10 +88,10 @@ export function depthwiseInputGrad(
 }
 
 /**
- * Geometry of the weight gradient: partial sums [slices, kh, kw, c], to be added by
+ * Launch of the weight gradient: partial sums [slices, kh, kw, c], to be added by
  * sumSlices. Bindings: x, dy, partial.
  */
-export function depthwiseWeightGrad(shape: DepthwiseShape, tuning: Tuning): SlicedGeometry {
+export function depthwiseWeightGrad(shape: DepthwiseShape, tuning: Tuning): SlicedLaunch {
   const { kh, kw, n, oh } = shape;
   const tapW = evenly(kw, tapsPerLane);
   const tapH = tuning === "gpu" ? 1 : evenly(kh, Math.max(1, Math.floor(tapsPerLane / tapW)));

@@ -1,6 +1,6 @@
 /** Launch of the matrix product (shaders/gemm/product.wgsl). */
 import type { Tuning } from "../../gpu/device.ts";
-import type { SlicedGeometry } from "../../gpu/geometry.ts";
+import type { SlicedLaunch } from "../../graph/value.ts";
 import { chooseTile, type Product, productGpu, productSoftware } from "./product.ts";
 import { columnQuads } from "./tiles.ts";
 
@@ -37,13 +37,13 @@ export function gemmProduct(tuning: Tuning, shape: GemmShape): Product {
   };
 }
 
-/** Geometry of the matrix product. Bindings: a, b, bias, c. */
-export function gemm(tuning: Tuning, shape: GemmShape): SlicedGeometry {
+/** Launch of the matrix product. Bindings: a, b, bias, c. */
+export function gemm(tuning: Tuning, shape: GemmShape): SlicedLaunch {
   const { m, n, k, slices = 1 } = shape;
   const product = gemmProduct(tuning, shape);
-  const geometry =
+  const launch =
     tuning === "software"
       ? productSoftware(product, columnQuads(n, m * n * k, product.vec4.b ? 4 : 2))
       : productGpu(product, chooseTile(m, n, slices));
-  return { ...geometry, slices };
+  return { ...launch, slices };
 }

@@ -3,7 +3,7 @@
  * product, and scalar or vec4 lanes for each factor and the result.
  */
 import type { Tuning } from "../../gpu/device.ts";
-import type { Geometry } from "../../gpu/geometry.ts";
+import type { UnboundLaunch } from "../../graph/value.ts";
 import type { Constants } from "../../gpu/kernel.ts";
 import { ceilDiv, foldGroups, softwareGrid } from "./tiles.ts";
 
@@ -88,8 +88,8 @@ function parts(tuning: Tuning, vec4: Product["vec4"]): string[] {
   return [tuning, ...lanes].map((part) => `product/${part}`);
 }
 
-/** Geometry of a product on a GPU, in given tiles. Bindings: a, b, bias, c. */
-export function productGpu(product: Product, tile: Tile): Geometry {
+/** Launch of a product on a GPU, in given tiles. Bindings: a, b, bias, c. */
+export function productGpu(product: Product, tile: Tile): UnboundLaunch {
   const { shader, constants, m, n, pieces, vec4 } = product;
   return {
     shader,
@@ -99,8 +99,8 @@ export function productGpu(product: Product, tile: Tile): Geometry {
   };
 }
 
-/** Geometry of a product on a software adapter, `vt` vec4 columns a lane. Bindings: a, b, bias, c. */
-export function productSoftware(product: Product, vt: number): Geometry {
+/** Launch of a product on a software adapter, `vt` vec4 columns a lane. Bindings: a, b, bias, c. */
+export function productSoftware(product: Product, vt: number): UnboundLaunch {
   const { shader, constants, m, n, pieces, vec4 } = product;
   const { wg, groups } = softwareGrid(ceilDiv(m, 8) * ceilDiv(n, 4 * vt) * pieces);
   return {

@@ -1,15 +1,15 @@
 /** Launches of the sums over slices and over rows (shaders/reduce). */
-import type { Geometry, SlicedGeometry } from "../../gpu/geometry.ts";
+import type { UnboundLaunch, SlicedLaunch } from "../../graph/value.ts";
 import { lanePart } from "./lanes.ts";
 import { ceilDiv, foldGroups } from "./tiles.ts";
 
 /**
- * Geometry of y[i] = sum over s of x[s, i], i < length, in the order of s. Bindings: x, y.
+ * Launch of y[i] = sum over s of x[s, i], i < length, in the order of s. Bindings: x, y.
  *
  * @param columns with it y[i] begins with b[i % columns], and b is bound as well: the bias of a matrix product
  *   that is sliced over k.
  */
-export function sumSlices(length: number, slices: number, columns?: number): Geometry {
+export function sumSlices(length: number, slices: number, columns?: number): UnboundLaunch {
   const sum = { OUTER: 1, AXIS: slices, INNER: length, SLICES: 1, SCALE: 1 };
   return {
     shader: "reduce/axis-sum",
@@ -21,10 +21,10 @@ export function sumSlices(length: number, slices: number, columns?: number): Geo
 }
 
 /**
- * Geometry of partial column sums of x [rows, columns]: y [slices, columns], to be added by
+ * Launch of partial column sums of x [rows, columns]: y [slices, columns], to be added by
  * {@link sumSlices}. Bindings: x, y.
  */
-export function columnSum(rows: number, columns: number): SlicedGeometry {
+export function columnSum(rows: number, columns: number): SlicedLaunch {
   const vec4 = columns % 4 === 0;
   const perSlice = vec4 ? columns / 4 : columns;
   // About 1,024 lanes, each with 16 rows or more.

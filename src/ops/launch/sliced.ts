@@ -1,6 +1,5 @@
-/** From geometries to launches: kernels that write partial sums, and what adds them up. */
-import type { Geometry } from "../../gpu/geometry.ts";
-import type { Launch, Value } from "../../graph/value.ts";
+/** Launches that add slices: kernels that write partial sums, and what adds them up. */
+import type { Launch, SlicedLaunch, Value } from "../../graph/value.ts";
 import type { Shape } from "../../shape.ts";
 import { columnSum, sumSlices } from "./reduce.ts";
 
@@ -13,13 +12,13 @@ type Scratch = (label: string, shape: Shape) => Value;
  * @param output the kernel's output binding and the value to write in full.
  */
 export function sumOfSlices(
-  geometry: Geometry & { readonly slices: number },
+  launch: SlicedLaunch,
   bind: Readonly<Record<string, Value | null>>,
   output: { readonly name: string; readonly value: Value },
   scratch: Scratch,
   flop: number,
 ): Launch[] {
-  const { slices, ...kernel } = geometry;
+  const { slices, ...kernel } = launch;
   const { name, value } = output;
   if (slices === 1) return [{ ...kernel, bind: { ...bind, [name]: value }, flop }];
   const partial = scratch(`${value.label} partial`, [slices, ...value.shape]);
@@ -31,6 +30,6 @@ export function sumOfSlices(
 
 /** Launches of a bias gradient: db [C] = sum of dy [..., C] over everything but the last axis. */
 export function biasGradient(dy: Value, db: Value, scratch: Scratch): Launch[] {
-  const geometry = columnSum(dy.size / db.size, db.size);
-  return sumOfSlices(geometry, { x: dy }, { name: "y", value: db }, scratch, dy.size);
+  const launch = columnSum(dy.size / db.size, db.size);
+  return sumOfSlices(launch, { x: dy }, { name: "y", value: db }, scratch, dy.size);
 }

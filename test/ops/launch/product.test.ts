@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { BufferView } from "../../../src/gpu/device.ts";
-import type { Geometry } from "../../../src/gpu/geometry.ts";
+import type { UnboundLaunch } from "../../../src/graph/value.ts";
 import { prelude, reflect } from "../../../src/gpu/kernel.ts";
 import { link } from "../../../src/gpu/link.ts";
 import { compile } from "../../../src/graph/program.ts";
@@ -16,13 +16,13 @@ import { gemm, gemmProduct } from "../../../src/ops/launch/gemm.ts";
 import { productGpu, tiles } from "../../../src/ops/launch/product.ts";
 import { closeGpus, testGpu } from "../../device.ts";
 
-/** Geometries that ask for every combination of core, operands and lanes, and for every tile. */
-function combinations(): Geometry[] {
-  const found = new Map<string, Geometry>();
-  const add = (geometry: Geometry): void => {
-    const { shader, parts, constants } = geometry;
+/** Launches that ask for every combination of core, operands and lanes, and for every tile. */
+function combinations(): UnboundLaunch[] {
+  const found = new Map<string, UnboundLaunch>();
+  const add = (launch: UnboundLaunch): void => {
+    const { shader, parts, constants } = launch;
     const { TRANS_A, TRANS_B, HAS_BIAS } = constants;
-    found.set([shader, ...parts!, TRANS_A, TRANS_B, HAS_BIAS].join(" "), geometry);
+    found.set([shader, ...parts!, TRANS_A, TRANS_B, HAS_BIAS].join(" "), launch);
   };
   const both = [false, true];
   for (const tuning of ["software", "gpu"] as const) {
@@ -60,9 +60,9 @@ function combinations(): Geometry[] {
 
 test("every combination of parts that a launch can ask for compiles and is reflected", async () => {
   const gpu = await testGpu();
-  const geometries = combinations();
-  assert.ok(geometries.length > 60, `${geometries.length} combinations`);
-  for (const { shader, parts, constants } of geometries) {
+  const launches = combinations();
+  assert.ok(launches.length > 60, `${launches.length} combinations`);
+  for (const { shader, parts, constants } of launches) {
     const name = [shader, ...parts!, prelude(constants).replaceAll("\n", " ")].join(" ");
     const { code } = await link(shader, parts, prelude(constants));
     const { bindings, workgroupSize } = reflect(code, "main", constants);

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Geometry } from "../../../src/gpu/geometry.ts";
+import type { UnboundLaunch } from "../../../src/graph/value.ts";
 import {
   conv2dForward,
   conv2dInputGrad,
@@ -25,7 +25,7 @@ test("grids fold below 65,536 workgroups a dimension and cover the count", () =>
 });
 
 /** The lanes of a, b and c that a launch picked. */
-function lanes({ parts }: Geometry): string {
+function lanes({ parts }: UnboundLaunch): string {
   return parts!
     .slice(1)
     .map((part) => part.replace("product/", ""))
