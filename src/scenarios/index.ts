@@ -9,9 +9,9 @@ import { standard } from "./standard.ts";
 
 /** All scenarios; `scenarios.add(…)` makes another one known to configurations, commands and experiments. */
 export const scenarios = new Registry<Scenario>("scenario", [
-  standard,
   labelNoise,
   backdoor,
+  standard,
   overfit,
 ]);
 
