@@ -153,7 +153,7 @@ test("bad input gives one clear line, a non-zero exit, and no half-written file"
       ["demo", "--method", "fisher", "--rate", "0.1", "--out", none],
       /fisher: Unrecognized key: "learningRate"/,
     ],
-    [["experiment", "nope", "--out", none], /no experiment "nope"; there are: standard,/],
+    [["experiment", "nope", "--out", none], /no experiment "nope"; there are: label-noise,/],
     [["experiment", "overfit", "--tuning-seed", "2", "--out", none], /seed 2 would both choose/],
     [
       ["lira", "--train", "10", "--targets", "10", "--out", `${none}4`],
