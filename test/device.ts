@@ -39,6 +39,12 @@ export async function closeGpus(): Promise<void> {
   }
 }
 
+/** Closes the devices that files have shared: no file follows. */
+export async function endGpus(): Promise<void> {
+  kept = false;
+  await closeGpus();
+}
+
 /** From now on devices outlive the file that opened them: their compiled kernels serve the next. */
 export function keepGpus(): void {
   kept = true;

@@ -34,17 +34,13 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "train/ownership.test.ts",
     "train/regularise.test.ts",
     "unlearn/driver.test.ts",
-    "unlearn/shorten-round.test.ts",
-    "unlearn/methods.test.ts",
     "unlearn/rewind.test.ts",
   ],
   "what only Dawn's compiler prints": ["gpu/compiler-output.test.ts"],
   "command lines over the same code as cli/demo": [
     "cli/cli.test.ts",
-    "cli/import.test.ts",
     "cli/plan.test.ts",
     "cli/predict.test.ts",
-    "predictors-lab/library.test.ts",
     "predictors-lab/response.test.ts",
   ],
 };

@@ -23,6 +23,9 @@ export interface Outcome extends Report {
 /** Starts a line of the process that is a report, or the end of a file's errors: no test prints it. */
 export const mark = "\u0001rewind-test ";
 
+/** A process without files to run ends within this time, or something keeps it alive. */
+const endMs = 20_000;
+
 const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
 const at = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
@@ -41,18 +44,31 @@ export class Lane {
     const child = (this.#process ??= start());
     const started = performance.now();
     const { report, output } = await this.#ask(child, file);
-    if (report.spent) await this.close();
-    return { ...report, file, seconds: (performance.now() - started) / 1000, output };
+    const seconds = (performance.now() - started) / 1000;
+    if (!report.spent) return { ...report, file, seconds, output };
+    const fault = await this.close();
+    // A file that failed has said so; what it left behind is its own affair.
+    if (fault === undefined || report.failed > 0) return { ...report, file, seconds, output };
+    return { ...report, failed: 1, problem: fault, file, seconds, output };
   }
 
-  /** Ends the process. */
-  async close(): Promise<void> {
+  /** Lets the process end. Gives what was wrong with its end, if anything. */
+  async close(): Promise<string | undefined> {
     const child = this.#process;
     this.#process = undefined;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = new Promise((resolve) => child.once("close", resolve));
-    child.kill("SIGKILL");
-    await ended;
+    if (child === undefined) return undefined;
+    const { exitCode, signalCode } = child;
+    if (exitCode !== null || signalCode !== null) {
+      return `a test process ended with ${exitCode ?? signalCode} between two files`;
+    }
+    const ended = new Promise<number | string>((resolve) => {
+      child.once("close", (code, signal) => resolve(code ?? signal ?? "nothing"));
+    });
+    child.stdin!.end();
+    const timer = setTimeout(() => child.kill("SIGKILL"), endMs);
+    const how = await ended;
+    clearTimeout(timer);
+    return how === 0 ? undefined : `a test process ended with ${how} after its last file`;
   }
 
   #ask(child: ChildProcess, file: string): Promise<{ report: Report; output: string }> {

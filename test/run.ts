@@ -60,7 +60,7 @@ function build(files: readonly string[]): void {
     stdio: "inherit",
   });
   if (status === 0) process.env["REWIND_BUILT"] = `${root}dist/src/cli/main.js`;
-  else console.log("the build failed: command lines start from their source.");
+  else throw new Error("the build failed: see its messages above");
 }
 
 async function main(): Promise<number> {
@@ -70,16 +70,31 @@ async function main(): Promise<number> {
   const outcomes: Outcome[] = [];
   const waiting = [...files];
   const started = performance.now();
+  /** Counts a test process that did not end well. */
+  const ended = (problem: string | undefined): void => {
+    if (problem === undefined) return;
+    const outcome = {
+      file: "a test process",
+      passed: 0,
+      failed: 1,
+      problem,
+      spent: true,
+      seconds: 0,
+      output: "",
+    };
+    print(outcome);
+    outcomes.push(outcome);
+  };
   const work = async (): Promise<void> => {
     const lane = new Lane(timeoutMs);
     for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      if (alone.includes(file)) await lane.close();
+      if (alone.includes(file)) ended(await lane.close());
       const outcome = await lane.run(file);
-      if (alone.includes(file)) await lane.close();
       print(outcome);
       outcomes.push(outcome);
+      if (alone.includes(file)) ended(await lane.close());
     }
-    await lane.close();
+    ended(await lane.close());
   };
   await Promise.all(Array.from({ length: atOnce }, work));
   for (const [reason, names] of leftOut) {

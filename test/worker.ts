@@ -5,7 +5,7 @@
  * in uvu's queue until the whole file is loaded, as under uvu's own command line.
  */
 import { createInterface } from "node:readline";
-import { keepGpus, settleGpus } from "./device.ts";
+import { endGpus, keepGpus, settleGpus } from "./device.ts";
 import { mark, type Report } from "./pool.ts";
 
 /** A suite as uvu queues it: gives its errors (or true), how many passed, were skipped, and ran. */
@@ -30,6 +30,8 @@ async function run(file: string): Promise<Report> {
       if (errors !== true) console.log(errors);
     }
     await settleGpus();
+    // A rejection that nobody awaits ends the process here, while its own file is the one that runs.
+    await new Promise((resolve) => setTimeout(resolve));
     if (passed + failed === 0) problem = "ran no test";
     else if ((process.exitCode ?? 0) !== 0) problem = `set exit code ${process.exitCode}`;
   } catch (error) {
@@ -47,4 +49,5 @@ for await (const file of createInterface({ input: process.stdin })) {
   process.stderr.write(`\n${mark}\n`);
   process.stdout.write(`\n${mark}${JSON.stringify(report)}\n`);
 }
-process.exit(0);
+// The process ends by itself: what keeps it alive, or breaks as it ends, is a fault of its files.
+await endGpus();

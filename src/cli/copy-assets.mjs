@@ -1,5 +1,8 @@
 /** Copies what the compiled code reads beside itself: shaders and weights. Part of `npm run build`. */
-import { cpSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 
-cpSync("shaders", "dist/shaders", { recursive: true });
-cpSync("models/weights", "dist/models/weights", { recursive: true });
+for (const folder of ["shaders", "models/weights"]) {
+  // A file that is gone from the source would stay.
+  rmSync(`dist/${folder}`, { recursive: true, force: true });
+  cpSync(folder, `dist/${folder}`, { recursive: true });
+}

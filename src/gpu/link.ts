@@ -65,7 +65,17 @@ export function registerShader(name: string, text: string): void {
 /** The names after `//! word` lines of a text. */
 function directive(text: string, word: "import" | "needs"): string[] {
   const lines = text.matchAll(new RegExp(`^//! ${word} +(.+)$`, "gm"));
-  return [...lines].flatMap(([, names]) => names!.trim().split(/[\s,]+/));
+  return [...lines].flatMap(([, names]) => names!.split(/[\s,]+/).filter((name) => name !== ""));
+}
+
+/** @throws GpuError for a `//!` line that says nothing the linker knows: a slip would be passed over otherwise. */
+function requireDirectives(name: string, text: string): void {
+  const wrong = /^\/\/!(?! (?:part *$|(?:import|needs) +[\w/-]))(.*)$/m.exec(text);
+  if (wrong !== null) {
+    throw new GpuError(
+      `shader ${name}: "${wrong[0]}" is none of //! part, //! import NAME, … and //! needs NAME, …`,
+    );
+  }
 }
 
 /** Names that a text declares at module scope. */
@@ -82,8 +92,8 @@ export function declaredNames(text: string): string[] {
  * @param parts further files, in front of the first.
  * @param head text in front of all: the constants of the specialisation.
  * @param source where texts come from; tests give their own.
- * @throws GpuError if a name is declared twice (naming both files), or a name that a part needs is
- *   declared by none.
+ * @throws GpuError if a name is declared twice (naming both files), if a name that a part needs is declared
+ *   by none, or if a `//!` line is unknown.
  */
 export async function link(
   file: string,
@@ -97,6 +107,7 @@ export async function link(
     if (seen.has(name)) return;
     seen.add(name);
     const text = await source(name);
+    requireDirectives(name, text);
     for (const imported of directive(text, "import")) await add(imported);
     texts.set(name, text.endsWith("\n") ? text : `${text}\n`);
   };
@@ -107,8 +118,9 @@ export async function link(
     for (const declared of declaredNames(text)) {
       const other = owner.get(declared);
       if (other !== undefined) {
+        const where = other === name ? `twice by ${name}` : `by ${other} and by ${name}`;
         throw new GpuError(
-          `kernel ${file}: "${declared}" is declared by ${other} and by ${name}; rename one of them.`,
+          `kernel ${file}: "${declared}" is declared ${where}; rename one of them.`,
         );
       }
       owner.set(declared, name);

@@ -57,6 +57,33 @@ test("what a part needs and nobody declares is named", async () => {
   );
 });
 
+test("a comma at the end of a list names nothing", async () => {
+  const comma = { ...files, kernel: "//! import walk/loop, lane/one,\nfn formula() {}\n" };
+  assert.equal((await link("kernel", [], "", from(comma))).files, [
+    "walk/loop",
+    "lane/one",
+    "kernel",
+  ]);
+});
+
+test("a line for the linker that it does not know is refused, with its file", async () => {
+  for (const slip of [
+    "//! need formula",
+    "//!import walk/loop",
+    "//! imports walk/loop",
+    "//! needs",
+    "//! parts",
+  ]) {
+    const slipped = { ...files, kernel: `${slip}\nfn formula() {}\n` };
+    await rejects(link("kernel", [], "", from(slipped)), /shader kernel: "\/\/!.*" is none of/);
+  }
+});
+
+test("a name declared twice in one file says so", async () => {
+  const twice = { kernel: "fn one() {}\nfn one() {}\n" };
+  await rejects(link("kernel", [], "", from(twice)), /"one" is declared twice by kernel/);
+});
+
 test("a part that does not exist is named", async () => {
   await rejects(link("no/such-kernel"), /no shader part "no\/such-kernel"/);
 });

@@ -52,6 +52,7 @@ test("single numbers, whole tiles, no leading axis, and vectors", async () => {
   // An order each: what an order changes is where a factor is read, which the odd shape above shows.
   await check([1], [1, 1, 1], orders[0]);
   await check([2, 3], [4, 8, 4], orders[1]);
+  await check([2, 3], [4, 8, 4], orders[3]);
   await check([], [13, 6, 9], orders[2]);
   await check([5], [1, 17, 3], orders[3]);
 });
