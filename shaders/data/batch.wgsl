@@ -4,12 +4,12 @@
 @group(0) @binding(1) var<storage, read> order: array<u32>;
 @group(0) @binding(2) var<storage, read> step: array<u32>;
 
-/// Whether row b counts; the others are padding.
+// Whether row b counts; the others are padding.
 fn counts(b: u32) -> bool {
   return b < step[0];
 }
 
-/// The example of row b, which must count.
+// The example of row b, which must count.
 fn example(b: u32) -> u32 {
   return order[step[1] + b];
 }

@@ -11,12 +11,12 @@ const PER = 1u;
 const QUADS_A_ROW = u32(WIDTH) / 4u;
 const COUNT = u32(ROWS) * QUADS_A_ROW;
 
-/// Row of y that quad i belongs to.
+// Row of y that quad i belongs to.
 fn row_of(i: u32) -> u32 {
   return i / QUADS_A_ROW;
 }
 
-/// The quad of row `row` of x in the columns of quad i of y.
+// The quad of row `row` of x in the columns of quad i of y.
 fn quad(row: u32, i: u32) -> vec4f {
   return x[row * QUADS_A_ROW + i % QUADS_A_ROW];
 }

@@ -17,12 +17,12 @@ const CAP = 14.5;
 const ROOT = 0.7978845608028654; // sqrt(2 / pi)
 const CUBE = 0.044715;
 
-/// exp(-2 |u|), the only exponential of TANH. v is capped.
+// exp(-2 |u|), the only exponential of TANH. v is capped.
 fn tanh_decay(v: vec4f) -> vec4f {
   return exp(-2.0 * ROOT * abs(v) * (1.0 + CUBE * v * v));
 }
 
-/// P(v) of a capped v, with its exponential.
+// P(v) of a capped v, with its exponential.
 fn probability(v: vec4f, e: vec4f) -> vec4f {
   if (TANH) {
     return select(e, vec4f(1.0), v > vec4f()) / (1.0 + e);
@@ -36,7 +36,7 @@ fn probability(v: vec4f, e: vec4f) -> vec4f {
   return select(select(tail, 1.0 - tail, v > vec4f()), 0.5 + v * series, abs(v) < vec4f(1.1));
 }
 
-/// The exponential that P and its derivative share.
+// The exponential that P and its derivative share.
 fn decay(v: vec4f) -> vec4f {
   if (TANH) {
     return tanh_decay(v);

@@ -9,12 +9,12 @@ alias LaneB = bool;
 
 const LANES = 1u;
 
-/// Inner product; inner(v, Lane(1.0)) is the sum of v's floats.
+// Inner product; inner(v, Lane(1.0)) is the sum of v's floats.
 fn inner(a: Lane, b: Lane) -> f32 {
   return a * b;
 }
 
-/// Float i % LANES of a lane.
+// Float i % LANES of a lane.
 fn element(v: Lane, i: u32) -> f32 {
   return v;
 }

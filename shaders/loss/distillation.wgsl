@@ -10,7 +10,7 @@
 @group(0) @binding(4) var<storage, read> t: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dz: array<f32>;
 
-/// Student and teacher.
+// Student and teacher.
 alias Logit = vec2f;
 
 fn logit(b: u32, c: u32) -> vec2f {
@@ -18,13 +18,13 @@ fn logit(b: u32, c: u32) -> vec2f {
   return vec2f(z[at], t[at]);
 }
 
-/// The sums as logarithms.
+// The sums as logarithms.
 fn statistics(b: u32) -> Exponentials {
   let row = exponentials(b);
   return Exponentials(row.top, log(row.sum));
 }
 
-/// log softmax of student and teacher.
+// log softmax of student and teacher.
 fn logs(b: u32, c: u32, row: Exponentials) -> vec2f {
   return (logit(b, c) - row.top) / T - row.sum;
 }

@@ -4,13 +4,13 @@
 // Constants: C classes; T, the temperature. The importing file declares the type Logit, f32 or a vector of
 // floats where several rows are summed at once, and logit(b: u32, c: u32) -> Logit.
 struct Exponentials {
-  /// Largest logit.
+  // Largest logit.
   top: Logit,
-  /// Sum of exp((logit - top) / T), at least 1.
+  // Sum of exp((logit - top) / T), at least 1.
   sum: Logit,
 }
 
-/// Those of row b.
+// Those of row b.
 fn exponentials(b: u32) -> Exponentials {
   var top = logit(b, 0u);
   for (var c = 1u; c < u32(C); c++) {

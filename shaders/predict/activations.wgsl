@@ -1,13 +1,13 @@
 //! part
-// Activations that the predictors share.
+// Activations that the predictors share. Gives leaky and safe_tanh. Constants: none.
 
-/// Leaky rectifier of slope 0.3.
+// Leaky rectifier of slope 0.3.
 fn leaky(x: vec4f) -> vec4f {
   return max(x, 0.3 * x);
 }
 
-/// tanh with full relative accuracy near 0, where the built-in may lose it; NaN where x is not finite, so
-/// that an overflow is noticed instead of saturating to a residual of 1.
+// tanh with full relative accuracy near 0, where the built-in may lose it; NaN where x is not finite, so
+// that an overflow is noticed instead of saturating to a residual of 1.
 fn safe_tanh(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   if ((bits & 0x7f800000u) == 0x7f800000u) {

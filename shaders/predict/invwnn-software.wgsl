@@ -120,7 +120,7 @@ fn rest_row(row: u32) -> vec4f {
   return sum;
 }
 
-/// The stream's part of the output before tanh.
+// The stream's part of the output before tanh.
 fn stream() -> vec4f {
   // The bias slot of `inputs` holds 1.
   for (var o = 0u; o < 128u; o++) {

@@ -10,18 +10,18 @@
 const window = u32(WINDOW);
 const_assert WINDOW >= 5 && WINDOW <= 20;
 
-/// Places of coordinates i to i + 3. Past the end of the range the last one is repeated.
+// Places of coordinates i to i + 3. Past the end of the range the last one is repeated.
 fn coordinates(i: u32) -> vec4u {
   return range.first + min(vec4u(i, i + 1u, i + 2u, i + 3u), vec4u(range.count - 1u));
 }
 
-/// Snapshot k of four coordinates.
+// Snapshot k of four coordinates.
 fn four(k: u32, at: vec4u) -> vec4f {
   let slice = k * range.stride;
   return vec4f(history[slice + at.x], history[slice + at.y], history[slice + at.z], history[slice + at.w]);
 }
 
-/// The prediction of coordinate i, if it is of the range, from the output before tanh.
+// The prediction of coordinate i, if it is of the range, from the output before tanh.
 fn store(i: u32, sum: f32) {
   if (i < range.count) {
     let at = range.first + i;

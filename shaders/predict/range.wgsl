@@ -14,7 +14,7 @@ struct Range {
 @group(0) @binding(1) var<storage, read_write> predicted: array<f32>;
 @group(0) @binding(2) var<uniform> range: Range;
 
-/// Snapshot k, counted from the oldest, at place `at` of its slice.
+// Snapshot k, counted from the oldest, at place `at` of its slice.
 fn snapshot(k: u32, at: u32) -> f32 {
   return history[k * range.stride + at];
 }

@@ -13,7 +13,7 @@ const T = 1.0;
 const PER = 1u;
 const COUNT = u32(B);
 
-/// The label's own is as low as to add nothing.
+// The label's own is as low as to add nothing.
 fn logit(b: u32, c: u32) -> f32 {
   return select(z[b * u32(C) + c], -3.4e38, c == labels[b]);
 }

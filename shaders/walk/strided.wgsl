@@ -11,18 +11,18 @@ const COUNT = u32(N) / LANES;
 const LANES_A_ROW = u32(D3) / LANES;
 const_assert u32(D3) % LANES == 0u;
 
-/// Coordinates of a lane's first element.
+// Coordinates of a lane's first element.
 fn place(i: u32) -> vec4u {
   let row = i / LANES_A_ROW;
   return vec4u(row / u32(D1 * D2), row / u32(D2) % u32(D1), row % u32(D2), LANES * (i % LANES_A_ROW));
 }
 
-/// Where the element at p lies in an operand of these strides.
+// Where the element at p lies in an operand of these strides.
 fn offset(p: vec4u, strides: vec4u) -> u32 {
   return p.x * strides.x + p.y * strides.y + p.z * strides.z + p.w * strides.w;
 }
 
-/// The operand's lane that holds element `at`, or that element repeated where the last axis is.
+// The operand's lane that holds element `at`, or that element repeated where the last axis is.
 fn repeated(lane: Lane, at: u32, last_stride: u32) -> Lane {
   return select(lane, Lane(element(lane, at)), last_stride == 0u);
 }

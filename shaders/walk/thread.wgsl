@@ -7,12 +7,12 @@ struct Thread {
   @builtin(local_invocation_index) local: u32,
 }
 
-/// Number of the workgroup.
+// Number of the workgroup.
 fn group_of(thread: Thread) -> u32 {
   return thread.group.y * thread.groups.x + thread.group.x;
 }
 
-/// Number of the thread.
+// Number of the thread.
 fn number_of(thread: Thread) -> u32 {
   return group_of(thread) * 64u + thread.local;
 }
