@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { modelSpec } from "../../models/index.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
-import { OutOfMemoryError, ShapeError } from "../../src/errors.ts";
+import { ShapeError } from "../../src/errors.ts";
 import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
 import { ImageFeed } from "../../src/feed/image-feed.ts";
 import { RowFeed } from "../../src/feed/row-feed.ts";
@@ -14,6 +14,7 @@ import { Collector } from "../../src/train/collector.ts";
 import { Evaluator } from "../../src/train/evaluator.ts";
 import { taskTrainer } from "../../src/train/task-trainer.ts";
 import { Trainer } from "../../src/train/trainer.ts";
+import { checkOwnership, type Owner } from "../check-ownership.ts";
 
 const digits = syntheticDigits(12, 1, "train");
 const mean = meanImage(digits);
@@ -25,12 +26,6 @@ interface Prepared {
   readonly model: Model;
 }
 
-/** What has memory to free. */
-interface Owned {
-  destroy(): void;
-  [Symbol.dispose](): void;
-}
-
 /** Memory is counted on a device that makes nothing by the code that makes it on a real one. */
 async function prepared(memory?: number): Promise<Prepared> {
   const gpu = await dryGpu({ ...defaultLimits, memory });
@@ -40,7 +35,7 @@ async function prepared(memory?: number): Promise<Prepared> {
 }
 
 /** What is made from a data set and a model, each owning all that it allocates. */
-const makers: Record<string, (on: Prepared) => Promise<Owned>> = {
+const makers: Record<string, (on: Prepared) => Promise<Owner>> = {
   "image feed": ({ data }) => ImageFeed.create(data, { batch: 4, items: 12 }),
   "row feed": ({ gpu }) => RowFeed.create(gpu, new Float32Array(60), [4, 1], 3),
   "relabelled images": ({ data }) => data.withLabels(digits.labels),
@@ -55,35 +50,7 @@ const makers: Record<string, (on: Prepared) => Promise<Owned>> = {
   model: ({ model }) => model.clone("copy"),
 };
 
-for (const [name, make] of Object.entries(makers)) {
-  test(`${name}: frees all that it allocated, however it is disposed of`, async () => {
-    const on = await prepared();
-    const { gpu } = on;
-    const before = gpu.allocatedBytes;
-    (await make(on)).destroy();
-    assert.is(gpu.allocatedBytes, before);
-    const made = await make(on);
-    assert.ok(gpu.allocatedBytes > before);
-    made[Symbol.dispose]();
-    assert.is(gpu.allocatedBytes, before);
-  });
-
-  test(`${name}: where memory runs out on the way, nothing stays behind`, async () => {
-    const whole = await prepared();
-    const before = whole.gpu.allocatedBytes;
-    (await make(whole)).destroy();
-    const needed = whole.gpu.peakBytes - before;
-    for (const share of [0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99]) {
-      const on = await prepared(before + Math.floor(share * needed));
-      const error = await make(on).then(
-        (made) => made.destroy(),
-        (cause: unknown) => cause,
-      );
-      if (error !== undefined) assert.instance(error, OutOfMemoryError);
-      assert.is(on.gpu.allocatedBytes, before, `${share} of the memory needed`);
-    }
-  });
-}
+checkOwnership(prepared, makers);
 
 test("a trainer leaves a feed that it was given to its owner", async () => {
   const { gpu, data, model } = await prepared();

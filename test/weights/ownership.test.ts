@@ -1,6 +1,4 @@
 import { test } from "uvu";
-import * as assert from "uvu/assert";
-import { OutOfMemoryError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
 import { Bound } from "../../src/graph/bound.ts";
@@ -11,12 +9,7 @@ import { Combination } from "../../src/weights/combine.ts";
 import { RandomDirection } from "../../src/weights/direction.ts";
 import { Restore, selectLargest } from "../../src/weights/mask.ts";
 import { Trajectory } from "../../src/weights/trajectory/record.ts";
-
-/** What has memory to free. */
-interface Owner {
-  destroy(): void;
-  [Symbol.dispose](): void;
-}
+import { checkOwnership, type Owner } from "../check-ownership.ts";
 
 const specs = [
   { name: "conv.weight", shape: [3, 3, 4, 7], kind: "conv" as const },
@@ -58,33 +51,6 @@ const makers: Record<string, (on: Prepared) => Promise<Owner>> = {
   },
 };
 
-for (const [name, make] of Object.entries(makers)) {
-  test(`${name}: frees all that it allocated, however it is disposed of`, async () => {
-    const on = await prepared();
-    const before = on.gpu.allocatedBytes;
-    (await make(on)).destroy();
-    assert.is(on.gpu.allocatedBytes, before);
-    const made = await make(on);
-    assert.ok(on.gpu.allocatedBytes > before);
-    made[Symbol.dispose]();
-    assert.is(on.gpu.allocatedBytes, before);
-  });
-
-  test(`${name}: where memory runs out on the way, nothing stays behind`, async () => {
-    const whole = await prepared();
-    const before = whole.gpu.allocatedBytes;
-    (await make(whole)).destroy();
-    const needed = whole.gpu.peakBytes - before;
-    for (const share of [0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99]) {
-      const on = await prepared(before + Math.floor(share * needed));
-      const error = await make(on).then(
-        (made) => made.destroy(),
-        (cause: unknown) => cause,
-      );
-      if (error !== undefined) assert.instance(error, OutOfMemoryError);
-      assert.is(on.gpu.allocatedBytes, before, `${share} of the memory needed`);
-    }
-  });
-}
+checkOwnership(prepared, makers);
 
 test.run();
