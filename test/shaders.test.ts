@@ -7,7 +7,7 @@ import { modelSpec } from "../models/index.ts";
 import { ArenaLayout } from "../src/weights/arena.ts";
 import type { Gpu } from "../src/gpu/device.ts";
 import { KernelCache, type KernelId, reflect } from "../src/gpu/kernel.ts";
-import { shaderSource } from "../src/gpu/link.ts";
+import { link, shaderSource } from "../src/gpu/link.ts";
 import { Graph } from "../src/graph/graph.ts";
 import { type Launch, Value } from "../src/graph/value.ts";
 import { Declarations, Layers } from "../src/nn/layers.ts";
@@ -345,7 +345,11 @@ test("every shader says what it is, and keeps to the subset both compilers take"
     );
     assert.not.match(text, /^\s*(enable|override)\b/m, `${file}: no enable, no override`);
     if (whole.startsWith("//! part")) continue;
-    const bindings = text.match(/@binding\(\d+\) var<storage/g) ?? [];
+    // What it imports counts too: the buffers of a kernel may stand in one of its parts.
+    const { code } = await link(file, [], "", async (name) =>
+      (await shaderSource(name)).replace(/^\/\/! needs.*\n/gm, ""),
+    );
+    const bindings = code.match(/@binding\(\d+\) var<storage/g) ?? [];
     for (const [, entry] of text.matchAll(/@compute[^{]*?fn (\w+)\(/g)) {
       assert.ok(entry !== undefined && bindings.length > 0, file);
     }
