@@ -3,6 +3,7 @@ import { uniformFloat64 } from "pure-rand/distribution/uniformFloat64";
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plusFromState } from "pure-rand/generator/xoroshiro128plus";
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
+import { UsageError } from "./errors.ts";
 
 /** Anything `shuffle` can reorder: plain and typed arrays. */
 export interface Shuffleable<T> {
@@ -22,10 +23,10 @@ export class Random {
   readonly #generator: RandomGenerator;
   #spare: number | undefined;
 
-  /** Throws a RangeError unless `seed` is a safe integer. */
+  /** @throws UsageError unless `seed` is a safe integer. */
   constructor(seed: number) {
     if (!Number.isSafeInteger(seed)) {
-      throw new RangeError(`Random: the seed must be an integer within ±2^53, got ${seed}.`);
+      throw new UsageError(`Random: the seed must be an integer within ±2^53, got ${seed}.`);
     }
     this.#low = seed | 0;
     this.#high = Math.floor(seed / 2 ** 32) | 0;
@@ -39,10 +40,10 @@ export class Random {
     return uniformFloat64(this.#generator);
   }
 
-  /** An integer in [0, n), for n from 1 to 2^53 - 1. */
+  /** An integer in [0, n), for n from 1 to 2^53 - 1. @throws UsageError for another n. */
   int(n: number): number {
     if (!Number.isSafeInteger(n) || n < 1) {
-      throw new RangeError(`Random.int: the bound must be a positive integer, got ${n}.`);
+      throw new UsageError(`Random.int: the bound must be a positive integer, got ${n}.`);
     }
     return uniformInt(this.#generator, 0, n - 1);
   }

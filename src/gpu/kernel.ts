@@ -3,7 +3,7 @@
  * bindings and workgroup size, compiled asynchronously and cached.
  */
 import { ResourceType, WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
-import { GpuError } from "../errors.ts";
+import { GpuError, UsageError } from "../errors.ts";
 import { link } from "./link.ts";
 
 /** Values put in front of a shader as `const NAME = value;`: they fix shapes, tiles and switches. */
@@ -48,11 +48,15 @@ export function prelude(constants: Constants): string {
 function literal(value: number | boolean): string {
   if (typeof value === "boolean" || Number.isInteger(value)) return String(value);
   if (!Number.isFinite(value))
-    throw new GpuError(`a shader constant is ${value}: it must be finite.`);
+    throw new UsageError(`a shader constant is ${value}: it must be finite.`);
   return String(value);
 }
 
-/** Reads the bindings and the workgroup size of an entry point; constants resolve named sizes. */
+/**
+ * Reads the bindings and the workgroup size of an entry point; constants resolve named sizes.
+ *
+ * @throws UsageError if there is no such entry, or its size is neither a number nor a constant.
+ */
 export function reflect(
   code: string,
   entry: string,
@@ -62,7 +66,7 @@ export function reflect(
   const found = info.entry.compute.find((candidate) => candidate.name === entry);
   if (found === undefined) {
     const known = info.entry.compute.map((candidate) => candidate.name).join(", ");
-    throw new GpuError(`no compute entry "${entry}"; the shader has: ${known || "none"}.`);
+    throw new UsageError(`no compute entry "${entry}"; the shader has: ${known || "none"}.`);
   }
   const bindings = found.resources.map((resource): Binding => ({
     name: resource.name,
@@ -78,7 +82,7 @@ export function reflect(
   const sizes = [attribute?.value ?? "1"].flat().map((size) => {
     const value = constants[size] ?? Number.parseInt(size, 10);
     if (typeof value !== "number" || Number.isNaN(value)) {
-      throw new GpuError(
+      throw new UsageError(
         `workgroup_size "${size}" of entry "${entry}" is neither a number nor a constant.`,
       );
     }
@@ -116,7 +120,11 @@ export class KernelCache {
     return [...this.#files];
   }
 
-  /** The kernel for an id, compiled on first use. @throws GpuError with the compiler's messages. */
+  /**
+   * The kernel for an id, compiled on first use.
+   *
+   * @throws UsageError if its parts do not link, or have no such entry; GpuError with the compiler's messages.
+   */
   get(id: KernelId): Promise<Kernel> {
     const entry = id.entry ?? "main";
     const key = `${id.shader} ${(id.parts ?? []).join(" ")}:${entry}:${prelude(id.constants)}`;
@@ -137,7 +145,7 @@ export class KernelCache {
     try {
       shape = reflect(code, entry, id.constants);
     } catch (cause) {
-      throw new GpuError(`kernel ${label}: ${(cause as Error).message}`);
+      throw new UsageError(`kernel ${label}: ${(cause as Error).message}`, { cause });
     }
     const layout = this.#layout(shape.bindings);
     // The scope keeps a faulty shader from being reported a second time as an uncaptured error.

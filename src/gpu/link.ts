@@ -8,7 +8,7 @@
  * line 1 marks a file that cannot stand alone.
  */
 import { loadText } from "../platform/files.ts";
-import { GpuError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 
 /** A linked text, and where its lines come from. */
 export interface Linked {
@@ -28,14 +28,18 @@ const sources = new Map<string, Promise<string>>();
 /** Texts that are no files. */
 const registered = new Map<string, string>();
 
-/** The WGSL text of `shaders/<file>.wgsl`, or of a text that was registered. @throws GpuError if there is no such file. */
+/** The WGSL text of `shaders/<file>.wgsl`, or of a text that was registered. @throws UsageError if there is no such file. */
 export function shaderSource(file: string): Promise<string> {
   let text = sources.get(file);
   if (text === undefined) {
     text = loadText(new URL(`../../shaders/${file}.wgsl`, import.meta.url)).catch(
       (cause: unknown) => {
         sources.delete(file);
-        throw new GpuError(`no shader part "${file}": ${(cause as Error).message}`, { cause });
+        throw new UsageError(
+          `no shader part "${file}" (${(cause as Error).message}); parts are named by their path under shaders/ ` +
+            "without .wgsl, or as they were registered.",
+          { cause },
+        );
       },
     );
     sources.set(file, text);
@@ -68,11 +72,11 @@ function directive(text: string, word: "import" | "needs"): string[] {
   return [...lines].flatMap(([, names]) => names!.split(/[\s,]+/).filter((name) => name !== ""));
 }
 
-/** @throws GpuError for a `//!` line that says nothing the linker knows: a slip would be passed over otherwise. */
+/** @throws UsageError for a `//!` line that says nothing the linker knows: a slip would be passed over otherwise. */
 function requireDirectives(name: string, text: string): void {
   const wrong = /^\/\/!(?! (?:part *$|(?:import|needs) +[\w/-]))(.*)$/m.exec(text);
   if (wrong !== null) {
-    throw new GpuError(
+    throw new UsageError(
       `shader ${name}: "${wrong[0]}" is none of //! part, //! import NAME, … and //! needs NAME, …`,
     );
   }
@@ -92,7 +96,7 @@ export function declaredNames(text: string): string[] {
  * @param parts further files, in front of the first.
  * @param head text in front of all: the constants of the specialisation.
  * @param source where texts come from; tests give their own.
- * @throws GpuError if a name is declared twice (naming both files), if a name that a part needs is declared
+ * @throws UsageError if a name is declared twice (naming both files), if a name that a part needs is declared
  *   by none, or if a `//!` line is unknown.
  */
 export async function link(
@@ -119,7 +123,7 @@ export async function link(
       const other = owner.get(declared);
       if (other !== undefined) {
         const where = other === name ? `twice by ${name}` : `by ${other} and by ${name}`;
-        throw new GpuError(
+        throw new UsageError(
           `kernel ${file}: "${declared}" is declared ${where}; rename one of them.`,
         );
       }
@@ -129,7 +133,7 @@ export async function link(
   for (const [name, text] of texts) {
     const missing = directive(text, "needs").filter((needed) => !owner.has(needed));
     if (missing.length > 0) {
-      throw new GpuError(
+      throw new UsageError(
         `kernel ${file}: part ${name} needs ${missing.map((one) => `"${one}"`).join(", ")}, which none of ` +
           `${[...texts.keys()].join(", ")} declares.`,
       );

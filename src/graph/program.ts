@@ -6,7 +6,7 @@
  */
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { megabytes } from "../gpu/memory.ts";
-import { GpuError, OutOfMemoryError } from "../errors.ts";
+import { OutOfMemoryError, UsageError } from "../errors.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { type MemoryPlan, planMemory } from "./memory-plan.ts";
 import type { Launch, Value } from "./value.ts";
@@ -81,11 +81,13 @@ export class Program {
     );
   }
 
-  /** Where a value of the program lives, for reading it back or writing it. */
+  /** Where a value of the program lives, for reading it back or writing it. @throws UsageError if it has none such. */
   view(value: Value): BufferView {
     const view = this.#views.get(value);
     if (view === undefined)
-      throw new GpuError(`program "${this.label}" has no value "${value.label}".`);
+      throw new UsageError(
+        `program "${this.label}" has no value "${value.label}": one of its launches has to bind it.`,
+      );
     return view;
   }
 
@@ -116,7 +118,7 @@ export interface CompileOptions {
  * @param steps launches in order. A program among them is replayed at its place, on its own memory, as often
  *   as it stands there; it stays the caller's.
  * @throws OutOfMemoryError if a value exceeds a storage binding or memory runs out.
- * @throws GpuError if a binding is missing, unknown or would be read-only and writable at once.
+ * @throws UsageError if a binding is missing, unknown or would be read-only and writable at once.
  */
 export async function compile(
   gpu: Gpu,
@@ -229,7 +231,7 @@ function bindEntries(launch: Launch, kernel: Kernel, memory: ProgramMemory): GPU
   const known = new Set(kernel.bindings.map((binding) => binding.name));
   for (const name of [...Object.keys(bind), ...Object.keys(uniforms)]) {
     if (!known.has(name)) {
-      throw new GpuError(
+      throw new UsageError(
         `kernel ${kernel.label} has no binding "${name}"; it has: ${[...known].join(", ")}.`,
       );
     }
@@ -242,7 +244,10 @@ function bindEntries(launch: Launch, kernel: Kernel, memory: ProgramMemory): GPU
     }
     const value = bind[binding.name];
     if (value === undefined) {
-      throw new GpuError(`kernel ${kernel.label}: nothing is bound to "${binding.name}".`);
+      throw new UsageError(
+        `kernel ${kernel.label}: nothing is bound to "${binding.name}"; bind a value, or null where this ` +
+          "specialisation does not use it.",
+      );
     }
     if (value === null) {
       const buffer = binding.access === "write" ? memory.unusedWrite : memory.unusedRead;
@@ -250,13 +255,14 @@ function bindEntries(launch: Launch, kernel: Kernel, memory: ProgramMemory): GPU
     }
     const view = memory.views.get(value);
     if (view === undefined) {
-      throw new GpuError(
-        `kernel ${kernel.label}: value "${value.label}" of "${binding.name}" has no buffer.`,
+      throw new UsageError(
+        `kernel ${kernel.label}: value "${value.label}" of "${binding.name}" has no buffer; add it to ` +
+          "`bindings`.",
       );
     }
     const other = access.get(view.buffer);
     if (other !== undefined && other.access !== binding.access) {
-      throw new GpuError(
+      throw new UsageError(
         `kernel ${kernel.label}: "${binding.name}" and "${other.name}" share a buffer, one read-only and one ` +
           "writable; WebGPU refuses that. Keep them in separate arenas.",
       );

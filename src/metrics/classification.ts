@@ -1,4 +1,5 @@
 /** What a classifier's logits say about each sample. All in float64, from logits: never from rounded probabilities. */
+import { DataError, ShapeError } from "../errors.ts";
 
 /** Logits of samples and the labels they are judged by. */
 export interface Labelled {
@@ -24,11 +25,11 @@ export interface PerSample {
   readonly margin: Float64Array;
 }
 
-/** @throws RangeError if logits and labels do not fit. */
+/** @throws ShapeError if logits and labels do not fit; DataError for a label that is no class. */
 export function perSample({ logits, labels }: Labelled, classes: number): PerSample {
   const n = labels.length;
   if (logits.length !== n * classes) {
-    throw new RangeError(
+    throw new ShapeError(
       `${n} labels of ${classes} classes need ${n * classes} logits, got ${logits.length}.`,
     );
   }
@@ -44,7 +45,7 @@ export function perSample({ logits, labels }: Labelled, classes: number): PerSam
     const z = logits.subarray(i * classes, (i + 1) * classes);
     const label = labels[i]!;
     if (!(label >= 0 && label < classes)) {
-      throw new RangeError(`sample ${i} has label ${label}; there are ${classes} classes.`);
+      throw new DataError(`sample ${i} has label ${label}; there are ${classes} classes.`);
     }
     const all = logSumExp(z);
     const others = logSumExp(z, label);

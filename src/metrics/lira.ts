@@ -6,6 +6,7 @@
  * (log p_y - log(1 - p_y)) are fitted, and a model gives itself away if its margin fits the first better.
  * Every model is attacked by all others in turn.
  */
+import { UsageError } from "../errors.ts";
 import { type Measurement, missing } from "./measurement.ts";
 import { auc, aucError, bestThreshold, tprAtFpr } from "./ranking.ts";
 
@@ -42,7 +43,7 @@ function logDensity(x: number, { mean, variance }: Normal): number {
 /**
  * Attacks each model by all others.
  *
- * @throws RangeError unless every target was forgotten by two models and unseen by two.
+ * @throws UsageError unless every target was forgotten by two models and unseen by two.
  */
 export function lira({ margins, forgotten }: Shadows): LiraResult {
   const models = margins.length;
@@ -50,12 +51,12 @@ export function lira({ margins, forgotten }: Shadows): LiraResult {
   for (let t = 0; t < targets; t++) {
     const inside = forgotten.filter((row) => row[t] === true).length;
     if (inside < 2 || models - inside < 2) {
-      throw new RangeError(
+      throw new UsageError(
         `target ${t} was forgotten by ${inside} of ${models} shadow models; two on each side are needed.`,
       );
     }
   }
-  if (targets === 0) throw new RangeError("LiRA needs targets.");
+  if (targets === 0) throw new UsageError("LiRA needs targets.");
   const scores = margins.map((mine, model) => {
     const groups = (side: boolean): number[][] =>
       Array.from({ length: targets }, (_, t) =>

@@ -5,6 +5,7 @@
  * D_r) from non-members (test samples), is asked about D_f. The value is the share of D_f it
  * calls non-members: higher is better forgotten, and the retrained network's value is the goal.
  */
+import { UsageError } from "../errors.ts";
 import type { Logits } from "./logits.ts";
 import { type Measurement, share } from "./measurement.ts";
 import { defineMetric } from "./metric.ts";
@@ -50,7 +51,7 @@ const attacked = new WeakMap<Logits, MiaResult>();
  * Members and non-members are equally many, min(|D_r|, |test|) of each; of the larger group those at even
  * distances, as samples may come class by class.
  *
- * @throws RangeError if D_f, D_r or the test samples are empty.
+ * @throws UsageError if D_f, D_r or the test samples are empty.
  */
 export function mia(logits: Logits): MiaResult {
   let result = attacked.get(logits);
@@ -65,7 +66,7 @@ function attack(logits: Logits): MiaResult {
   const sizeOf = (set: string): number => logits.set(set).labels.length;
   const count = Math.min(sizeOf("retain"), sizeOf("test"));
   if (count === 0 || sizeOf("forget") === 0) {
-    throw new RangeError(
+    throw new UsageError(
       `membership inference needs D_f, D_r and test samples; there are ${sizeOf("forget")}, ` +
         `${sizeOf("retain")} and ${sizeOf("test")}.`,
     );

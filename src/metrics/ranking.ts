@@ -1,9 +1,10 @@
 /** How well one number tells two groups apart. */
+import { UsageError } from "../errors.ts";
 
 /** Area under the ROC curve: the chance that a positive ranks above a negative, ties counting half. */
 export function auc(positive: ArrayLike<number>, negative: ArrayLike<number>): number {
   const [p, n] = [positive.length, negative.length];
-  if (p === 0 || n === 0) throw new RangeError(`AUC needs both groups, got ${p} and ${n} samples.`);
+  if (p === 0 || n === 0) throw new UsageError(`AUC needs both groups, got ${p} and ${n} samples.`);
   const all = [
     ...Array.from(positive, (value) => ({ value, group: 1 })),
     ...Array.from(negative, (value) => ({ value, group: 0 })),
@@ -36,7 +37,7 @@ export function bestThreshold(
   negative: ArrayLike<number>,
 ): { threshold: number; balancedAccuracy: number } {
   const [p, n] = [positive.length, negative.length];
-  if (p === 0 || n === 0) throw new RangeError(`a threshold needs both groups, got ${p} and ${n}.`);
+  if (p === 0 || n === 0) throw new UsageError(`a threshold needs both groups, got ${p} and ${n}.`);
   const all = [
     ...Array.from(positive, (value) => ({ value, group: 1 })),
     ...Array.from(negative, (value) => ({ value, group: 0 })),

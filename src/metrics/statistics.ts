@@ -1,9 +1,10 @@
 /** Means over seeds and paired comparisons. */
 import { mean, sampleStandardDeviation } from "simple-statistics";
+import { UsageError } from "../errors.ts";
 
 /** Mean and sample standard deviation (0 for one value). */
 export function meanAndDeviation(values: readonly number[]): { mean: number; deviation: number } {
-  if (values.length === 0) throw new RangeError("a mean needs at least one value.");
+  if (values.length === 0) throw new UsageError("a mean needs at least one value.");
   return {
     mean: mean([...values]),
     deviation: values.length === 1 ? 0 : sampleStandardDeviation([...values]),
@@ -27,7 +28,7 @@ export function studentCdf(t: number, df: number): number {
 /** The t with P(T ≤ t) = p, by bisection. */
 export function studentQuantile(p: number, df: number): number {
   if (!(p > 0 && p < 1 && Number.isInteger(df) && df >= 1)) {
-    throw new RangeError(`no t quantile of ${p} with ${df} degrees of freedom.`);
+    throw new UsageError(`no t quantile of ${p} with ${df} degrees of freedom.`);
   }
   let [low, high] = [-1e6, 1e6];
   for (let i = 0; i < 200; i++) {
@@ -55,11 +56,11 @@ export interface Paired {
   readonly losses: number;
 }
 
-/** Compares values of the same seeds. @throws RangeError unless there are two pairs or more. */
+/** Compares values of the same seeds. @throws UsageError unless there are two pairs or more. */
 export function paired(first: readonly number[], second: readonly number[]): Paired {
   const n = first.length;
   if (n < 2 || second.length !== n) {
-    throw new RangeError(
+    throw new UsageError(
       `a paired comparison needs two pairs or more, got ${n} and ${second.length}.`,
     );
   }

@@ -10,6 +10,7 @@
  * tolerance LIBSVM uses. Beside LIBSVM 3.24 (svm-train -t 2 -c 3 -g 1), on 4,000 samples of three kinds of members and
  * non-members, 99.95 % or more of 2,000 predictions were the same and shares within 0.05 points.
  */
+import { UsageError } from "../errors.ts";
 
 /** A trained classifier. */
 export interface Svm {
@@ -40,7 +41,7 @@ export interface SvmOptions {
 /**
  * Trains on the values of two classes.
  *
- * @throws RangeError if a class is empty or a value is not finite.
+ * @throws UsageError if a class is empty or a value is not finite.
  */
 export function trainSvm(
   positive: ArrayLike<number>,
@@ -55,7 +56,7 @@ export function trainSvm(
     maxIterations = 1_000_000,
   } = options;
   if (positive.length === 0 || negative.length === 0) {
-    throw new RangeError(
+    throw new UsageError(
       `an SVM needs samples of both classes, got ${positive.length} and ${negative.length}.`,
     );
   }
@@ -148,7 +149,7 @@ function merged(
 ): { x: number; y: 1 | -1; count: number }[] {
   const counts = new Map<number, number>();
   for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i]!)) throw new RangeError(`sample ${i} is ${values[i]}.`);
+    if (!Number.isFinite(values[i]!)) throw new UsageError(`sample ${i} is ${values[i]}.`);
     const level = Math.round(values[i]! / grid);
     counts.set(level, (counts.get(level) ?? 0) + 1);
   }

@@ -58,6 +58,7 @@ export function openWorker(
   const worker = url.pathname.endsWith(".ts") ? typeScriptWorker(url) : new Worker(url);
   worker.on("message", answer);
   worker.on("error", fail);
+  // No class of errors.ts: neither the caller nor a file is at fault when a thread ends early.
   worker.on("exit", () => fail(new Error("a thread ended before its work was done.")));
   return {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin

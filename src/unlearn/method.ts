@@ -103,8 +103,8 @@ export function restrict(
   if (reads === "D_f") return { ...request, retain: undefined };
   if (request.retain === undefined || request.retain.items.length === 0) {
     throw new UsageError(
-      `${name} needs the data to keep (D_r), and there is none. Methods that need D_f only: see ` +
-        "`rewind unlearn --help`.",
+      `${name} needs the data to keep (D_r), and there is none: choose a method that reads D_f ` +
+        "alone.",
     );
   }
   if (reads === "D_f and D_r") return request;

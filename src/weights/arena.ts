@@ -8,7 +8,7 @@ import type { Shape } from "../shape.ts";
 import { count } from "../shape.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { megabytes } from "../gpu/memory.ts";
-import { GpuError, ShapeError, UsageError } from "../errors.ts";
+import { OutOfMemoryError, ShapeError, UsageError } from "../errors.ts";
 
 /** All kinds of parameter, in the order reports list them. */
 export const parameterKinds = ["conv", "depthwise", "fc", "bias", "norm"] as const;
@@ -40,7 +40,10 @@ export class ArenaLayout {
   readonly shards: readonly number[];
   readonly #byName: ReadonlyMap<string, Slot>;
 
-  /** @param maxBytes largest storage binding; a shard stays below it. */
+  /**
+   * @param maxBytes largest storage binding; a shard stays below it.
+   * @throws OutOfMemoryError if a parameter is larger; UsageError if two have the same name.
+   */
   constructor(specs: readonly ParameterSpec[], maxBytes: number) {
     const limit = Math.floor(maxBytes / 4 / slotAlignment) * slotAlignment;
     const shards: number[] = [];
@@ -50,9 +53,9 @@ export class ArenaLayout {
       const size = count(spec.shape);
       const padded = Math.ceil(size / slotAlignment) * slotAlignment;
       if (padded > limit) {
-        throw new GpuError(
+        throw new OutOfMemoryError(
           `parameter "${spec.name}" [${spec.shape.join(", ")}] takes ${megabytes(4 * size)}, more than one ` +
-            `binding of this adapter (${megabytes(maxBytes)}) holds: the model cannot run here.`,
+            `binding of this adapter (${megabytes(maxBytes)}) holds: choose a smaller model.`,
         );
       }
       if (byName.has(spec.name)) throw new UsageError(`two parameters are named "${spec.name}".`);

@@ -2,7 +2,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TrainConfig } from "../../src/runs/config.ts";
 import { acquireDevice, type AdapterReport, Gpu } from "../../src/gpu/device.ts";
-import { DeviceLostError, DivergedError, GpuError, OutOfMemoryError } from "../../src/errors.ts";
+import {
+  DeviceLostError,
+  DivergedError,
+  GpuError,
+  OutOfMemoryError,
+  UsageError,
+} from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile, type Program } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
@@ -296,7 +302,7 @@ test("a binding that is unknown, missing, without a buffer or of two uses is nam
     const launch = { ...kernel, constants, bind, threads: 4 };
     const bindings = new Map(buffers.map(([value, buffer]) => [value, view(buffer)]));
     const error = await errorOf(() => compile(gpu, [launch], { label: "one", bindings }));
-    assert.instance(error, GpuError);
+    assert.instance(error, UsageError);
     return error.message;
   };
   const kernel = "kernel elementwise/relu:forward";
@@ -305,8 +311,14 @@ test("a binding that is unknown, missing, without a buffer or of two uses is nam
     [y, two],
   ] as const;
   assert.is(await fails({ x, y, z: y }, both), `${kernel} has no binding "z"; it has: x, y.`);
-  assert.is(await fails({ x }, both), `${kernel}: nothing is bound to "y".`);
-  assert.is(await fails({ x, y }, [[x, one]]), `${kernel}: value "output" of "y" has no buffer.`);
+  assert.is(
+    await fails({ x }, both),
+    `${kernel}: nothing is bound to "y"; bind a value, or null where this specialisation does not use it.`,
+  );
+  assert.is(
+    await fails({ x, y }, [[x, one]]),
+    `${kernel}: value "output" of "y" has no buffer; add it to \`bindings\`.`,
+  );
   assert.match(
     await fails({ x, y }, [
       [x, one],

@@ -129,6 +129,7 @@ async function rejects(work: Promise<unknown>, pattern: RegExp): Promise<void> {
   try {
     await work;
   } catch (error) {
+    assert.instance(error, UsageError);
     assert.match((error as Error).message, pattern);
     return;
   }

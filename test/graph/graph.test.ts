@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { GpuError, OutOfMemoryError, ShapeError } from "../../src/errors.ts";
+import { OutOfMemoryError, ShapeError, UsageError } from "../../src/errors.ts";
 import { elementwise } from "../../src/graph/elementwise.ts";
 import { Graph, type Operation } from "../../src/graph/graph.ts";
 import { compile, foldGrid } from "../../src/graph/program.ts";
@@ -95,7 +95,7 @@ test("compile refuses unknown, missing and conflicting bindings by name", async 
     try {
       await compile(gpu, [{ ...sum(a, a, y), bind }], { label: "test", bindings });
     } catch (error) {
-      assert.instance(error, GpuError);
+      assert.instance(error, UsageError);
       return (error as Error).message;
     }
     return "compiled";

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { GpuError } from "../../src/errors.ts";
+import { UsageError } from "../../src/errors.ts";
 import { registerShader } from "../../src/gpu/link.ts";
 import { Bound } from "../../src/graph/bound.ts";
 import { compile } from "../../src/graph/program.ts";
@@ -91,7 +91,7 @@ test("a uniform that the kernel does not have is refused by name", async () => {
     await compile(gpu, [launch], { label: "wrong", bindings: bound.bindings });
     assert.unreachable();
   } catch (error) {
-    assert.instance(error, GpuError);
+    assert.instance(error, UsageError);
     assert.match((error as Error).message, /own\/affine has no binding "curve"; it has: y, line/);
   }
   assert.is(gpu.allocatedBytes, before);

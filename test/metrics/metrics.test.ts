@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { DataError, ShapeError } from "../../src/errors.ts";
 import { hits, perSample } from "../../src/metrics/classification.ts";
 import { finalOf } from "../../src/metrics/final.ts";
 import { Logits } from "../../src/metrics/logits.ts";
@@ -47,8 +48,15 @@ test("per-sample numbers of a hand-computed case", () => {
   assert.is(two.confidence[1], 1);
   assert.is(hits(two, [1, 1]), 1);
   assert.ok([...two.modifiedEntropy, ...two.entropy].every(Number.isFinite));
-  assert.throws(() => perSample({ logits, labels: [0, 1] }, 3), /need 6 logits, got 3/);
-  assert.throws(() => perSample({ logits, labels: [3] }, 3), /sample 0 has label 3/);
+  for (const [labels, Kind, message] of [
+    [[0, 1], ShapeError, /need 6 logits, got 3/],
+    [[3], DataError, /sample 0 has label 3/],
+  ] as const) {
+    assert.throws(
+      () => perSample({ logits, labels }, 3),
+      (error: Error) => error instanceof Kind && message.test(error.message),
+    );
+  }
 });
 
 test("AUC counts ties half; thresholds and rates by hand", () => {

@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { OutOfMemoryError } from "../../src/errors.ts";
 import { Arena, ArenaLayout } from "../../src/weights/arena.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
@@ -30,7 +31,12 @@ test("an arena larger than a binding is sharded, one too large a parameter refus
       [1, 0],
     ],
   );
-  assert.throws(() => new ArenaLayout(specs, 512), /"fc.weight" \[13, 10\].*more than one binding/);
+  assert.throws(
+    () => new ArenaLayout(specs, 512),
+    (error: Error) =>
+      error instanceof OutOfMemoryError &&
+      /"fc.weight" \[13, 10\].*more than one binding.*choose a smaller model/.test(error.message),
+  );
 });
 
 test("two parameters of one name are refused", () => {
