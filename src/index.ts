@@ -48,7 +48,7 @@ export {
   type Scores,
   type TotalsMetric,
 } from "./metrics/metric.ts";
-export { Registry } from "./registry.ts";
+export { Registry, type SettingOption } from "./registry.ts";
 export { mislabel, type NoisyLabels, splitForget } from "./data/corrupt.ts";
 export { type Dataset, subset, takeBalanced } from "./data/dataset.ts";
 export { datasets, type DatasetSpec, loadDataset } from "./data/index.ts";
@@ -91,6 +91,13 @@ export {
   pointsOf,
   type Scenario,
 } from "./scenarios/scenario.ts";
+export { forecasters, type NowcastConfig } from "./forecast/index.ts";
+export {
+  defineForecaster,
+  type Forecaster,
+  type NowcastEvent,
+  type TrainingLength,
+} from "./forecast/forecaster.ts";
 export { type Arm, type ArmContext, stepSettings } from "./unlearn/arm.ts";
 export { type Progress, type StopRules, unlearn } from "./unlearn/driver.ts";
 export {

@@ -10,6 +10,22 @@ export interface Named {
   readonly name: string;
 }
 
+/** Settings of an entry that commands take as an option of their own. */
+export interface SettingOption {
+  /** The option without its dashes: "signature". */
+  readonly option: string;
+  /** What stands after it, as help shows it: "columns,value". */
+  readonly value: string;
+  /** For help. */
+  readonly text: string;
+  /** The settings it gives; to several of them one number each. */
+  readonly settings: readonly string[];
+  /** What it takes: one number, or several with commas between. */
+  readonly takes: { readonly integer?: true; readonly min: number; readonly max?: number } | "list";
+  /** What stands there where the option is left out, if the setting has to be given. */
+  readonly default?: number | string;
+}
+
 /** Everything of one kind, in order. */
 export class Registry<T extends Named> {
   /** What an entry is, for errors: "unlearning method". */
@@ -54,6 +70,12 @@ export class Registry<T extends Named> {
   }
 }
 
+/** Names in a sentence: "a, b and c". */
+export function listed(names: readonly string[], word: "and" | "or" = "and"): string {
+  if (names.length < 2) return names.join();
+  return `${names.slice(0, -1).join(", ")} ${word} ${names.at(-1)!}`;
+}
+
 /** A schema of the names of a registry, of later ones too. */
 export function nameSchema(registry: Registry<Named>): z.ZodType<string, string> {
   return z.string().refine((name) => registry.has(name), {
@@ -71,25 +93,27 @@ export type Choice<Name extends string = string> = {
 /**
  * A schema of `{ name, ...settings }`, where the entry of that name says which settings there are. Entries that are
  * added later count as well.
+ *
+ * @param key the field that holds the name.
+ * @param fields what every entry is given besides its settings.
  */
 export function choiceSchema<
   T extends Named & { readonly settings: z.ZodObject },
-  C extends Choice = Choice,
->(registry: Registry<T>): z.ZodType<C, C> {
+  C extends object = Choice,
+>(registry: Registry<T>, key = "name", fields: z.ZodRawShape = {}): z.ZodType<C, C> {
   return z.custom<C>().transform((value, context): C => {
-    const named = z.looseObject({ name: z.enum(registry.names) }).safeParse(value);
-    const result = named.success
-      ? named.data && chosen(registry.find(named.data.name)).safeParse(value)
-      : named;
+    const named = z.looseObject({ [key]: z.enum(registry.names) }).safeParse(value);
+    const result = named.success ? chosen(named.data[key] as string).safeParse(value) : named;
     if (result.success) return result.data as C;
     for (const issue of result.error.issues) {
       context.issues.push({ ...issue, input: value } as (typeof context.issues)[number]);
     }
     return z.NEVER;
   });
-}
 
-/** The settings of an entry, its name in front. */
-function chosen({ name, settings }: Named & { readonly settings: z.ZodObject }): z.ZodObject {
-  return z.strictObject({ name: z.literal(name), ...settings.shape });
+  /** The settings of an entry, its name in front. */
+  function chosen(name: string): z.ZodObject {
+    const { settings } = registry.find(name);
+    return z.strictObject({ [key]: z.literal(name), ...fields, ...settings.shape });
+  }
 }

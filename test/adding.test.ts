@@ -24,6 +24,7 @@ import {
   boundedAscent,
   doubt,
   meanLoader,
+  once,
   oneClass,
   rampsSource,
   signDescent,
@@ -115,6 +116,29 @@ test("an added predictor is found by what stands after --predictor", async () =>
   assert.equal([...predicted], [7, 3]);
 });
 
+test("an added forecaster replaces the weights where it says, once", async () => {
+  const protocol = protocolOf(oneClass.name, { name: rampsSource.name }, { size: "tiny" });
+  const trained = async (nowcast?: object): Promise<ReadonlyMap<string, Float32Array>[]> => {
+    const epochs: ReadonlyMap<string, Float32Array>[] = [];
+    const config = trainSchema.parse({ ...protocol.train(1), ...(nowcast && { nowcast }) });
+    const job = await prepareJob(await testGpu(), config);
+    await trainJob(job, {
+      onEpoch: async () => void epochs.push(await job.model.parameters.read()),
+    });
+    job.destroy();
+    return epochs;
+  };
+  const plain = await trained();
+  const moved = await trained({ method: once.name, predictor: "linear:-1:3", at: 0.75 });
+  assert.equal(moved.slice(0, 2), plain.slice(0, 2));
+  // A step of the line through the first and the third epoch, from the third.
+  const [first, , third] = plain.map((weights) => weights.get("head.weight")!);
+  third!.forEach((value, i) => {
+    const wanted = value + (value - first![i]!) / 2;
+    assert.ok(Math.abs(moved[2]!.get("head.weight")![i]! - wanted) < 1e-6, `head.weight[${i}]`);
+  });
+});
+
 test("a command knows what a module loaded before it adds", () => {
   const command = ["--import", "tsx", "--import", "./test/adding/index.ts", "src/cli/main.ts"];
   const options = {
@@ -123,6 +147,9 @@ test("a command knows what a module loaded before it adds", () => {
     scenario: oneClass.name,
     method: boundedAscent.name,
     optimizer: signDescent.name,
+    nowcast: once.name,
+    "nowcast-predictor": "linear:-1:3",
+    "nowcast-at": "0.6",
   };
   const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
   const { stdout, stderr } = spawnSync("node", [...command, "plan", ...words], {

@@ -26,7 +26,7 @@ import { exists, readText } from "../platform/files.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { nowcastExperiment, type NowcastFlags } from "./nowcast.ts";
+import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
 import { setting } from "./unlearn-options.ts";
 import { deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -87,14 +87,8 @@ export function registerExperiment(root: Command): void {
       "also a competitor with settings changed, the others as tuned (repeatable)",
       variant,
       [],
-    )
-    .option(
-      "--forecaster <method=path>",
-      "nowcast: a competitor, wnn=DIR, introspection=FILE or nino=FILE (repeatable)",
-      (text: string, before: readonly string[]) => [...before, text],
-      [],
-    )
-    .option("--period <steps>", "nowcast: steps between NiNo's forecasts", integer(5))
+    );
+  nowcastOptions(command)
     .addOption(
       new Option("--size <name>", "scaled to small machines; the paper's; `tiny` for a first look")
         .choices(sizeNames)

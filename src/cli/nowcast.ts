@@ -1,7 +1,9 @@
 /** `rewind experiment nowcast`: trainings with forecasts against plain Adam. */
+import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import type { TrainConfig } from "../runs/config.ts";
 import {
+  linearArm,
   type NowcastArm,
   nowcastCsv,
   nowcastFigures,
@@ -16,9 +18,11 @@ import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf, type PlannedRun, planRun } from "../runs/memory-plan.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import type { NowcastConfig } from "../forecast/nowcast.ts";
+import { forecasters } from "../forecast/index.ts";
+import { listed } from "../registry.ts";
 import { type DeviceFlags, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { settingOptions, settingsGiven } from "./setting-options.ts";
 
 /** What `rewind experiment nowcast` is told. */
 export interface NowcastFlags extends DeviceFlags {
@@ -28,33 +32,41 @@ export interface NowcastFlags extends DeviceFlags {
   readonly firstSeed: number;
   /** `METHOD=PATH`, see `rewind train --nowcast`. */
   readonly forecaster: readonly string[];
-  readonly period?: number;
 }
 
-/** Straight lines on WNN's schedule: what a learned forecast must beat. */
-const linearArm: NowcastArm = {
-  name: "linear",
-  nowcast: { method: "wnn", predictor: "linear:-4:5" },
-};
+/** Adds the options of the experiment alone. */
+export function nowcastOptions(command: Command): Command {
+  const places = forecasters.all.map(({ name, takes }) => `${name}=${takes.place}`);
+  command.option(
+    "--forecaster <method=path>",
+    `nowcast: a competitor, ${listed(places, "or")} (repeatable)`,
+    (text: string, before: readonly string[]) => [...before, text],
+    [],
+  );
+  return settingOptions(
+    command,
+    forecasters.all.flatMap(({ experiment }) => experiment ?? []),
+  );
+}
 
-/** Plain Adam, the line, and an arm for each forecaster; NiNo's forecasts are ten a training by default. */
-function armsOf(flags: NowcastFlags, steps: number): NowcastArm[] {
-  const period = flags.period ?? Math.max(5, 5 * Math.floor(steps / 50));
-  const given = flags.forecaster.map((text): NowcastArm => {
-    const [, method, predictor] = /^(wnn|introspection|nino)=(.+)$/.exec(text) ?? [];
-    if (method === undefined || predictor === undefined) {
-      throw new UsageError(
-        `--forecaster "${text}": it is wnn=PATH, introspection=PATH or nino=PATH.`,
-      );
-    }
-    const nowcast =
-      method === "nino"
-        ? { method, predictor, period }
-        : { method: method as "wnn" | "introspection", predictor };
-    const file = predictor.replace(/^.*\//, "");
-    return { name: `${method} (${file})`, nowcast: nowcast as NowcastConfig };
-  });
-  return [{ name: plainArm }, linearArm, ...given];
+/** The arm that `METHOD=PATH` stands for, in trainings of so many steps. */
+function armOf(text: string, flags: NowcastFlags, steps: number): NowcastArm {
+  const [, method = "", predictor] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (!forecasters.has(method) || predictor === undefined) {
+    const known = forecasters.names.map((name) => `${name}=PATH`);
+    throw new UsageError(`--forecaster "${text}": it is ${listed(known, "or")}.`);
+  }
+  const { settings, experiment } = forecasters.find(method);
+  const entries = forecasters.all.map((one) => ({
+    ...one,
+    options: one.experiment?.options ?? [],
+  }));
+  const given = settingsGiven({ name: method, settings }, entries, flags, "dropped");
+  const file = predictor.replace(/^.*\//, "");
+  return {
+    name: `${method} (${file})`,
+    nowcast: { method, predictor, ...experiment?.settings(steps), ...given },
+  };
 }
 
 /** The training of the arm that takes most memory: what fits it fits all. */
@@ -76,7 +88,12 @@ export async function nowcastExperiment(
   const config: TrainConfig = train(0);
   const images = config.data.trainCount;
   if (images === undefined) throw new UsageError("experiment nowcast: give --train.");
-  const arms = armsOf(flags, config.epochs * Math.ceil(images / config.batch));
+  const steps = config.epochs * Math.ceil(images / config.batch);
+  const arms = [
+    { name: plainArm },
+    linearArm,
+    ...flags.forecaster.map((text) => armOf(text, flags, steps)),
+  ];
   const { folder } = await RunFolder.start(flags.out, { experiment: "nowcast", train: config });
   const gpu = await openDevice(flags);
   const results = await withAdvice(

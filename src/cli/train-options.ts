@@ -4,12 +4,14 @@ import { UsageError } from "../errors.ts";
 import { networks } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
 import { type DataConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
-import { introspectionJumps, type NowcastConfig } from "../forecast/nowcast.ts";
+import { forecasters, type NowcastConfig } from "../forecast/index.ts";
 import { optimizers } from "../optim/index.ts";
+import { listed } from "../registry.ts";
 import { scenarios } from "../scenarios/index.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
 import { integer, number, validate } from "./parse.ts";
+import { settingOptions, settingsGiven } from "./setting-options.ts";
 
 /** Training flags as commander parses them. */
 export interface TrainFlags {
@@ -44,14 +46,13 @@ export interface TrainFlags {
   augment?: AugmentationName;
   nowcast?: NowcastConfig["method"];
   nowcastPredictor?: string;
-  nowcastPeriod?: number;
-  nowcastJumps?: string;
   seed: number;
 }
 
 /** Adds the options that describe data, model and training. */
 export function trainOptions(command: Command): Command {
-  return command
+  const taken = forecasters.all.map(({ takes }) => takes.text);
+  command
     .addOption(
       new Option("--dataset <name>", "images to train on")
         .choices(datasets.names)
@@ -123,18 +124,15 @@ export function trainOptions(command: Command): Command {
       new Option(
         "--nowcast <method>",
         "replace the weights by a forecast now and then, with the schedule of one of",
-      ).choices(["wnn", "introspection", "nino"]),
+      ).choices(forecasters.names),
     )
-    .option(
-      "--nowcast-predictor <path>",
-      "what forecasts: a folder with WNN's files, a .safetensors or NiNo's .pt file, linear:-U:K",
-    )
-    .option("--nowcast-period <steps>", "nino: steps between forecasts (default: 1000)", integer(5))
-    .option(
-      "--nowcast-jumps <shares>",
-      `introspection: when, as shares of the training (default: ${introspectionJumps.join(",")})`,
-    )
-    .option("--seed <n>", "seed of everything random", integer(0), 1);
+    .option("--nowcast-predictor <path>", `what forecasts: ${listed(taken, "or")}, linear:-U:K`);
+  return settingOptions(command, forecasters.all).option(
+    "--seed <n>",
+    "seed of everything random",
+    integer(0),
+    1,
+  );
 }
 
 function scenarioOf({ scenario: name, share, target, signature }: TrainFlags): object {
@@ -161,14 +159,14 @@ function optimizerOf({ optimizer, momentum, weightDecay }: TrainFlags): object {
 }
 
 function nowcastOf(flags: TrainFlags): object | undefined {
-  const { nowcast: method, nowcastPredictor: predictor, nowcastPeriod, nowcastJumps } = flags;
-  const period = nowcastPeriod === undefined ? {} : { period: nowcastPeriod };
-  const jumps = nowcastJumps === undefined ? {} : { jumps: nowcastJumps.split(",").map(Number) };
+  const { nowcast: method, nowcastPredictor: predictor } = flags;
   if (method === undefined) {
     if (predictor === undefined) return undefined;
-    throw new UsageError("--nowcast-predictor needs --nowcast wnn, introspection or nino.");
+    const names = listed(forecasters.names, "or");
+    throw new UsageError(`--nowcast-predictor needs --nowcast ${names}.`);
   }
-  return { method, ...(predictor === undefined ? {} : { predictor }), ...period, ...jumps };
+  const settings = settingsGiven(forecasters.find(method), forecasters.all, flags, "refused");
+  return { method, ...(predictor === undefined ? {} : { predictor }), ...settings };
 }
 
 /** The training configuration the flags describe. */

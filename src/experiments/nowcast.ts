@@ -13,7 +13,7 @@ import { RunFolder } from "../report/run-folder.ts";
 import { markdownTable } from "../report/table.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
-import type { NowcastConfig } from "../forecast/nowcast.ts";
+import type { NowcastConfig } from "../forecast/index.ts";
 import { folderOf } from "./run.ts";
 import type { Environment } from "./trained-network.ts";
 
@@ -41,6 +41,12 @@ export interface NowcastResult {
 
 /** The plain training that the others are compared with. */
 export const plainArm = "adam";
+
+/** Straight lines on WNN's schedule: what a learned forecast must beat. */
+export const linearArm: NowcastArm = {
+  name: "linear",
+  nowcast: { method: "wnn", predictor: "linear:-4:5" },
+};
 
 /** Runs every arm on every seed, or takes what finished runs left. */
 export async function runNowcast(

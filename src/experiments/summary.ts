@@ -1,5 +1,6 @@
 /** What an experiment's arms did over seeds. */
-import { comparedNames, headline, listed } from "../metrics/final.ts";
+import { listed } from "../registry.ts";
+import { comparedNames, headline } from "../metrics/final.ts";
 import { finalMetrics, inPlace, scoreMetrics } from "../metrics/index.ts";
 import { type Measurement, missing } from "../metrics/measurement.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";

@@ -1,4 +1,5 @@
 /** The metrics that methods are compared by, measured once at the end of a run, and gaps to a reference. */
+import { listed } from "../registry.ts";
 import { finalMetrics } from "./index.ts";
 import type { Logits } from "./logits.ts";
 import type { LogitsMetric } from "./metric.ts";
@@ -59,11 +60,6 @@ export function comparedNames(): readonly string[] {
   return finalMetrics()
     .filter(({ compared }) => compared === true)
     .map(({ name }) => name);
-}
-
-/** "a, b and c". */
-export function listed(names: readonly string[]): string {
-  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}`;
 }
 
 /** Distances to the retrained network by metric, and their mean as `average`. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { modelSchema } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
 import { augmentSchema } from "../feed/augment.ts";
-import { nowcastSchema } from "../forecast/nowcast.ts";
+import { nowcastSchema } from "../forecast/index.ts";
 import { optimizerSchema } from "../optim/index.ts";
 import { nameSchema } from "../registry.ts";
 import { scenarioSchema } from "../scenarios/index.ts";
