@@ -3,6 +3,7 @@ import type { TrainConfig, UnlearnConfig } from "../runs/config.ts";
 import { type Dataset, subset } from "../data/dataset.ts";
 import { splitForget } from "../data/corrupt.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import { UsageError } from "../errors.ts";
 import { type Job, jobOn, loadData } from "../runs/job.ts";
 import { perSample } from "../metrics/classification.ts";
@@ -110,20 +111,22 @@ async function runShadow(
     labels: data.train.labels,
     ...splitForget(data.train.count, data.forget),
   };
-  const job = await jobOn(gpu, config, corrupted, data.test);
-  await trainInFolder(folder, job, "trained.safetensors", { watch });
-  await unlearnInFolder(folder, job, unlearn, { watch, endOnDivergence: true });
-  const shadow = { margins: await marginsOf(job, data.targets), forgotten: inside };
-  job.destroy();
+  const margins = await Owned.within(async (owned) => {
+    const job = owned.add(await jobOn(gpu, config, corrupted, data.test));
+    await trainInFolder(folder, job, "trained.safetensors", { watch });
+    await unlearnInFolder(folder, job, unlearn, { watch, endOnDivergence: true });
+    return marginsOf(job, data.targets);
+  });
+  const shadow = { margins, forgotten: inside };
   await folder.writeJson("margins.json", shadow);
   return shadow;
 }
 
 async function marginsOf(job: Job, targets: Dataset): Promise<number[]> {
-  const data = await GpuDataset.upload(job.gpu, targets, meanImage(job.train));
-  const collector = await Collector.create(job.model, job.task, data, 256);
-  const logits = await collector.run(Uint32Array.from(targets.labels.keys()));
-  collector.destroy();
-  data.destroy();
+  const logits = await Owned.within(async (owned) => {
+    const data = owned.add(await GpuDataset.upload(job.gpu, targets, meanImage(job.train)));
+    const collector = owned.add(await Collector.create(job.model, job.task, data, 256));
+    return collector.run(Uint32Array.from(targets.labels.keys()));
+  });
   return [...perSample({ logits, labels: targets.labels }, targets.classes.length).margin];
 }

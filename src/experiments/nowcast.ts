@@ -12,6 +12,7 @@ import { lineChart, type Series } from "../figures/plot.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { markdownTable } from "../report/table.ts";
 import { trainInFolder } from "../runs/train-run.ts";
+import { Owned } from "../gpu/owned.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
 import type { NowcastConfig } from "../forecast/index.ts";
 import { folderOf } from "./run.ts";
@@ -62,12 +63,13 @@ export async function runNowcast(
       const path = join(out, `seed-${seed}`, folderOf(name));
       const { folder } = await RunFolder.start(path, config);
       const started = performance.now();
-      const job = await prepareJob(gpu, config);
-      await trainInFolder(folder, job, "checkpoint.safetensors", {
-        watch,
-        measure: () => job.evaluate({}, ["testAccuracy", "testLoss"]),
+      await Owned.within(async (owned) => {
+        const job = owned.add(await prepareJob(gpu, config));
+        await trainInFolder(folder, job, "checkpoint.safetensors", {
+          watch,
+          measure: () => job.evaluate({}, ["testAccuracy", "testLoss"]),
+        });
       });
-      job.destroy();
       const curve = (await folder.metrics()) as unknown as EpochLine[];
       results.push({ arm: name, seed, curve });
       const { testAccuracy, loss } = curve.at(-1)!;

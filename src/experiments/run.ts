@@ -5,6 +5,7 @@
  * Tuning runs on a seed of its own, picks each arm's settings by the experiment's statistic, and is
  * written down with every trial.
  */
+import { Owned } from "../gpu/owned.ts";
 import { join } from "../platform/files.ts";
 import type { Settings } from "../unlearn/arm.ts";
 import { isReference } from "./arms.ts";
@@ -73,35 +74,37 @@ export async function tune(
 ): Promise<Record<string, Tuned>> {
   const path = join(environment.out, "tuning", `seed-${seed}`);
   const tuned: Record<string, Tuned> = {};
-  let network: TrainedNetwork | undefined;
-  let retrainedUa: number | undefined;
-  for (const arm of protocol.arms) {
-    const reference = isReference(arm);
-    if (arm.trials.length === 0 && !(reference && protocol.againstRetrained)) continue;
-    const before = known[arm.name];
-    const same =
-      JSON.stringify(before?.trials.map(({ settings }) => settings)) === JSON.stringify(arm.trials);
-    if (before !== undefined && same) {
-      tuned[arm.name] = before;
-      continue;
+  return Owned.within(async (owned) => {
+    let network: TrainedNetwork | undefined;
+    let retrainedUa: number | undefined;
+    for (const arm of protocol.arms) {
+      const reference = isReference(arm);
+      if (arm.trials.length === 0 && !(reference && protocol.againstRetrained)) continue;
+      const before = known[arm.name];
+      const same =
+        JSON.stringify(before?.trials.map(({ settings }) => settings)) ===
+        JSON.stringify(arm.trials);
+      if (before !== undefined && same) {
+        tuned[arm.name] = before;
+        continue;
+      }
+      network ??= owned.add(await TrainedNetwork.open(protocol, seed, path, environment));
+      const trials: Tuned["trials"][number][] = [];
+      const choices = arm.trials.length === 0 ? [{}] : arm.trials;
+      for (const [i, chosen] of choices.entries()) {
+        const started = performance.now();
+        const settings = settingsOf(protocol, arm, chosen);
+        const run = { arm, settings, seed, path: join(path, `${arm.name}-${i + 1}`), retrainedUa };
+        const result = await network.run(protocol, run, environment);
+        if (reference) retrainedUa = unlearningAccuracyOf(result);
+        const end = result.history.at(-1)!.scores[protocol.x.score]!;
+        trials.push({ settings: chosen, statistic: result.statistic, end });
+        environment.log(`tuning ${JSON.stringify(chosen)} ${lineOf(protocol, result, started)}`);
+      }
+      tuned[arm.name] = { settings: bestTrial(protocol, trials).settings, trials };
     }
-    network ??= await TrainedNetwork.open(protocol, seed, path, environment);
-    const trials: Tuned["trials"][number][] = [];
-    const choices = arm.trials.length === 0 ? [{}] : arm.trials;
-    for (const [i, chosen] of choices.entries()) {
-      const started = performance.now();
-      const settings = settingsOf(protocol, arm, chosen);
-      const run = { arm, settings, seed, path: join(path, `${arm.name}-${i + 1}`), retrainedUa };
-      const result = await network.run(protocol, run, environment);
-      if (reference) retrainedUa = unlearningAccuracyOf(result);
-      const end = result.history.at(-1)!.scores[protocol.x.score]!;
-      trials.push({ settings: chosen, statistic: result.statistic, end });
-      environment.log(`tuning ${JSON.stringify(chosen)} ${lineOf(protocol, result, started)}`);
-    }
-    tuned[arm.name] = { settings: bestTrial(protocol, trials).settings, trials };
-  }
-  network?.destroy();
-  return tuned;
+    return tuned;
+  });
 }
 
 /** Runs every arm on the given seeds with its tuned settings. */
@@ -114,24 +117,25 @@ export async function runSeeds(
   const results: ArmResult[] = [];
   for (const seed of seeds) {
     const path = join(environment.out, `seed-${seed}`);
-    const network = await TrainedNetwork.open(protocol, seed, path, environment);
-    let retrainedUa: number | undefined;
-    for (const arm of protocol.arms) {
-      const started = performance.now();
-      const chosen = tuned[arm.tunedAs ?? arm.name]?.settings ?? {};
-      const run = {
-        arm,
-        settings: settingsOf(protocol, arm, chosen),
-        seed,
-        path: join(path, folderOf(arm.name)),
-        retrainedUa: protocol.againstRetrained ? retrainedUa : undefined,
-      };
-      const result = await network.run(protocol, run, environment);
-      if (isReference(arm)) retrainedUa = unlearningAccuracyOf(result);
-      results.push(result);
-      environment.log(lineOf(protocol, result, started));
-    }
-    network.destroy();
+    await Owned.within(async (owned) => {
+      const network = owned.add(await TrainedNetwork.open(protocol, seed, path, environment));
+      let retrainedUa: number | undefined;
+      for (const arm of protocol.arms) {
+        const started = performance.now();
+        const chosen = tuned[arm.tunedAs ?? arm.name]?.settings ?? {};
+        const run = {
+          arm,
+          settings: settingsOf(protocol, arm, chosen),
+          seed,
+          path: join(path, folderOf(arm.name)),
+          retrainedUa: protocol.againstRetrained ? retrainedUa : undefined,
+        };
+        const result = await network.run(protocol, run, environment);
+        if (isReference(arm)) retrainedUa = unlearningAccuracyOf(result);
+        results.push(result);
+        environment.log(lineOf(protocol, result, started));
+      }
+    });
   }
   return results;
 }

@@ -1,5 +1,6 @@
 /** A trained network that all arms of a seed start from, and the run of one arm. */
 import type { Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import { UsageError } from "../errors.ts";
 import type { Final } from "../metrics/final.ts";
 import { measureFinal } from "../metrics/measure.ts";
@@ -84,7 +85,7 @@ function roundsToRetrain({ epochs, epochsPerRound }: Settings): number {
   return rounds;
 }
 
-/** A trained job with the folder its weights are in; shared by all arms of a seed. */
+/** A trained job with the folder its weights are in; shared by all arms of a seed. Owns the job. */
 export class TrainedNetwork {
   readonly job: Job;
   readonly folder: RunFolder;
@@ -106,10 +107,12 @@ export class TrainedNetwork {
   ): Promise<TrainedNetwork> {
     const train = protocol.train(seed);
     const { folder } = await RunFolder.start(join(path, "trained"), { train });
-    const job = await prepareJob(gpu, train);
-    await trainInFolder(folder, job, "checkpoint.safetensors", { watch });
-    const accuracy = scoreOf(await job.evaluate(watch, ["testAccuracy"]), "testAccuracy");
-    return new TrainedNetwork(job, folder, collapseFloor(job.data.classes, accuracy));
+    return Owned.during(async (owned) => {
+      const job = owned.add(await prepareJob(gpu, train));
+      await trainInFolder(folder, job, "checkpoint.safetensors", { watch });
+      const accuracy = scoreOf(await job.evaluate(watch, ["testAccuracy"]), "testAccuracy");
+      return new TrainedNetwork(job, folder, collapseFloor(job.data.classes, accuracy));
+    });
   }
 
   /** Runs one arm from the trained weights, or returns the result it left behind. */
@@ -165,5 +168,9 @@ export class TrainedNetwork {
 
   destroy(): void {
     this.job.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }

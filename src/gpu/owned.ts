@@ -18,6 +18,16 @@ export class Owned implements Owner {
     }
   }
 
+  /** Does `work`, and frees what it added however it ends. */
+  static async within<T>(work: (owned: Owned) => Promise<T>): Promise<T> {
+    const owned = new Owned();
+    try {
+      return await work(owned);
+    } finally {
+      owned.destroy();
+    }
+  }
+
   /** Takes over a part. */
   add<T extends Owner>(part: T): T {
     this.#parts.push(part);

@@ -26,7 +26,7 @@ export interface KernelTime {
 /** Replays of each program that are timed; later ones run at full speed. */
 const replaysPerProgram = 8;
 
-/** Times programs on one device; install it as `gpu.profiler`. */
+/** Times programs on one device; install it as `gpu.profiler`. Owns the timings that are not collected. */
 export class Profiler implements DispatchTimer {
   readonly #gpu: Gpu;
   readonly #pending: {
@@ -98,10 +98,18 @@ export class Profiler implements DispatchTimer {
         const end = Number(ticks[2 * i + 1]!);
         spans.push({ program, kernel: label, start, end, flop, bytes: moved });
       });
-      buffer.destroy();
     }
-    this.#pending.length = 0;
+    this.destroy();
     return spans;
+  }
+
+  /** Frees the timings that were not collected. */
+  destroy(): void {
+    for (const { buffer } of this.#pending.splice(0)) buffer.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }
 

@@ -1,5 +1,6 @@
 /** Self-check of a device: a few kernels against float64, and what to do about what was found. */
 import type { Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import { megabytes } from "../gpu/memory.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile } from "../graph/program.ts";
@@ -79,31 +80,34 @@ async function check(gpu: Gpu, one: Case): Promise<Check> {
   const graph = new Graph(gpu.tuning);
   const inputs = one.shapes.map((shape, i) => graph.input(`x${i}`, shape));
   const y = one.build(graph, inputs);
-  const buffers = await gpu.allocate(
-    Object.fromEntries(inputs.map((value) => [value.label, value.bytes])),
-  );
-  const views = inputs.map(
-    (value) => [value, { buffer: buffers[value.label]!, offset: 0, size: value.bytes }] as const,
-  );
-  const program = await compile(gpu, graph.forward(), {
-    label: one.name,
-    bindings: new Map(views),
-    keep: [y],
-  });
   const random = new Random(1);
   const data = inputs.map((value) =>
     Float64Array.from({ length: value.size }, () => Math.fround(2 * random.float() - 1)),
   );
-  inputs.forEach((value, i) => gpu.write(buffers[value.label]!, Float32Array.from(data[i]!)));
-  program.run();
-  const got = await gpu.readFloats(program.view(y));
+  const got = await Owned.within(async (owned) => {
+    const buffers = await gpu.allocate(
+      Object.fromEntries(inputs.map((value) => [value.label, value.bytes])),
+    );
+    owned.add({ destroy: () => gpu.free(...Object.values<GPUBuffer>(buffers)) });
+    const views = inputs.map(
+      (value) => [value, { buffer: buffers[value.label]!, offset: 0, size: value.bytes }] as const,
+    );
+    const program = owned.add(
+      await compile(gpu, graph.forward(), {
+        label: one.name,
+        bindings: new Map(views),
+        keep: [y],
+      }),
+    );
+    inputs.forEach((value, i) => gpu.write(buffers[value.label]!, Float32Array.from(data[i]!)));
+    program.run();
+    return gpu.readFloats(program.view(y));
+  });
   const want = one.reference(data);
   const error = want.reduce((worst, value, i) => {
     const difference = Math.abs(value - got[i]!);
     return Number.isNaN(difference) ? Infinity : Math.max(worst, difference);
   }, 0);
-  program.destroy();
-  gpu.free(...Object.values<GPUBuffer>(buffers));
   // Each of the n terms (of at most 1) is rounded once in the product and once in the sum.
   const allowed = 2 * one.terms * 2 ** -24;
   return {
@@ -178,27 +182,30 @@ async function crossEntropyCheck(gpu: Gpu): Promise<Check> {
   const labels = graph.input("labels", [3], "u32");
   const weights = graph.input("weights", [3]);
   const loss = softmaxCrossEntropy(graph, logits, labels, weights);
-  const buffers = await gpu.allocate({ logits: 48, labels: 12, weights: 12 });
   const z = [0.5, -1.25, 80, 3, 0, 0, 0, 0, -4, -3, -2, -1];
-  gpu.write(buffers.logits, Float32Array.from(z));
-  gpu.write(buffers.labels, Uint32Array.of(2, 1, 0));
-  gpu.write(buffers.weights, Float32Array.of(0.25, 0.25, 0.5));
-  const program = await compile(gpu, graph.forward(), {
-    label: "crossEntropy",
-    bindings: new Map([
-      [logits, { buffer: buffers.logits, offset: 0, size: 48 }],
-      [labels, { buffer: buffers.labels, offset: 0, size: 12 }],
-      [weights, { buffer: buffers.weights, offset: 0, size: 12 }],
-    ]),
-    keep: [loss],
+  const [got] = await Owned.within(async (owned) => {
+    const buffers = await gpu.allocate({ logits: 48, labels: 12, weights: 12 });
+    owned.add({ destroy: () => gpu.free(...Object.values<GPUBuffer>(buffers)) });
+    gpu.write(buffers.logits, Float32Array.from(z));
+    gpu.write(buffers.labels, Uint32Array.of(2, 1, 0));
+    gpu.write(buffers.weights, Float32Array.of(0.25, 0.25, 0.5));
+    const program = owned.add(
+      await compile(gpu, graph.forward(), {
+        label: "crossEntropy",
+        bindings: new Map([
+          [logits, { buffer: buffers.logits, offset: 0, size: 48 }],
+          [labels, { buffer: buffers.labels, offset: 0, size: 12 }],
+          [weights, { buffer: buffers.weights, offset: 0, size: 12 }],
+        ]),
+        keep: [loss],
+      }),
+    );
+    program.run();
+    return gpu.readFloats(program.view(loss));
   });
-  program.run();
-  const [got] = await gpu.readFloats(program.view(loss));
   const row = (r: number, label: number): number =>
     Math.log([0, 1, 2, 3].reduce((sum, c) => sum + Math.exp(z[4 * r + c]! - z[4 * r + label]!), 0));
   const error = Math.abs(got! - (0.25 * row(0, 2) + 0.25 * row(1, 1) + 0.5 * row(2, 0)));
-  program.destroy();
-  gpu.free(...Object.values<GPUBuffer>(buffers));
   // WGSL allows exp and log a few units in the last place; the row maximum of 80 costs 80 · 2⁻²⁴.
   const allowed = 1e-5;
   return {

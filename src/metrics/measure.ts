@@ -2,6 +2,7 @@
 import type { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import type { Model } from "../nn/model.ts";
+import { Owned } from "../gpu/owned.ts";
 import { Collector } from "../train/collector.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Watch } from "../train/replay.ts";
@@ -69,14 +70,15 @@ export async function measureFinal({ model, task, sets }: Measurable): Promise<F
   const collected: Record<string, Labelled> = {};
   // One data set after the other: only one needs memory for activations at a time.
   for (const data of new Set(there.map(([, set]) => set.data))) {
-    const collector = await Collector.create(model, task, data, batch);
-    for (const [name, { items, labels }] of there.filter(([, set]) => set.data === data)) {
-      collected[name] = {
-        logits: await collector.run(items),
-        labels: Uint32Array.from(items, (item) => labels[item]!),
-      };
-    }
-    collector.destroy();
+    await Owned.within(async (owned) => {
+      const collector = owned.add(await Collector.create(model, task, data, batch));
+      for (const [name, { items, labels }] of there.filter(([, set]) => set.data === data)) {
+        collected[name] = {
+          logits: await collector.run(items),
+          labels: Uint32Array.from(items, (item) => labels[item]!),
+        };
+      }
+    });
   }
   return finalOf(new Logits(sets.get("forget")!.data.classes, collected));
 }

@@ -64,9 +64,11 @@ export class Model {
     const layouts = [declared.parameters, declared.statistics].map(
       (tensors) => new ArenaLayout([...tensors.values()], gpu.maxBinding),
     );
-    const model = await Model.#allocate(gpu, spec, declared, layouts, "", "weights");
-    if (seed !== undefined) model.initialise(seed);
-    return model;
+    return Owned.during(async (owned) => {
+      const model = owned.add(await Model.#allocate(gpu, spec, declared, layouts, "", "weights"));
+      if (seed !== undefined) model.initialise(seed);
+      return model;
+    });
   }
 
   /** A model of zeros; `label` stands before what its arenas are called. */

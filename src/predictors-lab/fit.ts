@@ -7,6 +7,7 @@
  * and streamed to the GPU; the network kept is the one with the least loss on validation windows.
  */
 import type { Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import { UsageError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
@@ -130,23 +131,25 @@ export async function fitPredictor(
     const options = { mirror: true, superpose: settings.superpose };
     return encodeRows(family, learnt(training.draw(windows, random, options)));
   };
-  const model = await Model.create(gpu, family.spec, settings.seed);
-  if (family.begin !== undefined) model.load(family.begin(await model.save()));
-  const feed = await RowFeed.create(gpu, draw(0), [...family.widths, 1, 1], batch);
-  const trainer = await Trainer.create(model, {
-    feed,
-    objective: (graph) => objective(model, feed, graph, settings.kernelL1),
-    optimizer: { name: "adam" },
-    rate: (slot) => family.rate(slot),
-  });
-  const scorer = await NetworkScorer.create(model, family, learnt(validation));
-  const end = epochs * Math.floor(windows / batch);
-  const schedule = cosine(settings.learningRate, { end });
-  const order = Uint32Array.from({ length: windows }, (_, i) => i);
-  const losses: number[] = [];
-  let best = 0;
-  let tensors: Tensors = new Map();
-  try {
+  return Owned.within(async (owned) => {
+    const model = owned.add(await Model.create(gpu, family.spec, settings.seed));
+    if (family.begin !== undefined) model.load(family.begin(await model.save()));
+    const feed = owned.add(await RowFeed.create(gpu, draw(0), [...family.widths, 1, 1], batch));
+    const trainer = owned.add(
+      await Trainer.create(model, {
+        feed,
+        objective: (graph) => objective(model, feed, graph, settings.kernelL1),
+        optimizer: { name: "adam" },
+        rate: (slot) => family.rate(slot),
+      }),
+    );
+    const scorer = owned.add(await NetworkScorer.create(model, family, learnt(validation)));
+    const end = epochs * Math.floor(windows / batch);
+    const schedule = cosine(settings.learningRate, { end });
+    const order = Uint32Array.from({ length: windows }, (_, i) => i);
+    const losses: number[] = [];
+    let best = 0;
+    let tensors: Tensors = new Map();
     for (let epoch = 0; epoch < epochs && epoch - best <= settings.patience; epoch++) {
       if (epoch > 0) feed.refill(draw(epoch));
       const start = trainer.step;
@@ -168,13 +171,8 @@ export async function fitPredictor(
         tensors = await model.save();
       }
     }
-  } finally {
-    scorer.destroy();
-    trainer.destroy();
-    feed.destroy();
-    model.destroy();
-  }
-  return { tensors, losses };
+    return { tensors, losses };
+  });
 }
 
 /** Mean error of a fitted network on each group of windows, in mean steps of each weight. */
@@ -184,16 +182,18 @@ export async function scoreNetwork(
   tensors: Tensors,
   groups: readonly (readonly Window[])[],
 ): Promise<number[]> {
-  const model = await Model.create(gpu, family.spec, 1);
-  model.load(tensors);
-  const scores: number[] = [];
-  for (const windows of groups) {
-    const scorer = await NetworkScorer.create(model, family, windows);
-    scores.push(await scorer.score());
-    scorer.destroy();
-  }
-  model.destroy();
-  return scores;
+  return Owned.within(async (owned) => {
+    const model = owned.add(await Model.create(gpu, family.spec, 1));
+    model.load(tensors);
+    const scores: number[] = [];
+    for (const windows of groups) {
+      const score = await Owned.within(async (own) =>
+        own.add(await NetworkScorer.create(model, family, windows)).score(),
+      );
+      scores.push(score);
+    }
+    return scores;
+  });
 }
 
 /** Mean error of a network on windows, in mean steps of each weight. */
@@ -221,14 +221,18 @@ class NetworkScorer {
     const rows = Math.ceil(windows.length / batch) * batch;
     const padded = new Float32Array((encoded.length / windows.length) * rows);
     padded.set(encoded);
-    const feed = await RowFeed.create(model.gpu, padded, [...family.widths, 1, 1], batch);
-    const evaluator = await Evaluator.of(
-      model.gpu,
-      feed,
-      (graph) => objective(model, feed, graph, 0),
-      "evaluate predictor",
-    );
-    return new NetworkScorer(feed, evaluator, windows.length, rows);
+    return Owned.during(async (owned) => {
+      const feed = owned.add(
+        await RowFeed.create(model.gpu, padded, [...family.widths, 1, 1], batch),
+      );
+      const evaluator = await Evaluator.of(
+        model.gpu,
+        feed,
+        (graph) => objective(model, feed, graph, 0),
+        "evaluate predictor",
+      );
+      return new NetworkScorer(feed, evaluator, windows.length, rows);
+    });
   }
 
   async score(): Promise<number> {
@@ -240,6 +244,10 @@ class NetworkScorer {
   destroy(): void {
     this.#evaluator.destroy();
     this.#feed.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
   }
 }
 

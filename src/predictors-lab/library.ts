@@ -10,6 +10,7 @@
 import type { DataConfig, TrainConfig } from "../runs/config.ts";
 import type { ParameterKind } from "../weights/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import { DataError } from "../errors.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import type { Tensor } from "../io/safetensors.ts";
@@ -140,52 +141,53 @@ export async function recordLibraryTraining(
   { length, perTensor }: LibrarySettings,
   watch: Watch = {},
 ): Promise<LibraryHistory[]> {
-  const job = await prepareJob(gpu, training.train);
-  const { model } = job;
-  const { seed, epochs } = training.train;
-  const trajectory = await Trajectory.create(gpu, model.slots, length);
-  const histories: LibraryHistory[] = [];
-  // The same weights in every phase: a fine-tuning goes on where the training ended.
-  const kept = new Map<string, number[]>();
-  const keep = async (phase: LibraryHistory["phase"], learningRate: number): Promise<void> => {
-    for (const [name, history] of await trajectory.read()) {
-      const { kind } = model.parameters.layout.slot(name);
-      const draw = new Random(seed).fork(`weights of ${name}`);
-      const weights = kept.get(name) ?? movedWeights(history, length, perTensor, draw);
-      kept.set(name, weights);
-      if (weights.length === 0) continue;
-      const rows = rowsOf(history, length, weights);
-      histories.push({ phase, learningRate, name, kind, rows });
+  return Owned.within(async (owned) => {
+    const job = owned.add(await prepareJob(gpu, training.train));
+    const { model } = job;
+    const { seed, epochs } = training.train;
+    const trajectory = owned.add(await Trajectory.create(gpu, model.slots, length));
+    const histories: LibraryHistory[] = [];
+    // The same weights in every phase: a fine-tuning goes on where the training ended.
+    const kept = new Map<string, number[]>();
+    const keep = async (phase: LibraryHistory["phase"], learningRate: number): Promise<void> => {
+      for (const [name, history] of await trajectory.read()) {
+        const { kind } = model.parameters.layout.slot(name);
+        const draw = new Random(seed).fork(`weights of ${name}`);
+        const weights = kept.get(name) ?? movedWeights(history, length, perTensor, draw);
+        kept.set(name, weights);
+        if (weights.length === 0) continue;
+        const rows = rowsOf(history, length, weights);
+        histories.push({ phase, learningRate, name, kind, rows });
+      }
+      trajectory.reset();
+    };
+    await trainJob(job, {
+      watch,
+      onEpoch: (epoch) => {
+        if (epoch > epochs - length) trajectory.record(model.parameters);
+        return Promise.resolve();
+      },
+    });
+    await keep("train", training.train.learningRate);
+    const trained = await model.save();
+    const { data, items } = job.request(seed).forget;
+    for (const { learningRate, optimizer, batch } of training.fineTunings) {
+      model.load(trained);
+      const settings = { optimizer, batch: Math.min(batch, items.length) };
+      await Owned.within(async (own) => {
+        const trainer = own.add(await stepTrainer(job, data, items, settings));
+        for (let epoch = 0; epoch < length; epoch++) {
+          trajectory.record(model.parameters);
+          if (epoch === length - 1) break;
+          const stream = new Random(seed).fork(`fine-tune ${learningRate} epoch ${epoch}`);
+          const order = stream.shuffle(Uint32Array.from(items));
+          await trainer.epoch({ order, learningRate, seed: stream.int(2 ** 31) }, watch);
+        }
+      });
+      await keep("fine-tune", learningRate);
     }
-    trajectory.reset();
-  };
-  await trainJob(job, {
-    watch,
-    onEpoch: (epoch) => {
-      if (epoch > epochs - length) trajectory.record(model.parameters);
-      return Promise.resolve();
-    },
+    return histories;
   });
-  await keep("train", training.train.learningRate);
-  const trained = await model.save();
-  const { data, items } = job.request(seed).forget;
-  for (const { learningRate, optimizer, batch } of training.fineTunings) {
-    model.load(trained);
-    const settings = { optimizer, batch: Math.min(batch, items.length) };
-    const trainer = await stepTrainer(job, data, items, settings);
-    for (let epoch = 0; epoch < length; epoch++) {
-      trajectory.record(model.parameters);
-      if (epoch === length - 1) break;
-      const stream = new Random(seed).fork(`fine-tune ${learningRate} epoch ${epoch}`);
-      const order = stream.shuffle(Uint32Array.from(items));
-      await trainer.epoch({ order, learningRate, seed: stream.int(2 ** 31) }, watch);
-    }
-    trainer.destroy();
-    await keep("fine-tune", learningRate);
-  }
-  trajectory.destroy();
-  job.destroy();
-  return histories;
 }
 
 /** At most `count` of the weights that moved. */

@@ -1,6 +1,7 @@
 /** A weight set applied to histories that the host has, for `rewind predict`, for scores and for tests. */
 import { ShapeError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
 import { Bound } from "../graph/bound.ts";
 import { compile } from "../graph/program.ts";
 import { uploadSet } from "./launch.ts";
@@ -30,8 +31,8 @@ export async function predictHistories(
     for (let k = 0; k < window; k++)
       slices[k * count + i] = history[reversed ? window - 1 - k : k]!;
   });
-  const bound = new Bound();
-  try {
+  return Owned.within(async (owned) => {
+    const bound = owned.add(new Bound());
     const history = await bound.upload(gpu, "history", slices);
     const residual = await bound.zeros(gpu, "residual", [count]);
     const predicted = await bound.zeros(gpu, "predicted", [count]);
@@ -47,12 +48,10 @@ export async function predictHistories(
       ...set.launches({ ...job, base: kernelBase(predictor), predicted }),
     ];
     const { bindings } = bound;
-    const program = await compile(gpu, launches, { label: `predict ${predictor.name}`, bindings });
+    const label = `predict ${predictor.name}`;
+    const program = owned.add(await compile(gpu, launches, { label, bindings }));
     program.run();
     const [first, second] = await gpu.read(bound.at(residual), bound.at(predicted));
-    program.destroy();
     return { residual: new Float32Array(first!), predicted: new Float32Array(second!) };
-  } finally {
-    bound.destroy();
-  }
+  });
 }

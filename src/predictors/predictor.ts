@@ -149,4 +149,5 @@ export interface PreparedJoint {
   /** Chooses how many snapshots ahead, 1 at first. */
   aim(step: number): void;
   destroy(): void;
+  [Symbol.dispose](): void;
 }

@@ -67,8 +67,7 @@ function joinTotals(parts: readonly Totals[]): Totals {
 export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals | undefined> {
   const { config, model, data } = job;
   const { resume, onEpoch } = hooks;
-  const owned = new Owned();
-  try {
+  return Owned.within(async (owned) => {
     const trainer = owned.add(await jobTrainer(job));
     if (resume !== undefined) {
       model.load(resume.tensors);
@@ -90,9 +89,7 @@ export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals
       }));
     }
     return totals;
-  } finally {
-    owned.destroy();
-  }
+  });
 }
 
 /** One epoch, in one go or from event to event of a nowcast. */

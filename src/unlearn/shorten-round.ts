@@ -28,8 +28,7 @@ export async function shortenRound(
   reached: () => Promise<boolean>,
 ): Promise<number> {
   const { gpu } = model;
-  const owned = new Owned();
-  try {
+  return Owned.within(async (owned) => {
     model.load(before);
     const start = owned.add(await model.clone("before the round"));
     model.load(after);
@@ -53,7 +52,5 @@ export async function shortenRound(
     move(high);
     await gpu.idle();
     return high;
-  } finally {
-    owned.destroy();
-  }
+  });
 }

@@ -36,19 +36,16 @@ async function mark(
   on: { values: Arena; mask: Arena; slots: readonly Slot[] },
   keep: number,
 ): Promise<void> {
-  const bound = new Bound();
-  try {
+  await Owned.within(async (owned) => {
+    const bound = owned.add(new Bound());
     const counts = await bound.zeros(gpu, "counts", [256], "u32");
     const state = await bound.upload(gpu, "state", Uint32Array.of(0, keep, 0, 0));
     const launches = selection(bound, { ...on, counts, state });
     const { bindings } = bound;
-    const program = await compile(gpu, launches, { label: "select", bindings });
+    const program = owned.add(await compile(gpu, launches, { label: "select", bindings }));
     program.run();
     await gpu.idle();
-    program.destroy();
-  } finally {
-    bound.destroy();
-  }
+  });
 }
 
 /** A radix selection; see `unlearn/select`. */

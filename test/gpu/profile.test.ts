@@ -146,6 +146,38 @@ test("the first 8 replays of each program are timed, the rest run at full speed"
   await gpu.idle();
 });
 
+test("a profiler that is disposed of frees what it did not collect", async () => {
+  if (!(await hasTimestamps())) return;
+  const gpu = await testGpu();
+  const { program } = await build(gpu, "left");
+  const made: GPUBuffer[] = [];
+  const freed: GPUBuffer[] = [];
+  const { device } = gpu;
+  const createBuffer = device.createBuffer.bind(device);
+  device.createBuffer = (descriptor) => {
+    const buffer = createBuffer(descriptor);
+    const destroy = buffer.destroy.bind(buffer);
+    buffer.destroy = () => {
+      freed.push(buffer);
+      destroy();
+    };
+    made.push(buffer);
+    return buffer;
+  };
+  try {
+    using profiler = new Profiler(gpu);
+    gpu.profiler = profiler;
+    program.run(3);
+  } finally {
+    gpu.profiler = undefined;
+    device.createBuffer = createBuffer;
+  }
+  assert.is(made.length, 3);
+  assert.ok(made.every((buffer) => freed.includes(buffer)));
+  await gpu.idle();
+  program.destroy();
+});
+
 test("without timestamps the profiler names the adapter and the way out", async () => {
   const adapter = await (await openGpu()).requestAdapter();
   const device = await adapter!.requestDevice();

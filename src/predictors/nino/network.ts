@@ -6,6 +6,7 @@
  */
 import { Arena, ArenaLayout } from "../../weights/arena.ts";
 import type { BufferView, Gpu } from "../../gpu/device.ts";
+import { Owned } from "../../gpu/owned.ts";
 import { ShapeError } from "../../errors.ts";
 import { Bound } from "../../graph/bound.ts";
 import type { Graph } from "../../graph/graph.ts";
@@ -170,11 +171,13 @@ export class NinoNetwork {
       specs.map((spec) => ({ ...spec, kind: "fc" as const })),
       gpu.maxBinding,
     );
-    const arena = await Arena.create(gpu, layout, "NiNo");
-    for (const [name, { data }] of weights.tensors) arena.write(name, data);
-    const network = new NinoNetwork(weights, arena);
-    network.aim(1);
-    return network;
+    return Owned.during(async (owned) => {
+      const arena = owned.add(await Arena.create(gpu, layout, "NiNo"));
+      for (const [name, { data }] of weights.tensors) arena.write(name, data);
+      const network = new NinoNetwork(weights, arena);
+      network.aim(1);
+      return network;
+    });
   }
 
   /** Makes step 1 … {@link NinoWeights.steps} the one that is predicted. */

@@ -59,10 +59,12 @@ async function prepare(weights: NinoWeights, place: JointPlace): Promise<Prepare
       wiring === undefined
         ? await tileSteps(network, forecast, owned)
         : await graphLaunches(network, forecast, wiring);
+    const destroy = (): void => owned.destroy();
     return {
       steps: [...launches, ...steps],
       aim: (step: number) => network.aim(step),
-      destroy: () => owned.destroy(),
+      destroy,
+      [Symbol.dispose]: destroy,
     };
   });
 }

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { augmentSchema } from "../../feed/augment.ts";
+import { Owned } from "../../gpu/owned.ts";
 import { optimizerSchema } from "../../optim/index.ts";
 import { epochSteps } from "../../train/epochs.ts";
 import { memoryFields } from "../../train/memory.ts";
@@ -48,28 +49,27 @@ export const retrain = defineMethod({
     const { model, seed } = request;
     const { data, items } = retained(request);
     const { batch, steps: perEpoch, dropLast } = epochSteps(model, items.length, settings.batch);
-    const trainer = await taskTrainer(
-      request,
-      data,
-      items.length,
-      { ...settings, batch },
-      { norm: "train" },
-    );
-    // Weights of another draw than the old network's.
-    model.initialise(seed + 1_000_003);
-    const { from } = settings;
-    if (from !== undefined) model.pretrain(readSafetensors(await readBytes(from), from).tensors);
-    const steps = settings.epochs * perEpoch;
-    const schedule = scheduleOf(settings, steps);
-    return new StepSession({
-      method: "retrain",
-      trainer,
-      items,
-      batch,
-      seed,
-      dropLast,
-      stepsPerRound: settings.epochsPerRound * perEpoch,
-      learningRate: (step) => schedule(Math.min(step, steps)),
+    return Owned.during(async (owned) => {
+      const step = { ...settings, batch };
+      const trainer = owned.add(
+        await taskTrainer(request, data, items.length, step, { norm: "train" }),
+      );
+      // Weights of another draw than the old network's.
+      model.initialise(seed + 1_000_003);
+      const { from } = settings;
+      if (from !== undefined) model.pretrain(readSafetensors(await readBytes(from), from).tensors);
+      const steps = settings.epochs * perEpoch;
+      const schedule = scheduleOf(settings, steps);
+      return new StepSession({
+        method: "retrain",
+        trainer,
+        items,
+        batch,
+        seed,
+        dropLast,
+        stepsPerRound: settings.epochsPerRound * perEpoch,
+        learningRate: (step) => schedule(Math.min(step, steps)),
+      });
     });
   },
 });
