@@ -39,8 +39,8 @@ export class RandomDirection {
       const partial = await bound.zeros(gpu, "partial", [2, 64]);
       let first = 0;
       const launches = slots.flatMap((slot) => {
-        const shader = "unlearn/noise";
-        const constants = { N: slot.size, FIRST: first, PICTURES: 1, BOOST: 1, CAP: 1 };
+        const shader = "weights/direction";
+        const constants = { N: slot.size, FIRST: first };
         first += slot.size;
         const bind = {
           original: bound.slot(base, slot),

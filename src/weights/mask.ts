@@ -48,13 +48,13 @@ async function mark(
   });
 }
 
-/** A radix selection; see `unlearn/select`. */
+/** A radix selection; see `weights/select`. */
 function selection(
   bound: Bound,
   on: { values: Arena; mask: Arena; slots: readonly Slot[]; counts: Value; state: Value },
 ): Launch[] {
   const { values, mask, counts, state } = on;
-  const shader = "unlearn/select";
+  const shader = "weights/select";
   let first = 0;
   const elements = on.slots.map((slot) => {
     const at = { N: slot.size, FIRST: first };
@@ -117,7 +117,7 @@ export class Restore {
       gpu.submit((encoder) => original.copyFrom(parameters, encoder));
       const bound = new Bound();
       const launches = parameters.layout.shards.map((floats, shard) =>
-        elementwise(gpu.tuning, { shader: "unlearn/restore" }, floats, {
+        elementwise(gpu.tuning, { shader: "weights/restore" }, floats, {
           original: bound.shard(original, shard),
           keep: bound.shard(mask, shard, "u32"),
           y: bound.shard(parameters, shard),

@@ -132,14 +132,13 @@ export const fisher = defineMethod({
         const constants = {
           N: slot.size,
           FIRST: first,
-          PICTURES: chosen.length,
+          IMAGES: chosen.length,
           BOOST: slot.name.startsWith(last) ? 10 : 1,
           CAP: settings.cap,
         };
         first += slot.size;
         return {
-          shader: "unlearn/noise",
-          entry: "fisher",
+          shader: "unlearn/fisher",
           constants,
           bind: {
             original: bound.slot(original, slot),
