@@ -20,10 +20,15 @@ export interface SettingOption {
   readonly text: string;
   /** The settings it gives; to several of them one number each. */
   readonly settings: readonly string[];
-  /** What it takes: one number, or several with commas between. */
-  readonly takes: { readonly integer?: true; readonly min: number; readonly max?: number } | "list";
-  /** What stands there where the option is left out, if the setting has to be given. */
+  /** What it takes: a number, one of some words, or numbers with commas between. */
+  readonly takes:
+    | { readonly integer?: true; readonly min: number; readonly max?: number }
+    | { readonly choices: readonly string[] }
+    | "list";
+  /** What is given where the option is left out. */
   readonly default?: number | string;
+  /** What the setting is where nothing is given, for help. */
+  readonly usual?: number | string;
 }
 
 /** Everything of one kind, in order. */

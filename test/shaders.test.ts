@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { invWnn } from "../src/predictors-lab/networks.ts";
+import { invWnn } from "../src/predictors-lab/families/invwnn.ts";
 import { modelSpec } from "../models/index.ts";
 import { ArenaLayout } from "../src/weights/arena.ts";
 import type { Gpu } from "../src/gpu/device.ts";

@@ -34,6 +34,14 @@ export interface NowcastFlags extends DeviceFlags {
   readonly forecaster: readonly string[];
 }
 
+/** Forecasters with the options they have in the experiment. */
+function competing() {
+  return forecasters.all.map(({ name, settings, experiment }) => ({
+    ...{ name, settings },
+    options: experiment?.options ?? [],
+  }));
+}
+
 /** Adds the options of the experiment alone. */
 export function nowcastOptions(command: Command): Command {
   const places = forecasters.all.map(({ name, takes }) => `${name}=${takes.place}`);
@@ -43,10 +51,7 @@ export function nowcastOptions(command: Command): Command {
     (text: string, before: readonly string[]) => [...before, text],
     [],
   );
-  return settingOptions(
-    command,
-    forecasters.all.flatMap(({ experiment }) => experiment ?? []),
-  );
+  return settingOptions(command, competing());
 }
 
 /** The arm that `METHOD=PATH` stands for, in trainings of so many steps. */
@@ -57,11 +62,7 @@ function armOf(text: string, flags: NowcastFlags, steps: number): NowcastArm {
     throw new UsageError(`--forecaster "${text}": it is ${listed(known, "or")}.`);
   }
   const { settings, experiment } = forecasters.find(method);
-  const entries = forecasters.all.map((one) => ({
-    ...one,
-    options: one.experiment?.options ?? [],
-  }));
-  const given = settingsGiven({ name: method, settings }, entries, flags, "dropped");
+  const given = settingsGiven({ name: method, settings }, competing(), flags, "drop");
   const file = predictor.replace(/^.*\//, "");
   return {
     name: `${method} (${file})`,

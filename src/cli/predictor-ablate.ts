@@ -1,6 +1,6 @@
 /** `rewind predictor ablate`: InvWNN with one thing changed at a time. */
 import type { Command } from "commander";
-import { invWnnFamily, type InvWnnOptions } from "../predictors-lab/families.ts";
+import { invWnnFamily, type InvWnnOptions } from "../predictors-lab/families/invwnn.ts";
 import { fitLibrary, type Score } from "../predictors-lab/recipe.ts";
 import { openLibrary } from "../predictors-lab/sequences.ts";
 import { exists, readText } from "../platform/files.ts";

@@ -3,24 +3,21 @@ import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
-import {
-  type Family,
-  introspectionFamily,
-  invWnnFamily,
-  type InvWnnOptions,
-  wnnFamily,
-} from "../predictors-lab/families.ts";
+import type { Family } from "../predictors-lab/families/family.ts";
+import { fittables } from "../predictors-lab/families/index.ts";
 import { fitDefaults } from "../predictors-lab/fit.ts";
 import { loadPredictor } from "../predictors/index.ts";
 import type { Predictor } from "../predictors/predictor.ts";
 import { fitLibrary, type FitPlan, type Score } from "../predictors-lab/recipe.ts";
 import { openLibrary, type Phase, phases } from "../predictors-lab/sequences.ts";
+import { listed } from "../registry.ts";
 import { json } from "../report/run-folder.ts";
 import { type Column, markdownTable, textTable } from "../report/table.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { integer, number } from "./parse.ts";
+import { integer, number, validate } from "./parse.ts";
+import { settingOptions, settingsGiven } from "./setting-options.ts";
 
 /** Flags of every command that fits. */
 export interface PlanFlags extends DeviceFlags {
@@ -41,29 +38,19 @@ export interface PlanFlags extends DeviceFlags {
 }
 
 interface FitFlags extends PlanFlags {
-  readonly predictor: Family["name"];
-  readonly window?: number;
-  readonly horizon?: number;
-  readonly base?: "oldest" | "newest";
-  readonly width?: number;
-  readonly stream?: "value" | "difference";
+  readonly predictor: string;
   readonly against: readonly string[];
 }
 
 /** The family that flags name. */
 function familyOf(flags: FitFlags): Family {
-  const { predictor, window, horizon, base, width, stream, shared } = flags;
-  const options: InvWnnOptions = {
-    ...{ window, horizon, base, width, shared },
-    streams: stream === undefined ? undefined : [stream],
-  };
-  if (predictor === "invwnn") return invWnnFamily(options);
-  const given = Object.entries({ window, base, width, stream }).find(([, value]) => value);
-  if (given !== undefined) {
-    throw new UsageError(`--${given[0]} is for invwnn; ${predictor} has a fixed one.`);
-  }
-  if (predictor === "introspection") return introspectionFamily();
-  return wnnFamily({ ...(horizon === undefined ? {} : { horizon }), shared: shared === true });
+  const { predictor, shared } = flags;
+  const fittable = fittables.find(predictor);
+  const given = settingsGiven(fittable, fittables.all, flags, (option, owners) => {
+    throw new UsageError(`--${option} is for ${listed(owners)}; ${predictor} has a fixed one.`);
+  });
+  const settings = validate(fittable.settings, given, "predictor fit");
+  return fittable.family({ ...settings, shared });
 }
 
 /** @throws UsageError naming the phase that does not exist. */
@@ -175,32 +162,20 @@ async function fit(flags: FitFlags): Promise<void> {
 }
 
 export function registerPredictorFit(group: Command): void {
+  const titles = fittables.all.map(({ title }) => title);
   const collect = (value: string, before: readonly string[]): string[] => [...before, value];
   const command = group
     .command("fit")
-    .description("fit InvWNN, WNN or Introspection to a library of trajectories")
+    .description(`fit ${listed(titles, "or")} to a library of trajectories`)
     .addOption(
-      new Option("--predictor <name>", "what to fit")
-        .choices(["invwnn", "wnn", "introspection"])
-        .default("invwnn"),
-    )
-    .option("--window <n>", "invwnn: snapshots K (default 15)", integer(5))
-    .option("--horizon <n>", "epochs to the target (default: invwnn 3, wnn 5)", integer(1))
-    .addOption(
-      new Option("--base <end>", "invwnn: what its residual is added to (default oldest)").choices([
-        "oldest",
-        "newest",
-      ]),
-    )
-    .option(
-      "--width <n>",
-      "invwnn: units of a layer (default 128, what the fused kernels run)",
-      integer(2),
-    )
-    .addOption(
-      new Option("--stream <name>", "invwnn: one stream only").choices(["value", "difference"]),
-    )
-    .option("--against <predictor>", "score it on the same windows (repeatable)", collect, []);
+      new Option("--predictor <name>", "what to fit").choices(fittables.names).default("invwnn"),
+    );
+  settingOptions(command, fittables.all).option(
+    "--against <predictor>",
+    "score it on the same windows (repeatable)",
+    collect,
+    [],
+  );
   fitOptions(command).action(fit);
 }
 

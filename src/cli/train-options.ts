@@ -165,7 +165,7 @@ function nowcastOf(flags: TrainFlags): object | undefined {
     const names = listed(forecasters.names, "or");
     throw new UsageError(`--nowcast-predictor needs --nowcast ${names}.`);
   }
-  const settings = settingsGiven(forecasters.find(method), forecasters.all, flags, "refused");
+  const settings = settingsGiven(forecasters.find(method), forecasters.all, flags, "give");
   return { method, ...(predictor === undefined ? {} : { predictor }), ...settings };
 }
 

@@ -18,7 +18,8 @@ export const introspection = defineForecaster({
     {
       option: "nowcast-jumps",
       value: "shares",
-      text: `introspection: when, as shares of the training (default: ${defaultJumps.join(",")})`,
+      text: "introspection: when, as shares of the training",
+      usual: defaultJumps.join(","),
       settings: ["jumps"],
       takes: "list",
     },

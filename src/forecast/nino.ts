@@ -27,7 +27,8 @@ export const nino = defineForecaster({
     {
       ...period,
       option: "nowcast-period",
-      text: `nino: steps between forecasts (default: ${defaultPeriod})`,
+      text: "nino: steps between forecasts",
+      usual: defaultPeriod,
     },
   ],
   takes: { text: "NiNo's .pt file", place: "FILE" },

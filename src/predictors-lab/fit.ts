@@ -20,7 +20,7 @@ import { Evaluator } from "../train/evaluator.ts";
 import type { Objective } from "../tasks/task.ts";
 import { Trainer } from "../train/trainer.ts";
 import type { Watch } from "../train/replay.ts";
-import type { Family } from "./families.ts";
+import type { Family } from "./families/family.ts";
 import { linePrediction, type Window, type WindowSource } from "./windows.ts";
 
 /** Settings of {@link fitPredictor}. */

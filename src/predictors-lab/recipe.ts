@@ -5,7 +5,7 @@ import { UsageError } from "../errors.ts";
 import type { Tensors } from "../nn/model.ts";
 import { Random } from "../random.ts";
 import type { Watch } from "../train/replay.ts";
-import type { Family } from "./families.ts";
+import type { Family } from "./families/family.ts";
 import { type FitSettings, fitPredictor, scoreNetwork } from "./fit.ts";
 import { predictHistories } from "../predictors/histories.ts";
 import type { Predictor } from "../predictors/predictor.ts";

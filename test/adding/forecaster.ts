@@ -11,7 +11,8 @@ export const once = defineForecaster({
     {
       option: "nowcast-at",
       value: "share",
-      text: "once: share of the training before the forecast (default: 0.5)",
+      text: "once: share of the training before the forecast",
+      usual: 0.5,
       settings: ["at"],
       takes: { min: 0, max: 1 },
     },

@@ -15,7 +15,7 @@ import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
 import { Owned } from "../../src/gpu/owned.ts";
 import { measureFinal } from "../../src/metrics/measure.ts";
 import { Model } from "../../src/nn/model.ts";
-import { wnnFamily } from "../../src/predictors-lab/families.ts";
+import { wnnFamily } from "../../src/predictors-lab/families/wnn.ts";
 import { fitDefaults, fitPredictor, scoreNetwork } from "../../src/predictors-lab/fit.ts";
 import { recordLibraryTraining } from "../../src/predictors-lab/library.ts";
 import type { Sequence } from "../../src/predictors-lab/sequences.ts";

@@ -3,15 +3,15 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { invWnn, wnn, introspection } from "../../src/predictors-lab/networks.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { Model } from "../../src/nn/model.ts";
+import type { Family } from "../../src/predictors-lab/families/family.ts";
 import {
-  type Family,
+  introspection,
   introspectionFamily,
-  invWnnFamily,
-  wnnFamily,
-} from "../../src/predictors-lab/families.ts";
+} from "../../src/predictors-lab/families/introspection.ts";
+import { invWnn, invWnnFamily } from "../../src/predictors-lab/families/invwnn.ts";
+import { wnn, wnnFamily } from "../../src/predictors-lab/families/wnn.ts";
 import {
   fitDefaults,
   fitPredictor,
