@@ -17,7 +17,7 @@ const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
 /** A file of a minute on a fast machine takes ten on a slow one that does other work. */
 const timeoutMs = 1_500_000;
 /** Files in a process of their own: what they add by name would be found by the files after them. */
-const alone: readonly string[] = ["adding.test.ts"];
+const alone: readonly string[] = ["adding.test.ts", "data/fetch.test.ts"];
 /** Two at a time: compiling shaders and running them keeps two cores busy. */
 const atOnce = 2;
 

@@ -7,18 +7,18 @@ import { ProgressBar } from "./progress.ts";
 export function registerFetch(root: Command): void {
   root
     .command("fetch")
-    .description(`download ${fetchableNames.join(", ")}; an interrupted download continues`)
+    .description(`download ${fetchableNames().join(", ")}; an interrupted download continues`)
     .argument("<name>", "data set")
     .requiredOption("--dir <dir>", "where to put it")
     .action(async (name: string, { dir }: { dir: string }) => {
-      if (!(fetchableNames as readonly string[]).includes(name)) {
+      if (!fetchableNames().includes(name)) {
         throw new UsageError(
-          `no data set "${name}" to fetch; there are: ${fetchableNames.join(", ")}.`,
+          `no data set "${name}" to fetch; there are: ${fetchableNames().join(", ")}.`,
         );
       }
       const bar = new ProgressBar(`fetching ${name}`);
       try {
-        await fetchDataset(name as (typeof fetchableNames)[number], dir, {
+        await fetchDataset(name, dir, {
           onProgress: (file, received, total) => bar.update(received, total ?? received, file),
         });
       } finally {

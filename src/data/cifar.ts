@@ -4,11 +4,18 @@ import { DataError } from "../errors.ts";
 import { type Dataset } from "./dataset.ts";
 import { defineDataset, type Split, taken } from "./source.ts";
 
+const baseUrl = "https://www.cs.toronto.edu/~kriz/";
+
 export const cifar10 = defineDataset({
   name: "cifar10",
   summary: "photographs of ten kinds of thing, 32×32 in colour",
   folder: true,
   sizes: { size: 32, channels: 3, classes: 10, train: 50_000, test: 10_000 },
+  download: {
+    baseUrl,
+    files: { "cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530" },
+    unpack: true,
+  },
   load: async (dir, options) => taken(await loadCifar("cifar10", dir), options),
 });
 
@@ -17,6 +24,11 @@ export const cifar100 = defineDataset({
   summary: "photographs of a hundred kinds of thing, 32×32 in colour",
   folder: true,
   sizes: { size: 32, channels: 3, classes: 100, train: 50_000, test: 10_000 },
+  download: {
+    baseUrl,
+    files: { "cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8" },
+    unpack: true,
+  },
   load: async (dir, options) => taken(await loadCifar("cifar100", dir), options),
 });
 

@@ -11,45 +11,13 @@ import {
 } from "../platform/files.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { gunzip } from "./gzip.ts";
+import { datasets } from "./index.ts";
 import { readTar } from "./tar.ts";
 
-interface Source {
-  readonly baseUrl: string;
-  /** File names at `baseUrl` and their MD5. */
-  readonly files: { readonly [file: string]: string };
-  /** Whether the file is a tar.gz to unpack. */
-  readonly unpack: boolean;
+/** Names of the data sets that {@link fetchDataset} can download. */
+export function fetchableNames(): readonly string[] {
+  return datasets.all.flatMap(({ name, download }) => (download === undefined ? [] : [name]));
 }
-
-const sources = {
-  // The mirror that torchvision uses; the site of MNIST's authors no longer serves the files.
-  mnist: {
-    baseUrl: "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    files: {
-      "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-      "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
-      "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
-      "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
-    },
-    unpack: false,
-  },
-  cifar10: {
-    baseUrl: "https://www.cs.toronto.edu/~kriz/",
-    files: { "cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530" },
-    unpack: true,
-  },
-  cifar100: {
-    baseUrl: "https://www.cs.toronto.edu/~kriz/",
-    files: { "cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8" },
-    unpack: true,
-  },
-} as const satisfies { [name: string]: Source };
-
-/** Data sets {@link fetchDataset} can download. */
-export type FetchableName = keyof typeof sources;
-
-/** Names of {@link FetchableName}. */
-export const fetchableNames: readonly FetchableName[] = ["mnist", "cifar10", "cifar100"];
 
 /** Options of {@link fetchDataset}. */
 export interface FetchOptions {
@@ -77,16 +45,16 @@ const flushSize = 1 << 20;
  *   checksum (the file is kept as FILE.bad), each with what to do.
  */
 export async function fetchDataset(
-  name: FetchableName,
+  name: string,
   dir: string,
   options: FetchOptions = {},
 ): Promise<string[]> {
-  if (!fetchableNames.includes(name)) {
+  const source = datasets.has(name) ? datasets.find(name).download : undefined;
+  if (source === undefined) {
     throw new UsageError(
-      `no download for data set "${name as string}"; known are ${fetchableNames.join(", ")}.`,
+      `no download for data set "${name}"; known are ${fetchableNames().join(", ")}.`,
     );
   }
-  const source: Source = sources[name];
   await makeDir(dir);
   const paths: string[] = [];
   for (const [file, official] of Object.entries(source.files)) {
@@ -98,14 +66,14 @@ export async function fetchDataset(
       const url = (options.baseUrl ?? source.baseUrl) + file;
       await download({ name, file, url, path, expected }, options);
     }
-    if (source.unpack) await unpack(path, dir);
+    if (source.unpack === true) await unpack(path, dir);
     paths.push(path);
   }
   return paths;
 }
 
 interface Download {
-  readonly name: FetchableName;
+  readonly name: string;
   readonly file: string;
   readonly url: string;
   readonly path: string;

@@ -11,6 +11,16 @@ export const mnist = defineDataset({
   summary: "handwritten digits, 28×28 grey (or Fashion-MNIST, KMNIST)",
   folder: true,
   sizes: { size: 28, channels: 1, classes: 10, train: 60_000, test: 10_000 },
+  // The mirror that torchvision uses; the site of MNIST's authors no longer serves the files.
+  download: {
+    baseUrl: "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    files: {
+      "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+      "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+      "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+      "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+    },
+  },
   load: async (dir, options) => taken(await loadMnist(dir), options),
 });
 

@@ -33,6 +33,16 @@ export interface DatasetSizes {
   readonly test: number;
 }
 
+/** Where a data set is published, file by file. */
+export interface Download {
+  /** Ends with "/". */
+  readonly baseUrl: string;
+  /** File names at `baseUrl` and their MD5. */
+  readonly files: { readonly [file: string]: string };
+  /** The files are tar.gz archives, which are unpacked. */
+  readonly unpack?: boolean;
+}
+
 /** A data set by name. */
 export interface DatasetSource {
   readonly name: string;
@@ -44,6 +54,8 @@ export interface DatasetSource {
   readonly sizes?: DatasetSizes;
   /** Images are drawn by program, as many as are wanted. */
   readonly drawn?: boolean;
+  /** Where `rewind fetch` gets it; absent: its files are got by hand. */
+  readonly download?: Download;
   /**
    * Loads it.
    *

@@ -6,7 +6,8 @@ import { gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../src/errors.ts";
-import { type FetchableName, fetchDataset } from "../../src/data/fetch.ts";
+import { fetchableNames, fetchDataset } from "../../src/data/fetch.ts";
+import { datasets } from "../../src/data/index.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 
 const servers: Server[] = [];
@@ -234,8 +235,23 @@ test("damaged archives and paths that lead outside are refused", async () => {
 });
 
 test("an unknown name lists the known ones", async () => {
-  const error = await errorOf(fetchDataset("imagenet" as FetchableName, folderOf()));
+  const error = await errorOf(fetchDataset("imagenet", folderOf()));
   assert.match(error.message, /"imagenet"; known are mnist, cifar10, cifar100/);
+});
+
+test("a data set that is added is fetched from where it says", async () => {
+  const baseUrl = await serve(wholeFile());
+  const added = {
+    name: "squares",
+    summary: "numbers squared",
+    folder: true,
+    download: { baseUrl, files: { "squares.bin": md5(body) } },
+    load: () => Promise.reject(new Error("nothing is loaded here")),
+  };
+  datasets.add(added);
+  const [path] = await fetchDataset("squares", folderOf());
+  assert.ok(body.equals(readFileSync(path!)));
+  assert.is(fetchableNames().at(-1), "squares");
 });
 
 test.after(() => {
