@@ -67,7 +67,7 @@ export async function time(
 }
 
 /**
- * Times whole epochs of `steps` steps over `batch` pictures: upload of the order, replays, read-back of the
+ * Times whole epochs of `steps` steps over `batch` images: upload of the order, replays, read-back of the
  * totals. Milliseconds are those of one step.
  */
 export async function timeSteps(

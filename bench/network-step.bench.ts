@@ -50,9 +50,9 @@ async function timeNetwork(
   options: { steps: number; seconds: number; top: BenchRow },
 ): Promise<BenchRow> {
   const data = noise(batch, side, classes);
-  const pictures = await GpuDataset.upload(gpu, data, meanImage(data));
+  const images = await GpuDataset.upload(gpu, data, meanImage(data));
   const model = await Model.create(gpu, modelSpec({ name }, [side, side, 3], classes), 1);
-  const feed = await ImageFeed.create(pictures, { batch, items: batch * options.steps });
+  const feed = await ImageFeed.create(images, { batch, items: batch * options.steps });
   const trainer = await Trainer.create(model, {
     feed,
     objective: (graph) => classification.objective(graph, model, feed, { norm: "train" }),
@@ -68,11 +68,11 @@ async function timeNetwork(
   trainer.destroy();
   feed.destroy();
   model.destroy();
-  pictures.destroy();
+  images.destroy();
   return { ...row, figures };
 }
 
-/** Pictures of random bytes: what a step takes does not depend on what they show. */
+/** Images of random bytes: what a step takes does not depend on what they show. */
 function noise(count: number, side: number, classes: number): Dataset {
   const random = new Random(1);
   return {

@@ -1,5 +1,5 @@
 /**
- * Networks against PyTorch, on the same weights and pictures: logits, and one training step.
+ * Networks against PyTorch, on the same weights and images: logits, and one training step.
  *
  * `npx tsx bench/parity.ts FOLDER --model NAME [--adapter gpu|software|any] [--tuning gpu|software]`, where
  * FOLDER was written by `python3 bench/parity/torch_reference.py --model NAME --out FOLDER`. The truth is

@@ -15,11 +15,11 @@ export const smallCnnStep: BenchModule = {
   async run(gpu, { seconds, peers }) {
     const top = await ceiling(gpu, seconds);
     const data = syntheticDigits(64, 1, "train");
-    const pictures = await GpuDataset.upload(gpu, data, meanImage(data));
+    const images = await GpuDataset.upload(gpu, data, meanImage(data));
     const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
     // One step an epoch is mostly the wait for it on a fast GPU, so that there is a row of more of them.
     const counts = gpu.adapter.software ? [1] : [1, 32];
-    const feed = await ImageFeed.create(pictures, { batch: 64, items: 64 * Math.max(...counts) });
+    const feed = await ImageFeed.create(images, { batch: 64, items: 64 * Math.max(...counts) });
     const trainer = await Trainer.create(model, {
       feed,
       objective: (graph) => classification.objective(graph, model, feed, { norm: "train" }),
@@ -35,7 +35,7 @@ export const smallCnnStep: BenchModule = {
     trainer.destroy();
     feed.destroy();
     model.destroy();
-    pictures.destroy();
+    images.destroy();
     return [top, ...rows, ...(peers ? await runPeers(rows[0]!) : [])];
   },
 };

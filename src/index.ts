@@ -73,7 +73,7 @@ export { type StepOptions, type StepSettings, taskTrainer } from "./train/task-t
 export type { Watch } from "./train/replay.ts";
 export { Combination, type Factors } from "./weights/combine.ts";
 export { RandomDirection } from "./weights/direction.ts";
-export { TrajectoryPlan } from "./weights/trajectory/plan.ts";
+export { TrajectoryLayout } from "./weights/trajectory/layout.ts";
 export { Trajectory } from "./weights/trajectory/record.ts";
 export { loadPredictor, predictors } from "./predictors/index.ts";
 export { predictionLaunch } from "./predictors/launch.ts";

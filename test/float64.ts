@@ -98,7 +98,7 @@ function erf(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction));
 }
 
-/** Visits every (output position, input position, tap) of a window that lies inside the picture. */
+/** Visits every (output position, input position, tap) of a window that lies inside the image. */
 function windows(
   x: Shape,
   y: Shape,
@@ -108,7 +108,7 @@ function windows(
 ): void {
   const [n, h, w] = x as readonly number[] as [number, number, number];
   const [, oh, ow] = y as readonly number[] as [number, number, number];
-  for (let picture = 0; picture < n; picture++) {
+  for (let image = 0; image < n; image++) {
     for (let i = 0; i < oh; i++) {
       for (let j = 0; j < ow; j++) {
         for (let u = 0; u < taps[0]; u++) {
@@ -118,8 +118,8 @@ function windows(
               j * attrs.stride + v - attrs.before[1],
             ];
             if (row < 0 || row >= h || column < 0 || column >= w) continue;
-            const out = (picture * oh + i) * ow + j;
-            visit(picture, out, (picture * h + row) * w + column, u * taps[1] + v);
+            const out = (image * oh + i) * ow + j;
+            visit(image, out, (image * h + row) * w + column, u * taps[1] + v);
           }
         }
       }
@@ -240,8 +240,8 @@ const references: Readonly<Record<string, Reference>> = {
     const [, oh, ow] = shape as readonly number[] as [number, number, number];
     for (let i = 0; i < n * h * w * c; i++) {
       const [channel, column, row] = [i % c, Math.floor(i / c) % w, Math.floor(i / c / w) % h];
-      const picture = Math.floor(i / c / w / h);
-      y[((picture * oh + row + top) * ow + column + left) * c + channel] = x!.data[i]!;
+      const image = Math.floor(i / c / w / h);
+      y[((image * oh + row + top) * ow + column + left) * c + channel] = x!.data[i]!;
     }
   },
   attention([q, k, v], { data: y }, attrs) {

@@ -285,7 +285,7 @@ for (const tuning of tunings) {
       const value = new Value("w", [1000], "f32", "bound");
       const range = { first: 0, count: 1000, stride: 1000, outFirst: 0 };
       const job = { tuning, base, range, history: value, predicted: value, weights: {} };
-      await compileAll(gpu, invWnnLaunches(job, { window: 5, plan: bothStreams, flop: 1 }));
+      await compileAll(gpu, invWnnLaunches(job, { window: 5, pruning: bothStreams, flop: 1 }));
     }
     const statistics = { WINDOW: 5, SPAN: 4096, TENSORS: 3 };
     const rows = { WINDOW: 5, TAPS: 9, TYPES: 15, WIDTH: 60 };

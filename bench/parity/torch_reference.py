@@ -3,7 +3,7 @@
 Writes to the folder --out, for bench/parity.ts to compare Rewind with:
 
   weights.safetensors    parameters and running statistics under the published names
-  inputs.safetensors     pictures [N, H, W, C] and labels [N]
+  inputs.safetensors     images ("pictures") [N, H, W, C] and labels [N]
   float32.safetensors    logits (evaluation mode); then, of one step of plain SGD in training mode, every
   float64.safetensors    gradient ("gradient.NAME") and what the step leaves ("after.NAME")
   reference.json         settings, versions, device, losses
@@ -114,15 +114,15 @@ def tensors_of(model):
     return {name: value for name, value in state if not name.endswith("num_batches_tracked")}
 
 
-def evaluate_and_step(model, pictures, labels):
+def evaluate_and_step(model, images, labels):
     """Logits, then one step: loss, gradients and the tensors it leaves."""
     model.eval()
     with torch.no_grad():
-        result = {"logits": model(pictures)}
+        result = {"logits": model(images)}
     model.train()
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
     optimizer.zero_grad()
-    loss = F.cross_entropy(model(pictures), labels)
+    loss = F.cross_entropy(model(images), labels)
     loss.backward()
     for name, parameter in model.named_parameters():
         result[f"gradient.{name}"] = parameter.grad.clone()
@@ -137,7 +137,7 @@ def main():
     )
     arguments.add_argument("--model", required=True, choices=list(NETWORKS))
     arguments.add_argument("--batch", type=int, default=32)
-    arguments.add_argument("--size", type=int, default=224, help="side of the pictures")
+    arguments.add_argument("--size", type=int, default=224, help="side of the images")
     arguments.add_argument("--classes", type=int, default=100)
     arguments.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     arguments.add_argument("--seed", type=int, default=1)
@@ -148,7 +148,7 @@ def main():
     generator = torch.Generator().manual_seed(flags.seed)
     model = NETWORKS[flags.model](flags.classes)
     randomise(model, generator)
-    pictures = torch.randn((flags.batch, 3, flags.size, flags.size), generator=generator)
+    images = torch.randn((flags.batch, 3, flags.size, flags.size), generator=generator)
     labels = torch.randint(flags.classes, (flags.batch,), generator=generator)
 
     def save(tensors, name):
@@ -156,12 +156,12 @@ def main():
         save_file(plain, os.path.join(flags.out, f"{name}.safetensors"))
 
     save(tensors_of(model), "weights")
-    inputs = {"pictures": pictures.permute(0, 2, 3, 1), "labels": labels.to(torch.int32)}
+    inputs = {"pictures": images.permute(0, 2, 3, 1), "labels": labels.to(torch.int32)}
     save(inputs, "inputs")
     losses = {}
     for name, dtype in [("float32", torch.float32), ("float64", torch.float64)]:
         network = copy.deepcopy(model).to(flags.device, dtype)
-        given = (pictures.to(flags.device, dtype), labels.to(flags.device))
+        given = (images.to(flags.device, dtype), labels.to(flags.device))
         result, losses[name] = evaluate_and_step(network, *given)
         save(result, name)
 

@@ -1,6 +1,6 @@
 """The benches' training steps, a matrix product and a copy in PyTorch on the same card, as JSON lines.
 
-Each step is forward, backward and update on pictures that lie on the card as floats already. Float32 is
+Each step is forward, backward and update on images that lie on the card as floats already. Float32 is
 measured with TF32 off ("float32") and on ("TF32"); on a CPU there is only the first.
 Usage: python3 torch_steps.py [--device cpu] [--quick]
 """

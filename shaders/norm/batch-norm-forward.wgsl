@@ -2,8 +2,8 @@
 // Batch normalisation over all rows of a channel: y = gamma (x - mean) / sqrt(variance + EPSILON) + beta
 // (Ioffe and Szegedy 2015).
 //
-// Training: `moments` takes mean and sum of squared deviations of each slice, `merge` joins slices (Chan, Golub
-// and LeVeque 1983), `statistics` joins the rest and updates the running values. Frozen: `running` turns the
+// Training: `slice_statistics` takes mean and sum of squared deviations of each slice, `merge` joins slices (Chan,
+// Golub and LeVeque 1983), `statistics` joins the rest and updates the running values. Frozen: `running` turns the
 // running values into the same stats. `normalise` ends both. y is `result`.
 //
 // stats_out [2, C]; running_mean, running_variance, frozen_mean, frozen_variance, beta [C]; other shapes and
@@ -74,7 +74,7 @@ fn put_stats(c: u32, mean: f32, variance: f32) {
 }
 
 @compute @workgroup_size(64)
-fn moments(thread: Thread) {
+fn slice_statistics(thread: Thread) {
   walk_slices(thread);
 }
 

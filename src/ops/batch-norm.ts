@@ -120,7 +120,7 @@ const operation: Operation<Required<BatchNormAttrs>> = {
         : reduceRows(x, {
             shader,
             constants,
-            first: { entry: "moments", bind: { x } },
+            first: { entry: "slice_statistics", bind: { x } },
             last: {
               entry: "statistics",
               bind: { stats_out: stats, running_mean: mean, running_variance: variance },

@@ -76,7 +76,7 @@ export class Rewinder {
     requireFit(trajectory, predictor);
     return Owned.during(async (owned) => {
       const bound = owned.add(new Bound());
-      const { gpu, plan } = trajectory;
+      const { gpu, layout } = trajectory;
       const sets: { set: PredictorSet; weights: Record<string, Value> }[] = [];
       for (const set of predictor.sets) {
         sets.push({ set, weights: await uploadSet(gpu, set, bound) });
@@ -84,16 +84,16 @@ export class Rewinder {
       const histories = trajectory.histories(bound);
       const purpose = "predicted weights";
       const predicted: Value[] = [];
-      for (const [i, { length }] of plan.chunks.entries()) {
+      for (const [i, { length }] of layout.chunks.entries()) {
         predicted.push(await bound.zeros(gpu, `predicted[${i}]`, [length], "f32", { purpose }));
       }
-      const flags = await bound.zeros(gpu, "flags", [plan.tracks.length], "u32");
+      const flags = await bound.zeros(gpu, "flags", [layout.tracks.length], "u32");
       const place = { trajectory, histories, predicted, bound, spec };
       const joint = await predictor.joint?.prepare(place);
       if (joint !== undefined) owned.add(joint);
       const predictions = trajectory.chunks.flatMap((chunk, i) =>
         sets.flatMap(({ set, weights }) =>
-          plan.ranges(chunk, set.kinds).flatMap((range) =>
+          layout.ranges(chunk, set.kinds).flatMap((range) =>
             set.launches({
               tuning: gpu.tuning,
               base: kernelBase(predictor),
@@ -106,8 +106,8 @@ export class Rewinder {
         ),
       );
       const checks = trajectory.chunks.flatMap((chunk, i) =>
-        plan.pieces(chunk).map(({ track, inChunk, length }): Launch => {
-          const slot = plan.tracks.indexOf(track);
+        layout.pieces(chunk).map(({ track, inChunk, length }): Launch => {
+          const slot = layout.tracks.indexOf(track);
           return {
             shader: "predict/check-finite",
             constants: {},
@@ -136,17 +136,17 @@ export class Rewinder {
    */
   async apply(arena: Arena): Promise<void> {
     const { bound, program, flags, predicted } = this.#parts;
-    const { gpu, plan, chunks } = this.#trajectory;
+    const { gpu, layout, chunks } = this.#trajectory;
     this.#trajectory.requireComplete();
     gpu.submit((encoder) => encoder.clearBuffer(bound.at(flags).buffer));
     program.run();
     const [bytes] = await gpu.read(bound.at(flags));
     const marks = new Uint32Array(bytes!);
-    const bad = plan.tracks.filter((_, i) => marks[i] !== 0).map((track) => track.slot.name);
+    const bad = layout.tracks.filter((_, i) => marks[i] !== 0).map((track) => track.slot.name);
     if (bad.length > 0) throw new PredictionError(this.predictor.name, bad);
     gpu.submit((encoder) => {
       for (const [i, chunk] of chunks.entries()) {
-        for (const { track, inSlot, inChunk, length } of plan.pieces(chunk)) {
+        for (const { track, inSlot, inChunk, length } of layout.pieces(chunk)) {
           const { slot } = track;
           encoder.copyBufferToBuffer(
             bound.at(predicted[i]!).buffer,
@@ -181,10 +181,10 @@ export class Rewinder {
 }
 
 /** @throws UsageError if a trajectory is not what the predictor needs. */
-function requireFit({ plan, reversed }: Trajectory, predictor: Predictor): void {
-  if (plan.window !== predictor.window) {
+function requireFit({ layout, reversed }: Trajectory, predictor: Predictor): void {
+  if (layout.window !== predictor.window) {
     throw new UsageError(
-      `predictor "${predictor.name}" needs ${predictor.window} snapshots, the trajectory records ${plan.window}.`,
+      `predictor "${predictor.name}" needs ${predictor.window} snapshots, the trajectory records ${layout.window}.`,
     );
   }
   if (reversed !== (predictor.reversed ?? false)) {
@@ -193,7 +193,7 @@ function requireFit({ plan, reversed }: Trajectory, predictor: Predictor): void 
     );
   }
   const served = new Set<ParameterKind>(predictor.sets.flatMap((set) => set.kinds));
-  const orphan = plan.tracks.find((track) => !served.has(track.slot.kind));
+  const orphan = layout.tracks.find((track) => !served.has(track.slot.kind));
   if (orphan !== undefined && predictor.joint === undefined) {
     throw new UsageError(
       `predictor "${predictor.name}" has no weights for kind "${orphan.slot.kind}" (parameter ` +

@@ -39,8 +39,8 @@ test("every image has ink, and most of it is background", () => {
     const image = pixels.subarray(784 * i, 784 * (i + 1));
     const sorted = Float64Array.from(image).sort();
     const median = sorted[392]!;
-    assert.ok(sorted[740]! > median + 30, `picture ${i}: no ink`);
-    assert.ok(median < 70, `picture ${i}: background ${median}`);
+    assert.ok(sorted[740]! > median + 30, `image ${i}: no ink`);
+    assert.ok(median < 70, `image ${i}: background ${median}`);
   }
 });
 

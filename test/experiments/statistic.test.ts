@@ -132,7 +132,7 @@ test("the tidy table has a line a round, and mean curves a band", () => {
   assert.ok(Math.abs(points.at(-1)!.y - 85) < 1e-9 && Math.abs(points.at(-1)!.x - 40) < 1e-9);
 });
 
-test("plans: D_r methods are left out of overfit, retraining always runs in standard", () => {
+test("protocols: D_r methods are left out of overfit, retraining always runs in standard", () => {
   for (const name of experimentNames()) {
     const { arms } = protocolOf(name, { name: "mnist" }, { size: "scaled", published: "x" });
     const names = arms.map((arm) => arm.name);
@@ -218,7 +218,7 @@ test("at full size the protocol is the paper's; options change parts of it", () 
   assert.is(changed.train(1).data.trainCount, 500);
   assert.is(changed.train(1).microBatch, 16);
   for (const { method, settings } of changed.arms) {
-    // Fisher's passes are of one picture each.
+    // Fisher's passes are of one image each.
     assert.is(settings["microBatch"], method === "fisher" ? undefined : 16, method);
   }
   assert.is(changed.arms.find(({ name }) => name === "retrain")!.settings["epochsPerRound"], 1);

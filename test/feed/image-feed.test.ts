@@ -186,7 +186,7 @@ test("50,000 images of 32² shown at 224² take the memory of 32²", async () =>
   assert.equal(data.image, [224, 224, 3]);
 });
 
-interface Plan {
+interface Fed {
   dataset: Dataset;
   mean: Float32Array;
   augment: Augmentation;
@@ -194,7 +194,7 @@ interface Plan {
 
 /** The image at a row and column [C], mirrored or clamped where outside, in float64. */
 function lookUp(
-  { dataset, mean, augment }: Plan,
+  { dataset, mean, augment }: Fed,
   bytes: boolean,
   place: readonly number[],
 ): number[] {
@@ -225,8 +225,8 @@ function saturated(rgb: readonly number[], factor: number): number[] {
 }
 
 /** A row of a batch as its recorded changes make it, in float64. */
-function augmented(plan: Plan, image: number, t: ArrayLike<number>): number[] {
-  const { dataset, mean, augment } = plan;
+function augmented(of: Fed, image: number, t: ArrayLike<number>): number[] {
+  const { dataset, mean, augment } = of;
   const { height: h, width: w, channels: c } = dataset;
   const bytes = augment.cutouts !== undefined;
   const pixels = dataset.pixels.subarray(image * h * w * c, (image + 1) * h * w * c);
@@ -242,8 +242,7 @@ function augmented(plan: Plan, image: number, t: ArrayLike<number>): number[] {
       const sr = t[0]! * r + t[1]! * col + t[2]!;
       const sc = t[3]! * r + t[4]! * col + t[5]!;
       const [r0, c0] = [Math.floor(sr), Math.floor(sc)];
-      const at = (dr: number, dc: number): number[] =>
-        lookUp(plan, bytes, [image, r0 + dr, c0 + dc]);
+      const at = (dr: number, dc: number): number[] => lookUp(of, bytes, [image, r0 + dr, c0 + dc]);
       const [fr, fc] = [sr - r0, sc - c0];
       const corners = [at(0, 0), at(0, 1), at(1, 0), at(1, 1)];
       const weights =

@@ -269,7 +269,7 @@ test("a value larger than one binding is refused with a batch that fits", async 
 test("a bound value larger than one binding is refused before anything is bound", async () => {
   const gpu = await testGpu({ maxBinding: 65_536 });
   const graph = new Graph(gpu.tuning);
-  const x = graph.input("all pictures", [20, 1024]);
+  const x = graph.input("all images", [20, 1024]);
   const y = sum(graph, x);
   const { data } = await gpu.allocate({ data: x.bytes });
   const bindings = new Map([[x, { buffer: data, offset: 0, size: x.bytes }]]);
@@ -277,7 +277,7 @@ test("a bound value larger than one binding is refused before anything is bound"
     compile(gpu, graph.forward(), { label: "wide", bindings, keep: [y] }),
   );
   assert.instance(error, OutOfMemoryError);
-  assert.match(error.message, /^"all pictures" \[20, 1024\] takes .* at least 2 times smaller\.$/);
+  assert.match(error.message, /^"all images" \[20, 1024\] takes .* at least 2 times smaller\.$/);
   gpu.free(data);
 });
 

@@ -23,7 +23,7 @@ const config: TrainConfig = {
   seed: 3,
 };
 
-/** Pictures of noise with labels drawn at random: they can be memorised, and nothing else. */
+/** Images of noise with labels drawn at random: they can be memorised, and nothing else. */
 function noise(count: number, seed: number) {
   const random = new Random(seed);
   const [side, classes] = [8, 10];

@@ -9,7 +9,7 @@ import { checkOp, close } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
 /** Per-channel mean and biased variance of x [rows, channels], in float64. */
-function moments(
+function batchStatistics(
   x: ArrayLike<number>,
   channels: number,
 ): { mean: number[]; variance: number[]; rows: number } {
@@ -33,7 +33,7 @@ function reference(attrs: BatchNormAttrs, inputs: readonly Float64Array[]): Floa
   const channels = gamma!.length;
   const batch =
     attrs.mode === "train"
-      ? moments(x!, channels)
+      ? batchStatistics(x!, channels)
       : { mean: runningMean!, variance: runningVariance! };
   return x!.map((v, i) => {
     const c = i % channels;
@@ -181,7 +181,7 @@ test("train mode updates the running statistics with the unbiased variance", asy
       gpu.write(buffers["mean"]!, new Float32Array(channels).fill(3));
       gpu.write(buffers["variance"]!, new Float32Array(channels).fill(2));
       program.run(2);
-      const batch = moments(data, channels);
+      const batch = batchStatistics(data, channels);
       const unbiased = batch.variance.map((v) => (v * rows) / Math.max(rows - 1, 1));
       // Two updates: what was there counts 0.75², the batch 1 - 0.75².
       const expected = (start: number, value: number): number => 0.5625 * start + 0.4375 * value;

@@ -40,7 +40,7 @@ function reference(c: Case) {
   return ([x, w, b]: readonly Float64Array[]): Float64Array => {
     const y = new Float64Array(n * oh * ow * c.cout);
     let at = 0;
-    for (let picture = 0; picture < n; picture++) {
+    for (let image = 0; image < n; image++) {
       for (let i = 0; i < oh; i++) {
         for (let j = 0; j < ow; j++) {
           for (let o = 0; o < c.cout; o++) {
@@ -51,7 +51,7 @@ function reference(c: Case) {
                 const column = j * strideW + q - left;
                 if (row < 0 || row >= height || column < 0 || column >= width) continue;
                 for (let k = 0; k < cin; k++) {
-                  const pixel = x![((picture * height + row) * width + column) * cin + k]!;
+                  const pixel = x![((image * height + row) * width + column) * cin + k]!;
                   sum += pixel * w![((p * kw + q) * cin + k) * c.cout + o]!;
                 }
               }

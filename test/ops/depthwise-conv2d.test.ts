@@ -43,14 +43,14 @@ function reference(c: Case) {
       const channel = at % channels;
       const j = Math.floor(at / channels) % ow;
       const i = Math.floor(at / channels / ow) % oh;
-      const picture = Math.floor(at / channels / ow / oh);
+      const image = Math.floor(at / channels / ow / oh);
       let sum = b?.[channel] ?? 0;
       for (let p = 0; p < kh; p++) {
         for (let q = 0; q < kw; q++) {
           const row = i * strideH + p - top;
           const column = j * strideW + q - left;
           if (row < 0 || row >= height || column < 0 || column >= width) continue;
-          const pixel = x![((picture * height + row) * width + column) * channels + channel]!;
+          const pixel = x![((image * height + row) * width + column) * channels + channel]!;
           sum += pixel * w![(p * kw + q) * channels + channel]!;
         }
       }
@@ -111,7 +111,7 @@ test("5×4 windows with asymmetric padding and stride, and a stride wider than t
   await check({ x: [2, 9, 11, 3], window: [2, 2], stride: [3, 4], padding: [1, 0, 0, 1] });
 });
 
-test("7×7 windows, on pictures smaller than the window too", async () => {
+test("7×7 windows, on images smaller than the window too", async () => {
   const padding = [3, 3, 3, 3] as const;
   await check({ x: [1, 9, 11, 8], window: [7, 7], padding });
   await check({ x: [2, 2, 3, 7], window: [7, 7], padding });

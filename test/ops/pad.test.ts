@@ -9,7 +9,7 @@ import { closeGpus } from "../device.ts";
 // Elements are copied: nothing is rounded forward; finite differences in float64 err by 1e-10.
 const tolerance = { absolute: 1e-9, relative: 0 };
 
-test("zeros around pictures, and gradients without them", async () => {
+test("zeros around images, and gradients without them", async () => {
   for (const [shape, [top, bottom, left, right]] of [
     [
       [1, 1, 1, 1],
@@ -51,7 +51,7 @@ test("zeros around pictures, and gradients without them", async () => {
   }
 });
 
-test("pad refuses negative sides and what is no picture", () => {
+test("pad refuses negative sides and what is no image", () => {
   const graph = new Graph("software");
   assert.throws(
     () => pad(graph, graph.input("x", [1, 2, 3]), 1),

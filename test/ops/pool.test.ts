@@ -8,12 +8,12 @@ import { avgPool, globalAveragePool, maxPool } from "../../src/ops/pool.ts";
 import { checkOp } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
-type Picture = readonly [number, number, number, number];
+type Image = readonly [number, number, number, number];
 type Window = { size: number; stride: number; padding: number };
 
 /** One number for each window, from the pixels of it that exist. */
 function reference(
-  [n, h, w, c]: Picture,
+  [n, h, w, c]: Image,
   { size, stride, padding }: Window,
   f: (pixels: number[]) => number,
 ) {
@@ -52,7 +52,7 @@ function distinct(random: { permutation(n: number): Iterable<number> }, size: nu
   return Array.from(random.permutation(size), (v) => (v - size / 2) / 64);
 }
 
-const cases: readonly (readonly [Picture, Window])[] = [
+const cases: readonly (readonly [Image, Window])[] = [
   [[1, 1, 1, 1], { size: 1, stride: 1, padding: 0 }],
   [[2, 4, 6, 3], { size: 2, stride: 2, padding: 0 }],
   [[2, 7, 5, 5], { size: 2, stride: 2, padding: 0 }],

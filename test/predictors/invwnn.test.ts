@@ -12,8 +12,8 @@ import {
   invwnnFlop,
   provenRange,
   streamBound,
-  type StreamPlan,
-  streamPlan,
+  type StreamPruning,
+  pruneStreams,
 } from "../../src/predictors/invwnn/streams.ts";
 import {
   invWnnSpec,
@@ -81,16 +81,16 @@ function streamInput(name: StreamName, history: readonly number[]): number[] {
 function predictReference(
   weights: InvWnnWeights,
   history: readonly number[],
-  plan: StreamPlan = bothStreams,
+  pruning: StreamPruning = bothStreams,
 ): number {
   const part = (name: StreamName, from: number): number =>
     referenceStream(weights[name], streamInput(name, history)).leaky2!.reduce(
       (sum, v, i) => sum + v * weights.output.kernel[from + i]!,
       0,
     );
-  const value = plan.keepValue ? part("value", 0) : 0;
-  const difference = plan.keepDifference ? part("difference", 64) : 0;
-  return Math.tanh(value + difference + weights.output.bias[0]! + plan.constant);
+  const value = pruning.keepValue ? part("value", 0) : 0;
+  const difference = pruning.keepDifference ? part("difference", 64) : 0;
+  return Math.tanh(value + difference + weights.output.bias[0]! + pruning.constant);
 }
 
 // ---- Material. ----
@@ -173,7 +173,7 @@ async function predict(
   weights: InvWnnWeights,
   histories: readonly (readonly number[])[],
   base: Base,
-  plan: StreamPlan = bothStreams,
+  pruning: StreamPruning = bothStreams,
   place: { first: number; pad: number; outFirst: number } = { first: 0, pad: 0, outFirst: 0 },
 ): Promise<Float32Array> {
   const count = histories.length;
@@ -183,7 +183,7 @@ async function predict(
     history.forEach((v, k) => (slices[k * stride + place.first + i] = v)),
   );
   const marked = new Float32Array(place.outFirst + count + place.pad).fill(-7);
-  const set = invWnnSet("test", ["fc"], { weights, source: "test" }, plan);
+  const set = invWnnSet("test", ["fc"], { weights, source: "test" }, pruning);
   using bound = new Bound();
   const history = await bound.upload(gpu, "history", slices);
   const predicted = await bound.upload(gpu, "predicted", marked);
@@ -272,15 +272,15 @@ test("a wrong checkpoint is refused with what was expected", () => {
 
 test("a stream is left out only if no input in the proven range can move the output", () => {
   const weights = randomWeights(15, 1);
-  assert.equal(streamPlan(weights), bothStreams);
+  assert.equal(pruneStreams(weights), bothStreams);
   const deaf = { ...weights.difference.first, kernel: new Float32Array(14 * 128) };
   const dead = { ...weights, difference: { ...weights.difference, first: deaf } };
-  const plan = streamPlan(dead);
-  assert.equal([plan.keepValue, plan.keepDifference], [true, false]);
-  // The reference of the whole network and that of the plan agree: the constant is right.
+  const pruning = pruneStreams(dead);
+  assert.equal([pruning.keepValue, pruning.keepDifference], [true, false]);
+  // The reference of the whole network and that of the pruning agree: the constant is right.
   for (const history of randomHistories(15, 5, 3)) {
     assert.ok(
-      Math.abs(predictReference(dead, history) - predictReference(dead, history, plan)) < 1e-14,
+      Math.abs(predictReference(dead, history) - predictReference(dead, history, pruning)) < 1e-14,
     );
   }
   const bound = streamBound(weights, "value", 0.01);
@@ -327,16 +327,16 @@ for (const tuning of tunings) {
       [20, "value"],
     ] as const) {
       const weights = randomWeights(window, window);
-      const plan: StreamPlan = {
+      const pruning: StreamPruning = {
         keepValue: stream === "value",
         keepDifference: stream === "difference",
         constant: 0.125,
         note: "",
       };
       const histories = randomHistories(window, 66, 2);
-      const want = histories.map((history) => predictReference(weights, history, plan));
+      const want = histories.map((history) => predictReference(weights, history, pruning));
       const { ratio } = worst(
-        await predict(gpu, weights, histories, "none", plan),
+        await predict(gpu, weights, histories, "none", pruning),
         want,
         want,
         randomTolerance,
@@ -389,9 +389,9 @@ if (haveShared) {
   test("one stream of each published checkpoint is dead: differences in Conv, values in FC and Bias", async () => {
     for (const name of published) {
       const weights = await loadPublished(name);
-      const plan = streamPlan(weights);
+      const pruning = pruneStreams(weights);
       assert.equal(
-        [plan.keepValue, plan.keepDifference],
+        [pruning.keepValue, pruning.keepDifference],
         name === "Conv" ? [true, false] : [false, true],
       );
       for (const { history, residual } of golden(name)) {
@@ -399,7 +399,7 @@ if (haveShared) {
           Math.max(...history.map(Math.abs)) <= provenRange.value,
           "golden histories lie in the range",
         );
-        assert.ok(Math.abs(predictReference(weights, history, plan) - residual) < 1.1e-8);
+        assert.ok(Math.abs(predictReference(weights, history, pruning) - residual) < 1.1e-8);
       }
     }
   });
@@ -418,7 +418,7 @@ if (haveShared) {
           residuals,
           goldenTolerance,
         );
-        const plan = streamPlan(weights);
+        const pruning = pruneStreams(weights);
         // The result is rounded to float32 at the size of the weight, up to 3 here: half of 2.4e-7.
         const rounded = { ...goldenTolerance, absolute: goldenTolerance.absolute + 1.2e-7 };
         const base = name === "Conv" ? "oldest" : "newest";
@@ -426,7 +426,7 @@ if (haveShared) {
           ({ history, residual }) => history.at(base === "oldest" ? 0 : -1)! + residual,
         );
         const folded = worst(
-          await predict(gpu, weights, histories, base, plan),
+          await predict(gpu, weights, histories, base, pruning),
           want,
           residuals,
           rounded,

@@ -15,7 +15,7 @@ import {
   gradient,
   logits,
   moved,
-  picture,
+  image,
   setWeights,
   softmax,
   type Tiny,
@@ -26,13 +26,13 @@ import {
 
 /** Weights after `rounds` rounds of a method from the model's weights, which are put back. */
 async function after(
-  { model, task }: Tiny,
+  { model, request }: Tiny,
   method: string,
   settings: object,
-  { rounds = 1, seed = task.seed }: { rounds?: number; seed?: number } = {},
+  { rounds = 1, seed = request.seed }: { rounds?: number; seed?: number } = {},
 ): Promise<Weights> {
   const start = await weightsOf(model);
-  const session = await startMethod(method, { ...task, seed }, settings);
+  const session = await startMethod(method, { ...request, seed }, settings);
   for (let round = 0; round < rounds; round++) await session.round({});
   session.destroy();
   const end = await weightsOf(model);
@@ -46,7 +46,7 @@ function same(got: Weights, want: Weights, what: string): void {
     close(`${what} ${name}`, got.get(name)!, data, { absolute: 2e-6, relative: 2e-6 });
 }
 
-/** Plain steps on all pictures at once: their order does not matter. */
+/** Plain steps on all images at once: their order does not matter. */
 const plain = { optimizer: { name: "sgd" }, batch: 1000 };
 
 // ---- SCRUB. ----
@@ -54,10 +54,10 @@ const plain = { optimizer: { name: "sgd" }, batch: 1000 };
 const temperature = 2;
 const rate = 0.5;
 
-/** Mean of T² KL(teacher ‖ student) over pictures. */
+/** Mean of T² KL(teacher ‖ student) over images. */
 function divergence(of: Tiny, items: Uint32Array, teacher: Weights, student: Weights): number {
   const one = (n: number): number => {
-    const x = picture(of, n);
+    const x = image(of, n);
     const [t, s] = [teacher, student].map((w) => softmax(logits(w, x), temperature));
     return t!.reduce((sum, p, c) => sum + p * Math.log(p / s![c]!), 0);
   };
@@ -85,7 +85,7 @@ function scrubGradient(
 async function scrubRound(of: Tiny, student: Weights, settings: object): Promise<Weights> {
   const teacher = await weightsOf(of.model);
   const all = { ...plain, forgetBatch: 1000, temperature, learningRate: rate, ...settings };
-  const session = await startMethod("scrub", of.task, all);
+  const session = await startMethod("scrub", of.request, all);
   setWeights(of.model, student);
   await session.round({});
   session.destroy();
@@ -96,7 +96,7 @@ async function scrubRound(of: Tiny, student: Weights, settings: object): Promise
 
 test("scrub: D_f is climbed away from the teacher, D_r brought back to it, a plain step each", async () => {
   const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
-  const [forget, retain] = [of.task.forget.items, of.task.retain!.items];
+  const [forget, retain] = [of.request.forget.items, of.request.retain!.items];
   const teacher = await weightsOf(of.model);
   const random = new Random(3);
   const nudge = new Map([...teacher].map(([name, w]) => [name, w.map(() => random.float() - 0.5)]));
@@ -132,14 +132,14 @@ test("scrub: D_f is climbed away from the teacher, D_r brought back to it, a pla
 test("scrub: D_f is passed over in the first maxEpochs rounds only", async () => {
   const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
   const settings = { batch: 5, forgetBatch: 3, maxEpochs: 2 };
-  const session = await startMethod("scrub", of.task, settings);
+  const session = await startMethod("scrub", of.request, settings);
   const seen: [number, number[]][] = [];
   for (let round = 0; round < 4; round++) {
     const { steps, epochs } = await session.round({});
     seen.push([steps, epochs.map(({ rows }) => rows)]);
   }
   session.destroy();
-  // 12 pictures of D_r take 3 steps, 8 of D_f as many.
+  // 12 images of D_r take 3 steps, 8 of D_f as many.
   assert.equal(seen, [
     [6, [12, 8]],
     [12, [12, 8]],
@@ -173,9 +173,9 @@ function normal(z: readonly number[], what: string): void {
 test("fisher: noise of variance α / F, of α · cap at most, tenfold in the last layer", async () => {
   const shape = { side: 8, classes: 10, count: 14, forget: 2, hidden: 64 };
   const of = await tiny(await testGpu(), shape);
-  const { model, task } = of;
+  const { model, request } = of;
   const [alpha, growth] = [1e-5, 4];
-  const sums = await sumOverImages(task, task.retain!, "squares", 1);
+  const sums = await sumOverImages(request, request.retain!, "squares", 1);
   const information = await sums.read();
   sums.destroy();
   const f = (name: string, i: number): number => information.get(name)![i]! / 12;
@@ -236,7 +236,7 @@ function stepped(pixel: number, slope: number): number {
   return Math.min(255, Math.max(0, level)) / 255;
 }
 
-/** Gradient, in the picture, of how far a softmax regression is from calling it by its label. */
+/** Gradient, in the image, of how far a softmax regression is from calling it by its label. */
 function slopes(weights: Weights, x: readonly number[], label: number): number[] {
   const others = softmax(logits(weights, x).map((z, c) => (c === label ? -Infinity : z)));
   const dz = others.map((p, c) => p - (c === label ? 1 : 0));
@@ -244,14 +244,14 @@ function slopes(weights: Weights, x: readonly number[], label: number): number[]
   return x.map((_, i) => dz.reduce((sum, d, c) => sum + d * w[i * dz.length + c]!, 0));
 }
 
-/** The class of a picture moved by `by`, the label left out. */
+/** The class of an image moved by `by`, the label left out. */
 function landing(
   of: Tiny,
   weights: Weights,
   n: number,
   options: { by: (pixel: number, slope: number) => number; exclude: boolean },
 ): number {
-  const x = picture(of, n);
+  const x = image(of, n);
   const label = of.labels[n]!;
   const g = slopes(weights, x, label);
   assert.ok(
@@ -274,11 +274,11 @@ async function labelsOf({ gpu, labels, count }: GpuDataset): Promise<Uint32Array
   return new Uint32Array(bytes!);
 }
 
-/** Pictures that the network calls by their labels, as after training. */
+/** Images that the network calls by their labels, as after training. */
 async function memorised(): Promise<{ of: Tiny; weights: Weights }> {
   const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 40, forget: 30 });
   const weights = await weightsOf(of.model);
-  of.labels.forEach((_, n) => (of.labels[n] = argmax(logits(weights, picture(of, n)))));
+  of.labels.forEach((_, n) => (of.labels[n] = argmax(logits(weights, image(of, n)))));
   of.data.setLabels(of.labels);
   return { of, weights };
 }
@@ -319,12 +319,12 @@ test("fgsm: a pixel goes ε with the sign of its gradient, to a level of 255 wit
   gpu.free(...Object.values(buffers));
 });
 
-test("boundary: a label is the original network's class of the picture one FGSM step away", async () => {
+test("boundary: a label is the original network's class of the image one FGSM step away", async () => {
   const { of, weights } = await memorised();
-  const { items } = of.task.forget;
+  const { items } = of.request.forget;
   for (const exclude of [false, true]) {
     const options = { epsilon, excludeLabel: exclude, batch: 7 };
-    const data = await boundaryLabels(of.model, of.task.forget, options);
+    const data = await boundaryLabels(of.model, of.request.forget, options);
     const got = await labelsOf(data);
     data.destroy();
     const by = (move: (pixel: number, slope: number) => number): number[] =>
@@ -334,7 +334,7 @@ test("boundary: a label is the original network's class of the picture one FGSM 
       [...items].map((n) => got[n]),
       want,
     );
-    // Labels that would come out if the picture stayed, went the other way, or left [0, 1].
+    // Labels that would come out if the image stayed, went the other way, or left [0, 1].
     for (const [wrong, move] of [
       ["no step", (pixel: number) => pixel / 255],
       ["the other way", (pixel: number, slope: number) => stepped(pixel, -slope)],
@@ -346,9 +346,9 @@ test("boundary: a label is the original network's class of the picture one FGSM 
   of.destroy();
 });
 
-test("boundary: every round trains on the clean pictures with the labels of the original network", async () => {
+test("boundary: every round trains on the clean images with the labels of the original network", async () => {
   const { of, weights } = await memorised();
-  const { items } = of.task.forget;
+  const { items } = of.request.forget;
   const labels = (from: Weights): number[] =>
     [...items].map((n) => landing(of, from, n, { by: stepped, exclude: true }));
   const original = labels(weights);
@@ -399,7 +399,7 @@ test("salun: the mask is the original network's largest summed gradients, whatev
   for (const initial of [1, 2]) {
     of.model.initialise(initial);
     const start = await weightsOf(of.model);
-    const sums = gradient(of, of.task.forget.items, (n, x) =>
+    const sums = gradient(of, of.request.forget.items, (n, x) =>
       softmax(logits(start, x)).map((p, c) => p - (of.labels[n] === c ? 1 : 0)),
     );
     const pooled = [...sums.values()]

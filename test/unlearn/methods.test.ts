@@ -103,8 +103,8 @@ test("every method changes the weights, repeats to the bit, and resumes to the b
 
 test("a method sees only the data it declares", async () => {
   const job = await freshJob();
-  const task = job.request(1);
-  const onlyForget = { ...task, retain: undefined };
+  const request = job.request(1);
+  const onlyForget = { ...request, retain: undefined };
   const refusal = async (name: string, of = onlyForget): Promise<string> => {
     try {
       (await startMethod(name, of, small[name])).destroy();
@@ -119,10 +119,10 @@ test("a method sees only the data it declares", async () => {
     if (needs) assert.match(message, `${name} needs the data to keep (D_r), and there is none`);
     else assert.is(message, "", name);
   }
-  const empty = { ...task, forget: { ...task.forget, items: new Uint32Array() } };
+  const empty = { ...request, forget: { ...request.forget, items: new Uint32Array() } };
   assert.match(await refusal("rewind", { ...empty, retain: undefined }), /rewind: D_f is empty/);
   // A session that tries to read D_r through the data of D_f is stopped at the first such image.
-  const greedy = { ...onlyForget, forget: { data: task.forget.data, items: job.retain } };
+  const greedy = { ...onlyForget, forget: { data: request.forget.data, items: job.retain } };
   const session = await startMethod("random-label", greedy, small["random-label"]);
   try {
     await session.round({});
@@ -132,10 +132,10 @@ test("a method sees only the data it declares", async () => {
   }
   session.destroy();
   // Methods that declare D_r alone are not handed D_f.
-  const seen = restrict(task, { name: "fine-tune", reads: "D_r" });
+  const seen = restrict(request, { name: "fine-tune", reads: "D_r" });
   assert.is(seen.forget.items.length, 0);
-  assert.is(seen.forget.data.permit!.has(task.forget.items[0]!), false);
-  assert.throws(() => task.forget.data.setLabels(new Uint32Array(120).fill(10)), /has label 10/);
+  assert.is(seen.forget.data.permit!.has(request.forget.items[0]!), false);
+  assert.throws(() => request.forget.data.setLabels(new Uint32Array(120).fill(10)), /has label 10/);
 });
 
 test("settings are checked by name", () => {
@@ -184,8 +184,8 @@ test("neg-grad's first step is the exact negative of a training step", async () 
   const up = await run("neg-grad", 1, { settings });
   // Fine-tuning on D_f with the same settings is descent: give D_f in D_r's place.
   const job = await freshJob();
-  const { forget, ...task } = job.request(7);
-  const descent = await startMethod("fine-tune", { ...task, forget, retain: forget }, settings);
+  const { forget, ...request } = job.request(7);
+  const descent = await startMethod("fine-tune", { ...request, forget, retain: forget }, settings);
   await descent.round({});
   const down = await weights(job);
   descent.destroy();

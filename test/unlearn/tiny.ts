@@ -14,7 +14,7 @@ export type Weights = Map<string, Float64Array>;
 export interface Tiny {
   readonly model: Model;
   readonly data: GpuDataset;
-  readonly task: UnlearnRequest;
+  readonly request: UnlearnRequest;
   readonly classes: number;
   readonly pixels: Uint8Array;
   readonly mean: Float32Array;
@@ -65,7 +65,7 @@ export async function tiny(
   return {
     model,
     data,
-    task: {
+    request: {
       model,
       task: classification,
       forget: part("D_f", items.slice(0, forget)),
@@ -92,8 +92,8 @@ export function setWeights({ parameters }: Model, weights: Weights): void {
   for (const [name, data] of weights) parameters.write(name, Float32Array.from(data));
 }
 
-/** A picture as the network sees it. */
-export function picture({ pixels, mean }: Tiny, n: number): number[] {
+/** An image as the network sees it. */
+export function image({ pixels, mean }: Tiny, n: number): number[] {
   return Array.from(mean, (average, i) => pixels[n * mean.length + i]! / 255 - average);
 }
 
@@ -124,7 +124,7 @@ export function gradient(
   const { classes, mean } = of;
   const [w, b] = [new Float64Array(mean.length * classes), new Float64Array(classes)];
   for (const n of items) {
-    const x = picture(of, n);
+    const x = image(of, n);
     dz(n, x).forEach((d, c) => {
       x.forEach((v, i) => (w[i * classes + c]! += (d * v) / items.length));
       b[c]! += d / items.length;

@@ -5,7 +5,7 @@ import type { Gpu } from "../../src/gpu/device.ts";
 import { linearPredictor } from "../../src/predictors/linear.ts";
 import { type Predictor } from "../../src/predictors/predictor.ts";
 import { PredictionError, Rewinder } from "../../src/predictors/rewinder.ts";
-import { TrajectoryPlan } from "../../src/weights/trajectory/plan.ts";
+import { TrajectoryLayout } from "../../src/weights/trajectory/layout.ts";
 import { Trajectory, type TrajectoryPrecision } from "../../src/weights/trajectory/record.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
@@ -125,8 +125,8 @@ test("predictions from half precision differ by what its roundings explain", asy
 });
 
 test("memory is exactly K × parameters", () => {
-  const plan = new TrajectoryPlan(new ArenaLayout(specs, 2 ** 27).slots, 15, 2 ** 27);
-  assert.is(plan.bytes, 4 * 15 * (11 * 31 + 3 * 3 * 5 * 7 + 7));
+  const layout = new TrajectoryLayout(new ArenaLayout(specs, 2 ** 27).slots, 15, 2 ** 27);
+  assert.is(layout.bytes, 4 * 15 * (11 * 31 + 3 * 3 * 5 * 7 + 7));
 });
 
 test("a reversed trajectory holds the newest snapshot first, and reads as any other", async () => {

@@ -2,21 +2,21 @@
 import type { Launch } from "../../graph/value.ts";
 import { predictionLaunch } from "../launch.ts";
 import { baseCode, type PredictionJob } from "../predictor.ts";
-import { keptStreams, type StreamPlan } from "./streams.ts";
+import { keptStreams, type StreamPruning } from "./streams.ts";
 
 /**
- * The launches that predict a range; `job.weights` are those of `packInvWnn` for the same plan.
+ * The launches that predict a range; `job.weights` are those of `packInvWnn` for the same pruning.
  *
- * @param network `flop`: of a coordinate, for what the plan keeps.
+ * @param network `flop`: of a coordinate, for what the pruning keeps.
  */
 export function invWnnLaunches(
   job: PredictionJob,
-  { window, plan, flop }: { window: number; plan: StreamPlan; flop: number },
+  { window, pruning, flop }: { window: number; pruning: StreamPruning; flop: number },
 ): Launch[] {
   const { tuning, base, weights } = job;
   const constants = { WINDOW: window, BASE: baseCode[base] };
   if (tuning === "gpu") {
-    const { keepValue: KEEP_VALUE, keepDifference: KEEP_DIFFERENCE } = plan;
+    const { keepValue: KEEP_VALUE, keepDifference: KEEP_DIFFERENCE } = pruning;
     return [
       predictionLaunch(job, {
         shader: "predict/invwnn-gpu",
@@ -28,7 +28,7 @@ export function invWnnLaunches(
       }),
     ];
   }
-  const streams = keptStreams(plan);
+  const streams = keptStreams(pruning);
   return streams.map((name, i) =>
     predictionLaunch(job, {
       shader: "predict/invwnn-software",

@@ -2,27 +2,27 @@
 import type { Tuning } from "../../gpu/device.ts";
 import { transpose } from "../transpose.ts";
 import { type StreamName, streamNames } from "../two-stream.ts";
-import { bothStreams, keptStreams, type StreamPlan } from "./streams.ts";
+import { bothStreams, keptStreams, type StreamPruning } from "./streams.ts";
 import { bottleneck, type InvWnnWeights, tail, width } from "./weights.ts";
 
 /** Bytes of a page of the software kernel: WebGPU's default limit of a uniform binding. */
 const pageBytes = 65_536;
 
 /**
- * Weights as the kernel of a tuning reads them, by name; the plan's constant goes into the output bias.
+ * Weights as the kernel of a tuning reads them, by name; the pruning's constant goes into the output bias.
  *
  * "gpu": `weights`, one storage array, each stream after the other. "software": two pages for each stream the
- * plan keeps, `valueSecond` and `valueRest`, `differenceSecond` and `differenceRest`.
+ * pruning keeps, `valueSecond` and `valueRest`, `differenceSecond` and `differenceRest`.
  */
 export function packInvWnn(
   weights: InvWnnWeights,
   tuning: Tuning,
-  plan: StreamPlan = bothStreams,
+  pruning: StreamPruning = bothStreams,
 ): Record<string, Float32Array> {
-  const outputBias = weights.output.bias[0]! + plan.constant;
+  const outputBias = weights.output.bias[0]! + pruning.constant;
   if (tuning === "gpu") return { weights: packGpu(weights, outputBias) };
   return Object.fromEntries(
-    keptStreams(plan).flatMap((name) => [
+    keptStreams(pruning).flatMap((name) => [
       [`${name}Second`, transpose(weights[name].second.kernel, width, width)],
       [`${name}Rest`, packRest(weights, name, outputBias)],
     ]),

@@ -4,7 +4,7 @@ import { UsageError } from "../../errors.ts";
 import type { Predictor, PredictorSet } from "../predictor.ts";
 import { invWnnLaunches } from "./launch.ts";
 import { packInvWnn } from "./pack.ts";
-import { invwnnFlop, type StreamPlan, streamPlan } from "./streams.ts";
+import { invwnnFlop, type StreamPruning, pruneStreams } from "./streams.ts";
 import type { SetName } from "../loader.ts";
 import type { TwoStreamSource } from "../two-stream-files.ts";
 import type { StreamLayer } from "./weights.ts";
@@ -24,17 +24,17 @@ export function invWnnSet(
   name: string,
   kinds: readonly ParameterKind[],
   { weights, source }: InvWnnSource,
-  plan: StreamPlan = streamPlan(weights),
+  pruning: StreamPruning = pruneStreams(weights),
 ): PredictorSet {
-  const flop = invwnnFlop(weights, plan);
+  const flop = invwnnFlop(weights, pruning);
   return {
     name,
     kinds,
-    source: `${source}${plan.note}`,
+    source: `${source}${pruning.note}`,
     parameters: weights.parameters,
     flop,
-    weights: (tuning) => packInvWnn(weights, tuning, plan),
-    launches: (job) => invWnnLaunches(job, { window: weights.window, plan, flop }),
+    weights: (tuning) => packInvWnn(weights, tuning, pruning),
+    launches: (job) => invWnnLaunches(job, { window: weights.window, pruning, flop }),
   };
 }
 

@@ -9,7 +9,7 @@ import { type DenseWeights, type StreamName, streamNames } from "../two-stream.t
 import type { InvWnnWeights, StreamWeights } from "./weights.ts";
 
 /** What the kernel computes and what it takes as a constant. */
-export interface StreamPlan {
+export interface StreamPruning {
   readonly keepValue: boolean;
   readonly keepDifference: boolean;
   /** Sum of the dead streams' contributions to the output before tanh, in float64. */
@@ -19,15 +19,15 @@ export interface StreamPlan {
 }
 
 /** Both streams computed. */
-export const bothStreams: StreamPlan = {
+export const bothStreams: StreamPruning = {
   keepValue: true,
   keepDifference: true,
   constant: 0,
   note: "",
 };
 
-/** The streams that a plan computes. */
-export function keptStreams({ keepValue, keepDifference }: StreamPlan): StreamName[] {
+/** The streams that a pruning computes. */
+export function keptStreams({ keepValue, keepDifference }: StreamPruning): StreamName[] {
   return streamNames.filter((name) => (name === "value" ? keepValue : keepDifference));
 }
 
@@ -87,11 +87,11 @@ function plus(a: Interval, b: Interval): Interval {
 const leaky = (x: number): number => (x > 0 ? x : 0.3 * x);
 const relu = (x: number): number => Math.max(0, x);
 
-function contribution(stream: StreamWeights, output: DenseWeights, reach: number): Interval {
+function contribution(stream: StreamWeights, output: DenseWeights, range: number): Interval {
   const inputs = stream.first.kernel.length / stream.first.bias.length;
   const x = {
-    low: new Float64Array(inputs).fill(-reach),
-    high: new Float64Array(inputs).fill(reach),
+    low: new Float64Array(inputs).fill(-range),
+    high: new Float64Array(inputs).fill(range),
   };
   const second = dense(stream.second, rising(leaky, dense(stream.first, x)));
   const narrow = rising(relu, dense(stream.compress, second));
@@ -103,9 +103,9 @@ function contribution(stream: StreamWeights, output: DenseWeights, reach: number
 /**
  * How far a stream's contribution to the output before tanh can move.
  *
- * @param reach every input lies in [-reach, reach].
+ * @param range every input lies in [-range, range].
  */
-export function streamBound(weights: InvWnnWeights, name: StreamName, reach: number): StreamBound {
+export function streamBound(weights: InvWnnWeights, name: StreamName, range: number): StreamBound {
   const rows = weights.output.kernel.length / 2;
   const kernel = weights.output.kernel.subarray(
     name === "value" ? 0 : rows,
@@ -113,7 +113,7 @@ export function streamBound(weights: InvWnnWeights, name: StreamName, reach: num
   );
   const part = { kernel, bias: new Float32Array(1) };
   const atZero = contribution(weights[name], part, 0).low[0]!;
-  const { low, high } = contribution(weights[name], part, reach);
+  const { low, high } = contribution(weights[name], part, range);
   return { atZero, deviation: Math.max(high[0]! - atZero, atZero - low[0]!) };
 }
 
@@ -121,7 +121,7 @@ export function streamBound(weights: InvWnnWeights, name: StreamName, reach: num
  * Leaves out a stream proved constant within {@link provenRange} up to {@link deadBelow}; of two such streams
  * that of the differences.
  */
-export function streamPlan(weights: InvWnnWeights): StreamPlan {
+export function pruneStreams(weights: InvWnnWeights): StreamPruning {
   const bound = (name: StreamName): StreamBound => streamBound(weights, name, provenRange[name]);
   const value = bound("value");
   const difference = bound("difference");
@@ -137,15 +137,15 @@ export function streamPlan(weights: InvWnnWeights): StreamPlan {
   };
 }
 
-/** Floating-point operations a coordinate, for what the plan keeps. */
-export function invwnnFlop(weights: InvWnnWeights, plan: StreamPlan = bothStreams): number {
+/** Floating-point operations a coordinate, for what the pruning keeps. */
+export function invwnnFlop(weights: InvWnnWeights, pruning: StreamPruning = bothStreams): number {
   const cost = (stream: StreamWeights): number =>
     Object.values(stream).reduce(
       (sum, layer) => sum + 2 * layer.kernel.length,
       weights.output.kernel.length,
     );
   return (
-    (plan.keepValue ? cost(weights.value) : 0) +
-    (plan.keepDifference ? cost(weights.difference) : 0)
+    (pruning.keepValue ? cost(weights.value) : 0) +
+    (pruning.keepDifference ? cost(weights.difference) : 0)
   );
 }

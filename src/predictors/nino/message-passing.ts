@@ -24,7 +24,7 @@ export const blockEdges = 65_536;
 export function recordedGraph(spec: ModelSpec | undefined, trajectory: Trajectory): NeuralGraph {
   if (spec === undefined) throw new UsageError("NiNo: the full graph needs to know the model.");
   const wiring = neuralGraph(spec);
-  const recorded = new Set(trajectory.plan.tracks.map(({ slot }) => slot.name));
+  const recorded = new Set(trajectory.layout.tracks.map(({ slot }) => slot.name));
   const missing = wiring.tensors.filter(({ name }) => !recorded.has(name));
   if (missing.length > 0) {
     throw new UsageError(

@@ -114,14 +114,14 @@ export function ninoWeights(published: Tensors): NinoWeights {
         ["pre", "pre_nns.0.0", ["target", "source"]],
         ["post", "post_nns.0.0", ["own", "mean"]],
       ] as const) {
-        const joint = transpose(
+        const both = transpose(
           take(`${from}.${source}.weight`, [hidden, 2 * hidden]),
           hidden,
           2 * hidden,
         );
         parts.forEach((part, half) => {
           const size = hidden * hidden;
-          const data = joint.slice(half * size, (half + 1) * size);
+          const data = both.slice(half * size, (half + 1) * size);
           tensors.set(`conv${i}.${name}.${part}.weight`, { shape: square, data });
         });
         bias(`conv${i}.${name}`, `${from}.${source}`);

@@ -44,16 +44,16 @@ export function ninoPredictor(name: string, weights: NinoWeights, source: string
 
 async function prepare(weights: NinoWeights, place: JointPlace): Promise<PreparedJoint> {
   const { variant } = weights;
-  const { plan, gpu } = place.trajectory;
+  const { layout, gpu } = place.trajectory;
   const wiring = variant === "graph" ? recordedGraph(place.spec, place.trajectory) : undefined;
   const parts = partsOf(place, wiring);
   const blocks =
     wiring === undefined
-      ? blocksOf(plan.coordinates, tileRows)
+      ? blocksOf(layout.coordinates, tileRows)
       : blocksOf(wiring.source.length, blockEdges);
   return Owned.during(async (owned) => {
     const network = owned.add(await NinoNetwork.create(gpu, weights));
-    const { launches, statistics } = await tensorStatistics(place, parts, plan.tracks.length);
+    const { launches, statistics } = await tensorStatistics(place, parts, layout.tracks.length);
     const forecast: Forecast = { place, variant, parts, blocks, statistics };
     const steps =
       wiring === undefined

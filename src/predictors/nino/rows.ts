@@ -2,7 +2,7 @@
  * What NiNo reads and writes: parts of recorded tensors as rows of features, and its outputs as weights.
  */
 import type { Launch, Value } from "../../graph/value.ts";
-import type { Piece } from "../../weights/trajectory/plan.ts";
+import type { Piece } from "../../weights/trajectory/layout.ts";
 import type { JointPlace } from "../predictor.ts";
 import { ninoTypes, type NinoWeights, ninoWindow, rowWidth, tapsOf } from "./network.ts";
 import { edgeType, type NeuralGraph } from "./neural-graph.ts";
@@ -42,8 +42,8 @@ export interface Forecast {
 
 /** The parts of a trajectory; without a graph every weight is an edge of its own. */
 export function partsOf({ trajectory }: JointPlace, wiring: NeuralGraph | undefined): Part[] {
-  const { plan, chunks } = trajectory;
-  const tensors = plan.tracks.map(({ slot, first }, index): Tensor => {
+  const { layout, chunks } = trajectory;
+  const tensors = layout.tracks.map(({ slot, first }, index): Tensor => {
     const edges = wiring?.tensors.find(({ name }) => name === slot.name);
     return {
       index,
@@ -53,8 +53,8 @@ export function partsOf({ trajectory }: JointPlace, wiring: NeuralGraph | undefi
     };
   });
   return chunks.flatMap((chunk, c) =>
-    plan.pieces(chunk).map((piece) => ({
-      tensor: tensors[plan.tracks.indexOf(piece.track)]!,
+    layout.pieces(chunk).map((piece) => ({
+      tensor: tensors[layout.tracks.indexOf(piece.track)]!,
       chunk: c,
       piece,
     })),

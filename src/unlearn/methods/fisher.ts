@@ -110,17 +110,17 @@ export const fisher = defineMethod({
     },
   ],
   settings: schema,
-  async create(task, settings, watch) {
-    const { model, seed } = task;
+  async create(request, settings, watch) {
+    const { model, seed } = request;
     const { gpu, parameters } = model;
-    const { data, items } = retained(task);
+    const { data, items } = retained(request);
     const chosen = new Random(seed)
       .fork("fisher pictures")
       .shuffle(Uint32Array.from(items))
       .slice(0, settings.pictures);
     return Owned.during(async (owned) => {
       const part = { data, items: chosen };
-      const sums = owned.add(await sumOverImages(task, part, "squares", 1, watch));
+      const sums = owned.add(await sumOverImages(request, part, "squares", 1, watch));
       const original = owned.add(await Arena.create(gpu, parameters.layout, "original weights"));
       gpu.submit((encoder) => original.copyFrom(parameters, encoder));
       const bound = owned.add(new Bound());

@@ -51,13 +51,13 @@ export function methodSettings(name: string, given: unknown): Record<string, unk
   return parsed.data as Record<string, unknown>;
 }
 
-/** Starts a method on a task, of which it sees only what it declares to read. */
+/** Starts a method on a request, of which it sees only what it declares to read. */
 export function startMethod(
   name: string,
-  task: UnlearnRequest,
+  request: UnlearnRequest,
   settings: unknown,
   watch: Watch = {},
 ): Promise<UnlearnSession> {
   const method = methods.find(name);
-  return method.create(restrict(task, method), methodSettings(name, settings), watch);
+  return method.create(restrict(request, method), methodSettings(name, settings), watch);
 }

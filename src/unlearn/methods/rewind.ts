@@ -92,20 +92,20 @@ interface RewindParts {
 /** A running rewind; see {@link RewindSession.create}. Owns its trainer and its trajectory. */
 export class RewindSession implements UnlearnSession {
   readonly method: string;
-  readonly #task: UnlearnRequest;
+  readonly #request: UnlearnRequest;
   readonly #settings: RewindSettings;
   readonly #parts: RewindParts;
   #rounds = 0;
   #steps = 0;
 
   private constructor(
-    task: UnlearnRequest,
+    request: UnlearnRequest,
     settings: RewindSettings,
     method: string,
     parts: RewindParts,
   ) {
     this.method = method;
-    this.#task = task;
+    this.#request = request;
     this.#settings = settings;
     this.#parts = parts;
   }
@@ -118,7 +118,7 @@ export class RewindSession implements UnlearnSession {
    *   as InvWNN).
    */
   static async create(
-    task: UnlearnRequest,
+    request: UnlearnRequest,
     predictor: Predictor,
     settings: RewindSettings,
     variant: { method?: string; random?: boolean; aim?: number | undefined } = {},
@@ -130,9 +130,9 @@ export class RewindSession implements UnlearnSession {
       );
     }
     const { method = "rewind", random = false, aim } = variant;
-    const { model } = task;
+    const { model } = request;
     const { gpu, parameters } = model;
-    const { data, items } = task.forget;
+    const { data, items } = request.forget;
     const batch = Math.min(settings.batch, items.length);
     // Frozen norm parameters do not move: a predictor would only add its answer to a constant history.
     const slots = model.slots.filter(
@@ -141,7 +141,7 @@ export class RewindSession implements UnlearnSession {
     return Owned.during(async (owned) => {
       const keep = async (label: string): Promise<Arena> =>
         owned.add(await Arena.create(gpu, parameters.layout, label));
-      const trainer = owned.add(await stepTrainer(task, data, items, { ...settings, batch }));
+      const trainer = owned.add(await stepTrainer(request, data, items, { ...settings, batch }));
       const trajectory = owned.add(
         await Trajectory.create(gpu, slots, predictor.window, {
           precision: settings.trajectory,
@@ -164,7 +164,7 @@ export class RewindSession implements UnlearnSession {
         }
       }
       const parts = { owned, trainer, trajectory, rewinder, before, base, direction, line };
-      return new RewindSession(task, settings, method, parts);
+      return new RewindSession(request, settings, method, parts);
     });
   }
 
@@ -174,11 +174,11 @@ export class RewindSession implements UnlearnSession {
    * @throws PredictionError after putting the weights back to the round's start.
    */
   async round(watch: Watch): Promise<Round> {
-    const { model, seed } = this.#task;
-    const { items } = this.#task.forget;
+    const { model, seed } = this.#request;
+    const { items } = this.#request.forget;
     const { warmupEpochs, trailingEpoch, learningRate, resetOptimizer } = this.#settings;
     const { trainer, trajectory, rewinder, before, base, direction, line } = this.#parts;
-    const { window } = trajectory.plan;
+    const { window } = trajectory.layout;
     const total = warmupEpochs + window - 1 + (trailingEpoch ? 1 : 0);
     // Every epoch's order depends on (seed, round, epoch) alone, so that a resumed run repeats it.
     const random = new Random(seed).fork(`rewind round ${this.#rounds}`);
@@ -245,8 +245,8 @@ export const rewind = defineMethod({
   reads: "D_f",
   arms: rewindArms,
   settings: rewindSettings.extend(predictorFields),
-  create: async (task, { predictor, base, aim, ...settings }) =>
-    RewindSession.create(task, await loadPredictor(predictor, base), settings, { aim }),
+  create: async (request, { predictor, base, aim, ...settings }) =>
+    RewindSession.create(request, await loadPredictor(predictor, base), settings, { aim }),
 });
 
 export const linearRewind = defineMethod({
@@ -258,8 +258,8 @@ export const linearRewind = defineMethod({
     /** Epochs before the oldest snapshot that the line is followed to. */
     horizon: z.number().default(3),
   }),
-  create: (task, { horizon, ...settings }) =>
-    RewindSession.create(task, linearPredictor(15, horizon), settings, {
+  create: (request, { horizon, ...settings }) =>
+    RewindSession.create(request, linearPredictor(15, horizon), settings, {
       method: "linear-rewind",
     }),
 });
@@ -269,8 +269,8 @@ export const randomRewind = defineMethod({
   summary: "control: steps as long as InvWNN's, parameter by parameter, in random directions",
   reads: "D_f",
   settings: rewindSettings.extend(predictorFields),
-  create: async (task, { predictor, base, aim, ...settings }) =>
-    RewindSession.create(task, await loadPredictor(predictor, base), settings, {
+  create: async (request, { predictor, base, aim, ...settings }) =>
+    RewindSession.create(request, await loadPredictor(predictor, base), settings, {
       method: "random-rewind",
       random: true,
       aim,

@@ -25,9 +25,9 @@ export const salun = defineMethod({
     /** Share of the weights that may change. */
     ratio: z.number().min(0).max(1).default(0.5),
   }),
-  async create(task, { ratio, ...settings }, watch) {
-    const { model, forget } = task;
-    const sums = await sumOverImages(task, forget, "gradients", settings.batch, watch);
+  async create(request, { ratio, ...settings }, watch) {
+    const { model, forget } = request;
+    const sums = await sumOverImages(request, forget, "gradients", settings.batch, watch);
     const slots = model.slots.filter((slot) => frozenNorm(slot) > 0);
     const total = slots.reduce((sum, slot) => sum + slot.size, 0);
     const { gpu, parameters } = model;
@@ -37,6 +37,11 @@ export const salun = defineMethod({
     } finally {
       sums.destroy();
     }
-    return randomLabelSession("salun", task, settings, await Restore.create(gpu, parameters, mask));
+    return randomLabelSession(
+      "salun",
+      request,
+      settings,
+      await Restore.create(gpu, parameters, mask),
+    );
   },
 });

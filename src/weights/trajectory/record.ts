@@ -14,7 +14,7 @@ import type { Program } from "../../graph/program.ts";
 import type { Launch, Value } from "../../graph/value.ts";
 import type { Arena, Slot } from "../arena.ts";
 import { HalfChunk } from "./half.ts";
-import { sliceAlignment, TrajectoryPlan } from "./plan.ts";
+import { sliceAlignment, TrajectoryLayout } from "./layout.ts";
 
 /** How snapshots are stored. */
 export type TrajectoryPrecision = "f32" | "f16";
@@ -38,7 +38,7 @@ const unpackedBytes = 2 ** 26;
 /** The recorder. Owns K snapshots of the planned parameters. */
 export class Trajectory {
   readonly gpu: Gpu;
-  readonly plan: TrajectoryPlan;
+  readonly layout: TrajectoryLayout;
   readonly chunks: readonly Chunk[];
   /** Whether snapshots lie newest first. */
   readonly reversed: boolean;
@@ -49,14 +49,14 @@ export class Trajectory {
 
   private constructor(
     gpu: Gpu,
-    plan: TrajectoryPlan,
+    layout: TrajectoryLayout,
     chunks: readonly Chunk[],
     halves: readonly HalfChunk[],
     owned: readonly GPUBuffer[],
     reversed = false,
   ) {
     this.gpu = gpu;
-    this.plan = plan;
+    this.layout = layout;
     this.chunks = chunks;
     this.#halves = halves;
     this.#owned = owned;
@@ -83,29 +83,29 @@ export class Trajectory {
       throw new UsageError("trajectory: snapshots newest first are kept in full precision only.");
     }
     if (precision === "f16") return Trajectory.#createHalf(gpu, slots, window);
-    const plan = new TrajectoryPlan(slots, window, gpu.maxBinding);
+    const layout = new TrajectoryLayout(slots, window, gpu.maxBinding);
     const sizes = Object.fromEntries(
-      plan.chunks.map(({ length }, i) => [
-        `${labelOf(plan, plan.bytes)}[${i}]`,
+      layout.chunks.map(({ length }, i) => [
+        `${labelOf(layout, layout.bytes)}[${i}]`,
         4 * window * length,
       ]),
     );
     const buffers = Object.values(await gpu.allocate(sizes, { purpose }));
-    const chunks = plan.chunks.map((chunk, i) => ({
+    const chunks = layout.chunks.map((chunk, i) => ({
       ...chunk,
       stride: chunk.length,
       buffer: buffers[i]!,
     }));
-    return new Trajectory(gpu, plan, chunks, [], buffers, reversed);
+    return new Trajectory(gpu, layout, chunks, [], buffers, reversed);
   }
 
   static async #createHalf(gpu: Gpu, slots: readonly Slot[], window: number): Promise<Trajectory> {
-    const plan = new TrajectoryPlan(slots, window, Math.min(gpu.maxBinding, unpackedBytes));
-    const strides = plan.chunks.map(
+    const layout = new TrajectoryLayout(slots, window, Math.min(gpu.maxBinding, unpackedBytes));
+    const strides = layout.chunks.map(
       ({ length }) => Math.ceil(length / sliceAlignment) * sliceAlignment,
     );
     const bytes = strides.reduce((sum, stride) => sum + (4 + 2 * (window - 1)) * stride, 0);
-    const label = labelOf(plan, bytes);
+    const label = labelOf(layout, bytes);
     const shared = 4 * window * Math.max(...strides);
     const sizes = Object.fromEntries([
       [`${label}[0]`, shared],
@@ -128,8 +128,8 @@ export class Trajectory {
       owned.add({ destroy: () => gpu.free(buffer, ...buffers) });
       const halves: HalfChunk[] = [];
       for (const part of parts) halves.push(owned.add(await HalfChunk.create(gpu, window, part)));
-      const chunks = plan.chunks.map((chunk, i) => ({ ...chunk, stride: strides[i]!, buffer }));
-      return new Trajectory(gpu, plan, chunks, halves, [buffer, ...buffers]);
+      const chunks = layout.chunks.map((chunk, i) => ({ ...chunk, stride: strides[i]!, buffer }));
+      return new Trajectory(gpu, layout, chunks, halves, [buffer, ...buffers]);
     });
   }
 
@@ -140,12 +140,12 @@ export class Trajectory {
 
   /** Where snapshot k lies, counted from the oldest. */
   #slice(k: number): number {
-    return this.reversed ? this.plan.window - 1 - k : k;
+    return this.reversed ? this.layout.window - 1 - k : k;
   }
 
   /** Appends a snapshot of an arena: device copies only, no host memory touched. */
   record(arena: Arena): void {
-    const { window } = this.plan;
+    const { window } = this.layout;
     if (this.#recorded === window) {
       throw new UsageError(
         `trajectory: all ${window} snapshots are taken; predict or reset first.`,
@@ -157,7 +157,7 @@ export class Trajectory {
         const half = this.#halves[i];
         const slice = half === undefined ? 4 * this.#slice(k) * chunk.stride : 0;
         const target = half !== undefined && k === 0 ? half.buffers.oldest : chunk.buffer;
-        for (const { track, inSlot, inChunk, length } of this.plan.pieces(chunk)) {
+        for (const { track, inSlot, inChunk, length } of this.layout.pieces(chunk)) {
           const { slot } = track;
           encoder.copyBufferToBuffer(
             arena.buffers[slot.shard]!,
@@ -175,7 +175,7 @@ export class Trajectory {
 
   /** The snapshots of each chunk as a value: K slices of its stride. */
   histories(bound: Bound): Value[] {
-    const { window } = this.plan;
+    const { window } = this.layout;
     return this.chunks.map(({ buffer, stride }, i) =>
       bound.buffer(`history ${i}`, buffer, "f32", window * stride),
     );
@@ -205,7 +205,7 @@ export class Trajectory {
 
   /** Throws unless all K snapshots are there. */
   requireComplete(): void {
-    const { window } = this.plan;
+    const { window } = this.layout;
     if (this.#recorded < window) {
       throw new UsageError(
         `trajectory: ${this.#recorded} of ${window} snapshots recorded; a prediction needs all ${window}.`,
@@ -230,7 +230,7 @@ export class Trajectory {
     const histories = [...(await this.#read())];
     return Array.from({ length: this.#recorded }, (_, k) => {
       const part = ([name, history]: [string, Float32Array]): [string, Float32Array] => {
-        const size = history.length / this.plan.window;
+        const size = history.length / this.layout.window;
         return [name, history.slice(k * size, (k + 1) * size)];
       };
       return new Map(histories.map(part));
@@ -238,15 +238,15 @@ export class Trajectory {
   }
 
   async #read(): Promise<Map<string, Float32Array>> {
-    const { window } = this.plan;
+    const { window } = this.layout;
     const result = new Map(
-      this.plan.tracks.map(({ slot }) => [slot.name, new Float32Array(window * slot.size)]),
+      this.layout.tracks.map(({ slot }) => [slot.name, new Float32Array(window * slot.size)]),
     );
     for (const [i, chunk] of this.chunks.entries()) {
       const { buffer, stride } = chunk;
       this.#halves[i]?.unpack();
       const data = await this.gpu.readFloats({ buffer, offset: 0, size: 4 * window * stride });
-      for (const { track, inSlot, inChunk, length } of this.plan.pieces(chunk)) {
+      for (const { track, inSlot, inChunk, length } of this.layout.pieces(chunk)) {
         const history = result.get(track.slot.name)!;
         for (let k = 0; k < window; k++) {
           const from = this.#slice(k) * stride + inChunk;
@@ -267,6 +267,6 @@ export class Trajectory {
   }
 }
 
-function labelOf({ window, coordinates }: TrajectoryPlan, bytes: number): string {
+function labelOf({ window, coordinates }: TrajectoryLayout, bytes: number): string {
   return `trajectory (${window} × ${coordinates} weights, ${megabytes(bytes)})`;
 }

@@ -26,7 +26,7 @@ export interface Piece {
 export const sliceAlignment = 128;
 
 /** How coordinates are packed and split, before any memory is taken. */
-export class TrajectoryPlan {
+export class TrajectoryLayout {
   readonly window: number;
   readonly tracks: readonly Track[];
   readonly chunks: readonly { readonly first: number; readonly length: number }[];
