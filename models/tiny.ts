@@ -47,7 +47,7 @@ export function tinyCnn(layers: Layers, x: Value, classes: number): Value {
 }
 
 /** ResNet-18 for CIFAR with an eighth of its filters. On 32×32×3 with 10 classes: 176,402 parameters. */
-export function tinyResNet(layers: Layers, x: Value, classes: number): Value {
+function tinyResNet(layers: Layers, x: Value, classes: number): Value {
   return resnet18(layers, x, classes, "cifar", [8, 16, 32, 64]);
 }
 

@@ -19,7 +19,7 @@ interface ImportFlags {
 }
 
 /** Parses `r,g,b`. */
-export function deviations(text: string): number[] {
+function deviations(text: string): number[] {
   const values = text.split(",").map(Number);
   if (values.every((value) => value > 0)) return values;
   throw new InvalidArgumentError("needs positive numbers, one a channel: 0.229,0.224,0.225.");

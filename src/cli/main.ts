@@ -18,7 +18,7 @@ import { registerTrain } from "./train.ts";
 import { registerUnlearn } from "./unlearn.ts";
 
 /** The program with all commands. */
-export function program(): Command {
+function program(): Command {
   const root = new Command("rewind")
     .description("Make a trained network forget: WebGPU training, unlearning and weight rewinding.")
     .showHelpAfterError("(rewind --help lists the commands)")

@@ -56,7 +56,7 @@ export function chartSpec(chart: LineChart): object {
 }
 
 /** The specification of several charts in one figure, two a row. */
-export function panelsSpec(title: string, charts: readonly LineChart[]): object {
+function panelsSpec(title: string, charts: readonly LineChart[]): object {
   const concat = charts.map((chart) => panel(chart, 360, 220));
   // Each chart its own series and axes.
   const resolve = { scale: { color: "independent", strokeDash: "independent" } };

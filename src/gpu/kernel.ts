@@ -95,7 +95,7 @@ export function reflect(
 }
 
 /** What profiles and errors call a kernel: its shader and its entry, unless that is `main`. */
-export function kernelLabel({ shader, entry = "main" }: KernelId): string {
+function kernelLabel({ shader, entry = "main" }: KernelId): string {
   return entry === "main" ? shader : `${shader}:${entry}`;
 }
 

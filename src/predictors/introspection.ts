@@ -34,7 +34,7 @@ export interface IntrospectionWeights {
  *
  * @throws ShapeError if one is missing or has another shape.
  */
-export function introspectionWeights(
+function introspectionWeights(
   tensors: ReadonlyMap<string, { readonly shape: readonly number[]; readonly data: Float32Array }>,
 ): IntrospectionWeights {
   const take = (name: string, shape: readonly number[]): Float32Array => {
@@ -54,7 +54,7 @@ export function introspectionWeights(
 }
 
 /** Weights as `predict/introspection` reads them. */
-export function packIntrospection({ hidden, output }: IntrospectionWeights): Float32Array {
+function packIntrospection({ hidden, output }: IntrospectionWeights): Float32Array {
   const packed = new Float32Array(8 * width + 4);
   for (let o = 0; o < width; o++) {
     for (let i = 0; i < inputs; i++) packed[8 * o + i] = hidden.kernel[i * width + o]!;
@@ -66,7 +66,7 @@ export function packIntrospection({ hidden, output }: IntrospectionWeights): Flo
 }
 
 /** The predictor: a window of four snapshots at {@link introspectionTimes}. */
-export function introspectionPredictor(
+function introspectionPredictor(
   name: string,
   weights: IntrospectionWeights,
   source: string,

@@ -6,7 +6,6 @@
  */
 import { ShapeError } from "../errors.ts";
 import type { KerasDense } from "../io/keras-h5.ts";
-import type { Tensors } from "../nn/model.ts";
 
 /** One dense layer: y = x · kernel + bias. */
 export interface DenseWeights {
@@ -176,28 +175,4 @@ export function fromTensors<Layer extends string>(
     }
     return { name: role, kernel, bias };
   });
-}
-
-/** The tensors of {@link fromTensors}. */
-export function toTensors<Layer extends string>(
-  spec: TwoStreamSpec<Layer>,
-  weights: TwoStreamWeights<Layer>,
-): Tensors {
-  const tensors: Tensors = new Map();
-  const put = (
-    role: string,
-    shape: readonly [number, number],
-    { kernel, bias }: DenseWeights,
-  ): void => {
-    tensors.set(`${role}.weight`, { shape, data: kernel });
-    tensors.set(`${role}.bias`, { shape: [shape[1]], data: bias });
-  };
-  for (const stream of streamNames) {
-    for (const layer of spec.layers) {
-      const shape = spec.shape(layer, inputsOf(stream, weights.window));
-      put(`${stream}.${layer}`, shape, weights[stream][layer]);
-    }
-  }
-  put("output", [2 * spec.tail, 1], weights.output);
-  return tensors;
 }

@@ -46,7 +46,7 @@ export function tensorsOf(file: WeightFile): Tensors {
 }
 
 /** Which predictor a safetensors file says it holds: NAME of the format `rewind NAME 1`. */
-export function statedPredictor({ metadata }: WeightFile): string | undefined {
+function statedPredictor({ metadata }: WeightFile): string | undefined {
   return /^rewind (\w+)/.exec(metadata["format"] ?? "rewind invwnn")?.[1];
 }
 

@@ -58,7 +58,7 @@ const rowFloats = 76;
 const streamFloats = width * rowFloats + 2 * tail + bottleneck;
 
 /** Weights as `predict/wnn` reads them. */
-export function packWnn(weights: WnnWeights): Float32Array {
+function packWnn(weights: WnnWeights): Float32Array {
   const packed = new Float32Array(2 * streamFloats + 4);
   for (const [s, name] of streamNames.entries()) {
     const stream = weights[name];

@@ -18,7 +18,7 @@ const seed = z
   .max(2 ** 31 - 1);
 
 /** Which images. */
-export const dataSchema = z.strictObject({
+const dataSchema = z.strictObject({
   name: nameSchema(datasets),
   /** Folder of the files; the synthetic set needs none. */
   dir: z.string().optional(),

@@ -27,10 +27,10 @@ import {
   fromKerasLayers,
   fromTensors,
   type StreamName,
-  toTensors,
 } from "../../src/predictors/two-stream.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 import { sharedFile, skip } from "../shared.ts";
+import { toTensors } from "./to-tensors.ts";
 
 // ---- The network in float64; histories oldest first. ----
 

@@ -8,11 +8,12 @@ import type { Tensors } from "../../src/nn/model.ts";
 import { loadPredictor } from "../../src/predictors/index.ts";
 import { predictHistories } from "../../src/predictors/histories.ts";
 import { type Predictor, reversedPredictor } from "../../src/predictors/predictor.ts";
-import { fromTensors, type StreamOf, toTensors } from "../../src/predictors/two-stream.ts";
+import { fromTensors, type StreamOf } from "../../src/predictors/two-stream.ts";
 import { wnnPredictor, wnnSpec, type WnnLayer, type WnnWeights } from "../../src/predictors/wnn.ts";
 import { Random } from "../../src/random.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import { sharedFile, skip } from "../shared.ts";
+import { toTensors } from "./to-tensors.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-wnn-`);
 

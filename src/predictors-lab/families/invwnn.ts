@@ -31,7 +31,7 @@ export interface InvWnnConfig {
 }
 
 /** The published network: K = 15, 128 wide, 62,609 parameters. */
-export const invWnnDefaults: InvWnnConfig = {
+const invWnnDefaults: InvWnnConfig = {
   window: 15,
   width: 128,
   bottleneck: 8,

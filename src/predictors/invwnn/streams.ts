@@ -45,7 +45,7 @@ export const provenRange: Readonly<Record<StreamName, number>> = { value: 4, dif
 /**
  * A stream is dead if it moves the output before tanh by at most this. Float32 rounding in the kernels moves it as far.
  */
-export const deadBelow = 1e-8;
+const deadBelow = 1e-8;
 
 /** Interval vector: element i lies in [low[i], high[i]]. */
 interface Interval {

@@ -17,7 +17,7 @@ export const bottleneck = 8;
 export const tail = 64;
 
 /** Windows the kernels are written for. */
-export const windowRange: readonly [number, number] = [5, 20];
+const windowRange: readonly [number, number] = [5, 20];
 
 /** InvWNN's layers. */
 export const invWnnSpec: TwoStreamSpec<StreamLayer> = {

@@ -19,7 +19,7 @@ import type { ModelSpec } from "../../nn/model.ts";
 export const edgeTaps = 9;
 
 /** Kinds of edges, as the published embeddings number them. */
-export const edgeTypes = { fc: 1, other: 2, conv: 3, scale: 4, residual: 10, loop: 13 } as const;
+const edgeTypes = { fc: 1, other: 2, conv: 3, scale: 4, residual: 10, loop: 13 } as const;
 
 /** A tensor's edges: `inputs` (slow) by `outputs` (fast), one set for every 9 taps. */
 export interface EdgeTensor {

@@ -21,7 +21,7 @@ export const randomLabelFields = {
 const schema = z.strictObject(randomLabelFields);
 
 /** Labels for the images `items`; nothing reads those of the others. */
-export function drawLabels(
+function drawLabels(
   original: Uint32Array,
   items: Uint32Array,
   classes: number,
