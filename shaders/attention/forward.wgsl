@@ -1,5 +1,5 @@
 //! import attention/rows
-//! needs inner
+//! needs inner, hidden, hide
 // Fused attention: y = softmax(SCALE q kT) v for each head, the scores never stored; lse = log of the sum of
 // the exponentials, which the backward pass makes the probabilities from.
 // The maximum is raised as keys go by, four at a time, and what was summed before is scaled down to it
@@ -16,6 +16,7 @@ const_assert SLICES == 1;
 
 @compute @workgroup_size(64)
 fn main(thread: Thread) {
+  hide(thread);
   let i = number_of(thread);
   if (i >= THREADS) {
     return;
@@ -27,7 +28,7 @@ fn main(thread: Thread) {
   var total: array<f32, R>;
   for (var r = 0u; r < u32(R); r++) {
     let at = row_at(tile, min(tile.row + r, OWN - 1u), OWN);
-    for (var c = 0u; c < WIDTH; c++) {
+    for (var c = 0u; c < WIDTH + hidden; c++) {
       query[r * WIDTH + c] = SCALE * q[at + c];
     }
     highest[r] = LOWEST;
@@ -42,7 +43,7 @@ fn main(thread: Thread) {
       row_at(tile, min(key + 3u, last), u32(LK)),
     );
     var scores = array<vec4f, R>();
-    for (var c = 0u; c < WIDTH; c++) {
+    for (var c = 0u; c < WIDTH + hidden; c++) {
       let k0 = k[at.x + c];
       let k1 = k[at.y + c];
       let k2 = k[at.z + c];
@@ -63,7 +64,7 @@ fn main(thread: Thread) {
       total[r] = total[r] * fade[r] + p.x + p.y + p.z + p.w;
       scores[r] = p;
     }
-    for (var c = 0u; c < WIDTH; c++) {
+    for (var c = 0u; c < WIDTH + hidden; c++) {
       let v0 = v[at.x + c];
       let v1 = v[at.y + c];
       let v2 = v[at.z + c];
@@ -79,7 +80,7 @@ fn main(thread: Thread) {
     let position = tile.row + r;
     if (position < OWN) {
       let at = row_at(tile, position, OWN);
-      for (var c = 0u; c < WIDTH; c++) {
+      for (var c = 0u; c < WIDTH + hidden; c++) {
         y[at + c] = sums[r * WIDTH + c] / total[r];
       }
       lse[head_at(tile) + position] = highest[r] + log(total[r]);

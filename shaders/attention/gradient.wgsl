@@ -1,6 +1,6 @@
 //! part
 //! import attention/rows
-//! needs inner, OTHER, QUERIES_OWN, own_rows, other_rows, norm_of, put
+//! needs inner, hidden, hide, OTHER, QUERIES_OWN, own_rows, other_rows, norm_of, put
 // Gradients of fused attention, the walk. The probability of a query and a key is made again as
 // p = exp(SCALE q . k - lse), and w = SCALE p (dy . v - delta) is the gradient with respect to q . k.
 // A thread keeps R rows of its own sequence and adds up over a slice of the other one, for each own row:
@@ -28,6 +28,7 @@ const_assert u32(SLICES) * u32(SPAN) >= OTHER;
 
 @compute @workgroup_size(64)
 fn main(thread: Thread) {
+  hide(thread);
   let i = number_of(thread);
   if (i >= THREADS) {
     return;
@@ -37,10 +38,10 @@ fn main(thread: Thread) {
   var weighted: array<Lane, CELLS>;
   var plain: array<Lane, CELLS>;
   var norms: array<Norm, R>;
-  for (var r = 0u; r < u32(R); r++) {
+  for (var r = 0u; r < u32(R) + hidden; r++) {
     let position = min(tile.row + r, OWN - 1u);
     let at = row_at(tile, position, OWN);
-    for (var c = 0u; c < WIDTH; c++) {
+    for (var c = 0u; c < WIDTH + hidden; c++) {
       let own = own_rows(at + c);
       rows[r * WIDTH + c] = Rows(SCALE * own.score, own.gain);
     }
@@ -81,11 +82,11 @@ fn main(thread: Thread) {
       }
     }
   }
-  for (var r = 0u; r < u32(R); r++) {
+  for (var r = 0u; r < u32(R) + hidden; r++) {
     let position = tile.row + r;
     if (position < OWN) {
       let at = tile.slice * u32(B * HEADS) * OWN * WIDTH + row_at(tile, position, OWN);
-      for (var c = 0u; c < WIDTH; c++) {
+      for (var c = 0u; c < WIDTH + hidden; c++) {
         put(at + c, weighted[r * WIDTH + c], plain[r * WIDTH + c]);
       }
     }

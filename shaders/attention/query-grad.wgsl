@@ -27,7 +27,7 @@ fn other_rows(at: u32) -> Rows {
 fn norm_of(tile: Tile, query: u32) -> Norm {
   let at = row_at(tile, query, OWN);
   var sum = 0.0;
-  for (var c = 0u; c < WIDTH; c++) {
+  for (var c = 0u; c < WIDTH + hidden; c++) {
     sum += inner(dy[at + c], y[at + c]);
   }
   delta[head_at(tile) + query] = sum;

@@ -4,7 +4,7 @@ import type { Constants } from "../gpu/kernel.ts";
 import type { Graph, Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
-import { lanePart } from "./launch/lanes.ts";
+import { lanePart, loopPart } from "./launch/lanes.ts";
 import { sumSlices } from "./launch/reduce.ts";
 
 /** Settings of {@link attention}. */
@@ -61,14 +61,14 @@ function requireShapes([q, k, v]: readonly Shape[], { heads }: AttentionAttrs): 
 function kernel(
   name: "forward" | "query-grad" | "key-grad",
   { b, heads, lq, lk, d }: Sizes,
-  rows: number,
+  tuning: Tuning,
   scale: number,
 ): { shader: string; parts: string[]; constants: Constants } {
   const sizes = { B: b, HEADS: heads, LQ: lq, LK: lk, D: d };
   return {
     shader: `attention/${name}`,
-    parts: [lanePart(d % 4 === 0)],
-    constants: { ...sizes, SCALE: scale, R: rows, SLICES: 1 },
+    parts: [lanePart(d % 4 === 0), loopPart(tuning)],
+    constants: { ...sizes, SCALE: scale, R: rowsPerThread[tuning], SLICES: 1 },
   };
 }
 
@@ -89,7 +89,7 @@ const operation: Operation<AttentionAttrs> = {
     const rows = rowsPerThread[tuning];
     return [
       {
-        ...kernel("forward", sizes, rows, attrs.scale ?? 1 / Math.sqrt(d)),
+        ...kernel("forward", sizes, tuning, attrs.scale ?? 1 / Math.sqrt(d)),
         bind: { q, k, v, y, lse: saved["lse"]! },
         threads: b * heads * Math.ceil(lq / rows),
         flop: 4 * b * heads * lq * lk * d,
@@ -106,7 +106,7 @@ const operation: Operation<AttentionAttrs> = {
     const lse = saved["lse"]!;
     const delta = scratch("delta", lse.shape);
     const pairs = b * heads * lq * lk * d;
-    const queryGrad = kernel("query-grad", sizes, rows, scale);
+    const queryGrad = kernel("query-grad", sizes, tuning, scale);
     const launches: Launch[] = [
       {
         ...queryGrad,
@@ -125,7 +125,7 @@ const operation: Operation<AttentionAttrs> = {
     const partial = (label: string, whole: Value | null): Value =>
       slices === 1 && whole !== null ? whole : scratch(`${label} partial`, [slices, ...k.shape]);
     const parts = { dk: partial("dk", dk), dv: partial("dv", dv) };
-    const keyGrad = kernel("key-grad", sizes, rows, scale);
+    const keyGrad = kernel("key-grad", sizes, tuning, scale);
     launches.push({
       ...keyGrad,
       constants: { ...keyGrad.constants, SLICES: slices, SPAN: Math.ceil(lq / slices) },
