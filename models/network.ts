@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { PublishedFormats } from "../src/io/pretrained.ts";
 import type { Value } from "../src/graph/value.ts";
 import type { Layers } from "../src/nn/layers.ts";
+import type { SettingOption } from "../src/registry.ts";
 
 /** How a network is trained and unlearned at full size, as published where that is known. */
 export interface PublishedRecipe {
@@ -29,6 +30,12 @@ export interface Network<S extends z.ZodObject = z.ZodObject> {
   readonly name: string;
   /** Settings besides the name; {@link noSettings} where there are none. */
   readonly settings: S;
+  /** Those that commands take as options of their own. */
+  readonly options?: readonly SettingOption[];
+  /** Settings in experiments of each size; absent: none. */
+  readonly sized?: Readonly<Record<"scaled" | "full" | "tiny", z.input<S>>>;
+  /** Settings drawn for a training of a predictor's library; `pick` takes one of several. Absent: none. */
+  varied?(pick: <T>(options: readonly T[]) => T): z.input<S>;
   /** What the name of its spec says of the settings, so that checkpoints can be compared. */
   label?(settings: z.output<S>): string;
   /** From images [N, H, W, C] to logits [N, classes]. */

@@ -57,6 +57,35 @@ function sizesOf({ filters, hidden }: z.output<typeof settings>): SmallCnnConfig
 export const smallCnnNetwork = defineNetwork({
   name: "small-cnn",
   settings,
+  options: [
+    {
+      option: "filters",
+      value: "a,b",
+      text: "small-cnn: filters of the two convolutions",
+      settings: ["filters"],
+      takes: "list",
+    },
+    {
+      option: "hidden",
+      value: "n",
+      text: "small-cnn: units of a hidden dense layer; 0: none",
+      settings: ["hidden"],
+      takes: { integer: true, min: 0 },
+      default: 64,
+    },
+  ],
+  sized: {
+    scaled: { filters: [16, 32], hidden: 64 },
+    full: { hidden: 64 },
+    tiny: { filters: [4, 8], hidden: 8 },
+  },
+  varied: (pick) => ({
+    filters: pick<[number, number]>([
+      [8, 16],
+      [16, 32],
+    ]),
+    hidden: pick([0, 32, 64]),
+  }),
   label(given) {
     const { filters, hidden } = sizesOf(given);
     return `${filters.join("-")}${hidden > 0 ? `-${hidden}` : ""}`;

@@ -1,5 +1,6 @@
 /** `rewind demo`: trains on wrong labels, rewinds them, reports: the whole mission in one command. */
 import type { Command } from "commander";
+import { datasets } from "../data/index.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { DemoConfig } from "../runs/config.ts";
@@ -15,7 +16,7 @@ import { methods } from "../unlearn/methods/index.ts";
 import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
 
 /** Training images by default: as many as fit five minutes on a software adapter, and more of sets in files. */
-const defaultCounts = { synthetic: 2000, other: 6000 };
+const defaultCounts = { drawn: 2000, inFiles: 6000 };
 
 export function registerDemo(root: Command): void {
   const command = root
@@ -29,7 +30,8 @@ export function registerDemo(root: Command): void {
   unlearnOptions(trainOptions(command));
   profileOption(deviceOptions(command)).action(
     async (flags: TrainFlags & UnlearnFlags & DeviceFlags & { out: string; profile?: boolean }) => {
-      const images = flags.dataset === "synthetic" ? defaultCounts.synthetic : defaultCounts.other;
+      const { drawn = false } = datasets.find(flags.dataset);
+      const images = drawn ? defaultCounts.drawn : defaultCounts.inFiles;
       const train = trainConfig({
         ...flags,
         train: flags.train ?? images,

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { networks } from "../../models/index.ts";
 import type { DataConfig } from "../runs/config.ts";
+import { defaults } from "../runs/defaults.ts";
 import { datasets } from "../data/index.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Variant } from "../experiments/arms.ts";
@@ -70,7 +71,7 @@ export function registerExperiment(root: Command): void {
     .argument("<name>", `one of ${experimentNames().join(", ")}, nowcast`)
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment")
     .addOption(
-      new Option("--dataset <name>", "images").choices(datasets.names).default("synthetic"),
+      new Option("--dataset <name>", "images").choices(datasets.names).default(defaults.dataset),
     )
     .option("--data <dir>", "folder of the data set's files")
     .option("--seeds <n>", "seeds reported", integer(1), 5)
@@ -94,7 +95,9 @@ export function registerExperiment(root: Command): void {
         .choices(sizeNames)
         .default("scaled"),
     )
-    .addOption(new Option("--model <name>", "network").choices(networks.names).default("small-cnn"))
+    .addOption(
+      new Option("--model <name>", "network").choices(networks.names).default(defaults.network),
+    )
     .option("--from <file>", "pretrained checkpoint that training starts from")
     .option("--train <n>", "training images instead of the size's", integer(1))
     .option("--test <n>", "test images instead of the size's", integer(1))

@@ -12,6 +12,7 @@ import {
   libraryTraining,
   recordLibraryTraining,
 } from "../predictors-lab/library.ts";
+import { defaults } from "../runs/defaults.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
@@ -48,7 +49,12 @@ export function registerPredictorRecord(group: Command): void {
     )
     .requiredOption("--out <dir>", "folder of the library")
     .option("--trainings <n>", "trainings in all, each with three fine-tunings", integer(1), 60)
-    .option("--source <name[=dir]>", "images (repeatable; default: synthetic)", source, [])
+    .option(
+      "--source <name[=dir]>",
+      `images (repeatable; default: ${defaults.dataset})`,
+      source,
+      [],
+    )
     .option("--architectures <list>", `networks (default: ${libraryArchitectures.join(",")})`)
     .option("--length <n>", "snapshots of a window, history and horizon together", integer(6), 25)
     .option("--per-tensor <n>", "weights of a tensor that are kept at most", integer(1), 400)
@@ -56,7 +62,7 @@ export function registerPredictorRecord(group: Command): void {
   deviceOptions(command).action(async (flags: RecordFlags) => {
     const sources =
       flags.source.length === 0
-        ? [{ name: "synthetic", data: { name: "synthetic" } } as const]
+        ? [{ name: defaults.dataset, data: { name: defaults.dataset } }]
         : flags.source;
     const architectures = flags.architectures?.split(",") ?? [...libraryArchitectures];
     const unknown = architectures.find(

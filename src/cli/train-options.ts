@@ -4,6 +4,7 @@ import { UsageError } from "../errors.ts";
 import { networks } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
 import { type DataConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
+import { defaults } from "../runs/defaults.ts";
 import { forecasters, type NowcastConfig } from "../forecast/index.ts";
 import { optimizers } from "../optim/index.ts";
 import { listed } from "../registry.ts";
@@ -21,18 +22,12 @@ export interface TrainFlags {
   test?: number;
   pictureSize?: number;
   scenario: TrainConfig["scenario"]["name"];
-  share: number;
-  target: number;
-  signature: string;
   model: TrainConfig["model"]["name"];
-  filters?: string;
-  hidden?: number;
   from?: string;
   epochs: number;
   batch: number;
   lr: number;
   optimizer: string;
-  momentum?: number;
   weightDecay?: number;
   microBatch?: number;
   recompute?: boolean;
@@ -56,7 +51,7 @@ export function trainOptions(command: Command): Command {
     .addOption(
       new Option("--dataset <name>", "images to train on")
         .choices(datasets.names)
-        .default("synthetic"),
+        .default(defaults.dataset),
     )
     .option("--data <dir>", "folder of the data set's files")
     .option("--train <n>", "training images, class-balanced", integer(1))
@@ -69,22 +64,13 @@ export function trainOptions(command: Command): Command {
     .addOption(
       new Option("--scenario <name>", "what is wrong with the training data")
         .choices(scenarios.names)
-        .default("label-noise"),
-    )
-    .option("--share <share>", "share of the training images in D_f", number(0, 0.99), 0.2)
-    .option("--target <class>", "backdoor: the class the signature stands for", integer(0), 0)
-    .option(
-      "--signature <columns,value>",
-      "backdoor: columns at the left edge (of images as stored), and their value (0 black, 255 white)",
-      "2,255",
-    )
-    .addOption(new Option("--model <name>", "network").choices(networks.names).default("small-cnn"))
-    .option("--filters <a,b>", "small-cnn: filters of the two convolutions")
-    .option(
-      "--hidden <n>",
-      "small-cnn: units of a hidden dense layer; 0: none (default: 64)",
-      integer(0),
-    )
+        .default(defaults.scenario),
+    );
+  settingOptions(command, scenarios.all);
+  command.addOption(
+    new Option("--model <name>", "network").choices(networks.names).default(defaults.network),
+  );
+  settingOptions(command, networks.all)
     .option("--from <file>", "checkpoint to start from; a missing classifier is drawn at random")
     .option("--epochs <n>", "training epochs", integer(1), 40)
     .option("--batch <n>", "images a training step", integer(1), 64)
@@ -92,9 +78,9 @@ export function trainOptions(command: Command): Command {
     .addOption(
       new Option("--optimizer <name>", "how training steps")
         .choices(optimizerNames())
-        .default("adam"),
-    )
-    .option("--momentum <m>", "sgd: momentum (default: 0.9)", number(0, 1))
+        .default(defaults.optimizer),
+    );
+  settingOptions(command, optimizers.all)
     .option("--weight-decay <d>", "weight decay of training", number(0))
     .option("--micro-batch <n>", "images a pass: a step's gradients are added up", integer(1))
     .option(
@@ -135,26 +121,30 @@ export function trainOptions(command: Command): Command {
   );
 }
 
-function scenarioOf({ scenario: name, share, target, signature }: TrainFlags): object {
-  const [width, value] = signature.split(",").map(Number);
-  const given = { share, target, width, value };
-  const { shape } = scenarios.find(name).settings;
-  return { name, ...Object.fromEntries(Object.entries(given).filter(([key]) => key in shape)) };
+function scenarioOf(flags: TrainFlags): object {
+  const scenario = scenarios.find(flags.scenario);
+  return { name: flags.scenario, ...settingsGiven(scenario, scenarios.all, flags, "drop") };
 }
 
-/** Names of --optimizer; AdamW is Adam with decoupled weight decay. */
+function networkOf(flags: TrainFlags): object {
+  const network = networks.find(flags.model);
+  return { name: flags.model, ...settingsGiven(network, networks.all, flags, "give") };
+}
+
+/** Names of --optimizer, other names included. */
 function optimizerNames(): string[] {
-  return optimizers.names.flatMap((name) => (name === "adam" ? [name, "adamw"] : [name]));
+  return optimizers.all.flatMap(({ name, aliases }) => [name, ...Object.keys(aliases ?? {})]);
 }
 
-function optimizerOf({ optimizer, momentum, weightDecay }: TrainFlags): object {
-  const decay = weightDecay === undefined ? {} : { weightDecay };
-  const name = optimizer === "adamw" ? "adam" : optimizer;
+function optimizerOf(flags: TrainFlags): object {
+  const called = flags.optimizer;
+  const optimizer =
+    optimizers.all.find(({ aliases = {} }) => called in aliases) ?? optimizers.find(called);
   return {
-    name,
-    ...("momentum" in optimizers.find(name).settings.shape ? { momentum: momentum ?? 0.9 } : {}),
-    ...(optimizer === "adamw" ? { decoupled: true } : {}),
-    ...decay,
+    name: optimizer.name,
+    ...settingsGiven(optimizer, optimizers.all, flags, "drop"),
+    ...optimizer.aliases?.[called],
+    ...(flags.weightDecay === undefined ? {} : { weightDecay: flags.weightDecay }),
   };
 }
 
@@ -184,11 +174,7 @@ export function trainConfig(flags: TrainFlags): TrainConfig {
         ...given(flags.pictureSize, "size"),
       },
       scenario: scenarioOf(flags),
-      model: {
-        name: flags.model,
-        ...given(flags.filters?.split(",").map(Number), "filters"),
-        ...given(flags.hidden ?? (flags.model === "small-cnn" ? 64 : undefined), "hidden"),
-      },
+      model: networkOf(flags),
       ...given(flags.from, "from"),
       epochs: flags.epochs,
       batch: flags.batch,

@@ -1,5 +1,7 @@
 /** The unlearning part that `rewind unlearn` and `rewind demo` share. */
 import { DataError } from "../errors.ts";
+import { isReference } from "../experiments/arms.ts";
+import { listed } from "../registry.ts";
 import type { UnlearnConfig } from "../runs/config.ts";
 import { limitsOf } from "../gpu/dry.ts";
 import type { Job } from "../runs/job.ts";
@@ -13,7 +15,7 @@ import { scoreDefinitions } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { unlearnInFolder, unlearningFile } from "../runs/unlearn-run.ts";
-import { hasSetting } from "../unlearn/methods/index.ts";
+import { hasSetting, methods } from "../unlearn/methods/index.ts";
 import { withProgress } from "./progress.ts";
 
 /** Prints the report of a folder whose run is finished; false if it is not. */
@@ -43,9 +45,10 @@ async function finalOf(path: string): Promise<Final> {
   const report = (await exists(file))
     ? (JSON.parse(await readText(file)) as UnlearnReport)
     : undefined;
-  if (report?.final === undefined || report.method !== "retrain") {
+  if (report?.final === undefined || !isReference(report)) {
+    const names = methods.names.filter((method) => isReference({ method }));
     throw new DataError(
-      `--reference "${path}" is not a finished run of \`rewind unlearn --method retrain\`.`,
+      `--reference "${path}" is not a finished run of \`rewind unlearn --method ${listed(names, "or")}\`.`,
     );
   }
   return report.final;

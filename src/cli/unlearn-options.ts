@@ -6,6 +6,7 @@ import {
   type UnlearnConfig,
   unlearnSchema,
 } from "../runs/config.ts";
+import { defaults } from "../runs/defaults.ts";
 import { methods, methodSettings } from "../unlearn/methods/index.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
 import { integer, number, validate } from "./parse.ts";
@@ -56,7 +57,7 @@ export function unlearnOptions(command: Command): Command {
     .addOption(
       new Option("--method <name>", "unlearning method; see below")
         .choices(methods.names)
-        .default("rewind"),
+        .default(defaults.method),
     )
     .option("--set <key=value>", "any setting of the method (repeatable)", setting, {})
     .option(

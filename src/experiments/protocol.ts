@@ -1,5 +1,6 @@
 /** An experiment on one data set, as data: what is trained, what competes, and what is measured. */
 import type { DataConfig, TrainConfig } from "../runs/config.ts";
+import { defaults } from "../runs/defaults.ts";
 import { scenarios } from "../scenarios/index.ts";
 import type { Experiment } from "../scenarios/scenario.ts";
 import { UsageError } from "../errors.ts";
@@ -50,7 +51,7 @@ export interface ProtocolOptions {
 export function protocolOf(
   name: string,
   data: Pick<DataConfig, "name" | "dir" | "size">,
-  { size, published, only, variants = [], model = "small-cnn", overrides }: ProtocolOptions,
+  { size, published, only, variants = [], model = defaults.network, overrides }: ProtocolOptions,
 ): Protocol {
   const { experiment } = scenarios.find(name);
   if (experiment === undefined) {

@@ -4,6 +4,7 @@ import { networks } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
 import { paperAugmentation, strongAugmentation } from "../feed/augment.ts";
 import type { TrainConfig } from "../runs/config.ts";
+import { defaults } from "../runs/defaults.ts";
 import type { Experiment, ExperimentSizes } from "../scenarios/scenario.ts";
 import type { ArmContext } from "../unlearn/arm.ts";
 
@@ -41,9 +42,8 @@ export function channelsOf(dataset: string): 1 | 3 {
 
 /** The network's own recipe on all of the data set, or on the share that the experiment says. */
 function full({ trainedShare }: Experiment, dataset: string, model: string): Scale {
-  const { augment, window, windowRates, stepBatch, rounds, ...recipe } =
-    networks.find(model).recipe ?? scratchRecipe;
-  const small = model === "small-cnn" ? { name: model, hidden: 64 } : { name: model };
+  const { recipe: own = scratchRecipe, sized } = networks.find(model);
+  const { augment, window, windowRates, stepBatch, rounds, ...recipe } = own;
   const { sizes, drawn = false } = datasets.find(dataset);
   const part =
     trainedShare === undefined || sizes === undefined || drawn
@@ -52,7 +52,7 @@ function full({ trainedShare }: Experiment, dataset: string, model: string): Sca
   return {
     ...(part === undefined ? {} : { train: part }),
     recipe: {
-      model: small,
+      model: { name: model, ...sized?.full },
       ...recipe,
       // A small share is seen as it is.
       ...(trainedShare === undefined ? { augment: augmentations[augment] } : {}),
@@ -67,18 +67,17 @@ function full({ trainedShare }: Experiment, dataset: string, model: string): Sca
 function scaled(experiment: Experiment, tiny: boolean, dataset: string, model: string): Scale {
   const colours = channelsOf(dataset) === 1 ? "grey" : "colour";
   const { train, test, epochs, batch } = tiny ? tinySizes : experiment.scaled[colours];
-  const filters: [number, number] = tiny ? [4, 8] : [16, 32];
-  const small = { name: model, filters, hidden: tiny ? 8 : 64 };
+  const { sized } = networks.find(model);
   return {
     train,
     test,
     recipe: {
-      model: model === "small-cnn" ? small : { name: model },
+      model: { name: model, ...sized?.[tiny ? "tiny" : "scaled"] },
       epochs,
       batch,
       learningRate: 1e-3,
       schedule: "cosine",
-      optimizer: { name: "adam" },
+      optimizer: { name: defaults.optimizer },
     },
     // Divides the size of D_f in most experiments, so that no row of a batch is empty.
     window: { batch: 200 },

@@ -23,6 +23,7 @@ export const adam = defineOptimizer({
   name: "adam",
   summary: "Adam; decoupled: AdamW",
   settings,
+  aliases: { adamw: { decoupled: true } },
   states: 2,
   update(given, { parameters, first, second, gradients, blocks, step }) {
     const { epsilon = 1e-8, decoupled = false } = given;

@@ -1,6 +1,7 @@
 /** What an optimiser is: settings, the update of one shard of the weights, and the state it keeps. */
 import type { z } from "zod";
 import type { Launch, Value } from "../graph/value.ts";
+import type { SettingOption } from "../registry.ts";
 
 /** Values of one shard that an update touches. */
 export interface ShardValues {
@@ -24,6 +25,10 @@ export interface Optimizer<S extends z.ZodObject = z.ZodObject> {
   readonly summary: string;
   /** Settings besides the name; what is left out has the default the update gives it. */
   readonly settings: S;
+  /** Those that commands take as options of their own. */
+  readonly options?: readonly SettingOption[];
+  /** Other names that commands take, each with the settings it stands for. */
+  readonly aliases?: Readonly<Record<string, z.input<S>>>;
   /** State arenas beside parameters and gradients, as large as they are. */
   readonly states: 1 | 2;
   /** The update of one shard, in place. */

@@ -15,6 +15,16 @@ export const sgd = defineOptimizer({
   name: "sgd",
   summary: "stochastic gradient descent with momentum",
   settings,
+  options: [
+    {
+      option: "momentum",
+      value: "m",
+      text: "sgd: momentum",
+      settings: ["momentum"],
+      takes: { min: 0, max: 1 },
+      default: 0.9,
+    },
+  ],
   states: 1,
   update({ momentum = 0, nesterov = false }, { parameters, first, gradients, blocks, step }) {
     const N = parameters.size;

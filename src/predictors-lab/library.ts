@@ -7,6 +7,7 @@
  * weights' histories, the same weights in every phase: the first value in float32, the steps from snapshot
  * to snapshot in half precision over the tensor's largest step.
  */
+import { networks } from "../../models/index.ts";
 import type { DataConfig, TrainConfig } from "../runs/config.ts";
 import type { ParameterKind } from "../weights/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -73,19 +74,14 @@ export function libraryTraining(
   // In turn, so that a library of any size has every pair it can.
   const model = architectures[i % architectures.length]!;
   const source = sources[Math.floor(i / architectures.length) % sources.length]!;
-  const optimizer = pick<OptimizerSettings>([
-    { name: "adam" },
-    { name: "adam" },
-    { name: "adam", decoupled: true, weightDecay: 0.01 },
-    { name: "sgd", momentum: 0.9 },
-    { name: "sgd" },
+  const adamRates = [3e-4, 1e-3, 2e-3];
+  const [optimizer, rates] = pick<readonly [OptimizerSettings, readonly number[]]>([
+    [{ name: "adam" }, adamRates],
+    [{ name: "adam" }, adamRates],
+    [{ name: "adam", decoupled: true, weightDecay: 0.01 }, adamRates],
+    [{ name: "sgd", momentum: 0.9 }, [0.003, 0.01]],
+    [{ name: "sgd" }, [0.02, 0.05]],
   ]);
-  const rates =
-    optimizer.name === "adam"
-      ? [3e-4, 1e-3, 2e-3]
-      : optimizer.momentum === undefined
-        ? [0.02, 0.05]
-        : [0.003, 0.01];
   const scenario = pick<TrainConfig["scenario"]>([
     { name: "label-noise", share: 0.2 },
     { name: "label-noise", share: 0.4 },
@@ -99,15 +95,7 @@ export function libraryTraining(
       scenario,
       model: {
         name: model,
-        ...(model === "small-cnn"
-          ? {
-              filters: pick<[number, number]>([
-                [8, 16],
-                [16, 32],
-              ]),
-              hidden: pick([0, 32, 64]),
-            }
-          : {}),
+        ...networks.find(model).varied?.(pick),
       },
       epochs: pick([1, 4, 12]) + length - 1,
       batch: pick([32, 64, 128]),

@@ -5,7 +5,7 @@ import { type Dataset, storedSize, subset } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { whereReached } from "../metrics/curve.ts";
 import { Random } from "../random.ts";
-import { amountOf, defineScenario, pointsOf } from "./scenario.ts";
+import { amountOf, defineScenario, pointsOf, shareOption } from "./scenario.ts";
 
 const settings = z.strictObject({
   share: z.number().gt(0).lt(1),
@@ -86,6 +86,25 @@ export const backdoor = defineScenario({
   name: "backdoor",
   summary: "a random share, of other classes, gets a signature and the label it stands for",
   settings,
+  options: [
+    shareOption,
+    {
+      option: "target",
+      value: "class",
+      text: "backdoor: the class the signature stands for",
+      settings: ["target"],
+      takes: { integer: true, min: 0 },
+      default: 0,
+    },
+    {
+      option: "signature",
+      value: "columns,value",
+      text: "backdoor: columns at the left edge (of images as stored), and their value (0 black, 255 white)",
+      settings: ["width", "value"],
+      takes: "list",
+      default: "2,255",
+    },
+  ],
   apply,
   experiment: {
     title: "Forgetting a backdoor",

@@ -1,12 +1,13 @@
 /** A random share has wrong labels. */
 import { z } from "zod";
 import { mislabel, splitForget } from "../data/corrupt.ts";
-import { amountOf, best, defineScenario } from "./scenario.ts";
+import { amountOf, best, defineScenario, shareOption } from "./scenario.ts";
 
 export const labelNoise = defineScenario({
   name: "label-noise",
   summary: "a random share gets a wrong label, uniform over the other classes",
   settings: z.strictObject({ share: z.number().gt(0).lt(1) }),
+  options: [shareOption],
   apply(train, _test, { share }, seed) {
     amountOf(share, train.count);
     const { labels, changed } = mislabel(train, share, seed);

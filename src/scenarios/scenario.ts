@@ -6,6 +6,7 @@ import type { z } from "zod";
 import type { Dataset } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import type { Scores } from "../metrics/metric.ts";
+import type { SettingOption } from "../registry.ts";
 
 /** Training data as a scenario leaves it. */
 export interface Corrupted {
@@ -93,6 +94,8 @@ export interface Scenario<S extends z.ZodObject = z.ZodObject> {
   readonly summary: string;
   /** Settings besides the name. */
   readonly settings: S;
+  /** Those that commands take as options of their own; of one option several scenarios may declare the same. */
+  readonly options?: readonly SettingOption[];
   /** Makes the training data; `seed` decides everything random. @throws DataError where the data cannot serve. */
   apply(train: Dataset, test: Dataset, settings: z.output<S>, seed: number): Corrupted;
   /** How `rewind experiment` runs it; absent: it is no experiment. */
@@ -103,6 +106,16 @@ export interface Scenario<S extends z.ZodObject = z.ZodObject> {
 export function defineScenario<S extends z.ZodObject>(scenario: Scenario<S>): Scenario<S> {
   return scenario;
 }
+
+/** The share that a scenario draws D_f from. */
+export const shareOption = {
+  option: "share",
+  value: "share",
+  text: "share of the training images in D_f",
+  settings: ["share"],
+  takes: { min: 0, max: 0.99 },
+  default: 0.2,
+} as const satisfies SettingOption;
 
 /** How many images a share is. @throws DataError unless some are in it and some are not. */
 export function amountOf(share: number, count: number): number {

@@ -3,12 +3,13 @@ import { z } from "zod";
 import { splitForget } from "../data/corrupt.ts";
 import { whereReached } from "../metrics/curve.ts";
 import { Random } from "../random.ts";
-import { amountOf, defineScenario, pointsOf } from "./scenario.ts";
+import { amountOf, defineScenario, pointsOf, shareOption } from "./scenario.ts";
 
 export const standard = defineScenario({
   name: "standard",
   summary: "a random share is to be forgotten; nothing is wrong with it",
   settings: z.strictObject({ share: z.number().gt(0).lt(1) }),
+  options: [shareOption],
   apply(train, _test, { share }, seed) {
     const amount = amountOf(share, train.count);
     const drawn = new Random(seed).fork("standard").permutation(train.count).slice(0, amount);

@@ -6,6 +6,17 @@ export const oneClass = defineScenario({
   name: "one-class",
   summary: "all images of a class are to be forgotten",
   settings: z.strictObject({ target: z.number().int().min(0) }),
+  // `--target`, which "backdoor" has as well.
+  options: [
+    {
+      option: "target",
+      value: "class",
+      text: "one-class: the class",
+      settings: ["target"],
+      takes: { integer: true, min: 0 },
+      default: 0,
+    },
+  ],
   apply(train, _test, { target }) {
     const forget = [...train.labels.keys()].filter((i) => train.labels[i] === target);
     return { train, labels: train.labels.slice(), ...splitForget(train.count, forget) };
