@@ -99,6 +99,9 @@ function kernelLabel({ shader, entry = "main" }: KernelId): string {
   return entry === "main" ? shader : `${shader}:${entry}`;
 }
 
+/** What was reflected of each specialisation: the same on every device. */
+const reflected = new Map<string, ReturnType<typeof reflect>>();
+
 /** Compiles each specialisation once per device. */
 export class KernelCache {
   readonly #device: GPUDevice;
@@ -130,20 +133,21 @@ export class KernelCache {
     const key = `${id.shader} ${(id.parts ?? []).join(" ")}:${entry}:${prelude(id.constants)}`;
     let kernel = this.#kernels.get(key);
     if (kernel === undefined) {
-      kernel = this.#compile(id, entry);
+      kernel = this.#compile(id, entry, key);
       this.#kernels.set(key, kernel);
     }
     return kernel;
   }
 
-  async #compile(id: KernelId, entry: string): Promise<Kernel> {
+  async #compile(id: KernelId, entry: string, key: string): Promise<Kernel> {
     const head = prelude(id.constants);
     const label = kernelLabel(id);
     const linked = await link(id.shader, id.parts, head);
     const { code } = linked;
-    let shape: ReturnType<typeof reflect>;
+    let shape = reflected.get(key);
     try {
-      shape = reflect(code, entry, id.constants);
+      shape ??= reflect(code, entry, id.constants);
+      reflected.set(key, shape);
     } catch (cause) {
       throw new UsageError(`kernel ${label}: ${(cause as Error).message}`, { cause });
     }
