@@ -13,6 +13,7 @@ import { RunFolder } from "../report/run-folder.ts";
 import { markdownTable } from "../report/table.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { Owned } from "../gpu/owned.ts";
+import { axisLabel, scoreMetric } from "../metrics/index.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
 import type { NowcastConfig } from "../forecast/index.ts";
 import { folderOf } from "./run.ts";
@@ -32,6 +33,9 @@ export interface EpochLine {
   readonly testAccuracy: number;
   readonly testLoss: number;
 }
+
+/** Metrics measured after every epoch. */
+const measured = ["testAccuracy", "testLoss"] as const satisfies readonly (keyof EpochLine)[];
 
 /** What one arm did on one seed. */
 export interface NowcastResult {
@@ -67,7 +71,7 @@ export async function runNowcast(
         const job = owned.add(await prepareJob(gpu, config));
         await trainInFolder(folder, job, "checkpoint.safetensors", {
           watch,
-          measure: () => job.evaluate({}, ["testAccuracy", "testLoss"]),
+          measure: () => job.evaluate({}, measured),
         });
       });
       const curve = (await folder.metrics()) as unknown as EpochLine[];
@@ -169,13 +173,9 @@ export function nowcastTable(summaries: readonly NowcastSummary[]): string {
 /** One line an epoch of every run. */
 export function nowcastCsv(results: readonly NowcastResult[]): string {
   const rows = results.flatMap(({ arm, seed, curve }) =>
-    curve.map(({ epoch, loss, testAccuracy, testLoss }) => ({
-      arm,
-      seed,
-      epoch,
-      loss,
-      testAccuracy,
-      testLoss,
+    curve.map((line) => ({
+      ...{ arm, seed, epoch: line.epoch, loss: line.loss },
+      ...Object.fromEntries(measured.map((name) => [name, line[name]])),
     })),
   );
   return `${csvFormat(rows)}\n`;
@@ -189,7 +189,7 @@ export async function nowcastFigures(
 ): Promise<{ name: string; svg: string; png: Uint8Array }[]> {
   const seeds = new Set(results.map(({ seed }) => seed)).size;
   const axes = [
-    { name: "testAccuracy", label: "test accuracy (%)" },
+    { name: measured[0], label: axisLabel(scoreMetric(measured[0])) },
     { name: "loss", label: "training loss (nats)" },
   ] as const;
   const figures: { name: string; svg: string; png: Uint8Array }[] = [];

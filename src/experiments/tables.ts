@@ -14,6 +14,15 @@ function plusMinus(
   return `${value.mean.toFixed(decimals)} ± ${value.deviation.toFixed(decimals)}`;
 }
 
+/** Metrics that the margin adds up: how much better D_r is kept than D_f. */
+const marginParts = ["RA", "UA"] as const;
+
+function marginOf({ final }: ArmSummary): string {
+  const means = marginParts.map((name) => final?.[name]?.mean ?? NaN);
+  const margin = means.reduce((sum, mean) => sum + mean) - 100;
+  return Number.isNaN(margin) ? "–" : margin.toFixed(2);
+}
+
 /**
  * The result table: in the form of the paper's Table 1 for `standard`, gaps to the retrained network in brackets,
  * and the margin RA + UA - 100 by which D_r is kept better than D_f; by the statistic otherwise.
@@ -23,7 +32,9 @@ export function resultTable(protocol: Protocol, summaries: readonly ArmSummary[]
   const finals = finalNames();
   const columns: Column[] = [
     { title: "method" },
-    ...(standard ? [...finals, "avg. gap", "RA + UA - 100"].map((title) => ({ title })) : []),
+    ...(standard
+      ? [...finals, "avg. gap", `${marginParts.join(" + ")} - 100`].map((title) => ({ title }))
+      : []),
     { title: statistic.name },
     { title: "seeds" },
     ...ends.map(({ title }) => ({ title })),
@@ -41,9 +52,7 @@ export function resultTable(protocol: Protocol, summaries: readonly ArmSummary[]
                 : ` (${one.gaps[key].toFixed(2)})`),
           ),
           one.gap?.value === null || one.gap === undefined ? "–" : one.gap.value.toFixed(2),
-          one.final === undefined
-            ? "–"
-            : (one.final["RA"]!.mean + one.final["UA"]!.mean - 100).toFixed(2),
+          marginOf(one),
         ]
       : []),
     plusMinus(one.statistic, statistic.decimals),

@@ -4,23 +4,26 @@ import { finalMetrics } from "./index.ts";
 import type { Logits } from "./logits.ts";
 import type { LogitsMetric } from "./metric.ts";
 import { type Measurement, missing } from "./measurement.ts";
-import { mia, type MiaResult } from "./mia.ts";
+import { mia, type MiaResult, reportedAttack } from "./mia.ts";
 
 /** Metrics of a network after a run. */
 export interface Final {
-  readonly accuracies: Readonly<Record<"UA" | "RA" | "TA", Measurement>>;
-  readonly mia: MiaResult;
-  /** Metrics added to the registry, by name. */
+  /** Shares of sets that are answered right, by the metric's name. */
+  readonly accuracies: Readonly<Record<string, Measurement>>;
+  /** All that the attack found; absent where the run lacks a set it needs. */
+  readonly mia?: MiaResult;
+  /** The other metrics, by name. */
   readonly others?: Readonly<Record<string, Measurement>>;
 }
 
-/** Names of the metrics that have a place of their own in {@link Final}. */
-const accuracyNames: readonly string[] = ["UA", "RA", "TA"];
-const ownPlace: readonly string[] = [...accuracyNames, "MIA"];
+/** The first set that a metric needs and the run has not. */
+function lackingSet({ on }: LogitsMetric, logits: Logits): string | undefined {
+  return on.find((set) => !logits.has(set));
+}
 
 /** A metric's value; it says so where the run has no such set. */
 function valueOf(metric: LogitsMetric, logits: Logits): Measurement {
-  const lacking = metric.on.find((set) => !logits.has(set));
+  const lacking = lackingSet(metric, logits);
   if (lacking === undefined) return metric.of(logits);
   const { name, definition, unit } = metric;
   return missing({ name, definition, unit }, `there are no samples of "${lacking}"`);
@@ -28,31 +31,31 @@ function valueOf(metric: LogitsMetric, logits: Logits): Measurement {
 
 /** All metrics of logits. */
 export function finalOf(logits: Logits): Final {
-  const of = (names: (name: string) => boolean): Record<string, Measurement> =>
-    Object.fromEntries(
-      finalMetrics()
-        .filter(({ name }) => names(name))
-        .map((metric) => [metric.name, valueOf(metric, logits)]),
-    );
-  const others = of((name) => !ownPlace.includes(name));
+  const all = finalMetrics();
+  const of = (some: readonly LogitsMetric[]): Record<string, Measurement> =>
+    Object.fromEntries(some.map((metric) => [metric.name, valueOf(metric, logits)]));
+  const attacks = all.filter(
+    (metric) => metric.part === "mia" && lackingSet(metric, logits) === undefined,
+  );
+  const others = of(all.filter((one) => one.part !== "accuracies" && !attacks.includes(one)));
   return {
-    accuracies: of((name) => accuracyNames.includes(name)) as Final["accuracies"],
-    mia: mia(logits),
+    accuracies: of(all.filter(({ part }) => part === "accuracies")),
+    ...(attacks.length === 0 ? {} : { mia: mia(logits) }),
     ...(Object.keys(others).length === 0 ? {} : { others }),
   };
 }
 
 /** Measurements by the names of their metrics. */
-export type Headline = Readonly<Record<string, Measurement>> &
-  Readonly<Record<"UA" | "RA" | "TA" | "MIA", Measurement>>;
+export type Headline = Readonly<Record<string, Measurement>>;
 
 /** The numbers that methods are compared by. */
-export function headline({
-  accuracies: { UA, RA, TA },
-  mia: { attacks },
-  others = {},
-}: Final): Headline {
-  return { UA, RA, TA, MIA: attacks.confidence, ...others };
+export function headline({ accuracies, mia: attack, others = {} }: Final): Headline {
+  const attacks = attack === undefined ? [] : finalMetrics().filter(({ part }) => part === "mia");
+  return {
+    ...accuracies,
+    ...Object.fromEntries(attacks.map(({ name }) => [name, reportedAttack(attack!)])),
+    ...others,
+  };
 }
 
 /** Names of the metrics whose distances to the retrained network are averaged. */
@@ -88,14 +91,21 @@ export function gapsTo(
     return { ...Object.fromEntries(entries), average: missing(average, why) };
   }
   const other = headline(retrained);
-  const gap = (name: string): number =>
-    Math.abs((own[name]?.value ?? Number.NaN) - (other[name]?.value ?? Number.NaN));
-  const entries = names.map(
-    (name) => [name, { ...describe(name), value: gap(name), n: own[name]?.n ?? 0 }] as const,
-  );
-  const mean = names.reduce((sum, name) => sum + gap(name), 0) / names.length;
+  const gaps = names.map((name): readonly [string, Measurement] => {
+    const [ours, theirs] = [own[name], other[name]];
+    if (ours?.value == null || theirs?.value == null) {
+      const why = ours?.missing ?? theirs?.missing ?? "it was not measured";
+      return [name, missing(describe(name), why)];
+    }
+    return [name, { ...describe(name), value: Math.abs(ours.value - theirs.value), n: ours.n }];
+  });
+  const lacking = gaps.find(([, { value }]) => value === null)?.[1];
+  const mean = gaps.reduce((sum, [, { value }]) => sum + value!, 0) / names.length;
   return {
-    ...Object.fromEntries(entries),
-    average: { ...average, value: mean, n: names.length },
+    ...Object.fromEntries(gaps),
+    average:
+      lacking === undefined
+        ? { ...average, value: mean, n: names.length }
+        : missing(average, lacking.missing!),
   };
 }

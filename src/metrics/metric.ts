@@ -42,6 +42,8 @@ export interface LogitsMetric extends Described {
   readonly on: readonly string[];
   /** Its distance to the retrained network counts in the average gap. */
   readonly compared?: boolean;
+  /** Where a report holds it: with the accuracies, or in all that the attack found; absent: with the others. */
+  readonly part?: "accuracies" | "mia";
   of(logits: Logits): Measurement;
 }
 

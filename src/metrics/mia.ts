@@ -140,7 +140,12 @@ function memberIntervals(decide: (x: number) => number): [number, number][] {
   return found;
 }
 
-/** MIA as papers report it: by the probability of the label. */
+/** The attack that papers report: by the probability of the label. */
+export function reportedAttack({ attacks }: MiaResult): Measurement {
+  return attacks.confidence;
+}
+
+/** MIA as papers report it. */
 export const membershipInference = defineMetric({
   name: "MIA",
   definition: "share of D_f that an attack on confidence calls non-members, %",
@@ -150,5 +155,6 @@ export const membershipInference = defineMetric({
   on: ["forget", "retain", "test"],
   place: 4,
   compared: true,
-  of: (logits) => mia(logits).attacks.confidence,
+  part: "mia",
+  of: (logits) => reportedAttack(mia(logits)),
 });

@@ -12,5 +12,6 @@ export const retainingAccuracy = defineMetric({
   on: ["retain"],
   place: 1,
   compared: true,
+  part: "accuracies",
   of: (logits) => shareRight(logits, "retain", text),
 });

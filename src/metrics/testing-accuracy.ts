@@ -12,5 +12,6 @@ export const testingAccuracy = defineMetric({
   on: ["test"],
   place: 3,
   compared: true,
+  part: "accuracies",
   of: (logits) => shareRight(logits, "test", text),
 });

@@ -15,5 +15,6 @@ export const unlearningAccuracy = defineMetric({
   on: ["forget"],
   place: 2,
   compared: true,
+  part: "accuracies",
   of: (logits) => shareRight(logits, "forget", { ...text, wrong: true }),
 });

@@ -4,6 +4,7 @@ import { megabytes } from "../gpu/memory.ts";
 import type { Progress, StopReason } from "../unlearn/driver.ts";
 import { type Final, type Gaps, headline } from "../metrics/final.ts";
 import { axisLabel, inPlace, scoreMetric, scoreMetrics } from "../metrics/index.ts";
+import type { MiaResult } from "../metrics/mia.ts";
 import type { Measurement } from "../metrics/measurement.ts";
 import type { Scores } from "../metrics/metric.ts";
 import { lineChart } from "../figures/plot.ts";
@@ -69,15 +70,23 @@ function metricsTable(final: Final, gaps: Gaps): string {
     `${metric.n}`,
     text(gaps[name]),
   ]);
-  const flag = final.mia.overForgetting ? "yes: D_f is less certain than unseen data" : "no";
-  return [
-    markdownTable(columns, rows),
-    "",
-    `Average gap: ${text(gaps.average)}. AUC of confidence, D_f against test: ` +
-      `${final.mia.auc.value!.toFixed(3)} ± ${final.mia.auc.standardError.toFixed(3)} (0.5: cannot be told apart); ` +
-      `over-forgetting: ${flag}.`,
-  ].join("\n");
+  const average = `Average gap: ${text(gaps.average)}.`;
+  const attack = final.mia === undefined ? "" : ` ${attackLine(final.mia)}`;
+  return [markdownTable(columns, rows), "", `${average}${attack}`].join("\n");
 }
+
+/** What the attack found besides its share. */
+function attackLine({ auc, overForgetting }: MiaResult): string {
+  const flag = overForgetting ? "yes: D_f is less certain than unseen data" : "no";
+  return (
+    "AUC of confidence, D_f against test: " +
+    `${auc.value!.toFixed(3)} ± ${auc.standardError.toFixed(3)} (0.5: cannot be told apart); ` +
+    `over-forgetting: ${flag}.`
+  );
+}
+
+/** What a report's curve shows, round by round. */
+const curve = { x: "forgetAccuracy", y: "testAccuracy" } as const;
 
 /** The before/after table for a terminal. */
 export function beforeAfter({ before, after, rounds }: UnlearnReport): string {
@@ -100,15 +109,15 @@ export async function writeReport(
   const chart = await lineChart({
     title: `Test accuracy while D_f is forgotten (${report.scenario})`,
     subtitle: `${report.dataset}, ${report.model}, ${report.predictor ?? report.method}, seed ${report.seed}; one point a round`,
-    xLabel: axisLabel(scoreMetric("forgetAccuracy")),
-    yLabel: axisLabel(scoreMetric("testAccuracy")),
+    xLabel: axisLabel(scoreMetric(curve.x)),
+    yLabel: axisLabel(scoreMetric(curve.y)),
     reverseX: true,
     series: [
       {
         name: report.method,
         points: history.map(({ scores }) => ({
-          x: scores["forgetAccuracy"] ?? 0,
-          y: scores["testAccuracy"] ?? 0,
+          x: scores[curve.x] ?? 0,
+          y: scores[curve.y] ?? 0,
         })),
       },
     ],

@@ -28,9 +28,23 @@ test("gaps are distances to the retrained network, and their mean", () => {
   assert.is(gaps["UA"]!.value, 25);
   assert.is(gaps["RA"]!.value, 0);
   assert.is(gaps["TA"]!.value, 0);
-  const attack = Math.abs(headline(mine).MIA.value! - headline(retrained).MIA.value!);
+  const attack = Math.abs(headline(mine)["MIA"]!.value! - headline(retrained)["MIA"]!.value!);
   assert.is(gaps["MIA"]!.value, attack);
   assert.is(gaps.average.value, (25 + attack) / 4);
+});
+
+test("a run that lacks a set says so in every metric that needs it, the attack among them", () => {
+  const some = new Logits(2, { forget: samples(0.9, 0.1), test: samples(0.9, 0.3) });
+  const { RA, TA, MIA } = headline(finalOf(some));
+  for (const metric of [RA!, MIA!]) {
+    assert.is(metric.value, null);
+    assert.match(metric.missing!, /no samples of "retain"/);
+  }
+  assert.is(TA!.value, 50);
+  const { UA, MIA: gap, average } = gapsTo(finalOf(some), measured(0.9, 0.1));
+  assert.is(UA!.value, 0);
+  assert.match(gap!.missing!, /no samples of "retain"/);
+  assert.match(average.missing!, /no samples of "retain"/);
 });
 
 test("without a retrained network every gap says so", () => {

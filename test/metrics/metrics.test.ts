@@ -170,8 +170,8 @@ test("UA, RA and TA carry name, definition, count and interval", () => {
       test: samples([0.9, 0.4]),
     }),
   ).accuracies;
-  assert.equal([UA.value, RA.value, TA.value], [75, 100, 50]);
-  assert.equal([UA.n, RA.n, TA.n], [4, 2, 2]);
+  assert.equal([UA!.value, RA!.value, TA!.value], [75, 100, 50]);
+  assert.equal([UA!.n, RA!.n, TA!.n], [4, 2, 2]);
 });
 
 test.run();
