@@ -35,8 +35,8 @@ export function registerLira(root: Command): void {
   deviceOptions(unlearnOptions(trainOptions(command))).action(async (flags: LiraFlags) => {
     const train = trainConfig({ ...flags, train: flags.train ?? 1000, test: flags.test ?? 1000 });
     const unlearn = unlearnConfig(flags, train);
-    const plan = { train, unlearn, models: flags.shadows, targets: flags.targets };
-    const { folder } = await RunFolder.start(flags.out, plan);
+    const protocol = { train, unlearn, models: flags.shadows, targets: flags.targets };
+    const { folder } = await RunFolder.start(flags.out, protocol);
     const gpu = await openDevice(flags);
     // Of the shadow models' size, but for the targets that are not in their D_f.
     const planned = async (): Promise<PlannedRun> => ({
@@ -45,7 +45,7 @@ export function registerLira(root: Command): void {
       images: countsOf(await loadData(train)),
     });
     const result = await withAdvice(planned, limitsOf(gpu), () =>
-      runLira(gpu, plan, flags.out, {
+      runLira(gpu, protocol, flags.out, {
         watch: { signal: interruptSignal() },
         log: (line) => console.error(line),
       }),

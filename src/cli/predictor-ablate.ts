@@ -1,12 +1,12 @@
 /** `rewind predictor ablate`: InvWNN with one thing changed at a time. */
 import type { Command } from "commander";
 import { invWnnFamily, type InvWnnOptions } from "../predictors-lab/families/invwnn.ts";
-import { fitLibrary, type Score } from "../predictors-lab/recipe.ts";
+import { fitLibrary, type Score } from "../predictors-lab/fit-library.ts";
 import { openLibrary } from "../predictors-lab/sequences.ts";
 import { exists, readText } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
-import { fitOptions, planOf, type PlanFlags } from "./predictor-fit.ts";
+import { fitOptions, requestOf, type FittingFlags } from "./predictor-fit.ts";
 import { withProgress } from "./progress.ts";
 import { openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -59,9 +59,9 @@ function ablationTable(results: Readonly<Record<string, readonly Score[]>>): [Co
   return [columns, rows];
 }
 
-async function ablate(flags: PlanFlags): Promise<void> {
+async function ablate(flags: FittingFlags): Promise<void> {
   const library = await openLibrary(flags.library);
-  const { family: _, ...settings } = planOf(flags, invWnnFamily());
+  const { family: _, ...settings } = requestOf(flags, invWnnFamily());
   const config = { library: library.description, ...settings, shared: flags.shared === true };
   const { folder } = await RunFolder.start(flags.out, config);
   const gpu = await openDevice(flags);
@@ -74,8 +74,8 @@ async function ablate(flags: PlanFlags): Promise<void> {
       continue;
     }
     const scores: Score[] = [];
-    const plan = planOf(flags, invWnnFamily({ ...options, shared: flags.shared }));
-    for await (const fitted of fitLibrary(gpu, library, plan, {}, (label, work) =>
+    const request = requestOf(flags, invWnnFamily({ ...options, shared: flags.shared }));
+    for await (const fitted of fitLibrary(gpu, library, request, {}, (label, work) =>
       withProgress(`${name}: ${label}`, signal, work),
     )) {
       scores.push(...fitted.scores);

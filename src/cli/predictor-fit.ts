@@ -8,7 +8,7 @@ import { fittables } from "../predictors-lab/families/index.ts";
 import { fitDefaults } from "../predictors-lab/fit.ts";
 import { loadPredictor } from "../predictors/index.ts";
 import type { Predictor } from "../predictors/predictor.ts";
-import { fitLibrary, type FitPlan, type Score } from "../predictors-lab/recipe.ts";
+import { fitLibrary, type FitRequest, type Score } from "../predictors-lab/fit-library.ts";
 import { openLibrary, type Phase, phases } from "../predictors-lab/sequences.ts";
 import { listed } from "../registry.ts";
 import { json } from "../report/run-folder.ts";
@@ -20,7 +20,7 @@ import { integer, number, validate } from "./parse.ts";
 import { settingOptions, settingsGiven } from "./setting-options.ts";
 
 /** Flags of every command that fits. */
-export interface PlanFlags extends DeviceFlags {
+export interface FittingFlags extends DeviceFlags {
   readonly library: string;
   readonly out: string;
   readonly shared?: true;
@@ -37,7 +37,7 @@ export interface PlanFlags extends DeviceFlags {
   readonly seed: number;
 }
 
-interface FitFlags extends PlanFlags {
+interface FitFlags extends FittingFlags {
   readonly predictor: string;
   readonly against: readonly string[];
 }
@@ -82,7 +82,7 @@ function scoreTable(
 }
 
 /** How a family is fitted, by the flags. */
-export function planOf(flags: PlanFlags, family: Family): FitPlan {
+export function requestOf(flags: FittingFlags, family: Family): FitRequest {
   const {
     epochs,
     windows,
@@ -126,14 +126,14 @@ async function fit(flags: FitFlags): Promise<void> {
     }
     against[predictor.name] = predictor;
   }
-  const plan = planOf(flags, family);
+  const request = requestOf(flags, family);
   const library = await openLibrary(flags.library);
   const gpu = await openDevice(flags);
   const signal = interruptSignal();
   await makeDir(flags.out);
   const scores: Score[] = [];
   const losses: Record<string, readonly number[]> = {};
-  for await (const fitted of fitLibrary(gpu, library, plan, against, (label, work) =>
+  for await (const fitted of fitLibrary(gpu, library, request, against, (label, work) =>
     withProgress(label, signal, work),
   )) {
     const file = `${family.name}-${fitted.set}.safetensors`;
@@ -144,7 +144,7 @@ async function fit(flags: FitFlags): Promise<void> {
   }
   const [columns, rows] = scoreTable(scores, Object.keys(against));
   console.log(textTable(columns, rows));
-  const { settings, phases: learnt, holdOut } = plan;
+  const { settings, phases: learnt, holdOut } = request;
   const report = {
     library: library.description,
     holdOut,

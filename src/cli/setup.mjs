@@ -61,7 +61,7 @@ function archiveOf(sources) {
  *   os-release and the texts of apt's source files by path.
  * @returns {{commands: string[]} | {advice: string}} shell commands for root, or what a person has to do.
  */
-export function planSetup({ osRelease, sources }) {
+export function setupOf({ osRelease, sources }) {
   const { ID: id = "", VERSION_ID: version = "", PRETTY_NAME: name = id } = osRelease;
   const install = "apt-get install -y --no-install-recommends";
   const plain = ["apt-get update", `${install} mesa-vulkan-drivers`];
@@ -122,9 +122,9 @@ function main() {
   const osRelease = existsSync("/etc/os-release")
     ? parseOsRelease(readFileSync("/etc/os-release", "utf8"))
     : {};
-  const plan = planSetup({ osRelease, sources: aptSources() });
-  if ("advice" in plan) {
-    console.error(`setup: no WebGPU adapter; ${plan.advice}.\n${before.why}`);
+  const setup = setupOf({ osRelease, sources: aptSources() });
+  if ("advice" in setup) {
+    console.error(`setup: no WebGPU adapter; ${setup.advice}.\n${before.why}`);
     return 1;
   }
   const root = rootPrefix();
@@ -132,10 +132,10 @@ function main() {
     console.error(
       "setup: no WebGPU adapter, and no root rights to install one. Run as root, then repeat your command:\n",
     );
-    console.error(plan.commands.map((command) => `  ${command}`).join("\n"));
+    console.error(setup.commands.map((command) => `  ${command}`).join("\n"));
     return 1;
   }
-  for (const command of plan.commands) {
+  for (const command of setup.commands) {
     console.log(`setup: ${command}`);
     const [program, ...rest] = [...root, "sh", "-c", command];
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };

@@ -178,22 +178,22 @@ function drawLine(
   soft: number,
   colour: number,
 ): void {
-  const reach = radius + soft / 2;
+  const outer = radius + soft / 2;
   const coverage = new Float64Array(side * side);
   for (let i = 0; i + 3 < line.length; i += 2) {
     const [x0, y0, x1, y1] = [line[i]!, line[i + 1]!, line[i + 2]!, line[i + 3]!];
     const [dx, dy] = [x1 - x0, y1 - y0];
     const length2 = dx * dx + dy * dy;
-    const left = Math.max(0, Math.ceil(Math.min(x0, x1) - reach));
-    const right = Math.min(side - 1, Math.floor(Math.max(x0, x1) + reach));
-    const top = Math.max(0, Math.ceil(Math.min(y0, y1) - reach));
-    const bottom = Math.min(side - 1, Math.floor(Math.max(y0, y1) + reach));
+    const left = Math.max(0, Math.ceil(Math.min(x0, x1) - outer));
+    const right = Math.min(side - 1, Math.floor(Math.max(x0, x1) + outer));
+    const top = Math.max(0, Math.ceil(Math.min(y0, y1) - outer));
+    const bottom = Math.min(side - 1, Math.floor(Math.max(y0, y1) + outer));
     for (let y = top; y <= bottom; y++) {
       for (let x = left; x <= right; x++) {
         const along = length2 === 0 ? 0 : ((x - x0) * dx + (y - y0) * dy) / length2;
         const t = Math.min(1, Math.max(0, along));
         const [ex, ey] = [x - x0 - t * dx, y - y0 - t * dy];
-        const share = (reach - Math.sqrt(ex * ex + ey * ey)) / soft;
+        const share = (outer - Math.sqrt(ex * ex + ey * ey)) / soft;
         const p = y * side + x;
         if (share > coverage[p]!) coverage[p] = Math.min(1, share);
       }

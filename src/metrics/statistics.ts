@@ -67,7 +67,7 @@ export function paired(first: readonly number[], second: readonly number[]): Pai
   const differences = first.map((value, i) => value - second[i]!);
   const { mean: difference, deviation } = meanAndDeviation(differences);
   const standardError = deviation / Math.sqrt(n);
-  const reach = studentQuantile(0.975, n - 1) * standardError;
+  const halfWidth = studentQuantile(0.975, n - 1) * standardError;
   const t =
     standardError === 0 ? (difference === 0 ? 0 : Infinity) : Math.abs(difference) / standardError;
   const wins = differences.filter((value) => value > 0).length;
@@ -76,7 +76,7 @@ export function paired(first: readonly number[], second: readonly number[]): Pai
     n,
     difference,
     standardError,
-    interval: [difference - reach, difference + reach],
+    interval: [difference - halfWidth, difference + halfWidth],
     p: t === Infinity ? 0 : 2 * (1 - studentCdf(t, n - 1)),
     signP: signTest(wins, losses),
     wins,

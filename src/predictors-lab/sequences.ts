@@ -10,7 +10,7 @@ export const phases = ["early", "late", "start", "fine-tune"] as const;
 
 /**
  * `early`: the first epochs of a training. `late`: after twelve or more. `fine-tune`: on D_f alone.
- * `start`: across the turn from training to fine-tuning, as the first window of a rewind lies; its
+ * `start`: across the end of training and the start of fine-tuning, as the first window of a rewind lies; its
  * target is a weight of the training, its history fine-tuning from the trained weight on.
  */
 export type Phase = (typeof phases)[number];
@@ -32,7 +32,7 @@ export interface Sequence {
   /** Epochs of its phase before the first snapshot. */
   readonly epoch: number;
   /** In `start`: the snapshot where fine-tuning begins. */
-  readonly turn?: number;
+  readonly fineTuneStart?: number;
 }
 
 /** An opened library. */
@@ -119,7 +119,7 @@ export function sequencesOf(
     const joined = joinRows(past.rows, rows, length);
     const start: Sequence = {
       ...{ ...shared, phase: "start", kind, rows: joined, length: 2 * length - 1 },
-      ...{ epoch: 0, turn: length - 1 },
+      ...{ epoch: 0, fineTuneStart: length - 1 },
     };
     return [plain, start];
   });

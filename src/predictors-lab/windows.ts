@@ -42,9 +42,12 @@ export function pastShape(window: number, horizon: number): WindowShape {
     window,
     direction: "past",
     ahead: horizon / (window - 1),
-    places({ length, turn }) {
-      // Across a turn: histories of fine-tuning alone, targets of training alone.
-      const [first, last] = turn === undefined ? [horizon, length] : [turn, turn + horizon - 1];
+    places({ length, fineTuneStart }) {
+      // Across the start of fine-tuning: histories of fine-tuning alone, targets of training alone.
+      const [first, last] =
+        fineTuneStart === undefined
+          ? [horizon, length]
+          : [fineTuneStart, fineTuneStart + horizon - 1];
       const most = Math.min(last, length - window);
       return span(first, Math.max(0, most - first + 1)).map((start) => ({
         history: span(start, window),
@@ -60,8 +63,8 @@ export function futureShape(window: number, horizon: number): WindowShape {
     window,
     direction: "future",
     ahead: horizon / (window - 1),
-    places({ length, turn }) {
-      if (turn !== undefined) return [];
+    places({ length, fineTuneStart }) {
+      if (fineTuneStart !== undefined) return [];
       return span(0, Math.max(0, length - window - horizon + 1)).map((start) => ({
         history: span(start, window),
         target: start + window - 1 + horizon,
@@ -77,10 +80,10 @@ export function introspectionShape(): WindowShape {
     window: introspectionTimes.length,
     direction: "future",
     ahead: 1 / (1 - introspectionTimes[0]),
-    places({ length, epoch, turn }) {
+    places({ length, epoch, fineTuneStart }) {
       const at = (time: number): number => Math.round(time * t) - epoch;
       const inside = at(introspectionTimes[0]) >= 0 && at(2) < length;
-      if (turn !== undefined || !inside) return [];
+      if (fineTuneStart !== undefined || !inside) return [];
       return [{ history: introspectionTimes.map(at), target: at(2) }];
     },
   };

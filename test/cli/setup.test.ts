@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { parseOsRelease, planSetup } from "../../src/cli/setup.mjs";
+import { parseOsRelease, setupOf } from "../../src/cli/setup.mjs";
 
 const release = (id: string, version: string): Record<string, string> =>
   parseOsRelease(`PRETTY_NAME="${id} ${version}"\nID=${id}\nVERSION_ID="${version}"\n`);
@@ -17,7 +17,7 @@ test("Debian 12 gets Mesa from backports, added beside classic or deb822 sources
       "Types: deb\nURIs: http://mirror.example/debian\nSuites: bookworm bookworm-updates\nComponents: main\n",
   };
   for (const sources of [classic, deb822]) {
-    assert.equal(planSetup({ osRelease: release("debian", "12"), sources }), {
+    assert.equal(setupOf({ osRelease: release("debian", "12"), sources }), {
       commands: [
         "echo 'deb http://mirror.example/debian bookworm-backports main' > /etc/apt/sources.list.d/rewind-backports.list",
         "apt-get update",
@@ -31,7 +31,7 @@ test("backports that are there already are not added again", () => {
   const sources = {
     "/etc/apt/sources.list": "deb http://mirror.example/debian bookworm-backports main\n",
   };
-  assert.equal(planSetup({ osRelease: release("debian", "12"), sources }), {
+  assert.equal(setupOf({ osRelease: release("debian", "12"), sources }), {
     commands: ["apt-get update", `${install} -t bookworm-backports mesa-vulkan-drivers`],
   });
 });
@@ -41,7 +41,7 @@ test("Debian 13 and Ubuntu 24.04 ship a new enough Mesa", () => {
     ["debian", "13"],
     ["ubuntu", "24.04"],
   ] as const) {
-    assert.equal(planSetup({ osRelease: release(id, version), sources: {} }), {
+    assert.equal(setupOf({ osRelease: release(id, version), sources: {} }), {
       commands: ["apt-get update", `${install} mesa-vulkan-drivers`],
     });
   }
@@ -49,11 +49,11 @@ test("Debian 13 and Ubuntu 24.04 ship a new enough Mesa", () => {
 
 test("other systems, and Debian 12 without known sources, are told what to do", () => {
   for (const osRelease of [release("fedora", "42"), release("ubuntu", "22.04"), {}]) {
-    const plan = planSetup({ osRelease, sources: {} });
-    assert.ok("advice" in plan && /install a Vulkan driver/.test(plan.advice));
+    const setup = setupOf({ osRelease, sources: {} });
+    assert.ok("advice" in setup && /install a Vulkan driver/.test(setup.advice));
   }
-  const plan = planSetup({ osRelease: release("debian", "12"), sources: {} });
-  assert.ok("advice" in plan && /bookworm-backports/.test(plan.advice));
+  const setup = setupOf({ osRelease: release("debian", "12"), sources: {} });
+  assert.ok("advice" in setup && /bookworm-backports/.test(setup.advice));
 });
 
 test.run();

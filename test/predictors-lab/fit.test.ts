@@ -20,7 +20,7 @@ import {
 } from "../../src/predictors-lab/fit.ts";
 import { loadPredictor } from "../../src/predictors/index.ts";
 import { encodeHistories, type LibraryHistory } from "../../src/predictors-lab/library.ts";
-import { predictorError } from "../../src/predictors-lab/recipe.ts";
+import { predictorError } from "../../src/predictors-lab/fit-library.ts";
 import type { Sequence } from "../../src/predictors-lab/sequences.ts";
 import {
   linePrediction,

@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { LibraryHistory, LibraryTraining } from "../../src/predictors-lab/library.ts";
-import { splitLibrary } from "../../src/predictors-lab/recipe.ts";
+import { splitLibrary } from "../../src/predictors-lab/fit-library.ts";
 import { type Library, type Sequence, sequencesOf } from "../../src/predictors-lab/sequences.ts";
 import {
   futureShape,
@@ -38,9 +38,9 @@ test("past windows aim before their oldest snapshot, future ones after their new
   assert.equal(futureShape(7, 2).places(line), []);
 });
 
-test("across a turn the history is fine-tuning alone and the target training alone", () => {
+test("across the start of fine-tuning the history is fine-tuning alone and the target training alone", () => {
   // Training 0 … 4, fine-tuning 4 … 8.
-  const joined = sequence([...eight, 8], 9, { phase: "start", turn: 4 });
+  const joined = sequence([...eight, 8], 9, { phase: "start", fineTuneStart: 4 });
   assert.equal(pastShape(3, 2).places(joined), [
     { history: [4, 5, 6], target: 2 },
     { history: [5, 6, 7], target: 3 },
@@ -158,7 +158,7 @@ test("a fine-tuning is joined to the training it goes on from", () => {
   assert.equal([late!.phase, late!.epoch, late!.training], ["late", 12, 3]);
   assert.equal([tuned!.phase, tuned!.epoch], ["fine-tune", 0]);
   assert.equal([...start!.rows], [1, 2, 3, 4, 5, 10, 20, 30, 40, 50]);
-  assert.equal([start!.phase, start!.turn, start!.length], ["start", 2, 5]);
+  assert.equal([start!.phase, start!.fineTuneStart, start!.length], ["start", 2, 5]);
 });
 
 test("a library is split by network and source; a part without trainings is an error", () => {

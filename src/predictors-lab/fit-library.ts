@@ -19,7 +19,7 @@ export interface HoldOut {
 }
 
 /** What decides the weights, given a library and an adapter. */
-export interface FitPlan {
+export interface FitRequest {
   readonly family: Family;
   readonly holdOut: HoldOut;
   /** Phases learnt from; all are scored. */
@@ -96,24 +96,24 @@ export function splitLibrary({ sequences }: Library, { architecture, source }: H
 export async function* fitLibrary(
   gpu: Gpu,
   library: Library,
-  plan: FitPlan,
+  request: FitRequest,
   against: Readonly<Record<string, Predictor>>,
   show: <T>(label: string, work: (watch: Watch) => Promise<T>) => Promise<T>,
 ): AsyncGenerator<FittedSet> {
-  const { family, settings } = plan;
-  const split = splitLibrary(library, plan.holdOut);
+  const { family, settings } = request;
+  const split = splitLibrary(library, request.holdOut);
   for (const [set, kinds] of Object.entries(family.sets)) {
     const serves = (one: Sequence): boolean => kinds.includes(one.kind);
-    const learnt = (one: Sequence): boolean => serves(one) && plan.phases.includes(one.phase);
+    const learnt = (one: Sequence): boolean => serves(one) && request.phases.includes(one.phase);
     const source = (part: keyof Split): WindowSource =>
       new WindowSource(split[part].filter(learnt), family.shape, `to fit ${set} (${part})`);
     const training = source("training");
     const random = new Random(settings.seed).fork(`validation of ${set}`);
-    const validation = source("validation").draw(plan.validation, random);
+    const validation = source("validation").draw(request.validation, random);
     const { tensors, losses } = await show(`fitting ${family.name} ${set}`, (watch) =>
       fitPredictor(gpu, family, { training, validation }, settings, watch),
     );
-    const groups = testGroups(split.test.filter(serves), plan);
+    const groups = testGroups(split.test.filter(serves), request);
     const fitted = await scoreNetwork(
       gpu,
       family,
@@ -137,7 +137,7 @@ export async function* fitLibrary(
       tensors: family.finish(tensors),
       scores,
       losses,
-      metadata: provenance(gpu, library, plan, { set, kinds, training, losses, scores }),
+      metadata: provenance(gpu, library, request, { set, kinds, training, losses, scores }),
     };
   }
 }
@@ -145,7 +145,7 @@ export async function* fitLibrary(
 /** Held-out windows by kind and phase, where there are any. */
 function testGroups(
   sequences: readonly Sequence[],
-  { family, scored, settings }: FitPlan,
+  { family, scored, settings }: FitRequest,
 ): { windows: Window[]; kind: ParameterKind; phase: Phase }[] {
   const kinds = [...new Set(sequences.map(({ kind }) => kind))];
   return kinds.flatMap((kind) =>
@@ -180,7 +180,7 @@ export async function predictorError(
 function provenance(
   gpu: Gpu,
   library: Library,
-  plan: FitPlan,
+  request: FitRequest,
   fit: {
     set: string;
     kinds: readonly ParameterKind[];
@@ -189,7 +189,7 @@ function provenance(
     scores: readonly Score[];
   },
 ): Record<string, string> {
-  const { family, settings, holdOut } = plan;
+  const { family, settings, holdOut } = request;
   const mean = (of: (score: Score) => number): string =>
     (fit.scores.reduce((sum, score) => sum + of(score), 0) / fit.scores.length).toFixed(4);
   const best = fit.losses.indexOf(Math.min(...fit.losses));
@@ -202,7 +202,7 @@ function provenance(
     library: library.description,
     heldOut: `network ${holdOut.architecture} and source ${holdOut.source}; either alone decided when to stop`,
     trainings: String(fit.training.trainings),
-    phases: plan.phases.join(","),
+    phases: request.phases.join(","),
     network: family.spec.name,
     fit: Object.entries(settings)
       .map(([name, value]) => `${name} ${value}`)
