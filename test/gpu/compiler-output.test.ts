@@ -54,6 +54,9 @@ const most: Readonly<Record<string, Additions>> = {
   product: { clamps: 0, guards: 0 },
   depthwise: { clamps: 1, guards: 2 },
   attention: { clamps: 0, guards: 1 },
+  reduce: { clamps: 0, guards: 1 },
+  pool: { clamps: 0, guards: 2 },
+  norm: { clamps: 4, guards: 4 },
   invwnn: { clamps: 15, guards: 3 },
 };
 
