@@ -52,7 +52,7 @@ async function dump(): Promise<{ name: string; kernel: string; additions: Additi
  */
 const most: Readonly<Record<string, Additions>> = {
   product: { clamps: 0, guards: 0 },
-  depthwise: { clamps: 1, guards: 2 },
+  depthwise: { clamps: 0, guards: 2 },
   attention: { clamps: 0, guards: 1 },
   reduce: { clamps: 0, guards: 1 },
   pool: { clamps: 0, guards: 2 },
