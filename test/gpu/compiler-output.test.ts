@@ -53,7 +53,7 @@ async function dump(): Promise<{ name: string; kernel: string; additions: Additi
 const most: Readonly<Record<string, Additions>> = {
   product: { clamps: 0, guards: 0 },
   depthwise: { clamps: 0, guards: 2 },
-  attention: { clamps: 0, guards: 1 },
+  attention: { clamps: 0, guards: 0 },
   reduce: { clamps: 0, guards: 1 },
   pool: { clamps: 0, guards: 2 },
   norm: { clamps: 4, guards: 4 },
