@@ -54,7 +54,7 @@ const most: Readonly<Record<string, Additions>> = {
   product: { clamps: 0, guards: 0 },
   depthwise: { clamps: 0, guards: 2 },
   attention: { clamps: 0, guards: 0 },
-  reduce: { clamps: 0, guards: 1 },
+  reduce: { clamps: 0, guards: 0 },
   pool: { clamps: 0, guards: 2 },
   norm: { clamps: 4, guards: 4 },
   invwnn: { clamps: 0, guards: 0 },
