@@ -56,7 +56,7 @@ const most: Readonly<Record<string, Additions>> = {
   attention: { clamps: 0, guards: 0 },
   reduce: { clamps: 0, guards: 0 },
   pool: { clamps: 0, guards: 2 },
-  norm: { clamps: 4, guards: 4 },
+  norm: { clamps: 0, guards: 3 },
   invwnn: { clamps: 0, guards: 0 },
 };
 
