@@ -29,6 +29,18 @@ export interface BackwardContext<A> extends ForwardContext<A> {
   readonly dinputs: readonly (Value | null)[];
 }
 
+/**
+ * Neurons of an operation's output, by those of its inputs:
+ * - `same`: those of the first input;
+ * - `scaled`: those as well, with a parameter each from the second and the third input;
+ * - `dense`: new ones, which the weights of the second input join to all of the first input's, and a bias each;
+ * - `depthwise`: new ones, each joined to the one in its place, and a bias each;
+ * - `repeated`: those of the first input, once for every position;
+ * - `joined`: those of all inputs, one input after the other;
+ * - `met`: two branches become one, or a parameter meets a branch.
+ */
+export type Neurons = "same" | "scaled" | "dense" | "depthwise" | "repeated" | "joined" | "met";
+
 /** An operation: its shape rule, its kernels and its derivative, side by side. */
 export interface Operation<A> {
   readonly name: string;
@@ -44,8 +56,8 @@ export interface Operation<A> {
   backward?(c: BackwardContext<A>): readonly Launch[];
   /** Type of the output; float by default. */
   readonly dtype?: DType;
-  /** Whether the last axis of the output stands for the same neurons as that of the first input. */
-  readonly keepsNeurons?: boolean;
+  /** Which neurons the last axis of the output stands for; absent where it stands for none. */
+  readonly neurons?: Neurons | undefined;
 }
 
 interface Node {

@@ -81,6 +81,7 @@ function reduceRows(x: Value, reduction: Reduction): Launch[] {
 
 const operation: Operation<Required<BatchNormAttrs>> = {
   name: "batchNorm",
+  neurons: "scaled",
   shape: ([x, ...perChannel]) => {
     const channels = x!.at(-1);
     if (channels === undefined)

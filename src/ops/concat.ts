@@ -36,6 +36,7 @@ function copyBlock(tuning: Tuning, rows: number, width: number, from: Rows, to: 
 
 const operation: Operation<{ axis: number }> = {
   name: "concat",
+  neurons: "joined",
   shape: (inputs, { axis }) => {
     const first = inputs[0]!;
     for (const other of inputs.slice(1)) {

@@ -38,6 +38,7 @@ function depthwiseShape([x, w, b]: readonly Shape[], attrs: Conv2dAttrs): Depthw
 
 const operation: Operation<Conv2dAttrs> = {
   name: "depthwiseConv2d",
+  neurons: "depthwise",
   shape: (shapes, attrs) => {
     const { n, oh, ow, c } = depthwiseShape(shapes, attrs);
     return [n, oh, ow, c];

@@ -17,7 +17,7 @@ export interface DropoutAttrs {
 
 const operation: Operation<Required<DropoutAttrs>> = {
   name: "dropout",
-  keepsNeurons: true,
+  neurons: "same",
   shape: ([x]) => x!,
   forward: ({ inputs: [x, step], y, attrs, tuning }) => [launch(tuning, attrs, x!, step!, y)],
   backward: ({ inputs: [, step], dy, dinputs: [dx], attrs, tuning }) => [

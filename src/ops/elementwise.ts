@@ -44,7 +44,7 @@ export function elementwiseOperation<A = null>({
 }: ElementwiseFunction<A>): Operation<A> {
   return {
     name,
-    keepsNeurons: true,
+    neurons: "same",
     shape: ([x]) => x!,
     forward: ({ inputs: [x], y, attrs, tuning }) => [
       applyFunction(tuning, { shader, constants: constants?.(attrs) }, x!, y),

@@ -6,7 +6,7 @@ import { elementwiseOperation } from "./elementwise.ts";
 
 const operation: Operation<{ name: string; shape: Shape }> = {
   ...elementwiseOperation({ name: "reshape", shader: "elementwise/copy", gradient: "linear" }),
-  keepsNeurons: false,
+  neurons: undefined,
   shape: ([x], { name, shape }) => {
     if (count(shape) !== count(x!)) {
       throw new ShapeError(
@@ -29,7 +29,7 @@ export function reshape(graph: Graph, x: Value, shape: Shape): Value {
 /** All axes but the first as one: [N, …] → [N, product of the rest]. */
 export function flatten(graph: Graph, x: Value): Value {
   const [rows = 1, ...rest] = x.shape;
-  return graph.apply({ ...operation, name: "flatten" }, [x], {
+  return graph.apply({ ...operation, name: "flatten", neurons: "repeated" }, [x], {
     name: "flatten",
     shape: [rows, count(rest)],
   });

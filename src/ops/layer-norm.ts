@@ -42,6 +42,7 @@ function kernel(channels: number, team: boolean): Pick<Launch, "shader" | "parts
 
 const operation: Operation<Required<LayerNormAttrs>> = {
   name: "layerNorm",
+  neurons: "scaled",
   shape: ([x, ...parameters]) => {
     const channels = x!.at(-1);
     if (channels === undefined)

@@ -26,6 +26,7 @@ const product = { transA: false, transB: false, hasBias: false };
 
 const operation: Operation<null> = {
   name: "linear",
+  neurons: "dense",
   shape: ([x, w, b]) => {
     if (x!.length < 2) {
       throw new ShapeError(

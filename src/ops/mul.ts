@@ -5,6 +5,7 @@ import { broadcast, broadcastShape, undoBroadcast } from "./launch/broadcast.ts"
 
 const operation: Operation<null> = {
   name: "mul",
+  neurons: "met",
   shape: ([a, b]) => broadcastShape("mul", a!, b!),
   forward: ({ inputs: [a, b], y, tuning }) => [broadcast(tuning, "elementwise/product", a!, b!, y)],
   backward: ({ inputs: [a, b], dy, dinputs: [da, db], tuning, scratch }) => {

@@ -24,7 +24,7 @@ function move(source: Value, result: Value, down: number, right: number): Launch
 
 const operation: Operation<Required<PadSides>> = {
   name: "pad",
-  keepsNeurons: true,
+  neurons: "same",
   shape: ([x], { top, bottom, left, right }) => {
     const sides = [top, bottom, left, right];
     if (x!.length !== 4 || !sides.every((side) => Number.isInteger(side) && side >= 0)) {

@@ -64,7 +64,7 @@ function launch(
 
 const max: Operation<PoolAttrs> = {
   name: "maxPool",
-  keepsNeurons: true,
+  neurons: "same",
   shape: ([x], attrs) => pooledShape("maxPool", x!, attrs),
   // Position of the largest element within its window.
   saved: ([x], attrs) => ({ argmax: { shape: pooledShape("maxPool", x!, attrs), dtype: "u32" } }),
@@ -87,7 +87,7 @@ const max: Operation<PoolAttrs> = {
 
 const average: Operation<PoolAttrs> = {
   name: "avgPool",
-  keepsNeurons: true,
+  neurons: "same",
   shape: ([x], attrs) => pooledShape("avgPool", x!, attrs),
   forward: ({ inputs: [x], y, attrs }) => [
     launch({ shader: "pool/average", entry: "forward" }, attrs, x!, y, y, { x: x!, y }),
@@ -99,7 +99,7 @@ const average: Operation<PoolAttrs> = {
 
 const globalAverage: Operation<null> = {
   name: "globalAveragePool",
-  keepsNeurons: true,
+  neurons: "same",
   shape: ([x]) => {
     if (x!.length !== 4) {
       throw new ShapeError(

@@ -92,42 +92,36 @@ class Tracer extends Graph {
   }
 
   #trace<A>(
-    { name, keepsNeurons }: Operation<A>,
+    { name, neurons: rule }: Operation<A>,
     inputs: readonly Value[],
     output: Value,
   ): readonly number[] {
     const [x, second, third] = inputs as [Value, Value?, Value?];
-    if (keepsNeurons) return this.#of(x);
-    switch (name) {
-      case "conv2d":
-      case "linear": {
+    switch (rule) {
+      case "same":
+        return this.#of(x);
+      case "dense":
+      case "depthwise": {
         const neurons = this.make(output.shape.at(-1)!);
-        this.#edges(second!, this.#of(x), neurons);
+        if (rule === "dense") this.#edges(second!, this.#of(x), neurons);
+        else this.#depthwise(second!, this.#of(x), neurons);
         if (third !== undefined) this.#vector(third, neurons);
         return neurons;
       }
-      case "depthwiseConv2d": {
-        const neurons = this.make(output.shape.at(-1)!);
-        this.#depthwise(second!, this.#of(x), neurons);
-        if (third !== undefined) this.#vector(third, neurons);
-        return neurons;
-      }
-      case "batchNorm":
-      case "layerNorm": {
+      case "scaled": {
         const neurons = this.#of(x);
         this.#vector(second!, neurons);
         this.#vector(third!, neurons);
         return neurons;
       }
-      case "flatten": {
+      case "repeated": {
         const neurons = this.#of(x);
         const positions = output.shape.at(-1)! / neurons.length;
         return Array.from({ length: positions }, () => neurons).flat();
       }
-      case "concat":
+      case "joined":
         return inputs.flatMap((part) => [...this.#of(part)]);
-      case "add":
-      case "mul":
+      case "met":
         return this.#pair(x, second!);
       default:
         throw new UsageError(
