@@ -91,6 +91,14 @@ export {
   pointsOf,
   type Scenario,
 } from "./scenarios/scenario.ts";
+export {
+  defineFittable,
+  type Family,
+  type FamilyOptions,
+  type Fittable,
+} from "./predictors-lab/families/family.ts";
+export { fittables } from "./predictors-lab/families/index.ts";
+export { futureShape, pastShape, type Window, type WindowShape } from "./predictors-lab/windows.ts";
 export { forecasters, type NowcastConfig } from "./forecast/index.ts";
 export {
   defineForecaster,

@@ -13,12 +13,15 @@ import {
   predictHistories,
   prepareJob,
   protocolOf,
+  Random,
   resultTable,
   runSeeds,
   summariseArms,
   tidyCsv,
   trainJob,
 } from "../src/index.ts";
+import { fitDefaults, fitPredictor, scoreNetwork } from "../src/predictors-lab/fit.ts";
+import { linePrediction, meanError, WindowSource } from "../src/predictors-lab/windows.ts";
 import { trainSchema } from "../src/runs/config.ts";
 import {
   boundedAscent,
@@ -30,6 +33,7 @@ import {
   signDescent,
   softsign,
   softsignNet,
+  stepSum,
   testError,
 } from "./adding/index.ts";
 import { checkOp } from "./check-op.ts";
@@ -49,6 +53,42 @@ test("the guide shows the examples as they are, and they import the package alon
       assert.match(from!, /^(?:\.\.\/\.\.\/src\/index\.ts|\.\/[\w-]+\.ts|zod|node:fs)$/, file);
     }
   }
+});
+
+/** The example of each kind, with the shader it brings. */
+const kinds: Readonly<Record<string, readonly string[]>> = {
+  operation: ["operation.ts", "softsign.wgsl"],
+  network: ["network.ts"],
+  optimiser: ["optimizer.ts", "sign-descent.wgsl"],
+  "data set": ["dataset.ts"],
+  scenario: ["scenario.ts"],
+  metric: ["metric.ts"],
+  method: ["method.ts"],
+  predictor: ["predictor.ts", "mean.wgsl"],
+  "network to fit": ["fittable.ts"],
+  forecaster: ["forecaster.ts"],
+};
+
+test("one of a kind is one file, and a shader where it has a kernel of its own", () => {
+  const guide = readFileSync(`${root}/docs/adding.md`, "utf8");
+  const rows = [...guide.matchAll(/^\| ([a-z ]+?) +\| [^|]*`(?:src|models)\//gm)].map(
+    ([, kind]) => kind!,
+  );
+  assert.equal(rows.sort(), Object.keys(kinds).sort(), "kinds that the guide lists");
+  assert.equal(examples.sort(), Object.values(kinds).flat().sort(), "files of test/adding");
+  const adds = examples.flatMap((file) => {
+    const text = readFileSync(`${root}/test/adding/${file}`, "utf8");
+    return [
+      ...new Set(
+        [...text.matchAll(/^(?:export const \w+ = )?(\w+)\.add\(/gm)].map(
+          ([, registry]) => registry,
+        ),
+      ),
+    ];
+  });
+  // An operation is a function: no registry holds it.
+  assert.is(adds.length, Object.keys(kinds).length - 1, adds.join(", "));
+  assert.is(new Set(adds).size, adds.length, "a registry is added to by one file");
 });
 
 test("an operation with a kernel of its own has the values and the derivative it says", async () => {
@@ -139,8 +179,40 @@ test("an added forecaster replaces the weights where it says, once", async () =>
   });
 });
 
-test("a command knows what a module loaded before it adds", () => {
+test("an added network to fit is fitted, and foretells steps that halve", async () => {
+  const family = stepSum.family({ steps: 2 });
+  const length = 12;
+  const windows = (training: number): WindowSource => {
+    const random = new Random(training);
+    const rows = Float32Array.from({ length: 64 * length }, () => random.normal());
+    // From step to step half as far.
+    rows.forEach((_, i) => {
+      if (i % length > 1) rows[i] = rows[i - 1]! + (rows[i - 1]! - rows[i - 2]!) / 2;
+    });
+    const where = { architecture: "none", source: "none", phase: "late", kind: "fc" } as const;
+    return new WindowSource([{ ...where, training, rows, length, epoch: 0 }], family.shape, "");
+  };
+  const validation = windows(2).draw(64, new Random(1));
+  const gpu = await testGpu();
+  const settings = { ...fitDefaults, epochs: 40, windows: 256, batch: 32, learningRate: 0.02 };
+  const { tensors } = await fitPredictor(
+    gpu,
+    family,
+    { training: windows(1), validation },
+    settings,
+  );
+  const [error] = await scoreNetwork(gpu, family, tensors, [validation]);
+  const line = meanError(validation, (window) => linePrediction(window, family.shape));
+  assert.ok(error! < line / 10, `${error} against the line's ${line}`);
+});
+
+/** The command line in a process that loaded the examples before it. */
+function rewind(...words: readonly string[]): { stdout: string; stderr: string } {
   const command = ["--import", "tsx", "--import", "./test/adding/index.ts", "src/cli/main.ts"];
+  return spawnSync("node", [...command, ...words], { cwd: root, encoding: "utf8" });
+}
+
+test("a command knows what a module loaded before it adds", () => {
   const options = {
     dataset: rampsSource.name,
     model: softsignNet.name,
@@ -152,15 +224,20 @@ test("a command knows what a module loaded before it adds", () => {
     "nowcast-at": "0.6",
   };
   const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
-  const { stdout, stderr } = spawnSync("node", [...command, "plan", ...words], {
-    cwd: root,
-    encoding: "utf8",
-  });
+  const { stdout, stderr } = rewind("plan", ...words);
   assert.match(
     stdout,
     /^softsign-net, 200 \+ 100 .* 2 classes; .*, bounded-ascent batch 256$/m,
     stderr,
   );
+});
+
+test("options of an added network to fit are its own", () => {
+  const words = ["predictor", "fit", "--library", folder, "--out", folder, "--steps", "2"];
+  const mine = rewind(...words, "--predictor", stepSum.name);
+  assert.match(mine.stderr, /is no finished trajectory library/);
+  const other = rewind(...words, "--predictor", "wnn");
+  assert.match(other.stderr, /--steps is for step-sum; wnn has a fixed one/);
 });
 
 test.after(() => {

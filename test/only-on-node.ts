@@ -12,6 +12,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "experiments/statistic.test.ts",
     "graph/memory-plan.test.ts",
     "lint.test.ts",
+    "members.test.ts",
     "metrics/final.test.ts",
     "metrics/lira.test.ts",
     "metrics/metrics.test.ts",

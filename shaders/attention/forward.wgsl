@@ -33,8 +33,7 @@ fn main(thread: Thread) {
     }
     highest[r] = LOWEST;
   }
-  for (var quad = hidden; quad < (u32(LK) + 3u) / 4u; quad++) {
-    let key = 4u * quad;
+  for (var key = 0u; key < u32(LK); key += 4u) {
     // Keys behind the last are read as the last and given no weight.
     let last = u32(LK) - 1u;
     let at = vec4u(

@@ -51,11 +51,8 @@ fn main(thread: Thread) {
   }
   // Queries see all keys: a constant, so that the loop has constant bounds.
   let slice = select(tile.slice, 0u, QUERIES_OWN);
-  for (var step = hidden; step < u32(SPAN); step++) {
-    let other = slice * u32(SPAN) + step;
-    if (other >= OTHER) {
-      break;
-    }
+  let end = min((slice + 1u) * u32(SPAN), OTHER);
+  for (var other = slice * u32(SPAN); other < end; other++) {
     let at = row_at(tile, other, OTHER);
     var score = array<f32, R>();
     var gain = array<f32, R>();

@@ -16,6 +16,7 @@ import {
   readEarlier,
 } from "../experiments/earlier.ts";
 import { figures, labelOf } from "../experiments/figures.ts";
+import { nowcastScenario } from "../experiments/nowcast.ts";
 import { experimentNames, type Protocol, protocolOf } from "../experiments/protocol.ts";
 import { runSeeds, tune, type Tuned } from "../experiments/run.ts";
 import { type Recipe, type Size, sizeNames } from "../experiments/scale.ts";
@@ -129,7 +130,7 @@ export function registerExperiment(root: Command): void {
       ...(flags.pictureSize === undefined ? {} : { size: flags.pictureSize }),
     };
     const only = flags.arms?.split(",").map((arm) => arm.trim());
-    const protocol = protocolOf(nowcast ? "standard" : name, data, {
+    const protocol = protocolOf(nowcast ? nowcastScenario.name : name, data, {
       size: flags.size,
       published: flags.predictor,
       model: flags.model,
@@ -138,9 +139,8 @@ export function registerExperiment(root: Command): void {
       variants: flags.variant,
     });
     if (nowcast) {
-      // Nothing is to be forgotten; D_f is a part of the images in name only.
-      const scenario = { name: "standard", share: 0.02 } as const;
-      await nowcastExperiment((seed) => ({ ...protocol.train(seed), scenario }), flags);
+      const train = (seed: number) => ({ ...protocol.train(seed), scenario: nowcastScenario });
+      await nowcastExperiment(train, flags);
     } else {
       await run(protocol, flags);
     }

@@ -11,6 +11,7 @@ import type { Predictor } from "../predictors/predictor.ts";
 import { fitLibrary, type FitRequest, type Score } from "../predictors-lab/fit-library.ts";
 import { openLibrary, type Phase, phases } from "../predictors-lab/sequences.ts";
 import { listed } from "../registry.ts";
+import { defaults } from "../runs/defaults.ts";
 import { json } from "../report/run-folder.ts";
 import { type Column, markdownTable, textTable } from "../report/table.ts";
 import { withProgress } from "./progress.ts";
@@ -168,7 +169,9 @@ export function registerPredictorFit(group: Command): void {
     .command("fit")
     .description(`fit ${listed(titles, "or")} to a library of trajectories`)
     .addOption(
-      new Option("--predictor <name>", "what to fit").choices(fittables.names).default("invwnn"),
+      new Option("--predictor <name>", "what to fit")
+        .choices(fittables.names)
+        .default(defaults.fitted),
     );
   settingOptions(command, fittables.all).option(
     "--against <predictor>",
@@ -186,8 +189,8 @@ export function fitOptions(command: Command): Command {
     .requiredOption("--out <dir>", "where the results go")
     .option("--shared", "one weight set for every kind of parameter")
     .option("--phases <list>", "phases to learn from", phases.join(","))
-    .option("--hold-out-model <name>", "network never learnt from", "small-cnn")
-    .option("--hold-out-source <name>", "images never learnt from", "mnist")
+    .option("--hold-out-model <name>", "network never learnt from", defaults.heldOut.network)
+    .option("--hold-out-source <name>", "images never learnt from", defaults.heldOut.dataset)
     .option("--epochs <n>", "epochs at most", integer(1), fitDefaults.epochs)
     .option("--windows <n>", "windows of an epoch", integer(1), fitDefaults.windows)
     .option("--batch <n>", "windows a step", integer(1), fitDefaults.batch)

@@ -44,6 +44,9 @@ export interface NowcastResult {
   readonly curve: readonly EpochLine[];
 }
 
+/** Nothing is to be forgotten; D_f is a part of the images in name only. */
+export const nowcastScenario = { name: "standard", share: 0.02 } as const;
+
 /** The plain training that the others are compared with. */
 export const plainArm = "adam";
 

@@ -6,4 +6,7 @@ export const defaults = {
   network: "small-cnn",
   optimizer: "adam",
   method: "rewind",
+  /** What `predictor fit` fits, and what it never learns from. */
+  fitted: "invwnn",
+  heldOut: { network: "small-cnn", dataset: "mnist" },
 } as const;

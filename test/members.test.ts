@@ -1,0 +1,148 @@
+// Each kind of thing is open: a member's name stands in its own file alone, and everything else asks the registry.
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  datasets,
+  fittables,
+  forecasters,
+  methods,
+  metrics,
+  networks,
+  optimizers,
+  predictors,
+  type Registry,
+  scenarios,
+} from "../src/index.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** The index of each registry, with the folder that the files of its members lie in. */
+const registries: Readonly<Record<string, Registry<{ readonly name: string }>>> = {
+  "models/index.ts": networks,
+  "src/optim/index.ts": optimizers,
+  "src/data/index.ts": datasets,
+  "src/scenarios/index.ts": scenarios,
+  "src/metrics/index.ts": metrics,
+  "src/unlearn/methods/index.ts": methods,
+  "src/predictors/index.ts": predictors,
+  "src/predictors-lab/families/index.ts": fittables,
+  "src/forecast/index.ts": forecasters,
+};
+
+/** Names that stand elsewhere, by the reason they may. */
+const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  "defaults of commands and of settings": {
+    "src/runs/defaults.ts": [
+      ...["small-cnn", "adam", "synthetic", "mnist", "label-noise", "rewind", "invwnn"],
+    ],
+    "src/predictors-lab/fit.ts": ["adam"],
+    "src/unlearn/steps.ts": ["sgd"],
+    "src/unlearn/methods/neg-grad.ts": ["sgd"],
+    "src/unlearn/methods/retrain.ts": ["adam"],
+    "src/unlearn/methods/rewind.ts": ["adam"],
+    "src/unlearn/methods/scrub.ts": ["adam"],
+    "src/unlearn/methods/task-vector.ts": ["adam"],
+  },
+  "how networks are trained, as published": { "models/network.ts": ["adam", "sgd"] },
+  "what an experiment consists of": {
+    "src/predictors-lab/library.ts": [
+      ...["mlp", "small-cnn", "tiny-cnn", "simple-net", "tiny-resnet", "tiny-vit"],
+      ...["adam", "sgd", "label-noise", "standard"],
+    ],
+    "src/experiments/nowcast.ts": ["standard", "wnn", "testAccuracy", "testLoss"],
+  },
+  "how a scenario's experiment is judged": {
+    "src/scenarios/backdoor.ts": [
+      ...["forgetAccuracy", "forgetTrueAccuracy", "testAccuracy", "attackSuccess"],
+    ],
+    "src/scenarios/label-noise.ts": ["forgetAccuracy", "testAccuracy"],
+    "src/scenarios/overfit.ts": ["forgetLoss", "testLoss", "testAccuracy"],
+    "src/scenarios/standard.ts": ["forgetAccuracy", "testAccuracy", "retainAccuracy"],
+  },
+  "rules that end a run are about these metrics": {
+    "src/unlearn/driver.ts": ["forgetAccuracy", "forgetLoss"],
+    "src/runs/unlearn-run.ts": ["forgetAccuracy"],
+    "src/experiments/trained-network.ts": ["forgetAccuracy", "testAccuracy"],
+  },
+  "a chart or a column that is about these metrics": {
+    "src/report/report.ts": ["forgetAccuracy", "testAccuracy"],
+    "src/experiments/tables.ts": ["RA", "UA"],
+  },
+  "a file of the members themselves": {
+    "src/unlearn/rewind-arms.ts": ["rewind", "linear-rewind", "random-rewind"],
+  },
+  "the word means something else there": {
+    "src/cli/main.ts": ["rewind"],
+    "src/platform/files.ts": ["rewind"],
+    "src/experiments/nowcast.ts": ["adam", "linear"],
+    "src/ops/activations.ts": ["linear"],
+    "src/ops/elementwise.ts": ["linear"],
+    "src/ops/flatten.ts": ["linear"],
+    "src/ops/linear.ts": ["linear"],
+    "src/predictors/invwnn/pack.ts": ["linear"],
+    "src/predictors/invwnn/weights.ts": ["linear"],
+    "src/predictors/wnn.ts": ["linear"],
+    "src/predictors/nino/network.ts": ["mlp"],
+    "src/predictors/nino/tiles.ts": ["mlp"],
+    "src/predictors-lab/families/invwnn.ts": ["linear"],
+    "src/predictors-lab/library.ts": ["fine-tune"],
+    "src/predictors-lab/sequences.ts": ["fine-tune"],
+  },
+};
+
+const files = ["src", "models"].flatMap((folder) =>
+  (readdirSync(`${root}${folder}`, { recursive: true }) as string[])
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => `${folder}/${file}`),
+);
+const texts = new Map(files.map((file) => [file, readFileSync(`${root}${file}`, "utf8")]));
+
+/** Files of a registry's folder that declare a member of a name. */
+function homes(index: string, name: string): string[] {
+  const folder = `${dirname(index)}/`;
+  const declares = new RegExp(`^(?:  |const text = \\{ |.*\\(\\{ )name: "${name}",?`, "m");
+  return files.filter((file) => file.startsWith(folder) && declares.test(texts.get(file)!));
+}
+
+test("every member is declared in one file of its registry's folder, and its index has a line for it", () => {
+  for (const [index, { names, what }] of Object.entries(registries)) {
+    for (const name of names) {
+      const found = homes(index, name);
+      assert.is(found.length, 1, `${what} "${name}" is declared in ${found.join(", ") || "none"}`);
+      const own = `./${found[0]!.slice(dirname(index).length + 1)}`;
+      assert.ok(texts.get(index)!.includes(` from "${own}";`), `${index} does not import ${own}`);
+    }
+  }
+});
+
+test("no other file names a member, but for those listed here with a reason", () => {
+  const kept = new Set<string>();
+  const may = new Map<string, string>();
+  for (const [reason, places] of Object.entries(allowed)) {
+    for (const [file, names] of Object.entries(places)) {
+      for (const name of names) may.set(`${file}: "${name}"`, reason);
+    }
+  }
+  const homesOf = new Map<string, string[]>();
+  for (const [index, { names }] of Object.entries(registries)) {
+    for (const name of names)
+      homesOf.set(name, [...(homesOf.get(name) ?? []), ...homes(index, name)]);
+  }
+  const strange: string[] = [];
+  for (const [name, own] of homesOf) {
+    for (const [file, text] of texts) {
+      if (own.includes(file) || !text.includes(`"${name}"`)) continue;
+      const place = `${file}: "${name}"`;
+      if (may.has(place)) kept.add(place);
+      else strange.push(place);
+    }
+  }
+  assert.equal(strange, [], "ask the registry, or let the member declare what is special of it");
+  const stale = [...may.keys()].filter((place) => !kept.has(place));
+  assert.equal(stale, [], "allowed, but not there any more");
+});
+
+test.run();
