@@ -6,6 +6,7 @@
 const reasons: Readonly<Record<string, readonly string[]>> = {
   "arithmetic without a device or a file": [
     "cli/flags.test.ts",
+    "cli/setting-options.test.ts",
     "cli/setup.test.ts",
     "experiments/earlier.test.ts",
     "experiments/nowcast.test.ts",
