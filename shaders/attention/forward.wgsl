@@ -1,5 +1,5 @@
 //! import attention/rows
-//! needs inner, hidden, hide
+//! needs inner, hidden
 // Fused attention: y = softmax(SCALE q kT) v for each head, the scores never stored; lse = log of the sum of
 // the exponentials, which the backward pass makes the probabilities from.
 // The maximum is raised as keys go by, four at a time, and what was summed before is scaled down to it
@@ -14,14 +14,7 @@ const LOWEST = -3.0e38;
 
 const_assert SLICES == 1;
 
-@compute @workgroup_size(64)
-fn main(thread: Thread) {
-  hide(thread);
-  let i = number_of(thread);
-  if (i >= THREADS) {
-    return;
-  }
-  let tile = tile_of(i);
+fn attend(tile: Tile) {
   var query: array<Lane, CELLS>;
   var sums: array<Lane, CELLS>;
   var highest: array<f32, R>;

@@ -1,6 +1,6 @@
 //! part
 //! import attention/rows
-//! needs inner, hidden, hide, OTHER, QUERIES_OWN, own_rows, other_rows, norm_of, put
+//! needs inner, hidden, OTHER, QUERIES_OWN, own_rows, other_rows, norm_of, put
 // Gradients of fused attention, the walk. The probability of a query and a key is made again as
 // p = exp(SCALE q . k - lse), and w = SCALE p (dy . v - delta) is the gradient with respect to q . k.
 // A thread keeps R rows of its own sequence and adds up over a slice of the other one, for each own row:
@@ -26,14 +26,7 @@ struct Norm {
 
 const_assert u32(SLICES) * u32(SPAN) >= OTHER;
 
-@compute @workgroup_size(64)
-fn main(thread: Thread) {
-  hide(thread);
-  let i = number_of(thread);
-  if (i >= THREADS) {
-    return;
-  }
-  let tile = tile_of(i);
+fn attend(tile: Tile) {
   var rows: array<Rows, CELLS>;
   var weighted: array<Lane, CELLS>;
   var plain: array<Lane, CELLS>;
@@ -49,7 +42,7 @@ fn main(thread: Thread) {
       norms[r] = norm_of(tile, position);
     }
   }
-  // Queries see all keys: a constant, so that the loop has constant bounds.
+  // Queries see all keys: a constant, so that the test for the end folds away.
   let slice = select(tile.slice, 0u, QUERIES_OWN);
   let end = min((slice + 1u) * u32(SPAN), OTHER);
   for (var other = slice * u32(SPAN); other < end; other++) {

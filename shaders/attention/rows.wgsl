@@ -1,11 +1,11 @@
 //! part
 //! import walk/thread
-//! needs Lane, LANES, OWN
+//! needs Lane, LANES, OWN, hide, attend
 // Attention of several heads, what its kernels share: a thread keeps a tile of R rows of one head and of its own
 // sequence (queries or keys) and meets the rows of the other sequence one after the other.
 //
 // q, like y and all gradients of both [B, LQ, HEADS * D]; k, v, like theirs [B, LK, HEADS * D]; D a multiple of
-// LANES. Needs: Lane, LANES; OWN, the length of the own sequence.
+// LANES. Needs: Lane, LANES; OWN, the length of the own sequence; attend(tile), what a thread does.
 // Gives: WIDTH, lanes in a row of a head; CELLS, in a tile; TILES, tiles of a sequence; THREADS; Tile, tile_of(i);
 // row_at, head_at.
 // Constants: B, HEADS, LQ, LK, D, R, SCALE (factor of the scores); SLICES, into which the other sequence is cut.
@@ -48,4 +48,13 @@ fn row_at(tile: Tile, position: u32, length: u32) -> u32 {
 // Where the head starts in lse and delta, [B, HEADS, LQ].
 fn head_at(tile: Tile) -> u32 {
   return (tile.batch * u32(HEADS) + tile.head) * u32(LQ);
+}
+
+@compute @workgroup_size(64)
+fn main(thread: Thread) {
+  hide(thread);
+  let i = number_of(thread);
+  if (i < THREADS) {
+    attend(tile_of(i));
+  }
 }

@@ -1,4 +1,5 @@
 //! part
+//! import conv2d/pixels
 // Operands of the convolution's input gradient, gather form.
 //
 // dx[n, h, v, i] = sum over kh, kw, o of dy[n, oh, ow, o] w[kh, kw, i, o], over the taps for which h + PH - kh =
@@ -44,24 +45,9 @@ fn pieceOf(index: u32) -> Piece {
 // Steps of k in the longest piece.
 const LONGEST = (u32(KH) + SH - 1u) / SH * ((u32(KW) + SW - 1u) / SW) * COUT;
 
-const A_ALONG_K = true;
 const A_SPAN = u32(COUT);
 // A run holds the channels of the outputs that one tap connects.
 const RUN = u32(COUT);
-
-// Output row, column and index that tap 0 of the class connects with four input pixels. Above and left of the
-// outputs, differences wrap to large numbers.
-struct Rows {
-  h: vec4u,
-  w: vec4u,
-  i: vec4u,
-}
-
-// Index of channel 0 of the outputs that a tap connects, 0 if there is none.
-struct Line {
-  i: vec4u,
-  inside: vec4<bool>,
-}
 
 fn rowsOf(piece: Piece, row: u32) -> Rows {
   let p = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(M - 1u));
@@ -74,15 +60,7 @@ fn lineA(piece: Piece, rows: Rows, tap: u32) -> Line {
   let h = tap / piece.taps;
   let w = tap % piece.taps;
   let inside = (rows.h - h < vec4u(OH)) & (rows.w - w < vec4u(OW));
-  return Line(select(vec4u(), rows.i - (h * OW + w) * COUT, inside), inside);
-}
-
-fn indexA(line: Line, channel: u32) -> vec4u {
-  return line.i + channel;
-}
-
-fn insideA(line: Line, channel: u32) -> vec4<bool> {
-  return line.inside;
+  return lineOf(rows.i - (h * OW + w) * COUT, inside);
 }
 
 const B_SPAN = u32(COUT);

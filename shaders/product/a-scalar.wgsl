@@ -1,5 +1,6 @@
 //! part
-//! needs Piece, Rows, RUN, Line, lineA, indexA, insideA
+//! import product/a-steps
+//! needs Line, indexA, insideA
 // Reads a, the left factor of a product, one element at a time.
 //
 // Gives quadA, four rows at one step of a run, and blockA, four rows at four steps of k. Both are 0 where the
@@ -15,20 +16,7 @@ fn quadA(line: Line, i: u32) -> vec4f {
   return select(vec4f(), vec4f(a[at.x], a[at.y], a[at.z], a[at.w]), insideA(line, i));
 }
 
-fn stepA(piece: Piece, rows: Rows, k: u32) -> vec4f {
-  var v = vec4f();
-  if (k < piece.end) {
-    v = quadA(lineA(piece, rows, k / RUN), k % RUN);
-  }
-  return v;
-}
-
 // Columns are steps of k.
 fn blockA(piece: Piece, rows: Rows, k: u32) -> mat4x4f {
-  return mat4x4f(
-    stepA(piece, rows, k),
-    stepA(piece, rows, k + 1u),
-    stepA(piece, rows, k + 2u),
-    stepA(piece, rows, k + 3u),
-  );
+  return stepsA(piece, rows, k);
 }

@@ -1,5 +1,6 @@
 //! part
-//! needs Piece, Rows, RUN, Line, lineA, indexA, insideA, A_ALONG_K, A_SPAN
+//! import product/a-steps
+//! needs Line, indexA, insideA, A_ALONG_K, A_SPAN
 // Reads a, the left factor of a product, four neighbours at a time: four steps of k if A_ALONG_K, else four
 // rows.
 //
@@ -17,23 +18,10 @@ fn quadA(line: Line, i: u32) -> vec4f {
   return select(vec4f(), a[indexA(line, i).x / 4u], insideA(line, i).x);
 }
 
-fn stepA(piece: Piece, rows: Rows, k: u32) -> vec4f {
-  var v = vec4f();
-  if (k < piece.end) {
-    v = quadA(lineA(piece, rows, k / RUN), k % RUN);
-  }
-  return v;
-}
-
 // Columns are steps of k.
 fn blockA(piece: Piece, rows: Rows, k: u32) -> mat4x4f {
   if (!A_ALONG_K) {
-    return mat4x4f(
-      stepA(piece, rows, k),
-      stepA(piece, rows, k + 1u),
-      stepA(piece, rows, k + 2u),
-      stepA(piece, rows, k + 3u),
-    );
+    return stepsA(piece, rows, k);
   }
   if (k >= piece.end) {
     return mat4x4f();
