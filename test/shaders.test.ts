@@ -5,9 +5,9 @@ import * as assert from "uvu/assert";
 import { invWnn } from "../src/predictors-lab/families/invwnn.ts";
 import { modelSpec } from "../models/index.ts";
 import { ArenaLayout } from "../src/weights/arena.ts";
-import type { Gpu } from "../src/gpu/device.ts";
-import { KernelCache, type KernelId, reflect } from "../src/gpu/kernel.ts";
-import { link, shaderSource } from "../src/gpu/link.ts";
+import type { Gpu, Tuning } from "../src/gpu/device.ts";
+import { KernelCache, type KernelId, prelude, reflect } from "../src/gpu/kernel.ts";
+import { declaredNames, link, shaderSource } from "../src/gpu/link.ts";
 import { Graph } from "../src/graph/graph.ts";
 import { type Launch, Value } from "../src/graph/value.ts";
 import { Declarations, Layers } from "../src/nn/layers.ts";
@@ -40,6 +40,28 @@ const files = (readdirSync(folder, { recursive: true }) as string[])
 
 /** Every file that is part of a kernel compiled here: gathered from what the launches asked for. */
 const compiled = new Set<string>();
+
+/** The same with the lanes (shaders/lane) that the kernel had, as in `pool/max lane/f32`. */
+const withLanes = new Set<string>();
+
+const watched = new Set<Gpu>();
+
+/** A device of this file alone, whose kernels' lanes are noted. */
+async function watchedGpu(tuning: Tuning): Promise<Gpu> {
+  const gpu = await ownGpu({ tuning });
+  if (watched.has(gpu)) return gpu;
+  watched.add(gpu);
+  const get = gpu.kernels.get.bind(gpu.kernels);
+  gpu.kernels.get = async (id) => {
+    const kernel = await get(id);
+    const linked = await link(id.shader, id.parts, prelude(id.constants));
+    for (const lane of linked.files.filter((file) => file.startsWith("lane/"))) {
+      for (const file of linked.files) withLanes.add(`${file} ${lane}`);
+    }
+    return kernel;
+  };
+  return gpu;
+}
 
 async function compileAll(gpu: Gpu, ids: readonly KernelId[]): Promise<void> {
   await Promise.all(ids.map((id) => gpu.kernels.get(id)));
@@ -83,7 +105,7 @@ const everyLayer: ModelSpec = {
 
 for (const tuning of tunings) {
   test(`networks, optimisers and feeds compile, forward and backward (${tuning})`, async () => {
-    const gpu = await ownGpu({ tuning });
+    const gpu = await watchedGpu(tuning);
     const specs = [
       everyLayer,
       modelSpec({ name: "small-cnn", hidden: 32 }, [28, 28, 1], 10),
@@ -140,7 +162,7 @@ for (const tuning of tunings) {
   });
 
   test(`operations beside the networks compile (${tuning})`, async () => {
-    const gpu = await ownGpu({ tuning });
+    const gpu = await watchedGpu(tuning);
     const launches = bothWays(gpu, (graph) => {
       const a = graph.input("a", [5, 7, 3, 4]);
       const b = graph.input("b", [7, 1, 4]);
@@ -250,7 +272,7 @@ for (const tuning of tunings) {
   });
 
   test(`unlearning methods compile (${tuning})`, async () => {
-    const gpu = await ownGpu({ tuning });
+    const gpu = await watchedGpu(tuning);
     const digits = syntheticDigits(12, 1, "train");
     const data = await GpuDataset.upload(gpu, digits, meanImage(digits));
     const model = await Model.create(gpu, modelSpec({ name: "small-cnn" }, [28, 28, 1], 10), 1);
@@ -265,7 +287,7 @@ for (const tuning of tunings) {
   });
 
   test(`predictors compile with every base (${tuning})`, async () => {
-    const gpu = await ownGpu({ tuning });
+    const gpu = await watchedGpu(tuning);
     for (const predictor of [linearPredictor(), await loadPredictor(undefined)]) {
       for (const set of predictor.sets) {
         const bases = Object.keys(baseCode) as (keyof typeof baseCode)[];
@@ -327,6 +349,22 @@ test("every shader file is compiled by the tests above", () => {
     files.filter((file) => !compiled.has(file)),
     [],
   );
+});
+
+test("every shader that leaves its lanes to the launch is compiled with each", async () => {
+  const lanes = files.filter((file) => file.startsWith("lane/"));
+  const names = new Set(declaredNames(await shaderSource(lanes[0]!)));
+  const missing: string[] = [];
+  let open = 0;
+  for (const file of files) {
+    const needs = (await shaderSource(file)).match(/^\/\/! needs .*/gm)?.join(" ") ?? "";
+    if (!needs.split(/[\s,]+/).some((name) => names.has(name))) continue;
+    open++;
+    missing.push(...lanes.map((lane) => `${file} ${lane}`).filter((pair) => !withLanes.has(pair)));
+  }
+  assert.is(lanes.length, 2);
+  assert.ok(open >= 15, `${open} files leave their lanes open`);
+  assert.equal(missing, []);
 });
 
 test("every shader says what it is, and keeps to the subset both compilers take", async () => {
