@@ -26,7 +26,8 @@ fn attend(tile: Tile) {
     }
     highest[r] = LOWEST;
   }
-  for (var key = 0u; key < u32(LK); key += 4u) {
+  for (var quad = hidden; quad < (u32(LK) + 3u) / 4u; quad++) {
+    let key = 4u * quad;
     // Keys behind the last are read as the last and given no weight.
     let last = u32(LK) - 1u;
     let at = vec4u(

@@ -47,8 +47,11 @@ fn main(thread: Thread) {
     return;
   }
   var sums: array<Lane, TILE>;
-  let last = min(DY_ROWS, slice * SLICE_ROWS + SLICE_ROWS);
-  for (var row = slice * SLICE_ROWS; row < last; row++) {
+  for (var round = 0u; round < SLICE_ROWS; round++) {
+    let row = slice * SLICE_ROWS + round;
+    if (row >= DY_ROWS) {
+      break;
+    }
     let image = row / OH;
     let top = row % OH * SH + kh - PH;
     let left = kw - PW;
@@ -58,13 +61,13 @@ fn main(thread: Thread) {
         window[i * TAPW + k] = pixel(image, top + i, left + k - FRESH, lane);
       }
     }
-    for (var ow = 0u; ow < OW + hidden; ow++) {
+    for (var ow = hidden; ow < OW; ow++) {
       let g = dy[(row * OW + ow) * WIDTH + lane];
       for (var i = 0u; i < TAPH; i++) {
         for (var k = 0u; k < TAPW; k++) {
           let t = i * TAPW + k;
           if (k + FRESH < TAPW) {
-            window[t] = window[t + FRESH];
+            window[t] = window[(t + FRESH) % TILE];
           } else {
             window[t] = pixel(image, top + i, left + ow * SW + k, lane);
           }

@@ -1,6 +1,5 @@
 //! part
 //! import walk/each
-//! needs each
 // Kernels that make rows of rows: x [any number, WIDTH], y [ROWS, WIDTH]. One thread a quad of y.
 // Constants: ROWS, WIDTH floats a row (a multiple of 4). The importing file declares each(i: u32), which
 // writes quad i of y.

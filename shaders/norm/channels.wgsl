@@ -1,6 +1,6 @@
 //! part
 //! import walk/thread
-//! needs slice_of, join, Channel, channel_of, element_of
+//! needs slice_of, join, channel_of, element_of
 // Batch normalisation, the walk over channels: sums over the rows of each channel in stages of fixed order, and a
 // pass over all elements. One thread a channel and slice of rows; neighbouring threads have neighbouring channels.
 //

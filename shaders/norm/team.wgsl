@@ -4,19 +4,24 @@
 // Gives: team_sum(value, local) -> vec2f, for workgroups of 64 threads. Constants: TEAM, a power of two up to 64.
 var<workgroup> team_sums: array<vec2f, 64>;
 
+// Levels of the tree.
+const LEVELS = firstTrailingBit(u32(TEAM));
+
 const_assert TEAM <= 64 && 64 % TEAM == 0;
 
 // Sum over the team of a thread; every thread of the workgroup must come here.
 fn team_sum(value: vec2f, local: u32) -> vec2f {
-  team_sums[local] = value;
+  let at = local % 64u; // all of it, but so a compiler knows the range of indices
+  team_sums[at] = value;
   workgroupBarrier();
-  for (var reach = u32(TEAM) / 2u; reach > 0u; reach /= 2u) {
-    if (local % u32(TEAM) < reach) {
-      team_sums[local] += team_sums[local + reach];
+  for (var level = 1u; level <= LEVELS; level++) {
+    let reach = u32(TEAM) >> level;
+    if (at % u32(TEAM) < reach) {
+      team_sums[at] += team_sums[(at + reach) % 64u];
     }
     workgroupBarrier();
   }
-  let sum = team_sums[local - local % u32(TEAM)];
+  let sum = team_sums[at / u32(TEAM) * u32(TEAM)];
   // The next sum must not overwrite this one before everyone has read it.
   workgroupBarrier();
   return sum;

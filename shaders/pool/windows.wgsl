@@ -1,6 +1,6 @@
 //! part
 //! import walk/thread
-//! needs Lane, LANES, Taken, start_of, take, put, share
+//! needs Lane, LANES, start_of, take, put, share
 // Pooling over NHWC, the walk: `forward` shows each window its pixels in row-major order; `backward`, as a
 // gather, adds up for each pixel the shares of the windows that hold it. Padding belongs to no window.
 //

@@ -1,5 +1,5 @@
 //! part
-//! needs N, Piece, indexB, B_K, B_COLUMN
+//! needs N, Piece, indexB, B_COLUMN
 // Reads b, the right factor of a product, one element at a time.
 //
 // Gives quadB, the q-th four columns from index `at` on, and blockB, four columns at four steps of k, 0 past the

@@ -1,5 +1,5 @@
 //! part
-//! needs M, N, PIECES, BAND, Piece, pieceOf, Rows, rowsOf, A_ALONG_K, blockA, B_K, blockB
+//! needs M, N, PIECES, BAND, Piece, pieceOf, rowsOf, A_ALONG_K, blockA, B_K, blockB
 //! needs LONGEST, HAS_BIAS, biasQuad, indexC, OUTSIDE, store
 // The tiled matrix product c = a b (+ bias) for GPUs: tiles, barriers and sums.
 //

@@ -1,5 +1,5 @@
 //! part
-//! needs M, N, PIECES, Piece, pieceOf, Rows, rowsOf, RUN, lineA, A_QUADS, quadA, B_K, LANES_B
+//! needs M, N, PIECES, pieceOf, rowsOf, RUN, lineA, A_QUADS, quadA, B_K, LANES_B
 //! needs indexB, B_QUADS, quadB
 //! needs HAS_BIAS, biasQuad, indexC, OUTSIDE, store
 // The matrix product c = a b (+ bias) for software adapters (lavapipe, SwiftShader): 8 rows x 4 VT columns a

@@ -7,6 +7,7 @@
 // Constants: OUTER, AXIS, INNER, SLICES, SCALE. Grid: OUTER * SLICES * INNER / LANES threads.
 const WIDTH = u32(INNER) / LANES;
 const RESULTS = u32(OUTER) * u32(SLICES) * WIDTH;
+const LONGEST = (u32(AXIS) + u32(SLICES) - 1u) / u32(SLICES);
 
 const_assert u32(INNER) % LANES == 0u;
 const_assert SLICES <= AXIS;

@@ -7,11 +7,11 @@
 // Constants: ROWS, C, SLICES, SCALE. Grid: SLICES * C / LANES threads.
 const WIDTH = u32(C) / LANES;
 const RESULTS = u32(SLICES) * WIDTH;
-const SLICE_ROWS = (u32(ROWS) + u32(SLICES) - 1u) / u32(SLICES);
+const LONGEST = (u32(ROWS) + u32(SLICES) - 1u) / u32(SLICES);
 
 const_assert u32(C) % LANES == 0u;
 
 fn terms_of(i: u32) -> Terms {
-  let row = min(i / WIDTH * SLICE_ROWS, u32(ROWS));
-  return Terms(row * WIDTH + i % WIDTH, WIDTH, min(SLICE_ROWS, u32(ROWS) - row));
+  let row = min(i / WIDTH * LONGEST, u32(ROWS));
+  return Terms(row * WIDTH + i % WIDTH, WIDTH, min(LONGEST, u32(ROWS) - row));
 }

@@ -1,6 +1,6 @@
 //! part
 //! import walk/each
-//! needs Lane
+//! needs Lane, LANES, element
 // The lanes of y [N / (D1 D2 D3), D1, D2, D3], and of an operand a that is repeated to its shape: element
 // (i0, i1, i2, i3) of a lies at i0 A0 + i1 A1 + i2 A2 + i3 A3. Strides count floats and are 0 on axes where
 // the operand is repeated; A3 is 0 or 1. Lanes of four take a D3 that is a multiple of 4.

@@ -6,7 +6,7 @@ import { acquireDevice } from "../../src/gpu/device.ts";
 import type { KernelId } from "../../src/gpu/kernel.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { Value } from "../../src/graph/value.ts";
-import { attention, conv2d, depthwiseConv2d, linear } from "../../src/ops/index.ts";
+import * as ops from "../../src/ops/index.ts";
 import { tiles } from "../../src/ops/launch/product.ts";
 import { loadPredictor } from "../../src/predictors/index.ts";
 
@@ -16,17 +16,19 @@ export const mark = "### kernel";
 const values = (graph: Graph, shapes: readonly (readonly number[])[]): Value[] =>
   shapes.map((shape, i) => graph.input(`input ${i}`, shape));
 
-/** Kernels of an operation, forward and backward, whose path begins with a prefix. */
+/** Kernels of an operation, forward and backward in its first inputs, whose path begins with a prefix. */
 function kernels(
   prefix: string,
   shapes: readonly (readonly number[])[],
   build: (graph: Graph, inputs: readonly Value[]) => Value,
+  trained = shapes.length,
 ): KernelId[] {
   const graph = new Graph("gpu");
   const inputs = values(graph, shapes);
   const y = build(graph, inputs);
   const cotangent = graph.input("cotangent", y.shape);
-  const launches = [...graph.forward(), ...graph.backward(y, inputs, { cotangent }).launches];
+  const { launches: backward } = graph.backward(y, inputs.slice(0, trained), { cotangent });
+  const launches = [...graph.forward(), ...backward];
   return launches.filter(({ shader }) => shader.startsWith(prefix));
 }
 
@@ -37,7 +39,7 @@ async function hotKernels(): Promise<Record<string, readonly KernelId[]>> {
       [256, 64],
       [64, 128],
     ],
-    (graph, [x, w]) => linear(graph, x!, w!, null),
+    (graph, [x, w]) => ops.linear(graph, x!, w!, null),
   );
   const convolution = kernels(
     "conv2d/",
@@ -45,7 +47,7 @@ async function hotKernels(): Promise<Record<string, readonly KernelId[]>> {
       [2, 8, 8, 8],
       [3, 3, 8, 16],
     ],
-    (graph, [x, w]) => conv2d(graph, x!, w!, null, { stride: 2, padding: 1 }),
+    (graph, [x, w]) => ops.conv2d(graph, x!, w!, null, { stride: 2, padding: 1 }),
   );
   const tiled = tiles.map((tile) => ({
     ...product[0]!,
@@ -57,7 +59,7 @@ async function hotKernels(): Promise<Record<string, readonly KernelId[]>> {
       [2, 8, 8, 8],
       [3, 3, 8],
     ],
-    (graph, [x, w]) => depthwiseConv2d(graph, x!, w!, null, { padding: 1 }),
+    (graph, [x, w]) => ops.depthwiseConv2d(graph, x!, w!, null, { padding: 1 }),
   );
   const attending = kernels(
     "attention/",
@@ -66,8 +68,37 @@ async function hotKernels(): Promise<Record<string, readonly KernelId[]>> {
       [1, 49, 64],
       [1, 49, 64],
     ],
-    (graph, [q, k, v]) => attention(graph, q!, k!, v!, { heads: 2 }),
+    (graph, [q, k, v]) => ops.attention(graph, q!, k!, v!, { heads: 2 }),
   );
+  const reduce = kernels("reduce/", [[3000, 64], [64, 128], [128]], (graph, [x, w, b]) =>
+    ops.linear(graph, x!, w!, b!),
+  );
+  // Windows that tile the image, windows that overlap, and means of them.
+  const pool = [
+    ...kernels("pool/", [[2, 8, 8, 8]], (graph, [x]) => ops.maxPool(graph, x!, { size: 2 })),
+    ...[ops.maxPool, ops.avgPool].flatMap((op) =>
+      kernels("pool/", [[2, 8, 8, 8]], (graph, [x]) =>
+        op(graph, x!, { size: 3, stride: 2, padding: 1 }),
+      ),
+    ),
+    ...kernels("pool/", [[2, 8, 8, 8]], (graph, [x]) => ops.pad(graph, x!, 1)),
+  ];
+  const norm = [
+    ...(["train", "frozen"] as const).flatMap((mode) =>
+      kernels(
+        "norm/",
+        [[3000, 8], [8], [8], [8], [8]],
+        (graph, [x, gamma, beta, mean, variance]) =>
+          ops.batchNorm(graph, x!, gamma!, beta!, mean!, variance!, { mode }),
+        3,
+      ),
+    ),
+    ...[4, 768].flatMap((channels) =>
+      kernels("norm/", [[64, channels], [channels], [channels]], (graph, [x, gamma, beta]) =>
+        ops.layerNorm(graph, x!, gamma!, beta!),
+      ),
+    ),
+  ];
   const predictor = await loadPredictor(undefined);
   const value = new Value("weights", [1000], "f32", "bound");
   const invwnn = predictor.sets[0]!.launches({
@@ -78,6 +109,9 @@ async function hotKernels(): Promise<Record<string, readonly KernelId[]>> {
     product: [...product, ...convolution, ...tiled],
     depthwise,
     attention: attending,
+    reduce,
+    pool,
+    norm,
     invwnn,
   };
 }
