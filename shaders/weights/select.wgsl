@@ -8,11 +8,19 @@
 //
 // g: N elements of one parameter, whose first has the index FIRST; counts u32 [256], zero at first;
 // state: value found so far, how many are still to be taken, index found so far; keep u32 [N]: 1 or 0.
-// Constants: N elements, FIRST, STAGE, SHIFT (24, 16, 8, 0).
+// Constants: none. Sizes and digits stand in a uniform, so that one kernel serves all parameters and passes.
+struct Params {
+  size: u32, // N
+  first: u32, // FIRST
+  stage: u32, // STAGE
+  shift: u32, // of the digit: 24, 16, 8, 0
+}
+
 @group(0) @binding(0) var<storage, read> g: array<f32>;
 @group(0) @binding(1) var<storage, read_write> counts: array<atomic<u32>, 256>;
 @group(0) @binding(2) var<storage, read_write> state: array<u32>;
 @group(0) @binding(3) var<storage, read_write> keep: array<u32>;
+@group(0) @binding(4) var<uniform> params: Params;
 
 fn bits(i: u32) -> u32 {
   return bitcast<u32>(abs(g[i]));
@@ -20,24 +28,24 @@ fn bits(i: u32) -> u32 {
 
 // Whether two keys agree in the digits above the current one (a shift by 32 bits is not allowed).
 fn agree(a: u32, b: u32) -> bool {
-  return ((a >> u32(SHIFT)) >> 8u) == ((b >> u32(SHIFT)) >> 8u);
+  return ((a >> params.shift) >> 8u) == ((b >> params.shift) >> 8u);
 }
 
 @compute @workgroup_size(64)
 fn histogram(thread: Thread) {
   let i = number_of(thread);
-  if (i >= u32(N)) {
+  if (i >= params.size) {
     return;
   }
   let value = bits(i);
   var key = value;
   var candidate = agree(value, state[0]);
-  if (STAGE == 1) {
-    key = u32(FIRST) + i;
+  if (params.stage == 1) {
+    key = params.first + i;
     candidate = value == state[0] && agree(key, state[2]);
   }
   if (candidate) {
-    atomicAdd(&counts[(key >> u32(SHIFT)) & 255u], 1u);
+    atomicAdd(&counts[(key >> params.shift) & 255u], 1u);
   }
 }
 
@@ -47,7 +55,7 @@ fn pick() {
   var left = state[1];
   var found = 0u;
   for (var k = 0u; k < 256u; k++) {
-    let digit = select(k, 255u - k, STAGE == 0);
+    let digit = select(k, 255u - k, params.stage == 0);
     let here = atomicLoad(&counts[digit]);
     if (left <= here) {
       found = digit;
@@ -59,20 +67,20 @@ fn pick() {
     atomicStore(&counts[k], 0u);
   }
   state[1] = left;
-  if (STAGE == 0) {
-    state[0] |= found << u32(SHIFT);
+  if (params.stage == 0) {
+    state[0] |= found << params.shift;
   } else {
-    state[2] |= found << u32(SHIFT);
+    state[2] |= found << params.shift;
   }
 }
 
 @compute @workgroup_size(64)
 fn mark(thread: Thread) {
   let i = number_of(thread);
-  if (i >= u32(N)) {
+  if (i >= params.size) {
     return;
   }
   let value = bits(i);
-  let tied = value == state[0] && u32(FIRST) + i <= state[2];
+  let tied = value == state[0] && params.first + i <= state[2];
   keep[i] = select(0u, 1u, value > state[0] || tied);
 }

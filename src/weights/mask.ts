@@ -57,26 +57,28 @@ function selection(
   const shader = "weights/select";
   let first = 0;
   const elements = on.slots.map((slot) => {
-    const at = { N: slot.size, FIRST: first };
+    const at = [slot.size, first] as const;
     first += slot.size;
     return { at, g: bound.slot(values, slot), keep: bound.slot(mask, slot, "u32") };
   });
   const launches: Launch[] = [];
-  for (const STAGE of [0, 1]) {
-    for (const SHIFT of [24, 16, 8, 0]) {
+  for (const stage of [0, 1]) {
+    for (const shift of [24, 16, 8, 0]) {
       for (const { at, g } of elements) {
         launches.push({
           shader,
           entry: "histogram",
-          constants: { ...at, STAGE, SHIFT },
+          constants: {},
+          uniforms: { params: Uint32Array.of(...at, stage, shift) },
           bind: { g, counts, state },
-          threads: at.N,
+          threads: at[0],
         });
       }
       launches.push({
         shader,
         entry: "pick",
-        constants: { N: 0, FIRST: 0, STAGE, SHIFT },
+        constants: {},
+        uniforms: { params: Uint32Array.of(0, 0, stage, shift) },
         bind: { counts, state },
         groups: [1, 1, 1],
       });
@@ -86,9 +88,10 @@ function selection(
     launches.push({
       shader,
       entry: "mark",
-      constants: { ...at, STAGE: 0, SHIFT: 0 },
+      constants: {},
+      uniforms: { params: Uint32Array.of(...at, 0, 0) },
       bind: { g, state, keep },
-      threads: at.N,
+      threads: at[0],
     });
   }
   return launches;
