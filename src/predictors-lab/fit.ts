@@ -17,6 +17,7 @@ import { Random } from "../random.ts";
 import { RowFeed } from "../feed/row-feed.ts";
 import { cosine } from "../train/schedule.ts";
 import { Evaluator } from "../train/evaluator.ts";
+import { passOver } from "../train/memory.ts";
 import type { Objective } from "../tasks/task.ts";
 import { Trainer } from "../train/trainer.ts";
 import type { Watch } from "../train/replay.ts";
@@ -215,7 +216,7 @@ class NetworkScorer {
     family: Family,
     windows: readonly Window[],
   ): Promise<NetworkScorer> {
-    const batch = Math.min(512, windows.length);
+    const batch = passOver(windows.length, 512);
     const encoded = encodeRows(family, windows);
     // Rows of zeros, of weight zero too, fill the last batch.
     const rows = Math.ceil(windows.length / batch) * batch;

@@ -6,6 +6,7 @@ import { Value } from "../graph/value.ts";
 import type { Model } from "../nn/model.ts";
 import type { Task } from "../tasks/task.ts";
 import { Evaluator } from "../train/evaluator.ts";
+import { passOver } from "../train/memory.ts";
 
 /** An evaluator on loan. */
 export interface LentEvaluator extends Pick<Evaluator, "run"> {
@@ -13,7 +14,7 @@ export interface LentEvaluator extends Pick<Evaluator, "run"> {
   done(): void;
 }
 
-/** Examples a pass when evaluating; larger only costs memory. */
+/** Examples a pass when evaluating, at most and for all sets of a run; larger only costs memory. */
 const evaluationBatch = 256;
 /** Bytes of activations up to which evaluators are held, so as not to make them every time. */
 const heldBytes = 128 * 2 ** 20;
@@ -36,18 +37,20 @@ function evaluationBytes(model: Model, rows: number): number {
 export class Evaluators {
   readonly #model: Model;
   readonly #task: Task;
+  readonly #batch: number;
   readonly #held = new Map<GpuDataset, Evaluator>();
 
-  private constructor(model: Model, task: Task) {
+  private constructor(model: Model, task: Task, batch: number) {
     this.#model = model;
     this.#task = task;
+    this.#batch = batch;
   }
 
   /** Makes those of some data sets at once, if they may be held. */
   static async create(model: Model, task: Task, sets: readonly GpuDataset[]): Promise<Evaluators> {
-    const evaluators = new Evaluators(model, task);
-    const rows = Math.min(evaluationBatch, Math.max(...sets.map(({ count }) => count)));
-    if (sets.length * evaluationBytes(model, rows) <= heldBytes) {
+    const batch = passOver(Math.max(...sets.map(({ count }) => count)), evaluationBatch);
+    const evaluators = new Evaluators(model, task, batch);
+    if (sets.length * evaluationBytes(model, batch) <= heldBytes) {
       for (const on of sets) {
         evaluators.#held.set(on, await evaluators.#make(on));
         model.gpu.spare.add(evaluators);
@@ -57,7 +60,7 @@ export class Evaluators {
   }
 
   #make(on: GpuDataset): Promise<Evaluator> {
-    return Evaluator.create(this.#model, this.#task, on, Math.min(evaluationBatch, on.count));
+    return Evaluator.create(this.#model, this.#task, on, this.#batch);
   }
 
   /** The evaluator of a data set; call `done` when it has measured. */

@@ -11,7 +11,7 @@ import { compile, type Program } from "../graph/program.ts";
 import type { Model } from "../nn/model.ts";
 import { count } from "../shape.ts";
 import type { Task } from "../tasks/task.ts";
-import { largestBatch } from "./memory.ts";
+import { largestBatch, passOver } from "./memory.ts";
 import { replay, type Watch } from "./replay.ts";
 
 /** Outputs of a network in evaluation mode, without augmentation. Owns its feed, its program and the outputs. */
@@ -45,7 +45,7 @@ export class Collector {
     return Owned.during(async (owned) => {
       const { all } = await gpu.allocate({ all: 4 * data.count * width });
       owned.add({ destroy: () => gpu.free(all) });
-      return largestBatch(Math.min(batch, data.count), (rows) =>
+      return largestBatch(passOver(data.count, batch), (rows) =>
         Owned.during(async (parts) => {
           const feed = parts.add(await task.feed(data, { batch: rows, items: data.count }));
           const program = parts.add(await collecting(model, feed, all));

@@ -33,6 +33,14 @@ export function passesOf(
 }
 
 /**
+ * Examples a pass over `count` of them, for work whose batch only costs memory: a power of two, at most `most`, so
+ * that sets of nearly one size share compiled kernels. The last pass may be partly empty.
+ */
+export function passOver(count: number, most: number): number {
+  return Math.min(most, 2 ** Math.ceil(Math.log2(Math.max(1, count))));
+}
+
+/**
  * Makes something with the largest batch that fits, of `most` and its halves: for work whose batch only
  * costs memory.
  *

@@ -13,7 +13,7 @@ const train: TrainConfig = {
   scenario: { name: "standard", share: 0.5 },
   model: { name: "small-cnn", filters: [4, 4], hidden: 0 },
   epochs: 12,
-  batch: 16,
+  batch: 8,
   learningRate: 1e-2,
   schedule: "constant",
   optimizer: { name: "adam" },
@@ -25,7 +25,7 @@ const protocol: LiraProtocol = {
   // A step so small that nothing is forgotten.
   unlearn: {
     method: "neg-grad",
-    settings: methodSettings("neg-grad", { learningRate: 1e-9 }),
+    settings: methodSettings("neg-grad", { learningRate: 1e-9, batch: 8 }),
     rounds: 1,
     seed: 2,
   },
