@@ -76,7 +76,7 @@ function windowsOf(family: Family): {
     new WindowSource([sequence(seed, 500, length)], family.shape, "of the test");
   return {
     training: source(1),
-    validation: source(2).draw(256, new Random(2)),
+    validation: source(2).draw(500, new Random(2)),
     held: source(3).draw(333, new Random(3)),
   };
 }
