@@ -4,6 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { modelSpec } from "../../models/index.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile } from "../../src/graph/program.ts";
 import { readTorch } from "../../src/io/torch-pt.ts";
@@ -25,6 +26,7 @@ import { reversedPredictor } from "../../src/predictors/predictor.ts";
 import { Rewinder } from "../../src/predictors/rewinder.ts";
 import { Random } from "../../src/random.ts";
 import { Trajectory } from "../../src/weights/trajectory/record.ts";
+import { checkOwnership } from "../check-ownership.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import { sharedFile, skip } from "../shared.ts";
 
@@ -459,6 +461,24 @@ test("a forecast that needs the model or all parameters says so", async () => {
   assert.throws(() => ninoWeights(broken), /"gnn\.convs\.1\.lin\.bias" is missing/);
   model.destroy();
 });
+
+// Memory is counted on a device that makes nothing by the code that makes it on a real one.
+checkOwnership(
+  async (memory?: number) => {
+    const gpu = await dryGpu({ ...defaultLimits, memory });
+    const model = await Model.create(gpu, small, 1);
+    return { gpu, trajectory: await Trajectory.create(gpu, model.slots, ninoWindow) };
+  },
+  Object.fromEntries(
+    (["mlp", "graph"] as const).map((variant) => [
+      `rewinder of NiNo's ${variant}`,
+      ({ trajectory }: { readonly trajectory: Trajectory }): Promise<Rewinder> => {
+        const weights = ninoWeights(randomCheckpoint(variant, 16, 1));
+        return Rewinder.create(trajectory, ninoPredictor("nino", weights, "test"), small);
+      },
+    ]),
+  ),
+);
 
 test.after(closeGpus);
 test.run();

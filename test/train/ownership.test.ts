@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { modelSpec } from "../../models/index.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
-import { ShapeError } from "../../src/errors.ts";
+import { DataError, ShapeError, UsageError } from "../../src/errors.ts";
 import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
 import { ImageFeed } from "../../src/feed/image-feed.ts";
 import { RowFeed } from "../../src/feed/row-feed.ts";
@@ -14,6 +14,7 @@ import { Collector } from "../../src/train/collector.ts";
 import { Evaluator } from "../../src/train/evaluator.ts";
 import { taskTrainer } from "../../src/train/task-trainer.ts";
 import { Trainer } from "../../src/train/trainer.ts";
+import { startMethod } from "../../src/unlearn/methods/index.ts";
 import { checkOwnership, type Owner } from "../check-ownership.ts";
 
 const digits = syntheticDigits(12, 1, "train");
@@ -86,6 +87,20 @@ test("labels that do not fit take no memory", async () => {
   const before = gpu.allocatedBytes;
   const error = await data.withLabels([1, 2, 3]).catch((cause: unknown) => cause);
   assert.instance(error, ShapeError);
+  assert.is(gpu.allocatedBytes, before);
+});
+
+test("a model of a seed that is none, and retraining from a file that is not there, take no memory", async () => {
+  const { gpu, data, model } = await prepared();
+  const before = gpu.allocatedBytes;
+  const seeded = await Model.create(gpu, model.spec, 0.5).catch((cause: unknown) => cause);
+  assert.instance(seeded, UsageError);
+  assert.is(gpu.allocatedBytes, before);
+  const subset = { data, items: Uint32Array.of(0, 1, 2, 3) };
+  const request = { model, task: classification, forget: subset, retain: subset, seed: 1 };
+  const from = "nowhere/weights.safetensors";
+  const started = await startMethod("retrain", request, { from }).catch((cause: unknown) => cause);
+  assert.instance(started, DataError);
   assert.is(gpu.allocatedBytes, before);
 });
 
