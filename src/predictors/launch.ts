@@ -7,23 +7,24 @@ import type { PredictionJob, PredictorSet } from "./predictor.ts";
 /**
  * The launch of a kernel on a job: its history, its predictions and its range are bound.
  *
- * @param kernel `bind`: what it reads besides; `threads`: how many a coordinate takes, one where it is left
+ * @param kernel `bind` and `uniforms`: what it reads besides; `threads`: how many a coordinate takes, one where it is left
  *   out; `flop`: of a coordinate.
  */
 export function predictionLaunch(
   { history, predicted, range }: PredictionJob,
   kernel: Pick<Launch, "shader" | "parts" | "constants"> & {
     readonly bind?: Launch["bind"];
+    readonly uniforms?: Launch["uniforms"];
     readonly threads?: number;
     readonly flop: number;
   },
 ): Launch {
-  const { bind = {}, threads = 1, flop, ...id } = kernel;
+  const { bind = {}, uniforms, threads = 1, flop, ...id } = kernel;
   const { first, count, stride, outFirst } = range;
   return {
     ...id,
     bind: { history, predicted, ...bind },
-    uniforms: { range: Uint32Array.of(first, count, stride, outFirst) },
+    uniforms: { ...uniforms, range: Uint32Array.of(first, count, stride, outFirst) },
     threads: Math.ceil(threads * count),
     flop: count * flop,
   };

@@ -32,11 +32,9 @@ export function invWnnLaunches(
   return streams.map((name, i) =>
     predictionLaunch(job, {
       shader: "predict/invwnn-software",
-      constants: {
-        ...constants,
-        DIFFERENCES: name === "difference",
-        FIRST: i === 0,
-        LAST: i === streams.length - 1,
+      constants,
+      uniforms: {
+        role: Uint32Array.of(+(name === "difference"), +(i === 0), +(i === streams.length - 1), 0),
       },
       bind: { second: weights[`${name}Second`]!, rest: weights[`${name}Rest`]! },
       // 32 threads of a workgroup take 128 coordinates.
