@@ -5,10 +5,21 @@
 // neighbouring memory. Grid: ceil(COUNT / PER) threads.
 // Constants: PER (graph/elementwise.ts); the importing file declares COUNT (u32) and each.
 fn walk(thread: Thread) {
-  for (var k = 0u; k < u32(PER); k++) {
-    let i = group_of(thread) * (64u * u32(PER)) + 64u * k + thread.local;
-    if (i < COUNT) {
-      each(i);
-    }
+  if (PER == 1) {
+    visit(thread, 0u);
+    return;
+  }
+  // Groups are folded into x and y, so z is 1; the driver does not know. It would unroll a loop whose end it knows,
+  // and on software adapters each copy of a load or store takes as long to compile as the first.
+  for (var k = 0u; k < u32(PER) + thread.groups.z - 1u; k++) {
+    visit(thread, k);
+  }
+}
+
+// Item k of a thread.
+fn visit(thread: Thread, k: u32) {
+  let i = group_of(thread) * (64u * u32(PER)) + 64u * k + thread.local;
+  if (i < COUNT) {
+    each(i);
   }
 }
