@@ -52,16 +52,14 @@ function literal(value: number | boolean): string {
   return String(value);
 }
 
-/**
- * Reads the bindings and the workgroup size of an entry point; constants resolve named sizes.
- *
- * @throws UsageError if there is no such entry, or its size is neither a number nor a constant.
- */
-export function reflect(
-  code: string,
-  entry: string,
-  constants: Constants,
-): { bindings: Binding[]; workgroupSize: [number, number, number] } {
+/** What reflection says of an entry point; it is the same for all constants. */
+interface Reflection {
+  readonly bindings: readonly Binding[];
+  /** Numbers, or names of constants. */
+  readonly sizes: readonly string[];
+}
+
+function reflectEntry(code: string, entry: string): Reflection {
   const info = new WgslReflect(code);
   const found = info.entry.compute.find((candidate) => candidate.name === entry);
   if (found === undefined) {
@@ -79,7 +77,19 @@ export function reflect(
           : "read",
   }));
   const attribute = found.attributes?.find((candidate) => candidate.name === "workgroup_size");
-  const sizes = [attribute?.value ?? "1"].flat().map((size) => {
+  return {
+    bindings: bindings.sort((a, b) => a.index - b.index),
+    sizes: [attribute?.value ?? "1"].flat(),
+  };
+}
+
+/** The workgroup size of a specialisation. @throws UsageError for a name that its constants do not fix. */
+function workgroupSizeOf(
+  { sizes }: Reflection,
+  entry: string,
+  constants: Constants,
+): [number, number, number] {
+  const [x = 1, y = 1, z = 1] = sizes.map((size) => {
     const value = constants[size] ?? Number.parseInt(size, 10);
     if (typeof value !== "number" || Number.isNaN(value)) {
       throw new UsageError(
@@ -88,9 +98,23 @@ export function reflect(
     }
     return value;
   });
+  return [x, y, z];
+}
+
+/**
+ * Reads the bindings and the workgroup size of an entry point; constants resolve named sizes.
+ *
+ * @throws UsageError if there is no such entry, or a size is neither a number nor a constant.
+ */
+export function reflect(
+  code: string,
+  entry: string,
+  constants: Constants,
+): { bindings: readonly Binding[]; workgroupSize: [number, number, number] } {
+  const reflection = reflectEntry(code, entry);
   return {
-    bindings: bindings.sort((a, b) => a.index - b.index),
-    workgroupSize: [sizes[0] ?? 1, sizes[1] ?? 1, sizes[2] ?? 1],
+    bindings: reflection.bindings,
+    workgroupSize: workgroupSizeOf(reflection, entry, constants),
   };
 }
 
@@ -99,8 +123,8 @@ function kernelLabel({ shader, entry = "main" }: KernelId): string {
   return entry === "main" ? shader : `${shader}:${entry}`;
 }
 
-/** What was reflected of each specialisation: the same on every device. */
-const reflected = new Map<string, ReturnType<typeof reflect>>();
+/** What was reflected of each entry of a shader with its parts: the same for all constants and devices. */
+const reflected = new Map<string, Reflection>();
 
 /** Compiles each specialisation once per device. */
 export class KernelCache {
@@ -130,28 +154,32 @@ export class KernelCache {
    */
   get(id: KernelId): Promise<Kernel> {
     const entry = id.entry ?? "main";
-    const key = `${id.shader} ${(id.parts ?? []).join(" ")}:${entry}:${prelude(id.constants)}`;
+    const text = `${id.shader} ${(id.parts ?? []).join(" ")}:${entry}`;
+    const key = `${text}:${prelude(id.constants)}`;
     let kernel = this.#kernels.get(key);
     if (kernel === undefined) {
-      kernel = this.#compile(id, entry, key);
+      kernel = this.#compile(id, entry, text);
       this.#kernels.set(key, kernel);
     }
     return kernel;
   }
 
-  async #compile(id: KernelId, entry: string, key: string): Promise<Kernel> {
+  async #compile(id: KernelId, entry: string, text: string): Promise<Kernel> {
     const head = prelude(id.constants);
     const label = kernelLabel(id);
     const linked = await link(id.shader, id.parts, head);
     const { code } = linked;
-    let shape = reflected.get(key);
+    let reflection = reflected.get(text);
+    let workgroupSize: [number, number, number];
     try {
-      shape ??= reflect(code, entry, id.constants);
-      reflected.set(key, shape);
+      reflection ??= reflectEntry(code, entry);
+      workgroupSize = workgroupSizeOf(reflection, entry, id.constants);
+      reflected.set(text, reflection);
     } catch (cause) {
       throw new UsageError(`kernel ${label}: ${(cause as Error).message}`, { cause });
     }
-    const layout = this.#layout(shape.bindings);
+    const { bindings } = reflection;
+    const layout = this.#layout(bindings);
     // The scope keeps a faulty shader from being reported a second time as an uncaptured error.
     this.#device.pushErrorScope("validation");
     const module = this.#device.createShaderModule({ label, code });
@@ -164,7 +192,7 @@ export class KernelCache {
       });
       await scope;
       for (const file of linked.files) this.#files.add(file);
-      return { label, pipeline, layout, ...shape };
+      return { label, pipeline, layout, bindings, workgroupSize };
     } catch (cause) {
       await scope;
       const info = await module.getCompilationInfo();
