@@ -151,7 +151,7 @@ async function compute(
 
   const logits = await evaluate(gpu, model, x, bindings);
 
-  const queue = await StepQueue.create(gpu, { batch, items: batch });
+  const queue = await StepQueue.create(gpu, { batch, items: batch, count: batch });
   const trainer = await Trainer.create(model, {
     feed: {
       queue,

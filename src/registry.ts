@@ -42,12 +42,18 @@ export class Registry<T extends Named> {
     for (const entry of entries) this.add(entry);
   }
 
-  /** Adds an entry, at the end; returns it. @throws UsageError if its name is taken. */
+  /** Adds an entry, at the end; returns it. @throws UsageError if it has no proper name, or one that is taken. */
   add<E extends T>(entry: E): E {
-    if (this.#entries.has(entry.name)) {
-      throw new UsageError(`there is a ${this.what} "${entry.name}" already; choose another name.`);
+    const { name } = entry;
+    if (typeof name !== "string" || !/^[\w+.-]*\w$/.test(name) || name.startsWith("-")) {
+      throw new UsageError(
+        `${this.what} "${name}": a name has letters, digits, _, +, . and - in it, no blanks or commas.`,
+      );
     }
-    this.#entries.set(entry.name, entry);
+    if (this.#entries.has(name)) {
+      throw new UsageError(`the ${this.what} "${name}" is there already; choose another name.`);
+    }
+    this.#entries.set(name, entry);
     return entry;
   }
 

@@ -31,6 +31,9 @@ export function checkOwnership<P extends { readonly gpu: Gpu }>(
       assert.ok(gpu.allocatedBytes > before);
       made[Symbol.dispose]();
       assert.is(gpu.allocatedBytes, before);
+      made.destroy();
+      made[Symbol.dispose]();
+      assert.is(gpu.allocatedBytes, before, "freed twice, counted once");
     });
 
     test(`${name}: where memory runs out on the way, nothing stays behind`, async () => {

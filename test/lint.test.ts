@@ -107,6 +107,22 @@ if (deno) {
     assert.equal([...found].sort(), [...upward].sort());
   });
 
+  test("no other way of writing an import leads to a higher floor", async () => {
+    const found = await refused(
+      {
+        "src/gpu/a.ts": 'export type T = import("../train/trainer.ts").Trainer;\n',
+        "src/gpu/b.ts": 'export { Trainer } from "./../train/trainer.ts";\n',
+        "src/gpu/c.ts": 'export { Trainer } from "../index.ts";\n',
+        "src/gpu/d.ts": 'export { Trainer } from "rewind-webgpu";\n',
+        "src/ops/launch/e.ts": 'export { Trainer } from "../../index.ts";\n',
+        "src/shape.ts": 'export { Trainer } from "./train/trainer.ts";\n',
+        "src/train/f.ts": 'export { open } from "fs/promises";\n',
+      },
+      /no-restricted-imports|consistent-type-imports|prefer-node-protocol/,
+    );
+    assert.is(found.size, 7, [...found].join(", "));
+  });
+
   test("files of src and of an outer folder are open to all; Node's modules to platform and cli", async () => {
     const found = await refused(
       {

@@ -21,7 +21,12 @@ test("entries are found by name, in the order they were added; a name is taken o
   assert.is(fruits.all.at(-1), plum);
   assert.not(fruits.has("fig"));
   refuses(() => fruits.find("fig"), /^no fruit "fig"; there are: apple, pear, plum\.$/);
-  refuses(() => fruits.add(plum), /there is a fruit "plum" already/);
+  refuses(() => fruits.add(plum), /^the fruit "plum" is there already/);
+  for (const name of ["", "a b", "a,b", "--x", "-", null, 5, undefined]) {
+    const entry = { name, settings: z.strictObject({}) } as unknown as typeof plum;
+    refuses(() => fruits.add(entry), /^fruit ".*": a name has letters, digits/);
+  }
+  assert.equal(fruits.names, ["apple", "pear", "plum"]);
 });
 
 test("a choice has the settings of the entry it names, of later ones too, its name in front", () => {

@@ -5,9 +5,10 @@ import * as assert from "uvu/assert";
 import { invWnn } from "../src/predictors-lab/families/invwnn.ts";
 import { modelSpec } from "../models/index.ts";
 import { ArenaLayout } from "../src/weights/arena.ts";
+import { GpuError, UsageError } from "../src/errors.ts";
 import type { Gpu, Tuning } from "../src/gpu/device.ts";
 import { KernelCache, type KernelId, prelude, reflect } from "../src/gpu/kernel.ts";
-import { declaredNames, link, shaderSource } from "../src/gpu/link.ts";
+import { declaredNames, link, registerShader, shaderSource } from "../src/gpu/link.ts";
 import { Graph } from "../src/graph/graph.ts";
 import { type Launch, Value } from "../src/graph/value.ts";
 import { Declarations, Layers } from "../src/nn/layers.ts";
@@ -408,6 +409,43 @@ test("a shader that does not compile is reported with its file and line", async 
       assert.match((error as Error).message, /fill\.wgsl:6:\d+ .*'N'/);
   }
   gpu.check();
+});
+
+test("a text that is no WGSL is reported with its file and line; a constant that is no number, by name", async () => {
+  const gpu = await testGpu();
+  registerShader("own/slip", "//! part\n\n\nfn helper() -> f32 { return 1.0 }\n");
+  registerShader(
+    "own/slipped",
+    "//! import own/slip\n@group(0) @binding(0) var<storage, read_write> y: array<f32>;\n" +
+      "@compute @workgroup_size(1) fn main() { y[0] = helper(); }\n",
+  );
+  const refused = async (id: KernelId, kind: typeof GpuError | typeof UsageError) => {
+    const error = await (async () => gpu.kernels.get(id))().catch((cause: unknown) => cause);
+    assert.instance(error, kind);
+    return (error as Error).message;
+  };
+  const slipped = { shader: "own/slipped", constants: { A: 1, B: 2 } };
+  assert.match(
+    await refused(slipped, GpuError),
+    /kernel own\/slipped is not WGSL: own\/slip\.wgsl:4 /,
+  );
+  const fill = { shader: "elementwise/fill", constants: { N: 7, VALUE: Number.NaN } };
+  assert.match(
+    await refused(fill, UsageError),
+    /constant VALUE is NaN: it must be a finite number/,
+  );
+});
+
+test("a kernel whose part was missing is compiled once the part is registered", async () => {
+  const gpu = await testGpu();
+  const id = { shader: "own/late", constants: {} };
+  const error = await gpu.kernels.get(id).catch((cause: unknown) => cause);
+  assert.match((error as Error).message, /no shader part "own\/late"/);
+  registerShader(
+    "own/late",
+    "@group(0) @binding(0) var<storage, read_write> y: array<f32>;\n@compute @workgroup_size(1) fn main() { y[0] = 1.0; }\n",
+  );
+  assert.is((await gpu.kernels.get(id)).bindings.length, 1);
 });
 
 test("an unknown entry or workgroup size is named", () => {

@@ -53,7 +53,11 @@ export class ImageFeed implements ExampleFeed {
     data: GpuDataset,
     options: { batch: number; items: number; augment?: Augmentation | undefined },
   ): Promise<ImageFeed> {
-    const queue = await StepQueue.create(data.gpu, { ...options, permit: data.permit });
+    const queue = await StepQueue.create(data.gpu, {
+      ...options,
+      count: data.count,
+      permit: data.permit,
+    });
     return new ImageFeed(data, queue, options.augment);
   }
 

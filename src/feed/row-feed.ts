@@ -78,7 +78,7 @@ export class RowFeed implements Feed {
       );
     }
     return Owned.during(async (owned) => {
-      const queue = owned.add(await StepQueue.create(gpu, { batch, items }));
+      const queue = owned.add(await StepQueue.create(gpu, { batch, items, count: items }));
       const { rows } = await gpu.allocate({ rows: matrix.byteLength });
       gpu.write(rows, matrix);
       return new RowFeed(gpu, queue, rows, matrix.length, widths);

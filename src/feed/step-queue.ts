@@ -4,6 +4,7 @@
  * An epoch is an order list (numbers of images or rows) and a step table, both uploaded once; each step
  * takes the next row of the table. Running totals are added on the GPU and read once at the end.
  */
+import { requireCount } from "../shape.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { ShapeError, UsageError } from "../errors.ts";
 import { Bound } from "../graph/bound.ts";
@@ -56,6 +57,17 @@ const stepWords = 8;
 
 type QueueBuffers = Record<"order" | "table" | "cursor" | "step" | "totals", GPUBuffer>;
 
+/** What a queue is made for. */
+interface QueueOptions {
+  /** Examples a step. */
+  readonly batch: number;
+  /** The longest order list of an epoch. */
+  readonly items: number;
+  /** Examples there are. */
+  readonly count: number;
+  readonly permit?: Permit | undefined;
+}
+
 /** Order list, step table, cursor and totals of one program. Owns their buffers. */
 export class StepQueue {
   readonly batch: number;
@@ -68,18 +80,16 @@ export class StepQueue {
   readonly #gpu: Gpu;
   readonly #buffers: QueueBuffers;
   readonly #items: number;
+  readonly #count: number;
   readonly #permit: Permit | undefined;
 
-  private constructor(
-    gpu: Gpu,
-    options: { batch: number; items: number; permit?: Permit | undefined },
-    buffers: QueueBuffers,
-  ) {
+  private constructor(gpu: Gpu, options: QueueOptions, buffers: QueueBuffers) {
     const { batch, items } = options;
     this.#permit = options.permit;
     this.#gpu = gpu;
     this.#buffers = buffers;
     this.#items = items;
+    this.#count = options.count;
     this.batch = batch;
     const bound = new Bound();
     const bind = (label: keyof QueueBuffers, words: number): Value =>
@@ -100,12 +110,11 @@ export class StepQueue {
     this.bindings = bound.bindings;
   }
 
-  /** @param options examples a step, and the longest order list of an epoch. */
-  static async create(
-    gpu: Gpu,
-    options: { batch: number; items: number; permit?: Permit | undefined },
-  ): Promise<StepQueue> {
+  /** @throws UsageError, before anything is allocated, for a batch or a length that is no integer of 1 or more. */
+  static async create(gpu: Gpu, options: QueueOptions): Promise<StepQueue> {
     const { batch, items } = options;
+    requireCount("batch", batch);
+    requireCount("items", items);
     const buffers = await gpu.allocate({
       order: 4 * items,
       table: 4 * stepWords * Math.ceil(items / batch),
@@ -127,6 +136,10 @@ export class StepQueue {
       throw new ShapeError(
         `a step queue for ${this.#items} examples got an order of ${order.length}.`,
       );
+    }
+    const beyond = order.find((example) => example >= this.#count);
+    if (beyond !== undefined) {
+      throw new UsageError(`there is no example ${beyond}: they are 0 to ${this.#count - 1}.`);
     }
     const permit = this.#permit;
     const other = permit === undefined ? undefined : order.find((example) => !permit.has(example));

@@ -1,4 +1,5 @@
 /** Line charts as SVG and PNG: Vega-Lite draws, resvg rasterises with the DejaVu fonts it is given. */
+import type * as resvgModule from "@resvg/resvg-wasm";
 import { readBytes } from "../platform/files.ts";
 
 /** A curve; `low` and `high` draw a band around it. */
@@ -128,9 +129,10 @@ function panel(chart: LineChart, width: number, height: number): object {
   };
 }
 
-let rasteriser: Promise<typeof import("@resvg/resvg-wasm")> | undefined;
+type Rasteriser = typeof resvgModule;
+let rasteriser: Promise<Rasteriser> | undefined;
 
-async function resvg(): Promise<typeof import("@resvg/resvg-wasm")> {
+async function resvg(): Promise<Rasteriser> {
   const module = await import("@resvg/resvg-wasm");
   await module.initWasm(
     await readBytes(new URL(import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm"))),

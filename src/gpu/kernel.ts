@@ -41,15 +41,15 @@ export interface KernelId {
 export function prelude(constants: Constants): string {
   return Object.entries(constants)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => `const ${name} = ${literal(value)};\n`)
+    .map(([name, value]) => `const ${name} = ${literal(name, value)};\n`)
     .join("");
 }
 
-function literal(value: number | boolean): string {
-  if (typeof value === "boolean" || Number.isInteger(value)) return String(value);
-  if (!Number.isFinite(value))
-    throw new UsageError(`a shader constant is ${value}: it must be finite.`);
-  return String(value);
+function literal(name: string, value: number | boolean): string {
+  if (typeof value === "boolean" || Number.isFinite(value)) return String(value);
+  throw new UsageError(
+    `the shader constant ${name} is ${value}: it must be a finite number, true or false.`,
+  );
 }
 
 /** What reflection says of an entry point; it is the same for all constants. */
@@ -160,6 +160,8 @@ export class KernelCache {
     if (kernel === undefined) {
       kernel = this.#compile(id, entry, text);
       this.#kernels.set(key, kernel);
+      // A part may be registered, or memory be freed, before it is asked for again.
+      kernel.catch(() => this.#kernels.delete(key));
     }
     return kernel;
   }
@@ -176,7 +178,15 @@ export class KernelCache {
       workgroupSize = workgroupSizeOf(reflection, entry, id.constants);
       reflected.set(text, reflection);
     } catch (cause) {
-      throw new UsageError(`kernel ${label}: ${(cause as Error).message}`, { cause });
+      const { message } = cause as Error;
+      if (cause instanceof UsageError)
+        throw new UsageError(`kernel ${label}: ${message}`, { cause });
+      // The text is not WGSL: the reader says where in the joined text.
+      const { file, line } = linked.origin(Number(/Line: (\d+)/.exec(message)?.[1] ?? 1));
+      throw new GpuError(
+        `kernel ${label} is not WGSL: ${file}.wgsl:${line} ${message.replace(/\.?\s*Line: \d+/, "")}`,
+        { cause },
+      );
     }
     const { bindings } = reflection;
     const layout = this.#layout(bindings);

@@ -56,8 +56,10 @@ export function shaderSource(file: string): Promise<string> {
  * @throws UsageError for another beginning, and if the name is taken by another text.
  */
 export function registerShader(name: string, text: string): void {
-  if (!name.startsWith("own/")) {
-    throw new UsageError(`shader "${name}": names of texts begin with own/, as in own/${name}.`);
+  if (!/^own\/[\w/-]+$/.test(name)) {
+    throw new UsageError(
+      `shader "${name}": names of texts begin with own/, and have letters, digits, _, - and / after it.`,
+    );
   }
   if ((registered.get(name) ?? text) !== text) {
     throw new UsageError(`there is a shader "${name}" already; choose another name.`);
@@ -72,12 +74,14 @@ function directive(text: string, word: "import" | "needs"): string[] {
   return [...lines].flatMap(([, names]) => names!.split(/[\s,]+/).filter((name) => name !== ""));
 }
 
-/** @throws UsageError for a `//!` line that says nothing the linker knows: a slip would be passed over otherwise. */
+/** @throws UsageError for a `//!` line that does not begin its line or says nothing the linker knows: a slip would be passed over otherwise. */
 function requireDirectives(name: string, text: string): void {
-  const wrong = /^\/\/!(?! (?:part *$|(?:import|needs) +[\w/-]))(.*)$/m.exec(text);
-  if (wrong !== null) {
+  const meant = /^.*\/\/ *! *(?:part|import|needs)\b.*$|^\/\/!.*$/gm;
+  const known = /^\/\/! (?:part *$|(?:import|needs) +[\w/-])/;
+  const wrong = text.match(meant)?.find((line) => !known.test(line));
+  if (wrong !== undefined) {
     throw new UsageError(
-      `shader ${name}: "${wrong[0]}" is none of //! part, //! import NAME, … and //! needs NAME, …`,
+      `shader ${name}: "${wrong.trim()}" is none of //! part, //! import NAME, … and //! needs NAME, …`,
     );
   }
 }

@@ -99,11 +99,10 @@ export class BufferMemory {
     return { buffer, error: await this.#race(this.#device.popErrorScope()) };
   }
 
-  /** Frees buffers of {@link allocate}. */
+  /** Frees buffers of {@link allocate}; one that is freed already stays so. */
   free(...buffers: readonly GPUBuffer[]): void {
     for (const buffer of buffers) {
-      this.#bytes -= buffer.size;
-      this.#purposes.delete(buffer);
+      if (this.#purposes.delete(buffer)) this.#bytes -= buffer.size;
       buffer.destroy();
     }
   }

@@ -6,6 +6,7 @@
  *
  * A failed access throws a DataError: what was done to which path, why it failed and what to do.
  */
+import type * as nodeFiles from "./node.ts";
 import { DataError } from "../errors.ts";
 import { detectRuntime } from "./gpu.ts";
 
@@ -20,7 +21,7 @@ const advice: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
 };
 
-type NodeFiles = typeof import("./node.ts");
+type NodeFiles = typeof nodeFiles;
 let node: Promise<NodeFiles> | undefined;
 
 async function access<T>(

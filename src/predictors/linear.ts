@@ -1,4 +1,5 @@
 /** Linear extrapolation: the baseline a learned predictor must beat. */
+import { UsageError } from "../errors.ts";
 import { parameterKinds } from "../weights/arena.ts";
 import { predictionLaunch } from "./launch.ts";
 import type { PredictorLoader } from "./loader.ts";
@@ -43,12 +44,22 @@ export function linearPredictor(window = 15, horizon = 3): Predictor {
 
 const spec = /^linear(?::(-?\d+(?:\.\d+)?)(?::(\d+))?)?$/;
 
-/** `linear`, `linear:U`, `linear:U:K`: U epochs before the oldest of K snapshots. */
+/**
+ * `linear`, `linear:U`, `linear:U:K`: U epochs before the oldest of K snapshots.
+ *
+ * @throws UsageError for fewer than two snapshots: one has no direction.
+ */
 export const linearLoader: PredictorLoader = {
   name: "linear",
   formula(asked) {
     const match = spec.exec(asked);
     if (match === null) return undefined;
-    return linearPredictor(Number(match[2] ?? 15), Number(match[1] ?? 3));
+    const window = Number(match[2] ?? 15);
+    if (window < 2) {
+      throw new UsageError(
+        `predictor "${asked}": a line takes two snapshots or more, not ${window}.`,
+      );
+    }
+    return linearPredictor(window, Number(match[1] ?? 3));
   },
 };

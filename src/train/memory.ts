@@ -1,4 +1,5 @@
 /** How a step is fitted into memory; what it computes stays the same, but for roundings. */
+import { requireCount } from "../shape.ts";
 import { z } from "zod";
 import { OutOfMemoryError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
@@ -22,11 +23,17 @@ export const memoryFields = {
 /** See {@link memoryFields}. */
 export type MemorySettings = z.infer<z.ZodObject<typeof memoryFields>>;
 
-/** Examples a pass and passes a step: the largest divisor of the batch up to `microBatch`. */
+/**
+ * Examples a pass and passes a step: the largest divisor of the batch up to `microBatch`.
+ *
+ * @throws UsageError for a batch or a microBatch that is no integer of 1 or more.
+ */
 export function passesOf(
   batch: number,
   microBatch: number = batch,
 ): { rows: number; accumulate: number } {
+  requireCount("batch", batch);
+  requireCount("microBatch", microBatch);
   let rows = Math.min(batch, microBatch);
   while (batch % rows !== 0) rows--;
   return { rows, accumulate: batch / rows };

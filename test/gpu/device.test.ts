@@ -243,6 +243,8 @@ test("allocated bytes count up and down, in whole 16 bytes", async () => {
   assert.is(gpu.allocatedBytes - before, 16 + 32);
   gpu.free(a, b);
   assert.is(gpu.allocatedBytes, before);
+  gpu.free(a);
+  assert.is(gpu.allocatedBytes, before, "freed twice, counted once");
 });
 
 test("a value larger than one binding is refused with a batch that fits", async () => {

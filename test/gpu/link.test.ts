@@ -73,9 +73,12 @@ test("a line for the linker that it does not know is refused, with its file", as
     "//! imports walk/loop",
     "//! needs",
     "//! parts",
+    "  //! import walk/loop",
+    "fn other() {} //! import walk/loop",
+    "// ! import walk/loop",
   ]) {
     const slipped = { ...files, kernel: `${slip}\nfn formula() {}\n` };
-    await rejects(link("kernel", [], "", from(slipped)), /shader kernel: "\/\/!.*" is none of/);
+    await rejects(link("kernel", [], "", from(slipped)), /shader kernel: ".*\/\/ ?!.*" is none of/);
   }
 });
 
@@ -97,7 +100,9 @@ test("a text from outside is linked like a file, under a name of its own", async
   assert.ok(linked.code.endsWith(text));
   for (const [name, other, pattern] of [
     ["own/outside", "fn other() {}\n", /there is a shader "own\/outside" already/],
-    ["elementwise/relu", text, /begin with own\/, as in own\/elementwise\/relu/],
+    ["elementwise/relu", text, /begin with own\/, and have letters/],
+    ["own/", text, /begin with own\/, and have letters/],
+    ["own/a b", text, /begin with own\/, and have letters/],
   ] as const) {
     assert.throws(
       () => registerShader(name, other),

@@ -4,7 +4,7 @@ import { UsageError } from "../../src/errors.ts";
 import { registerShader } from "../../src/gpu/link.ts";
 import { Bound } from "../../src/graph/bound.ts";
 import { compile } from "../../src/graph/program.ts";
-import { type Launch, Value } from "../../src/graph/value.ts";
+import { type Launch, type Value } from "../../src/graph/value.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 registerShader(

@@ -245,6 +245,13 @@ test("Introspection is its float64 network on random weights, through a file", a
   assert.match(message, /"hidden\.bias" has shape \[39\], \[40\] is needed/);
 });
 
+test("a line takes two snapshots or more", async () => {
+  for (const spec of ["linear:1:1", "linear:1:0"]) {
+    const error = await loadPredictor(spec).catch((cause: unknown) => cause);
+    assert.match((error as Error).message, /^predictor "linear:1:.": a line takes two snapshots/);
+  }
+});
+
 test.after(closeGpus);
 test.after(() => rmSync(folder, { recursive: true }));
 test.run();

@@ -3,6 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { networks, modelSpec } from "../../models/index.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
+import { UsageError } from "../../src/errors.ts";
 import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import type { Value } from "../../src/graph/value.ts";
@@ -11,7 +12,8 @@ import { Model, type ModelSpec } from "../../src/nn/model.ts";
 import { add, flatten, globalAveragePool, maxPool, relu } from "../../src/ops/index.ts";
 import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
 import { classification } from "../../src/tasks/classification.ts";
-import { passesOf } from "../../src/train/memory.ts";
+import { Evaluator } from "../../src/train/evaluator.ts";
+import { passesOf, passOver } from "../../src/train/memory.ts";
 import { type StepSettings, taskTrainer } from "../../src/train/task-trainer.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
@@ -208,6 +210,38 @@ test("passes are the largest divisor of the batch", () => {
   assert.equal(passesOf(200, 64), { rows: 50, accumulate: 4 });
   assert.equal(passesOf(7, 4), { rows: 1, accumulate: 7 });
   assert.equal(passesOf(8, 100), { rows: 8, accumulate: 1 });
+});
+
+test("passes over a set are powers of two, up to the most", () => {
+  assert.equal(
+    [1, 2, 3, 33, 255, 256, 257].map((count) => passOver(count, 256)),
+    [1, 2, 4, 64, 256, 256, 256],
+  );
+});
+
+test("a batch that is no count is refused at once, and leaves nothing behind", async () => {
+  const gpu = await testGpu();
+  const images = syntheticDigits(5, 1, "train");
+  const data = await GpuDataset.upload(gpu, images, meanImage(images));
+  const model = await Model.create(gpu, staged, 1);
+  const before = gpu.allocatedBytes;
+  for (const batch of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+    const config: StepSettings = { batch, optimizer: { name: "adam" } };
+    for (const make of [
+      () => Evaluator.create(model, classification, data, batch),
+      () => taskTrainer({ model, task: classification }, data, 5, config, { norm: "train" }),
+    ]) {
+      const error = await make().catch((cause: unknown) => cause);
+      assert.instance(error, UsageError);
+      assert.match((error as Error).message, /^batch must be an integer of 1 or more, got /);
+      assert.is(gpu.allocatedBytes, before);
+    }
+  }
+  const evaluator = await Evaluator.create(model, classification, data, 4);
+  const error = await evaluator.run(Uint32Array.of(1, 5)).catch((cause: unknown) => cause);
+  assert.instance(error, UsageError);
+  assert.match((error as Error).message, /there is no example 5: they are 0 to 4\./);
+  for (const part of [evaluator, model, data]) part.destroy();
 });
 
 test.after(closeGpus);
