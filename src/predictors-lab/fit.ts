@@ -17,7 +17,6 @@ import { Random } from "../random.ts";
 import { RowFeed } from "../feed/row-feed.ts";
 import { cosine } from "../train/schedule.ts";
 import { Evaluator } from "../train/evaluator.ts";
-import { passOver } from "../train/memory.ts";
 import type { Objective } from "../tasks/task.ts";
 import { Trainer } from "../train/trainer.ts";
 import type { Watch } from "../train/replay.ts";
@@ -197,6 +196,9 @@ export async function scoreNetwork(
   });
 }
 
+/** Windows a pass when scoring: one number, so that groups of every size share compiled kernels. */
+const scoredRows = 512;
+
 /** Mean error of a network on windows, in mean steps of each weight. */
 class NetworkScorer {
   readonly #feed: RowFeed;
@@ -216,15 +218,14 @@ class NetworkScorer {
     family: Family,
     windows: readonly Window[],
   ): Promise<NetworkScorer> {
-    const batch = passOver(windows.length, 512);
     const encoded = encodeRows(family, windows);
     // Rows of zeros, of weight zero too, fill the last batch.
-    const rows = Math.ceil(windows.length / batch) * batch;
+    const rows = Math.ceil(windows.length / scoredRows) * scoredRows;
     const padded = new Float32Array((encoded.length / windows.length) * rows);
     padded.set(encoded);
     return Owned.during(async (owned) => {
       const feed = owned.add(
-        await RowFeed.create(model.gpu, padded, [...family.widths, 1, 1], batch),
+        await RowFeed.create(model.gpu, padded, [...family.widths, 1, 1], scoredRows),
       );
       const evaluator = await Evaluator.of(
         model.gpu,
