@@ -10,6 +10,13 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
+/** @throws UsageError naming the setting, unless it is an integer of 1 or more. */
+export function requireCount(setting: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new UsageError(`${setting} must be an integer of at least 1, got ${value}.`);
+  }
+}
+
 /** A file or data set that is missing, damaged or not what it should be; the message names it. */
 export class DataError extends Error {
   override name = "DataError";

@@ -451,9 +451,12 @@ test("a kernel whose part was missing is compiled once the part is registered", 
 test("an unknown entry or workgroup size is named", () => {
   const code =
     "@group(0) @binding(0) var<storage, read_write> y: array<f32>;\n@compute @workgroup_size(SIDE) fn main() { y[0] = 1.0; }";
-  assert.throws(() => reflect(code, "other", {}), /no compute entry "other"; the shader has: main/);
-  assert.throws(() => reflect(code, "main", {}), /workgroup_size "SIDE" of entry "main"/);
-  assert.equal(reflect(code, "main", { SIDE: 8 }).workgroupSize, [8, 1, 1]);
+  assert.throws(() => reflect(code, "other"), /no compute entry "other"; the shader has: main/);
+  assert.throws(
+    () => reflect(code, "main").workgroupSize({}),
+    /workgroup_size "SIDE" of entry "main"/,
+  );
+  assert.equal(reflect(code, "main").workgroupSize({ SIDE: 8 }), [8, 1, 1]);
 });
 
 test.after(closeGpus);

@@ -4,9 +4,8 @@
  * An epoch is an order list (numbers of images or rows) and a step table, both uploaded once; each step
  * takes the next row of the table. Running totals are added on the GPU and read once at the end.
  */
-import { requireCount } from "../shape.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
-import { ShapeError, UsageError } from "../errors.ts";
+import { requireCount, ShapeError, UsageError } from "../errors.ts";
 import { Bound } from "../graph/bound.ts";
 import type { Launch, Value } from "../graph/value.ts";
 

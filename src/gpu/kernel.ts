@@ -53,13 +53,14 @@ function literal(name: string, value: number | boolean): string {
 }
 
 /** What reflection says of an entry point; it is the same for all constants. */
-interface Reflection {
+export interface Reflection {
   readonly bindings: readonly Binding[];
-  /** Numbers, or names of constants. */
-  readonly sizes: readonly string[];
+  /** The workgroup size of a specialisation. @throws UsageError for a size that is no number and no constant. */
+  workgroupSize(constants: Constants): [number, number, number];
 }
 
-function reflectEntry(code: string, entry: string): Reflection {
+/** Reads the bindings and the workgroup size of an entry point. @throws UsageError if there is no such entry. */
+export function reflect(code: string, entry: string): Reflection {
   const info = new WgslReflect(code);
   const found = info.entry.compute.find((candidate) => candidate.name === entry);
   if (found === undefined) {
@@ -77,44 +78,21 @@ function reflectEntry(code: string, entry: string): Reflection {
           : "read",
   }));
   const attribute = found.attributes?.find((candidate) => candidate.name === "workgroup_size");
+  const sizes = [attribute?.value ?? "1"].flat();
   return {
     bindings: bindings.sort((a, b) => a.index - b.index),
-    sizes: [attribute?.value ?? "1"].flat(),
-  };
-}
-
-/** The workgroup size of a specialisation. @throws UsageError for a name that its constants do not fix. */
-function workgroupSizeOf(
-  { sizes }: Reflection,
-  entry: string,
-  constants: Constants,
-): [number, number, number] {
-  const [x = 1, y = 1, z = 1] = sizes.map((size) => {
-    const value = constants[size] ?? Number.parseInt(size, 10);
-    if (typeof value !== "number" || Number.isNaN(value)) {
-      throw new UsageError(
-        `workgroup_size "${size}" of entry "${entry}" is neither a number nor a constant.`,
-      );
-    }
-    return value;
-  });
-  return [x, y, z];
-}
-
-/**
- * Reads the bindings and the workgroup size of an entry point; constants resolve named sizes.
- *
- * @throws UsageError if there is no such entry, or a size is neither a number nor a constant.
- */
-export function reflect(
-  code: string,
-  entry: string,
-  constants: Constants,
-): { bindings: readonly Binding[]; workgroupSize: [number, number, number] } {
-  const reflection = reflectEntry(code, entry);
-  return {
-    bindings: reflection.bindings,
-    workgroupSize: workgroupSizeOf(reflection, entry, constants),
+    workgroupSize(constants) {
+      const [x = 1, y = 1, z = 1] = sizes.map((size) => {
+        const value = constants[size] ?? Number.parseInt(size, 10);
+        if (typeof value !== "number" || Number.isNaN(value)) {
+          throw new UsageError(
+            `workgroup_size "${size}" of entry "${entry}" is neither a number nor a constant.`,
+          );
+        }
+        return value;
+      });
+      return [x, y, z];
+    },
   };
 }
 
@@ -174,8 +152,8 @@ export class KernelCache {
     let reflection = reflected.get(text);
     let workgroupSize: [number, number, number];
     try {
-      reflection ??= reflectEntry(code, entry);
-      workgroupSize = workgroupSizeOf(reflection, entry, id.constants);
+      reflection ??= reflect(code, entry);
+      workgroupSize = reflection.workgroupSize(id.constants);
       reflected.set(text, reflection);
     } catch (cause) {
       const { message } = cause as Error;

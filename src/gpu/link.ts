@@ -74,7 +74,11 @@ function directive(text: string, word: "import" | "needs"): string[] {
   return [...lines].flatMap(([, names]) => names!.split(/[\s,]+/).filter((name) => name !== ""));
 }
 
-/** @throws UsageError for a `//!` line that does not begin its line or says nothing the linker knows: a slip would be passed over otherwise. */
+/**
+ * A slip would be passed over otherwise.
+ *
+ * @throws UsageError for a directive that does not begin its line, or that the linker does not know.
+ */
 function requireDirectives(name: string, text: string): void {
   const meant = /^.*\/\/ *! *(?:part|import|needs)\b.*$|^\/\/!.*$/gm;
   const known = /^\/\/! (?:part *$|(?:import|needs) +[\w/-])/;

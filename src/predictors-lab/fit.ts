@@ -8,7 +8,7 @@
  */
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
-import { UsageError } from "../errors.ts";
+import { requireCount, UsageError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { Model, type Tensors } from "../nn/model.ts";
@@ -69,10 +69,7 @@ export interface Fit {
 
 function requireSettings(settings: FitSettings): void {
   for (const name of ["epochs", "windows", "batch", "patience", "superpose"] as const) {
-    const value = settings[name];
-    if (!Number.isSafeInteger(value) || value < 1) {
-      throw new UsageError(`fit: ${name} must be an integer of at least 1, got ${value}.`);
-    }
+    requireCount(`fit: ${name}`, settings[name]);
   }
   const { learningRate, kernelL1, lineShare, batch, windows } = settings;
   if (!(lineShare >= 0 && lineShare <= 1)) {

@@ -1,7 +1,6 @@
 /** How a step is fitted into memory; what it computes stays the same, but for roundings. */
-import { requireCount } from "../shape.ts";
 import { z } from "zod";
-import { OutOfMemoryError } from "../errors.ts";
+import { OutOfMemoryError, requireCount } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { keepHalf } from "../graph/half-storage.ts";
 import { recompute } from "../graph/recompute.ts";

@@ -233,7 +233,7 @@ test("a batch that is no count is refused at once, and leaves nothing behind", a
     ]) {
       const error = await make().catch((cause: unknown) => cause);
       assert.instance(error, UsageError);
-      assert.match((error as Error).message, /^batch must be an integer of 1 or more, got /);
+      assert.match((error as Error).message, /^batch must be an integer of at least 1, got /);
       assert.is(gpu.allocatedBytes, before);
     }
   }

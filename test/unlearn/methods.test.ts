@@ -2,13 +2,12 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TrainConfig } from "../../src/runs/config.ts";
 import { Arena } from "../../src/weights/arena.ts";
-import { prepareJob, type Job } from "../../src/runs/job.ts";
-import { Model, type ModelSpec, type Tensors } from "../../src/nn/model.ts";
+import type { Job } from "../../src/runs/job.ts";
+import { Model, type ModelSpec } from "../../src/nn/model.ts";
 import { flatten } from "../../src/ops/index.ts";
 import { loadPredictor } from "../../src/predictors/index.ts";
 import { Random } from "../../src/random.ts";
 import { GpuDataset } from "../../src/feed/gpu-dataset.ts";
-import { trainJob } from "../../src/runs/training.ts";
 import { boundaryLabels } from "../../src/unlearn/methods/boundary.ts";
 import { classification } from "../../src/tasks/classification.ts";
 import { sumOverImages } from "../../src/unlearn/gradients.ts";
@@ -18,6 +17,7 @@ import { RewindSession, rewindSettings } from "../../src/unlearn/methods/rewind.
 import { selectLargest } from "../../src/weights/mask.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
+import { trainedJob } from "./trained-job.ts";
 
 const config: TrainConfig = {
   data: { name: "synthetic", trainCount: 120, testCount: 20 },
@@ -31,18 +31,8 @@ const config: TrainConfig = {
   seed: 3,
 };
 
-let trained: { job: Job; tensors: Tensors } | undefined;
-
 /** The job with its model back at the trained weights. */
-async function freshJob(): Promise<Job> {
-  if (trained === undefined) {
-    const job = await prepareJob(await testGpu(), config);
-    await trainJob(job);
-    trained = { job, tensors: await job.model.save() };
-  }
-  trained.job.model.load(trained.tensors);
-  return trained.job;
-}
+const freshJob = trainedJob(config);
 
 async function weights({ model }: Job): Promise<Map<string, number[]>> {
   const read = await model.parameters.read();

@@ -3,18 +3,16 @@ import * as assert from "uvu/assert";
 import type { TrainConfig } from "../../src/runs/config.ts";
 import type { Arena } from "../../src/weights/arena.ts";
 import type { Job } from "../../src/runs/job.ts";
-import { prepareJob } from "../../src/runs/job.ts";
-import type { Tensors } from "../../src/nn/model.ts";
 import { linearPredictor } from "../../src/predictors/linear.ts";
 import { type Predictor, reversedPredictor } from "../../src/predictors/predictor.ts";
 import { PredictionError } from "../../src/predictors/rewinder.ts";
-import { trainJob } from "../../src/runs/training.ts";
 import {
   RewindSession,
   rewindSettings,
   type RewindSettings,
 } from "../../src/unlearn/methods/rewind.ts";
-import { closeGpus, testGpu } from "../device.ts";
+import { closeGpus } from "../device.ts";
+import { trainedJob } from "./trained-job.ts";
 
 const config: TrainConfig = {
   data: { name: "synthetic", trainCount: 120, testCount: 20 },
@@ -30,18 +28,8 @@ const config: TrainConfig = {
 const window = 4;
 const settings = rewindSettings.parse({ learningRate: 1e-3, batch: 16 });
 
-let trained: { job: Job; tensors: Tensors } | undefined;
-
 /** The job with its model back at the trained weights. */
-async function freshJob(): Promise<Job> {
-  if (trained === undefined) {
-    const job = await prepareJob(await testGpu(), config);
-    await trainJob(job);
-    trained = { job, tensors: await job.model.save() };
-  }
-  trained.job.model.load(trained.tensors);
-  return trained.job;
-}
+const freshJob = trainedJob(config);
 
 function open(
   job: Job,

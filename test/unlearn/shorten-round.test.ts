@@ -5,15 +5,15 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TrainConfig, UnlearnConfig } from "../../src/runs/config.ts";
 import { DivergedError } from "../../src/errors.ts";
-import { type Job, prepareJob } from "../../src/runs/job.ts";
+import type { Job } from "../../src/runs/job.ts";
 import type { Tensors } from "../../src/nn/model.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
 import { unlearnInFolder } from "../../src/runs/unlearn-run.ts";
-import { trainJob } from "../../src/runs/training.ts";
 import { type Progress, unlearn } from "../../src/unlearn/driver.ts";
 import { shortenRound } from "../../src/unlearn/shorten-round.ts";
 import { methodSettings } from "../../src/unlearn/methods/index.ts";
-import { closeGpus, testGpu } from "../device.ts";
+import { closeGpus } from "../device.ts";
+import { trainedJob } from "./trained-job.ts";
 
 const root = mkdtempSync(`${tmpdir()}/rewind-shortened-`);
 const config: TrainConfig = {
@@ -28,29 +28,17 @@ const config: TrainConfig = {
   seed: 3,
 };
 
-let trained: { job: Job; tensors: Tensors } | undefined;
-
 /** The job with its model back at the trained weights. */
-async function freshJob(): Promise<Job> {
-  if (trained === undefined) {
-    const job = await prepareJob(await testGpu(), config);
-    await trainJob(job);
-    trained = { job, tensors: await job.model.save() };
-  }
-  trained.job.model.load(trained.tensors);
-  return trained.job;
-}
+const freshJob = trainedJob(config);
 
 test("a round is shortened to the share that reaches the target, to a thousandth", async () => {
   const { model } = await freshJob();
+  const trained = await model.save();
   const set = (value: number): Tensors =>
     new Map(
-      [...trained!.tensors].map(([name, { shape, data }]) => [
-        name,
-        { shape, data: data.map(() => value) },
-      ]),
+      [...trained].map(([name, { shape, data }]) => [name, { shape, data: data.map(() => value) }]),
     );
-  const [name] = trained!.tensors.keys();
+  const [name] = trained.keys();
   const first = async (): Promise<number> => (await model.save()).get(name!)!.data[0]!;
   for (const target of [0.3, 0.9995, 0.0001]) {
     const share = await shortenRound(model, set(0), set(1), async () => (await first()) >= target);
@@ -111,7 +99,7 @@ test("a shortened run ends at its unlearning accuracy; killed before its result,
 test("a network whose loss is NaN is no good network: it is measured as NaN, and its run ends", async () => {
   const job = await freshJob();
   const broken = new Map(
-    [...trained!.tensors].map(([name, { shape, data }]) => [
+    [...(await job.model.save())].map(([name, { shape, data }]) => [
       name,
       { shape, data: data.map((value, i) => (i === 0 ? Number.NaN : value)) },
     ]),

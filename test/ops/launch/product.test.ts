@@ -65,13 +65,13 @@ test("every combination of parts that a launch can ask for compiles and is refle
   for (const { shader, parts, constants } of launches) {
     const name = [shader, ...parts!, prelude(constants).replaceAll("\n", " ")].join(" ");
     const { code } = await link(shader, parts, prelude(constants));
-    const { bindings, workgroupSize } = reflect(code, "main", constants);
+    const reflection = reflect(code, "main");
     assert.equal(
-      bindings.map((binding) => `${binding.name} ${binding.access}`),
+      reflection.bindings.map((binding) => `${binding.name} ${binding.access}`),
       ["a read", "b read", "bias read", "c write"],
       name,
     );
-    assert.equal(workgroupSize, [constants["WG"], 1, 1], name);
+    assert.equal(reflection.workgroupSize(constants), [constants["WG"], 1, 1], name);
     gpu.device.pushErrorScope("validation");
     gpu.device.createShaderModule({ label: name, code });
     assert.is((await gpu.device.popErrorScope())?.message, undefined, name);
