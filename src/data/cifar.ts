@@ -1,7 +1,7 @@
 /** CIFAR-10 and CIFAR-100 from the official binary archives. */
 import { exists, readBytes, readText } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
-import { type Dataset } from "./dataset.ts";
+import type { Dataset } from "./dataset.ts";
 import { defineDataset, type Split, taken } from "./source.ts";
 
 const baseUrl = "https://www.cs.toronto.edu/~kriz/";

@@ -1,7 +1,7 @@
 /** Damage done on purpose: wrong labels, and the split into what to forget and what to keep. */
 import { Random } from "../random.ts";
 import { DataError } from "../errors.ts";
-import { type Dataset } from "./dataset.ts";
+import type { Dataset } from "./dataset.ts";
 
 /** Labels of which some were made wrong. */
 export interface NoisyLabels {

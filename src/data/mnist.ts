@@ -1,7 +1,7 @@
 /** MNIST and its look-alikes (Fashion-MNIST, KMNIST) from the four IDX files. */
 import { exists, readBytes } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
-import { type Dataset } from "./dataset.ts";
+import type { Dataset } from "./dataset.ts";
 import { gunzip, isGzip } from "./gzip.ts";
 import { defineDataset, type Split, taken } from "./source.ts";
 

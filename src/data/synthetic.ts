@@ -1,7 +1,7 @@
 /** Drawn digits: a seeded set of images that ships as code, so the demo needs no download. */
 import { Random } from "../random.ts";
 import { UsageError } from "../errors.ts";
-import { type Dataset } from "./dataset.ts";
+import type { Dataset } from "./dataset.ts";
 import { digitVariants, type Stroke } from "./digit-strokes.ts";
 import { defineDataset, resized } from "./source.ts";
 

@@ -1,7 +1,7 @@
 /** Tiny ImageNet in its original layout: folders by WordNet id, validation labels in a text file. */
 import { exists, listDir, readText } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
-import { type Dataset } from "./dataset.ts";
+import type { Dataset } from "./dataset.ts";
 import { choose, type Entry } from "./image-folder.ts";
 import { loadSquares } from "./image-files.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";

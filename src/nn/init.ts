@@ -1,6 +1,6 @@
 /** Weight initialisers: seeded, on the host, once per training. */
 import { count, type Shape } from "../shape.ts";
-import { type Random } from "../random.ts";
+import type { Random } from "../random.ts";
 
 /** Fills a tensor of a shape. */
 export type Initialiser = (shape: Shape, random: Random) => Float32Array;

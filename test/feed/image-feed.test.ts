@@ -4,7 +4,7 @@ import type { Dataset } from "../../src/data/dataset.ts";
 import type { Gpu, Tuning } from "../../src/gpu/device.ts";
 import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
 import { compile } from "../../src/graph/program.ts";
-import { type Value } from "../../src/graph/value.ts";
+import type { Value } from "../../src/graph/value.ts";
 import { Random } from "../../src/random.ts";
 import {
   type Augmentation,

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { Arena, ArenaLayout, type ParameterSpec } from "../../src/weights/arena.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { linearPredictor } from "../../src/predictors/linear.ts";
-import { type Predictor } from "../../src/predictors/predictor.ts";
+import type { Predictor } from "../../src/predictors/predictor.ts";
 import { PredictionError, Rewinder } from "../../src/predictors/rewinder.ts";
 import { TrajectoryLayout } from "../../src/weights/trajectory/layout.ts";
 import { Trajectory, type TrajectoryPrecision } from "../../src/weights/trajectory/record.ts";
