@@ -1,4 +1,4 @@
-//! import predict/invwnn
+//! import predict/invwnn, walk/rolled
 // One stream of an InvWNN (predict/invwnn) for software adapters. A launch a stream: the first writes its part
 // of the output before tanh to `predicted`, the last adds its own and finishes.
 // Constants: those of the part. A stream that is never launched is a constant which the packer has added to the
@@ -8,8 +8,8 @@
 // Grid: 1-D folded to 2-D; a group takes 128 coordinates, a thread 4 (the lanes of every vec4f).
 // Why this shape: lavapipe reads a uniform page at a lane-independent address with one scalar load, at
 // half the cost of a storage load; a private array at a constant index is one vector load, at a
-// varying index a slow gather. So each row of weights meets 128 unrolled inputs in one body. The loops around have
-// ends that the driver does not know: it would unroll the short ones, and compile for twice as long.
+// varying index a slow gather. So each row of weights meets 128 unrolled inputs in one body. The loops around stay
+// loops (walk/rolled): the driver would unroll the short ones.
 
 // Everything of a stream but its 128x128 map.
 struct Rest {
@@ -29,8 +29,6 @@ struct Role {
   // 1 where the stream begins the sum, and where it ends it.
   first: u32,
   last: u32,
-  // 0.
-  none: u32,
 }
 
 @group(0) @binding(3) var<uniform> second: array<array<vec4f, 32>, 128>;
@@ -162,7 +160,7 @@ fn stream() -> vec4f {
   }
   var output = vec4f(0.0);
   // Compress, then gate and third: one loop, because a second copy of the row body doubles compilation.
-  for (var phase = 0u; phase < 2u + role.none; phase++) {
+  for (var phase = 0u; phase < 2u + hidden; phase++) {
     if (phase == 1u) {
       for (var o = 0u; o < 128u; o++) {
         let biases = rest.gate[o][6];
@@ -185,36 +183,33 @@ fn stream() -> vec4f {
 }
 
 @compute @workgroup_size(32)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let i = 4u * ((wid.y * groups.x + wid.x) * 32u + local);
+fn main(thread: Thread) {
+  hide(thread);
+  let i = 4u * (group_of(thread) * 32u + thread.local);
   // Threads past the end go on: an early return would make every load masked.
   let at = coordinates(i);
-  for (var k = 0u; k < window + role.none; k++) {
+  for (var k = 0u; k < window + hidden; k++) {
     inputs[k] = four(k, at);
   }
-  for (var k = window; k < 24u + role.none; k++) {
+  for (var k = window; k < 24u + hidden; k++) {
     inputs[k] = vec4f(1.0);
   }
   if (role.differences == 1u) {
     // d_j = v_(j+1) - v_j with v newest first: older minus newer.
-    for (var k = 0u; k + 1u < window + role.none; k++) {
+    for (var k = 0u; k + 1u < window + hidden; k++) {
       inputs[k] = inputs[k] - inputs[k + 1u];
     }
   }
   var sum = vec4f(rest.tail[0].z);
   if (role.first == 0u) {
-    for (var j = 0u; j < 4u + role.none; j++) {
+    for (var j = 0u; j < 4u + hidden; j++) {
       if (i + j < range.count) {
         sum[j] = predicted[range.outFirst + i + j];
       }
     }
   }
   sum += stream();
-  for (var j = 0u; j < 4u + role.none; j++) {
+  for (var j = 0u; j < 4u + hidden; j++) {
     if (role.last == 1u) {
       store(i + j, sum[j]);
     } else if (i + j < range.count) {

@@ -1,5 +1,5 @@
 //! part
-//! import walk/thread
+//! import walk/rolled
 //! needs COUNT, PER, each
 // Calls each(i) for every item i < COUNT: PER items a thread, 64 apart, so that neighbouring threads touch
 // neighbouring memory. Grid: ceil(COUNT / PER) threads.
@@ -9,9 +9,8 @@ fn walk(thread: Thread) {
     visit(thread, 0u);
     return;
   }
-  // Groups are folded into x and y, so z is 1; the driver does not know. It would unroll a loop whose end it knows,
-  // and on software adapters each copy of a load or store takes as long to compile as the first.
-  for (var k = 0u; k < u32(PER) + thread.groups.z - 1u; k++) {
+  hide(thread);
+  for (var k = 0u; k < u32(PER) + hidden; k++) {
     visit(thread, k);
   }
 }

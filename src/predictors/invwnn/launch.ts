@@ -34,7 +34,7 @@ export function invWnnLaunches(
       shader: "predict/invwnn-software",
       constants,
       uniforms: {
-        role: Uint32Array.of(+(name === "difference"), +(i === 0), +(i === streams.length - 1), 0),
+        role: Uint32Array.of(+(name === "difference"), +(i === 0), +(i === streams.length - 1)),
       },
       bind: { second: weights[`${name}Second`]!, rest: weights[`${name}Rest`]! },
       // 32 threads of a workgroup take 128 coordinates.
