@@ -19,6 +19,20 @@ export interface Dataset {
   readonly pixels: Uint8Array<ArrayBuffer>;
   /** Class index of each image, [count]. */
   readonly labels: Uint16Array<ArrayBuffer>;
+  /** What each image is called, [count]: its file's path within the data set. Absent: by its number. */
+  readonly names?: readonly string[] | undefined;
+  /** Number of each image in the data set as it was before a part was taken, [count]. Absent: its place. */
+  readonly numbers?: Uint32Array<ArrayBuffer> | undefined;
+}
+
+/** What the image at a place is called: its name, else its number. */
+export function imageName(dataset: Pick<Dataset, "names" | "numbers">, place: number): string {
+  return dataset.names?.[place] ?? String(imageNumber(dataset, place));
+}
+
+/** Number of the image at a place, in the data set as it was before a part was taken. */
+export function imageNumber({ numbers }: Pick<Dataset, "numbers">, place: number): number {
+  return numbers?.[place] ?? place;
 }
 
 /** Height and width of the images in `pixels`. */
@@ -51,6 +65,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
   const size = height * width * dataset.channels;
   const pixels = new Uint8Array(indices.length * size);
   const labels = new Uint16Array(indices.length);
+  const numbers = new Uint32Array(indices.length);
   for (let i = 0; i < indices.length; i++) {
     const index = indices[i]!;
     if (!(Number.isInteger(index) && index >= 0 && index < dataset.count)) {
@@ -60,8 +75,17 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     }
     pixels.set(dataset.pixels.subarray(index * size, (index + 1) * size), i * size);
     labels[i] = dataset.labels[index]!;
+    numbers[i] = imageNumber(dataset, index);
   }
-  return { ...dataset, count: indices.length, pixels, labels };
+  const { names } = dataset;
+  return {
+    ...dataset,
+    count: indices.length,
+    pixels,
+    labels,
+    names: names && Array.from(indices, (index) => names[index]!),
+    numbers,
+  };
 }
 
 /**

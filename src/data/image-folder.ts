@@ -22,7 +22,23 @@ export const imageFolder = defineDataset({
 /** An image file and its class. */
 export interface Entry {
   readonly path: string;
+  /** Path within the data set: what the image is called. */
+  readonly name: string;
   readonly label: number;
+}
+
+/** What a data set says of its files, besides their pixels; `all`: those that they were chosen from. */
+export function described(
+  files: readonly Entry[],
+  all: readonly Entry[],
+): Pick<Dataset, "count" | "labels" | "names" | "numbers"> {
+  const places = new Map(all.map((file, place) => [file, place]));
+  return {
+    count: files.length,
+    labels: Uint16Array.from(files, ({ label }) => label),
+    names: files.map(({ name }) => name),
+    numbers: Uint32Array.from(files, (file) => places.get(file)!),
+  };
 }
 
 /**
@@ -39,7 +55,8 @@ export async function loadImageFolder(
   options: ImageFolderOptions = {},
 ): Promise<Split> {
   const { grey = false, trainCount, testCount, seed = 0 } = options;
-  const testDir = (await exists(`${dir}/test`)) ? `${dir}/test` : `${dir}/val`;
+  const testPart = (await exists(`${dir}/test`)) ? "test" : "val";
+  const testDir = `${dir}/${testPart}`;
   for (const [path, wanted] of [
     [`${dir}/train`, "train/"],
     [testDir, "test/ or val/"],
@@ -56,7 +73,7 @@ export async function loadImageFolder(
     throw new DataError(`${testDir}/${unknown}: ${dir}/train has no class of that name.`);
   }
 
-  const allTrain = await listImages(`${dir}/train`, classes);
+  const allTrain = await listImages(dir, "train", classes);
   const empty = classes.findIndex((_, label) => !allTrain.some((file) => file.label === label));
   if (empty >= 0) {
     throw new DataError(
@@ -64,7 +81,7 @@ export async function loadImageFolder(
     );
   }
   const trainFiles = choose(allTrain, `${dir}/train`, classes.length, trainCount, seed);
-  const allTest = await listImages(testDir, classes);
+  const allTest = await listImages(dir, testPart, classes);
   if (allTest.length === 0) throw new DataError(`${testDir}: no .jpg, .jpeg or .png files in it.`);
   const testFiles = choose(allTest, testDir, classes.length, testCount, seed);
   const channels = grey ? 1 : 3;
@@ -72,15 +89,14 @@ export async function loadImageFolder(
   const resize = options.size !== undefined;
   const own = (await decodeImage(await readBytes(first.path), first.path)).height;
   const size = options.size ?? own;
-  const load = async (files: readonly Entry[]): Promise<Dataset> => ({
+  const load = async (files: readonly Entry[], all: readonly Entry[]): Promise<Dataset> => ({
     name: "image-folder",
     classes,
     channels,
-    count: files.length,
+    ...described(files, all),
     ...(await loadSquares({ paths: files.map(({ path }) => path), channels, size, resize }, own)),
-    labels: Uint16Array.from(files, (file) => file.label),
   });
-  return { train: await load(trainFiles), test: await load(testFiles) };
+  return { train: await load(trainFiles, allTrain), test: await load(testFiles, allTest) };
 }
 
 /** Names of the folders in `dir`, sorted; hidden ones and plain files are passed over. */
@@ -91,13 +107,16 @@ async function classFolders(dir: string): Promise<string[]> {
   return names.filter((_, i) => folders[i]).sort();
 }
 
-async function listImages(dir: string, classes: readonly string[]): Promise<Entry[]> {
+async function listImages(dir: string, part: string, classes: readonly string[]): Promise<Entry[]> {
   const entries: Entry[] = [];
-  for (const [label, name] of classes.entries()) {
-    const folder = `${dir}/${name}`;
-    if (!(await exists(folder))) continue;
-    const names = (await listDir(folder)).filter((file) => /^[^.].*\.(jpe?g|png)$/i.test(file));
-    for (const file of names.sort()) entries.push({ path: `${folder}/${file}`, label });
+  for (const [label, className] of classes.entries()) {
+    const folder = `${part}/${className}`;
+    if (!(await exists(`${dir}/${folder}`))) continue;
+    const files = await listDir(`${dir}/${folder}`);
+    for (const file of files.filter((file) => /^[^.].*\.(jpe?g|png)$/i.test(file)).sort()) {
+      const name = `${folder}/${file}`;
+      entries.push({ path: `${dir}/${name}`, name, label });
+    }
   }
   return entries;
 }

@@ -6,6 +6,8 @@ import { resizeDataset } from "./resize.ts";
 export interface Split {
   readonly train: Dataset;
   readonly test: Dataset;
+  /** What whoever loads the files should know, a sentence each: "3 files passed over: …". */
+  readonly notes?: readonly string[] | undefined;
 }
 
 /** How much of a data set is loaded, and how. */
@@ -71,16 +73,23 @@ export function defineDataset(source: DatasetSource): DatasetSource {
 }
 
 /** The split with its images resized, if a size is given. */
-export async function resized({ train, test }: Split, { size }: LoadOptions): Promise<Split> {
-  if (size === undefined) return { train, test };
-  return { train: await resizeDataset(train, size), test: await resizeDataset(test, size) };
+export async function resized(split: Split, { size }: LoadOptions): Promise<Split> {
+  if (size === undefined) return split;
+  const { train, test } = split;
+  return {
+    ...split,
+    train: await resizeDataset(train, size),
+    test: await resizeDataset(test, size),
+  };
 }
 
 /** Takes from a split that was loaded whole what is wanted of it. */
-export function taken({ train, test }: Split, options: LoadOptions): Promise<Split> {
+export function taken(split: Split, options: LoadOptions): Promise<Split> {
+  const { train, test } = split;
   const { trainCount, testCount, seed } = options;
   return resized(
     {
+      ...split,
       train: trainCount === undefined ? train : takeBalanced(train, trainCount, seed),
       test: testCount === undefined ? test : takeBalanced(test, testCount, seed),
     },

@@ -2,7 +2,7 @@
 import { exists, listDir, readText } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
-import { choose, type Entry } from "./image-folder.ts";
+import { choose, described, type Entry } from "./image-folder.ts";
 import { loadSquares } from "./image-files.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 
@@ -44,28 +44,22 @@ export async function loadTinyImageNet(dir: string, options: TinyImageNetOptions
     throw new DataError(`${folder}/train: fewer than two of wnids.txt are there.`);
   const { seed, trainCount, testCount, size = published } = options;
   const trainDir = `${folder}/train`;
-  const trainFiles = choose(
-    await trainEntries(trainDir, ids),
-    trainDir,
-    ids.length,
-    trainCount,
-    seed,
-  );
-  const valDir = `${folder}/val`;
-  const testFiles = choose(await valEntries(valDir, ids), valDir, ids.length, testCount, seed);
+  const allTrain = await trainEntries(folder, ids);
+  const trainFiles = choose(allTrain, trainDir, ids.length, trainCount, seed);
+  const allTest = await valEntries(folder, ids);
+  const testFiles = choose(allTest, `${folder}/val`, ids.length, testCount, seed);
   const classes = await classNames(folder, ids);
-  const load = async (files: readonly Entry[]): Promise<Dataset> => ({
+  const load = async (files: readonly Entry[], all: readonly Entry[]): Promise<Dataset> => ({
     name: "tiny-imagenet",
     classes,
     channels: 3,
-    count: files.length,
+    ...described(files, all),
     ...(await loadSquares(
       { paths: files.map(({ path }) => path), channels: 3, size, resize: size !== published },
       published,
     )),
-    labels: Uint16Array.from(files, ({ label }) => label),
   });
-  return { train: await load(trainFiles), test: await load(testFiles) };
+  return { train: await load(trainFiles, allTrain), test: await load(testFiles, allTest) };
 }
 
 function lines(text: string): string[] {
@@ -80,19 +74,22 @@ const isImageFile = (name: string): boolean => /^[^.].*\.jpe?g$/i.test(name);
 async function trainEntries(dir: string, ids: readonly string[]): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const [label, id] of ids.entries()) {
-    const images = `${dir}/${id}/images`;
+    const part = `train/${id}/images`;
+    const images = `${dir}/${part}`;
     if (!(await exists(images))) throw new DataError(`${images}: no such folder; unpack it again.`);
-    const names = (await listDir(images)).filter(isImageFile);
-    if (names.length === 0) throw new DataError(`${images}: no images; unpack it again.`);
-    for (const name of names) entries.push({ path: `${images}/${name}`, label });
+    const files = (await listDir(images)).filter(isImageFile);
+    if (files.length === 0) throw new DataError(`${images}: no images; unpack it again.`);
+    for (const file of files) {
+      entries.push({ path: `${images}/${file}`, name: `${part}/${file}`, label });
+    }
   }
   return entries;
 }
 
 /** Lines are: file, id, box; images of classes that are not there are left out. */
 async function valEntries(dir: string, ids: readonly string[]): Promise<Entry[]> {
-  const file = `${dir}/val_annotations.txt`;
-  const present = new Set(await listDir(`${dir}/images`));
+  const file = `${dir}/val/val_annotations.txt`;
+  const present = new Set(await listDir(`${dir}/val/images`));
   const entries: Entry[] = [];
   for (const [i, line] of lines(await readText(file)).entries()) {
     const [name, id] = line.split("\t");
@@ -105,10 +102,11 @@ async function valEntries(dir: string, ids: readonly string[]): Promise<Entry[]>
     if (label < 0) continue;
     if (!present.has(name!)) {
       throw new DataError(
-        `${file}, line ${i + 1}: ${dir}/images has no ${name!}; unpack it again.`,
+        `${file}, line ${i + 1}: ${dir}/val/images has no ${name!}; unpack it again.`,
       );
     }
-    entries.push({ path: `${dir}/images/${name!}`, label });
+    const inSet = `val/images/${name!}`;
+    entries.push({ path: `${dir}/${inSet}`, name: inSet, label });
   }
   if (entries.length === 0) throw new DataError(`${file}: no image of the classes in train.`);
   return entries;

@@ -1,7 +1,13 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError, UsageError } from "../../src/errors.ts";
-import { type Dataset, pixelArray, subset, takeBalanced } from "../../src/data/dataset.ts";
+import {
+  type Dataset,
+  imageName,
+  pixelArray,
+  subset,
+  takeBalanced,
+} from "../../src/data/dataset.ts";
 
 /** Images of 1×2 RGB pixels whose bytes tell their index. */
 function make(labels: number[], classes: string[]): Dataset {
@@ -30,6 +36,16 @@ test("subset copies images and labels in the given order", () => {
   assert.equal([...part.pixels.subarray(6, 12)], [0, 1, 2, 3, 4, 5]);
   part.pixels[0] = 99;
   assert.is(all.pixels[12], 12);
+});
+
+test("images keep their names and their numbers through parts of parts", () => {
+  const all = make([0, 1, 0, 1], ["a", "b"]);
+  const part = subset(subset(all, [3, 1, 0]), [2, 0]);
+  assert.equal([...part.numbers!], [0, 3]);
+  assert.equal([imageName(all, 2), imageName(part, 1)], ["2", "3"]);
+  const named = subset({ ...all, names: ["w", "x", "y", "z"] }, [3, 1]);
+  assert.equal([...named.names!], ["z", "x"]);
+  assert.is(imageName(named, 0), "z");
 });
 
 test("subset refuses an index outside", () => {

@@ -61,6 +61,14 @@ test("counts take equal shares, decode only those, and repeat for a seed", async
     assert.equal([...test.labels], [1, 1, 1]);
     const values = Array.from({ length: 6 }, (_, i) => train.pixels[12 * i]!);
     assert.ok(values.every((value, i) => value >= 100 === (train.labels[i] === 1)));
+    // The colour tells which file an image was.
+    const file = (value: number): string =>
+      value >= 100 ? `train/b/${value - 100}.png` : `train/a/${value}.png`;
+    assert.equal([...train.names!], values.map(file));
+    assert.equal(
+      [...train.numbers!],
+      values.map((value) => (value >= 100 ? value - 90 : value)),
+    );
     return values;
   };
   assert.equal(await reds(1), await reds(1));

@@ -43,6 +43,9 @@ test("labels follow wnids.txt, validation images their annotations, grey becomes
       [9, 1, 2],
     );
     assert.equal([...val.labels], [0, 1]);
+    assert.ok(train.names!.every((name) => files[name] !== undefined));
+    assert.ok(val.names!.every((name) => files[name] !== undefined));
+    assert.equal([...train.numbers!], [0, 1, 2]);
     assert.equal(
       [0, 1].map((i) => level(val.pixels, i)),
       [5, 4],
