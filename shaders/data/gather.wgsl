@@ -1,7 +1,7 @@
 //! import walk/thread, data/pixels
-// Gathers a batch of images stored as bytes, subtracts the mean image and optionally augments.
-//   x[b, r, c, ch] = sample of (pixels / 255 - mean) at T_b · (r, c), or, where BYTES,
-//   x[b, r, c, ch] = colour(sample of pixels / 255 at T_b · (r, c)) - mean[r, c, ch].
+// Gathers a batch of images stored as bytes, normalises them and optionally augments.
+//   x[b, r, c, ch] = sample of (pixels / 255 - mean) / deviation at T_b · (r, c), or, where BYTES,
+//   x[b, r, c, ch] = (colour(sample of pixels / 255 at T_b · (r, c)) - mean[r, c, ch]) / deviation[ch].
 // T_b is the output-to-input map of transforms.wgsl. Samples are bilinear or, where NEAREST, the nearest
 // pixel; outside lies the nearest pixel of the border or, where REFLECT, the mirrored image (the border
 // pixel repeated: d c b a | a b c d | d c b a). colour() is, in this order: cut-outs filled with 127 / 255;
@@ -16,9 +16,9 @@
 // not count are written as zeros by the first shard's dispatch.
 // Constants: B, H, W, C (1 or 3), those of data/pixels, STORED_H and STORED_W (H and W where nothing is
 // enlarged), ENLARGE, AUGMENT, NEAREST, REFLECT, BYTES, CUTS and CUT (see transforms.wgsl).
-// pixels: NHWC of the stored size; mean [H, W, C]; transforms [B, 16]; channels [B, 3]: see
-// channel-means.wgsl; x [B, H, W, C]. One thread a pixel of x.
-@group(0) @binding(3) var<storage, read> mean: array<f32>;
+// pixels: NHWC of the stored size; normalisation: mean [H, W, C], then deviation [C]; transforms [B, 16];
+// channels [B, 3]: see channel-means.wgsl; x [B, H, W, C]. One thread a pixel of x.
+@group(0) @binding(3) var<storage, read> normalisation: array<f32>;
 @group(0) @binding(4) var<storage, read> transforms: array<f32>;
 @group(0) @binding(5) var<storage, read> channels: array<f32>;
 @group(0) @binding(6) var<storage, read_write> x: array<f32>;
@@ -56,6 +56,11 @@ fn enlarged(image: u32, at: u32) -> vec3f {
   return value;
 }
 
+// A channel of a pixel in [0, 1] whose values start at `at` of an image, as networks see it.
+fn normalised(value: f32, at: u32, ch: u32) -> f32 {
+  return (value - normalisation[at + ch]) / normalisation[u32(H * W * C) + ch];
+}
+
 fn pixel(image: u32, at: u32) -> vec3f {
   var value = vec3f();
   if (ENLARGE) {
@@ -67,7 +72,7 @@ fn pixel(image: u32, at: u32) -> vec3f {
     }
     value[ch] /= 255.0;
     if (!BYTES) {
-      value[ch] -= mean[at + ch];
+      value[ch] = normalised(value[ch], at, ch);
     }
   }
   return value;
@@ -145,7 +150,7 @@ fn main(thread: Thread) {
       if (BYTES) {
         value = colour(value, row, r, c);
         for (var ch = 0u; ch < u32(C); ch++) {
-          value[ch] -= mean[at * u32(C) + ch];
+          value[ch] = normalised(value[ch], at * u32(C), ch);
         }
       }
     } else {

@@ -39,12 +39,35 @@ function requireLabels(labels: ArrayLike<number>, classes: number): void {
   }
 }
 
+/** The mean of every value, then every channel's deviation: what feeds normalise by. */
+function normalisationOf(
+  { name, height, width, channels }: Dataset,
+  mean: Float32Array,
+  deviation: ArrayLike<number> = new Float32Array(channels).fill(1),
+): Float32Array<ArrayBuffer> {
+  const size = height * width * channels;
+  if (mean.length !== size && mean.length !== channels) {
+    throw new ShapeError(
+      `data set "${name}": the mean has ${mean.length} values, not ${size} (an image) or ${channels} (channels).`,
+    );
+  }
+  if (deviation.length !== channels || !Array.from(deviation).every((one) => one > 0)) {
+    throw new ShapeError(
+      `data set "${name}" needs ${channels} deviations above 0, one a channel, got ${Array.from(deviation).join(", ")}.`,
+    );
+  }
+  const all = new Float32Array(size + channels);
+  for (let i = 0; i < size; i++) all[i] = mean[i % mean.length]!;
+  all.set(deviation, size);
+  return all;
+}
+
 type GpuFields = Pick<
   GpuDataset,
-  "gpu" | "count" | "image" | "stored" | "classes" | "shards" | "mean" | "labels"
+  "gpu" | "count" | "image" | "stored" | "classes" | "shards" | "normalisation" | "labels"
 > & { readonly permit?: Permit | undefined };
 
-/** A data set in GPU memory: images as bytes in shards, labels, the mean image. Owns what it uploaded. */
+/** A data set in GPU memory: images as bytes in shards, labels, how they are normalised. Owns what it uploaded. */
 export class GpuDataset {
   readonly gpu: Gpu;
   readonly count: number;
@@ -54,7 +77,8 @@ export class GpuDataset {
   readonly stored: readonly [number, number];
   readonly classes: number;
   readonly shards: readonly Shard[];
-  readonly mean: GPUBuffer;
+  /** The mean image [H·W·C], then the channels' deviations [C]. */
+  readonly normalisation: GPUBuffer;
   readonly labels: GPUBuffer;
   /** Absent: every image may be used. */
   readonly permit: Permit | undefined;
@@ -69,7 +93,7 @@ export class GpuDataset {
     this.stored = fields.stored;
     this.classes = fields.classes;
     this.shards = fields.shards;
-    this.mean = fields.mean;
+    this.normalisation = fields.normalisation;
     this.labels = fields.labels;
     this.permit = fields.permit;
     this.#owned = owned;
@@ -78,18 +102,20 @@ export class GpuDataset {
   /**
    * Uploads images and labels; splits images over buffers where one binding would not hold them.
    *
-   * @param mean the image that feeds subtract, [H·W·C]: {@link meanImage}'s of the training images.
-   * @throws ShapeError if the mean has another size.
+   * @param mean what feeds subtract of pixels in [0, 1]: an image [H·W·C], as {@link meanImage}'s of the training
+   *   images, or a number a channel, [C].
+   * @param deviation what they divide by afterwards, [C]; absent: nothing.
+   * @throws ShapeError if either has another size.
    * @throws DataError naming the first label that is no class.
    */
-  static async upload(gpu: Gpu, dataset: Dataset, mean: Float32Array): Promise<GpuDataset> {
+  static async upload(
+    gpu: Gpu,
+    dataset: Dataset,
+    mean: Float32Array,
+    deviation?: ArrayLike<number>,
+  ): Promise<GpuDataset> {
     const { height, width, channels } = dataset;
-    if (mean.length !== height * width * channels) {
-      throw new ShapeError(
-        `data set "${dataset.name}": the mean image has ${mean.length} values, not ` +
-          `${height * width * channels}.`,
-      );
-    }
+    const normalisation = normalisationOf(dataset, mean, deviation);
     const stored = storedSize(dataset);
     const size = stored.height * stored.width * channels;
     requireLabels(dataset.labels, dataset.classes.length);
@@ -109,9 +135,9 @@ export class GpuDataset {
       for (const { buffer, first, count } of shards) {
         gpu.write(buffer, dataset.pixels.subarray(first * size, (first + count) * size));
       }
-      const sizes = { mean: 4 * mean.length, labels: 4 * dataset.count };
+      const sizes = { normalisation: normalisation.byteLength, labels: 4 * dataset.count };
       const own = await gpu.allocate(sizes, { purpose });
-      gpu.write(own.mean, mean);
+      gpu.write(own.normalisation, normalisation);
       gpu.write(own.labels, Uint32Array.from(dataset.labels));
       const fields = {
         gpu,
@@ -122,7 +148,7 @@ export class GpuDataset {
         shards,
         ...own,
       };
-      return new GpuDataset(fields, [...buffers, own.mean, own.labels]);
+      return new GpuDataset(fields, [...buffers, own.normalisation, own.labels]);
     });
   }
 

@@ -10,7 +10,7 @@ import { StepQueue } from "./step-queue.ts";
 /** A batch of images and labels of a data set. Owns its queue; the data set stays the caller's. */
 export class ImageFeed implements ExampleFeed {
   readonly queue: StepQueue;
-  /** Images [batch, H, W, C], mean subtracted. */
+  /** Images [batch, H, W, C], normalised. */
   readonly x: Value;
   readonly labels: Value;
   readonly weights: Value;
@@ -22,7 +22,7 @@ export class ImageFeed implements ExampleFeed {
     const { batch, order, step } = queue;
     const bound = new Bound();
     const [h, w, c] = data.image;
-    const mean = bound.buffer("mean", data.mean, "f32", h * w * c);
+    const normalisation = bound.buffer("normalisation", data.normalisation, "f32", (h * w + 1) * c);
     const all = bound.buffer("all labels", data.labels, "u32", data.count);
     this.x = new Value("images", [batch, h, w, c], "f32", "planned");
     this.labels = new Value("labels", [batch], "u32", "planned");
@@ -42,7 +42,7 @@ export class ImageFeed implements ExampleFeed {
         const size = Math.ceil((count * height * width * c) / 4);
         const pixels = bound.buffer("pixels", buffer, "u32", size);
         const shard = { pixels, first, count };
-        return gatherLaunches(data, queue, shard, { mean, x: this.x, augment, changes });
+        return gatherLaunches(data, queue, shard, { normalisation, x: this.x, augment, changes });
       }),
     ];
     this.bindings = new Map([...queue.bindings, ...bound.bindings]);
@@ -118,19 +118,19 @@ function drawChanges(data: GpuDataset, queue: StepQueue, augment: Augmentation):
   return { transforms, channels, launches: [launch], cuts };
 }
 
-/** Gathers the images of a batch that lie in one shard, changed and with the mean image subtracted. */
+/** Gathers the images of a batch that lie in one shard, changed and normalised. */
 function gatherLaunches(
   data: GpuDataset,
   { batch, order, step }: StepQueue,
   { pixels, first, count }: { pixels: Value; first: number; count: number },
   options: {
-    mean: Value;
+    normalisation: Value;
     x: Value;
     augment: Augmentation | undefined;
     changes: Changes | undefined;
   },
 ): Launch[] {
-  const { mean, x, augment, changes } = options;
+  const { normalisation, x, augment, changes } = options;
   const { transforms = null, channels = null, cuts = { CUTS: 0, CUT: 0 } } = changes ?? {};
   const [h, w, c] = data.image;
   const [storedH, storedW] = data.stored;
@@ -160,7 +160,7 @@ function gatherLaunches(
       BYTES: channels !== null,
       ...cuts,
     },
-    bind: { pixels, mean, order, step, transforms, channels, x },
+    bind: { pixels, normalisation, order, step, transforms, channels, x },
     threads: batch * h * w,
   });
   return launches;

@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Dataset } from "../../src/data/dataset.ts";
+import { ShapeError } from "../../src/errors.ts";
 import type { Gpu, Tuning } from "../../src/gpu/device.ts";
 import { defaultLimits, dryGpu } from "../../src/gpu/dry.ts";
 import { compile } from "../../src/graph/program.ts";
@@ -45,8 +46,10 @@ async function batches(
   batch: number,
   order: Uint32Array,
   augment?: Augmentation,
+  mean = meanImage(dataset),
+  deviation?: readonly number[],
 ): Promise<Batch[]> {
-  const data = await GpuDataset.upload(gpu, dataset, meanImage(dataset));
+  const data = await GpuDataset.upload(gpu, dataset, mean, deviation);
   const feed = await ImageFeed.create(data, { batch, items: order.length, augment });
   const transforms = feed.launches.flatMap((launch) => launch.bind["transforms"] ?? [])[0] as
     Value | undefined;
@@ -179,8 +182,9 @@ test("50,000 images of 32² shown at 224² take the memory of 32²", async () =>
     ...{ count, stored: { height: 32, width: 32 }, labels: new Uint16Array(count) },
   };
   const data = await GpuDataset.upload(gpu, dataset, new Float32Array(224 * 224 * 3));
-  const meanAndLabels = 4 * (224 * 224 * 3 + count);
-  assert.is(gpu.allocatedBytes, count * 32 * 32 * 3 + meanAndLabels);
+  // The mean image, three deviations and the labels; buffers are whole multiples of 16 bytes.
+  const others = 4 * (224 * 224 * 3 + 4 + count);
+  assert.is(gpu.allocatedBytes, count * 32 * 32 * 3 + others);
   assert.equal([...gpu.bytesByPurpose()], [["images", gpu.allocatedBytes]]);
   assert.is(data.shards.length, 2);
   assert.equal(data.image, [224, 224, 3]);
@@ -331,6 +335,53 @@ for (const { name, augment, channels, maxBinding, stored, tuning } of [
     close("augmented", batch!.x, want, { absolute: 1e-5, relative: 0 });
   });
 }
+
+for (const [name, augment] of [
+  ["as they are", undefined],
+  ["moved", { ...paperAugmentation, fill: "nearest" }],
+  ["strong", strongAugmentation],
+] as const) {
+  test(`what is subtracted and divided by may be a number a channel (${name})`, async () => {
+    const gpu = await testGpu();
+    const dataset = images(11, 9, 7, 3);
+    const mean = Float32Array.of(0.485, 0.456, 0.406);
+    const deviation = [0.229, 0.224, 0.225];
+    const order = Uint32Array.of(10, 0, 3, 4);
+    const [batch] = await batches(gpu, dataset, 5, order, augment, mean, deviation);
+    const means = Float32Array.from({ length: 9 * 7 * 3 }, (_, i) => mean[i % 3]!);
+    const want = [...order].flatMap((image, b) => {
+      const made =
+        augment === undefined
+          ? Array.from(
+              dataset.pixels.subarray(image * 189, (image + 1) * 189),
+              (v, i) => v / 255 - means[i]!,
+            )
+          : augmented(
+              { dataset, mean: means, augment },
+              image,
+              batch!.transforms!.subarray(16 * b, 16 * b + 16),
+            );
+      return made.map((v, i) => v / deviation[i % 3]!);
+    });
+    // As above, divided by 0.224 or more; rows of padding are zero.
+    want.push(...new Array<number>(189).fill(0));
+    close("normalised", batch!.x, want, { absolute: 5e-5, relative: 0 });
+  });
+}
+
+test("a mean or deviations of another size are refused", async () => {
+  const gpu = await testGpu();
+  const dataset = images(2, 3, 3, 3);
+  for (const [mean, deviation, says] of [
+    [new Float32Array(9), undefined, /the mean has 9 values, not 27 .* or 3/],
+    [new Float32Array(3), [1, 1], /needs 3 deviations above 0/],
+    [new Float32Array(3), [1, 0, 1], /needs 3 deviations above 0/],
+  ] as const) {
+    let error: unknown;
+    await GpuDataset.upload(gpu, dataset, mean, deviation).catch((caught) => (error = caught));
+    assert.ok(error instanceof ShapeError && says.test(error.message), String(error));
+  }
+});
 
 test("cut-outs lie anywhere inside the image; contrast and saturation spread over their ranges", async () => {
   const gpu = await testGpu();

@@ -288,23 +288,24 @@ test("fgsm: a pixel goes ε with the sign of its gradient, to a level of 255 wit
   const pixels = [0, 0, 0, 100, 100, 100, 255, 255, 255, 250, 7, 128];
   const slope = [1, -1, 0, 1e-20, -3, 0, 2, -1e-20, 0, 5, -5, -1];
   const mean = pixels.slice(0, 6).map((_, i) => 0.1 * i);
-  const buffers = await gpu.allocate({ x: 48, dx: 48, mean: 24, y: 48 });
-  const x = Float32Array.from(pixels, (p, i) => p / 255 - mean[i % 6]!);
+  const deviation = [0.5, 2];
+  const buffers = await gpu.allocate({ x: 48, dx: 48, normalisation: 32, y: 48 });
+  const x = Float32Array.from(pixels, (p, i) => (p / 255 - mean[i % 6]!) / deviation[i % 2]!);
   gpu.write(buffers.x, x);
   gpu.write(buffers.dx, Float32Array.from(slope));
-  gpu.write(buffers.mean, Float32Array.from(mean));
+  gpu.write(buffers.normalisation, Float32Array.from([...mean, ...deviation]));
   const bound = new Bound();
   const bind = Object.fromEntries(
     Object.entries(buffers).map(([name, buffer]) => [name, bound.buffer(name, buffer)]),
   );
-  const constants = { B: 2, SIZE: 6, EPSILON: epsilon };
+  const constants = { B: 2, SIZE: 6, C: 2, EPSILON: epsilon };
   const launch = { shader: "unlearn/fgsm", constants, bind, threads: 12 };
   const program = await compile(gpu, [launch], { label: "fgsm", bindings: bound.bindings });
   program.run();
   const [bytes] = await gpu.read({ buffer: buffers.y, offset: 0, size: 48 });
   // 79.05 levels up or down.
   const levels = [79, 0, 0, 179, 21, 100, 255, 176, 255, 255, 0, 49];
-  const got = [...new Float32Array(bytes!)].map((v, i) => v + mean[i % 6]!);
+  const got = [...new Float32Array(bytes!)].map((v, i) => v * deviation[i % 2]! + mean[i % 6]!);
   close(
     "adversarial",
     got,

@@ -75,7 +75,7 @@ function labelling(
   const [height, width, channels] = data.image;
   const SIZE = height * width * channels;
   const bound = new Bound();
-  const mean = bound.buffer("mean", data.mean);
+  const normalisation = bound.buffer("normalisation", data.normalisation);
   const all = bound.buffer("new labels", relabelled.labels, "u32");
 
   const clean = new Graph(gpu.tuning);
@@ -100,8 +100,8 @@ function labelling(
     ...gradients.launches,
     {
       shader: "unlearn/fgsm",
-      constants: { B: batch, SIZE, EPSILON: epsilon },
-      bind: { x: feed.x, dx, mean, y: adversarial },
+      constants: { B: batch, SIZE, C: channels, EPSILON: epsilon },
+      bind: { x: feed.x, dx, normalisation, y: adversarial },
       threads: batch * SIZE,
     },
     ...moved.forward(),
