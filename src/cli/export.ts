@@ -4,7 +4,8 @@ import { DataError } from "../errors.ts";
 import { type ModelConfig, networks, modelSpec } from "../../models/index.ts";
 import { publishedNetwork } from "../../models/published.ts";
 import { exportPretrained, type PublishedFormat, publishedFormats } from "../io/pretrained.ts";
-import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
+import { writeSafetensors } from "../io/safetensors.ts";
+import { readTensors } from "../io/tensor-file.ts";
 import { declare, type ModelSpec } from "../nn/model.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
 import { deviationOption } from "./import.ts";
@@ -27,7 +28,7 @@ export function registerExport(root: Command): void {
     )
     .requiredOption("--out <file>", "file to write (.safetensors)");
   deviationOption(command).action(async (file: string, { format, std, out }: ExportFlags) => {
-    const { tensors, metadata } = readSafetensors(await readBytes(file), file);
+    const { tensors, metadata } = await readTensors(await readBytes(file), file);
     const { model, spec } = modelOf(metadata["model"], file);
     const declared = declare(spec);
     const slots = [...declared.parameters.values(), ...declared.statistics.values()];

@@ -3,8 +3,8 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type ModelConfig, modelSpec } from "../../models/index.ts";
 import { publishedNetwork, publishedNetworkNames } from "../../models/published.ts";
 import { importPretrained } from "../io/pretrained.ts";
-import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
-import { readTorch } from "../io/torch-pt.ts";
+import { writeSafetensors } from "../io/safetensors.ts";
+import { readTensors } from "../io/tensor-file.ts";
 import { declare } from "../nn/model.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
 import { integer } from "./parse.ts";
@@ -54,10 +54,8 @@ export function registerImport(root: Command): void {
     .requiredOption("--out <file>", "checkpoint to write (.safetensors)");
   deviationOption(command).action(async (file: string, flags: ImportFlags) => {
     const { model, pictureSize: size, classes, head, std, out } = flags;
-    const bytes = await readBytes(file);
-    const { tensors: given } = file.endsWith(".safetensors")
-      ? readSafetensors(bytes, file)
-      : readTorch(bytes, file);
+    const { tensors: given, notes } = await readTensors(await readBytes(file), file);
+    for (const note of notes) console.error(`${file}: ${note}.`);
     const spec = modelSpec({ name: model }, [size, size, 3], classes);
     const declared = declare(spec);
     const slots = [...declared.parameters.values(), ...declared.statistics.values()];

@@ -1,8 +1,7 @@
-/** Weight files of predictors by their format: Keras `.h5`, `.safetensors` and PyTorch `.pt`. */
+/** Weight files of predictors by their format: Keras, safetensors and PyTorch. */
 import { DataError } from "../errors.ts";
-import { type KerasDense, readKerasDense } from "../io/keras-h5.ts";
-import { readSafetensors } from "../io/safetensors.ts";
-import { readTorch } from "../io/torch-pt.ts";
+import type { KerasDense } from "../io/keras-h5.ts";
+import { readTensors } from "../io/tensor-file.ts";
 import type { Tensors } from "../nn/model.ts";
 import { readBytes } from "../platform/files.ts";
 import type { Base } from "./predictor.ts";
@@ -18,23 +17,16 @@ export type WeightFile = {
   | { readonly format: "safetensors" | "torch"; readonly tensors: Tensors }
 );
 
-/** Reads a file by the ending of its name. @throws DataError for another ending. */
+/** Reads a file, whose kind its content tells. @throws DataError for a file that holds no weights. */
 export async function readWeightFile(path: string | URL): Promise<WeightFile> {
   const source =
     path instanceof URL ? path.pathname.slice(path.pathname.lastIndexOf("/") + 1) : path;
-  const bytes = await readBytes(path);
-  if (source.endsWith(".h5") || source.endsWith(".hdf5")) {
-    const layers = await readKerasDense(bytes, source);
-    return { format: "keras", source, metadata: {}, layers };
+  const contents = await readTensors(await readBytes(path), source);
+  if (contents.kind === "keras") {
+    return { format: "keras", source, metadata: {}, layers: contents.layers };
   }
-  if (source.endsWith(".pt")) {
-    return { format: "torch", source, metadata: {}, tensors: readTorch(bytes, source).tensors };
-  }
-  if (!source.endsWith(".safetensors")) {
-    throw new DataError(`predictor "${source}": a .h5, .pt or .safetensors file is needed.`);
-  }
-  const { tensors, metadata } = readSafetensors(bytes, source);
-  return { format: "safetensors", source, metadata, tensors };
+  const { kind, metadata, tensors } = contents;
+  return { format: kind, source, metadata, tensors };
 }
 
 /** Tensors of a file that has names for them. @throws DataError for a Keras file. */

@@ -12,7 +12,7 @@ import { corrupt } from "../scenarios/index.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
-import { readSafetensors } from "../io/safetensors.ts";
+import { readTensors } from "../io/tensor-file.ts";
 import { Model } from "../nn/model.ts";
 import { readBytes } from "../platform/files.ts";
 import type { GpuDataset } from "../feed/gpu-dataset.ts";
@@ -82,7 +82,7 @@ export function jobOn(
     const spec = modelSpec(config.model, input, train.classes.length);
     const model = owned.add(await Model.create(gpu, spec, blank ? undefined : config.seed));
     if (config.from !== undefined && !blank) {
-      model.pretrain(readSafetensors(await readBytes(config.from), config.from).tensors);
+      model.pretrain((await readTensors(await readBytes(config.from), config.from)).tensors);
     }
     const task = classification;
     const measuredOn = [...new Set([...sets.values()].map((set) => set.data))];

@@ -9,7 +9,7 @@ import { optimizerSchema } from "../../optim/index.ts";
 import { epochSteps } from "../../train/epochs.ts";
 import { memoryFields } from "../../train/memory.ts";
 import { shapingFields } from "../../train/settings.ts";
-import { readSafetensors } from "../../io/safetensors.ts";
+import { readTensors } from "../../io/tensor-file.ts";
 import { readBytes } from "../../platform/files.ts";
 import { taskTrainer } from "../../train/task-trainer.ts";
 import { scheduleOf } from "../../train/schedule.ts";
@@ -57,7 +57,8 @@ export const retrain = defineMethod({
       // Weights of another draw than the old network's.
       model.initialise(seed + 1_000_003);
       const { from } = settings;
-      if (from !== undefined) model.pretrain(readSafetensors(await readBytes(from), from).tensors);
+      if (from !== undefined)
+        model.pretrain((await readTensors(await readBytes(from), from)).tensors);
       const steps = settings.epochs * perEpoch;
       const schedule = scheduleOf(settings, steps);
       return new StepSession({
