@@ -6,20 +6,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { loadPredictor, measureFinal, predictHistories, Random } from "../src/index.ts";
+import { loadDataset } from "../src/entries/data.ts";
 import {
-  loadDataset,
-  loadPredictor,
-  measureFinal,
-  predictHistories,
   prepareJob,
   protocolOf,
-  Random,
   resultTable,
   runSeeds,
   summariseArms,
   tidyCsv,
   trainJob,
-} from "../src/index.ts";
+} from "../src/entries/experiments.ts";
 import { fitDefaults, fitPredictor, scoreNetwork } from "../src/predictors-lab/fit.ts";
 import { linePrediction, meanError, WindowSource } from "../src/predictors-lab/windows.ts";
 import { trainSchema } from "../src/runs/config.ts";
@@ -47,10 +44,17 @@ test("the guide shows the examples as they are, and they import the package alon
   const guide = readFileSync(`${root}/docs/adding.md`, "utf8");
   for (const file of examples) {
     const text = readFileSync(`${root}/test/adding/${file}`, "utf8");
-    const shown = text.replaceAll('"../../src/index.ts"', '"rewind-webgpu"').trim();
+    const shown = text
+      .replaceAll('"../../src/index.ts"', '"rewind-webgpu"')
+      .replaceAll(/"\.\.\/\.\.\/src\/entries\/(\w+)\.ts"/g, '"rewind-webgpu/$1"')
+      .trim();
     assert.ok(guide.includes(shown), `docs/adding.md lacks ${file} as it is`);
     for (const [, from] of text.matchAll(/ from "([^"]+)";/g)) {
-      assert.match(from!, /^(?:\.\.\/\.\.\/src\/index\.ts|\.\/[\w-]+\.ts|zod|node:fs)$/, file);
+      assert.match(
+        from!,
+        /^(?:\.\.\/\.\.\/src\/(?:index|entries\/\w+)\.ts|\.\/[\w-]+\.ts|zod|node:fs)$/,
+        file,
+      );
     }
   }
 });

@@ -5,8 +5,6 @@ import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
-  datasets,
-  fittables,
   forecasters,
   methods,
   metrics,
@@ -16,6 +14,8 @@ import {
   type Registry,
   scenarios,
 } from "../src/index.ts";
+import { datasets } from "../src/entries/data.ts";
+import { fittables } from "../src/entries/experiments.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 

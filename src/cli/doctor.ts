@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { GpuError } from "../errors.ts";
 import { type Diagnosis, diagnose } from "../inspect/doctor.ts";
 import { megabytes } from "../gpu/memory.ts";
-import { runtimeVersion } from "../platform/gpu.ts";
+import { runtimeVersion } from "../platform/runtime.ts";
 import { inFlags } from "./flags.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 

@@ -4,7 +4,8 @@
  * Everything that touches the GPU goes through a {@link Gpu}. Errors the driver reports late are kept
  * and thrown by the next call, so that none passes in silence; each says what to do next.
  */
-import { detectRuntime, openGpu, runtimeVersion, type Runtime } from "../platform/gpu.ts";
+import { openGpu } from "../platform/gpu.ts";
+import { detectRuntime, type Runtime, runtimeVersion } from "../platform/runtime.ts";
 import { DeviceLostError, GpuError } from "../errors.ts";
 import { type AdapterChoice, chooseAdapter, isSoftware, requestDevice } from "./adapter.ts";
 import type { DispatchTimer } from "./dispatch-timer.ts";

@@ -4,7 +4,8 @@
  * Models, trainers and trajectories are built on it by the code that builds them on a real one, so that
  * a memory plan cannot drift from what a run does.
  */
-import { detectRuntime, openGpu, runtimeVersion } from "../platform/gpu.ts";
+import { openGpu } from "../platform/gpu.ts";
+import { detectRuntime, runtimeVersion } from "../platform/runtime.ts";
 import { type AdapterReport, Gpu, type Tuning } from "./device.ts";
 import { megabytes } from "./memory.ts";
 

@@ -7,7 +7,7 @@
  * importing it: whoever picks the part has to pick another one that declares these names. `//! part` in
  * line 1 marks a file that cannot stand alone.
  */
-import { loadText } from "../platform/files.ts";
+import { shaderText } from "#shaders";
 import { UsageError } from "../errors.ts";
 
 /** A linked text, and where its lines come from. */
@@ -32,16 +32,14 @@ const registered = new Map<string, string>();
 export function shaderSource(file: string): Promise<string> {
   let text = sources.get(file);
   if (text === undefined) {
-    text = loadText(new URL(`../../shaders/${file}.wgsl`, import.meta.url)).catch(
-      (cause: unknown) => {
-        sources.delete(file);
-        throw new UsageError(
-          `no shader part "${file}" (${(cause as Error).message}); parts are named by their path under shaders/ ` +
-            "without .wgsl, or as they were registered.",
-          { cause },
-        );
-      },
-    );
+    text = shaderText(file).catch((cause: unknown) => {
+      sources.delete(file);
+      throw new UsageError(
+        `no shader part "${file}" (${(cause as Error).message}); parts are named by their path under shaders/ ` +
+          "without .wgsl, or as they were registered.",
+        { cause },
+      );
+    });
     sources.set(file, text);
   }
   return text;

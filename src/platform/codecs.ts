@@ -1,6 +1,6 @@
 /** WebAssembly codecs of packages, on runtimes where they cannot `fetch` their own files. */
 import { readBytes } from "./files.ts";
-import { detectRuntime } from "./gpu.ts";
+import { detectRuntime } from "./runtime.ts";
 
 /**
  * The compiled module of a package's .wasm file; undefined in browsers, where (and with bundlers) codecs find

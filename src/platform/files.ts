@@ -6,9 +6,9 @@
  *
  * A failed access throws a DataError: what was done to which path, why it failed and what to do.
  */
-import type * as nodeFiles from "./node.ts";
+import { host } from "#platform";
 import { DataError } from "../errors.ts";
-import { detectRuntime } from "./gpu.ts";
+import type { HostFiles } from "./host.ts";
 
 const advice: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or directory; check the path",
@@ -21,20 +21,15 @@ const advice: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
 };
 
-type NodeFiles = typeof nodeFiles;
-let node: Promise<NodeFiles> | undefined;
-
 async function access<T>(
   act: string,
   path: string | URL,
-  work: (files: NodeFiles) => Promise<T>,
+  work: (files: HostFiles) => Promise<T>,
 ): Promise<T> {
-  if (detectRuntime() === "browser")
+  if (host.files === undefined)
     throw new DataError(`cannot ${act} "${path}": browsers have no file system.`);
-  node ??= import("./node.ts");
-  const files = await node;
   try {
-    return await work(files);
+    return await work(host.files);
   } catch (cause) {
     const { code, message } = cause as { code?: string; message: string };
     throw new DataError(`cannot ${act} "${path}": ${advice[code ?? ""] ?? message}.`, { cause });
@@ -44,7 +39,7 @@ async function access<T>(
 /** The bytes of a file, or of an address in a browser. */
 export async function readBytes(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
   const remote = path instanceof URL && path.protocol !== "file:";
-  if (!remote && detectRuntime() !== "browser")
+  if (!remote && host.files !== undefined)
     return access("read", path, (files) => files.readBytes(path));
   const response = await fetch(path);
   if (!response.ok)
@@ -57,11 +52,6 @@ export async function readText(path: string | URL): Promise<string> {
   return new TextDecoder().decode(await readBytes(path));
 }
 
-/** Text beside the sources, such as a shader. */
-export function loadText(url: URL): Promise<string> {
-  return readText(url);
-}
-
 /** Whether something is there. */
 export async function exists(path: string): Promise<boolean> {
   return (await fileInfo(path)) !== undefined;
@@ -72,7 +62,7 @@ export async function fileInfo(
   path: string,
 ): Promise<{ size: number; modified: number; directory: boolean } | undefined> {
   try {
-    return await access("look at", path, (files) => files.fileInfo(path));
+    return await access("look at", path, (files) => files.info(path));
   } catch (error) {
     const code = ((error as Error).cause as { code?: string } | undefined)?.code;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
@@ -82,7 +72,7 @@ export async function fileInfo(
 
 /** Names in a directory, sorted. */
 export function listDir(path: string): Promise<string[]> {
-  return access("list", path, (files) => files.listDir(path));
+  return access("list", path, (files) => files.list(path));
 }
 
 /** Makes a directory and its parents; it may exist already. */
@@ -129,10 +119,15 @@ export function rename(from: string, to: string): Promise<void> {
  * cache folder; null in browsers and where there is no home.
  */
 export function cacheFolder(): string | null {
-  if (detectRuntime() === "browser") return null;
-  const { REWIND_CACHE: own, XDG_CACHE_HOME: xdg, LOCALAPPDATA: local, HOME: home } = process.env;
+  const { variable } = host;
+  if (variable === undefined) return null;
+  const own = variable("REWIND_CACHE");
   if (own !== undefined && own !== "") return own === "off" ? null : own;
-  const caches = xdg ?? local ?? (home === undefined ? undefined : `${home}/.cache`);
+  const home = variable("HOME");
+  const caches =
+    variable("XDG_CACHE_HOME") ??
+    variable("LOCALAPPDATA") ??
+    (home === undefined ? undefined : `${home}/.cache`);
   return caches === undefined ? null : join(caches, "rewind");
 }
 

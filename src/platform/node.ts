@@ -1,43 +1,34 @@
-/** Files and threads on Node and Deno (which implements these modules). Loaded by files.ts and workers.ts. */
+/** Files, threads and Dawn on Node, and on Deno, which implements Node's modules: `#platform` there. */
+import { createHash } from "node:crypto";
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { parentPort, Worker } from "node:worker_threads";
-import { detectRuntime } from "./gpu.ts";
+import type { Host, HostFiles, HostThreads } from "./host.ts";
+import { detectRuntime } from "./runtime.ts";
 
-export const readBytes = async (path: string | URL): Promise<Uint8Array<ArrayBuffer>> =>
-  new Uint8Array(await readFile(path));
-
-export const fileInfo = async (
-  path: string,
-): Promise<{ size: number; modified: number; directory: boolean }> => {
-  const info = await stat(path);
-  return { size: info.size, modified: info.mtimeMs, directory: info.isDirectory() };
+const files: HostFiles = {
+  readBytes: async (path) => new Uint8Array(await readFile(path)),
+  async info(path) {
+    const info = await stat(path);
+    return { size: info.size, modified: info.mtimeMs, directory: info.isDirectory() };
+  },
+  list: async (path) => (await readdir(path)).sort(),
+  async makeDir(path) {
+    await mkdir(path, { recursive: true });
+  },
+  async writeFlushed(path, data) {
+    const file = await open(path, "w");
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  },
+  append: (path, data) => appendFile(path, data),
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  rename,
 };
-
-export const listDir = async (path: string): Promise<string[]> => (await readdir(path)).sort();
-
-export const makeDir = async (path: string): Promise<void> => {
-  await mkdir(path, { recursive: true });
-};
-
-/** Writes and flushes to the disk, so that a rename after it never exposes a part of the file. */
-export const writeFlushed = async (path: string, data: Uint8Array | string): Promise<void> => {
-  const file = await open(path, "w");
-  try {
-    await file.writeFile(data);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-};
-
-export const append = async (path: string, data: Uint8Array | string): Promise<void> =>
-  appendFile(path, data);
-
-export const remove = async (path: string): Promise<void> =>
-  rm(path, { recursive: true, force: true });
-
-export { availableParallelism, rename };
 
 /**
  * A thread from a TypeScript module. In development the sources run with a loader, tsx. Node 20 does not pass it
@@ -50,32 +41,37 @@ function typeScriptWorker(url: URL): Worker {
   return new Worker(start, { eval: true });
 }
 
-/** Starts a thread; `fail` is also called when it ends. */
-export function openWorker(
-  url: URL,
-  { answer, fail }: { answer: (message: unknown) => void; fail: (error: Error) => void },
-): { post: (message: unknown) => void; end: () => void } {
-  const worker = url.pathname.endsWith(".ts") ? typeScriptWorker(url) : new Worker(url);
-  worker.on("message", answer);
-  worker.on("error", fail);
-  // No class of errors.ts: neither the caller nor a file is at fault when a thread ends early.
-  worker.on("exit", () => fail(new Error("a thread ended before its work was done.")));
-  return {
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-    post: (message) => worker.postMessage(message),
-    end: () => void worker.terminate(),
-  };
-}
+const threads: HostThreads = {
+  cores: availableParallelism,
+  open(url, { answer, fail }) {
+    const worker = url.pathname.endsWith(".ts") ? typeScriptWorker(url) : new Worker(url);
+    worker.on("message", answer);
+    worker.on("error", fail);
+    // No class of errors.ts: neither the caller nor a file is at fault when a thread ends early.
+    worker.on("exit", () => fail(new Error("a thread ended before its work was done.")));
+    return {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+      post: (message) => worker.postMessage(message),
+      end: () => void worker.terminate(),
+    };
+  },
+  serve(work) {
+    parentPort!.on("message", (message) => {
+      void work(message).then(({ answer, move = [] }) =>
+        parentPort!.postMessage(answer, [...move]),
+      );
+    });
+  },
+};
 
-/** What a thread answers; `move`: buffers handed over instead of copied. */
-export interface Answer {
-  readonly answer: unknown;
-  readonly move?: readonly ArrayBuffer[];
-}
-
-/** Answers the messages of the thread that started this one. */
-export function serveWorker(work: (message: unknown) => Promise<Answer>): void {
-  parentPort!.on("message", (message) => {
-    void work(message).then(({ answer, move = [] }) => parentPort!.postMessage(answer, [...move]));
-  });
-}
+export const host: Host = {
+  files,
+  threads,
+  md5: (bytes) => createHash("md5").update(bytes).digest("hex"),
+  variable: (name) => process.env[name],
+  async createGpu(options) {
+    const { create, globals } = await import("webgpu");
+    Object.assign(globalThis, globals);
+    return create([...options]);
+  },
+};

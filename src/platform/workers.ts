@@ -1,6 +1,7 @@
 /** Worker threads on Node and Deno; browsers have no image files to decode with them. */
-import { detectRuntime } from "./gpu.ts";
-import type { Answer } from "./node.ts";
+import { host } from "#platform";
+import { UsageError } from "../errors.ts";
+import type { Answer, HostThreads } from "./host.ts";
 
 /** A thread that answers every message with one message, in order. */
 export interface TaskWorker {
@@ -9,11 +10,15 @@ export interface TaskWorker {
   end(): void;
 }
 
-/** Starts a thread whose module calls {@link serve}. */
+function threads(): HostThreads {
+  if (host.threads === undefined) throw new UsageError("this runtime starts no threads.");
+  return host.threads;
+}
+
+/** Starts a thread whose module calls {@link serve}. @throws UsageError in browsers. */
 export async function startWorker(url: URL): Promise<TaskWorker> {
-  const { openWorker } = await import("./node.ts");
   const waiting: { resolve: (answer: unknown) => void; reject: (error: Error) => void }[] = [];
-  const worker = openWorker(url, {
+  const worker = threads().open(url, {
     answer: (message) => waiting.shift()?.resolve(message),
     fail: (error) => waiting.splice(0).forEach(({ reject }) => reject(error)),
   });
@@ -29,13 +34,10 @@ export async function startWorker(url: URL): Promise<TaskWorker> {
 
 /** Within a thread: answers each message by what `work` makes of it. */
 export async function serve(work: (message: unknown) => Promise<Answer>): Promise<void> {
-  const { serveWorker } = await import("./node.ts");
-  serveWorker(work);
+  threads().serve(work);
 }
 
 /** Processor cores this process may use; 1 in browsers, where no threads are started. */
 export async function cores(): Promise<number> {
-  if (detectRuntime() === "browser") return 1;
-  const { availableParallelism } = await import("./node.ts");
-  return availableParallelism();
+  return host.threads?.cores() ?? 1;
 }

@@ -1,6 +1,6 @@
 /** Predictors by name or file: one folder or file each, one line here. */
 import { DataError, UsageError } from "../errors.ts";
-import { exists, fileInfo, join, listDir } from "../platform/files.ts";
+import { exists, fileInfo, join, listDir, readBytes } from "../platform/files.ts";
 import { Registry } from "../registry.ts";
 import { introspectionLoader } from "./introspection.ts";
 import { invWnnLoader } from "./invwnn/loader.ts";
@@ -8,8 +8,8 @@ import { linearLoader } from "./linear.ts";
 import { type PredictorLoader, setNames, type SetName } from "./loader.ts";
 import { ninoLoader } from "./nino/predictor.ts";
 import { type Base, type Predictor, reversedPredictor } from "./predictor.ts";
-import { shippedFile } from "./shipped.ts";
-import { readWeightFile, type WeightFile } from "./weight-file.ts";
+import { shippedBytes, shippedName } from "./shipped.ts";
+import { parseWeightFile, type WeightFile } from "./weight-file.ts";
 import { wnnLoader } from "./wnn.ts";
 
 /** All predictors; `predictors.add(…)` makes another one known to configurations and commands. */
@@ -45,10 +45,7 @@ async function findSets(folder: string): Promise<Record<(typeof setNames)[number
 }
 
 /** Paths by set. @throws UsageError if there is nothing of that name. */
-async function pathsOf(spec: string | undefined): Promise<Partial<Record<SetName, string | URL>>> {
-  if (spec === undefined) {
-    return Object.fromEntries(setNames.map((set) => [set, shippedFile(set)]));
-  }
+async function pathsOf(spec: string): Promise<Partial<Record<SetName, string>>> {
   if ((await fileInfo(spec))?.directory === true) return findSets(spec);
   if (await exists(spec)) return { all: spec };
   throw new UsageError(
@@ -57,9 +54,15 @@ async function pathsOf(spec: string | undefined): Promise<Partial<Record<SetName
 }
 
 async function filesOf(spec: string | undefined): Promise<Partial<Record<SetName, WeightFile>>> {
-  const entries = Object.entries(await pathsOf(spec)).map(
-    async ([set, path]) => [set, await readWeightFile(path)] as const,
-  );
+  const entries =
+    spec === undefined
+      ? setNames.map(
+          async (set) =>
+            [set, await parseWeightFile(await shippedBytes(set), shippedName(set))] as const,
+        )
+      : Object.entries(await pathsOf(spec)).map(
+          async ([set, path]) => [set, await parseWeightFile(await readBytes(path), path)] as const,
+        );
   return Object.fromEntries(await Promise.all(entries));
 }
 
@@ -112,23 +115,40 @@ export async function loadPredictor(
   if (formula !== undefined) return base === undefined ? formula : { ...formula, base };
   const path = spec?.replace(publishedBias, "");
   const files = await filesOf(path);
-  const all = Object.values(files);
-  const loader = loaderOf(all[0]!);
   const short = path === undefined ? "shipped" : path.replace(/^.*\/(?=[^/]+\/*$)/, "");
-  for (const file of all) {
+  return predictorOf(files, { short, base, publishedBias: path !== spec });
+}
+
+/**
+ * The predictor that files hold.
+ *
+ * @param files by weight set: one as `all`, or `conv`, `fc` and `bias`.
+ * @param options what errors and tables call it; `base` and `publishedBias` as for {@link loadPredictor}.
+ * @throws DataError if no predictor takes them, or they are not all of one.
+ */
+export function predictorOf(
+  files: Readonly<Partial<Record<SetName, WeightFile>>>,
+  {
+    short,
+    base,
+    publishedBias = false,
+  }: {
+    readonly short: string;
+    readonly base?: Exclude<Base, "none"> | undefined;
+    readonly publishedBias?: boolean;
+  },
+): Predictor {
+  const [first, ...others] = Object.values(files);
+  if (first === undefined) throw new UsageError(`predictor "${short}": no file is given.`);
+  const loader = loaderOf(first);
+  for (const file of others) {
     const { name } = loaderOf(file);
     if (name === loader.name) continue;
     throw new DataError(
-      `predictor "${short}": "${file.source}" holds a ${name}, "${all[0]!.source}" a ${loader.name}.`,
+      `predictor "${short}": "${file.source}" holds a ${name}, "${first.source}" a ${loader.name}.`,
     );
   }
-  return loader.load({
-    files,
-    name: `${loader.name} (${short})`,
-    short,
-    base,
-    publishedBias: path !== spec,
-  });
+  return loader.load({ files, name: `${loader.name} (${short})`, short, base, publishedBias });
 }
 
 /** Metadata of the files a predictor comes from, by set: empty where they have none. */

@@ -1,9 +1,9 @@
 /** Weight files of predictors by their format: Keras, safetensors and PyTorch. */
 import { DataError } from "../errors.ts";
 import type { KerasDense } from "../io/keras-h5.ts";
-import { readTensors } from "../io/tensor-file.ts";
+import { openTensors } from "../io/open-tensors.ts";
+import type { TensorContents } from "../io/tensor-file.ts";
 import type { Tensors } from "../nn/model.ts";
-import { readBytes } from "../platform/files.ts";
 import type { Base } from "./predictor.ts";
 
 /** What a file holds, before anyone knows for which predictor. */
@@ -17,16 +17,18 @@ export type WeightFile = {
   | { readonly format: "safetensors" | "torch"; readonly tensors: Tensors }
 );
 
-/** Reads a file, whose kind its content tells. @throws DataError for a file that holds no weights. */
-export async function readWeightFile(path: string | URL): Promise<WeightFile> {
-  const source =
-    path instanceof URL ? path.pathname.slice(path.pathname.lastIndexOf("/") + 1) : path;
-  const contents = await readTensors(await readBytes(path), source);
+/** What was read of a file, as predictors take it; `source` is what errors call it. */
+export function weightFileOf(contents: TensorContents, source: string): WeightFile {
   if (contents.kind === "keras") {
     return { format: "keras", source, metadata: {}, layers: contents.layers };
   }
   const { kind, metadata, tensors } = contents;
   return { format: kind, source, metadata, tensors };
+}
+
+/** What the bytes of a file hold; its kind is told by its content. @throws DataError for a file that holds no weights. */
+export async function parseWeightFile(bytes: Uint8Array, source: string): Promise<WeightFile> {
+  return weightFileOf(await openTensors(bytes, source), source);
 }
 
 /** Tensors of a file that has names for them. @throws DataError for a Keras file. */

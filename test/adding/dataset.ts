@@ -1,4 +1,5 @@
-import { type Dataset, datasets, defineDataset, Random, resized } from "../../src/index.ts";
+import { type Dataset, Random } from "../../src/index.ts";
+import { datasets, defineDataset, resized } from "../../src/entries/data.ts";
 
 const side = 8;
 const sizes = { size: side, channels: 1, classes: 2, train: 200, test: 100 } as const;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { defineFittable, fittables, futureShape } from "../../src/index.ts";
+import { defineFittable, fittables, futureShape } from "../../src/entries/experiments.ts";
 
 /** The next change of a weight as a weighted sum of its last ones. */
 export const stepSum = defineFittable({

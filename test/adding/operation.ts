@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { elementwiseOperation, type Graph, registerShader, type Value } from "../../src/index.ts";
+import { elementwiseOperation, type Graph, type Value } from "../../src/index.ts";
+import { registerShader } from "../../src/entries/engine.ts";
 
 const shader = "own/softsign";
 registerShader(shader, readFileSync(new URL("softsign.wgsl", import.meta.url), "utf8"));

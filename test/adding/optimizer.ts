@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { defineOptimizer, optimizers, registerShader } from "../../src/index.ts";
+import { defineOptimizer, optimizers } from "../../src/index.ts";
+import { registerShader } from "../../src/entries/engine.ts";
 
 const shader = "own/sign-descent";
 registerShader(shader, readFileSync(new URL("sign-descent.wgsl", import.meta.url), "utf8"));

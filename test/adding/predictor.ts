@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { predictionLaunch, type Predictor, predictors, registerShader } from "../../src/index.ts";
+import { type Predictor, predictors } from "../../src/index.ts";
+import { predictionLaunch, registerShader } from "../../src/entries/engine.ts";
 
 const shader = "own/mean";
 registerShader(shader, readFileSync(new URL("mean.wgsl", import.meta.url), "utf8"));

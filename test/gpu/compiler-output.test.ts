@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { detectRuntime } from "../../src/platform/gpu.ts";
+import { detectRuntime } from "../../src/platform/runtime.ts";
 import { mark } from "./dump-shaders.ts";
 
 /** What Dawn's compiler added to a kernel to keep it in bounds and finite. */

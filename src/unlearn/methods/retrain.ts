@@ -9,7 +9,7 @@ import { optimizerSchema } from "../../optim/index.ts";
 import { epochSteps } from "../../train/epochs.ts";
 import { memoryFields } from "../../train/memory.ts";
 import { shapingFields } from "../../train/settings.ts";
-import { readTensors } from "../../io/tensor-file.ts";
+import { openTensors } from "../../io/open-tensors.ts";
 import { readBytes } from "../../platform/files.ts";
 import { taskTrainer } from "../../train/task-trainer.ts";
 import { scheduleOf } from "../../train/schedule.ts";
@@ -58,7 +58,7 @@ export const retrain = defineMethod({
       model.initialise(seed + 1_000_003);
       const { from } = settings;
       if (from !== undefined)
-        model.pretrain((await readTensors(await readBytes(from), from)).tensors);
+        model.pretrain((await openTensors(await readBytes(from), from)).tensors);
       const steps = settings.epochs * perEpoch;
       const schedule = scheduleOf(settings, steps);
       return new StepSession({

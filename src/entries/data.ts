@@ -1,0 +1,12 @@
+/** `rewind-webgpu/data`: data sets from files, and data sets of your own by name. */
+export { type Dataset, imageName, imageNumber, subset, takeBalanced } from "../data/dataset.ts";
+export { datasets, type DatasetSpec, loadDataset } from "../data/index.ts";
+export {
+  type DatasetSizes,
+  type DatasetSource,
+  defineDataset,
+  type LoadOptions,
+  resized,
+  type Split,
+  taken,
+} from "../data/source.ts";

@@ -1,0 +1,8 @@
+/** `rewind-webgpu/io`: checkpoint files. */
+export {
+  readSafetensors,
+  type Tensor,
+  type TensorFile,
+  writeSafetensors,
+} from "../io/safetensors.ts";
+export { readTensors, type TensorContents } from "../io/tensor-file.ts";

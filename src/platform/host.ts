@@ -1,0 +1,49 @@
+/**
+ * What a runtime has that others lack. `#platform` (package.json) is the module of the runtime: node.ts on Node and
+ * Deno, browser.ts elsewhere, so that a bundle for browsers reaches nothing of Node's.
+ */
+
+/** The file system; errors are the runtime's own. */
+export interface HostFiles {
+  readBytes(path: string | URL): Promise<Uint8Array<ArrayBuffer>>;
+  info(path: string): Promise<{ size: number; modified: number; directory: boolean }>;
+  /** Names, sorted. */
+  list(path: string): Promise<string[]>;
+  makeDir(path: string): Promise<void>;
+  /** Writes and flushes to the disk, so that a rename after it never exposes a part of the file. */
+  writeFlushed(path: string, data: Uint8Array | string): Promise<void>;
+  append(path: string, data: Uint8Array | string): Promise<void>;
+  remove(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+}
+
+/** What a thread answers; `move`: buffers handed over instead of copied. */
+export interface Answer {
+  readonly answer: unknown;
+  readonly move?: readonly ArrayBuffer[];
+}
+
+/** Threads that answer messages. */
+export interface HostThreads {
+  /** Processor cores this process may use. */
+  cores(): number;
+  /** Starts a thread; `fail` is also called when it ends. */
+  open(
+    url: URL,
+    listeners: { answer: (message: unknown) => void; fail: (error: Error) => void },
+  ): { post: (message: unknown) => void; end: () => void };
+  /** Answers the messages of the thread that started this one. */
+  serve(work: (message: unknown) => Promise<Answer>): void;
+}
+
+/** The runtime; absent is what it lacks. */
+export interface Host {
+  readonly files?: HostFiles;
+  readonly threads?: HostThreads;
+  /** The MD5 of bytes as 32 hexadecimal digits. */
+  readonly md5?: (bytes: Uint8Array) => string;
+  /** A variable of the environment. */
+  readonly variable?: (name: string) => string | undefined;
+  /** Makes a WebGPU entry object where none is built in, and the globals that go with it. */
+  readonly createGpu?: (options: readonly string[]) => Promise<GPU>;
+}
