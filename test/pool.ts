@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { type Kind, kindOf } from "./order.ts";
 
 /** What a test process says about a file. */
 export interface Report {
@@ -32,22 +33,36 @@ const endMs = 20_000;
  */
 const vectorBits = "128";
 
+/** Variables that the software driver reads, for a process and for the command lines that its files start. */
+const driver: Readonly<Record<Kind, Readonly<Record<string, string>>>> = {
+  computing: { LP_NATIVE_VECTOR_WIDTH: vectorBits },
+  compiling: { LP_NATIVE_VECTOR_WIDTH: vectorBits, GALLIVM_PERF: "nopt" },
+};
+
 const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
 const at = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 
-/** Runs files in one process as long as all goes well, and in a new one after a file that failed. */
+/** Runs files of one kind in one process as long as all goes well, and in a new one after a file that failed. */
 export class Lane {
   readonly #timeoutMs: number;
+  #kind: Kind;
   #process: ChildProcess | undefined;
 
-  /** @param timeoutMs a file that takes longer counts as failed. */
-  constructor(timeoutMs: number) {
+  /** @param timeoutMs a file that takes longer counts as failed. @param kind of its first process. */
+  constructor(timeoutMs: number, kind: Kind) {
     this.#timeoutMs = timeoutMs;
+    this.#kind = kind;
   }
 
-  /** Runs one file; never throws. */
+  /** Kind of the files that its process takes. */
+  get kind(): Kind {
+    return this.#kind;
+  }
+
+  /** Runs one file, which is of the lane's kind or starts another; never throws. */
   async run(file: string): Promise<Outcome> {
-    const child = (this.#process ??= start());
+    this.#kind = kindOf(file);
+    const child = (this.#process ??= start(this.#kind));
     const started = performance.now();
     const { report, output } = await this.#ask(child, file);
     const seconds = (performance.now() - started) / 1000;
@@ -117,14 +132,13 @@ export class Lane {
   }
 }
 
-function start(): ChildProcess {
+function start(kind: Kind): ChildProcess {
   const before = deno ? ["run", "-A"] : ["--import", "tsx"];
   const preload = `--import ${new URL("patient.mjs", import.meta.url).href}`;
   const options = [process.env["NODE_OPTIONS"] ?? "", ...(deno ? [] : [preload])].join(" ");
   const child = spawn(process.execPath, [...before, at("worker.ts")], {
     stdio: ["pipe", "pipe", "pipe"],
-    // For the process and for the command lines that tests start.
-    env: { LP_NATIVE_VECTOR_WIDTH: vectorBits, ...process.env, NODE_OPTIONS: options.trim() },
+    env: { ...driver[kind], ...process.env, NODE_OPTIONS: options.trim() },
   });
   // A process that is gone cannot be written to; its end is reported by "close".
   child.stdin.on("error", () => undefined);

@@ -10,6 +10,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { onlyOnNode, onlyOnNodeFiles } from "./only-on-node.ts";
+import { type Kind, kindOf, kinds, namedInOrder, Waiting } from "./order.ts";
 import { Lane, type Outcome } from "./pool.ts";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
@@ -18,8 +19,6 @@ const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
 const timeoutMs = 1_500_000;
 /** Files in a process of their own: what they add by name would be found by the files after them. */
 const alone: readonly string[] = ["adding.test.ts", "data/fetch.test.ts"];
-/** Two at a time: compiling shaders and running them keeps two cores busy. */
-const atOnce = 2;
 
 function print({ file, passed, failed, seconds, output, problem }: Outcome): void {
   const counts = `${passed} passed${failed > 0 ? `, ${failed} FAILED` : ""}`;
@@ -33,9 +32,13 @@ function choose(filters: readonly string[]): { files: string[]; leftOut: Map<str
   const there = (readdirSync(folder, { recursive: true }) as string[]).filter((file) =>
     file.endsWith(".test.ts"),
   );
-  const unknown = onlyOnNodeFiles.filter((file) => !there.includes(file));
-  if (unknown.length > 0)
-    throw new Error(`only-on-node.ts names no test file: ${unknown.join(", ")}`);
+  for (const [list, named] of [
+    ["only-on-node.ts", onlyOnNodeFiles],
+    ["order.ts", namedInOrder],
+  ] as const) {
+    const unknown = named.filter((file) => !there.includes(file));
+    if (unknown.length > 0) throw new Error(`${list} names no test file: ${unknown.join(", ")}`);
+  }
   const all = there
     .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
     .sort();
@@ -68,7 +71,7 @@ async function main(): Promise<number> {
   const { files, leftOut } = choose(filters);
   build(files);
   const outcomes: Outcome[] = [];
-  const waiting = [...files];
+  const waiting = new Waiting(files);
   const started = performance.now();
   /** Counts a test process that did not end well. */
   const ended = (problem: string | undefined): void => {
@@ -85,10 +88,12 @@ async function main(): Promise<number> {
     print(outcome);
     outcomes.push(outcome);
   };
-  const work = async (): Promise<void> => {
-    const lane = new Lane(timeoutMs);
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      if (alone.includes(file)) ended(await lane.close());
+  const work = async (kind: Kind): Promise<void> => {
+    const lane = new Lane(timeoutMs, kind);
+    for (;;) {
+      const file = waiting.take(lane.kind);
+      if (file === undefined) break;
+      if (alone.includes(file) || kindOf(file) !== lane.kind) ended(await lane.close());
       const outcome = await lane.run(file);
       print(outcome);
       outcomes.push(outcome);
@@ -96,7 +101,8 @@ async function main(): Promise<number> {
     }
     ended(await lane.close());
   };
-  await Promise.all(Array.from({ length: atOnce }, work));
+  // Two at a time: compiling shaders and running them keeps two cores busy.
+  await Promise.all(kinds.map(work));
   for (const [reason, names] of leftOut) {
     console.log(`not repeated on Deno, ${reason}: ${names.join(", ")}`);
   }

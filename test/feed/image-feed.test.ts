@@ -364,7 +364,7 @@ for (const [name, augment] of [
       return made.map((v, i) => v / deviation[i % 3]!);
     });
     // As above, divided by 0.224 or more; rows of padding are zero.
-    want.push(...new Array<number>(189).fill(0));
+    want.push(...Array.from({ length: 189 }, () => 0));
     close("normalised", batch!.x, want, { absolute: 5e-5, relative: 0 });
   });
 }
