@@ -1,3 +1,5 @@
+/// <reference lib="dom" preserve="true" />
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * Rewind: a WebGPU engine that makes trained networks forget. This is the core: it runs on Node, Deno and in browsers,
  * and reaches no file format, no chart and no command line.

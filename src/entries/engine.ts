@@ -1,3 +1,5 @@
+/// <reference lib="dom" preserve="true" />
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * `rewind-webgpu/engine`: graphs, operations, kernels and recorded programs, for those who add some of their own.
  * Not stable: it changes as the engine does, without a major version.

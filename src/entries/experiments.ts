@@ -1,3 +1,5 @@
+/// <reference lib="dom" preserve="true" />
+/// <reference lib="esnext.disposable" preserve="true" />
 /** `rewind-webgpu/experiments`: methods against each other over seeds, named jobs, and the fitting of predictors. */
 export { type Job, prepareJob } from "../runs/job.ts";
 export type { TrainConfig, UnlearnConfig } from "../runs/config.ts";

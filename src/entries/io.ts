@@ -1,3 +1,5 @@
+/// <reference lib="dom" preserve="true" />
+/// <reference lib="esnext.disposable" preserve="true" />
 /** `rewind-webgpu/io`: checkpoint files. */
 export {
   readSafetensors,

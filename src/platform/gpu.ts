@@ -2,8 +2,8 @@
 import { host } from "#platform";
 import { GpuError } from "../errors.ts";
 
-// Node's binding keeps the process alive, and may crash, when this object is collected at the wrong
-// moment: it stays in this variable until the process ends with an explicit exit code.
+// Node's binding may crash when this object is collected while devices live: it stays in this variable. A process
+// that has nothing left to do ends all the same.
 let entry: GPU | undefined;
 
 /**
