@@ -10,7 +10,7 @@ import { smallCnnNetwork } from "./small-cnn.ts";
 import { mlpNetwork, tinyCnnNetwork, tinyResNetNetwork, tinyVitNetwork } from "./tiny.ts";
 
 /** All networks; `networks.add(…)` makes another one known to configurations and commands. */
-export const networks = new Registry<Network>("network", [
+export const networks: Registry<Network> = new Registry("network", [
   smallCnnNetwork,
   mlpNetwork,
   tinyCnnNetwork,

@@ -9,7 +9,7 @@ import { synthetic } from "./synthetic.ts";
 import { tinyImageNet } from "./tiny-imagenet.ts";
 
 /** All data sets; `datasets.add(…)` makes another one known to configurations and commands. */
-export const datasets = new Registry<DatasetSource>("data set", [
+export const datasets: Registry<DatasetSource> = new Registry("data set", [
   synthetic,
   mnist,
   cifar10,

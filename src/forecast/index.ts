@@ -8,7 +8,7 @@ import { nino } from "./nino.ts";
 import { wnn } from "./wnn.ts";
 
 /** All forecasters; `forecasters.add(…)` makes another one known to configurations and commands. */
-export const forecasters = new Registry<Forecaster>("forecaster", [wnn, introspection, nino]);
+export const forecasters: Registry<Forecaster> = new Registry("forecaster", [wnn, introspection, nino]);
 
 /** Which forecaster, with its settings, and its predictor. */
 export type NowcastConfig = {

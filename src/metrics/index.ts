@@ -14,7 +14,7 @@ import { testingAccuracy } from "./testing-accuracy.ts";
 import { unlearningAccuracy } from "./unlearning-accuracy.ts";
 
 /** All metrics; `metrics.add(…)` has another one measured and reported. */
-export const metrics = new Registry<Metric>("metric", [
+export const metrics: Registry<Metric> = new Registry("metric", [
   forgetAccuracy,
   forgetLoss,
   forgetTrueAccuracy,

@@ -6,7 +6,7 @@ import type { Optimizer, ShardValues } from "./optimizer.ts";
 import { sgd } from "./sgd.ts";
 
 /** All optimisers; `optimizers.add(…)` makes another one known to configurations and commands. */
-export const optimizers = new Registry<Optimizer>("optimiser", [adam, sgd]);
+export const optimizers: Registry<Optimizer> = new Registry("optimiser", [adam, sgd]);
 
 /** Which optimiser, with its settings. */
 export type OptimizerSettings = Choice & { readonly weightDecay?: number | undefined };

@@ -13,7 +13,7 @@ import { parseWeightFile, type WeightFile } from "./weight-file.ts";
 import { wnnLoader } from "./wnn.ts";
 
 /** All predictors; `predictors.add(…)` makes another one known to configurations and commands. */
-export const predictors = new Registry<PredictorLoader>("predictor", [
+export const predictors: Registry<PredictorLoader> = new Registry("predictor", [
   linearLoader,
   // Before InvWNN, which takes every Keras file that is no WNN, to say what is wrong with it.
   wnnLoader,

@@ -8,7 +8,7 @@ import type { Corrupted, Scenario } from "./scenario.ts";
 import { standard } from "./standard.ts";
 
 /** All scenarios; `scenarios.add(…)` makes another one known to configurations, commands and experiments. */
-export const scenarios = new Registry<Scenario>("scenario", [
+export const scenarios: Registry<Scenario> = new Registry("scenario", [
   labelNoise,
   backdoor,
   standard,

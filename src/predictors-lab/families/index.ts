@@ -6,7 +6,7 @@ import { invWnnFittable } from "./invwnn.ts";
 import { wnnFittable } from "./wnn.ts";
 
 /** All families; `fittables.add(…)` makes another one known to the command. */
-export const fittables = new Registry<Fittable>("predictor to fit", [
+export const fittables: Registry<Fittable> = new Registry("predictor to fit", [
   invWnnFittable,
   wnnFittable,
   introspectionFittable,

@@ -18,7 +18,7 @@ import { taskVector } from "./task-vector.ts";
  * All methods: ours, its controls, the baselines on D_f, those that need D_r; `methods.add(…)` makes another one known to
  * commands and experiments.
  */
-export const methods = new Registry<Method>("unlearning method", [
+export const methods: Registry<Method> = new Registry("unlearning method", [
   rewind,
   linearRewind,
   randomRewind,
