@@ -2,7 +2,9 @@
 import { readBytes } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
 import { pixelArray } from "./dataset.ts";
-import { decodeImage, type DecodedImage } from "./decode.ts";
+import { decodeImage } from "./decode.ts";
+import type { DecodedImage } from "./decoded-image.ts";
+import type { Remarks } from "./remarks.ts";
 import { resizeImage, writeChannels } from "./resize.ts";
 
 /** Which files, and what they become. */
@@ -16,7 +18,9 @@ export interface DecodeTask {
 }
 
 /** What a thread makes of a task; `size`: the error is a {@link SizeError}. */
-export type DecodeAnswer = { pixels: Uint8Array } | { error: string; size: boolean };
+export type DecodeAnswer =
+  | { pixels: Uint8Array; remarks: Pick<Remarks, "turned" | "transparent"> }
+  | { error: string; size: boolean };
 
 /** An image has another size than all must have. */
 export class SizeError extends DataError {}
@@ -24,13 +28,16 @@ export class SizeError extends DataError {}
 /** Files read ahead of the decoder: hides the latency of the disk, bounds the memory. */
 const readAhead = 64;
 
-/** Decodes files to bytes [files, size, size, channels]. @throws DataError naming the first bad file. */
-export async function decodeFiles({
-  paths,
-  channels,
-  size,
-  resize,
-}: DecodeTask): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * Decodes files to bytes [files, size, size, channels].
+ *
+ * @param remarks is told what is to be said of them.
+ * @throws DataError naming the first bad file.
+ */
+export async function decodeFiles(
+  { paths, channels, size, resize }: DecodeTask,
+  remarks: Remarks,
+): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = size * size * channels;
   const pixels = pixelArray(paths.length, size, size, channels);
   for (let start = 0; start < paths.length; start += readAhead) {
@@ -38,6 +45,7 @@ export async function decodeFiles({
     const contents = await Promise.all(batch.map((path) => readBytes(path)));
     for (const [i, path] of batch.entries()) {
       let image = await decodeImage(contents[i]!, path);
+      remarks.see(image, start + i);
       if (resize) image = await resizeImage(image, size);
       else requireSize(image, size, path);
       writeChannels(image, channels, pixels, (start + i) * bytes);

@@ -1,63 +1,145 @@
-/** JPEG and PNG files to pixels, by the jSquash codecs (WebAssembly builds of mozjpeg and png). */
+/**
+ * JPEG, PNG and WebP files to pixels, by the jSquash codecs (WebAssembly builds of mozjpeg, png and libwebp).
+ *
+ * What the codecs let pass is refused here: damage that libjpeg only warns of, checksums of PNG. Pixels are
+ * as stored: an EXIF orientation is not applied, transparency is left away without a background, 16 bits become
+ * their upper 8. Embedded colour profiles are left aside.
+ */
 import decodeJpeg, { init as initJpeg } from "@jsquash/jpeg/decode.js";
 import decodePng, { init as initPng } from "@jsquash/png/decode.js";
-import { codecModule } from "../platform/codecs.ts";
+import decodeWebp, { init as initWebp } from "@jsquash/webp/decode.js";
 import { DataError } from "../errors.ts";
+import { Codec, CodecError } from "./codec.ts";
+import type { DecodedImage } from "./decoded-image.ts";
+import { imageKind, impostor } from "./image-kinds.ts";
+import { jpegHeader } from "./jpeg-header.ts";
+import { checkPng, pngHeader } from "./png-check.ts";
+import { webpHeader } from "./webp-header.ts";
 
-/** A decoded image: RGBA bytes [height, width, 4]. */
-export interface DecodedImage {
-  readonly height: number;
-  readonly width: number;
-  readonly data: Uint8ClampedArray;
-}
+const jpeg = new Codec("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm", initJpeg, decodeJpeg);
+const png = new Codec("@jsquash/png/codec/pkg/squoosh_png_bg.wasm", initPng, decodePng);
+const webp = new Codec("@jsquash/webp/codec/dec/webp_dec.wasm", initWebp, decodeWebp);
 
-let ready: Promise<void> | undefined;
-
-/** What libjpeg said last; it reports through the console, which is no place for a library to write. */
-let complaint = "";
+/** Pixels an image may have: its header is believed only so far, and nothing is allocated for more. */
+export const mostPixels = 100_000_000;
 
 /**
- * Decodes a JPEG or PNG file, told apart by content; greyscale comes out as equal R, G and B.
- * Throws a DataError that names `path` if the file is neither, damaged, or cut short.
+ * Decodes a JPEG, PNG or WebP file, told apart by content; greyscale comes out as equal R, G and B.
+ *
+ * @throws DataError that names `path` if the file is none of them, is damaged or cut short, has more than
+ * {@link mostPixels} pixels, or is of a kind that is not read (CMYK, several images in one).
  */
 export async function decodeImage(bytes: Uint8Array, path: string): Promise<DecodedImage> {
-  await (ready ??= loadCodecs());
-  const jpeg = startsWith(bytes, [0xff, 0xd8, 0xff]);
-  if (!jpeg && !startsWith(bytes, [0x89, 0x50, 0x4e, 0x47])) {
-    throw new DataError(`${path}: neither a JPEG nor a PNG file; remove or convert it.`);
+  const kind = imageKind(bytes);
+  if (kind?.name === "JPEG") return decodeJpegFile(bytes, path);
+  if (kind?.name === "PNG") return decodePngFile(bytes, path);
+  if (kind?.name === "WebP") return decodeWebpFile(bytes, path);
+  if (kind !== undefined) {
+    const article = /^[AH]/.test(kind.name) ? "an" : "a";
+    throw new DataError(
+      `${path}: ${article} ${kind.name} image, which is not read; convert it to PNG or JPEG.`,
+    );
   }
-  const format = jpeg ? "JPEG" : "PNG";
-  if (jpeg && !hasEnd(bytes)) {
-    throw new DataError(`${path}: this ${format} file is cut short; replace or remove it.`);
+  const other = impostor(bytes);
+  throw new DataError(
+    other === undefined
+      ? `${path}: neither a JPEG nor a PNG nor a WebP file; remove or convert it.`
+      : `${path}: ${other}.`,
+  );
+}
+
+async function decodeJpegFile(bytes: Uint8Array, path: string): Promise<DecodedImage> {
+  const header = jpegHeader(bytes);
+  if (header === undefined) throw damaged(path, "JPEG", "its header is not whole");
+  if (!hasEnd(bytes)) throw cutShort(path, "JPEG");
+  requirePixels(header, path);
+  if (header.components === 4) {
+    throw new DataError(`${path}: a JPEG file in CMYK, which is not read; convert it to RGB.`);
   }
-  complaint = "";
+  if (header.unread !== undefined) {
+    throw new DataError(
+      `${path}: a JPEG file with ${header.unread}, which is not read; save it as an ordinary JPEG or PNG.`,
+    );
+  }
+  const { image, complaint } = await decoded(jpeg, header.plain, path, "JPEG");
+  if (complaint !== "" && !isHarmless(complaint, header.plain)) {
+    throw damaged(path, "JPEG", complaint);
+  }
+  return { ...image, turned: header.orientation !== 1 };
+}
+
+/** Stray bytes in front of the end that are not taken for the rest of damaged pixels. */
+const fewBytes = 16;
+
+/**
+ * Whether what libjpeg warns of costs no pixel: bytes between the pixels and the end of the file, if they are few or
+ * padding. Many different bytes are what is left over where damaged pixels end too early.
+ */
+function isHarmless(complaint: string, file: Uint8Array): boolean {
+  const stray = /(\d+) extraneous bytes before marker 0xd9/.exec(complaint)?.[1];
+  if (stray === undefined) return false;
+  const end = file.findIndex((byte, i) => byte === 0xff && file[i + 1] === 0xd9);
+  const bytes = file.subarray(end - Number(stray), end);
+  return bytes.length <= fewBytes || bytes.every((byte) => byte === bytes[0]);
+}
+
+async function decodePngFile(bytes: Uint8Array, path: string): Promise<DecodedImage> {
+  const header = pngHeader(bytes);
+  if (header === undefined) throw damaged(path, "PNG", "its header is not whole");
+  requirePixels(header, path);
+  const { damage, orientation } = checkPng(bytes, header);
+  if (damage !== undefined) throw damaged(path, "PNG", damage);
+  const { image } = await decoded(png, bytes, path, "PNG");
+  return { ...image, turned: orientation !== 1, transparent: isTransparent(image) };
+}
+
+async function decodeWebpFile(bytes: Uint8Array, path: string): Promise<DecodedImage> {
+  const header = webpHeader(bytes);
+  if (header === undefined) throw damaged(path, "WebP", "its header is not whole");
+  if (header.cut) throw cutShort(path, "WebP");
+  requirePixels(header, path);
+  if (header.animated) {
+    throw new DataError(`${path}: a WebP file of several images; save the one that is meant.`);
+  }
+  const { image } = await decoded(webp, bytes, path, "WebP");
+  return { ...image, turned: header.orientation !== 1, transparent: isTransparent(image) };
+}
+
+async function decoded(
+  codec: Codec,
+  bytes: Uint8Array,
+  path: string,
+  format: string,
+): Promise<{ image: DecodedImage; complaint: string }> {
   try {
-    const file = bytes.slice().buffer;
-    return await (jpeg ? decodeJpeg(file) : decodePng(file));
+    return await codec.decode(new Uint8Array(bytes).buffer);
   } catch (cause) {
-    const why = jpeg && complaint !== "" ? ` (${complaint})` : "";
-    throw new DataError(`${path}: this ${format} file is damaged${why}; replace or remove it.`, {
-      cause,
-    });
+    if (!(cause instanceof CodecError)) throw cause;
+    throw damaged(path, format, cause.complaint || "its pixels cannot be decoded", cause);
   }
 }
 
-async function loadCodecs(): Promise<void> {
-  const jpeg = await codecModule("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
-  const png = await codecModule("@jsquash/png/codec/pkg/squoosh_png_bg.wasm");
-  if (jpeg === undefined || png === undefined) return;
-  // The declared type of `init` misses the compiled module it takes as its first argument.
-  const initJpegWith = initJpeg as unknown as (
-    module: WebAssembly.Module,
-    options: { printErr: (message: string) => void },
-  ) => Promise<void>;
-  await initJpegWith(jpeg, { printErr: (message) => (complaint = message) });
-  await initPng(png);
+function isTransparent({ data }: DecodedImage): boolean {
+  for (let i = 3; i < data.length; i += 4) if (data[i] !== 255) return true;
+  return false;
 }
 
-function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
-  return magic.every((value, i) => bytes[i] === value);
+function requirePixels(header: { height: number; width: number }, path: string): void {
+  const { height, width } = header;
+  if (height > 0 && width > 0 && height * width <= mostPixels) return;
+  throw new DataError(
+    `${path}: its header says ${width}×${height} pixels; images have at least one, and at most ` +
+      `${mostPixels / 1e6} million. The file is damaged, or is to be made smaller.`,
+  );
 }
+
+const damaged = (path: string, format: string, why: string, cause?: unknown): DataError =>
+  new DataError(`${path}: this ${format} file is damaged (${why}); replace or remove it.`, {
+    cause,
+  });
+
+const cutShort = (path: string, format: string): DataError =>
+  new DataError(`${path}: this ${format} file is cut short; replace or remove it.`);
 
 /**
  * True if an end marker (FF D9) follows the last scan (FF DA). libjpeg fills the missing part of a

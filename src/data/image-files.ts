@@ -20,6 +20,8 @@ import { cores, startWorker, type TaskWorker } from "../platform/workers.ts";
 import { DataError } from "../errors.ts";
 import { type Dataset, pixelArray } from "./dataset.ts";
 import { decodeFiles, type DecodeAnswer, type DecodeTask, SizeError } from "./decode-files.ts";
+import { concat } from "./image-bytes.ts";
+import { Remarks } from "./remarks.ts";
 
 /** Fewer files are not worth a cache. */
 const worthwhile = 512;
@@ -46,6 +48,8 @@ export interface ImageFilesOptions {
   readonly cache?: string | null;
   /** Bytes of pixels in a file of the cache at most. */
   readonly partBytes?: number;
+  /** Is told what is to be said of the images. */
+  readonly remarks?: Remarks;
 }
 
 /** The pixels of files, [files, size, size, channels]. @throws DataError naming the first bad file. */
@@ -57,14 +61,32 @@ export async function loadImageFiles(
   const useful = Math.min(mostThreads, Math.ceil(task.paths.length / filesPerThread));
   const { threads = Math.min(await cores(), useful) } = options;
   const folder = options.cache === undefined ? (many ? cacheFolder() : null) : options.cache;
+  const { pixels, remarks } = await decodeOnce(task, threads, folder, options.partBytes);
+  options.remarks?.add(remarks, 0);
+  return pixels;
+}
+
+/** Pixels, and what is to be said of them. */
+interface Decoded {
+  readonly pixels: Uint8Array<ArrayBuffer>;
+  readonly remarks: Remarks;
+}
+
+/** Decodes files unless the cache has them; then they are kept there. */
+async function decodeOnce(
+  task: DecodeTask,
+  threads: number,
+  folder: string | null,
+  partBytes: number | undefined,
+): Promise<Decoded> {
   if (folder === null) return decode(task, threads);
-  const parts = await attempt("used", () => partsOf(folder, task, options.partBytes));
+  const parts = await attempt("used", () => partsOf(folder, task, partBytes));
   if (parts === undefined) return decode(task, threads);
   const known = await attempt("read", () => readCache(parts, task));
   if (known !== undefined) return known;
-  const pixels = await decode(task, threads);
-  await attempt("written", () => writeCache(parts, pixels));
-  return pixels;
+  const decoded = await decode(task, threads);
+  await attempt("written", () => writeCache(parts, decoded));
+  return decoded;
 }
 
 /**
@@ -129,40 +151,50 @@ async function keyOf({ paths, ...settings }: DecodeTask): Promise<string> {
       )),
     );
   }
-  const text = JSON.stringify({ version: 1, settings, files });
+  const text = JSON.stringify({ version: 2, settings, files });
   return (await sha256(new TextEncoder().encode(text))).slice(0, 32);
 }
 
 /** Characters of a SHA-256 in hex: what a file of the cache starts with. */
 const digestLength = 64;
 
+/** Bytes of {@link Remarks.numbers}, which follow the pixels of the last part where there is something to say. */
+const remarksLength = 16;
+
 /** The pixels in the cache; undefined if a part is not there or damaged (and will be made again). */
 async function readCache(
   parts: readonly Part[],
   { paths, size, channels }: DecodeTask,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
+): Promise<Decoded | undefined> {
   for (const { path, start, end } of parts) {
     // Before it is read: a file of another length may be too large for that.
-    if ((await fileInfo(path))?.size !== digestLength + end - start) return undefined;
+    const more = ((await fileInfo(path))?.size ?? 0) - digestLength - (end - start);
+    if (more !== 0 && !(more === remarksLength && path === parts.at(-1)!.path)) return undefined;
   }
   const pixels = pixelArray(paths.length, size, size, channels);
-  for (const { path, start } of parts) {
+  let remarks = new Remarks();
+  for (const { path, start, end } of parts) {
     const file = await readBytes(path);
     const digest = new TextDecoder().decode(file.subarray(0, digestLength));
     const part = file.subarray(digestLength);
     if (digest !== (await sha256(part))) return undefined;
-    pixels.set(part, start);
+    pixels.set(part.subarray(0, end - start), start);
+    const said = part.slice(end - start);
+    if (said.length > 0) remarks = Remarks.of([...new Uint32Array(said.buffer)]);
   }
-  return pixels;
+  return { pixels, remarks };
 }
 
-async function writeCache(parts: readonly Part[], pixels: Uint8Array<ArrayBuffer>): Promise<void> {
+async function writeCache(parts: readonly Part[], { pixels, remarks }: Decoded): Promise<void> {
+  const { numbers } = remarks;
+  const said = new Uint8Array(Uint32Array.from(numbers.some((n) => n > 0) ? numbers : []).buffer);
   try {
-    for (const { path, start, end } of parts) {
-      const part = pixels.subarray(start, end);
-      const file = new Uint8Array(digestLength + part.length);
-      file.set(new TextEncoder().encode(await sha256(part)));
-      file.set(part, digestLength);
+    for (const [i, { path, start, end }] of parts.entries()) {
+      const part = concat([
+        pixels.subarray(start, end),
+        i === parts.length - 1 ? said : said.subarray(0, 0),
+      ]);
+      const file = concat([new TextEncoder().encode(await sha256(part)), part]);
       await makeDir(dirname(path));
       await writeAtomic(path, file);
     }
@@ -173,13 +205,14 @@ async function writeCache(parts: readonly Part[], pixels: Uint8Array<ArrayBuffer
   }
 }
 
-async function decode(task: DecodeTask, threads: number): Promise<Uint8Array<ArrayBuffer>> {
+async function decode(task: DecodeTask, threads: number): Promise<Decoded> {
+  const remarks = new Remarks();
   const portions = Array.from({ length: Math.ceil(task.paths.length / portion) }, (_, i) => ({
     ...task,
     paths: task.paths.slice(i * portion, (i + 1) * portion),
   }));
   const count = Math.min(threads, portions.length);
-  if (count <= 1) return decodeFiles(task);
+  if (count <= 1) return { pixels: await decodeFiles(task, remarks), remarks };
   const bytes = task.size * task.size * task.channels;
   const pixels = pixelArray(task.paths.length, task.size, task.size, task.channels);
   const workers: TaskWorker[] = [];
@@ -189,8 +222,10 @@ async function decode(task: DecodeTask, threads: number): Promise<Uint8Array<Arr
   const work = async (worker: TaskWorker): Promise<void> => {
     for (let i = next++; i < portions.length && errors.size === 0; i = next++) {
       const answer = (await worker.ask(portions[i])) as DecodeAnswer;
-      if ("pixels" in answer) pixels.set(answer.pixels, i * portion * bytes);
-      else errors.set(i, new (answer.size ? SizeError : DataError)(answer.error));
+      if ("pixels" in answer) {
+        pixels.set(answer.pixels, i * portion * bytes);
+        remarks.add(answer.remarks, i * portion);
+      } else errors.set(i, new (answer.size ? SizeError : DataError)(answer.error));
     }
   };
   try {
@@ -203,5 +238,5 @@ async function decode(task: DecodeTask, threads: number): Promise<Uint8Array<Arr
   }
   const [first] = [...errors.keys()].sort((a, b) => a - b);
   if (first !== undefined) throw errors.get(first)!;
-  return pixels;
+  return { pixels, remarks };
 }

@@ -1,9 +1,10 @@
 /** Images in folders named after their class: DIR/train/CLASS/x.jpg and DIR/test/CLASS/y.png. */
-import { exists, listDir, readBytes } from "../platform/files.ts";
+import { exists } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
-import { balancedIndices, type Dataset } from "./dataset.ts";
-import { decodeImage } from "./decode.ts";
-import { loadSquares } from "./image-files.ts";
+import { PassedOver } from "./find-images.ts";
+import { choose, type Entry, loadEntries, squaresOf } from "./image-entries.ts";
+import { type LabelledName, readMetadata } from "./image-metadata.ts";
+import { labelledFiles, type LabelledFiles, looseNotes } from "./labelled-files.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 
 /**
@@ -19,117 +20,133 @@ export const imageFolder = defineDataset({
   load: loadImageFolder,
 });
 
-/** An image file and its class. */
-export interface Entry {
-  readonly path: string;
-  /** Path within the data set: what the image is called. */
-  readonly name: string;
-  readonly label: number;
-}
-
-/** What a data set says of its files, besides their pixels; `all`: those that they were chosen from. */
-export function described(
-  files: readonly Entry[],
-  all: readonly Entry[],
-): Pick<Dataset, "count" | "labels" | "names" | "numbers"> {
-  const places = new Map(all.map((file, place) => [file, place]));
-  return {
-    count: files.length,
-    labels: Uint16Array.from(files, ({ label }) => label),
-    names: files.map(({ name }) => name),
-    numbers: Uint32Array.from(files, (file) => places.get(file)!),
-  };
-}
+/** Names that the second part goes by, as they are looked for. */
+const testNames = ["test", "val", "valid", "validation"] as const;
 
 /**
- * Loads `DIR/train/CLASS/*` and `DIR/test/CLASS/*` (or `val` for `test`): JPEG and PNG, told by the
- * endings .jpg, .jpeg and .png; other files are passed over. Classes are the folder names of `train`
- * in code-point order; images come by class, then file name, or in random order if counts are given
- * (only those taken are decoded). Alpha is ignored.
+ * Loads `DIR/train/CLASS/*` and `DIR/test/CLASS/*` (or `val`, `valid`, `validation` for `test`): JPEG, PNG and WebP files,
+ * told by their content, in the folders of the classes and those within them. Where a part, or DIR, has a table,
+ * `metadata.csv` or `metadata.jsonl` with `file_name` and `label`, the classes are its labels. What is passed
+ * over is said in the split's notes.
+ *
+ * Classes are those of `train` in code-point order; images come by class, then file name, or in random order if counts
+ * are given (only those taken are decoded). Alpha and EXIF orientation are left aside, and said.
  *
  * Without a `size` all images must be square and of one size. Throws a DataError that names the first odd file, a
  * damaged file, an empty class, or the missing folder.
  */
 export async function loadImageFolder(
   dir: string,
-  options: ImageFolderOptions = {},
+  { grey = false, trainCount, testCount, seed = 0, size }: ImageFolderOptions = {},
 ): Promise<Split> {
-  const { grey = false, trainCount, testCount, seed = 0 } = options;
-  const testPart = (await exists(`${dir}/test`)) ? "test" : "val";
-  const testDir = `${dir}/${testPart}`;
-  for (const [path, wanted] of [
-    [`${dir}/train`, "train/"],
-    [testDir, "test/ or val/"],
-  ] as const) {
-    if (await exists(path)) continue;
-    throw new DataError(
-      `${dir}: no ${wanted} in it; an image folder holds train/CLASS/*.jpg and test/CLASS/*.jpg.`,
-    );
-  }
-  const classes = await classFolders(`${dir}/train`);
-  if (classes.length === 0) throw new DataError(`${dir}/train: no class folders in it.`);
-  const unknown = (await classFolders(testDir)).find((name) => !classes.includes(name));
-  if (unknown !== undefined) {
-    throw new DataError(`${testDir}/${unknown}: ${dir}/train has no class of that name.`);
-  }
-
-  const allTrain = await listImages(dir, "train", classes);
-  const empty = classes.findIndex((_, label) => !allTrain.some((file) => file.label === label));
-  if (empty >= 0) {
-    throw new DataError(
-      `${dir}/train/${classes[empty]!}: no .jpg, .jpeg or .png files; add some or remove the class.`,
-    );
-  }
+  const parts = await partsOf(dir);
+  const table = await readMetadata(dir);
+  const train = await readTrain(dir, table?.rows);
+  const { classes } = train;
+  const test = await readTest(dir, parts, classes, table?.rows);
+  const labels = new Map(classes.map((name, label) => [name, label]));
+  const entries = ({ files }: Part): Entry[] =>
+    files.map(({ path, name, label }) => ({ path, name, label: labels.get(label)! }));
+  const [allTrain, allTest] = [entries(train), entries(test)];
   const trainFiles = choose(allTrain, `${dir}/train`, classes.length, trainCount, seed);
-  const allTest = await listImages(dir, testPart, classes);
-  if (allTest.length === 0) throw new DataError(`${testDir}: no .jpg, .jpeg or .png files in it.`);
-  const testFiles = choose(allTest, testDir, classes.length, testCount, seed);
-  const channels = grey ? 1 : 3;
-  const first = trainFiles[0] ?? allTrain[0]!;
-  const resize = options.size !== undefined;
-  const own = (await decodeImage(await readBytes(first.path), first.path)).height;
-  const size = options.size ?? own;
-  const load = async (files: readonly Entry[], all: readonly Entry[]): Promise<Dataset> => ({
-    name: "image-folder",
-    classes,
-    channels,
-    ...described(files, all),
-    ...(await loadSquares({ paths: files.map(({ path }) => path), channels, size, resize }, own)),
-  });
-  return { train: await load(trainFiles, allTrain), test: await load(testFiles, allTest) };
+  const testFiles = choose(allTest, `${dir}/${test.name}`, classes.length, testCount, seed);
+  const squares = await squaresOf(trainFiles[0] ?? allTrain[0]!, grey, size);
+  const loaded = [
+    await loadEntries("image-folder", classes, trainFiles, allTrain, squares),
+    await loadEntries("image-folder", classes, testFiles, allTest, squares),
+  ] as const;
+  return {
+    train: loaded[0].dataset,
+    test: loaded[1].dataset,
+    notes: [
+      ...[train, test].flatMap(({ passed, loose, name }) => [
+        ...passed.notes,
+        ...looseNotes(loose, `${name}/`),
+      ]),
+      ...parts
+        .filter((name) => name !== test.name)
+        .map((name) => `${name}/ is not used: ${test.name}/ is taken for the test images.`),
+      ...missingNotes(classes, test),
+      ...loaded.flatMap(({ notes }) => notes),
+    ],
+  };
 }
 
-/** Names of the folders in `dir`, sorted; hidden ones and plain files are passed over. */
-async function classFolders(dir: string): Promise<string[]> {
-  const names = (await listDir(dir)).filter((name) => !name.startsWith("."));
-  // "FILE/." exists only if FILE is a folder.
-  const folders = await Promise.all(names.map((name) => exists(`${dir}/${name}/.`)));
-  return names.filter((_, i) => folders[i]).sort();
+/** Names of the second parts there are. @throws DataError if one of the two parts is missing. */
+async function partsOf(dir: string): Promise<string[]> {
+  const parts: string[] = [];
+  for (const name of testNames) if (await exists(`${dir}/${name}`)) parts.push(name);
+  const train = await exists(`${dir}/train`);
+  if (train && parts.length > 0) return parts;
+  throw new DataError(
+    `${dir}: no ${train ? "test/ or val/" : "train/"} in it; an image folder holds train/CLASS/*.jpg and ` +
+      "test/CLASS/*.jpg: the images that a network learns, and others that it is measured on.",
+  );
 }
 
-async function listImages(dir: string, part: string, classes: readonly string[]): Promise<Entry[]> {
-  const entries: Entry[] = [];
-  for (const [label, className] of classes.entries()) {
-    const folder = `${part}/${className}`;
-    if (!(await exists(`${dir}/${folder}`))) continue;
-    const files = await listDir(`${dir}/${folder}`);
-    for (const file of files.filter((file) => /^[^.].*\.(jpe?g|png)$/i.test(file)).sort()) {
-      const name = `${folder}/${file}`;
-      entries.push({ path: `${dir}/${name}`, name, label });
-    }
+/** A part of the data set. */
+interface Part extends LabelledFiles {
+  readonly name: string;
+  readonly passed: PassedOver;
+}
+
+const noImages = "no .jpg, .png or .webp images";
+
+async function readTrain(dir: string, rows: readonly LabelledName[] | undefined): Promise<Part> {
+  const train = await readPart(dir, "train", rows);
+  if (train.classes.length === 0) throw new DataError(`${dir}/train: no class folders in it.`);
+  const [empty] = emptyClasses(train.classes, train);
+  if (empty !== undefined) {
+    const problem = `${dir}/train/${empty}: ${noImages}; add some or remove the class.`;
+    throw new DataError([problem, ...train.passed.notes].join(" "));
   }
-  return entries;
+  return train;
 }
 
-/** All of the files, or `count` of them with equal shares of the classes. */
-export function choose(
-  files: readonly Entry[],
+/** The first of the parts that has images in classes. */
+async function readTest(
   dir: string,
-  classCount: number,
-  count: number | undefined,
-  seed: number,
-): readonly Entry[] {
-  if (count === undefined) return files;
-  const labels = Uint16Array.from(files, (file) => file.label);
-  return Array.from(balancedIndices(dir, labels, classCount, count, seed), (i) => files[i]!);
+  parts: readonly string[],
+  classes: readonly string[],
+  rows: readonly LabelledName[] | undefined,
+): Promise<Part> {
+  const problems: string[] = [];
+  for (const name of parts) {
+    const test = await readPart(dir, name, rows);
+    const unknown = test.classes.find((label) => !classes.includes(label));
+    if (unknown !== undefined) {
+      throw new DataError(`${dir}/${name}/${unknown}: ${dir}/train has no class of that name.`);
+    }
+    if (test.files.length > 0) return test;
+    problems.push(`${dir}/${name}: ${noImages} in folders of classes.`, ...test.passed.notes);
+  }
+  throw new DataError(problems.join(" "));
+}
+
+function emptyClasses(classes: readonly string[], { files }: Part): string[] {
+  const filled = new Set(files.map(({ label }) => label));
+  return classes.filter((name) => !filled.has(name));
+}
+
+function missingNotes(classes: readonly string[], test: Part): string[] {
+  const missing = emptyClasses(classes, test);
+  if (missing.length === 0) return [];
+  const which = `${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ", …" : ""}`;
+  return [
+    `${test.name}/ has no image of ${missing.length} of the ${classes.length} classes: ${which}.`,
+  ];
+}
+
+/** The files of a part, and what was passed over in it. `rows`: those of a table of the whole data set. */
+async function readPart(
+  dir: string,
+  part: string,
+  rows: readonly LabelledName[] | undefined,
+): Promise<Part> {
+  const passed = new PassedOver();
+  const own = rows
+    ?.filter(({ file }) => file.startsWith(`${part}/`))
+    .map((row) => ({ ...row, file: row.file.slice(part.length + 1) }));
+  const files = await labelledFiles(dir, part, passed, own?.length === 0 ? undefined : own);
+  return { ...files, name: part, passed };
 }

@@ -2,7 +2,7 @@
 import resize, { initResize } from "@jsquash/resize";
 import { codecModule } from "../platform/codecs.ts";
 import { type Dataset, pixelArray, storedSize } from "./dataset.ts";
-import type { DecodedImage } from "./decode.ts";
+import type { DecodedImage } from "./decoded-image.ts";
 
 let ready: Promise<unknown> | undefined;
 

@@ -2,7 +2,7 @@
 import { exists, listDir, readText } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
-import { choose, described, type Entry } from "./image-folder.ts";
+import { choose, described, type Entry } from "./image-entries.ts";
 import { loadSquares } from "./image-files.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 

@@ -3,6 +3,7 @@
 /** `rewind-webgpu/data`: data sets from files, and data sets of your own by name. */
 export { type Dataset, imageName, imageNumber, subset, takeBalanced } from "../data/dataset.ts";
 export { datasets, type DatasetSpec, loadDataset } from "../data/index.ts";
+export { type LabelledFolderOptions, loadLabelledFolder } from "../data/labelled-folder.ts";
 export {
   type DatasetSizes,
   type DatasetSource,

@@ -47,6 +47,11 @@ export async function readBytes(path: string | URL): Promise<Uint8Array<ArrayBuf
   return new Uint8Array(await response.arrayBuffer());
 }
 
+/** The first bytes of a file: `count`, or all there are. */
+export function readHead(path: string, count: number): Promise<Uint8Array<ArrayBuffer>> {
+  return access("read", path, (files) => files.readHead(path, count));
+}
+
 /** The text (UTF-8) of a file, or of an address in a browser. */
 export async function readText(path: string | URL): Promise<string> {
   return new TextDecoder().decode(await readBytes(path));

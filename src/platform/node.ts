@@ -8,6 +8,16 @@ import { detectRuntime } from "./runtime.ts";
 
 const files: HostFiles = {
   readBytes: async (path) => new Uint8Array(await readFile(path)),
+  async readHead(path, count) {
+    const file = await open(path, "r");
+    try {
+      const bytes = new Uint8Array(count);
+      const { bytesRead } = await file.read(bytes, 0, count, 0);
+      return bytes.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  },
   async info(path) {
     const info = await stat(path);
     return { size: info.size, modified: info.mtimeMs, directory: info.isDirectory() };

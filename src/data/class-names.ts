@@ -1,0 +1,43 @@
+/** Class names as data sets give them, and the labels they stand for. */
+import { DataError } from "../errors.ts";
+
+/**
+ * The label of a class: its place among `classes`, which is also what a whole number stands for that is no name itself.
+ *
+ * @param where what names the class, for the error.
+ * @throws DataError naming the class and the most similar ones there are.
+ */
+export function labelOf(classes: readonly string[], name: string, where: string): number {
+  const label = classes.indexOf(name);
+  if (label >= 0) return label;
+  if (/^\d+$/.test(name) && Number(name) < classes.length) return Number(name);
+  const near = nearestNames(name, classes).map((other) => `"${other}"`);
+  throw new DataError(
+    `${where}: there is no class "${name}"; did you mean ${near.join(" or ")}? ` +
+      `There are ${classes.length} classes, "${classes[0]!}" to "${classes.at(-1)!}".`,
+  );
+}
+
+/** The `count` names most like one, by the letters to change, add or take away; upper and lower case are alike. */
+export function nearestNames(name: string, names: readonly string[], count = 3): string[] {
+  const wanted = name.toLowerCase();
+  return names
+    .map((other) => ({ other, distance: editDistance(wanted, other.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)
+    .slice(0, count)
+    .map(({ other }) => other);
+}
+
+/** Levenshtein's distance, one row of its table at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row.at(-1)!;
+}
