@@ -14,6 +14,7 @@ export const flags: Readonly<Record<string, string>> = {
   beside: "--beside",
   dir: "--data",
   epochs: "--epochs",
+  key: "--key",
   learningRate: "--lr",
   microBatch: "--micro-batch",
   nowcast: "--nowcast",

@@ -7,6 +7,7 @@ import { writeSafetensors } from "../io/safetensors.ts";
 import { readTensors } from "../io/tensor-file.ts";
 import { declare } from "../nn/model.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
+import { inFlags } from "./flags.ts";
 import { integer } from "./parse.ts";
 
 interface ImportFlags {
@@ -15,6 +16,7 @@ interface ImportFlags {
   readonly pictureSize: number;
   readonly head: "keep" | "replace";
   readonly std?: readonly number[];
+  readonly key?: string;
   readonly out: string;
 }
 
@@ -38,7 +40,7 @@ export function registerImport(root: Command): void {
   const command = root
     .command("import")
     .description("turn a checkpoint of PyTorch or timm into one for `rewind train --from`")
-    .argument("<file>", ".safetensors, .pt or .pth")
+    .argument("<file>", "safetensors or PyTorch (.pt, .pth), told by its content")
     .addOption(
       new Option("--model <name>", "network")
         .choices(publishedNetworkNames())
@@ -51,11 +53,17 @@ export function registerImport(root: Command): void {
         .choices(["keep", "replace"])
         .default("replace"),
     )
+    .option(
+      "--key <key>",
+      "where the tensors of a PyTorch file lie, such as model_ema (default: the first of the usual keys)",
+    )
     .requiredOption("--out <file>", "checkpoint to write (.safetensors)");
   deviationOption(command).action(async (file: string, flags: ImportFlags) => {
     const { model, pictureSize: size, classes, head, std, out } = flags;
-    const { tensors: given, notes } = await readTensors(await readBytes(file), file);
-    for (const note of notes) console.error(`${file}: ${note}.`);
+    const { tensors: given, notes } = await readTensors(await readBytes(file), file, {
+      key: flags.key,
+    });
+    for (const note of notes) console.error(`${file}: ${inFlags(note)}.`);
     const spec = modelSpec({ name: model }, [size, size, 3], classes);
     const declared = declare(spec);
     const slots = [...declared.parameters.values(), ...declared.statistics.values()];

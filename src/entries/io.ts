@@ -7,4 +7,4 @@ export {
   type TensorFile,
   writeSafetensors,
 } from "../io/safetensors.ts";
-export { readTensors, type TensorContents } from "../io/tensor-file.ts";
+export { readTensors, type ReadOptions, type TensorContents } from "../io/tensor-file.ts";

@@ -13,7 +13,7 @@ export interface ArchiveEntry {
 const entryBytes = 46;
 /** How often the unpacked files may be as large as the archive, and how large they may be anyway. */
 const largestRatio = 16;
-const smallArchive = 2 ** 26;
+const smallArchive = 2 ** 24;
 /** Deflate makes no file smaller than this share of itself. */
 const deflateRatio = 1032;
 
@@ -82,7 +82,7 @@ function walk(
     // What `take` refuses is said already.
     if (cause instanceof DataError && cause.message.startsWith(`"${name}"`)) throw cause;
     throw new DataError(
-      `"${name}" is a damaged zip archive, or cut short (${(cause as Error).message}); copy it again.`,
+      `"${name}" is a zip archive that is damaged or cut short (${(cause as Error).message}); copy it again.`,
       { cause },
     );
   }

@@ -2,6 +2,7 @@
 import { strFromU8 } from "fflate";
 import { DataError } from "../errors.ts";
 import { archiveEntries } from "./archive.ts";
+import { startsAsHdf5 } from "./hdf5.ts";
 
 /** Files of tensors that can be read. */
 export type TensorFileKind = "safetensors" | "torch" | "torch-legacy" | "keras" | "keras-archive";
@@ -21,8 +22,6 @@ const foreign: readonly (readonly [readonly number[], string])[] = [
   [[0xff, 0xd8, 0xff], "a JPEG image; give a checkpoint"],
 ];
 
-const hdf5 = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
-
 /** The number every file of PyTorch before 1.6 begins with: opcode, length, 0x1950a86a20f9469cfc6c. */
 const torchMagic = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
@@ -40,10 +39,7 @@ export function tensorFileKind(bytes: Uint8Array, name: string): TensorFileKind 
   };
   const starts = (with_: readonly number[]): boolean => with_.every((byte, i) => bytes[i] === byte);
   if (bytes.length === 0) return refuse("empty (0 bytes): it was cut short; copy it again");
-  if (bytes.length < hdf5.length && hdf5.slice(0, bytes.length).every((b, i) => bytes[i] === b)) {
-    return refuse(`cut short: ${bytes.length} bytes are the start of an HDF5 file; copy it again`);
-  }
-  if (starts(hdf5)) return "keras";
+  if (startsAsHdf5(bytes)) return "keras";
   if (starts([0x50, 0x4b])) return archiveKind(bytes, name, refuse);
   if (bytes[0] === 0x80 && bytes[1]! >= 1 && bytes[1]! <= 5) {
     return pickleKind(bytes, refuse);
@@ -139,5 +135,5 @@ function refuseText(bytes: Uint8Array, refuse: (is: string) => never): void {
     refuse("the index of a checkpoint in several files; join them and give one file");
   }
   if (/^[{[]/.test(start)) refuse(`JSON, no checkpoint; ${what}`);
-  refuse(`text, no checkpoint (it begins "${start.slice(0, 40).trim()}"); ${what}`);
+  refuse(`text, no checkpoint (it begins "${start.split(/[\r\n]/)[0]!.slice(0, 40)}"); ${what}`);
 }

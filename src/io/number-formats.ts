@@ -10,6 +10,9 @@ export const formatBytes = {
   I32: 4,
   I16: 2,
   I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
   U8: 1,
   BOOL: 1,
 } as const;
@@ -34,6 +37,9 @@ export function decodeNumbers(format: NumberFormat, bytes: Uint8Array): Float32A
     I32: (at) => view.getInt32(at, true),
     I16: (at) => view.getInt16(at, true),
     I8: (at) => view.getInt8(at),
+    U64: (at) => Number(view.getBigUint64(at, true)),
+    U32: (at) => view.getUint32(at, true),
+    U16: (at) => view.getUint16(at, true),
     U8: (at) => view.getUint8(at),
     BOOL: (at) => view.getUint8(at),
   };

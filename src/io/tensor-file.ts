@@ -1,46 +1,85 @@
 /** The one way to open a file of tensors that somebody gives: its kind is told by its content. */
-import { DataError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { tensorFileKind } from "./file-kind.ts";
-import { type KerasDense, readKerasDense } from "./keras-h5.ts";
-import { readSafetensors, type Tensor, type TensorFile } from "./safetensors.ts";
+import { type KerasFile, readKeras, readKerasArchive } from "./keras-h5.ts";
+import { readSafetensors, type TensorFile } from "./safetensors.ts";
+import { withoutPrefixes } from "./state-dict.ts";
 import { readTorch } from "./torch-pt.ts";
 
 /** What a file of tensors holds. */
 export type TensorContents = TensorFile & {
-  /** What was done to its names, and what was passed over: a sentence each, for people. */
+  /** What was done to find its tensors and to their names: a sentence each, for people. */
   readonly notes: readonly string[];
 } & (
     | { readonly kind: "safetensors" | "torch" }
-    | { readonly kind: "keras"; readonly layers: readonly KerasDense[] }
+    | ({ readonly kind: "keras" } & Pick<KerasFile, "layers" | "numbering">)
   );
 
+/** Options of {@link readTensors}. */
+export interface ReadOptions {
+  /**
+   * Where the tensors of a PyTorch checkpoint lie, with dots between keys: `model_ema`. By default the first
+   * of `state_dict`, `model_state_dict`, `model`, `net` and other usual keys, the trained weights before
+   * their running averages.
+   */
+  readonly key?: string | undefined;
+}
+
 /**
- * Reads the tensors of a safetensors file, a PyTorch checkpoint or a Keras file.
+ * Reads the tensors of a safetensors file, a PyTorch checkpoint or a Keras file. What wrappers put before all
+ * names (`module.`, `_orig_mod.`, `model.`) is taken off, unless Rewind wrote the file.
  *
  * @param name what errors call the file.
- * @throws DataError for a file that is damaged or of another kind: what it is, and what to do.
+ * @throws DataError for a file that is damaged or of another kind: what it is, and what to do; UsageError for
+ *   a `key` that holds no tensors.
  */
-export async function readTensors(bytes: Uint8Array, name: string): Promise<TensorContents> {
+export async function readTensors(
+  bytes: Uint8Array,
+  name: string,
+  { key }: ReadOptions = {},
+): Promise<TensorContents> {
   try {
-    switch (tensorFileKind(bytes, name)) {
-      case "safetensors":
-        return { kind: "safetensors", notes: [], ...readSafetensors(bytes, name) };
-      case "torch":
-      case "torch-legacy":
-        return { kind: "torch", notes: [], ...readTorch(bytes, name) };
-      default: {
-        const layers = await readKerasDense(bytes, name);
-        const tensors = new Map<string, Tensor>(
-          layers.flatMap(({ layer, kernel, bias }) => [
-            [`${layer}/kernel`, kernel] as const,
-            [`${layer}/bias`, bias] as const,
-          ]),
-        );
-        return { kind: "keras", notes: [], metadata: {}, tensors, layers };
-      }
-    }
+    const contents = await contentsOf(bytes, name, key);
+    return { ...contents, notes: contents.notes.map(printable) };
   } catch (cause) {
-    if (cause instanceof DataError) throw cause;
-    throw new DataError(`"${name}" is damaged: ${(cause as Error).message}.`, { cause });
+    if (cause instanceof UsageError) throw cause;
+    if (cause instanceof DataError) {
+      // Names of the file stand in messages.
+      const message = printable(cause.message);
+      throw message === cause.message ? cause : new DataError(message, { cause });
+    }
+    // What no check foresaw, such as numbers that memory does not hold.
+    throw new DataError(`"${name}" cannot be read (${(cause as Error).message}).`, { cause });
   }
+}
+
+/** Longest message that a file can cause. */
+const longest = 1000;
+
+/** Text of a file as one line without what steers a terminal. */
+function printable(text: string): string {
+  const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
+  return line.length > longest ? `${line.slice(0, longest)}…` : line;
+}
+
+async function contentsOf(
+  bytes: Uint8Array,
+  name: string,
+  key: string | undefined,
+): Promise<TensorContents> {
+  const kind = tensorFileKind(bytes, name);
+  if (kind === "torch" || kind === "torch-legacy") {
+    return { kind: "torch", ...readTorch(bytes, name, key) };
+  }
+  if (key !== undefined) {
+    throw new UsageError(`"${name}" is no PyTorch checkpoint, so \`key=${key}\` finds nothing.`);
+  }
+  if (kind === "safetensors") {
+    const { tensors, metadata } = readSafetensors(bytes, name);
+    const foreign = metadata["format"] === "pt" || Object.keys(metadata).length === 0;
+    const named = foreign ? withoutPrefixes({ tensors, notes: [] }) : { tensors, notes: [] };
+    return { kind, metadata, ...named };
+  }
+  const read = kind === "keras" ? readKeras : readKerasArchive;
+  return { kind: "keras", metadata: {}, notes: [], ...(await read(bytes, name)) };
 }

@@ -23,7 +23,7 @@ export function twoStreamFiles<Layer extends string>(
   const entries = Object.entries(files).map(([set, file]) => {
     const weights =
       file.format === "keras"
-        ? fromKerasLayers(spec, file.layers)
+        ? fromKerasLayers(spec, file.layers, file.numbering)
         : fromTensors(spec, file.tensors);
     return [set, { weights, source: file.source }] as const;
   });

@@ -5,7 +5,7 @@
  * joined by one output unit. Kernels are [in, out].
  */
 import { ShapeError } from "../errors.ts";
-import type { KerasDense } from "../io/keras-h5.ts";
+import type { KerasDense, KerasNumbering } from "../io/keras-h5.ts";
 
 /** One dense layer: y = x · kernel + bias. */
 export interface DenseWeights {
@@ -115,29 +115,45 @@ function rolesOf(spec: TwoStreamSpec<string>): string[] {
 }
 
 /**
+ * Roles in the order of Keras' graph, which it sorts by the distance from the output: layer by layer of both
+ * streams; rate and amplitude, which pass through more operations than linear, come before it.
+ */
+function graphRolesOf(spec: TwoStreamSpec<string>): string[] {
+  const swapped: Readonly<Record<string, string>> = { linear: "rate", rate: "linear" };
+  const sorted = spec.layers.map((layer) => swapped[layer] ?? layer);
+  return [
+    ...sorted.flatMap((layer) => streamNames.map((stream) => `${stream}.${layer}`)),
+    "output",
+  ];
+}
+
+/**
  * Weights from the dense layers of a Keras file, in any order.
  *
- * Roles follow the order of the number at the end of each layer's name: the numbers count construction,
- * while the file's own order mixes the streams. linear, amplitude and rate have equal shapes, so a
- * wrong order there shows only in the values.
+ * Roles follow the order of the number at the end of each layer's name: the numbers count construction, or in
+ * Keras 3's `.weights.h5` the layers of the graph (the first of which has none), while the file's own order
+ * mixes the streams. linear, amplitude and rate have equal shapes, so a wrong order there shows only in the
+ * values.
  *
  * @throws ShapeError if the count is wrong, a name has no number or a shape does not fit.
  */
 export function fromKerasLayers<Layer extends string>(
   spec: TwoStreamSpec<Layer>,
   layers: readonly KerasDense[],
+  numbering: KerasNumbering = "construction",
 ): TwoStreamWeights<Layer> {
   const what = "Keras checkpoint";
-  const roles = rolesOf(spec);
+  const roles = numbering === "graph" ? graphRolesOf(spec) : rolesOf(spec);
   if (layers.length !== roles.length) {
     throw new ShapeError(
       `${what}: ${layers.length} layers with weights, ${spec.name} has ${roles.length}. Check that the file ` +
         `holds ${article(spec.name)}.`,
     );
   }
+  const first = numbering === "graph" ? 0 : NaN;
   const numbered = layers.map((layer) => ({
     layer,
-    number: Number(/(\d+)$/.exec(layer.layer)?.[1] ?? NaN),
+    number: Number(/(\d+)$/.exec(layer.layer)?.[1] ?? first),
   }));
   const unnumbered = numbered.find(({ number }) => Number.isNaN(number));
   if (unnumbered !== undefined) {

@@ -1,6 +1,6 @@
 /** Weight files of predictors by their format: Keras, safetensors and PyTorch. */
 import { DataError } from "../errors.ts";
-import type { KerasDense } from "../io/keras-h5.ts";
+import type { KerasFile } from "../io/keras-h5.ts";
 import { openTensors } from "../io/open-tensors.ts";
 import type { TensorContents } from "../io/tensor-file.ts";
 import type { Tensors } from "../nn/model.ts";
@@ -13,14 +13,15 @@ export type WeightFile = {
   /** All metadata of a safetensors file: how it was made. */
   readonly metadata: Readonly<Record<string, string>>;
 } & (
-  | { readonly format: "keras"; readonly layers: readonly KerasDense[] }
+  | ({ readonly format: "keras" } & Pick<KerasFile, "layers" | "numbering">)
   | { readonly format: "safetensors" | "torch"; readonly tensors: Tensors }
 );
 
 /** What was read of a file, as predictors take it; `source` is what errors call it. */
 export function weightFileOf(contents: TensorContents, source: string): WeightFile {
   if (contents.kind === "keras") {
-    return { format: "keras", source, metadata: {}, layers: contents.layers };
+    const { layers, numbering } = contents;
+    return { format: "keras", source, metadata: {}, layers, numbering };
   }
   const { kind, metadata, tensors } = contents;
   return { format: kind, source, metadata, tensors };

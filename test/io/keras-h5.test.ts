@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../src/errors.ts";
-import { readKerasDense } from "../../src/io/keras-h5.ts";
+import { readKeras } from "../../src/io/keras-h5.ts";
 import { exists, readBytes } from "../../src/platform/files.ts";
 import { sharedFile, skip } from "../shared.ts";
 
@@ -9,7 +9,7 @@ const published = sharedFile("reference/published-predictors/invwnn/InvWNN_Conv.
 
 async function fails(bytes: Uint8Array): Promise<string> {
   try {
-    await readKerasDense(bytes, "x.h5");
+    await readKeras(bytes, "x.h5");
   } catch (error) {
     assert.instance(error, DataError);
     return (error as Error).message;
@@ -27,7 +27,7 @@ test("a file that is not HDF5 is refused by name", async () => {
 
 test("the published checkpoint's 15 dense layers come in the order of construction", async () => {
   if (!(await exists(published))) return skip("the published checkpoints");
-  const layers = await readKerasDense(await readBytes(published));
+  const { layers } = await readKeras(await readBytes(published));
   assert.equal(
     layers.map(({ layer }) => layer),
     Array.from({ length: 15 }, (_, i) => `dense_${i + 1}`),

@@ -1,10 +1,28 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DataError } from "../../src/errors.ts";
+import { DataError, UsageError } from "../../src/errors.ts";
 import { readTorch } from "../../src/io/torch-pt.ts";
 import { exists, readBytes } from "../../src/platform/files.ts";
 import { sharedFile, skip } from "../shared.ts";
-import { floatBytes, pickledCall, torchFile } from "./torch-fixture.ts";
+import {
+  build,
+  call,
+  dictionary,
+  floatBytes,
+  global,
+  integer,
+  list,
+  no,
+  none,
+  type Pickled,
+  pickledCall,
+  raw,
+  Storages,
+  text,
+  torchFile,
+  tuple,
+  yes,
+} from "./torch-fixture.ts";
 
 const refuses = (bytes: Uint8Array, message: RegExp): void =>
   assert.throws(
@@ -65,9 +83,214 @@ test("every number format becomes float32", () => {
 
 test("a state dict is found inside the dictionary of a training", () => {
   const w = { shape: [1], bytes: floatBytes([3]) };
-  for (const inside of ["state_dict", "model", "model_state_dict"]) {
-    assert.equal([...readTorch(torchFile({ w }, { inside })).tensors.keys()], ["w"]);
+  for (const inside of ["state_dict", "model", "model_state_dict", "net", "model_ema", "ema"]) {
+    const { tensors, notes } = readTorch(torchFile({ w }, { inside }));
+    assert.equal([...tensors.keys()], ["w"]);
+    assert.equal(notes, [`tensors taken from "${inside}"`]);
   }
+});
+
+const one = (value: number): { shape: number[]; bytes: Uint8Array } => ({
+  shape: [1],
+  bytes: floatBytes([value]),
+});
+
+test("of several containers the trained weights are taken, and said; a key takes another", () => {
+  const storages = new Storages();
+  const sets = {
+    epoch: integer(3),
+    optimizer: dictionary({ state: dictionary({ momentum: storages.tensor(one(9)) }) }),
+    model_ema: storages.stateDict({ w: one(2) }),
+    model: dictionary({ state_dict: storages.stateDict({ w: one(1) }) }),
+    rng: storages.tensor(one(7)),
+  };
+  const file = storages.archive(dictionary(sets));
+  const read = (key?: string): [number, string[]] => {
+    const { tensors, notes } = readTorch(file, "net.pt", key);
+    return [tensors.get("w")!.data[0]!, notes];
+  };
+  assert.equal(read(), [
+    1,
+    ['tensors taken from "model.state_dict"; others can be taken by `key=model_ema`'],
+  ]);
+  assert.equal(read("model_ema"), [2, ['tensors taken from "model_ema"']]);
+  assert.is(readTorch(file, "net.pt", "optimizer.state").tensors.get("momentum")!.data[0], 9);
+  assert.throws(
+    () => read("teacher"),
+    (error: Error) =>
+      error instanceof UsageError &&
+      error.message === '"net.pt": `key=teacher` of the checkpoint holds no tensors.',
+  );
+});
+
+test("dictionaries of unknown names: one is taken, of several a key must choose", () => {
+  const storages = new Storages();
+  const generator = storages.stateDict({ w: one(1) });
+  const critic = storages.stateDict({ w: one(2) });
+  const alone = readTorch(storages.archive(dictionary({ generator, epoch: integer(1) })));
+  assert.equal(alone.notes, ['tensors taken from "generator"']);
+  refuses(
+    storages.archive(dictionary({ generator, critic })),
+    /choose one by `key=generator`, `key=critic`/,
+  );
+});
+
+test("what wrappers put before all names is taken off, and said; what only some have stays", () => {
+  const names = (...given: string[]): [string[], string[]] => {
+    const file = torchFile(Object.fromEntries(given.map((name, i) => [name, one(i)])));
+    const { tensors, notes } = readTorch(file);
+    return [[...tensors.keys()], notes];
+  };
+  for (const prefix of ["module.", "_orig_mod.", "model.", "encoder.", "module._orig_mod."]) {
+    assert.equal(names(`${prefix}conv.weight`, `${prefix}conv.bias`), [
+      ["conv.weight", "conv.bias"],
+      [`prefix \`${prefix}\` taken off all 2 names`],
+    ]);
+  }
+  assert.equal(names("module.conv.weight", "fc.bias"), [["module.conv.weight", "fc.bias"], []]);
+  assert.equal(names("fc.weight", "fc.bias"), [["fc.weight", "fc.bias"], []]);
+  assert.equal(names("n_averaged", "module.conv.weight"), [
+    ["conv.weight"],
+    [
+      '"n_averaged" left out, the count of averaged weights',
+      "prefix `module.` taken off the only name",
+    ],
+  ]);
+  assert.equal(names("a._orig_mod.weight", "b.weight"), [
+    ["a.weight", "b.weight"],
+    ["marks of wrapped parts taken out of 1 names"],
+  ]);
+});
+
+/** What trainings save beside tensors. */
+const harmless: Readonly<Record<string, Pickled>> = {
+  milestones: call(global("collections", "Counter"), [
+    0x7d,
+    0x28,
+    ...integer(91),
+    ...integer(1),
+    0x75,
+  ]),
+  size: call(global("torch", "Size"), tuple(integer(3), integer(32))),
+  losses: call(global("collections", "defaultdict"), global("__builtin__", "list")),
+  device: call(global("torch", "device"), text("cuda"), integer(0)),
+  dtype: global("torch", "float16"),
+  path: call(global("pathlib", "PosixPath"), text("runs"), text("a")),
+  seen: call(global("__builtin__", "set"), list(integer(1), integer(2))),
+  bytes: call(global("_codecs", "encode"), text("abc"), text("latin1")),
+  args: build(
+    [...global("argparse", "Namespace"), ...tuple(), 0x81],
+    dictionary({ lr: [0x47, ...new Uint8Array(8)], ["__proto__"]: none }),
+  ),
+  best: call(
+    global("numpy.core.multiarray", "scalar"),
+    call(global("numpy", "dtype"), text("f8"), no, yes),
+    raw(new Uint8Array(8)),
+  ),
+};
+
+test("counters, sizes, devices, types, paths, namespaces and NumPy's numbers are no harm", () => {
+  const storages = new Storages();
+  const state_dict = storages.stateDict({ w: one(1) });
+  const { tensors } = readTorch(storages.archive(dictionary({ ...harmless, state_dict })));
+  assert.equal([...tensors.get("w")!.data], [1]);
+});
+
+test("parameters and NumPy's arrays are tensors, in their own order of memory", () => {
+  const storages = new Storages();
+  const array = (order: Pickled): Pickled =>
+    build(
+      call(
+        global("numpy.core.multiarray", "_reconstruct"),
+        global("numpy", "ndarray"),
+        tuple(integer(0)),
+        raw([98]),
+      ),
+      tuple(
+        integer(1),
+        tuple(integer(2), integer(3)),
+        call(global("numpy", "dtype"), text("f4"), no, yes),
+        order,
+        raw(floatBytes([0, 1, 2, 3, 4, 5])),
+      ),
+    );
+  const inner = tuple(
+    storages.storage("FloatStorage", floatBytes([4, 5])),
+    integer(0),
+    tuple(integer(2)),
+    tuple(integer(1)),
+    no,
+    none,
+  );
+  const file = storages.archive(
+    dictionary({
+      parameter: call(global("torch._utils", "_rebuild_parameter"), storages.tensor(one(3)), yes),
+      typed: call(
+        global("torch._tensor", "_rebuild_from_type_v2"),
+        global("torch._utils", "_rebuild_tensor_v2"),
+        global("torch.nn.parameter", "Parameter"),
+        inner,
+        dictionary({}),
+      ),
+      rows: array(no),
+      columns: array(yes),
+    }),
+  );
+  const read = Object.fromEntries(
+    [...readTorch(file).tensors].map(([name, { data }]) => [name, [...data]]),
+  );
+  assert.equal(read, {
+    parameter: [3],
+    typed: [4, 5],
+    rows: [0, 1, 2, 3, 4, 5],
+    columns: [0, 2, 4, 1, 3, 5],
+  });
+});
+
+test("files from before PyTorch 1.6 are read", () => {
+  const storages = new Storages(true);
+  const values = floatBytes([0, 1, 2, 3, 4, 5]);
+  const long = new Uint8Array(BigInt64Array.of(-7n).buffer);
+  const file = storages.legacyFile(
+    dictionary({
+      state_dict: storages.stateDict({
+        "module.w": { shape: [3, 2], strides: [1, 3], bytes: values },
+        "module.n": { shape: [], type: "LongStorage", bytes: long },
+      }),
+    }),
+  );
+  const { tensors, notes } = readTorch(file);
+  assert.equal([...tensors.get("w")!.data], [0, 3, 1, 4, 2, 5]);
+  assert.equal([...tensors.get("n")!.data], [-7]);
+  assert.equal(notes.length, 2);
+  refuses(file.slice(0, -3), /cut short: 5 of 8 bytes of storage 1/);
+});
+
+test("views that make far more numbers than are stored are refused before any is made", () => {
+  const bytes = floatBytes([1]);
+  const view = (...shape: number[]): Uint8Array =>
+    torchFile({ w: { shape, strides: shape.map(() => 0), bytes } });
+  assert.is(readTorch(view(100, 100)).tensors.get("w")!.data.length, 10_000);
+  refuses(view(24_000, 24_000), /make 576000000 numbers of the 1 that it stores/);
+  refuses(view(2 ** 30, 2 ** 30), /more numbers than can be/);
+  refuses(
+    torchFile({ w: { shape: [2], strides: [-1], bytes: floatBytes([1, 2]) } }),
+    /description is not one/,
+  );
+  // Many tensors of one storage.
+  const storages = new Storages();
+  const big = storages.tensor({ shape: [2 ** 16], bytes: floatBytes(new Float32Array(2 ** 16)) });
+  const many = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`w${i}`, big]));
+  refuses(storages.archive(dictionary(many)), /make 2621440 numbers of the 65536/);
+});
+
+test("an archive that claims to unpack to more than it can hold is not unpacked", () => {
+  const storages = new Storages();
+  const w = storages.stateDict({ w: { shape: [4], bytes: floatBytes([1, 2, 3, 4]) } });
+  assert.equal([...readTorch(storages.archive(w, "a", 9)).tensors.get("w")!.data], [1, 2, 3, 4]);
+  const zeros = new Storages();
+  zeros.stateDict({ w: { shape: [1], bytes: new Uint8Array(2 ** 25) } });
+  refuses(zeros.archive(w, "a", 9), /claims 33554432 bytes unpacked/);
 });
 
 test("a pickle that would run something is refused by name", () => {
@@ -85,7 +308,7 @@ test("a pickle that would run something is refused by name", () => {
 test("damaged files say what is wrong", () => {
   const file = torchFile({ w: { shape: [4], bytes: floatBytes([1, 2, 3, 4]) } });
   refuses(file.slice(0, file.length - 30), /damaged or cut short/);
-  refuses(Uint8Array.of(0x80, 2, 0x2e), /before PyTorch 1\.6/);
+  refuses(Uint8Array.of(0x80, 2, 0x2e), /its pickle is damaged/);
   refuses(
     torchFile({ w: { shape: [5], bytes: floatBytes([1, 2]) } }),
     /element 4 of a storage of 2/,

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Gpu, Tuning } from "../../src/gpu/device.ts";
-import { readKerasDense } from "../../src/io/keras-h5.ts";
+import { readKeras } from "../../src/io/keras-h5.ts";
 import { Bound } from "../../src/graph/bound.ts";
 import { compile } from "../../src/graph/program.ts";
 import { invWnnSet } from "../../src/predictors/invwnn/predictor.ts";
@@ -103,7 +103,7 @@ type Published = (typeof published)[number];
 
 async function loadPublished(name: Published): Promise<InvWnnWeights> {
   const path = sharedFile(`reference/published-predictors/invwnn/InvWNN_${name}.h5`);
-  return fromKerasLayers(invWnnSpec, await readKerasDense(readFileSync(path), path));
+  return fromKerasLayers(invWnnSpec, (await readKeras(readFileSync(path), path)).layers);
 }
 
 interface GoldenCase {
