@@ -74,7 +74,7 @@ export async function figures(
       reverseX: protocol.reverseX,
       series,
     });
-    drawn.push({ name: y.score, ...chart });
+    if (chart !== undefined) drawn.push({ name: y.score, ...chart });
   }
   return drawn;
 }

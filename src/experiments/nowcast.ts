@@ -212,7 +212,7 @@ export async function nowcastFigures(
       yLabel: label,
       series,
     });
-    figures.push({ name, ...chart });
+    if (chart !== undefined) figures.push({ name, ...chart });
   }
   return figures;
 }

@@ -1,6 +1,8 @@
 /** Line charts as SVG and PNG: Vega-Lite draws, resvg rasterises with the DejaVu fonts it is given. */
 import type * as resvgModule from "@resvg/resvg-wasm";
+import { UsageError } from "../errors.ts";
 import { readBytes } from "../platform/files.ts";
+import { ifInstalled } from "../platform/optional.ts";
 
 /** A curve; `low` and `high` draw a band around it. */
 export interface Series {
@@ -140,20 +142,27 @@ async function resvg(): Promise<Rasteriser> {
   return module;
 }
 
-/** Draws a chart. The PNG is twice the SVG's size in pixels. */
-export function lineChart(chart: LineChart): Promise<{ svg: string; png: Uint8Array }> {
-  return draw(chartSpec(chart));
+/** A chart as a drawing, and as an image twice its size in pixels. */
+export interface Drawn {
+  readonly svg: string;
+  readonly png: Uint8Array;
 }
 
-/** Draws several charts as one figure. */
-export function linePanels(
-  title: string,
-  charts: readonly LineChart[],
-): Promise<{ svg: string; png: Uint8Array }> {
-  return draw(panelsSpec(title, charts));
+/** Draws a chart; undefined where the packages that draw are not installed. */
+export function lineChart(chart: LineChart): Promise<Drawn | undefined> {
+  return ifInstalled(() => draw(chartSpec(chart)));
 }
 
-async function draw(spec: object): Promise<{ svg: string; png: Uint8Array }> {
+/** Draws several charts as one figure. @throws UsageError where the packages that draw are not installed. */
+export async function linePanels(title: string, charts: readonly LineChart[]): Promise<Drawn> {
+  const drawn = await ifInstalled(() => draw(panelsSpec(title, charts)));
+  if (drawn !== undefined) return drawn;
+  throw new UsageError(
+    "charts need optional packages: `npm install vega vega-lite @resvg/resvg-wasm dejavu-fonts-ttf`.",
+  );
+}
+
+async function draw(spec: object): Promise<Drawn> {
   // Heavy modules: loaded when a chart is drawn.
   const [vega, lite] = await Promise.all([import("vega"), import("vega-lite")]);
   const view = new vega.View(vega.parse(lite.compile(spec as never).spec), {

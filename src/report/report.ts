@@ -122,8 +122,10 @@ export async function writeReport(
       },
     ],
   });
-  await folder.write("curve.svg", chart.svg);
-  await folder.write("curve.png", chart.png);
+  if (chart !== undefined) {
+    await folder.write("curve.svg", chart.svg);
+    await folder.write("curve.png", chart.png);
+  }
   const lines = [
     `# ${report.method} on ${report.dataset}`,
     "",
@@ -136,7 +138,9 @@ export async function writeReport(
       ),
     ),
     "",
-    "![Test accuracy against accuracy on D_f](curve.svg)",
+    chart === undefined
+      ? "(No chart: the optional packages that draw are not installed.)"
+      : "![Test accuracy against accuracy on D_f](curve.svg)",
     "",
     `- model ${report.model}, seed ${report.seed}`,
     ...(report.predictor === undefined

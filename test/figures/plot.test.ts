@@ -26,7 +26,7 @@ const chart: LineChart = {
 };
 
 test("a chart is SVG with its labels and PNG of twice the size, the same each time", async () => {
-  const { svg, png } = await lineChart(chart);
+  const { svg, png } = (await lineChart(chart))!;
   for (const text of ["Forgetting", "wrong labels (%)", "test accuracy (%)", "rewind", "linear"]) {
     assert.ok(svg.includes(text), text);
   }
@@ -34,7 +34,7 @@ test("a chart is SVG with its labels and PNG of twice the size, the same each ti
   const view = new DataView(png.buffer, png.byteOffset);
   const width = Number(/<svg[^>]* width="(\d+)"/.exec(svg)![1]);
   assert.is(view.getUint32(16), 2 * width);
-  const again = await lineChart(chart);
+  const again = (await lineChart(chart))!;
   assert.is(again.svg, svg);
   assert.equal(again.png, png);
 });

@@ -1,0 +1,151 @@
+// The packed file in a fresh project: on Node, on Deno, in bundles as they come, in a browser, and its types. The test
+// runner builds before (REWIND_BUILT).
+import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as esbuild from "esbuild";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { build as viteBuild } from "vite";
+import { browserPath, pageResults } from "./browser.ts";
+import { freshProject, root, run } from "./project.ts";
+
+interface Numbers {
+  readonly losses: readonly number[];
+  readonly predicted: number;
+}
+
+/** Mean losses of three epochs on lavapipe, and what InvWNN says of the sine; other adapters round otherwise. */
+const expected: Numbers = { losses: [0.504146, 0.19647, 0.068846], predicted: -0.234208 };
+
+function close(got: Numbers, what: string): void {
+  const pairs = [...got.losses, got.predicted].map(
+    (value, i) => [value, [...expected.losses, expected.predicted][i]!] as const,
+  );
+  for (const [value, wanted] of pairs) {
+    assert.ok(Math.abs(value - wanted) < 2e-4, `${what}: ${value} for ${wanted}`);
+  }
+}
+
+const project = await freshProject();
+
+if ("refused" in project) {
+  console.log(`skipped: the package cannot be installed without a registry (${project.refused})`);
+} else {
+  const { folder } = project;
+  const bundles = [join(folder, "by-esbuild"), join(folder, "by-vite")] as const;
+
+  test("Node: the core trains and predicts without the optional packages, and the process ends", async () => {
+    const { code, out, err } = await run(process.execPath, ["run.js"], folder);
+    assert.is(code, 0, err);
+    close(JSON.parse(out) as Numbers, "Node");
+  });
+
+  test("Node: what is exported is there, and importing the core loads no reader, chart or command line", async () => {
+    const script = `
+      import { register } from "node:module";
+      register("data:text/javascript," + encodeURIComponent(\`
+        import { writeSync } from "node:fs";
+        export async function load(url, context, next) { writeSync(1, url + "\\\\n"); return next(url, context); }\`));
+      await import("rewind-webgpu");
+      console.log("all");
+      for (const entry of ["data", "engine", "experiments", "io"]) await import("rewind-webgpu/" + entry);`;
+    const { code, out, err } = await run(
+      process.execPath,
+      ["--input-type=module", "-e", script],
+      folder,
+    );
+    assert.is(code, 0, err);
+    const loaded = out.slice(0, out.indexOf("\nall\n")).split("\n");
+    const packages = loaded.flatMap(
+      (url) => /node_modules\/((?:@[^/]+\/)?[^/]+)(?!.*node_modules)/.exec(url)?.[1] ?? [],
+    );
+    const allowed = ["rewind-webgpu", "zod", "wgsl_reflect", "pure-rand", "ml-matrix"];
+    assert.equal(
+      [...new Set(packages)].filter((name) => !allowed.includes(name)),
+      [],
+    );
+    assert.ok(loaded.length > 100, `${loaded.length} modules`);
+  });
+
+  test("Deno: the same numbers", async () => {
+    const deno = join(root, "node_modules/.bin/deno");
+    const { code, out, err } = await run(deno, ["run", "-A", "run.js"], folder);
+    assert.is(code, 0, err);
+    close(JSON.parse(out) as Numbers, "Deno");
+  });
+
+  test("esbuild and Vite bundle the core as it comes, and nothing of Node is in it", async () => {
+    const { metafile } = await esbuild.build({
+      absWorkingDir: folder,
+      entryPoints: ["page.js"],
+      bundle: true,
+      format: "esm",
+      minify: true,
+      metafile: true,
+      outdir: bundles[0],
+      logLevel: "silent",
+    });
+    const inputs = Object.keys(metafile.inputs);
+    const heavy =
+      /node:|node_modules\/(?:webgpu|fflate|pickleparser|h5wasm|@jsquash|hyparquet|vega|@resvg|commander)\b/;
+    assert.equal(
+      inputs.filter((path) => heavy.test(path)),
+      [],
+    );
+    writeFileSync(
+      join(bundles[0], "index.html"),
+      '<!doctype html><title>t</title><script type="module" src="page.js"></script>\n',
+    );
+    await viteBuild({
+      root: folder,
+      base: "./",
+      logLevel: "error",
+      configFile: false,
+      build: { outDir: bundles[1], emptyOutDir: true, chunkSizeWarningLimit: 4000 },
+    });
+    const bytes = readdirSync(join(bundles[1], "assets")).map(
+      (name) => statSync(join(bundles[1], "assets", name)).size,
+    );
+    assert.ok(bytes.length > 1, "the weights are a chunk of their own");
+  });
+
+  test("a bundle needs no permission: no file, variable or address is asked for", async () => {
+    const script = join(bundles[0], "without.js");
+    writeFileSync(
+      script,
+      'import "./page.js";\nconsole.log(JSON.stringify(await globalThis.result));\n',
+    );
+    const deno = join(root, "node_modules/.bin/deno");
+    const { code, out, err } = await run(
+      deno,
+      ["run", "--no-prompt", "--no-config", script],
+      folder,
+    );
+    assert.is(code, 0, err);
+    close(JSON.parse(out) as Numbers, "bundle in Deno");
+  });
+
+  if (browserPath === undefined) {
+    console.log(
+      "skipped: no Chromium is installed (Debian: apt-get install chromium), so no bundle runs in a browser",
+    );
+  } else {
+    test("a browser runs both bundles, with Node's numbers", async () => {
+      for (const [i, result] of (await pageResults(bundles)).entries()) {
+        close(result as Numbers, bundles[i]!);
+      }
+    });
+  }
+
+  test("types are complete on TypeScript 5.9 and 7, without skipLibCheck, DOM or Node's types", async () => {
+    const compilers = [folder, root].map((at) => join(at, "node_modules/typescript/bin/tsc"));
+    const said = compilers.map((tsc) => run(process.execPath, [tsc, "-p", "."], folder));
+    for (const [i, { code, out }] of (await Promise.all(said)).entries()) {
+      assert.is(code, 0, `${compilers[i]}: ${out}`);
+    }
+  });
+
+  test.after(() => rmSync(folder, { recursive: true, force: true }));
+}
+
+test.run();
