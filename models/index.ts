@@ -1,4 +1,5 @@
 /** Networks by name: one file each, one line here. */
+import type { z } from "zod";
 import type { ModelSpec } from "../src/nn/model.ts";
 import { type Choice, choiceSchema, Registry } from "../src/registry.ts";
 import { convNextAttoNetwork, convNextTinyNetwork } from "./conv-next.ts";
@@ -29,7 +30,7 @@ export const networks: Registry<Network> = new Registry("network", [
 export type ModelConfig = Choice;
 
 /** Validates a network with its settings. */
-export const modelSchema = choiceSchema(networks);
+export const modelSchema: z.ZodType<ModelConfig, ModelConfig> = choiceSchema(networks);
 
 /** A network for images of a size. The spec's name carries the settings, so checkpoints can be compared. */
 export function modelSpec(

@@ -47,7 +47,7 @@ export interface Network<S extends z.ZodObject = z.ZodObject> {
 }
 
 /** Settings of a network that has none. */
-export const noSettings = z.strictObject({});
+export const noSettings: z.ZodObject<Record<never, never>, z.core.$strict> = z.strictObject({});
 
 /** Declares a network; infers the type of its settings. */
 export function defineNetwork<S extends z.ZodObject>(network: Network<S>): Network<S> {

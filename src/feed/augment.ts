@@ -10,33 +10,44 @@ const factors = z
  * meanings and happen first; cut-outs, contrast and saturation follow, in this order, on pixels in [0, 1]
  * before the mean image is subtracted.
  */
-export const augmentSchema = z.strictObject({
+export interface Augmentation {
   /** Degrees, both ways. */
-  rotation: z.number().min(0).max(180).optional(),
+  rotation?: number | undefined;
   /** Fraction of the side, both ways, each axis on its own. */
-  shift: z.number().min(0).max(1).optional(),
+  shift?: number | undefined;
   /** Degrees, both ways. */
-  shear: z.number().min(0).max(89).optional(),
+  shear?: number | undefined;
   /** Lowest and highest zoom, each axis on its own. */
-  zoom: z.tuple([z.number().positive(), z.number().positive()]).optional(),
+  zoom?: [number, number] | undefined;
   /** Probability of a horizontal flip. */
-  flip: z.number().min(0).max(1).optional(),
+  flip?: number | undefined;
   /** What lies outside of a moved image: its border pixels, or its mirror image. Default "nearest". */
-  fill: z.enum(["nearest", "reflect"]).optional(),
+  fill?: "nearest" | "reflect" | undefined;
   /** How a moved image is sampled. Default "bilinear". */
-  sampling: z.enum(["bilinear", "nearest"]).optional(),
+  sampling?: "bilinear" | "nearest" | undefined;
   /** At most 3 grey (127) rectangles inside the image, each `side` of its height and width. */
+  cutouts?: { count: number; side: number } | undefined;
+  /** Lowest and highest factor on the distance from the unmoved image's mean, per channel. */
+  contrast?: [number, number] | undefined;
+  /** Lowest and highest factor on the saturation of HSV; grey images stay as they are. */
+  saturation?: [number, number] | undefined;
+}
+
+/** Validates an augmentation. */
+export const augmentSchema: z.ZodType<Augmentation, Augmentation> = z.strictObject({
+  rotation: z.number().min(0).max(180).optional(),
+  shift: z.number().min(0).max(1).optional(),
+  shear: z.number().min(0).max(89).optional(),
+  zoom: z.tuple([z.number().positive(), z.number().positive()]).optional(),
+  flip: z.number().min(0).max(1).optional(),
+  fill: z.enum(["nearest", "reflect"]).optional(),
+  sampling: z.enum(["bilinear", "nearest"]).optional(),
   cutouts: z
     .strictObject({ count: z.number().int().min(0).max(3), side: z.number().gt(0).max(1) })
     .optional(),
-  /** Lowest and highest factor on the distance from the unmoved image's mean, per channel. */
   contrast: factors.optional(),
-  /** Lowest and highest factor on the saturation of HSV; grey images stay as they are. */
   saturation: factors.optional(),
 });
-
-/** See {@link augmentSchema}. */
-export type Augmentation = z.infer<typeof augmentSchema>;
 
 /** The augmentation of the published unlearning script. */
 export const paperAugmentation = {

@@ -8,7 +8,11 @@ import { nino } from "./nino.ts";
 import { wnn } from "./wnn.ts";
 
 /** All forecasters; `forecasters.add(…)` makes another one known to configurations and commands. */
-export const forecasters: Registry<Forecaster> = new Registry("forecaster", [wnn, introspection, nino]);
+export const forecasters: Registry<Forecaster> = new Registry("forecaster", [
+  wnn,
+  introspection,
+  nino,
+]);
 
 /** Which forecaster, with its settings, and its predictor. */
 export type NowcastConfig = {
@@ -19,7 +23,10 @@ export type NowcastConfig = {
 };
 
 /** Validates a forecaster with its settings. */
-export const nowcastSchema = choiceSchema<Forecaster, NowcastConfig>(forecasters, "method", {
+export const nowcastSchema: z.ZodType<NowcastConfig, NowcastConfig> = choiceSchema<
+  Forecaster,
+  NowcastConfig
+>(forecasters, "method", {
   predictor: z.string(),
 });
 

@@ -12,7 +12,7 @@ interface Shards {
 
 /** Makes bound values and remembers their buffers. Owns those that it made itself, and frees no other. */
 export class Bound {
-  readonly bindings = new Map<Value, BufferView>();
+  readonly bindings: Map<Value, BufferView> = new Map();
   readonly #owned: { readonly gpu: Gpu; readonly buffer: GPUBuffer }[] = [];
 
   /** A value over a whole view, one axis. */

@@ -12,7 +12,14 @@ const settings = z.strictObject({
 });
 
 /** Adam's settings; the defaults are the paper's (learning rate aside, which is given per step). */
-export type AdamSettings = { readonly name: "adam" } & Readonly<z.output<typeof settings>>;
+export type AdamSettings = {
+  readonly name: "adam";
+  readonly beta1?: number | undefined;
+  readonly beta2?: number | undefined;
+  readonly epsilon?: number | undefined;
+  readonly weightDecay?: number | undefined;
+  readonly decoupled?: boolean | undefined;
+};
 
 /** The moments' decay rates with their defaults. */
 function betas({ beta1 = 0.9, beta2 = 0.999 }: z.output<typeof settings>): [number, number] {

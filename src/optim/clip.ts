@@ -7,7 +7,7 @@ import { ceilDiv } from "../ops/launch/tiles.ts";
 import type { ShardValues } from "./optimizer.ts";
 
 /** Norm of all gradients together above which they are scaled down to it. */
-export const clipNormSchema = z.number().positive();
+export const clipNormSchema: z.ZodNumber = z.number().positive();
 
 /** Threads that fill an adapter, and quads a thread adds at least. */
 const wantedThreads = { software: 1024, gpu: 32_768 } as const;

@@ -1,4 +1,5 @@
 /** Optimisers by name: one file each, one line here. */
+import type { z } from "zod";
 import type { Launch } from "../graph/value.ts";
 import { type Choice, choiceSchema, Registry } from "../registry.ts";
 import { adam } from "./adam.ts";
@@ -12,7 +13,10 @@ export const optimizers: Registry<Optimizer> = new Registry("optimiser", [adam, 
 export type OptimizerSettings = Choice & { readonly weightDecay?: number | undefined };
 
 /** Validates an optimiser with its settings. */
-export const optimizerSchema = choiceSchema<Optimizer, OptimizerSettings>(optimizers);
+export const optimizerSchema: z.ZodType<OptimizerSettings, OptimizerSettings> = choiceSchema<
+  Optimizer,
+  OptimizerSettings
+>(optimizers);
 
 /** State arenas an optimiser needs beside parameters and gradients. */
 export function stateArenas({ name }: OptimizerSettings): number {

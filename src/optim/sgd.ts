@@ -9,7 +9,12 @@ const settings = z.strictObject({
 });
 
 /** Settings of stochastic gradient descent; without momentum where none is given. */
-export type SgdSettings = { readonly name: "sgd" } & Readonly<z.output<typeof settings>>;
+export type SgdSettings = {
+  readonly name: "sgd";
+  readonly momentum?: number | undefined;
+  readonly nesterov?: boolean | undefined;
+  readonly weightDecay?: number | undefined;
+};
 
 export const sgd = defineOptimizer({
   name: "sgd",

@@ -1,4 +1,5 @@
 /** Scenarios by name: one file each, one line here. */
+import type { z } from "zod";
 import type { Dataset } from "../data/dataset.ts";
 import { type Choice, choiceSchema, Registry } from "../registry.ts";
 import { backdoor } from "./backdoor.ts";
@@ -19,7 +20,8 @@ export const scenarios: Registry<Scenario> = new Registry("scenario", [
 export type ScenarioSettings = Choice;
 
 /** Validates a scenario with its settings. */
-export const scenarioSchema = choiceSchema(scenarios);
+export const scenarioSchema: z.ZodType<ScenarioSettings, ScenarioSettings> =
+  choiceSchema(scenarios);
 
 /** Applies a scenario to a data set; `seed` decides everything random. @throws DataError where the data cannot serve. */
 export function corrupt(

@@ -6,7 +6,7 @@ import { softmaxCrossEntropy } from "../ops/index.ts";
 import type { Objective, Task } from "./task.ts";
 
 /** Share of each target that is spread over all classes. */
-export const labelSmoothingSchema = z.number().min(0).lt(1);
+export const labelSmoothingSchema: z.ZodNumber = z.number().min(0).lt(1);
 
 /** A row is a hit where its largest logit is its label's; the loss is in nats. */
 export const classification: Task<ImageFeed> = {

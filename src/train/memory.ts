@@ -7,7 +7,11 @@ import { recompute } from "../graph/recompute.ts";
 import type { Launch } from "../graph/value.ts";
 
 /** Settings that save memory. */
-export const memoryFields = {
+export const memoryFields: {
+  readonly microBatch: z.ZodOptional<z.ZodNumber>;
+  readonly recompute: z.ZodOptional<z.ZodBoolean>;
+  readonly activations: z.ZodOptional<z.ZodEnum<{ f32: "f32"; f16: "f16" }>>;
+} = {
   /**
    * Examples a pass, where a step's batch does not fit: gradients of passes are added up. The largest
    * divisor of the batch up to this is taken. Batch norm in training sees each pass on its own.

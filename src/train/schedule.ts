@@ -9,7 +9,12 @@ export type Schedule = (step: number) => number;
 export const scheduleNames = ["constant", "cosine", "step"] as const;
 
 /** Settings of a schedule beside the learning rate; epochs may be fractions. */
-export const scheduleFields = {
+export const scheduleFields: {
+  readonly schedule: z.ZodEnum<{ constant: "constant"; cosine: "cosine"; step: "step" }>;
+  readonly milestones: z.ZodOptional<z.ZodArray<z.ZodNumber>>;
+  readonly factor: z.ZodOptional<z.ZodNumber>;
+  readonly warmupEpochs: z.ZodOptional<z.ZodNumber>;
+} = {
   schedule: z.enum(scheduleNames),
   /** Schedule `step`: epochs after which the rate falls; default: half and three quarters of them all. */
   milestones: z.array(z.number().positive()).min(1).optional(),

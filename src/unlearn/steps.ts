@@ -20,7 +20,13 @@ import type { Round, SessionState, UnlearnSession } from "./method.ts";
 import { loadOptimizer, saveOptimizer } from "./optimizer-state.ts";
 
 /** Settings of a method that takes optimiser steps. */
-export const stepFields = {
+export const stepFields: typeof memoryFields & {
+  readonly learningRate: z.ZodNumber;
+  readonly optimizer: z.ZodDefault<typeof optimizerSchema>;
+  readonly batch: z.ZodDefault<z.ZodNumber>;
+  readonly stepsPerRound: z.ZodOptional<z.ZodNumber>;
+  readonly augment: z.ZodOptional<typeof augmentSchema>;
+} = {
   learningRate: z.number().positive(),
   optimizer: optimizerSchema.default({ name: "sgd", momentum: 0.9 }),
   batch: z.number().int().min(1).default(256),

@@ -10,7 +10,7 @@ import { z } from "zod";
 import { augmentSchema } from "../../feed/augment.ts";
 import { optimizerSchema } from "../../optim/index.ts";
 import { memoryFields } from "../../train/memory.ts";
-import { Arena, parameterKinds } from "../../weights/arena.ts";
+import { Arena, type ParameterKind, parameterKinds } from "../../weights/arena.ts";
 import { Combination } from "../../weights/combine.ts";
 import { RandomDirection } from "../../weights/direction.ts";
 import { UsageError } from "../../errors.ts";
@@ -35,7 +35,21 @@ import {
 import { loadOptimizer, saveOptimizer } from "../optimizer-state.ts";
 import { stepTrainer } from "../steps.ts";
 
-const fields = {
+/** Schemas of {@link RewindSettings}. */
+type RewindFields = typeof memoryFields & {
+  readonly learningRate: z.ZodDefault<z.ZodNumber>;
+  readonly optimizer: z.ZodDefault<typeof optimizerSchema>;
+  readonly batch: z.ZodDefault<z.ZodNumber>;
+  readonly warmupEpochs: z.ZodDefault<z.ZodNumber>;
+  readonly trailingEpoch: z.ZodDefault<z.ZodBoolean>;
+  readonly resetOptimizer: z.ZodDefault<z.ZodBoolean>;
+  readonly augment: z.ZodOptional<typeof augmentSchema>;
+  readonly trajectory: z.ZodDefault<z.ZodEnum<{ f32: "f32"; f16: "f16" }>>;
+  readonly kinds: z.ZodDefault<z.ZodArray<z.ZodEnum<{ [K in ParameterKind]: K }>>>;
+  readonly strength: z.ZodDefault<z.ZodNumber>;
+};
+
+const fields: RewindFields = {
   learningRate: z.number().positive().default(3e-4),
   optimizer: optimizerSchema.default({ name: "adam" }),
   batch: z.number().int().min(1).default(256),
@@ -70,7 +84,7 @@ const predictorFields = {
 };
 
 /** Settings every rewind has, whatever predicts. */
-export const rewindSettings = z.strictObject(fields);
+export const rewindSettings: z.ZodObject<RewindFields, z.core.$strict> = z.strictObject(fields);
 
 export type RewindSettings = z.output<typeof rewindSettings>;
 
