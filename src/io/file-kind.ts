@@ -2,6 +2,7 @@
 import { strFromU8 } from "fflate";
 import { DataError } from "../errors.ts";
 import { archiveEntries } from "./archive.ts";
+import { foreignText, whatToGive as what } from "./foreign-text.ts";
 import { startsAsHdf5 } from "./hdf5.ts";
 
 /** Files of tensors that can be read. */
@@ -25,8 +26,6 @@ const foreign: readonly (readonly [readonly number[], string])[] = [
 /** The number every file of PyTorch before 1.6 begins with: opcode, length, 0x1950a86a20f9469cfc6c. */
 const torchMagic = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
-const what = "give a .safetensors file, a PyTorch .pt or .pth, or a Keras .h5 or .keras";
-
 /**
  * The kind of a file of tensors.
  *
@@ -47,7 +46,8 @@ export function tensorFileKind(bytes: Uint8Array, name: string): TensorFileKind 
   const known = foreign.find(([first]) => starts(first));
   if (known !== undefined) return refuse(known[1]);
   if (strFromU8(bytes.subarray(257, 262), true) === "ustar") return tarKind(bytes, refuse);
-  refuseText(bytes, refuse);
+  const text = foreignText(bytes);
+  if (text !== undefined) return refuse(text);
   if (looksLikeSafetensors(bytes)) return "safetensors";
   const first = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0"));
   return refuse(`no checkpoint that can be read (its first bytes are ${first.join(" ")}); ${what}`);
@@ -110,30 +110,4 @@ function tarKind(bytes: Uint8Array, refuse: (is: string) => never): never {
       ? "a checkpoint of PyTorch before 0.1.10 (a tar archive); load it and save it again by a newer one"
       : "a tar archive; unpack it and give the checkpoint in it",
   );
-}
-
-/** Refuses what is text. */
-function refuseText(bytes: Uint8Array, refuse: (is: string) => never): void {
-  const text = strFromU8(bytes.subarray(0, 512), true).replace(/^ï»¿/, "");
-  const start = text.trimStart();
-  if (start.startsWith("version https://git-lfs.github.com/spec/")) {
-    const size = /^size (\d+)$/m.exec(text)?.[1];
-    refuse(
-      `a Git LFS pointer, not the file itself${size === undefined ? "" : ` (of ${size} bytes)`}; ` +
-        "run `git lfs pull` where it lies, or download the file itself",
-    );
-  }
-  if (/^<(!doctype|html|head|body|\?xml|script|!--)/i.test(start)) {
-    const title = /<title>\s*([^<]{1,80}?)\s*<\/title>/i.exec(text)?.[1];
-    refuse(
-      `a web page${title === undefined ? "" : ` ("${title}")`}, not the file itself; download it again, ` +
-        "by the link to the file",
-    );
-  }
-  if (/[^\t\n\r -~\x80-\xff]/.test(text)) return;
-  if (/"weight_map"/.test(text)) {
-    refuse("the index of a checkpoint in several files; join them and give one file");
-  }
-  if (/^[{[]/.test(start)) refuse(`JSON, no checkpoint; ${what}`);
-  refuse(`text, no checkpoint (it begins "${start.split(/[\r\n]/)[0]!.slice(0, 40)}"); ${what}`);
 }

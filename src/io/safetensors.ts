@@ -5,6 +5,7 @@
  */
 import { DataError, ShapeError } from "../errors.ts";
 import { count } from "../shape.ts";
+import { foreignText } from "./foreign-text.ts";
 import { decodeNumbers, encodeHalves, formatBytes, isNumberFormat } from "./number-formats.ts";
 
 /** A tensor of a file. */
@@ -31,7 +32,8 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
   const names = [...tensors.keys()].sort();
-  const header: Record<string, unknown> = {};
+  // Without a prototype, `__proto__` is a name like others.
+  const header = Object.create(null) as Record<string, unknown>;
   if (Object.keys(metadata).length > 0) {
     header["__metadata__"] = Object.fromEntries(
       Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1)),
@@ -76,6 +78,8 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
   const fail = (what: string): never => {
     throw new DataError(`"${name}" is not a readable safetensors file: ${what}.`);
   };
+  const text = bytes.length < 8 ? undefined : foreignText(bytes);
+  if (text !== undefined) throw new DataError(`"${name}" is ${text}.`);
   if (bytes.length < 8) fail(`${bytes.length} bytes, the header length alone takes 8`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = Number(view.getBigUint64(0, true));
@@ -93,6 +97,7 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
   if (typeof header !== "object" || header === null || Array.isArray(header))
     fail("its header is not an object");
   const { __metadata__: metadata = {}, ...entries } = header as Record<string, unknown>;
+  if (!isTexts(metadata)) fail("its __metadata__ is no dictionary of texts");
   const spans = Object.entries(entries).map(([key, entry]) => {
     const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
     const natural = (value: unknown): value is number =>
@@ -133,4 +138,13 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
     ]),
   );
   return { tensors, metadata: metadata as Record<string, string> };
+}
+
+function isTexts(value: unknown): value is Record<string, string> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((item) => typeof item === "string")
+  );
 }

@@ -9,6 +9,7 @@ import { exportPretrained } from "../../src/io/pretrained.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../../src/io/safetensors.ts";
 import { declare } from "../../src/nn/model.ts";
 import { Random } from "../../src/random.ts";
+import { denseLayers, namedWeights } from "../io/keras-fixture.ts";
 import { floatBytes, torchFile } from "../io/torch-fixture.ts";
 import { rewind } from "./command.ts";
 
@@ -63,6 +64,37 @@ test("a checkpoint for other classes says to replace the head; without it the re
   const refused = rewind("import", `${folder}/none.pt`, ...network, "--out", out);
   assert.is(refused.code, 1);
   assert.match(refused.err, /none\.pt.*no such file/);
+});
+
+test("what was done to find the tensors is printed; a wrong or damaged file is one line", async () => {
+  const tensors = Object.fromEntries(
+    [...checkpoint()].map(([name, { shape, data }]) => [
+      `module._orig_mod.${name}`,
+      { shape, bytes: floatBytes(data) },
+    ]),
+  );
+  // The kind is told by the content, whatever the name says.
+  const given = `${folder}/wrapped.h5`;
+  writeFileSync(given, torchFile(tensors, { inside: "net" }));
+  const out = `${folder}/wrapped.safetensors`;
+  const imported = rewind("import", given, ...network, "--classes", "12", "--out", out);
+  assert.is(imported.code, 0, imported.err);
+  assert.is(
+    imported.err,
+    `${given}: tensors taken from "net".\n` +
+      `${given}: prefix \`module._orig_mod.\` taken off all 128 names.\n`,
+  );
+  const keyed = rewind("import", given, ...network, "--key", "ema", "--out", out);
+  assert.match(keyed.err, /--key ema of the checkpoint holds no tensors/);
+
+  const keras = await namedWeights(denseLayers(["dense_1"]));
+  writeFileSync(`${folder}/damaged.pt`, keras.fill(0xff, 96, 800));
+  const damaged = rewind("import", `${folder}/damaged.pt`, ...network, "--out", out);
+  assert.is(damaged.code, 1);
+  assert.match(damaged.err, /^[^\n]*damaged\.pt" is a damaged HDF5 file; copy it again\.\n$/);
+  writeFileSync(`${folder}/page.pt`, "<!DOCTYPE html><title>Not found</title>");
+  const page = rewind("import", `${folder}/page.pt`, ...network, "--out", out);
+  assert.match(page.err, /^[^\n]*page\.pt" is a web page \("Not found"\), not the file[^\n]*\n$/);
 });
 
 test.after(() => rmSync(folder, { recursive: true }));

@@ -10,9 +10,7 @@ const tensor = fc.array(fc.integer({ min: 0, max: 4 }), { maxLength: 3 }).chain(
   const values = fc.array(fc.float({ noNaN: true }), { minLength: length, maxLength: length });
   return values.map((data): Tensor => ({ shape, data: Float32Array.from(data) }));
 });
-const names = fc
-  .string({ minLength: 1 })
-  .filter((name) => name !== "__metadata__" && name !== "__proto__");
+const names = fc.string({ minLength: 1 }).filter((name) => name !== "__metadata__");
 const files = fc
   .dictionary(names, tensor, { noNullPrototype: true })
   .map((file) => new Map(Object.entries(file)));
@@ -108,9 +106,26 @@ test("damaged headers are refused with what is wrong", () => {
   refuse({ a: entry(0, 4, [1], "F16") }, 4, /needs 2 bytes, its offsets give 4/);
   refuse({ a: entry(0, 4, [-1]) }, 4, /no valid shape/);
   refuse({ a: { dtype: "F32", shape: [1] } }, 4, /no valid data_offsets/);
+  refuse({ __metadata__: null }, 0, /__metadata__ is no dictionary of texts/);
+  refuse({ __metadata__: { epoch: 3 } }, 0, /__metadata__ is no dictionary of texts/);
+  refuse({ a: entry(0, 4, [2 ** 40, 2 ** 40]) }, 4, /its offsets give 4/);
   const huge = new Uint8Array(16);
   new DataView(huge.buffer).setBigUint64(0, 10n ** 12n, true);
   assert.throws(() => readSafetensors(huge), /claims 1000000000000 bytes/);
+});
+
+test("a tensor and a text may be called as what every object has", () => {
+  const tensors = new Map([["__proto__", { shape: [1], data: Float32Array.of(4) }]]);
+  const read = readSafetensors(writeSafetensors(tensors, { constructor: "x" }));
+  assert.equal([...read.tensors.get("__proto__")!.data], [4]);
+  assert.is(read.metadata["constructor"], "x");
+});
+
+test("what is no file of tensors is said as what it is", () => {
+  const refuse = (text: string, message: RegExp): void =>
+    assert.throws(() => readSafetensors(new TextEncoder().encode(text), "x"), message);
+  refuse("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 5\n", /a Git LFS pointer/);
+  refuse("<!DOCTYPE html><title>Not found</title>", /"x" is a web page \("Not found"\)/);
 });
 
 test("half precision and integers become float32", () => {
