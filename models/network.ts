@@ -47,6 +47,7 @@ export interface Network<S extends z.ZodObject = z.ZodObject> {
 }
 
 /** Settings of a network that has none. */
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- it has no fields
 export const noSettings: z.ZodObject<Record<never, never>, z.core.$strict> = z.strictObject({});
 
 /** Declares a network; infers the type of its settings. */

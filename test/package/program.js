@@ -24,7 +24,7 @@ function squares(count, random) {
   return { name: "squares", classes: ["above", "below"], ...size, count, pixels, labels };
 }
 
-/** Mean loss of the epochs, and the predicted weight. */
+/** Mean loss of the epochs, the predicted weight, and what is said of a file that is not there. */
 export async function run() {
   const gpu = await acquireDevice();
   try {
@@ -60,7 +60,8 @@ export async function run() {
     const predictor = await loadPredictor(undefined);
     const history = Array.from({ length: predictor.window }, (_, k) => Math.sin(k));
     const { predicted } = await predictHistories(gpu, predictor, predictor.sets[0], [history]);
-    return { losses, predicted: predicted[0] };
+    const missing = await loadPredictor("no/such.pt").catch(({ message }) => message);
+    return { losses, predicted: predicted[0], missing };
   } finally {
     gpu.close();
   }
