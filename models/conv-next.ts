@@ -134,6 +134,7 @@ export const convNextTinyNetwork = defineNetwork({
   settings: noSettings,
   build: (layers, x, classes) => convNext(layers, x, classes, convNextTiny),
   published: tinyNames,
+  timm: "convnext_tiny",
   recipe: fineTuningRecipe,
 });
 
@@ -142,5 +143,6 @@ export const convNextAttoNetwork = defineNetwork({
   settings: noSettings,
   build: (layers, x, classes) => convNext(layers, x, classes, convNextAtto),
   published: attoNames,
+  timm: "convnext_atto",
   recipe: fineTuningRecipe,
 });

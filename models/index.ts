@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { ModelSpec } from "../src/nn/model.ts";
 import { type Choice, choiceSchema, Registry } from "../src/registry.ts";
 import { convNextAttoNetwork, convNextTinyNetwork } from "./conv-next.ts";
+import { described } from "./described.ts";
 import type { Network } from "./network.ts";
 import { pvtV2B0Network } from "./pvt-v2.ts";
 import { resnet18Authors, resnet18Cifar, resnet18ImageNet } from "./resnet.ts";
@@ -24,6 +25,7 @@ export const networks: Registry<Network> = new Registry("network", [
   pvtV2B0Network,
   convNextTinyNetwork,
   convNextAttoNetwork,
+  described,
 ]);
 
 /** Which network, with its settings. */

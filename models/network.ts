@@ -42,6 +42,8 @@ export interface Network<S extends z.ZodObject = z.ZodObject> {
   build(layers: Layers, x: Value, classes: number, settings: z.output<S>): Value;
   /** Names of the checkpoints that others have published. */
   readonly published?: PublishedFormats;
+  /** What timm calls the network. */
+  readonly timm?: string;
   /** How it is trained at full size; absent: as the authors train ResNet-18. */
   readonly recipe?: PublishedRecipe;
 }
@@ -53,6 +55,12 @@ export const noSettings: z.ZodObject<Record<never, never>, z.core.$strict> = z.s
 /** Declares a network; infers the type of its settings. */
 export function defineNetwork<S extends z.ZodObject>(network: Network<S>): Network<S> {
   return network;
+}
+
+/** Whether something is a network, as far as can be seen. */
+export function isNetwork(value: unknown): value is Network {
+  const { name, settings, build } = (value ?? {}) as Partial<Network>;
+  return typeof name === "string" && settings instanceof z.ZodObject && typeof build === "function";
 }
 
 /** Fine-tuning of transformers and their relatives from weights of ImageNet. */

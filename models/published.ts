@@ -1,6 +1,5 @@
 /** Networks of which others have published checkpoints. */
-import { UsageError } from "../src/errors.ts";
-import type { PublishedNetwork } from "../src/io/pretrained.ts";
+import { type PublishedNetwork, sameNames } from "../src/io/pretrained.ts";
 import { networks } from "./index.ts";
 
 /** Names of the networks that others have published checkpoints of. */
@@ -8,13 +7,12 @@ export function publishedNetworkNames(): string[] {
   return networks.all.filter(({ published }) => published !== undefined).map(({ name }) => name);
 }
 
-/** How a network is published. @throws UsageError for one that is not. */
+/** How a network is published; one that nobody else has published: with its own names, in PyTorch's layouts. */
 export function publishedNetwork(name: string): PublishedNetwork {
-  const { published } = networks.find(name);
-  if (published === undefined) {
-    throw new UsageError(
-      `network "${name}" has no published names; there are: ${publishedNetworkNames().join(", ")}.`,
-    );
-  }
-  return { name, formats: published };
+  return { name, formats: networks.find(name).published ?? sameNames };
+}
+
+/** The network that timm calls so, or undefined. */
+export function networkOfTimm(architecture: string): string | undefined {
+  return networks.all.find(({ timm }) => timm === architecture)?.name;
 }

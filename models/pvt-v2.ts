@@ -151,5 +151,6 @@ export const pvtV2B0Network = defineNetwork({
   settings: noSettings,
   build: (layers, x, classes) => pvtV2(layers, x, classes, pvtV2B0),
   published: publishedNames,
+  timm: "pvt_v2_b0",
   recipe: fineTuningRecipe,
 });

@@ -151,4 +151,5 @@ export const resnet18ImageNet = defineNetwork({
   settings: noSettings,
   build: (layers, x, classes) => resnet18(layers, x, classes, "imagenet"),
   published: torchNames,
+  timm: "resnet18",
 });

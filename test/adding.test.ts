@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { loadPredictor, measureFinal, predictHistories, Random } from "../src/index.ts";
+import { corrupt, loadPredictor, measureFinal, predictHistories, Random } from "../src/index.ts";
 import { loadDataset } from "../src/entries/data.ts";
 import {
   prepareJob,
@@ -143,7 +143,9 @@ test("an added metric of logits stands among those at the end of a run", async (
     seed: 1,
     trainCount: 60,
   });
-  const job = await prepareJob(await testGpu(), config(1), { train, test: tests });
+  const job = await prepareJob(await testGpu(), config(1), {
+    images: { corrupted: corrupt(train, tests, config(1).scenario, 1), test: tests },
+  });
   await trainJob(job);
   const { others } = await measureFinal(job);
   const { value, n } = others![doubt.name]!;

@@ -36,7 +36,7 @@ const registries: Readonly<Record<string, Registry<{ readonly name: string }>>> 
 const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   "defaults of commands and of settings": {
     "src/runs/defaults.ts": [
-      ...["small-cnn", "adam", "synthetic", "mnist", "label-noise", "rewind", "invwnn"],
+      ...["small-cnn", "adam", "synthetic", "mnist", "label-noise", "standard", "rewind", "invwnn"],
     ],
     "src/predictors-lab/fit.ts": ["adam"],
     "src/unlearn/steps.ts": ["sgd"],
@@ -77,6 +77,8 @@ const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]
   "the word means something else there": {
     "src/cli/main.ts": ["rewind"],
     "src/platform/files.ts": ["rewind"],
+    "src/io/checkpoint.ts": ["rewind"],
+    "models/described.ts": ["linear"],
     "src/experiments/nowcast.ts": ["adam", "linear"],
     "src/ops/activations.ts": ["linear"],
     "src/ops/elementwise.ts": ["linear"],
@@ -84,6 +86,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]
     "src/ops/linear.ts": ["linear"],
     "src/predictors/invwnn/pack.ts": ["linear"],
     "src/predictors/invwnn/weights.ts": ["linear"],
+    "src/predictors/two-stream.ts": ["linear"],
     "src/predictors/wnn.ts": ["linear"],
     "src/predictors/nino/network.ts": ["mlp"],
     "src/predictors/nino/tiles.ts": ["mlp"],

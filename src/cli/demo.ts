@@ -1,6 +1,8 @@
 /** `rewind demo`: trains on wrong labels, rewinds them, reports: the whole mission in one command. */
 import type { Command } from "commander";
 import { datasets } from "../data/index.ts";
+import { forgetRecord, recordForget } from "../runs/forget-record.ts";
+import { loadImages } from "../runs/images.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { DemoConfig } from "../runs/config.ts";
@@ -8,6 +10,8 @@ import { shippedIn } from "../runs/unlearn-run.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
+import { forgetConfig, forgetOptions } from "./forget-options.ts";
+import { sayNotes } from "./notes.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
@@ -27,16 +31,15 @@ export function registerDemo(root: Command): void {
       "run folder; the same command continues an interrupted run",
       "runs/demo",
     );
-  unlearnOptions(trainOptions(command));
+  forgetOptions(unlearnOptions(trainOptions(command)));
   profileOption(deviceOptions(command)).action(
     async (flags: TrainFlags & UnlearnFlags & DeviceFlags & { out: string; profile?: boolean }) => {
       const { drawn = false } = datasets.find(flags.dataset);
       const images = drawn ? defaultCounts.drawn : defaultCounts.inFiles;
-      const train = trainConfig({
-        ...flags,
-        train: flags.train ?? images,
-        test: flags.test ?? 2000,
-      });
+      const train = await trainConfig(
+        { ...flags, train: flags.train ?? images, test: flags.test ?? 2000 },
+        await forgetConfig(flags),
+      );
       // A rule that needs D_f only; retraining goes to its end.
       const share = methods.find(flags.method).reference === true ? undefined : 0.5;
       const untilShare = flags.untilShare ?? share;
@@ -48,14 +51,18 @@ export function registerDemo(root: Command): void {
       });
       if (resumed && (await showFinished(folder))) return;
       const started = performance.now();
+      const loaded = await loadImages(train);
+      sayNotes(loaded.notes);
+      const record = await forgetRecord(loaded.corrupted, train);
+      await recordForget(folder, record);
       const gpu = await openDevice(flags);
       startProfile(gpu, flags.profile);
-      const job = await prepareJob(gpu, train);
+      const job = await prepareJob(gpu, train, { images: loaded });
       const signal = interruptSignal();
       await withProgress("training", signal, (watch) =>
         trainInFolder(folder, job, "trained.safetensors", { watch }),
       );
-      await unlearnAndReport(folder, job, config.unlearn, signal, started);
+      await unlearnAndReport(folder, job, config.unlearn, { record, signal, started });
       await writeProfile(gpu, folder);
     },
   );

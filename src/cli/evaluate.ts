@@ -2,16 +2,38 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { DataError } from "../errors.ts";
-import { trainSchema } from "../runs/config.ts";
+import {
+  type ForgetConfig,
+  forgetSchema,
+  type SetupConfig,
+  setupSchema,
+  trainSchema,
+} from "../runs/config.ts";
+import { readNetwork } from "../runs/given-network.ts";
+import { loadImages } from "../runs/images.ts";
 import { prepareJob } from "../runs/job.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { loadTrained } from "../runs/train-run.ts";
+import { loadOwnModel } from "./model-file.ts";
+import { sayNotes } from "./notes.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { validate } from "./parse.ts";
 
-/** A run's config.json is a training's, or has one under `train`. */
-const runSchema = z.union([trainSchema, z.looseObject({ train: trainSchema })]);
+/** A run's config.json is a training's, or has one under `train`, or is of a network that was trained elsewhere. */
+const runSchema = z.union([
+  z.looseObject({ setup: setupSchema }).transform(({ setup }): Evaluated => ({ setup })),
+  z
+    .looseObject({ train: trainSchema, forget: forgetSchema.optional() })
+    .transform(({ train, forget }): Evaluated => ({ setup: train, forget })),
+  trainSchema.transform((train): Evaluated => ({ setup: train })),
+]);
+
+/** What a run worked on. */
+interface Evaluated {
+  readonly setup: SetupConfig;
+  /** D_f of an unlearning, where it is not that of the training. */
+  readonly forget?: ForgetConfig | undefined;
+}
 
 export function registerEvaluate(root: Command): void {
   const command = root
@@ -22,17 +44,17 @@ export function registerEvaluate(root: Command): void {
   deviceOptions(command).action(
     async (flags: DeviceFlags & { run: string; checkpoint: string }) => {
       const folder = await RunFolder.open(flags.run);
-      const config = validate(
-        runSchema,
-        await folder.config(),
-        `${flags.run}/config.json`,
-        DataError,
-      );
-      const gpu = await openDevice(flags);
-      const job = await prepareJob(gpu, "train" in config ? config.train : config);
-      if (!(await loadTrained(folder, job, flags.checkpoint))) {
+      const config = await folder.config();
+      await loadOwnModel(config);
+      const { setup, forget } = validate(runSchema, config, `${flags.run}/config.json`, DataError);
+      if (!(await folder.has(flags.checkpoint))) {
         throw new DataError(`"${flags.run}" has no ${flags.checkpoint}.`);
       }
+      const given = await readNetwork(folder.file(flags.checkpoint), { model: setup.model });
+      const images = await loadImages(setup, { given, forget });
+      sayNotes(images.notes);
+      const gpu = await openDevice(flags);
+      const job = await prepareJob(gpu, setup, { images, given, forget });
       const scores = await job.evaluate();
       const counts = { forget: job.forget.length, retain: job.retain.length, test: job.test.count };
       console.log(

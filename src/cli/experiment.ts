@@ -1,7 +1,6 @@
 /** `rewind experiment`: the paper's classification experiments, every method, over seeds. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../errors.ts";
-import { networks } from "../../models/index.ts";
 import type { DataConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
 import { datasets } from "../data/index.ts";
@@ -29,12 +28,15 @@ import { shippedDigest } from "../predictors/shipped.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
+import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
+import { isModelFile, readModelFile } from "./model-file.ts";
+import { modelOption } from "./setup-options.ts";
 import { setting } from "./unlearn-options.ts";
 import { deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { integer } from "./parse.ts";
 
-interface ExperimentFlags extends NowcastFlags {
+interface ExperimentFlags extends NowcastFlags, ForgetFlags {
   readonly dataset: DataConfig["name"];
   readonly data?: string;
   readonly tuningSeed: number;
@@ -96,9 +98,7 @@ export function registerExperiment(root: Command): void {
         .choices(sizeNames)
         .default("scaled"),
     )
-    .addOption(
-      new Option("--model <name>", "network").choices(networks.names).default(defaults.network),
-    )
+    .addOption(modelOption().default(defaults.network))
     .option("--from <file>", "pretrained checkpoint that training starts from")
     .option("--train <n>", "training images instead of the size's", integer(1))
     .option("--test <n>", "test images instead of the size's", integer(1))
@@ -117,7 +117,7 @@ export function registerExperiment(root: Command): void {
         "what activations are stored as for the backward pass",
       ).choices(["f32", "f16"]),
     );
-  deviceOptions(command).action(async (name: string, flags: ExperimentFlags) => {
+  deviceOptions(forgetOptions(command)).action(async (name: string, flags: ExperimentFlags) => {
     const nowcast = name === "nowcast";
     if (!nowcast && !experimentNames().includes(name)) {
       throw new UsageError(
@@ -130,10 +130,16 @@ export function registerExperiment(root: Command): void {
       ...(flags.pictureSize === undefined ? {} : { size: flags.pictureSize }),
     };
     const only = flags.arms?.split(",").map((arm) => arm.trim());
+    const forget = await forgetConfig(flags);
+    if (nowcast && forget !== undefined) {
+      throw new UsageError("experiment nowcast forgets nothing: give no --forget option.");
+    }
+    const own = isModelFile(flags.model) ? await readModelFile(flags.model) : undefined;
     const protocol = protocolOf(nowcast ? nowcastScenario.name : name, data, {
       size: flags.size,
       published: flags.predictor,
-      model: flags.model,
+      ...(own ?? { model: flags.model }),
+      forget,
       overrides: { train: flags.train, test: flags.test, recipe: recipeOf(flags) },
       only,
       variants: flags.variant,

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { runLira } from "../experiments/lira.ts";
 import { limitsOf } from "../gpu/dry.ts";
-import { loadData } from "../runs/job.ts";
+import { loadSplit } from "../runs/images.ts";
 import type { Measurement } from "../metrics/measurement.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf, type PlannedRun } from "../runs/memory-plan.ts";
@@ -33,7 +33,11 @@ export function registerLira(root: Command): void {
       200,
     );
   deviceOptions(unlearnOptions(trainOptions(command))).action(async (flags: LiraFlags) => {
-    const train = trainConfig({ ...flags, train: flags.train ?? 1000, test: flags.test ?? 1000 });
+    const train = await trainConfig({
+      ...flags,
+      train: flags.train ?? 1000,
+      test: flags.test ?? 1000,
+    });
     const unlearn = unlearnConfig(flags, train);
     const protocol = { train, unlearn, models: flags.shadows, targets: flags.targets };
     const { folder } = await RunFolder.start(flags.out, protocol);
@@ -42,7 +46,7 @@ export function registerLira(root: Command): void {
     const planned = async (): Promise<PlannedRun> => ({
       train,
       unlearn,
-      images: countsOf(await loadData(train)),
+      images: countsOf(await loadSplit(train)),
     });
     const result = await withAdvice(planned, limitsOf(gpu), () =>
       runLira(gpu, protocol, flags.out, {

@@ -13,7 +13,7 @@ import {
   summariseNowcast,
 } from "../experiments/nowcast.ts";
 import { defaultLimits, limitsOf } from "../gpu/dry.ts";
-import { loadData } from "../runs/job.ts";
+import { loadSplit } from "../runs/images.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf, type PlannedRun, planRun } from "../runs/memory-plan.ts";
 import { adapterLine } from "../report/report.ts";
@@ -72,7 +72,7 @@ function armOf(text: string, flags: NowcastFlags, steps: number): NowcastArm {
 
 /** The training of the arm that takes most memory: what fits it fits all. */
 async function largestRun(train: TrainConfig, arms: readonly NowcastArm[]): Promise<PlannedRun> {
-  const images = countsOf(await loadData(train));
+  const images = countsOf(await loadSplit(train));
   const runs = arms.map(({ nowcast }) => ({ train: { ...train, nowcast }, images }));
   const unlimited = { ...defaultLimits, maxBinding: Infinity, maxBuffer: Infinity };
   const plans = await Promise.all(runs.map((run) => planRun(run, unlimited)));

@@ -38,7 +38,7 @@ export function registerPlan(root: Command): void {
     )
     .option("--json", "print bytes as JSON")
     .action(async (flags: PlanFlags) => {
-      const train = trainConfig(flags);
+      const train = await trainConfig(flags);
       const unlearn = unlearnConfig(flags, train);
       const asked = imagesOf(flags);
       const free =
@@ -116,7 +116,7 @@ async function wantedLimits(flags: PlanFlags): Promise<DryLimits> {
 }
 
 function describe(
-  { train, unlearn, images }: PlannedRun,
+  { train, unlearn, images }: Extract<PlannedRun, { train: TrainConfig }>,
   plan: Parameters<typeof formatPlan>[0],
 ): string {
   const { size, channels, classes } = images;

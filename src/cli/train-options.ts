@@ -1,28 +1,33 @@
 /** The options that describe data, model and training, and the configuration they become. */
 import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
-import { networks } from "../../models/index.ts";
-import { datasets } from "../data/index.ts";
-import { type DataConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
+import { type ForgetConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
 import { forecasters, type NowcastConfig } from "../forecast/index.ts";
 import { optimizers } from "../optim/index.ts";
 import { listed } from "../registry.ts";
-import { scenarios } from "../scenarios/index.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
+import type { ForgetFlags } from "./forget-options.ts";
 import { integer, number, validate } from "./parse.ts";
 import { settingOptions, settingsGiven } from "./setting-options.ts";
+import {
+  dataOf,
+  dataOptions,
+  networkOf,
+  networkOptions,
+  preprocessingGiven,
+  preprocessingOptions,
+  present,
+  scenarioOf,
+  scenarioOptions,
+  type SetupFlags,
+} from "./setup-options.ts";
 
 /** Training flags as commander parses them. */
-export interface TrainFlags {
-  dataset: DataConfig["name"];
-  data?: string;
-  train?: number;
-  test?: number;
-  pictureSize?: number;
-  scenario: TrainConfig["scenario"]["name"];
-  model: TrainConfig["model"]["name"];
+export interface TrainFlags extends SetupFlags, ForgetFlags {
+  dataset: string;
+  model: string;
   from?: string;
   epochs: number;
   batch: number;
@@ -47,30 +52,9 @@ export interface TrainFlags {
 /** Adds the options that describe data, model and training. */
 export function trainOptions(command: Command): Command {
   const taken = forecasters.all.map(({ takes }) => takes.text);
-  command
-    .addOption(
-      new Option("--dataset <name>", "images to train on")
-        .choices(datasets.names)
-        .default(defaults.dataset),
-    )
-    .option("--data <dir>", "folder of the data set's files")
-    .option("--train <n>", "training images, class-balanced", integer(1))
-    .option("--test <n>", "test images, class-balanced", integer(1))
-    .option(
-      "--picture-size <pixels>",
-      "side the images are resized to; smaller ones on the GPU",
-      integer(1),
-    )
-    .addOption(
-      new Option("--scenario <name>", "what is wrong with the training data")
-        .choices(scenarios.names)
-        .default(defaults.scenario),
-    );
-  settingOptions(command, scenarios.all);
-  command.addOption(
-    new Option("--model <name>", "network").choices(networks.names).default(defaults.network),
-  );
-  settingOptions(command, networks.all)
+  dataOptions(command, { preset: true });
+  scenarioOptions(command);
+  preprocessingOptions(networkOptions(command, { preset: true }))
     .option("--from <file>", "checkpoint to start from; a missing classifier is drawn at random")
     .option("--epochs <n>", "training epochs", integer(1), 40)
     .option("--batch <n>", "images a training step", integer(1), 64)
@@ -121,16 +105,6 @@ export function trainOptions(command: Command): Command {
   );
 }
 
-function scenarioOf(flags: TrainFlags): object {
-  const scenario = scenarios.find(flags.scenario);
-  return { name: flags.scenario, ...settingsGiven(scenario, scenarios.all, flags, "drop") };
-}
-
-function networkOf(flags: TrainFlags): object {
-  const network = networks.find(flags.model);
-  return { name: flags.model, ...settingsGiven(network, networks.all, flags, "give") };
-}
-
 /** Names of --optimizer, other names included. */
 function optimizerNames(): string[] {
   return optimizers.all.flatMap(({ name, aliases }) => [name, ...Object.keys(aliases ?? {})]);
@@ -159,38 +133,34 @@ function nowcastOf(flags: TrainFlags): object | undefined {
   return { method, ...(predictor === undefined ? {} : { predictor }), ...settings };
 }
 
-/** The training configuration the flags describe. */
-export function trainConfig(flags: TrainFlags): TrainConfig {
-  const given = <T>(value: T | undefined, key: string): Record<string, T> =>
-    value === undefined ? {} : { [key]: value };
+/** The training configuration the flags describe; `forget`: which images are D_f, where they are named. */
+export async function trainConfig(flags: TrainFlags, forget?: ForgetConfig): Promise<TrainConfig> {
   return validate(
     trainSchema,
     {
-      data: {
-        name: flags.dataset,
-        ...given(flags.data, "dir"),
-        ...given(flags.train, "trainCount"),
-        ...given(flags.test, "testCount"),
-        ...given(flags.pictureSize, "size"),
-      },
-      scenario: scenarioOf(flags),
-      model: networkOf(flags),
-      ...given(flags.from, "from"),
+      data: dataOf(flags),
+      scenario: scenarioOf(flags, forget),
+      ...(await networkOf(flags)),
       epochs: flags.epochs,
       batch: flags.batch,
       learningRate: flags.lr,
       schedule: flags.schedule,
-      ...given(flags.milestones?.split(",").map(Number), "milestones"),
-      ...given(flags.factor, "factor"),
-      ...given(flags.warmupEpochs, "warmupEpochs"),
-      ...given(flags.clipNorm, "clipNorm"),
-      ...given(flags.labelSmoothing, "labelSmoothing"),
       optimizer: optimizerOf(flags),
-      ...given(flags.microBatch, "microBatch"),
-      ...given(flags.recompute, "recompute"),
-      ...(flags.activations === "f16" ? { activations: "f16" } : {}),
-      ...(flags.augment === undefined ? {} : { augment: augmentations[flags.augment] }),
-      ...given(nowcastOf(flags), "nowcast"),
+      ...(await preprocessingGiven(flags)),
+      ...present({
+        forget,
+        from: flags.from,
+        milestones: flags.milestones?.split(",").map(Number),
+        factor: flags.factor,
+        warmupEpochs: flags.warmupEpochs,
+        clipNorm: flags.clipNorm,
+        labelSmoothing: flags.labelSmoothing,
+        microBatch: flags.microBatch,
+        recompute: flags.recompute,
+        activations: flags.activations === "f16" ? "f16" : undefined,
+        augment: flags.augment === undefined ? undefined : augmentations[flags.augment],
+        nowcast: nowcastOf(flags),
+      }),
       seed: flags.seed,
     },
     "training options",

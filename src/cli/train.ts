@@ -1,12 +1,16 @@
 /** `rewind train`: trains a network on data of which a part is to be forgotten. */
 import type { Command } from "commander";
 import { limitsOf } from "../gpu/dry.ts";
-import { loadData, prepareJob } from "../runs/job.ts";
+import { loadImages } from "../runs/images.ts";
+import { forgetRecord, recordForget } from "../runs/forget-record.ts";
+import { prepareJob } from "../runs/job.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf } from "../runs/memory-plan.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
+import { forgetConfig, forgetOptions } from "./forget-options.ts";
+import { sayNotes } from "./notes.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
@@ -17,18 +21,22 @@ export function registerTrain(root: Command): void {
     .command("train")
     .description("train a network on data of which a part is to be forgotten (D_f)")
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run");
-  profileOption(deviceOptions(trainOptions(command))).action(
+  profileOption(deviceOptions(forgetOptions(trainOptions(command)))).action(
     async (flags: TrainFlags & DeviceFlags & { out: string; profile?: boolean }) => {
-      const config = trainConfig(flags);
+      const started = performance.now();
+      const config = await trainConfig(flags, await forgetConfig(flags));
       const { folder } = await RunFolder.start(flags.out, config);
+      const images = await loadImages(config);
+      sayNotes(images.notes);
+      const { corrupted, test } = images;
+      await recordForget(folder, await forgetRecord(corrupted, config));
       const gpu = await openDevice(flags);
       startProfile(gpu, flags.profile);
-      const started = performance.now();
-      const data = await loadData(config);
-      const run = { train: config, images: countsOf(data) };
+      const named = config.forget && corrupted.forget;
+      const run = { train: config, images: countsOf({ train: corrupted.train, test }, named) };
       const signal = interruptSignal();
       const job = await withAdvice(run, limitsOf(gpu), async () => {
-        const prepared = await prepareJob(gpu, config, data);
+        const prepared = await prepareJob(gpu, config, { images });
         await withProgress("training", signal, (watch) =>
           trainInFolder(folder, prepared, "checkpoint.safetensors", { watch }),
         );

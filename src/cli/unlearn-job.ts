@@ -2,11 +2,12 @@
 import { DataError } from "../errors.ts";
 import { isReference } from "../experiments/arms.ts";
 import { listed } from "../registry.ts";
-import type { UnlearnConfig } from "../runs/config.ts";
+import type { SetupConfig, UnlearnConfig } from "../runs/config.ts";
+import type { ForgetRecord } from "../runs/forget-record.ts";
 import { limitsOf } from "../gpu/dry.ts";
 import type { Job } from "../runs/job.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
-import { countsOf } from "../runs/memory-plan.ts";
+import { plannedUnlearning } from "../runs/memory-plan.ts";
 import { exists, readText } from "../platform/files.ts";
 import { loadPredictor } from "../predictors/index.ts";
 import { adapterLine, beforeAfter, type UnlearnReport, writeReport } from "../report/report.ts";
@@ -17,6 +18,9 @@ import { RunFolder } from "../report/run-folder.ts";
 import { unlearnInFolder, unlearningFile } from "../runs/unlearn-run.ts";
 import { hasSetting, methods } from "../unlearn/methods/index.ts";
 import { withProgress } from "./progress.ts";
+
+/** Images of D_f that a report names; forget.json has all. */
+const mostNamed = 20;
 
 /** Prints the report of a folder whose run is finished; false if it is not. */
 export async function showFinished(folder: RunFolder): Promise<boolean> {
@@ -54,17 +58,26 @@ async function finalOf(path: string): Promise<Final> {
   return report.final;
 }
 
-/** Unlearns, writes the report and prints the before/after table. `started`: when the command began, in ms. */
+/** What {@link unlearnAndReport} is told besides. */
+export interface UnlearnContext {
+  /** D_f. */
+  readonly record: ForgetRecord;
+  readonly signal: AbortSignal;
+  /** When the command began, in ms. */
+  readonly started: number;
+  /** Folder of a retrained network to measure gaps to. */
+  readonly reference?: string | undefined;
+}
+
+/** Unlearns, writes the report and prints the before/after table. */
 export async function unlearnAndReport(
   folder: RunFolder,
-  job: Job,
+  job: Job<SetupConfig>,
   config: UnlearnConfig,
-  signal: AbortSignal,
-  started: number,
-  reference?: string,
+  { record, signal, started, reference }: UnlearnContext,
 ): Promise<void> {
   const retrained = reference === undefined ? undefined : await finalOf(reference);
-  const run = { train: job.config, unlearn: config, trained: true, images: countsOf(job) };
+  const run = plannedUnlearning(job, config);
   const { history, reason } = await withAdvice(run, limitsOf(job.gpu), () =>
     withProgress(config.method, signal, (watch) =>
       // The bar counts epochs within a round; the driver adds up rounds.
@@ -72,10 +85,14 @@ export async function unlearnAndReport(
     ),
   );
   const { adapter } = job.gpu;
-  const final = job.retain.length === 0 ? undefined : await measureFinal(job);
+  const lacking = [
+    ...(job.retain.length === 0 ? ["training images outside D_f"] : []),
+    ...(job.test.count === 0 ? ["test images"] : []),
+  ];
+  const final = lacking.length > 0 ? undefined : await measureFinal(job);
   const last = history.at(-1)!;
   const report: UnlearnReport = {
-    dataset: job.config.data.name,
+    dataset: job.config.data?.name ?? job.config.forget!.dir!,
     scenario: job.config.scenario.name,
     model: job.model.spec.name,
     method: config.method,
@@ -83,6 +100,10 @@ export async function unlearnAndReport(
     ...(await predictorOf(config)),
     seed: config.seed,
     pictures: { train: job.train.count, forget: job.forget.length, test: job.test.count },
+    forgotten: {
+      images: record.images.slice(0, mostNamed).map((image) => image.name),
+      copies: record.copies.length,
+    },
     rounds: last.round,
     stoppedBy: reason,
     seconds: (performance.now() - started) / 1000,
@@ -93,7 +114,7 @@ export async function unlearnAndReport(
     before: history[0]!.scores,
     after: last.scores,
     ...(final === undefined
-      ? { missing: "every training image is in D_f, and they need others (D_r)" }
+      ? { missing: `they need ${listed(lacking)}, and there are none` }
       : { final, gaps: gapsTo(final, retrained, "no retrained network was given (--reference)") }),
     definitions: scoreDefinitions(),
   };

@@ -10,6 +10,7 @@ import { defaults } from "../runs/defaults.ts";
 import { methods, methodSettings } from "../unlearn/methods/index.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
 import { integer, number, validate } from "./parse.ts";
+import { present } from "./setup-options.ts";
 
 /** Unlearning flags as commander parses them. */
 export interface UnlearnFlags {
@@ -114,13 +115,10 @@ export function unlearnOptions(command: Command): Command {
 /** Rounds at most where nothing else is said; retraining takes its epochs. */
 const defaultRounds = 6;
 
-function present(values: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-}
-
-/** The unlearning configuration the flags describe, for a network trained as `train` says. */
-export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnConfig {
-  const recipe = methods.find(flags.method).reference === true ? retrainSettings(train) : {};
+/** The unlearning configuration the flags describe, for a network trained as `train` says, where that is known. */
+export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): UnlearnConfig {
+  const retrains = methods.find(flags.method).reference === true;
+  const recipe = retrains && train !== undefined ? retrainSettings(train) : {};
   const given = {
     learningRate: flags.rate,
     batch: flags.forgetBatch,
@@ -139,10 +137,9 @@ export function unlearnConfig(flags: UnlearnFlags, train: TrainConfig): UnlearnC
     ...present(given),
     ...flags.set,
   });
-  const rounds =
-    methods.find(flags.method).reference === true
-      ? Math.ceil(Number(settings["epochs"]) / Number(settings["epochsPerRound"]))
-      : defaultRounds;
+  const rounds = retrains
+    ? Math.ceil(Number(settings["epochs"]) / Number(settings["epochsPerRound"]))
+    : defaultRounds;
   return validate(
     unlearnSchema,
     {

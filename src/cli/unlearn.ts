@@ -1,11 +1,27 @@
-/** `rewind unlearn`: makes a trained run's network forget D_f. */
+/** `rewind unlearn`: makes a network forget D_f: one of `rewind train`, or one that was trained elsewhere. */
 import type { Command } from "commander";
-import { DataError } from "../errors.ts";
-import { trainSchema } from "../runs/config.ts";
+import { DataError, UsageError } from "../errors.ts";
+import { type SetupConfig, setupSchema, trainSchema } from "../runs/config.ts";
+import { forgetRecord, readForgetRecord, recordForget } from "../runs/forget-record.ts";
+import { type GivenNetwork, readNetwork, requirePrepared } from "../runs/given-network.ts";
+import { loadImages } from "../runs/images.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { loadTrained } from "../runs/train-run.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
+import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
+import { loadOwnModel } from "./model-file.ts";
+import { sayNotes } from "./notes.ts";
+import {
+  dataOf,
+  dataOptions,
+  networkOf,
+  networkOptions,
+  preprocessingGiven,
+  preprocessingOptions,
+  present,
+  scenarioOf,
+  type SetupFlags,
+} from "./setup-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
@@ -13,50 +29,144 @@ import { interruptSignal } from "./interrupt.ts";
 import { integer, validate } from "./parse.ts";
 import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
 
+type Flags = UnlearnFlags &
+  DeviceFlags &
+  SetupFlags &
+  ForgetFlags & {
+    run?: string;
+    from?: string;
+    out: string;
+    reference?: string;
+    profile?: boolean;
+  };
+
 export function registerUnlearn(root: Command): void {
   const command = root
     .command("unlearn")
-    .description("make a trained network forget D_f")
-    .requiredOption("--run <dir>", "folder of `rewind train`")
+    .description("make a trained network forget images (D_f)")
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run")
+    .optionsGroup("The network, one of:")
+    .option("--run <dir>", "folder of `rewind train`: its network, data and D_f")
+    .option(
+      "--from <checkpoint>",
+      "trained elsewhere: .pt, .pth or .safetensors, or a folder with config.json and model.safetensors",
+    )
+    .optionsGroup("With --from:");
+  preprocessingOptions(networkOptions(command, { preset: false }));
+  dataOptions(command, { preset: false });
+  forgetOptions(command);
+  unlearnOptions(command)
     .option("--reference <dir>", "run folder of --method retrain: gaps are measured to its network")
-    .option("--seed <n>", "seed of the order of D_f", integer(0), 1);
-  profileOption(deviceOptions(unlearnOptions(command))).action(
-    async (
-      flags: UnlearnFlags &
-        DeviceFlags & {
-          run: string;
-          out: string;
-          reference?: string;
-          profile?: boolean;
-        },
-    ) => {
-      const trained = await RunFolder.open(flags.run);
-      const train = validate(
-        trainSchema,
-        await trained.config(),
-        `${flags.run}/config.json`,
-        DataError,
+    .option("--seed <n>", "seed of the order of D_f", integer(0), 1)
+    .addHelpText(
+      "after",
+      `
+Three images and a class must go from a network trained elsewhere:
+  rewind unlearn --from resnet18.pth --model resnet18-imagenet --preprocess imagenet \\
+    --dataset image-folder --data photos --forget-files gone.txt --forget-class cat --out forgotten`,
+    );
+  profileOption(deviceOptions(command)).action(unlearn);
+}
+
+/** What is made to forget: a configuration for the run's folder, and the parts of its job. */
+interface Subject {
+  /** Written into the folder. */
+  readonly config: object;
+  readonly setup: SetupConfig;
+  readonly given: GivenNetwork;
+  /** D_f, where it is not that of the training. */
+  readonly forget: SetupConfig["forget"];
+  readonly unlearn: ReturnType<typeof unlearnConfig>;
+}
+
+async function unlearn(flags: Flags): Promise<void> {
+  const started = performance.now();
+  const { config, setup, given, forget, unlearn: asked } = await subjectOf(flags);
+  const { folder, resumed } = await RunFolder.start(flags.out, {
+    ...config,
+    unlearn: asked,
+    ...(await shippedIn(asked)),
+  });
+  if (resumed && (await showFinished(folder))) return;
+  const images = await loadImages(setup, { given, forget });
+  sayNotes([...given.notes, ...images.notes]);
+  const record = await forgetRecord(images.corrupted, { forget: forget ?? setup.forget });
+  if (flags.sameAs !== undefined) {
+    const { digest } = await readForgetRecord(flags.sameAs);
+    if (digest !== record.digest) {
+      throw new DataError(
+        `the images of the D_f of "${flags.sameAs}" have other contents or labels here: give the data that run had.`,
       );
-      const config = unlearnConfig(flags, train);
-      const { folder, resumed } = await RunFolder.start(flags.out, {
-        run: flags.run,
-        train,
-        unlearn: config,
-        ...(await shippedIn(config)),
-      });
-      if (resumed && (await showFinished(folder))) return;
-      const gpu = await openDevice(flags);
-      startProfile(gpu, flags.profile);
-      const started = performance.now();
-      const job = await prepareJob(gpu, train);
-      if (!(await loadTrained(trained, job, "checkpoint.safetensors"))) {
-        throw new DataError(
-          `"${flags.run}" has no checkpoint.safetensors: its training is not finished.`,
-        );
-      }
-      await unlearnAndReport(folder, job, config, interruptSignal(), started, flags.reference);
-      await writeProfile(gpu, folder);
-    },
+    }
+  }
+  await recordForget(folder, record);
+  const gpu = await openDevice(flags);
+  startProfile(gpu, flags.profile);
+  const job = await prepareJob(gpu, setup, { images, given, forget });
+  await unlearnAndReport(folder, job, asked, {
+    record,
+    signal: interruptSignal(),
+    started,
+    reference: flags.reference,
+  });
+  await writeProfile(gpu, folder);
+}
+
+async function subjectOf(flags: Flags): Promise<Subject> {
+  const { run, from, seed } = flags;
+  if ((run === undefined) === (from === undefined)) {
+    throw new UsageError(
+      "which network? Give --run DIR (a folder of `rewind train`) or --from CHECKPOINT (trained elsewhere).",
+    );
+  }
+  const forget = await forgetConfig(flags);
+  if (run !== undefined) {
+    const setting = Object.entries({
+      "--dataset": flags.dataset,
+      "--data": flags.data,
+      "--model": flags.model,
+      "--preprocess": flags.preprocess,
+      "--class-names": flags.classNames,
+    }).find(([, value]) => value !== undefined);
+    if (setting !== undefined) {
+      throw new UsageError(
+        `${setting[0]} belongs to --from: a run knows its own data and network.`,
+      );
+    }
+    const folder = await RunFolder.open(run);
+    const config = await folder.config();
+    await loadOwnModel(config);
+    const train = validate(trainSchema, config, `${run}/config.json`, DataError);
+    if (!(await folder.has("checkpoint.safetensors"))) {
+      throw new DataError(`"${run}" has no checkpoint.safetensors: its training is not finished.`);
+    }
+    const given = await readNetwork(folder.file("checkpoint.safetensors"), { model: train.model });
+    return {
+      config: { run, train, ...(forget && { forget }) },
+      setup: train,
+      given,
+      forget,
+      unlearn: unlearnConfig(flags, train),
+    };
+  }
+  if (forget === undefined) {
+    throw new UsageError(
+      "which images must go? Name them by --forget-files, --forget-class, --forget-data or another --forget option.",
+    );
+  }
+  const setup = validate(
+    setupSchema,
+    present({
+      data: dataOf(flags),
+      scenario: scenarioOf({}, forget),
+      forget,
+      ...(await networkOf(flags)),
+      checkpoint: from,
+      ...(await preprocessingGiven(flags)),
+      seed,
+    }),
+    "options",
   );
+  const given = requirePrepared(await readNetwork(from!, setup));
+  return { config: { setup }, setup, given, forget: undefined, unlearn: unlearnConfig(flags) };
 }

@@ -14,13 +14,16 @@ export interface NoisyLabels {
 /**
  * Symmetric label noise: exactly round(fraction · count) images, drawn without regard to class, get
  * a label drawn uniformly from the classes they are not. The data set itself is left as it is.
+ *
+ * @param fraction share of the images, or the places of those whose label becomes wrong.
  */
 export function mislabel(
   dataset: Pick<Dataset, "name" | "classes" | "count" | "labels">,
-  fraction: number,
+  fraction: number | Uint32Array,
   seed: number,
 ): NoisyLabels {
-  if (!(fraction >= 0 && fraction <= 1)) {
+  const chosen = typeof fraction !== "number";
+  if (!chosen && !(fraction >= 0 && fraction <= 1)) {
     throw new DataError(`mislabel: the fraction must lie between 0 and 1, got ${fraction}.`);
   }
   const classes = dataset.classes.length;
@@ -31,8 +34,12 @@ export function mislabel(
     );
   }
   const random = new Random(seed).fork("mislabel");
-  const amount = Math.round(fraction * dataset.count);
-  const changed = random.permutation(dataset.count).slice(0, amount).sort();
+  const changed = chosen
+    ? fraction.slice().sort()
+    : random
+        .permutation(dataset.count)
+        .slice(0, Math.round(fraction * dataset.count))
+        .sort();
   const labels = dataset.labels.slice();
   for (const index of changed) {
     labels[index] = (labels[index]! + 1 + random.int(classes - 1)) % classes;

@@ -5,7 +5,8 @@ import { splitForget } from "../data/corrupt.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { UsageError } from "../errors.ts";
-import { type Job, jobOn, loadData } from "../runs/job.ts";
+import { loadSplit } from "../runs/images.ts";
+import { type Job, jobOn } from "../runs/job.ts";
 import { perSample } from "../metrics/classification.ts";
 import { lira, type LiraResult } from "../metrics/lira.ts";
 import { exists, join, readText } from "../platform/files.ts";
@@ -14,7 +15,7 @@ import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { unlearnInFolder } from "../runs/unlearn-run.ts";
 import { Collector } from "../train/collector.ts";
-import { GpuDataset, meanImage } from "../feed/gpu-dataset.ts";
+import { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Watch } from "../train/replay.ts";
 
 /** What to attack, and how thoroughly. */
@@ -56,7 +57,7 @@ export async function runLira(
 ): Promise<LiraResult> {
   const { train: config, models, targets } = protocol;
   if (models < 4) throw new UsageError(`LiRA needs four shadow models or more, got ${models}.`);
-  const { train, test } = await loadData(config);
+  const { train, test } = await loadSplit(config);
   if (!(targets >= 1 && targets < train.count)) {
     throw new UsageError(
       `LiRA: ${targets} targets of ${train.count} training images; some must stay for all models.`,
@@ -124,7 +125,8 @@ async function runShadow(
 
 async function marginsOf(job: Job, targets: Dataset): Promise<number[]> {
   const logits = await Owned.within(async (owned) => {
-    const data = owned.add(await GpuDataset.upload(job.gpu, targets, meanImage(job.train)));
+    const { mean, deviation } = job.info.preprocessing;
+    const data = owned.add(await GpuDataset.upload(job.gpu, targets, mean, deviation));
     const collector = owned.add(await Collector.create(job.model, job.task, data, 256));
     return collector.run(Uint32Array.from(targets.labels.keys()));
   });

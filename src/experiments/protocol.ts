@@ -1,5 +1,6 @@
 /** An experiment on one data set, as data: what is trained, what competes, and what is measured. */
-import type { DataConfig, TrainConfig } from "../runs/config.ts";
+import type { ModelConfig } from "../../models/index.ts";
+import type { DataConfig, ForgetConfig, TrainConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
 import { scenarios } from "../scenarios/index.ts";
 import type { Experiment } from "../scenarios/scenario.ts";
@@ -38,7 +39,11 @@ export interface ProtocolOptions {
   /** More arms, each one of those with settings changed. */
   readonly variants?: readonly Variant[] | undefined;
   /** Another network than the compact CNN. */
-  readonly model?: string | undefined;
+  readonly model?: string | ModelConfig | undefined;
+  /** Which images are D_f; absent: the scenario draws them anew for each seed. */
+  readonly forget?: ForgetConfig | undefined;
+  /** The file that the network is declared in, where it is the user's own. */
+  readonly modelFile?: string | undefined;
   /** Changes to the scale. */
   readonly overrides?: Overrides | undefined;
 }
@@ -51,16 +56,25 @@ export interface ProtocolOptions {
 export function protocolOf(
   name: string,
   data: Pick<DataConfig, "name" | "dir" | "size">,
-  { size, published, only, variants = [], model = defaults.network, overrides }: ProtocolOptions,
+  options: ProtocolOptions,
 ): Protocol {
+  const { size, published, only, variants = [], overrides, forget, modelFile } = options;
+  const { model = defaults.network } = options;
   const { experiment } = scenarios.find(name);
   if (experiment === undefined) {
     throw new UsageError(`scenario "${name}" does not say how an experiment on it is run.`);
   }
-  const scale = scaleOf(experiment, size, data.name, model, overrides);
+  const scale = scaleOf(
+    experiment,
+    size,
+    data.name,
+    typeof model === "string" ? { name: model } : model,
+    overrides,
+  );
   const { train, test, recipe } = scale;
   const tiny = size === "tiny";
-  const settings = experiment.settings(channelsOf(data.name));
+  const { share, ...others } = experiment.settings(channelsOf(data.name));
+  const settings = forget === undefined && share !== undefined ? { share, ...others } : others;
   const context: ArmContext = {
     ...scale,
     tiny,
@@ -91,6 +105,8 @@ export function protocolOf(
       },
       scenario: { name, ...settings },
       ...recipe,
+      ...(forget && { forget }),
+      ...(modelFile === undefined ? {} : { modelFile }),
       seed,
     }),
   };

@@ -1,6 +1,6 @@
 /** How large the experiments are: scaled to small machines, the paper's own size, and tiny for tests. */
 import { scratchRecipe } from "../../models/network.ts";
-import { networks } from "../../models/index.ts";
+import { type ModelConfig, networks } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
 import { paperAugmentation, strongAugmentation } from "../feed/augment.ts";
 import type { TrainConfig } from "../runs/config.ts";
@@ -41,8 +41,8 @@ export function channelsOf(dataset: string): 1 | 3 {
 }
 
 /** The network's own recipe on all of the data set, or on the share that the experiment says. */
-function full({ trainedShare }: Experiment, dataset: string, model: string): Scale {
-  const { recipe: own = scratchRecipe, sized } = networks.find(model);
+function full({ trainedShare }: Experiment, dataset: string, model: ModelConfig): Scale {
+  const { recipe: own = scratchRecipe, sized } = networks.find(model.name);
   const { augment, window, windowRates, stepBatch, rounds, ...recipe } = own;
   const { sizes, drawn = false } = datasets.find(dataset);
   const part =
@@ -52,7 +52,7 @@ function full({ trainedShare }: Experiment, dataset: string, model: string): Sca
   return {
     ...(part === undefined ? {} : { train: part }),
     recipe: {
-      model: { name: model, ...sized?.full },
+      model: { ...model, ...sized?.full },
       ...recipe,
       // A small share is seen as it is.
       ...(trainedShare === undefined ? { augment: augmentations[augment] } : {}),
@@ -64,15 +64,15 @@ function full({ trainedShare }: Experiment, dataset: string, model: string): Sca
   };
 }
 
-function scaled(experiment: Experiment, tiny: boolean, dataset: string, model: string): Scale {
+function scaled(experiment: Experiment, tiny: boolean, dataset: string, model: ModelConfig): Scale {
   const colours = channelsOf(dataset) === 1 ? "grey" : "colour";
   const { train, test, epochs, batch } = tiny ? tinySizes : experiment.scaled[colours];
-  const { sized } = networks.find(model);
+  const { sized } = networks.find(model.name);
   return {
     train,
     test,
     recipe: {
-      model: { name: model, ...sized?.[tiny ? "tiny" : "scaled"] },
+      model: { ...model, ...sized?.[tiny ? "tiny" : "scaled"] },
       epochs,
       batch,
       learningRate: 1e-3,
@@ -93,7 +93,7 @@ export function scaleOf(
   experiment: Experiment,
   size: Size,
   dataset: string,
-  model: string,
+  model: ModelConfig,
   overrides: Overrides = {},
 ): Scale {
   const base =

@@ -8,6 +8,8 @@ import { scoreOf, type Scores } from "../metrics/metric.ts";
 import { exists, join, readText } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { retrainSettings, type UnlearnConfig } from "../runs/config.ts";
+import { forgetRecord, recordForget } from "../runs/forget-record.ts";
+import { loadImages } from "../runs/images.ts";
 import { type Job, prepareJob } from "../runs/job.ts";
 import { loadTrained, trainInFolder } from "../runs/train-run.ts";
 import { shippedIn, unlearnInFolder } from "../runs/unlearn-run.ts";
@@ -108,7 +110,9 @@ export class TrainedNetwork {
     const train = protocol.train(seed);
     const { folder } = await RunFolder.start(join(path, "trained"), { train });
     return Owned.during(async (owned) => {
-      const job = owned.add(await prepareJob(gpu, train));
+      const images = await loadImages(train);
+      await recordForget(folder, await forgetRecord(images.corrupted, train));
+      const job = owned.add(await prepareJob(gpu, train, { images }));
       await trainInFolder(folder, job, "checkpoint.safetensors", { watch });
       const accuracy = scoreOf(await job.evaluate(watch, ["testAccuracy"]), "testAccuracy");
       return new TrainedNetwork(job, folder, collapseFloor(job.data.classes, accuracy));

@@ -4,13 +4,14 @@
  * Each network says in its own file how it is published, as {@link PublishedFormats}.
  */
 import { DataError, UsageError } from "../errors.ts";
+import { listed } from "../registry.ts";
 import { format as formatShape, sameShape } from "../shape.ts";
 import type { ParameterSpec } from "../weights/arena.ts";
 import type { Tensor } from "./safetensors.ts";
 import { fromTorch, halfOf, joinHalf, toTorch } from "./torch-layout.ts";
 
-/** Whose names a checkpoint has; `original` are the authors' own. */
-export const publishedFormats = ["torchvision", "timm", "original"] as const;
+/** Whose names a checkpoint has; `original` are the authors' own, `same` are ours with PyTorch's suffixes. */
+export const publishedFormats = ["torchvision", "timm", "original", "same"] as const;
 
 export type PublishedFormat = (typeof publishedFormats)[number];
 
@@ -35,6 +36,9 @@ export interface PublishedNetwork {
   readonly name: string;
   readonly formats: PublishedFormats;
 }
+
+/** Names of a network that nobody else has published: layers as they are called here, PyTorch's suffixes. */
+export const sameNames: PublishedFormats = { same: { rules: [] } };
 
 /** One less: stages and blocks count from 1 here, PyTorch's lists from 0. For {@link NameRule}s. */
 export function less(digits: string | undefined): string {
@@ -144,6 +148,30 @@ export function importPretrained(
 function list(what: string, names: readonly string[]): string {
   if (names.length === 0) return "";
   return `${names.length} ${what}: ${names.join(", ")}`;
+}
+
+/**
+ * How many classes the classifier of a published checkpoint has.
+ *
+ * @param classifier our name of its weights.
+ * @throws DataError where the file has no classifier by any of the network's names.
+ */
+export function publishedClasses(
+  { name: network, formats }: PublishedNetwork,
+  classifier: string,
+  file: ReadonlyMap<string, Tensor>,
+): number {
+  const names = Object.values(formats).map(
+    (published) => publishedPlace(classifier, published).name,
+  );
+  for (const name of names) {
+    const classes = file.get(name)?.shape[0];
+    if (classes !== undefined) return classes;
+  }
+  throw new DataError(
+    `the checkpoint has no classifier of "${network}": no tensor ${listed(names, "or")}. ` +
+      `It has ${[...file.keys()].slice(0, 5).join(", ")}, …`,
+  );
 }
 
 /** The format with the most names in the file. */

@@ -23,6 +23,8 @@ export interface UnlearnReport {
   readonly base?: string;
   readonly seed: number;
   readonly pictures: { readonly train: number; readonly forget: number; readonly test: number };
+  /** Names of the first images of D_f, and how many others are copies of one in it; absent in older reports. */
+  readonly forgotten?: { readonly images: readonly string[]; readonly copies: number };
   readonly rounds: number;
   readonly stoppedBy: StopReason;
   /** Seconds of the whole command and of unlearning alone. */
@@ -99,6 +101,27 @@ export function beforeAfter({ before, after, rounds }: UnlearnReport): string {
   );
 }
 
+/** Which images were forgotten. */
+function forgottenLines({ forgotten, pictures }: UnlearnReport): string[] {
+  if (forgotten === undefined) return [];
+  const { images, copies } = forgotten;
+  const more =
+    pictures.forget > images.length ? `, and ${pictures.forget - images.length} more` : "";
+  return [
+    `- D_f: ${images.map((name) => `\`${name}\``).join(", ")}${more} (all in forget.json)`,
+    ...(copies === 0
+      ? []
+      : [`- ${copies} other training images are copies of images in D_f: they were kept`]),
+  ];
+}
+
+/** What a report's curve shows: accuracies against each other, or D_f alone where there is nothing to test on. */
+function curveOf({ before }: UnlearnReport): { x?: string; y: string; title: string } {
+  return curve.y in before
+    ? { ...curve, title: "Test accuracy while D_f is forgotten" }
+    : { y: curve.x, title: "Accuracy on D_f, round by round" };
+}
+
 /** Writes report.json, report.md and curve.svg / curve.png into the run's folder. */
 export async function writeReport(
   folder: RunFolder,
@@ -106,18 +129,19 @@ export async function writeReport(
   history: readonly Progress[],
 ): Promise<void> {
   await folder.writeJson("report.json", report);
+  const { x, y, title } = curveOf(report);
   const chart = await lineChart({
-    title: `Test accuracy while D_f is forgotten (${report.scenario})`,
+    title: `${title} (${report.scenario})`,
     subtitle: `${report.dataset}, ${report.model}, ${report.predictor ?? report.method}, seed ${report.seed}; one point a round`,
-    xLabel: axisLabel(scoreMetric(curve.x)),
-    yLabel: axisLabel(scoreMetric(curve.y)),
-    reverseX: true,
+    xLabel: x === undefined ? "round" : axisLabel(scoreMetric(x)),
+    yLabel: axisLabel(scoreMetric(y)),
+    reverseX: x !== undefined,
     series: [
       {
         name: report.method,
-        points: history.map(({ scores }) => ({
-          x: scores[curve.x] ?? 0,
-          y: scores[curve.y] ?? 0,
+        points: history.map(({ round, scores }) => ({
+          x: x === undefined ? round : scores[x]!,
+          y: scores[y]!,
         })),
       },
     ],
@@ -140,7 +164,7 @@ export async function writeReport(
     "",
     chart === undefined
       ? "(No chart: the optional packages that draw are not installed.)"
-      : "![Test accuracy against accuracy on D_f](curve.svg)",
+      : `![${title}](curve.svg)`,
     "",
     `- model ${report.model}, seed ${report.seed}`,
     ...(report.predictor === undefined
@@ -149,6 +173,7 @@ export async function writeReport(
     `- settings: ${JSON.stringify(report.settings)}`,
     `- ${report.scenario}: ${report.pictures.train} training images, ${report.pictures.forget} of them in D_f, ` +
       `${report.pictures.test} test images`,
+    ...forgottenLines(report),
     `- stopped by: ${report.stoppedBy}; ${report.unlearnSeconds.toFixed(1)} s of unlearning, ` +
       `${report.seconds.toFixed(1)} s in all`,
     `- ${report.adapter}, ${report.runtime}; GPU buffers: ${megabytes(report.gpuBytes)} at most`,

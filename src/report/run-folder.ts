@@ -81,6 +81,11 @@ export class RunFolder {
     return join(this.path, name);
   }
 
+  /** Whether a file is in the folder. */
+  has(name: string): Promise<boolean> {
+    return exists(this.file(name));
+  }
+
   async config(): Promise<unknown> {
     return parse(await readText(this.file("config.json")), this.file("config.json"));
   }

@@ -1,6 +1,9 @@
 /** Tensors of a run in its checkpoints, and whose they are. */
 import { DataError } from "../errors.ts";
 import type { Tensors } from "../nn/model.ts";
+import { wholeCheckpoint } from "../io/checkpoint.ts";
+import type { RunFolder } from "../report/run-folder.ts";
+import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 
 /** Tensors under names that begin with a prefix: `model/conv1.weight`. */
@@ -17,10 +20,20 @@ export function unprefixed(prefix: string, tensors: Tensors): Tensors {
   return new Map(mine.map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]));
 }
 
+/** Writes the network of a job as it stands, with all that decides its answers. */
+export async function writeWhole(
+  folder: RunFolder,
+  name: string,
+  { model, info }: Job<SetupConfig>,
+): Promise<void> {
+  const { tensors, metadata } = wholeCheckpoint(await model.save(), model.spec.name, info);
+  await folder.writeCheckpoint(name, tensors, metadata);
+}
+
 /** @throws DataError if a checkpoint is of another model than the job's. */
 export function requireModel(
   metadata: Readonly<Record<string, string>>,
-  job: Job,
+  job: Job<SetupConfig>,
   path: string,
 ): void {
   const { name } = job.model.spec;

@@ -3,6 +3,8 @@ export const defaults = {
   /** It needs no files. */
   dataset: "synthetic",
   scenario: "label-noise",
+  /** Where the images of D_f are named: nothing is wrong with them. */
+  named: "standard",
   network: "small-cnn",
   optimizer: "adam",
   method: "rewind",

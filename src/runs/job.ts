@@ -5,17 +5,20 @@
  * `runs/training.ts` trains it, `unlearn/` makes it forget, `report/` writes down what changed.
  */
 import { modelSpec } from "../../models/index.ts";
-import type { TrainConfig } from "./config.ts";
+import type { SetupConfig, TrainConfig } from "./config.ts";
+import { type GivenNetwork, readNetwork, requirePrepared } from "./given-network.ts";
+import { type ImageOptions, loadImages, type RunImages } from "./images.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { loadDataset } from "../data/index.ts";
-import { corrupt } from "../scenarios/index.ts";
+import { DataError, ShapeError, UsageError } from "../errors.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
+import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { readTensors } from "../io/tensor-file.ts";
-import { Model } from "../nn/model.ts";
+import { Model, type Tensors } from "../nn/model.ts";
+import { preprocessingOf } from "../nn/preprocessing.ts";
 import { readBytes } from "../platform/files.ts";
-import type { GpuDataset } from "../feed/gpu-dataset.ts";
+import { type GpuDataset, meanImage } from "../feed/gpu-dataset.ts";
 import { type Measurable, measureScores } from "../metrics/measure.ts";
 import type { Scores } from "../metrics/metric.ts";
 import type { Watch } from "../train/replay.ts";
@@ -25,9 +28,11 @@ import { Evaluators, type LentEvaluator } from "./evaluators.ts";
 import { uploadSets } from "./sets.ts";
 
 /** Everything a run works on. Owns its model and its data sets. */
-export interface Job extends Measurable {
+export interface Job<C extends SetupConfig = TrainConfig> extends Measurable {
   readonly gpu: Gpu;
-  readonly config: TrainConfig;
+  readonly config: C;
+  /** What decides the network's answers besides its weights. */
+  readonly info: CheckpointInfo;
   readonly train: Dataset;
   readonly test: Dataset;
   /** Training images with the labels the model is trained on. */
@@ -48,42 +53,53 @@ export interface Job extends Measurable {
   [Symbol.dispose](): void;
 }
 
-/**
- * Applies the scenario to the data, allocates the model.
- *
- * @param loaded the images, where they are at hand already.
- */
-export async function prepareJob(
-  gpu: Gpu,
-  config: TrainConfig,
-  loaded?: Awaited<ReturnType<typeof loadData>>,
-): Promise<Job> {
-  const { train, test } = loaded ?? (await loadData(config));
-  return jobOn(gpu, config, corrupt(train, test, config.scenario, config.seed), test);
+/** What a job is made of besides its configuration. */
+export interface JobParts extends ImageOptions {
+  /** The images, where they are at hand already. */
+  readonly images?: Pick<RunImages, "corrupted" | "test"> | undefined;
 }
 
-/** The images a configuration names, before anything is wrong with them. */
-export function loadData({ data, seed }: TrainConfig): ReturnType<typeof loadDataset> {
-  return loadDataset({ ...data, seed });
+/**
+ * Loads the images, applies the scenario to them and allocates the model: with the weights of the network that is given,
+ * else with initial ones.
+ */
+export async function prepareJob<C extends SetupConfig>(
+  gpu: Gpu,
+  config: C,
+  parts: JobParts = {},
+): Promise<Job<C>> {
+  const given =
+    parts.given ??
+    (config.checkpoint === undefined
+      ? undefined
+      : requirePrepared(await readNetwork(config.checkpoint, config)));
+  const { corrupted, test } = parts.images ?? (await loadImages(config, { ...parts, given }));
+  return jobOn(gpu, config, corrupted, test, { given });
 }
 
 /** A job on data that is at hand; `blank`: with weights of zero, where only their number matters. */
-export function jobOn(
+export function jobOn<C extends SetupConfig>(
   gpu: Gpu,
-  config: TrainConfig,
+  config: C,
   corrupted: Corrupted,
   test: Dataset,
-  { blank = false }: { blank?: boolean } = {},
-): Promise<Job> {
+  { blank = false, given }: { blank?: boolean; given?: GivenNetwork | undefined } = {},
+): Promise<Job<C>> {
   return Owned.during(async (owned) => {
     const { train, labels, forget, retain } = corrupted;
-    const { data, testData, sets } = await uploadSets(gpu, corrupted, test, owned);
-    const input = [train.height, train.width, train.channels] as const;
-    const spec = modelSpec(config.model, input, train.classes.length);
+    const info = infoOf(config, corrupted, given);
+    const { data, testData, sets } = await uploadSets(
+      gpu,
+      corrupted,
+      test,
+      info.preprocessing,
+      owned,
+    );
+    const spec = modelSpec(info.network, info.input, info.classes.length);
     const model = owned.add(await Model.create(gpu, spec, blank ? undefined : config.seed));
-    if (config.from !== undefined && !blank) {
-      model.pretrain((await readTensors(await readBytes(config.from), config.from)).tensors);
-    }
+    if (given !== undefined) loadWeights(model, given);
+    const { from } = config as Partial<Pick<TrainConfig, "from">>;
+    if (from !== undefined && !blank) model.pretrain(await readInitial(from));
     const task = classification;
     const measuredOn = [...new Set([...sets.values()].map((set) => set.data))];
     const evaluators = owned.add(await Evaluators.create(model, task, measuredOn));
@@ -107,6 +123,7 @@ export function jobOn(
     return {
       gpu,
       config,
+      info,
       train,
       test,
       data,
@@ -122,4 +139,43 @@ export function jobOn(
       [Symbol.dispose]: destroy,
     };
   });
+}
+
+/** What is written into the checkpoints of a job. */
+function infoOf(
+  config: SetupConfig,
+  { train }: Corrupted,
+  given: GivenNetwork | undefined,
+): CheckpointInfo {
+  const { height, width, channels, classes } = train;
+  const network = given?.network ?? config.model;
+  if (network === undefined) {
+    throw new UsageError("nothing says which network: give a `model`, or a `checkpoint`.");
+  }
+  const said = config.preprocessing;
+  const own = given?.preprocessing(channels);
+  const preprocessing =
+    own ?? (said === undefined ? { mean: meanImage(train) } : preprocessingOf(said, channels));
+  return {
+    task: classification.name,
+    network,
+    input: [height, width, channels],
+    classes,
+    preprocessing,
+  };
+}
+
+/** @throws DataError where the file does not fit the network. */
+function loadWeights(model: Model, given: GivenNetwork): void {
+  try {
+    model.load(given.weights(model.spec));
+  } catch (cause) {
+    if (!(cause instanceof ShapeError)) throw cause;
+    throw new DataError(`"${given.path}": ${cause.message}`, { cause });
+  }
+}
+
+/** Weights that a training starts from. */
+export async function readInitial(path: string): Promise<Tensors> {
+  return parseCheckpoint(await readTensors(await readBytes(path), path), path).tensors;
 }

@@ -43,20 +43,21 @@ async function largest(most: number, holds: (n: number) => Promise<boolean>): Pr
  *   (`settings.batch=8`); empty if the plan fits.
  */
 export async function memoryAdvice(run: PlannedRun, limits: DryLimits): Promise<string> {
-  const { train, unlearn, trained = false } = run;
+  const { unlearn } = run;
   const onlyTraining = { ...run, unlearn: undefined };
-  if (trained || (await fits(onlyTraining, limits))) {
+  if (run.trained === true || (await fits(onlyTraining, limits))) {
     if (unlearn === undefined || (await fits(run, limits))) return "";
     const ways = await waysToUnlearn(run, unlearn, limits);
     if (ways.length === 0) {
       return `By the plan ${unlearn.method} does not fit whatever its settings: choose a smaller model or another method.`;
     }
-    return trained
+    return run.trained === true
       ? `By the plan these fit: ${ways.join("; ")}.`
       : `By the plan training fits, and ${unlearn.method} with one of these: ${ways.join("; ")}.`;
   }
+  const { train, images } = run;
   const trial = (settings: Partial<TrainConfig>): Promise<boolean> =>
-    fits({ ...onlyTraining, train: { ...train, ...settings } }, limits);
+    fits({ images, train: { ...train, ...settings } }, limits);
   const most = await largest(train.batch, (n) => trial({ batch: n, microBatch: undefined }));
   const passes = await largest(train.batch, (n) => trial({ microBatch: n }));
   const { batch } = train;
@@ -84,7 +85,9 @@ async function waysToUnlearn(
     methods.find(method).settings.safeParse({ ...settings, ...change }).success;
   const trial = (change: object): Promise<boolean> =>
     fits({ ...run, unlearn: { ...rest, method, settings: { ...settings, ...change } } }, limits);
-  const batch = Number(settings["batch"] ?? run.train.batch);
+  const batch = Number(
+    settings["batch"] ?? (run.trained === true ? run.images.train : run.train.batch),
+  );
   const ways: string[] = [];
   if (known({ batch })) {
     const most = await largest(batch, (n) => trial({ batch: n }));

@@ -5,7 +5,7 @@
  * weights stay, and where evaluation takes little it stays too; training, evaluation and unlearning come
  * after one another.
  */
-import type { TrainConfig, UnlearnConfig } from "./config.ts";
+import type { SetupConfig, TrainConfig, UnlearnConfig } from "./config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { corrupt } from "../scenarios/index.ts";
 import { dryGpu, type DryLimits } from "../gpu/dry.ts";
@@ -27,6 +27,8 @@ export interface ImageCounts {
   /** Training and test images. */
   readonly train: number;
   readonly test: number;
+  /** The images of D_f where they are named, and the labels of all. */
+  readonly chosen?: { readonly forget: Uint32Array; readonly labels: Uint16Array };
 }
 
 /** What a run does while it needs memory: anything, or something it can do only one of at a time. */
@@ -48,29 +50,43 @@ export interface RunPlan {
 }
 
 /** Which run is planned. */
-export interface PlannedRun {
-  readonly train: TrainConfig;
+export type PlannedRun = {
   readonly unlearn?: UnlearnConfig | undefined;
-  /** The network is trained already: what training takes does not count. */
-  readonly trained?: boolean | undefined;
   readonly images: ImageCounts;
+} & (
+  | { readonly train: TrainConfig; readonly trained?: false | undefined }
+  /** The network is trained already: what training takes does not count. */
+  | { readonly train: SetupConfig; readonly trained: true }
+);
+
+/** The image counts of a run; with D_f, where its configuration names the images. */
+export function countsOf(
+  { train, test }: Pick<Job<SetupConfig>, "train" | "test">,
+  forget?: Uint32Array,
+): ImageCounts {
+  const { height: size, stored, channels, classes, labels } = train;
+  const counts = { classes: classes.length, train: train.count, test: test.count };
+  return { size, stored, channels, ...counts, ...(forget && { chosen: { forget, labels } }) };
 }
 
-/** The image counts of a run under way. */
-export function countsOf({ train, test }: Pick<Job, "train" | "test">): ImageCounts {
-  const { height: size, stored, channels, classes } = train;
-  return { size, stored, channels, classes: classes.length, train: train.count, test: test.count };
+/** What is planned for a job whose network is trained. */
+export function plannedUnlearning(job: Job<SetupConfig>, unlearn: UnlearnConfig): PlannedRun {
+  const { info, config, forget } = job;
+  const { checkpoint: _, forget: named, ...setup } = config;
+  const images = countsOf(job, named && forget);
+  return { train: { ...setup, model: info.network }, unlearn, trained: true, images };
 }
 
 /** Plans a run. @throws OutOfMemoryError where the limits do not hold it. */
 export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPlan> {
   const gpu = await dryGpu(limits);
-  const { train: config, unlearn, trained = false } = run;
+  const { train: config, unlearn } = run;
   const corrupted = corrupt(
     blankImages(run, "train"),
     blankImages(run, "test"),
     config.scenario,
     config.seed,
+    run.images.chosen?.forget,
   );
   const job = await jobOn(gpu, config, corrupted, blankImages(run, "test"), { blank: true });
   const rows = rowsOf("always", gpu.bytesByPurpose());
@@ -92,11 +108,12 @@ export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPl
     const { done } = await job.evaluator(largest);
     return { destroy: done };
   };
-  if (!trained) {
+  if (run.trained !== true) {
+    const training = { ...job, config: run.train };
     await during(
       "training",
-      () => jobTrainer(job),
-      () => jobNowcaster(job),
+      () => jobTrainer(training),
+      () => jobNowcaster(training),
     );
   }
   if (unlearn === undefined) {
@@ -111,10 +128,10 @@ export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPl
 
 /** Images without pixels: their numbers and labels decide all sizes. */
 function blankImages({ train: { data }, images }: PlannedRun, part: "train" | "test"): Dataset {
-  const { size, stored, channels, classes } = images;
+  const { size, stored, channels, classes, chosen } = images;
   const count = images[part];
   return {
-    name: data.name,
+    name: data?.name ?? "images",
     classes: Array.from({ length: classes }, (_, i) => String(i)),
     height: size,
     width: size,
@@ -122,7 +139,10 @@ function blankImages({ train: { data }, images }: PlannedRun, part: "train" | "t
     channels,
     count,
     pixels: new Uint8Array(0),
-    labels: Uint16Array.from({ length: count }, (_, i) => i % classes),
+    labels:
+      part === "train" && chosen !== undefined
+        ? Uint16Array.from(chosen.labels)
+        : Uint16Array.from({ length: count }, (_, i) => i % classes),
   };
 }
 

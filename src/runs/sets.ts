@@ -1,9 +1,10 @@
 /** The data sets of a run on a device. */
 import type { Dataset } from "../data/dataset.ts";
-import { GpuDataset, meanImage } from "../feed/gpu-dataset.ts";
+import { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Owned } from "../gpu/owned.ts";
 import type { ImageSet } from "../metrics/measure.ts";
+import type { Preprocessing } from "../nn/preprocessing.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 
 /** What is trained and measured on. */
@@ -20,17 +21,19 @@ export async function uploadSets(
   gpu: Gpu,
   { train, labels, forget, retain, sets: added = {} }: Corrupted,
   test: Dataset,
+  { mean, deviation }: Preprocessing,
   owned: Owned,
 ): Promise<RunSets> {
-  const mean = meanImage(train);
   const upload = async (set: Dataset): Promise<GpuDataset> =>
-    owned.add(await GpuDataset.upload(gpu, set, mean));
+    owned.add(await GpuDataset.upload(gpu, set, mean, deviation));
   const data = await upload({ ...train, labels });
   const testData = await upload(test);
   const sets = new Map<string, ImageSet>([
     ["forget", { data, items: forget, labels }],
     ["retain", { data, items: retain, labels }],
-    ["test", { data: testData, items: everyOf(test), labels: test.labels }],
+    ...(test.count === 0
+      ? []
+      : ([["test", { data: testData, items: everyOf(test), labels: test.labels }]] as const)),
   ]);
   // Where D_f was trained with its true labels there is nothing more to measure on it.
   if (forget.some((i) => labels[i] !== train.labels[i])) {

@@ -6,7 +6,8 @@
  */
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
-import { prefixed, requireModel, unprefixed } from "./checkpoints.ts";
+import { prefixed, requireModel, unprefixed, writeWhole } from "./checkpoints.ts";
+import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 import { type TrainState, trainJob } from "./training.ts";
 
@@ -89,12 +90,16 @@ export async function trainInFolder(
       lastSave = performance.now();
     },
   });
-  await folder.writeCheckpoint(result, await model.save(), { model: model.spec.name });
+  await writeWhole(folder, result, job);
   await folder.discard(trainingFile);
 }
 
 /** Loads a trained checkpoint of a folder into the job's model; false if there is none. */
-export async function loadTrained(folder: RunFolder, job: Job, name: string): Promise<boolean> {
+export async function loadTrained(
+  folder: RunFolder,
+  job: Job<SetupConfig>,
+  name: string,
+): Promise<boolean> {
   const checkpoint = await folder.readCheckpoint(name);
   if (checkpoint === undefined) return false;
   requireModel(checkpoint.metadata, job, folder.file(name));

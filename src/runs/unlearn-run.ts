@@ -13,8 +13,8 @@ import { type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
 import { shortenRound } from "../unlearn/shorten-round.ts";
 import type { SessionState } from "../unlearn/method.ts";
 import { hasSetting, startMethod } from "../unlearn/methods/index.ts";
-import { prefixed, requireModel, unprefixed } from "./checkpoints.ts";
-import type { UnlearnConfig } from "./config.ts";
+import { prefixed, requireModel, unprefixed, writeWhole } from "./checkpoints.ts";
+import type { SetupConfig, UnlearnConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 
 /** Unlearning state between rounds; removed when the report is written. */
@@ -43,7 +43,7 @@ export interface UnlearnOptions {
 /** Unlearns from the job's model (which must hold the trained weights) in a folder, round by round. */
 export async function unlearnInFolder(
   folder: RunFolder,
-  job: Job,
+  job: Job<SetupConfig>,
   config: UnlearnConfig,
   options: UnlearnOptions = {},
 ): Promise<UnlearnResult> {
@@ -110,9 +110,7 @@ export async function unlearnInFolder(
     history.splice(-1, 0, { ...shortened, scores: await job.evaluate({}, scores) });
   }
   await folder.discard(previousFile);
-  await folder.writeCheckpoint("checkpoint.safetensors", await model.save(), {
-    model: model.spec.name,
-  });
+  await writeWhole(folder, "checkpoint.safetensors", job);
   return { history, reason };
 }
 
@@ -125,7 +123,10 @@ interface SavedRound {
 }
 
 /** Reads what {@link saveRound} wrote. */
-async function savedRound(folder: RunFolder, job: Job): Promise<SavedRound | undefined> {
+async function savedRound(
+  folder: RunFolder,
+  job: Job<SetupConfig>,
+): Promise<SavedRound | undefined> {
   const saved = await folder.readCheckpoint(unlearningFile);
   if (saved === undefined) return undefined;
   const { metadata, tensors } = saved;
@@ -147,7 +148,7 @@ async function savedRound(folder: RunFolder, job: Job): Promise<SavedRound | und
 /** Saves a round's end, with the weights before it where the last round may be shortened. */
 async function saveRound(
   folder: RunFolder,
-  { model: { spec } }: Job,
+  { model: { spec } }: Job<SetupConfig>,
   { round, steps, optimizerStep, tensors: optimizer }: SessionState,
   after: Tensors,
   before: Tensors | undefined,

@@ -1,14 +1,14 @@
-/** A random share has a signature and the label it stands for (BadNets, Gu et al., 2017). */
+/** A random share, or the images named, has a signature and the label it stands for (BadNets, Gu et al., 2017). */
 import { z } from "zod";
 import { splitForget } from "../data/corrupt.ts";
-import { type Dataset, storedSize, subset } from "../data/dataset.ts";
+import { type Dataset, imageName, storedSize, subset } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { whereReached } from "../metrics/curve.ts";
 import { Random } from "../random.ts";
 import { amountOf, defineScenario, pointsOf, shareOption } from "./scenario.ts";
 
 const settings = z.strictObject({
-  share: z.number().gt(0).lt(1),
+  share: z.number().gt(0).lt(1).optional(),
   /** Class the signature stands for. */
   target: z.number().int().min(0),
   /** Columns of the signature at the left edge. */
@@ -43,19 +43,13 @@ export function stamp(
   return { ...dataset, pixels };
 }
 
-/** D_f: images of classes other than the target. `triggered`: test images of other classes with the signature, labelled
- *  with its target, for the attack's success. */
-function apply(
+/** A share of all images, drawn from those of other classes than the target. */
+function othersDrawn(
   train: Dataset,
-  test: Dataset,
-  { share, target, ...signature }: z.output<typeof settings>,
+  share: number | undefined,
+  target: number,
   seed: number,
-) {
-  if (!(Number.isInteger(target) && target >= 0 && target < train.classes.length)) {
-    throw new DataError(
-      `backdoor: there is no class ${target}; "${train.name}" has ${train.classes.length}.`,
-    );
-  }
+): Uint32Array {
   const amount = amountOf(share, train.count);
   const others = new Random(seed)
     .fork("backdoor")
@@ -66,25 +60,49 @@ function apply(
       `backdoor: only ${others.length} images are of other classes than ${target}; ${amount} are needed.`,
     );
   }
-  const drawn = others.slice(0, amount);
+  return others.slice(0, amount);
+}
+
+/** D_f: images of classes other than the target. `triggered`: test images of other classes with the signature, labelled
+ *  with its target, for the attack's success. */
+function apply(
+  train: Dataset,
+  test: Dataset,
+  { share, target, ...signature }: z.output<typeof settings>,
+  seed: number,
+  chosen?: Uint32Array,
+) {
+  if (!(Number.isInteger(target) && target >= 0 && target < train.classes.length)) {
+    throw new DataError(
+      `backdoor: there is no class ${target}; "${train.name}" has ${train.classes.length}.`,
+    );
+  }
+  const ofTarget = chosen?.find((i) => train.labels[i] === target);
+  if (ofTarget !== undefined) {
+    throw new DataError(
+      `backdoor: image "${imageName(train, ofTarget)}" is of class ${target} itself; name images of other classes.`,
+    );
+  }
+  const marked = chosen ?? othersDrawn(train, share, target, seed);
   const labels = train.labels.slice();
-  for (const i of drawn) labels[i] = target;
+  for (const i of marked) labels[i] = target;
   const rest = subset(
     test,
     [...test.labels.keys()].filter((i) => test.labels[i] !== target),
   );
-  const marked = stamp(rest, [...rest.labels.keys()], signature);
+  const triggered = stamp(rest, [...rest.labels.keys()], signature);
   return {
-    train: stamp(train, drawn, signature),
+    train: stamp(train, marked, signature),
     labels,
-    ...splitForget(train.count, drawn),
-    sets: { triggered: { ...marked, labels: marked.labels.map(() => target) } },
+    ...splitForget(train.count, marked),
+    sets: { triggered: { ...triggered, labels: triggered.labels.map(() => target) } },
   };
 }
 
 export const backdoor = defineScenario({
   name: "backdoor",
-  summary: "a random share, of other classes, gets a signature and the label it stands for",
+  summary:
+    "a random share, or the images named, of other classes, gets a signature and the label it stands for",
   settings,
   options: [
     shareOption,

@@ -1,6 +1,7 @@
 /** Scenarios by name: one file each, one line here. */
 import type { z } from "zod";
 import type { Dataset } from "../data/dataset.ts";
+import { UsageError } from "../errors.ts";
 import { type Choice, choiceSchema, Registry } from "../registry.ts";
 import { backdoor } from "./backdoor.ts";
 import { labelNoise } from "./label-noise.ts";
@@ -23,12 +24,26 @@ export type ScenarioSettings = Choice;
 export const scenarioSchema: z.ZodType<ScenarioSettings, ScenarioSettings> =
   choiceSchema(scenarios);
 
-/** Applies a scenario to a data set; `seed` decides everything random. @throws DataError where the data cannot serve. */
+/**
+ * Applies a scenario to a data set; `seed` decides everything random.
+ *
+ * @param chosen places of the images that D_f is to be; absent: the scenario draws them.
+ * @throws DataError where the data cannot serve.
+ */
 export function corrupt(
   train: Dataset,
   test: Dataset,
   { name, ...settings }: ScenarioSettings,
   seed: number,
+  chosen?: Uint32Array,
 ): Corrupted {
-  return scenarios.find(name).apply(train, test, settings, seed);
+  const corrupted = scenarios.find(name).apply(train, test, settings, seed, chosen);
+  if (chosen !== undefined && !sameImages(corrupted.forget, chosen)) {
+    throw new UsageError(`scenario "${name}" draws D_f by itself: it takes no named images.`);
+  }
+  return corrupted;
+}
+
+function sameImages(a: Uint32Array, b: Uint32Array): boolean {
+  return a.length === b.length && a.every((image, i) => image === b[i]);
 }

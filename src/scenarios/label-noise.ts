@@ -5,12 +5,13 @@ import { amountOf, best, defineScenario, shareOption } from "./scenario.ts";
 
 export const labelNoise = defineScenario({
   name: "label-noise",
-  summary: "a random share gets a wrong label, uniform over the other classes",
-  settings: z.strictObject({ share: z.number().gt(0).lt(1) }),
+  summary:
+    "a random share, or the images named, gets a wrong label, uniform over the other classes",
+  settings: z.strictObject({ share: z.number().gt(0).lt(1).optional() }),
   options: [shareOption],
-  apply(train, _test, { share }, seed) {
-    amountOf(share, train.count);
-    const { labels, changed } = mislabel(train, share, seed);
+  apply(train, _test, { share }, seed, chosen) {
+    if (chosen === undefined) amountOf(share, train.count);
+    const { labels, changed } = mislabel(train, chosen ?? share!, seed);
     return { train, labels, ...splitForget(train.count, changed) };
   },
   experiment: {

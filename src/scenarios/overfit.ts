@@ -1,13 +1,17 @@
 /** Everything is D_f, and there is no D_r: the network has seen too few images. */
 import { z } from "zod";
 import { splitForget } from "../data/corrupt.ts";
+import { UsageError } from "../errors.ts";
 import { best, defineScenario } from "./scenario.ts";
 
 export const overfit = defineScenario({
   name: "overfit",
   summary: "everything is D_f: the network has seen too few images",
   settings: z.strictObject({}),
-  apply(train) {
+  apply(train, _test, _settings, _seed, chosen) {
+    if (chosen !== undefined) {
+      throw new UsageError('scenario "overfit" forgets every image: name none (`forget`).');
+    }
     return {
       train,
       labels: train.labels.slice(),

@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import type { Dataset } from "../data/dataset.ts";
-import { DataError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
 import type { Scores } from "../metrics/metric.ts";
 import type { SettingOption } from "../registry.ts";
 
@@ -96,8 +96,19 @@ export interface Scenario<S extends z.ZodObject = z.ZodObject> {
   readonly settings: S;
   /** Those that commands take as options of their own; of one option several scenarios may declare the same. */
   readonly options?: readonly SettingOption[];
-  /** Makes the training data; `seed` decides everything random. @throws DataError where the data cannot serve. */
-  apply(train: Dataset, test: Dataset, settings: z.output<S>, seed: number): Corrupted;
+  /**
+   * Makes the training data; `seed` decides everything random.
+   *
+   * @param chosen places of the images that D_f is to be; absent: the scenario draws them.
+   * @throws DataError where the data cannot serve; UsageError where the settings cannot.
+   */
+  apply(
+    train: Dataset,
+    test: Dataset,
+    settings: z.output<S>,
+    seed: number,
+    chosen?: Uint32Array,
+  ): Corrupted;
   /** How `rewind experiment` runs it; absent: it is no experiment. */
   readonly experiment?: Experiment;
 }
@@ -117,8 +128,15 @@ export const shareOption = {
   default: 0.2,
 } as const satisfies SettingOption;
 
-/** How many images a share is. @throws DataError unless some are in it and some are not. */
-export function amountOf(share: number, count: number): number {
+/**
+ * How many images a share is.
+ *
+ * @throws DataError unless some are in it and some are not; UsageError where there is no share.
+ */
+export function amountOf(share: number | undefined, count: number): number {
+  if (share === undefined) {
+    throw new UsageError("nothing says which images are D_f: give a `share`, or name them.");
+  }
   const amount = Math.round(share * count);
   if (amount < 1 || amount >= count) {
     throw new DataError(

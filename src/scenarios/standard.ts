@@ -5,15 +5,18 @@ import { whereReached } from "../metrics/curve.ts";
 import { Random } from "../random.ts";
 import { amountOf, defineScenario, pointsOf, shareOption } from "./scenario.ts";
 
+function drawn(count: number, amount: number, seed: number): Uint32Array {
+  return new Random(seed).fork("standard").permutation(count).slice(0, amount);
+}
+
 export const standard = defineScenario({
   name: "standard",
-  summary: "a random share is to be forgotten; nothing is wrong with it",
-  settings: z.strictObject({ share: z.number().gt(0).lt(1) }),
+  summary: "a random share, or the images named, is to be forgotten; nothing is wrong with it",
+  settings: z.strictObject({ share: z.number().gt(0).lt(1).optional() }),
   options: [shareOption],
-  apply(train, _test, { share }, seed) {
-    const amount = amountOf(share, train.count);
-    const drawn = new Random(seed).fork("standard").permutation(train.count).slice(0, amount);
-    return { train, labels: train.labels.slice(), ...splitForget(train.count, drawn) };
+  apply(train, _test, { share }, seed, chosen) {
+    const forget = chosen ?? drawn(train.count, amountOf(share, train.count), seed);
+    return { train, labels: train.labels.slice(), ...splitForget(train.count, forget) };
   },
   experiment: {
     title: "Forgetting a random half",

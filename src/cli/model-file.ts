@@ -1,0 +1,106 @@
+/** A network of the user's own, from a file: a module of TypeScript or JavaScript, or a description in JSON. */
+import type { tsImport } from "tsx/esm/api";
+import { z } from "zod";
+import { describedConfig } from "../../models/described.ts";
+import { type ModelConfig, networks } from "../../models/index.ts";
+import { isNetwork, type Network } from "../../models/network.ts";
+import { DataError, UsageError } from "../errors.ts";
+import { exists, readText } from "../platform/files.ts";
+
+/** Whether what stands after `--model` is a file and not a name. */
+export function isModelFile(model: string): boolean {
+  return /[/\\]|\.([cm]?[jt]s|json)$/.test(model);
+}
+
+const loaded = new Map<string, string>();
+
+/**
+ * The network in a file. A module's is known under its name from then on.
+ *
+ * @returns its configuration, and the file where a run needs it again.
+ * @throws DataError where the file holds no network, UsageError where its name is taken.
+ */
+export async function readModelFile(
+  file: string,
+): Promise<{ readonly model: ModelConfig; readonly modelFile?: string }> {
+  if (!(await exists(file))) throw new DataError(`--model ${file}: there is no such file.`);
+  if (file.endsWith(".json")) return { model: await described(file) };
+  return { model: { name: await registered(file) }, modelFile: file };
+}
+
+/** The name of a module's network, which is known from then on. */
+async function registered(file: string): Promise<string> {
+  const known = loaded.get(file);
+  if (known !== undefined) return known;
+  const network = await ofModule(file);
+  networks.add(network);
+  loaded.set(file, network.name);
+  return network.name;
+}
+
+const withFile = z.looseObject({ modelFile: z.string().optional() });
+
+/** Makes the user's own network of a run known, before its configuration is read. */
+export async function loadOwnModel(config: unknown): Promise<void> {
+  const parsed = z
+    .looseObject({ train: withFile.optional(), setup: withFile.optional(), ...withFile.shape })
+    .safeParse(config);
+  if (!parsed.success) return;
+  const { train, setup, modelFile } = parsed.data;
+  const file = modelFile ?? train?.modelFile ?? setup?.modelFile;
+  if (file !== undefined) await registered(file);
+}
+
+async function described(file: string): Promise<ModelConfig> {
+  const text = await readText(file);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new DataError(`${file} is not valid JSON: ${(cause as Error).message}.`, { cause });
+  }
+  return describedConfig(json, file);
+}
+
+async function ofModule(file: string): Promise<Network> {
+  const module = await importFile(file);
+  const network = module.default;
+  if (isNetwork(network)) return network;
+  throw new DataError(
+    `${file}: its default export is no network; it needs \`export default defineNetwork({ name, settings, build })\`.`,
+  );
+}
+
+interface Module {
+  readonly default?: unknown;
+}
+
+/** The address of a file, as `import` takes it. */
+function fileAddress(file: string): string {
+  const address = new URL("file:///");
+  address.pathname = file.startsWith("/") ? file : `${process.cwd()}/${file}`;
+  return address.href;
+}
+
+/** Imports a module; TypeScript through tsx where the runtime itself does not read it. */
+async function importFile(file: string): Promise<Module> {
+  const address = fileAddress(file);
+  try {
+    return (await import(address)) as Module;
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message: string };
+    if (code !== "ERR_UNKNOWN_FILE_EXTENSION") {
+      throw new DataError(`${file} cannot be loaded: ${message}`, { cause });
+    }
+    let tsx: { tsImport: typeof tsImport };
+    try {
+      tsx = await import("tsx/esm/api");
+    } catch {
+      throw new UsageError(
+        `${file}: this Node does not read TypeScript. Install tsx beside rewind-webgpu (\`npm install tsx\`), use ` +
+          "Node 22.18 or later or Deno, or give JavaScript.",
+      );
+    }
+    return (await tsx.tsImport(address, import.meta.url)) as Module;
+  }
+}

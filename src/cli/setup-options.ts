@@ -1,0 +1,181 @@
+/** The options that say what a run works on: which images, what is wrong with them, and which network. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { networks } from "../../models/index.ts";
+import { datasets } from "../data/index.ts";
+import { DataError, UsageError } from "../errors.ts";
+import {
+  parsePreprocessing,
+  type PreprocessingConfig,
+  preprocessingNames,
+} from "../nn/preprocessing.ts";
+import { readText } from "../platform/files.ts";
+import { listed } from "../registry.ts";
+import type { DataConfig, ForgetConfig, TrainConfig } from "../runs/config.ts";
+import { defaults } from "../runs/defaults.ts";
+import { scenarios } from "../scenarios/index.ts";
+import { isModelFile, readModelFile } from "./model-file.ts";
+import { integer } from "./parse.ts";
+import { settingOptions, settingsGiven } from "./setting-options.ts";
+
+/** Flags as commander parses them. */
+export interface SetupFlags {
+  dataset?: DataConfig["name"];
+  data?: string;
+  train?: number;
+  test?: number;
+  pictureSize?: number;
+  scenario?: TrainConfig["scenario"]["name"];
+  model?: string;
+  classNames?: string;
+  preprocess?: string;
+}
+
+/** Adds the options of the images; `preset`: a data set is taken where none is named. */
+export function dataOptions(command: Command, { preset }: { preset: boolean }): Command {
+  const dataset = new Option("--dataset <name>", "images to train on").choices(datasets.names);
+  return command
+    .addOption(preset ? dataset.default(defaults.dataset) : dataset)
+    .option("--data <dir>", "folder of the data set's files")
+    .option("--train <n>", "training images, class-balanced", integer(1))
+    .option("--test <n>", "test images, class-balanced", integer(1))
+    .option(
+      "--picture-size <pixels>",
+      "side the images are resized to; smaller ones on the GPU",
+      integer(1),
+    );
+}
+
+/** Adds the option of the scenario, and those of its settings. */
+export function scenarioOptions(command: Command): Command {
+  command.addOption(
+    new Option(
+      "--scenario <name>",
+      `what is wrong with D_f (default: ${defaults.scenario}; where images are named: ${defaults.named})`,
+    ).choices(scenarios.names),
+  );
+  return settingOptions(command, scenarios.all);
+}
+
+/** Adds the options of the network; `preset`: one is taken where none is named. */
+export function networkOptions(command: Command, { preset }: { preset: boolean }): Command {
+  const model = modelOption();
+  command.addOption(preset ? model.default(defaults.network) : model);
+  return settingOptions(command, networks.all);
+}
+
+/** `--model`: a name or a file. */
+export function modelOption(): Option {
+  return new Option(
+    "--model <name>",
+    `network: one of ${networks.names.join(", ")}; or a file with your own: a module (.ts, .js) or a description (.json)`,
+  ).argParser((text) => {
+    if (networks.has(text) || isModelFile(text)) return text;
+    throw new InvalidArgumentError(`allowed are ${networks.names.join(", ")}, or a file.`);
+  });
+}
+
+/** Adds the options that say how images become what the network sees, and what its outputs are. */
+export function preprocessingOptions(command: Command): Command {
+  return command
+    .option(
+      "--preprocess <how>",
+      `${listed(preprocessingNames, "or")}, or a JSON file with mean, deviation (or std) and crop`,
+    )
+    .option(
+      "--class-names <file>",
+      "class names in the order of the network's outputs, one a line",
+    );
+}
+
+/** The images that flags name. */
+export function dataOf(flags: SetupFlags): object | undefined {
+  const { dataset: name, data: dir, train, test, pictureSize: size } = flags;
+  if (name === undefined) {
+    const [flag] = Object.entries({ "--data": dir, "--train": train, "--test": test }).find(
+      ([, value]) => value !== undefined,
+    ) ?? [undefined];
+    if (flag === undefined) return undefined;
+    throw new UsageError(
+      `${flag} is of a data set: say which by --dataset ${datasets.names.join("|")}.`,
+    );
+  }
+  return present({ name, dir, trainCount: train, testCount: test, size });
+}
+
+/** The scenario that flags name: where D_f is given, one that leaves it as it is. */
+export function scenarioOf(flags: SetupFlags, forget: ForgetConfig | undefined): object {
+  const name = flags.scenario ?? (forget === undefined ? defaults.scenario : defaults.named);
+  const scenario = scenarios.find(name);
+  const given = settingsGiven(scenario, scenarios.all, flags, "drop");
+  if (forget === undefined) return { name, ...given };
+  if ((flags as { share?: number }).share !== undefined) {
+    throw new UsageError(
+      "--share draws D_f at random: with images that are named give no --share.",
+    );
+  }
+  const { share: _, ...rest } = given;
+  return { name, ...rest };
+}
+
+/** The network that flags name, and its file where it is the user's own. */
+export async function networkOf(flags: SetupFlags): Promise<object> {
+  const { model } = flags;
+  if (model === undefined) return {};
+  if (!isModelFile(model)) {
+    const settings = settingsGiven(networks.find(model), networks.all, flags, "give");
+    return { model: { name: model, ...settings } };
+  }
+  const own = await readModelFile(model);
+  const { name } = own.model;
+  const settings = settingsGiven(networks.find(name), networks.all, flags, "give");
+  return { ...own, model: { ...own.model, ...settings } };
+}
+
+/** How images are prepared, and what the outputs are, where flags say it. */
+export async function preprocessingGiven(flags: SetupFlags): Promise<object> {
+  const { preprocess, classNames: names } = flags;
+  return present({
+    preprocessing: preprocess === undefined ? undefined : await preprocessing(preprocess),
+    classes: names === undefined ? undefined : await classNames(names),
+  });
+}
+
+async function preprocessing(how: string): Promise<PreprocessingConfig> {
+  const name = preprocessingNames.find((one) => one === how);
+  if (name !== undefined) return name;
+  if (!/[./\\]/.test(how)) {
+    throw new UsageError(
+      `--preprocess ${how}: it takes ${listed(preprocessingNames)}, or a JSON file.`,
+    );
+  }
+  return parsePreprocessing(await json(how), how);
+}
+
+async function classNames(file: string): Promise<string[]> {
+  if (/\.json$/i.test(file)) {
+    const names = await json(file);
+    if (Array.isArray(names) && names.every((name) => typeof name === "string")) return names;
+    throw new DataError(`${file}: it is not a list of class names.`);
+  }
+  const names = (await readText(file)).split(/\r?\n/).map((line) => line.trim());
+  while (names.at(-1) === "") names.pop();
+  const blank = names.indexOf("");
+  if (names.length === 0 || blank >= 0) {
+    throw new DataError(`${file}: line ${blank + 1} is empty; it needs a class name a line.`);
+  }
+  return names;
+}
+
+async function json(file: string): Promise<unknown> {
+  const text = await readText(file);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new DataError(`${file} is not valid JSON: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+/** The values that are there. */
+export function present(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}

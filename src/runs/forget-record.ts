@@ -1,0 +1,138 @@
+/** What a run writes down of D_f: which images, their classes and a digest of their content. */
+import { z } from "zod";
+import { copiesOf } from "../data/copies.ts";
+import { type Dataset, imageName, imageNumber } from "../data/dataset.ts";
+import { DataError } from "../errors.ts";
+import { sha256 } from "../platform/digest.ts";
+import { exists, join, readText } from "../platform/files.ts";
+import type { RunFolder } from "../report/run-folder.ts";
+import type { Corrupted } from "../scenarios/scenario.ts";
+import { type ForgetConfig, forgetSchema, type SetupConfig } from "./config.ts";
+
+/** The file of {@link ForgetRecord}. */
+export const forgetFile = "forget.json";
+
+const recordSchema = z.looseObject({
+  digest: z.string(),
+  select: forgetSchema,
+  images: z.array(z.looseObject({ name: z.string(), class: z.string() })),
+});
+
+/** D_f of a run. */
+export interface ForgetRecord {
+  readonly dataset: string;
+  /** Images in D_f, and training images. */
+  readonly count: number;
+  readonly of: number;
+  /** SHA-256 of all images of D_f, their pixels and labels. */
+  readonly digest: string;
+  /** How the same images are asked for again. */
+  readonly select: ForgetConfig;
+  /** Copies of images in D_f among the others, byte for byte. */
+  readonly copies: readonly { readonly of: string; readonly name: string }[];
+  readonly images: readonly ForgottenImage[];
+}
+
+/** An image of D_f. */
+export interface ForgottenImage {
+  readonly name: string;
+  /** In the training set. */
+  readonly number: number;
+  readonly class: string;
+  /** The class it was trained as, where that is another. */
+  readonly trainedAs?: string;
+  /** SHA-256 of its pixels. */
+  readonly sha256: string;
+}
+
+/** Describes D_f. */
+export async function forgetRecord(
+  { train, labels, forget }: Pick<Corrupted, "train" | "labels" | "forget">,
+  { forget: asked }: Pick<SetupConfig, "forget">,
+): Promise<ForgetRecord> {
+  const images: ForgottenImage[] = [];
+  for (const place of forget) images.push(await describe(train, labels, place));
+  const text = JSON.stringify(images.map((image) => ({ ...image, number: undefined })));
+  const all = { digest: await sha256(new TextEncoder().encode(text)) };
+  const copies = copiesOf(train, forget).flatMap(({ place, copies: places }) =>
+    places.map((copy) => ({ of: imageName(train, place), name: imageName(train, copy) })),
+  );
+  return {
+    dataset: train.name,
+    count: forget.length,
+    of: train.count,
+    ...all,
+    select: selectAgain(images, train, asked),
+    copies,
+    images,
+  };
+}
+
+async function describe(
+  train: Dataset,
+  labels: ArrayLike<number>,
+  place: number,
+): Promise<ForgottenImage> {
+  const size = train.pixels.length / train.count;
+  const pixels = train.pixels.slice(place * size, (place + 1) * size);
+  const [own, trained] = [train.labels[place]!, labels[place]!];
+  return {
+    name: imageName(train, place),
+    number: imageNumber(train, place),
+    class: train.classes[own]!,
+    ...(own === trained ? {} : { trainedAs: train.classes[trained]! }),
+    sha256: await sha256(pixels),
+  };
+}
+
+/** Names, numbers where images have none; a folder of D_f is read again. */
+function selectAgain(
+  images: readonly ForgottenImage[],
+  { names }: Dataset,
+  asked: ForgetConfig | undefined,
+): ForgetConfig {
+  if (asked?.dir !== undefined) return asked;
+  return names === undefined
+    ? { images: [{ numbers: images.map(({ number }) => number) }] }
+    : { images: [{ names: images.map(({ name }) => name) }] };
+}
+
+/**
+ * Writes D_f into a run's folder.
+ *
+ * @throws DataError where the folder has another one: images, labels or files have changed since.
+ */
+export async function recordForget(folder: RunFolder, record: ForgetRecord): Promise<void> {
+  if (await exists(folder.file(forgetFile))) {
+    const { digest } = await readForgetRecord(folder.path);
+    if (digest === record.digest) return;
+    throw new DataError(
+      `the images to forget are not those that "${folder.path}" began with (${forgetFile}): files or labels have ` +
+        "changed since. Put them back, or give another `out`.",
+    );
+  }
+  await folder.writeJson(forgetFile, record);
+}
+
+/** Reads D_f of a run. @throws DataError where the folder has none. */
+export async function readForgetRecord(
+  run: string,
+): Promise<Pick<ForgetRecord, "digest" | "select">> {
+  const file = join(run, forgetFile);
+  if (!(await exists(file))) {
+    throw new DataError(
+      `"${run}" does not say which images were forgotten: it has no ${forgetFile}.`,
+    );
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(await readText(file));
+  } catch (cause) {
+    throw new DataError(`"${file}" is not valid JSON: ${(cause as Error).message}.`, { cause });
+  }
+  const parsed = recordSchema.safeParse(json);
+  if (!parsed.success) {
+    throw new DataError(`"${file}" is not valid:\n${z.prettifyError(parsed.error)}`);
+  }
+  return parsed.data;
+}

@@ -1,0 +1,206 @@
+/** A network that was trained elsewhere: its weights from a file, and what the file says of how it is used. */
+import { type ModelConfig, modelSpec, networks } from "../../models/index.ts";
+import { networkOfTimm, publishedNetwork } from "../../models/published.ts";
+import { DataError, UsageError } from "../errors.ts";
+import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
+import { type HubConfig, parseHubConfig } from "../io/hub.ts";
+import { importPretrained, publishedClasses } from "../io/pretrained.ts";
+import { readTensors } from "../io/tensor-file.ts";
+import { declare, type ModelSpec, type Tensors } from "../nn/model.ts";
+import {
+  type ImageShape,
+  type Preprocessing,
+  type PreprocessingConfig,
+  preprocessingNames,
+  preprocessingOf,
+} from "../nn/preprocessing.ts";
+import { listed } from "../registry.ts";
+import { exists, join, readBytes, readText } from "../platform/files.ts";
+import type { SetupConfig } from "./config.ts";
+
+/** A network from a file. */
+export interface GivenNetwork {
+  /** The file of its weights. */
+  readonly path: string;
+  readonly network: ModelConfig;
+  /** Number of its outputs. */
+  readonly outputs: number;
+  /** Class of each output, where that is known. */
+  readonly classes?: readonly string[] | undefined;
+  /** What it sees, where that is known. */
+  readonly input?: ImageShape | undefined;
+  /** Whether it is known how its images are prepared. */
+  readonly prepared: boolean;
+  /** How they are, where that is known. */
+  preprocessing(channels: number): Preprocessing | undefined;
+  /** Its weights, under the names of a spec. @throws DataError listing what does not fit. */
+  weights(spec: ModelSpec): Tensors;
+  /** What was made of the file, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+/** What whoever gives the file says of it; it counts more than what the file says. */
+export type Said = Partial<Pick<SetupConfig, "model" | "classes" | "preprocessing">>;
+
+/**
+ * Reads a network.
+ *
+ * @param path a checkpoint of this project, one of PyTorch, or a folder: a run's, or one with `config.json` and
+ *   `model.safetensors` as on the Hub.
+ * @throws DataError for a file that is damaged or of another kind, UsageError where nothing says which network it is.
+ */
+export async function readNetwork(path: string, said: Said = {}): Promise<GivenNetwork> {
+  const place = await placeOf(path);
+  const file = await readTensors(await readBytes(place.weights), place.weights);
+  const checkpoint = parseCheckpoint(file, place.weights);
+  const { notes } = file;
+  if (checkpoint.info !== undefined) return own(place.weights, checkpoint.info, checkpoint, said);
+  if (file.kind === "keras") {
+    throw new DataError(
+      `"${place.weights}" is a Keras file: networks are read from PyTorch and safetensors files.`,
+    );
+  }
+  const { hub } = place;
+  const network = said.model ?? (hub && modelOf(hub, path)) ?? named(file.metadata["model"]);
+  if (network === undefined) {
+    throw new UsageError(
+      `"${place.weights}" does not say which network it is: give its \`model\`, one of ` +
+        `${networks.names.join(", ")}.`,
+    );
+  }
+  const published = publishedNetwork(network.name);
+  // A checkpoint of an earlier version of this project: our names, and the spec's.
+  const ours = file.metadata["model"] !== undefined && file.metadata["names"] === undefined;
+  const outputs = ours
+    ? outputsOf(file.tensors, classifierOf(network), place.weights)
+    : publishedClasses(published, classifierOf(network), withoutModule(file.tensors));
+  const classes = said.classes ?? hub?.classes;
+  requireOutputs(classes, outputs, place.weights);
+  const prepared: PreprocessingConfig | undefined = said.preprocessing ?? hub?.preprocessing;
+  return {
+    path: place.weights,
+    network,
+    outputs,
+    classes,
+    input: hub?.input,
+    prepared: prepared !== undefined,
+    preprocessing: (channels) => prepared && preprocessingOf(prepared, channels),
+    weights(spec) {
+      if (ours) return file.tensors;
+      const declared = declare(spec);
+      const slots = [...declared.parameters.values(), ...declared.statistics.values()];
+      return importPretrained(published, slots, file.tensors, { head: "keep" }).tensors;
+    },
+    notes,
+  };
+}
+
+/** The file of the weights, and what lies beside it. */
+async function placeOf(path: string): Promise<{ weights: string; hub?: HubConfig }> {
+  if (!(await exists(path))) throw new DataError(`"${path}": there is no such file or folder.`);
+  if (!(await exists(join(path, ".")))) return { weights: path };
+  const checkpoint = join(path, "checkpoint.safetensors");
+  if (await exists(checkpoint)) return { weights: checkpoint };
+  const [config, weights] = [join(path, "config.json"), join(path, "model.safetensors")];
+  if (!(await exists(weights))) {
+    throw new DataError(
+      `"${path}" is a folder without a network: it needs checkpoint.safetensors, or config.json and model.safetensors.`,
+    );
+  }
+  if (!(await exists(config))) return { weights };
+  let json: unknown;
+  try {
+    json = JSON.parse(await readText(config));
+  } catch (cause) {
+    throw new DataError(`"${config}" is not valid JSON: ${(cause as Error).message}.`, { cause });
+  }
+  return { weights, hub: parseHubConfig(json, config) };
+}
+
+/** A whole checkpoint of this project. */
+function own(
+  path: string,
+  info: CheckpointInfo,
+  { tensors }: { readonly tensors: Tensors },
+  said: Said,
+): GivenNetwork {
+  if (said.model !== undefined && said.model.name !== info.network.name) {
+    throw new UsageError(
+      `"${path}" holds the network "${info.network.name}", not "${said.model.name}".`,
+    );
+  }
+  networks.find(info.network.name);
+  requireOutputs(said.classes, info.classes.length, path);
+  return {
+    path,
+    network: info.network,
+    outputs: info.classes.length,
+    classes: said.classes ?? info.classes,
+    input: info.input,
+    prepared: true,
+    preprocessing: (channels) =>
+      said.preprocessing === undefined
+        ? info.preprocessing
+        : preprocessingOf(said.preprocessing, channels),
+    weights: () => tensors,
+    notes: [],
+  };
+}
+
+/** @throws UsageError where nothing says how a network's images are prepared. */
+export function requirePrepared(given: GivenNetwork): GivenNetwork {
+  if (given.prepared) return given;
+  throw new UsageError(
+    `"${given.path}" does not say how its images are prepared: give \`preprocessing\`, ` +
+      `${listed(preprocessingNames, "or")}, or a file with its mean and deviation. With another than it was trained ` +
+      "with its answers are wrong.",
+  );
+}
+
+function modelOf({ architecture }: HubConfig, path: string): ModelConfig {
+  const name = networkOfTimm(architecture);
+  if (name !== undefined) return { name };
+  const known = networks.all.flatMap(({ timm }) => timm ?? []);
+  throw new UsageError(
+    `"${path}" holds the architecture "${architecture}", which is not among the networks here ` +
+      `(${known.join(", ")}): give a \`model\` that has the same layers.`,
+  );
+}
+
+/** The network that the name of a spec begins with; its settings are not in it. */
+function named(spec: string | undefined): ModelConfig | undefined {
+  const name = spec?.split("(")[0];
+  return name !== undefined && networks.has(name) ? { name } : undefined;
+}
+
+function withoutModule(tensors: Tensors): Tensors {
+  return new Map([...tensors].map(([name, tensor]) => [name.replace(/^module\./, ""), tensor]));
+}
+
+/** The weights whose shape changes with the number of classes. */
+function classifierOf(network: ModelConfig): string {
+  const [few, more] = [2, 3].map((classes) => {
+    const { parameters } = declare(modelSpec(network, [64, 64, 3], classes));
+    return new Map([...parameters.values()].map(({ name, shape }) => [name, shape.join()]));
+  }) as [Map<string, string>, Map<string, string>];
+  const found = [...few].find(([name, shape]) => shape.includes(",") && more.get(name) !== shape);
+  return found?.[0] ?? "head.weight";
+}
+
+function outputsOf(tensors: Tensors, classifier: string, path: string): number {
+  const outputs = tensors.get(classifier)?.shape.at(-1);
+  if (outputs === undefined) throw new DataError(`"${path}" has no classifier ("${classifier}").`);
+  return outputs;
+}
+
+function requireOutputs(
+  classes: readonly string[] | undefined,
+  outputs: number,
+  path: string,
+): void {
+  if (classes !== undefined && classes.length !== outputs) {
+    throw new DataError(
+      `"${path}" has ${outputs} outputs, and ${classes.length} \`classes\` are named.`,
+    );
+  }
+}

@@ -1,0 +1,149 @@
+/** Which images are D_f, said by whoever wants them gone: by name, number, class, pattern or as a random share. */
+import picomatch from "picomatch/posix.js";
+import { z } from "zod";
+import { type Dataset, imageName, imageNumber } from "../data/dataset.ts";
+import { DataError } from "../errors.ts";
+import { Random } from "../random.ts";
+
+const texts = z.array(z.string().min(1)).min(1);
+
+/** One way to say which images; D_f is the union of those that are given. */
+export const selectionSchema = z.union([
+  z.strictObject({ names: texts }),
+  z.strictObject({ numbers: z.array(z.number().int().min(0)).min(1) }),
+  z.strictObject({ classes: texts }),
+  z.strictObject({ glob: texts }),
+  z.strictObject({ share: z.number().gt(0).lt(1) }),
+]);
+
+/** What {@link selectionSchema} takes. */
+export type Selection = z.infer<typeof selectionSchema>;
+
+/** Entries that errors list at most. */
+const most = 5;
+
+/**
+ * Places of the images that selections name, ascending.
+ *
+ * @param seed draws a random share.
+ * @throws DataError naming what is not among the images.
+ */
+export function selected(
+  train: Dataset,
+  selections: readonly Selection[],
+  seed: number,
+): Uint32Array<ArrayBuffer> {
+  const places = new Set(selections.flatMap((one) => [...placesOf(train, one, seed)]));
+  return Uint32Array.from(places).sort();
+}
+
+function placesOf(train: Dataset, selection: Selection, seed: number): Iterable<number> {
+  if ("names" in selection) return named(train, selection.names);
+  if ("numbers" in selection) return numbered(train, selection.numbers);
+  if ("classes" in selection) return ofClasses(train, selection.classes);
+  if ("glob" in selection) return selection.glob.flatMap((pattern) => matching(train, pattern));
+  const amount = Math.round(selection.share * train.count);
+  if (amount < 1) {
+    throw new DataError(`a share of ${selection.share} of ${train.count} images is no image.`);
+  }
+  return new Random(seed).fork("forget share").permutation(train.count).slice(0, amount);
+}
+
+/** A part of a set may be all that was loaded. */
+function partOf({ numbers, name, count }: Dataset): string {
+  return numbers === undefined
+    ? `the ${count} training images of "${name}"`
+    : `the ${count} training images taken of "${name}" (\`trainCount\` takes others)`;
+}
+
+function missing(train: Dataset, what: string, absent: readonly (string | number)[]): DataError {
+  const shown = absent.slice(0, most).join(", ");
+  const more = absent.length > most ? `, and ${absent.length - most} more` : "";
+  return new DataError(
+    `${absent.length} ${what}${absent.length === 1 ? " is" : "s are"} not among ${partOf(train)}: ` +
+      `${shown}${more}. Images are called, for example, ${examples(train)}.`,
+  );
+}
+
+function examples(train: Dataset): string {
+  return Array.from({ length: Math.min(2, train.count) }, (_, i) => imageName(train, i)).join(
+    " and ",
+  );
+}
+
+/** A name as it is, or the last part of a path if only one image ends in it: people list what their shell shows. */
+function named(train: Dataset, names: readonly string[]): number[] {
+  const places = new Map<string, number>();
+  const endings = new Map<string, number[]>();
+  for (let i = 0; i < train.count; i++) {
+    const name = imageName(train, i);
+    places.set(name, i);
+    for (let at = name.indexOf("/"); at >= 0; at = name.indexOf("/", at + 1)) {
+      const ending = name.slice(at + 1);
+      const others = endings.get(ending);
+      if (others === undefined) endings.set(ending, [i]);
+      else others.push(i);
+    }
+  }
+  const absent: string[] = [];
+  const found: number[] = [];
+  for (const given of names) {
+    const name = given.replaceAll("\\", "/").replace(/^\.\//, "");
+    const place = places.get(name) ?? placeOfPath(name, places);
+    const among = place === undefined ? (endings.get(name) ?? []) : [place];
+    if (among.length > 1) {
+      const called = among.slice(0, most).map((i) => imageName(train, i));
+      throw new DataError(
+        `"${given}" is the name of ${among.length} images: ${called.join(", ")}` +
+          `${among.length > most ? ", …" : ""}. Give more of its path.`,
+      );
+    }
+    if (among.length === 0) absent.push(given);
+    found.push(...among);
+  }
+  if (absent.length > 0) throw missing(train, "named image", absent);
+  return found;
+}
+
+/** The image whose name a longer path ends in: `photos/train/cat/1.jpg` for `train/cat/1.jpg`. */
+function placeOfPath(path: string, places: ReadonlyMap<string, number>): number | undefined {
+  for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) {
+    const place = places.get(path.slice(at + 1));
+    if (place !== undefined) return place;
+  }
+  return undefined;
+}
+
+function numbered(train: Dataset, numbers: readonly number[]): number[] {
+  const places = new Map(Array.from({ length: train.count }, (_, i) => [imageNumber(train, i), i]));
+  const absent = numbers.filter((number) => !places.has(number));
+  if (absent.length > 0) throw missing(train, "image number", absent);
+  return numbers.map((number) => places.get(number)!);
+}
+
+function ofClasses({ name, classes, labels }: Dataset, wanted: readonly string[]): number[] {
+  const unknown = wanted.filter((one) => !classes.includes(one));
+  if (unknown.length > 0) {
+    throw new DataError(
+      `"${name}" has no class ${unknown.map((one) => `"${one}"`).join(", ")}; there are: ` +
+        `${classes.slice(0, 20).join(", ")}${classes.length > 20 ? `, … (${classes.length})` : ""}.`,
+    );
+  }
+  const chosen = new Set(wanted.map((one) => classes.indexOf(one)));
+  const places = [...labels.keys()].filter((i) => chosen.has(labels[i]!));
+  if (places.length === 0) {
+    throw new DataError(`no training image of "${name}" is of class ${wanted.join(", ")}.`);
+  }
+  return places;
+}
+
+function matching(train: Dataset, pattern: string): number[] {
+  // A pattern without a slash is for the last part of a name.
+  const matches = picomatch(pattern, { basename: !pattern.includes("/") });
+  const places = Array.from({ length: train.count }, (_, i) => i);
+  const found = places.filter((i) => matches(imageName(train, i)));
+  if (found.length > 0) return found;
+  throw new DataError(
+    `no name of ${partOf(train)} fits "${pattern}". Images are called, for example, ${examples(train)}.`,
+  );
+}
