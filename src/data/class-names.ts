@@ -11,6 +11,9 @@ export function labelOf(classes: readonly string[], name: string, where: string)
   const label = classes.indexOf(name);
   if (label >= 0) return label;
   if (/^\d+$/.test(name) && Number(name) < classes.length) return Number(name);
+  if (classes.length === 1) {
+    throw new DataError(`${where}: there is no class "${name}"; the only one is "${classes[0]!}".`);
+  }
   const near = nearestNames(name, classes).map((other) => `"${other}"`);
   throw new DataError(
     `${where}: there is no class "${name}"; did you mean ${near.join(" or ")}? ` +

@@ -10,6 +10,8 @@ import { resizeImage, writeChannels } from "./resize.ts";
 /** Which files, and what they become. */
 export interface DecodeTask {
   readonly paths: readonly string[];
+  /** What the files hold, where it was read already; their paths only name them then. */
+  readonly contents?: readonly Uint8Array[] | undefined;
   readonly channels: 1 | 3;
   /** Side of the images. */
   readonly size: number;
@@ -35,16 +37,18 @@ const readAhead = 64;
  * @throws DataError naming the first bad file.
  */
 export async function decodeFiles(
-  { paths, channels, size, resize }: DecodeTask,
+  { paths, contents, channels, size, resize }: DecodeTask,
   remarks: Remarks,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = size * size * channels;
   const pixels = pixelArray(paths.length, size, size, channels);
   for (let start = 0; start < paths.length; start += readAhead) {
     const batch = paths.slice(start, start + readAhead);
-    const contents = await Promise.all(batch.map((path) => readBytes(path)));
+    const files =
+      contents?.slice(start, start + readAhead) ??
+      (await Promise.all(batch.map((path) => readBytes(path))));
     for (const [i, path] of batch.entries()) {
-      let image = await decodeImage(contents[i]!, path);
+      let image = await decodeImage(files[i]!, path);
       remarks.see(image, start + i);
       if (resize) image = await resizeImage(image, size);
       else requireSize(image, size, path);

@@ -1,8 +1,8 @@
 /** Pieces that several kinds of image file have. */
 
-/** Characters of one byte each. */
+/** Characters of one byte each; a decoder of "latin1" makes others of the bytes 80 to 9F. */
 export function latin1(bytes: Uint8Array, start: number, length: number): string {
-  return new TextDecoder("latin1").decode(bytes.subarray(start, start + length));
+  return String.fromCharCode(...bytes.subarray(start, start + length));
 }
 
 /** One array of several. */

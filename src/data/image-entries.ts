@@ -11,6 +11,8 @@ export interface Entry {
   /** Path within the data set: what the image is called. */
   readonly name: string;
   readonly label: number;
+  /** What the file holds, where it was read already; the path only names it then. */
+  readonly bytes?: Uint8Array | undefined;
 }
 
 /** What a data set says of its files, besides their pixels; `all`: those that they were chosen from. */
@@ -51,11 +53,11 @@ export interface Squares {
 
 /** Squares of `size` pixels, or of the first image's size. */
 export async function squaresOf(
-  { path }: Pick<Entry, "path">,
+  { path, bytes }: Entry,
   grey: boolean,
   size: number | undefined,
 ): Promise<Squares> {
-  const own = (await decodeImage(await readBytes(path), path)).height;
+  const own = (await decodeImage(bytes ?? (await readBytes(path)), path)).height;
   return { channels: grey ? 1 : 3, size: size ?? own, own, resize: size !== undefined };
 }
 
@@ -74,7 +76,14 @@ export async function loadEntries(
   { channels, size, own, resize }: Squares,
 ): Promise<LoadedEntries> {
   const remarks = new Remarks();
-  const task = { paths: files.map(({ path }) => path), channels, size, resize };
+  const contents = files.flatMap(({ bytes }) => bytes ?? []);
+  const task = {
+    paths: files.map(({ path }) => path),
+    contents: contents.length > 0 ? contents : undefined,
+    channels,
+    size,
+    resize,
+  };
   const dataset: Dataset = {
     name,
     classes,

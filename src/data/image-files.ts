@@ -57,7 +57,8 @@ export async function loadImageFiles(
   task: DecodeTask,
   options: ImageFilesOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const many = task.paths.length >= worthwhile;
+  // What is in memory has no file whose times would tell that it changed.
+  const many = task.paths.length >= worthwhile && task.contents === undefined;
   const useful = Math.min(mostThreads, Math.ceil(task.paths.length / filesPerThread));
   const { threads = Math.min(await cores(), useful) } = options;
   const folder = options.cache === undefined ? (many ? cacheFolder() : null) : options.cache;
@@ -138,7 +139,7 @@ async function partsOf(folder: string, task: DecodeTask, most = mostPart): Promi
   }));
 }
 
-async function keyOf({ paths, ...settings }: DecodeTask): Promise<string> {
+async function keyOf({ paths, channels, size, resize }: DecodeTask): Promise<string> {
   const files: (readonly [string, number, number])[] = [];
   for (let start = 0; start < paths.length; start += 1024) {
     const batch = paths.slice(start, start + 1024);
@@ -151,7 +152,7 @@ async function keyOf({ paths, ...settings }: DecodeTask): Promise<string> {
       )),
     );
   }
-  const text = JSON.stringify({ version: 2, settings, files });
+  const text = JSON.stringify({ version: 2, channels, size, resize, files });
   return (await sha256(new TextEncoder().encode(text))).slice(0, 32);
 }
 
@@ -210,6 +211,7 @@ async function decode(task: DecodeTask, threads: number): Promise<Decoded> {
   const portions = Array.from({ length: Math.ceil(task.paths.length / portion) }, (_, i) => ({
     ...task,
     paths: task.paths.slice(i * portion, (i + 1) * portion),
+    contents: task.contents?.slice(i * portion, (i + 1) * portion),
   }));
   const count = Math.min(threads, portions.length);
   if (count <= 1) return { pixels: await decodeFiles(task, remarks), remarks };

@@ -5,6 +5,7 @@ import { PassedOver } from "./find-images.ts";
 import { choose, type Entry, loadEntries, squaresOf } from "./image-entries.ts";
 import { type LabelledName, readMetadata } from "./image-metadata.ts";
 import { labelledFiles, type LabelledFiles, looseNotes } from "./labelled-files.ts";
+import { testNames } from "./part-files.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 
 /**
@@ -19,9 +20,6 @@ export const imageFolder = defineDataset({
   folder: true,
   load: loadImageFolder,
 });
-
-/** Names that the second part goes by, as they are looked for. */
-const testNames = ["test", "val", "valid", "validation"] as const;
 
 /**
  * Loads `DIR/train/CLASS/*` and `DIR/test/CLASS/*` (or `val`, `valid`, `validation` for `test`): JPEG, PNG and WebP files,

@@ -1,5 +1,7 @@
 /** What kind of image a file is, told by its first bytes and never by its suffix. */
 
+import { latin1 } from "./image-bytes.ts";
+
 /** A kind of image file. */
 export interface ImageKind {
   /** As a sentence says it: "PNG". */
@@ -65,7 +67,7 @@ function begins(head: Uint8Array, [at, bytes]: Signature): boolean {
 /** What a file that is no image really is, where that tells what to do about it. */
 export function impostor(head: Uint8Array): string | undefined {
   if (head.length === 0) return "an empty file; fetch or copy it again";
-  const text = new TextDecoder("latin1").decode(head.subarray(0, headLength)).trimStart();
+  const text = latin1(head, 0, headLength).trimStart();
   if (text.startsWith("version https://git-lfs")) {
     return "a Git LFS pointer, not the image itself; run `git lfs pull`";
   }

@@ -4,9 +4,12 @@ import { Registry } from "../registry.ts";
 import { cifar10, cifar100 } from "./cifar.ts";
 import { imageFolder } from "./image-folder.ts";
 import { mnist } from "./mnist.ts";
+import { npz } from "./npz.ts";
+import { parquet } from "./parquet.ts";
 import type { DatasetSource, LoadOptions, Split } from "./source.ts";
 import { synthetic } from "./synthetic.ts";
 import { tinyImageNet } from "./tiny-imagenet.ts";
+import { webdataset } from "./webdataset.ts";
 
 /** All data sets; `datasets.add(…)` makes another one known to configurations and commands. */
 export const datasets: Registry<DatasetSource> = new Registry("data set", [
@@ -16,6 +19,9 @@ export const datasets: Registry<DatasetSource> = new Registry("data set", [
   cifar100,
   tinyImageNet,
   imageFolder,
+  npz,
+  parquet,
+  webdataset,
 ]);
 
 /** Which data set, from where, and how much of it. */

@@ -78,7 +78,7 @@ function byTable(
 }
 
 /** Different labels in order: numbers by value, if all are; else by code points. */
-function sortedLabels(labels: readonly string[]): string[] {
+export function sortedLabels(labels: readonly string[]): string[] {
   const different = [...new Set(labels)];
   const numbers = different.every((label) => /^\d+$/.test(label));
   return different.sort(numbers ? (a, b) => Number(a) - Number(b) : byCodePoint);

@@ -1,6 +1,7 @@
 /// <reference lib="dom" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
 /** `rewind-webgpu/data`: data sets from files, and data sets of your own by name. */
+export { type ArrayData, fromArrays } from "../data/arrays.ts";
 export { type Dataset, imageName, imageNumber, subset, takeBalanced } from "../data/dataset.ts";
 export { datasets, type DatasetSpec, loadDataset } from "../data/index.ts";
 export { type LabelledFolderOptions, loadLabelledFolder } from "../data/labelled-folder.ts";

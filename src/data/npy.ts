@@ -1,0 +1,162 @@
+/** Arrays of numpy: .npy files, and archives of them (.npz). */
+import { unzipSync } from "fflate";
+import { DataError } from "../errors.ts";
+import { decodeNumbers } from "../io/number-formats.ts";
+import { crc32 } from "./checksums.ts";
+import { latin1 } from "./image-bytes.ts";
+
+/** Numbers that an array may be made of. */
+export type Numbers = Uint8Array | Int8Array | Float32Array | Float64Array;
+
+/** An array of numbers. */
+export interface NumpyArray {
+  readonly shape: readonly number[];
+  readonly data: Numbers;
+  /** Elements between neighbours along each axis: the last axis lies closest, or with Fortran's order the first. */
+  readonly strides: readonly number[];
+  /** "bool", "byte" (0 to 255), "integer" or "float". */
+  readonly kind: "bool" | "byte" | "integer" | "float";
+}
+
+/** Words, as numpy keeps them in 4 bytes a character. */
+export interface NumpyWords {
+  readonly words: readonly string[];
+}
+
+/**
+ * Reads a .npy file. `where` names it in errors.
+ *
+ * @throws DataError if it is damaged or holds Python objects or numbers of a kind that is not read.
+ */
+export function readNpy(bytes: Uint8Array, where: string): NumpyArray | NumpyWords {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const wide = bytes[6]! > 1;
+  const start = wide ? 12 : 10;
+  if (latin1(bytes, 0, 6) !== "\x93NUMPY" || bytes.length < start) {
+    throw new DataError(`${where}: this is no array of numpy.`);
+  }
+  const end = start + (wide ? view.getUint32(8, true) : view.getUint16(8, true));
+  const header = latin1(bytes, start, end - start);
+  const descr = /'descr':\s*'([^']+)'/.exec(header)?.[1];
+  const fortran = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
+  const sizes = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
+  if (descr === undefined || fortran === undefined || sizes === undefined) {
+    throw new DataError(`${where}: its header is damaged, or it holds records; save plain arrays.`);
+  }
+  const shape = sizes
+    .split(",")
+    .filter((size) => size.trim() !== "")
+    .map(Number);
+  const count = shape.reduce((product, size) => product * size, 1);
+  const body = bytes.subarray(end);
+  const [, order, letter, width] = /^([<>|=])([a-zA-Z])(\d*)$/.exec(descr) ?? [];
+  if (letter === "O") {
+    throw new DataError(`${where}: it holds Python objects; save it as an array of numbers.`);
+  }
+  const elementBytes = Number(width) * (letter === "U" ? 4 : 1);
+  if (body.length !== count * elementBytes) {
+    throw new DataError(`${where}: it is cut short or damaged (${shape.join("×")} of "${descr}").`);
+  }
+  const little = order !== ">";
+  if (letter === "U") return { words: readWords(body, count, Number(width), little) };
+  const numbers = readNumbers(body, count, `${letter ?? ""}${width ?? ""}`, little);
+  if (numbers === undefined) {
+    throw new DataError(`${where}: numbers of type "${descr}" are not read; use uint8 or float32.`);
+  }
+  return { shape, ...numbers, strides: stridesOf(shape, fortran === "True") };
+}
+
+function stridesOf(shape: readonly number[], fortran: boolean): number[] {
+  const strides: number[] = Array.from({ length: shape.length }, () => 1);
+  const axes = [...shape.keys()];
+  let step = 1;
+  for (const axis of fortran ? axes : axes.reverse()) {
+    strides[axis] = step;
+    step *= shape[axis]!;
+  }
+  return strides;
+}
+
+function readWords(body: Uint8Array, count: number, width: number, little: boolean): string[] {
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  return Array.from({ length: count }, (_, i) => {
+    const points = Array.from({ length: width }, (_2, c) =>
+      view.getUint32(4 * (i * width + c), little),
+    );
+    return String.fromCodePoint(...points).replace(/\0+$/, "");
+  });
+}
+
+/** Numbers by numpy's letter and bytes; integers of 8 bytes become floats, exact up to 2⁵³. */
+function readNumbers(
+  body: Uint8Array,
+  count: number,
+  type: string,
+  little: boolean,
+): Pick<NumpyArray, "data" | "kind"> | undefined {
+  if (type === "u1") return { data: body, kind: "byte" };
+  if (type === "b1") return { data: body, kind: "bool" };
+  if (type === "i1") {
+    return { data: new Int8Array(body.buffer, body.byteOffset, count), kind: "integer" };
+  }
+  if (little && (type === "f2" || type === "f4")) {
+    return { data: decodeNumbers(type === "f2" ? "F16" : "F32", body), kind: "float" };
+  }
+  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const readers: { readonly [type: string]: (at: number) => number } = {
+    u2: (at) => view.getUint16(at, little),
+    i2: (at) => view.getInt16(at, little),
+    u4: (at) => view.getUint32(at, little),
+    i4: (at) => view.getInt32(at, little),
+    u8: (at) => Number(view.getBigUint64(at, little)),
+    i8: (at) => Number(view.getBigInt64(at, little)),
+    f4: (at) => view.getFloat32(at, little),
+    f8: (at) => view.getFloat64(at, little),
+  };
+  const read = readers[type];
+  if (read === undefined) return undefined;
+  const width = body.length / Math.max(1, count);
+  const data = new Float64Array(count);
+  for (let i = 0; i < count; i++) data[i] = read(i * width);
+  return { data, kind: type.startsWith("f") ? "float" : "integer" };
+}
+
+/** The arrays of an .npz archive by name. @throws DataError naming the archive that is damaged or cut short. */
+export function readNpz(bytes: Uint8Array, path: string): Map<string, NumpyArray | NumpyWords> {
+  let files: Record<string, Uint8Array>;
+  let sums: Map<string, number>;
+  try {
+    files = unzipSync(bytes, { filter: ({ name }) => name.endsWith(".npy") });
+    sums = zipChecksums(bytes);
+  } catch (cause) {
+    throw new DataError(`${path}: this .npz file is damaged or cut short; save it again.`, {
+      cause,
+    });
+  }
+  const arrays = new Map<string, NumpyArray | NumpyWords>();
+  for (const [file, content] of Object.entries(files)) {
+    const name = file.slice(0, -".npy".length);
+    if (crc32(content) !== sums.get(file)) {
+      throw new DataError(`${path}: the checksum of array "${name}" is wrong; save it again.`);
+    }
+    arrays.set(name, readNpy(content, `${path}, array "${name}"`));
+  }
+  return arrays;
+}
+
+/** The checksums in a zip file's list of contents, which stands at its end; the unpacker does not look at them. */
+function zipChecksums(bytes: Uint8Array): Map<string, number> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  let last = bytes.length - 22;
+  while (view.getUint32(last, true) !== 0x06054b50) last--;
+  const sums = new Map<string, number>();
+  for (let at = view.getUint32(last + 16, true); view.getUint32(at, true) === 0x02014b50;) {
+    const [name, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true));
+    sums.set(
+      new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + name!)),
+      view.getUint32(at + 16, true),
+    );
+    at += 46 + name! + extra! + comment!;
+  }
+  return sums;
+}

@@ -1,0 +1,190 @@
+import { zipSync } from "fflate";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { loadNpz } from "../../src/data/npz.ts";
+import { loadDataset } from "../../src/data/index.ts";
+import { DataError } from "../../src/errors.ts";
+import { errorOf, folderOf, removeFolders } from "./folder.ts";
+
+type Shape = readonly number[];
+
+/** A .npy file. */
+function npy(descr: string, shape: Shape, bytes: ArrayLike<number>, fortran = false): Uint8Array {
+  const order = fortran ? "True" : "False";
+  const sizes = `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
+  const header = `{'descr': '${descr}', 'fortran_order': ${order}, 'shape': ${sizes}, }`;
+  const padded = `${header.padEnd(117)}\n`;
+  const start = [0x93, ...Buffer.from("NUMPY"), 1, 0, padded.length & 255, padded.length >> 8];
+  return Uint8Array.from([...start, ...Buffer.from(padded, "latin1"), ...Array.from(bytes)]);
+}
+
+const bytesOf = (numbers: ArrayBufferView): Uint8Array =>
+  new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+
+/** An .npz file of arrays by name. */
+function archive(arrays: Record<string, Uint8Array>, level: 0 | 6 = 0): Uint8Array {
+  const files = Object.entries(arrays).map(([name, array]) => [`${name}.npy`, array] as const);
+  return zipSync(Object.fromEntries(files), { level });
+}
+
+const count = 6;
+/** [6, 2, 3, 3]. */
+const pixels = Uint8Array.from({ length: count * 18 }, (_, i) => (i * 7) % 256);
+const labels = Uint8Array.from([0, 1, 2, 0, 1, 2]);
+const bytes = npy("|u1", [count, 2, 3, 3], pixels);
+const classOf = npy("|u1", [count], labels);
+
+const load = (content: Uint8Array) => loadNpz(`${folderOf({ "a.npz": content })}/a.npz`);
+
+test("arrays by Keras's and by MedMNIST's names, packed or not, in one file", async () => {
+  for (const [names, level] of [
+    [["x_train", "y_train", "x_test", "y_test"], 0],
+    [["train_images", "train_labels", "val_images", "val_labels"], 6],
+    [["X_train", "Y_train", "X_valid", "Y_valid"], 0],
+  ] as const) {
+    const [x, y, u, v] = names;
+    const { train, test: second } = await load(
+      archive({ [x]: bytes, [y]: classOf, [u]: bytes, [v]: classOf }, level),
+    );
+    assert.equal([train.count, train.height, train.width, train.channels], [6, 2, 3, 3]);
+    assert.equal([train.pixels, second.pixels], [pixels, pixels]);
+    assert.equal([[...train.labels], train.classes], [[...labels], ["0", "1", "2"]]);
+  }
+});
+
+test("one file a part, told by its name", async () => {
+  const part = archive({ images: bytes, labels: classOf });
+  const dir = folderOf({ "my_train.npz": part, "sub/my_test": part, "notes.txt": "" });
+  const { train, test: second } = await loadDataset({ name: "npz", dir, trainCount: 3, seed: 1 });
+  assert.equal([train.count, second.count], [3, 6]);
+  assert.equal(new Set(train.labels), new Set([0, 1, 2]));
+});
+
+test("channels first, Fortran's order, grey images and one-hot labels come out the same", async () => {
+  const at = (i: number, r: number, c: number, ch: number): number =>
+    pixels[((i * 2 + r) * 3 + c) * 3 + ch]!;
+  const each = (order: (i: number, r: number, c: number, ch: number) => number): Uint8Array => {
+    const out = new Uint8Array(pixels.length);
+    for (let i = 0; i < count; i++) {
+      for (let r = 0; r < 2; r++) {
+        for (let c = 0; c < 3; c++) {
+          for (let ch = 0; ch < 3; ch++) out[order(i, r, c, ch)] = at(i, r, c, ch);
+        }
+      }
+    }
+    return out;
+  };
+  // A side of 2 or 3 might be taken for channels: [6, 3, 2, 3] is [N, H, W, C].
+  const first = each((i, r, c, ch) => ((i * 3 + ch) * 2 + r) * 5 + c);
+  const wide = new Uint8Array(count * 3 * 2 * 5);
+  wide.set(first.subarray(0, wide.length));
+  const fortran = each((i, r, c, ch) => i + count * (r + 2 * (c + 3 * ch)));
+  const hot = Uint8Array.from([...labels].flatMap((label) => [0, 1, 2].map((j) => +(j === label))));
+  const { train, test: second } = await load(
+    archive({
+      x_train: npy("|u1", [count, 2, 3, 3], fortran, true),
+      y_train: npy("|u1", [count, 3], hot),
+      x_test: npy("|u1", [count, 2, 3], pixels.subarray(0, 36)),
+      y_test: npy("|u1", [count, 1], labels),
+    }),
+  );
+  assert.equal([train.pixels, [...train.labels]], [pixels, [...labels]]);
+  assert.equal([second.channels, second.pixels], [1, pixels.slice(0, 36)]);
+  const planes = Uint8Array.from({ length: count * 3 * 4 * 5 }, (_, i) => i % 251);
+  const channelsFirst = (
+    await load(
+      archive({
+        x_train: npy("|u1", [count, 3, 4, 5], planes),
+        y_train: classOf,
+        x_test: npy("|u1", [count, 3, 4, 5], planes),
+        y_test: classOf,
+      }),
+    )
+  ).train;
+  assert.equal([channelsFirst.height, channelsFirst.width, channelsFirst.channels], [4, 5, 3]);
+  const pixel = [...channelsFirst.pixels.subarray(3 * 7, 3 * 7 + 3)];
+  assert.equal(pixel, [planes[7], planes[20 + 7], planes[40 + 7]]);
+});
+
+test("numbers of other kinds: floats to 1 or to 255, integers, bools, either order of bytes", async () => {
+  const unit = Float32Array.from(pixels, (value) => value / 255);
+  const doubles = Float64Array.from(pixels);
+  const big = bytesOf(doubles).slice();
+  for (let i = 0; i < big.length; i += 8) big.subarray(i, i + 8).reverse();
+  const longs = BigInt64Array.from(pixels, BigInt);
+  const wholeLabels = npy("<i8", [count], bytesOf(BigInt64Array.from(labels, BigInt)));
+  const shape = [count, 2, 3, 3];
+  for (const [x, note] of [
+    [npy("<f4", shape, bytesOf(unit)), /floats are taken as from 0 to 1 and kept in 8 bits/],
+    [npy("<f8", shape, bytesOf(doubles)), /floats are taken as from 0 to 255/],
+    [npy(">f8", shape, big), /0 to 255/],
+    [npy("<i8", shape, bytesOf(longs)), /^$/],
+  ] as const) {
+    const { train, notes } = await load(
+      archive({ x_train: x, y_train: wholeLabels, x_test: x, y_test: wholeLabels }),
+    );
+    assert.equal(train.pixels, pixels);
+    assert.match(notes!.join(" "), note);
+  }
+  const bits = npy("|b1", [2, 1, 2], [0, 1, 1, 0]);
+  const two = npy("|u1", [2], [0, 1]);
+  const { train } = await load(archive({ x_train: bits, y_train: two, x_test: bits, y_test: two }));
+  assert.equal([...train.pixels], [0, 255, 255, 0]);
+});
+
+test("class names from an array of words", async () => {
+  const words = ["größe", "b", "犬"];
+  const points = words.flatMap((word) =>
+    Array.from(word.padEnd(5, "\0"), (c) => c.codePointAt(0)!),
+  );
+  const { train } = await load(
+    archive({
+      ...{ x_train: bytes, y_train: classOf, x_test: bytes, y_test: classOf },
+      classes: npy("<U5", [3], bytesOf(Uint32Array.from(points))),
+    }),
+  );
+  assert.equal(train.classes, words);
+});
+
+test("what is damaged, missing or out of range is named", async () => {
+  const good = { x_train: bytes, y_train: classOf, x_test: bytes, y_test: classOf };
+  const file = archive(good);
+  const flipped = file.slice();
+  flipped[200]! ^= 4;
+  const floats = (value: number) => npy("<f4", [1, 1, 2], bytesOf(Float32Array.from([0.5, value])));
+  const one = npy("|u1", [1], [0]);
+  const normalised = { x_train: floats(-2), y_train: one, x_test: floats(1), y_test: one };
+  for (const [content, message] of [
+    [flipped, /a\.npz: the checksum of array "x_train" is wrong/],
+    [file.subarray(0, file.length - 40), /a\.npz: this \.npz file is damaged or cut short/],
+    [Buffer.from("text"), /this is no \.npz file/],
+    [
+      archive({ x_train: bytes, y_train: classOf }),
+      /no arrays of the test part .*has x_train, y_train/,
+    ],
+    [archive({ x: bytes, y: classOf }), /no arrays of the train part/],
+    [archive(normalised), /array "x_train": image 0 has a value of -2, .*before any normalisation/],
+    [archive({ ...good, x_train: npy("|O", [1], [1]) }), /holds Python objects/],
+    [
+      archive({ ...good, x_train: npy("<c8", [1], [1, 2, 3, 4, 5, 6, 7, 8]) }),
+      /type "<c8" are not read/,
+    ],
+    [archive({ ...good, x_train: npy("|u1", [9], pixels.subarray(0, 9)) }), /of shape \[9\]/],
+    [archive({ ...good, y_test: npy("|u1", [6], [0, 1, 2, 0, 1, 3]) }), /image 5 has label 3/],
+    [
+      archive({ ...good, y_train: npy("|u1", [5], [0, 1, 2, 0, 1]) }),
+      /6 images need as many labels, got 5/,
+    ],
+    [archive({ ...good, x_train: npy("|u1", [7, 2, 3, 3], pixels) }), /cut short or damaged/],
+  ] as const) {
+    const error = await errorOf(load(content));
+    assert.instance(error, DataError);
+    assert.match(error.message, message);
+  }
+  const several = folderOf({ "a.npz": file, "b.npz": file });
+  assert.match((await errorOf(loadNpz(several))).message, /several \.npz files, .*a\.npz and/);
+  assert.match((await errorOf(loadNpz(folderOf()))).message, /no \.npz files in it/);
+});
+
+test.after(removeFolders);
+test.run();

@@ -1,0 +1,174 @@
+import { readFileSync } from "node:fs";
+import { parquetWriteBuffer } from "hyparquet-writer";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { loadDataset } from "../../src/data/index.ts";
+import { loadParquet } from "../../src/data/parquet.ts";
+import { DataError } from "../../src/errors.ts";
+import { errorOf, folderOf, removeFolders } from "./folder.ts";
+import { image, jpeg, png } from "./images.ts";
+
+const dots = await Promise.all([10, 20, 30, 40].map((red) => png(image(4, 4, [red, 0, 0]))));
+const photo = await jpeg(image(4, 4, [50, 0, 0]), true);
+
+const features = {
+  info: {
+    features: {
+      img: { _type: "Image" },
+      coarse: { _type: "ClassLabel", names: ["x", "y"] },
+      fine: { _type: "ClassLabel", names: ["cat", "dog", "cow"] },
+    },
+  },
+};
+
+interface Columns {
+  readonly [name: string]: { data: unknown[]; type?: "BYTE_ARRAY" | "INT64" | "STRING" };
+}
+
+/** A parquet file with the columns given and one of images, `{ bytes, path }`. */
+function file(
+  images: readonly (Uint8Array | null)[],
+  columns: Columns,
+  { metadata, name = "image" }: { metadata?: object; name?: string } = {},
+): Uint8Array {
+  const leaves = [
+    { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
+    { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
+  ] as const;
+  const others = Object.entries(columns).map(([column, { type = "INT64" }]) =>
+    type === "STRING"
+      ? {
+          name: column,
+          type: "BYTE_ARRAY" as const,
+          converted_type: "UTF8" as const,
+          repetition_type: "OPTIONAL" as const,
+        }
+      : { name: column, type, repetition_type: "OPTIONAL" as const },
+  );
+  const buffer = parquetWriteBuffer({
+    schema: [
+      { name: "root", num_children: 1 + others.length },
+      { name, num_children: 2, repetition_type: "OPTIONAL" },
+      ...leaves,
+      ...others,
+    ],
+    columnData: [
+      {
+        name,
+        data: images.map((bytes, i) => (bytes === null ? null : { bytes, path: `${i}.png` })),
+      },
+      ...Object.entries(columns).map(([column, { data }]) => ({ name: column, data })),
+    ],
+    ...(metadata === undefined
+      ? {}
+      : { kvMetadata: [{ key: "huggingface", value: JSON.stringify(metadata) }] }),
+  });
+  return new Uint8Array(buffer);
+}
+
+const numbers = (...values: number[]) => ({ data: values.map(BigInt) });
+
+test("Hugging Face's files: features name columns and classes, paths name parts", async () => {
+  const options = { metadata: features, name: "img" };
+  const dir = folderOf({
+    "data/train-00000-of-00002-a0b1.parquet": file(
+      [dots[0]!, dots[1]!],
+      { coarse: numbers(0, 1), fine: numbers(2, 0) },
+      options,
+    ),
+    "data/train-00001-of-00002-c2d3": file(
+      [dots[2]!],
+      { coarse: numbers(0), fine: numbers(1) },
+      options,
+    ),
+    "data/validation-00000-of-00001.parquet": file(
+      [photo, dots[3]!],
+      { coarse: numbers(0, 0), fine: numbers(1, -1) },
+      options,
+    ),
+    "README.md": "text",
+  });
+  const { train, test: second, notes } = await loadParquet(dir);
+  // The first class label in the order of the columns.
+  assert.equal(train.classes, ["x", "y"]);
+  assert.equal(
+    [[...train.labels], [...second.labels]],
+    [
+      [0, 1, 0],
+      [0, 0],
+    ],
+  );
+  assert.equal(
+    [0, 1, 2].map((i) => train.pixels[48 * i]),
+    [10, 20, 30],
+  );
+  assert.ok(Math.abs(second.pixels[0]! - 50 * 0.299) < 3);
+  assert.equal(train.names, [
+    "data/train-00000-of-00002-a0b1.parquet/0.png",
+    "data/train-00000-of-00002-a0b1.parquet/1.png",
+    "data/train-00001-of-00002-c2d3/0.png",
+  ]);
+  assert.equal(notes, ['classes are those of column "coarse", not of "fine".']);
+});
+
+test("without features: a column with bytes in it, and `label` as words or numbers", async () => {
+  const words = { label: { data: ["dog", "cat", "dog"], type: "STRING" as const } };
+  const part = file(dots.slice(0, 3), words);
+  const dir = folderOf({ "train.parquet": part, "test.parquet": part });
+  const { train } = await loadDataset({ name: "parquet", dir, trainCount: 2, size: 8, seed: 1 });
+  assert.equal([train.classes, new Set(train.labels)], [["cat", "dog"], new Set([0, 1])]);
+  assert.equal([train.height, train.stored], [8, { height: 4, width: 4 }]);
+  const unlabelled = folderOf({
+    "train.parquet": file(dots.slice(0, 2), { label: numbers(10, 9) }),
+    "test.parquet": file(dots.slice(0, 2), { label: numbers(9, -1) }),
+  });
+  const other = await loadParquet(unlabelled);
+  assert.equal(
+    [other.train.classes, [...other.train.labels]],
+    [
+      ["9", "10"],
+      [1, 0],
+    ],
+  );
+  assert.is(other.test.count, 1);
+  assert.equal(other.notes, ["images left out for want of a label (-1): 1."]);
+});
+
+test("what is damaged or missing is named", async () => {
+  const good = file(dots.slice(0, 2), { label: numbers(0, 1) });
+  const flipped = good.slice();
+  flipped.fill(255, 20, 40);
+  for (const [content, message] of [
+    [
+      good.subarray(0, good.length - 20),
+      /train\.parquet: this parquet file is damaged or cut short/,
+    ],
+    [flipped, /train\.parquet/],
+    [file([dots[0]!], { kind: numbers(0) }), /no column of labels; it has image, kind/],
+    [
+      file([dots[0]!, null], { label: numbers(0, 1) }),
+      /train\.parquet, row 1: no image in column "image"/,
+    ],
+    [
+      file([dots[0]!], { label: { data: [null], type: "INT64" } }),
+      /train\.parquet, row 0: no label in column "label"/,
+    ],
+    [
+      file([Uint8Array.from([1, 2]), dots[0]!], { label: numbers(0, 1) }),
+      /train\.parquet, row 0 \(0\.png\): neither a JPEG/,
+    ],
+  ] as const) {
+    const dir = folderOf({ "train.parquet": content, "test.parquet": good });
+    const error = await errorOf(loadParquet(dir));
+    assert.instance(error, DataError);
+    assert.match(error.message, message);
+  }
+  const half = folderOf({ "train.parquet": good });
+  assert.match((await errorOf(loadParquet(half))).message, /no parquet file of the part test/);
+  const none = folderOf({ "train.parquet": "no parquet" });
+  assert.match((await errorOf(loadParquet(none))).message, /no parquet files in it/);
+  assert.ok(readFileSync(`${half}/train.parquet`).length > 0);
+});
+
+test.after(removeFolders);
+test.run();

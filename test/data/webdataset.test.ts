@@ -1,0 +1,146 @@
+import { gzipSync } from "fflate";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { loadDataset } from "../../src/data/index.ts";
+import { loadWebdataset } from "../../src/data/webdataset.ts";
+import { DataError } from "../../src/errors.ts";
+import { errorOf, folderOf, removeFolders } from "./folder.ts";
+import { image, jpeg, png } from "./images.ts";
+
+const dots = await Promise.all([10, 20, 30, 40].map((red) => png(image(4, 4, [red, 0, 0]))));
+const photo = await jpeg(image(4, 4, [50, 50, 50]));
+
+/** An entry of a tar archive. */
+function entry(path: string, content: Uint8Array | string, type = "0"): Uint8Array {
+  const data = Buffer.from(content);
+  const header = Buffer.alloc(512);
+  header.write(path.slice(0, 100), 0);
+  header.write("0000644\0", 100);
+  header.write(data.length.toString(8).padStart(11, "0"), 124);
+  header.write("        ", 148);
+  header.write(type, 156);
+  header.write("ustar", 257);
+  const sum = header.reduce((total, byte) => total + byte, 0);
+  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return Buffer.concat([header, data, Buffer.alloc((512 - (data.length % 512)) % 512)]);
+}
+
+const tar = (...entries: readonly Uint8Array[]): Uint8Array =>
+  Buffer.concat([...entries, Buffer.alloc(1024)]);
+
+/** A path that does not fit into a header: GNU's way, and that of pax. */
+const gnu = (path: string): Uint8Array => entry("././@LongLink", `${path}\0`, "L");
+function pax(path: string): Uint8Array {
+  const record = ` path=${path}\n`;
+  const length = Buffer.byteLength(record) + 3;
+  return entry("PaxHeaders/x", `${length}${record}`, "x");
+}
+
+const shard = (...labels: readonly number[]): Uint8Array =>
+  tar(
+    ...labels.flatMap((label, i) => [
+      entry(`${i}.png`, dots[i]!),
+      entry(`${i}.cls`, String(label)),
+    ]),
+  );
+
+test("shards by part; files of one key are one example", async () => {
+  const dir = folderOf({
+    "shard-train-000000.tar": shard(2, 0),
+    "shard-train-000001.tar.gz": gzipSync(
+      tar(
+        entry("more/5.cls", "1\n"),
+        entry("more/5.jpg", photo),
+        entry("more/5.txt", "a caption"),
+        entry("6.txt", "a caption alone"),
+        entry("7.jpg", photo),
+        entry("8.gif", "GIF89a\x01\0\x01\0"),
+        entry("9.image", dots[3]!),
+        entry("9.json", '{"label": 2, "caption": "z"}'),
+      ),
+    ),
+    "shard-test-000000.tar": shard(1),
+    "classnames.txt": "cat\ndog\ncow\n",
+  });
+  const { train, test: second, notes } = await loadWebdataset(dir);
+  assert.equal(
+    [train.classes, [...train.labels]],
+    [
+      ["cat", "dog", "cow"],
+      [2, 0, 1, 2],
+    ],
+  );
+  assert.equal(train.names, [
+    "shard-train-000000.tar/0.png",
+    "shard-train-000000.tar/1.png",
+    "shard-train-000001.tar.gz/more/5.jpg",
+    "shard-train-000001.tar.gz/9.image",
+  ]);
+  assert.equal(
+    [0, 1, 3].map((i) => train.pixels[48 * i]),
+    [10, 20, 40],
+  );
+  assert.equal([...second.labels], [1]);
+  assert.match(notes!.join(" "), /3 files passed over: .*1 GIF.*shard-train-000001/);
+  assert.match(notes!.join(" "), /1 without an image.*|.*1 without a label/);
+});
+
+test("names too long for a header, as GNU's tar and Python's have them; labels as words", async () => {
+  const long = `${"folder/".repeat(20)}größe`;
+  const part = tar(
+    gnu(`${long}.png`),
+    entry(`${long}.png`, dots[0]!),
+    gnu(`${long}.cls`),
+    entry(`${long}.cls`, "dog"),
+    pax(`${long}2.png`),
+    entry(`${long}2.png`, dots[1]!),
+    pax(`${long}2.cls`),
+    entry(`${long}2.cls`, "cat"),
+  );
+  const dir = folderOf({ "train/0.tar": part, "val/0.tar": part });
+  const { train } = await loadDataset({ name: "webdataset", dir, seed: 1 });
+  assert.equal(train.names, [`train/0.tar/${long}.png`, `train/0.tar/${long}2.png`]);
+  assert.equal(
+    [train.classes, [...train.labels]],
+    [
+      ["cat", "dog"],
+      [1, 0],
+    ],
+  );
+});
+
+test("what is damaged or missing is named", async () => {
+  const good = shard(0, 1);
+  const flipped = Uint8Array.from(good);
+  flipped[3]! ^= 1;
+  for (const [content, message] of [
+    [flipped, /train\.tar: the tar data is damaged/],
+    [good.subarray(0, 600), /train\.tar: the tar data is damaged or cut short/],
+    [tar(entry("0.json", "{"), entry("0.png", dots[0]!)), /train\.tar: 0\.json: this is no JSON/],
+    [
+      tar(
+        entry("0.cls", "0"),
+        entry("0.png", "text"),
+        entry("1.cls", "1"),
+        entry("1.png", dots[0]!),
+      ),
+      /train\.tar: 0\.png: neither a JPEG/,
+    ],
+    [tar(entry("0.png", dots[0]!)), /training part has no image/],
+  ] as const) {
+    const dir = folderOf({ "train.tar": content, "test.tar": good });
+    const error = await errorOf(loadWebdataset(dir));
+    assert.instance(error, DataError);
+    assert.match(error.message, message);
+  }
+  const other = folderOf({ "train.tar": good, "test.tar": shard(7) });
+  assert.match(
+    (await errorOf(loadWebdataset(other))).message,
+    /test\.tar: 0\.png: there is no class "7"/,
+  );
+  const half = folderOf({ "train.tar": good });
+  assert.match((await errorOf(loadWebdataset(half))).message, /no tar file of the part test/);
+});
+
+test.after(removeFolders);
+test.run();
