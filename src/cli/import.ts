@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type ModelConfig, modelSpec } from "../../models/index.ts";
 import { publishedNetwork, publishedNetworkNames } from "../../models/published.ts";
-import { importPretrained } from "../io/pretrained.ts";
+import { importPretrained, publishedNames } from "../io/pretrained.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { readTensors } from "../io/tensor-file.ts";
 import { declare } from "../nn/model.ts";
@@ -60,14 +60,16 @@ export function registerImport(root: Command): void {
     .requiredOption("--out <file>", "checkpoint to write (.safetensors)");
   deviationOption(command).action(async (file: string, flags: ImportFlags) => {
     const { model, pictureSize: size, classes, head, std, out } = flags;
-    const { tensors: given, notes } = await readTensors(await readBytes(file), file, {
-      key: flags.key,
-    });
-    for (const note of notes) console.error(`${file}: ${inFlags(note)}.`);
     const spec = modelSpec({ name: model }, [size, size, 3], classes);
     const declared = declare(spec);
     const slots = [...declared.parameters.values(), ...declared.statistics.values()];
-    const { tensors, format } = importPretrained(publishedNetwork(model), slots, given, {
+    const network = publishedNetwork(model);
+    const { tensors: given, notes } = await readTensors(await readBytes(file), file, {
+      key: flags.key,
+      names: publishedNames(network, slots),
+    });
+    for (const note of notes) console.error(`${file}: ${inFlags(note)}.`);
+    const { tensors, format } = importPretrained(network, slots, given, {
       head,
       deviation: std,
     });

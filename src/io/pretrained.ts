@@ -174,6 +174,19 @@ export function publishedClasses(
   );
 }
 
+/** The names that the tensors of a network have in files, of any publisher and here. */
+export function publishedNames(
+  { formats }: PublishedNetwork,
+  slots: readonly ParameterSpec[],
+): ReadonlySet<string> {
+  return new Set(
+    slots.flatMap(({ name }) => [
+      name,
+      ...Object.values(formats).map((names) => publishedPlace(name, names).name),
+    ]),
+  );
+}
+
 /** The format with the most names in the file. */
 function bestFormat(
   { formats }: PublishedNetwork,

@@ -3,7 +3,7 @@ import { DataError, UsageError } from "../errors.ts";
 import { tensorFileKind } from "./file-kind.ts";
 import { type KerasFile, readKeras, readKerasArchive } from "./keras-h5.ts";
 import { readSafetensors, type TensorFile } from "./safetensors.ts";
-import { withoutPrefixes } from "./state-dict.ts";
+import { withoutPrefixes } from "./state-names.ts";
 import { readTorch } from "./torch-pt.ts";
 
 /** What a file of tensors holds. */
@@ -23,6 +23,11 @@ export interface ReadOptions {
    * their running averages.
    */
   readonly key?: string | undefined;
+  /**
+   * Names that the network's tensors have in such files. Of several dictionaries of tensors the one with most
+   * of them is taken, and of a file that holds more than the network what lies behind the prefix that fits.
+   */
+  readonly names?: ReadonlySet<string> | undefined;
 }
 
 /**
@@ -36,10 +41,10 @@ export interface ReadOptions {
 export async function readTensors(
   bytes: Uint8Array,
   name: string,
-  { key }: ReadOptions = {},
+  options: ReadOptions = {},
 ): Promise<TensorContents> {
   try {
-    const contents = await contentsOf(bytes, name, key);
+    const contents = await contentsOf(bytes, name, options);
     return { ...contents, notes: contents.notes.map(printable) };
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
@@ -65,11 +70,11 @@ function printable(text: string): string {
 async function contentsOf(
   bytes: Uint8Array,
   name: string,
-  key: string | undefined,
+  { key, names }: ReadOptions,
 ): Promise<TensorContents> {
   const kind = tensorFileKind(bytes, name);
   if (kind === "torch" || kind === "torch-legacy") {
-    return { kind: "torch", ...readTorch(bytes, name, key) };
+    return { kind: "torch", ...readTorch(bytes, name, { key, names }) };
   }
   if (key !== undefined) {
     throw new UsageError(`"${name}" is no PyTorch checkpoint, so \`key=${key}\` finds nothing.`);
@@ -77,7 +82,7 @@ async function contentsOf(
   if (kind === "safetensors") {
     const { tensors, metadata } = readSafetensors(bytes, name);
     const foreign = metadata["format"] === "pt" || Object.keys(metadata).length === 0;
-    const named = foreign ? withoutPrefixes({ tensors, notes: [] }) : { tensors, notes: [] };
+    const named = foreign ? withoutPrefixes({ tensors, notes: [] }, names) : { tensors, notes: [] };
     return { kind, metadata, ...named };
   }
   const read = kind === "keras" ? readKeras : readKerasArchive;

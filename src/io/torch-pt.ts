@@ -9,7 +9,8 @@ import { DataError, UsageError } from "../errors.ts";
 import { archiveEntries, unpack } from "./archive.ts";
 import { NumpyArray } from "./numpy-pickle.ts";
 import type { Tensor, TensorFile } from "./safetensors.ts";
-import { findStateDict, withoutPrefixes } from "./state-dict.ts";
+import { findStateDict, type Sought } from "./state-dict.ts";
+import { withoutPrefixes } from "./state-names.ts";
 import { torchOutside } from "./torch-globals.ts";
 import { readLegacy } from "./torch-legacy.ts";
 import { gatherViews, type Storages, View } from "./torch-view.ts";
@@ -23,7 +24,7 @@ const largestPickle = 2 ** 28;
  * under another of the usual keys. All numbers become float32.
  *
  * @param name what errors call the file.
- * @param key where the tensors lie, if not under the usual keys: keys with dots between them.
+ * @param sought `key`: where the tensors lie, if not under the usual keys; `names`: what they are called.
  * @returns tensors without the prefixes of wrappers, and what was done to find them.
  * @throws DataError for a damaged file, or a pickle that names anything but tensors and plain values;
  *   UsageError for a `key` that holds none.
@@ -31,14 +32,17 @@ const largestPickle = 2 ** 28;
 export function readTorch(
   bytes: Uint8Array,
   name = "file",
-  key?: string,
+  sought: Sought = {},
 ): TensorFile & { notes: string[] } {
   try {
     const isZip = bytes[0] === 0x50 && bytes[1] === 0x4b;
     const { top, storages } = isZip ? readArchive(bytes, name) : readLegacy(bytes);
     const isTensor = (value: unknown): value is View | NumpyArray =>
       value instanceof View || value instanceof NumpyArray;
-    const { tensors: found, notes } = withoutPrefixes(findStateDict(top, isTensor, key));
+    const { tensors: found, notes } = withoutPrefixes(
+      findStateDict(top, isTensor, sought),
+      sought.names,
+    );
     const views = new Map(
       [...found].filter((one): one is [string, View] => one[1] instanceof View),
     );

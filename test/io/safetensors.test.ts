@@ -143,6 +143,27 @@ test("half precision and integers become float32", () => {
   assert.equal([...tensors.get("long")!.data], [-5]);
 });
 
+test("every type of number becomes the nearest float32", () => {
+  const types: readonly (readonly [string, ArrayBufferView, readonly number[]])[] = [
+    ["F64", Float64Array.of(0.1, -1e300), [Math.fround(0.1), -Infinity]],
+    ["BF16", Uint16Array.of(0x3fc0, 0xff80), [1.5, -Infinity]],
+    ["I64", BigInt64Array.of(-(2n ** 53n), 3n), [-(2 ** 53), 3]],
+    ["U64", BigUint64Array.of(2n ** 64n - 1n, 0n), [2 ** 64, 0]],
+    ["I32", Int32Array.of(-(2 ** 31), 16_777_217), [-(2 ** 31), 16_777_216]],
+    ["U32", Uint32Array.of(2 ** 32 - 1, 1), [2 ** 32, 1]],
+    ["I16", Int16Array.of(-32_768, 5), [-32_768, 5]],
+    ["U16", Uint16Array.of(65_535, 5), [65_535, 5]],
+    ["I8", Int8Array.of(-128, 5), [-128, 5]],
+    ["U8", Uint8Array.of(255, 5), [255, 5]],
+    ["BOOL", Uint8Array.of(1, 0), [1, 0]],
+  ];
+  for (const [dtype, { buffer, byteLength }, want] of types) {
+    const file = encode({ w: { dtype, shape: [2], data_offsets: [0, byteLength] } }, byteLength);
+    file.set(new Uint8Array(buffer), file.length - byteLength);
+    assert.equal([...readSafetensors(file).tensors.get("w")!.data], want, dtype);
+  }
+});
+
 test("a tensor whose data does not fill its shape is not written", () => {
   assert.throws(
     () => writeSafetensors(new Map([["a", { shape: [3], data: new Float32Array(2) }]])),

@@ -20,6 +20,7 @@ import {
   Storages,
   text,
   torchFile,
+  type TorchTensor,
   tuple,
   yes,
 } from "./torch-fixture.ts";
@@ -106,7 +107,7 @@ test("of several containers the trained weights are taken, and said; a key takes
   };
   const file = storages.archive(dictionary(sets));
   const read = (key?: string): [number, string[]] => {
-    const { tensors, notes } = readTorch(file, "net.pt", key);
+    const { tensors, notes } = readTorch(file, "net.pt", { key });
     return [tensors.get("w")!.data[0]!, notes];
   };
   assert.equal(read(), [
@@ -114,7 +115,10 @@ test("of several containers the trained weights are taken, and said; a key takes
     ['tensors taken from "model.state_dict"; others can be taken by `key=model_ema`'],
   ]);
   assert.equal(read("model_ema"), [2, ['tensors taken from "model_ema"']]);
-  assert.is(readTorch(file, "net.pt", "optimizer.state").tensors.get("momentum")!.data[0], 9);
+  assert.is(
+    readTorch(file, "net.pt", { key: "optimizer.state" }).tensors.get("momentum")!.data[0],
+    9,
+  );
   assert.throws(
     () => read("teacher"),
     (error: Error) =>
@@ -158,8 +162,45 @@ test("what wrappers put before all names is taken off, and said; what only some 
   ]);
   assert.equal(names("a._orig_mod.weight", "b.weight"), [
     ["a.weight", "b.weight"],
-    ["marks of wrapped parts taken out of 1 names"],
+    ["marks of wrapped parts taken out of 1 name"],
   ]);
+});
+
+test("names that are sought choose among dictionaries, and what lies behind a prefix", () => {
+  const storages = new Storages();
+  const names = new Set(["conv.weight", "conv.bias", "fc.weight"]);
+  const net = { "conv.weight": one(1), "conv.bias": one(2), "fc.weight": one(3) };
+  const other = { "norm.weight": one(4) };
+  const read = (sets: Readonly<Record<string, Pickled>>): [string[], string[]] => {
+    const { tensors, notes } = readTorch(storages.archive(dictionary(sets)), "net.pt", { names });
+    return [[...tensors.keys()], notes];
+  };
+  const [critic, generator] = [storages.stateDict(other), storages.stateDict(net)];
+  assert.equal(read({ critic, generator }), [
+    Object.keys(net),
+    ['tensors taken from "generator"; others can be taken by `key=critic`'],
+  ]);
+  assert.equal(read({ model: critic, model_ema: generator })[0], Object.keys(net));
+  // A training module with its own tensors beside the network's.
+  const under = (prefix: string): Record<string, TorchTensor> =>
+    Object.fromEntries(Object.entries(net).map(([name, value]) => [prefix + name, value]));
+  assert.equal(
+    read({ state_dict: storages.stateDict({ ...under("model.body."), "loss.weight": one(5) }) }),
+    [
+      Object.keys(net),
+      [
+        'tensors taken from "state_dict"',
+        "prefix `model.body.` taken off 3 of 4 names, and the others left out: loss.weight",
+      ],
+    ],
+  );
+  // A network whose own names begin as a wrapper's do, and one of which only a common name is known.
+  const own = { "model.w": one(1), "model.b": one(2) };
+  const file = torchFile(own);
+  const kept = readTorch(file, "x", { names: new Set(Object.keys(own)) });
+  assert.equal([...kept.tensors.keys()], Object.keys(own));
+  const foreign = { "a.fc.weight": one(1), "a.x": one(2), "a.y": one(3), "b.z": one(4) };
+  assert.equal(read({ state_dict: storages.stateDict(foreign) })[0], Object.keys(foreign));
 });
 
 /** What trainings save beside tensors. */
@@ -232,6 +273,17 @@ test("parameters and NumPy's arrays are tensors, in their own order of memory", 
         inner,
         dictionary({}),
       ),
+      unsigned: call(
+        global("torch._utils", "_rebuild_tensor_v3"),
+        storages.storage("UntypedStorage", new Uint8Array(Uint16Array.of(65_535, 1).buffer)),
+        integer(0),
+        tuple(integer(2)),
+        tuple(integer(1)),
+        no,
+        none,
+        global("torch", "uint16"),
+        none,
+      ),
       rows: array(no),
       columns: array(yes),
     }),
@@ -242,6 +294,7 @@ test("parameters and NumPy's arrays are tensors, in their own order of memory", 
   assert.equal(read, {
     parameter: [3],
     typed: [4, 5],
+    unsigned: [65_535, 1],
     rows: [0, 1, 2, 3, 4, 5],
     columns: [0, 2, 4, 1, 3, 5],
   });
