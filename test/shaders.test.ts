@@ -331,6 +331,11 @@ for (const tuning of tunings) {
       })),
       { shader: "edges/gather", constants: { ROWS: 7, WIDTH: 8 } },
       { shader: "edges/segment-sum", constants: { ROWS: 3, WIDTH: 8 } },
+      ...["bytes", "floats"].map((values) => ({
+        shader: "data/gather-values",
+        parts: [`data/stored-${values}`],
+        constants: { B: 4, SIZE: 10, C: 5, FIRST: 0, COUNT: 7 },
+      })),
     ]);
     for (const BASE of [1, 2]) {
       await compileAll(gpu, [

@@ -4,10 +4,12 @@ import type { Dataset } from "./dataset.ts";
 
 /** Images and labels as arrays. */
 export interface ArrayData {
-  /** Bytes, 0 to 255, or floats from 0 to 1, [count, height, width, channels]. */
+  /** Bytes, of which 255 is 1, or floats as they are. */
   readonly images: Uint8Array | Float32Array;
-  /** Sizes of `images`: count, height, width, channels (1 or 3). */
-  readonly shape: readonly [count: number, height: number, width: number, channels: number];
+  /** Sizes of `images`: count, height, width, channels; or of vectors: count, length. */
+  readonly shape:
+    | readonly [count: number, height: number, width: number, channels: number]
+    | readonly [count: number, length: number];
   /** Class of each image, [count]: a whole number from 0. */
   readonly labels: ArrayLike<number>;
   /** Class names; default: the numbers of the classes that the labels speak of. */
@@ -19,27 +21,39 @@ export interface ArrayData {
 }
 
 /**
- * A data set from arrays. Floats are kept in 8 bits, rounded: 1 is 255.
+ * A data set from arrays, which are copied. A vector is an image of one pixel with as many channels. What is not bytes in
+ * 1 or 3 channels cannot be resized or changed at random.
  *
- * @throws UsageError naming what does not fit: sizes, a label that is no class, a value outside of its range.
+ * @throws UsageError naming what does not fit: sizes, a label that is no class, a value that is no finite number.
  */
 export function fromArrays(data: ArrayData): Dataset {
   const { images, shape, labels, name = "arrays", names } = data;
-  const [count, height, width, channels] = shape;
   const wrong = (what: string): UsageError => new UsageError(`data set "${name}": ${what}`);
-  if (shape.length !== 4 || !shape.every((size) => Number.isSafeInteger(size) && size > 0)) {
+  const [count = 0, ...each] = shape as readonly number[];
+  const [height, width, channels] = (each.length === 1 ? [1, 1, each[0]!] : each) as [
+    number,
+    number,
+    number,
+  ];
+  const counts = shape.every((size) => Number.isSafeInteger(size) && size > 0);
+  if (!counts || (each.length !== 1 && each.length !== 3)) {
     throw wrong(
-      `a shape is [count, height, width, channels], each at least 1, got [${shape.join(", ")}].`,
+      "a shape is [count, height, width, channels] or [count, length], each at least 1, " +
+        `got [${shape.join(", ")}].`,
     );
   }
-  if (channels !== 1 && channels !== 3) {
-    throw wrong(`images have 1 channel or 3, got ${channels}.`);
-  }
-  if (images.length !== count * height * width * channels) {
+  const values = count * height * width * channels;
+  if (images.length !== values) {
     throw wrong(
-      `images of shape [${shape.join(", ")}] are ${count * height * width * channels} values, got ${images.length}.`,
+      `images of shape [${shape.join(", ")}] are ${values} values, got ${images.length}.`,
     );
   }
+  const odd =
+    images instanceof Uint8Array ? -1 : images.findIndex((value) => !Number.isFinite(value));
+  if (odd >= 0)
+    throw wrong(
+      `value ${odd} of the images is ${images[odd]!}; mend or leave out image ${Math.floor((odd * count) / values)}.`,
+    );
   if (labels.length !== count)
     throw wrong(`${count} images need as many labels, got ${labels.length}.`);
   if (names !== undefined && names.length !== count) {
@@ -48,7 +62,7 @@ export function fromArrays(data: ArrayData): Dataset {
   const own = requireLabels(labels, data.classes?.length, wrong);
   const most = own.reduce((largest, label) => Math.max(largest, label), 0);
   const classes = data.classes ?? Array.from({ length: most + 1 }, (_, label) => String(label));
-  const pixels = images instanceof Uint8Array ? images.slice() : bytesOf(images, wrong);
+  const pixels = images instanceof Uint8Array ? new Uint8Array(images) : new Float32Array(images);
   return { name, classes, height, width, channels, count, pixels, labels: own, names };
 }
 
@@ -65,21 +79,4 @@ function requireLabels(
     );
   }
   return Uint16Array.from(labels);
-}
-
-function bytesOf(
-  images: Float32Array,
-  wrong: (what: string) => UsageError,
-): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(images.length);
-  for (let i = 0; i < images.length; i++) {
-    const value = images[i]!;
-    if (!(value >= 0 && value <= 1)) {
-      throw wrong(
-        `value ${i} of the images is ${value}; floats are from 0 to 1, before any normalisation.`,
-      );
-    }
-    bytes[i] = Math.round(value * 255);
-  }
-  return bytes;
 }

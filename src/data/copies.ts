@@ -1,5 +1,13 @@
 /** Images that are there twice: found by their bytes, whatever they are called. */
-import { type Dataset, imageName, imageNumber, storedSize, subset } from "./dataset.ts";
+import {
+  bytesOf,
+  type Dataset,
+  imageName,
+  imageNumber,
+  type Pixels,
+  storedSize,
+  subset,
+} from "./dataset.ts";
 import { DataError } from "../errors.ts";
 
 /** An image, and the places of the images outside its part that are copies of it. */
@@ -10,8 +18,9 @@ export interface Copies {
 
 /** Images outside a part of a data set whose bytes are those of an image in it. */
 export function copiesOf({ count, pixels }: Dataset, part: Uint32Array): Copies[] {
-  const size = pixels.length / Math.max(1, count);
-  const at = (place: number): Uint8Array => pixels.subarray(place * size, (place + 1) * size);
+  const bytes = bytesOf(pixels);
+  const size = bytes.length / Math.max(1, count);
+  const at = (place: number): Uint8Array => bytes.subarray(place * size, (place + 1) * size);
   const inside = new Set(part);
   const byHash = new Map<number, number[]>();
   for (let i = 0; i < count; i++) {
@@ -78,8 +87,15 @@ export function joinImages(
   };
 }
 
-function concatenated(a: Dataset, b: Dataset): Uint8Array<ArrayBuffer> {
-  const pixels = new Uint8Array(a.pixels.length + b.pixels.length);
+function concatenated(a: Dataset, b: Dataset): Pixels {
+  const floats = a.pixels instanceof Float32Array;
+  if (a.channels !== b.channels || floats !== b.pixels instanceof Float32Array) {
+    throw new DataError(
+      `images of "${b.name}" and of "${a.name}" differ in their channels or in bytes and floats.`,
+    );
+  }
+  const length = a.pixels.length + b.pixels.length;
+  const pixels = floats ? new Float32Array(length) : new Uint8Array(length);
   pixels.set(a.pixels);
   pixels.set(b.pixels, a.pixels.length);
   return pixels;

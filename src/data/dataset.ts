@@ -3,6 +3,16 @@ import { DataError, UsageError } from "../errors.ts";
 import { Random } from "../random.ts";
 import type { Extent } from "./enlarge.ts";
 
+/** Values of images. */
+export type Pixels = Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
+
+/** The bytes of values, not copied. */
+export function bytesOf(pixels: Pixels): Uint8Array<ArrayBuffer> {
+  return pixels instanceof Uint8Array
+    ? pixels
+    : new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength);
+}
+
 /** Images with labels. `pixels` and `labels` are not to be changed after loading. */
 export interface Dataset {
   readonly name: string;
@@ -13,10 +23,11 @@ export interface Dataset {
   readonly width: number;
   /** Size of the images in `pixels` where it is smaller: they are enlarged on the GPU, batch by batch. */
   readonly stored?: Extent | undefined;
-  readonly channels: 1 | 3;
+  /** 1 is grey and 3 is RGB; any other number is of values that are no colours (a vector is 1×1 with as many channels). */
+  readonly channels: number;
   readonly count: number;
-  /** Bytes [count, height, width, channels] (NHWC) of the stored size, 0 to 255. */
-  readonly pixels: Uint8Array<ArrayBuffer>;
+  /** Values [count, height, width, channels] (NHWC) of the stored size: bytes, of which 255 is 1, or floats as they are. */
+  readonly pixels: Pixels;
   /** Class index of each image, [count]. */
   readonly labels: Uint16Array<ArrayBuffer>;
   /** What each image is called, [count]: its file's path within the data set. Absent: by its number. */
@@ -33,6 +44,19 @@ export function imageName(dataset: Pick<Dataset, "names" | "numbers">, place: nu
 /** Number of the image at a place, in the data set as it was before a part was taken. */
 export function imageNumber({ numbers }: Pick<Dataset, "numbers">, place: number): number {
   return numbers?.[place] ?? place;
+}
+
+/**
+ * The colours of images that are bytes in 1 or 3 channels, which can be resized and changed at random.
+ *
+ * @throws UsageError naming what cannot be done with others.
+ */
+export function requireColours({ name, channels, pixels }: Dataset, what: string): 1 | 3 {
+  if ((channels === 1 || channels === 3) && pixels instanceof Uint8Array) return channels;
+  const values = pixels instanceof Uint8Array ? "bytes" : "floats";
+  throw new UsageError(
+    `data set "${name}" has ${values} in ${channels} channels: ${what} takes bytes in 1 or 3 channels; leave it out.`,
+  );
 }
 
 /** Height and width of the images in `pixels`. */
@@ -63,7 +87,9 @@ export function pixelArray(
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
   const { height, width } = storedSize(dataset);
   const size = height * width * dataset.channels;
-  const pixels = new Uint8Array(indices.length * size);
+  const values = indices.length * size;
+  const pixels =
+    dataset.pixels instanceof Uint8Array ? new Uint8Array(values) : new Float32Array(values);
   const labels = new Uint16Array(indices.length);
   const numbers = new Uint32Array(indices.length);
   for (let i = 0; i < indices.length; i++) {

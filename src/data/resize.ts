@@ -1,7 +1,7 @@
 /** Images of another size, by jSquash's resizer (a WebAssembly build of the Rust crate `resize`). */
 import resize, { initResize } from "@jsquash/resize";
 import { codecModule } from "../platform/codecs.ts";
-import { type Dataset, pixelArray, storedSize } from "./dataset.ts";
+import { type Dataset, pixelArray, requireColours, storedSize } from "./dataset.ts";
 import type { DecodedImage } from "./decoded-image.ts";
 
 let ready: Promise<unknown> | undefined;
@@ -29,7 +29,7 @@ export async function resizeImage(image: DecodedImage, size: number): Promise<De
 }
 
 /**
- * A data set of images of `size` pixels; itself if they have that size.
+ * A data set of images of `size` pixels; itself if they have that size. @throws UsageError if its values are no colours.
  *
  * Square images that are smaller keep their pixels, which are not copied: the GPU enlarges those of a
  * batch (see {@link Dataset.stored}), as 50,000 images of 224² would be an array of 7.5 GB. What shrinks
@@ -38,13 +38,14 @@ export async function resizeImage(image: DecodedImage, size: number): Promise<De
  */
 export async function resizeDataset(dataset: Dataset, size: number): Promise<Dataset> {
   if (dataset.height === size && dataset.width === size) return dataset;
+  const channels = requireColours(dataset, `another \`size\` (${size})`);
   const { stored: _, ...rest } = dataset;
   const { height, width } = storedSize(dataset);
   if (height === width && height <= size) {
     const stored = height < size ? { stored: { height, width } } : {};
     return { ...rest, height: size, width: size, ...stored };
   }
-  const { channels, count, pixels } = dataset;
+  const { count, pixels } = dataset;
   const resized = pixelArray(count, size, size, channels);
   for (let i = 0; i < count; i++) {
     const data = new Uint8ClampedArray(height * width * 4).fill(255);

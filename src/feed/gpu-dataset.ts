@@ -7,7 +7,7 @@ import { Owned } from "../gpu/owned.ts";
 import type { Permit } from "./step-queue.ts";
 
 /**
- * The mean image [H·W·C] of a data set, in [0, 1]; subtracting it is the published normalisation. Where
+ * The mean image [H·W·C] of a data set, of bytes in [0, 1]; subtracting it is the published normalisation. Where
  * images are enlarged it is the mean of the enlarged ones: enlarging is linear, so that this is the
  * enlarged mean of the stored ones.
  */
@@ -18,7 +18,8 @@ export function meanImage(dataset: Dataset): Float32Array {
   const sums = new Float64Array(size);
   for (let i = 0; i < pixels.length; i++) sums[i % size]! += pixels[i]!;
   const all = dataset.stored === undefined ? sums : enlarge(sums, stored, dataset, channels);
-  return Float32Array.from(all, (sum) => sum / 255 / count);
+  const unit = pixels instanceof Float32Array ? 1 : 255;
+  return Float32Array.from(all, (sum) => sum / unit / count);
 }
 
 /** What memory plans call the memory of a data set. */
@@ -64,10 +65,18 @@ function normalisationOf(
 
 type GpuFields = Pick<
   GpuDataset,
-  "gpu" | "count" | "image" | "stored" | "classes" | "shards" | "normalisation" | "labels"
+  | "gpu"
+  | "count"
+  | "image"
+  | "stored"
+  | "floats"
+  | "classes"
+  | "shards"
+  | "normalisation"
+  | "labels"
 > & { readonly permit?: Permit | undefined };
 
-/** A data set in GPU memory: images as bytes in shards, labels, how they are normalised. Owns what it uploaded. */
+/** A data set in GPU memory: images as bytes or floats in shards, labels, how they are normalised. Owns what it uploaded. */
 export class GpuDataset {
   readonly gpu: Gpu;
   readonly count: number;
@@ -75,6 +84,8 @@ export class GpuDataset {
   readonly image: readonly [number, number, number];
   /** Height and width of the images in the shards, which a feed enlarges to those of `image`. */
   readonly stored: readonly [number, number];
+  /** Values are floats and not bytes. */
+  readonly floats: boolean;
   readonly classes: number;
   readonly shards: readonly Shard[];
   /** The mean image [H·W·C], then the channels' deviations [C]. */
@@ -91,6 +102,7 @@ export class GpuDataset {
     this.count = fields.count;
     this.image = fields.image;
     this.stored = fields.stored;
+    this.floats = fields.floats;
     this.classes = fields.classes;
     this.shards = fields.shards;
     this.normalisation = fields.normalisation;
@@ -119,14 +131,16 @@ export class GpuDataset {
     const stored = storedSize(dataset);
     const size = stored.height * stored.width * channels;
     requireLabels(dataset.labels, dataset.classes.length);
-    const perShard = Math.max(1, Math.floor(gpu.maxBinding / size));
+    const floats = dataset.pixels instanceof Float32Array;
+    const bytes = size * (floats ? 4 : 1);
+    const perShard = Math.max(1, Math.floor(gpu.maxBinding / bytes));
     const ranges = Array.from({ length: Math.ceil(dataset.count / perShard) }, (_, i) => ({
       first: i * perShard,
       count: Math.min(perShard, dataset.count - i * perShard),
     }));
     return Owned.during(async (owned) => {
       const images = await gpu.allocate(
-        Object.fromEntries(ranges.map(({ count }, i) => [`images[${i}]`, count * size])),
+        Object.fromEntries(ranges.map(({ count }, i) => [`images[${i}]`, count * bytes])),
         { purpose },
       );
       const buffers = Object.values(images);
@@ -144,6 +158,7 @@ export class GpuDataset {
         count: dataset.count,
         image: [height, width, channels] as const,
         stored: [stored.height, stored.width] as const,
+        floats,
         classes: dataset.classes.length,
         shards,
         ...own,

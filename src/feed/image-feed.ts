@@ -1,4 +1,5 @@
 /** Feeds images and labels: the launches that gather, normalise and augment a batch of them. */
+import { UsageError } from "../errors.ts";
 import type { BufferView } from "../gpu/device.ts";
 import { Bound } from "../graph/bound.ts";
 import { type Launch, Value } from "../graph/value.ts";
@@ -27,6 +28,8 @@ export class ImageFeed implements ExampleFeed {
     this.x = new Value("images", [batch, h, w, c], "f32", "planned");
     this.labels = new Value("labels", [batch], "u32", "planned");
     this.weights = new Value("weights", [batch], "f32", "planned");
+    const plain = data.floats || (c !== 1 && c !== 3);
+    if (plain) requirePlain(data, augment);
     const changes = augment === undefined ? undefined : drawChanges(data, queue, augment);
     this.launches = [
       ...queue.launches,
@@ -39,9 +42,12 @@ export class ImageFeed implements ExampleFeed {
       ...(changes?.launches ?? []),
       ...data.shards.flatMap(({ buffer, first, count }) => {
         const [height, width] = data.stored;
-        const size = Math.ceil((count * height * width * c) / 4);
-        const pixels = bound.buffer("pixels", buffer, "u32", size);
+        const values = count * height * width * c;
+        const pixels = data.floats
+          ? bound.buffer("pixels", buffer, "f32", values)
+          : bound.buffer("pixels", buffer, "u32", Math.ceil(values / 4));
         const shard = { pixels, first, count };
+        if (plain) return [gatherPlain(data, queue, shard, { normalisation, x: this.x })];
         return gatherLaunches(data, queue, shard, { normalisation, x: this.x, augment, changes });
       }),
     ];
@@ -116,6 +122,34 @@ function drawChanges(data: GpuDataset, queue: StepQueue, augment: Augmentation):
   };
   const channels = colour ? new Value("channels", [batch, 3], "f32", "planned") : null;
   return { transforms, channels, launches: [launch], cuts };
+}
+
+/** @throws UsageError if values that are no colours are to be changed at random or enlarged. */
+function requirePlain(data: GpuDataset, augment: Augmentation | undefined): void {
+  const [h, w, c] = data.image;
+  const [height, width] = data.stored;
+  if (augment === undefined && height === h && width === w) return;
+  throw new UsageError(
+    `images of ${data.floats ? "floats" : "bytes"} in ${c} channels are not ` +
+      `${augment === undefined ? "enlarged (`size`)" : "changed at random (`augment`)"}: bytes in 1 or 3 channels are.`,
+  );
+}
+
+/** Gathers the images of a batch that lie in one shard, of any number of channels, normalised. */
+function gatherPlain(
+  data: GpuDataset,
+  { batch, order, step }: StepQueue,
+  { pixels, first, count }: { pixels: Value; first: number; count: number },
+  { normalisation, x }: { normalisation: Value; x: Value },
+): Launch {
+  const [h, w, c] = data.image;
+  return {
+    shader: "data/gather-values",
+    parts: [data.floats ? "data/stored-floats" : "data/stored-bytes"],
+    constants: { B: batch, SIZE: h * w * c, C: c, FIRST: first, COUNT: count },
+    bind: { pixels, normalisation, order, step, x },
+    threads: batch * h * w * c,
+  };
 }
 
 /** Gathers the images of a batch that lie in one shard, changed and normalised. */

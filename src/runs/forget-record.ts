@@ -1,7 +1,7 @@
 /** What a run writes down of D_f: which images, their classes and a digest of their content. */
 import { z } from "zod";
 import { copiesOf } from "../data/copies.ts";
-import { type Dataset, imageName, imageNumber } from "../data/dataset.ts";
+import { bytesOf, type Dataset, imageName, imageNumber } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { sha256 } from "../platform/digest.ts";
 import { exists, join, readText } from "../platform/files.ts";
@@ -81,7 +81,7 @@ async function describe(
     number: imageNumber(train, place),
     class: train.classes[own]!,
     ...(own === trained ? {} : { trainedAs: train.classes[trained]! }),
-    sha256: await sha256(pixels),
+    sha256: await sha256(bytesOf(pixels)),
   };
 }
 

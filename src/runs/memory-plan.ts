@@ -22,7 +22,9 @@ export interface ImageCounts {
   readonly size: number;
   /** Their size in memory where a feed enlarges them. */
   readonly stored?: Dataset["stored"];
-  readonly channels: 1 | 3;
+  readonly channels: number;
+  /** Values are floats and not bytes. */
+  readonly floats?: boolean;
   readonly classes: number;
   /** Training and test images. */
   readonly train: number;
@@ -65,7 +67,8 @@ export function countsOf(
   forget?: Uint32Array,
 ): ImageCounts {
   const { height: size, stored, channels, classes, labels } = train;
-  const counts = { classes: classes.length, train: train.count, test: test.count };
+  const floats = train.pixels instanceof Float32Array;
+  const counts = { floats, classes: classes.length, train: train.count, test: test.count };
   return { size, stored, channels, ...counts, ...(forget && { chosen: { forget, labels } }) };
 }
 
@@ -138,7 +141,7 @@ function blankImages({ train: { data }, images }: PlannedRun, part: "train" | "t
     stored,
     channels,
     count,
-    pixels: new Uint8Array(0),
+    pixels: images.floats === true ? new Float32Array(0) : new Uint8Array(0),
     labels:
       part === "train" && chosen !== undefined
         ? Uint16Array.from(chosen.labels)

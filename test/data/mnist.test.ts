@@ -84,7 +84,7 @@ if (existsSync(real)) {
     assert.equal([...train.labels.subarray(0, 5)], [5, 0, 4, 1, 9]);
     assert.equal([...test.labels.subarray(0, 5)], [7, 2, 1, 0, 4]);
     // The mean every tutorial normalises by.
-    const mean = train.pixels.reduce((sum, v) => sum + v, 0) / train.pixels.length / 255;
+    const mean = [...train.pixels].reduce((sum, v) => sum + v, 0) / train.pixels.length / 255;
     assert.ok(Math.abs(mean - 0.1307) < 5e-5, `mean ${mean}`);
   });
 } else {

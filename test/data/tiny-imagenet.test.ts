@@ -37,7 +37,8 @@ test("labels follow wnids.txt, validation images their annotations, grey becomes
     assert.equal(train.classes, ["bus", "goldfish"]);
     assert.equal([...train.labels], [0, 1, 1]);
     assert.equal([train.height, train.width, train.channels], [64, 64, 3]);
-    const level = (pixels: Uint8Array, i: number) => Math.round(pixels[i * 64 * 64 * 3]! / 10);
+    const level = (pixels: ArrayLike<number>, i: number) =>
+      Math.round(pixels[i * 64 * 64 * 3]! / 10);
     assert.equal(
       [0, 1, 2].map((i) => level(train.pixels, i)),
       [9, 1, 2],

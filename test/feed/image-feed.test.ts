@@ -15,7 +15,10 @@ import {
 import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
 import { ImageFeed } from "../../src/feed/image-feed.ts";
 import { close } from "../check-op.ts";
+import { fromArrays } from "../../src/data/arrays.ts";
+import { resizeDataset } from "../../src/data/resize.ts";
 import { bilinear } from "../data/bilinear.ts";
+import { errorOf } from "../data/folder.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
 function images(count: number, height: number, width: number, channels: 1 | 3): Dataset {
@@ -126,6 +129,80 @@ for (const maxBinding of [undefined, 2048]) {
   });
 }
 
+/** Values of any number of channels, as bytes or as floats from -3 to 3. */
+function values(kind: "bytes" | "floats", shape: readonly [number, number, number, number]) {
+  const random = new Random(9);
+  const length = shape.reduce((product, size) => product * size, 1);
+  return fromArrays({
+    images:
+      kind === "bytes"
+        ? Uint8Array.from({ length }, () => random.int(256))
+        : Float32Array.from({ length }, () => random.int(6001) / 1000 - 3),
+    shape,
+    labels: Array.from({ length: shape[0] }, () => random.int(3)),
+    classes: ["a", "b", "c"],
+  });
+}
+
+for (const maxBinding of [undefined, 2048]) {
+  test(`bytes and floats in any number of channels are normalised (${maxBinding ?? "one"} binding)`, async () => {
+    const gpu = await testGpu(maxBinding === undefined ? {} : { maxBinding });
+    for (const [kind, shape] of [
+      ["floats", [131, 5, 7, 1]],
+      ["floats", [41, 3, 4, 3]],
+      ["floats", [70, 1, 1, 17]],
+      ["bytes", [131, 3, 5, 2]],
+      ["bytes", [41, 1, 1, 61]],
+      ["bytes", [29, 4, 3, 5]],
+    ] as const) {
+      const dataset = values(kind, shape);
+      const [count, h, w, c] = shape;
+      const unit = kind === "bytes" ? 255 : 1;
+      const size = h * w * c;
+      const mean = meanImage(dataset);
+      for (let i = 0; i < size; i++) {
+        let sum = 0;
+        for (let image = 0; image < count; image++) sum += dataset.pixels[image * size + i]!;
+        assert.ok(Math.abs(mean[i]! - sum / unit / count) < 1e-6);
+      }
+      const deviation = Array.from({ length: c }, (_, ch) => 0.5 + ch / 8);
+      const order = new Random(3).permutation(count);
+      const got = await batches(gpu, dataset, 4, order, undefined, mean, deviation);
+      got.forEach(({ x, labels }, step) => {
+        for (let b = 0; b < 4; b++) {
+          const image = order[4 * step + b];
+          const want = Array.from({ length: size }, (_, i) =>
+            image === undefined
+              ? 0
+              : (dataset.pixels[image * size + i]! / unit - mean[i]!) / deviation[i % c]!,
+          );
+          // Three roundings of values up to 12.
+          const bounds = { absolute: 2e-6, relative: 0 };
+          close(`${kind}, step ${step}`, x.subarray(b * size, (b + 1) * size), want, bounds);
+          assert.is(labels[b], image === undefined ? 0 : dataset.labels[image]!);
+        }
+      });
+    }
+  });
+}
+
+test("values that are no colours are neither changed at random nor enlarged", async () => {
+  const gpu = await testGpu();
+  for (const [kind, shape, message] of [
+    ["floats", [4, 3, 3, 3], /floats in 3 channels are not changed at random \(`augment`\)/],
+    ["bytes", [4, 3, 3, 2], /bytes in 2 channels are not changed at random/],
+  ] as const) {
+    using data = await GpuDataset.upload(gpu, values(kind, shape), meanImage(values(kind, shape)));
+    const options = { batch: 2, items: 4, augment: paperAugmentation };
+    assert.match((await errorOf(ImageFeed.create(data, options))).message, message);
+  }
+  const small = values("floats", [4, 3, 3, 1]);
+  assert.match(
+    (await errorOf(resizeDataset(small, 6))).message,
+    /floats in 1 channels: another `size`/,
+  );
+});
+
 /** The same images and what they are once enlarged, in float64: a data set but for its numbers. */
 function enlargedImages(
   dataset: Dataset,
@@ -233,7 +310,7 @@ function augmented(of: Fed, image: number, t: ArrayLike<number>): number[] {
   const { dataset, mean, augment } = of;
   const { height: h, width: w, channels: c } = dataset;
   const bytes = augment.cutouts !== undefined;
-  const pixels = dataset.pixels.subarray(image * h * w * c, (image + 1) * h * w * c);
+  const pixels = [...dataset.pixels.subarray(image * h * w * c, (image + 1) * h * w * c)];
   const middle = Array.from(
     { length: c },
     (_, ch) => pixels.filter((_, i) => i % c === ch).reduce((sum, v) => sum + v, 0) / (255 * h * w),

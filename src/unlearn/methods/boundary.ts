@@ -8,6 +8,7 @@
  * is never the answer (where FGSM fails, it would be trained in deeper).
  */
 import { z } from "zod";
+import { UsageError } from "../../errors.ts";
 import { Owned } from "../../gpu/owned.ts";
 import { Bound } from "../../graph/bound.ts";
 import { Graph } from "../../graph/graph.ts";
@@ -42,6 +43,11 @@ export async function boundaryLabels(
   watch: Watch = {},
 ): Promise<GpuDataset> {
   const { gpu } = model;
+  if (data.floats) {
+    throw new UsageError(
+      "boundary moves images of bytes, which have a least and a greatest value; these are floats: choose another method.",
+    );
+  }
   const rows = Math.min(options.batch, items.length);
   return Owned.during(async (owned) => {
     const relabelled = owned.add(await data.withLabels(new Uint32Array(data.count)));
