@@ -39,7 +39,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "unlearn/driver.test.ts",
     "unlearn/rewind.test.ts",
   ],
-  "the package, which it runs on Deno itself": ["package/package.test.ts"],
+  "the package, which it runs on Deno itself": ["package/jsr.test.ts", "package/package.test.ts"],
   "what only Dawn's compiler prints": ["gpu/compiler-output.test.ts"],
   "command lines over the same code as cli/demo": [
     "cli/cli.test.ts",

@@ -36,13 +36,14 @@ const numbers = z.array(z.number()).min(1);
 const above = z.array(z.number().positive()).min(1);
 
 /** As configurations hold it: a name, or numbers a channel; one number is taken for every channel. */
-export const preprocessingSchema = z.union([
+export type PreprocessingConfig =
+  Name | { mean: number[]; deviation?: number[] | undefined; crop?: number | undefined };
+
+/** Validates it. */
+export const preprocessingSchema: z.ZodType<PreprocessingConfig, PreprocessingConfig> = z.union([
   z.enum(preprocessingNames),
   z.strictObject({ mean: numbers, deviation: above.optional(), crop: share.optional() }),
 ]);
-
-/** What {@link preprocessingSchema} takes. */
-export type PreprocessingConfig = z.infer<typeof preprocessingSchema>;
 
 /**
  * Preprocessing of images with so many channels.

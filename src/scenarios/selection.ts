@@ -8,16 +8,21 @@ import { Random } from "../random.ts";
 const texts = z.array(z.string().min(1)).min(1);
 
 /** One way to say which images; D_f is the union of those that are given. */
-export const selectionSchema = z.union([
+export type Selection =
+  | { names: string[] }
+  | { numbers: number[] }
+  | { classes: string[] }
+  | { glob: string[] }
+  | { share: number };
+
+/** Validates it. */
+export const selectionSchema: z.ZodType<Selection, Selection> = z.union([
   z.strictObject({ names: texts }),
   z.strictObject({ numbers: z.array(z.number().int().min(0)).min(1) }),
   z.strictObject({ classes: texts }),
   z.strictObject({ glob: texts }),
   z.strictObject({ share: z.number().gt(0).lt(1) }),
 ]);
-
-/** What {@link selectionSchema} takes. */
-export type Selection = z.infer<typeof selectionSchema>;
 
 /** Entries that errors list at most. */
 const most = 5;

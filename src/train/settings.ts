@@ -13,3 +13,6 @@ export const shapingFields: typeof scheduleFields & {
   clipNorm: clipNormSchema.optional(),
   labelSmoothing: labelSmoothingSchema.optional(),
 };
+
+/** See {@link shapingFields}. */
+export type ShapingSettings = z.infer<z.ZodObject<typeof shapingFields>>;
