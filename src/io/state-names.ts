@@ -30,9 +30,12 @@ const averaged = "n_averaged";
 /** Most parts of a prefix. */
 const deepest = 4;
 
+/** Which share of the known names a file must have at least: known are those of up to four publishers. */
+const leastShare = 1 / 8;
+
 /**
- * The prefix with which most of the names are known, and how many. Those behind a prefix must be known by half,
- * as some names, such as `norm.weight`, many networks have.
+ * The prefix with which most of the names are known, and how many. Half of those behind a prefix must be known,
+ * and a share of all that are, as some names, such as `fc.weight`, many networks have.
  */
 export function fit(
   names: Iterable<string>,
@@ -53,7 +56,8 @@ export function fit(
   }
   let best = { prefix: "", count: counts.get("")?.known ?? 0 };
   for (const [prefix, { all, known: count }] of counts) {
-    if (count > best.count && 2 * count >= all) best = { prefix, count };
+    const enough = 2 * count >= all && count >= leastShare * known.size;
+    if (enough && count > best.count) best = { prefix, count };
   }
   return best;
 }

@@ -4,7 +4,7 @@ import { networkOfTimm, publishedNetwork } from "../../models/published.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { type HubConfig, parseHubConfig } from "../io/hub.ts";
-import { importPretrained, publishedClasses } from "../io/pretrained.ts";
+import { importPretrained, publishedClasses, publishedNames } from "../io/pretrained.ts";
 import { readTensors } from "../io/tensor-file.ts";
 import { declare, type ModelSpec, type Tensors } from "../nn/model.ts";
 import {
@@ -16,6 +16,7 @@ import {
 } from "../nn/preprocessing.ts";
 import { listed } from "../registry.ts";
 import { exists, join, readBytes, readText } from "../platform/files.ts";
+import type { ParameterSpec } from "../weights/arena.ts";
 import type { SetupConfig } from "./config.ts";
 
 /** A network from a file. */
@@ -51,17 +52,17 @@ export type Said = Partial<Pick<SetupConfig, "model" | "classes" | "preprocessin
  */
 export async function readNetwork(path: string, said: Said = {}): Promise<GivenNetwork> {
   const place = await placeOf(path);
-  const file = await readTensors(await readBytes(place.weights), place.weights);
-  const checkpoint = parseCheckpoint(file, place.weights);
-  const { notes } = file;
+  const bytes = await readBytes(place.weights);
+  const first = await readTensors(bytes, place.weights);
+  const checkpoint = parseCheckpoint(first, place.weights);
   if (checkpoint.info !== undefined) return own(place.weights, checkpoint.info, checkpoint, said);
-  if (file.kind === "keras") {
+  if (first.kind === "keras") {
     throw new DataError(
       `"${place.weights}" is a Keras file: networks are read from PyTorch and safetensors files.`,
     );
   }
   const { hub } = place;
-  const network = said.model ?? (hub && modelOf(hub, path)) ?? named(file.metadata["model"]);
+  const network = said.model ?? (hub && modelOf(hub, path)) ?? named(first.metadata["model"]);
   if (network === undefined) {
     throw new UsageError(
       `"${place.weights}" does not say which network it is: give its \`model\`, one of ` +
@@ -69,6 +70,9 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
     );
   }
   const published = publishedNetwork(network.name);
+  // Once it is known which network is meant, its tensors are found among others.
+  const names = publishedNames(published, slotsOf(network, 2));
+  const file = await readTensors(bytes, place.weights, { names });
   // A checkpoint of an earlier version of this project: our names, and the spec's.
   const ours = file.metadata["model"] !== undefined && file.metadata["names"] === undefined;
   const outputs = ours
@@ -91,7 +95,7 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
       const slots = [...declared.parameters.values(), ...declared.statistics.values()];
       return importPretrained(published, slots, file.tensors, { head: "keep" }).tensors;
     },
-    notes,
+    notes: file.notes,
   };
 }
 
@@ -177,11 +181,16 @@ function withoutModule(tensors: Tensors): Tensors {
   return new Map([...tensors].map(([name, tensor]) => [name.replace(/^module\./, ""), tensor]));
 }
 
+/** What a network keeps, for images of some size. */
+function slotsOf(network: ModelConfig, classes: number): ParameterSpec[] {
+  const { parameters, statistics } = declare(modelSpec(network, [64, 64, 3], classes));
+  return [...parameters.values(), ...statistics.values()];
+}
+
 /** The weights whose shape changes with the number of classes. */
 function classifierOf(network: ModelConfig): string {
   const [few, more] = [2, 3].map((classes) => {
-    const { parameters } = declare(modelSpec(network, [64, 64, 3], classes));
-    return new Map([...parameters.values()].map(({ name, shape }) => [name, shape.join()]));
+    return new Map(slotsOf(network, classes).map(({ name, shape }) => [name, shape.join()]));
   }) as [Map<string, string>, Map<string, string>];
   const found = [...few].find(([name, shape]) => shape.includes(",") && more.get(name) !== shape);
   return found?.[0] ?? "head.weight";

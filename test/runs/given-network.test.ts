@@ -65,6 +65,25 @@ test("a .pt with published names: its classes are counted, the rest is what is s
   assert.match(other.message, /no classifier of "resnet18-imagenet": no tensor fc\.weight/);
 });
 
+test("the network's tensors are found among those of a training, and what was left out is said", async () => {
+  const tensors = Object.fromEntries(
+    [...published].map(([name, { shape, data }]) => [
+      `model.backbone.${name}`,
+      { shape, bytes: bytesOf(data) },
+    ]),
+  );
+  const loss = { "loss.weight": { shape: [1], bytes: new Uint8Array(4) } };
+  const file = torchFile({ ...tensors, ...loss }, { inside: "state_dict" });
+  const dir = folderOf({ "net.ckpt": file });
+  const given = await readNetwork(`${dir}/net.ckpt`, { model: { name: "convnext-atto" } });
+  const back = given.weights(atto);
+  for (const [name, { data }] of weights) assert.equal(back.get(name)!.data, data, name);
+  assert.equal(given.notes, [
+    'tensors taken from "state_dict"',
+    "prefix `model.backbone.` taken off 128 of 129 names, and the others left out: loss.weight",
+  ]);
+});
+
 test("a folder as on the Hub says all of it", async () => {
   const config = hubConfig({
     architecture: "convnext_atto",
