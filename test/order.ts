@@ -16,7 +16,6 @@ const computing: readonly string[] = [
   "cli/cli.test.ts",
   "experiments/experiment.test.ts",
   "io/pretrained.test.ts",
-  "predictors-lab/fit.test.ts",
   "predictors-lab/library.test.ts",
   "predictors/invwnn.test.ts",
   "train/resume.test.ts",

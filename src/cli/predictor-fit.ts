@@ -30,6 +30,8 @@ export interface FittingFlags extends DeviceFlags {
   readonly holdOutSource: string;
   readonly epochs: number;
   readonly windows: number;
+  readonly validation: number;
+  readonly scored: number;
   readonly batch: number;
   readonly lr: number;
   readonly patience: number;
@@ -87,6 +89,8 @@ export function requestOf(flags: FittingFlags, family: Family): FitRequest {
   const {
     epochs,
     windows,
+    validation,
+    scored,
     batch,
     lr: learningRate,
     patience,
@@ -109,8 +113,8 @@ export function requestOf(flags: FittingFlags, family: Family): FitRequest {
       lineShare,
       seed,
     },
-    validation: 8192,
-    scored: 4096,
+    validation,
+    scored,
   };
 }
 
@@ -193,6 +197,8 @@ export function fitOptions(command: Command): Command {
     .option("--hold-out-source <name>", "images never learnt from", defaults.heldOut.dataset)
     .option("--epochs <n>", "epochs at most", integer(1), fitDefaults.epochs)
     .option("--windows <n>", "windows of an epoch", integer(1), fitDefaults.windows)
+    .option("--validation <n>", "windows that decide when to stop", integer(1), 8192)
+    .option("--scored <n>", "windows of a kind and phase in the scores", integer(1), 4096)
     .option("--batch <n>", "windows a step", integer(1), fitDefaults.batch)
     .option("--lr <rate>", "learning rate", number(0, 1), fitDefaults.learningRate)
     .option("--patience <n>", "epochs without progress", integer(1), fitDefaults.patience)

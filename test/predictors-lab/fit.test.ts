@@ -256,12 +256,20 @@ function writeLibrary(path: string, length: number): void {
 
 const run = (...words: string[]): Said => rewind("predictor", ...words);
 
+/** One step, as many rows as a pass of scoring: both then use the same kernels. */
+const quick = ["--epochs", "1", "--windows", "512", "--batch", "512"].concat([
+  "--validation",
+  "100",
+  "--scored",
+  "100",
+]);
+
 test("predictor fit writes three sets that load, with provenance and scores", () => {
   writeLibrary(`${folder}/library`, 9);
   const out = `${folder}/fitted`;
   const library = ["--library", `${folder}/library`];
-  const quick = ["--window", "5", "--epochs", "1", "--windows", "64", "--batch", "32"];
-  const fit = run("fit", ...library, "--out", out, ...quick, "--against", "linear:3:5");
+  const words = [...quick, "--window", "5", "--against", "linear:3:5"];
+  const fit = run("fit", ...library, "--out", out, ...words);
   assert.is(fit.code, 0, fit.err);
   for (const set of ["conv", "fc", "bias"])
     assert.ok(existsSync(`${out}/invwnn-${set}.safetensors`));
@@ -286,8 +294,7 @@ test("predictor fit writes three sets that load, with provenance and scores", ()
 test("predictor ablate has a row a variant, and goes on where it stopped", () => {
   writeLibrary(`${folder}/long`, 25);
   const out = `${folder}/ablations`;
-  const quick = ["--epochs", "1", "--windows", "64", "--batch", "64", "--shared"];
-  const words = ["ablate", "--library", `${folder}/long`, "--out", out, ...quick];
+  const words = ["ablate", "--library", `${folder}/long`, "--out", out, ...quick, "--shared"];
   const first = run(...words);
   assert.is(first.code, 0, first.err);
   const table = readFileSync(`${out}/ablations.md`, "utf8");
