@@ -2,9 +2,10 @@ import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { rewind } from "./command.ts";
+import { CommandLines, rewind } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-cli-`);
+const commands = new CommandLines();
 
 test("predictor show lists which set serves which kind", () => {
   const { code, out } = rewind("predictor", "show", "linear:2");
@@ -43,7 +44,14 @@ test("unlearn measures gaps to a retrained network, and refuses another folder a
 
 test("experiment nowcast compares trainings with forecasts, and goes on where it stopped", () => {
   const out = `${folder}/nowcast`;
-  const words = ["experiment", "nowcast", "--size", "tiny", "--epochs", "5", "--out", out];
+  const words = ["experiment", "nowcast", "--size", "tiny", "--epochs", "5"].concat([
+    "--train",
+    "60",
+    "--test",
+    "30",
+    "--out",
+    out,
+  ]);
   const first = rewind(...words, "--seeds", "1");
   assert.is(first.code, 0, first.err);
   assert.match(first.err, /adam, seed 1: .*\nlinear, seed 1: /);
@@ -60,18 +68,13 @@ test("experiment nowcast compares trainings with forecasts, and goes on where it
   assert.match(wrong.err, /it is wnn=PATH, introspection=PATH or nino=PATH/);
 });
 
+const overfit = ["experiment", "overfit", "--size", "tiny", "--seeds", "2", "--epochs", "2"].concat(
+  ["--train", "60", "--test", "30"],
+);
+
 test("experiment writes tables, figures and tuning, and goes on where it stopped", () => {
   const out = `${folder}/experiment`;
-  const words = [
-    "experiment",
-    "overfit",
-    "--size",
-    "tiny",
-    "--seeds",
-    "2",
-    "--arms",
-    "task-vector",
-  ];
+  const words = [...overfit, "--arms", "task-vector"];
   const first = rewind(...words, "--out", out);
   assert.is(first.code, 0, first.err);
   assert.match(first.out, /\| task-vector \|/);
@@ -85,11 +88,11 @@ test("experiment writes tables, figures and tuning, and goes on where it stopped
   assert.match(other.err, /holds a run with another configuration/);
 });
 
-test("an arm is added to earlier results where both start from the same networks", () => {
+test("an arm is added to earlier results where both start from the same networks", async () => {
   // The experiment of the test before.
   const earlier = `${folder}/experiment`;
   const out = `${folder}/beside`;
-  const words = ["experiment", "overfit", "--size", "tiny", "--seeds", "2", "--arms", "neg-grad"];
+  const words = [...overfit, "--arms", "neg-grad"];
   const both = rewind(...words, "--beside", earlier, "--out", out);
   assert.is(both.code, 0, both.err);
   assert.match(both.out, /\| task-vector \| .* \|\n\| neg-grad \| /);
@@ -131,13 +134,13 @@ test("an arm is added to earlier results where both start from the same networks
     damage(copy);
     // Finished runs are only read, whatever the folder holds.
     const target = i === 0 ? out : `${folder}/refused-${i}`;
-    const { code, err } = rewind(...asked, "--beside", copy, "--out", target);
+    const { code, err } = await commands.run(...asked, "--beside", copy, "--out", target);
     assert.is(code, 1);
     assert.match(err, message);
   }
 });
 
-test("bad input gives one clear line, a non-zero exit, and no half-written file", () => {
+test("bad input gives one clear line, a non-zero exit, and no half-written file", async () => {
   const none = `${folder}/none`;
   const still = { history: Array.from({ length: 15 }, () => -2) };
   writeFileSync(`${folder}/histories.json`, JSON.stringify({ cases: [still] }));
@@ -176,8 +179,8 @@ test("bad input gives one clear line, a non-zero exit, and no half-written file"
       /no predictor/,
     ],
   ];
-  for (const [words, message] of fails) {
-    const { code, err } = rewind(...words);
+  for (const [i, [words, message]] of fails.entries()) {
+    const { code, err } = i === 0 ? rewind(...words) : await commands.run(...words);
     assert.is(code, 1, words.join(" "));
     assert.match(err, message);
     assert.not.match(err, /\n\s+at /, "no stack trace");
@@ -197,5 +200,8 @@ test("bad input gives one clear line, a non-zero exit, and no half-written file"
   assert.not(existsSync(`${folder}/no.json`));
 });
 
-test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.after(() => {
+  commands.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 test.run();

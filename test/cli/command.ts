@@ -1,5 +1,6 @@
 /** The command line as a child process, on the runtime the test runs on. */
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 /** The repository's root, where command lines run. */
@@ -7,6 +8,7 @@ export const root = fileURLToPath(new URL("../..", import.meta.url));
 export const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const each = fileURLToPath(new URL("each.mjs", import.meta.url));
 const built = process.env["REWIND_BUILT"];
 
 /**
@@ -33,4 +35,28 @@ export function rewind(...words: string[]): Said {
     cwd: root,
   });
   return { code: status, out: stdout, err: stderr };
+}
+
+/** Command lines of one process, for what is only refused or printed: all but the first start in no time. */
+export class CommandLines {
+  #process: ChildProcess | undefined;
+  #answers: AsyncIterator<string> | undefined;
+
+  /** As {@link rewind}; one at a time. */
+  async run(...words: string[]): Promise<Said> {
+    this.#process ??= spawn(process.execPath, [...before.slice(0, -1), each, before.at(-1)!], {
+      cwd: root,
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    this.#answers ??= createInterface({ input: this.#process.stdout! })[Symbol.asyncIterator]();
+    this.#process.stdin!.write(`${JSON.stringify(words)}\n`);
+    const { value, done } = await this.#answers.next();
+    if (done === true) throw new Error(`the process ended at: rewind ${words.join(" ")}`);
+    return JSON.parse(value) as Said;
+  }
+
+  /** Lets the process end. */
+  close(): void {
+    this.#process?.stdin!.end();
+  }
 }

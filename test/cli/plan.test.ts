@@ -1,9 +1,11 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { rewind, type Said } from "./command.ts";
+import { CommandLines, rewind, type Said } from "./command.ts";
+
+const commands = new CommandLines();
 
 /** Runs `rewind plan`. */
-const plan = (...words: string[]): Said => rewind("plan", ...words);
+const plan = (...words: string[]): Promise<Said> => commands.run("plan", ...words);
 
 interface Printed {
   readonly pictures: { readonly size: number; readonly channels: number };
@@ -16,8 +18,8 @@ interface Printed {
 }
 
 /** Bytes of one purpose while one thing is done. */
-function bytes(phase: string, what: string, ...words: string[]): number {
-  const { code, out, err } = plan(...words, "--json");
+async function bytes(phase: string, what: string, ...words: string[]): Promise<number> {
+  const { code, out, err } = await plan(...words, "--json");
   assert.is(code, 0, err);
   const { rows } = JSON.parse(out) as Printed;
   return rows.find((row) => row.phase === phase && row.what === what)!.bytes;
@@ -26,8 +28,8 @@ function bytes(phase: string, what: string, ...words: string[]): number {
 const small = ["--model", "tiny-cnn", "--train", "600", "--test", "100"];
 const activations = "activations and their gradients";
 
-test("a plan is a table by phase, and needs neither data nor an adapter", () => {
-  const { code, out, err } = plan(...small, "--dataset", "cifar10");
+test("a plan is a table by phase, and needs neither data nor an adapter", async () => {
+  const { code, out, err } = rewind("plan", ...small, "--dataset", "cifar10");
   assert.is(code, 0, err);
   assert.is(err, "");
   assert.match(
@@ -39,12 +41,12 @@ test("a plan is a table by phase, and needs neither data nor an adapter", () => 
     /\nthroughout\n[^]*\nwhile training\n[^]*\nwhile unlearning\n[^]*\n  trajectory /,
   );
   assert.match(out, /\npeak +\d+\.\d MiB\n$/);
-  assert.match(plan(...small, "--method", "fisher").out, /training batch 64, fisher\n/);
+  assert.match((await plan(...small, "--method", "fisher")).out, /training batch 64, fisher\n/);
 });
 
-test("--memory refuses what does not fit and names what does", () => {
-  assert.is(plan(...small, "--memory", "200").code, 0);
-  const { code, out, err } = plan(...small, "--memory", "12");
+test("--memory refuses what does not fit and names what does", async () => {
+  assert.is((await plan(...small, "--memory", "200")).code, 0);
+  const { code, out, err } = await plan(...small, "--memory", "12");
   assert.is(code, 1);
   assert.is(out, "");
   assert.match(
@@ -53,34 +55,34 @@ test("--memory refuses what does not fit and names what does", () => {
   );
   const [, batch] = /--batch (\d+);/.exec(err)!;
   // Training then fits; unlearning has a batch of its own.
-  const next = plan(...small, "--memory", "12", "--batch", batch!);
+  const next = await plan(...small, "--memory", "12", "--batch", batch!);
   const [, forget] = /training fits, and rewind with one of these: --forget-batch (\d+);/.exec(
     next.err,
   )!;
-  const fits = plan(...small, "--memory", "12", "--batch", batch!, "--forget-batch", forget!);
+  const fits = await plan(...small, "--memory", "12", "--batch", batch!, "--forget-batch", forget!);
   assert.is(fits.code, 0, fits.err);
 });
 
-test("options that save memory do", () => {
+test("options that save memory do", async () => {
   // Stages to recompute.
   const staged = ["--model", "tiny-resnet", "--train", "600", "--test", "100"];
-  const training = (...words: string[]): number =>
+  const training = (...words: string[]): Promise<number> =>
     bytes("training", activations, ...staged, ...words);
-  const whole = training();
-  assert.ok(training("--micro-batch", "16") < 0.3 * whole);
-  assert.ok(training("--recompute") < 0.8 * whole);
-  assert.ok(training("--activations", "f16") < 0.8 * whole);
-  assert.ok(training("--batch", "128") > 1.8 * whole);
+  const whole = await training();
+  assert.ok((await training("--micro-batch", "16")) < 0.3 * whole);
+  assert.ok((await training("--recompute")) < 0.8 * whole);
+  assert.ok((await training("--activations", "f16")) < 0.8 * whole);
+  assert.ok((await training("--batch", "128")) > 1.8 * whole);
   // Chunks in half precision are unpacked into 64 MiB that all share: what is saved shows in large networks.
   const large = ["--model", "resnet18-cifar", "--train", "600", "--test", "100"];
-  const trajectory = (...words: string[]): number =>
+  const trajectory = (...words: string[]): Promise<number> =>
     bytes("unlearning", "trajectory", ...large, ...words);
-  assert.ok(trajectory("--trajectory", "f16") < 0.7 * trajectory());
+  assert.ok((await trajectory("--trajectory", "f16")) < 0.7 * (await trajectory()));
 });
 
-test("networks that the default images are too small for are planned for larger ones, which is said", () => {
+test("networks that the default images are too small for are planned for larger ones, which is said", async () => {
   for (const model of ["pvt-v2-b0", "convnext-atto", "convnext-t"]) {
-    const { code, out, err } = plan("--model", model);
+    const { code, out, err } = await plan("--model", model);
     assert.is(code, 0, err);
     assert.match(out, /images 64×64×3/);
     assert.match(
@@ -88,15 +90,16 @@ test("networks that the default images are too small for are planned for larger 
       /does not take 28×28 images, the default: planned for 64×64×3\. --dataset or --pic/,
     );
   }
-  const grey = plan("--model", "convnext-atto", "--channels", "1", "--json");
+  const grey = await plan("--model", "convnext-atto", "--channels", "1", "--json");
   const { size, channels } = (JSON.parse(grey.out) as Printed).pictures;
   assert.equal([size, channels], [64, 1]);
-  const asked = plan("--model", "convnext-atto", "--picture-size", "96");
+  const asked = await plan("--model", "convnext-atto", "--picture-size", "96");
   assert.match(asked.out, /images 96×96×1/);
   assert.not.match(asked.out, /planned for/);
-  const chosen = plan("--model", "convnext-atto", "--dataset", "mnist");
+  const chosen = await plan("--model", "convnext-atto", "--dataset", "mnist");
   assert.is(chosen.code, 1);
   assert.match(chosen.err, /is smaller than the 2×2 window/);
 });
 
+test.after(() => commands.close());
 test.run();

@@ -4,16 +4,18 @@ import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { sharedFile, skip } from "../shared.ts";
-import { rewind, root, type Said } from "./command.ts";
+import { CommandLines, rewind, root, type Said } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-predict-`);
 const shipped = `${root}/models/weights/invwnn-conv.safetensors`;
 
 const zeros = (count: number): unknown[] => Array.from({ length: count }, () => 0);
 
-/** Runs `rewind predict`. */
-const predict = (predictor: string, histories: string, out: string): Said =>
-  rewind("predict", "--predictor", predictor, "--histories", histories, "--out", out);
+/** Words of `rewind predict`. */
+const words = (predictor: string, histories: string, out: string): string[] =>
+  ["predict", "--predictor", predictor].concat(["--histories", histories, "--out", out]);
+const predict = (...files: Parameters<typeof words>): Said => rewind(...words(...files));
+const commands = new CommandLines();
 
 interface Case {
   readonly kind: string;
@@ -59,7 +61,7 @@ test("published checkpoints give the golden residual and prediction of every cas
   assert.ok(counts.every((count) => count >= 10));
 });
 
-test("bad input gives one clear line, exit code 1, and no output file", () => {
+test("bad input gives one clear line, exit code 1, and no output file", async () => {
   const write = (name: string, text: string): string => {
     writeFileSync(`${folder}/${name}`, text);
     return `${folder}/${name}`;
@@ -80,12 +82,13 @@ test("bad input gives one clear line, exit code 1, and no output file", () => {
     [shipped, write("long.json", history(zeros(16))), /case 1: .* 15 values, got 16/],
     [shipped, `${folder}/absent.json`, /cannot read ".*absent\.json": there is no such file/],
     [`${folder}/absent.h5`, good, /no predictor ".*absent\.h5": give a folder, a \.h5, \.pt or/],
-    [write("fake.h5", "not HDF5"), good, /fake\.h5" is not an HDF5 file/],
-    [good, good, /good\.json": a \.h5, \.pt or \.safetensors file is needed/],
+    [write("fake.h5", "not HDF5"), good, /fake\.h5" is text, no checkpoint/],
+    [good, good, /good\.json" is JSON, no checkpoint/],
   ];
   const out = (i: number): string => `${folder}/out-${i}.json`;
   for (const [i, [predictor, histories, message]] of cases.entries()) {
-    const { code, out: printed, err } = predict(predictor, histories, out(i));
+    const given = words(predictor, histories, out(i));
+    const { code, out: printed, err } = i === 0 ? rewind(...given) : await commands.run(...given);
     assert.is(code, 1, `${histories}: ${err}`);
     assert.match(err, message);
     assert.not.match(err, /\n\s+at /, "no stack trace");
@@ -102,5 +105,8 @@ test("a weight set must be named where the predictor has several", () => {
   assert.match(err, /which weight set of ".*weights"\? Give --set with one of: conv, fc, bias\./);
 });
 
-test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.after(() => {
+  commands.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 test.run();

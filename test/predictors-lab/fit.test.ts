@@ -30,7 +30,7 @@ import {
   WindowSource,
 } from "../../src/predictors-lab/windows.ts";
 import { Random } from "../../src/random.ts";
-import { rewind, type Said } from "../cli/command.ts";
+import { CommandLines, rewind, type Said } from "../cli/command.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-fit-`);
@@ -308,7 +308,8 @@ test("predictor ablate has a row a variant, and goes on where it stopped", () =>
   assert.match(other.err, /holds a run with another configuration/);
 });
 
-test("predictor fit: errors say what is missing", () => {
+test("predictor fit: errors say what is missing", async () => {
+  const commands = new CommandLines();
   const library = ["--library", `${folder}/library`, "--out", `${folder}/none`];
   for (const [words, message] of [
     [["--library", folder, "--out", folder], /no finished trajectory library/],
@@ -321,10 +322,11 @@ test("predictor fit: errors say what is missing", () => {
     ],
     [[...library, "--window", "5", "--against", "linear"], /its window is 15, that of the fit 5/],
   ] as const) {
-    const { code, err } = run("fit", ...words);
+    const { code, err } = await commands.run("predictor", "fit", ...words);
     assert.is(code, 1);
     assert.match(err, message);
   }
+  commands.close();
 });
 
 test("the line and no change are what they are called", () => {

@@ -1,0 +1,43 @@
+/**
+ * Runs command lines one after the other in one process: `node each.mjs MAIN` reads the words of one a line from its
+ * input, as JSON, and writes a line with its exit code and what it has said. MAIN is evaluated anew each time; the
+ * modules that it imports are loaded once, which is most of the time of a command line that is refused.
+ */
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+
+const [, , main] = process.argv;
+const { exit } = process;
+const writers = { out: process.stdout.write, err: process.stderr.write };
+
+/** Ends what still runs of a command line that has exited: what it says from then on is not heard. */
+class Exited extends Error {}
+
+let count = 0;
+for await (const line of createInterface({ input: process.stdin })) {
+  process.argv = [process.execPath, main, ...JSON.parse(line)];
+  const said = { code: null, out: "", err: "" };
+  const keep =
+    (stream) =>
+    (text, ...rest) => {
+      if (said.code === null) said[stream] += text;
+      rest.findLast((one) => typeof one === "function")?.();
+      return true;
+    };
+  process.stdout.write = keep("out");
+  process.stderr.write = keep("err");
+  process.exit = (code = process.exitCode ?? 0) => {
+    said.code ??= code;
+    throw new Exited();
+  };
+  try {
+    await import(`${pathToFileURL(main).href}?${count++}`);
+  } catch (error) {
+    if (!(error instanceof Exited)) throw error;
+  }
+  process.stdout.write = writers.out;
+  process.stderr.write = writers.err;
+  process.exit = exit;
+  process.stdout.write(`${JSON.stringify(said)}\n`);
+}
+process.exit();
