@@ -69,7 +69,7 @@ function noResult(name: string): void {
 }
 
 const data = ["--train", "60", "--test", "20", "--filters", "2,4", "--hidden", "0"];
-const small = [...data, "--epochs", "30", "--batch", "8"];
+const small = [...data, "--epochs", "20", "--batch", "8"];
 const train = (name: string, ...words: string[]): string[] => [
   "train",
   ...(words.length === 0 ? small : [...data, ...words]),

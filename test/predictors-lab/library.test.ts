@@ -100,11 +100,14 @@ test("histories come back within the loss that is stated", () => {
   assert.throws(() => decodeHistories({ tensors: new Map(), metadata: {} }, "x"), /"x" is no file/);
 });
 
+/** A seed whose first two trainings draw the fewest images, the fewest epochs and the largest batch. */
+const short = ["--seed", "3294"];
+
 test("predictor record makes a library, goes on where it stopped, and grows", () => {
   const out = `${folder}/library`;
   const run = (...words: string[]): Said =>
     rewind(
-      ...["predictor", "record", "--out", out, "--length", "6", "--per-tensor", "10"],
+      ...["predictor", "record", "--out", out, "--length", "6", "--per-tensor", "10", ...short],
       ...["--architectures", "mlp,tiny-cnn", ...words],
     );
   const first = run("--trainings", "1");
