@@ -1,7 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TrainConfig } from "../../src/runs/config.ts";
-import { Arena } from "../../src/weights/arena.ts";
 import type { Job } from "../../src/runs/job.ts";
 import { Model, type ModelSpec } from "../../src/nn/model.ts";
 import { flatten } from "../../src/ops/index.ts";
@@ -192,30 +191,6 @@ test("neg-grad's first step is the exact negative of a training step", async () 
     });
   }
   assert.ok(moved > 100);
-});
-
-test("the largest elements are selected exactly, of equal ones the first", async () => {
-  const gpu = await testGpu();
-  const { model } = await freshJob();
-  const values = await Arena.create(gpu, model.parameters.layout, "values");
-  const random = new Random(11);
-  const { slots } = model;
-  const total = slots.reduce((sum, slot) => sum + slot.size, 0);
-  // Few different values of both signs, so that there are many ties; zeros too.
-  const all = Float32Array.from({ length: total }, () => (random.int(41) - 20) * 0.37);
-  let at = 0;
-  for (const slot of slots) values.write(slot.name, all.slice(at, (at += slot.size)));
-  const order = [...all.keys()].sort((a, b) => Math.abs(all[b]!) - Math.abs(all[a]!) || a - b);
-  for (const keep of [0, 1, 2, 7, Math.round(total / 3), total - 1, total]) {
-    const want = new Uint32Array(total);
-    for (const i of order.slice(0, keep)) want[i] = 1;
-    const mask = await selectLargest(model.gpu, values, slots, keep);
-    const got: number[] = [];
-    for (const data of (await mask.read()).values()) got.push(...new Uint32Array(data.buffer));
-    assert.equal(got, [...want], `keep ${keep}`);
-    mask.destroy();
-  }
-  values.destroy();
 });
 
 test("salun: outside the mask weights stay bit-identical; ratio 1 is random-label, ratio 0 nothing", async () => {
