@@ -24,21 +24,21 @@ const computing: readonly string[] = [
 /** Files that take longest, the longest of each kind first: short ones fill the time that is left in the end. */
 const longest: readonly string[] = [
   "experiments/experiment.test.ts",
-  "predictors-lab/fit.test.ts",
   "cli/cli.test.ts",
-  "predictors-lab/library.test.ts",
   "predictors/invwnn.test.ts",
+  "predictors-lab/library.test.ts",
   "train/resume.test.ts",
   "io/pretrained.test.ts",
   "gradients.test.ts",
+  "package/package.test.ts",
+  "predictors-lab/fit.test.ts",
   "shaders.test.ts",
-  "cli/bad-input.test.ts",
   "ops/conv2d.test.ts",
+  "cli/bad-input.test.ts",
   "unlearn/methods.test.ts",
   "ops/linear.test.ts",
   "cli/demo.test.ts",
   "train/memory.test.ts",
-  "cli/plan.test.ts",
   "runs/memory-advice.test.ts",
 ];
 

@@ -164,7 +164,7 @@ test("bad input gives one clear line, a non-zero exit, and no half-written file"
     ],
     [["demo", "--set", "lambda", "--out", none], /key=value is needed/],
     [["demo", "--dataset", "nope"], /Allowed choices are synthetic, mnist/],
-    [["unlearn", "--out", none], /required option '--run <dir>'/],
+    [["unlearn", "--out", none], /which network\? Give --run DIR/],
     [["fetch", "nope", "--dir", none], /no data set "nope" to fetch/],
     [
       [
