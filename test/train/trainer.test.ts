@@ -1,9 +1,11 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { fromArrays } from "../../src/data/arrays.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
 import { DivergedError, UsageError } from "../../src/errors.ts";
 import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
 import { Model, type ModelSpec } from "../../src/nn/model.ts";
+import { Random } from "../../src/random.ts";
 import { flatten } from "../../src/ops/index.ts";
 import { classification } from "../../src/tasks/classification.ts";
 import { epochSteps } from "../../src/train/epochs.ts";
@@ -72,6 +74,42 @@ test("a parameter of rate 0 keeps its bits; without any other there is nothing t
   assert.instance(error, UsageError);
   assert.match((error as Error).message, /no parameter is trainable/);
   on.destroy();
+});
+
+test("vectors of floats are learned", async () => {
+  const gpu = await testGpu();
+  // The class is the sign of the first value less the third.
+  const values = new Random(4);
+  const images = Float32Array.from({ length: 5 * 40 }, () => values.int(2001) / 500 - 2);
+  const labels = Array.from({ length: 40 }, (_, i) => Number(images[5 * i]! > images[5 * i + 2]!));
+  const vectors = fromArrays({ images, shape: [40, 5], labels });
+  using data = await GpuDataset.upload(gpu, vectors, meanImage(vectors));
+  const model = await Model.create(
+    gpu,
+    {
+      ...network,
+      inputs: [[1, 1, 5]],
+      output: [2],
+      build: (layers, [x]) => layers.linear("head", flatten(layers.graph, x!), 2),
+    },
+    1,
+  );
+  const trainer = await taskTrainer(
+    { model, task: classification },
+    data,
+    40,
+    { batch: 10, optimizer: { name: "adam" } },
+    { norm: "train" },
+  );
+  const order = Uint32Array.from({ length: 40 }, (_, i) => i);
+  const accuracies: number[] = [];
+  for (let epoch = 0; epoch < 25; epoch++) {
+    const { correct } = await trainer.epoch({ order, learningRate: 0.05, seed: epoch });
+    accuracies.push(correct / 40);
+  }
+  assert.ok(accuracies.at(-1)! > 0.95, accuracies.join(" "));
+  trainer.destroy();
+  model.destroy();
 });
 
 test("a learning rate by step is asked for each step of the epoch", async () => {
