@@ -38,7 +38,8 @@ interface Pair {
  *
  * Images are [N, H, W], [N, H, W, C] or [N, C, H, W], with 1 or 3 channels: the axis that has so many, the last one if
  * both might. Bytes and whole numbers are from 0 to 255, bools black or white; floats are from 0 to 1, or up to 255 if one
- * of the training images is above 1, and are kept in 8 bits. Labels are whole numbers, or one-hot [N, classes].
+ * of the training images is above 1, and are kept in 8 bits. Where a training image has a value below 0 or above 255, and in
+ * vectors [N, D] that are not of bytes, values are kept as floats as they are. Labels are whole numbers, or one-hot [N, classes].
  *
  * @throws DataError naming the file that is damaged, and the array that is missing or has values or a shape it must not.
  */
@@ -123,18 +124,25 @@ function namesOf(arrays: Arrays): readonly string[] | undefined {
   return undefined;
 }
 
-/** What values become bytes by. */
+/** What values become: bytes by a factor, or floats as they are. */
 interface Scale {
-  readonly factor: number;
+  readonly factor: number | undefined;
   readonly notes: readonly string[];
 }
 
-function scaleOf({ images: { data, kind: numbers }, where }: Pair): Scale {
+function scaleOf({ images: { data, kind: numbers, shape }, where }: Pair): Scale {
   if (numbers === "byte") return { factor: 1, notes: [] };
   if (numbers === "bool") return { factor: 255, notes: [] };
+  let [least, most] = [Infinity, -Infinity];
+  for (let i = 0; i < data.length; i++) {
+    if (data[i]! < least) least = data[i]!;
+    if (data[i]! > most) most = data[i]!;
+  }
+  if (shape.length === 2 || least < 0 || most > 255) {
+    const said = `${where}: values from ${least} to ${most} are taken as they are, not as colours.`;
+    return { factor: undefined, notes: [said] };
+  }
   if (numbers === "integer") return { factor: 1, notes: [] };
-  let most = 0;
-  for (let i = 0; i < data.length; i++) if (data[i]! > most) most = data[i]!;
   const range = most > 1 ? "0 to 255" : "0 to 1";
   return {
     factor: most > 1 ? 1 : 255,
@@ -156,17 +164,23 @@ function datasetOf(
     number,
   ];
   const { data } = images;
-  const pixels = new Uint8Array(count * height * width * channels);
+  const values = count * height * width * channels;
+  const pixels = factor === undefined ? new Float32Array(values) : new Uint8Array(values);
   let to = 0;
   for (let i = 0; i < count; i++) {
     for (let row = 0; row < height; row++) {
       for (let column = 0; column < width; column++) {
         for (let channel = 0; channel < channels; channel++) {
-          const value = data[i * n + row * h + column * w + channel * c]! * factor;
+          const own = data[i * n + row * h + column * w + channel * c]!;
+          if (factor === undefined) {
+            pixels[to++] = own;
+            continue;
+          }
+          const value = own * factor;
           if (!(value >= 0 && value <= 255)) {
             throw new DataError(
-              `${where}: image ${i} has a value of ${value / factor}, outside of 0 to ${255 / factor}; ` +
-                "save the images before any normalisation.",
+              `${where}: image ${i} has a value of ${own}, outside of 0 to ${255 / factor}, where the ` +
+                "training images lie; save both parts alike.",
             );
           }
           pixels[to++] = Math.round(value);
@@ -194,11 +208,12 @@ function layoutOf(
 ): { shape: [number, number, number, number]; axes: number[] } {
   const [count, a, b, c] = shape as [number, number, number, number];
   const isChannels = (size: number): boolean => size === 1 || size === 3;
+  if (shape.length === 2) return { shape: [count, 1, 1, a], axes: [0, -1, -1, 1] };
   if (shape.length === 3) return { shape: [count, a, b, 1], axes: [0, 1, 2, -1] };
   if (shape.length === 4 && isChannels(c)) return { shape: [count, a, b, c], axes: [0, 1, 2, 3] };
   if (shape.length === 4 && isChannels(a)) return { shape: [count, b, c, a], axes: [0, 2, 3, 1] };
   throw new DataError(
-    `${where}: images of shape [${shape.join(", ")}]; they are [N, H, W], [N, H, W, C] or [N, C, H, W] with C 1 or 3.`,
+    `${where}: images of shape [${shape.join(", ")}]; they are [N, H, W], [N, H, W, C] or [N, C, H, W] with C 1 or 3, or vectors [N, D].`,
   );
 }
 
