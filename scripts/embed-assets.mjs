@@ -38,7 +38,10 @@ const files = new Map(${JSON.stringify(weights, null, 1)});
 export async function weightBytes(file) {
   const text = files.get(file);
   if (text === undefined) throw new Error(\`the package has no weights "\${file}"\`);
-  return Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0));
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i);
+  return bytes;
 }
 `,
 );
