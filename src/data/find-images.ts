@@ -121,10 +121,17 @@ export async function findImages(
 /** What is at a path: "folder", why it is passed over, or no kind for an image to take. */
 async function look(path: string, name: string): Promise<{ kind?: string; image?: true }> {
   if (isLitter(name)) return { kind: "hidden or of the system" };
-  const info = await fileInfo(path);
-  if (info === undefined) return { kind: "broken link" };
-  if (info.directory) return { kind: "folder" };
-  const kind = imageKind(await readHead(path, headLength));
+  let head: Uint8Array;
+  try {
+    head = await readHead(path, headLength);
+  } catch (error) {
+    // What cannot be read is looked at: most of what lies in a folder are files.
+    const info = await fileInfo(path);
+    if (info === undefined) return { kind: "broken link" };
+    if (info.directory) return { kind: "folder" };
+    throw error;
+  }
+  const kind = imageKind(head);
   if (kind !== undefined) return kind.read ? {} : { kind: kind.name, image: true };
   if (claimed.test(name)) return {};
   return { kind: /.(\.\w+)$/.exec(name)?.[1]?.toLowerCase() ?? "without a suffix" };

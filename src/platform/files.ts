@@ -49,7 +49,7 @@ export async function readBytes(path: string | URL): Promise<Uint8Array<ArrayBuf
 
 /** The first bytes of a file: `count`, or all there are. */
 export function readHead(path: string, count: number): Promise<Uint8Array<ArrayBuffer>> {
-  return access("read", path, (files) => files.readHead(path, count));
+  return access("read", path, async (files) => files.readHead(path, count));
 }
 
 /** The text (UTF-8) of a file, or of an address in a browser. */

@@ -7,7 +7,7 @@
 export interface HostFiles {
   readBytes(path: string | URL): Promise<Uint8Array<ArrayBuffer>>;
   /** The first bytes: `count`, or all there are. */
-  readHead(path: string, count: number): Promise<Uint8Array<ArrayBuffer>>;
+  readHead(path: string, count: number): Uint8Array<ArrayBuffer>;
   info(path: string): Promise<{ size: number; modified: number; directory: boolean }>;
   /** Names, sorted. */
   list(path: string): Promise<string[]>;

@@ -1,5 +1,6 @@
 /** Files, threads and Dawn on Node, and on Deno, which implements Node's modules: `#platform` there. */
 import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { parentPort, Worker } from "node:worker_threads";
@@ -8,14 +9,14 @@ import { detectRuntime } from "./runtime.ts";
 
 const files: HostFiles = {
   readBytes: async (path) => new Uint8Array(await readFile(path)),
-  async readHead(path, count) {
-    const file = await open(path, "r");
+  // At once: folders of many files are told by their heads, and a promise takes longer than the three calls.
+  readHead(path, count) {
+    const file = openSync(path, "r");
     try {
       const bytes = new Uint8Array(count);
-      const { bytesRead } = await file.read(bytes, 0, count, 0);
-      return bytes.subarray(0, bytesRead);
+      return bytes.subarray(0, readSync(file, bytes, 0, count, 0));
     } finally {
-      await file.close();
+      closeSync(file);
     }
   },
   async info(path) {
