@@ -38,6 +38,12 @@ export * from "./ops/index.ts";
 export * from "./nn/init.ts";
 export { Layers } from "./nn/layers.ts";
 export { Model, type ModelSpec, type Tensors } from "./nn/model.ts";
+export {
+  type ImageShape,
+  type Preprocessing,
+  type PreprocessingConfig,
+  preprocessingOf,
+} from "./nn/preprocessing.ts";
 export { type ModelConfig, modelSpec, networks } from "../models/index.ts";
 export {
   defineNetwork,
@@ -57,6 +63,8 @@ export { type Augmentation, paperAugmentation, strongAugmentation } from "./feed
 export type { ExampleFeed, Feed } from "./feed/feed.ts";
 export { GpuDataset, meanImage } from "./feed/gpu-dataset.ts";
 export { ImageFeed } from "./feed/image-feed.ts";
+export { copiesOf, joinImages } from "./data/copies.ts";
+export { type Selection, selected } from "./scenarios/selection.ts";
 export { corrupt, scenarios, type ScenarioSettings } from "./scenarios/index.ts";
 export {
   type Corrupted,
@@ -113,7 +121,19 @@ export {
 export { forecasters, type NowcastConfig } from "./forecast/index.ts";
 
 export { type Arm, type ArmContext, stepSettings } from "./unlearn/arm.ts";
-export { type Progress, type StopRules, unlearn } from "./unlearn/driver.ts";
+export {
+  Classifier,
+  type Evaluation,
+  evaluate,
+  load,
+  type LoadSettings,
+  predict,
+  type Predictions,
+  save,
+} from "./api/classifier.ts";
+export { train, type TrainingImages, type TrainOptions } from "./api/train.ts";
+export { unlearn, type Unlearned, type UnlearnImages, type UnlearnOptions } from "./api/unlearn.ts";
+export type { Progress, StopReason, StopRules } from "./unlearn/driver.ts";
 export {
   defineMethod,
   type Method,
@@ -121,6 +141,7 @@ export {
   type UnlearnRequest,
   type UnlearnSession,
 } from "./unlearn/method.ts";
+export type * from "./unlearn/methods/choosers.ts";
 export { methods, methodSettings, startMethod } from "./unlearn/methods/index.ts";
 export { RewindSession, type RewindSettings } from "./unlearn/methods/rewind.ts";
 export { stepFields, StepSession, stepTrainer } from "./unlearn/steps.ts";

@@ -39,6 +39,8 @@ const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]
       ...["small-cnn", "adam", "synthetic", "mnist", "label-noise", "standard", "rewind", "invwnn"],
     ],
     "src/predictors-lab/fit.ts": ["adam"],
+    "src/api/train.ts": ["adam"],
+    "src/api/unlearn.ts": ["rewind"],
     "src/unlearn/steps.ts": ["sgd"],
     "src/unlearn/methods/neg-grad.ts": ["sgd"],
     "src/unlearn/methods/retrain.ts": ["adam"],
@@ -72,10 +74,15 @@ const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]
     "src/experiments/tables.ts": ["RA", "UA"],
   },
   "a file of the members themselves": {
+    "src/metrics/index.ts": [
+      ...["forgetAccuracy", "forgetLoss", "forgetTrueAccuracy", "retainAccuracy"],
+      ...["testAccuracy", "testLoss", "attackSuccess"],
+    ],
     "src/unlearn/rewind-arms.ts": ["rewind", "linear-rewind", "random-rewind"],
   },
   "the word means something else there": {
     "src/cli/main.ts": ["rewind"],
+    "src/data/part-files.ts": ["parquet"],
     "src/platform/files.ts": ["rewind"],
     "src/io/checkpoint.ts": ["rewind"],
     "models/described.ts": ["linear"],

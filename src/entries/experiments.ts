@@ -3,7 +3,7 @@
 /** `rewind-webgpu/experiments`: methods against each other over seeds, named jobs, and the fitting of predictors. */
 export { type Job, prepareJob } from "../runs/job.ts";
 export type { TrainConfig, UnlearnConfig } from "../runs/config.ts";
-export { trainJob } from "../runs/training.ts";
+export { trainJob } from "../api/training.ts";
 export { tidyCsv } from "../experiments/csv.ts";
 export { type Protocol, protocolOf, type ProtocolOptions } from "../experiments/protocol.ts";
 export { runSeeds, tune, type Tuned } from "../experiments/run.ts";

@@ -1,6 +1,6 @@
 /// <reference lib="dom" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
-/** `rewind-webgpu/io`: checkpoint files. */
+/** `rewind-webgpu/io`: checkpoint files, those of others too. */
 export {
   readSafetensors,
   type Tensor,
@@ -8,3 +8,4 @@ export {
   writeSafetensors,
 } from "../io/safetensors.ts";
 export { readTensors, type ReadOptions, type TensorContents } from "../io/tensor-file.ts";
+export { type ForeignOptions, loadForeign } from "../runs/load-foreign.ts";

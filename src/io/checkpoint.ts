@@ -108,6 +108,13 @@ export function parseCheckpoint({ tensors: all, metadata }: TensorFile, file: st
   return {
     tensors,
     metadata,
-    info: { ...rest, preprocessing: { mean: mean.data, deviation, crop } },
+    info: {
+      ...rest,
+      preprocessing: {
+        mean: mean.data,
+        ...(deviation === undefined ? {} : { deviation }),
+        ...(crop === undefined ? {} : { crop }),
+      },
+    },
   };
 }

@@ -13,8 +13,7 @@ import { testLoss } from "./test-loss.ts";
 import { testingAccuracy } from "./testing-accuracy.ts";
 import { unlearningAccuracy } from "./unlearning-accuracy.ts";
 
-/** All metrics; `metrics.add(…)` has another one measured and reported. */
-export const metrics: Registry<Metric> = new Registry("metric", [
+const entries = {
   forgetAccuracy,
   forgetLoss,
   forgetTrueAccuracy,
@@ -26,7 +25,27 @@ export const metrics: Registry<Metric> = new Registry("metric", [
   retainingAccuracy,
   testingAccuracy,
   membershipInference,
-]);
+};
+
+/** Properties of {@link metrics}. */
+type Own =
+  | "forgetAccuracy"
+  | "forgetLoss"
+  | "forgetTrueAccuracy"
+  | "retainAccuracy"
+  | "testAccuracy"
+  | "testLoss"
+  | "attackSuccess"
+  | "unlearningAccuracy"
+  | "retainingAccuracy"
+  | "testingAccuracy"
+  | "membershipInference";
+
+/** All metrics; `metrics.add(…)` has another one measured and reported. */
+export const metrics: Registry<Metric> & { readonly [Name in Own]: Metric } = Object.assign(
+  new Registry<Metric>("metric", Object.values(entries)),
+  entries,
+);
 
 /** Metrics of passes, measured after every round: the scores of a network. */
 export function scoreMetrics(): readonly TotalsMetric[] {

@@ -19,7 +19,7 @@ import { prepareJob } from "../runs/job.ts";
 import type { OptimizerSettings } from "../optim/index.ts";
 import { Random } from "../random.ts";
 import { paperAugmentation } from "../feed/augment.ts";
-import { trainJob } from "../runs/training.ts";
+import { trainJob } from "../api/training.ts";
 import type { Watch } from "../train/replay.ts";
 import { Trajectory } from "../weights/trajectory/record.ts";
 import { stepTrainer } from "../unlearn/steps.ts";

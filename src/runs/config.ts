@@ -1,23 +1,22 @@
 /** What a run is: plain data, validated where it enters, written into every run folder. */
 import { z } from "zod";
 import { type ModelConfig, modelSchema } from "../../models/index.ts";
+import {
+  consistent,
+  seedSchema,
+  type TrainingConfig,
+  trainingFields,
+} from "../api/training-config.ts";
 import { datasets } from "../data/index.ts";
-import { type Augmentation, augmentSchema } from "../feed/augment.ts";
-import { type NowcastConfig, nowcastSchema } from "../forecast/index.ts";
-import { optimizerSchema, type OptimizerSettings } from "../optim/index.ts";
 import { type PreprocessingConfig, preprocessingSchema } from "../nn/preprocessing.ts";
 import { nameSchema } from "../registry.ts";
 import { scenarioSchema, type ScenarioSettings } from "../scenarios/index.ts";
 import { type Selection, selectionSchema } from "../scenarios/selection.ts";
-import { memoryFields, type MemorySettings } from "../train/memory.ts";
-import { shapingFields, type ShapingSettings } from "../train/settings.ts";
+import { memoryFields } from "../train/memory.ts";
+import { shapingFields } from "../train/settings.ts";
 
 const count = z.number().int().min(1);
-const seed = z
-  .number()
-  .int()
-  .min(0)
-  .max(2 ** 31 - 1);
+const seed = seedSchema;
 
 /** Which images. */
 export interface DataConfig {
@@ -62,19 +61,13 @@ export interface SetupConfig {
 }
 
 /** A training run. */
-export interface TrainConfig extends SetupConfig, ShapingSettings, MemorySettings {
+export interface TrainConfig extends SetupConfig, TrainingConfig {
   data: DataConfig;
   model: ModelConfig;
   checkpoint?: undefined;
   /** Checkpoint whose weights training starts from; a classifier it lacks starts from a random draw. */
   from?: string | undefined;
-  epochs: number;
-  batch: number;
-  learningRate: number;
-  optimizer: OptimizerSettings;
-  augment?: Augmentation | undefined;
-  /** Forecasts that replace the weights now and then. */
-  nowcast?: NowcastConfig | undefined;
+  seed: number;
 }
 
 /** An unlearning run. */
@@ -120,31 +113,16 @@ const setupFields = {
 
 export const setupSchema: z.ZodType<SetupConfig, SetupConfig> = z.strictObject(setupFields);
 
-export const trainSchema: z.ZodType<TrainConfig, TrainConfig> = z
-  .strictObject({
+export const trainSchema: z.ZodType<TrainConfig, TrainConfig> = consistent(
+  z.strictObject({
     ...setupFields,
     data: dataSchema,
     model: modelSchema,
     checkpoint: z.undefined().optional(),
     from: z.string().optional(),
-    epochs: count,
-    batch: count,
-    learningRate: z.number().positive(),
-    ...shapingFields,
-    optimizer: optimizerSchema,
-    ...memoryFields,
-    augment: augmentSchema.optional(),
-    nowcast: nowcastSchema.optional(),
-  })
-  .refine(
-    ({ schedule, milestones, factor }) =>
-      schedule === "step" || (milestones === undefined && factor === undefined),
-    { path: ["milestones"], error: 'milestones and a factor belong to schedule "step"' },
-  )
-  .refine(({ warmupEpochs = 0, epochs }) => warmupEpochs < epochs, {
-    path: ["warmupEpochs"],
-    error: "the warm-up must be shorter than the training",
-  });
+    ...trainingFields,
+  }),
+);
 
 export const unlearnSchema: z.ZodType<UnlearnConfig, UnlearnConfig> = z.strictObject({
   method: z.string(),

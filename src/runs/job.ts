@@ -2,9 +2,10 @@
  * A job: the data, the wrong labels and the network of a run, on one device.
  *
  * The path of the data through Rewind starts here: images → what is wrong with them → GPU → model;
- * `runs/training.ts` trains it, `unlearn/` makes it forget, `report/` writes down what changed.
+ * `api/training.ts` trains it, `unlearn/` makes it forget, `report/` writes down what changed.
  */
 import { modelSpec } from "../../models/index.ts";
+import { type Work, workOn } from "../api/work.ts";
 import type { SetupConfig, TrainConfig } from "./config.ts";
 import { type GivenNetwork, readNetwork, requirePrepared } from "./given-network.ts";
 import { type ImageOptions, loadImages, type RunImages } from "./images.ts";
@@ -18,39 +19,12 @@ import { readTensors } from "../io/tensor-file.ts";
 import { Model, type Tensors } from "../nn/model.ts";
 import { preprocessingOf } from "../nn/preprocessing.ts";
 import { readBytes } from "../platform/files.ts";
-import { type GpuDataset, meanImage } from "../feed/gpu-dataset.ts";
-import { type Measurable, measureScores } from "../metrics/measure.ts";
-import type { Scores } from "../metrics/metric.ts";
-import type { Watch } from "../train/replay.ts";
+import { meanImage } from "../feed/gpu-dataset.ts";
 import { classification } from "../tasks/classification.ts";
-import type { UnlearnRequest } from "../unlearn/method.ts";
-import { Evaluators, type LentEvaluator } from "./evaluators.ts";
-import { uploadSets } from "./sets.ts";
 
 /** Everything a run works on. Owns its model and its data sets. */
-export interface Job<C extends SetupConfig = TrainConfig> extends Measurable {
-  readonly gpu: Gpu;
+export interface Job<C extends SetupConfig = TrainConfig> extends Work {
   readonly config: C;
-  /** What decides the network's answers besides its weights. */
-  readonly info: CheckpointInfo;
-  readonly train: Dataset;
-  readonly test: Dataset;
-  /** Training images with the labels the model is trained on. */
-  readonly data: GpuDataset;
-  readonly testData: GpuDataset;
-  /** Labels the model is trained on, [train.count]. */
-  readonly labels: Uint16Array;
-  /** Image numbers of D_f and of the rest, D_r. */
-  readonly forget: Uint32Array;
-  readonly retain: Uint32Array;
-  /** What measures the model on one of the job's sets. */
-  evaluator(on: GpuDataset): Promise<LentEvaluator>;
-  /** Scores of the model as it stands; `only`: the ones needed, where others would cost time. */
-  evaluate(watch?: Watch, only?: readonly string[]): Promise<Scores>;
-  /** What an unlearning method gets: the model, D_f and D_r, each refusing other images. */
-  request(seed: number): UnlearnRequest;
-  destroy(): void;
-  [Symbol.dispose](): void;
 }
 
 /** What a job is made of besides its configuration. */
@@ -86,58 +60,15 @@ export function jobOn<C extends SetupConfig>(
   { blank = false, given }: { blank?: boolean; given?: GivenNetwork | undefined } = {},
 ): Promise<Job<C>> {
   return Owned.during(async (owned) => {
-    const { train, labels, forget, retain } = corrupted;
     const info = infoOf(config, corrupted, given);
-    const { data, testData, sets } = await uploadSets(
-      gpu,
-      corrupted,
-      test,
-      info.preprocessing,
-      owned,
-    );
     const spec = modelSpec(info.network, info.input, info.classes.length);
     const model = owned.add(await Model.create(gpu, spec, blank ? undefined : config.seed));
     if (given !== undefined) loadWeights(model, given);
     const { from } = config as Partial<Pick<TrainConfig, "from">>;
     if (from !== undefined && !blank) model.pretrain(await readInitial(from));
-    const task = classification;
-    const measuredOn = [...new Set([...sets.values()].map((set) => set.data))];
-    const evaluators = owned.add(await Evaluators.create(model, task, measuredOn));
-    const totals: Job["totals"] = async (set, watch) => {
-      const { run, done } = await evaluators.lend(set.data);
-      try {
-        return await run(set.items, watch);
-      } finally {
-        done();
-      }
-    };
-    const measurable = { model, task, sets, totals };
-    const request = (seed: number): UnlearnRequest => ({
-      model,
-      task,
-      forget: { data: data.only(forget, "D_f"), items: forget },
-      retain: { data: data.only(retain, "D_r"), items: retain },
-      seed,
-    });
+    const work = owned.add(await workOn(model, info, corrupted, test));
     const destroy = (): void => owned.destroy();
-    return {
-      gpu,
-      config,
-      info,
-      train,
-      test,
-      data,
-      testData,
-      labels,
-      forget,
-      retain,
-      ...measurable,
-      evaluator: (on) => evaluators.lend(on),
-      evaluate: (watch, only) => measureScores(measurable, only, watch),
-      request,
-      destroy,
-      [Symbol.dispose]: destroy,
-    };
+    return { ...work, config, destroy, [Symbol.dispose]: destroy };
   });
 }
 

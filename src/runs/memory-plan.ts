@@ -13,7 +13,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { megabytes } from "../gpu/memory.ts";
 import type { Owner } from "../gpu/owned.ts";
 import { type Job, jobOn } from "./job.ts";
-import { jobNowcaster, jobTrainer } from "./training.ts";
+import { jobNowcaster, jobTrainer } from "../api/training.ts";
 import { startMethod } from "../unlearn/methods/index.ts";
 
 /** The images of a run as far as memory is concerned. */

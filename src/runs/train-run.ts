@@ -9,7 +9,7 @@ import type { Watch } from "../train/replay.ts";
 import { prefixed, requireModel, unprefixed, writeWhole } from "./checkpoints.ts";
 import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
-import { type TrainState, trainJob } from "./training.ts";
+import { type TrainState, trainJob } from "../api/training.ts";
 
 /** Training state between epochs; removed when training is done. */
 const trainingFile = "training-state.safetensors";

@@ -10,7 +10,7 @@ import { trainSchema } from "../../src/runs/config.ts";
 import type { ForgetRecord } from "../../src/runs/forget-record.ts";
 import type { UnlearnReport } from "../../src/report/report.ts";
 import { prepareJob } from "../../src/runs/job.ts";
-import { trainJob } from "../../src/runs/training.ts";
+import { trainJob } from "../../src/api/training.ts";
 import { declare } from "../../src/nn/model.ts";
 import { folderOf, removeFolders } from "../data/folder.ts";
 import { png } from "../data/images.ts";

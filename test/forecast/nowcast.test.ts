@@ -8,7 +8,7 @@ import { type Job, prepareJob } from "../../src/runs/job.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
 import { trainInFolder } from "../../src/runs/train-run.ts";
 import { nowcastEvents } from "../../src/forecast/index.ts";
-import { trainJob } from "../../src/runs/training.ts";
+import { trainJob } from "../../src/api/training.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import { torchFile, type TorchTensor } from "../io/torch-fixture.ts";
 

@@ -15,7 +15,7 @@ import { type Launch, Value } from "../../src/graph/value.ts";
 import { prepareJob } from "../../src/runs/job.ts";
 import { relu, sum } from "../../src/ops/index.ts";
 import { openGpu } from "../../src/platform/gpu.ts";
-import { trainJob } from "../../src/runs/training.ts";
+import { trainJob } from "../../src/api/training.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 /** The error a piece of work ends with. */

@@ -7,7 +7,7 @@ import { type Job, jobOn } from "../../src/runs/job.ts";
 import { Random } from "../../src/random.ts";
 import type { Final } from "../../src/metrics/final.ts";
 import { measureFinal } from "../../src/metrics/measure.ts";
-import { trainJob } from "../../src/runs/training.ts";
+import { trainJob } from "../../src/api/training.ts";
 import { startMethod } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 

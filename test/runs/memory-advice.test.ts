@@ -9,7 +9,7 @@ import { OutOfMemoryError } from "../../src/errors.ts";
 import { jobOn } from "../../src/runs/job.ts";
 import { memoryAdvice, withAdvice } from "../../src/runs/memory-advice.ts";
 import { countsOf, formatPlan, planRun } from "../../src/runs/memory-plan.ts";
-import { jobTrainer } from "../../src/runs/training.ts";
+import { jobTrainer } from "../../src/api/training.ts";
 import { startMethod } from "../../src/unlearn/methods/index.ts";
 import { inFlags } from "../../src/cli/flags.ts";
 import { closeGpus, ownGpu, testGpu } from "../device.ts";

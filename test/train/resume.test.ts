@@ -9,7 +9,7 @@ import type { Tensors } from "../../src/nn/model.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
 import { loadTrained, trainInFolder } from "../../src/runs/train-run.ts";
 import { unlearnInFolder, unlearningFile } from "../../src/runs/unlearn-run.ts";
-import { trainJob } from "../../src/runs/training.ts";
+import { trainJob } from "../../src/api/training.ts";
 import { methods } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 

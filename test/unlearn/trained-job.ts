@@ -2,7 +2,7 @@
 import type { Tensors } from "../../src/nn/model.ts";
 import type { TrainConfig } from "../../src/runs/config.ts";
 import { type Job, prepareJob } from "../../src/runs/job.ts";
-import { trainJob } from "../../src/runs/training.ts";
+import { trainJob } from "../../src/api/training.ts";
 import { testGpu } from "../device.ts";
 
 /** Gives the job of a configuration with its model back at the trained weights; the first call trains. */

@@ -2,6 +2,7 @@
 import { UsageError } from "../../errors.ts";
 import { Registry } from "../../registry.ts";
 import type { Watch } from "../../train/replay.ts";
+import type { ChosenMethod, MethodChoosers } from "./choosers.ts";
 import { boundary } from "./boundary.ts";
 import { fineTune } from "./fine-tune.ts";
 import { fisher } from "./fisher.ts";
@@ -14,11 +15,7 @@ import { salun } from "./salun.ts";
 import { scrub } from "./scrub.ts";
 import { taskVector } from "./task-vector.ts";
 
-/**
- * All methods: ours, its controls, the baselines on D_f, those that need D_r; `methods.add(…)` makes another one known to
- * commands and experiments.
- */
-export const methods: Registry<Method> = new Registry("unlearning method", [
+const entries = {
   rewind,
   linearRewind,
   randomRewind,
@@ -31,7 +28,24 @@ export const methods: Registry<Method> = new Registry("unlearning method", [
   scrub,
   fisher,
   retrain,
-]);
+};
+
+const choosers = Object.fromEntries(
+  Object.entries(entries).map(([property, { name }]) => [
+    property,
+    (settings: object = {}) => ({ method: name, settings }),
+  ]),
+) as { [Name in keyof typeof entries]: (settings?: object) => Required<ChosenMethod> };
+
+/**
+ * All methods: ours, its controls, the baselines on D_f, those that need D_r; `methods.add(…)` makes another one known to
+ * commands and experiments. Each is also a function that chooses it with settings:
+ * `methods.rewind({ learningRate: 1e-4 })`.
+ */
+export const methods: Registry<Method> & MethodChoosers = Object.assign(
+  new Registry<Method>("unlearning method", Object.values(entries)),
+  choosers as MethodChoosers,
+);
 
 /** Whether a method has a setting of a name. */
 export function hasSetting(method: string, setting: string): boolean {

@@ -1,16 +1,23 @@
 /** Training from a configuration: epochs, and resuming to the same bits. */
-import type { Job } from "./job.ts";
+import type { GpuDataset } from "../feed/gpu-dataset.ts";
+import type { TrainingConfig } from "./training-config.ts";
 import { Owned } from "../gpu/owned.ts";
 import type { Tensors } from "../nn/model.ts";
 import { epochSteps } from "../train/epochs.ts";
 import { Random } from "../random.ts";
 import { Nowcaster } from "../forecast/nowcast.ts";
-import { taskTrainer } from "../train/task-trainer.ts";
+import { type TaskModel, taskTrainer } from "../train/task-trainer.ts";
 import { type Schedule, scheduleOf } from "../train/schedule.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import type { OptimizerState } from "../train/optimizer-arenas.ts";
 import type { Trainer } from "../train/trainer.ts";
 import type { Watch } from "../train/replay.ts";
+
+/** A model to train, on which examples and how. */
+export interface Training extends TaskModel {
+  readonly config: TrainingConfig;
+  readonly data: GpuDataset;
+}
 
 /** What a training leaves behind after an epoch: enough to go on as if it had not been interrupted. */
 export interface TrainState {
@@ -35,13 +42,17 @@ export interface TrainHooks {
 }
 
 /** The trainer of a job, as {@link trainJob} uses it. */
-export function jobTrainer({ config, model, task, data }: Job): Promise<Trainer> {
+export function jobTrainer({ config, model, task, data }: Training): Promise<Trainer> {
   const { batch } = epochSteps(model, data.count, config.batch);
   return taskTrainer({ model, task }, data, data.count, { ...config, batch }, { norm: "train" });
 }
 
 /** The nowcaster of a job, if it has one. */
-export async function jobNowcaster({ config, model, data }: Job): Promise<Nowcaster | undefined> {
+export async function jobNowcaster({
+  config,
+  model,
+  data,
+}: Training): Promise<Nowcaster | undefined> {
   if (config.nowcast === undefined) return undefined;
   const { steps: perEpoch } = epochSteps(model, data.count, config.batch);
   return Nowcaster.create(model, config.nowcast, { perEpoch, steps: config.epochs * perEpoch });
@@ -64,7 +75,7 @@ function joinTotals(parts: readonly Totals[]): Totals {
 }
 
 /** Trains the job's model on all its training images; returns the last epoch's totals. */
-export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals | undefined> {
+export async function trainJob(job: Training, hooks: TrainHooks = {}): Promise<Totals | undefined> {
   const { config, model, data } = job;
   const { resume, onEpoch } = hooks;
   return Owned.within(async (owned) => {
@@ -94,7 +105,7 @@ export async function trainJob(job: Job, hooks: TrainHooks = {}): Promise<Totals
 
 /** One epoch, in one go or from event to event of a nowcast. */
 async function trainEpoch(
-  { config, model, data }: Job,
+  { config, model, data }: Training,
   epoch: number,
   parts: { trainer: Trainer; nowcaster: Nowcaster | undefined; schedule: Schedule },
   watch: Watch = {},

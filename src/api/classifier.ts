@@ -1,0 +1,221 @@
+/** A classifier as a user of the library holds it: a network on a device, with all that decides its answers. */
+import { modelSpec, networks } from "../../models/index.ts";
+import type { Network } from "../../models/network.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { DataError, ShapeError, UsageError } from "../errors.ts";
+import { GpuDataset } from "../feed/gpu-dataset.ts";
+import { acquireDevice, type Gpu } from "../gpu/device.ts";
+import { Owned } from "../gpu/owned.ts";
+import { type CheckpointInfo, parseCheckpoint, writeCheckpoint } from "../io/checkpoint.ts";
+import { readSafetensors } from "../io/safetensors.ts";
+import { Model, type Tensors } from "../nn/model.ts";
+import { readBytes, writeAtomic } from "../platform/files.ts";
+import { classification } from "../tasks/classification.ts";
+import { Collector } from "../train/collector.ts";
+import { Evaluator } from "../train/evaluator.ts";
+import { passOver } from "../train/memory.ts";
+import type { Watch } from "../train/replay.ts";
+
+/** Images a pass when measuring; larger only costs memory. */
+const batch = 256;
+
+/**
+ * A network with its weights. Owns its memory on the device, and the device itself where it was not given one:
+ * `await using model = await train(…)`, or `model.destroy()`.
+ */
+export class Classifier {
+  readonly model: Model;
+  /** Class names, what the network sees, and how its images are prepared. */
+  readonly info: CheckpointInfo;
+  readonly #owned: Owned;
+
+  /** @param owned what is freed with it: its model, and its device where that is its own. */
+  constructor(model: Model, info: CheckpointInfo, owned: Owned) {
+    this.model = model;
+    this.info = info;
+    this.#owned = owned;
+  }
+
+  get gpu(): Gpu {
+    return this.model.gpu;
+  }
+
+  /** Frees its memory; a second time does nothing. */
+  destroy(): void {
+    this.#owned.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.destroy();
+  }
+}
+
+/** A classifier for a network's weights, on a device of its own if none is given. */
+export async function classifierOf(
+  info: CheckpointInfo,
+  { gpu, seed, weights }: { gpu?: Gpu | undefined; seed?: number; weights?: Tensors },
+): Promise<Classifier> {
+  return Owned.during(async (owned) => {
+    const device = gpu ?? (await acquireDevice());
+    if (gpu === undefined) owned.add({ destroy: () => device.close() });
+    const spec = modelSpec(info.network, info.input, info.classes.length);
+    const model = owned.add(await Model.create(device, spec, seed));
+    if (weights !== undefined) model.load(weights);
+    return new Classifier(model, info, owned);
+  });
+}
+
+/** A network that is known by its name, or makes it known. */
+export function knownNetwork(network: Network | string): string {
+  if (typeof network === "string") return networks.find(network).name;
+  if (!networks.has(network.name)) networks.add(network);
+  else if (networks.find(network.name) !== network) {
+    throw new UsageError(
+      `another network is called "${network.name}" already; give this one another name.`,
+    );
+  }
+  return network.name;
+}
+
+/** Images as a classifier sees them. @throws DataError where they have another size or other classes. */
+export function requireImages({ info }: Classifier, images: Dataset): Dataset {
+  const [height, width, channels] = info.input;
+  if (images.height !== height || images.width !== width || images.channels !== channels) {
+    throw new DataError(
+      `data set "${images.name}": images of ${images.height}×${images.width}×${images.channels}, and the network sees ` +
+        `${height}×${width}×${channels}.`,
+    );
+  }
+  const { classes } = info;
+  const unknown = images.classes.filter((name) => !classes.includes(name));
+  if (unknown.length > 0) {
+    throw new DataError(
+      `data set "${images.name}" has classes that the network does not: ${unknown.slice(0, 5).join(", ")}.`,
+    );
+  }
+  const outputs = images.classes.map((name) => classes.indexOf(name));
+  if (outputs.every((output, i) => output === i)) return { ...images, classes };
+  return { ...images, classes, labels: images.labels.map((label) => outputs[label]!) };
+}
+
+/** What a classifier says of images. */
+export interface Predictions {
+  /** [images, classes], row-major. */
+  readonly logits: Float32Array;
+  /** Number of each image's class, [images]: its largest logit's. */
+  readonly classes: Uint16Array;
+  /** Its name. */
+  readonly names: readonly string[];
+}
+
+/** The logits of images, and the classes they are. */
+export async function predict(
+  model: Classifier,
+  images: Dataset,
+  watch: Watch = {},
+): Promise<Predictions> {
+  const { count } = images;
+  const known = model.info.classes;
+  if (count === 0) return { logits: new Float32Array(), classes: new Uint16Array(), names: [] };
+  const logits = await Owned.within(async (owned) => {
+    const data = owned.add(await upload(model, images));
+    const collector = owned.add(await Collector.create(model.model, classification, data, batch));
+    return collector.run(everyOf(count), watch);
+  });
+  const classes = Uint16Array.from({ length: count }, (_, i) => {
+    const row = logits.subarray(i * known.length, (i + 1) * known.length);
+    return row.reduce((best, value, c) => (value > row[best]! ? c : best), 0);
+  });
+  return { logits, classes, names: Array.from(classes, (label) => known[label]!) };
+}
+
+/** How well a classifier knows images. */
+export interface Evaluation {
+  /** Images classified as their label, %. */
+  readonly accuracy: number;
+  /** Mean cross-entropy, nats. */
+  readonly loss: number;
+  readonly count: number;
+}
+
+/** Accuracy and loss on images with their labels. @throws UsageError if there are none. */
+export async function evaluate(
+  model: Classifier,
+  images: Dataset,
+  watch: Watch = {},
+): Promise<Evaluation> {
+  const { count } = images;
+  if (count === 0) throw new UsageError(`data set "${images.name}" has no images to evaluate on.`);
+  return Owned.within(async (owned) => {
+    const data = owned.add(await upload(model, images));
+    const rows = passOver(count, batch);
+    const evaluator = owned.add(await Evaluator.create(model.model, classification, data, rows));
+    const { accuracy, loss } = await evaluator.run(everyOf(count), watch);
+    return { accuracy, loss, count };
+  });
+}
+
+function upload(model: Classifier, images: Dataset): Promise<GpuDataset> {
+  const { mean, deviation } = model.info.preprocessing;
+  return GpuDataset.upload(model.gpu, requireImages(model, images), mean, deviation);
+}
+
+function everyOf(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => i);
+}
+
+/**
+ * The classifier as a file: weights, class names, preprocessing, architecture. It is written to a path, or returned as the
+ * file's bytes where none is given.
+ */
+export function save(model: Classifier): Promise<Uint8Array<ArrayBuffer>>;
+export function save(model: Classifier, path: string): Promise<void>;
+export async function save(
+  { model, info }: Classifier,
+  path?: string,
+): Promise<Uint8Array<ArrayBuffer> | void> {
+  const bytes = writeCheckpoint(await model.save(), model.spec.name, info);
+  if (path === undefined) return bytes;
+  return writeAtomic(path, bytes);
+}
+
+/** Settings of {@link load}. */
+export interface LoadSettings {
+  /** The device; absent: one of its own. */
+  readonly gpu?: Gpu | undefined;
+  /** The network, where it is the user's own and not known yet. */
+  readonly network?: Network | undefined;
+}
+
+/**
+ * A classifier from a file of {@link save}, or of `rewind train` and `rewind unlearn`. Files of PyTorch are read by
+ * `loadForeign` of `rewind-webgpu/io`.
+ *
+ * @param file its path, its address, or its bytes.
+ * @throws DataError for a file that is damaged, or does not say what network it is of.
+ */
+export async function load(
+  file: string | URL | Uint8Array,
+  { gpu, network }: LoadSettings = {},
+): Promise<Classifier> {
+  const name = file instanceof Uint8Array ? "file" : String(file);
+  const bytes = file instanceof Uint8Array ? file : await readBytes(file);
+  const { info, tensors } = parseCheckpoint(readSafetensors(bytes, name), name);
+  if (info === undefined) {
+    throw new DataError(
+      `"${name}" does not say what network it is of: it was not written by \`save\`. Read it by \`loadForeign\` of ` +
+        "rewind-webgpu/io, which is told.",
+    );
+  }
+  if (network !== undefined) knownNetwork(network);
+  try {
+    return await classifierOf(info, { gpu, weights: tensors });
+  } catch (cause) {
+    if (!(cause instanceof ShapeError)) throw cause;
+    throw new DataError(`"${name}": ${cause.message}`, { cause });
+  }
+}

@@ -1,0 +1,60 @@
+/** A classifier from a file that others wrote, in one call. */
+import { modelSpec } from "../../models/index.ts";
+import { type Network } from "../../models/network.ts";
+import { type Classifier, classifierOf, knownNetwork } from "../api/classifier.ts";
+import { DataError, ShapeError, UsageError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
+import type { ImageShape, PreprocessingConfig } from "../nn/preprocessing.ts";
+import { classification } from "../tasks/classification.ts";
+import { type GivenNetwork, readNetwork, requirePrepared } from "./given-network.ts";
+
+/** What is said of a file that does not say it itself. */
+export interface ForeignOptions {
+  /** The network: one of the project's by name, or one of `defineNetwork`; with its settings, if it has any. */
+  readonly network?: Network | string | undefined;
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
+  /** Class names in the order of the outputs; absent: as the file says, else "0", "1" and so on. */
+  readonly classes?: readonly string[] | undefined;
+  /** How images are prepared. */
+  readonly preprocessing?: PreprocessingConfig | undefined;
+  /** Height, width and channels of the images. */
+  readonly input?: ImageShape | undefined;
+  readonly gpu?: Gpu | undefined;
+}
+
+/**
+ * Reads a classifier from a `.pt`, `.pth` or `.safetensors` file, or a folder with `config.json` and
+ * `model.safetensors`.
+ *
+ * @throws UsageError for what neither the file nor the options say; DataError for a file that is damaged or does not fit.
+ */
+export async function loadForeign(path: string, options: ForeignOptions = {}): Promise<Classifier> {
+  const { network, settings, classes, preprocessing, gpu } = options;
+  const given: GivenNetwork = requirePrepared(
+    await readNetwork(path, {
+      ...(network === undefined ? {} : { model: { name: knownNetwork(network), ...settings } }),
+      ...(classes === undefined ? {} : { classes: [...classes] }),
+      ...(preprocessing === undefined ? {} : { preprocessing }),
+    }),
+  );
+  const input = options.input ?? given.input;
+  if (input === undefined) {
+    throw new UsageError(
+      `"${path}" does not say what size its images have: give \`input\`, as [224, 224, 3].`,
+    );
+  }
+  const info = {
+    task: classification.name,
+    network: given.network,
+    input,
+    classes: given.classes ?? Array.from({ length: given.outputs }, (_, i) => String(i)),
+    preprocessing: given.preprocessing(input[2])!,
+  };
+  const weights = given.weights(modelSpec(info.network, input, info.classes.length));
+  try {
+    return await classifierOf(info, { gpu, weights });
+  } catch (cause) {
+    if (!(cause instanceof ShapeError)) throw cause;
+    throw new DataError(`"${given.path}": ${cause.message}`, { cause });
+  }
+}

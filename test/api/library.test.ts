@@ -1,0 +1,244 @@
+// The library as a user writes with it: train, unlearn, evaluate, predict, save, load.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  type Classifier,
+  corrupt,
+  DataError,
+  type Dataset,
+  defineMethod,
+  defineNetwork,
+  evaluate,
+  flatten,
+  load,
+  maxPool,
+  metrics,
+  methods,
+  noSettings,
+  predict,
+  relu,
+  save,
+  subset,
+  train,
+  unlearn,
+  UsageError,
+} from "../../src/index.ts";
+import { loadForeign } from "../../src/entries/io.ts";
+import { loadDataset } from "../../src/entries/data.ts";
+import { writeSafetensors } from "../../src/io/safetensors.ts";
+import { errorOf, folderOf, removeFolders } from "../data/folder.ts";
+import { closeGpus, testGpu } from "../device.ts";
+
+test.after(async () => {
+  removeFolders();
+  await closeGpus();
+});
+
+const tinyNet = defineNetwork({
+  name: "library-net",
+  settings: noSettings,
+  build(layers, x, classes) {
+    let h = relu(layers.graph, layers.conv2d("conv", x, { filters: 6, kernel: 3, padding: 1 }));
+    h = maxPool(layers.graph, h, { size: 4 });
+    return layers.linear("head", flatten(layers.graph, h), classes);
+  },
+});
+
+const digits = loadDataset({ name: "synthetic", trainCount: 200, testCount: 100, seed: 1 });
+
+async function noisy() {
+  const { train: images, test: tests } = await digits;
+  return { ...corrupt(images, tests, { name: "label-noise", share: 0.2 }, 1), test: tests };
+}
+
+/** One training for all tests. */
+let made: Promise<Classifier> | undefined;
+const trained = (): Promise<Classifier> =>
+  (made ??= (async () =>
+    train(tinyNet, await noisy(), {
+      gpu: await testGpu(),
+      epochs: 12,
+      batch: 20,
+      learningRate: 5e-3,
+    }))());
+
+/** A classifier that may be changed. */
+async function copy(): Promise<Classifier> {
+  return load(await save(await trained()), { gpu: await testGpu() });
+}
+
+test("wrong labels are learnt and unlearnt; what is measured is what was asked for", async () => {
+  const data = await noisy();
+  const model = await copy();
+  const seen: number[] = [];
+  const { history, reason } = await unlearn(model, data, {
+    method: methods.negGrad({ learningRate: 0.003, batch: 20 }),
+    measure: [metrics.forgetAccuracy, "testAccuracy"],
+    until: { rounds: 3, forgetShare: 0.9 },
+    onRound: ({ round }) => seen.push(round),
+  });
+  const [first, last] = [history[0]!.scores, history.at(-1)!.scores];
+  assert.ok(
+    first["forgetAccuracy"]! > 15,
+    `${first["forgetAccuracy"]} % of the wrong labels known`,
+  );
+  assert.ok("retainAccuracy" in first && !("retainAccuracy" in last) && "testAccuracy" in last);
+  assert.ok(last["forgetAccuracy"]! < first["forgetAccuracy"]!);
+  assert.ok(["forget share", "rounds"].includes(reason));
+  assert.equal(
+    seen,
+    history.slice(1).map(({ round }) => round),
+  );
+  model.destroy();
+});
+
+test("a saved classifier answers the same, and says the same of images, bit for bit", async () => {
+  const { test: tests } = await noisy();
+  const model = await trained();
+  const file = `${folderOf()}/model.safetensors`;
+  await save(model, file);
+  const back = await load(file, { gpu: await testGpu() });
+  assert.equal(back.info, model.info);
+  const [a, b] = [await predict(model, tests), await predict(back, tests)];
+  assert.equal(a, b);
+  const { accuracy, loss, count } = await evaluate(model, tests);
+  const right = [...a.classes].filter((label, i) => label === tests.labels[i]).length;
+  assert.is(accuracy, (100 * right) / count);
+  assert.is(a.names[0], tests.classes[a.classes[0]!]);
+  const losses = Array.from({ length: count }, (_, i) => {
+    const row = [...a.logits.subarray(10 * i, 10 * i + 10)];
+    return Math.log(row.reduce((sum, v) => sum + Math.exp(v), 0)) - row[tests.labels[i]!]!;
+  });
+  const mean = losses.reduce((sum, v) => sum + v, 0) / count;
+  assert.ok(Math.abs(loss - mean) < 1e-4 * Math.max(1, mean), `${loss} for ${mean}`);
+  back.destroy();
+});
+
+test("images are named by what names them, or are all there is left", async () => {
+  const { train: images, labels } = await noisy();
+  const model = await copy();
+  const options = { method: methods.negGrad({ learningRate: 1e-3 }), until: { rounds: 1 } };
+  const zeros = [...images.labels.keys()].filter((i) => images.labels[i] === 0);
+  const named = await unlearn(
+    model,
+    { train: images, labels, forget: [{ classes: ["0"] }] },
+    options,
+  );
+  assert.equal(Object.keys(named.history[0]!.scores).sort(), [
+    "forgetAccuracy",
+    "forgetLoss",
+    "forgetTrueAccuracy",
+    "retainAccuracy",
+  ]);
+  const again = await copy();
+  const placed = await unlearn(again, { train: images, labels, forget: zeros }, options);
+  assert.equal(placed.history.at(-1)!.scores, named.history.at(-1)!.scores);
+  const alone = await copy();
+  const left = await unlearn(alone, { forget: subset(images, zeros) }, options);
+  assert.equal(Object.keys(left.history[0]!.scores), ["forgetAccuracy", "forgetLoss"]);
+  for (const one of [model, again, alone]) one.destroy();
+});
+
+test("a method of one's own is used as it is", async () => {
+  const rounds: number[] = [];
+  const idle = defineMethod({
+    name: "library-idle",
+    summary: "does nothing",
+    reads: "D_f",
+    settings: methods.find("neg-grad").settings,
+    create: async () => ({
+      method: "library-idle",
+      round: async () => ({ round: rounds.push(1), steps: 0, epochs: [] }),
+      save: async () => ({ round: 0, steps: 0, optimizerStep: 0, tensors: new Map() }),
+      load: () => undefined,
+      destroy: () => undefined,
+      [Symbol.dispose]: () => undefined,
+    }),
+  });
+  const data = await noisy();
+  const { history } = await unlearn(await trained(), data, { method: idle, until: { rounds: 2 } });
+  assert.is(rounds.length, 2);
+  assert.equal(history[2]!.scores, history[0]!.scores);
+});
+
+test("weights that others wrote, with what they do not say", async () => {
+  const model = await trained();
+  const { test: tests } = await noisy();
+  const weights = await model.model.save();
+  // Our names and layouts, as an earlier version of this project wrote them.
+  const dir = folderOf({
+    "old.safetensors": writeSafetensors(weights, { model: model.model.spec.name }),
+  });
+  const said = { network: tinyNet, input: [28, 28, 1], gpu: await testGpu() } as const;
+  const missing = await errorOf(loadForeign(`${dir}/old.safetensors`, said));
+  assert.ok(missing instanceof UsageError && /give `preprocessing`/.test(missing.message));
+  const back = await loadForeign(`${dir}/old.safetensors`, { ...said, preprocessing: "none" });
+  assert.equal(back.info.classes, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+  assert.not.equal(
+    await predict(back, tests),
+    await predict(model, tests),
+    "it was trained with a mean",
+  );
+  back.destroy();
+});
+
+/** What plain JavaScript may pass. */
+const loose = (value: object): never => value as never;
+
+test("whatever is wrong is an error at once that names it", async () => {
+  const data = await noisy();
+  const model = await trained();
+  const gpu = await testGpu();
+  const grown: Dataset = { ...data.train, height: 14 };
+  for (const [action, Kind, says] of [
+    [() => train("nonet", data, { gpu, epochs: 1 }), UsageError, /no network "nonet"/],
+    [() => train(tinyNet, data, loose({ gpu })), UsageError, /epochs/],
+    [() => train(tinyNet, data, loose({ gpu, epochs: 0 })), UsageError, /epochs/],
+    [() => train(tinyNet, data, loose({ gpu, epochs: 1, lr: 3 })), UsageError, /lr/],
+    [
+      () => train(tinyNet, data, { gpu, epochs: 1, optimizer: { name: "lion" } }),
+      UsageError,
+      /lion|optimizer/,
+    ],
+    [
+      () => train("small-cnn", data, { gpu, epochs: 1, network: { depth: 3 } }),
+      UsageError,
+      /depth/,
+    ],
+    [() => train(tinyNet, subset(data.train, []), { gpu, epochs: 1 }), UsageError, /has no images/],
+    [() => unlearn(model, data, { method: "nope" }), UsageError, /no unlearning method "nope"/],
+    [
+      () => unlearn(model, data, { method: methods.rewind(loose({ rate: 3 })) }),
+      UsageError,
+      /rate/,
+    ],
+    [() => unlearn(model, data, { until: { rounds: 0 } }), UsageError, /rounds/],
+    [() => unlearn(model, data, { until: loose({ round: 1 }) }), UsageError, /round/],
+    [() => unlearn(model, data, { measure: ["speed"] }), UsageError, /no metric "speed"/],
+    [() => unlearn(model, data, { seed: 0.5 }), UsageError, /seed/],
+    [() => unlearn(model, { train: data.train, forget: [] }), UsageError, /no images to forget/],
+    [() => unlearn(model, { train: data.train, forget: [200] }), DataError, /index 200/],
+    [
+      () => unlearn(model, { forget: data.train }, { method: "fine-tune" }),
+      UsageError,
+      /needs the data to keep/,
+    ],
+    [() => unlearn(model, { forget: grown }), DataError, /14×28×1, and the network sees 28×28×1/],
+    [() => evaluate(model, subset(data.test, [])), UsageError, /no images/],
+    [
+      () => predict(model, { ...data.test, classes: ["a"] }),
+      DataError,
+      /classes that the network does not: a/,
+    ],
+    [() => load(new Uint8Array(3)), DataError, /not a readable safetensors file/],
+    [() => load(writeSafetensors(new Map())), DataError, /does not say what network/],
+  ] as const) {
+    const error = await errorOf(action());
+    assert.ok(
+      error instanceof Kind && says.test(error.message),
+      `${says}: ${error.name} ${error.message}`,
+    );
+  }
+});
+
+test.run();
