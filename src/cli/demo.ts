@@ -8,19 +8,63 @@ import { RunFolder } from "../report/run-folder.ts";
 import type { DemoConfig } from "../runs/config.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
 import { trainInFolder } from "../runs/train-run.ts";
+import { checkNetwork, checkTraining, checkUnlearning } from "./check-inputs.ts";
+import { example } from "./examples.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { forgetConfig, forgetOptions } from "./forget-options.ts";
-import { sayNotes } from "./notes.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
-import { withProgress } from "./progress.ts";
+import { sayNotes } from "./output.ts";
+import { withEpochs } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { methods } from "../unlearn/methods/index.ts";
 import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
 
-/** Training images by default: as many as fit five minutes on a software adapter, and more of sets in files. */
-const defaultCounts = { drawn: 2000, inFiles: 6000 };
+/** Images by default: as many as fit five minutes on a software adapter, and more of sets in files. */
+const defaultCounts = { drawn: 2000, inFiles: 6000, test: 2000 };
+
+/** Side of the images, in pixels, where only files say how large they are. */
+const defaultSide = 32;
+
+/** Steps an epoch has at least by default. */
+const leastSteps = 8;
+
+/** Flags with counts, size and batch that suit the data set, where they are not given; `notes`: what is not usual. */
+async function sized(
+  flags: DemoFlags,
+  given: (option: string) => boolean,
+): Promise<{ flags: DemoFlags; notes: string[] }> {
+  const { drawn = false, sizes, counts } = datasets.find(flags.dataset);
+  const usual = drawn ? defaultCounts.drawn : defaultCounts.inFiles;
+  if (counts === undefined || flags.data === undefined) {
+    const { train = usual, test = defaultCounts.test } = flags;
+    return { flags: { ...flags, train, test }, notes: [] };
+  }
+  const there = await counts(flags.data);
+  const notes: string[] = [];
+  const train = flags.train ?? Math.min(usual, there.train);
+  const test = flags.test ?? Math.min(defaultCounts.test, there.test);
+  if (train === there.train && test === there.test) {
+    notes.push(`all ${train} training and ${test} test images of ${flags.data} are taken`);
+  }
+  const batch = given("batch")
+    ? flags.batch
+    : Math.max(1, Math.min(flags.batch, Math.floor(train / leastSteps)));
+  if (batch !== flags.batch) {
+    notes.push(`--batch ${batch}, for ${leastSteps} steps an epoch; ${flags.batch} is usual`);
+  }
+  const pictureSize = flags.pictureSize ?? (sizes === undefined ? defaultSide : undefined);
+  if (pictureSize !== flags.pictureSize) {
+    notes.push(`the images are seen as ${defaultSide}×${defaultSide}; --picture-size chooses`);
+  }
+  return {
+    flags: { ...flags, train, test, batch, ...(pictureSize === undefined ? {} : { pictureSize }) },
+    notes,
+  };
+}
+
+type DemoFlags = TrainFlags & UnlearnFlags & DeviceFlags & { out: string; profile?: boolean };
 
 export function registerDemo(root: Command): void {
   const command = root
@@ -32,38 +76,43 @@ export function registerDemo(root: Command): void {
       "runs/demo",
     );
   forgetOptions(unlearnOptions(trainOptions(command)));
-  profileOption(deviceOptions(command)).action(
-    async (flags: TrainFlags & UnlearnFlags & DeviceFlags & { out: string; profile?: boolean }) => {
-      const { drawn = false } = datasets.find(flags.dataset);
-      const images = drawn ? defaultCounts.drawn : defaultCounts.inFiles;
-      const train = await trainConfig(
-        { ...flags, train: flags.train ?? images, test: flags.test ?? 2000 },
-        await forgetConfig(flags),
-      );
-      // A rule that needs D_f only; retraining goes to its end.
-      const share = methods.find(flags.method).reference === true ? undefined : 0.5;
-      const untilShare = flags.untilShare ?? share;
-      const unlearn = unlearnConfig({ ...flags, untilShare }, train);
-      const config: DemoConfig = { train, unlearn };
-      const { folder, resumed } = await RunFolder.start(flags.out, {
-        ...config,
-        ...(await shippedIn(unlearn)),
-      });
-      if (resumed && (await showFinished(folder))) return;
-      const started = performance.now();
-      const loaded = await loadImages(train);
-      sayNotes(loaded.notes);
-      const record = await forgetRecord(loaded.corrupted, train);
-      await recordForget(folder, record);
-      const gpu = await openDevice(flags);
-      startProfile(gpu, flags.profile);
-      const job = await prepareJob(gpu, train, { images: loaded });
-      const signal = interruptSignal();
-      await withProgress("training", signal, (watch) =>
-        trainInFolder(folder, job, "trained.safetensors", { watch }),
-      );
-      await unlearnAndReport(folder, job, config.unlearn, { record, signal, started });
-      await writeProfile(gpu, folder);
-    },
+  example(
+    command,
+    "wrong labels on MNIST, rewound with the published hyper-parameters",
+    "rewind demo --dataset mnist --data data/mnist --out runs/mnist",
   );
+  profileOption(deviceOptions(command)).action(async (asked: DemoFlags) => {
+    const { flags, notes } = await sized(
+      asked,
+      (option) => command.getOptionValueSource(option) !== "default",
+    );
+    const train = await trainConfig(flags, await forgetConfig(flags));
+    // A rule that needs D_f only; retraining goes to its end.
+    const share = methods.find(flags.method).reference === true ? undefined : 0.5;
+    const untilShare = flags.untilShare ?? share;
+    const unlearn = unlearnConfig({ ...flags, untilShare }, train);
+    const config: DemoConfig = { train, unlearn };
+    const written = { ...config, ...(await shippedIn(unlearn)) };
+    if (await RunFolder.check(flags.out, written)) {
+      if (await showFinished(await RunFolder.open(flags.out))) return;
+    }
+    const started = performance.now();
+    await checkTraining(train);
+    const loaded = await loadImages(train);
+    sayNotes([...notes, ...loaded.notes]);
+    checkNetwork(train, loaded);
+    await checkUnlearning(unlearn, loaded);
+    const { folder } = await RunFolder.start(flags.out, written);
+    const record = await forgetRecord(loaded.corrupted, train);
+    await recordForget(folder, record);
+    const gpu = await openDevice(flags);
+    startProfile(gpu, flags.profile);
+    const job = await prepareJob(gpu, train, { images: loaded });
+    const signal = interruptSignal();
+    await withEpochs("training", train.epochs, signal, (watch, onEpoch) =>
+      trainInFolder(folder, job, "trained.safetensors", { watch, onEpoch }),
+    );
+    await unlearnAndReport(folder, job, config.unlearn, { record, signal, started });
+    await writeProfile(gpu, folder);
+  });
 }

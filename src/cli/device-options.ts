@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import type { AdapterChoice } from "../gpu/adapter.ts";
 import { acquireDevice, type Gpu } from "../gpu/device.ts";
+import { say } from "./output.ts";
 
 const open: Gpu[] = [];
 
@@ -14,6 +15,7 @@ export interface DeviceFlags {
 /** Adds `--adapter` and `--default-limits`. */
 export function deviceOptions(command: Command): Command {
   return command
+    .optionsGroup("Device:")
     .addOption(
       new Option("--adapter <kind>", "which adapter: a GPU if there is one, or one kind only")
         .choices(["auto", "gpu", "software"])
@@ -30,13 +32,9 @@ export async function openDevice(flags: DeviceFlags): Promise<Gpu> {
   const { adapter, defaultLimits = false } = flags;
   const gpu = await acquireDevice({ adapter, defaultLimits });
   open.push(gpu);
-  if (gpu.adapter.software) {
-    console.error(
-      `adapter: ${gpu.adapter.description} (software: slow, exact; a GPU driver makes this faster)`,
-    );
-  } else {
-    console.error(`adapter: ${gpu.adapter.description}`);
-  }
+  const { description, software } = gpu.adapter;
+  const slow = software ? " (software: slow, exact; a GPU driver makes this faster)" : "";
+  say(`adapter: ${description}${slow}`);
   return gpu;
 }
 

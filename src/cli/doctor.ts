@@ -4,56 +4,51 @@ import { GpuError } from "../errors.ts";
 import { type Diagnosis, diagnose } from "../inspect/doctor.ts";
 import { megabytes } from "../gpu/memory.ts";
 import { runtimeVersion } from "../platform/runtime.ts";
+import { example } from "./examples.ts";
 import { inFlags } from "./flags.ts";
+import { answer, answerJson, owesJson } from "./output.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 
-function print({ adapter, limits, checks, advice }: Diagnosis): void {
-  console.log(`runtime   ${adapter.runtimeVersion}`);
-  console.log(`adapter   ${adapter.description}${adapter.software ? " (software)" : ""}`);
-  console.log(
-    `driver    vendor ${adapter.vendor || "–"}, architecture ${adapter.architecture || "–"}, device ${adapter.device || "–"}`,
-  );
-  console.log(`kernels   tuned for ${adapter.tuning === "gpu" ? "GPUs" : "software adapters"}`);
-  console.log(`features  ${adapter.features.join(", ")}`);
-  console.log("limits");
-  for (const [name, value] of Object.entries(limits)) {
-    console.log(`  ${name.padEnd(36)} ${name.endsWith("Size") ? megabytes(value) : value}`);
-  }
-  console.log("self-check (against float64)");
-  for (const check of checks) {
-    const verdict = check.passed ? "ok   " : "WRONG";
-    console.log(
-      `  ${verdict} ${check.name.padEnd(26)} error ${check.error.toExponential(1)}, allowed ` +
-        `${check.allowed.toExponential(1)}, ${check.milliseconds.toFixed(0)} ms with compilation`,
-    );
-  }
-  for (const line of advice) console.log(`advice: ${line}`);
+function described({ adapter, limits, checks, advice }: Diagnosis): string {
+  const { vendor, architecture, device } = adapter;
+  return [
+    `runtime   ${adapter.runtimeVersion}`,
+    `adapter   ${adapter.description}${adapter.software ? " (software)" : ""}`,
+    `driver    vendor ${vendor || "–"}, architecture ${architecture || "–"}, device ${device || "–"}`,
+    `kernels   tuned for ${adapter.tuning === "gpu" ? "GPUs" : "software adapters"}`,
+    `features  ${adapter.features.join(", ")}`,
+    "limits",
+    ...Object.entries(limits).map(
+      ([name, value]) => `  ${name.padEnd(36)} ${name.endsWith("Size") ? megabytes(value) : value}`,
+    ),
+    "self-check (against float64)",
+    ...checks.map(
+      ({ passed, name, error, allowed, milliseconds }) =>
+        `  ${passed ? "ok   " : "WRONG"} ${name.padEnd(26)} error ${error.toExponential(1)}, allowed ` +
+        `${allowed.toExponential(1)}, ${milliseconds.toFixed(0)} ms with compilation`,
+    ),
+    ...advice.map((line) => `advice: ${line}`),
+  ].join("\n");
 }
 
 export function registerDoctor(root: Command): void {
   const command = root
     .command("doctor")
-    .description("adapter, limits, features, a self-check of kernels, and advice")
-    .option("--json", "print JSON");
-  deviceOptions(command).action(async (flags: DeviceFlags & { json?: boolean }) => {
+    .description("adapter, limits, features, a self-check of kernels, and advice");
+  example(command, "what software Vulkan would do here", "rewind doctor --adapter software");
+  deviceOptions(command).action(async (flags: DeviceFlags) => {
     let diagnosis: Diagnosis;
     try {
       diagnosis = await diagnose(await openDevice(flags));
     } catch (error) {
-      if (flags.json === true) {
-        console.log(
-          JSON.stringify(
-            { runtime: runtimeVersion(), healthy: false, error: inFlags((error as Error).message) },
-            null,
-            2,
-          ),
-        );
+      if (owesJson()) {
+        const { message } = error as Error;
+        answerJson({ runtime: runtimeVersion(), healthy: false, error: inFlags(message) });
       }
       throw error;
     }
     const advice = diagnosis.advice.map((line) => inFlags(line));
-    if (flags.json === true) console.log(JSON.stringify({ ...diagnosis, advice }, null, 2));
-    else print({ ...diagnosis, advice });
+    answer({ ...diagnosis, advice }, () => described({ ...diagnosis, advice }));
     if (!diagnosis.healthy) throw new GpuError("the self-check failed: see the advice above.");
   });
 }

@@ -14,8 +14,10 @@ import { loadImages } from "../runs/images.ts";
 import { prepareJob } from "../runs/job.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { checkNetwork } from "./check-inputs.ts";
+import { example } from "./examples.ts";
 import { loadOwnModel } from "./model-file.ts";
-import { sayNotes } from "./notes.ts";
+import { answerJson, sayNotes } from "./output.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { validate } from "./parse.ts";
 
@@ -41,6 +43,12 @@ export function registerEvaluate(root: Command): void {
     .description("accuracy of a run's network on D_f, D_r and the test images")
     .requiredOption("--run <dir>", "folder of `rewind train`, `unlearn` or `demo`")
     .option("--checkpoint <name>", "which checkpoint of the folder", "checkpoint.safetensors");
+  example(
+    command,
+    "the network that an unlearning left, and the one it started from",
+    "rewind evaluate --run runs/demo && rewind evaluate --run runs/demo",
+    "--checkpoint trained.safetensors",
+  );
   deviceOptions(command).action(
     async (flags: DeviceFlags & { run: string; checkpoint: string }) => {
       const folder = await RunFolder.open(flags.run);
@@ -53,23 +61,18 @@ export function registerEvaluate(root: Command): void {
       const given = await readNetwork(folder.file(flags.checkpoint), { model: setup.model });
       const images = await loadImages(setup, { given, forget });
       sayNotes(images.notes);
+      checkNetwork(setup, images, given);
       const gpu = await openDevice(flags);
       const job = await prepareJob(gpu, setup, { images, given, forget });
       const scores = await job.evaluate();
       const counts = { forget: job.forget.length, retain: job.retain.length, test: job.test.count };
-      console.log(
-        JSON.stringify(
-          {
-            run: flags.run,
-            checkpoint: flags.checkpoint,
-            ...scores,
-            pictures: counts,
-            definitions: scoreDefinitions(),
-          },
-          null,
-          2,
-        ),
-      );
+      answerJson({
+        run: flags.run,
+        checkpoint: flags.checkpoint,
+        ...scores,
+        pictures: counts,
+        definitions: scoreDefinitions(),
+      });
     },
   );
 }

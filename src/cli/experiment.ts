@@ -3,7 +3,6 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import type { DataConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
-import { datasets } from "../data/index.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Variant } from "../experiments/arms.ts";
 import { compare } from "../experiments/comparison.ts";
@@ -27,10 +26,15 @@ import { exists, readText } from "../platform/files.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { loadPredictor } from "../predictors/index.ts";
+import { loadImages } from "../runs/images.ts";
+import { checkNetwork, checkTraining } from "./check-inputs.ts";
+import { example } from "./examples.ts";
+import { answer, say, sayNotes } from "./output.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { isModelFile, readModelFile } from "./model-file.ts";
-import { modelOption } from "./setup-options.ts";
+import { datasetOptions, modelOption } from "./setup-options.ts";
 import { setting } from "./unlearn-options.ts";
 import { deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -42,7 +46,7 @@ interface ExperimentFlags extends NowcastFlags, ForgetFlags {
   readonly tuningSeed: number;
   readonly predictor?: string;
   readonly arms?: string;
-  readonly variant: readonly Variant[];
+  readonly variant?: readonly Variant[];
   readonly beside?: string;
   readonly size: Size;
   readonly model: string;
@@ -58,7 +62,7 @@ interface ExperimentFlags extends NowcastFlags, ForgetFlags {
 }
 
 /** Collects `ARM KEY=VALUE ...`. */
-function variant(text: string, before: readonly Variant[]): Variant[] {
+function variant(text: string, before: readonly Variant[] = []): Variant[] {
   const [arm, ...changes] = text.trim().split(/\s+/);
   if (arm === undefined || changes.length === 0) {
     throw new InvalidArgumentError(`it is an arm and settings: "rewind learningRate=1e-4".`);
@@ -72,11 +76,8 @@ export function registerExperiment(root: Command): void {
     .command("experiment")
     .description("an experiment of the paper: every method over seeds, tuned on another seed")
     .argument("<name>", `one of ${experimentNames().join(", ")}, nowcast`)
-    .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment")
-    .addOption(
-      new Option("--dataset <name>", "images").choices(datasets.names).default(defaults.dataset),
-    )
-    .option("--data <dir>", "folder of the data set's files")
+    .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment");
+  datasetOptions(command, { preset: true })
     .option("--seeds <n>", "seeds reported", integer(1), 5)
     .option("--first-seed <n>", "the first of them", integer(0), 1)
     .option("--tuning-seed <n>", "seed that settings are chosen on", integer(0), 101)
@@ -90,7 +91,6 @@ export function registerExperiment(root: Command): void {
       "--variant <arm key=value ...>",
       "also a competitor with settings changed, the others as tuned (repeatable)",
       variant,
-      [],
     );
   nowcastOptions(command)
     .addOption(
@@ -117,6 +117,12 @@ export function registerExperiment(root: Command): void {
         "what activations are stored as for the backward pass",
       ).choices(["f32", "f16"]),
     );
+  example(
+    command,
+    "two methods on drawn digits, in a minute",
+    "rewind experiment label-noise --size tiny --seeds 2 --arms rewind,neg-grad",
+    "--out runs/label-noise",
+  );
   deviceOptions(forgetOptions(command)).action(async (name: string, flags: ExperimentFlags) => {
     const nowcast = name === "nowcast";
     if (!nowcast && !experimentNames().includes(name)) {
@@ -142,7 +148,7 @@ export function registerExperiment(root: Command): void {
       forget,
       overrides: { train: flags.train, test: flags.test, recipe: recipeOf(flags) },
       only,
-      variants: flags.variant,
+      variants: flags.variant ?? [],
     });
     if (nowcast) {
       const train = (seed: number) => ({ ...protocol.train(seed), scenario: nowcastScenario });
@@ -173,18 +179,25 @@ async function run(protocol: Protocol, flags: ExperimentFlags): Promise<void> {
       ? undefined
       : await readEarlier(flags.beside, protocol, flags.dataset, seeds);
   if (earlier !== undefined) checkTunedTogether(protocol, earlier);
-  const { folder } = await RunFolder.start(flags.out, {
+  const written = {
     experiment: protocol.name,
     train: protocol.train(0),
     tuningSeed: flags.tuningSeed,
     shippedPredictor: await shippedDigest(),
-  });
+  };
+  await RunFolder.check(flags.out, written);
+  await checkTraining(written.train);
+  if (flags.predictor !== undefined) await loadPredictor(flags.predictor);
+  const images = await loadImages(protocol.train(flags.tuningSeed));
+  sayNotes(images.notes);
+  checkNetwork(written.train, images);
+  const { folder } = await RunFolder.start(flags.out, written);
   const gpu = await openDevice(flags);
   const environment: Environment = {
     gpu,
     out: flags.out,
     watch: { signal: interruptSignal() },
-    log: (line) => console.error(line),
+    log: say,
   };
   const known = (await exists(folder.file("tuning.json")))
     ? (JSON.parse(await readText(folder.file("tuning.json"))) as Record<string, Tuned>)
@@ -211,7 +224,7 @@ async function report(
   const summaries = summarise(protocol, results);
   const comparisons = seeds.length > 1 ? compare(protocol, results) : [];
   await folder.write("results.csv", tidyCsv(protocol, results));
-  await folder.writeJson("results.json", {
+  const numbers = {
     experiment: protocol.name,
     dataset: flags.dataset,
     seeds,
@@ -225,7 +238,8 @@ async function report(
     comparisons,
     // Histories are in results.csv, settings (with paths of this machine) in the runs' own folders.
     runs: results.map((result) => ({ ...result, history: undefined, settings: undefined })),
-  });
+  };
+  await folder.writeJson("results.json", numbers);
   for (const { name, svg, png } of await figures(protocol, results)) {
     await folder.write(`${name}.svg`, svg);
     await folder.write(`${name}.png`, png);
@@ -263,6 +277,5 @@ async function report(
     "",
   ];
   await folder.write("report.md", lines.join("\n"));
-  console.log(table);
-  console.log(`\nreport: ${folder.file("report.md")}`);
+  answer({ folder: folder.path, ...numbers }, `${table}\n\nreport: ${folder.file("report.md")}`);
 }

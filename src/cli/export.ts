@@ -8,7 +8,9 @@ import { writeSafetensors } from "../io/safetensors.ts";
 import { readTensors } from "../io/tensor-file.ts";
 import { declare, type ModelSpec } from "../nn/model.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
+import { example } from "./examples.ts";
 import { deviationOption } from "./import.ts";
+import { answer } from "./output.ts";
 
 interface ExportFlags {
   readonly format: PublishedFormat;
@@ -27,6 +29,12 @@ export function registerExport(root: Command): void {
       new Option("--format <names>", "whose names").choices(publishedFormats).default("timm"),
     )
     .requiredOption("--out <file>", "file to write (.safetensors)");
+  example(
+    command,
+    "a ResNet-18 with the names of torchvision",
+    "rewind export runs/gone/checkpoint.safetensors --format torchvision",
+    "--out resnet18.safetensors",
+  );
   deviationOption(command).action(async (file: string, { format, std, out }: ExportFlags) => {
     const { tensors, metadata } = await readTensors(await readBytes(file), file);
     const { model, spec } = modelOf(metadata["model"], file);
@@ -34,7 +42,10 @@ export function registerExport(root: Command): void {
     const slots = [...declared.parameters.values(), ...declared.statistics.values()];
     const exported = exportPretrained(publishedNetwork(model), slots, tensors, format, std);
     await writeAtomic(out, writeSafetensors(exported, { format: "pt" }));
-    console.log(`${out}: ${exported.size} tensors with the names of ${format}.`);
+    answer(
+      { out, tensors: exported.size, names: format },
+      `${out}: ${exported.size} tensors with the names of ${format}.`,
+    );
   });
 }
 

@@ -2,15 +2,18 @@
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { fetchableNames, fetchDataset } from "../data/fetch.ts";
+import { example } from "./examples.ts";
+import { answer } from "./output.ts";
 import { ProgressBar } from "./progress.ts";
 
 export function registerFetch(root: Command): void {
-  root
+  const command = root
     .command("fetch")
     .description(`download ${fetchableNames().join(", ")}; an interrupted download continues`)
     .argument("<name>", "data set")
-    .requiredOption("--dir <dir>", "where to put it")
-    .action(async (name: string, { dir }: { dir: string }) => {
+    .requiredOption("--dir <dir>", "where to put it");
+  example(command, "MNIST, 11 MB", "rewind fetch mnist --dir data/mnist").action(
+    async (name: string, { dir }: { dir: string }) => {
       if (!fetchableNames().includes(name)) {
         throw new UsageError(
           `no data set "${name}" to fetch; there are: ${fetchableNames().join(", ")}.`,
@@ -24,6 +27,7 @@ export function registerFetch(root: Command): void {
       } finally {
         bar.stop();
       }
-      console.log(`${name} is in ${dir}`);
-    });
+      answer({ name, dir }, `${name} is in ${dir}`);
+    },
+  );
 }

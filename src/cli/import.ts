@@ -7,7 +7,9 @@ import { writeSafetensors } from "../io/safetensors.ts";
 import { readTensors } from "../io/tensor-file.ts";
 import { declare } from "../nn/model.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
+import { example } from "./examples.ts";
 import { inFlags } from "./flags.ts";
+import { answer, say } from "./output.ts";
 import { integer } from "./parse.ts";
 
 interface ImportFlags {
@@ -58,6 +60,12 @@ export function registerImport(root: Command): void {
       "where the tensors of a PyTorch file lie, such as model_ema (default: the first of the usual keys)",
     )
     .requiredOption("--out <file>", "checkpoint to write (.safetensors)");
+  example(
+    command,
+    "a ResNet-18 of torchvision, to be trained on ten classes",
+    "rewind import resnet18.pth --model resnet18-imagenet --classes 10",
+    "--std 0.229,0.224,0.225 --out resnet18.safetensors",
+  );
   deviationOption(command).action(async (file: string, flags: ImportFlags) => {
     const { model, pictureSize: size, classes, head, std, out } = flags;
     const spec = modelSpec({ name: model }, [size, size, 3], classes);
@@ -68,14 +76,15 @@ export function registerImport(root: Command): void {
       key: flags.key,
       names: publishedNames(network, slots),
     });
-    for (const note of notes) console.error(`${file}: ${inFlags(note)}.`);
+    for (const note of notes) say(`${file}: ${inFlags(note)}.`);
     const { tensors, format } = importPretrained(network, slots, given, {
       head,
       deviation: std,
     });
     await writeAtomic(out, writeSafetensors(tensors, { model: spec.name, names: format }));
     const parameters = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
-    console.log(
+    answer(
+      { out, tensors: tensors.size, numbers: parameters, names: format, head, notes },
       `${out}: ${tensors.size} tensors, ${parameters} numbers, from the names of ${format}` +
         (head === "replace" ? "; the classifier is left out." : "."),
     );

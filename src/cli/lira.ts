@@ -1,6 +1,6 @@
 /** `rewind lira`: how much of D_f an unlearning method leaves behind, by a strong attack. */
 import type { Command } from "commander";
-import { runLira } from "../experiments/lira.ts";
+import { requireTargets, runLira } from "../experiments/lira.ts";
 import { limitsOf } from "../gpu/dry.ts";
 import { loadSplit } from "../runs/images.ts";
 import type { Measurement } from "../metrics/measurement.ts";
@@ -8,6 +8,9 @@ import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf, type PlannedRun } from "../runs/memory-plan.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { textTable } from "../report/table.ts";
+import { checkTraining, checkUnlearning } from "./check-inputs.ts";
+import { example } from "./examples.ts";
+import { answer, say } from "./output.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
@@ -32,6 +35,11 @@ export function registerLira(root: Command): void {
       integer(1),
       200,
     );
+  example(
+    command,
+    "can what salun forgot still be told, on drawn digits?",
+    "rewind lira --method salun --shadows 8 --targets 100 --out runs/lira",
+  );
   deviceOptions(unlearnOptions(trainOptions(command))).action(async (flags: LiraFlags) => {
     const train = await trainConfig({
       ...flags,
@@ -40,35 +48,34 @@ export function registerLira(root: Command): void {
     });
     const unlearn = unlearnConfig(flags, train);
     const protocol = { train, unlearn, models: flags.shadows, targets: flags.targets };
+    await RunFolder.check(flags.out, protocol);
+    await checkTraining(train);
+    await checkUnlearning(unlearn);
+    const split = await loadSplit(train);
+    requireTargets(protocol, split.train.count);
     const { folder } = await RunFolder.start(flags.out, protocol);
     const gpu = await openDevice(flags);
     // Of the shadow models' size, but for the targets that are not in their D_f.
-    const planned = async (): Promise<PlannedRun> => ({
-      train,
-      unlearn,
-      images: countsOf(await loadSplit(train)),
-    });
+    const planned: PlannedRun = { train, unlearn, images: countsOf(split) };
     const result = await withAdvice(planned, limitsOf(gpu), () =>
       runLira(gpu, protocol, flags.out, {
         watch: { signal: interruptSignal() },
-        log: (line) => console.error(line),
+        log: say,
       }),
     );
     const { scores: _, ...metrics } = result;
-    await folder.writeJson("lira.json", {
-      method: unlearn.method,
-      settings: unlearn.settings,
-      ...metrics,
-    });
+    const report = { method: unlearn.method, settings: unlearn.settings, ...metrics };
+    await folder.writeJson("lira.json", report);
     const rows = Object.values(metrics).map((metric: Measurement) => [
       metric.name,
       metric.value?.toFixed(3) ?? metric.missing ?? "–",
       metric.n,
     ]);
     const columns = [{ title: unlearn.method }, { title: "" }, { title: "pairs", decimals: 0 }];
-    console.log(textTable(columns, rows));
-    console.log(
-      `\nstandard error of the AUC: ${result.auc.standardError.toFixed(3)}; ${folder.file("lira.json")}`,
+    answer(
+      { folder: folder.path, ...report },
+      `${textTable(columns, rows)}\n\nstandard error of the AUC: ` +
+        `${result.auc.standardError.toFixed(3)}; ${folder.file("lira.json")}`,
     );
   });
 }

@@ -20,6 +20,8 @@ import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { forecasters } from "../forecast/index.ts";
 import { listed } from "../registry.ts";
+import { checkTraining } from "./check-inputs.ts";
+import { answer, say } from "./output.ts";
 import { type DeviceFlags, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { settingOptions, settingsGiven } from "./setting-options.ts";
@@ -31,7 +33,7 @@ export interface NowcastFlags extends DeviceFlags {
   readonly seeds: number;
   readonly firstSeed: number;
   /** `METHOD=PATH`, see `rewind train --nowcast`. */
-  readonly forecaster: readonly string[];
+  readonly forecaster?: readonly string[];
 }
 
 /** Forecasters with the options they have in the experiment. */
@@ -48,8 +50,7 @@ export function nowcastOptions(command: Command): Command {
   command.option(
     "--forecaster <method=path>",
     `nowcast: a competitor, ${listed(places, "or")} (repeatable)`,
-    (text: string, before: readonly string[]) => [...before, text],
-    [],
+    (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
   );
   return settingOptions(command, competing());
 }
@@ -93,9 +94,13 @@ export async function nowcastExperiment(
   const arms = [
     { name: plainArm },
     linearArm,
-    ...flags.forecaster.map((text) => armOf(text, flags, steps)),
+    ...(flags.forecaster ?? []).map((text) => armOf(text, flags, steps)),
   ];
-  const { folder } = await RunFolder.start(flags.out, { experiment: "nowcast", train: config });
+  const written = { experiment: "nowcast", train: config };
+  await RunFolder.check(flags.out, written);
+  for (const { nowcast } of arms) await checkTraining({ ...config, nowcast });
+  await loadSplit(config);
+  const { folder } = await RunFolder.start(flags.out, written);
   const gpu = await openDevice(flags);
   const results = await withAdvice(
     () => largestRun(config, arms),
@@ -105,19 +110,20 @@ export async function nowcastExperiment(
         gpu,
         out: flags.out,
         watch: { signal: interruptSignal() },
-        log: (line) => console.error(line),
+        log: say,
       }),
   );
   const summaries = summariseNowcast(arms, results);
   await folder.write("results.csv", nowcastCsv(results));
-  await folder.writeJson("results.json", {
+  const numbers = {
     experiment: "nowcast",
     dataset: flags.dataset,
     seeds,
     adapter: adapterLine(gpu.adapter),
     runtime: gpu.adapter.runtimeVersion,
     summaries,
-  });
+  };
+  await folder.writeJson("results.json", numbers);
   const figures = await nowcastFigures(arms, results, flags.dataset);
   for (const { name, svg, png } of figures) {
     await folder.write(`${name}.svg`, svg);
@@ -137,6 +143,5 @@ export async function nowcastExperiment(
     "",
   ];
   await folder.write("report.md", report.join("\n"));
-  console.log(table);
-  console.log(`\nreport: ${folder.file("report.md")}`);
+  answer({ folder: folder.path, ...numbers }, `${table}\n\nreport: ${folder.file("report.md")}`);
 }

@@ -8,6 +8,9 @@ import { ShapeError, UsageError } from "../errors.ts";
 import { declare } from "../nn/model.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { formatPlan, type ImageCounts, type PlannedRun, planRun } from "../runs/memory-plan.ts";
+import { checkUnlearning } from "./check-inputs.ts";
+import { example } from "./examples.ts";
+import { answer } from "./output.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { openDevice } from "./device-options.ts";
@@ -19,14 +22,19 @@ interface PlanFlags extends Omit<TrainFlags, "adapter">, Omit<UnlearnFlags, "see
   memory?: number;
   maxBinding?: number;
   adapter: "auto" | "gpu" | "software" | "none";
-  json?: boolean;
 }
 
 export function registerPlan(root: Command): void {
   const command = root
     .command("plan")
     .description("print what a training and unlearning run would allocate, without running it");
+  example(
+    command,
+    "does ResNet-18 on CIFAR-10 fit into 2 GiB?",
+    "rewind plan --dataset cifar10 --model resnet18-cifar --memory 2048",
+  );
   unlearnOptions(trainOptions(command))
+    .optionsGroup("What is planned for:")
     .option("--channels <n>", "1 or 3 (default: the data set's)", integer(1))
     .option("--classes <n>", "classes (default: the data set's)", integer(2))
     .option("--memory <MiB>", "memory for buffers: an error says which batch fits", number(1))
@@ -36,7 +44,6 @@ export function registerPlan(root: Command): void {
         .choices(["auto", "gpu", "software", "none"])
         .default("none"),
     )
-    .option("--json", "print bytes as JSON")
     .action(async (flags: PlanFlags) => {
       const train = await trainConfig(flags);
       const unlearn = unlearnConfig(flags, train);
@@ -46,20 +53,15 @@ export function registerPlan(root: Command): void {
       const enlarged = free && !takes(train, asked);
       const images = enlarged ? { ...asked, ...larger, ...channelsOf(flags) } : asked;
       const run = { train, unlearn, images };
+      await checkUnlearning(unlearn);
       const limits = await wantedLimits(flags);
       const plan = await withAdvice(run, limits, () => planRun(run, limits));
-      if (flags.json === true) {
-        const rows = plan.rows.map(({ during, ...row }) => ({ phase: during, ...row }));
-        console.log(JSON.stringify({ pictures: images, rows, peak: plan.peak }, null, 2));
-        return;
-      }
-      console.log(describe(run, plan));
-      if (enlarged) {
-        console.log(
-          `\n${train.model.name} does not take ${asked.size}×${asked.size} images, the default: planned for ` +
-            `${images.size}×${images.size}×${images.channels}. --dataset or --picture-size choose others.`,
-        );
-      }
+      const rows = plan.rows.map(({ during, ...row }) => ({ phase: during, ...row }));
+      const note = enlarged
+        ? `\n\n${train.model.name} does not take ${asked.size}×${asked.size} images, the default: planned for ` +
+          `${images.size}×${images.size}×${images.channels}. --dataset or --picture-size choose others.`
+        : "";
+      answer({ pictures: images, rows, peak: plan.peak }, `${describe(run, plan)}${note}`);
     });
 }
 

@@ -7,6 +7,8 @@ import { loadPredictor } from "../predictors/index.ts";
 import { predictHistories } from "../predictors/histories.ts";
 import { requireSingle } from "../predictors/predictor.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { example } from "./examples.ts";
+import { answer } from "./output.ts";
 import { validate } from "./parse.ts";
 
 const historiesSchema = z.looseObject({
@@ -21,6 +23,12 @@ export function registerPredict(root: Command): void {
     .requiredOption("--histories <file>", '{"cases": [{"history": [oldest … newest]} …]}')
     .requiredOption("--out <file>", "the same cases with predicted and residual")
     .option("--set <name>", "weight set of a predictor folder: conv, fc or bias");
+  example(
+    command,
+    "the straight line, three epochs back",
+    "rewind predict --predictor linear:3 --histories histories.json",
+    "--out predicted.json",
+  );
   deviceOptions(command).action(
     async (
       flags: DeviceFlags & { predictor: string; histories: string; out: string; set?: string },
@@ -74,7 +82,16 @@ export function registerPredict(root: Command): void {
         cases,
       };
       await writeAtomic(flags.out, `${JSON.stringify(result, null, 1)}\n`);
-      console.log(`${cases.length} predictions in ${flags.out}`);
+      answer(
+        {
+          out: flags.out,
+          predictions: cases.length,
+          predictor: predictor.name,
+          set: set.name,
+          base: predictor.base,
+        },
+        `${cases.length} predictions in ${flags.out}`,
+      );
     },
   );
 }

@@ -7,6 +7,8 @@ import { exists, readText } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
 import { fitOptions, requestOf, type FittingFlags } from "./predictor-fit.ts";
+import { example } from "./examples.ts";
+import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -84,19 +86,26 @@ async function ablate(flags: FittingFlags): Promise<void> {
     results[name] = scores;
   }
   const [columns, rows] = ablationTable(results);
-  console.log(textTable(columns, rows));
   const text =
     `# InvWNN with one thing changed at a time\n\nFitted to ${library.description}; held out: ` +
     `${settings.holdOut.architecture} on ${settings.holdOut.source}. Mean |predicted - true| in units of each ` +
     "weight's mean step, averaged over phases; line: extrapolating the straight line through oldest and newest " +
     `snapshot.\n\n${markdownTable(columns, rows)}\n`;
   await folder.write("ablations.md", text);
-  console.log(`\nablations.md in ${flags.out}`);
+  answer(
+    { folder: flags.out, library: library.description, results },
+    `${textTable(columns, rows)}\n\nablations.md in ${flags.out}`,
+  );
 }
 
 export function registerPredictorAblate(group: Command): void {
   const command = group
     .command("ablate")
     .description("fit InvWNN with other K, U, widths and streams; the same command goes on");
+  example(
+    command,
+    "all variants, on a library of `rewind predictor record`",
+    "rewind predictor ablate --library runs/library --out runs/ablations",
+  );
   fitOptions(command).action(ablate);
 }

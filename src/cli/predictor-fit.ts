@@ -14,6 +14,8 @@ import { listed } from "../registry.ts";
 import { defaults } from "../runs/defaults.ts";
 import { json } from "../report/run-folder.ts";
 import { type Column, markdownTable, textTable } from "../report/table.ts";
+import { example } from "./examples.ts";
+import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -42,7 +44,7 @@ export interface FittingFlags extends DeviceFlags {
 
 interface FitFlags extends FittingFlags {
   readonly predictor: string;
-  readonly against: readonly string[];
+  readonly against?: readonly string[];
 }
 
 /** The family that flags name. */
@@ -121,7 +123,7 @@ export function requestOf(flags: FittingFlags, family: Family): FitRequest {
 async function fit(flags: FitFlags): Promise<void> {
   const family = familyOf(flags);
   const against: Record<string, Predictor> = {};
-  for (const spec of flags.against) {
+  for (const spec of flags.against ?? []) {
     const predictor = await loadPredictor(spec);
     if (predictor.window !== family.shape.window) {
       throw new UsageError(
@@ -148,7 +150,6 @@ async function fit(flags: FitFlags): Promise<void> {
     losses[fitted.set] = fitted.losses;
   }
   const [columns, rows] = scoreTable(scores, Object.keys(against));
-  console.log(textTable(columns, rows));
   const { settings, phases: learnt, holdOut } = request;
   const report = {
     library: library.description,
@@ -163,12 +164,15 @@ async function fit(flags: FitFlags): Promise<void> {
     `# ${family.spec.name}\n\nFitted to ${library.description}; held out: ${holdOut.architecture} on ` +
     `${holdOut.source}. Mean |predicted - true| in units of each weight's mean step, on held-out windows.\n\n`;
   await writeAtomic(join(flags.out, "fit.md"), `${head}${markdownTable(columns, rows)}\n`);
-  console.log(`\nweights, fit.md and fit.json in ${flags.out}`);
+  answer(
+    { folder: flags.out, ...report },
+    `${textTable(columns, rows)}\n\nweights, fit.md and fit.json in ${flags.out}`,
+  );
 }
 
 export function registerPredictorFit(group: Command): void {
   const titles = fittables.all.map(({ title }) => title);
-  const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+  const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
   const command = group
     .command("fit")
     .description(`fit ${listed(titles, "or")} to a library of trajectories`)
@@ -181,7 +185,11 @@ export function registerPredictorFit(group: Command): void {
     "--against <predictor>",
     "score it on the same windows (repeatable)",
     collect,
-    [],
+  );
+  example(
+    command,
+    "InvWNN fitted anew, beside the straight line",
+    "rewind predictor fit --library runs/library --against linear --out runs/fit",
   );
   fitOptions(command).action(fit);
 }

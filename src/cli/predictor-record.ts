@@ -1,7 +1,7 @@
 /** `rewind predictor record`: a library of trajectories. */
 import { type Command, InvalidArgumentError } from "commander";
 import { UsageError } from "../errors.ts";
-import { datasets } from "../data/index.ts";
+import { datasets, loadDataset } from "../data/index.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { exists, writeAtomic } from "../platform/files.ts";
 import {
@@ -14,6 +14,8 @@ import {
 } from "../predictors-lab/library.ts";
 import { defaults } from "../runs/defaults.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { example } from "./examples.ts";
+import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -25,12 +27,12 @@ interface RecordFlags extends DeviceFlags {
   readonly seed: number;
   readonly length: number;
   readonly perTensor: number;
-  readonly source: readonly LibrarySource[];
+  readonly source?: readonly LibrarySource[];
   readonly architectures?: string;
 }
 
 /** `NAME` or `NAME=DIR`. */
-function source(text: string, before: readonly LibrarySource[]): LibrarySource[] {
+function source(text: string, before: readonly LibrarySource[] = []): LibrarySource[] {
   const [name = "", dir] = text.split(/=(.*)/s);
   if (!datasets.has(name)) {
     throw new InvalidArgumentError(
@@ -49,21 +51,19 @@ export function registerPredictorRecord(group: Command): void {
     )
     .requiredOption("--out <dir>", "folder of the library")
     .option("--trainings <n>", "trainings in all, each with three fine-tunings", integer(1), 60)
-    .option(
-      "--source <name[=dir]>",
-      `images (repeatable; default: ${defaults.dataset})`,
-      source,
-      [],
-    )
+    .option("--source <name[=dir]>", `images (repeatable; default: ${defaults.dataset})`, source)
     .option("--architectures <list>", `networks (default: ${libraryArchitectures.join(",")})`)
     .option("--length <n>", "snapshots of a window, history and horizon together", integer(6), 25)
     .option("--per-tensor <n>", "weights of a tensor that are kept at most", integer(1), 400)
     .option("--seed <n>", "seed of everything random", integer(0), 1);
+  example(
+    command,
+    "trainings on drawn digits and on MNIST",
+    "rewind predictor record --source synthetic --source mnist=data/mnist",
+    "--out runs/library",
+  );
   deviceOptions(command).action(async (flags: RecordFlags) => {
-    const sources =
-      flags.source.length === 0
-        ? [{ name: defaults.dataset, data: { name: defaults.dataset } }]
-        : flags.source;
+    const sources = flags.source ?? [{ name: defaults.dataset, data: { name: defaults.dataset } }];
     const architectures = flags.architectures?.split(",") ?? [...libraryArchitectures];
     const unknown = architectures.find(
       (name) => !libraryArchitectures.includes(name as (typeof libraryArchitectures)[number]),
@@ -79,6 +79,8 @@ export function registerPredictorRecord(group: Command): void {
       perTensor: flags.perTensor,
       architectures: architectures as LibrarySettings["architectures"],
     };
+    await RunFolder.check(flags.out, { ...settings, sources });
+    for (const { data } of sources) await loadDataset({ ...data, seed: flags.seed });
     const { folder } = await RunFolder.start(flags.out, { ...settings, sources });
     const gpu = await openDevice(flags);
     const signal = interruptSignal();
@@ -108,6 +110,9 @@ export function registerPredictorRecord(group: Command): void {
       adapter: gpu.adapter.description,
       trainings: entries,
     });
-    console.log(`${entries.length} trainings in ${flags.out}`);
+    answer(
+      { folder: flags.out, trainings: entries.length },
+      `${entries.length} trainings in ${flags.out}`,
+    );
   });
 }

@@ -1,5 +1,5 @@
 /** `rewind predictor`: what a predictor is, and fitting one of our own. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { parameterKinds } from "../weights/arena.ts";
 import { loadPredictor, predictorMetadata } from "../predictors/index.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
@@ -14,6 +14,8 @@ import {
 import { linePanels } from "../figures/plot.ts";
 import { json } from "../report/run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
+import { example } from "./examples.ts";
+import { answer } from "./output.ts";
 import { registerPredictorAblate } from "./predictor-ablate.ts";
 import { registerPredictorFit } from "./predictor-fit.ts";
 import { registerPredictorRecord } from "./predictor-record.ts";
@@ -25,9 +27,6 @@ async function show(
 ): Promise<void> {
   const predictor = await loadPredictor(spec, base);
   const end = predictor.direction === "past" ? "before the oldest" : "after the newest";
-  console.log(`${predictor.name}: window ${predictor.window} snapshots`);
-  console.log(`aims ${predictor.reach} ${end}; residual added to the ${predictor.base} snapshot`);
-  console.log(`normalisation: ${predictor.normalisation}\n`);
   const columns: Column[] = [
     { title: "kind" },
     { title: "weight set" },
@@ -41,13 +40,24 @@ async function show(
     const { parameters, source } = set ?? predictor.joint ?? {};
     return [kind, name, parameters, flop, source];
   });
-  console.log(textTable(columns, rows));
-  for (const [set, metadata] of Object.entries(await predictorMetadata(spec))) {
-    const entries = Object.entries(metadata);
-    if (entries.length === 0) continue;
-    console.log(`\n${set}`);
-    for (const [key, value] of entries) console.log(`  ${key.padEnd(20)} ${value}`);
-  }
+  const metadata = await predictorMetadata(spec);
+  const { name, window, reach, direction, base: added, normalisation } = predictor;
+  const kinds = rows.map(([kind, set, parameters, flop, source]) => ({
+    ...{ kind, set, parameters, flop, source },
+  }));
+  answer({ name, window, reach, direction, base: added, normalisation, kinds, metadata }, () =>
+    [
+      `${name}: window ${window} snapshots`,
+      `aims ${reach} ${end}; residual added to the ${added} snapshot`,
+      `normalisation: ${normalisation}\n`,
+      textTable(columns, rows),
+      ...Object.entries(metadata).flatMap(([set, of]) => {
+        const entries = Object.entries(of);
+        if (entries.length === 0) return [];
+        return [`\n${set}`, ...entries.map(([key, value]) => `  ${key.padEnd(20)} ${value}`)];
+      }),
+    ].join("\n"),
+  );
 }
 
 /** A table of answers for each probe: weight sets down, places on the axis across. */
@@ -86,12 +96,13 @@ async function evaluatePredictor(
   const unit = "Epochs beyond the window, in steps of the weight an epoch";
   const rest = responses.map(({ set, atRest }) => `${set} ${atRest.toExponential(1)}`).join(", ");
   const still = `Residual of a weight of 0.3 that does not move: ${rest}`;
-  console.log(`${predictor.name}\n${unit}.`);
-  for (const { title, columns, rows } of tables) {
-    console.log(`\n${title}\n${textTable(columns, rows)}`);
-  }
-  console.log(`\n${still}`);
-  if (flags.out === undefined) return;
+  const numbers = { predictor: predictor.name, window: predictor.window, responses };
+  const lines = [
+    `${predictor.name}\n${unit}.`,
+    ...tables.map(({ title, columns, rows }) => `\n${title}\n${textTable(columns, rows)}`),
+    `\n${still}`,
+  ];
+  if (flags.out === undefined) return answer(numbers, lines.join("\n"));
   await makeDir(flags.out);
   const { svg, png } = await linePanels(predictor.name, responseCharts(predictor, responses));
   const sections = tables.map(
@@ -102,32 +113,33 @@ async function evaluatePredictor(
     `![its answers](eval.svg)\n\n${sections.join("\n")}\n${still}.\n`;
   await writeAtomic(join(flags.out, "eval.svg"), svg);
   await writeAtomic(join(flags.out, "eval.png"), png);
-  await writeAtomic(
-    join(flags.out, "eval.json"),
-    json({ predictor: predictor.name, window: predictor.window, responses }),
-  );
+  await writeAtomic(join(flags.out, "eval.json"), json(numbers));
   await writeAtomic(join(flags.out, "eval.md"), document);
-  console.log(`\neval.md, eval.json, eval.svg and eval.png in ${flags.out}`);
+  lines.push(`\neval.md, eval.json, eval.svg and eval.png in ${flags.out}`);
+  answer({ folder: flags.out, ...numbers }, lines.join("\n"));
 }
 
 export function registerPredictor(root: Command): void {
   const group = root
     .command("predictor")
     .description("weight predictors: show one, its response, fit one");
-  group
+  const showing = group
     .command("show")
     .description("window, horizon, and which weight set serves which kind of parameter")
     .argument("[path]", "folder, file, linear or linear:U; default: the shipped InvWNN")
-    .option("--base <end>", "oldest or newest")
-    .action((path: string | undefined, flags: { base?: "oldest" | "newest" }) =>
-      show(path, flags.base),
+    .addOption(
+      new Option("--base <end>", "snapshot the residual is added to").choices(["oldest", "newest"]),
     );
+  example(showing, "the straight line, two epochs back", "rewind predictor show linear:2").action(
+    (path: string | undefined, flags: { base?: "oldest" | "newest" }) => show(path, flags.base),
+  );
 
   const evaluate = group
     .command("eval")
     .description("how a predictor answers to drift, bends, noise, size of weights and of steps")
     .argument("[path]", "folder, file, linear or linear:U; default: the shipped InvWNN")
     .option("--out <dir>", "eval.md, eval.json and the figure go there");
+  example(evaluate, "the shipped predictor", "rewind predictor eval --out runs/predictor");
   deviceOptions(evaluate).action(evaluatePredictor);
 
   registerPredictorRecord(group);

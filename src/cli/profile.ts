@@ -4,6 +4,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { chromeTrace, Profiler, summarise } from "../gpu/profile.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import { textTable } from "../report/table.ts";
+import { say } from "./output.ts";
 
 /** Adds `--profile`. */
 export function profileOption(command: Command): Command {
@@ -35,8 +36,8 @@ export async function writeProfile(gpu: Gpu, folder: RunFolder): Promise<void> {
   ];
   for (const program of new Set(rows.map((row) => row.program))) {
     const mine = rows.filter((row) => row.program === program);
-    console.error(`\n${program}`);
-    console.error(
+    say(`\n${program}`);
+    say(
       textTable(
         columns,
         mine.map(({ kernel, calls, milliseconds, share, gflops, gigabytes }) => [
@@ -50,5 +51,5 @@ export async function writeProfile(gpu: Gpu, folder: RunFolder): Promise<void> {
       ),
     );
   }
-  console.error(`\ntrace: ${folder.file("trace.json")}`);
+  say(`\ntrace: ${folder.file("trace.json")}`);
 }

@@ -1,6 +1,7 @@
 /** The options that say what a run works on: which images, what is wrong with them, and which network. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { networks } from "../../models/index.ts";
+import { imageFolder } from "../data/image-folder.ts";
 import { datasets } from "../data/index.ts";
 import { DataError, UsageError } from "../errors.ts";
 import {
@@ -8,7 +9,7 @@ import {
   type PreprocessingConfig,
   preprocessingNames,
 } from "../nn/preprocessing.ts";
-import { readText } from "../platform/files.ts";
+import { exists, join, readText } from "../platform/files.ts";
 import { listed } from "../registry.ts";
 import type { DataConfig, ForgetConfig, TrainConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
@@ -32,10 +33,8 @@ export interface SetupFlags {
 
 /** Adds the options of the images; `preset`: a data set is taken where none is named. */
 export function dataOptions(command: Command, { preset }: { preset: boolean }): Command {
-  const dataset = new Option("--dataset <name>", "images to train on").choices(datasets.names);
-  return command
-    .addOption(preset ? dataset.default(defaults.dataset) : dataset)
-    .option("--data <dir>", "folder of the data set's files")
+  if (preset) command.optionsGroup("Images:");
+  return datasetOptions(command, { preset })
     .option("--train <n>", "training images, class-balanced", integer(1))
     .option("--test <n>", "test images, class-balanced", integer(1))
     .option(
@@ -43,6 +42,44 @@ export function dataOptions(command: Command, { preset }: { preset: boolean }): 
       "side the images are resized to; smaller ones on the GPU",
       integer(1),
     );
+}
+
+/**
+ * Adds `--dataset` and `--data`: a folder alone says by its content which data set it holds.
+ *
+ * @param preset whether a data set is taken where neither is given.
+ */
+export function datasetOptions(command: Command, { preset }: { preset: boolean }): Command {
+  const otherwise = preset ? `; else ${defaults.dataset}` : "";
+  return command
+    .addOption(
+      new Option("--dataset <name>", `images (default: what --data holds${otherwise})`).choices(
+        datasets.names,
+      ),
+    )
+    .option("--data <dir>", "folder of the data set's files")
+    .hook("preAction", async () => {
+      const { dataset, data } = command.opts<SetupFlags>();
+      if (dataset !== undefined) return;
+      if (data !== undefined) {
+        command.setOptionValueWithSource("dataset", await recognisedIn(data), "content");
+      } else if (preset) {
+        command.setOptionValueWithSource("dataset", defaults.dataset, "default");
+      }
+    });
+}
+
+/** The data set whose files a folder holds. @throws DataError where it is none that is known. */
+async function recognisedIn(dir: string): Promise<string> {
+  if (!(await exists(dir))) throw new DataError(`--data ${dir}: there is no such folder.`);
+  for (const { name, recognises } of datasets.all) {
+    if ((await recognises?.(dir)) === true) return name;
+  }
+  if (await exists(join(dir, "train"))) return imageFolder.name;
+  throw new DataError(
+    `--data ${dir}: its content does not say which data set it is. An image folder holds train/CLASS/*.jpg and ` +
+      "test/CLASS/*.jpg; else say which it is by --dataset.",
+  );
 }
 
 /** Adds the option of the scenario, and those of its settings. */
@@ -59,6 +96,7 @@ export function scenarioOptions(command: Command): Command {
 /** Adds the options of the network; `preset`: one is taken where none is named. */
 export function networkOptions(command: Command, { preset }: { preset: boolean }): Command {
   const model = modelOption();
+  if (preset) command.optionsGroup("Network:");
   command.addOption(preset ? model.default(defaults.network) : model);
   return settingOptions(command, networks.all);
 }

@@ -56,6 +56,7 @@ export function trainOptions(command: Command): Command {
   scenarioOptions(command);
   preprocessingOptions(networkOptions(command, { preset: true }))
     .option("--from <file>", "checkpoint to start from; a missing classifier is drawn at random")
+    .optionsGroup("Training:")
     .option("--epochs <n>", "training epochs", integer(1), 40)
     .option("--batch <n>", "images a training step", integer(1), 64)
     .option("--lr <rate>", "learning rate of training", number(0, 10), 1e-3)

@@ -8,11 +8,13 @@ import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf } from "../runs/memory-plan.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder } from "../runs/train-run.ts";
+import { checkNetwork, checkTraining } from "./check-inputs.ts";
+import { example } from "./examples.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { forgetConfig, forgetOptions } from "./forget-options.ts";
-import { sayNotes } from "./notes.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
-import { withProgress } from "./progress.ts";
+import { answerJson, sayNotes } from "./output.ts";
+import { withEpochs } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 
@@ -21,14 +23,23 @@ export function registerTrain(root: Command): void {
     .command("train")
     .description("train a network on data of which a part is to be forgotten (D_f)")
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run");
+  example(
+    command,
+    "a network for MNIST that 20 % of the images were labelled wrongly for",
+    "rewind fetch mnist --dir mnist && rewind train --data mnist --epochs 10",
+    "--share 0.2 --out runs/trained",
+  );
   profileOption(deviceOptions(forgetOptions(trainOptions(command)))).action(
     async (flags: TrainFlags & DeviceFlags & { out: string; profile?: boolean }) => {
       const started = performance.now();
       const config = await trainConfig(flags, await forgetConfig(flags));
-      const { folder } = await RunFolder.start(flags.out, config);
+      await RunFolder.check(flags.out, config);
+      await checkTraining(config);
       const images = await loadImages(config);
       sayNotes(images.notes);
+      checkNetwork(config, images);
       const { corrupted, test } = images;
+      const { folder } = await RunFolder.start(flags.out, config);
       await recordForget(folder, await forgetRecord(corrupted, config));
       const gpu = await openDevice(flags);
       startProfile(gpu, flags.profile);
@@ -37,8 +48,8 @@ export function registerTrain(root: Command): void {
       const signal = interruptSignal();
       const job = await withAdvice(run, limitsOf(gpu), async () => {
         const prepared = await prepareJob(gpu, config, { images });
-        await withProgress("training", signal, (watch) =>
-          trainInFolder(folder, prepared, "checkpoint.safetensors", { watch }),
+        await withEpochs("training", config.epochs, signal, (watch, onEpoch) =>
+          trainInFolder(folder, prepared, "checkpoint.safetensors", { watch, onEpoch }),
         );
         return prepared;
       });
@@ -49,7 +60,7 @@ export function registerTrain(root: Command): void {
       const report = { ...scores, seed: config.seed, adapter, seconds, gpuBytes };
       await folder.writeJson("report.json", report);
       await writeProfile(gpu, folder);
-      console.log(JSON.stringify({ folder: flags.out, ...scores, gpuBytes }, null, 2));
+      answerJson({ folder: flags.out, ...scores, gpuBytes });
     },
   );
 }

@@ -17,7 +17,8 @@ import { measureFinal } from "../metrics/measure.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { unlearnInFolder, unlearningFile } from "../runs/unlearn-run.ts";
 import { hasSetting, methods } from "../unlearn/methods/index.ts";
-import { withProgress } from "./progress.ts";
+import { answer, say } from "./output.ts";
+import { withRounds } from "./progress.ts";
 
 /** Images of D_f that a report names; forget.json has all. */
 const mostNamed = 20;
@@ -26,8 +27,10 @@ const mostNamed = 20;
 export async function showFinished(folder: RunFolder): Promise<boolean> {
   if (!(await exists(folder.file("report.json")))) return false;
   const { path } = folder;
-  console.error(`"${path}" holds the finished run of this configuration; remove it to run again.`);
-  console.log(await readText(folder.file("report.md")));
+  say(`"${path}" holds the finished run of this configuration; remove it to run again.`);
+  const report = JSON.parse(await readText(folder.file("report.json"))) as object;
+  const text = await readText(folder.file("report.md"));
+  answer({ folder: path, ...report }, text);
   return true;
 }
 
@@ -42,8 +45,8 @@ async function predictorOf({
   return { predictor: loaded.name, base: loaded.base };
 }
 
-/** Metrics of a retrained network, from the folder of its run. */
-async function finalOf(path: string): Promise<Final> {
+/** Metrics of a retrained network, from the folder of its run. @throws DataError where that is none. */
+export async function finalOf(path: string): Promise<Final> {
   const folder = await RunFolder.open(path);
   const file = folder.file("report.json");
   const report = (await exists(file))
@@ -65,8 +68,8 @@ export interface UnlearnContext {
   readonly signal: AbortSignal;
   /** When the command began, in ms. */
   readonly started: number;
-  /** Folder of a retrained network to measure gaps to. */
-  readonly reference?: string | undefined;
+  /** Metrics of a retrained network to measure gaps to. */
+  readonly retrained?: Final | undefined;
 }
 
 /** Unlearns, writes the report and prints the before/after table. */
@@ -74,14 +77,12 @@ export async function unlearnAndReport(
   folder: RunFolder,
   job: Job<SetupConfig>,
   config: UnlearnConfig,
-  { record, signal, started, reference }: UnlearnContext,
+  { record, signal, started, retrained }: UnlearnContext,
 ): Promise<void> {
-  const retrained = reference === undefined ? undefined : await finalOf(reference);
   const run = plannedUnlearning(job, config);
   const { history, reason } = await withAdvice(run, limitsOf(job.gpu), () =>
-    withProgress(config.method, signal, (watch) =>
-      // The bar counts epochs within a round; the driver adds up rounds.
-      unlearnInFolder(folder, job, config, { watch }),
+    withRounds(config.method, config.rounds, signal, (watch, onRound) =>
+      unlearnInFolder(folder, job, config, { watch, onRound }),
     ),
   );
   const { adapter } = job.gpu;
@@ -120,6 +121,6 @@ export async function unlearnAndReport(
   };
   await writeReport(folder, report, history);
   await folder.discard(unlearningFile);
-  console.log(beforeAfter(report));
-  console.log(`\nreport: ${folder.file("report.md")} (${report.seconds.toFixed(0)} s)`);
+  const place = `report: ${folder.file("report.md")} (${report.seconds.toFixed(0)} s)`;
+  answer({ folder: folder.path, ...report }, `${beforeAfter(report)}\n\n${place}`);
 }

@@ -15,7 +15,7 @@ import { present } from "./setup-options.ts";
 /** Unlearning flags as commander parses them. */
 export interface UnlearnFlags {
   method: string;
-  set: Record<string, unknown>;
+  set?: Record<string, unknown>;
   predictor?: string;
   base?: "oldest" | "newest";
   rate?: number;
@@ -37,7 +37,10 @@ export interface UnlearnFlags {
 }
 
 /** A `key=value` option: numbers, true, false and JSON are read as such, all else as text. */
-export function setting(text: string, given: Record<string, unknown>): Record<string, unknown> {
+export function setting(
+  text: string,
+  given: Record<string, unknown> = {},
+): Record<string, unknown> {
   const at = text.indexOf("=");
   if (at < 1) throw new InvalidArgumentError("key=value is needed.");
   const value = text.slice(at + 1);
@@ -52,15 +55,18 @@ export function setting(text: string, given: Record<string, unknown>): Record<st
 
 /** Adds the options of unlearning. */
 export function unlearnOptions(command: Command): Command {
-  const summaries = methods.all.map(({ name, summary, reads }) => `${name} (${reads}): ${summary}`);
   return command
-    .addHelpText("after", `\nMethods, with the data they read:\n  ${summaries.join("\n  ")}`)
+    .optionsGroup("Unlearning:")
     .addOption(
-      new Option("--method <name>", "unlearning method; see below")
+      new Option("--method <name>", "how to unlearn; `rewind methods` says what each does")
         .choices(methods.names)
         .default(defaults.method),
     )
-    .option("--set <key=value>", "any setting of the method (repeatable)", setting, {})
+    .option(
+      "--set <key=value>",
+      "any setting of the method, as `rewind methods NAME` lists them (repeatable)",
+      setting,
+    )
     .option(
       "--predictor <path>",
       "rewind: folder of three weight files, one file, linear, linear:U, or reversed:PATH of a forecaster; default: ours",
@@ -72,7 +78,6 @@ export function unlearnOptions(command: Command): Command {
       ]),
     )
     .option("--rate <rate>", "learning rate of the method", number(0, 10))
-    .option("--rounds <n>", `rounds at most (default: ${defaultRounds})`, integer(1))
     .option("--forget-batch <n>", "images a step", integer(1))
     .option("--every <n>", "methods of single steps: steps a round (default: an epoch)", integer(1))
     .option(
@@ -93,6 +98,8 @@ export function unlearnOptions(command: Command): Command {
       ).choices(["f32", "f16"]),
     )
     .option("--kinds <list>", "rewind: kinds of parameter to rewind (default: all)")
+    .optionsGroup("When unlearning stops:")
+    .option("--rounds <n>", `rounds at most (default: ${defaultRounds})`, integer(1))
     .option(
       "--until-ua <percent>",
       "stop at this unlearning accuracy (100 - accuracy on D_f)",
@@ -109,7 +116,8 @@ export function unlearnOptions(command: Command): Command {
       "stop where the test accuracy has fallen below this",
       number(0, 100),
     )
-    .option("--until-seconds <s>", "stop after this time", number(0));
+    .option("--until-seconds <s>", "stop after this time", number(0))
+    .optionsGroup("Options:");
 }
 
 /** Rounds at most where nothing else is said; retraining takes its epochs. */

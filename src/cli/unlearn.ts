@@ -8,9 +8,10 @@ import { loadImages } from "../runs/images.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
+import { checkNetwork, checkUnlearning } from "./check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { loadOwnModel } from "./model-file.ts";
-import { sayNotes } from "./notes.ts";
+import { sayNotes } from "./output.ts";
 import {
   dataOf,
   dataOptions,
@@ -27,7 +28,7 @@ import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { integer, validate } from "./parse.ts";
-import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
+import { finalOf, showFinished, unlearnAndReport } from "./unlearn-job.ts";
 
 type Flags = UnlearnFlags &
   DeviceFlags &
@@ -82,14 +83,15 @@ interface Subject {
 async function unlearn(flags: Flags): Promise<void> {
   const started = performance.now();
   const { config, setup, given, forget, unlearn: asked } = await subjectOf(flags);
-  const { folder, resumed } = await RunFolder.start(flags.out, {
-    ...config,
-    unlearn: asked,
-    ...(await shippedIn(asked)),
-  });
-  if (resumed && (await showFinished(folder))) return;
+  const written = { ...config, unlearn: asked, ...(await shippedIn(asked)) };
+  if (await RunFolder.check(flags.out, written)) {
+    if (await showFinished(await RunFolder.open(flags.out))) return;
+  }
+  const retrained = flags.reference === undefined ? undefined : await finalOf(flags.reference);
   const images = await loadImages(setup, { given, forget });
   sayNotes([...given.notes, ...images.notes]);
+  checkNetwork(setup, images, given);
+  await checkUnlearning(asked, images);
   const record = await forgetRecord(images.corrupted, { forget: forget ?? setup.forget });
   if (flags.sameAs !== undefined) {
     const { digest } = await readForgetRecord(flags.sameAs);
@@ -99,6 +101,7 @@ async function unlearn(flags: Flags): Promise<void> {
       );
     }
   }
+  const { folder } = await RunFolder.start(flags.out, written);
   await recordForget(folder, record);
   const gpu = await openDevice(flags);
   startProfile(gpu, flags.profile);
@@ -107,7 +110,7 @@ async function unlearn(flags: Flags): Promise<void> {
     record,
     signal: interruptSignal(),
     started,
-    reference: flags.reference,
+    retrained,
   });
   await writeProfile(gpu, folder);
 }
@@ -122,8 +125,8 @@ async function subjectOf(flags: Flags): Promise<Subject> {
   const forget = await forgetConfig(flags);
   if (run !== undefined) {
     const setting = Object.entries({
-      "--dataset": flags.dataset,
       "--data": flags.data,
+      "--dataset": flags.dataset,
       "--model": flags.model,
       "--preprocess": flags.preprocess,
       "--class-names": flags.classNames,

@@ -16,6 +16,7 @@ export const cifar10 = defineDataset({
     files: { "cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530" },
     unpack: true,
   },
+  recognises: (dir) => holds("cifar10", dir),
   load: async (dir, options) => taken(await loadCifar("cifar10", dir), options),
 });
 
@@ -29,6 +30,7 @@ export const cifar100 = defineDataset({
     files: { "cifar-100-binary.tar.gz": "03b5dce01913d631647c71ecec9e9cb8" },
     unpack: true,
   },
+  recognises: (dir) => holds("cifar100", dir),
   load: async (dir, options) => taken(await loadCifar("cifar100", dir), options),
 });
 
@@ -73,8 +75,7 @@ const layouts: { readonly [name in "cifar10" | "cifar100"]: Layout } = {
  */
 export async function loadCifar(name: "cifar10" | "cifar100", dir: string): Promise<Split> {
   const layout = layouts[name];
-  const inner = `${dir}/${layout.folder}`;
-  const folder = (await exists(`${inner}/${layout.test[0]!}`)) ? inner : dir;
+  const folder = await folderOf(dir, layout);
   const classes = await readClasses(folder, layout);
   const load = async (files: readonly string[]): Promise<Dataset> => {
     const parts = [];
@@ -82,6 +83,17 @@ export async function loadCifar(name: "cifar10" | "cifar100", dir: string): Prom
     return assemble(name, classes, parts);
   };
   return { train: await load(layout.train), test: await load(layout.test) };
+}
+
+/** The folder of the files, which may be the archive's own within the one that is given. */
+async function folderOf(dir: string, { folder, test }: Layout): Promise<string> {
+  const inner = `${dir}/${folder}`;
+  return (await exists(`${inner}/${test[0]!}`)) ? inner : dir;
+}
+
+async function holds(name: "cifar10" | "cifar100", dir: string): Promise<boolean> {
+  const layout = layouts[name];
+  return exists(`${await folderOf(dir, layout)}/${layout.train[0]!}`);
 }
 
 async function readClasses(folder: string, layout: Layout): Promise<readonly string[]> {

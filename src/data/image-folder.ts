@@ -18,6 +18,10 @@ export const imageFolder = defineDataset({
   name: "image-folder",
   summary: "your own: DIR/train/CLASS/*.jpg and DIR/test/CLASS/*.png",
   folder: true,
+  async counts(dir) {
+    const { train, test } = await readParts(dir);
+    return { train: train.files.length, test: test.files.length };
+  },
   load: loadImageFolder,
 });
 
@@ -37,11 +41,8 @@ export async function loadImageFolder(
   dir: string,
   { grey = false, trainCount, testCount, seed = 0, size }: ImageFolderOptions = {},
 ): Promise<Split> {
-  const parts = await partsOf(dir);
-  const table = await readMetadata(dir);
-  const train = await readTrain(dir, table?.rows);
+  const { parts, train, test } = await readParts(dir);
   const { classes } = train;
-  const test = await readTest(dir, parts, classes, table?.rows);
   const labels = new Map(classes.map((name, label) => [name, label]));
   const entries = ({ files }: Part): Entry[] =>
     files.map(({ path, name, label }) => ({ path, name, label: labels.get(label)! }));
@@ -68,6 +69,14 @@ export async function loadImageFolder(
       ...loaded.flatMap(({ notes }) => notes),
     ],
   };
+}
+
+/** The files of both parts, and the names of the second parts there are. */
+async function readParts(dir: string): Promise<{ parts: string[]; train: Part; test: Part }> {
+  const parts = await partsOf(dir);
+  const table = await readMetadata(dir);
+  const train = await readTrain(dir, table?.rows);
+  return { parts, train, test: await readTest(dir, parts, train.classes, table?.rows) };
 }
 
 /** Names of the second parts there are. @throws DataError if one of the two parts is missing. */

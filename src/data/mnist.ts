@@ -21,6 +21,7 @@ export const mnist = defineDataset({
       "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
     },
   },
+  recognises: async (dir) => (await fileOf(dir, "train", "images", 3)) !== undefined,
   load: async (dir, options) => taken(await loadMnist(dir), options),
 });
 
@@ -76,13 +77,24 @@ async function loadPart(dir: string, part: "train" | "t10k"): Promise<Dataset> {
   };
 }
 
-async function findFile(dir: string, part: string, what: string, rank: number): Promise<string> {
+async function fileOf(
+  dir: string,
+  part: string,
+  what: string,
+  rank: number,
+): Promise<string | undefined> {
   for (const mark of ["-", "."]) {
     for (const end of ["", ".gz"]) {
       const path = `${dir}/${part}-${what}${mark}idx${rank}-ubyte${end}`;
       if (await exists(path)) return path;
     }
   }
+  return undefined;
+}
+
+async function findFile(dir: string, part: string, what: string, rank: number): Promise<string> {
+  const path = await fileOf(dir, part, what, rank);
+  if (path !== undefined) return path;
   throw new DataError(
     `MNIST: no ${part}-${what}-idx${rank}-ubyte (or .gz) in ${dir}. ` +
       "Give the directory of the four files, or download them with `rewind fetch mnist`.",

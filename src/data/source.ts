@@ -56,6 +56,10 @@ export interface DatasetSource {
   readonly sizes?: DatasetSizes;
   /** Images are drawn by program, as many as are wanted. */
   readonly drawn?: boolean;
+  /** Whether a folder holds its files, by what is in it: for who names a folder alone. */
+  readonly recognises?: (dir: string) => Promise<boolean>;
+  /** How many images a folder holds, where the files alone say. @throws DataError as `load` does. */
+  readonly counts?: (dir: string) => Promise<Pick<DatasetSizes, "train" | "test">>;
   /** Where `rewind fetch` gets it; absent: its files are got by hand. */
   readonly download?: Download;
   /**

@@ -17,8 +17,15 @@ export const tinyImageNet = defineDataset({
   summary: "photographs of 200 kinds of thing, 64×64 in colour",
   folder: true,
   sizes: { size: published, channels: 3, classes: 200, train: 100_000, test: 10_000 },
+  recognises: async (dir) => exists(`${await folderOf(dir)}/wnids.txt`),
   load: loadTinyImageNet,
 });
+
+/** The folder of the files, which may be the archive's own within the one that is given. */
+async function folderOf(dir: string): Promise<string> {
+  const inner = `${dir}/tiny-imagenet-200`;
+  return (await exists(`${inner}/train`)) ? inner : dir;
+}
 
 /**
  * Loads `DIR/{wnids.txt, train/ID/images/*.JPEG, val/images/*.JPEG, val/val_annotations.txt}`, or the same
@@ -29,8 +36,7 @@ export const tinyImageNet = defineDataset({
  * damaged image.
  */
 export async function loadTinyImageNet(dir: string, options: TinyImageNetOptions): Promise<Split> {
-  const inner = `${dir}/tiny-imagenet-200`;
-  const folder = (await exists(`${inner}/train`)) ? inner : dir;
+  const folder = await folderOf(dir);
   for (const name of ["wnids.txt", "train", "val/images", "val/val_annotations.txt"]) {
     if (await exists(`${folder}/${name}`)) continue;
     throw new DataError(

@@ -45,6 +45,19 @@ export function assignTargets(models: number, targets: number, seed: number): bo
   return inside;
 }
 
+/** @throws UsageError for too few shadow models, or targets that leave no image to all of them. */
+export function requireTargets(
+  { models, targets }: Pick<LiraProtocol, "models" | "targets">,
+  images: number,
+): void {
+  if (models < 4) throw new UsageError(`LiRA needs four shadow models or more, got ${models}.`);
+  if (!(targets >= 1 && targets < images)) {
+    throw new UsageError(
+      `LiRA: ${targets} targets of ${images} training images; some must stay for all models.`,
+    );
+  }
+}
+
 /**
  * Trains each shadow model on the common images and its half of the targets, makes it forget these, and
  * attacks. Resumable: each model has a run folder.
@@ -56,13 +69,8 @@ export async function runLira(
   options: { watch: Watch; log: (line: string) => void },
 ): Promise<LiraResult> {
   const { train: config, models, targets } = protocol;
-  if (models < 4) throw new UsageError(`LiRA needs four shadow models or more, got ${models}.`);
   const { train, test } = await loadSplit(config);
-  if (!(targets >= 1 && targets < train.count)) {
-    throw new UsageError(
-      `LiRA: ${targets} targets of ${train.count} training images; some must stay for all models.`,
-    );
-  }
+  requireTargets(protocol, train.count);
   const order = new Random(config.seed).fork("lira order").permutation(train.count);
   const chosen = order.slice(0, targets);
   const common = order.slice(targets);

@@ -43,26 +43,28 @@ export class RunFolder {
     path: string,
     config: unknown,
   ): Promise<{ folder: RunFolder; resumed: boolean }> {
+    const resumed = await RunFolder.check(path, config);
     await makeDir(path);
     const folder = new RunFolder(path);
-    const text = json(config);
+    if (resumed) await folder.#dropTornLine();
+    else await writeAtomic(folder.file("config.json"), json(config));
+    return { folder, resumed };
+  }
+
+  /**
+   * Whether a folder holds an earlier part of a run; writes nothing.
+   *
+   * @throws DataError if it holds a run with another configuration, as {@link RunFolder.start} does.
+   */
+  static async check(path: string, config: unknown): Promise<boolean> {
+    const file = join(path, "config.json");
+    if (!(await exists(file))) return false;
+    if ((await readText(file)) === json(config)) return true;
     const names = (await listDir(path)).filter((name) => !name.startsWith("."));
-    if (names.includes("config.json")) {
-      const found = await readText(folder.file("config.json"));
-      if (found !== text && names.length === 1) {
-        await writeAtomic(folder.file("config.json"), text);
-        return { folder, resumed: false };
-      }
-      if (found !== text) {
-        throw new DataError(
-          `"${path}" holds a run with another configuration (config.json). Give another \`out\`, or remove the folder.`,
-        );
-      }
-      await folder.#dropTornLine();
-      return { folder, resumed: true };
-    }
-    await writeAtomic(folder.file("config.json"), text);
-    return { folder, resumed: false };
+    if (names.length === 1) return false;
+    throw new DataError(
+      `"${path}" holds a run with another configuration (config.json). Give another \`out\`, or remove the folder.`,
+    );
   }
 
   /** Opens the folder of a finished run for reading. */

@@ -58,7 +58,12 @@ export async function unlearnInFolder(
   };
   if (rounds.length === 0) {
     // Measured before the method starts: retraining throws the weights away at once.
-    const first = { round: 0, steps: 0, seconds: 0, scores: await job.evaluate(watch) };
+    const first = {
+      round: 0,
+      steps: 0,
+      seconds: 0,
+      scores: await job.evaluate({ signal: watch.signal }),
+    };
     await report(first);
     rounds.push(first);
   } else {
@@ -68,8 +73,9 @@ export async function unlearnInFolder(
   let after = saved?.model ?? start;
   let before = saved?.previous ?? start;
   let preparation = 0;
+  // Progress is that of the rounds.
   const session = await startMethod(config.method, job.request(config.seed), config.settings, {
-    ...watch,
+    signal: watch.signal,
     addSeconds: (seconds) => (preparation += seconds),
   });
   let result: Awaited<ReturnType<typeof unlearn>>;

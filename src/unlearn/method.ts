@@ -88,6 +88,21 @@ export function defineMethod<S extends z.ZodType>(method: Method<S>): Method<S> 
   return method;
 }
 
+/** @throws UsageError if there are no images in D_f, or none in D_r for a method that reads it. */
+export function requireImages(
+  { name, reads }: Pick<Method, "name" | "reads">,
+  forget: number,
+  retain: number,
+): void {
+  if (forget === 0) throw new UsageError(`${name}: D_f is empty; there is nothing to forget.`);
+  if (reads !== "D_f" && retain === 0) {
+    throw new UsageError(
+      `${name} needs the data to keep (D_r), and there is none: choose a method that reads D_f ` +
+        "alone.",
+    );
+  }
+}
+
 /**
  * The request as a method may see it: each part of the data is handed only to methods that declare it.
  *
@@ -95,18 +110,11 @@ export function defineMethod<S extends z.ZodType>(method: Method<S>): Method<S> 
  */
 export function restrict(
   request: UnlearnRequest,
-  { name, reads }: Pick<Method, "name" | "reads">,
+  method: Pick<Method, "name" | "reads">,
 ): UnlearnRequest {
-  if (request.forget.items.length === 0) {
-    throw new UsageError(`${name}: D_f is empty; there is nothing to forget.`);
-  }
+  const { reads } = method;
+  requireImages(method, request.forget.items.length, request.retain?.items.length ?? 0);
   if (reads === "D_f") return { ...request, retain: undefined };
-  if (request.retain === undefined || request.retain.items.length === 0) {
-    throw new UsageError(
-      `${name} needs the data to keep (D_r), and there is none: choose a method that reads D_f ` +
-        "alone.",
-    );
-  }
   if (reads === "D_f and D_r") return request;
   const items = new Uint32Array();
   return { ...request, forget: { data: request.forget.data.only(items, "nothing"), items } };

@@ -1,0 +1,53 @@
+/** What is read and checked before an adapter is opened and anything is written. */
+import { modelSpec } from "../../models/index.ts";
+import { DataError, ShapeError } from "../errors.ts";
+import { declare } from "../nn/model.ts";
+import { loadPredictor } from "../predictors/index.ts";
+import type { SetupConfig, TrainConfig, UnlearnConfig } from "../runs/config.ts";
+import type { GivenNetwork } from "../runs/given-network.ts";
+import type { RunImages } from "../runs/images.ts";
+import { readInitial } from "../runs/job.ts";
+import { requireImages } from "../unlearn/method.ts";
+import { hasSetting, methods } from "../unlearn/methods/index.ts";
+
+/** The files a training reads besides its images. @throws DataError for one that is missing or damaged. */
+export async function checkTraining({ from, nowcast }: TrainConfig): Promise<void> {
+  if (from !== undefined) await readInitial(from);
+  if (nowcast !== undefined) await loadPredictor(nowcast.predictor);
+}
+
+/** The predictor of an unlearning, where it has one, and the images its method reads. */
+export async function checkUnlearning(
+  { method, settings }: UnlearnConfig,
+  images?: Pick<RunImages, "corrupted">,
+): Promise<void> {
+  if (images !== undefined) {
+    const { forget, retain } = images.corrupted;
+    requireImages(methods.find(method), forget.length, retain.length);
+  }
+  if (!hasSetting(method, "predictor")) return;
+  const { predictor, base } = settings as { predictor?: string; base?: "oldest" | "newest" };
+  await loadPredictor(predictor, base);
+}
+
+/** Whether a network takes the images, and a file's weights fit it. */
+export function checkNetwork(
+  { model }: Pick<SetupConfig, "model">,
+  { corrupted: { train } }: Pick<RunImages, "corrupted">,
+  given?: GivenNetwork,
+): void {
+  const network = given?.network ?? model;
+  if (network === undefined) return;
+  const spec = modelSpec(
+    network,
+    [train.height, train.width, train.channels],
+    train.classes.length,
+  );
+  declare(spec);
+  try {
+    given?.weights(spec);
+  } catch (cause) {
+    if (!(cause instanceof ShapeError)) throw cause;
+    throw new DataError(`"${given!.path}": ${cause.message}`, { cause });
+  }
+}

@@ -1,0 +1,132 @@
+/** All commands, one file each, and what becomes of their errors. */
+import { Command, CommanderError } from "commander";
+import { UsageError } from "../errors.ts";
+import { inFlags } from "./flags.ts";
+import { registerDemo } from "./demo.ts";
+import { registerDoctor } from "./doctor.ts";
+import { registerEvaluate } from "./evaluate.ts";
+import { registerExperiment } from "./experiment.ts";
+import { registerExport } from "./export.ts";
+import { registerFetch } from "./fetch.ts";
+import { registerImport } from "./import.ts";
+import { registerLira } from "./lira.ts";
+import { registerMethods } from "./methods.ts";
+import { beginOutput, type OutputFlags, owesJson } from "./output.ts";
+import { registerPlan } from "./plan.ts";
+import { registerPredict } from "./predict.ts";
+import { registerPredictor } from "./predictor.ts";
+import { nearest, withSuggestion } from "./suggest.ts";
+import { registerTrain } from "./train.ts";
+import { registerUnlearn } from "./unlearn.ts";
+import { packageVersion } from "./version.ts";
+
+/** Exit codes besides 0. */
+const exits = { failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** The program with all commands. */
+export async function program(): Promise<Command> {
+  const root = new Command("rewind")
+    .description("Make a trained network forget: WebGPU training, unlearning and weight rewinding.")
+    .version(await packageVersion(), "-V, --version", "print the version")
+    .exitOverride()
+    // Errors are printed in one place, below.
+    .configureOutput({ outputError: () => {} });
+  root.commandsGroup("Start here:");
+  registerDemo(root);
+  registerDoctor(root);
+  root.commandsGroup("Forget:");
+  registerTrain(root);
+  registerUnlearn(root);
+  registerEvaluate(root);
+  registerMethods(root);
+  registerPlan(root);
+  root.commandsGroup("Measure and compare:");
+  registerExperiment(root);
+  registerLira(root);
+  root.commandsGroup("Data and checkpoints:");
+  registerFetch(root);
+  registerImport(root);
+  registerExport(root);
+  root.commandsGroup("Predictors of weights:");
+  registerPredict(root);
+  registerPredictor(root);
+  outputOptions(root);
+  root.hook("preAction", (_, command) => beginOutput(command.opts<OutputFlags>()));
+  return root;
+}
+
+/** Adds `--quiet` and `--json` to every command that does something. */
+function outputOptions(command: Command): void {
+  for (const one of command.commands) outputOptions(one);
+  if (command.commands.length > 0) return;
+  command
+    .optionsGroup("Output:")
+    .option("--quiet", "nothing on stderr but errors: no notes, no progress")
+    .option("--json", "the result as one JSON document on stdout");
+}
+
+/** Runs a command line (its words); returns the exit code: 0, 1 for a failure, 2 for wrong usage, 130 for an interruption. */
+export async function runCommand(words: readonly string[]): Promise<number> {
+  beginOutput({ json: words.includes("--json") });
+  const root = await program();
+  try {
+    await root.parseAsync(words, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return refused(root, words, error);
+    const { name, message, stack = "" } = error as Error;
+    const debug = process.env["REWIND_DEBUG"] !== undefined;
+    tell(name, withSuggestion(inFlags(message)), debug ? inFlags(stack) : undefined);
+    if (name === "AbortError") return exits.interrupted;
+    return error instanceof UsageError ? exits.usage : exits.failed;
+  }
+}
+
+/** An error on stderr, and on stdout where JSON is wanted and no result was given. */
+function tell(name: string, message: string, detail = message): void {
+  console.error(`rewind: ${detail}`);
+  if (owesJson()) console.log(JSON.stringify({ error: message, name }, null, 2));
+}
+
+/** What commander says of words it cannot use; help and the version are no errors. */
+function refused(root: Command, words: readonly string[], error: CommanderError): number {
+  if (error.exitCode === 0) return 0;
+  const command = commandOf(root, words);
+  const { message } = error.code.startsWith("commander.missing")
+    ? (misspelt(command.command, command.rest) ?? error)
+    : error;
+  // Help for a group of commands that was named alone.
+  if (error.code === "commander.help") return exits.usage;
+  const path = pathOf(command.command);
+  tell(
+    "UsageError",
+    `${withSuggestion(message.replace(/^error: /, ""))}\n(${path} --help lists ${
+      command.command.commands.length > 0 ? "the commands" : "its options, with an example"
+    })`,
+  );
+  return exits.usage;
+}
+
+/** The command that words name, and the words after it. */
+function commandOf(
+  root: Command,
+  words: readonly string[],
+): { command: Command; rest: readonly string[] } {
+  const next = root.commands.find((one) => one.name() === words[0]);
+  return next === undefined ? { command: root, rest: words } : commandOf(next, words.slice(1));
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
+
+/** The error of an option that does not exist: it is the likelier reason for one that is missing. */
+function misspelt(command: Command, words: readonly string[]): Error | undefined {
+  const flag = command.parseOptions([...words]).unknown.find((word) => word.startsWith("-"));
+  if (flag === undefined) return undefined;
+  const names = command.options.flatMap(({ long }) => long ?? []);
+  const name = nearest(flag, names);
+  return new Error(
+    `unknown option '${flag}'${name === undefined ? "" : `\n(Did you mean ${name}?)`}`,
+  );
+}

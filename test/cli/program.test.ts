@@ -1,0 +1,139 @@
+// What every command does alike: version, help, typos, exit codes, --quiet and --json. In this process.
+import { existsSync, readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { settingsOf } from "../../src/cli/methods.ts";
+import { Course, duration } from "../../src/cli/progress.ts";
+import { program, runCommand } from "../../src/cli/program.ts";
+import { nearest } from "../../src/cli/suggest.ts";
+import { methods } from "../../src/unlearn/methods/index.ts";
+import { folderOf, removeFolders } from "../data/folder.ts";
+import { root, type Said } from "./command.ts";
+
+/** Runs a command in this process, and what it says meanwhile. */
+async function run(...words: string[]): Promise<Said> {
+  const { log, error } = console;
+  const write = process.stdout.write.bind(process.stdout);
+  const [out, err]: [string[], string[]] = [[], []];
+  console.log = (text: string) => void out.push(`${text}\n`);
+  console.error = (text: string) => void err.push(`${text}\n`);
+  process.stdout.write = (text) => out.push(String(text)) > 0;
+  try {
+    return { code: await runCommand(words), out: out.join(""), err: err.join("") };
+  } finally {
+    Object.assign(console, { log, error });
+    process.stdout.write = write;
+  }
+}
+
+/** All commands that do something. */
+function leaves(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+}
+
+test("--version is that of the package", async () => {
+  const { version } = JSON.parse(readFileSync(`${root}/package.json`, "utf8")) as {
+    version: string;
+  };
+  assert.equal(await run("--version"), { code: 0, out: `${version}\n`, err: "" });
+});
+
+test("every command has an example, --quiet and --json, and no default that is only a program's", async () => {
+  const commands = leaves(await program());
+  assert.ok(commands.length > 15);
+  for (const command of commands) {
+    let help = "";
+    command.configureOutput({ writeOut: (text) => (help += text) }).outputHelp();
+    assert.match(help, /\nExample: .*\n {2}rewind |\n {2}rewind unlearn --from/, command.name());
+    assert.match(help, /\n {2}--quiet .*[^]*\n {2}--json /, command.name());
+    assert.not.match(help, /default: (?:\{\}|\[\])/, command.name());
+  }
+});
+
+test("typos are found before anything else, with what was meant, and end with 2", async () => {
+  for (const [words, says] of [
+    ["trian", /^rewind: unknown command 'trian'\n\(Did you mean train\?\)/],
+    // --out is missing as well.
+    ["train --epoch 3", /^rewind: unknown option '--epoch'\n\(Did you mean --epochs\?\)/],
+    ["demo --method salum", /'salum' is invalid[^]*\(Did you mean salun\?\)/],
+    ["demo --model resnet-18", /'resnet-18' is invalid[^]*\(Did you mean resnet18\?\)/],
+    ["experiment label-nose --out never", /\(Did you mean label-noise\?\)/],
+    ["methods scrubb", /no unlearning method "scrubb"; [^]*\(Did you mean scrub\?\)/],
+    ["train", /^rewind: required option '--out <dir>' not specified\n\(rewind train --help/],
+    ["predictor shwo", /unknown command 'shwo'\n\(Did you mean show\?\)/],
+  ] as const) {
+    const { code, out, err } = await run(...words.split(" "));
+    assert.is(code, 2, `${words}: ${err}`);
+    assert.is(out, "");
+    assert.match(err, says);
+  }
+  assert.is(nearest("quite-another", ["salun", "scrub"]), undefined);
+});
+
+test("with --json stdout has one document, of an error too; with --quiet stderr has errors alone", async () => {
+  const plan = await run("plan", "--model", "tiny-cnn", "--json", "--quiet");
+  assert.is(plan.err, "");
+  assert.ok((JSON.parse(plan.out) as { peak: number }).peak > 0);
+  const list = JSON.parse((await run("methods", "--json")).out) as { methods: { name: string }[] };
+  assert.equal(
+    list.methods.map(({ name }) => name),
+    methods.names,
+  );
+  const show = await run("predictor", "show", "linear:2", "--json");
+  assert.equal((JSON.parse(show.out) as { reach: unknown }).reach, "2 epochs");
+  const dir = folderOf();
+  for (const [words, code, name] of [
+    [["evaluate", "--run", `${dir}/none`], 1, "DataError"],
+    [["train", "--out", `${dir}/never`, "--from", `${dir}/none.pt`], 1, "DataError"],
+    [["train", "--out", `${dir}/never`, "--data", dir], 1, "DataError"],
+    [["train", "--out", `${dir}/never`, "--nowcast", "wnn"], 2, "UsageError"],
+    [["train", "--out", `${dir}/never`, "--model", "convnext-t"], 1, "ShapeError"],
+    [["demo", "--out", `${dir}/never`, "--predictor", `${dir}/none.h5`], 2, "UsageError"],
+    [["lira", "--out", `${dir}/never`, "--train", "9", "--targets", "9"], 2, "UsageError"],
+    [["train", "--epochs", "many"], 2, "UsageError"],
+  ] as const) {
+    const said = await run(...words, "--json", "--quiet");
+    assert.is(said.code, code, said.err);
+    const { error, name: kind } = JSON.parse(said.out) as { error: string; name: string };
+    assert.is(kind, name);
+    assert.is(said.err, `rewind: ${error}\n`);
+  }
+  assert.not(existsSync(`${dir}/never`), "nothing is written before all is checked");
+});
+
+test("a method's settings are listed with defaults, and how each is given", async () => {
+  const salun = settingsOf(methods.find("salun"));
+  assert.equal(
+    salun.find(({ name }) => name === "ratio"),
+    {
+      name: "ratio",
+      takes: "number, at least 0, at most 1",
+      default: 0.5,
+      required: false,
+      option: "--set ratio=…",
+    },
+  );
+  for (const method of methods.all) {
+    for (const { name, takes } of settingsOf(method)) assert.ok(takes, `${method.name}.${name}`);
+  }
+  assert.match((await run("methods", "rewind")).out, /\nbatch +256 +whole number, at least 1 +--f/);
+});
+
+test("a course never goes back, and what is left is reckoned from the work since kernels are compiled", () => {
+  let now = 0;
+  const course = new Course(() => now);
+  course.reach(0.5);
+  now = 60_000;
+  course.reach(0.6);
+  assert.is(course.left(), "");
+  now = 70_000;
+  course.reach(0.7);
+  assert.is(course.left(), "30 s left");
+  course.reach(0.1);
+  assert.is(course.share, 0.7);
+  assert.equal([59.6, 200, 7500].map(duration), ["1 min 0 s", "3 min 20 s", "2 h 5 min"]);
+});
+
+test.after(removeFolders);
+test.run();
