@@ -17,6 +17,8 @@ export interface DecodeTask {
   readonly size: number;
   /** Resize what has another size; else it is refused. */
   readonly resize: boolean;
+  /** Side of the square in the middle that is resized, as a share of the shorter side. Default: 1. */
+  readonly crop?: number | undefined;
 }
 
 /** What a thread makes of a task; `size`: the error is a {@link SizeError}. */
@@ -37,7 +39,7 @@ const readAhead = 64;
  * @throws DataError naming the first bad file.
  */
 export async function decodeFiles(
-  { paths, contents, channels, size, resize }: DecodeTask,
+  { paths, contents, channels, size, resize, crop }: DecodeTask,
   remarks: Remarks,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = size * size * channels;
@@ -50,7 +52,7 @@ export async function decodeFiles(
     for (const [i, path] of batch.entries()) {
       let image = await decodeImage(files[i]!, path);
       remarks.see(image, start + i);
-      if (resize) image = await resizeImage(image, size);
+      if (resize) image = await resizeImage(image, size, crop);
       else requireSize(image, size, path);
       writeChannels(image, channels, pixels, (start + i) * bytes);
     }

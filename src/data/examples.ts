@@ -24,8 +24,9 @@ export interface Examples {
 /** Decodes what is wanted of two lists of images. @throws DataError naming the first image that cannot be read. */
 export async function loadExamples(
   { name, train, test, notes, ...examples }: Examples,
-  { trainCount, testCount, seed = 0, grey = false, size }: Partial<LoadOptions>,
+  options: Partial<LoadOptions>,
 ): Promise<Split> {
+  const { trainCount, testCount, seed = 0 } = options;
   for (const [part, { length }] of [
     ["training", train],
     ["test", test],
@@ -39,7 +40,7 @@ export async function loadExamples(
   ) as [Entry[], Entry[]];
   const trainFiles = choose(allTrain, name, classes.length, trainCount, seed);
   const testFiles = choose(allTest, name, classes.length, testCount, seed);
-  const squares = await squaresOf(trainFiles[0] ?? allTrain[0]!, grey, size);
+  const squares = await squaresOf(trainFiles[0] ?? allTrain[0]!, options);
   const loadedTrain = await loadEntries(name, classes, trainFiles, allTrain, squares);
   const loadedTest = await loadEntries(name, classes, testFiles, allTest, squares);
   return {

@@ -4,6 +4,7 @@ import { balancedIndices, type Dataset } from "./dataset.ts";
 import { decodeImage } from "./decode.ts";
 import { loadSquares } from "./image-files.ts";
 import { Remarks } from "./remarks.ts";
+import type { LoadOptions } from "./source.ts";
 
 /** An image file and its class. */
 export interface Entry {
@@ -49,16 +50,17 @@ export interface Squares {
   /** Size of the first image. */
   readonly own: number;
   readonly resize: boolean;
+  readonly crop?: number | undefined;
 }
 
 /** Squares of `size` pixels, or of the first image's size. */
 export async function squaresOf(
   { path, bytes }: Entry,
-  grey: boolean,
-  size: number | undefined,
+  { grey = false, size, crop }: Partial<Pick<LoadOptions, "grey" | "size" | "crop">>,
 ): Promise<Squares> {
   const own = (await decodeImage(bytes ?? (await readBytes(path)), path)).height;
-  return { channels: grey ? 1 : 3, size: size ?? own, own, resize: size !== undefined };
+  const resize = size !== undefined;
+  return { channels: grey ? 1 : 3, size: size ?? own, own, resize, ...(resize ? { crop } : {}) };
 }
 
 /** A data set of image files, and what is to be said of them. */
@@ -73,7 +75,7 @@ export async function loadEntries(
   classes: readonly string[],
   files: readonly Entry[],
   all: readonly Entry[],
-  { channels, size, own, resize }: Squares,
+  { channels, size, own, resize, crop }: Squares,
 ): Promise<LoadedEntries> {
   const remarks = new Remarks();
   const contents = files.flatMap(({ bytes }) => bytes ?? []);
@@ -83,6 +85,7 @@ export async function loadEntries(
     channels,
     size,
     resize,
+    crop,
   };
   const dataset: Dataset = {
     name,

@@ -101,7 +101,7 @@ export async function loadSquares(
   options: ImageFilesOptions = {},
 ): Promise<Pick<Dataset, "height" | "width" | "stored" | "pixels">> {
   const shown = { height: task.size, width: task.size };
-  if (task.resize && own < task.size) {
+  if (task.resize && own < task.size && (task.crop ?? 1) === 1) {
     try {
       const pixels = await loadImageFiles({ ...task, size: own, resize: false }, options);
       return { ...shown, stored: { height: own, width: own }, pixels };
@@ -139,7 +139,7 @@ async function partsOf(folder: string, task: DecodeTask, most = mostPart): Promi
   }));
 }
 
-async function keyOf({ paths, channels, size, resize }: DecodeTask): Promise<string> {
+async function keyOf({ paths, channels, size, resize, crop }: DecodeTask): Promise<string> {
   const files: (readonly [string, number, number])[] = [];
   for (let start = 0; start < paths.length; start += 1024) {
     const batch = paths.slice(start, start + 1024);
@@ -152,7 +152,7 @@ async function keyOf({ paths, channels, size, resize }: DecodeTask): Promise<str
       )),
     );
   }
-  const text = JSON.stringify({ version: 2, channels, size, resize, files });
+  const text = JSON.stringify({ version: 2, channels, size, resize, crop, files });
   return (await sha256(new TextEncoder().encode(text))).slice(0, 32);
 }
 

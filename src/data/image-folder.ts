@@ -39,8 +39,9 @@ export const imageFolder = defineDataset({
  */
 export async function loadImageFolder(
   dir: string,
-  { grey = false, trainCount, testCount, seed = 0, size }: ImageFolderOptions = {},
+  options: ImageFolderOptions = {},
 ): Promise<Split> {
+  const { trainCount, testCount, seed = 0 } = options;
   const { parts, train, test } = await readParts(dir);
   const { classes } = train;
   const labels = new Map(classes.map((name, label) => [name, label]));
@@ -49,7 +50,7 @@ export async function loadImageFolder(
   const [allTrain, allTest] = [entries(train), entries(test)];
   const trainFiles = choose(allTrain, `${dir}/train`, classes.length, trainCount, seed);
   const testFiles = choose(allTest, `${dir}/${test.name}`, classes.length, testCount, seed);
-  const squares = await squaresOf(trainFiles[0] ?? allTrain[0]!, grey, size);
+  const squares = await squaresOf(trainFiles[0] ?? allTrain[0]!, options);
   const loaded = [
     await loadEntries("image-folder", classes, trainFiles, allTrain, squares),
     await loadEntries("image-folder", classes, testFiles, allTest, squares),

@@ -15,6 +15,8 @@ export interface LabelledFolderOptions {
   readonly label?: string | undefined;
   /** Side of the images; the largest square in their middle is taken. Default: all are square and of one size. */
   readonly size?: number | undefined;
+  /** With a `size`: side of that square as a share of the shorter side. Default: 1. */
+  readonly crop?: number | undefined;
   /** One grey channel instead of RGB. */
   readonly grey?: boolean | undefined;
 }
@@ -44,7 +46,7 @@ export async function loadLabelledFolder(
       [`${dir}: no .jpg, .png or .webp images in it.`, ...passed.notes].join(" "),
     );
   }
-  const squares = await squaresOf(first, options.grey ?? false, options.size);
+  const squares = await squaresOf(first, options);
   const loaded = await loadEntries("labelled-folder", classes, entries, entries, squares);
   return { dataset: loaded.dataset, notes: [...passed.notes, ...notes, ...loaded.notes] };
 }

@@ -12,13 +12,19 @@ async function prepare(): Promise<void> {
 }
 
 /**
- * A square image of `size` pixels: the largest square in the middle, bilinear with the filter widened
- * where it shrinks (as Pillow and PyTorch with antialiasing do), on values as they are stored.
+ * A square image of `size` pixels: a square in the middle, bilinear with the filter widened where it shrinks (as Pillow
+ * and PyTorch with antialiasing do), on values as they are stored.
+ *
+ * @param crop side of that square as a share of the shorter side: the largest by default.
  */
-export async function resizeImage(image: DecodedImage, size: number): Promise<DecodedImage> {
-  if (image.width === size && image.height === size) return image;
+export async function resizeImage(
+  image: DecodedImage,
+  size: number,
+  crop = 1,
+): Promise<DecodedImage> {
+  if (crop === 1 && image.width === size && image.height === size) return image;
   await (ready ??= prepare());
-  return resize(image as ImageData, {
+  return resize((crop === 1 ? image : middle(image, crop)) as ImageData, {
     width: size,
     height: size,
     method: "triangle",
@@ -26,6 +32,18 @@ export async function resizeImage(image: DecodedImage, size: number): Promise<De
     premultiply: false,
     linearRGB: false,
   });
+}
+
+/** The square in the middle whose side is this share of the shorter side, in whole pixels. */
+function middle({ height, width, data }: DecodedImage, share: number): DecodedImage {
+  const side = Math.max(1, Math.round(Math.min(height, width) * share));
+  const [top, left] = [Math.floor((height - side) / 2), Math.floor((width - side) / 2)];
+  const square = new Uint8ClampedArray(side * side * 4);
+  for (let row = 0; row < side; row++) {
+    const start = 4 * ((top + row) * width + left);
+    square.set(data.subarray(start, start + 4 * side), 4 * row * side);
+  }
+  return { height: side, width: side, data: square };
 }
 
 /**

@@ -22,6 +22,11 @@ export interface LoadOptions {
   readonly grey?: boolean | undefined;
   /** Side the images are resized to, larger ones on the GPU. Default: as they are. */
   readonly size?: number | undefined;
+  /**
+   * With a `size`, of image files: side of the square in the middle that is resized, as a share of the shorter side.
+   * Default: 1.
+   */
+  readonly crop?: number | undefined;
 }
 
 /** Sizes of a data set. */

@@ -10,7 +10,10 @@ import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 const published = 64;
 
 /** Options of {@link loadTinyImageNet}; `size` is 64 by default, and larger images are made on the GPU. */
-export type TinyImageNetOptions = Pick<LoadOptions, "trainCount" | "testCount" | "seed" | "size">;
+export type TinyImageNetOptions = Pick<
+  LoadOptions,
+  "trainCount" | "testCount" | "seed" | "size" | "crop"
+>;
 
 export const tinyImageNet = defineDataset({
   name: "tiny-imagenet",
@@ -48,7 +51,7 @@ export async function loadTinyImageNet(dir: string, options: TinyImageNetOptions
   const ids = listed.filter((id) => present.has(id));
   if (ids.length < 2)
     throw new DataError(`${folder}/train: fewer than two of wnids.txt are there.`);
-  const { seed, trainCount, testCount, size = published } = options;
+  const { seed, trainCount, testCount, size = published, crop } = options;
   const trainDir = `${folder}/train`;
   const allTrain = await trainEntries(folder, ids);
   const trainFiles = choose(allTrain, trainDir, ids.length, trainCount, seed);
@@ -61,7 +64,13 @@ export async function loadTinyImageNet(dir: string, options: TinyImageNetOptions
     channels: 3,
     ...described(files, all),
     ...(await loadSquares(
-      { paths: files.map(({ path }) => path), channels: 3, size, resize: size !== published },
+      {
+        paths: files.map(({ path }) => path),
+        channels: 3,
+        size,
+        resize: size !== published || (crop ?? 1) < 1,
+        crop,
+      },
       published,
     )),
   });

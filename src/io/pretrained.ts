@@ -67,6 +67,11 @@ function publishedPlace(
   return halves?.(name) ?? { name };
 }
 
+/** What a publisher calls a tensor of ours, without the suffix: the name of its layer. */
+export function publishedLayer(own: string, names: PublishedNames): string {
+  return publishedPlace(own, names).name.replace(/\.[^.]+$/, "");
+}
+
 /** Options of {@link importPretrained}. */
 export interface ImportOptions {
   /** `replace`: leave the classifier out, for other classes than the checkpoint's. */

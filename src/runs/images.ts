@@ -6,6 +6,7 @@ import type { Split } from "../data/source.ts";
 import { loadLabelledFolder } from "../data/labelled-folder.ts";
 import { splitForget } from "../data/corrupt.ts";
 import { DataError, UsageError } from "../errors.ts";
+import { preprocessingOf } from "../nn/preprocessing.ts";
 import { corrupt } from "../scenarios/index.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import { selected } from "../scenarios/selection.ts";
@@ -40,10 +41,15 @@ export async function loadImages(
 ): Promise<RunImages> {
   const notes: string[] = [];
   const { train, test } = await loadSets(config, given, notes);
-  const own = config.forget === undefined ? { train } : await withForget(config, train, notes);
+  const own =
+    config.forget === undefined ? { train } : await withForget(config, train, given, notes);
   const corrupted = corrupt(own.train, test, config.scenario, config.seed, own.places);
   if (forget === undefined) return { corrupted, test, notes };
-  return { corrupted: await forgetting({ ...config, forget }, corrupted, notes), test, notes };
+  return {
+    corrupted: await forgetting({ ...config, forget }, corrupted, given, notes),
+    test,
+    notes,
+  };
 }
 
 /** The images of a training as its data set has them, before anything is wrong with them. */
@@ -58,7 +64,11 @@ async function loadSets(
   notes: string[],
 ): Promise<{ train: Dataset; test: Dataset }> {
   const { data, forget, seed } = config;
-  const sees = { size: given?.input?.[0], grey: given?.input && given.input[2] === 1 };
+  const sees = {
+    size: given?.input?.[0],
+    grey: given?.input && given.input[2] === 1,
+    crop: cropOf(config, given),
+  };
   if (data !== undefined) {
     const loaded = await loadDataset({ ...sees, ...data, seed });
     notes.push(...(loaded.notes ?? []));
@@ -78,6 +88,15 @@ async function loadSets(
   notes.push(...said);
   const train = inClasses(dataset, config, given);
   return { train, test: subset(train, []) };
+}
+
+/** What is cut out of files: as whoever gives the network or the training says. */
+function cropOf(
+  { preprocessing: said }: SetupConfig,
+  given: GivenNetwork | undefined,
+): number | undefined {
+  const own = given?.preprocessing(given.input?.[2] ?? 3);
+  return own === undefined ? said && preprocessingOf(said, 3).crop : own.crop;
 }
 
 /** A data set whose classes are those of the network's outputs. @throws DataError for a class the network lacks. */
@@ -115,6 +134,7 @@ function sameNames(a: readonly string[], b: readonly string[]): boolean {
 async function withForget(
   config: SetupConfig,
   train: Dataset,
+  given: GivenNetwork | undefined,
   notes: string[],
 ): Promise<{ train: Dataset; places?: Uint32Array }> {
   const { forget = {}, seed } = config;
@@ -129,6 +149,7 @@ async function withForget(
       label: forget.label,
       size: storedSize(train).height,
       grey: train.channels === 1,
+      crop: cropOf(config, given),
     });
     notes.push(...said);
     const { joined, places: theirs, added } = joinImages(train, dataset);
@@ -172,9 +193,15 @@ function copiesNote(train: Dataset, copies: ReturnType<typeof copiesOf>, taken: 
 async function forgetting(
   config: SetupConfig,
   corrupted: Corrupted,
+  given: GivenNetwork | undefined,
   notes: string[],
 ): Promise<Corrupted> {
-  const { train, places = new Uint32Array() } = await withForget(config, corrupted.train, notes);
+  const { train, places = new Uint32Array() } = await withForget(
+    config,
+    corrupted.train,
+    given,
+    notes,
+  );
   const labels = train.labels.slice();
   labels.set(corrupted.labels);
   return { ...corrupted, train, labels, ...splitForget(train.count, places) };

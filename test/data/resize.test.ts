@@ -41,6 +41,20 @@ test("growing a single image is bilinear about the pixels' centres", async () =>
   assert.equal([...pixels.subarray(0, 4)], [0, 25, 75, 100]);
 });
 
+test("a crop is the square in the middle, in whole pixels", async () => {
+  const values = [0, 10, 20, 30, 40, 50, 60, 70];
+  const data = Uint8ClampedArray.from(
+    Array.from({ length: 6 }, () => values.flatMap((v) => [v, v, v, 255])).flat(),
+  );
+  const pixels = new Uint8Array(16);
+  // Of 8 × 6 pixels 0.7 of the shorter side are 4: columns 2 to 5, as they are.
+  writeChannels(await resizeImage({ data, width: 8, height: 6 }, 4, 0.7), 1, pixels, 0);
+  assert.equal([...pixels.subarray(0, 4)], [20, 30, 40, 50]);
+  const whole = new Uint8Array(36);
+  writeChannels(await resizeImage({ data, width: 8, height: 6 }, 6), 1, whole, 0);
+  assert.equal([...whole.subarray(0, 6)], [10, 20, 30, 40, 50, 60]);
+});
+
 test("channels and labels stay; a set of that size stays itself", async () => {
   const set = columns([0, 40, 80, 120], 3);
   set.pixels[0] = 40;
