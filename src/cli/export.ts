@@ -5,16 +5,19 @@ import { type ModelConfig, networks, modelSpec } from "../../models/index.ts";
 import { publishedNetwork } from "../../models/published.ts";
 import { exportPretrained, type PublishedFormat, publishedFormats } from "../io/pretrained.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
+import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { readTensors } from "../io/tensor-file.ts";
 import { declare, type ModelSpec } from "../nn/model.ts";
-import { readBytes, writeAtomic } from "../platform/files.ts";
+import { join, makeDir, readBytes, writeAtomic } from "../platform/files.ts";
+import { hubFolder } from "../runs/hub-folder.ts";
 import { example } from "./examples.ts";
 import { deviationOption } from "./import.ts";
-import { answer } from "./output.ts";
+import { answer, sayNotes } from "./output.ts";
 
 interface ExportFlags {
   readonly format: PublishedFormat;
   readonly std?: readonly number[];
+  readonly hub?: true;
   readonly out: string;
 }
 
@@ -28,16 +31,28 @@ export function registerExport(root: Command): void {
     .addOption(
       new Option("--format <names>", "whose names").choices(publishedFormats).default("timm"),
     )
-    .requiredOption("--out <file>", "file to write (.safetensors)");
+    .option("--hub", "write a folder with config.json and model.safetensors, as timm reads it")
+    .requiredOption("--out <path>", "file to write (.safetensors), or folder with --hub");
   example(
     command,
     "a ResNet-18 with the names of torchvision",
     "rewind export runs/gone/checkpoint.safetensors --format torchvision",
     "--out resnet18.safetensors",
   );
-  deviationOption(command).action(async (file: string, { format, std, out }: ExportFlags) => {
-    const { tensors, metadata } = await readTensors(await readBytes(file), file);
-    const { model, spec } = modelOf(metadata["model"], file);
+  deviationOption(command).action(async (file: string, { format, std, hub, out }: ExportFlags) => {
+    const { tensors, metadata, info } = parseCheckpoint(
+      await readTensors(await readBytes(file), file),
+      file,
+    );
+    if (hub === true) {
+      const { files, notes } = hubFolder({ tensors, metadata, info }, file);
+      sayNotes(notes);
+      await makeDir(out);
+      for (const [name, data] of Object.entries(files)) await writeAtomic(join(out, name), data);
+      answer({ out, files: Object.keys(files) }, `${out}: ${Object.keys(files).join(" and ")}.`);
+      return;
+    }
+    const { model, spec } = info === undefined ? modelOf(metadata["model"], file) : ofInfo(info);
     const declared = declare(spec);
     const slots = [...declared.parameters.values(), ...declared.statistics.values()];
     const exported = exportPretrained(publishedNetwork(model), slots, tensors, format, std);
@@ -49,7 +64,15 @@ export function registerExport(root: Command): void {
   });
 }
 
-/** The model whose spec a checkpoint names. */
+/** The model that a checkpoint says it is of. */
+function ofInfo({ network, input, classes }: CheckpointInfo): {
+  model: ModelConfig["name"];
+  spec: ModelSpec;
+} {
+  return { model: network.name, spec: modelSpec(network, input, classes.length) };
+}
+
+/** The model whose spec a checkpoint of an earlier version names. */
 function modelOf(
   text: string | undefined,
   file: string,
