@@ -46,6 +46,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   "the package, which it runs on Deno itself": ["package/jsr.test.ts", "package/package.test.ts"],
   "what only Dawn's compiler prints": ["gpu/compiler-output.test.ts"],
   "command lines over the same code as cli/demo": [
+    "cli/own-network.test.ts",
     "cli/cli.test.ts",
     "cli/plan.test.ts",
     "cli/predict.test.ts",
