@@ -36,6 +36,7 @@ type Flags = UnlearnFlags &
   ForgetFlags & {
     run?: string;
     from?: string;
+    key?: string;
     out: string;
     reference?: string;
     profile?: boolean;
@@ -52,7 +53,11 @@ export function registerUnlearn(root: Command): void {
       "--from <checkpoint>",
       "trained elsewhere: .pt, .pth or .safetensors, or a folder with config.json and model.safetensors",
     )
-    .optionsGroup("With --from:");
+    .optionsGroup("With --from:")
+    .option(
+      "--key <key>",
+      "where the tensors of a PyTorch file lie, such as model_ema (default: the first of the usual keys)",
+    );
   preprocessingOptions(networkOptions(command, { preset: false }));
   dataOptions(command, { preset: false });
   forgetOptions(command);
@@ -126,6 +131,7 @@ async function subjectOf(flags: Flags): Promise<Subject> {
   if (run !== undefined) {
     const setting = Object.entries({
       "--data": flags.data,
+      "--key": flags.key,
       "--dataset": flags.dataset,
       "--model": flags.model,
       "--preprocess": flags.preprocess,
@@ -165,6 +171,7 @@ async function subjectOf(flags: Flags): Promise<Subject> {
       forget,
       ...(await networkOf(flags)),
       checkpoint: from,
+      key: flags.key,
       ...(await preprocessingGiven(flags)),
       seed,
     }),

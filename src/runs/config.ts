@@ -53,6 +53,8 @@ export interface SetupConfig {
   modelFile?: string | undefined;
   /** The network as it was trained elsewhere: a file, or a folder with a config.json. */
   checkpoint?: string | undefined;
+  /** Where the tensors of a PyTorch file lie, as `model_ema`; absent: the first of the usual keys. */
+  key?: string | undefined;
   /** Class names in the order of the network's outputs; absent: as the checkpoint or the data set has them. */
   classes?: string[] | undefined;
   /** How images are prepared; absent: as the checkpoint says, else the training images' mean is subtracted. */
@@ -106,6 +108,7 @@ const setupFields = {
   model: modelSchema.optional(),
   modelFile: z.string().optional(),
   checkpoint: z.string().optional(),
+  key: z.string().optional(),
   classes: z.array(z.string()).min(1).optional(),
   preprocessing: preprocessingSchema.optional(),
   seed,

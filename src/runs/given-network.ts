@@ -41,7 +41,7 @@ export interface GivenNetwork {
 }
 
 /** What whoever gives the file says of it; it counts more than what the file says. */
-export type Said = Partial<Pick<SetupConfig, "model" | "classes" | "preprocessing">>;
+export type Said = Partial<Pick<SetupConfig, "model" | "classes" | "preprocessing" | "key">>;
 
 /**
  * Reads a network.
@@ -53,7 +53,8 @@ export type Said = Partial<Pick<SetupConfig, "model" | "classes" | "preprocessin
 export async function readNetwork(path: string, said: Said = {}): Promise<GivenNetwork> {
   const place = await placeOf(path);
   const bytes = await readBytes(place.weights);
-  const first = await readTensors(bytes, place.weights);
+  const { key } = said;
+  const first = await readTensors(bytes, place.weights, { key });
   const checkpoint = parseCheckpoint(first, place.weights);
   if (checkpoint.info !== undefined) return own(place.weights, checkpoint.info, checkpoint, said);
   if (first.kind === "keras") {
@@ -72,7 +73,7 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
   const published = publishedNetwork(network.name);
   // Once it is known which network is meant, its tensors are found among others.
   const names = publishedNames(published, slotsOf(network, 2));
-  const file = await readTensors(bytes, place.weights, { names });
+  const file = await readTensors(bytes, place.weights, { names, key });
   // A checkpoint of an earlier version of this project: our names, and the spec's.
   const ours = file.metadata["model"] !== undefined && file.metadata["names"] === undefined;
   const outputs = ours

@@ -50,6 +50,9 @@ test("a .pt with published names: its classes are counted, the rest is what is s
   const back = given.weights(atto);
   for (const [name, { data }] of weights) assert.equal(back.get(name)!.data, data, name);
 
+  const elsewhere = await errorOf(readNetwork(`${dir}/net.pt`, { ...said, key: "model_ema" }));
+  assert.ok(elsewhere instanceof UsageError && /model_ema/.test(elsewhere.message));
+
   const unnamed = await errorOf(readNetwork(`${dir}/net.pt`));
   assert.ok(unnamed instanceof UsageError);
   assert.match(
