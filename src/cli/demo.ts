@@ -31,7 +31,7 @@ const defaultSide = 32;
 const leastSteps = 8;
 
 /** Flags with counts, size and batch that suit the data set, where they are not given; `notes`: what is not usual. */
-async function sized(
+export async function sized(
   flags: DemoFlags,
   given: (option: string) => boolean,
 ): Promise<{ flags: DemoFlags; notes: string[] }> {
@@ -64,7 +64,10 @@ async function sized(
   };
 }
 
-type DemoFlags = TrainFlags & UnlearnFlags & DeviceFlags & { out: string; profile?: boolean };
+/** Flags of the command. */
+export type DemoFlags = TrainFlags &
+  UnlearnFlags &
+  DeviceFlags & { out: string; profile?: boolean };
 
 export function registerDemo(root: Command): void {
   const command = root

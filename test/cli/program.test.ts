@@ -1,11 +1,13 @@
 // What every command does alike: version, help, typos, exit codes, --quiet and --json. In this process.
 import { existsSync, readFileSync } from "node:fs";
-import type { Command } from "commander";
+import { Command } from "commander";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { type DemoFlags, sized } from "../../src/cli/demo.ts";
 import { settingsOf } from "../../src/cli/methods.ts";
 import { Course, duration } from "../../src/cli/progress.ts";
 import { program, runCommand } from "../../src/cli/program.ts";
+import { datasetOptions } from "../../src/cli/setup-options.ts";
 import { nearest } from "../../src/cli/suggest.ts";
 import { methods } from "../../src/unlearn/methods/index.ts";
 import { folderOf, removeFolders } from "../data/folder.ts";
@@ -133,6 +135,56 @@ test("a course never goes back, and what is left is reckoned from the work since
   course.reach(0.1);
   assert.is(course.share, 0.7);
   assert.equal([59.6, 200, 7500].map(duration), ["1 min 0 s", "3 min 20 s", "2 h 5 min"]);
+});
+
+test("a folder alone says which data set it holds", async () => {
+  const photo = "not looked at";
+  const dir = folderOf({
+    "idx/train-images-idx3-ubyte": photo,
+    "ten/cifar-10-batches-bin/data_batch_1.bin": photo,
+    "ten/cifar-10-batches-bin/test_batch.bin": photo,
+    "hundred/train.bin": photo,
+    "tiny/wnids.txt": photo,
+    "own/train/cat/1.png": photo,
+    "other/readme.txt": photo,
+  });
+  const chosen = async (name: string): Promise<unknown> => {
+    const command = datasetOptions(new Command(), { preset: true }).action(() => {});
+    await command.parseAsync(["--data", `${dir}/${name}`], { from: "user" });
+    return command.opts()["dataset"];
+  };
+  const names = [];
+  for (const name of ["idx", "ten", "hundred", "tiny", "own"]) names.push(await chosen(name));
+  assert.equal(names, ["mnist", "cifar10", "cifar100", "tiny-imagenet", "image-folder"]);
+  const refused = await run("train", "--data", `${dir}/other`, "--out", `${dir}/never`);
+  assert.is(refused.code, 1);
+  assert.match(refused.err, /other: its content does not say which data set it is/);
+});
+
+test("a small folder is taken whole, in batches that make several steps an epoch", async () => {
+  const flags = { dataset: "image-folder", batch: 64 } as DemoFlags;
+  const dir = folderOf(
+    Object.fromEntries(
+      ["train", "test"].flatMap((part) =>
+        ["cat", "dog"].flatMap((name) =>
+          Array.from({ length: part === "train" ? 24 : 6 }, (_, i) => [
+            `${part}/${name}/${i}.png`,
+            // Eight bytes that say PNG: counting looks no further.
+            new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]),
+          ]),
+        ),
+      ),
+    ),
+  );
+  const usual = await sized({ ...flags, data: dir }, () => false);
+  const { train, test, batch, pictureSize } = usual.flags;
+  assert.equal([train, test, batch, pictureSize], [48, 12, 6, 32]);
+  assert.match(usual.notes.join("; "), /all 48 training and 12 test images .*--batch 6/);
+  const asked = await sized({ ...flags, data: dir, train: 10, pictureSize: 8 }, () => true);
+  assert.equal(
+    [asked.flags.train, asked.flags.batch, asked.flags.pictureSize, asked.notes],
+    [10, 64, 8, []],
+  );
 });
 
 test.after(removeFolders);
