@@ -107,6 +107,9 @@ test("an operation with a kernel of its own has the values and the derivative it
   }
 });
 
+/** Images and epochs of the tests below. */
+const few = { train: 120, test: 60, recipe: { epochs: 4, batch: 32, learningRate: 1e-3 } };
+
 test("an experiment on added data runs added arms, and reports an added metric", async () => {
   const protocol = protocolOf(
     oneClass.name,
@@ -115,7 +118,10 @@ test("an experiment on added data runs added arms, and reports an added metric",
       size: "tiny",
       model: softsignNet.name,
       only: [boundedAscent.name],
-      overrides: { recipe: { optimizer: { name: signDescent.name }, learningRate: 0.01 } },
+      overrides: {
+        ...few,
+        recipe: { ...few.recipe, optimizer: { name: signDescent.name }, learningRate: 0.01 },
+      },
     },
   );
   const config = protocol.train(1);
@@ -163,7 +169,11 @@ test("an added predictor is found by what stands after --predictor", async () =>
 });
 
 test("an added forecaster replaces the weights where it says, once", async () => {
-  const protocol = protocolOf(oneClass.name, { name: rampsSource.name }, { size: "tiny" });
+  const protocol = protocolOf(
+    oneClass.name,
+    { name: rampsSource.name },
+    { size: "tiny", overrides: few },
+  );
   const trained = async (nowcast?: object): Promise<ReadonlyMap<string, Float32Array>[]> => {
     const epochs: ReadonlyMap<string, Float32Array>[] = [];
     const config = trainSchema.parse({ ...protocol.train(1), ...(nowcast && { nowcast }) });

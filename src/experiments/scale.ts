@@ -31,7 +31,8 @@ export interface Overrides {
   readonly recipe?: Partial<Recipe>;
 }
 
-const tinySizes: ExperimentSizes = { train: 120, test: 60, epochs: 4, batch: 32 };
+/** Learns in seconds: a third and more of drawn digits right, of which a tenth is chance. */
+const tinySizes: ExperimentSizes = { train: 400, test: 100, epochs: 10, batch: 16 };
 
 const augmentations = { moved: paperAugmentation, strong: strongAugmentation } as const;
 
@@ -75,7 +76,7 @@ function scaled(experiment: Experiment, tiny: boolean, dataset: string, model: M
       model: { ...model, ...sized?.[tiny ? "tiny" : "scaled"] },
       epochs,
       batch,
-      learningRate: 1e-3,
+      learningRate: tiny ? 3e-3 : 1e-3,
       schedule: "cosine",
       optimizer: { name: defaults.optimizer },
     },

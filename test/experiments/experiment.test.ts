@@ -17,7 +17,11 @@ const folder = mkdtempSync(join(tmpdir(), "rewind-experiment-"));
 /** Fewer images than the size "tiny" has, in fewer epochs: nothing here asks what is learnt. */
 const tiny = {
   size: "tiny",
-  overrides: { train: 80, test: 40, recipe: { epochs: 3 } },
+  overrides: {
+    train: 80,
+    test: 40,
+    recipe: { epochs: 3, batch: 32, learningRate: 1e-3 },
+  },
 } as const;
 
 async function around(out: string, changes: Partial<Environment> = {}): Promise<Environment> {
@@ -92,7 +96,11 @@ test("an experiment killed between rounds goes on, and ends with the same number
   const protocol = protocolOf(
     "label-noise",
     { name: "synthetic" },
-    { size: "tiny", only: ["neg-grad", "scrub"] },
+    {
+      size: "tiny",
+      only: ["neg-grad", "scrub"],
+      overrides: { train: 120, test: 60, recipe: { ...tiny.overrides.recipe, epochs: 4 } },
+    },
   );
   const whole = await runSeeds(protocol, [2], {}, await around(join(folder, "whole")));
   const controller = new AbortController();
