@@ -1,5 +1,6 @@
 /** Networks by name: one file each, one line here. */
-import type { z } from "zod";
+import { z } from "zod";
+import { UsageError } from "../src/errors.ts";
 import type { ModelSpec } from "../src/nn/model.ts";
 import { type Choice, choiceSchema, Registry } from "../src/registry.ts";
 import { convNextAttoNetwork, convNextTinyNetwork } from "./conv-next.ts";
@@ -34,13 +35,21 @@ export type ModelConfig = Choice;
 /** Validates a network with its settings. */
 export const modelSchema: z.ZodType<ModelConfig, ModelConfig> = choiceSchema(networks);
 
-/** A network for images of a size. The spec's name carries the settings, so checkpoints can be compared. */
+/**
+ * A network for images of a size. The spec's name carries the settings, so checkpoints can be compared.
+ *
+ * @throws UsageError for settings that the network has not.
+ */
 export function modelSpec(
   { name, ...settings }: ModelConfig,
   input: readonly [number, number, number],
   classes: number,
 ): ModelSpec {
   const network = networks.find(name);
+  const { success, error } = network.settings.safeParse(settings);
+  if (!success) {
+    throw new UsageError(`network "${name}": ${z.prettifyError(error)}`);
+  }
   const label = network.label?.(settings);
   return {
     name: `${name}(${label === undefined ? "" : `${label}, `}${input.join("×")} → ${classes})`,

@@ -5,7 +5,7 @@
 // There is one dispatch a shard of the data set, each writing the rows whose image it holds. Rows that do
 // not count are written as zeros by the first shard's dispatch.
 // The part chosen says how values are stored: data/stored-bytes or data/stored-floats.
-// Constants: B, SIZE (values of an image), C, those of data/shard.
+// Constants: B, SIZE (values of an image), C, those of data/shard (FIRST is used here, too).
 // pixels [images, SIZE]; normalisation: mean [SIZE], then deviation [C]; x [B, SIZE]. One thread a value of x.
 @group(0) @binding(3) var<storage, read> normalisation: array<f32>;
 @group(0) @binding(4) var<storage, read_write> x: array<f32>;

@@ -133,7 +133,7 @@ test("predictor record makes a library, goes on where it stopped, and grows", ()
   );
   assert.ok(existsSync(`${out}/config.json`));
   const wrong = run("--trainings", "1", "--source", "nowhere");
-  assert.is(wrong.code, 1);
+  assert.is(wrong.code, 2);
   assert.match(wrong.err, /it is a data set \(/);
 });
 
