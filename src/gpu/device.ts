@@ -187,7 +187,8 @@ export class Gpu {
     // A plain Uint8Array of exactly the right length: older Deno versions counted other views wrongly.
     const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
     const whole = bytes.byteLength & ~3;
-    this.device.queue.writeBuffer(buffer, offset, bytes.subarray(0, whole));
+    // Deno panics on a write of no bytes.
+    if (whole > 0) this.device.queue.writeBuffer(buffer, offset, bytes.subarray(0, whole));
     if (whole < bytes.byteLength) {
       const tail = new Uint8Array(4);
       tail.set(bytes.subarray(whole));

@@ -370,4 +370,14 @@ test("a training whose loss is no number ends with an error that says so", async
 });
 
 test.after(closeGpus);
+test("writing no bytes writes nothing", async () => {
+  const gpu = await testGpu();
+  const { buffer } = await gpu.allocate({ buffer: 4 });
+  gpu.write(buffer, Uint32Array.of(7));
+  gpu.write(buffer, new Uint32Array(0));
+  const [bytes] = await gpu.read({ buffer, offset: 0, size: 4 });
+  assert.equal([...new Uint32Array(bytes!)], [7]);
+  gpu.free(buffer);
+});
+
 test.run();
