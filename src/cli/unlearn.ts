@@ -69,7 +69,8 @@ export function registerUnlearn(root: Command): void {
       `
 Three images and a class must go from a network trained elsewhere:
   rewind unlearn --from resnet18.pth --model resnet18-imagenet --preprocess imagenet \\
-    --dataset image-folder --data photos --forget-files gone.txt --forget-class cat --out forgotten`,
+    --class-names classes.txt --picture-size 224 --data photos \\
+    --forget-files gone.txt --forget-class cat --out forgotten`,
     );
   profileOption(deviceOptions(command)).action(unlearn);
 }

@@ -72,6 +72,11 @@ async function loadSets(
   if (data !== undefined) {
     const loaded = await loadDataset({ ...sees, ...data, seed });
     notes.push(...(loaded.notes ?? []));
+    if (given !== undefined && (config.classes ?? given.classes) === undefined) {
+      notes.push(
+        `"${given.path}" does not name its classes: its outputs are taken in the order of the data set's`,
+      );
+    }
     const [train, test] = [loaded.train, loaded.test].map((set) => inClasses(set, config, given));
     return { train: train!, test: test! };
   }
