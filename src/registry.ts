@@ -57,6 +57,21 @@ export class Registry<T extends Named> {
     return entry;
   }
 
+  /**
+   * The entry of that name, or an entry itself, which is added where it is not there yet.
+   *
+   * @throws UsageError where there is none of that name, or another one has it.
+   */
+  known(entry: T | string): T {
+    if (typeof entry === "string") return this.find(entry);
+    const there = this.#entries.get(entry.name);
+    if (there === undefined) return this.add(entry);
+    if (there === entry) return entry;
+    throw new UsageError(
+      `another ${this.what} is called "${entry.name}" already; give this one another name.`,
+    );
+  }
+
   /** All entries, in the order they were added. */
   get all(): readonly T[] {
     return [...this.#entries.values()];

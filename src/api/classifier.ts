@@ -1,6 +1,7 @@
 /** A classifier as a user of the library holds it: a network on a device, with all that decides its answers. */
 import { modelSpec, networks } from "../../models/index.ts";
 import type { Network } from "../../models/network.ts";
+import { inClassOrder } from "../data/class-names.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { DataError, ShapeError, UsageError } from "../errors.ts";
 import { GpuDataset } from "../feed/gpu-dataset.ts";
@@ -69,18 +70,6 @@ export async function classifierOf(
   });
 }
 
-/** A network that is known by its name, or makes it known. */
-export function knownNetwork(network: Network | string): string {
-  if (typeof network === "string") return networks.find(network).name;
-  if (!networks.has(network.name)) networks.add(network);
-  else if (networks.find(network.name) !== network) {
-    throw new UsageError(
-      `another network is called "${network.name}" already; give this one another name.`,
-    );
-  }
-  return network.name;
-}
-
 /** Images as a classifier sees them. @throws DataError where they have another size or other classes. */
 export function requireImages({ info }: Classifier, images: Dataset): Dataset {
   const [height, width, channels] = info.input;
@@ -90,16 +79,7 @@ export function requireImages({ info }: Classifier, images: Dataset): Dataset {
         `${height}×${width}×${channels}.`,
     );
   }
-  const { classes } = info;
-  const unknown = images.classes.filter((name) => !classes.includes(name));
-  if (unknown.length > 0) {
-    throw new DataError(
-      `data set "${images.name}" has classes that the network does not: ${unknown.slice(0, 5).join(", ")}.`,
-    );
-  }
-  const outputs = images.classes.map((name) => classes.indexOf(name));
-  if (outputs.every((output, i) => output === i)) return { ...images, classes };
-  return { ...images, classes, labels: images.labels.map((label) => outputs[label]!) };
+  return inClassOrder(images, info.classes);
 }
 
 /** What a classifier says of images. */
@@ -211,7 +191,7 @@ export async function load(
         "rewind-webgpu/io, which is told.",
     );
   }
-  if (network !== undefined) knownNetwork(network);
+  if (network !== undefined) networks.known(network);
   try {
     return await classifierOf(info, { gpu, weights: tensors });
   } catch (cause) {

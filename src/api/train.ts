@@ -1,6 +1,6 @@
 /** Training of a classifier in one call. */
 import { z } from "zod";
-import { type ModelConfig, modelSchema } from "../../models/index.ts";
+import { type ModelConfig, modelSchema, networks } from "../../models/index.ts";
 import type { Network } from "../../models/network.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { UsageError } from "../errors.ts";
@@ -17,7 +17,7 @@ import {
 } from "../nn/preprocessing.ts";
 import { classification } from "../tasks/classification.ts";
 import type { Watch } from "../train/replay.ts";
-import { type Classifier, classifierOf, knownNetwork } from "./classifier.ts";
+import { type Classifier, classifierOf } from "./classifier.ts";
 import { trainJob } from "./training.ts";
 import { consistent, type TrainingConfig, trainingFields } from "./training-config.ts";
 
@@ -71,7 +71,7 @@ export async function train(
   if (set.count === 0) throw new UsageError(`train: data set "${set.name}" has no images.`);
   const model: ModelConfig = checked(
     modelSchema,
-    { name: knownNetwork(network), ...settings },
+    { name: networks.known(network).name, ...settings },
     `network "${typeof network === "string" ? network : network.name}"`,
   );
   const info: CheckpointInfo = {

@@ -17,7 +17,7 @@ import {
   type StopRules,
   unlearn as drive,
 } from "../unlearn/driver.ts";
-import { defineMethod, type Method } from "../unlearn/method.ts";
+import type { Method } from "../unlearn/method.ts";
 import type { ChosenMethod } from "../unlearn/methods/choosers.ts";
 import { methods, startMethod } from "../unlearn/methods/index.ts";
 import { type Classifier, requireImages } from "./classifier.ts";
@@ -119,24 +119,11 @@ function chosen(method: UnlearnOptions["method"] = "rewind"): {
   method: string;
   settings: object;
 } {
-  if (typeof method === "string") return { method: methods.find(method).name, settings: {} };
-  if ("method" in method) {
+  if (typeof method !== "string" && "method" in method) {
     const { settings = {} } = method;
     return { method: methods.find(method.method).name, settings };
   }
-  return { method: knownMethod(method), settings: {} };
-}
-
-/** A method that is known by its name, or makes it known. */
-function knownMethod(method: Method | string): string {
-  if (typeof method === "string") return methods.find(method).name;
-  if (!methods.has(method.name)) methods.add(defineMethod(method));
-  else if (methods.find(method.name) !== method) {
-    throw new UsageError(
-      `another method is called "${method.name}" already; give this one another name.`,
-    );
-  }
-  return method.name;
+  return { method: methods.known(method).name, settings: {} };
 }
 
 /** The name of a metric that there is. */

@@ -7,7 +7,7 @@ import { exportPretrained, type PublishedFormat, publishedFormats } from "../io/
 import { writeSafetensors } from "../io/safetensors.ts";
 import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { readTensors } from "../io/tensor-file.ts";
-import { declare, type ModelSpec } from "../nn/model.ts";
+import { type ModelSpec, tensorsOf } from "../nn/model.ts";
 import { join, makeDir, readBytes, writeAtomic } from "../platform/files.ts";
 import { hubFolder } from "../runs/hub-folder.ts";
 import { example } from "./examples.ts";
@@ -53,8 +53,7 @@ export function registerExport(root: Command): void {
       return;
     }
     const { model, spec } = info === undefined ? modelOf(metadata["model"], file) : ofInfo(info);
-    const declared = declare(spec);
-    const slots = [...declared.parameters.values(), ...declared.statistics.values()];
+    const slots = tensorsOf(spec);
     const exported = exportPretrained(publishedNetwork(model), slots, tensors, format, std);
     await writeAtomic(out, writeSafetensors(exported, { format: "pt" }));
     answer(

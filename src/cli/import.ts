@@ -5,7 +5,7 @@ import { publishedNetwork, publishedNetworkNames } from "../../models/published.
 import { importPretrained, publishedNames } from "../io/pretrained.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { readTensors } from "../io/tensor-file.ts";
-import { declare } from "../nn/model.ts";
+import { tensorsOf } from "../nn/model.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
 import { example } from "./examples.ts";
 import { inFlags } from "./flags.ts";
@@ -69,8 +69,7 @@ export function registerImport(root: Command): void {
   deviationOption(command).action(async (file: string, flags: ImportFlags) => {
     const { model, pictureSize: size, classes, head, std, out } = flags;
     const spec = modelSpec({ name: model }, [size, size, 3], classes);
-    const declared = declare(spec);
-    const slots = [...declared.parameters.values(), ...declared.statistics.values()];
+    const slots = tensorsOf(spec);
     const network = publishedNetwork(model);
     const { tensors: given, notes } = await readTensors(await readBytes(file), file, {
       key: flags.key,

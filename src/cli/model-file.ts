@@ -5,7 +5,7 @@ import { describedConfig } from "../../models/described.ts";
 import { type ModelConfig, networks } from "../../models/index.ts";
 import { isNetwork, type Network } from "../../models/network.ts";
 import { DataError, UsageError } from "../errors.ts";
-import { exists, readText } from "../platform/files.ts";
+import { exists, readJson } from "../platform/files.ts";
 
 /** Whether what stands after `--model` is a file and not a name. */
 export function isModelFile(model: string): boolean {
@@ -24,7 +24,7 @@ export async function readModelFile(
   file: string,
 ): Promise<{ readonly model: ModelConfig; readonly modelFile?: string }> {
   if (!(await exists(file))) throw new DataError(`--model ${file}: there is no such file.`);
-  if (file.endsWith(".json")) return { model: await described(file) };
+  if (file.endsWith(".json")) return { model: describedConfig(await readJson(file), file) };
   return { model: { name: await registered(file) }, modelFile: file };
 }
 
@@ -49,17 +49,6 @@ export async function loadOwnModel(config: unknown): Promise<void> {
   const { train, setup, modelFile } = parsed.data;
   const file = modelFile ?? train?.modelFile ?? setup?.modelFile;
   if (file !== undefined) await registered(file);
-}
-
-async function described(file: string): Promise<ModelConfig> {
-  const text = await readText(file);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new DataError(`${file} is not valid JSON: ${(cause as Error).message}.`, { cause });
-  }
-  return describedConfig(json, file);
 }
 
 async function ofModule(file: string): Promise<Network> {

@@ -9,7 +9,7 @@ import {
   type PreprocessingConfig,
   preprocessingNames,
 } from "../nn/preprocessing.ts";
-import { exists, join, readText } from "../platform/files.ts";
+import { exists, join, readJson, readText } from "../platform/files.ts";
 import { listed } from "../registry.ts";
 import type { DataConfig, ForgetConfig, TrainConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
@@ -186,12 +186,12 @@ async function preprocessing(how: string): Promise<PreprocessingConfig> {
       `--preprocess ${how}: it takes ${listed(preprocessingNames)}, or a JSON file.`,
     );
   }
-  return parsePreprocessing(await json(how), how);
+  return parsePreprocessing(await readJson(how), how);
 }
 
 async function classNames(file: string): Promise<string[]> {
   if (/\.json$/i.test(file)) {
-    const names = await json(file);
+    const names = await readJson(file);
     if (Array.isArray(names) && names.every((name) => typeof name === "string")) return names;
     throw new DataError(`${file}: it is not a list of class names.`);
   }
@@ -202,15 +202,6 @@ async function classNames(file: string): Promise<string[]> {
     throw new DataError(`${file}: line ${blank + 1} is empty; it needs a class name a line.`);
   }
   return names;
-}
-
-async function json(file: string): Promise<unknown> {
-  const text = await readText(file);
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new DataError(`${file} is not valid JSON: ${(cause as Error).message}.`, { cause });
-  }
 }
 
 /** The values that are there. */

@@ -1,5 +1,6 @@
 /** Class names as data sets give them, and the labels they stand for. */
 import { DataError } from "../errors.ts";
+import type { Dataset } from "./dataset.ts";
 
 /**
  * The label of a class: its place among `classes`, which is also what a whole number stands for that is no name itself.
@@ -19,6 +20,25 @@ export function labelOf(classes: readonly string[], name: string, where: string)
     `${where}: there is no class "${name}"; did you mean ${near.join(" or ")}? ` +
       `There are ${classes.length} classes, "${classes[0]!}" to "${classes.at(-1)!}".`,
   );
+}
+
+/**
+ * A data set with the labels of other classes: each class keeps its name and gets its place among them.
+ *
+ * @throws DataError for a class that is not among them.
+ */
+export function inClassOrder(set: Dataset, classes: readonly string[]): Dataset {
+  const unknown = set.classes.filter((name) => !classes.includes(name));
+  if (unknown.length > 0) {
+    throw new DataError(
+      `data set "${set.name}" has classes that the network does not: ${unknown.slice(0, 5).join(", ")}` +
+        `${unknown.length > 5 ? ", …" : ""}. Its classes are ${classes.slice(0, 10).join(", ")}` +
+        `${classes.length > 10 ? ", …" : ""}.`,
+    );
+  }
+  const places = set.classes.map((name) => classes.indexOf(name));
+  if (places.every((place, i) => place === i)) return { ...set, classes };
+  return { ...set, classes, labels: set.labels.map((label) => places[label]!) };
 }
 
 /** The `count` names most like one, by the letters to change, add or take away; upper and lower case are alike. */

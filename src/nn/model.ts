@@ -1,5 +1,5 @@
 /** A model on the GPU: its parameters and statistics in arenas, and how to build its graph. */
-import { Arena, ArenaLayout, type Slot } from "../weights/arena.ts";
+import { Arena, ArenaLayout, type ParameterSpec, type Slot } from "../weights/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { ShapeError } from "../errors.ts";
@@ -207,6 +207,12 @@ export class Model {
   [Symbol.dispose](): void {
     this.destroy();
   }
+}
+
+/** All tensors that a model declares, parameters first. */
+export function tensorsOf(spec: ModelSpec): ParameterSpec[] {
+  const { parameters, statistics } = declare(spec);
+  return [...parameters.values(), ...statistics.values()];
 }
 
 /** The tensors a model declares, found by building its graph once for a single example. */

@@ -57,6 +57,16 @@ export async function readText(path: string | URL): Promise<string> {
   return new TextDecoder().decode(await readBytes(path));
 }
 
+/** What the JSON of a file says. @throws DataError naming a file that holds none. */
+export async function readJson(path: string | URL): Promise<unknown> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new DataError(`"${path}" is not valid JSON: ${(cause as Error).message}.`, { cause });
+  }
+}
+
 /** Whether something is there. */
 export async function exists(path: string): Promise<boolean> {
   return (await fileInfo(path)) !== undefined;

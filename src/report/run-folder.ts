@@ -19,6 +19,7 @@ import {
   listDir,
   makeDir,
   readBytes,
+  readJson,
   readText,
   remove,
   writeAtomic,
@@ -88,8 +89,8 @@ export class RunFolder {
     return exists(this.file(name));
   }
 
-  async config(): Promise<unknown> {
-    return parse(await readText(this.file("config.json")), this.file("config.json"));
+  config(): Promise<unknown> {
+    return readJson(this.file("config.json"));
   }
 
   /** Appends a line to metrics.jsonl. */

@@ -4,7 +4,7 @@ import { copiesOf } from "../data/copies.ts";
 import { bytesOf, type Dataset, imageName, imageNumber } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { sha256 } from "../platform/digest.ts";
-import { exists, join, readText } from "../platform/files.ts";
+import { exists, join, readJson } from "../platform/files.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import { type ForgetConfig, forgetSchema, type SetupConfig } from "./config.ts";
@@ -124,13 +124,7 @@ export async function readForgetRecord(
       `"${run}" does not say which images were forgotten: it has no ${forgetFile}.`,
     );
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(await readText(file));
-  } catch (cause) {
-    throw new DataError(`"${file}" is not valid JSON: ${(cause as Error).message}.`, { cause });
-  }
-  const parsed = recordSchema.safeParse(json);
+  const parsed = recordSchema.safeParse(await readJson(file));
   if (!parsed.success) {
     throw new DataError(`"${file}" is not valid:\n${z.prettifyError(parsed.error)}`);
   }

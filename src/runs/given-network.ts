@@ -6,7 +6,7 @@ import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { type HubConfig, parseHubConfig } from "../io/hub.ts";
 import { importPretrained, publishedClasses, publishedNames } from "../io/pretrained.ts";
 import { readTensors } from "../io/tensor-file.ts";
-import { declare, type ModelSpec, type Tensors } from "../nn/model.ts";
+import { type ModelSpec, type Tensors, tensorsOf } from "../nn/model.ts";
 import {
   type ImageShape,
   type Preprocessing,
@@ -15,7 +15,7 @@ import {
   preprocessingOf,
 } from "../nn/preprocessing.ts";
 import { listed } from "../registry.ts";
-import { exists, join, readBytes, readText } from "../platform/files.ts";
+import { exists, join, readBytes, readJson } from "../platform/files.ts";
 import type { ParameterSpec } from "../weights/arena.ts";
 import type { SetupConfig } from "./config.ts";
 
@@ -52,18 +52,22 @@ export type Said = Partial<Pick<SetupConfig, "model" | "classes" | "preprocessin
  */
 export async function readNetwork(path: string, said: Said = {}): Promise<GivenNetwork> {
   const place = await placeOf(path);
-  const bytes = await readBytes(place.weights);
-  const { key } = said;
-  const first = await readTensors(bytes, place.weights, { key });
-  const checkpoint = parseCheckpoint(first, place.weights);
+  const { hub } = place;
+  const expected = said.model ?? (hub && modelOf(hub, path));
+  // Where it is known which network is meant, its tensors are found among others.
+  const names = expected && publishedNames(publishedNetwork(expected.name), slotsOf(expected, 2));
+  const file = await readTensors(await readBytes(place.weights), place.weights, {
+    names,
+    key: said.key,
+  });
+  const checkpoint = parseCheckpoint(file, place.weights);
   if (checkpoint.info !== undefined) return own(place.weights, checkpoint.info, checkpoint, said);
-  if (first.kind === "keras") {
+  if (file.kind === "keras") {
     throw new DataError(
       `"${place.weights}" is a Keras file: networks are read from PyTorch and safetensors files.`,
     );
   }
-  const { hub } = place;
-  const network = said.model ?? (hub && modelOf(hub, path)) ?? named(first.metadata["model"]);
+  const network = expected ?? named(file.metadata["model"]);
   if (network === undefined) {
     throw new UsageError(
       `"${place.weights}" does not say which network it is: give its \`model\`, one of ` +
@@ -71,14 +75,11 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
     );
   }
   const published = publishedNetwork(network.name);
-  // Once it is known which network is meant, its tensors are found among others.
-  const names = publishedNames(published, slotsOf(network, 2));
-  const file = await readTensors(bytes, place.weights, { names, key });
   // A checkpoint of an earlier version of this project: our names, and the spec's.
   const ours = file.metadata["model"] !== undefined && file.metadata["names"] === undefined;
   const outputs = ours
     ? outputsOf(file.tensors, classifierOf(network), place.weights)
-    : publishedClasses(published, classifierOf(network), withoutModule(file.tensors));
+    : publishedClasses(published, classifierOf(network), file.tensors);
   const classes = said.classes ?? hub?.classes;
   requireOutputs(classes, outputs, place.weights);
   const prepared: PreprocessingConfig | undefined = said.preprocessing ?? hub?.preprocessing;
@@ -92,8 +93,7 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
     preprocessing: (channels) => prepared && preprocessingOf(prepared, channels),
     weights(spec) {
       if (ours) return file.tensors;
-      const declared = declare(spec);
-      const slots = [...declared.parameters.values(), ...declared.statistics.values()];
+      const slots = tensorsOf(spec);
       return importPretrained(published, slots, file.tensors, { head: "keep" }).tensors;
     },
     notes: file.notes,
@@ -113,13 +113,7 @@ async function placeOf(path: string): Promise<{ weights: string; hub?: HubConfig
     );
   }
   if (!(await exists(config))) return { weights };
-  let json: unknown;
-  try {
-    json = JSON.parse(await readText(config));
-  } catch (cause) {
-    throw new DataError(`"${config}" is not valid JSON: ${(cause as Error).message}.`, { cause });
-  }
-  return { weights, hub: parseHubConfig(json, config) };
+  return { weights, hub: parseHubConfig(await readJson(config), config) };
 }
 
 /** A whole checkpoint of this project. */
@@ -178,14 +172,9 @@ function named(spec: string | undefined): ModelConfig | undefined {
   return name !== undefined && networks.has(name) ? { name } : undefined;
 }
 
-function withoutModule(tensors: Tensors): Tensors {
-  return new Map([...tensors].map(([name, tensor]) => [name.replace(/^module\./, ""), tensor]));
-}
-
 /** What a network keeps, for images of some size. */
 function slotsOf(network: ModelConfig, classes: number): ParameterSpec[] {
-  const { parameters, statistics } = declare(modelSpec(network, [64, 64, 3], classes));
-  return [...parameters.values(), ...statistics.values()];
+  return tensorsOf(modelSpec(network, [64, 64, 3], classes));
 }
 
 /** The weights whose shape changes with the number of classes. */

@@ -6,7 +6,7 @@ import type { Checkpoint, CheckpointInfo } from "../io/checkpoint.ts";
 import { hubConfig } from "../io/hub.ts";
 import { exportPretrained, publishedLayer } from "../io/pretrained.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
-import { declare } from "../nn/model.ts";
+import { tensorsOf } from "../nn/model.ts";
 
 /** The files of a folder, and what their reader should know. */
 export interface HubFolder {
@@ -34,8 +34,7 @@ export function hubFolder({ info, tensors }: Checkpoint, path: string): HubFolde
       `timm has no network like "${info.network.name}"; those it has are ${known.join(", ")}.`,
     );
   }
-  const declared = declare(modelSpec(info.network, info.input, info.classes.length));
-  const slots = [...declared.parameters.values(), ...declared.statistics.values()];
+  const slots = tensorsOf(modelSpec(info.network, info.input, info.classes.length));
   const weights = exportPretrained(publishedNetwork(info.network.name), slots, tensors, "timm");
   const { mean, deviation, notes } = channelwise(info);
   const config = hubConfig({

@@ -1,4 +1,5 @@
 /** The images of a run: loaded, brought to the network's classes, split into D_f and D_r. */
+import { inClassOrder } from "../data/class-names.ts";
 import { copiesOf, joinImages } from "../data/copies.ts";
 import { type Dataset, imageName, storedSize, subset } from "../data/dataset.ts";
 import { loadDataset } from "../data/index.ts";
@@ -118,21 +119,7 @@ function inClasses(
         "which class each output is (`classes`).",
     );
   }
-  if (sameNames(classes, set.classes)) return set;
-  const unknown = set.classes.filter((name) => !classes.includes(name));
-  if (unknown.length > 0) {
-    throw new DataError(
-      `data set "${set.name}" has classes that the network does not: ${unknown.slice(0, 5).join(", ")}` +
-        `${unknown.length > 5 ? ", …" : ""}. Its classes are ${classes.slice(0, 10).join(", ")}` +
-        `${classes.length > 10 ? ", …" : ""}.`,
-    );
-  }
-  const outputs = set.classes.map((name) => classes.indexOf(name));
-  return { ...set, classes, labels: set.labels.map((label) => outputs[label]!) };
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, i) => name === b[i]);
+  return inClassOrder(set, classes);
 }
 
 /** The training images with those of a D_f folder added, and the places of D_f among them. */

@@ -1,7 +1,7 @@
 /** A classifier from a file that others wrote, in one call. */
-import { modelSpec } from "../../models/index.ts";
+import { modelSpec, networks } from "../../models/index.ts";
 import { type Network } from "../../models/network.ts";
-import { type Classifier, classifierOf, knownNetwork } from "../api/classifier.ts";
+import { type Classifier, classifierOf } from "../api/classifier.ts";
 import { DataError, ShapeError, UsageError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { ImageShape, PreprocessingConfig } from "../nn/preprocessing.ts";
@@ -32,7 +32,9 @@ export async function loadForeign(path: string, options: ForeignOptions = {}): P
   const { network, settings, classes, preprocessing, gpu } = options;
   const given: GivenNetwork = requirePrepared(
     await readNetwork(path, {
-      ...(network === undefined ? {} : { model: { name: knownNetwork(network), ...settings } }),
+      ...(network === undefined
+        ? {}
+        : { model: { name: networks.known(network).name, ...settings } }),
       ...(classes === undefined ? {} : { classes: [...classes] }),
       ...(preprocessing === undefined ? {} : { preprocessing }),
     }),
