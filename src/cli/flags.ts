@@ -2,7 +2,7 @@
  * Settings in the words of the command line.
  *
  * The engine's messages name settings in backticks: `batch`, `batch=32 microBatch=8`, and `settings.batch=16`
- * for those of an unlearning method. Users of the command line know them as flags.
+ * for those of an unlearning method, `forget.dir` for those of D_f. Users of the command line know them as flags.
  */
 
 /** Flags by the setting they give. */
@@ -44,11 +44,24 @@ export const methodFlags: Readonly<Record<string, string>> = {
   trajectory: "--trajectory",
 };
 
+/** Flags by the setting of `forget`. */
+export const forgetFlags: Readonly<Record<string, string>> = {
+  copies: "--forget-copies",
+  dir: "--forget-data",
+  images: "--forget-files",
+  label: "--forget-label",
+};
+
+const groups = { "": flags, "settings.": methodFlags, "forget.": forgetFlags } as const;
+
 /** One setting with its value; undefined if there is no flag for it. */
 function flagOf(setting: string): string | undefined {
-  const [, method, name = "", value] = /^(settings\.)?([A-Za-z]+)(?:=(\S+))?$/.exec(setting) ?? [];
-  const flag = method === undefined ? flags[name] : methodFlags[name];
-  if (flag === undefined) return method && `--set ${name}=${value ?? "…"}`;
+  const [, group = "", name = "", value] =
+    /^(settings\.|forget\.)?([A-Za-z]+)(?:=(\S+))?$/.exec(setting) ?? [];
+  const flag = groups[group as keyof typeof groups][name];
+  if (flag === undefined) {
+    return group === "settings." ? `--set ${name}=${value ?? "…"}` : undefined;
+  }
   return value === undefined || value === "true" ? flag : `${flag} ${value}`;
 }
 

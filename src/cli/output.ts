@@ -1,5 +1,6 @@
 /** What a command says: its result on stdout, as text or as one JSON document, and all else on stderr. */
 import { json } from "../report/run-folder.ts";
+import { inFlags } from "./flags.ts";
 
 /** How much is said, and in what form. */
 export interface OutputFlags {
@@ -33,9 +34,9 @@ export function say(line: string): void {
   if (!isQuiet()) console.error(line);
 }
 
-/** What a command tells of files besides its result: a line each. */
+/** What a command tells of files besides its result: a line each; settings they name become flags. */
 export function sayNotes(notes: readonly string[]): void {
-  for (const note of notes) say(`note: ${note}${note.endsWith(".") ? "" : "."}`);
+  for (const note of notes) say(`note: ${inFlags(note)}${note.endsWith(".") ? "" : "."}`);
 }
 
 /** The result of a command, given once: `value` where JSON is wanted, else `text`. */

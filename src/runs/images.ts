@@ -158,7 +158,7 @@ async function withForget(
     for (const place of selected(all, forget.images, seed)) places.add(place);
   }
   if (forget.dir === undefined && forget.images === undefined) {
-    throw new UsageError("`forget` names no images: give `images` or `dir`.");
+    throw new UsageError("`forget` names no images: give `forget.images` or `forget.dir`.");
   }
   const chosen = Uint32Array.from(places).sort();
   const copies = copiesOf(all, chosen);

@@ -1,7 +1,7 @@
 import * as assert from "uvu/assert";
 import { Command } from "commander";
 import { test } from "uvu";
-import { flags, inFlags, methodFlags } from "../../src/cli/flags.ts";
+import { flags, forgetFlags, inFlags, methodFlags } from "../../src/cli/flags.ts";
 import { registerExperiment } from "../../src/cli/experiment.ts";
 import { registerUnlearn } from "../../src/cli/unlearn.ts";
 import { trainOptions } from "../../src/cli/train-options.ts";
@@ -29,13 +29,21 @@ test("settings of an unlearning method become its own flags, or --set", () => {
   );
 });
 
+test("settings of D_f become flags", () => {
+  assert.is(inFlags("`forget.copies` makes them go"), "--forget-copies makes them go");
+  assert.is(inFlags("give `forget.dir` (`data`)"), "give --forget-data (--dataset)");
+  assert.is(inFlags("`forget.other`"), "`forget.other`");
+});
+
 test("every flag is one of the commands'", () => {
   const root = new Command();
   registerExperiment(root);
   registerUnlearn(root);
   trainOptions(root.command("train"));
   const known = new Set(root.commands.flatMap(({ options }) => options.map(({ long }) => long)));
-  for (const flag of Object.values({ ...flags, ...methodFlags })) assert.ok(known.has(flag), flag);
+  for (const flag of [flags, methodFlags, forgetFlags].flatMap((of) => Object.values(of))) {
+    assert.ok(known.has(flag), flag);
+  }
   for (const flag of Object.values(methodFlags)) {
     const options = root.commands.find((command) => command.name() === "unlearn")!.options;
     assert.ok(

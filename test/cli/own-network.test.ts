@@ -154,7 +154,10 @@ test("named images and a class go from a .pt with its own normalisation; the rep
     ...ascent,
   );
   assert.is(code, 0, err);
-  assert.match(err, /note: 1 training image is a copy of .*again\.png is train\/dog\/3\.png/);
+  assert.match(
+    err,
+    /note: 1 training image is a copy of .*again\.png is train\/dog\/3\.png\): .*\. --forget-copies makes/,
+  );
   const report = reported(`${dir}/three`);
   // The same weights on the same images: what the file says is all that was needed.
   assert.equal(report.before, scores);
