@@ -58,13 +58,20 @@ function bound(value: number | undefined): string | undefined {
   return value === undefined || Math.abs(value) >= Number.MAX_SAFE_INTEGER ? undefined : `${value}`;
 }
 
+/** What a setting is where nothing is given, if anything. */
+function defaultOf(setting: z.ZodType): { default?: unknown } {
+  const { success, data } = setting.safeParse(undefined);
+  return success && data !== undefined ? { default: data } : {};
+}
+
 /** The settings of a method, from its schema. */
 export function settingsOf({ settings }: Pick<Method, "settings">): Setting[] {
   const schema = z.toJSONSchema(settings, { io: "input", unrepresentable: "any" }) as JsonSchema;
+  const { shape } = settings as z.ZodObject;
   return Object.entries(schema.properties ?? {}).map(([name, one]) => ({
     name,
     takes: takes(one),
-    ...(one.default === undefined ? {} : { default: one.default }),
+    ...defaultOf(shape[name] as z.ZodType),
     required: schema.required?.includes(name) ?? false,
     option: methodFlags[name] ?? `--set ${name}=…`,
   }));

@@ -116,6 +116,8 @@ test("a method's settings are listed with defaults, and how each is given", asyn
       option: "--set ratio=…",
     },
   );
+  const optimizer = salun.find(({ name }) => name === "optimizer")!;
+  assert.equal(optimizer.default, { name: "sgd", momentum: 0.9 }, "of a choice among a registry's");
   for (const method of methods.all) {
     for (const { name, takes } of settingsOf(method)) assert.ok(takes, `${method.name}.${name}`);
   }
