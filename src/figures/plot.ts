@@ -78,29 +78,38 @@ function panel(chart: LineChart, width: number, height: number): object {
     type: "quantitative",
     title: chart.xLabel,
     scale: {
-      ...(chart.logX === true ? { type: "log", nice: false } : { zero: false, nice: true }),
+      ...(chart.logX === true
+        ? { type: "log", nice: false }
+        : { zero: false, nice: true, ...flat(values.map((value) => value.x)) }),
       reverse: chart.reverseX === true,
     },
-    ...(chart.logX === true ? { axis: { tickCount: 5 } } : {}),
+    axis: {
+      ...(chart.logX === true ? { tickCount: 5 } : {}),
+      ...(values.every((value) => Number.isInteger(value.x)) ? { tickMinStep: 1 } : {}),
+    },
   };
   const y = {
     field: "y",
     type: "quantitative",
     title: chart.yLabel,
-    scale: { zero: false, nice: true },
+    scale: { zero: false, nice: true, ...flat(values.map((value) => value.y)) },
   };
   const names = chart.series.map((one) => one.name);
   const named = { field: "series", type: "nominal", title: null, sort: names };
-  const legend = {
-    orient: "bottom",
-    columns: 3,
-    labelLimit: 320,
-    // Else a banded chart's legend takes the band's pale fill.
-    symbolType: "stroke",
-    symbolOpacity: 1,
-    symbolStrokeWidth: 2,
-    symbolSize: 200,
-  };
+  // One curve is named by the chart's title.
+  const legend =
+    names.length === 1
+      ? null
+      : {
+          orient: "bottom",
+          columns: 3,
+          labelLimit: 320,
+          // Else a banded chart's legend takes the band's pale fill.
+          symbolType: "stroke",
+          symbolOpacity: 1,
+          symbolStrokeWidth: 2,
+          symbolSize: 200,
+        };
   const range = names.map((_, i) => palette[i % palette.length]);
   const color = { ...named, scale: { domain: names, range }, legend };
   const dashes = names.map((_, i) => (i < palette.length ? [1, 0] : [5, 3]));
@@ -108,7 +117,7 @@ function panel(chart: LineChart, width: number, height: number): object {
   return {
     title: {
       text: chart.title,
-      ...(chart.subtitle === undefined ? {} : { subtitle: chart.subtitle }),
+      ...(chart.subtitle === undefined ? {} : { subtitle: wrapped(chart.subtitle) }),
       anchor: "start",
     },
     width,
@@ -129,6 +138,26 @@ function panel(chart: LineChart, width: number, height: number): object {
       },
     ],
   };
+}
+
+/** Room above and below a curve that neither rises nor falls: its own range is none. */
+function flat(ys: readonly number[]): { domain?: readonly [number, number] } {
+  const [low, high] = [Math.min(...ys), Math.max(...ys)];
+  return low === high ? { domain: [low - 1, high + 1] } : {};
+}
+
+/** Characters of a line under a title at most: a longer one widens the figure past its axes. */
+const lineLength = 72;
+
+/** A text in lines, broken at blanks. */
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > lineLength) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }
 
 type Rasteriser = typeof resvgModule;

@@ -50,4 +50,34 @@ test("points are drawn in the order given, with a band where bounds are given", 
   assert.is(plain.layer.length, 1);
 });
 
+test("whole numbers have whole ticks, a level curve has room, one curve no legend, and long texts lines", () => {
+  const spec = (points: LineChart["series"][number]["points"], subtitle = "") =>
+    chartSpec({ ...chart, subtitle, series: [{ name: "rewind", points }] }) as {
+      title: { subtitle: string[] };
+      layer: {
+        encoding: {
+          x: { axis: { tickMinStep?: number } };
+          y: { scale: { domain?: number[] } };
+          color: { legend: object | null };
+        };
+      }[];
+    };
+  const level = spec(
+    [
+      { x: 0, y: 3 },
+      { x: 1, y: 3 },
+    ],
+    "word ".repeat(30).trim(),
+  );
+  const { x, y, color } = level.layer[0]!.encoding;
+  assert.equal([x.axis.tickMinStep, y.scale.domain, color.legend], [1, [2, 4], null]);
+  assert.ok(level.title.subtitle.every((line) => line.length <= 72));
+  assert.is(level.title.subtitle.join(" "), "word ".repeat(30).trim());
+  const rising = spec([
+    { x: 0.5, y: 3 },
+    { x: 1, y: 4 },
+  ]).layer[0]!.encoding;
+  assert.equal([rising.x.axis.tickMinStep, rising.y.scale.domain], [undefined, undefined]);
+});
+
 test.run();
