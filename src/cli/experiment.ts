@@ -22,11 +22,11 @@ import { summarise } from "../experiments/summary.ts";
 import { comparisonTable, resultTable, tuningTable } from "../experiments/tables.ts";
 import type { Environment } from "../experiments/trained-network.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
-import { exists, readText } from "../platform/files.ts";
+import { absolutePath, exists, readText } from "../platform/files.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { loadPredictor } from "../predictors/index.ts";
+import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
 import { loadImages } from "../runs/images.ts";
 import { checkNetwork, checkTraining } from "./check-inputs.ts";
 import { example } from "./examples.ts";
@@ -81,7 +81,11 @@ export function registerExperiment(root: Command): void {
     .option("--seeds <n>", "seeds reported", integer(1), 5)
     .option("--first-seed <n>", "the first of them", integer(0), 1)
     .option("--tuning-seed <n>", "seed that settings are chosen on", integer(0), 101)
-    .option("--predictor <dir>", "folder of the published InvWNN, for the arms that use it")
+    .option(
+      "--predictor <dir>",
+      "folder of the published InvWNN, for the arms that use it",
+      absolutePredictor,
+    )
     .option("--arms <list>", "only these competitors")
     .option(
       "--beside <dir>",
@@ -99,7 +103,7 @@ export function registerExperiment(root: Command): void {
         .default("scaled"),
     )
     .addOption(modelOption().default(defaults.network))
-    .option("--from <file>", "pretrained checkpoint that training starts from")
+    .option("--from <file>", "pretrained checkpoint that training starts from", absolutePath)
     .option("--train <n>", "training images instead of the size's", integer(1))
     .option("--test <n>", "test images instead of the size's", integer(1))
     .option(
@@ -140,7 +144,9 @@ export function registerExperiment(root: Command): void {
     if (nowcast && forget !== undefined) {
       throw new UsageError("experiment nowcast forgets nothing: give no --forget option.");
     }
-    const own = isModelFile(flags.model) ? await readModelFile(flags.model) : undefined;
+    const own = isModelFile(flags.model)
+      ? await readModelFile(absolutePath(flags.model))
+      : undefined;
     const protocol = protocolOf(nowcast ? nowcastScenario.name : name, data, {
       size: flags.size,
       published: flags.predictor,

@@ -1,7 +1,7 @@
 /** The options that say which images are D_f, and the configuration they become. */
 import { type Command, InvalidArgumentError } from "commander";
 import { DataError, UsageError } from "../errors.ts";
-import { readText } from "../platform/files.ts";
+import { absolutePath, readText } from "../platform/files.ts";
 import type { ForgetConfig } from "../runs/config.ts";
 import { readForgetRecord } from "../runs/forget-record.ts";
 import type { Selection } from "../scenarios/selection.ts";
@@ -39,6 +39,7 @@ export function forgetOptions(command: Command): Command {
     .option(
       "--forget-data <dir>",
       "a folder of them: DIR/CLASS/*.jpg, or with a metadata.csv (file_name,label)",
+      absolutePath,
     )
     .option("--forget-label <class>", "--forget-data: the class of all its images")
     .option("--forget-copies", "copies of them among the other training images go as well")

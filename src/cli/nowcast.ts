@@ -1,4 +1,5 @@
 /** `rewind experiment nowcast`: trainings with forecasts against plain Adam. */
+import { absolutePredictor } from "../predictors/index.ts";
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import type { TrainConfig } from "../runs/config.ts";
@@ -67,7 +68,12 @@ function armOf(text: string, flags: NowcastFlags, steps: number): NowcastArm {
   const file = predictor.replace(/^.*\//, "");
   return {
     name: `${method} (${file})`,
-    nowcast: { method, predictor, ...experiment?.settings(steps), ...given },
+    nowcast: {
+      method,
+      predictor: absolutePredictor(predictor),
+      ...experiment?.settings(steps),
+      ...given,
+    },
   };
 }
 

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { UsageError } from "../errors.ts";
 import { datasets, loadDataset } from "../data/index.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
-import { exists, writeAtomic } from "../platform/files.ts";
+import { absolutePath, exists, writeAtomic } from "../platform/files.ts";
 import {
   encodeHistories,
   libraryArchitectures,
@@ -39,7 +39,7 @@ function source(text: string, before: readonly LibrarySource[] = []): LibrarySou
       `it is a data set (${datasets.names.join(", ")}), or one with its folder: mnist=DIR.`,
     );
   }
-  const data = { name, ...(dir ? { dir } : {}) };
+  const data = { name, ...(dir ? { dir: absolutePath(dir) } : {}) };
   return [...before, { name, data }];
 }
 

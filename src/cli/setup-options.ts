@@ -9,7 +9,7 @@ import {
   type PreprocessingConfig,
   preprocessingNames,
 } from "../nn/preprocessing.ts";
-import { exists, join, readJson, readText } from "../platform/files.ts";
+import { absolutePath, exists, join, readJson, readText } from "../platform/files.ts";
 import { listed } from "../registry.ts";
 import type { DataConfig, ForgetConfig, TrainConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
@@ -57,7 +57,7 @@ export function datasetOptions(command: Command, { preset }: { preset: boolean }
         datasets.names,
       ),
     )
-    .option("--data <dir>", "folder of the data set's files")
+    .option("--data <dir>", "folder of the data set's files", absolutePath)
     .hook("preAction", async () => {
       const { dataset, data } = command.opts<SetupFlags>();
       if (dataset !== undefined) return;
@@ -163,7 +163,7 @@ export async function networkOf(flags: SetupFlags): Promise<object> {
     const settings = settingsGiven(networks.find(model), networks.all, flags, "give");
     return { model: { name: model, ...settings } };
   }
-  const own = await readModelFile(model);
+  const own = await readModelFile(absolutePath(model));
   const { name } = own.model;
   const settings = settingsGiven(networks.find(name), networks.all, flags, "give");
   return { ...own, model: { ...own.model, ...settings } };

@@ -1,4 +1,6 @@
 /** The options that describe data, model and training, and the configuration they become. */
+import { absolutePredictor } from "../predictors/index.ts";
+import { absolutePath } from "../platform/files.ts";
 import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { type ForgetConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
@@ -55,7 +57,11 @@ export function trainOptions(command: Command): Command {
   dataOptions(command, { preset: true });
   scenarioOptions(command);
   preprocessingOptions(networkOptions(command, { preset: true }))
-    .option("--from <file>", "checkpoint to start from; a missing classifier is drawn at random")
+    .option(
+      "--from <file>",
+      "checkpoint to start from; a missing classifier is drawn at random",
+      absolutePath,
+    )
     .optionsGroup("Training:")
     .option("--epochs <n>", "training epochs", integer(1), 40)
     .option("--batch <n>", "images a training step", integer(1), 64)
@@ -97,7 +103,11 @@ export function trainOptions(command: Command): Command {
         "replace the weights by a forecast now and then, with the schedule of one of",
       ).choices(forecasters.names),
     )
-    .option("--nowcast-predictor <path>", `what forecasts: ${listed(taken, "or")}, linear:-U:K`);
+    .option(
+      "--nowcast-predictor <path>",
+      `what forecasts: ${listed(taken, "or")}, linear:-U:K`,
+      absolutePredictor,
+    );
   return settingOptions(command, forecasters.all).option(
     "--seed <n>",
     "seed of everything random",

@@ -1,4 +1,5 @@
 /** The options of unlearning, and the configuration they become. */
+import { absolutePredictor } from "../predictors/index.ts";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import {
   retrainSettings,
@@ -145,6 +146,9 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
     ...present(given),
     ...flags.set,
   });
+  if (typeof settings["predictor"] === "string") {
+    settings["predictor"] = absolutePredictor(settings["predictor"]);
+  }
   const rounds = retrains
     ? Math.ceil(Number(settings["epochs"]) / Number(settings["epochsPerRound"]))
     : defaultRounds;

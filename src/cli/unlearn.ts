@@ -1,4 +1,5 @@
 /** `rewind unlearn`: makes a network forget D_f: one of `rewind train`, or one that was trained elsewhere. */
+import { absolutePath } from "../platform/files.ts";
 import type { Command } from "commander";
 import { DataError, UsageError } from "../errors.ts";
 import { type SetupConfig, setupSchema, trainSchema } from "../runs/config.ts";
@@ -48,10 +49,11 @@ export function registerUnlearn(root: Command): void {
     .description("make a trained network forget images (D_f)")
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run")
     .optionsGroup("The network, one of:")
-    .option("--run <dir>", "folder of `rewind train`: its network, data and D_f")
+    .option("--run <dir>", "folder of `rewind train`: its network, data and D_f", absolutePath)
     .option(
       "--from <checkpoint>",
       "trained elsewhere: .pt, .pth or .safetensors, or a folder with config.json and model.safetensors",
+      absolutePath,
     )
     .optionsGroup("With --from:")
     .option(

@@ -146,6 +146,16 @@ export function cacheFolder(): string | null {
   return caches === undefined ? null : join(caches, "rewind");
 }
 
+/** The path from the root of the file system: what is relative starts at the working folder. Itself in browsers. */
+export function absolutePath(path: string): string {
+  return host.files?.absolute(path) ?? path;
+}
+
+/** The way from one folder to a path, both absolute. */
+export function relativePath(folder: string, path: string): string {
+  return host.files?.relative(folder, path) ?? path;
+}
+
 /** Joins path parts with single slashes; empty parts are left out. */
 export function join(...parts: readonly string[]): string {
   const kept = parts.filter((part) => part !== "");

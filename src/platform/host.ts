@@ -17,6 +17,10 @@ export interface HostFiles {
   append(path: string, data: Uint8Array | string): Promise<void>;
   remove(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** The path from the root; what is relative starts at the working folder. */
+  absolute(path: string): string;
+  /** The way from a folder to a path, both absolute. */
+  relative(folder: string, path: string): string;
 }
 
 /** What a thread answers; `move`: buffers handed over instead of copied. */

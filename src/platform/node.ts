@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { closeSync, openSync, readSync } from "node:fs";
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
+import { relative, resolve } from "node:path";
 import { parentPort, Worker } from "node:worker_threads";
 import type { Host, HostFiles, HostThreads } from "./host.ts";
 import { detectRuntime } from "./runtime.ts";
@@ -39,6 +40,8 @@ const files: HostFiles = {
   append: (path, data) => appendFile(path, data),
   remove: (path) => rm(path, { recursive: true, force: true }),
   rename,
+  absolute: (path) => resolve(path),
+  relative,
 };
 
 /**

@@ -1,6 +1,6 @@
 /** Predictors by name or file: one folder or file each, one line here. */
 import { DataError, UsageError } from "../errors.ts";
-import { exists, fileInfo, join, listDir, readBytes } from "../platform/files.ts";
+import { absolutePath, exists, fileInfo, join, listDir, readBytes } from "../platform/files.ts";
 import { Registry } from "../registry.ts";
 import { introspectionLoader } from "./introspection.ts";
 import { invWnnLoader } from "./invwnn/loader.ts";
@@ -86,6 +86,13 @@ function formulaOf(spec: string): Predictor | undefined {
     if (predictor !== undefined) return predictor;
   }
   return undefined;
+}
+
+/** A predictor's text with its path, where it has one, from the root; formulas stay as they are. */
+export function absolutePredictor(spec: string): string {
+  const prefix = /^(?:reversed:|published-bias:)*/.exec(spec)![0];
+  const rest = spec.slice(prefix.length);
+  return rest === "" || formulaOf(rest) !== undefined ? spec : prefix + absolutePath(rest);
 }
 
 const publishedBias = /^published-bias:/;

@@ -4,6 +4,9 @@
  * config.json, metrics.jsonl (one line a measurement), checkpoint.safetensors, report.json, report.md and
  * figures. Every file but metrics.jsonl is written whole under a temporary name and renamed; a torn last
  * line of metrics.jsonl, left by a crash, is dropped when the folder is opened again.
+ *
+ * config.json holds paths from the root and, beside them, the ways from the folder to the same files: a folder that was
+ * moved together with what lies about it finds them again.
  */
 import { DataError } from "../errors.ts";
 import {
@@ -13,6 +16,7 @@ import {
   writeSafetensors,
 } from "../io/safetensors.ts";
 import {
+  absolutePath,
   appendText,
   exists,
   join,
@@ -21,9 +25,13 @@ import {
   readBytes,
   readJson,
   readText,
+  relativePath,
   remove,
   writeAtomic,
 } from "../platform/files.ts";
+
+/** Where config.json keeps the ways from the folder to the files of the run, by their paths from the root. */
+const pathsKey = "pathsFromHere";
 
 /** One open run folder. */
 export class RunFolder {
@@ -48,7 +56,7 @@ export class RunFolder {
     await makeDir(path);
     const folder = new RunFolder(path);
     if (resumed) await folder.#dropTornLine();
-    else await writeAtomic(folder.file("config.json"), json(config));
+    else await folder.#writeConfig(config);
     return { folder, resumed };
   }
 
@@ -60,7 +68,7 @@ export class RunFolder {
   static async check(path: string, config: unknown): Promise<boolean> {
     const file = join(path, "config.json");
     if (!(await exists(file))) return false;
-    if ((await readText(file)) === json(config)) return true;
+    if (json(await new RunFolder(path).config()) === json(config)) return true;
     const names = (await listDir(path)).filter((name) => !name.startsWith("."));
     if (names.length === 1) return false;
     throw new DataError(
@@ -89,8 +97,49 @@ export class RunFolder {
     return exists(this.file(name));
   }
 
-  config(): Promise<unknown> {
-    return readJson(this.file("config.json"));
+  /** The configuration of the run; files that are no longer where it found them are looked for by the way from the folder. */
+  async config(): Promise<unknown> {
+    const config = await this.#written();
+    const moved = await this.#moved(config);
+    const { [pathsKey]: _, ...own } = config;
+    return replaced(own, moved);
+  }
+
+  /** What the run wrote down, with the paths that {@link config} gives. */
+  async relocated(value: unknown): Promise<unknown> {
+    return replaced(value, await this.#moved(await this.#written()));
+  }
+
+  async #written(): Promise<Record<string, unknown>> {
+    const file = this.file("config.json");
+    const config = await readJson(file);
+    if (typeof config === "object" && config !== null && !Array.isArray(config)) {
+      return config as Record<string, unknown>;
+    }
+    throw new DataError(`"${file}" is no configuration of a run: it needs an object.`);
+  }
+
+  /** Where files are now that are no longer at their path from the root. */
+  async #moved(config: Readonly<Record<string, unknown>>): Promise<Map<string, string>> {
+    const ways = Object.entries(config[pathsKey] ?? {}) as [string, unknown][];
+    const moved = new Map<string, string>();
+    for (const [path, way] of ways) {
+      if (typeof way !== "string" || (await exists(path))) continue;
+      const here = absolutePath(join(this.path, way));
+      if (await exists(here)) moved.set(path, here);
+    }
+    return moved;
+  }
+
+  async #writeConfig(config: unknown): Promise<void> {
+    const folder = absolutePath(this.path);
+    const ways: Record<string, string> = {};
+    for (const text of texts(config)) {
+      if (absolutePath(text) !== text || !(await exists(text))) continue;
+      ways[text] = relativePath(folder, text);
+    }
+    const paths = Object.keys(ways).length === 0 ? {} : { [pathsKey]: ways };
+    await writeAtomic(this.file("config.json"), json({ ...(config as object), ...paths }));
   }
 
   /** Appends a line to metrics.jsonl. */
@@ -151,6 +200,20 @@ export class RunFolder {
     if (text !== "" && !text.endsWith("\n"))
       await writeAtomic(path, text.slice(0, text.lastIndexOf("\n") + 1));
   }
+}
+
+/** The texts of plain data. */
+function texts(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(texts) : [];
+}
+
+/** Plain data with other texts in the place of some. */
+function replaced(value: unknown, by: ReadonlyMap<string, string>): unknown {
+  if (typeof value === "string") return by.get(value) ?? value;
+  if (Array.isArray(value)) return value.map((one) => replaced(one, by));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, replaced(one, by)]));
 }
 
 function finite(_key: string, value: unknown): unknown {

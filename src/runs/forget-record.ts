@@ -5,7 +5,7 @@ import { bytesOf, type Dataset, imageName, imageNumber } from "../data/dataset.t
 import { DataError } from "../errors.ts";
 import { sha256 } from "../platform/digest.ts";
 import { exists, join, readJson } from "../platform/files.ts";
-import type { RunFolder } from "../report/run-folder.ts";
+import { RunFolder } from "../report/run-folder.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import { type ForgetConfig, forgetSchema, type SetupConfig } from "./config.ts";
 
@@ -128,5 +128,9 @@ export async function readForgetRecord(
   if (!parsed.success) {
     throw new DataError(`"${file}" is not valid:\n${z.prettifyError(parsed.error)}`);
   }
-  return parsed.data;
+  if (parsed.data.select.dir === undefined || !(await exists(join(run, "config.json")))) {
+    return parsed.data;
+  }
+  const select = await (await RunFolder.open(run)).relocated(parsed.data.select);
+  return { ...parsed.data, select: select as ForgetConfig };
 }

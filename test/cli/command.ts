@@ -30,9 +30,14 @@ export interface Said {
 
 /** Runs the command line as a user would, and waits for its end. */
 export function rewind(...words: string[]): Said {
+  return rewindIn(root, ...words);
+}
+
+/** As {@link rewind}, from another folder. */
+export function rewindIn(cwd: string, ...words: string[]): Said {
   const { status, stdout, stderr } = spawnSync(process.execPath, [...before, ...words], {
     encoding: "utf8",
-    cwd: root,
+    cwd,
   });
   return { code: status, out: stdout, err: stderr };
 }

@@ -1,5 +1,6 @@
 // Images that must go from a network that was trained elsewhere, by command alone.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { publishedNetwork } from "../../models/published.ts";
@@ -17,7 +18,7 @@ import { png } from "../data/images.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import { torchFile } from "../io/torch-fixture.ts";
 import { Random } from "../../src/random.ts";
-import { rewind } from "./command.ts";
+import { rewind, rewindIn } from "./command.ts";
 
 const side = 12;
 const classes = ["cat", "dog", "fox"] as const;
@@ -134,16 +135,8 @@ const network = (dir: string): string[] => [
   ...["--preprocess", `${dir}/prepared.json`, "--class-names", `${dir}/classes.txt`],
 ];
 
-const ascent = [
-  "--method",
-  "neg-grad",
-  "--rate",
-  "0.003",
-  "--rounds",
-  "2",
-  "--adapter",
-  "software",
-];
+const software = ["--adapter", "software"];
+const ascent = ["--method", "neg-grad", "--rate", "0.003", "--rounds", "2", ...software];
 
 test("named images and a class go from a .pt with its own normalisation; the report names them", async () => {
   const { dir, scores } = await made;
@@ -177,22 +170,36 @@ test("named images and a class go from a .pt with its own normalisation; the rep
   );
   assert.equal(images[0]!.class, "dog");
 
-  const both = rewind(
-    ...["unlearn", ...network(dir), ...data, ...names, "--forget-class", "fox", "--forget-copies"],
-    ...["--out", `${dir}/more`, ...ascent],
+  const both = rewindIn(
+    dir,
+    ...["unlearn", ...network("."), "--dataset", "image-folder", "--data", "photos"],
+    ...["--forget-files", "gone.txt", "--forget-class", "fox", "--forget-copies"],
+    ...["--out", "more", ...ascent],
   );
   assert.is(both.code, 0, both.err);
   const record = forgotten(`${dir}/more`);
   assert.equal([record.count, record.copies], [3 + 1 + 10, []]);
 
   // The checkpoint that came out says all of it by itself.
-  const evaluated = rewind("evaluate", "--run", `${dir}/three`, "--adapter", "software");
+  const evaluated = rewind("evaluate", "--run", `${dir}/three`, ...software);
   assert.is(evaluated.code, 0, evaluated.err);
   const scored = JSON.parse(evaluated.out) as Scores;
   assert.equal(
     [scored["forgetLoss"], scored["testLoss"]],
     [report.after["forgetLoss"], report.after["testLoss"]],
   );
+
+  // A run finds its images from any folder, and where all of it was moved.
+  const after = reported(`${dir}/more`).after;
+  const moved = `${dir}-moved`;
+  renameSync(dir, moved);
+  try {
+    const there = rewindIn(tmpdir(), "evaluate", "--run", `${moved}/more`, ...software);
+    assert.is(there.code, 0, there.err);
+    assert.is((JSON.parse(there.out) as Scores)["testLoss"], after["testLoss"]);
+  } finally {
+    renameSync(moved, dir);
+  }
 });
 
 test("only the images to forget are left: a folder of them, and the same ones again", async () => {

@@ -1,4 +1,12 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -26,6 +34,28 @@ test("a folder is resumed with its own configuration and refused with another", 
   assert.ok((await RunFolder.start(path, { seed: 1 })).resumed);
   await folder.log({ epoch: 1 });
   assert.match(await fails(() => RunFolder.start(path, { seed: 2 })), /another configuration/);
+});
+
+test("paths are found again where the folder and what it read were moved together", async () => {
+  const [here, there] = [`${root}/here`, `${root}/there`];
+  mkdirSync(`${here}/data`, { recursive: true });
+  const config = { data: { dir: `${here}/data` }, classes: ["data", "/none"], list: [here] };
+  const { folder } = await RunFolder.start(`${here}/runs/a`, config);
+  await folder.log({ epoch: 1 });
+  assert.equal(await folder.config(), config);
+  assert.equal(JSON.parse(readFileSync(folder.file("config.json"), "utf8")), {
+    ...config,
+    pathsFromHere: { [`${here}/data`]: "../../data", [here]: "../.." },
+  });
+  renameSync(here, there);
+  const moved = { data: { dir: `${there}/data` }, classes: ["data", "/none"], list: [there] };
+  const again = await RunFolder.open(`${there}/runs/a`);
+  assert.equal(await again.config(), moved);
+  assert.equal(await again.relocated({ dir: `${here}/data` }), { dir: `${there}/data` });
+  assert.ok((await RunFolder.start(`${there}/runs/a`, moved)).resumed);
+  // What is still at its path is taken from there.
+  mkdirSync(`${here}/data`, { recursive: true });
+  assert.equal(await again.config(), { ...moved, data: { dir: `${here}/data` }, list: [here] });
 });
 
 test("a torn last line of metrics.jsonl is dropped, whole lines stay", async () => {
