@@ -16,7 +16,7 @@ import {
 import { figures, labelOf } from "../experiments/figures.ts";
 import { nowcastScenario } from "../experiments/nowcast.ts";
 import { experimentNames, type Protocol, protocolOf } from "../experiments/protocol.ts";
-import { runSeeds, tune, type Tuned } from "../experiments/run.ts";
+import { countRuns, runSeeds, tune, type Tuned } from "../experiments/run.ts";
 import { type Recipe, type Size, sizeNames } from "../experiments/scale.ts";
 import { summarise } from "../experiments/summary.ts";
 import { comparisonTable, resultTable, tuningTable } from "../experiments/tables.ts";
@@ -30,7 +30,8 @@ import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
 import { loadImages } from "../runs/images.ts";
 import { checkNetwork, checkTraining } from "./check-inputs.ts";
 import { example } from "./examples.ts";
-import { answer, say, sayNotes } from "./output.ts";
+import { answer, sayNotes } from "./output.ts";
+import { withRuns } from "./progress.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { isModelFile, readModelFile } from "./model-file.ts";
@@ -199,18 +200,21 @@ async function run(protocol: Protocol, flags: ExperimentFlags): Promise<void> {
   checkNetwork(written.train, images);
   const { folder } = await RunFolder.start(flags.out, written);
   const gpu = await openDevice(flags);
-  const environment: Environment = {
-    gpu,
-    out: flags.out,
-    watch: { signal: interruptSignal() },
-    log: say,
-  };
   const known = (await exists(folder.file("tuning.json")))
     ? (JSON.parse(await readText(folder.file("tuning.json"))) as Record<string, Tuned>)
     : {};
-  const tuned = await tune(protocol, flags.tuningSeed, environment, known);
-  await folder.writeJson("tuning.json", { ...known, ...tuned });
-  const results = await runSeeds(protocol, seeds, tuned, environment);
+  const runs = countRuns(protocol, seeds, known);
+  const { tuned, results } = await withRuns(
+    protocol.name,
+    runs,
+    interruptSignal(),
+    async (told) => {
+      const environment: Environment = { gpu, out: flags.out, ...told };
+      const tuned = await tune(protocol, flags.tuningSeed, environment, known);
+      await folder.writeJson("tuning.json", { ...known, ...tuned });
+      return { tuned, results: await runSeeds(protocol, seeds, tuned, environment) };
+    },
+  );
   const shown =
     earlier === undefined
       ? { protocol, results, tuned: { ...known, ...tuned }, before: [] }

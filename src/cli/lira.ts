@@ -10,7 +10,8 @@ import { RunFolder } from "../report/run-folder.ts";
 import { textTable } from "../report/table.ts";
 import { checkTraining, checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
-import { answer, say } from "./output.ts";
+import { answer } from "./output.ts";
+import { withRuns } from "./progress.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
@@ -58,10 +59,9 @@ export function registerLira(root: Command): void {
     // Of the shadow models' size, but for the targets that are not in their D_f.
     const planned: PlannedRun = { train, unlearn, images: countsOf(split) };
     const result = await withAdvice(planned, limitsOf(gpu), () =>
-      runLira(gpu, protocol, flags.out, {
-        watch: { signal: interruptSignal() },
-        log: say,
-      }),
+      withRuns("shadow models", flags.shadows, interruptSignal(), (told) =>
+        runLira(gpu, protocol, flags.out, told),
+      ),
     );
     const { scores: _, ...metrics } = result;
     const report = { method: unlearn.method, settings: unlearn.settings, ...metrics };

@@ -22,7 +22,8 @@ import { RunFolder } from "../report/run-folder.ts";
 import { forecasters } from "../forecast/index.ts";
 import { listed } from "../registry.ts";
 import { checkTraining } from "./check-inputs.ts";
-import { answer, say } from "./output.ts";
+import { answer } from "./output.ts";
+import { withRuns } from "./progress.ts";
 import { type DeviceFlags, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { settingOptions, settingsGiven } from "./setting-options.ts";
@@ -112,12 +113,9 @@ export async function nowcastExperiment(
     () => largestRun(config, arms),
     limitsOf(gpu),
     () =>
-      runNowcast(train, arms, seeds, {
-        gpu,
-        out: flags.out,
-        watch: { signal: interruptSignal() },
-        log: say,
-      }),
+      withRuns("nowcast", arms.length * seeds.length, interruptSignal(), (told) =>
+        runNowcast(train, arms, seeds, { gpu, out: flags.out, ...told }),
+      ),
   );
   const summaries = summariseNowcast(arms, results);
   await folder.write("results.csv", nowcastCsv(results));

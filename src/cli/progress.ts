@@ -62,7 +62,8 @@ export class ProgressBar {
   #shown = false;
   #lastLine = -Infinity;
 
-  constructor(label: string) {
+  /** @param passing whether it leaves nothing on the terminal: what needs {@link say}. */
+  constructor(label: string, passing = false) {
     this.#label = label;
     if (isQuiet() || !process.stderr.isTTY) return;
     this.#bar = new cliProgress.SingleBar(
@@ -71,6 +72,7 @@ export class ProgressBar {
         stream: process.stderr,
         hideCursor: true,
         barsize: 24,
+        clearOnComplete: passing,
       },
       cliProgress.Presets.shades_classic,
     );
@@ -94,6 +96,12 @@ export class ProgressBar {
     if (now - this.#lastLine < plainLineEveryMs) return;
     this.#lastLine = now;
     say(`${this.#label}: ${Math.floor(100 * share)} %${said}`);
+  }
+
+  /** A line that stays, above a passing bar. */
+  say(line: string): void {
+    this.stop();
+    say(line);
   }
 
   stop(): void {
@@ -168,6 +176,35 @@ export async function withRounds<T>(
       const { forgetLoss } = progress.scores;
       if (forgetLoss !== undefined) loss = `, loss on D_f ${forgetLoss.toPrecision(3)}`;
       show(0);
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+/**
+ * Runs an experiment of so many runs under a bar that says which run, and which step of the round, training or scores
+ * it is at. A line is logged at the end of each.
+ */
+export async function withRuns<T>(
+  label: string,
+  runs: number,
+  signal: AbortSignal,
+  work: (told: { readonly watch: Watch; readonly log: (line: string) => void }) => Promise<T>,
+): Promise<T> {
+  const bar = new ProgressBar(label, true);
+  let done = 0;
+  const show = (part: string): void =>
+    bar.update(done, runs, `run ${Math.min(runs, done + 1)}/${runs}${part}`);
+  const progress = (steps: number, total: number): void => show(`, step ${steps}/${total}`);
+  try {
+    return await work({
+      watch: { signal, progress },
+      log(line) {
+        done++;
+        bar.say(line);
+        show("");
+      },
     });
   } finally {
     bar.stop();

@@ -129,7 +129,7 @@ export function preprocessingOptions(command: Command): Command {
 export function dataOf(flags: SetupFlags): object | undefined {
   const { dataset: name, data: dir, train, test, pictureSize: size } = flags;
   if (name === undefined) {
-    const [flag] = Object.entries({ "--data": dir, "--train": train, "--test": test }).find(
+    const [flag] = Object.entries({ "--train": train, "--test": test }).find(
       ([, value]) => value !== undefined,
     ) ?? [undefined];
     if (flag === undefined) return undefined;

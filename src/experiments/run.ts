@@ -7,7 +7,7 @@
  */
 import { Owned } from "../gpu/owned.ts";
 import { join } from "../platform/files.ts";
-import type { Settings } from "../unlearn/arm.ts";
+import type { Arm, Settings } from "../unlearn/arm.ts";
 import { isReference } from "./arms.ts";
 import type { Protocol } from "./protocol.ts";
 import {
@@ -61,6 +61,31 @@ function bestTrial(protocol: Protocol, trials: Tuned["trials"]): Tuned["trials"]
   return best!;
 }
 
+/** The settings that are tried of an arm, and those known to have won already. */
+function trialsOf(
+  protocol: Protocol,
+  known: Readonly<Record<string, Tuned>>,
+): { readonly arm: Arm; readonly choices: readonly Settings[]; readonly before?: Tuned }[] {
+  return protocol.arms.flatMap((arm) => {
+    if (arm.trials.length === 0 && !(isReference(arm) && protocol.againstRetrained)) return [];
+    const before = known[arm.name];
+    const same =
+      JSON.stringify(before?.trials.map(({ settings }) => settings)) === JSON.stringify(arm.trials);
+    const choices = arm.trials.length === 0 ? [{}] : arm.trials;
+    return [before !== undefined && same ? { arm, choices: [], before } : { arm, choices }];
+  });
+}
+
+/** How many runs an experiment has: {@link Environment.log} is called once for each. */
+export function countRuns(
+  protocol: Protocol,
+  seeds: readonly number[],
+  known: Readonly<Record<string, Tuned>>,
+): number {
+  const tuning = trialsOf(protocol, known).map(({ choices }) => choices.length);
+  return tuning.reduce((a, b) => a + b, 0) + seeds.length * protocol.arms.length;
+}
+
 /**
  * Tries every trial of every arm on one seed and keeps the best settings of each.
  *
@@ -77,26 +102,19 @@ export async function tune(
   return Owned.within(async (owned) => {
     let network: TrainedNetwork | undefined;
     let retrainedUa: number | undefined;
-    for (const arm of protocol.arms) {
-      const reference = isReference(arm);
-      if (arm.trials.length === 0 && !(reference && protocol.againstRetrained)) continue;
-      const before = known[arm.name];
-      const same =
-        JSON.stringify(before?.trials.map(({ settings }) => settings)) ===
-        JSON.stringify(arm.trials);
-      if (before !== undefined && same) {
+    for (const { arm, choices, before } of trialsOf(protocol, known)) {
+      if (before !== undefined) {
         tuned[arm.name] = before;
         continue;
       }
       network ??= owned.add(await TrainedNetwork.open(protocol, seed, path, environment));
       const trials: Tuned["trials"][number][] = [];
-      const choices = arm.trials.length === 0 ? [{}] : arm.trials;
       for (const [i, chosen] of choices.entries()) {
         const started = performance.now();
         const settings = settingsOf(protocol, arm, chosen);
         const run = { arm, settings, seed, path: join(path, `${arm.name}-${i + 1}`), retrainedUa };
         const result = await network.run(protocol, run, environment);
-        if (reference) retrainedUa = unlearningAccuracyOf(result);
+        if (isReference(arm)) retrainedUa = unlearningAccuracyOf(result);
         const end = result.history.at(-1)!.scores[protocol.x.score]!;
         trials.push({ settings: chosen, statistic: result.statistic, end });
         environment.log(`tuning ${JSON.stringify(chosen)} ${lineOf(protocol, result, started)}`);

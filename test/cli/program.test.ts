@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type DemoFlags, sized } from "../../src/cli/demo.ts";
 import { settingsOf } from "../../src/cli/methods.ts";
-import { Course, duration } from "../../src/cli/progress.ts";
+import { Course, duration, withRuns } from "../../src/cli/progress.ts";
 import { program, runCommand } from "../../src/cli/program.ts";
 import { datasetOptions } from "../../src/cli/setup-options.ts";
 import { nearest } from "../../src/cli/suggest.ts";
@@ -190,4 +190,23 @@ test("a small folder is taken whole, in batches that make several steps an epoch
 });
 
 test.after(removeFolders);
+test("an experiment says which run it is at, and keeps a line of each", async () => {
+  const { error } = console;
+  const said: string[] = [];
+  console.error = (line: string) => void said.push(line);
+  try {
+    await withRuns("experiment", 2, new AbortController().signal, ({ watch, log }) => {
+      watch.progress!(1, 40);
+      log("first: 12 s");
+      watch.progress!(2, 40);
+      log("second: 12 s");
+      return Promise.resolve();
+    });
+  } finally {
+    console.error = error;
+  }
+  // Not on a terminal: what moves is said every ten seconds at most.
+  assert.equal(said, ["experiment: 0 %, run 1/2, step 1/40", "first: 12 s", "second: 12 s"]);
+});
+
 test.run();
