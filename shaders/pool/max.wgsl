@@ -1,7 +1,7 @@
-//! import pool/windows
+//! import pool/windows, math/nan
 //! needs LaneU
-// Max pooling: y = largest of the window, argmax = its tap kh * SIZE + kw, the first on ties; dx = sum of dy
-// over the windows whose largest element the pixel is.
+// Max pooling: y = largest of the window, argmax = its tap kh * SIZE + kw, the first on ties; NaN counts as larger
+// than any number. dx = sum of dy over the windows whose largest element the pixel is.
 // `backward_tiles` is for windows that tile the image (STRIDE = SIZE, PAD = 0): each window writes its pixels; the
 // last ones of a row or column also write 0 to the pixels that no window covers.
 //
@@ -19,7 +19,7 @@ fn start_of(pixel: Lane, tap: u32) -> Taken {
 }
 
 fn take(taken: Taken, pixel: Lane, tap: u32) -> Taken {
-  let wins = pixel > taken.best;
+  let wins = ((pixel > taken.best) | is_nan(pixel)) & !is_nan(taken.best);
   return Taken(select(taken.best, pixel, wins), select(taken.tap, LaneU(tap), wins));
 }
 

@@ -1,5 +1,6 @@
-//! import walk/each, math/largest
-// hits[b] = 1 if the largest logit of row b (the first, on ties) is the label's, else 0.
+//! import walk/each, math/largest, math/nan, lane/f32
+// hits[b] = 1 if the largest logit of row b (the first, on ties) is the label's, else 0;
+// 0 where a logit of the row is NaN.
 // Constants: B rows, C classes. logits [B, C], labels [B]. One thread a row.
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<u32>;
@@ -13,5 +14,9 @@ fn logit(b: u32, c: u32) -> f32 {
 }
 
 fn each(b: u32) {
-  hits[b] = select(0u, 1u, largest(b, u32(C)) == labels[b]);
+  var unknown = false;
+  for (var c = 0u; c < u32(C); c++) {
+    unknown = unknown | is_nan(logit(b, c));
+  }
+  hits[b] = select(0u, 1u, largest(b, u32(C)) == labels[b] && !unknown);
 }

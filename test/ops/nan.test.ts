@@ -1,0 +1,251 @@
+/**
+ * NaN goes through every operation: what depends on an element that is NaN is NaN, and nothing else changes.
+ *
+ * What depends on an element is found by changing it: outputs whose bits differ when it is 3 or -3 instead.
+ */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import type { Gpu } from "../../src/gpu/device.ts";
+import { Graph } from "../../src/graph/graph.ts";
+import { compile } from "../../src/graph/program.ts";
+import type { Value } from "../../src/graph/value.ts";
+import * as ops from "../../src/ops/index.ts";
+import { Random } from "../../src/random.ts";
+import type { Shape } from "../../src/shape.ts";
+import { closeGpus, testGpu, tunings } from "../device.ts";
+
+type Build = (graph: Graph, inputs: readonly Value[]) => Value;
+
+interface NanCase {
+  readonly shapes: readonly Shape[];
+  readonly build: Build;
+  /** Whole numbers, by input: labels, and the ends of edges. */
+  readonly whole?: Readonly<Record<number, readonly number[]>>;
+  /** Inputs that must be above 0. */
+  readonly positive?: readonly number[];
+  /** Inputs whose NaN may also reach outputs where they meet the zeros of padding: 0 · NaN is NaN. */
+  readonly meetsPadding?: readonly number[];
+}
+
+const image: Shape = [2, 5, 6, 3];
+const quads: Shape = [2, 4, 4, 8];
+const one =
+  (f: (graph: Graph, x: Value) => Value): Build =>
+  (graph, [x]) =>
+    f(graph, x!);
+const pair =
+  (f: (graph: Graph, a: Value, b: Value) => Value): Build =>
+  (graph, [a, b]) =>
+    f(graph, a!, b!);
+/** Three edges between two nodes. */
+const edges = { 1: [1, 0, 1], 2: [0, 1, 3], 3: [1, 0, 2] };
+const ends = ([, node, starts, order]: readonly Value[]): ops.EdgeEnds => ({
+  node: node!,
+  starts: starts!,
+  order: order!,
+});
+
+const cases: Readonly<Record<string, NanCase>> = {
+  abs: { shapes: [[7]], build: one(ops.abs) },
+  exp: { shapes: [[7]], build: one(ops.exp) },
+  "gelu, exact": { shapes: [[7]], build: one(ops.gelu) },
+  "gelu, tanh": {
+    shapes: [[7]],
+    build: one((graph, x) => ops.gelu(graph, x, { approximate: "tanh" })),
+  },
+  leakyRelu: { shapes: [[7]], build: one((graph, x) => ops.leakyRelu(graph, x, 0.3)) },
+  relu: { shapes: [[7]], build: one(ops.relu) },
+  scale: { shapes: [[7]], build: one((graph, x) => ops.scale(graph, x, 0.5)) },
+  silu: { shapes: [[7]], build: one(ops.silu) },
+  tanh: { shapes: [[7]], build: one(ops.tanh) },
+  add: { shapes: [[3, 5], [5]], build: pair(ops.add) },
+  mul: { shapes: [[3, 5], [5]], build: pair(ops.mul) },
+  concat: {
+    shapes: [
+      [2, 3],
+      [2, 5],
+    ],
+    build: (graph, inputs) => ops.concat(graph, inputs, 1),
+  },
+  permute: { shapes: [[2, 3, 4]], build: one((graph, x) => ops.permute(graph, x, [1, 0, 2])) },
+  "max pool, tiles": {
+    shapes: [image],
+    build: one((graph, x) => ops.maxPool(graph, x, { size: 2 })),
+  },
+  "max pool, overlapping": {
+    shapes: [quads],
+    build: one((graph, x) => ops.maxPool(graph, x, { size: 3, stride: 1, padding: 1 })),
+  },
+  "average pool": { shapes: [image], build: one((graph, x) => ops.avgPool(graph, x, { size: 2 })) },
+  "global average pool": { shapes: [image], build: one(ops.globalAveragePool) },
+  linear: {
+    shapes: [[3, 10], [10, 7], [7]],
+    build: (graph, [x, w, b]) => ops.linear(graph, x!, w!, b!),
+  },
+  matmul: {
+    shapes: [
+      [2, 3, 5],
+      [2, 5, 4],
+    ],
+    build: pair((graph, a, b) => ops.matmul(graph, a, b)),
+  },
+  conv2d: {
+    shapes: [image, [3, 3, 3, 5], [5]],
+    meetsPadding: [1],
+    build: (graph, [x, w, b]) => ops.conv2d(graph, x!, w!, b!, { padding: 1 }),
+  },
+  "conv2d, quads": {
+    shapes: [quads, [3, 3, 8, 8], [8]],
+    meetsPadding: [1],
+    build: (graph, [x, w, b]) => ops.conv2d(graph, x!, w!, b!, { stride: 2, padding: 1 }),
+  },
+  "depthwise conv2d": {
+    shapes: [image, [3, 3, 3], [3]],
+    meetsPadding: [1],
+    build: (graph, [x, w, b]) => ops.depthwiseConv2d(graph, x!, w!, b!, { padding: 1 }),
+  },
+  "layer norm": {
+    shapes: [[3, 8], [8], [8]],
+    build: (graph, [x, gamma, beta]) => ops.layerNorm(graph, x!, gamma!, beta!),
+  },
+  "batch norm, training": {
+    shapes: [[6, 5], [5], [5], [5], [5]],
+    positive: [4],
+    build: (graph, [x, gamma, beta, mean, variance]) =>
+      ops.batchNorm(graph, x!, gamma!, beta!, mean!, variance!, {
+        mode: "train",
+        momentum: 0.1,
+        epsilon: 1e-5,
+      }),
+  },
+  "batch norm, frozen": {
+    shapes: [[6, 5], [5], [5], [5], [5]],
+    positive: [4],
+    build: (graph, [x, gamma, beta, mean, variance]) =>
+      ops.batchNorm(graph, x!, gamma!, beta!, mean!, variance!, {
+        mode: "frozen",
+        momentum: 0.1,
+        epsilon: 1e-5,
+      }),
+  },
+  attention: {
+    shapes: [
+      [2, 3, 8],
+      [2, 5, 8],
+      [2, 5, 8],
+    ],
+    build: (graph, [q, k, v]) => ops.attention(graph, q!, k!, v!, { heads: 2 }),
+  },
+  "softmax cross-entropy": {
+    shapes: [[3, 5], [3], [3]],
+    whole: { 1: [0, 4, 2] },
+    positive: [2],
+    build: (graph, [z, labels, weights]) => ops.softmaxCrossEntropy(graph, z!, labels!, weights!),
+  },
+  distillation: {
+    shapes: [[3, 5], [3, 5], [3]],
+    positive: [2],
+    build: (graph, [student, teacher, weights]) =>
+      ops.distillation(graph, student!, teacher!, weights!, 2),
+  },
+  "l1 loss": { shapes: [[9], [9]], build: pair((graph, a, b) => ops.l1Loss(graph, a, b)) },
+  sum: { shapes: [[9, 3]], build: one((graph, x) => ops.sum(graph, x)) },
+  gather: {
+    shapes: [[2, 4], [3], [3], [3]],
+    whole: edges,
+    build: (graph, inputs) => ops.gather(graph, inputs[0]!, ends(inputs)),
+  },
+  segmentSum: {
+    shapes: [[3, 4], [3], [3], [3]],
+    whole: edges,
+    build: (graph, inputs) => ops.segmentSum(graph, inputs[0]!, ends(inputs)),
+  },
+};
+
+const bits = (values: Float32Array): Uint32Array =>
+  new Uint32Array(values.buffer, values.byteOffset, values.length);
+
+/** Runs the operation, forward and backward, on inputs and a cotangent. */
+async function runner(
+  gpu: Gpu,
+  { shapes, build, whole = {} }: NanCase,
+): Promise<{
+  readonly y: Value;
+  run(values: readonly ArrayLike<number>[]): Promise<Float32Array[]>;
+}> {
+  const graph = new Graph(gpu.tuning);
+  const inputs = shapes.map((shape, i) => graph.input(`x${i}`, shape, i in whole ? "u32" : "f32"));
+  const y = build(graph, inputs);
+  const cotangent = graph.input("cotangent", y.shape);
+  const wrt = [inputs[0]!];
+  const target = graph.input("dx0", inputs[0]!.shape);
+  const { launches } = graph.backward(y, wrt, {
+    cotangent,
+    targets: new Map([[inputs[0]!, target]]),
+  });
+  const bound = [...inputs, cotangent, target];
+  const buffers = await gpu.allocate(Object.fromEntries(bound.map((v, i) => [`${i}`, v.bytes])));
+  const bindings = new Map(
+    bound.map((value, i) => [value, { buffer: buffers[`${i}`]!, offset: 0, size: value.bytes }]),
+  );
+  const program = await compile(gpu, [...graph.forward(), ...launches], {
+    label: "nan",
+    bindings,
+    keep: [y],
+  });
+  return {
+    y,
+    async run(values) {
+      for (const [i, value] of [...inputs, cotangent].entries()) {
+        const data = i in whole ? Uint32Array.from(values[i]!) : Float32Array.from(values[i]!);
+        gpu.write(bindings.get(value)!.buffer, data);
+      }
+      program.run();
+      const parts = await gpu.read(program.view(y), program.view(target));
+      return parts.map((part) => new Float32Array(part));
+    },
+  };
+}
+
+for (const [name, nanCase] of Object.entries(cases)) {
+  test(`NaN goes through ${name}`, async () => {
+    for (const tuning of tunings) {
+      const { y, run } = await runner(await testGpu({ tuning }), nanCase);
+      const random = new Random(7);
+      const { shapes, whole = {}, positive = [], meetsPadding = [] } = nanCase;
+      const values = [...shapes, y.shape].map((shape, i) => {
+        const size = shape.reduce((a, b) => a * b, 1);
+        const low = positive.includes(i) ? 0.5 : -1;
+        return whole[i] ?? Array.from({ length: size }, () => low + random.float() * (1 - low));
+      });
+      const [plain, plainGradient] = await run(values);
+      assert.ok(plain!.every(Number.isFinite), `${name} (${tuning}): finite without NaN`);
+      for (const [i, data] of values.entries()) {
+        if (i in whole) continue;
+        const backward = i === shapes.length;
+        const before = backward ? plainGradient! : plain!;
+        for (const at of new Set([0, Math.floor(data.length / 2), data.length - 1])) {
+          const label = `${name} (${tuning}): ${backward ? "cotangent" : `input ${i}`}, element ${at}`;
+          const withValue = async (value: number): Promise<Float32Array> => {
+            const changed = values.map((one, k) =>
+              k === i ? Array.from(one, (v, j) => (j === at ? value : v)) : one,
+            );
+            return (await run(changed))[backward ? 1 : 0]!;
+          };
+          const others = [await withValue(3), await withValue(positive.includes(i) ? 0.25 : -3)];
+          const got = await withValue(Number.NaN);
+          for (let k = 0; k < got.length; k++) {
+            const depends = others.some((other) => bits(other)[k] !== bits(before)[k]);
+            if (depends) assert.ok(Number.isNaN(got[k]), `${label}: output ${k} is ${got[k]}`);
+            else if (!backward && !(meetsPadding.includes(i) && Number.isNaN(got[k])))
+              assert.is(bits(got)[k], bits(before)[k], `${label}: output ${k}`);
+          }
+        }
+      }
+    }
+  });
+}
+
+test.after(closeGpus);
+
+test.run();
