@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { modelSpec } from "../../models/index.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
 import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
 import { ImageFeed } from "../../src/feed/image-feed.ts";
@@ -55,6 +56,20 @@ test("a task without classes is trained and measured like any other; nothing is 
   const after = await evaluator.run(everything);
   assert.ok(after.loss < 0.5 * before.loss, `${before.loss} to ${after.loss}`);
   for (const part of [evaluator, trainer, model, data]) part.destroy();
+});
+
+test("a network with one weight that is NaN knows nothing: no hit, and a loss that is NaN", async () => {
+  const gpu = await testGpu();
+  const data = await GpuDataset.upload(gpu, digits, meanImage(digits));
+  const spec = modelSpec({ name: "tiny-cnn" }, [28, 28, 1], 10);
+  const model = await Model.create(gpu, spec, 1);
+  const evaluator = await Evaluator.create(model, classification, data, 4);
+  const weight = new Float32Array(144).fill(0.1);
+  weight[0] = Number.NaN;
+  model.parameters.write("conv1.weight", weight);
+  const { accuracy, correct, loss, rows } = await evaluator.run(everything);
+  assert.equal([accuracy, correct, loss, rows], [0, 0, Number.NaN, 8]);
+  for (const part of [evaluator, model, data]) part.destroy();
 });
 
 test("its outputs are collected whole, whatever their shape", async () => {
