@@ -105,7 +105,7 @@ export async function matmulProgram(
   const graph = new Graph(gpu.tuning);
   const x = graph.input("x", [n, n]);
   const w = graph.input("w", [n, n]);
-  const y = linear(graph, x, w, null);
+  const y = linear(x, w, null);
   const buffers = await gpu.allocate({ x: x.bytes, w: w.bytes });
   const filled = Float32Array.from({ length: n * n }, (_, i) => Math.sin(i));
   gpu.write(buffers.x, filled);

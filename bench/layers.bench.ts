@@ -11,7 +11,7 @@ interface Layer {
   readonly name: string;
   /** The first axis of the first is the batch; the others are parameters or further inputs. */
   shapes(batch: number): readonly Shape[];
-  build(graph: Graph, inputs: readonly Value[]): Value;
+  build(inputs: readonly Value[]): Value;
   /** Limited by memory: bytes matter, not FLOP. */
   readonly light?: boolean;
 }
@@ -19,19 +19,19 @@ interface Layer {
 const conv = (size: number, cin: number, cout: number, stride = 1): Layer => ({
   name: `conv 3×3 ${size}² ${cin} → ${cout}${stride > 1 ? ` /${stride}` : ""}`,
   shapes: (n) => [[n, size, size, cin], [3, 3, cin, cout], [cout]],
-  build: (graph, [x, w, b]) => conv2d(graph, x!, w!, b!, { stride, padding: 1 }),
+  build: ([x, w, b]) => conv2d(x!, w!, b!, { stride, padding: 1 }),
 });
 
 const depthwise = (size: number, channels: number, kernel: number): Layer => ({
   name: `depthwise ${kernel}×${kernel} ${size}² × ${channels}`,
   shapes: (n) => [[n, size, size, channels], [kernel, kernel, channels], [channels]],
-  build: (graph, [x, w, b]) => depthwiseConv2d(graph, x!, w!, b!, { padding: (kernel - 1) / 2 }),
+  build: ([x, w, b]) => depthwiseConv2d(x!, w!, b!, { padding: (kernel - 1) / 2 }),
 });
 
 const attend = (queries: number, keys: number, heads: number): Layer => ({
   name: `attention ${queries} × ${keys}, ${heads} × 32`,
   shapes: (n) => [queries, keys, keys].map((length) => [n, length, 32 * heads]),
-  build: (graph, [q, k, v]) => attention(graph, q!, k!, v!, { heads }),
+  build: ([q, k, v]) => attention(q!, k!, v!, { heads }),
 });
 
 const layers: readonly Layer[] = [
@@ -49,13 +49,13 @@ const layers: readonly Layer[] = [
   {
     name: "layer norm 56² × 96",
     shapes: (n) => [[n, 56, 56, 96], [96], [96]],
-    build: (graph, [x, gamma, beta]) => layerNorm(graph, x!, gamma!, beta!),
+    build: ([x, gamma, beta]) => layerNorm(x!, gamma!, beta!),
     light: true,
   },
   {
     name: "GELU 56² × 384",
     shapes: (n) => [[n, 56, 56, 384]],
-    build: (graph, [x]) => gelu(graph, x!),
+    build: ([x]) => gelu(x!),
     light: true,
   },
 ];
@@ -97,7 +97,7 @@ async function layerProgram(
 ): Promise<{ program: Program; free: () => void }> {
   const graph = new Graph(gpu.tuning);
   const inputs = layer.shapes(batch).map((shape, i) => graph.input(`input ${i}`, shape));
-  const y = layer.build(graph, inputs);
+  const y = layer.build(inputs);
   const cotangent = graph.input("cotangent", y.shape);
   const gradients = backward ? graph.backward(y, inputs, { cotangent }) : undefined;
   const bound = backward ? [...inputs, cotangent] : inputs;

@@ -160,7 +160,7 @@ async function compute(
     },
     objective: (graph) => {
       const built = model.build(graph, [x], "train", queue.step);
-      return { built, loss: softmaxCrossEntropy(graph, built.output, labels, shares) };
+      return { built, loss: softmaxCrossEntropy(built.output, labels, shares) };
     },
     optimizer: { name: "sgd" },
   });

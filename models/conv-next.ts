@@ -44,13 +44,12 @@ export function convNext(
   classes: number,
   { depths, widths, dropPath }: ConvNextConfig,
 ): Value {
-  const { graph } = layers;
   let h = layers.conv2d("stem.conv", x, { filters: widths[0], kernel: 4, stride: 4, init });
   h = layers.layerNorm("stem.norm", h);
   const blocks = depths.reduce((sum, depth) => sum + depth, 0);
   let at = 0;
   for (const [i, filters] of widths.entries()) {
-    graph.stage();
+    layers.graph.stage();
     const name = `stage${i + 1}`;
     if (i > 0) {
       h = layers.layerNorm(`${name}.down.norm`, h);
@@ -60,20 +59,19 @@ export function convNext(
       h = block(layers, `${name}.block${b}`, h, (dropPath * at) / (blocks - 1));
     }
   }
-  graph.stage();
-  h = layers.layerNorm("norm", globalAveragePool(graph, h));
+  layers.graph.stage();
+  h = layers.layerNorm("norm", globalAveragePool(h));
   return layers.linear("head", h, classes, init);
 }
 
 /** x + dropped(scale(dense(gelu(dense(norm(depthwise 7×7(x))))))): 4 times as wide inside. */
 function block(layers: Layers, name: string, x: Value, rate: number): Value {
-  const { graph } = layers;
   const width = x.shape.at(-1)!;
   let h = layers.depthwiseConv2d(`${name}.dw`, x, { kernel: 7, padding: 3, init });
   h = layers.layerNorm(`${name}.norm`, h);
-  h = gelu(graph, layers.linear(`${name}.fc1`, h, 4 * width, init), { approximate: "none" });
+  h = gelu(layers.linear(`${name}.fc1`, h, 4 * width, init), { approximate: "none" });
   h = layers.layerScale(`${name}.scale`, layers.linear(`${name}.fc2`, h, width, init));
-  return add(graph, x, layers.dropPath(`${name}.drop`, h, rate));
+  return add(x, layers.dropPath(`${name}.drop`, h, rate));
 }
 
 /** Names of published checkpoints of Tiny. */

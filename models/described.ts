@@ -127,7 +127,6 @@ function chain(
 }
 
 function build(layers: Layers, x: Value, layer: DescribedLayer, classes: number): Value {
-  const { graph } = layers;
   switch (layer.type) {
     case "conv2d":
     case "depthwise-conv2d": {
@@ -148,22 +147,22 @@ function build(layers: Layers, x: Value, layer: DescribedLayer, classes: number)
         : layers.layerNorm(called, x, given);
     }
     case "relu":
-      return relu(graph, x);
+      return relu(x);
     case "gelu":
-      return gelu(graph, x);
+      return gelu(x);
     case "silu":
-      return silu(graph, x);
+      return silu(x);
     case "max-pool":
     case "average-pool": {
       const { type, ...options } = layer;
       const pool = type === "max-pool" ? maxPool : avgPool;
-      return pool(graph, x, defined(options) as Parameters<typeof maxPool>[2]);
+      return pool(x, defined(options) as Parameters<typeof maxPool>[1]);
     }
     case "global-average-pool":
-      return globalAveragePool(graph, x);
+      return globalAveragePool(x);
     case "flatten": {
       const first = layer.order === "channels-first" && x.shape.length === 4;
-      return flatten(graph, first ? permute(graph, x, [0, 3, 1, 2]) : x);
+      return flatten(first ? permute(x, [0, 3, 1, 2]) : x);
     }
     case "dropout":
       return layers.dropout("dropout", x, layer.rate);
@@ -175,7 +174,7 @@ function build(layers: Layers, x: Value, layer: DescribedLayer, classes: number)
           `a residual branch is [${h.shape.join(", ")}] and its shortcut [${shortcut.shape.join(", ")}].`,
         );
       }
-      return add(graph, h, shortcut);
+      return add(h, shortcut);
     }
   }
 }

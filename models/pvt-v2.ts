@@ -39,12 +39,11 @@ const init = truncatedNormal(0.02);
  * @returns logits [N, classes].
  */
 export function pvtV2(layers: Layers, x: Value, classes: number, config: PvtV2Config): Value {
-  const { graph } = layers;
   const blocks = config.depths.reduce((sum, depth) => sum + depth, 0);
   let at = 0;
   let h = x;
   for (const [i, filters] of config.widths.entries()) {
-    graph.stage();
+    layers.graph.stage();
     const name = `stage${i + 1}`;
     const patch =
       i === 0 ? { kernel: 7, stride: 4, padding: 3 } : { kernel: 3, stride: 2, padding: 1 };
@@ -60,8 +59,8 @@ export function pvtV2(layers: Layers, x: Value, classes: number, config: PvtV2Co
     }
     h = layers.layerNorm(`${name}.norm`, h);
   }
-  graph.stage();
-  return layers.linear("head", globalAveragePool(graph, h), classes, init);
+  layers.graph.stage();
+  return layers.linear("head", globalAveragePool(h), classes, init);
 }
 
 interface BlockConfig {
@@ -73,16 +72,15 @@ interface BlockConfig {
 
 /** x + attention(norm(x)), then x + mlp(norm(x)); maps stay images [N, H, W, C] between the two. */
 function block(layers: Layers, name: string, x: Value, config: BlockConfig): Value {
-  const { graph } = layers;
   const normed = layers.layerNorm(`${name}.norm1`, x);
   const attended = reducedAttention(layers, `${name}.attn`, normed, config);
-  let h = add(graph, x, layers.dropPath(`${name}.drop1`, attended, config.dropPath));
+  let h = add(x, layers.dropPath(`${name}.drop1`, attended, config.dropPath));
   const width = h.shape.at(-1)!;
   let m = layers.layerNorm(`${name}.norm2`, h);
   m = layers.linear(`${name}.mlp.fc1`, m, config.ratio * width, init);
   m = layers.depthwiseConv2d(`${name}.mlp.dw`, m, { kernel: 3, padding: 1 });
-  m = layers.linear(`${name}.mlp.fc2`, gelu(graph, m, { approximate: "none" }), width, init);
-  h = add(graph, h, layers.dropPath(`${name}.drop2`, m, config.dropPath));
+  m = layers.linear(`${name}.mlp.fc2`, gelu(m, { approximate: "none" }), width, init);
+  h = add(h, layers.dropPath(`${name}.drop2`, m, config.dropPath));
   return h;
 }
 
@@ -93,10 +91,9 @@ function reducedAttention(
   x: Value,
   { heads, reduction }: BlockConfig,
 ): Value {
-  const { graph } = layers;
   const [n, height, width, channels] = x.shape as [number, number, number, number];
   const tokens = (image: Value): Value =>
-    reshape(graph, image, [n, image.shape[1]! * image.shape[2]!, channels]);
+    reshape(image, [n, image.shape[1]! * image.shape[2]!, channels]);
   let context = x;
   if (reduction > 1) {
     const window = { kernel: reduction, stride: reduction };
@@ -105,12 +102,12 @@ function reducedAttention(
   }
   const project = (part: string, from: Value): Value =>
     tokens(layers.linear(`${name}.${part}`, from, channels, init));
-  const mixed = attention(graph, project("q", x), project("k", context), project("v", context), {
+  const mixed = attention(project("q", x), project("k", context), project("v", context), {
     heads,
   });
   return layers.linear(
     `${name}.proj`,
-    reshape(graph, mixed, [n, height, width, channels]),
+    reshape(mixed, [n, height, width, channels]),
     channels,
     init,
   );

@@ -64,7 +64,6 @@ export function resnet18(
   stem: ResNetStem,
   widths: Widths = published,
 ): Value {
-  const { graph } = layers;
   const style = styles[stem];
   const { bias } = style;
   const first =
@@ -72,17 +71,17 @@ export function resnet18(
       ? { kernel: 3, padding: 1 }
       : { kernel: 7, padding: 3, stride: stem === "imagenet" ? 2 : 1 };
   let h = layers.conv2d("conv1", x, { filters: widths[0], bias, ...first });
-  h = relu(graph, layers.batchNorm("bn1", h, style.norm));
-  if (stem === "imagenet") h = maxPool(graph, h, { size: 3, stride: 2, padding: 1 });
-  if (stem === "authors") h = pad(graph, h, 1);
+  h = relu(layers.batchNorm("bn1", h, style.norm));
+  if (stem === "imagenet") h = maxPool(h, { size: 3, stride: 2, padding: 1 });
+  if (stem === "authors") h = pad(h, 1);
   for (const [i, filters] of widths.entries()) {
-    graph.stage();
+    layers.graph.stage();
     const name = `stage${i + 1}`;
     h = block(layers, `${name}.block1`, h, filters, style.strides[i]!, style);
     h = block(layers, `${name}.block2`, h, filters, 1, style);
   }
-  graph.stage();
-  return layers.linear("head", globalAveragePool(graph, h), classes);
+  layers.graph.stage();
+  return layers.linear("head", globalAveragePool(h), classes);
 }
 
 /** relu(shortcut(x) + bn(conv(relu(bn(conv(x)))))); the shortcut projects where the shape changes. */
@@ -94,7 +93,6 @@ function block(
   stride: number,
   { bias, padding, norm }: Style,
 ): Value {
-  const { graph } = layers;
   const around = (kernel: number): "same" | number =>
     padding === "same" ? "same" : (kernel - 1) / 2;
   const convolution = (part: string, from: Value, kernel: number, step: number): Value =>
@@ -106,7 +104,7 @@ function block(
       bias,
     });
   let h = convolution("conv1", x, 3, stride);
-  h = relu(graph, layers.batchNorm(`${name}.bn1`, h, norm));
+  h = relu(layers.batchNorm(`${name}.bn1`, h, norm));
   h = convolution("conv2", h, 3, 1);
   h = layers.batchNorm(`${name}.bn2`, h, norm);
   let shortcut = x;
@@ -114,7 +112,7 @@ function block(
     shortcut = convolution("shortcut.conv", x, 1, stride);
     shortcut = layers.batchNorm(`${name}.shortcut.bn`, shortcut, norm);
   }
-  return relu(graph, add(graph, h, shortcut));
+  return relu(add(h, shortcut));
 }
 
 const names: PublishedNames = {

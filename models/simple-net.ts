@@ -15,13 +15,12 @@ const widths = [8, 16, 32, 32] as const;
  * @returns logits [N, classes].
  */
 export function simpleNet(layers: Layers, x: Value, classes: number): Value {
-  const { graph } = layers;
   let h = x;
   for (const [i, filters] of widths.entries()) {
-    h = relu(graph, layers.conv2d(`conv${i + 1}`, h, { filters, kernel: 3, padding: 1 }));
-    h = maxPool(graph, h, { size: 2 });
+    h = relu(layers.conv2d(`conv${i + 1}`, h, { filters, kernel: 3, padding: 1 }));
+    h = maxPool(h, { size: 2 });
   }
-  h = relu(graph, layers.linear("hidden", flatten(graph, h), 64));
+  h = relu(layers.linear("hidden", flatten(h), 64));
   return layers.linear("head", h, classes);
 }
 

@@ -28,14 +28,13 @@ export function smallCnn(
   classes: number,
   config: SmallCnnConfig = smallCnnDefaults,
 ): Value {
-  const { graph } = layers;
   let h = x;
   for (const [i, filters] of config.filters.entries()) {
-    h = relu(graph, layers.conv2d(`conv${i + 1}`, h, { filters, kernel: 3, padding: 1 }));
-    h = maxPool(graph, h, { size: 2 });
+    h = relu(layers.conv2d(`conv${i + 1}`, h, { filters, kernel: 3, padding: 1 }));
+    h = maxPool(h, { size: 2 });
   }
-  h = flatten(graph, h);
-  if (config.hidden > 0) h = relu(graph, layers.linear("hidden", h, config.hidden));
+  h = flatten(h);
+  if (config.hidden > 0) h = relu(layers.linear("hidden", h, config.hidden));
   return layers.linear("head", h, classes);
 }
 

@@ -21,10 +21,9 @@ import { defineNetwork, noSettings } from "./network.ts";
  * @param x images [N, H, W, C]; @returns logits [N, classes].
  */
 export function mlp(layers: Layers, x: Value, classes: number): Value {
-  const { graph } = layers;
-  let h = flatten(graph, x);
+  let h = flatten(x);
   for (const [i, units] of [64, 32].entries()) {
-    h = relu(graph, layers.linear(`hidden${i + 1}`, h, units));
+    h = relu(layers.linear(`hidden${i + 1}`, h, units));
   }
   return layers.linear("head", h, classes);
 }
@@ -36,14 +35,13 @@ export function mlp(layers: Layers, x: Value, classes: number): Value {
  * @param x images [N, H, W, C] with H and W at least 4; @returns logits [N, classes].
  */
 export function tinyCnn(layers: Layers, x: Value, classes: number): Value {
-  const { graph } = layers;
   let h = x;
   for (const [i, filters] of [16, 32].entries()) {
     const name = `${i + 1}`;
     h = layers.conv2d(`conv${name}`, h, { filters, kernel: 3, padding: 1, bias: false });
-    h = maxPool(graph, relu(graph, layers.batchNorm(`bn${name}`, h)), { size: 2 });
+    h = maxPool(relu(layers.batchNorm(`bn${name}`, h)), { size: 2 });
   }
-  return layers.linear("head", globalAveragePool(graph, h), classes);
+  return layers.linear("head", globalAveragePool(h), classes);
 }
 
 /** ResNet-18 for CIFAR with an eighth of its filters. On 32×32×3 with 10 classes: 176,402 parameters. */
@@ -62,25 +60,24 @@ const init = truncatedNormal(0.02);
  * @param x images [N, H, W, C], H and W multiples of 4; @returns logits [N, classes].
  */
 export function tinyVit(layers: Layers, x: Value, classes: number): Value {
-  const { graph } = layers;
   let h = layers.conv2d("patch", x, { filters: dim, kernel: patch, stride: patch });
   const [n, rows, columns] = h.shape as [number, number, number, number];
   const tokens = rows * columns;
-  h = reshape(graph, h, [n, tokens, dim]);
-  h = add(graph, h, layers.parameter("position", [tokens, dim], "fc", init));
+  h = reshape(h, [n, tokens, dim]);
+  h = add(h, layers.parameter("position", [tokens, dim], "fc", init));
   for (const name of ["block1", "block2"]) {
     const normed = layers.layerNorm(`${name}.norm1`, h);
     const [q, k, v] = ["q", "k", "v"].map((part) =>
       layers.linear(`${name}.${part}`, normed, dim, init),
     ) as [Value, Value, Value];
-    const mixed = attention(graph, q, k, v, { heads: 2 });
-    h = add(graph, h, layers.linear(`${name}.proj`, mixed, dim, init));
+    const mixed = attention(q, k, v, { heads: 2 });
+    h = add(h, layers.linear(`${name}.proj`, mixed, dim, init));
     let m = layers.linear(`${name}.fc1`, layers.layerNorm(`${name}.norm2`, h), 2 * dim, init);
-    m = layers.linear(`${name}.fc2`, gelu(graph, m), dim, init);
-    h = add(graph, h, m);
+    m = layers.linear(`${name}.fc2`, gelu(m), dim, init);
+    h = add(h, m);
   }
-  h = reshape(graph, layers.layerNorm("norm", h), [n, rows, columns, dim]);
-  return layers.linear("head", globalAveragePool(graph, h), classes, init);
+  h = reshape(layers.layerNorm("norm", h), [n, rows, columns, dim]);
+  return layers.linear("head", globalAveragePool(h), classes, init);
 }
 
 export const mlpNetwork = defineNetwork({ name: "mlp", settings: noSettings, build: mlp });

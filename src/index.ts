@@ -32,7 +32,7 @@ export {
   type Tuning,
 } from "./gpu/device.ts";
 
-export type { Graph } from "./graph/graph.ts";
+export { applyOperation, type Graph } from "./graph/graph.ts";
 export type { Value } from "./graph/value.ts";
 export * from "./ops/index.ts";
 export * from "./nn/init.ts";

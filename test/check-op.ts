@@ -31,7 +31,7 @@ export interface InputSpec {
 export interface OpCase {
   readonly label: string;
   readonly inputs: readonly InputSpec[];
-  build(graph: Graph, inputs: readonly Value[]): Value;
+  build(inputs: readonly Value[]): Value;
   /** The operation in float64: inputs flattened, output flattened. */
   reference(inputs: readonly Float64Array[]): ArrayLike<number>;
   /** Largest |got - want| allowed: absolute + relative · |want|. State the reason where it is set. */
@@ -70,7 +70,7 @@ async function checkOn(
 ): Promise<void> {
   const graph = new Graph(gpu.tuning);
   const inputs = testCase.inputs.map((spec, i) => graph.input(`x${i}`, spec.shape, spec.dtype));
-  const y = testCase.build(graph, inputs);
+  const y = testCase.build(inputs);
   const wrt = inputs.filter((_, i) => differentiable(testCase.inputs[i]!));
   const cotangent = graph.input("cotangent", y.shape);
   const targets = new Map(wrt.map((value) => [value, graph.input(`d${value.label}`, value.shape)]));

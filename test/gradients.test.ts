@@ -87,7 +87,7 @@ for (const { name, size, channels, batch = 2, norm = "frozen", network } of case
     const logits = network(layers, x);
     // A random linear function of the logits: every one of them counts, with its own sign.
     const cotangent = graph.input("cotangent", logits.shape);
-    const loss = sum(graph, mul(graph, logits, cotangent));
+    const loss = sum(mul(logits, cotangent));
 
     // One seed: in about one of 25 a float32 rounding puts some activation on the other side of its kink.
     const random = new Random(7);

@@ -88,19 +88,18 @@ const everyLayer: ModelSpec = {
   inputs: [[12, 12, 3]],
   output: [10],
   build(layers: Layers, [x]) {
-    const { graph } = layers;
     let h = layers.batchNorm(
       "norm1",
       layers.conv2d("conv1", x!, { filters: 8, kernel: 3, stride: 2, padding: "same" }),
     );
-    h = ops.maxPool(graph, ops.relu(graph, h), { size: 2 });
-    h = ops.avgPool(graph, h, { size: 2, stride: 1, padding: 1 });
-    h = ops.avgPool(graph, layers.conv2d("conv2", h, { filters: 5, kernel: 3, padding: 1 }), {
+    h = ops.maxPool(ops.relu(h), { size: 2 });
+    h = ops.avgPool(h, { size: 2, stride: 1, padding: 1 });
+    h = ops.avgPool(layers.conv2d("conv2", h, { filters: 5, kernel: 3, padding: 1 }), {
       size: 2,
       stride: 1,
     });
-    h = ops.maxPool(graph, h, { size: 2, stride: 1, padding: 1 });
-    return layers.linear("head", ops.globalAveragePool(graph, h), 10);
+    h = ops.maxPool(h, { size: 2, stride: 1, padding: 1 });
+    return layers.linear("head", ops.globalAveragePool(h), 10);
   },
 };
 
@@ -169,21 +168,16 @@ for (const tuning of tunings) {
       const b = graph.input("b", [7, 1, 4]);
       const c = graph.input("c", [5, 7, 3, 4]);
       const odd = graph.input("odd", [5, 3]);
-      let y = ops.concat(
-        graph,
-        [ops.abs(graph, ops.mul(graph, a, b)), ops.scale(graph, ops.add(graph, a, c), 2)],
-        1,
-      );
+      let y = ops.concat([ops.abs(ops.mul(a, b)), ops.scale(ops.add(a, c), 2)], 1);
       y = ops.add(
-        graph,
-        ops.l1Loss(graph, y, ops.leakyRelu(graph, y)),
-        ops.l1Norm(graph, ops.mul(graph, odd, graph.input("d", [5, 1])), 0.1),
+        ops.l1Loss(y, ops.leakyRelu(y)),
+        ops.l1Norm(ops.mul(odd, graph.input("d", [5, 1])), 0.1),
       );
-      const product = ops.matmul(graph, c, ops.permute(graph, a, [0, 1, 3, 2]));
-      y = ops.add(graph, y, ops.sum(graph, product));
-      y = ops.add(graph, y, ops.sum(graph, ops.add(graph, odd, graph.input("e", [3]))));
+      const product = ops.matmul(c, ops.permute(a, [0, 1, 3, 2]));
+      y = ops.add(y, ops.sum(product));
+      y = ops.add(y, ops.sum(ops.add(odd, graph.input("e", [3]))));
       return {
-        y: ops.add(graph, y, ops.sum(graph, ops.concat(graph, [odd, odd], 1))),
+        y: ops.add(y, ops.sum(ops.concat([odd, odd], 1))),
         wrt: [a, b, c, odd],
       };
     });
@@ -199,10 +193,10 @@ for (const tuning of tunings) {
             graph.input("beta", [channels]),
           ];
           const step = graph.input("step", [8], "u32");
-          let y = ops.gelu(graph, ops.layerNorm(graph, x, gamma, beta));
-          y = ops.dropout(graph, y, step, { rate: 0.5, salt: 0 });
-          y = ops.dropout(graph, y, step, { rate: 0.5, salt: 1, rows: true });
-          return { y: ops.gelu(graph, y, { approximate: "tanh" }), wrt: [x, gamma, beta] };
+          let y = ops.gelu(ops.layerNorm(x, gamma, beta));
+          y = ops.dropout(y, step, { rate: 0.5, salt: 0 });
+          y = ops.dropout(y, step, { rate: 0.5, salt: 1, rows: true });
+          return { y: ops.gelu(y, { approximate: "tanh" }), wrt: [x, gamma, beta] };
         }),
       );
     }
@@ -212,7 +206,7 @@ for (const tuning of tunings) {
         bothWays(gpu, (graph) => {
           const q = graph.input("q", [1, 70, channels]);
           const [k, v] = [graph.input("k", [1, 3, channels]), graph.input("v", [1, 3, channels])];
-          return { y: ops.attention(graph, q, k, v, { heads: 2 }), wrt: [q, k, v] };
+          return { y: ops.attention(q, k, v, { heads: 2 }), wrt: [q, k, v] };
         }),
       );
     }
@@ -232,7 +226,7 @@ for (const tuning of tunings) {
             graph.input("w", [k, n]),
             graph.input("b", [n]),
           ];
-          return { y: ops.linear(graph, x, w, b), wrt: [x, w, b] };
+          return { y: ops.linear(x, w, b), wrt: [x, w, b] };
         }),
       );
     }
@@ -245,11 +239,11 @@ for (const tuning of tunings) {
             graph.input("w", [3, 3, channels]),
             graph.input("b", [channels]),
           ];
-          let y = ops.depthwiseConv2d(graph, ops.pad(graph, x, 1), w, b);
+          let y = ops.depthwiseConv2d(ops.pad(x, 1), w, b);
           // Windows that tile the image, and windows that overlap.
-          y = ops.maxPool(graph, ops.maxPool(graph, y, { size: 3, stride: 1 }), { size: 2 });
-          y = ops.avgPool(graph, y, { size: 2, stride: 1, padding: 1 });
-          return { y: ops.sum(graph, ops.globalAveragePool(graph, y)), wrt: [x, w, b] };
+          y = ops.maxPool(ops.maxPool(y, { size: 3, stride: 1 }), { size: 2 });
+          y = ops.avgPool(y, { size: 2, stride: 1, padding: 1 });
+          return { y: ops.sum(ops.globalAveragePool(y)), wrt: [x, w, b] };
         }),
       );
     }
@@ -266,7 +260,7 @@ for (const tuning of tunings) {
             graph.input("w", [3, 3, cin, cout]),
             graph.input("b", [cout]),
           ];
-          return { y: ops.conv2d(graph, x, w, b, { padding: 1 }), wrt: [x, w, b] };
+          return { y: ops.conv2d(x, w, b, { padding: 1 }), wrt: [x, w, b] };
         }),
       );
     }

@@ -81,6 +81,12 @@ export interface BackwardOptions {
   readonly cotangent?: Value;
 }
 
+/** The graph of each value that one has made. */
+const makers = new WeakMap<Value, Graph>();
+
+/** The graph that last adopted a value made outside of graphs, as a feed's images are. */
+const adopters = new WeakMap<Value, Graph>();
+
 /** Records operations in execution order. Building one touches no GPU. */
 export class Graph {
   readonly tuning: Tuning;
@@ -94,7 +100,20 @@ export class Graph {
 
   /** A value whose buffer the caller binds at compile time. */
   input(label: string, shape: Shape, dtype: DType = "f32"): Value {
-    return new Value(label, shape, dtype, "bound");
+    return this.#made(new Value(label, shape, dtype, "bound"));
+  }
+
+  /**
+   * Makes this the graph of operations on values that no graph has made, such as the images of a feed: until another
+   * graph adopts them.
+   */
+  adopt(...values: readonly Value[]): void {
+    for (const value of values) if (!makers.has(value)) adopters.set(value, this);
+  }
+
+  #made(value: Value): Value {
+    makers.set(value, this);
+    return value;
   }
 
   /** Applies an operation and returns its output. `label` appears in errors and profiles. */
@@ -108,7 +127,7 @@ export class Graph {
       if (!(cause instanceof ShapeError) || label === undefined) throw cause;
       throw new ShapeError(`"${label}": ${cause.message}`);
     }
-    const output = new Value(name, shape, operation.dtype ?? "f32", "planned");
+    const output = this.#made(new Value(name, shape, operation.dtype ?? "f32", "planned"));
     const saved = Object.fromEntries(
       Object.entries(operation.saved?.(shapes, attrs) ?? {}).map(([key, spec]) => [
         key,
@@ -240,6 +259,41 @@ export class Graph {
     }
     return uses;
   }
+}
+
+/**
+ * Applies an operation in the graph of its inputs: what operations are made of.
+ *
+ * @throws ShapeError where the inputs are of no graph, or of two.
+ */
+export function applyOperation<A>(
+  operation: Operation<A>,
+  inputs: readonly Value[],
+  attrs: A,
+  label?: string,
+): Value {
+  const name = label ?? operation.name;
+  const made = inputs.find((value) => makers.has(value));
+  const graph = made === undefined ? adopted(inputs) : makers.get(made);
+  if (graph === undefined) {
+    throw new ShapeError(
+      `${name}: ${inputs.map((value) => `"${value.label}"`).join(", ")} ` +
+        "belong to no graph: make inputs by graph.input(), or have values of a feed adopted by graph.adopt().",
+    );
+  }
+  const other = inputs.find((value) => (makers.get(value) ?? graph) !== graph);
+  if (other !== undefined) {
+    throw new ShapeError(
+      `${name}: "${made!.label}" and "${other.label}" belong to two graphs; one operation joins values of one.`,
+    );
+  }
+  return graph.apply(operation, inputs, attrs, label);
+}
+
+/** The graph that adopted the first input that any did. */
+function adopted(inputs: readonly Value[]): Graph | undefined {
+  const first = inputs.find((value) => adopters.has(value));
+  return first === undefined ? undefined : adopters.get(first);
 }
 
 function sum(

@@ -21,7 +21,7 @@ export interface Check {
 interface Case {
   readonly name: string;
   readonly shapes: readonly (readonly number[])[];
-  build(graph: Graph, inputs: readonly Value[]): Value;
+  build(inputs: readonly Value[]): Value;
   reference(inputs: readonly Float64Array[]): number[];
   /** Longest dot product: errors grow with it. */
   readonly terms: number;
@@ -31,14 +31,14 @@ const cases: readonly Case[] = [
   {
     name: "relu",
     shapes: [[1037]],
-    build: (graph, [x]) => relu(graph, x!),
+    build: ([x]) => relu(x!),
     reference: ([x]) => Array.from(x!, (v) => Math.max(v, 0)),
     terms: 1,
   },
   {
     name: "linear 67×129×33",
     shapes: [[67, 129], [129, 33], [33]],
-    build: (graph, [x, w, b]) => linear(graph, x!, w!, b!),
+    build: ([x, w, b]) => linear(x!, w!, b!),
     reference: ([x, w, b]) =>
       Array.from({ length: 67 * 33 }, (_, i) => {
         let sum = b![i % 33]!;
@@ -51,7 +51,7 @@ const cases: readonly Case[] = [
   {
     name: "conv2d 3×3, 9×7×5 → 6",
     shapes: [[2, 9, 7, 5], [3, 3, 5, 6], [6]],
-    build: (graph, [x, w, b]) => conv2d(graph, x!, w!, b!, { padding: 1 }),
+    build: ([x, w, b]) => conv2d(x!, w!, b!, { padding: 1 }),
     reference: ([x, w, b]) => {
       const y: number[] = [];
       for (let n = 0; n < 2; n++)
@@ -79,7 +79,7 @@ async function check(gpu: Gpu, one: Case): Promise<Check> {
   const start = performance.now();
   const graph = new Graph(gpu.tuning);
   const inputs = one.shapes.map((shape, i) => graph.input(`x${i}`, shape));
-  const y = one.build(graph, inputs);
+  const y = one.build(inputs);
   const random = new Random(1);
   const data = inputs.map((value) =>
     Float64Array.from({ length: value.size }, () => Math.fround(2 * random.float() - 1)),
@@ -181,7 +181,7 @@ async function crossEntropyCheck(gpu: Gpu): Promise<Check> {
   const logits = graph.input("logits", [3, 4]);
   const labels = graph.input("labels", [3], "u32");
   const weights = graph.input("weights", [3]);
-  const loss = softmaxCrossEntropy(graph, logits, labels, weights);
+  const loss = softmaxCrossEntropy(logits, labels, weights);
   const z = [0.5, -1.25, 80, 3, 0, 0, 0, 0, -4, -3, -2, -1];
   const [got] = await Owned.within(async (owned) => {
     const buffers = await gpu.allocate({ logits: 48, labels: 12, weights: 12 });

@@ -102,7 +102,7 @@ export class Layers {
     const channels = x.shape.at(-1)!;
     const w = this.parameter(`${name}.weight`, [kernel, kernel, channels, filters], "conv", init);
     const b = bias ? this.parameter(`${name}.bias`, [filters], "bias", constant(0)) : null;
-    return conv2d(this.graph, x, w, b, attrs, name);
+    return conv2d(x, w, b, attrs, name);
   }
 
   /** Depthwise convolution, one square kernel a channel; parameters `<name>.weight` [K, K, C], `<name>.bias`. */
@@ -115,14 +115,14 @@ export class Layers {
     const channels = x.shape.at(-1)!;
     const w = this.parameter(`${name}.weight`, [kernel, kernel, channels], "depthwise", init);
     const b = this.parameter(`${name}.bias`, [channels], "bias", constant(0));
-    return depthwiseConv2d(this.graph, x, w, b, attrs, name);
+    return depthwiseConv2d(x, w, b, attrs, name);
   }
 
   /** Fully connected layer; parameters `<name>.weight` [in, out] and `<name>.bias`. */
   linear(name: string, x: Value, units: number, init: Initialiser = heNormal): Value {
     const w = this.parameter(`${name}.weight`, [x.shape.at(-1)!, units], "fc", init);
     const b = this.parameter(`${name}.bias`, [units], "bias", constant(0));
-    return linear(this.graph, x, w, b, name);
+    return linear(x, w, b, name);
   }
 
   /** Batch norm over the last axis; parameters `<name>.gamma`, `<name>.beta` and running statistics. */
@@ -132,16 +132,7 @@ export class Layers {
     const beta = this.parameter(`${name}.beta`, shape, "norm", constant(0));
     const mean = this.statistic(`${name}.mean`, shape, constant(0));
     const variance = this.statistic(`${name}.variance`, shape, constant(1));
-    return batchNorm(
-      this.graph,
-      x,
-      gamma,
-      beta,
-      mean,
-      variance,
-      { ...options, mode: this.norm },
-      name,
-    );
+    return batchNorm(x, gamma, beta, mean, variance, { ...options, mode: this.norm }, name);
   }
 
   /**
@@ -154,13 +145,13 @@ export class Layers {
     const shape = [x.shape.at(-1)!];
     const gamma = this.parameter(`${name}.gamma`, shape, "bias", constant(1));
     const beta = this.parameter(`${name}.beta`, shape, "bias", constant(0));
-    return layerNorm(this.graph, x, gamma, beta, options, name);
+    return layerNorm(x, gamma, beta, options, name);
   }
 
   /** Layer scale (Touvron et al. 2021): each channel of x times `<name>.gamma`, small at first. */
   layerScale(name: string, x: Value, initial = 1e-6): Value {
     const shape = [x.shape.at(-1)!];
-    return mul(this.graph, x, this.parameter(`${name}.gamma`, shape, "bias", constant(initial)));
+    return mul(x, this.parameter(`${name}.gamma`, shape, "bias", constant(initial)));
   }
 
   /** Dropout of elements with probability `rate` while training; x itself otherwise. */
@@ -182,6 +173,6 @@ export class Layers {
         `"${name}": dropping needs the feed's step record for its seed; pass it to Model.build.`,
       );
     }
-    return dropout(this.graph, x, this.#step, { rate, salt, rows }, name);
+    return dropout(x, this.#step, { rate, salt, rows }, name);
   }
 }

@@ -146,6 +146,7 @@ export class Model {
    * @param step the feed's step record: what a network that drops anything in training draws from.
    */
   build(graph: Graph, inputs: readonly Value[], norm: NormMode, step?: Value): BuiltModel {
+    graph.adopt(...inputs, ...(step === undefined ? [] : [step]));
     const layers = new Layers(graph, this.#declared, norm, step);
     const output = this.spec.build(layers, inputs);
     const bindings = new Map<Value, BufferView>();

@@ -1,6 +1,6 @@
 /** Element-wise functions of one value. */
 import { ShapeError } from "../errors.ts";
-import type { Graph } from "../graph/graph.ts";
+import { applyOperation } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { elementwiseOperation } from "./elementwise.ts";
 
@@ -58,23 +58,23 @@ export interface GeluAttrs {
 }
 
 /** Hyperbolic tangent, element-wise; accurate to rounding for the smallest inputs too. */
-export function tanh(graph: Graph, x: Value): Value {
-  return graph.apply(tanhOperation, [x], null);
+export function tanh(x: Value): Value {
+  return applyOperation(tanhOperation, [x], null);
 }
 
 /** e to the power of x, element-wise; infinite above about 88.7. */
-export function exp(graph: Graph, x: Value): Value {
-  return graph.apply(expOperation, [x], null);
+export function exp(x: Value): Value {
+  return applyOperation(expOperation, [x], null);
 }
 
 /** |x|, element-wise; its derivative at 0 is 0. */
-export function abs(graph: Graph, x: Value): Value {
-  return graph.apply(absOperation, [x], null);
+export function abs(x: Value): Value {
+  return applyOperation(absOperation, [x], null);
 }
 
 /** SiLU: x times the logistic function of x, element-wise; finite for every finite x. */
-export function silu(graph: Graph, x: Value): Value {
-  return graph.apply(siluOperation, [x], null);
+export function silu(x: Value): Value {
+  return applyOperation(siluOperation, [x], null);
 }
 
 /**
@@ -82,15 +82,15 @@ export function silu(graph: Graph, x: Value): Value {
  *
  * @param factor a constant, fixed in the kernel; it must be finite.
  */
-export function scale(graph: Graph, x: Value, factor: number): Value {
+export function scale(x: Value, factor: number): Value {
   if (!Number.isFinite(factor))
     throw new ShapeError(`scale: the factor must be finite, got ${factor}.`);
-  return graph.apply(scaleOperation, [x], { factor });
+  return applyOperation(scaleOperation, [x], { factor });
 }
 
 /** Rectified linear unit, element-wise: max(x, 0). */
-export function relu(graph: Graph, x: Value): Value {
-  return graph.apply(reluOperation, [x], { slope: 0 });
+export function relu(x: Value): Value {
+  return applyOperation(reluOperation, [x], { slope: 0 });
 }
 
 /**
@@ -98,11 +98,11 @@ export function relu(graph: Graph, x: Value): Value {
  *
  * @param slope 0 or more: the derivative is read off the sign of the output.
  */
-export function leakyRelu(graph: Graph, x: Value, slope = 0.3): Value {
+export function leakyRelu(x: Value, slope = 0.3): Value {
   if (!(slope >= 0 && slope < Infinity)) {
     throw new ShapeError(`leakyRelu: the slope must be finite and 0 or more, got ${slope}.`);
   }
-  return graph.apply(leakyReluOperation, [x], { slope });
+  return applyOperation(leakyReluOperation, [x], { slope });
 }
 
 /**
@@ -111,6 +111,6 @@ export function leakyRelu(graph: Graph, x: Value, slope = 0.3): Value {
  *
  * Finite for every finite x.
  */
-export function gelu(graph: Graph, x: Value, attrs: GeluAttrs = {}): Value {
-  return graph.apply(geluOperation, [x], { approximate: "none", ...attrs });
+export function gelu(x: Value, attrs: GeluAttrs = {}): Value {
+  return applyOperation(geluOperation, [x], { approximate: "none", ...attrs });
 }

@@ -1,7 +1,7 @@
 import { ShapeError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
 import type { Constants } from "../gpu/kernel.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
 import { lanePart, loopPart } from "./launch/lanes.ts";
@@ -159,12 +159,11 @@ const operation: Operation<AttentionAttrs> = {
  * @throws ShapeError if shapes differ where they must not, or a head is wider than 256.
  */
 export function attention(
-  graph: Graph,
   q: Value,
   k: Value,
   v: Value,
   attrs: AttentionAttrs,
   label?: string,
 ): Value {
-  return graph.apply(operation, [q, k, v], attrs, label);
+  return applyOperation(operation, [q, k, v], attrs, label);
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
 
@@ -209,7 +209,6 @@ const operation: Operation<Required<BatchNormAttrs>> = {
  * @throws ShapeError if a per-channel value is not [C].
  */
 export function batchNorm(
-  graph: Graph,
   x: Value,
   gamma: Value,
   beta: Value,
@@ -219,5 +218,5 @@ export function batchNorm(
   label?: string,
 ): Value {
   const settings = { epsilon: 1e-5, momentum: 0.1, ...attrs };
-  return graph.apply(operation, [x, gamma, beta, runningMean, runningVariance], settings, label);
+  return applyOperation(operation, [x, gamma, beta, runningMean, runningVariance], settings, label);
 }

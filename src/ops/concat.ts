@@ -1,6 +1,6 @@
 import { ShapeError } from "../errors.ts";
 import { quadThreads } from "../graph/elementwise.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { count, format, type Shape } from "../shape.ts";
 import type { Tuning } from "../gpu/device.ts";
@@ -99,7 +99,7 @@ function blocks(
  * @param axis 0 is the outermost; negative ones count from the innermost, -1.
  * @throws ShapeError if the axis does not exist or sizes differ.
  */
-export function concat(graph: Graph, inputs: readonly Value[], axis: number): Value {
+export function concat(inputs: readonly Value[], axis: number): Value {
   const rank = inputs[0]?.shape.length ?? 0;
   const positive = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || positive < 0 || positive >= rank) {
@@ -108,5 +108,5 @@ export function concat(graph: Graph, inputs: readonly Value[], axis: number): Va
       `concat: there is no axis ${axis} in ${shapes || "an empty list of values"}.`,
     );
   }
-  return graph.apply(operation, inputs, { axis: positive });
+  return applyOperation(operation, inputs, { axis: positive });
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
 import {
@@ -92,12 +92,11 @@ function flop({ n, oh, ow, cout, kh, kw, cin }: Conv2dShape): number {
  * @throws ShapeError if the sizes do not fit or the window is larger than the padded input.
  */
 export function conv2d(
-  graph: Graph,
   x: Value,
   w: Value,
   b: Value | null,
   attrs: Conv2dAttrs = {},
   label?: string,
 ): Value {
-  return graph.apply(operation, b === null ? [x, w] : [x, w, b], attrs, label);
+  return applyOperation(operation, b === null ? [x, w] : [x, w, b], attrs, label);
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
@@ -83,7 +83,6 @@ const operation: Operation<Required<CrossEntropyAttrs>> = {
  * @throws ShapeError if the shapes do not fit, the labels are not u32 or the smoothing is out of range.
  */
 export function softmaxCrossEntropy(
-  graph: Graph,
   logits: Value,
   labels: Value,
   weights: Value,
@@ -101,5 +100,5 @@ export function softmaxCrossEntropy(
       `softmaxCrossEntropy: the smoothing must be at least 0 and below 1, got ${smoothing}.`,
     );
   }
-  return graph.apply(operation, [logits, labels, weights], { smoothing }, label);
+  return applyOperation(operation, [logits, labels, weights], { smoothing }, label);
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
 import { type Conv2dAttrs, windowShape } from "./launch/conv2d-window.ts";
@@ -89,12 +89,11 @@ function flop({ n, oh, ow, c, kh, kw }: DepthwiseShape): number {
  * @throws ShapeError if the sizes do not fit or the window is larger than the padded input.
  */
 export function depthwiseConv2d(
-  graph: Graph,
   x: Value,
   w: Value,
   b: Value | null,
   attrs: Conv2dAttrs = {},
   label?: string,
 ): Value {
-  return graph.apply(operation, b === null ? [x, w] : [x, w, b], attrs, label);
+  return applyOperation(operation, b === null ? [x, w] : [x, w, b], attrs, label);
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
@@ -58,12 +58,11 @@ const operation: Operation<{ readonly temperature: number }> = {
  * @throws ShapeError if the shapes do not fit or the temperature is not above 0.
  */
 export function distillation(
-  graph: Graph,
   student: Value,
   teacher: Value,
   weights: Value,
   temperature: number,
   label?: string,
 ): Value {
-  return graph.apply(operation, [student, teacher, weights], { temperature }, label);
+  return applyOperation(operation, [student, teacher, weights], { temperature }, label);
 }

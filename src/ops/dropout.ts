@@ -1,7 +1,7 @@
 import type { Tuning } from "../gpu/device.ts";
 import { ShapeError } from "../errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format } from "../shape.ts";
 
@@ -52,13 +52,7 @@ function launch(
  * @param step the step record of the feed (`StepQueue.step`), u32 [8], whose word 2 is the seed.
  * @throws ShapeError if the rate is not in [0, 1), the salt no u32, or `step` not a step record.
  */
-export function dropout(
-  graph: Graph,
-  x: Value,
-  step: Value,
-  attrs: DropoutAttrs,
-  label?: string,
-): Value {
+export function dropout(x: Value, step: Value, attrs: DropoutAttrs, label?: string): Value {
   const { rate, salt } = attrs;
   if (!(rate >= 0 && rate < 1)) {
     throw new ShapeError(`dropout: the rate must be at least 0 and below 1, got ${rate}.`);
@@ -72,5 +66,5 @@ export function dropout(
         `${format(step.shape)}.`,
     );
   }
-  return graph.apply(operation, [x, step], { rows: false, ...attrs }, label);
+  return applyOperation(operation, [x, step], { rows: false, ...attrs }, label);
 }

@@ -1,6 +1,6 @@
 /** Message passing over edge lists: rows of nodes to edges, and sums of edges at nodes. */
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, type Shape } from "../shape.ts";
 
@@ -85,11 +85,11 @@ const segmentSumOperation: Operation<null> = {
 };
 
 /** The row of each edge's node: x [N, C] → [E, C]; C a multiple of 4. */
-export function gather(graph: Graph, x: Value, { node, starts, order }: EdgeEnds): Value {
-  return graph.apply(gatherOperation, [x, node, starts, order], null);
+export function gather(x: Value, { node, starts, order }: EdgeEnds): Value {
+  return applyOperation(gatherOperation, [x, node, starts, order], null);
 }
 
 /** The sum over each node's edges, zero where it has none: x [E, C] → [N, C]; C a multiple of 4. */
-export function segmentSum(graph: Graph, x: Value, { node, starts, order }: EdgeEnds): Value {
-  return graph.apply(segmentSumOperation, [x, node, starts, order], null);
+export function segmentSum(x: Value, { node, starts, order }: EdgeEnds): Value {
+  return applyOperation(segmentSumOperation, [x, node, starts, order], null);
 }

@@ -1,7 +1,7 @@
 /** Operations that are a function of each element: two WGSL functions and where the gradient is taken. */
 import type { Constants } from "../gpu/kernel.ts";
 import { elementwise } from "../graph/elementwise.ts";
-import type { Operation } from "../graph/graph.ts";
+import { type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import type { Tuning } from "../gpu/device.ts";
 

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { count, format, type Shape } from "../shape.ts";
 import { elementwiseOperation } from "./elementwise.ts";
@@ -22,14 +22,14 @@ const operation: Operation<{ name: string; shape: Shape }> = {
  *
  * @throws ShapeError if the numbers of elements differ.
  */
-export function reshape(graph: Graph, x: Value, shape: Shape): Value {
-  return graph.apply({ ...operation, name: "reshape" }, [x], { name: "reshape", shape });
+export function reshape(x: Value, shape: Shape): Value {
+  return applyOperation({ ...operation, name: "reshape" }, [x], { name: "reshape", shape });
 }
 
 /** All axes but the first as one: [N, …] → [N, product of the rest]. */
-export function flatten(graph: Graph, x: Value): Value {
+export function flatten(x: Value): Value {
   const [rows = 1, ...rest] = x.shape;
-  return graph.apply({ ...operation, name: "flatten", neurons: "repeated" }, [x], {
+  return applyOperation({ ...operation, name: "flatten", neurons: "repeated" }, [x], {
     name: "flatten",
     shape: [rows, count(rest)],
   });

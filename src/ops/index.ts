@@ -1,4 +1,4 @@
-/** All operations: functions of a graph and its values. */
+/** All operations: functions of values, which apply in the graph of these. */
 export {
   abs,
   exp,

@@ -1,6 +1,6 @@
 import { ShapeError } from "../errors.ts";
 import { elementwise, quadThreads } from "../graph/elementwise.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
@@ -74,18 +74,17 @@ function finite(name: string, what: string, value: number): void {
  * @throws ShapeError if the shapes differ or the scale is not finite.
  */
 export function l1Loss(
-  graph: Graph,
   prediction: Value,
   target: Value,
   options: { readonly scale?: number } = {},
 ): Value {
   const { scale = 1 / prediction.size } = options;
   finite("l1Loss", "scale", scale);
-  return graph.apply(operation, [prediction, target], { scale });
+  return applyOperation(operation, [prediction, target], { scale });
 }
 
 /** ℓ1 regulariser: coefficient · sum of |x|, a scalar [1]. Its derivative at 0 is 0. */
-export function l1Norm(graph: Graph, x: Value, coefficient: number): Value {
+export function l1Norm(x: Value, coefficient: number): Value {
   finite("l1Norm", "coefficient", coefficient);
-  return graph.apply({ ...operation, name: "l1Norm" }, [x], { scale: coefficient });
+  return applyOperation({ ...operation, name: "l1Norm" }, [x], { scale: coefficient });
 }

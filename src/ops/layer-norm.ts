@@ -1,6 +1,6 @@
 import type { Tuning } from "../gpu/device.ts";
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
@@ -116,12 +116,11 @@ const operation: Operation<Required<LayerNormAttrs>> = {
  * @throws ShapeError if gamma or beta is not [C].
  */
 export function layerNorm(
-  graph: Graph,
   x: Value,
   gamma: Value,
   beta: Value,
   attrs: LayerNormAttrs = {},
   label?: string,
 ): Value {
-  return graph.apply(operation, [x, gamma, beta], { epsilon: 1e-6, ...attrs }, label);
+  return applyOperation(operation, [x, gamma, beta], { epsilon: 1e-6, ...attrs }, label);
 }

@@ -1,6 +1,6 @@
 import { ShapeError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
 import { gemm } from "./launch/gemm.ts";
@@ -109,6 +109,6 @@ const operation: Operation<null> = {
  * @returns [..., out].
  * @throws ShapeError if the sizes do not fit.
  */
-export function linear(graph: Graph, x: Value, w: Value, b: Value | null, label?: string): Value {
-  return graph.apply(operation, b === null ? [x, w] : [x, w, b], null, label);
+export function linear(x: Value, w: Value, b: Value | null, label?: string): Value {
+  return applyOperation(operation, b === null ? [x, w] : [x, w, b], null, label);
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
 
@@ -78,6 +78,6 @@ const operation: Operation<Transposed> = {
  * @returns [..., M, N].
  * @throws ShapeError if the sizes do not fit.
  */
-export function matmul(graph: Graph, a: Value, b: Value, attrs: MatmulAttrs = {}): Value {
-  return graph.apply(operation, [a, b], { transA: false, transB: false, ...attrs });
+export function matmul(a: Value, b: Value, attrs: MatmulAttrs = {}): Value {
+  return applyOperation(operation, [a, b], { transA: false, transB: false, ...attrs });
 }

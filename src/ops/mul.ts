@@ -1,4 +1,4 @@
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { sameShape } from "../shape.ts";
 import { broadcast, broadcastShape, undoBroadcast } from "./launch/broadcast.ts";
@@ -27,6 +27,6 @@ const operation: Operation<null> = {
  *
  * @throws ShapeError where sizes differ and neither is 1.
  */
-export function mul(graph: Graph, a: Value, b: Value): Value {
-  return graph.apply(operation, [a, b], null);
+export function mul(a: Value, b: Value): Value {
+  return applyOperation(operation, [a, b], null);
 }

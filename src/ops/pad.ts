@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format } from "../shape.ts";
 
@@ -46,8 +46,8 @@ const operation: Operation<Required<PadSides>> = {
  * @param sides the same number all around, or by side (0 where it is left out).
  * @throws ShapeError if the input has not four axes or a side is negative.
  */
-export function pad(graph: Graph, x: Value, sides: number | PadSides): Value {
+export function pad(x: Value, sides: number | PadSides): Value {
   const all =
     typeof sides === "number" ? { top: sides, bottom: sides, left: sides, right: sides } : sides;
-  return graph.apply(operation, [x], { top: 0, bottom: 0, left: 0, right: 0, ...all });
+  return applyOperation(operation, [x], { top: 0, bottom: 0, left: 0, right: 0, ...all });
 }

@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format } from "../shape.ts";
 
@@ -65,6 +65,6 @@ const operation: Operation<PermuteAttrs> = {
  * @param axes for each axis of the result, which of the input's it is; `[0, 2, 1]` swaps the last two.
  * @throws ShapeError if `axes` is no permutation, or there are more than five.
  */
-export function permute(graph: Graph, x: Value, axes: readonly number[]): Value {
-  return graph.apply(operation, [x], { axes });
+export function permute(x: Value, axes: readonly number[]): Value {
+  return applyOperation(operation, [x], { axes });
 }

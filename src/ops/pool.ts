@@ -1,5 +1,5 @@
 import { ShapeError } from "../errors.ts";
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, type Shape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
@@ -129,8 +129,8 @@ function settle({ size, stride = size, padding = 0 }: PoolOptions): PoolAttrs {
  *
  * @throws ShapeError if the input is not [N, H, W, C] or the window does not fit.
  */
-export function maxPool(graph: Graph, x: Value, options: PoolOptions): Value {
-  return graph.apply(max, [x], settle(options));
+export function maxPool(x: Value, options: PoolOptions): Value {
+  return applyOperation(max, [x], settle(options));
 }
 
 /**
@@ -139,11 +139,11 @@ export function maxPool(graph: Graph, x: Value, options: PoolOptions): Value {
  *
  * @throws ShapeError if the input is not [N, H, W, C] or the window does not fit.
  */
-export function avgPool(graph: Graph, x: Value, options: PoolOptions): Value {
-  return graph.apply(average, [x], settle(options));
+export function avgPool(x: Value, options: PoolOptions): Value {
+  return applyOperation(average, [x], settle(options));
 }
 
 /** Mean over all pixels: [N, H, W, C] → [N, C]. @throws ShapeError if the input has not four axes. */
-export function globalAveragePool(graph: Graph, x: Value): Value {
-  return graph.apply(globalAverage, [x], null);
+export function globalAveragePool(x: Value): Value {
+  return applyOperation(globalAverage, [x], null);
 }

@@ -1,4 +1,4 @@
-import type { Graph, Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { axisSum } from "./launch/axis-sum.ts";
 import { spread } from "./launch/broadcast.ts";
@@ -13,11 +13,11 @@ const operation: Operation<null> = {
 };
 
 /** Sum of all elements: a scalar [1]. Added in stages of a fixed order. */
-export function sum(graph: Graph, x: Value): Value {
-  return graph.apply(operation, [x], null);
+export function sum(x: Value): Value {
+  return applyOperation(operation, [x], null);
 }
 
 /** Sum of weights · x over all elements: a scalar [1]. The shapes may broadcast. */
-export function weightedSum(graph: Graph, x: Value, weights: Value): Value {
-  return sum(graph, mul(graph, x, weights));
+export function weightedSum(x: Value, weights: Value): Value {
+  return sum(mul(x, weights));
 }

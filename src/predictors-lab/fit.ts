@@ -254,12 +254,12 @@ function objective(model: Model, feed: RowFeed, graph: Graph, kernelL1: number):
   const inputs = feed.blocks.slice(0, -2);
   const [target, weight] = feed.blocks.slice(-2) as [Value, Value];
   const built = model.build(graph, inputs, "train");
-  const weighted = mul(graph, built.output, weight);
-  let loss = l1Loss(graph, weighted, mul(graph, target, weight), { scale: 1 / feed.queue.batch });
+  const weighted = mul(built.output, weight);
+  let loss = l1Loss(weighted, mul(target, weight), { scale: 1 / feed.queue.batch });
   if (kernelL1 > 0) {
     for (const [name, value] of built.parameters) {
       const main = /\.(first|second|third)\.weight$/.test(name);
-      if (main) loss = add(graph, loss, l1Norm(graph, value, kernelL1));
+      if (main) loss = add(loss, l1Norm(value, kernelL1));
     }
   }
   return { built, loss };

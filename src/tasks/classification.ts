@@ -15,7 +15,7 @@ export const classification: Task<ImageFeed> = {
   objective(graph, model, feed, { norm, labelSmoothing = 0 }) {
     const built = model.build(graph, feed.inputs, norm, feed.queue.step);
     const smoothing = { smoothing: labelSmoothing };
-    const loss = softmaxCrossEntropy(graph, built.output, feed.labels, feed.weights, smoothing);
+    const loss = softmaxCrossEntropy(built.output, feed.labels, feed.weights, smoothing);
     return { built, loss, hits: hitsOf(built.output, feed.labels) };
   },
 };

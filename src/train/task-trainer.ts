@@ -30,7 +30,7 @@ export interface StepSettings extends MemorySettings {
 export interface StepOptions extends Pick<TrainerOptions, "rate" | "after" | "sharing"> {
   readonly norm: NormMode;
   /** Changes the task's objective, for example what is minimised. */
-  readonly objective?: (graph: Graph, plain: Objective, feed: ExampleFeed) => Objective;
+  readonly objective?: (plain: Objective, feed: ExampleFeed, graph: Graph) => Objective;
 }
 
 /**
@@ -46,13 +46,13 @@ export async function taskTrainer(
   options: StepOptions,
 ): Promise<Trainer> {
   const { augment, optimizer, clipNorm, labelSmoothing } = settings;
-  const { norm, objective = (_, plain) => plain, rate, after, sharing } = options;
+  const { norm, objective = (plain) => plain, rate, after, sharing } = options;
   const { rows, accumulate } = passesOf(settings.batch, settings.microBatch);
   const feed = await task.feed(data, { batch: rows, items, augment });
   return Trainer.create(model, {
     feed,
     objective: (graph) =>
-      objective(graph, task.objective(graph, model, feed, { norm, labelSmoothing }), feed),
+      objective(task.objective(graph, model, feed, { norm, labelSmoothing }), feed, graph),
     optimizer,
     clipNorm,
     rate,

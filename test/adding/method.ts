@@ -25,9 +25,9 @@ export const boundedAscent = defineMethod({
       items,
       { ...settings, batch },
       {
-        objective: (graph, descent) => ({
+        objective: (descent) => ({
           ...descent,
-          minimise: exp(graph, scale(graph, descent.loss, -1)),
+          minimise: exp(scale(descent.loss, -1)),
         }),
       },
     );

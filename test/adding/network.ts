@@ -6,8 +6,8 @@ export const softsignNet = defineNetwork({
   name: "softsign-net",
   settings: noSettings,
   build(layers, x, classes) {
-    const hidden = layers.linear("hidden", flatten(layers.graph, x), 16);
-    return layers.linear("head", softsign(layers.graph, hidden), classes);
+    const hidden = layers.linear("hidden", flatten(x), 16);
+    return layers.linear("head", softsign(hidden), classes);
   },
 });
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { elementwiseOperation, type Graph, type Value } from "../../src/index.ts";
+import { applyOperation, elementwiseOperation, type Value } from "../../src/index.ts";
 import { registerShader } from "../../src/entries/engine.ts";
 
 const shader = "own/softsign";
@@ -8,6 +8,6 @@ registerShader(shader, readFileSync(new URL("softsign.wgsl", import.meta.url), "
 const operation = elementwiseOperation({ name: "softsign", shader, gradient: "at input" });
 
 /** Softsign, element-wise: x / (1 + |x|). */
-export function softsign(graph: Graph, x: Value): Value {
-  return graph.apply(operation, [x], null);
+export function softsign(x: Value): Value {
+  return applyOperation(operation, [x], null);
 }

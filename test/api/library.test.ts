@@ -38,9 +38,9 @@ const tinyNet = defineNetwork({
   name: "library-net",
   settings: noSettings,
   build(layers, x, classes) {
-    let h = relu(layers.graph, layers.conv2d("conv", x, { filters: 6, kernel: 3, padding: 1 }));
-    h = maxPool(layers.graph, h, { size: 4 });
-    return layers.linear("head", flatten(layers.graph, h), classes);
+    let h = relu(layers.conv2d("conv", x, { filters: 6, kernel: 3, padding: 1 }));
+    h = maxPool(h, { size: 4 });
+    return layers.linear("head", flatten(h), classes);
   },
 });
 

@@ -252,7 +252,7 @@ test("a value larger than one binding is refused with a batch that fits", async 
   const build = async (batch: number): Promise<Program> => {
     const graph = new Graph(gpu.tuning);
     const x = graph.input("x", [batch, 1024]);
-    const y = relu(graph, x);
+    const y = relu(x);
     const { data } = await gpu.allocate({ data: x.bytes });
     const bindings = new Map([[x, { buffer: data, offset: 0, size: x.bytes }]]);
     return compile(gpu, graph.forward(), { label: "wide", bindings, keep: [y] });
@@ -272,7 +272,7 @@ test("a bound value larger than one binding is refused before anything is bound"
   const gpu = await testGpu({ maxBinding: 65_536 });
   const graph = new Graph(gpu.tuning);
   const x = graph.input("all images", [20, 1024]);
-  const y = sum(graph, x);
+  const y = sum(x);
   const { data } = await gpu.allocate({ data: x.bytes });
   const bindings = new Map([[x, { buffer: data, offset: 0, size: x.bytes }]]);
   const error = await errorOf(() =>
@@ -335,7 +335,7 @@ test("a program names itself and a value it does not have", async () => {
   const gpu = await testGpu();
   const graph = new Graph(gpu.tuning);
   const x = graph.input("x", [4]);
-  relu(graph, x);
+  relu(x);
   const { data } = await gpu.allocate({ data: 16 });
   const bindings = new Map([[x, { buffer: data, offset: 0, size: 16 }]]);
   const program = await compile(gpu, graph.forward(), { label: "tiny", bindings });

@@ -20,12 +20,12 @@ const values = (graph: Graph, shapes: readonly (readonly number[])[]): Value[] =
 function kernels(
   prefix: string,
   shapes: readonly (readonly number[])[],
-  build: (graph: Graph, inputs: readonly Value[]) => Value,
+  build: (inputs: readonly Value[]) => Value,
   trained = shapes.length,
 ): KernelId[] {
   const graph = new Graph("gpu");
   const inputs = values(graph, shapes);
-  const y = build(graph, inputs);
+  const y = build(inputs);
   const cotangent = graph.input("cotangent", y.shape);
   const { launches: backward } = graph.backward(y, inputs.slice(0, trained), { cotangent });
   const launches = [...graph.forward(), ...backward];
@@ -39,7 +39,7 @@ async function hotKernels(): Promise<Record<string, readonly KernelId[]>> {
       [256, 64],
       [64, 128],
     ],
-    (graph, [x, w]) => ops.linear(graph, x!, w!, null),
+    ([x, w]) => ops.linear(x!, w!, null),
   );
   const convolution = kernels(
     "conv2d/",
@@ -47,7 +47,7 @@ async function hotKernels(): Promise<Record<string, readonly KernelId[]>> {
       [2, 8, 8, 8],
       [3, 3, 8, 16],
     ],
-    (graph, [x, w]) => ops.conv2d(graph, x!, w!, null, { stride: 2, padding: 1 }),
+    ([x, w]) => ops.conv2d(x!, w!, null, { stride: 2, padding: 1 }),
   );
   const tiled = tiles.map((tile) => ({
     ...product[0]!,
@@ -59,7 +59,7 @@ async function hotKernels(): Promise<Record<string, readonly KernelId[]>> {
       [2, 8, 8, 8],
       [3, 3, 8],
     ],
-    (graph, [x, w]) => ops.depthwiseConv2d(graph, x!, w!, null, { padding: 1 }),
+    ([x, w]) => ops.depthwiseConv2d(x!, w!, null, { padding: 1 }),
   );
   const attending = kernels(
     "attention/",
@@ -68,34 +68,32 @@ async function hotKernels(): Promise<Record<string, readonly KernelId[]>> {
       [1, 49, 64],
       [1, 49, 64],
     ],
-    (graph, [q, k, v]) => ops.attention(graph, q!, k!, v!, { heads: 2 }),
+    ([q, k, v]) => ops.attention(q!, k!, v!, { heads: 2 }),
   );
-  const reduce = kernels("reduce/", [[3000, 64], [64, 128], [128]], (graph, [x, w, b]) =>
-    ops.linear(graph, x!, w!, b!),
+  const reduce = kernels("reduce/", [[3000, 64], [64, 128], [128]], ([x, w, b]) =>
+    ops.linear(x!, w!, b!),
   );
   // Windows that tile the image, windows that overlap, and means of them.
   const pool = [
-    ...kernels("pool/", [[2, 8, 8, 8]], (graph, [x]) => ops.maxPool(graph, x!, { size: 2 })),
+    ...kernels("pool/", [[2, 8, 8, 8]], ([x]) => ops.maxPool(x!, { size: 2 })),
     ...[ops.maxPool, ops.avgPool].flatMap((op) =>
-      kernels("pool/", [[2, 8, 8, 8]], (graph, [x]) =>
-        op(graph, x!, { size: 3, stride: 2, padding: 1 }),
-      ),
+      kernels("pool/", [[2, 8, 8, 8]], ([x]) => op(x!, { size: 3, stride: 2, padding: 1 })),
     ),
-    ...kernels("pool/", [[2, 8, 8, 8]], (graph, [x]) => ops.pad(graph, x!, 1)),
+    ...kernels("pool/", [[2, 8, 8, 8]], ([x]) => ops.pad(x!, 1)),
   ];
   const norm = [
     ...(["train", "frozen"] as const).flatMap((mode) =>
       kernels(
         "norm/",
         [[3000, 8], [8], [8], [8], [8]],
-        (graph, [x, gamma, beta, mean, variance]) =>
-          ops.batchNorm(graph, x!, gamma!, beta!, mean!, variance!, { mode }),
+        ([x, gamma, beta, mean, variance]) =>
+          ops.batchNorm(x!, gamma!, beta!, mean!, variance!, { mode }),
         3,
       ),
     ),
     ...[4, 768].flatMap((channels) =>
-      kernels("norm/", [[64, channels], [channels], [channels]], (graph, [x, gamma, beta]) =>
-        ops.layerNorm(graph, x!, gamma!, beta!),
+      kernels("norm/", [[64, channels], [channels], [channels]], ([x, gamma, beta]) =>
+        ops.layerNorm(x!, gamma!, beta!),
       ),
     ),
   ];

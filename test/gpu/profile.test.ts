@@ -18,7 +18,7 @@ async function build(gpu: Gpu, label: string): Promise<{ program: Program; y: Va
   const graph = new Graph(gpu.tuning);
   const x = graph.input("x", [rows, features]);
   const w = graph.input("w", [features, units]);
-  const y = relu(graph, linear(graph, x, w, null));
+  const y = relu(linear(x, w, null));
   const buffers = await gpu.allocate({ x: x.bytes, w: w.bytes });
   gpu.write(
     buffers.x,

@@ -6,6 +6,7 @@ import { Graph, type Operation } from "../../src/graph/graph.ts";
 import { compile, foldGrid } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
 import { relu } from "../../src/ops/activations.ts";
+import { add } from "../../src/ops/add.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 /** y = a + b of one shape, with the sum kernel the tape itself uses. */
@@ -26,7 +27,7 @@ test("gradients of a value with several users are added", async () => {
   const dx = graph.input("dx", [5]);
   const c = graph.input("c", [5]);
   const doubled = graph.apply(plus, [x, x], null);
-  const y = graph.apply(plus, [doubled, relu(graph, x)], null);
+  const y = graph.apply(plus, [doubled, relu(x)], null);
   const { launches } = graph.backward(y, [x], { targets: new Map([[x, dx]]), cotangent: c });
   const buffers = await gpu.allocate({ x: 20, dx: 20, c: 20, zero: 20 });
   const view = (buffer: GPUBuffer) => ({ buffer, offset: 0, size: 20 });
@@ -51,11 +52,42 @@ test("gradients of a value with several users are added", async () => {
   assert.equal([...(await gpu.readFloats(view(buffers.dx)))].slice(0, 5), [3, 2, 6, 4, 9]);
 });
 
+test("an operation finds its graph by its inputs; of none or of two it is an error", () => {
+  const [one, two] = [new Graph("software"), new Graph("software")];
+  const [a, b] = [one.input("a", [5]), two.input("b", [5])];
+  const loose = new Value("images", [5], "f32", "bound");
+  const fails = (work: () => Value): string => {
+    try {
+      work();
+    } catch (error) {
+      assert.instance(error, ShapeError);
+      return (error as Error).message;
+    }
+    return "did not fail";
+  };
+  assert.match(fails(() => relu(loose)), /relu: "images" belong to no graph: .*graph\.adopt/);
+  assert.match(fails(() => add(a, b)), /add: "a" and "b" belong to two graphs/);
+  assert.match(fails(() => add(relu(loose), a)), /belong to no graph/);
+
+  // A feed's images go into every graph that adopts them: into the last one where nothing else tells.
+  one.adopt(loose);
+  const first = relu(loose);
+  two.adopt(loose);
+  const second = relu(loose);
+  add(a, loose);
+  assert.equal([one.forward().length, two.forward().length], [2, 1]);
+  assert.match(fails(() => add(first, second)), /two graphs/);
+  // What a graph has made stays its own.
+  two.adopt(a);
+  relu(a);
+  assert.equal([one.forward().length, two.forward().length], [3, 1]);
+});
+
 test("a replay allocates nothing and reads nothing back", async () => {
   const gpu = await testGpu();
   const graph = new Graph(gpu.tuning);
   const x = graph.input("x", [1000]);
-  const y = relu(graph, x);
+  const y = relu(x);
   const { data } = await gpu.allocate({ data: 4000 });
   const program = await compile(gpu, graph.forward(), {
     label: "test",
@@ -78,11 +110,11 @@ test("backward needs a scalar loss that depends on what is asked for", () => {
   const x = graph.input("x", [5]);
   const other = graph.input("other", [1]);
   assert.throws(
-    () => graph.backward(relu(graph, x), [x]),
+    () => graph.backward(relu(x), [x]),
     (e: Error) => e instanceof ShapeError && /one element/.test(e.message),
   );
   assert.throws(
-    () => graph.backward(relu(graph, other), [x]),
+    () => graph.backward(relu(other), [x]),
     (e: Error) => /depends on none of: x/.test(e.message),
   );
 });
@@ -110,7 +142,7 @@ test("compile refuses unknown, missing and conflicting bindings by name", async 
 test("a value larger than a binding is refused with the batch that would do", async () => {
   const gpu = await testGpu({ maxBinding: 1024 });
   const graph = new Graph(gpu.tuning);
-  relu(graph, relu(graph, graph.input("x", [1024])));
+  relu(relu(graph.input("x", [1024])));
   try {
     await compile(gpu, graph.forward(), { label: "test", bindings: new Map() });
     assert.unreachable();

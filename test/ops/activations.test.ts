@@ -22,7 +22,7 @@ test("tanh matches over its whole range", async () => {
       await checkOp({
         label: `tanh ${name(shape)} in ±${range[1]}`,
         inputs: [{ shape, range }],
-        build: (graph, [x]) => tanh(graph, x!),
+        build: ([x]) => tanh(x!),
         reference: ([x]) => x!.map(Math.tanh),
         // Values: an exponential within a few units of the last place, one quotient. Derivatives are at
         // most 1 and the output they are made of has an error of 2^-23.
@@ -37,7 +37,7 @@ test("tanh keeps its relative accuracy for the smallest inputs", async () => {
     await checkOp({
       label: `tanh around ${size}`,
       inputs: [{ shape: [37], range: [-size, size], gradient: false }],
-      build: (graph, [x]) => tanh(graph, x!),
+      build: ([x]) => tanh(x!),
       reference: ([x]) => x!.map(Math.tanh),
       // A quotient of two polynomials: at most 7 roundings, no absolute error.
       tolerance: { absolute: 0, relative: 7 * 2 ** -24 },
@@ -51,7 +51,7 @@ test("SiLU matches over its whole range and never overflows", async () => {
       await checkOp({
         label: `silu ${name(shape)} in ±${size}`,
         inputs: [{ shape, range: [-size, size] }],
-        build: (graph, [x]) => silu(graph, x!),
+        build: ([x]) => silu(x!),
         reference: ([x]) => x!.map((v) => v / (1 + Math.exp(-v))),
         // An exponential with an error of 3 + 2 |x| units in the last place, which x multiplies: the
         // product of x, that error and e^-|x| is at most 3e-7; and a quotient and a product.
@@ -71,7 +71,7 @@ test("exp matches, large and small", async () => {
         label: `exp ${name(shape)} in ±${size}`,
         // Differences lose their digits where a few outputs of 1e8 drown the others.
         inputs: [{ shape, range: [-size, size], gradient }],
-        build: (graph, [x]) => exp(graph, x!),
+        build: ([x]) => exp(x!),
         reference: ([x]) => x!.map(Math.exp),
         // WGSL allows exp an error of 3 + 2 |x| units in the last place; differences err by 1e-7 here,
         // rounding of sums of a thousand outputs of 20 divided by the step.
@@ -91,7 +91,7 @@ test("abs matches, and its derivative at 0 is 0", async () => {
     await checkOp({
       label: `abs ${name(shape)}`,
       inputs: [{ shape, make: values }],
-      build: (graph, [x]) => abs(graph, x!),
+      build: ([x]) => abs(x!),
       reference: ([x]) => x!.map(Math.abs),
       tolerance: { absolute: 1e-9, relative: 1e-6 },
     });
@@ -104,7 +104,7 @@ test("scale multiplies by its constant", async () => {
       await checkOp({
         label: `scale by ${factor} ${name(shape)}`,
         inputs: [{ shape }],
-        build: (graph, [x]) => scale(graph, x!, factor),
+        build: ([x]) => scale(x!, factor),
         reference: ([x]) => x!.map((v) => factor * v),
         // Two roundings: of the constant and of the product; differences in float64 are exact to 1e-10.
         tolerance: { absolute: 1e-14 + 1e-10 * Math.abs(factor), relative: 3e-7 },
@@ -123,7 +123,7 @@ test("the padding behind a view of an arena stays zero", async () => {
       Value,
       Value,
     ];
-    const y = exp(graph, x);
+    const y = exp(x);
     const targets = new Map([[x, dx]]);
     const { launches } = graph.backward(y, [x], { cotangent: c, targets });
     const buffers = await gpu.allocate({ x: 256, c: 256, dx: 256 });
@@ -156,7 +156,7 @@ test("the padding behind a view of an arena stays zero", async () => {
 test("a factor that is not finite is refused", () => {
   const graph = new Graph("software");
   assert.throws(
-    () => scale(graph, graph.input("x", [3]), Number.NaN),
+    () => scale(graph.input("x", [3]), Number.NaN),
     (error: Error) =>
       error instanceof ShapeError && error.message === "scale: the factor must be finite, got NaN.",
   );

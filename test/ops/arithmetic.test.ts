@@ -37,7 +37,7 @@ async function check(a: Shape, b: Shape, seeds = 5): Promise<void> {
     await checkOp({
       label: `${name} [${a.join(", ")}] and [${b.join(", ")}]`,
       inputs: [{ shape: a }, { shape: b }],
-      build: (graph, [x, y]) => operation(graph, x!, y!),
+      build: ([x, y]) => operation(x!, y!),
       reference,
       // A gradient sums up to `terms` numbers below 1, at most 256 of them one after the other in each
       // stage: partial sums of random signs stay below 4 sqrt(terms), and roundings add up like a walk.
@@ -95,15 +95,15 @@ test("shapes that do not broadcast are refused with both", () => {
       (error: Error) => error instanceof ShapeError && error.message === message,
     );
   refuses(
-    () => add(graph, value(8, 3), value(4)),
+    () => add(value(8, 3), value(4)),
     "add: [8, 3] and [4] do not broadcast: sizes 3 and 4 of axis -1 differ and neither is 1.",
   );
   refuses(
-    () => mul(graph, value(2, 5, 3), value(4, 1)),
+    () => mul(value(2, 5, 3), value(4, 1)),
     "mul: [2, 5, 3] and [4, 1] do not broadcast: sizes 5 and 4 of axis -2 differ and neither is 1.",
   );
   refuses(
-    () => mul(graph, value(2, 3, 2, 3, 2), value(1, 3, 1, 3, 1)),
+    () => mul(value(2, 3, 2, 3, 2), value(1, 3, 1, 3, 1)),
     "mul: [2, 3, 2, 3, 2] and [1, 3, 1, 3, 1] broadcast over more than 4 groups of axes; reshape them first.",
   );
 });

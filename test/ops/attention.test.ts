@@ -62,8 +62,8 @@ async function check(
   await checkOp({
     label: `attention ${JSON.stringify(sizes)}`,
     inputs: shapes.map((shape) => ({ shape, range })),
-    build: (graph, [q, k, v]) =>
-      attention(graph, q!, k!, v!, { heads, ...(scale === undefined ? {} : { scale }) }),
+    build: ([q, k, v]) =>
+      attention(q!, k!, v!, { heads, ...(scale === undefined ? {} : { scale }) }),
     reference: reference(sizes),
     tolerance: { absolute, relative: 2e-6 },
     seeds,
@@ -103,7 +103,7 @@ test("no value has the size of the scores", () => {
   const q = graph.input("q", [b, lq, channels]);
   const k = graph.input("k", [b, lk, channels]);
   const v = graph.input("v", [b, lk, channels]);
-  const y = attention(graph, q, k, v, { heads });
+  const y = attention(q, k, v, { heads });
   const cotangent = graph.input("cotangent", y.shape);
   const { launches } = graph.backward(y, [q, k, v], { cotangent });
   const sizes = [...graph.forward(), ...launches].flatMap(({ bind }) =>
@@ -123,15 +123,15 @@ test("shapes that do not fit are refused", () => {
   const three = (...shape: number[]) =>
     [value(...shape), value(...shape), value(...shape)] as const;
   refuses(
-    () => attention(graph, value(1, 4, 8), value(2, 4, 8), value(2, 4, 8), { heads: 2 }),
+    () => attention(value(1, 4, 8), value(2, 4, 8), value(2, 4, 8), { heads: 2 }),
     /queries \[1, 4, 8\], keys \[2, 4, 8\]/,
   );
   refuses(
-    () => attention(graph, value(1, 4, 8), value(1, 3, 8), value(1, 4, 8), { heads: 2 }),
+    () => attention(value(1, 4, 8), value(1, 3, 8), value(1, 4, 8), { heads: 2 }),
     /values must have the shape of the keys/,
   );
-  refuses(() => attention(graph, ...three(1, 4, 8), { heads: 3 }), /8 channels .* into 3 heads/);
-  refuses(() => attention(graph, ...three(1, 4, 512), { heads: 1 }), /at most 256/);
+  refuses(() => attention(...three(1, 4, 8), { heads: 3 }), /8 channels .* into 3 heads/);
+  refuses(() => attention(...three(1, 4, 512), { heads: 1 }), /at most 256/);
 });
 
 test.after(closeGpus);

@@ -74,8 +74,8 @@ async function check(
       { shape: channels, range: options.runningRange ?? [-1, 1], gradient: false },
       { shape: channels, range: [0.5, 2], gradient: false },
     ],
-    build: (graph, [x, gamma, beta, mean, variance]) =>
-      batchNorm(graph, x!, gamma!, beta!, mean!, variance!, attrs),
+    build: ([x, gamma, beta, mean, variance]) =>
+      batchNorm(x!, gamma!, beta!, mean!, variance!, attrs),
     reference: (inputs) => reference(attrs, inputs),
     tolerance: tolerance(rows, options.gain ?? 8),
     ...(options.seeds === undefined ? {} : { seeds: options.seeds }),
@@ -162,7 +162,7 @@ test("train mode updates the running statistics with the unbiased variance", asy
       const [gamma, beta, mean, variance] = ["gamma", "beta", "mean", "variance"].map((name) =>
         graph.input(name, [channels]),
       ) as [typeof x, typeof x, typeof x, typeof x];
-      const y = batchNorm(graph, x, gamma, beta, mean, variance, { mode: "train", momentum: 0.25 });
+      const y = batchNorm(x, gamma, beta, mean, variance, { mode: "train", momentum: 0.25 });
       const values = [x, gamma, beta, mean, variance];
       const buffers = await gpu.allocate(Object.fromEntries(values.map((v) => [v.label, v.bytes])));
       const bindings = new Map(
@@ -211,7 +211,7 @@ test("gradients only where asked", async () => {
   const graph = new Graph("software");
   const x = graph.input("x", [4, 3]);
   const [gamma, beta, mean, variance] = [0, 1, 2, 3].map((i) => graph.input(`v${i}`, [3]));
-  const y = batchNorm(graph, x, gamma!, beta!, mean!, variance!, { mode: "frozen" });
+  const y = batchNorm(x, gamma!, beta!, mean!, variance!, { mode: "frozen" });
   const cotangent = graph.input("c", [4, 3]);
   const entries = (wrt: typeof x): (string | undefined)[] =>
     graph.backward(y, [wrt], { cotangent }).launches.map((launch) => launch.entry);
@@ -229,14 +229,14 @@ test("per-channel values of another size are refused with both shapes", () => {
   const three = graph.input("three", [3]);
   const four = graph.input("four", [4]);
   assert.throws(
-    () => batchNorm(graph, x, four, three, three, three, { mode: "train" }),
+    () => batchNorm(x, four, three, three, three, { mode: "train" }),
     (error: Error) =>
       error instanceof ShapeError &&
       error.message ===
         "batchNorm: input [8, 4, 4, 3] has 3 channels, so gamma must be [3], got [4].",
   );
   assert.throws(
-    () => batchNorm(graph, x, three, three, three, four, { mode: "train" }, "stage1.norm"),
+    () => batchNorm(x, three, three, three, four, { mode: "train" }, "stage1.norm"),
     (error: Error) =>
       error.message.includes('"stage1.norm"') && error.message.includes("the running variance"),
   );

@@ -85,8 +85,7 @@ test("values lie one after the other along any axis", async () => {
       await checkOp({
         label: `concat ${shapes.map((shape) => `[${shape.join(", ")}]`).join(" ")} axis ${axis}`,
         inputs: shapes.map((shape) => ({ shape })),
-        build: (graph, inputs) =>
-          concat(graph, inputs, sign === 1 ? axis : axis - shapes[0]!.length),
+        build: (inputs) => concat(inputs, sign === 1 ? axis : axis - shapes[0]!.length),
         reference: reference(shapes, axis),
         tolerance,
         seeds: sign === 1 ? 5 : 1,
@@ -99,7 +98,7 @@ test("a value given twice gets both gradients", async () => {
   await checkOp({
     label: "concat of x and x",
     inputs: [{ shape: [3, 5] }],
-    build: (graph, [x]) => concat(graph, [x!, x!], 0),
+    build: ([x]) => concat([x!, x!], 0),
     reference: ([x]) => [...x!, ...x!],
     tolerance: { absolute: 1e-6, relative: 0 },
   });
@@ -114,18 +113,18 @@ test("shapes that do not fit and axes that do not exist are refused", () => {
       (error: Error) => error instanceof ShapeError && error.message === message,
     );
   refuses(
-    () => concat(graph, [value(8, 3), value(7, 3)], 1),
+    () => concat([value(8, 3), value(7, 3)], 1),
     "concat: [8, 3] and [7, 3] must have the same sizes on every axis but 1.",
   );
   refuses(
-    () => concat(graph, [value(8, 3), value(8)], 1),
+    () => concat([value(8, 3), value(8)], 1),
     "concat: [8, 3] and [8] must have the same sizes on every axis but 1.",
   );
   refuses(
-    () => concat(graph, [value(8, 3), value(8, 3)], 2),
+    () => concat([value(8, 3), value(8, 3)], 2),
     "concat: there is no axis 2 in [8, 3] and [8, 3].",
   );
-  refuses(() => concat(graph, [], 0), "concat: there is no axis 0 in an empty list of values.");
+  refuses(() => concat([], 0), "concat: there is no axis 0 in an empty list of values.");
 });
 
 test.after(closeGpus);

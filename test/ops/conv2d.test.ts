@@ -83,7 +83,7 @@ async function check(
   await checkOp({
     label: `conv2d ${shapes.map(format).join(" ")} stride ${c.stride ?? 1} padding ${c.padding ?? 0}`,
     inputs: shapes.map((shape) => ({ shape, gradient })),
-    build: (graph, [x, w, b]) => conv2d(graph, x!, w!, b ?? null, attrs),
+    build: ([x, w, b]) => conv2d(x!, w!, b ?? null, attrs),
     reference: reference(c),
     tolerance: { absolute: (terms + 8) * 2 ** -24, relative: 1e-6 },
     ...(seeds === undefined ? {} : { seeds }),
@@ -163,7 +163,7 @@ test("only the gradients asked for are computed", () => {
     const x = graph.input("x", [1, 4, 4, 3]);
     const w = graph.input("w", [3, 3, 3, 2]);
     const b = graph.input("b", [2]);
-    const y = conv2d(graph, x, w, b);
+    const y = conv2d(x, w, b);
     const cotangent = graph.input("c", y.shape);
     const written = (wanted: typeof x): string[] => {
       const { launches, of } = graph.backward(y, [wanted], { cotangent });
@@ -178,7 +178,7 @@ test("only the gradients asked for are computed", () => {
 
 test("a bound launch counts its floating-point operations", () => {
   const graph = new Graph("software");
-  const y = conv2d(graph, graph.input("x", [2, 5, 5, 3]), graph.input("w", [3, 3, 3, 7]), null, {
+  const y = conv2d(graph.input("x", [2, 5, 5, 3]), graph.input("w", [3, 3, 3, 7]), null, {
     padding: 1,
   });
   assert.equal(y.shape, [2, 5, 5, 7]);
@@ -195,28 +195,28 @@ test("sizes that do not fit are refused with both shapes", () => {
       return true;
     });
   refuses(
-    () => conv2d(graph, value(8, 32, 32, 3), value(3, 3, 64, 10), null, {}, "stage2.conv1"),
+    () => conv2d(value(8, 32, 32, 3), value(3, 3, 64, 10), null, {}, "stage2.conv1"),
     '"stage2.conv1": conv2d: input [8, 32, 32, 3] has 3 channels, weight [3, 3, 64, 10] expects 64.',
   );
   refuses(
-    () => conv2d(graph, value(8, 32, 3), value(3, 3, 3, 10), null),
+    () => conv2d(value(8, 32, 3), value(3, 3, 3, 10), null),
     "conv2d: the input must be [N, H, W, Cin] and the weight [KH, KW, Cin, Cout], " +
       "got input [8, 32, 3], weight [3, 3, 3, 10].",
   );
   refuses(
-    () => conv2d(graph, value(1, 8, 8, 3), value(3, 3, 3, 10), value(3)),
+    () => conv2d(value(1, 8, 8, 3), value(3, 3, 3, 10), value(3)),
     "conv2d: weight [3, 3, 3, 10] has 10 filters, so the bias must be [10], got [3].",
   );
   refuses(
-    () => conv2d(graph, value(1, 4, 8, 3), value(7, 7, 3, 10), null, { padding: 1 }),
+    () => conv2d(value(1, 4, 8, 3), value(7, 7, 3, 10), null, { padding: 1 }),
     "conv2d: input [1, 4, 8, 3] with padding [1, 1, 1, 1] is smaller than the 7×7 window of weight [7, 7, 3, 10].",
   );
   refuses(
-    () => conv2d(graph, value(1, 8, 8, 3), value(3, 3, 3, 10), null, { stride: 0 }),
+    () => conv2d(value(1, 8, 8, 3), value(3, 3, 3, 10), null, { stride: 0 }),
     "conv2d: a stride is an integer of at least 1, got [0, 0]; input [1, 8, 8, 3], weight [3, 3, 3, 10].",
   );
   refuses(
-    () => conv2d(graph, value(1, 8, 8, 3), value(3, 3, 3, 10), null, { padding: -1 }),
+    () => conv2d(value(1, 8, 8, 3), value(3, 3, 3, 10), null, { padding: -1 }),
     "conv2d: padding is an integer of at least 0, got [-1, -1, -1, -1]; input [1, 8, 8, 3], weight [3, 3, 3, 10].",
   );
 });

@@ -61,7 +61,7 @@ test("softmaxCrossEntropy matches, for means and for any weights", async () => {
       await checkOp({
         label: `softmaxCrossEntropy [${rows}, ${classes}]`,
         inputs: inputs(rows, classes, { range: [-5, 5] }, { range }),
-        build: (graph, [z, labels, weights]) => softmaxCrossEntropy(graph, z!, labels!, weights!),
+        build: ([z, labels, weights]) => softmaxCrossEntropy(z!, labels!, weights!),
         reference: reference(rows, classes),
         // A row's loss is below 17 with an error of about ten roundings and of `classes` in its sum;
         // rows add at most 256 such terms one after the other. Differences err by 1e-8.
@@ -80,8 +80,7 @@ test("smoothed targets match", async () => {
       await checkOp({
         label: `softmaxCrossEntropy [${rows}, ${classes}] smoothed by ${smoothing}`,
         inputs: inputs(rows, classes, { range: [-5, 5] }, { range: [-1, 1] }),
-        build: (graph, [z, labels, weights]) =>
-          softmaxCrossEntropy(graph, z!, labels!, weights!, { smoothing }),
+        build: ([z, labels, weights]) => softmaxCrossEntropy(z!, labels!, weights!, { smoothing }),
         reference: reference(rows, classes, smoothing),
         // As without smoothing, and the mean of `classes` distances up to 10 added one by one.
         tolerance: {
@@ -103,7 +102,7 @@ test("a smoothed loss of known numbers", async () => {
     graph.input("l", [1], "u32"),
     graph.input("w", [1]),
   ];
-  const loss = softmaxCrossEntropy(graph, z, labels, weights, { smoothing: 0.2 });
+  const loss = softmaxCrossEntropy(z, labels, weights, { smoothing: 0.2 });
   const buffers = await gpu.allocate({ z: 8, l: 4, w: 4 });
   const whole = (buffer: GPUBuffer) => ({ buffer, offset: 0, size: buffer.size });
   const program = await compile(gpu, graph.forward(), {
@@ -133,7 +132,7 @@ test("large logits neither overflow nor lose the loss", async () => {
     await checkOp({
       label: `softmaxCrossEntropy [${rows}, ${classes}] with logits of 300`,
       inputs: inputs(rows, classes, { range: [-300, 300] }, { range: [0, 1] }),
-      build: (graph, [z, labels, weights]) => softmaxCrossEntropy(graph, z!, labels!, weights!),
+      build: ([z, labels, weights]) => softmaxCrossEntropy(z!, labels!, weights!),
       reference: reference(rows, classes),
       // The difference of two logits of 300 is exact to 2^-15; exponentials of it inherit that.
       tolerance: { absolute: 2 ** -14 + 1e-5, relative: 1e-5 },
@@ -151,7 +150,7 @@ test("rows of weight 0 add exactly 0, whatever their logits and labels", async (
       graph.input("w", [4]),
     ];
     const dz = graph.input("dz", z.shape);
-    const loss = softmaxCrossEntropy(graph, z, labels, weights);
+    const loss = softmaxCrossEntropy(z, labels, weights);
     const { launches } = graph.backward(loss, [z], { targets: new Map([[z, dz]]) });
     const buffers = await gpu.allocate({
       z: z.bytes,
@@ -199,29 +198,29 @@ test("shapes, types and gradients that do not fit are refused", () => {
       (error: Error) => error instanceof ShapeError && error.message === message,
     );
   refuses(
-    () => softmaxCrossEntropy(graph, value(8, 10), labels(7), value(8)),
+    () => softmaxCrossEntropy(value(8, 10), labels(7), value(8)),
     "softmaxCrossEntropy: logits [8, 10] have 8 rows, so the labels must be [8], got [7].",
   );
   refuses(
-    () => softmaxCrossEntropy(graph, value(8, 10), labels(8), value(8, 1), {}, "head"),
+    () => softmaxCrossEntropy(value(8, 10), labels(8), value(8, 1), {}, "head"),
     '"head": softmaxCrossEntropy: logits [8, 10] have 8 rows, so the weights must be [8], got [8, 1].',
   );
   refuses(
-    () => softmaxCrossEntropy(graph, value(10), labels(1), value(1)),
+    () => softmaxCrossEntropy(value(10), labels(1), value(1)),
     "softmaxCrossEntropy: the logits must be [rows, classes], got [10] (labels [1]).",
   );
   refuses(
-    () => softmaxCrossEntropy(graph, value(8, 10), value(8), value(8)),
+    () => softmaxCrossEntropy(value(8, 10), value(8), value(8)),
     'softmaxCrossEntropy: the labels "v" must be u32, got f32.',
   );
   for (const smoothing of [1, -0.1, Number.NaN]) {
     refuses(
-      () => softmaxCrossEntropy(graph, value(8, 10), labels(8), value(8), { smoothing }),
+      () => softmaxCrossEntropy(value(8, 10), labels(8), value(8), { smoothing }),
       `softmaxCrossEntropy: the smoothing must be at least 0 and below 1, got ${smoothing}.`,
     );
   }
   const weights = value(8);
-  const loss = softmaxCrossEntropy(graph, value(8, 10), labels(8), weights);
+  const loss = softmaxCrossEntropy(value(8, 10), labels(8), weights);
   refuses(
     () => graph.backward(loss, [weights]),
     "softmaxCrossEntropy: labels and weights have no gradient; ask for that of the logits only.",

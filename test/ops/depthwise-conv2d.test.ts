@@ -77,7 +77,7 @@ async function check(
   await checkOp({
     label: `depthwiseConv2d ${shapes.map(format).join(" ")} stride ${c.stride ?? 1} padding ${c.padding ?? 0}`,
     inputs: shapes.map((shape) => ({ shape })),
-    build: (graph, [x, w, b]) => depthwiseConv2d(graph, x!, w!, b ?? null, attrs),
+    build: ([x, w, b]) => depthwiseConv2d(x!, w!, b ?? null, attrs),
     reference: reference(c),
     tolerance: { absolute: (terms + 8) * 2 ** -24, relative: 1e-6 },
     ...(options.seeds === undefined ? {} : { seeds: options.seeds }),
@@ -149,7 +149,7 @@ test("only the gradients asked for are computed", () => {
     const x = graph.input("x", [1, 4, 4, 3]);
     const w = graph.input("w", [3, 3, 3]);
     const b = graph.input("b", [3]);
-    const y = depthwiseConv2d(graph, x, w, b);
+    const y = depthwiseConv2d(x, w, b);
     const cotangent = graph.input("c", y.shape);
     const written = (wanted: typeof x): string[] => {
       const { launches, of } = graph.backward(y, [wanted], { cotangent });
@@ -165,7 +165,7 @@ test("only the gradients asked for are computed", () => {
 test("a launch counts its floating-point operations", () => {
   const graph = new Graph("software");
   const [x, w] = [graph.input("x", [2, 5, 5, 6]), graph.input("w", [3, 3, 6])];
-  const y = depthwiseConv2d(graph, x, w, null, { padding: 1 });
+  const y = depthwiseConv2d(x, w, null, { padding: 1 });
   assert.equal(y.shape, [2, 5, 5, 6]);
   const { launches } = graph.backward(y, [x, w], { cotangent: graph.input("c", y.shape) });
   const count = 2 * (2 * 5 * 5 * 6) * (3 * 3);
@@ -185,28 +185,28 @@ test("sizes that do not fit are refused with both shapes", () => {
       return true;
     });
   refuses(
-    () => depthwiseConv2d(graph, value(8, 32, 32, 3), value(3, 3, 64), null, {}, "stage2.dw"),
+    () => depthwiseConv2d(value(8, 32, 32, 3), value(3, 3, 64), null, {}, "stage2.dw"),
     '"stage2.dw": depthwiseConv2d: input [8, 32, 32, 3] has 3 channels, weight [3, 3, 64] expects 64.',
   );
   refuses(
-    () => depthwiseConv2d(graph, value(8, 32, 32, 3), value(3, 3, 1, 3), null),
+    () => depthwiseConv2d(value(8, 32, 32, 3), value(3, 3, 1, 3), null),
     "depthwiseConv2d: the input must be [N, H, W, C] and the weight [KH, KW, C], " +
       "got input [8, 32, 32, 3], weight [3, 3, 1, 3].",
   );
   refuses(
-    () => depthwiseConv2d(graph, value(1, 8, 8, 3), value(3, 3, 3), value(4)),
+    () => depthwiseConv2d(value(1, 8, 8, 3), value(3, 3, 3), value(4)),
     "depthwiseConv2d: weight [3, 3, 3] has 3 channels, so the bias must be [3], got [4].",
   );
   refuses(
-    () => depthwiseConv2d(graph, value(1, 4, 8, 3), value(7, 7, 3), null, { padding: 1 }),
+    () => depthwiseConv2d(value(1, 4, 8, 3), value(7, 7, 3), null, { padding: 1 }),
     "depthwiseConv2d: input [1, 4, 8, 3] with padding [1, 1, 1, 1] is smaller than the 7×7 window of weight [7, 7, 3].",
   );
   refuses(
-    () => depthwiseConv2d(graph, value(1, 8, 8, 3), value(3, 3, 3), null, { stride: [1, 0] }),
+    () => depthwiseConv2d(value(1, 8, 8, 3), value(3, 3, 3), null, { stride: [1, 0] }),
     "depthwiseConv2d: a stride is an integer of at least 1, got [1, 0]; input [1, 8, 8, 3], weight [3, 3, 3].",
   );
   refuses(
-    () => depthwiseConv2d(graph, value(1, 8, 8, 3), value(3, 3, 3), null, { padding: -1 }),
+    () => depthwiseConv2d(value(1, 8, 8, 3), value(3, 3, 3), null, { padding: -1 }),
     "depthwiseConv2d: padding is an integer of at least 0, got [-1, -1, -1, -1]; input [1, 8, 8, 3], weight [3, 3, 3].",
   );
 });

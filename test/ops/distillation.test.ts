@@ -44,7 +44,7 @@ test("distillation matches T² KL(teacher ‖ student) and its gradient", async 
           { shape: [rows, classes], range: [-5, 5], gradient: false },
           { shape: [rows], range: [0.5 / rows, 1 / rows], gradient: false },
         ],
-        build: (graph, [z, t, weights]) => distillation(graph, z!, t!, weights!, temperature),
+        build: ([z, t, weights]) => distillation(z!, t!, weights!, temperature),
         reference: reference(rows, classes, temperature),
         // A row's term is below T² · 12 with some ten roundings of logarithms near 10 / T (1e-6 each);
         // the weights add up to 1 at most.
@@ -63,7 +63,7 @@ test("equal student and teacher: zero loss, and a gradient of zero", async () =>
       { shape: [3, 4], make: () => [1, 2, 3, 4, 0, 0, 0, 0, -8, 8, 1, 2], gradient: false },
       { shape: [3], range: [0.1, 0.3], gradient: false },
     ],
-    build: (graph, [z, t, weights]) => distillation(graph, z!, t!, weights!, 2),
+    build: ([z, t, weights]) => distillation(z!, t!, weights!, 2),
     reference: () => [0],
     // Student and teacher go through the same roundings, so they cancel exactly.
     tolerance: { absolute: 0, relative: 0 },
@@ -79,19 +79,19 @@ test("shapes and temperatures that do not fit are refused", () => {
       (error: Error) => error instanceof ShapeError && message.test(error.message),
     );
   refuses(
-    () => distillation(graph, value(8, 10), value(8, 9), value(8), 2),
+    () => distillation(value(8, 10), value(8, 9), value(8), 2),
     /distillation: student and teacher must both be \[rows, classes\]: student \[8, 10\], teacher \[8, 9\]/,
   );
   refuses(
-    () => distillation(graph, value(8, 10), value(8, 10), value(7), 2),
+    () => distillation(value(8, 10), value(8, 10), value(7), 2),
     /one weight a row is needed/,
   );
   refuses(
-    () => distillation(graph, value(8, 10), value(8, 10), value(8), 0),
+    () => distillation(value(8, 10), value(8, 10), value(8), 0),
     /temperature must be above 0, got 0/,
   );
   const teacher = value(8, 10);
-  const loss = distillation(graph, value(8, 10), teacher, value(8), 2);
+  const loss = distillation(value(8, 10), teacher, value(8), 2);
   refuses(() => graph.backward(loss, [teacher]), /teacher and weights have no gradient/);
 });
 

@@ -47,7 +47,7 @@ test("dropout matches, and its derivative has the mask of the forward pass", asy
       await checkOp({
         label: `dropout ${JSON.stringify(attrs)} [${shape.join(", ")}]`,
         inputs: [{ shape }, step],
-        build: (graph, [x, seed]) => dropout(graph, x!, seed!, attrs),
+        build: ([x, seed]) => dropout(x!, seed!, attrs),
         reference: ([x, words]) => {
           const factors = mask(shape, words![2]!, attrs);
           return x!.map((v, i) => v * factors[i]!);
@@ -72,7 +72,7 @@ async function masks(
   const x = graph.input("x", shape);
   const record = graph.input("step", [8], "u32");
   const dx = graph.input("dx", shape);
-  const y = dropout(graph, x, record, attrs);
+  const y = dropout(x, record, attrs);
   const { launches } = graph.backward(y, [x], { cotangent: x, targets: new Map([[x, dx]]) });
   const buffers = await gpu.allocate({ x: x.bytes, step: 32, dx: dx.bytes });
   gpu.write(buffers.x, new Float32Array(x.size).fill(1));
@@ -174,7 +174,7 @@ test("what is dropped is 0 whatever it was", async () => {
   const graph = new Graph(gpu.tuning);
   const x = graph.input("x", [64]);
   const record = graph.input("step", [8], "u32");
-  const y = dropout(graph, x, record, { rate: 0.5, salt: 0 });
+  const y = dropout(x, record, { rate: 0.5, salt: 0 });
   const buffers = await gpu.allocate({ x: 256, step: 32 });
   gpu.write(buffers.x, new Float32Array(64).fill(3e38));
   const program = await compile(gpu, graph.forward(), {
@@ -201,16 +201,16 @@ test("rates, salts and seeds that do not fit are refused", () => {
     assert.throws(build, (e: Error) => e instanceof ShapeError && e.message === message);
   for (const rate of [1, -0.1, Number.NaN]) {
     refuses(
-      () => dropout(graph, x, record, { rate, salt: 0 }),
+      () => dropout(x, record, { rate, salt: 0 }),
       `dropout: the rate must be at least 0 and below 1, got ${rate}.`,
     );
   }
   refuses(
-    () => dropout(graph, x, record, { rate: 0.5, salt: -1 }),
+    () => dropout(x, record, { rate: 0.5, salt: -1 }),
     "dropout: the salt must be an integer from 0 to 2^32 - 1, got -1.",
   );
   refuses(
-    () => dropout(graph, x, x, { rate: 0.5, salt: 0 }),
+    () => dropout(x, x, { rate: 0.5, salt: 0 }),
     'dropout: the seed comes from a step record, u32 [8]; "x" is f32 [3].',
   );
 });

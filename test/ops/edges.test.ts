@@ -38,8 +38,8 @@ test("gather takes the row of each edge's node; its derivative adds up at the no
     await checkOp({
       label: `gather ${edges} edges of ${nodes} nodes × ${width}`,
       inputs: [{ shape: [nodes, width] }, ...bound(ends)],
-      build: (graph, [x, node, starts, order]) =>
-        gather(graph, x!, { node: node!, starts: starts!, order: order! }),
+      build: ([x, node, starts, order]) =>
+        gather(x!, { node: node!, starts: starts!, order: order! }),
       reference: ([x]) =>
         [...ends.node].flatMap((n) => [...x!.subarray(n * width, (n + 1) * width)]),
       // Copies; the derivative adds up to 300 numbers below 1 in float32.
@@ -54,8 +54,8 @@ test("segmentSum adds the edges of each node, none to zero; its derivative copie
     await checkOp({
       label: `segmentSum ${edges} edges of ${nodes} nodes × ${width}`,
       inputs: [{ shape: [edges, width] }, ...bound(ends)],
-      build: (graph, [x, node, starts, order]) =>
-        segmentSum(graph, x!, { node: node!, starts: starts!, order: order! }),
+      build: ([x, node, starts, order]) =>
+        segmentSum(x!, { node: node!, starts: starts!, order: order! }),
       reference: ([x]) => {
         const y = new Float64Array(nodes * width);
         ends.node.forEach((n, e) => {
@@ -77,11 +77,8 @@ test("edges are sorted by node, and wrong ones are refused", () => {
   const graph = new Graph("software");
   const u32 = (size: number) => graph.input("ends", [size], "u32");
   const values = { node: u32(5), starts: u32(4), order: u32(5) };
-  assert.throws(
-    () => gather(graph, graph.input("x", [3, 6]), values),
-    /nodes = 3, a multiple of 4/,
-  );
-  assert.throws(() => segmentSum(graph, graph.input("x", [4, 8]), values), /edges = 5/);
+  assert.throws(() => gather(graph.input("x", [3, 6]), values), /nodes = 3, a multiple of 4/);
+  assert.throws(() => segmentSum(graph.input("x", [4, 8]), values), /edges = 5/);
 });
 
 test.after(closeGpus);

@@ -20,7 +20,7 @@ test("flatten and reshape keep the elements in their order", async () => {
     await checkOp({
       label: `reshape [${from.join(", ")}] to [${to.join(", ")}]`,
       inputs: [{ shape: from }],
-      build: (graph, [x]) => reshape(graph, x!, to),
+      build: ([x]) => reshape(x!, to),
       reference: ([x]) => x!,
       tolerance,
     });
@@ -28,7 +28,7 @@ test("flatten and reshape keep the elements in their order", async () => {
   await checkOp({
     label: "flatten",
     inputs: [{ shape: [3, 2, 5, 4] }],
-    build: (graph, [x]) => flatten(graph, x!),
+    build: ([x]) => flatten(x!),
     reference: ([x]) => x!,
     tolerance,
   });
@@ -36,11 +36,11 @@ test("flatten and reshape keep the elements in their order", async () => {
 
 test("shapes of flatten and reshape", () => {
   const graph = new Graph("software");
-  assert.equal(flatten(graph, graph.input("x", [8, 7, 7, 32])).shape, [8, 1568]);
-  assert.equal(flatten(graph, graph.input("x", [8])).shape, [8, 1]);
-  assert.equal(reshape(graph, graph.input("x", [8, 6]), [4, 3, 4]).shape, [4, 3, 4]);
+  assert.equal(flatten(graph.input("x", [8, 7, 7, 32])).shape, [8, 1568]);
+  assert.equal(flatten(graph.input("x", [8])).shape, [8, 1]);
+  assert.equal(reshape(graph.input("x", [8, 6]), [4, 3, 4]).shape, [4, 3, 4]);
   assert.throws(
-    () => reshape(graph, graph.input("x", [8, 6]), [7, 7]),
+    () => reshape(graph.input("x", [8, 6]), [7, 7]),
     (error: Error) =>
       error instanceof ShapeError &&
       error.message === "reshape: [8, 6] has 48 elements, [7, 7] has 49.",

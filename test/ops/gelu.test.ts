@@ -71,7 +71,7 @@ test("gelu matches in both forms", async () => {
         await checkOp({
           label: `gelu ${approximate} [${shape.join(", ")}]`,
           inputs: [{ shape, range }],
-          build: (graph, [x]) => gelu(graph, x!, { approximate }),
+          build: ([x]) => gelu(x!, { approximate }),
           reference: ([x]) => x!.map((v) => v * probability(v)),
           // |x| times the 1e-7 of P; in the derivative x P' adds x^2 / 2 roundings of an exponential
           // that is at most 0.3, some 1e-7. Relative: three roundings.
@@ -92,7 +92,7 @@ async function evaluate(
   const gpu = await testGpu({ tuning });
   const graph = new Graph(tuning);
   const [x, c, dx] = [0, 1, 2].map((i) => graph.input(`v${i}`, [values.length]));
-  const y = gelu(graph, x!, { approximate });
+  const y = gelu(x!, { approximate });
   const targets = new Map([[x!, dx!]]);
   const { launches } = graph.backward(y, [x!], { cotangent: c!, targets });
   const size = x!.bytes;

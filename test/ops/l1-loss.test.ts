@@ -35,7 +35,7 @@ test("l1Loss is the mean of the absolute differences, or any multiple of their s
           },
           { shape },
         ],
-        build: (graph, [p, t]) => l1Loss(graph, p!, t!, scale === undefined ? {} : { scale }),
+        build: ([p, t]) => l1Loss(p!, t!, scale === undefined ? {} : { scale }),
         reference: ([p, t]) => [factor * p!.reduce((sum, v, i) => sum + Math.abs(v - t![i]!), 0)],
         tolerance: tolerance(factor),
         seeds: scale === undefined ? 5 : 2,
@@ -50,7 +50,7 @@ test("l1Norm is a multiple of the sum of magnitudes", async () => {
       await checkOp({
         label: `l1Norm [${shape.join(", ")}] by ${coefficient}`,
         inputs: [{ shape, make: awayFromZero }],
-        build: (graph, [x]) => l1Norm(graph, x!, coefficient),
+        build: ([x]) => l1Norm(x!, coefficient),
         reference: ([x]) => [coefficient * x!.reduce((sum, v) => sum + Math.abs(v), 0)],
         tolerance: tolerance(coefficient),
       });
@@ -63,7 +63,7 @@ test("the derivative is 0 where prediction and target are equal", async () => {
     label: "l1Loss of equal values",
     inputs: [{ shape: [11], make: () => Array.from({ length: 11 }, (_, i) => i / 4) }],
     // Symmetric around the kink, so differences of the reference give 0 there as well.
-    build: (graph, [x]) => l1Norm(graph, x!, 1),
+    build: ([x]) => l1Norm(x!, 1),
     reference: ([x]) => [x!.reduce((sum, v) => sum + Math.abs(v), 0)],
     tolerance: tolerance(1),
     seeds: 1,
@@ -79,17 +79,14 @@ test("different shapes and infinite factors are refused", () => {
       (error: Error) => error instanceof ShapeError && error.message === message,
     );
   refuses(
-    () => l1Loss(graph, value(8, 1), value(8)),
+    () => l1Loss(value(8, 1), value(8)),
     "l1Loss: prediction [8, 1] and target [8] must have one shape.",
   );
   refuses(
-    () => l1Loss(graph, value(8), value(8), { scale: Infinity }),
+    () => l1Loss(value(8), value(8), { scale: Infinity }),
     "l1Loss: the scale must be finite, got Infinity.",
   );
-  refuses(
-    () => l1Norm(graph, value(8), Number.NaN),
-    "l1Norm: the coefficient must be finite, got NaN.",
-  );
+  refuses(() => l1Norm(value(8), Number.NaN), "l1Norm: the coefficient must be finite, got NaN.");
 });
 
 test.after(closeGpus);

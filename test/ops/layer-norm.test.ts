@@ -58,7 +58,7 @@ async function check(
       { shape: [channels], range: [0.5, 1.5] },
       { shape: [channels] },
     ],
-    build: (graph, [x, gamma, beta]) => layerNorm(graph, x!, gamma!, beta!, attrs),
+    build: ([x, gamma, beta]) => layerNorm(x!, gamma!, beta!, attrs),
     reference: (inputs) => reference(inputs, attrs),
     tolerance: tolerance(count(shape) / channels, channels),
     ...(seeds === undefined ? {} : { seeds }),
@@ -101,7 +101,7 @@ test("one channel gives beta, and no gradient of x or gamma", async () => {
     await checkOp({
       label: `layerNorm [${rows}, 1]`,
       inputs: [{ shape: [rows, 1] }, { shape: [1] }, { shape: [1] }],
-      build: (graph, [x, gamma, beta]) => layerNorm(graph, x!, gamma!, beta!),
+      build: ([x, gamma, beta]) => layerNorm(x!, gamma!, beta!),
       reference: ([x, , beta]) => x!.map(() => beta![0]!),
       // x - mean is exactly 0; dbeta adds `rows` numbers below 1 in slices. dx is 1000 (the inverse deviation)
       // times dy gamma - mean(dy gamma), which is 0 unless a driver fuses the product (NVIDIA's does): then
@@ -121,7 +121,7 @@ test("a mean that is large beside the deviation costs only its own rounding", as
         { shape: [channels], range: [0.5, 1.5], gradient: false },
         { shape: [channels], gradient: false },
       ],
-      build: (graph, [x, gamma, beta]) => layerNorm(graph, x!, gamma!, beta!),
+      build: ([x, gamma, beta]) => layerNorm(x!, gamma!, beta!),
       reference: (inputs) => reference(inputs),
       // The mean of 100 errs by up to 64 half units of 2^-17 in its sum, divided by 64 and by 0.58, and
       // by half a unit when rounded; the one-pass formula would err by 100² · 2^-24 / 0.3 = 2e-3.
@@ -138,7 +138,7 @@ test("equal numbers in a row give beta, however large", async () => {
       const graph = new Graph(tuning);
       const x = graph.input("x", [3, channels]);
       const [gamma, beta] = ["gamma", "beta"].map((name) => graph.input(name, [channels]));
-      const y = layerNorm(graph, x, gamma!, beta!);
+      const y = layerNorm(x, gamma!, beta!);
       const values = [x, gamma!, beta!];
       const buffers = await gpu.allocate(Object.fromEntries(values.map((v) => [v.label, v.bytes])));
       const program = await compile(gpu, graph.forward(), {
@@ -171,7 +171,7 @@ test("gradients only where asked", () => {
     const graph = new Graph(tuning);
     const x = graph.input("x", [4, 8]);
     const [gamma, beta] = [graph.input("gamma", [8]), graph.input("beta", [8])];
-    const y = layerNorm(graph, x, gamma, beta);
+    const y = layerNorm(x, gamma, beta);
     const cotangent = graph.input("c", [4, 8]);
     const launches = (wrt: typeof x): string[] =>
       graph
@@ -189,14 +189,14 @@ test("parameters of another size are refused with both shapes", () => {
   const three = graph.input("three", [3]);
   const four = graph.input("four", [4]);
   assert.throws(
-    () => layerNorm(graph, x, four, three),
+    () => layerNorm(x, four, three),
     (error: Error) =>
       error instanceof ShapeError &&
       error.message ===
         "layerNorm: input [8, 4, 4, 3] has 3 channels, so gamma must be [3], got [4].",
   );
   assert.throws(
-    () => layerNorm(graph, x, three, four, {}, "stage1.norm"),
+    () => layerNorm(x, three, four, {}, "stage1.norm"),
     (error: Error) =>
       error.message.includes('"stage1.norm"') && error.message.includes("beta must be [3]"),
   );

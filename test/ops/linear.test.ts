@@ -33,7 +33,7 @@ async function check(
   await checkOp({
     label: `linear [${rows}, ${inputs}] × [${inputs}, ${units}]${bias ? " + bias" : ""}`,
     inputs: shapes.map((shape) => ({ shape, gradient })),
-    build: (graph, [x, w, b]) => linear(graph, x!, w!, b ?? null),
+    build: ([x, w, b]) => linear(x!, w!, b ?? null),
     reference: reference(rows, inputs, units),
     tolerance: { absolute: (terms + 8) * 2 ** -24, relative: 1e-6 },
     ...(seeds === undefined ? {} : { seeds }),
@@ -94,7 +94,7 @@ test("only the gradients asked for are computed", () => {
   const x = graph.input("x", [4, 3]);
   const w = graph.input("w", [3, 2]);
   const b = graph.input("b", [2]);
-  const y = linear(graph, x, w, b);
+  const y = linear(x, w, b);
   const cotangent = graph.input("c", [4, 2]);
   for (const wanted of [x, w, b]) {
     assert.is(
@@ -114,15 +114,15 @@ test("sizes that do not fit are refused with both shapes", () => {
       (error: Error) => error instanceof ShapeError && error.message === message,
     );
   refuses(
-    () => linear(graph, value(8, 100), value(64, 10), null, "head"),
+    () => linear(value(8, 100), value(64, 10), null, "head"),
     '"head": linear: input [8, 100] has 100 features, weight [64, 10] expects 64.',
   );
   refuses(
-    () => linear(graph, value(8, 2, 2, 16), value(64, 10), null),
+    () => linear(value(8, 2, 2, 16), value(64, 10), null),
     "linear: input [8, 2, 2, 16] has 16 features, weight [64, 10] expects 64.",
   );
   refuses(
-    () => linear(graph, value(8, 64), value(64, 10), value(64)),
+    () => linear(value(8, 64), value(64, 10), value(64)),
     "linear: weight [64, 10] has 10 units, so the bias must be [10], got [64].",
   );
 });

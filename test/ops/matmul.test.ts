@@ -25,7 +25,7 @@ async function check(
       { shape: [...batch, ...(transA ? [k, m] : [m, k])] },
       { shape: [...batch, ...(transB ? [n, k] : [k, n])] },
     ],
-    build: (graph, [a, b]) => matmul(graph, a!, b!, { transA, transB }),
+    build: ([a, b]) => matmul(a!, b!, { transA, transB }),
     reference: ([a, b]) => {
       const c = new Float64Array(count * m * n);
       for (let i = 0; i < c.length; i++) {
@@ -62,9 +62,9 @@ test("matrices that do not fit are refused", () => {
   const value = (...shape: number[]) => graph.input("v", shape);
   const refuses = (build: () => unknown, message: RegExp): void =>
     assert.throws(build, (e: Error) => e instanceof ShapeError && message.test(e.message));
-  refuses(() => matmul(graph, value(2, 3, 4), value(2, 3, 5)), /4 columns meet 3 rows/);
-  refuses(() => matmul(graph, value(2, 3, 4), value(3, 4, 5)), /same leading axes/);
-  refuses(() => matmul(graph, value(3), value(3)), /same leading axes/);
+  refuses(() => matmul(value(2, 3, 4), value(2, 3, 5)), /4 columns meet 3 rows/);
+  refuses(() => matmul(value(2, 3, 4), value(3, 4, 5)), /same leading axes/);
+  refuses(() => matmul(value(3), value(3)), /same leading axes/);
 });
 
 test.after(closeGpus);

@@ -14,7 +14,7 @@ import { Random } from "../../src/random.ts";
 import type { Shape } from "../../src/shape.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
-type Build = (graph: Graph, inputs: readonly Value[]) => Value;
+type Build = (inputs: readonly Value[]) => Value;
 
 interface NanCase {
   readonly shapes: readonly Shape[];
@@ -30,13 +30,13 @@ interface NanCase {
 const image: Shape = [2, 5, 6, 3];
 const quads: Shape = [2, 4, 4, 8];
 const one =
-  (f: (graph: Graph, x: Value) => Value): Build =>
-  (graph, [x]) =>
-    f(graph, x!);
+  (f: (x: Value) => Value): Build =>
+  ([x]) =>
+    f(x!);
 const pair =
-  (f: (graph: Graph, a: Value, b: Value) => Value): Build =>
-  (graph, [a, b]) =>
-    f(graph, a!, b!);
+  (f: (a: Value, b: Value) => Value): Build =>
+  ([a, b]) =>
+    f(a!, b!);
 /** Three edges between two nodes. */
 const edges = { 1: [1, 0, 1], 2: [0, 1, 3], 3: [1, 0, 2] };
 const ends = ([, node, starts, order]: readonly Value[]): ops.EdgeEnds => ({
@@ -51,11 +51,11 @@ const cases: Readonly<Record<string, NanCase>> = {
   "gelu, exact": { shapes: [[7]], build: one(ops.gelu) },
   "gelu, tanh": {
     shapes: [[7]],
-    build: one((graph, x) => ops.gelu(graph, x, { approximate: "tanh" })),
+    build: one((x) => ops.gelu(x, { approximate: "tanh" })),
   },
-  leakyRelu: { shapes: [[7]], build: one((graph, x) => ops.leakyRelu(graph, x, 0.3)) },
+  leakyRelu: { shapes: [[7]], build: one((x) => ops.leakyRelu(x, 0.3)) },
   relu: { shapes: [[7]], build: one(ops.relu) },
-  scale: { shapes: [[7]], build: one((graph, x) => ops.scale(graph, x, 0.5)) },
+  scale: { shapes: [[7]], build: one((x) => ops.scale(x, 0.5)) },
   silu: { shapes: [[7]], build: one(ops.silu) },
   tanh: { shapes: [[7]], build: one(ops.tanh) },
   add: { shapes: [[3, 5], [5]], build: pair(ops.add) },
@@ -65,54 +65,54 @@ const cases: Readonly<Record<string, NanCase>> = {
       [2, 3],
       [2, 5],
     ],
-    build: (graph, inputs) => ops.concat(graph, inputs, 1),
+    build: (inputs) => ops.concat(inputs, 1),
   },
-  permute: { shapes: [[2, 3, 4]], build: one((graph, x) => ops.permute(graph, x, [1, 0, 2])) },
+  permute: { shapes: [[2, 3, 4]], build: one((x) => ops.permute(x, [1, 0, 2])) },
   "max pool, tiles": {
     shapes: [image],
-    build: one((graph, x) => ops.maxPool(graph, x, { size: 2 })),
+    build: one((x) => ops.maxPool(x, { size: 2 })),
   },
   "max pool, overlapping": {
     shapes: [quads],
-    build: one((graph, x) => ops.maxPool(graph, x, { size: 3, stride: 1, padding: 1 })),
+    build: one((x) => ops.maxPool(x, { size: 3, stride: 1, padding: 1 })),
   },
-  "average pool": { shapes: [image], build: one((graph, x) => ops.avgPool(graph, x, { size: 2 })) },
+  "average pool": { shapes: [image], build: one((x) => ops.avgPool(x, { size: 2 })) },
   "global average pool": { shapes: [image], build: one(ops.globalAveragePool) },
   linear: {
     shapes: [[3, 10], [10, 7], [7]],
-    build: (graph, [x, w, b]) => ops.linear(graph, x!, w!, b!),
+    build: ([x, w, b]) => ops.linear(x!, w!, b!),
   },
   matmul: {
     shapes: [
       [2, 3, 5],
       [2, 5, 4],
     ],
-    build: pair((graph, a, b) => ops.matmul(graph, a, b)),
+    build: pair((a, b) => ops.matmul(a, b)),
   },
   conv2d: {
     shapes: [image, [3, 3, 3, 5], [5]],
     meetsPadding: [1],
-    build: (graph, [x, w, b]) => ops.conv2d(graph, x!, w!, b!, { padding: 1 }),
+    build: ([x, w, b]) => ops.conv2d(x!, w!, b!, { padding: 1 }),
   },
   "conv2d, quads": {
     shapes: [quads, [3, 3, 8, 8], [8]],
     meetsPadding: [1],
-    build: (graph, [x, w, b]) => ops.conv2d(graph, x!, w!, b!, { stride: 2, padding: 1 }),
+    build: ([x, w, b]) => ops.conv2d(x!, w!, b!, { stride: 2, padding: 1 }),
   },
   "depthwise conv2d": {
     shapes: [image, [3, 3, 3], [3]],
     meetsPadding: [1],
-    build: (graph, [x, w, b]) => ops.depthwiseConv2d(graph, x!, w!, b!, { padding: 1 }),
+    build: ([x, w, b]) => ops.depthwiseConv2d(x!, w!, b!, { padding: 1 }),
   },
   "layer norm": {
     shapes: [[3, 8], [8], [8]],
-    build: (graph, [x, gamma, beta]) => ops.layerNorm(graph, x!, gamma!, beta!),
+    build: ([x, gamma, beta]) => ops.layerNorm(x!, gamma!, beta!),
   },
   "batch norm, training": {
     shapes: [[6, 5], [5], [5], [5], [5]],
     positive: [4],
-    build: (graph, [x, gamma, beta, mean, variance]) =>
-      ops.batchNorm(graph, x!, gamma!, beta!, mean!, variance!, {
+    build: ([x, gamma, beta, mean, variance]) =>
+      ops.batchNorm(x!, gamma!, beta!, mean!, variance!, {
         mode: "train",
         momentum: 0.1,
         epsilon: 1e-5,
@@ -121,8 +121,8 @@ const cases: Readonly<Record<string, NanCase>> = {
   "batch norm, frozen": {
     shapes: [[6, 5], [5], [5], [5], [5]],
     positive: [4],
-    build: (graph, [x, gamma, beta, mean, variance]) =>
-      ops.batchNorm(graph, x!, gamma!, beta!, mean!, variance!, {
+    build: ([x, gamma, beta, mean, variance]) =>
+      ops.batchNorm(x!, gamma!, beta!, mean!, variance!, {
         mode: "frozen",
         momentum: 0.1,
         epsilon: 1e-5,
@@ -134,31 +134,30 @@ const cases: Readonly<Record<string, NanCase>> = {
       [2, 5, 8],
       [2, 5, 8],
     ],
-    build: (graph, [q, k, v]) => ops.attention(graph, q!, k!, v!, { heads: 2 }),
+    build: ([q, k, v]) => ops.attention(q!, k!, v!, { heads: 2 }),
   },
   "softmax cross-entropy": {
     shapes: [[3, 5], [3], [3]],
     whole: { 1: [0, 4, 2] },
     positive: [2],
-    build: (graph, [z, labels, weights]) => ops.softmaxCrossEntropy(graph, z!, labels!, weights!),
+    build: ([z, labels, weights]) => ops.softmaxCrossEntropy(z!, labels!, weights!),
   },
   distillation: {
     shapes: [[3, 5], [3, 5], [3]],
     positive: [2],
-    build: (graph, [student, teacher, weights]) =>
-      ops.distillation(graph, student!, teacher!, weights!, 2),
+    build: ([student, teacher, weights]) => ops.distillation(student!, teacher!, weights!, 2),
   },
-  "l1 loss": { shapes: [[9], [9]], build: pair((graph, a, b) => ops.l1Loss(graph, a, b)) },
-  sum: { shapes: [[9, 3]], build: one((graph, x) => ops.sum(graph, x)) },
+  "l1 loss": { shapes: [[9], [9]], build: pair((a, b) => ops.l1Loss(a, b)) },
+  sum: { shapes: [[9, 3]], build: one((x) => ops.sum(x)) },
   gather: {
     shapes: [[2, 4], [3], [3], [3]],
     whole: edges,
-    build: (graph, inputs) => ops.gather(graph, inputs[0]!, ends(inputs)),
+    build: (inputs) => ops.gather(inputs[0]!, ends(inputs)),
   },
   segmentSum: {
     shapes: [[3, 4], [3], [3], [3]],
     whole: edges,
-    build: (graph, inputs) => ops.segmentSum(graph, inputs[0]!, ends(inputs)),
+    build: (inputs) => ops.segmentSum(inputs[0]!, ends(inputs)),
   },
 };
 
@@ -175,7 +174,7 @@ async function runner(
 }> {
   const graph = new Graph(gpu.tuning);
   const inputs = shapes.map((shape, i) => graph.input(`x${i}`, shape, i in whole ? "u32" : "f32"));
-  const y = build(graph, inputs);
+  const y = build(inputs);
   const cotangent = graph.input("cotangent", y.shape);
   const wrt = [inputs[0]!];
   const target = graph.input("dx0", inputs[0]!.shape);

@@ -70,7 +70,7 @@ test("maxPool takes the largest element of each window", async () => {
     await checkOp({
       label: `maxPool ${shape.join("×")} ${JSON.stringify(window)}`,
       inputs: [{ shape, make: distinct }],
-      build: (graph, [x]) => maxPool(graph, x!, window),
+      build: ([x]) => maxPool(x!, window),
       reference: reference(shape, window, largest),
       // Values are copied; a gradient adds at most 9 numbers below 1. Differences are exact to 1e-9.
       tolerance: { absolute: 1e-6, relative: 0 },
@@ -83,7 +83,7 @@ test("avgPool takes the mean of the pixels, not of the padding", async () => {
     await checkOp({
       label: `avgPool ${shape.join("×")} ${JSON.stringify(window)}`,
       inputs: [{ shape }],
-      build: (graph, [x]) => avgPool(graph, x!, window),
+      build: ([x]) => avgPool(x!, window),
       reference: reference(shape, window, mean),
       // At most 25 additions of numbers below 1 and a quotient.
       tolerance: { absolute: 3e-6, relative: 0 },
@@ -103,7 +103,7 @@ test("globalAveragePool takes the mean over all pixels of a channel", async () =
     await checkOp({
       label: `globalAveragePool ${shape.join("×")}`,
       inputs: [{ shape }],
-      build: (graph, [x]) => globalAveragePool(graph, x!),
+      build: ([x]) => globalAveragePool(x!),
       reference: ([x]) =>
         Array.from({ length: n * c }, (_, i) => {
           const [b, k] = [Math.floor(i / c), i % c];
@@ -129,7 +129,7 @@ test("among equal elements the first in row-major order gets the gradient", asyn
         const graph = new Graph(tuning);
         const x = graph.input("x", [1, 4, 4, c]);
         const dx = graph.input("dx", x.shape);
-        const y = maxPool(graph, x, window);
+        const y = maxPool(x, window);
         const cotangent = graph.input("c", y.shape);
         const { launches } = graph.backward(y, [x], { cotangent, targets: new Map([[x, dx]]) });
         const buffers = await gpu.allocate({ x: x.bytes, dx: dx.bytes, c: cotangent.bytes });
@@ -170,20 +170,20 @@ test("windows that do not fit are refused with both sizes", () => {
       (error: Error) => error instanceof ShapeError && error.message === message,
     );
   refuses(
-    () => maxPool(graph, value(1, 2, 2, 3), { size: 3 }),
+    () => maxPool(value(1, 2, 2, 3), { size: 3 }),
     "maxPool: a window of 3 × 3, stride 3, padding 0 does not fit into [1, 2, 2, 3].",
   );
   refuses(
-    () => avgPool(graph, value(8, 10), { size: 2, stride: 1 }),
+    () => avgPool(value(8, 10), { size: 2, stride: 1 }),
     "avgPool: the input must be [N, H, W, C] for a window of 2 × 2, stride 1, padding 0, got [8, 10].",
   );
   refuses(
-    () => maxPool(graph, value(1, 8, 8, 3), { size: 2, padding: 2 }),
+    () => maxPool(value(1, 8, 8, 3), { size: 2, padding: 2 }),
     "maxPool: a window of 2 × 2, stride 2, padding 2 on [1, 8, 8, 3] is not possible: size and stride must be " +
       "whole and at least 1, the padding at least 0 and less than the size.",
   );
   refuses(
-    () => globalAveragePool(graph, value(8, 10)),
+    () => globalAveragePool(value(8, 10)),
     "globalAveragePool: the input must be [N, H, W, C] for [N, C], got [8, 10].",
   );
 });

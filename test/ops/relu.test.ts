@@ -16,7 +16,7 @@ test("relu and leakyRelu match max(x, 0) and its slope", async () => {
       await checkOp({
         label: `relu ${slope} [${shape.join(", ")}]`,
         inputs: [{ shape }],
-        build: (graph, [x]) => (slope === 0 ? relu(graph, x!) : leakyRelu(graph, x!, slope)),
+        build: ([x]) => (slope === 0 ? relu(x!) : leakyRelu(x!, slope)),
         reference: ([x]) => x!.map((v) => (v > 0 ? v : slope * v)),
         tolerance,
       });
@@ -27,7 +27,7 @@ test("relu and leakyRelu match max(x, 0) and its slope", async () => {
 test("a negative slope is refused", () => {
   const graph = new Graph("software");
   assert.throws(
-    () => leakyRelu(graph, graph.input("x", [3]), -0.1),
+    () => leakyRelu(graph.input("x", [3]), -0.1),
     (error: Error) =>
       error instanceof ShapeError &&
       error.message === "leakyRelu: the slope must be finite and 0 or more, got -0.1.",

@@ -22,7 +22,7 @@ test("sum adds all elements", async () => {
     await checkOp({
       label: `sum [${shape.join(", ")}]`,
       inputs: [{ shape }],
-      build: (graph, [x]) => sum(graph, x!),
+      build: ([x]) => sum(x!),
       reference: ([x]) => [x!.reduce((total, v) => total + v, 0)],
       tolerance: tolerance(count(shape)),
     });
@@ -45,7 +45,7 @@ test("weightedSum adds products, also with one weight a row", async () => {
     await checkOp({
       label: `weightedSum [${shape.join(", ")}] by [${weights.join(", ")}]`,
       inputs: [{ shape }, { shape: weights }],
-      build: (graph, [x, w]) => weightedSum(graph, x!, w!),
+      build: ([x, w]) => weightedSum(x!, w!),
       reference: ([x, w]) => [
         x!.reduce((total, v, i) => total + v * w![Math.floor(i / repeat)]!, 0),
       ],
@@ -118,7 +118,7 @@ test("no thread adds more than 1,024 terms of a million", () => {
 test("weights that do not broadcast are refused", () => {
   const graph = new Graph("software");
   assert.throws(
-    () => weightedSum(graph, graph.input("x", [4, 3]), graph.input("w", [4])),
+    () => weightedSum(graph.input("x", [4, 3]), graph.input("w", [4])),
     (error: Error) =>
       error instanceof ShapeError &&
       error.message ===

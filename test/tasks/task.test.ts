@@ -21,7 +21,7 @@ const reconstruction: Task<ImageFeed> = {
   feed: (data, options) => ImageFeed.create(data, options),
   objective(graph, model, feed, { norm }) {
     const built = model.build(graph, feed.inputs, norm, feed.queue.step);
-    const loss = l1Loss(graph, built.output, feed.x, { scale: 1 / feed.x.size });
+    const loss = l1Loss(built.output, feed.x, { scale: 1 / feed.x.size });
     return { built, loss };
   },
 };
@@ -120,7 +120,7 @@ test("classification: a hit is a row whose largest logit is its label's", async 
     name: "bias",
     inputs: [[28, 28, 1]],
     output: [10],
-    build: (layers, [x]) => layers.linear("head", flatten(layers.graph, x!), 10),
+    build: (layers, [x]) => layers.linear("head", flatten(x!), 10),
   };
   const model = await Model.create(gpu, spec, undefined);
   model.parameters.write("head.bias", Float32Array.of(0, 0, 0, 1, 0, 0, 0, 0, 0, 0));

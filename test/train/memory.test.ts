@@ -24,20 +24,19 @@ const staged: ModelSpec = {
   inputs: [[28, 28, 1]],
   output: [10],
   build(layers: Layers, [x]): Value {
-    const { graph } = layers;
     let h = layers.conv2d("conv1", x!, { filters: 4, kernel: 3, padding: 1 });
-    h = relu(graph, layers.batchNorm("bn1", h));
+    h = relu(layers.batchNorm("bn1", h));
     for (const stage of [1, 2]) {
-      graph.stage();
+      layers.graph.stage();
       const wide = layers.conv2d(`stage${stage}.up`, h, { filters: 8, kernel: 3, padding: 1 });
-      let inner = relu(graph, layers.batchNorm(`stage${stage}.bn1`, wide));
+      let inner = relu(layers.batchNorm(`stage${stage}.bn1`, wide));
       inner = layers.conv2d(`stage${stage}.down`, inner, { filters: 4, kernel: 3, padding: 1 });
       inner = layers.batchNorm(`stage${stage}.bn2`, inner);
-      h = add(graph, h, layers.dropPath(`stage${stage}.drop`, inner, 0.25));
-      h = maxPool(graph, relu(graph, h), { size: 2 });
+      h = add(h, layers.dropPath(`stage${stage}.drop`, inner, 0.25));
+      h = maxPool(relu(h), { size: 2 });
     }
-    graph.stage();
-    return layers.linear("head", globalAveragePool(graph, h), 10);
+    layers.graph.stage();
+    return layers.linear("head", globalAveragePool(h), 10);
   },
 };
 
@@ -47,9 +46,8 @@ const plain: ModelSpec = {
   inputs: [[28, 28, 1]],
   output: [10],
   build(layers: Layers, [x]): Value {
-    const { graph } = layers;
     const h = layers.conv2d("conv", x!, { filters: 4, kernel: 5, stride: 3 });
-    return layers.linear("head", flatten(graph, relu(graph, h)), 10);
+    return layers.linear("head", flatten(relu(h)), 10);
   },
 };
 

@@ -23,11 +23,10 @@ const network: ModelSpec = {
   inputs: [[28, 28, 1]],
   output: [10],
   build(layers: Layers, [x]): Value {
-    const { graph } = layers;
     const stem = layers.conv2d("stem", x!, { filters: 6, kernel: 7, stride: 7 });
-    let h = gelu(graph, layers.linear("up", layers.layerNorm("norm", stem), 8));
+    let h = gelu(layers.linear("up", layers.layerNorm("norm", stem), 8));
     h = layers.layerScale("scale", layers.linear("down", h, 6), 0.5);
-    h = globalAveragePool(graph, add(graph, stem, layers.dropPath("path", h, 0.3)));
+    h = globalAveragePool(add(stem, layers.dropPath("path", h, 0.3)));
     return layers.linear("head", layers.dropout("drop", h, 0.25), 10);
   },
 };

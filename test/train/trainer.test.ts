@@ -21,8 +21,7 @@ const network: ModelSpec = {
   name: "two layers",
   inputs: [[28, 28, 1]],
   output: [10],
-  build: (layers, [x]) =>
-    layers.linear("head", layers.linear("body", flatten(layers.graph, x!), 12), 10),
+  build: (layers, [x]) => layers.linear("head", layers.linear("body", flatten(x!), 12), 10),
 };
 
 interface Prepared {
@@ -90,7 +89,7 @@ test("vectors of floats are learned", async () => {
       ...network,
       inputs: [[1, 1, 5]],
       output: [2],
-      build: (layers, [x]) => layers.linear("head", flatten(layers.graph, x!), 2),
+      build: (layers, [x]) => layers.linear("head", flatten(x!), 2),
     },
     1,
   );

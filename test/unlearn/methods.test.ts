@@ -253,7 +253,7 @@ test("Fisher's diagonal and the saliency sums match float64 loops on a linear ne
     name: "linear",
     inputs: [[side, side, 1]],
     output: [classes],
-    build: (layers, [x]) => layers.linear("head", flatten(layers.graph, x!), classes),
+    build: (layers, [x]) => layers.linear("head", flatten(x!), classes),
   };
   const random = new Random(5);
   const size = side * side;

@@ -30,8 +30,8 @@ function network(side: number, classes: number, hidden: number): ModelSpec {
     inputs: [[side, side, 1]],
     output: [classes],
     build: (layers, [x]) => {
-      let h = flatten(layers.graph, x!);
-      if (hidden > 0) h = relu(layers.graph, layers.linear("hidden", h, hidden));
+      let h = flatten(x!);
+      if (hidden > 0) h = relu(layers.linear("hidden", h, hidden));
       return layers.linear("head", h, classes);
     },
   };

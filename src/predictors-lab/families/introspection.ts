@@ -14,7 +14,7 @@ export function introspection(): ModelSpec {
     inputs: [[4]],
     output: [1],
     build(layers, [values]) {
-      const hidden = relu(layers.graph, layers.linear("hidden", values!, 40, glorotUniform));
+      const hidden = relu(layers.linear("hidden", values!, 40, glorotUniform));
       return layers.linear("output", hidden, 1, glorotUniform);
     },
   };

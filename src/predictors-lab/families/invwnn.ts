@@ -47,11 +47,10 @@ export function invWnn(config: InvWnnConfig = invWnnDefaults): ModelSpec {
     window,
     streams,
     (layers, name, x) => {
-      const { graph } = layers;
-      const first = leakyRelu(graph, layers.linear(`${name}.first`, x, width, mainInit), 0.3);
+      const first = leakyRelu(layers.linear(`${name}.first`, x, width, mainInit), 0.3);
       const second = layers.linear(`${name}.second`, first, width, mainInit);
       const gated = gate(layers, name, second, width, bottleneck);
-      return leakyRelu(graph, layers.linear(`${name}.third`, gated, tail, mainInit), 0.3);
+      return leakyRelu(layers.linear(`${name}.third`, gated, tail, mainInit), 0.3);
     },
   );
 }

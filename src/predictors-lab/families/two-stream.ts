@@ -26,8 +26,8 @@ export function twoStreams(
     build(layers, [values, differences]) {
       const inputs = { value: values!, difference: differences! };
       const ends = streams.map((one) => stream(layers, one, inputs[one]));
-      const joined = ends.length === 1 ? ends[0]! : concat(layers.graph, ends, 1);
-      return tanh(layers.graph, layers.linear("output", joined, 1, glorotUniform));
+      const joined = ends.length === 1 ? ends[0]! : concat(ends, 1);
+      return tanh(layers.linear("output", joined, 1, glorotUniform));
     },
   };
 }
@@ -40,10 +40,9 @@ export function gate(
   width: number,
   bottleneck: number,
 ): Value {
-  const { graph } = layers;
-  const c = relu(graph, layers.linear(`${name}.compress`, x, bottleneck, glorotUniform));
+  const c = relu(layers.linear(`${name}.compress`, x, bottleneck, glorotUniform));
   const linear = layers.linear(`${name}.linear`, c, width, glorotUniform);
   const amplitude = layers.linear(`${name}.amplitude`, c, width, glorotUniform);
   const rate = layers.linear(`${name}.rate`, c, width, glorotUniform);
-  return add(graph, linear, mul(graph, amplitude, exp(graph, mul(graph, rate, x))));
+  return add(linear, mul(amplitude, exp(mul(rate, x))));
 }

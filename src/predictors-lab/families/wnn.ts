@@ -21,7 +21,7 @@ export function wnn(): ModelSpec {
   return twoStreams("wnn(5, 64-8-32)", 5, streamNames, (layers, name, x) => {
     const first = layers.linear(`${name}.first`, x, 64, mainInit);
     const gated = gate(layers, name, first, 64, 8);
-    return leakyRelu(layers.graph, layers.linear(`${name}.third`, gated, 32, mainInit), 0.3);
+    return leakyRelu(layers.linear(`${name}.third`, gated, 32, mainInit), 0.3);
   });
 }
 

@@ -73,7 +73,8 @@ export async function graphLaunches(
     [wiring.nodes, ninoEncodings],
   );
   const graph = new Graph(gpu.tuning);
-  const { outputs, bindings } = network.graph(graph, inputs, encodings, shares);
+  graph.adopt(encodings, ...inputs.map(({ rows }) => rows));
+  const { outputs, bindings } = network.graph(inputs, encodings, shares);
   for (const [value, view] of bindings) bound.bindings.set(value, view);
   const each = (launch: (part: Part, block: number) => Launch): Launch[] =>
     forecast.parts.flatMap((part) =>

@@ -9,7 +9,6 @@ import type { BufferView, Gpu } from "../../gpu/device.ts";
 import { Owned } from "../../gpu/owned.ts";
 import { ShapeError } from "../../errors.ts";
 import { Bound } from "../../graph/bound.ts";
-import type { Graph } from "../../graph/graph.ts";
 import type { Value } from "../../graph/value.ts";
 import type { Tensors } from "../../nn/model.ts";
 import { add, type EdgeEnds, gather, linear, mul, segmentSum, silu } from "../../ops/index.ts";
@@ -199,7 +198,7 @@ export class NinoNetwork {
   }
 
   /** Values of a graph for the weights, and where they lie. */
-  #bind(graph: Graph): {
+  #bind(): {
     value: (name: string) => Value;
     dense: (x: Value, name: string, bias?: boolean) => Value;
     bindings: Map<Value, BufferView>;
@@ -215,15 +214,15 @@ export class NinoNetwork {
       return known;
     };
     const dense = (x: Value, name: string, bias = true): Value =>
-      linear(graph, x, value(`${name}.weight`), bias ? value(`${name}.bias`) : null, name);
+      linear(x, value(`${name}.weight`), bias ? value(`${name}.bias`) : null, name);
     return { value, dense, bindings: bound.bindings };
   }
 
   /** The MLP on rows of features: [n, 20] → what is added to the scaled newest value [n, 1]. */
-  mlp(graph: Graph, rows: Value): { output: Value; bindings: Map<Value, BufferView> } {
-    const { dense, bindings } = this.#bind(graph);
+  mlp(rows: Value): { output: Value; bindings: Map<Value, BufferView> } {
+    const { dense, bindings } = this.#bind();
     let h = dense(rows, "project");
-    for (const i of [0, 1, 2]) h = silu(graph, dense(h, `mlp${i}`));
+    for (const i of [0, 1, 2]) h = silu(dense(h, `mlp${i}`));
     return { output: dense(h, "head"), bindings };
   }
 
@@ -234,48 +233,40 @@ export class NinoNetwork {
    * @returns by block what is added to the scaled newest values [edges, 9].
    */
   graph(
-    graph: Graph,
     blocks: readonly EdgeBlock[],
     encodings: Value,
     shares: Value,
   ): { outputs: Value[]; bindings: Map<Value, BufferView> } {
-    const { value, dense, bindings } = this.#bind(graph);
+    const { value, dense, bindings } = this.#bind();
     let x = dense(encodings, "nodes");
     let edges = blocks.map(({ rows }) => dense(rows, "project"));
     for (const i of layers) {
-      const toTarget = linear(
-        graph,
-        x,
-        value(`conv${i}.pre.target.weight`),
-        value(`conv${i}.pre.bias`),
-      );
+      const toTarget = linear(x, value(`conv${i}.pre.target.weight`), value(`conv${i}.pre.bias`));
       const fromSource = dense(x, `conv${i}.pre.source`, false);
       const sums = blocks.map(({ source, target }, b) => {
-        const met = add(graph, gather(graph, toTarget, target), gather(graph, fromSource, source));
-        const scaled = mul(graph, met, dense(edges[b]!, `conv${i}.scale`));
-        const message = add(graph, scaled, dense(edges[b]!, `conv${i}.shift`));
-        return segmentSum(graph, message, target);
+        const met = add(gather(toTarget, target), gather(fromSource, source));
+        const scaled = mul(met, dense(edges[b]!, `conv${i}.scale`));
+        const message = add(scaled, dense(edges[b]!, `conv${i}.shift`));
+        return segmentSum(message, target);
       });
       const mean = mul(
-        graph,
-        sums.reduce((a, b) => add(graph, a, b)),
+        sums.reduce((a, b) => add(a, b)),
         shares,
       );
       const joined = add(
-        graph,
-        linear(graph, x, value(`conv${i}.post.own.weight`), value(`conv${i}.post.bias`)),
+        linear(x, value(`conv${i}.post.own.weight`), value(`conv${i}.post.bias`)),
         dense(mean, `conv${i}.post.mean`, false),
       );
-      x = silu(graph, dense(joined, `conv${i}.lin`));
+      x = silu(dense(joined, `conv${i}.lin`));
       const atSource = dense(x, `update${i}.lin_s`);
       const atTarget = dense(x, `update${i}.lin_t`);
       edges = blocks.map(({ source, target }, b) => {
-        const ends = add(graph, gather(graph, atSource, source), gather(graph, atTarget, target));
-        const h = silu(graph, add(graph, dense(edges[b]!, `update${i}.lin_e`), ends));
+        const ends = add(gather(atSource, source), gather(atTarget, target));
+        const h = silu(add(dense(edges[b]!, `update${i}.lin_e`), ends));
         return dense(h, `update${i}.lin1`);
       });
     }
-    const outputs = edges.map((edge) => dense(silu(graph, dense(edge, "out")), "head"));
+    const outputs = edges.map((edge) => dense(silu(dense(edge, "out")), "head"));
     return { outputs, bindings };
   }
 

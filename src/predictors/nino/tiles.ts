@@ -20,7 +20,8 @@ export async function tileSteps(
   const { gpu } = place.trajectory;
   const graph = new Graph(gpu.tuning);
   const rows = await bound.zeros(gpu, "rows", [blocks[0]!.count, rowWidth("mlp")]);
-  const { output, bindings } = network.mlp(graph, rows);
+  graph.adopt(rows);
+  const { output, bindings } = network.mlp(rows);
   const program = owned.add(
     await compile(gpu, graph.forward(), {
       label: "NiNo",

@@ -45,7 +45,7 @@ export const negGrad = defineMethod({
       items,
       { ...settings, batch },
       {
-        objective: (graph, descent) => ({ ...descent, minimise: scale(graph, descent.loss, -1) }),
+        objective: (descent) => ({ ...descent, minimise: scale(descent.loss, -1) }),
       },
     );
     return new StepSession({

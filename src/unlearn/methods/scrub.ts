@@ -10,7 +10,6 @@ import { z } from "zod";
 import { optimizerSchema } from "../../optim/index.ts";
 import { memoryFields } from "../../train/memory.ts";
 import { Owned } from "../../gpu/owned.ts";
-import type { Graph } from "../../graph/graph.ts";
 import type { Value } from "../../graph/value.ts";
 import type { Model } from "../../nn/model.ts";
 import { add, distillation, scale } from "../../ops/index.ts";
@@ -49,7 +48,7 @@ const schema = z.strictObject({
 });
 
 /** What a student minimises, made of its distance to the teacher and its loss. */
-type Weigh = (graph: Graph, kl: Value, ce: Value) => Value;
+type Weigh = (kl: Value, ce: Value) => Value;
 
 /** Distillation from a teacher added to the objective of a student. */
 function distilled(
@@ -57,12 +56,12 @@ function distilled(
   temperature: number,
   weigh: Weigh,
 ): NonNullable<StepOptions["objective"]> {
-  return (graph, plain, feed) => {
+  return (plain, feed, graph) => {
     const { built, loss } = plain;
     const target = teacher.build(graph, feed.inputs, "frozen");
-    const kl = distillation(graph, built.output, target.output, feed.weights, temperature);
+    const kl = distillation(built.output, target.output, feed.weights, temperature);
     const bindings = new Map([...built.bindings, ...target.bindings]);
-    return { ...plain, built: { ...built, bindings }, minimise: weigh(graph, kl, loss) };
+    return { ...plain, built: { ...built, bindings }, minimise: weigh(kl, loss) };
   };
 }
 
@@ -168,10 +167,10 @@ export const scrub = defineMethod({
         return { trainer: owned.add(trainer), items };
       };
       const keep = await pass(retain, settings.batch, {
-        weigh: (graph, kl, ce) => add(graph, scale(graph, kl, alpha), scale(graph, ce, gamma)),
+        weigh: (kl, ce) => add(scale(kl, alpha), scale(ce, gamma)),
       });
       const leave = await pass(forget, settings.forgetBatch, {
-        weigh: (graph, kl) => scale(graph, kl, -1),
+        weigh: (kl) => scale(kl, -1),
         sharing: keep.trainer,
       });
       return new ScrubSession(settings, { keep, forget: leave }, seed, owned);
