@@ -253,6 +253,7 @@ class NetworkScorer {
 function objective(model: Model, feed: RowFeed, graph: Graph, kernelL1: number): Objective {
   const inputs = feed.blocks.slice(0, -2);
   const [target, weight] = feed.blocks.slice(-2) as [Value, Value];
+  graph.adopt(target, weight);
   const built = model.build(graph, inputs, "train");
   const weighted = mul(built.output, weight);
   let loss = l1Loss(weighted, mul(target, weight), { scale: 1 / feed.queue.batch });
