@@ -65,9 +65,18 @@ test("an operation finds its graph by its inputs; of none or of two it is an err
     }
     return "did not fail";
   };
-  assert.match(fails(() => relu(loose)), /relu: "images" belong to no graph: .*graph\.adopt/);
-  assert.match(fails(() => add(a, b)), /add: "a" and "b" belong to two graphs/);
-  assert.match(fails(() => add(relu(loose), a)), /belong to no graph/);
+  assert.match(
+    fails(() => relu(loose)),
+    /relu: "images" belong to no graph: .*graph\.adopt/,
+  );
+  assert.match(
+    fails(() => add(a, b)),
+    /add: "a" and "b" belong to two graphs/,
+  );
+  assert.match(
+    fails(() => add(relu(loose), a)),
+    /belong to no graph/,
+  );
 
   // A feed's images go into every graph that adopts them: into the last one where nothing else tells.
   one.adopt(loose);
@@ -76,7 +85,10 @@ test("an operation finds its graph by its inputs; of none or of two it is an err
   const second = relu(loose);
   add(a, loose);
   assert.equal([one.forward().length, two.forward().length], [2, 1]);
-  assert.match(fails(() => add(first, second)), /two graphs/);
+  assert.match(
+    fails(() => add(first, second)),
+    /two graphs/,
+  );
   // What a graph has made stays its own.
   two.adopt(a);
   relu(a);
