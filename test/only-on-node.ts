@@ -44,6 +44,10 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "unlearn/shorten-round.test.ts",
   ],
   "the package, which it runs on Deno itself": ["package/jsr.test.ts", "package/package.test.ts"],
+  "documents: what they say is tested on Deno by the tests of each part": [
+    "docs.test.ts",
+    "readme.test.ts",
+  ],
   "what only Dawn's compiler prints": ["gpu/compiler-output.test.ts"],
   "command lines over the same code as cli/demo": [
     "cli/own-network.test.ts",
