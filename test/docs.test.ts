@@ -6,6 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { describedConfig } from "../models/described.ts";
 import { commandsDoc } from "../scripts/commands-doc.ts";
+import { preprocessingSchema } from "../src/nn/preprocessing.ts";
 import { program } from "../src/cli/program.ts";
 import {
   blocks,
@@ -170,6 +171,10 @@ test("descriptions in JSON are read", () => {
   const networks = values.filter(([, value]) => "layers" in value);
   assert.ok(networks.length > 0);
   for (const [at, network] of networks) describedConfig(network, at);
+  const prepared = values.filter((value) => !networks.includes(value));
+  for (const [at, value] of prepared) {
+    assert.is(preprocessingSchema.safeParse(value).error?.message, undefined, at);
+  }
 });
 
 test("docs/commands.md is what the command line says", async () => {

@@ -12,6 +12,8 @@ import { png } from "./data/images.ts";
 import { closeGpus, testGpu } from "./device.ts";
 import { blocks, command, linesOf, root, wordsOf } from "./documents.ts";
 
+const tsx = ["--import", import.meta.resolve("tsx")];
+
 /** What the README's network and photos are in the test; everything else of its program and its command is as it stands there. */
 const small = {
   "resnet18-imagenet": "tiny-cnn",
@@ -71,7 +73,6 @@ test("the README's program and command do what it says", async () => {
       ),
     );
   writeFileSync(`${dir}/program.mts`, sources(inSmall(shown!.text)));
-  const tsx = ["--import", import.meta.resolve("tsx")];
   const line = blocks
     .filter(({ file, language }) => file === "README.md" && language === "sh")
     .flatMap(({ text }) => linesOf(text))
@@ -92,6 +93,19 @@ test("the README's program and command do what it says", async () => {
   assert.is(record.count, 3 + 6, "three images and a class");
   for (const file of ["checkpoint.safetensors", "report.md"]) {
     assert.ok(existsSync(`${dir}/forgotten/${file}`), file);
+  }
+});
+
+test("the documents' plans fit, and methods are listed", async () => {
+  const lines = blocks
+    .filter(({ language }) => language === "sh")
+    .flatMap(({ text }) => linesOf(text))
+    .filter((line) => /^rewind (?:plan|methods) /.test(line));
+  assert.ok(lines.length >= 3);
+  for (const line of lines) {
+    const words = wordsOf(line).slice(1);
+    const { code, said } = await command([...tsx, `${root}/src/cli/main.ts`, ...words]);
+    assert.is(code, 0, `${line}\n${said}`);
   }
 });
 
