@@ -10,11 +10,22 @@ import type { ForgetRecord } from "../src/runs/forget-record.ts";
 import { folderOf, removeFolders } from "./data/folder.ts";
 import { png } from "./data/images.ts";
 import { closeGpus, testGpu } from "./device.ts";
-import { blocks, command, linesOf, root, wordsOf } from "./documents.ts";
+import { blocks, command, documents, linesOf, root, wordsOf } from "./documents.ts";
 
 const tsx = ["--import", import.meta.resolve("tsx")];
+const main = `${root}/src/cli/main.ts`;
 
-/** What the README's network and photos are in the test; everything else of its program and its command is as it stands there. */
+/** Commands of a document. */
+function lines(document: string): string[] {
+  return blocks
+    .filter(({ file, language }) => file === document && language === "sh")
+    .flatMap(({ text }) => linesOf(text));
+}
+
+/**
+ * What stands in the README, and what runs in its place. Beside that: the package's name becomes the sources, `resnet18.pth` holds
+ * the small network (in safetensors), and the photos are drawn (in PNG); files are told by their content.
+ */
 const small = {
   "resnet18-imagenet": "tiny-cnn",
   "224": "16",
@@ -73,15 +84,12 @@ test("the README's program and command do what it says", async () => {
       ),
     );
   writeFileSync(`${dir}/program.mts`, sources(inSmall(shown!.text)));
-  const line = blocks
-    .filter(({ file, language }) => file === "README.md" && language === "sh")
-    .flatMap(({ text }) => linesOf(text))
-    .find((one) => one.startsWith("rewind unlearn"));
+  const line = lines("README.md").find((one) => one.startsWith("rewind unlearn"));
   assert.ok(line, "the README has the command");
   const words = wordsOf(inSmall(line)).slice(1);
   const [ran, unlearned] = await Promise.all([
     command([...tsx, "program.mts"], dir),
-    command([...tsx, `${root}/src/cli/main.ts`, ...words], dir),
+    command([...tsx, main, ...words], dir),
   ]);
   assert.is(ran.code, 0, ran.said);
   assert.match(ran.said, /round[^]*forgetAccuracy[^]*testAccuracy/);
@@ -94,17 +102,23 @@ test("the README's program and command do what it says", async () => {
   for (const file of ["checkpoint.safetensors", "report.md"]) {
     assert.ok(existsSync(`${dir}/forgotten/${file}`), file);
   }
+
+  // What docs/own-network.md does with it.
+  const way = lines("docs/own-network.md").find((one) =>
+    /^rewind export .*--format same/.test(one),
+  );
+  assert.ok(way, "docs/own-network.md exports it");
+  const back = await command([...tsx, main, ...wordsOf(way).slice(1)], dir);
+  assert.is(back.code, 0, back.said);
+  assert.ok(existsSync(`${dir}/net.safetensors`));
 });
 
 test("the documents' plans fit, and methods are listed", async () => {
-  const lines = blocks
-    .filter(({ language }) => language === "sh")
-    .flatMap(({ text }) => linesOf(text))
-    .filter((line) => /^rewind (?:plan|methods) /.test(line));
-  assert.ok(lines.length >= 3);
-  for (const line of lines) {
+  const plans = documents.flatMap(lines).filter((line) => /^rewind (?:plan|methods) /.test(line));
+  assert.ok(plans.length >= 3);
+  for (const line of plans) {
     const words = wordsOf(line).slice(1);
-    const { code, said } = await command([...tsx, `${root}/src/cli/main.ts`, ...words]);
+    const { code, said } = await command([...tsx, main, ...words]);
     assert.is(code, 0, `${line}\n${said}`);
   }
 });
