@@ -37,11 +37,7 @@ export async function run() {
         inputs: [[8, 8, 1]],
         output: [2],
         build: (layers, [x]) =>
-          layers.linear(
-            "head",
-            relu(layers.graph, layers.linear("body", flatten(layers.graph, x), 12)),
-            2,
-          ),
+          layers.linear("head", relu(layers.linear("body", flatten(x), 12)), 2),
       },
       1,
     );
