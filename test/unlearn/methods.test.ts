@@ -23,7 +23,7 @@ const config: TrainConfig = {
   scenario: { name: "label-noise", share: 0.2 },
   model: { name: "small-cnn", filters: [4, 8], hidden: 0 },
   epochs: 6,
-  batch: 32,
+  batch: 16,
   learningRate: 3e-3,
   schedule: "constant",
   optimizer: { name: "adam" },
@@ -38,7 +38,7 @@ async function weights({ model }: Job): Promise<Map<string, number[]>> {
   return new Map([...read].map(([name, data]) => [name, [...data]]));
 }
 
-/** Small settings of each method, so that a round takes a moment. */
+/** Small settings of each method, so that a round takes a moment; all in batches of one size, to share kernels. */
 const small: Readonly<Record<string, Record<string, unknown>>> = {
   rewind: { batch: 16 },
   "linear-rewind": { batch: 16 },
@@ -48,10 +48,10 @@ const small: Readonly<Record<string, Record<string, unknown>>> = {
   "random-label": { batch: 16 },
   boundary: { batch: 16 },
   salun: { batch: 16 },
-  "fine-tune": { batch: 32 },
-  scrub: { batch: 32 },
+  "fine-tune": { batch: 16 },
+  scrub: { batch: 16, forgetBatch: 16 },
   fisher: { pictures: 10, alpha: 1e-6 },
-  retrain: { epochs: 3, batch: 32 },
+  retrain: { epochs: 3, batch: 16 },
 };
 
 /** Weights after `rounds` rounds; with `resumeAt`, saved, thrown away and loaded again after so many. */
@@ -230,7 +230,7 @@ test("boundary: labels differ from the trained ones, and are those of the images
     return new Uint32Array(bytes!);
   };
   const before = await read(forget.data);
-  const options = { epsilon: 0.3, batch: 7 };
+  const options = { epsilon: 0.3, batch: 16 };
   const strict = await boundaryLabels(job.model, forget, { ...options, excludeLabel: true });
   const plain = await boundaryLabels(job.model, forget, { ...options, excludeLabel: false });
   const [others, any] = [await read(strict), await read(plain)];
@@ -320,8 +320,8 @@ test("scrub: a student that equals its teacher has no reason to move", async () 
 test("scrub: steps split into passes are the same steps", async () => {
   // Plain descent: Adam would blow the rounding of a vanishing gradient up to a step.
   const settings = { optimizer: { name: "sgd" }, learningRate: 0.1, recompute: true };
-  const whole = await run("scrub", 2, { settings: { ...settings, batch: 32 } });
-  const split = await run("scrub", 2, { settings: { ...settings, batch: 32, microBatch: 8 } });
+  const whole = await run("scrub", 2, { settings });
+  const split = await run("scrub", 2, { settings: { ...settings, microBatch: 4 } });
   assert.not.equal(whole, await weights(await freshJob()));
   for (const [name, want] of whole) {
     // A few steps, each summing the rows of a batch in another order.
