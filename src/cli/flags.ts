@@ -19,6 +19,7 @@ export const flags: Readonly<Record<string, string>> = {
   epochs: "--epochs",
   forget: "--forget-files",
   key: "--key",
+  label: "--forget-label",
   learningRate: "--lr",
   microBatch: "--micro-batch",
   model: "--model",

@@ -76,31 +76,34 @@ function examples(train: Dataset): string {
   );
 }
 
-/** A name as it is, or the last part of a path if only one image ends in it: people list what their shell shows. */
+/**
+ * A name as it is, with letters composed in any way (file systems and shells differ in that), or the last part of a path if only one image ends in it: people list what
+ * their shell shows.
+ */
 function named(train: Dataset, names: readonly string[]): number[] {
-  const places = new Map<string, number>();
+  const places = new Map<string, number[]>();
   const endings = new Map<string, number[]>();
   for (let i = 0; i < train.count; i++) {
-    const name = imageName(train, i);
-    places.set(name, i);
+    const name = imageName(train, i).normalize();
+    add(places, name, i);
     for (let at = name.indexOf("/"); at >= 0; at = name.indexOf("/", at + 1)) {
-      const ending = name.slice(at + 1);
-      const others = endings.get(ending);
-      if (others === undefined) endings.set(ending, [i]);
-      else others.push(i);
+      add(endings, name.slice(at + 1), i);
     }
   }
   const absent: string[] = [];
   const found: number[] = [];
   for (const given of names) {
-    const name = given.replaceAll("\\", "/").replace(/^\.\//, "");
-    const place = places.get(name) ?? placeOfPath(name, places);
-    const among = place === undefined ? (endings.get(name) ?? []) : [place];
+    const name = given.normalize().replaceAll("\\", "/").replace(/^\.\//, "");
+    const whole = places.get(name) ?? placesOfPath(name, places);
+    const among = whole ?? endings.get(name) ?? [];
     if (among.length > 1) {
       const called = among.slice(0, most).map((i) => imageName(train, i));
       throw new DataError(
         `"${given}" is the name of ${among.length} images: ${called.join(", ")}` +
-          `${among.length > most ? ", …" : ""}. Give more of its path.`,
+          `${among.length > most ? ", …" : ""}. ` +
+          (whole === undefined
+            ? "Give more of its path."
+            : `Their numbers are ${among.map((i) => imageNumber(train, i)).join(", ")}: name them by these.`),
       );
     }
     if (among.length === 0) absent.push(given);
@@ -110,11 +113,20 @@ function named(train: Dataset, names: readonly string[]): number[] {
   return found;
 }
 
-/** The image whose name a longer path ends in: `photos/train/cat/1.jpg` for `train/cat/1.jpg`. */
-function placeOfPath(path: string, places: ReadonlyMap<string, number>): number | undefined {
+function add(lists: Map<string, number[]>, key: string, place: number): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [place]);
+  else list.push(place);
+}
+
+/** The images whose name a longer path ends in: `photos/train/cat/1.jpg` for `train/cat/1.jpg`. */
+function placesOfPath(
+  path: string,
+  places: ReadonlyMap<string, number[]>,
+): readonly number[] | undefined {
   for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) {
-    const place = places.get(path.slice(at + 1));
-    if (place !== undefined) return place;
+    const found = places.get(path.slice(at + 1));
+    if (found !== undefined) return found;
   }
   return undefined;
 }
@@ -127,14 +139,15 @@ function numbered(train: Dataset, numbers: readonly number[]): number[] {
 }
 
 function ofClasses({ name, classes, labels }: Dataset, wanted: readonly string[]): number[] {
-  const unknown = wanted.filter((one) => !classes.includes(one));
+  const known = classes.map((one) => one.normalize());
+  const unknown = wanted.filter((one) => !known.includes(one.normalize()));
   if (unknown.length > 0) {
     throw new DataError(
       `"${name}" has no class ${unknown.map((one) => `"${one}"`).join(", ")}; there are: ` +
         `${classes.slice(0, 20).join(", ")}${classes.length > 20 ? `, … (${classes.length})` : ""}.`,
     );
   }
-  const chosen = new Set(wanted.map((one) => classes.indexOf(one)));
+  const chosen = new Set(wanted.map((one) => known.indexOf(one.normalize())));
   const places = [...labels.keys()].filter((i) => chosen.has(labels[i]!));
   if (places.length === 0) {
     throw new DataError(`no training image of "${name}" is of class ${wanted.join(", ")}.`);
@@ -144,9 +157,9 @@ function ofClasses({ name, classes, labels }: Dataset, wanted: readonly string[]
 
 function matching(train: Dataset, pattern: string): number[] {
   // A pattern without a slash is for the last part of a name.
-  const matches = picomatch(pattern, { basename: !pattern.includes("/") });
+  const matches = picomatch(pattern.normalize(), { basename: !pattern.includes("/") });
   const places = Array.from({ length: train.count }, (_, i) => i);
-  const found = places.filter((i) => matches(imageName(train, i)));
+  const found = places.filter((i) => matches(imageName(train, i).normalize()));
   if (found.length > 0) return found;
   throw new DataError(
     `no name of ${partOf(train)} fits "${pattern}". Images are called, for example, ${examples(train)}.`,

@@ -49,6 +49,24 @@ test("names: as they are, with folders before them, or the end that only one ima
   );
 });
 
+test("letters composed in another way are the same; two images of one name are told apart by number", () => {
+  const apart = "u\u0308n\u0131";
+  const set = {
+    ...photos,
+    classes: ["cat", "dog", apart],
+    names: [...photos.names!.slice(0, 4), `train/${apart}/1.jpg`, "train/cat/1.jpg"],
+  };
+  const chosen = (...of: Parameters<typeof selected>[1]): number[] => [...selected(set, of, 1)];
+  assert.equal(chosen({ names: [`train/${apart.normalize()}/1.jpg`] }), [4]);
+  assert.equal(chosen({ glob: [`train/${apart.normalize()}/*`] }), [4]);
+  assert.equal(chosen({ classes: [apart.normalize()] }), [5]);
+  refused(
+    [{ names: ["train/cat/1.jpg"] }],
+    /"train\/cat\/1\.jpg" is the name of 2 images: .* Their numbers are 0, 5: name them by these\./,
+    set,
+  );
+});
+
 test("numbers are those of the whole set, and a part says that it is one", () => {
   const part = subset(digits, [40, 10, 70]);
   assert.equal([...selected(part, [{ numbers: [70, 40] }], 1)], [0, 2]);
