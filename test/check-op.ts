@@ -68,10 +68,54 @@ async function checkOn(
   label: string,
   known: Map<number, Expected>,
 ): Promise<void> {
+  const { y, run, destroy } = await recordOp(gpu, testCase, label);
+  for (let seed = 1; seed <= (testCase.seeds ?? 5); seed++) {
+    const expected = known.get(seed) ?? expect(testCase, y.size, seed);
+    known.set(seed, expected);
+    const given = [...expected.values, expected.cotangent];
+    const got = await run(given);
+    assert.is(expected.output.length, y.size, `${label}: the reference has the output's size`);
+    close(`${label} seed ${seed} forward`, got[0]!, expected.output, testCase.tolerance);
+    expected.gradients.forEach(({ input, order, want }, at) => {
+      const gradient = got[1 + at]!;
+      const name = `${label} seed ${seed} gradient of input ${input}`;
+      const checked = Array.from(order, (element) => gradient[element]!);
+      close(name, checked, want, testCase.tolerance);
+      assert.ok(gradient.every(Number.isFinite), `${name}: every element is written and finite`);
+    });
+    if (seed === 1) {
+      const again = await run(given);
+      again.forEach((part, i) => {
+        assert.equal(
+          new Uint32Array(part.buffer),
+          new Uint32Array(got[i]!.buffer),
+          `${label}: same bits twice`,
+        );
+      });
+    }
+  }
+  destroy();
+}
+
+/** An operation as a program, forward and backward in the inputs that have a gradient. */
+export async function recordOp(
+  gpu: Gpu,
+  { inputs: specs, build }: Pick<OpCase, "inputs" | "build">,
+  label: string,
+): Promise<{
+  readonly y: Value;
+  /**
+   * Runs it on values of the inputs and, last, a cotangent.
+   *
+   * @returns the output, and the gradient of each input that has one; NaN where nothing was written.
+   */
+  run(values: readonly ArrayLike<number>[]): Promise<Float32Array[]>;
+  destroy(): void;
+}> {
   const graph = new Graph(gpu.tuning);
-  const inputs = testCase.inputs.map((spec, i) => graph.input(`x${i}`, spec.shape, spec.dtype));
-  const y = testCase.build(inputs);
-  const wrt = inputs.filter((_, i) => differentiable(testCase.inputs[i]!));
+  const inputs = specs.map((spec, i) => graph.input(`x${i}`, spec.shape, spec.dtype));
+  const y = build(inputs);
+  const wrt = inputs.filter((_, i) => differentiable(specs[i]!));
   const cotangent = graph.input("cotangent", y.shape);
   const targets = new Map(wrt.map((value) => [value, graph.input(`d${value.label}`, value.shape)]));
   const gradients = wrt.length === 0 ? [] : graph.backward(y, wrt, { cotangent, targets }).launches;
@@ -87,46 +131,26 @@ async function checkOn(
     keep: [y],
   });
   const results = [y, ...targets.values()];
-  const run = async (): Promise<Float32Array[]> => {
-    for (const value of results) {
-      gpu.write(program.view(value).buffer, new Float32Array(value.size).fill(Number.NaN));
-    }
-    program.run();
-    const parts = await gpu.read(...results.map((value) => program.view(value)));
-    return parts.map((bytes) => new Float32Array(bytes));
+  return {
+    y,
+    async run(values) {
+      for (const [i, value] of [...inputs, cotangent].entries()) {
+        const data = values[i]!;
+        const typed = value.dtype === "u32" ? Uint32Array.from(data) : Float32Array.from(data);
+        gpu.write(bindings.get(value)!.buffer, typed);
+      }
+      for (const value of results) {
+        gpu.write(program.view(value).buffer, new Float32Array(value.size).fill(Number.NaN));
+      }
+      program.run();
+      const parts = await gpu.read(...results.map((value) => program.view(value)));
+      return parts.map((bytes) => new Float32Array(bytes));
+    },
+    destroy() {
+      program.destroy();
+      gpu.free(...Object.values(buffers));
+    },
   };
-  for (let seed = 1; seed <= (testCase.seeds ?? 5); seed++) {
-    const expected = known.get(seed) ?? expect(testCase, y.size, seed);
-    known.set(seed, expected);
-    inputs.forEach((value, i) => {
-      const data = expected.values[i]!;
-      const typed = value.dtype === "u32" ? Uint32Array.from(data) : Float32Array.from(data);
-      gpu.write(bindings.get(value)!.buffer, typed);
-    });
-    gpu.write(bindings.get(cotangent)!.buffer, Float32Array.from(expected.cotangent));
-    const got = await run();
-    assert.is(expected.output.length, y.size, `${label}: the reference has the output's size`);
-    close(`${label} seed ${seed} forward`, got[0]!, expected.output, testCase.tolerance);
-    expected.gradients.forEach(({ input, order, want }, at) => {
-      const gradient = got[1 + at]!;
-      const name = `${label} seed ${seed} gradient of input ${input}`;
-      const checked = Array.from(order, (element) => gradient[element]!);
-      close(name, checked, want, testCase.tolerance);
-      assert.ok(gradient.every(Number.isFinite), `${name}: every element is written and finite`);
-    });
-    if (seed === 1) {
-      const again = await run();
-      again.forEach((part, i) => {
-        assert.equal(
-          new Uint32Array(part.buffer),
-          new Uint32Array(got[i]!.buffer),
-          `${label}: same bits twice`,
-        );
-      });
-    }
-  }
-  program.destroy();
-  gpu.free(...Object.values(buffers));
 }
 
 function differentiable(spec: InputSpec): boolean {

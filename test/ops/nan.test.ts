@@ -5,13 +5,11 @@
  */
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { Gpu } from "../../src/gpu/device.ts";
-import { Graph } from "../../src/graph/graph.ts";
-import { compile } from "../../src/graph/program.ts";
 import type { Value } from "../../src/graph/value.ts";
 import * as ops from "../../src/ops/index.ts";
 import { Random } from "../../src/random.ts";
 import type { Shape } from "../../src/shape.ts";
+import { recordOp } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
 type Build = (inputs: readonly Value[]) => Value;
@@ -108,26 +106,21 @@ const cases: Readonly<Record<string, NanCase>> = {
     shapes: [[3, 8], [8], [8]],
     build: ([x, gamma, beta]) => ops.layerNorm(x!, gamma!, beta!),
   },
-  "batch norm, training": {
-    shapes: [[6, 5], [5], [5], [5], [5]],
-    positive: [4],
-    build: ([x, gamma, beta, mean, variance]) =>
-      ops.batchNorm(x!, gamma!, beta!, mean!, variance!, {
-        mode: "train",
-        momentum: 0.1,
-        epsilon: 1e-5,
-      }),
-  },
-  "batch norm, frozen": {
-    shapes: [[6, 5], [5], [5], [5], [5]],
-    positive: [4],
-    build: ([x, gamma, beta, mean, variance]) =>
-      ops.batchNorm(x!, gamma!, beta!, mean!, variance!, {
-        mode: "frozen",
-        momentum: 0.1,
-        epsilon: 1e-5,
-      }),
-  },
+  ...Object.fromEntries(
+    (["train", "frozen"] as const).map((mode) => [
+      `batch norm, ${mode}`,
+      {
+        shapes: [[6, 5], [5], [5], [5], [5]],
+        positive: [4],
+        build: ([x, gamma, beta, mean, variance]: readonly Value[]) =>
+          ops.batchNorm(x!, gamma!, beta!, mean!, variance!, {
+            mode,
+            momentum: 0.1,
+            epsilon: 1e-5,
+          }),
+      },
+    ]),
+  ),
   attention: {
     shapes: [
       [2, 3, 8],
@@ -164,54 +157,21 @@ const cases: Readonly<Record<string, NanCase>> = {
 const bits = (values: Float32Array): Uint32Array =>
   new Uint32Array(values.buffer, values.byteOffset, values.length);
 
-/** Runs the operation, forward and backward, on inputs and a cotangent. */
-async function runner(
-  gpu: Gpu,
-  { shapes, build, whole = {} }: NanCase,
-): Promise<{
-  readonly y: Value;
-  run(values: readonly ArrayLike<number>[]): Promise<Float32Array[]>;
-}> {
-  const graph = new Graph(gpu.tuning);
-  const inputs = shapes.map((shape, i) => graph.input(`x${i}`, shape, i in whole ? "u32" : "f32"));
-  const y = build(inputs);
-  const cotangent = graph.input("cotangent", y.shape);
-  const wrt = [inputs[0]!];
-  const target = graph.input("dx0", inputs[0]!.shape);
-  const { launches } = graph.backward(y, wrt, {
-    cotangent,
-    targets: new Map([[inputs[0]!, target]]),
-  });
-  const bound = [...inputs, cotangent, target];
-  const buffers = await gpu.allocate(Object.fromEntries(bound.map((v, i) => [`${i}`, v.bytes])));
-  const bindings = new Map(
-    bound.map((value, i) => [value, { buffer: buffers[`${i}`]!, offset: 0, size: value.bytes }]),
-  );
-  const program = await compile(gpu, [...graph.forward(), ...launches], {
-    label: "nan",
-    bindings,
-    keep: [y],
-  });
-  return {
-    y,
-    async run(values) {
-      for (const [i, value] of [...inputs, cotangent].entries()) {
-        const data = i in whole ? Uint32Array.from(values[i]!) : Float32Array.from(values[i]!);
-        gpu.write(bindings.get(value)!.buffer, data);
-      }
-      program.run();
-      const parts = await gpu.read(program.view(y), program.view(target));
-      return parts.map((part) => new Float32Array(part));
-    },
-  };
-}
-
 for (const [name, nanCase] of Object.entries(cases)) {
   test(`NaN goes through ${name}`, async () => {
     for (const tuning of tunings) {
-      const { y, run } = await runner(await testGpu({ tuning }), nanCase);
+      const { shapes, build, whole = {}, positive = [], meetsPadding = [] } = nanCase;
+      const inputs = shapes.map((shape, i) => ({
+        shape,
+        dtype: i in whole ? ("u32" as const) : ("f32" as const),
+        gradient: i === 0,
+      }));
+      const { y, run, destroy } = await recordOp(
+        await testGpu({ tuning }),
+        { inputs, build },
+        name,
+      );
       const random = new Random(7);
-      const { shapes, whole = {}, positive = [], meetsPadding = [] } = nanCase;
       const values = [...shapes, y.shape].map((shape, i) => {
         const size = shape.reduce((a, b) => a * b, 1);
         const low = positive.includes(i) ? 0.5 : -1;
@@ -241,6 +201,7 @@ for (const [name, nanCase] of Object.entries(cases)) {
           }
         }
       }
+      destroy();
     }
   });
 }
