@@ -110,22 +110,27 @@ export class ProgressBar {
   }
 }
 
-/** Runs work under a bar; the bar goes away however the work ends. */
-export async function withProgress<T>(
-  label: string,
-  signal: AbortSignal,
-  work: (watch: Watch) => Promise<T>,
-): Promise<T> {
-  const bar = new ProgressBar(label);
+/** Does work under a bar, which stops however the work ends. */
+async function under<T>(bar: ProgressBar, work: () => Promise<T>): Promise<T> {
   try {
-    return await work({ signal, progress: (done, total) => bar.update(done, total) });
+    return await work();
   } finally {
     bar.stop();
   }
 }
 
+/** Runs work under a bar that says its share. */
+export function withProgress<T>(
+  label: string,
+  signal: AbortSignal,
+  work: (watch: Watch) => Promise<T>,
+): Promise<T> {
+  const bar = new ProgressBar(label);
+  return under(bar, () => work({ signal, progress: (done, total) => bar.update(done, total) }));
+}
+
 /** Runs a training of so many epochs under a bar that says which epoch, and the loss of the one before. */
-export async function withEpochs<T>(
+export function withEpochs<T>(
   label: string,
   epochs: number,
   signal: AbortSignal,
@@ -140,18 +145,16 @@ export async function withEpochs<T>(
       bar.update(done, total, `epoch ${epoch}/${epochs}${loss}`);
     },
   };
-  try {
-    return await work(watch, (line) => {
+  return under(bar, () =>
+    work(watch, (line) => {
       const { loss: value } = line as { loss?: number };
       if (value !== undefined) loss = `, loss ${value.toPrecision(3)}`;
-    });
-  } finally {
-    bar.stop();
-  }
+    }),
+  );
 }
 
 /** Runs an unlearning of at most so many rounds under a bar that says which round, and the loss on D_f after the one before. */
-export async function withRounds<T>(
+export function withRounds<T>(
   label: string,
   rounds: number,
   signal: AbortSignal,
@@ -170,23 +173,21 @@ export async function withRounds<T>(
     const round = Math.min(rounds, done + 1);
     bar.update(done + share, rounds, `round ${round}/${rounds}${loss}`);
   };
-  try {
-    return await work({ signal, progress: (steps, total) => show(steps / total) }, (progress) => {
+  return under(bar, () =>
+    work({ signal, progress: (steps, total) => show(steps / total) }, (progress) => {
       done = progress.round;
       const { forgetLoss } = progress.scores;
       if (forgetLoss !== undefined) loss = `, loss on D_f ${forgetLoss.toPrecision(3)}`;
       show(0);
-    });
-  } finally {
-    bar.stop();
-  }
+    }),
+  );
 }
 
 /**
  * Runs an experiment of so many runs under a bar that says which run, and which step of the round, training or scores
  * it is at. A line is logged at the end of each.
  */
-export async function withRuns<T>(
+export function withRuns<T>(
   label: string,
   runs: number,
   signal: AbortSignal,
@@ -197,16 +198,14 @@ export async function withRuns<T>(
   const show = (part: string): void =>
     bar.update(done, runs, `run ${Math.min(runs, done + 1)}/${runs}${part}`);
   const progress = (steps: number, total: number): void => show(`, step ${steps}/${total}`);
-  try {
-    return await work({
+  return under(bar, () =>
+    work({
       watch: { signal, progress },
       log(line) {
         done++;
         bar.say(line);
         show("");
       },
-    });
-  } finally {
-    bar.stop();
-  }
+    }),
+  );
 }
