@@ -145,9 +145,7 @@ export function registerExperiment(root: Command): void {
     if (nowcast && forget !== undefined) {
       throw new UsageError("experiment nowcast forgets nothing: give no --forget option.");
     }
-    const own = isModelFile(flags.model)
-      ? await readModelFile(absolutePath(flags.model))
-      : undefined;
+    const own = isModelFile(flags.model) ? await readModelFile(flags.model) : undefined;
     const protocol = protocolOf(nowcast ? nowcastScenario.name : name, data, {
       size: flags.size,
       published: flags.predictor,

@@ -5,7 +5,7 @@ import { describedConfig } from "../../models/described.ts";
 import { type ModelConfig, networks } from "../../models/index.ts";
 import { isNetwork, type Network } from "../../models/network.ts";
 import { DataError, UsageError } from "../errors.ts";
-import { exists, readJson } from "../platform/files.ts";
+import { absolutePath, exists, readJson } from "../platform/files.ts";
 
 /** Whether what stands after `--model` is a file and not a name. */
 export function isModelFile(model: string): boolean {
@@ -25,7 +25,8 @@ export async function readModelFile(
 ): Promise<{ readonly model: ModelConfig; readonly modelFile?: string }> {
   if (!(await exists(file))) throw new DataError(`--model ${file}: there is no such file.`);
   if (file.endsWith(".json")) return { model: describedConfig(await readJson(file), file) };
-  return { model: { name: await registered(file) }, modelFile: file };
+  const path = absolutePath(file);
+  return { model: { name: await registered(path) }, modelFile: path };
 }
 
 /** The name of a module's network, which is known from then on. */

@@ -163,7 +163,7 @@ export async function networkOf(flags: SetupFlags): Promise<object> {
     const settings = settingsGiven(networks.find(model), networks.all, flags, "give");
     return { model: { name: model, ...settings } };
   }
-  const own = await readModelFile(absolutePath(model));
+  const own = await readModelFile(model);
   const { name } = own.model;
   const settings = settingsGiven(networks.find(name), networks.all, flags, "give");
   return { ...own, model: { ...own.model, ...settings } };

@@ -88,15 +88,17 @@ function formulaOf(spec: string): Predictor | undefined {
   return undefined;
 }
 
-/** A predictor's text with its path, where it has one, from the root; formulas stay as they are. */
-export function absolutePredictor(spec: string): string {
-  const prefix = /^(?:reversed:|published-bias:)*/.exec(spec)![0];
-  const rest = spec.slice(prefix.length);
-  return rest === "" || formulaOf(rest) !== undefined ? spec : prefix + absolutePath(rest);
-}
-
 const publishedBias = /^published-bias:/;
 const reversal = /^reversed:/;
+
+/** A predictor's text with its path, where it has one, from the root; formulas stay as they are. */
+export function absolutePredictor(spec: string): string {
+  for (const prefix of [reversal, publishedBias]) {
+    const [found] = prefix.exec(spec) ?? [];
+    if (found !== undefined) return found + absolutePredictor(spec.slice(found.length));
+  }
+  return spec === "" || formulaOf(spec) !== undefined ? spec : absolutePath(spec);
+}
 
 /**
  * Loads a predictor.

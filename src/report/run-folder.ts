@@ -99,15 +99,13 @@ export class RunFolder {
 
   /** The configuration of the run; files that are no longer where it found them are looked for by the way from the folder. */
   async config(): Promise<unknown> {
-    const config = await this.#written();
-    const moved = await this.#moved(config);
-    const { [pathsKey]: _, ...own } = config;
-    return replaced(own, moved);
+    const { [pathsKey]: ways, ...own } = await this.#written();
+    return replaced(own, await this.#moved(ways));
   }
 
   /** What the run wrote down, with the paths that {@link config} gives. */
   async relocated(value: unknown): Promise<unknown> {
-    return replaced(value, await this.#moved(await this.#written()));
+    return replaced(value, await this.#moved((await this.#written())[pathsKey]));
   }
 
   async #written(): Promise<Record<string, unknown>> {
@@ -120,10 +118,9 @@ export class RunFolder {
   }
 
   /** Where files are now that are no longer at their path from the root. */
-  async #moved(config: Readonly<Record<string, unknown>>): Promise<Map<string, string>> {
-    const ways = Object.entries(config[pathsKey] ?? {}) as [string, unknown][];
+  async #moved(ways: unknown): Promise<Map<string, string>> {
     const moved = new Map<string, string>();
-    for (const [path, way] of ways) {
+    for (const [path, way] of Object.entries((ways ?? {}) as Record<string, unknown>)) {
       if (typeof way !== "string" || (await exists(path))) continue;
       const here = absolutePath(join(this.path, way));
       if (await exists(here)) moved.set(path, here);
