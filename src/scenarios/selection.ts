@@ -77,8 +77,8 @@ function examples(train: Dataset): string {
 }
 
 /**
- * A name as it is, with letters composed in any way (file systems and shells differ in that), or the last part of a path if only one image ends in it: people list what
- * their shell shows.
+ * A name as it is, or the last part of a path if only one image ends in it: people list what their shell shows. Letters
+ * may be composed in any way: file systems and shells differ in that.
  */
 function named(train: Dataset, names: readonly string[]): number[] {
   const places = new Map<string, number[]>();
@@ -97,13 +97,13 @@ function named(train: Dataset, names: readonly string[]): number[] {
     const whole = places.get(name) ?? placesOfPath(name, places);
     const among = whole ?? endings.get(name) ?? [];
     if (among.length > 1) {
-      const called = among.slice(0, most).map((i) => imageName(train, i));
+      const some = (of: (place: number) => string | number): string =>
+        among.slice(0, most).map(of).join(", ") + (among.length > most ? ", …" : "");
       throw new DataError(
-        `"${given}" is the name of ${among.length} images: ${called.join(", ")}` +
-          `${among.length > most ? ", …" : ""}. ` +
+        `"${given}" is the name of ${among.length} images: ${some((i) => imageName(train, i))}. ` +
           (whole === undefined
             ? "Give more of its path."
-            : `Their numbers are ${among.map((i) => imageNumber(train, i)).join(", ")}: name them by these.`),
+            : `Their numbers are ${some((i) => imageNumber(train, i))}: name them by these.`),
       );
     }
     if (among.length === 0) absent.push(given);
