@@ -116,9 +116,22 @@ export class Graph {
     return value;
   }
 
-  /** Applies an operation and returns its output. `label` appears in errors and profiles. */
+  /**
+   * Applies an operation and returns its output. `label` appears in errors and profiles.
+   *
+   * @throws ShapeError where the shapes do not fit, or an input belongs to another graph.
+   */
   apply<A>(operation: Operation<A>, inputs: readonly Value[], attrs: A, label?: string): Value {
     const name = label ?? operation.name;
+    const other = inputs.find((value) => (makers.get(value) ?? this) !== this);
+    if (other !== undefined) {
+      const own = inputs.find((value) => makers.get(value) === this);
+      const whose =
+        own === undefined
+          ? `"${other.label}" belongs to another graph`
+          : `"${own.label}" and "${other.label}" belong to two graphs`;
+      throw new ShapeError(`${name}: ${whose}; one operation joins values of one.`);
+    }
     const shapes = inputs.map((value) => value.shape);
     let shape: Shape;
     try {
@@ -279,12 +292,6 @@ export function applyOperation<A>(
     throw new ShapeError(
       `${name}: ${inputs.map((value) => `"${value.label}"`).join(", ")} ` +
         "belong to no graph: make inputs by graph.input(), or have values of a feed adopted by graph.adopt().",
-    );
-  }
-  const other = inputs.find((value) => (makers.get(value) ?? graph) !== graph);
-  if (other !== undefined) {
-    throw new ShapeError(
-      `${name}: "${made!.label}" and "${other.label}" belong to two graphs; one operation joins values of one.`,
     );
   }
   return graph.apply(operation, inputs, attrs, label);

@@ -77,6 +77,10 @@ test("an operation finds its graph by its inputs; of none or of two it is an err
     fails(() => add(relu(loose), a)),
     /belong to no graph/,
   );
+  assert.match(
+    fails(() => one.apply(plus, [b, b], null)),
+    /plus: "b" belongs to another graph/,
+  );
 
   // A feed's images go into every graph that adopts them: into the last one where nothing else tells.
   one.adopt(loose);
