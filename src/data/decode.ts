@@ -52,7 +52,13 @@ async function decodeJpegFile(bytes: Uint8Array, path: string): Promise<DecodedI
   const header = jpegHeader(bytes);
   if (header === undefined) throw damaged(path, "JPEG", "its header is not whole");
   if (!hasEnd(bytes)) throw cutShort(path, "JPEG");
-  requirePixels(header, path);
+  requirePixels(header, path, bytes.length * jpegPixels);
+  if (header.scans * header.height * header.width > mostScanned) {
+    throw new DataError(
+      `${path}: a JPEG file with ${header.scans} scans of ${header.width}×${header.height} pixels, which take too ` +
+        "long; save it as an ordinary JPEG or PNG.",
+    );
+  }
   if (header.components === 4) {
     throw new DataError(`${path}: a JPEG file in CMYK, which is not read; convert it to RGB.`);
   }
@@ -86,7 +92,7 @@ function isHarmless(complaint: string, file: Uint8Array): boolean {
 async function decodePngFile(bytes: Uint8Array, path: string): Promise<DecodedImage> {
   const header = pngHeader(bytes);
   if (header === undefined) throw damaged(path, "PNG", "its header is not whole");
-  requirePixels(header, path);
+  requirePixels(header, path, plainPixels(bytes));
   const { damage, orientation } = checkPng(bytes, header);
   if (damage !== undefined) throw damaged(path, "PNG", damage);
   const { image } = await decoded(png, bytes, path, "PNG");
@@ -97,7 +103,7 @@ async function decodeWebpFile(bytes: Uint8Array, path: string): Promise<DecodedI
   const header = webpHeader(bytes);
   if (header === undefined) throw damaged(path, "WebP", "its header is not whole");
   if (header.cut) throw cutShort(path, "WebP");
-  requirePixels(header, path);
+  requirePixels(header, path, plainPixels(bytes));
   if (header.animated) {
     throw new DataError(`${path}: a WebP file of several images; save the one that is meant.`);
   }
@@ -124,12 +130,26 @@ function isTransparent({ data }: DecodedImage): boolean {
   return false;
 }
 
-function requirePixels(header: { height: number; width: number }, path: string): void {
-  const { height, width } = header;
-  if (height > 0 && width > 0 && height * width <= mostPixels) return;
+/** Pixels that a byte of a JPEG file may stand for: each block of 8×8 takes at least a bit. */
+const jpegPixels = 512;
+
+/** Pixels that are decoded again for every scan of a JPEG file, in all. */
+const mostScanned = 20 * mostPixels;
+
+/** Pixels that a PNG or WebP file may have: even ones take next to no bytes, but nobody has such images large. */
+const plainPixels = ({ length }: Uint8Array): number => Math.max(2 ** 24, 1024 * length);
+
+/** @param most pixels that a file of this size can hold. */
+function requirePixels(
+  { height, width }: { height: number; width: number },
+  path: string,
+  most: number,
+): void {
+  const pixels = height * width;
+  if (pixels > 0 && pixels <= Math.min(most, mostPixels)) return;
   throw new DataError(
-    `${path}: its header says ${width}×${height} pixels; images have at least one, and at most ` +
-      `${mostPixels / 1e6} million. The file is damaged, or is to be made smaller.`,
+    `${path}: its header says ${width}×${height} pixels; images have at least one, at most ${mostPixels / 1e6} million, ` +
+      "and no more than their bytes can hold. The file is damaged, or is to be made smaller.",
   );
 }
 

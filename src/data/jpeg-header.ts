@@ -9,6 +9,8 @@ export interface JpegHeader {
   readonly components: number;
   /** How the pixels are coded, where the decoder cannot: "arithmetic coding". */
   readonly unread: string | undefined;
+  /** Scans of the pixels: one, or several where they come in ever finer steps. */
+  readonly scans: number;
   /** EXIF orientation, 1 to 8; 1 is upright, and what is taken where nothing is said. */
   readonly orientation: number;
   /**
@@ -44,8 +46,14 @@ export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
     }
     const marker = bytes[at + 1]!;
     if (marker === 0xda) {
+      const scans = scansOf(bytes, at);
       kept.push(bytes.subarray(at));
-      return frame && { ...frame, orientation, plain: concat(kept) };
+      return frame && { ...frame, scans, orientation, plain: concat(kept) };
+    }
+    // These stand alone: what follows them is no length.
+    if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) {
+      at += 2;
+      continue;
     }
     const end = at + 2 + bytes[at + 2]! * 256 + bytes[at + 3]!;
     if (end < at + 4 || end > bytes.length) return undefined;
@@ -69,6 +77,15 @@ export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
     at = end;
   }
   return undefined;
+}
+
+/** Scans from the first on; those of a preview behind the pixels count, too. */
+function scansOf(bytes: Uint8Array, first: number): number {
+  let scans = 0;
+  for (let at = first; at >= 0; at = bytes.indexOf(0xff, at + 1)) {
+    if (bytes[at + 1] === 0xda) scans++;
+  }
+  return scans;
 }
 
 /**

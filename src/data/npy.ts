@@ -1,8 +1,7 @@
 /** Arrays of numpy: .npy files, and archives of them (.npz). */
-import { unzipSync } from "fflate";
 import { DataError } from "../errors.ts";
+import { archiveEntries, unpack } from "../io/archive.ts";
 import { decodeNumbers } from "../io/number-formats.ts";
-import { crc32 } from "./checksums.ts";
 import { latin1 } from "./image-bytes.ts";
 
 /** Numbers that an array may be made of. */
@@ -121,42 +120,20 @@ function readNumbers(
   return { data, kind: type.startsWith("f") ? "float" : "integer" };
 }
 
-/** The arrays of an .npz archive by name. @throws DataError naming the archive that is damaged or cut short. */
-export function readNpz(bytes: Uint8Array, path: string): Map<string, NumpyArray | NumpyWords> {
-  let files: Record<string, Uint8Array>;
-  let sums: Map<string, number>;
-  try {
-    files = unzipSync(bytes, { filter: ({ name }) => name.endsWith(".npy") });
-    sums = zipChecksums(bytes);
-  } catch (cause) {
-    throw new DataError(`${path}: this .npz file is damaged or cut short; save it again.`, {
-      cause,
-    });
-  }
-  const arrays = new Map<string, NumpyArray | NumpyWords>();
-  for (const [file, content] of Object.entries(files)) {
-    const name = file.slice(0, -".npy".length);
-    if (crc32(content) !== sums.get(file)) {
-      throw new DataError(`${path}: the checksum of array "${name}" is wrong; save it again.`);
-    }
-    arrays.set(name, readNpy(content, `${path}, array "${name}"`));
-  }
-  return arrays;
-}
+/** What an archive may unpack to: masks and plain drawings pack well. */
+const limits = { ratio: 64, small: 2 ** 26 };
 
-/** The checksums in a zip file's list of contents, which stands at its end; the unpacker does not look at them. */
-function zipChecksums(bytes: Uint8Array): Map<string, number> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  let last = bytes.length - 22;
-  while (view.getUint32(last, true) !== 0x06054b50) last--;
-  const sums = new Map<string, number>();
-  for (let at = view.getUint32(last + 16, true); view.getUint32(at, true) === 0x02014b50;) {
-    const [name, extra, comment] = [28, 30, 32].map((field) => view.getUint16(at + field, true));
-    sums.set(
-      new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + name!)),
-      view.getUint32(at + 16, true),
-    );
-    at += 46 + name! + extra! + comment!;
-  }
-  return sums;
+/**
+ * The arrays of an .npz archive by name.
+ *
+ * @throws DataError naming the archive that is damaged or cut short, or unpacks to far more than arrays of images do.
+ */
+export function readNpz(bytes: Uint8Array, path: string): Map<string, NumpyArray | NumpyWords> {
+  const entries = archiveEntries(bytes, path, limits).filter(({ name }) => name.endsWith(".npy"));
+  return new Map(
+    [...unpack(bytes, path, entries)].map(([file, content]) => {
+      const name = file.slice(0, -".npy".length);
+      return [name, readNpy(content, `${path}, array "${name}"`)];
+    }),
+  );
 }

@@ -1,6 +1,6 @@
 /** What a PNG file says of itself, and the checksums that its decoder does not look at. */
 import { unzlibSync } from "fflate";
-import { adler32, crc32 } from "./checksums.ts";
+import { adler32, crc32 } from "../io/checksums.ts";
 import { concat, exifOrientation, latin1 } from "./image-bytes.ts";
 
 /** A PNG file's header. */

@@ -2,6 +2,7 @@
 import { exists, listDir, readText } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
+import { PassedOver } from "./find-images.ts";
 import { choose, described, type Entry } from "./image-entries.ts";
 import { loadSquares } from "./image-files.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";
@@ -53,7 +54,8 @@ export async function loadTinyImageNet(dir: string, options: TinyImageNetOptions
     throw new DataError(`${folder}/train: fewer than two of wnids.txt are there.`);
   const { seed, trainCount, testCount, size = published, crop } = options;
   const trainDir = `${folder}/train`;
-  const allTrain = await trainEntries(folder, ids);
+  const passed = new PassedOver();
+  const allTrain = await trainEntries(folder, ids, passed);
   const trainFiles = choose(allTrain, trainDir, ids.length, trainCount, seed);
   const allTest = await valEntries(folder, ids);
   const testFiles = choose(allTest, `${folder}/val`, ids.length, testCount, seed);
@@ -74,7 +76,11 @@ export async function loadTinyImageNet(dir: string, options: TinyImageNetOptions
       published,
     )),
   });
-  return { train: await load(trainFiles, allTrain), test: await load(testFiles, allTest) };
+  return {
+    train: await load(trainFiles, allTrain),
+    test: await load(testFiles, allTest),
+    notes: passed.notes,
+  };
 }
 
 function lines(text: string): string[] {
@@ -86,13 +92,21 @@ function lines(text: string): string[] {
 
 const isImageFile = (name: string): boolean => /^[^.].*\.jpe?g$/i.test(name);
 
-async function trainEntries(dir: string, ids: readonly string[]): Promise<Entry[]> {
+async function trainEntries(
+  dir: string,
+  ids: readonly string[],
+  passed: PassedOver,
+): Promise<Entry[]> {
   const entries: Entry[] = [];
   for (const [label, id] of ids.entries()) {
     const part = `train/${id}/images`;
     const images = `${dir}/${part}`;
     if (!(await exists(images))) throw new DataError(`${images}: no such folder; unpack it again.`);
-    const files = (await listDir(images)).filter(isImageFile);
+    const names = await listDir(images);
+    const files = names.filter(isImageFile);
+    for (const name of names) {
+      if (!isImageFile(name)) passed.add(`${part}/${name}`, "not called .JPEG");
+    }
     if (files.length === 0) throw new DataError(`${images}: no images; unpack it again.`);
     for (const file of files) {
       entries.push({ path: `${images}/${file}`, name: `${part}/${file}`, label });

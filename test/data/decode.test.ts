@@ -177,6 +177,41 @@ test("a header that says too much is refused before anything is allocated", asyn
   await refused(Buffer.concat(parts), /20000×20000 pixels/);
   const wide = changed(webps.lossless, 21, 0xff, 0xff, 0xff, 0x0f);
   await refused(wide, /16384×16384 pixels/);
+  // Below 100 million, and more than the few bytes can hold.
+  const most = [9999 >> 8, 9999 & 255];
+  await refused(changed(good, frame + 5, ...most, ...most), /9999×9999 pixels.*bytes can hold/);
+  await refused(changed(webps.lossless, 21, 0x0e, 0xa7, 0xc3, 0x09), /9999×9999 pixels/);
+  const black = zlibSync(new Uint8Array(9999 * 1251), { level: 9 });
+  const side32 = [0, 0, ...most];
+  const bits = chunk("IHDR", [...side32, ...side32, 1, 0, 0, 0, 0]);
+  const plain = Buffer.concat([signature, bits, chunk("IDAT", black), chunk("IEND", [])]);
+  await refused(plain, /9999×9999 pixels/);
+});
+
+test("a JPEG header cannot hide behind a marker that stands alone", async () => {
+  const good = await jpeg(image(8, 8, [1, 2, 3]));
+  const at = markerAt(good, 0xc0, 0xc1, 0xc2);
+  const end = at + 2 + good[at + 2]! * 256 + good[at + 3]!;
+  const large = good.slice(at, end);
+  large.set([0x4e, 0x20, 0x4e, 0x20], 5);
+  // A restart marker has no length; taken for one, the header behind it would be passed over.
+  const skipped = [0xff, 0xd0, 0, large.length + 4, ...large, 0xff, 0xfe];
+  await refused(inserted(good, at, skipped), /damaged|20000×20000/);
+  const comment = [0xff, 0xd0, ...large, 0xff, 0xfe, 0, 2 + end - at];
+  await refused(inserted(good, at, comment), /20000×20000/);
+});
+
+test("a JPEG file of more scans than can be decoded in time is refused", async () => {
+  const good = await noisyJpeg();
+  const scan = good.subarray(markerAt(good, 0xda), good.length - 2);
+  const frame = markerAt(good, 0xc0, 0xc1, 0xc2);
+  const scans = Buffer.concat([
+    ...Array.from({ length: 600 }, () => scan),
+    Uint8Array.of(0xff, 0xd9),
+  ]);
+  const side = [2000 >> 8, 2000 & 255];
+  const many = inserted(changed(good, frame + 5, ...side, ...side), good.length - 2, scans);
+  await refused(many, /\d+ scans of 2000×2000 pixels, which take too long/);
 });
 
 test("a PNG file with one changed bit anywhere is refused", async () => {

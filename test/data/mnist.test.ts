@@ -62,6 +62,7 @@ test("damage is named: magic, length, label count, label value, gzip", async () 
     [{ [name]: idx([4, 2, 2]) }, /holds 4 images but .* 3 labels/],
     [{ "train-labels-idx1-ubyte": idx([3], 9) }, /label 1 is 10, expected 0 to 9/],
     [{ "t10k-images-idx3-ubyte": idx([2, 3, 3]) }, /2×2, test images 3×3/],
+    [{ [name]: gzipSync(Buffer.alloc(2 ** 26 + 1)) }, /gzip data unpack to more than 67108864/],
     [{ [name]: gzipSync(plain[name]).subarray(0, 25) }, /gzip data is damaged or cut short/],
   ];
   for (const [files, pattern] of cases) {

@@ -179,8 +179,8 @@ test("what is damaged, missing or out of range is named", async () => {
   const one = npy("|u1", [1], [0]);
   const unlike = { x_train: floats(1), y_train: one, x_test: floats(-2), y_test: one };
   for (const [content, message] of [
-    [flipped, /a\.npz: the checksum of array "x_train" is wrong/],
-    [file.subarray(0, file.length - 40), /a\.npz: this \.npz file is damaged or cut short/],
+    [flipped, /a\.npz" is damaged: "x_train\.npy" .* does not have its checksum/],
+    [file.subarray(0, file.length - 40), /a\.npz" is a zip archive that is damaged or cut short/],
     [Buffer.from("text"), /this is no \.npz file/],
     [
       archive({ x_train: bytes, y_train: classOf }),
@@ -208,6 +208,12 @@ test("what is damaged, missing or out of range is named", async () => {
   const several = folderOf({ "a.npz": file, "b.npz": file });
   assert.match((await errorOf(loadNpz(several))).message, /several \.npz files, .*a\.npz and/);
   assert.match((await errorOf(loadNpz(folderOf()))).message, /no \.npz files in it/);
+});
+
+test("an archive that unpacks to far more than it takes is refused before it is unpacked", async () => {
+  const error = await errorOf(load(archive({ x_train: new Uint8Array(2 ** 26 + 1) }, 6)));
+  assert.instance(error, DataError);
+  assert.match(error.message, /a\.npz": "x_train\.npy" .* claims 67108865 bytes unpacked/);
 });
 
 test.after(removeFolders);

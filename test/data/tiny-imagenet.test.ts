@@ -54,6 +54,14 @@ test("labels follow wnids.txt, validation images their annotations, grey becomes
   }
 });
 
+test("files that are not called .JPEG are counted aloud", async () => {
+  const dir = folderOf({ ...(await sample()), "train/n1/images/n1_2.png": "" });
+  const { notes } = await loadTinyImageNet(dir, { seed: 1 });
+  assert.equal(notes, [
+    "1 file passed over: 1 not called .JPEG; the first: train/n1/images/n1_2.png.",
+  ]);
+});
+
 test("counts and a size", async () => {
   const dir = folderOf(await sample());
   const { train, test: val } = await loadDataset({

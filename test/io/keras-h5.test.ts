@@ -68,6 +68,11 @@ test(".weights.h5 of Keras 3, and the archive of a .keras file: the model's laye
     assert.equal([...contents.layers[0]!.kernel.data], [10, 11, 12, 13, 14, 15]);
     assert.is(contents.tensors.size, 6);
   }
+  const flipped = archive.map((byte, i) => (i === archive.length >> 1 ? byte ^ 8 : byte));
+  await readTensors(flipped, "net.keras").then(
+    () => assert.unreachable("a changed bit is not seen"),
+    ({ message }: Error) => assert.match(message, /"net\.keras" is .*damaged/),
+  );
 });
 
 test("half precision becomes float32", async () => {

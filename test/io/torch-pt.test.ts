@@ -346,6 +346,39 @@ test("an archive that claims to unpack to more than it can hold is not unpacked"
   refuses(zeros.archive(w, "a", 9), /claims 33554432 bytes unpacked/);
 });
 
+test("one changed bit of an archive is found by its checksum, in numbers and names alike", () => {
+  const storages = new Storages();
+  const w = storages.stateDict({ w: { shape: [4], bytes: floatBytes([1, 2, 3, 4]) } });
+  const good = storages.archive(w);
+  const at = Buffer.from(good).indexOf(Buffer.from(floatBytes([1, 2, 3, 4])));
+  const changed = (place: number, by: number): Uint8Array =>
+    good.map((byte, i) => (i === place ? byte ^ by : byte));
+  refuses(changed(at + 5, 1), /is damaged: "archive\/data\/0" .* does not have its checksum; copy/);
+  const name = Buffer.from(good).indexOf(Buffer.from([0x58, 1, 0, 0, 0, 0x77]));
+  refuses(changed(name + 5, 2), /is damaged: "archive\/data\.pkl" .* does not have its checksum/);
+  // PyTorch can leave the checksums out.
+  const unsummed = good.slice();
+  const view = new DataView(unsummed.buffer);
+  for (let i = 0; i + 4 < unsummed.length; i++) {
+    if (view.getUint32(i, true) === 0x02014b50) view.setUint32(i + 16, 0, true);
+  }
+  assert.equal([...readTorch(unsummed).tensors.get("w")!.data], [1, 2, 3, 4]);
+});
+
+test("an archive whose files share a name or their bytes is refused", () => {
+  const storages = new Storages();
+  const w = storages.stateDict({ w: { shape: [1], bytes: floatBytes([1]) } });
+  storages.stateDict({ v: { shape: [1], bytes: floatBytes([2]) } });
+  const good = Buffer.from(storages.archive(w));
+  const twice = Buffer.from(good.toString("latin1").replaceAll("data/1", "data/0"), "latin1");
+  refuses(twice, /has two files "archive\/data\/0"/);
+  const shared = Buffer.from(good);
+  for (let at = shared.indexOf("PK\x01\x02"); at >= 0; at = shared.indexOf("PK\x01\x02", at + 1)) {
+    shared.writeUInt32LE(good.length - 1, at + 20);
+  }
+  refuses(shared, /more than the archive of \d+ can hold/);
+});
+
 test("a pickle that would run something is refused by name", () => {
   const w = { shape: [1], bytes: floatBytes([3]) };
   const hostile = (module: string, name: string): Uint8Array =>
