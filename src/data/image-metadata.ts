@@ -1,7 +1,7 @@
 /** Labels of images in a table beside them, as Hugging Face's imagefolder has it: metadata.csv or metadata.jsonl. */
-import { csvParse } from "d3-dsv";
 import { exists, readText } from "../platform/files.ts";
 import { DataError } from "../errors.ts";
+import { csvRecords } from "./csv.ts";
 
 /** A line of the table. */
 export interface LabelledName {
@@ -42,8 +42,7 @@ interface Row {
 }
 
 function csvRows(text: string, path: string): Row[] {
-  const rows = csvParse(text);
-  return rows.map((fields, i) => ({ where: `${path}, line ${i + 2}`, fields }));
+  return csvRecords(text).map((fields, i) => ({ where: `${path}, line ${i + 2}`, fields }));
 }
 
 function jsonRows(text: string, path: string): Row[] {

@@ -5,7 +5,7 @@
  * can be added or refreshed without running the others again. That is fair only where both started from the
  * same trained networks: their first scores must agree to the last digit.
  */
-import { csvParse } from "d3-dsv";
+import { csvRecords } from "../data/csv.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { join, readText } from "../platform/files.ts";
 import { scoreMetrics } from "../metrics/index.ts";
@@ -42,7 +42,7 @@ async function parsed<T>(path: string): Promise<T> {
 async function histories(path: string): Promise<Map<string, Progress[]>> {
   const curves = new Map<string, Progress[]>();
   const names = scoreMetrics().map(({ name }) => name);
-  for (const row of csvParse(await readText(path))) {
+  for (const row of csvRecords(await readText(path))) {
     const measured = names.filter((key) => row[key] !== undefined && row[key] !== "");
     const progress: Progress = {
       round: Number(row["round"]),
