@@ -44,6 +44,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "unlearn/shorten-round.test.ts",
   ],
   "the package, which it runs on Deno itself": ["package/jsr.test.ts", "package/package.test.ts"],
+  "what an installation by npm brings": ["package/dependencies.test.ts"],
   "documents: what they say is tested on Deno by the tests of each part": [
     "docs.test.ts",
     "readme.test.ts",

@@ -1,0 +1,89 @@
+/** What a module can reach outside itself, from its syntax: what it imports, and the names by which code and networks are reached. */
+import { parseAst } from "vite";
+
+/** What a module reaches. */
+export interface Reach {
+  /** Modules that are imported, resolved, exported from or only named in a type. */
+  readonly modules: readonly string[];
+  /** Imports of what is only known when they run. */
+  readonly computedImports: number;
+  /** Of {@link reaching}, those that stand anywhere: as a variable, as a property, or as a property's quoted name. */
+  readonly names: readonly string[];
+}
+
+/** Names that make code of text, open connections, start processes, or find another way to these. */
+export const reaching: ReadonlySet<string> = new Set([
+  ...["eval", "Function", "GeneratorFunction", "AsyncFunction", "importScripts"],
+  ...["require", "createRequire", "getBuiltinModule", "process.binding", "process.dlopen"],
+  ...["fetch", "XMLHttpRequest", "WebSocket", "WebSocketStream", "EventSource", "WebTransport"],
+  ...["RTCPeerConnection", "sendBeacon", "serviceWorker"],
+  ...["Worker", "SharedWorker", "Deno", "Bun"],
+]);
+
+interface Node {
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+
+const isNode = (value: unknown): value is Node =>
+  typeof value === "object" && value !== null && typeof (value as Node).type === "string";
+
+/** A text that stands in the source: of a template what stands before its first gap, which names the package. */
+function literal(node: unknown): string | undefined {
+  if (!isNode(node)) return undefined;
+  if (node.type === "Literal" && typeof node["value"] === "string") return node["value"];
+  if (node.type !== "TemplateLiteral") return undefined;
+  const [first] = node["quasis"] as { value: { cooked: string } }[];
+  return first!.value.cooked === "" ? undefined : first!.value.cooked;
+}
+
+/** The name of a variable or a property that a node is or asks for; of `process`, with it. */
+function nameOf({ type, computed, property, key, object, name }: Node): string | undefined {
+  if (type === "Identifier") return name as string;
+  const asked =
+    computed === true ? literal(property ?? key) : (property as Node | undefined)?.["name"];
+  if (typeof asked !== "string") return undefined;
+  return isNode(object) && object["name"] === "process" ? `process.${asked}` : asked;
+}
+
+/** Reads a module of TypeScript or JavaScript. */
+export function reachOf(text: string, language: "ts" | "js"): Reach {
+  const modules = new Set<string>();
+  const names = new Set<string>();
+  let computedImports = 0;
+  const visit = (node: Node): void => {
+    const { type, source, callee } = node;
+    if (/^(?:Import|Export(?:All|Named))Declaration$|^TSImportType$/.test(type)) {
+      const name = literal(source);
+      if (name !== undefined) modules.add(name);
+    }
+    if (type === "ImportExpression") {
+      const name = literal(source);
+      if (name === undefined) computedImports++;
+      else modules.add(name);
+    }
+    // import.meta.resolve(…) finds a file of a package.
+    if (type === "CallExpression" && isNode(callee) && callee.type === "MemberExpression") {
+      const { object, property: called } = callee as Node & { object: Node; property: Node };
+      const name = literal((node["arguments"] as unknown[])[0]);
+      if (object.type === "MetaProperty" && called["name"] === "resolve" && name !== undefined) {
+        modules.add(name);
+      }
+      // Every function leads to the one that makes functions of text.
+      if (called["name"] === "constructor") names.add("constructor()");
+    }
+    const name = nameOf(node);
+    if (name !== undefined && reaching.has(name)) names.add(name);
+    for (const value of Object.values(node)) {
+      if (Array.isArray(value)) value.filter(isNode).forEach(visit);
+      else if (isNode(value)) visit(value);
+    }
+  };
+  visit(parseAst(text, { lang: language }) as unknown as Node);
+  return { modules: [...modules], computedImports, names: [...names] };
+}
+
+/** The package that a module belongs to; undefined for a file of one's own, and for what a runtime has. */
+export function packageOf(module: string): string | undefined {
+  return /^(?:@[^/]+\/)?[^./#@:][^/:]*(?=\/|$)/.exec(module)?.[0];
+}
