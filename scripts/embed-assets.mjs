@@ -5,8 +5,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 
 const generated = "dist/src/generated";
-// What is gone from the sources would stay.
-rmSync(generated, { recursive: true, force: true });
 mkdirSync(generated, { recursive: true });
 
 const shaders = readdirSync("shaders", { recursive: true, encoding: "utf8" })
@@ -49,8 +47,4 @@ export async function weightBytes(file) {
 // The sources' way of finding them: nothing in dist imports it, and the files are not there.
 for (const module of ["gpu/shader-files", "predictors/shipped-files"]) {
   for (const ending of ["js", "d.ts"]) rmSync(`dist/src/${module}.${ending}`, { force: true });
-}
-// What earlier builds copied.
-for (const folder of ["shaders", "models/weights"]) {
-  rmSync(`dist/${folder}`, { recursive: true, force: true });
 }

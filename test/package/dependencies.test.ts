@@ -19,7 +19,7 @@ interface Manifest {
 
 const text = (file: string): string => readFileSync(join(root, file), "utf8");
 const manifestOf = (file: string): Manifest => JSON.parse(text(file)) as Manifest;
-const own = ownFiles();
+const own = ownFiles(root);
 const locks = own.filter((file) => file.endsWith("package-lock.json"));
 const manifest = manifestOf("package.json");
 const needed = { ...manifest.dependencies, ...manifest.optionalDependencies };

@@ -1,13 +1,25 @@
-// The packed file in a fresh project: on Node, on Deno, in bundles as they come, in a browser, and its types. The test
+// The packed file, which has the same bytes wherever it is made, in a fresh project: on Node, on Deno, in bundles as they come, in a browser, and its types. The test
 // runner builds before (REWIND_BUILT).
-import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { build as viteBuild } from "vite";
 import { browserPath, pageResults } from "./browser.ts";
-import { freshProject, root, run } from "./project.ts";
+import { sbomOf } from "../../scripts/sbom.mjs";
+import { readTar } from "../../src/data/tar.ts";
+import { freshProject, packed, packedElsewhere, root, run } from "./project.ts";
 
 interface Numbers {
   readonly losses: readonly number[];
@@ -28,7 +40,53 @@ function close(got: Numbers, what: string, files: boolean): void {
   assert.match(got.missing, files ? /^no predictor "no\/such.pt"/ : /browsers have no file system/);
 }
 
-const project = await freshProject();
+const packs = mkdtempSync(join(tmpdir(), "rewind-packs-"));
+const [here, elsewhere] = ["here", "elsewhere"].map((name) => join(packs, name)) as [
+  string,
+  string,
+];
+for (const folder of [here, elsewhere]) mkdirSync(folder);
+const second = packedElsewhere(elsewhere);
+// Its test waits for it and says what failed.
+second.catch(() => undefined);
+const first = await packed(here);
+/** The packed files by their paths. */
+const contents = new Map(
+  readTar(gunzipSync(readFileSync(first)), first).map(({ path, data }) => [path, data]),
+);
+
+test("the package built and packed in another folder, with other times and modes, has the same bytes", async () => {
+  const [one, other] = [first, await second].map((path) => readFileSync(path));
+  assert.ok(one!.equals(other!), "the packed files differ: compare `tar tvzf` of both");
+});
+
+test("the packed file holds its bill of materials, and nothing that was not built for it", () => {
+  const text = new TextDecoder().decode(contents.get("package/dist/sbom.cdx.json"));
+  const [manifest, lock] = ["package.json", "package-lock.json"].map(
+    (file) => JSON.parse(readFileSync(join(root, file), "utf8")) as unknown,
+  ) as [
+    Parameters<typeof sbomOf>[0] & { readonly files: readonly string[] },
+    Parameters<typeof sbomOf>[1],
+  ];
+  assert.equal(JSON.parse(text), sbomOf(manifest, lock));
+  const others = [...contents.keys()].filter(
+    (path) =>
+      !/^package\/dist\/(?:src|models)\/.*\.(?:js|d\.m?ts|mjs)$/.test(path) &&
+      path !== "package/dist/sbom.cdx.json",
+  );
+  const named = ["package.json", ...manifest.files];
+  assert.equal(
+    others.sort(),
+    named
+      .filter((name) => name !== "dist" && !name.startsWith("!"))
+      .map((name) => `package/${name}`)
+      .sort(),
+  );
+});
+
+test.after(() => rmSync(packs, { recursive: true, force: true }));
+
+const project = await freshProject(first);
 
 if ("refused" in project) {
   console.log(`skipped: the package cannot be installed without a registry (${project.refused})`);

@@ -1,9 +1,19 @@
-/** A fresh project that the packed file is installed in: what a user of the package has. */
-import { spawn, spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+/** The packed file, and a fresh project that it is installed in: what a user of the package has. */
+import { spawn } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { ownFiles } from "./own-files.ts";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -61,24 +71,47 @@ export { Graph, loadDataset, protocolOf, readTensors };
   }),
 };
 
+/** The packed file that a command has put into a folder. */
+function packedIn(folder: string, { err }: Said): string {
+  const name = readdirSync(folder).find((file) => file.endsWith(".tgz"));
+  if (name === undefined) throw new Error(`npm pack made no file: ${err}`);
+  return join(folder, name);
+}
+
+/** Packs the package into a folder. `npm test` has built; a test file that is run alone may not have. */
+export async function packed(folder: string): Promise<string> {
+  const built = process.env["REWIND_BUILT"] !== undefined;
+  const options = ["--silent", ...(built ? ["--ignore-scripts"] : [])];
+  return packedIn(
+    folder,
+    await run("npm", ["pack", ...options, "--pack-destination", folder], root),
+  );
+}
+
+/** Builds and packs the package's own files in another folder, where all of them are new and nobody else may read them. */
+export async function packedElsewhere(folder: string): Promise<string> {
+  const copy = join(folder, "another clone");
+  for (const file of ownFiles(root)) {
+    mkdirSync(dirname(join(copy, file)), { recursive: true });
+    copyFileSync(join(root, file), join(copy, file));
+    chmodSync(join(copy, file), 0o600);
+  }
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  const command = 'umask 077; exec npm pack --silent --pack-destination "$0"';
+  return packedIn(folder, await run("sh", ["-c", command, folder], copy));
+}
+
 /**
- * Packs the package and installs it without its optional packages, beside TypeScript 5.9.
+ * Installs the packed file without its optional packages, beside TypeScript 5.9.
  *
  * @returns the project's folder, or why there is none: no registry can be reached.
  */
-export async function freshProject(): Promise<{ folder: string } | { refused: string }> {
+export async function freshProject(
+  file: string,
+): Promise<{ folder: string } | { refused: string }> {
   const folder = mkdtempSync(join(tmpdir(), "rewind-package-"));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   copyFileSync(join(root, "test/package/program.js"), join(folder, "program.js"));
-  // `npm test` has built; a test file that is run alone may not have.
-  const built = process.env["REWIND_BUILT"] !== undefined;
-  const options = built ? ["--ignore-scripts"] : [];
-  const pack = spawnSync("npm", ["pack", "--silent", ...options, "--pack-destination", folder], {
-    cwd: root,
-    encoding: "utf8",
-  });
-  const packed = readdirSync(folder).find((name) => name.endsWith(".tgz"));
-  if (packed === undefined) throw new Error(`npm pack made no file: ${pack.stderr}`);
   const flags = [
     "--prefer-offline",
     "--ignore-scripts",
@@ -86,11 +119,7 @@ export async function freshProject(): Promise<{ folder: string } | { refused: st
     "--no-audit",
     "--no-fund",
   ];
-  const installed = await run(
-    "npm",
-    ["install", ...flags, `./${packed}`, "typescript@5.9.3"],
-    folder,
-  );
+  const installed = await run("npm", ["install", ...flags, file, "typescript@5.9.3"], folder);
   if (installed.code === 0) return { folder };
   rmSync(folder, { recursive: true, force: true });
   if (/ENOTFOUND|ECONNREFUSED|EAI_AGAIN|ENETUNREACH|ETIMEDOUT|ENOTCACHED/.test(installed.err)) {
