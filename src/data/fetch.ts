@@ -27,12 +27,22 @@ export interface FetchOptions {
   readonly baseUrl?: string;
   /** Other MD5 sums by file name, for a server with other files. */
   readonly checksums?: { readonly [file: string]: string };
+  /** Milliseconds without a byte after which a download counts as broken. Default: a minute. */
+  readonly patience?: number;
   /** Bytes of a file so far; `total` is undefined if the server does not say. */
   readonly onProgress?: (file: string, received: number, total: number | undefined) => void;
 }
 
 /** Bytes collected before they go to the disk. */
 const flushSize = 1 << 20;
+
+/** Bytes of a file at most: none is so large, and runtimes read no larger one. */
+const mostBytes = 2 ** 31 - 1;
+
+/** Places a download may be sent on to, one after the other. */
+const mostRedirects = 5;
+
+const minute = 60_000;
 
 /**
  * Downloads a data set into `dir` (made if need be), checks it, and unpacks archives. Files that are
@@ -92,7 +102,12 @@ async function checkPresent(path: string, expected: string): Promise<void> {
 async function download(what: Download, options: FetchOptions): Promise<void> {
   const { path, expected, url } = what;
   const part = `${path}.part`;
-  await receive(what, part, options);
+  const patience = new Patience(options.patience ?? minute);
+  try {
+    await receive(what, part, options, patience);
+  } finally {
+    patience.end();
+  }
   const got = await md5(await readBytes(part));
   if (got !== expected) {
     await rename(part, `${path}.bad`);
@@ -105,7 +120,12 @@ async function download(what: Download, options: FetchOptions): Promise<void> {
 }
 
 /** Brings `part` to its full length, from where it stands. */
-async function receive(what: Download, part: string, options: FetchOptions): Promise<void> {
+async function receive(
+  what: Download,
+  part: string,
+  options: FetchOptions,
+  patience: Patience,
+): Promise<void> {
   const { file, url, name } = what;
   const again = `Run \`rewind fetch ${name}\` again`;
   let received = (await exists(part)) ? (await readBytes(part)).length : 0;
@@ -115,8 +135,9 @@ async function receive(what: Download, part: string, options: FetchOptions): Pro
 
   let response: Response;
   try {
-    response = await (options.fetch ?? globalThis.fetch)(url, { headers });
+    response = await followed(url, { headers, signal: patience.signal }, options);
   } catch (cause) {
+    if (cause instanceof DataError) throw cause;
     throw new DataError(
       `${url}: no connection (${reason(cause)}). ${again} when the network is up` +
         `${received > 0 ? `; it continues after ${received} bytes` : ""}.`,
@@ -151,14 +172,31 @@ async function receive(what: Download, part: string, options: FetchOptions): Pro
   }
   const length = response.headers.get("content-length");
   const total = length === null ? undefined : received + Number(length);
+  const most = Math.min(total ?? mostBytes, mostBytes);
+  if (total !== undefined && !(total <= mostBytes)) {
+    await response.body?.cancel();
+    throw new DataError(
+      `${url}: the server speaks of ${length} bytes, and no file of ${name} is larger than ${mostBytes}; ` +
+        "it was not fetched.",
+    );
+  }
 
   try {
-    for await (const chunk of pieces(response)) {
+    for await (const chunk of pieces(response, () => patience.renew())) {
+      if (received + chunk.length > most) {
+        await response.body?.cancel().catch(() => undefined);
+        await remove(part);
+        throw new DataError(
+          `${url}: the server sent more than the ${most} bytes of the file; what came was removed. ${again}, and if ` +
+            "it stays the same, the server has other contents.",
+        );
+      }
       await appendBytes(part, chunk);
       received += chunk.length;
       options.onProgress?.(file, received, total);
     }
   } catch (cause) {
+    if (cause instanceof DataError) throw cause;
     throw interrupted(reason(cause), cause);
   }
   if (total !== undefined && received < total) throw interrupted("the server closed it early");
@@ -172,8 +210,65 @@ async function receive(what: Download, part: string, options: FetchOptions): Pro
   }
 }
 
-/** The body in pieces of about `flushSize`; what came before a failure is handed out before it. */
-async function* pieces(response: Response): AsyncGenerator<Uint8Array> {
+/** Gives up on a server that says nothing for a while. */
+class Patience {
+  readonly #controller = new AbortController();
+  readonly #milliseconds: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(milliseconds: number) {
+    this.#milliseconds = milliseconds;
+    this.renew();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Waits from now on. */
+  renew(): void {
+    clearTimeout(this.#timer);
+    const why = new Error(`nothing came for ${this.#milliseconds / 1000} s`);
+    this.#timer = setTimeout(() => this.#controller.abort(why), this.#milliseconds);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
+/** Asks for an address, and for those it is sent on to: never from one that is encrypted to one that is not. */
+async function followed(from: string, init: RequestInit, options: FetchOptions): Promise<Response> {
+  let url = from;
+  for (let redirects = 0; redirects <= mostRedirects; redirects++) {
+    const response = await (options.fetch ?? globalThis.fetch)(url, {
+      ...init,
+      redirect: "manual",
+    });
+    const to = response.headers.get("location");
+    if (response.status < 300 || response.status > 399 || to === null) return response;
+    await response.body?.cancel();
+    const next = URL.canParse(to, url) ? new URL(to, url) : undefined;
+    const safe = next?.protocol === "https:" || next?.protocol === new URL(url).protocol;
+    if (next === undefined || !safe) {
+      throw new DataError(
+        `${from}: the server sends on to "${to}", which is not encrypted (https); nothing was fetched from there. Get ` +
+          "the file by hand and put it into the directory.",
+      );
+    }
+    url = next.href;
+  }
+  throw new DataError(
+    `${from}: the server sends on more than ${mostRedirects} times; get the file by hand and put it into the directory.`,
+  );
+}
+
+/**
+ * The body in pieces of about `flushSize`; what came before a failure is handed out before it.
+ *
+ * @param alive is called whenever something comes.
+ */
+async function* pieces(response: Response, alive: () => void): AsyncGenerator<Uint8Array> {
   let held: Uint8Array[] = [];
   let size = 0;
   const join = (): Uint8Array => {
@@ -198,6 +293,7 @@ async function* pieces(response: Response): AsyncGenerator<Uint8Array> {
       throw error;
     }
     if (next.done) break;
+    alive();
     held.push(next.value);
     size += next.value.length;
     if (size >= flushSize) yield join();

@@ -1,5 +1,6 @@
 /** Labels of images in a table beside them, as Hugging Face's imagefolder has it: metadata.csv or metadata.jsonl. */
 import { exists, readText } from "../platform/files.ts";
+import { parseJson } from "../platform/json.ts";
 import { DataError } from "../errors.ts";
 import { csvRecords } from "./csv.ts";
 
@@ -28,8 +29,7 @@ export async function readMetadata(
   for (const table of metadataFiles) {
     const path = `${folder}/${table}`;
     if (!(await exists(path))) continue;
-    // Excel begins a table of text with a mark of byte order.
-    const text = (await readText(path)).replace(/^\uFEFF/, "");
+    const text = await readText(path);
     const rows = table.endsWith(".csv") ? csvRows(text, path) : jsonRows(text, path);
     return { table, rows: checked(rows) };
   }
@@ -42,7 +42,7 @@ interface Row {
 }
 
 function csvRows(text: string, path: string): Row[] {
-  return csvRecords(text).map((fields, i) => ({ where: `${path}, line ${i + 2}`, fields }));
+  return csvRecords(text, path).map((fields, i) => ({ where: `${path}, line ${i + 2}`, fields }));
 }
 
 function jsonRows(text: string, path: string): Row[] {
@@ -52,11 +52,12 @@ function jsonRows(text: string, path: string): Row[] {
     const where = `${path}, line ${i + 1}`;
     let fields: unknown;
     try {
-      fields = JSON.parse(line);
+      fields = parseJson(line);
     } catch (cause) {
-      throw new DataError(`${where}: this is no JSON; each line is an object of its own.`, {
-        cause,
-      });
+      throw new DataError(
+        `${where}: this is no JSON (${(cause as Error).message}); each line is an object of its own.`,
+        { cause },
+      );
     }
     if (typeof fields !== "object" || fields === null || Array.isArray(fields)) {
       throw new DataError(`${where}: expected an object such as {"file_name": …, "label": …}.`);

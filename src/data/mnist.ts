@@ -126,6 +126,7 @@ export function parseIdx(bytes: Uint8Array, rank: number, path: string): IdxArra
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const shape = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const size = shape.reduce((product, length) => product * length, 1);
+  if (size === 0) throw new DataError(`${path}: it is empty (${shape.join("×")}); fetch it again.`);
   if (bytes.length !== header + size) {
     throw new DataError(
       `${path}: announces ${shape.join("×")} = ${size} bytes of data but has ` +

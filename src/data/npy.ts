@@ -22,6 +22,9 @@ export interface NumpyWords {
   readonly words: readonly string[];
 }
 
+/** Bytes of a header at most: of plain arrays they have some hundred. */
+const longestHeader = 2 ** 16;
+
 /**
  * Reads a .npy file. `where` names it in errors.
  *
@@ -35,6 +38,9 @@ export function readNpy(bytes: Uint8Array, where: string): NumpyArray | NumpyWor
     throw new DataError(`${where}: this is no array of numpy.`);
   }
   const end = start + (wide ? view.getUint32(8, true) : view.getUint16(8, true));
+  if (end - start > longestHeader || end > bytes.length) {
+    throw new DataError(`${where}: its header is damaged or cut short; save it again.`);
+  }
   const header = latin1(bytes, start, end - start);
   const descr = /'descr':\s*'([^']+)'/.exec(header)?.[1];
   const fortran = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
@@ -53,11 +59,12 @@ export function readNpy(bytes: Uint8Array, where: string): NumpyArray | NumpyWor
     throw new DataError(`${where}: it holds Python objects; save it as an array of numbers.`);
   }
   const elementBytes = Number(width) * (letter === "U" ? 4 : 1);
-  if (body.length !== count * elementBytes) {
+  const sized = shape.every((size) => Number.isSafeInteger(size) && size >= 0) && elementBytes > 0;
+  if (!sized || body.length !== count * elementBytes) {
     throw new DataError(`${where}: it is cut short or damaged (${shape.join("×")} of "${descr}").`);
   }
   const little = order !== ">";
-  if (letter === "U") return { words: readWords(body, count, Number(width), little) };
+  if (letter === "U") return { words: readWords(body, count, Number(width), little, where) };
   const numbers = readNumbers(body, count, `${letter ?? ""}${width ?? ""}`, little);
   if (numbers === undefined) {
     throw new DataError(`${where}: numbers of type "${descr}" are not read; use uint8 or float32.`);
@@ -76,14 +83,24 @@ function stridesOf(shape: readonly number[], fortran: boolean): number[] {
   return strides;
 }
 
-function readWords(body: Uint8Array, count: number, width: number, little: boolean): string[] {
+function readWords(
+  body: Uint8Array,
+  count: number,
+  width: number,
+  little: boolean,
+  where: string,
+): string[] {
   const view = new DataView(body.buffer, body.byteOffset, body.length);
-  return Array.from({ length: count }, (_, i) => {
-    const points = Array.from({ length: width }, (_2, c) =>
-      view.getUint32(4 * (i * width + c), little),
-    );
-    return String.fromCodePoint(...points).replace(/\0+$/, "");
-  });
+  const character = (at: number): string => {
+    const point = view.getUint32(at, little);
+    if (point <= 0x10ffff) return String.fromCodePoint(point);
+    throw new DataError(`${where}: it is damaged: ${point} is no character; save it again.`);
+  };
+  return Array.from({ length: count }, (_, i) =>
+    Array.from({ length: width }, (_2, c) => character(4 * (i * width + c)))
+      .join("")
+      .replace(/\0+$/, ""),
+  );
 }
 
 /** Numbers by numpy's letter and bytes; integers of 8 bytes become floats, exact up to 2⁵³. */

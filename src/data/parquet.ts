@@ -1,9 +1,11 @@
 /** Images in parquet files, as the data sets of Hugging Face are published. */
-import type { FileMetaData } from "hyparquet";
+import type { FileMetaData, SchemaTree } from "hyparquet";
 import { readBytes } from "../platform/files.ts";
+import { parseJson } from "../platform/json.ts";
 import { DataError } from "../errors.ts";
 import { type Example, loadExamples } from "./examples.ts";
 import { latin1 } from "./image-bytes.ts";
+import { checkPages } from "./parquet-check.ts";
 import { type FileKind, partFiles, requireParts } from "./part-files.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 
@@ -59,21 +61,37 @@ interface Table {
 }
 
 async function readTable(path: string, dir: string): Promise<Table> {
-  const { parquetMetadata, parquetReadObjects } = await import("hyparquet");
-  const { compressors } = await import("hyparquet-compressors");
+  const { parquetMetadata, parquetReadObjects, parquetSchema } = await import("hyparquet");
+  const { parquetHeader } = await import("hyparquet/src/column.js");
+  const { decompressPage } = await import("hyparquet/src/datapage.js");
+  const { compressors: all, decompressZstd } = await import("hyparquet-compressors");
+  // The library's own takes the size that the packed bytes claim.
+  const zstd = (input: Uint8Array, size: number): Uint8Array =>
+    decompressZstd(input, new Uint8Array(size));
+  const compressors = { ...all, ZSTD: zstd };
   const bytes = await readBytes(path);
   const damaged = (cause: unknown): DataError =>
-    new DataError(`${path}: this parquet file is damaged or cut short; fetch it again.`, { cause });
+    cause instanceof DataError
+      ? new DataError(`${path}: ${cause.message}.`)
+      : new DataError(`${path}: this parquet file is damaged or cut short; fetch it again.`, {
+          cause,
+        });
   const file = bytes.buffer;
   let metadata: FileMetaData;
+  let tree: SchemaTree;
   try {
-    metadata = parquetMetadata(file);
+    metadata = parquetMetadata(file, { geoparquet: false });
+    tree = parquetSchema(metadata);
   } catch (cause) {
     throw damaged(cause);
   }
   const { image, label, classes, notes } = columnsOf(metadata, path);
   let rows: Record<string, unknown>[];
   try {
+    checkPages(bytes, metadata, tree, [image, label], {
+      parquetHeader,
+      decompress: (page, size, codec) => decompressPage(page, size, codec, compressors),
+    });
     // Text is text by its annotation; without one, bytes are an image.
     rows = await parquetReadObjects({
       file,
@@ -174,7 +192,7 @@ function afterElement(schema: FileMetaData["schema"], at: number): number {
 function featuresOf(metadata: FileMetaData): ReadonlyMap<string, Feature> {
   const text = metadata.key_value_metadata?.find(({ key }) => key === "huggingface")?.value;
   try {
-    const said = JSON.parse(text ?? "{}") as { info?: { features?: Record<string, unknown> } };
+    const said = parseJson(text ?? "{}") as { info?: { features?: Record<string, unknown> } };
     return new Map(
       Object.entries(said.info?.features ?? {}).map(([name, of]) => [name, featureOf(of)]),
     );
@@ -186,5 +204,5 @@ function featuresOf(metadata: FileMetaData): ReadonlyMap<string, Feature> {
 
 function featureOf(said: unknown): Feature {
   const { _type: type, names } = (said ?? {}) as { _type?: unknown; names?: object };
-  return { type, names: names === undefined ? undefined : (Object.values(names) as string[]) };
+  return { type, names: names === undefined ? undefined : Object.values(names).map(String) };
 }

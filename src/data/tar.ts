@@ -16,13 +16,17 @@ export interface TarEntry {
 export function readTar(bytes: Uint8Array, archive: string): TarEntry[] {
   const entries: TarEntry[] = [];
   let long: string | undefined;
-  for (let at = 0; at + block <= bytes.length && bytes[at] !== 0;) {
+  const damaged = (at: number): DataError =>
+    new DataError(
+      `${archive}: the tar data is damaged or cut short at byte ${at}; fetch it again.`,
+    );
+  let at = 0;
+  while (at < bytes.length && bytes[at] !== 0) {
+    if (at + block > bytes.length) throw damaged(at);
     const header = bytes.subarray(at, at + block);
-    // The checksum is taken with its own eight bytes as spaces.
-    const sum = header.reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0);
     const size = octal(header, 124, 12);
-    if (sum !== octal(header, 148, 8) || at + block + size > bytes.length) {
-      throw new DataError(`${archive}: the tar data is damaged or cut short at byte ${at}.`);
+    if (size === undefined || !isHeader(header) || at + block + size > bytes.length) {
+      throw damaged(at);
     }
     const prefix = text(header, 257, 5) === "ustar" ? text(header, 345, 155) : "";
     const path = long ?? (prefix === "" ? "" : `${prefix}/`) + text(header, 0, 100);
@@ -37,6 +41,18 @@ export function readTar(bytes: Uint8Array, archive: string): TarEntry[] {
       entries.push({ path, data });
     }
     at += block + Math.ceil(size / block) * block;
+  }
+  if (at > 0 && at === bytes.length) {
+    throw new DataError(
+      `${archive}: the tar data has no end mark, so that it may be cut short at byte ${at}; fetch it again.`,
+    );
+  }
+  const next = bytes.subarray(at).findIndex((byte) => byte !== 0);
+  const rest = next < 0 ? undefined : bytes.subarray(at + Math.floor(next / block) * block);
+  if (rest !== undefined && rest.length >= block && isHeader(rest)) {
+    throw new DataError(
+      `${archive}: more follows on the end of the tar data at byte ${at}; it is of several archives; unpack them and pack them into one.`,
+    );
   }
   if (entries.length === 0) throw new DataError(`${archive}: not a tar archive, or an empty one.`);
   return entries;
@@ -61,6 +77,16 @@ function paxPath(data: Uint8Array): string | undefined {
   return undefined;
 }
 
-function octal(header: Uint8Array, start: number, length: number): number {
-  return Number.parseInt(text(header, start, length).trim(), 8);
+/** Whether a block has the checksum of a header, which is taken with its own eight bytes as spaces. */
+function isHeader(bytes: Uint8Array): boolean {
+  const sum = bytes
+    .subarray(0, block)
+    .reduce((total, byte, i) => total + (i >= 148 && i < 156 ? 32 : byte), 0);
+  return sum === octal(bytes, 148, 8);
+}
+
+/** A number in octal digits, or undefined; sizes of 8 GiB and more, which are written otherwise, are not read. */
+function octal(header: Uint8Array, start: number, length: number): number | undefined {
+  const digits = text(header, start, length).trim();
+  return /^[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : undefined;
 }

@@ -1,5 +1,6 @@
 /** Images in tar archives, as WebDataset has them: files of one key are one example. */
 import { exists, readBytes, readText } from "../platform/files.ts";
+import { parseJson } from "../platform/json.ts";
 import { DataError } from "../errors.ts";
 import { type Example, loadExamples } from "./examples.ts";
 import { gunzip, isGzip } from "./gzip.ts";
@@ -96,9 +97,9 @@ async function readShard(path: string, dir: string, passed: PassedOver): Promise
 function jsonLabel(data: Uint8Array, where: string): string | undefined {
   let said: unknown;
   try {
-    said = JSON.parse(new TextDecoder().decode(data));
+    said = parseJson(new TextDecoder().decode(data));
   } catch (cause) {
-    throw new DataError(`${where}: this is no JSON.`, { cause });
+    throw new DataError(`${where}: this is no JSON (${(cause as Error).message}).`, { cause });
   }
   const { label, cls } = (said ?? {}) as { label?: unknown; cls?: unknown };
   const value = label ?? cls;

@@ -42,7 +42,7 @@ async function parsed<T>(path: string): Promise<T> {
 async function histories(path: string): Promise<Map<string, Progress[]>> {
   const curves = new Map<string, Progress[]>();
   const names = scoreMetrics().map(({ name }) => name);
-  for (const row of csvRecords(await readText(path))) {
+  for (const row of csvRecords(await readText(path), path)) {
     const measured = names.filter((key) => row[key] !== undefined && row[key] !== "");
     const progress: Progress = {
       round: Number(row["round"]),

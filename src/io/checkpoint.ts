@@ -8,6 +8,7 @@ import { z } from "zod";
 import { DataError } from "../errors.ts";
 import type { Tensors } from "../nn/model.ts";
 import type { ImageShape, Preprocessing } from "../nn/preprocessing.ts";
+import { parseJson } from "../platform/json.ts";
 import { sameShape } from "../shape.ts";
 import { type TensorFile, writeSafetensors } from "./safetensors.ts";
 
@@ -32,8 +33,14 @@ export interface Checkpoint {
 }
 
 const key = "rewind";
+/** Characters of a message about what is wrong: a list of a million names can be wrong a million times. */
+const longest = 1000;
 const meanTensor = "preprocessing.mean";
-const size = z.number().int().min(1);
+const size = z
+  .number()
+  .int()
+  .min(1)
+  .max(2 ** 24);
 
 const infoSchema = z.object({
   version: z.literal(1),
@@ -87,12 +94,13 @@ export function parseCheckpoint({ tensors: all, metadata }: TensorFile, file: st
   };
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (cause) {
     return fail(`its "${key}" is not JSON (${(cause as Error).message})`, cause);
   }
   const parsed = infoSchema.safeParse(json);
-  if (!parsed.success) return fail(`its "${key}" is not valid: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success)
+    return fail(`its "${key}" is not valid: ${z.prettifyError(parsed.error).slice(0, longest)}`);
   const { version: _, deviation, crop, ...rest } = parsed.data;
   const tensors = new Map(all);
   const mean = tensors.get(meanTensor);

@@ -162,9 +162,11 @@ export class Hdf5 {
     const format = formatOf(metadata);
     if (shape === null || format === undefined) return undefined;
     const bytes = shape.includes(0) ? 0 : count(shape) * size;
-    if (!(bytes <= (chunks === null ? this.#bytes : this.#left))) {
+    // A chunk is unpacked as a whole, however little of it belongs to the numbers.
+    const claimed = Math.max(bytes, chunks === null ? 0 : count(chunks) * size);
+    if (!(claimed <= (chunks === null ? this.#bytes : this.#left))) {
       throw new DataError(
-        `"${this.#name}": "${path}" claims ${bytes} bytes, more than the file of ${this.#bytes} can hold.`,
+        `"${this.#name}": "${path}" claims ${claimed} bytes, more than the file of ${this.#bytes} can hold.`,
       );
     }
     this.#left -= bytes;

@@ -17,7 +17,11 @@ export interface HubConfig {
   readonly preprocessing?: PreprocessingConfig | undefined;
 }
 
-const size = z.number().int().min(1);
+const size = z
+  .number()
+  .int()
+  .min(1)
+  .max(2 ** 24);
 
 const timmSchema = z.looseObject({
   architecture: z.string(),

@@ -58,6 +58,12 @@ export class NumpyArray extends Stateful {
     this.#state ??= state as unknown[];
   }
 
+  /** Bytes of its numbers. */
+  get bytes(): number {
+    const bytes = this.#state?.[4];
+    return bytes instanceof Uint8Array ? bytes.length : 0;
+  }
+
   /** @throws DataError unless it holds as many numbers as its shape says. */
   tensor(name: string): Tensor {
     const [, shape, type, fortran, bytes] = this.#state ?? [];

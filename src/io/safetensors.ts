@@ -4,6 +4,7 @@
  * Rewind writes tensors sorted by name, so equal tensors give equal files.
  */
 import { DataError, ShapeError } from "../errors.ts";
+import { parseJson } from "../platform/json.ts";
 import { count } from "../shape.ts";
 import { foreignText } from "./foreign-text.ts";
 import { decodeNumbers, encodeHalves, formatBytes, isNumberFormat } from "./number-formats.ts";
@@ -88,7 +89,7 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
     fail(`cut short within the header (${bytes.length} of ${8 + length} bytes)`);
   let header: unknown;
   try {
-    header = JSON.parse(
+    header = parseJson(
       new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)),
     );
   } catch (cause) {
@@ -101,7 +102,7 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
   const spans = Object.entries(entries).map(([key, entry]) => {
     const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
     const natural = (value: unknown): value is number =>
-      Number.isInteger(value) && (value as number) >= 0;
+      Number.isSafeInteger(value) && (value as number) >= 0;
     if (!Array.isArray(shape) || !shape.every(natural))
       return fail(`tensor "${key}" has no valid shape`);
     if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(natural)) {

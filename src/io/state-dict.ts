@@ -1,6 +1,7 @@
 /** Where the tensors lie in what a training saved. */
 import { DataError, UsageError } from "../errors.ts";
 import { fit, type StateDict } from "./state-names.ts";
+import { shown } from "./unpickle.ts";
 
 /** A dictionary of a checkpoint. */
 type Dictionary = ReadonlyMap<unknown, unknown>;
@@ -84,7 +85,7 @@ export function findStateDict<T>(
   const passed: string[] = [];
   for (const [name, value] of best.map) {
     if (typeof name === "string" && isTensor(value)) tensors.set(name, value);
-    else passed.push(String(name));
+    else passed.push(shown(name));
   }
   if (passed.length > 0) {
     const some = passed.slice(0, 5).join(", ") + (passed.length > 5 ? ", …" : "");
@@ -112,9 +113,12 @@ function candidates(top: Dictionary, isTensor: (value: unknown) => boolean): Fou
     });
     if (known.length > 0) return known;
     if (holds(map)) return [{ path: "", map, usual: true }];
-    return children.flatMap(([path, child]) =>
-      holds(child) ? [{ path, map: child, usual: false }] : [],
-    );
+    return children.flatMap(([path, child]) => {
+      // One that has many names is looked through once.
+      if (seen.has(child)) return [];
+      seen.add(child);
+      return holds(child) ? [{ path, map: child, usual: false }] : [];
+    });
   };
   // Of containers, those of usual keys alone come first.
   return find(top, 0).sort((a, b) => Number(b.usual) - Number(a.usual));

@@ -48,23 +48,35 @@ function wrapped([tensor]: readonly unknown[]): unknown {
   throw new DataError("a parameter wraps no tensor.");
 }
 
+/** A view, whose shape and strides are copies. */
+function view(
+  storage: unknown,
+  offset: unknown,
+  shape: unknown,
+  strides: unknown,
+  spend: (items: number) => void,
+): View {
+  const made = new View(storage, offset, shape, strides);
+  spend(2 * made.shape.length);
+  return made;
+}
+
 /** PyTorch's functions that make tensors of storages. */
 const rebuilders: readonly Global[] = [
   ...["_rebuild_tensor", "_rebuild_tensor_v2"].map(
     (name) =>
-      new Global(
-        `torch._utils.${name}`,
-        ([storage, offset, shape, strides]) => new View(storage, offset, shape, strides),
+      new Global(`torch._utils.${name}`, ([storage, offset, shape, strides], spend) =>
+        view(storage, offset, shape, strides, spend),
       ),
   ),
-  new Global("torch._utils._rebuild_tensor_v3", (args) => {
+  new Global("torch._utils._rebuild_tensor_v3", (args, spend) => {
     const [storage, offset, shape, strides, , , dtype] = args;
     const name = dtype instanceof Global ? dtype.name : "";
     const format = Object.hasOwn(dtypeFormats, name) ? dtypeFormats[name] : undefined;
     if (format === undefined || !(storage instanceof Storage)) {
       throw new DataError(`it holds a tensor of ${name || "no type"}, which is not supported.`);
     }
-    return new View(new Storage(format, storage.key), offset, shape, strides);
+    return view(new Storage(format, storage.key), offset, shape, strides, spend);
   }),
   new Global("torch._utils._rebuild_parameter", wrapped),
   new Global("torch._utils._rebuild_parameter_with_state", wrapped),
@@ -114,8 +126,9 @@ function bytesOf([text, encoding]: readonly unknown[], spend: (items: number) =>
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-function size([sizes]: readonly unknown[]): readonly number[] {
+function size([sizes]: readonly unknown[], spend: (items: number) => void): readonly number[] {
   if (!isSizes(sizes)) throw new DataError("a torch.Size holds no sizes.");
+  spend(sizes.length);
   return Object.freeze([...sizes]);
 }
 

@@ -6,7 +6,7 @@ import { DataError } from "../errors.ts";
 import { formatBytes, type NumberFormat } from "./number-formats.ts";
 import { torchOutside } from "./torch-globals.ts";
 import { Storage, type Storages } from "./torch-view.ts";
-import { unpickle } from "./unpickle.ts";
+import { shown, unpickle } from "./unpickle.ts";
 
 /** The object of a file, and its storages. @throws DataError */
 export function readLegacy(bytes: Uint8Array): { top: unknown; storages: () => Storages } {
@@ -32,7 +32,7 @@ export function readLegacy(bytes: Uint8Array): { top: unknown; storages: () => S
   next();
   const version = next();
   if (version !== 1001) {
-    throw new DataError(`it has version ${String(version)} of the format, 1001 is known.`);
+    throw new DataError(`it has version ${shown(version)} of the format, 1001 is known.`);
   }
   const machine = next();
   if (machine instanceof Map && machine.get("little_endian") === false) {

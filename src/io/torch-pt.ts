@@ -16,6 +16,10 @@ import { readLegacy } from "./torch-legacy.ts";
 import { gatherViews, type Storages, View } from "./torch-view.ts";
 import { unpickle } from "./unpickle.ts";
 
+/** How often the file's bytes its NumPy arrays may take, and how many bytes they may take anyway. */
+const largestRatio = 16;
+const smallArrays = 2 ** 22;
+
 /** Largest pickle that is read: the numbers lie outside it. */
 const largestPickle = 2 ** 28;
 
@@ -46,6 +50,7 @@ export function readTorch(
     const views = new Map(
       [...found].filter((one): one is [string, View] => one[1] instanceof View),
     );
+    requireStored([...found.values()], bytes.length);
     const gathered = gatherViews(views, storages(views), bytes.length);
     const tensors = new Map<string, Tensor>(
       [...found].map(([tensor, value]) => [
@@ -59,6 +64,15 @@ export function readTorch(
     if (!(cause instanceof DataError) || cause.message.startsWith(`"${name}"`)) throw cause;
     throw new DataError(`"${name}", a PyTorch checkpoint, cannot be read: ${cause.message}`);
   }
+}
+
+/** @throws DataError for NumPy arrays of many names, each of which would be a copy. */
+function requireStored(tensors: readonly (View | NumpyArray)[], fileBytes: number): void {
+  const made = tensors.reduce((sum, one) => sum + (one instanceof NumpyArray ? one.bytes : 0), 0);
+  if (made <= Math.max(smallArrays, largestRatio * fileBytes)) return;
+  throw new DataError(
+    `its NumPy arrays make ${made} bytes of the ${fileBytes} that it has; it was not read. Save each array once.`,
+  );
 }
 
 /** The object of a zip archive, and its storages, which are unpacked for the views that need them. */

@@ -86,6 +86,7 @@ export function gatherViews(
 ): Map<string, Tensor> {
   const decoded = new Map<string, Float32Array<ArrayBuffer>>();
   const uses = new Map<string, number>();
+  const formats = new Set<string>();
   let [made, stored] = [0, 0];
   for (const [name, view] of views) {
     const { storage, count } = view;
@@ -100,6 +101,9 @@ export function gatherViews(
     const length = raw.length / formatBytes[format];
     checkReach(name, view, part?.from ?? 0, Math.min(length, part?.count ?? length), length);
     if (!uses.has(key)) stored += length;
+    // Bytes that are read as numbers of several types are decoded once for each.
+    else if (!formats.has(`${format} ${key}`)) made += length;
+    formats.add(`${format} ${key}`);
     uses.set(key, (uses.get(key) ?? 0) + 1);
     made += count;
   }

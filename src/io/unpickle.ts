@@ -50,8 +50,8 @@ export interface Outside {
   persistent(id: unknown): unknown;
 }
 
-/** Most values a pickle may make: a checkpoint of 10,000 tensors makes 300,000. */
-const mostValues = 5_000_000;
+/** Most values a pickle may make: a checkpoint of 10,000 tensors makes 300,000. An empty dictionary takes 200 bytes. */
+const mostValues = 2_000_000;
 /** Deepest nesting of values that are being made. */
 const deepest = 1000;
 
@@ -320,4 +320,10 @@ function table(entries: Readonly<Record<number, Step>>): (Step | undefined)[] {
 /** Later steps cannot change a tuple. */
 function tuple(items: unknown[]): readonly unknown[] {
   return Object.freeze(items);
+}
+
+/** A value in a message: what holds others is not walked through, as it can be nested without end. */
+export function shown(value: unknown): string {
+  const plain = ["string", "number", "bigint", "boolean"].includes(typeof value) || value === null;
+  return plain ? String(value as string | number).slice(0, 100) : "(no text)";
 }

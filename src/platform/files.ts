@@ -9,6 +9,7 @@
 import { host } from "#platform";
 import { DataError } from "../errors.ts";
 import type { HostFiles } from "./host.ts";
+import { parseJson } from "./json.ts";
 
 const advice: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or directory; check the path",
@@ -41,10 +42,20 @@ export async function readBytes(path: string | URL): Promise<Uint8Array<ArrayBuf
   const remote = path instanceof URL && path.protocol !== "file:";
   if (!remote && host.files !== undefined)
     return access("read", path, (files) => files.readBytes(path));
-  const response = await fetch(path);
-  if (!response.ok)
-    throw new DataError(`cannot read "${path}": the server answered ${response.status}.`);
-  return new Uint8Array(await response.arrayBuffer());
+  const failed = (why: string, cause?: unknown): DataError =>
+    new DataError(`cannot read "${path}": ${why}.`, { cause });
+  let response: Response;
+  try {
+    response = await fetch(path);
+  } catch (cause) {
+    throw failed((cause as Error).message, cause);
+  }
+  if (!response.ok) throw failed(`the server answered ${response.status}`);
+  try {
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (cause) {
+    throw failed((cause as Error).message, cause);
+  }
 }
 
 /** The first bytes of a file: `count`, or all there are. */
@@ -52,16 +63,29 @@ export function readHead(path: string, count: number): Promise<Uint8Array<ArrayB
   return access("read", path, async (files) => files.readHead(path, count));
 }
 
-/** The text (UTF-8) of a file, or of an address in a browser. */
+/** Bytes of text at most: strings hold little more. */
+const longestText = 2 ** 28;
+
+/** The text (UTF-8) of a file, or of an address in a browser. @throws DataError for a file that holds no such text. */
 export async function readText(path: string | URL): Promise<string> {
-  return new TextDecoder().decode(await readBytes(path));
+  const bytes = await readBytes(path);
+  if (bytes.length > longestText) {
+    throw new DataError(
+      `"${path}" has ${bytes.length} bytes, and texts have at most ${longestText}; is it the right file?`,
+    );
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new DataError(`"${path}" is no text in UTF-8; save it in that encoding.`, { cause });
+  }
 }
 
 /** What the JSON of a file says. @throws DataError naming a file that holds none. */
 export async function readJson(path: string | URL): Promise<unknown> {
   const text = await readText(path);
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     throw new DataError(`"${path}" is not valid JSON: ${(cause as Error).message}.`, { cause });
   }

@@ -170,6 +170,67 @@ test("no connection says so, and how to go on", async () => {
   assert.match(error.message, /no connection \(.+\)\. Run `rewind fetch mnist` again/);
 });
 
+test("a server that says nothing, at once or in the middle, is given up on", async () => {
+  const silent = await serve(() => {});
+  const dir = folderOf();
+  const never = errorOf(fetchDataset("mnist", dir, { baseUrl: silent, checksums, patience: 100 }));
+  assert.match((await never).message, /no connection \(nothing came for 0\.1 s\)/);
+  const stops = await serve((_, response) => {
+    response.writeHead(200, { "content-length": body.length });
+    response.write(body.subarray(0, 1000));
+  });
+  const half = errorOf(fetchDataset("mnist", dir, { baseUrl: stops, checksums, patience: 500 }));
+  assert.match((await half).message, /nothing came for 0\.5 s/);
+});
+
+test("what is sent on to no encrypted address is not fetched from there", async () => {
+  const asked: string[] = [];
+  const sends = (location: string): typeof globalThis.fetch => {
+    return async (url) => {
+      asked.push(url instanceof Request ? url.url : String(url));
+      return asked.length > 9
+        ? new Response(null, { status: 500 })
+        : new Response(null, { status: 302, headers: { location } });
+    };
+  };
+  const fetched = (location: string): Promise<Error> =>
+    errorOf(
+      fetchDataset("mnist", folderOf(), {
+        baseUrl: "https://example.org/",
+        checksums,
+        fetch: sends(location),
+      }),
+    );
+  const error = await fetched("http://example.org/other");
+  assert.instance(error, DataError);
+  assert.match(error.message, /sends on to "http:\/\/example\.org\/other", which is not encrypted/);
+  assert.equal(asked, [`https://example.org/${first}`]);
+  assert.match((await fetched("file:///etc/hosts")).message, /not encrypted/);
+  asked.length = 0;
+  assert.match((await fetched("/again")).message, /sends on more than 5 times/);
+  assert.is(asked[1], "https://example.org/again");
+  const real = await serve(wholeFile());
+  const sender = await serve((request, response) => {
+    response.writeHead(301, { location: `${real}${request.url!.slice(1)}` }).end();
+  });
+  const dir = folderOf();
+  await fetchDataset("mnist", dir, { baseUrl: sender, checksums });
+  assert.ok(body.equals(readFileSync(`${dir}/${first}`)));
+});
+
+test("a body larger than stated, and one larger than files can be, are given up on", async () => {
+  const dir = folderOf();
+  const of = (length: string): typeof globalThis.fetch => {
+    return async () => new Response(body, { headers: { "content-length": length } });
+  };
+  const larger = await errorOf(fetchDataset("mnist", dir, { fetch: of("1000"), checksums }));
+  assert.instance(larger, DataError);
+  assert.match(larger.message, /sent more than the 1000 bytes of the file; what came was removed/);
+  assert.not(existsSync(`${dir}/${first}.part`));
+  const huge = await errorOf(fetchDataset("mnist", dir, { fetch: of("99999999999"), checksums }));
+  assert.match(huge.message, /speaks of 99999999999 bytes, and no file of mnist is larger/);
+});
+
 /** A ustar archive, written as its standard says. */
 function tar(files: { readonly [path: string]: Buffer }, folder: string): Buffer {
   const header = (path: string, size: number, type: string) => {

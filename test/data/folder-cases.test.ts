@@ -237,10 +237,19 @@ test("metadata.csv and metadata.jsonl label the images of a part, or of the whol
     ["file_name,text\n1.png,cat\n", /line 2: no column "label"; it has file_name, text/],
     ["file_name,label\n1.png,cat\n3.png,\n", /line 3: no label there/],
     ["file_name,label\n1.png,a\n1.png,b\n", /line 3: 1\.png was named before, in line 2/],
+    ['file_name,label\n1.png,"cat\n3.png,dog\n', /metadata\.csv: a quote \("\) is not ended/],
+    [
+      "file_name,label\n1.png,a,b\n",
+      /line 2: 3 values for 2 columns; put what has commas in quotes/,
+    ],
+    ["file_name,label,label\n1.png,a,b\n", /two columns are called "label"/],
     ["file_name,label\n../1.png,a\n", /line 2: "\.\.\/1\.png" lies outside/],
   ] as const) {
     assert.match((await errorOf(load(csv(text)))).message, message);
   }
+  const latin = Buffer.from("file_name,label\n1.png,h\xfchner\n", "latin1");
+  const error = await errorOf(load({ ...csv(""), "train/metadata.csv": latin }));
+  assert.match(error.message, /metadata\.csv" is no text in UTF-8; save it in that encoding/);
   const lines = { ...csv(good), "test/metadata.jsonl": "x" };
   assert.match((await errorOf(load(lines))).message, /metadata\.jsonl, line 1: this is no JSON/);
 });

@@ -200,6 +200,19 @@ test("what is damaged, missing or out of range is named", async () => {
       /6 images need as many labels, got 5/,
     ],
     [archive({ ...good, x_train: npy("|u1", [7, 2, 3, 3], pixels) }), /cut short or damaged/],
+    [archive({ ...good, x_train: npy("|u1", [-6, -18], pixels) }), /cut short or damaged \(-6×-18/],
+    [archive({ ...good, classes: npy("<U0", [2 ** 52], []) }), /array "classes": it is cut short/],
+    [
+      archive({ ...good, classes: npy("<U1", [1], [0, 0, 0x11, 0]) }),
+      /array "classes": it is damaged: 1114112 is no character/,
+    ],
+    [
+      archive({
+        ...good,
+        classes: Uint8Array.from([0x93, ...Buffer.from("NUMPY"), 2, 0, 0, 0, 9, 0]),
+      }),
+      /array "classes": its header is damaged or cut short/,
+    ],
   ] as const) {
     const error = await errorOf(load(content));
     assert.instance(error, DataError);

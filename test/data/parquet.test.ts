@@ -29,7 +29,11 @@ interface Columns {
 function file(
   images: readonly (Uint8Array | null)[],
   columns: Columns,
-  { metadata, name = "image" }: { metadata?: object; name?: string } = {},
+  {
+    metadata,
+    name = "image",
+    plain = false,
+  }: { metadata?: object; name?: string; plain?: boolean } = {},
 ): Uint8Array {
   const leaves = [
     { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
@@ -46,6 +50,7 @@ function file(
       : { name: column, type, repetition_type: "OPTIONAL" as const },
   );
   const buffer = parquetWriteBuffer({
+    codec: plain ? "UNCOMPRESSED" : "SNAPPY",
     schema: [
       { name: "root", num_children: 1 + others.length },
       { name, num_children: 2, repetition_type: "OPTIONAL" },
@@ -168,6 +173,30 @@ test("what is damaged or missing is named", async () => {
   const none = folderOf({ "train.parquet": "no parquet" });
   assert.match((await errorOf(loadParquet(none))).message, /no parquet files in it/);
   assert.ok(readFileSync(`${half}/train.parquet`).length > 0);
+});
+
+test("what claims more than it holds is refused before it is believed", async () => {
+  const label = { label: numbers(0, 1, 0, 1) };
+  const good = Buffer.from(file(dots, label, { plain: true }));
+  // Levels of the label: eight packed bits, before its first numbers, 0 and 1.
+  const levels = good.indexOf(Buffer.from([3, 15, 0, 0, 0, 0, 0, 0, 0, 0, 1]));
+  const longer = Buffer.from(good);
+  longer.set([0xfe, 0x7f], levels);
+  // The image has 63 columns in it, by the schema.
+  const children = Buffer.from(good);
+  const at = good.indexOf(Buffer.from("image\x15\x04", "latin1"));
+  assert.ok(levels > 0 && at > 0);
+  children[at + 6] = 0x7e;
+  for (const [content, message] of [
+    [longer, /train\.parquet: this parquet file is damaged/],
+    [children, /train\.parquet: this parquet file is damaged/],
+  ] as const) {
+    const error = await errorOf(
+      loadParquet(folderOf({ "train.parquet": content, "test.parquet": good })),
+    );
+    assert.instance(error, DataError);
+    assert.match(error.message, message);
+  }
 });
 
 test.after(removeFolders);

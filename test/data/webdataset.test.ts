@@ -11,12 +11,17 @@ const dots = await Promise.all([10, 20, 30, 40].map((red) => png(image(4, 4, [re
 const photo = await jpeg(image(4, 4, [50, 50, 50]));
 
 /** An entry of a tar archive. */
-function entry(path: string, content: Uint8Array | string, type = "0"): Uint8Array {
+function entry(
+  path: string,
+  content: Uint8Array | string,
+  type = "0",
+  size = Buffer.byteLength(content).toString(8).padStart(11, "0"),
+): Uint8Array {
   const data = Buffer.from(content);
   const header = Buffer.alloc(512);
   header.write(path.slice(0, 100), 0);
   header.write("0000644\0", 100);
-  header.write(data.length.toString(8).padStart(11, "0"), 124);
+  header.write(size, 124, "latin1");
   header.write("        ", 148);
   header.write(type, 156);
   header.write("ustar", 257);
@@ -109,6 +114,12 @@ test("names too long for a header, as GNU's tar and Python's have them; labels a
   );
 });
 
+test("bytes after the end of an archive do no harm", async () => {
+  const part = Buffer.concat([shard(0, 1), Buffer.from("left over")]);
+  const dir = folderOf({ "train.tar": part, "test.tar": part });
+  assert.is((await loadWebdataset(dir)).train.count, 2);
+});
+
 test("what is damaged or missing is named", async () => {
   const good = shard(0, 1);
   const flipped = Uint8Array.from(good);
@@ -116,6 +127,11 @@ test("what is damaged or missing is named", async () => {
   for (const [content, message] of [
     [flipped, /train\.tar: the tar data is damaged/],
     [good.subarray(0, 600), /train\.tar: the tar data is damaged or cut short/],
+    [tar(entry("0.png", dots[0]!, "0", "-0000001000")), /the tar data is damaged.* at byte 0/],
+    [tar(entry("0.png", dots[0]!, "0", "\x80\0\0\0\0\0\0\0\0\x02\0")), /the tar data is damaged/],
+    [good.subarray(0, good.length - 1024), /no end mark, so that it may be cut short/],
+    [Buffer.concat([good, good]), /more follows on the end of the tar data.*pack them into one/],
+    [tar(entry("0.json", "[".repeat(1e6))), /0\.json: this is no JSON \(.*more than 200 deep/],
     [tar(entry("0.json", "{"), entry("0.png", dots[0]!)), /train\.tar: 0\.json: this is no JSON/],
     [
       tar(

@@ -346,6 +346,33 @@ test("an archive that claims to unpack to more than it can hold is not unpacked"
   refuses(zeros.archive(w, "a", 9), /claims 33554432 bytes unpacked/);
 });
 
+test("an array of many names, and names that hold themselves many times over, are not followed", () => {
+  const storages = new Storages();
+  const w = storages.tensor({ shape: [1], bytes: floatBytes([1]) });
+  const array = call(
+    global("numpy._core.numeric", "_frombuffer"),
+    raw(new Uint8Array(60_000)),
+    call(global("numpy", "dtype"), text("u1"), no, yes),
+    tuple(integer(60_000)),
+    text("C"),
+  );
+  // Kept once, and put under a thousand names.
+  const names = Array.from({ length: 1000 }, (_, i) => [...text(`a${i}`), 0x68, 9]).flat();
+  const many = [...array, 0x71, 9, 0x30, 0x7d, 0x28, ...names, 0x75];
+  refuses(storages.archive(many), /NumPy arrays make 60000000 bytes of the \d+ that it has/);
+  // A tuple of the one before it twice, forty times.
+  let name: Pickled = [0x29, 0x71, 1];
+  for (let i = 0; i < 40; i++) name = [...name, 0x68, 1, 0x68, 1, 0x86, 0x71, 1];
+  const items = [...text("w"), ...w, ...name, ...integer(1)];
+  const { notes } = readTorch(storages.archive([0x7d, 0x28, ...items, 0x75]));
+  assert.match(notes.join(), /1 of its entries passed over.*\(no text\)/);
+  // One dictionary of many names under as many names.
+  const entries = Array.from({ length: 20_000 }, (_, i) => [...integer(i), 0x4e]).flat();
+  const under = Array.from({ length: 20_000 }, (_, i) => [...text(`d${i}`), 0x68, 3]).flat();
+  const inner = [0x7d, 0x71, 3, 0x28, ...entries, 0x75, 0x30];
+  refuses(storages.archive([...inner, 0x7d, 0x28, ...under, 0x75]), /holds no tensors under names/);
+});
+
 test("one changed bit of an archive is found by its checksum, in numbers and names alike", () => {
   const storages = new Storages();
   const w = storages.stateDict({ w: { shape: [4], bytes: floatBytes([1, 2, 3, 4]) } });

@@ -13,6 +13,7 @@ import {
   listDir,
   makeDir,
   readBytes,
+  readJson,
   readText,
   remove,
   rename,
@@ -51,8 +52,17 @@ test("errors say what was done to which path and what to do", async () => {
       /cannot read ".*nothing": there is no such file or directory; check the path/,
     ],
     [() => writeAtomic(`${root}/no/such/x`, ""), /cannot write ".*x": there is no such file/],
+    [() => readText(`${root}/latin`), /latin" is no text in UTF-8; save it in that encoding/],
+    [() => readJson(`${root}/half`), /half" is not valid JSON: .*JSON/],
+    [
+      () => readJson(`${root}/deep`),
+      /deep" is not valid JSON: values are nested more than 200 deep/,
+    ],
     [() => readBytes(root), /cannot read ".*": it is a directory, a file was expected/],
   ];
+  await writeAtomic(`${root}/latin`, Uint8Array.of(0x68, 0xfc));
+  await writeAtomic(`${root}/half`, '{"a": "\\');
+  await writeAtomic(`${root}/deep`, "[".repeat(1e6));
   for (const [attempt, message] of attempts) {
     try {
       await attempt();
@@ -62,6 +72,14 @@ test("errors say what was done to which path and what to do", async () => {
       assert.match((error as Error).message, message);
     }
   }
+});
+
+test("JSON may be long, and have brackets in its texts", async () => {
+  const said = {
+    [`"${"[{".repeat(1000)}`]: ["\\", '\\"', Array.from({ length: 1000 }, () => [[]])],
+  };
+  await writeAtomic(`${root}/json`, JSON.stringify(said));
+  assert.equal(await readJson(`${root}/json`), said);
 });
 
 test("paths are joined and taken apart", () => {
