@@ -1,4 +1,4 @@
-// README.md and docs/*.md: programs compile, commands are those of the command line, links lead somewhere.
+// README.md, SECURITY.md and docs/*.md: programs compile, commands are those of the command line, links lead somewhere.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { CommanderError } from "commander";
@@ -27,7 +27,9 @@ const languages: Readonly<
   sh: "parsed",
   json: "read",
   wgsl: { why: "kernels of docs/adding.md, which test/adding.test.ts runs from the same text" },
-  text: { why: "help of the command line; docs/commands.md is compared as a whole" },
+  text: {
+    why: "help of the command line, which docs/commands.md is compared with; permissions, which test/cli/command.ts has",
+  },
   "": { why: "drawings: a folder's files, the way of the data" },
 };
 

@@ -1,4 +1,4 @@
-/** The blocks of README.md and docs/*.md, and the commands in them. */
+/** The blocks of README.md, SECURITY.md and docs/*.md, and the commands in them. */
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -7,6 +7,7 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 
 export const documents = [
   "README.md",
+  "SECURITY.md",
   ...readdirSync(`${root}/docs`)
     .filter((name) => name.endsWith(".md"))
     .map((name) => `docs/${name}`),

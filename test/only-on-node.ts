@@ -44,7 +44,10 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "unlearn/shorten-round.test.ts",
   ],
   "the package, which it runs on Deno itself": ["package/jsr.test.ts", "package/package.test.ts"],
-  "what an installation by npm brings": ["package/dependencies.test.ts"],
+  "what an installation by npm brings, and what the sources can reach, whatever runs them": [
+    "package/dependencies.test.ts",
+    "security.test.ts",
+  ],
   "documents: what they say is tested on Deno by the tests of each part": [
     "docs.test.ts",
     "readme.test.ts",

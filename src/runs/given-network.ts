@@ -15,7 +15,7 @@ import {
   preprocessingOf,
 } from "../nn/preprocessing.ts";
 import { listed } from "../registry.ts";
-import { exists, join, readBytes, readJson } from "../platform/files.ts";
+import { exists, fileInfo, join, readBytes, readJson } from "../platform/files.ts";
 import type { ParameterSpec } from "../weights/arena.ts";
 import type { SetupConfig } from "./config.ts";
 
@@ -102,8 +102,9 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
 
 /** The file of the weights, and what lies beside it. */
 async function placeOf(path: string): Promise<{ weights: string; hub?: HubConfig }> {
-  if (!(await exists(path))) throw new DataError(`"${path}": there is no such file or folder.`);
-  if (!(await exists(join(path, ".")))) return { weights: path };
+  const info = await fileInfo(path);
+  if (info === undefined) throw new DataError(`"${path}": there is no such file or folder.`);
+  if (!info.directory) return { weights: path };
   const checkpoint = join(path, "checkpoint.safetensors");
   if (await exists(checkpoint)) return { weights: checkpoint };
   const [config, weights] = [join(path, "config.json"), join(path, "model.safetensors")];

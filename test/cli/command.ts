@@ -1,7 +1,9 @@
 /** The command line as a child process, on the runtime the test runs on. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { cacheFolder } from "../../src/platform/files.ts";
 
 /** The repository's root, where command lines run. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -12,14 +14,26 @@ const each = fileURLToPath(new URL("each.mjs", import.meta.url));
 const built = process.env["REWIND_BUILT"];
 
 /**
+ * What SECURITY.md says is enough on Deno: every file is read, but only the folder of the tests' results and the cache
+ * are written; no network, no process.
+ */
+const permissions: readonly string[] = [
+  ...["--no-prompt", "--allow-read", "--allow-env", "--allow-sys"],
+  `--allow-write=${[tmpdir(), cacheFolder() ?? tmpdir()].join(",")}`,
+];
+
+/**
  * What `process.execPath` takes before a command's words. On Node that is the built command line where
  * the test runner has built one, which starts in half the time, and the source otherwise.
  */
 export const before: readonly string[] = deno
-  ? ["run", "-A", main]
+  ? ["run", ...permissions, main]
   : built === undefined
     ? ["--import", "tsx", main]
     : [built];
+
+/** As {@link before}; on Deno with every permission, for a test with a file of the system. */
+export const beforeWithAll: readonly string[] = deno ? ["run", "-A", main] : before;
 
 /** What a command line has said. */
 export interface Said {

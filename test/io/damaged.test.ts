@@ -1,64 +1,13 @@
 // Files that are cut or have wrong bits: a result, or an error that names the file, within bounded time.
-import { zipSync } from "fflate";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../src/errors.ts";
-import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { readTensors } from "../../src/io/tensor-file.ts";
 import { Random } from "../../src/random.ts";
-import { denseLayers, halfWeights, namedWeights, savedWeights } from "./keras-fixture.ts";
-import {
-  call,
-  dictionary,
-  floatBytes,
-  global,
-  integer,
-  Storages,
-  text,
-  tuple,
-} from "./torch-fixture.ts";
+import { goodFiles } from "./good-files.ts";
 
 /** Most milliseconds a damaged file may take; a good one takes a few. */
 const longest = 5000;
-
-function checkpoint(storages: Storages): number[] {
-  const bytes = floatBytes([0, 1, 2, 3, 4, 5]);
-  return [
-    ...dictionary({
-      epoch: integer(3),
-      size: call(global("torch", "Size"), tuple(integer(2), integer(3))),
-      seen: call(global("collections", "Counter"), dictionary({ a: integer(1) })),
-      device: call(global("torch", "device"), text("cpu")),
-      model: storages.stateDict({
-        "module.w": { shape: [3, 2], strides: [1, 3], bytes },
-        "module.b": { shape: [3], bytes: floatBytes([1, 2, 3]) },
-      }),
-    }),
-  ];
-}
-
-async function goodFiles(): Promise<Readonly<Record<string, Uint8Array>>> {
-  const zip = new Storages();
-  const archive = zip.archive(checkpoint(zip));
-  const packed = zip.archive(checkpoint(new Storages()), "packed", 9);
-  const legacy = new Storages(true);
-  const layers = denseLayers(["dense_1", "dense_2"]);
-  const saved = await savedWeights(layers);
-  const tensors = new Map([
-    ["w", { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }],
-    ["b", { shape: [2], data: Float32Array.of(5, 6), format: "F16" as const }],
-  ]);
-  return {
-    safetensors: writeSafetensors(tensors, { model: "x" }),
-    archive,
-    packed,
-    legacy: legacy.legacyFile(checkpoint(legacy)),
-    named: await namedWeights(layers),
-    saved,
-    half: halfWeights(),
-    keras: zipSync({ "model.weights.h5": saved }),
-  };
-}
 
 /** A copy that is cut, has one byte of another value, or several flipped bits. */
 function damage(good: Uint8Array, random: Random, how: number): Uint8Array {

@@ -19,6 +19,7 @@ import { build as viteBuild } from "vite";
 import { browserPath, pageResults } from "./browser.ts";
 import { sbomOf } from "../../scripts/sbom.mjs";
 import { readTar } from "../../src/data/tar.ts";
+import { allowedReach, reachedBy } from "./reach.ts";
 import { freshProject, packed, packedElsewhere, root, run } from "./project.ts";
 
 interface Numbers {
@@ -82,6 +83,26 @@ test("the packed file holds its bill of materials, and nothing that was not buil
       .map((name) => `package/${name}`)
       .sort(),
   );
+});
+
+test("the packed modules reach what the sources may, and no more", () => {
+  const modules = [...contents].flatMap(([path, data]) => {
+    const [, module] = /^package\/dist\/(.*\.m?js)$/.exec(path) ?? [];
+    return module === undefined ? [] : [[module, new TextDecoder().decode(data)] as const];
+  });
+  assert.ok(modules.length > 200, `${modules.length} modules`);
+  assert.equal(reachedBy(new Map(modules)), allowedReach);
+});
+
+test("installing the packed file runs nothing of ours", () => {
+  const { scripts } = JSON.parse(
+    new TextDecoder().decode(contents.get("package/package.json")),
+  ) as { scripts: object };
+  assert.equal(
+    Object.keys(scripts).filter((name) => /install|^(?:pre|post)?prepare$/.test(name)),
+    [],
+  );
+  assert.not.ok(contents.has("package/binding.gyp"), "npm would run node-gyp");
 });
 
 test.after(() => rmSync(packs, { recursive: true, force: true }));

@@ -87,3 +87,66 @@ export function reachOf(text: string, language: "ts" | "js"): Reach {
 export function packageOf(module: string): string | undefined {
   return /^(?:@[^/]+\/)?[^./#@:][^/:]*(?=\/|$)/.exec(module)?.[0];
 }
+
+/** Why a module may reach what others may not. */
+interface Allowed extends Partial<Omit<Reach, "modules">> {
+  /** Modules of the runtime. */
+  readonly builtIns?: readonly string[];
+  readonly why: string;
+}
+
+/** Modules of the package that reach outside it, by their paths without an ending. No other may. */
+export const allowed: Readonly<Record<string, Allowed>> = {
+  "src/cli/model-file": {
+    computedImports: 1,
+    why: "the module that the user names after --model, which is the user's own program",
+  },
+  "src/cli/setup": {
+    builtIns: ["node:child_process", "node:fs", "node:url"],
+    why: "`npm run setup` in a clone: installs a Vulkan driver by the system's packages; nothing imports it",
+  },
+  "src/data/fetch": { names: ["fetch"], why: "`rewind fetch`" },
+  "src/platform/files": {
+    names: ["fetch"],
+    why: "the package's own files where they have an address: in browsers, and on Deno from JSR",
+  },
+  "src/platform/node": {
+    builtIns: [
+      ...["node:crypto", "node:fs", "node:fs/promises", "node:os", "node:path"],
+      "node:worker_threads",
+    ],
+    names: ["Worker", "eval"],
+    why: "files, threads and Dawn; a thread from a TypeScript module starts with two imports as text",
+  },
+  "src/platform/runtime": { names: ["Deno"], why: "asks only whether it is there" },
+};
+
+/** What modules reach outside the package, in the form of {@link allowed}; `modules` has their texts by their paths. */
+export function reachedBy(modules: ReadonlyMap<string, string>): Record<string, unknown> {
+  const reached: Record<string, unknown> = {};
+  for (const [path, text] of modules) {
+    const {
+      modules: named,
+      computedImports,
+      names,
+    } = reachOf(text, path.endsWith(".ts") ? "ts" : "js");
+    const builtIns = named.filter((module) => module.startsWith("node:"));
+    if (builtIns.length + computedImports + names.length === 0) continue;
+    reached[path.replace(/\.m?[jt]s$/, "")] = outside(builtIns, computedImports, names);
+  }
+  return reached;
+}
+
+const outside = (
+  builtIns: readonly string[] = [],
+  computedImports = 0,
+  names: readonly string[] = [],
+) => ({ builtIns: [...builtIns].sort(), computedImports, names: [...names].sort() });
+
+/** What {@link reachedBy} gives for a package that reaches what it may. */
+export const allowedReach: Record<string, unknown> = Object.fromEntries(
+  Object.entries(allowed).map(([path, one]) => [
+    path,
+    outside(one.builtIns, one.computedImports, one.names),
+  ]),
+);
