@@ -94,9 +94,17 @@ export class Gpu {
   mappedBytes = 0;
   readonly #memory: BufferMemory;
   #failure: GpuError | undefined;
+  #lost: DeviceLostError | undefined;
   #closed = false;
-  readonly #lost: Promise<never>;
+  /** What ends the waits under way where the device is lost. */
+  readonly #waits = new Set<(cause: GpuError) => void>();
   readonly #pacing: Pacing;
+  readonly #report = ({ error }: GPUUncapturedErrorEvent): void => {
+    this.#failure ??= new GpuError(
+      `the GPU reported: ${error.message.trim().replace(/\.$/, "")}. This is a bug in a kernel or its launch; ` +
+        "please report it with the output of `rewind doctor --json`.",
+    );
+  };
 
   constructor(device: GPUDevice, adapter: AdapterReport, maxBinding: number = Infinity) {
     this.device = device;
@@ -105,22 +113,14 @@ export class Gpu {
     this.kernels = new KernelCache(device);
     this.#memory = new BufferMemory(device, (work) => this.race(work));
     this.#pacing = new Pacing(adapter.runtime === "node" && adapter.software);
-    device.addEventListener("uncapturederror", (event) => {
-      const { error } = event;
-      this.#failure ??= new GpuError(
-        `the GPU reported: ${error.message.trim().replace(/\.$/, "")}. This is a bug in a kernel or its launch; ` +
-          "please report it with the output of `rewind doctor --json`.",
-      );
-    });
-    this.#lost = device.lost.then((info) => {
-      this.#failure ??= new DeviceLostError(
+    device.addEventListener("uncapturederror", this.#report);
+    void device.lost.then((info) => {
+      this.#lost = new DeviceLostError(
         `the device was lost (${info.reason ?? "unknown"}): ${info.message || "no message from the driver"}. ` +
           "Run the same command again: it resumes from the last checkpoint.",
       );
-      throw this.#failure;
+      for (const end of this.#waits) end(this.#lost);
     });
-    // The rejection is raced in `race`; without a handler here it would count as unhandled.
-    this.#lost.catch(() => undefined);
   }
 
   get tuning(): Tuning {
@@ -145,17 +145,27 @@ export class Gpu {
   /** Throws the first error the device reported since the last call, if any. */
   check(): void {
     if (this.#closed) throw new GpuError("this device was closed: acquire a new one.");
-    const failure = this.#failure;
-    if (failure === undefined) return;
-    if (!(failure instanceof DeviceLostError)) this.#failure = undefined;
-    throw failure;
+    const failure = this.#failure ?? this.#lost;
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure;
   }
 
   /** Waits for `work`, or fails as soon as the device is lost. */
   async race<T>(work: Promise<T>): Promise<T> {
-    const result = await Promise.race([work, this.#lost]);
-    this.check();
-    return result;
+    // Not by Promise.race: the promise of the loss would hold every wait, with its result, until the device is lost.
+    let end: ((cause: GpuError) => void) | undefined;
+    try {
+      const result = await new Promise<T>((resolve, reject) => {
+        work.then(resolve, reject);
+        if (this.#lost !== undefined) return reject(this.#lost);
+        end = reject;
+        return this.#waits.add(end);
+      });
+      this.check();
+      return result;
+    } finally {
+      if (end !== undefined) this.#waits.delete(end);
+    }
   }
 
   /**
@@ -214,28 +224,29 @@ export class Gpu {
       size: Math.max(4, size),
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     });
-    this.submit((encoder) => {
+    try {
+      this.submit((encoder) => {
+        let at = 0;
+        for (const view of views) {
+          const bytes = Math.ceil(view.size / 4) * 4;
+          encoder.copyBufferToBuffer(view.buffer, view.offset, staging, at, bytes);
+          at += bytes;
+        }
+      });
+      await this.#pacing.sleep();
+      await this.race(staging.mapAsync(GPUMapMode.READ));
+      this.#pacing.finished();
+      const mapped = staging.getMappedRange();
+      this.mappedBytes += size;
       let at = 0;
-      for (const view of views) {
-        const bytes = Math.ceil(view.size / 4) * 4;
-        encoder.copyBufferToBuffer(view.buffer, view.offset, staging, at, bytes);
-        at += bytes;
-      }
-    });
-    await this.#pacing.sleep();
-    await this.race(staging.mapAsync(GPUMapMode.READ));
-    this.#pacing.finished();
-    const mapped = staging.getMappedRange();
-    this.mappedBytes += size;
-    let at = 0;
-    const parts = views.map((view) => {
-      const part = mapped.slice(at, at + view.size);
-      at += Math.ceil(view.size / 4) * 4;
-      return part;
-    });
-    staging.unmap();
-    staging.destroy();
-    return parts;
+      return views.map((view) => {
+        const part = mapped.slice(at, at + view.size);
+        at += Math.ceil(view.size / 4) * 4;
+        return part;
+      });
+    } finally {
+      staging.destroy();
+    }
   }
 
   /** Reads a whole buffer or a range of it as float32. */
@@ -257,6 +268,9 @@ export class Gpu {
   close(): void {
     this.#closed = true;
     this.device.destroy();
+    // What the device still holds of this, nothing could collect.
+    this.device.removeEventListener("uncapturederror", this.#report);
+    this.kernels.clear();
   }
 
   [Symbol.dispose](): void {

@@ -68,6 +68,7 @@ export async function dryGpu(limits: DryLimits): Promise<Gpu> {
       onSubmittedWorkDone: () => Promise.resolve(),
     },
     addEventListener: nothing,
+    removeEventListener: nothing,
     pushErrorScope: () => {
       refused = null;
     },

@@ -125,6 +125,12 @@ export class KernelCache {
     return [...this.#files];
   }
 
+  /** Forgets what was compiled, once the device is closed. */
+  clear(): void {
+    this.#kernels.clear();
+    this.#layouts.clear();
+  }
+
   /**
    * The kernel for an id, compiled on first use.
    *

@@ -1,3 +1,5 @@
+import v8 from "node:v8";
+import vm from "node:vm";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TrainConfig } from "../../src/runs/config.ts";
@@ -188,9 +190,45 @@ test("a loss ends a wait that would never end, with the driver's reason", async 
   assert.match(error.message, /^the device was lost \(unknown\): watchdog\. /);
 });
 
-test("a closed device says so", async () => {
+test("what was waited for is held no longer: not by a device that is never lost", async () => {
+  const gpu = new Gpu(fakeDevice(), report);
+  const waited = await (async () => {
+    const result = { bytes: new Float64Array(4) };
+    await gpu.race(Promise.resolve(result));
+    await errorOf(() => gpu.race(Promise.reject(new RangeError("refused"))));
+    return new WeakRef(result);
+  })();
+  // A reference is kept until the task that looked at it is over.
+  await new Promise((resolve) => setTimeout(resolve));
+  v8.setFlagsFromString("--expose-gc");
+  (vm.runInNewContext("gc") as () => void)();
+  assert.is(waited.deref(), undefined);
+});
+
+test("an error before the loss is told first, and then the loss ever after", async () => {
+  let lose: (info: unknown) => void = () => undefined;
+  const lost = new Promise((resolve) => (lose = resolve));
+  const listeners: ((event: unknown) => void)[] = [];
+  const device = fakeDevice(lost);
+  device.addEventListener = (_: string, listener: unknown) => listeners.push(listener as never);
+  const gpu = new Gpu(device, report);
+  for (const listener of listeners) listener({ error: { message: "a wrong size" } });
+  lose({ reason: "unknown", message: "" });
+  await lost;
+  assert.match((await errorOf(() => gpu.check())).message, /^the GPU reported: a wrong size/);
+  for (let i = 0; i < 2; i++) {
+    assert.instance(await errorOf(() => gpu.check()), DeviceLostError);
+    assert.instance(await errorOf(() => gpu.race(Promise.resolve())), DeviceLostError);
+  }
+});
+
+test("a closed device says so, and keeps no kernel", async () => {
   const gpu = await acquireDevice();
+  const kernel = { shader: "elementwise/copy", parts: ["walk/forward"], entry: "forward" };
+  await gpu.kernels.get({ ...kernel, constants: { N: 4, PER: 1 } });
+  assert.is(gpu.kernels.size, 1);
   gpu.close();
+  assert.is(gpu.kernels.size, 0);
   assert.throws(() => gpu.check(), /this device was closed: acquire a new one/);
 });
 
