@@ -29,6 +29,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "adding.test.ts",
     "experiments/experiment.test.ts",
     "experiments/lira.test.ts",
+    "faults/kill.test.ts",
     "experiments/ownership.test.ts",
     "forecast/nowcast.test.ts",
     "gradients.test.ts",

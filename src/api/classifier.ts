@@ -8,7 +8,8 @@ import { GpuDataset } from "../feed/gpu-dataset.ts";
 import { acquireDevice, type Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { type CheckpointInfo, parseCheckpoint, writeCheckpoint } from "../io/checkpoint.ts";
-import { readSafetensors } from "../io/safetensors.ts";
+import { requireFinite } from "../io/finite.ts";
+import { readSealed } from "../io/seal.ts";
 import { Model, type Tensors } from "../nn/model.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
 import { classification } from "../tasks/classification.ts";
@@ -158,7 +159,7 @@ export async function save(
   { model, info }: Classifier,
   path?: string,
 ): Promise<Uint8Array<ArrayBuffer> | void> {
-  const bytes = writeCheckpoint(await model.save(), model.spec.name, info);
+  const bytes = await writeCheckpoint(await model.save(), model.spec.name, info);
   if (path === undefined) return bytes;
   return writeAtomic(path, bytes);
 }
@@ -169,6 +170,8 @@ export interface LoadSettings {
   readonly gpu?: Gpu | undefined;
   /** The network, where it is the user's own and not known yet. */
   readonly network?: Network | undefined;
+  /** Take weights that are NaN or infinite as they are. */
+  readonly allowNonfinite?: boolean | undefined;
 }
 
 /**
@@ -176,15 +179,17 @@ export interface LoadSettings {
  * `loadForeign` of `rewind-webgpu/io`.
  *
  * @param file its path, its address, or its bytes.
- * @throws DataError for a file that is damaged, or does not say what network it is of.
+ * @throws DataError for a file that is damaged, holds NaN or infinities, or does not say what network it is of.
  */
 export async function load(
   file: string | URL | Uint8Array,
-  { gpu, network }: LoadSettings = {},
+  { gpu, network, allowNonfinite }: LoadSettings = {},
 ): Promise<Classifier> {
   const name = file instanceof Uint8Array ? "file" : String(file);
   const bytes = file instanceof Uint8Array ? file : await readBytes(file);
-  const { info, tensors } = parseCheckpoint(readSafetensors(bytes, name), name);
+  const contents = await readSealed(bytes, name);
+  if (allowNonfinite !== true) requireFinite(contents.tensors, name);
+  const { info, tensors } = parseCheckpoint(contents, name);
   if (info === undefined) {
     throw new DataError(
       `"${name}" does not say what network it is of: it was not written by \`save\`. Read it by \`loadForeign\` of ` +

@@ -11,8 +11,9 @@ import { requireImages } from "../unlearn/method.ts";
 import { hasSetting, methods } from "../unlearn/methods/index.ts";
 
 /** The files a training reads besides its images. @throws DataError for one that is missing or damaged. */
-export async function checkTraining({ from, nowcast }: TrainConfig): Promise<void> {
-  if (from !== undefined) await readInitial(from);
+export async function checkTraining(config: TrainConfig): Promise<void> {
+  const { from, nowcast } = config;
+  if (from !== undefined) await readInitial(from, config);
   if (nowcast !== undefined) await loadPredictor(nowcast.predictor);
 }
 

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { datasets } from "../data/index.ts";
 import { forgetRecord, recordForget } from "../runs/forget-record.ts";
 import { loadImages } from "../runs/images.ts";
+import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { DemoConfig } from "../runs/config.ts";
@@ -10,6 +11,7 @@ import { shippedIn } from "../runs/unlearn-run.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { checkNetwork, checkTraining, checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
+import { claimFolder, type FolderFlags, privateFlag } from "./run-folder.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { forgetConfig, forgetOptions } from "./forget-options.ts";
@@ -67,17 +69,15 @@ export async function sized(
 /** Flags of the command. */
 export type DemoFlags = TrainFlags &
   UnlearnFlags &
-  DeviceFlags & { out: string; profile?: boolean };
+  DeviceFlags &
+  FolderFlags & { profile?: boolean };
 
 export function registerDemo(root: Command): void {
   const command = root
     .command("demo")
     .description("train on damaged data (20 % wrong labels), unlearn it, report what changed")
-    .option(
-      "--out <dir>",
-      "run folder; the same command continues an interrupted run",
-      "runs/demo",
-    );
+    .option("--out <dir>", "run folder; the same command continues an interrupted run", "runs/demo")
+    .option(...privateFlag);
   forgetOptions(unlearnOptions(trainOptions(command)));
   example(
     command,
@@ -105,15 +105,20 @@ export function registerDemo(root: Command): void {
     sayNotes([...notes, ...loaded.notes]);
     checkNetwork(train, loaded);
     await checkUnlearning(unlearn, loaded);
-    const { folder } = await RunFolder.start(flags.out, written);
+    const folder = await claimFolder(flags, written);
     const record = await forgetRecord(loaded.corrupted, train);
+    await recordInputs(folder, await inputsOf({ setup: train, unlearn, images: loaded }));
     await recordForget(folder, record);
     const gpu = await openDevice(flags);
     startProfile(gpu, flags.profile);
     const job = await prepareJob(gpu, train, { images: loaded });
     const signal = interruptSignal();
     await withEpochs("training", train.epochs, signal, (watch, onEpoch) =>
-      trainInFolder(folder, job, "trained.safetensors", { watch, onEpoch }),
+      trainInFolder(folder, job, "trained.safetensors", {
+        watch,
+        onEpoch,
+        saveEveryMs: 1000 * flags.saveEvery,
+      }),
     );
     await unlearnAndReport(folder, job, config.unlearn, { record, signal, started });
     await writeProfile(gpu, folder);

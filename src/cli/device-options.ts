@@ -5,6 +5,12 @@ import { acquireDevice, type Gpu } from "../gpu/device.ts";
 import { say } from "./output.ts";
 
 const open: Gpu[] = [];
+let shared: Gpu | undefined;
+
+/** Lets all commands of this process that follow run on one device, which stays the caller's; undefined: one each again. */
+export function shareDevice(gpu: Gpu | undefined): void {
+  shared = gpu;
+}
 
 /** Options every command that uses the GPU has. */
 export interface DeviceFlags {
@@ -30,8 +36,8 @@ export function deviceOptions(command: Command): Command {
 /** Opens the device a command's flags ask for; {@link closeAll} closes it at the end. */
 export async function openDevice(flags: DeviceFlags): Promise<Gpu> {
   const { adapter, defaultLimits = false } = flags;
-  const gpu = await acquireDevice({ adapter, defaultLimits });
-  open.push(gpu);
+  const gpu = shared ?? (await acquireDevice({ adapter, defaultLimits }));
+  if (gpu !== shared) open.push(gpu);
   const { description, software } = gpu.adapter;
   const slow = software ? " (software: slow, exact; a GPU driver makes this faster)" : "";
   say(`adapter: ${description}${slow}`);

@@ -19,6 +19,7 @@ import { example } from "./examples.ts";
 import { loadOwnModel } from "./model-file.ts";
 import { answerJson, sayNotes } from "./output.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { type NonfiniteFlags, nonfiniteOption } from "./nonfinite.ts";
 import { validate } from "./parse.ts";
 
 /** A run's config.json is a training's, or has one under `train`, or is of a network that was trained elsewhere. */
@@ -49,8 +50,8 @@ export function registerEvaluate(root: Command): void {
     "rewind evaluate --run runs/demo && rewind evaluate --run runs/demo",
     "--checkpoint trained.safetensors",
   );
-  deviceOptions(command).action(
-    async (flags: DeviceFlags & { run: string; checkpoint: string }) => {
+  deviceOptions(nonfiniteOption(command)).action(
+    async (flags: DeviceFlags & NonfiniteFlags & { run: string; checkpoint: string }) => {
       const folder = await RunFolder.open(flags.run);
       const config = await folder.config();
       await loadOwnModel(config);
@@ -58,7 +59,10 @@ export function registerEvaluate(root: Command): void {
       if (!(await folder.has(flags.checkpoint))) {
         throw new DataError(`"${flags.run}" has no ${flags.checkpoint}.`);
       }
-      const given = await readNetwork(folder.file(flags.checkpoint), { model: setup.model });
+      const given = await readNetwork(folder.file(flags.checkpoint), {
+        model: setup.model,
+        allowNonfinite: flags.allowNonfinite ?? setup.allowNonfinite,
+      });
       const images = await loadImages(setup, { given, forget });
       sayNotes(images.notes);
       checkNetwork(setup, images, given);

@@ -22,7 +22,7 @@ import { summarise } from "../experiments/summary.ts";
 import { comparisonTable, resultTable, tuningTable } from "../experiments/tables.ts";
 import type { Environment } from "../experiments/trained-network.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
-import { absolutePath, exists, readText } from "../platform/files.ts";
+import { absolutePath, exists, readJson } from "../platform/files.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
 import { adapterLine } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
@@ -30,6 +30,8 @@ import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
 import { loadImages } from "../runs/images.ts";
 import { checkNetwork, checkTraining } from "./check-inputs.ts";
 import { example } from "./examples.ts";
+import { claimFolder, privateFlag } from "./run-folder.ts";
+import { nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { answer, sayNotes } from "./output.ts";
 import { withRuns } from "./progress.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
@@ -77,7 +79,8 @@ export function registerExperiment(root: Command): void {
     .command("experiment")
     .description("an experiment of the paper: every method over seeds, tuned on another seed")
     .argument("<name>", `one of ${experimentNames().join(", ")}, nowcast`)
-    .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment");
+    .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment")
+    .option(...privateFlag);
   datasetOptions(command, { preset: true })
     .option("--seeds <n>", "seeds reported", integer(1), 5)
     .option("--first-seed <n>", "the first of them", integer(0), 1)
@@ -104,7 +107,8 @@ export function registerExperiment(root: Command): void {
         .default("scaled"),
     )
     .addOption(modelOption().default(defaults.network))
-    .option("--from <file>", "pretrained checkpoint that training starts from", absolutePath)
+    .option("--from <file>", "pretrained checkpoint that training starts from", absolutePath);
+  nonfiniteOption(command)
     .option("--train <n>", "training images instead of the size's", integer(1))
     .option("--test <n>", "test images instead of the size's", integer(1))
     .option(
@@ -148,7 +152,7 @@ export function registerExperiment(root: Command): void {
     const own = isModelFile(flags.model) ? await readModelFile(flags.model) : undefined;
     const protocol = protocolOf(nowcast ? nowcastScenario.name : name, data, {
       size: flags.size,
-      published: flags.predictor,
+      published: takenPredictor(flags.predictor, flags),
       ...(own ?? { model: flags.model }),
       forget,
       overrides: { train: flags.train, test: flags.test, recipe: recipeOf(flags) },
@@ -166,8 +170,8 @@ export function registerExperiment(root: Command): void {
 
 /** The parts of a training's recipe that flags give. */
 function recipeOf(flags: ExperimentFlags): Partial<Recipe> {
-  const { from, epochs, batch, microBatch, recompute, activations } = flags;
-  const given = { from, epochs, batch, microBatch, recompute, activations };
+  const { from, allowNonfinite, epochs, batch, microBatch, recompute, activations } = flags;
+  const given = { from, allowNonfinite, epochs, batch, microBatch, recompute, activations };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
@@ -192,14 +196,14 @@ async function run(protocol: Protocol, flags: ExperimentFlags): Promise<void> {
   };
   await RunFolder.check(flags.out, written);
   await checkTraining(written.train);
-  if (flags.predictor !== undefined) await loadPredictor(flags.predictor);
+  if (flags.predictor !== undefined) await loadPredictor(takenPredictor(flags.predictor, flags));
   const images = await loadImages(protocol.train(flags.tuningSeed));
   sayNotes(images.notes);
   checkNetwork(written.train, images);
-  const { folder } = await RunFolder.start(flags.out, written);
+  const folder = await claimFolder(flags, written);
   const gpu = await openDevice(flags);
   const known = (await exists(folder.file("tuning.json")))
-    ? (JSON.parse(await readText(folder.file("tuning.json"))) as Record<string, Tuned>)
+    ? ((await readJson(folder.file("tuning.json"))) as Record<string, Tuned>)
     : {};
   const runs = countRuns(protocol, seeds, known);
   const { tuned, results } = await withRuns(

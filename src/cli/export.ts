@@ -12,12 +12,14 @@ import { join, makeDir, readBytes, writeAtomic } from "../platform/files.ts";
 import { hubFolder } from "../runs/hub-folder.ts";
 import { example } from "./examples.ts";
 import { deviationOption } from "./import.ts";
+import { nonfiniteOption } from "./nonfinite.ts";
 import { answer, sayNotes } from "./output.ts";
 
 interface ExportFlags {
   readonly format: PublishedFormat;
   readonly std?: readonly number[];
   readonly hub?: true;
+  readonly allowNonfinite?: true;
   readonly out: string;
 }
 
@@ -39,11 +41,10 @@ export function registerExport(root: Command): void {
     "rewind export runs/gone/checkpoint.safetensors --format torchvision",
     "--out resnet18.safetensors",
   );
-  deviationOption(command).action(async (file: string, { format, std, hub, out }: ExportFlags) => {
-    const { tensors, metadata, info } = parseCheckpoint(
-      await readTensors(await readBytes(file), file),
-      file,
-    );
+  nonfiniteOption(deviationOption(command)).action(async (file: string, flags: ExportFlags) => {
+    const { format, std, hub, allowNonfinite, out } = flags;
+    const contents = await readTensors(await readBytes(file), file, { allowNonfinite });
+    const { tensors, metadata, info } = parseCheckpoint(contents, file);
     if (hub === true) {
       const { files, notes } = hubFolder({ tensors, metadata, info }, file);
       sayNotes(notes);

@@ -9,6 +9,7 @@
 export const flags: Readonly<Record<string, string>> = {
   activations: "--activations",
   adapter: "--adapter",
+  allowNonfinite: "--allow-nonfinite",
   arms: "--arms",
   batch: "--batch",
   beside: "--beside",

@@ -9,6 +9,7 @@ import { tensorsOf } from "../nn/model.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
 import { example } from "./examples.ts";
 import { inFlags } from "./flags.ts";
+import { nonfiniteOption } from "./nonfinite.ts";
 import { answer, say } from "./output.ts";
 import { integer } from "./parse.ts";
 
@@ -19,6 +20,7 @@ interface ImportFlags {
   readonly head: "keep" | "replace";
   readonly std?: readonly number[];
   readonly key?: string;
+  readonly allowNonfinite?: true;
   readonly out: string;
 }
 
@@ -66,13 +68,14 @@ export function registerImport(root: Command): void {
     "rewind import resnet18.pth --model resnet18-imagenet --classes 10",
     "--std 0.229,0.224,0.225 --out resnet18.safetensors",
   );
-  deviationOption(command).action(async (file: string, flags: ImportFlags) => {
+  nonfiniteOption(deviationOption(command)).action(async (file: string, flags: ImportFlags) => {
     const { model, pictureSize: size, classes, head, std, out } = flags;
     const spec = modelSpec({ name: model }, [size, size, 3], classes);
     const slots = tensorsOf(spec);
     const network = publishedNetwork(model);
     const { tensors: given, notes } = await readTensors(await readBytes(file), file, {
       key: flags.key,
+      allowNonfinite: flags.allowNonfinite,
       names: publishedNames(network, slots),
     });
     for (const note of notes) say(`${file}: ${inFlags(note)}.`);

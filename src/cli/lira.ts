@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { requireTargets, runLira } from "../experiments/lira.ts";
 import { limitsOf } from "../gpu/dry.ts";
 import { loadSplit } from "../runs/images.ts";
+import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import type { Measurement } from "../metrics/measurement.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf, type PlannedRun } from "../runs/memory-plan.ts";
@@ -10,6 +11,7 @@ import { RunFolder } from "../report/run-folder.ts";
 import { textTable } from "../report/table.ts";
 import { checkTraining, checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
+import { claimFolder, type FolderFlags, privateFlag } from "./run-folder.ts";
 import { answer } from "./output.ts";
 import { withRuns } from "./progress.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
@@ -20,7 +22,8 @@ import { integer } from "./parse.ts";
 
 type LiraFlags = TrainFlags &
   UnlearnFlags &
-  DeviceFlags & { out: string; shadows: number; targets: number };
+  DeviceFlags &
+  FolderFlags & { shadows: number; targets: number };
 
 export function registerLira(root: Command): void {
   const command = root
@@ -29,6 +32,7 @@ export function registerLira(root: Command): void {
       "attack a method with shadow models: can forgotten images be told from unseen ones?",
     )
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted attack")
+    .option(...privateFlag)
     .option("--shadows <n>", "shadow models to train", integer(4), 16)
     .option(
       "--targets <n>",
@@ -54,13 +58,14 @@ export function registerLira(root: Command): void {
     await checkUnlearning(unlearn);
     const split = await loadSplit(train);
     requireTargets(protocol, split.train.count);
-    const { folder } = await RunFolder.start(flags.out, protocol);
+    const folder = await claimFolder(flags, protocol);
+    await recordInputs(folder, await inputsOf({ setup: train, unlearn, splits: [split] }));
     const gpu = await openDevice(flags);
     // Of the shadow models' size, but for the targets that are not in their D_f.
     const planned: PlannedRun = { train, unlearn, images: countsOf(split) };
     const result = await withAdvice(planned, limitsOf(gpu), () =>
       withRuns("shadow models", flags.shadows, interruptSignal(), (told) =>
-        runLira(gpu, protocol, flags.out, told),
+        runLira(gpu, protocol, flags.out, { ...told, saveEveryMs: 1000 * flags.saveEvery }),
       ),
     );
     const { scores: _, ...metrics } = result;

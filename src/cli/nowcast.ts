@@ -22,6 +22,8 @@ import { RunFolder } from "../report/run-folder.ts";
 import { forecasters } from "../forecast/index.ts";
 import { listed } from "../registry.ts";
 import { checkTraining } from "./check-inputs.ts";
+import { type NonfiniteFlags, takenPredictor } from "./nonfinite.ts";
+import { claimFolder, type FolderFlags } from "./run-folder.ts";
 import { answer } from "./output.ts";
 import { withRuns } from "./progress.ts";
 import { type DeviceFlags, openDevice } from "./device-options.ts";
@@ -29,8 +31,7 @@ import { interruptSignal } from "./interrupt.ts";
 import { settingOptions, settingsGiven } from "./setting-options.ts";
 
 /** What `rewind experiment nowcast` is told. */
-export interface NowcastFlags extends DeviceFlags {
-  readonly out: string;
+export interface NowcastFlags extends DeviceFlags, NonfiniteFlags, FolderFlags {
   readonly dataset: string;
   readonly seeds: number;
   readonly firstSeed: number;
@@ -71,7 +72,7 @@ function armOf(text: string, flags: NowcastFlags, steps: number): NowcastArm {
     name: `${method} (${file})`,
     nowcast: {
       method,
-      predictor: absolutePredictor(predictor),
+      predictor: takenPredictor(absolutePredictor(predictor), flags),
       ...experiment?.settings(steps),
       ...given,
     },
@@ -107,7 +108,7 @@ export async function nowcastExperiment(
   await RunFolder.check(flags.out, written);
   for (const { nowcast } of arms) await checkTraining({ ...config, nowcast });
   await loadSplit(config);
-  const { folder } = await RunFolder.start(flags.out, written);
+  const folder = await claimFolder(flags, written);
   const gpu = await openDevice(flags);
   const results = await withAdvice(
     () => largestRun(config, arms),

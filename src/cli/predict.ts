@@ -8,6 +8,7 @@ import { predictHistories } from "../predictors/histories.ts";
 import { requireSingle } from "../predictors/predictor.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { example } from "./examples.ts";
+import { type NonfiniteFlags, nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { answer } from "./output.ts";
 import { validate } from "./parse.ts";
 
@@ -29,9 +30,10 @@ export function registerPredict(root: Command): void {
     "rewind predict --predictor linear:3 --histories histories.json",
     "--out predicted.json",
   );
-  deviceOptions(command).action(
+  deviceOptions(nonfiniteOption(command)).action(
     async (
-      flags: DeviceFlags & { predictor: string; histories: string; out: string; set?: string },
+      flags: DeviceFlags &
+        NonfiniteFlags & { predictor: string; histories: string; out: string; set?: string },
     ) => {
       let parsed: unknown;
       try {
@@ -42,7 +44,7 @@ export function registerPredict(root: Command): void {
         throw cause;
       }
       const input = validate(historiesSchema, parsed, `"${flags.histories}"`, DataError);
-      const predictor = await loadPredictor(flags.predictor);
+      const predictor = await loadPredictor(takenPredictor(flags.predictor, flags));
       requireSingle(predictor);
       const named =
         flags.set === undefined ? undefined : predictor.sets.find((set) => set.name === flags.set);

@@ -3,11 +3,12 @@ import type { Command } from "commander";
 import { invWnnFamily, type InvWnnOptions } from "../predictors-lab/families/invwnn.ts";
 import { fitLibrary, type Score } from "../predictors-lab/fit-library.ts";
 import { openLibrary } from "../predictors-lab/sequences.ts";
-import { exists, readText } from "../platform/files.ts";
-import { RunFolder } from "../report/run-folder.ts";
+import { exists, readJson } from "../platform/files.ts";
+import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
 import { fitOptions, requestOf, type FittingFlags } from "./predictor-fit.ts";
 import { example } from "./examples.ts";
+import { claimFolder } from "./run-folder.ts";
 import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { openDevice } from "./device-options.ts";
@@ -65,14 +66,16 @@ async function ablate(flags: FittingFlags): Promise<void> {
   const library = await openLibrary(flags.library);
   const { family: _, ...settings } = requestOf(flags, invWnnFamily());
   const config = { library: library.description, ...settings, shared: flags.shared === true };
-  const { folder } = await RunFolder.start(flags.out, config);
+  const folder = await claimFolder(flags, config);
+  const files = library.files.map((file) => ["library", file] as const);
+  await recordInputs(folder, await inputsOf({ files }));
   const gpu = await openDevice(flags);
   const signal = interruptSignal();
   const results: Record<string, Score[]> = {};
   for (const [name, options] of Object.entries(variants)) {
     const file = `${name.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase()}.json`;
     if (await exists(folder.file(file))) {
-      results[name] = JSON.parse(await readText(folder.file(file))) as Score[];
+      results[name] = (await readJson(folder.file(file))) as Score[];
       continue;
     }
     const scores: Score[] = [];

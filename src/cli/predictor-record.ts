@@ -2,8 +2,8 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { UsageError } from "../errors.ts";
 import { datasets, loadDataset } from "../data/index.ts";
-import { writeSafetensors } from "../io/safetensors.ts";
-import { absolutePath, exists, writeAtomic } from "../platform/files.ts";
+import type { Split } from "../data/source.ts";
+import { absolutePath, exists } from "../platform/files.ts";
 import {
   encodeHistories,
   libraryArchitectures,
@@ -12,9 +12,11 @@ import {
   libraryTraining,
   recordLibraryTraining,
 } from "../predictors-lab/library.ts";
+import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { defaults } from "../runs/defaults.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { example } from "./examples.ts";
+import { claimFolder } from "./run-folder.ts";
 import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
@@ -80,8 +82,10 @@ export function registerPredictorRecord(group: Command): void {
       architectures: architectures as LibrarySettings["architectures"],
     };
     await RunFolder.check(flags.out, { ...settings, sources });
-    for (const { data } of sources) await loadDataset({ ...data, seed: flags.seed });
-    const { folder } = await RunFolder.start(flags.out, { ...settings, sources });
+    const splits: Split[] = [];
+    for (const { data } of sources) splits.push(await loadDataset({ ...data, seed: flags.seed }));
+    const folder = await claimFolder(flags, { ...settings, sources });
+    await recordInputs(folder, await inputsOf({ splits }));
     const gpu = await openDevice(flags);
     const signal = interruptSignal();
     const entries: object[] = [];
@@ -96,7 +100,7 @@ export function registerPredictorRecord(group: Command): void {
           recordLibraryTraining(gpu, training, settings, watch),
         );
         const { tensors, metadata } = encodeHistories(histories, settings.length);
-        await writeAtomic(folder.file(file), writeSafetensors(tensors, metadata));
+        await folder.writeCheckpoint(file, tensors, metadata);
       }
       // Folders of this machine stay out of the manifest.
       const { dir: _, ...data } = training.train.data;

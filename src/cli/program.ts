@@ -15,6 +15,7 @@ import { beginOutput, type OutputFlags, owesJson } from "./output.ts";
 import { registerPlan } from "./plan.ts";
 import { registerPredict } from "./predict.ts";
 import { registerPredictor } from "./predictor.ts";
+import { releaseFolders } from "./run-folder.ts";
 import { nearest, withSuggestion } from "./suggest.ts";
 import { registerTrain } from "./train.ts";
 import { registerUnlearn } from "./unlearn.ts";
@@ -70,7 +71,11 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   beginOutput({ json: words.includes("--json") });
   const root = await program();
   try {
-    await root.parseAsync(words, { from: "user" });
+    try {
+      await root.parseAsync(words, { from: "user" });
+    } finally {
+      await releaseFolders();
+    }
     return 0;
   } catch (error) {
     if (error instanceof CommanderError) return refused(root, words, error);

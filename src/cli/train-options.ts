@@ -11,6 +11,7 @@ import { listed } from "../registry.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
 import type { ForgetFlags } from "./forget-options.ts";
+import { type NonfiniteFlags, nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { integer, number, validate } from "./parse.ts";
 import { settingOptions, settingsGiven } from "./setting-options.ts";
 import {
@@ -27,11 +28,12 @@ import {
 } from "./setup-options.ts";
 
 /** Training flags as commander parses them. */
-export interface TrainFlags extends SetupFlags, ForgetFlags {
+export interface TrainFlags extends SetupFlags, ForgetFlags, NonfiniteFlags {
   dataset: string;
   model: string;
   from?: string;
   epochs: number;
+  saveEvery: number;
   batch: number;
   lr: number;
   optimizer: string;
@@ -56,14 +58,20 @@ export function trainOptions(command: Command): Command {
   const taken = forecasters.all.map(({ takes }) => takes.text);
   dataOptions(command, { preset: true });
   scenarioOptions(command);
-  preprocessingOptions(networkOptions(command, { preset: true }))
-    .option(
-      "--from <file>",
-      "checkpoint to start from; a missing classifier is drawn at random",
-      absolutePath,
-    )
+  preprocessingOptions(networkOptions(command, { preset: true })).option(
+    "--from <file>",
+    "checkpoint to start from; a missing classifier is drawn at random",
+    absolutePath,
+  );
+  nonfiniteOption(command)
     .optionsGroup("Training:")
     .option("--epochs <n>", "training epochs", integer(1), 40)
+    .option(
+      "--save-every <s>",
+      "seconds between saves of the state that an interrupted training goes on from",
+      number(0),
+      15,
+    )
     .option("--batch <n>", "images a training step", integer(1), 64)
     .option("--lr <rate>", "learning rate of training", number(0, 10), 1e-3)
     .addOption(
@@ -141,7 +149,7 @@ function nowcastOf(flags: TrainFlags): object | undefined {
     throw new UsageError(`--nowcast-predictor needs --nowcast ${names}.`);
   }
   const settings = settingsGiven(forecasters.find(method), forecasters.all, flags, "give");
-  return { method, ...(predictor === undefined ? {} : { predictor }), ...settings };
+  return { method, ...present({ predictor: takenPredictor(predictor, flags) }), ...settings };
 }
 
 /** The training configuration the flags describe; `forget`: which images are D_f, where they are named. */
@@ -161,6 +169,7 @@ export async function trainConfig(flags: TrainFlags, forget?: ForgetConfig): Pro
       ...present({
         forget,
         from: flags.from,
+        allowNonfinite: flags.allowNonfinite,
         milestones: flags.milestones?.split(",").map(Number),
         factor: flags.factor,
         warmupEpochs: flags.warmupEpochs,

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { limitsOf } from "../gpu/dry.ts";
 import { loadImages } from "../runs/images.ts";
 import { forgetRecord, recordForget } from "../runs/forget-record.ts";
+import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf } from "../runs/memory-plan.ts";
@@ -10,6 +11,7 @@ import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { checkNetwork, checkTraining } from "./check-inputs.ts";
 import { example } from "./examples.ts";
+import { claimFolder, type FolderFlags, privateFlag } from "./run-folder.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { forgetConfig, forgetOptions } from "./forget-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
@@ -22,7 +24,8 @@ export function registerTrain(root: Command): void {
   const command = root
     .command("train")
     .description("train a network on data of which a part is to be forgotten (D_f)")
-    .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run");
+    .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run")
+    .option(...privateFlag);
   example(
     command,
     "a network for MNIST that 20 % of the images were labelled wrongly for",
@@ -30,7 +33,7 @@ export function registerTrain(root: Command): void {
     "--share 0.2 --out runs/trained",
   );
   profileOption(deviceOptions(forgetOptions(trainOptions(command)))).action(
-    async (flags: TrainFlags & DeviceFlags & { out: string; profile?: boolean }) => {
+    async (flags: TrainFlags & DeviceFlags & FolderFlags & { profile?: boolean }) => {
       const started = performance.now();
       const config = await trainConfig(flags, await forgetConfig(flags));
       await RunFolder.check(flags.out, config);
@@ -39,7 +42,8 @@ export function registerTrain(root: Command): void {
       sayNotes(images.notes);
       checkNetwork(config, images);
       const { corrupted, test } = images;
-      const { folder } = await RunFolder.start(flags.out, config);
+      const folder = await claimFolder(flags, config);
+      await recordInputs(folder, await inputsOf({ setup: config, images }));
       await recordForget(folder, await forgetRecord(corrupted, config));
       const gpu = await openDevice(flags);
       startProfile(gpu, flags.profile);
@@ -49,7 +53,11 @@ export function registerTrain(root: Command): void {
       const job = await withAdvice(run, limitsOf(gpu), async () => {
         const prepared = await prepareJob(gpu, config, { images });
         await withEpochs("training", config.epochs, signal, (watch, onEpoch) =>
-          trainInFolder(folder, prepared, "checkpoint.safetensors", { watch, onEpoch }),
+          trainInFolder(folder, prepared, "checkpoint.safetensors", {
+            watch,
+            onEpoch,
+            saveEveryMs: 1000 * flags.saveEvery,
+          }),
         );
         return prepared;
       });

@@ -8,14 +8,14 @@ import { limitsOf } from "../gpu/dry.ts";
 import type { Job } from "../runs/job.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { plannedUnlearning } from "../runs/memory-plan.ts";
-import { exists, readText } from "../platform/files.ts";
+import { exists, readJson, readText } from "../platform/files.ts";
 import { loadPredictor } from "../predictors/index.ts";
 import { adapterLine, beforeAfter, type UnlearnReport, writeReport } from "../report/report.ts";
 import { type Final, gapsTo } from "../metrics/final.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { unlearnInFolder, unlearningFile } from "../runs/unlearn-run.ts";
+import { discardRounds, unlearnInFolder } from "../runs/unlearn-run.ts";
 import { hasSetting, methods } from "../unlearn/methods/index.ts";
 import { answer, say } from "./output.ts";
 import { withRounds } from "./progress.ts";
@@ -25,11 +25,13 @@ const mostNamed = 20;
 
 /** Prints the report of a folder whose run is finished; false if it is not. */
 export async function showFinished(folder: RunFolder): Promise<boolean> {
-  if (!(await exists(folder.file("report.json")))) return false;
+  if (!(await folder.has("report.json"))) return false;
   const { path } = folder;
   say(`"${path}" holds the finished run of this configuration; remove it to run again.`);
-  const report = JSON.parse(await readText(folder.file("report.json"))) as object;
+  const report = (await readJson(folder.file("report.json"))) as object;
   const text = await readText(folder.file("report.md"));
+  await discardRounds(folder);
+  await folder.tidy();
   answer({ folder: path, ...report }, text);
   return true;
 }
@@ -49,9 +51,7 @@ async function predictorOf({
 export async function finalOf(path: string): Promise<Final> {
   const folder = await RunFolder.open(path);
   const file = folder.file("report.json");
-  const report = (await exists(file))
-    ? (JSON.parse(await readText(file)) as UnlearnReport)
-    : undefined;
+  const report = (await exists(file)) ? ((await readJson(file)) as UnlearnReport) : undefined;
   if (report?.final === undefined || !isReference(report)) {
     const names = methods.names.filter((method) => isReference({ method }));
     throw new DataError(
@@ -120,7 +120,7 @@ export async function unlearnAndReport(
     definitions: scoreDefinitions(),
   };
   await writeReport(folder, report, history);
-  await folder.discard(unlearningFile);
+  await discardRounds(folder);
   const place = `report: ${folder.file("report.md")} (${report.seconds.toFixed(0)} s)`;
   answer({ folder: folder.path, ...report }, `${beforeAfter(report)}\n\n${place}`);
 }

@@ -10,11 +10,12 @@ import {
 import { defaults } from "../runs/defaults.ts";
 import { methods, methodSettings } from "../unlearn/methods/index.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
+import { type NonfiniteFlags, takenPredictor } from "./nonfinite.ts";
 import { integer, number, validate } from "./parse.ts";
 import { present } from "./setup-options.ts";
 
 /** Unlearning flags as commander parses them. */
-export interface UnlearnFlags {
+export interface UnlearnFlags extends NonfiniteFlags {
   method: string;
   set?: Record<string, unknown>;
   predictor?: string;
@@ -133,7 +134,7 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
     batch: flags.forgetBatch,
     stepsPerRound: flags.every,
     augment: flags.forgetAugment === undefined ? undefined : augmentations[flags.forgetAugment],
-    predictor: flags.predictor,
+    predictor: takenPredictor(flags.predictor, flags),
     base: flags.base,
     warmupEpochs: flags.warmup,
     trailingEpoch: flags.trailing,

@@ -1,17 +1,20 @@
 /** `rewind unlearn`: makes a network forget D_f: one of `rewind train`, or one that was trained elsewhere. */
-import { absolutePath } from "../platform/files.ts";
+import { absolutePath, join } from "../platform/files.ts";
 import type { Command } from "commander";
 import { DataError, UsageError } from "../errors.ts";
 import { type SetupConfig, setupSchema, trainSchema } from "../runs/config.ts";
 import { forgetRecord, readForgetRecord, recordForget } from "../runs/forget-record.ts";
 import { type GivenNetwork, readNetwork, requirePrepared } from "../runs/given-network.ts";
 import { loadImages } from "../runs/images.ts";
+import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
 import { checkNetwork, checkUnlearning } from "./check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { loadOwnModel } from "./model-file.ts";
+import { type NonfiniteFlags, nonfiniteOption } from "./nonfinite.ts";
+import { claimFolder, type FolderFlags, privateFlag } from "./run-folder.ts";
 import { sayNotes } from "./output.ts";
 import {
   dataOf,
@@ -34,11 +37,12 @@ import { finalOf, showFinished, unlearnAndReport } from "./unlearn-job.ts";
 type Flags = UnlearnFlags &
   DeviceFlags &
   SetupFlags &
-  ForgetFlags & {
+  ForgetFlags &
+  NonfiniteFlags &
+  FolderFlags & {
     run?: string;
     from?: string;
     key?: string;
-    out: string;
     reference?: string;
     profile?: boolean;
   };
@@ -48,6 +52,7 @@ export function registerUnlearn(root: Command): void {
     .command("unlearn")
     .description("make a trained network forget images (D_f)")
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run")
+    .option(...privateFlag)
     .optionsGroup("The network, one of:")
     .option("--run <dir>", "folder of `rewind train`: its network, data and D_f", absolutePath)
     .option(
@@ -74,7 +79,7 @@ Three images and a class must go from a network trained elsewhere:
     --class-names classes.txt --picture-size 224 --data photos \\
     --forget-files gone.txt --forget-class cat --out forgotten`,
     );
-  profileOption(deviceOptions(command)).action(unlearn);
+  profileOption(deviceOptions(nonfiniteOption(command))).action(unlearn);
 }
 
 /** What is made to forget: a configuration for the run's folder, and the parts of its job. */
@@ -90,12 +95,13 @@ interface Subject {
 
 async function unlearn(flags: Flags): Promise<void> {
   const started = performance.now();
+  const { reference } = flags;
   const { config, setup, given, forget, unlearn: asked } = await subjectOf(flags);
   const written = { ...config, unlearn: asked, ...(await shippedIn(asked)) };
   if (await RunFolder.check(flags.out, written)) {
     if (await showFinished(await RunFolder.open(flags.out))) return;
   }
-  const retrained = flags.reference === undefined ? undefined : await finalOf(flags.reference);
+  const retrained = reference === undefined ? undefined : await finalOf(reference);
   const images = await loadImages(setup, { given, forget });
   sayNotes([...given.notes, ...images.notes]);
   checkNetwork(setup, images, given);
@@ -109,7 +115,10 @@ async function unlearn(flags: Flags): Promise<void> {
       );
     }
   }
-  const { folder } = await RunFolder.start(flags.out, written);
+  const folder = await claimFolder(flags, written);
+  const files =
+    reference === undefined ? [] : [["reference", join(reference, "report.json")] as const];
+  await recordInputs(folder, await inputsOf({ setup, given, unlearn: asked, images, files }));
   await recordForget(folder, record);
   const gpu = await openDevice(flags);
   startProfile(gpu, flags.profile);
@@ -152,7 +161,10 @@ async function subjectOf(flags: Flags): Promise<Subject> {
     if (!(await folder.has("checkpoint.safetensors"))) {
       throw new DataError(`"${run}" has no checkpoint.safetensors: its training is not finished.`);
     }
-    const given = await readNetwork(folder.file("checkpoint.safetensors"), { model: train.model });
+    const given = await readNetwork(folder.file("checkpoint.safetensors"), {
+      model: train.model,
+      allowNonfinite: flags.allowNonfinite ?? train.allowNonfinite,
+    });
     return {
       config: { run, train, ...(forget && { forget }) },
       setup: train,
@@ -175,6 +187,7 @@ async function subjectOf(flags: Flags): Promise<Subject> {
       ...(await networkOf(flags)),
       checkpoint: from,
       key: flags.key,
+      allowNonfinite: flags.allowNonfinite,
       ...(await preprocessingGiven(flags)),
       seed,
     }),

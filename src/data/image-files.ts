@@ -196,8 +196,8 @@ async function writeCache(parts: readonly Part[], { pixels, remarks }: Decoded):
         i === parts.length - 1 ? said : said.subarray(0, 0),
       ]);
       const file = concat([new TextEncoder().encode(await sha256(part)), part]);
-      await makeDir(dirname(path));
-      await writeAtomic(path, file);
+      await makeDir(dirname(path), { ownerOnly: true });
+      await writeAtomic(path, file, { ownerOnly: true });
     }
   } catch (error) {
     // Some of the parts are of no use, and a disk may be full of them.

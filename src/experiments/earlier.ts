@@ -7,7 +7,7 @@
  */
 import { csvRecords } from "../data/csv.ts";
 import { DataError, UsageError } from "../errors.ts";
-import { join, readText } from "../platform/files.ts";
+import { join, readJson, readText } from "../platform/files.ts";
 import { scoreMetrics } from "../metrics/index.ts";
 import type { Progress } from "../unlearn/driver.ts";
 import type { Arm } from "../unlearn/arm.ts";
@@ -27,15 +27,6 @@ interface Written {
   readonly dataset?: unknown;
   readonly statistic?: { readonly definition?: unknown };
   readonly runs?: readonly Omit<ArmResult, "history" | "settings">[];
-}
-
-async function parsed<T>(path: string): Promise<T> {
-  const text = await readText(path);
-  try {
-    return JSON.parse(text) as T;
-  } catch (error) {
-    throw new DataError(`"${path}" is not JSON: ${(error as Error).message}.`);
-  }
 }
 
 /** Curves of results.csv by arm and seed. */
@@ -69,7 +60,7 @@ export async function readEarlier(
   dataset: string,
   seeds: readonly number[],
 ): Promise<Earlier> {
-  const written = await parsed<Written>(join(dir, "results.json"));
+  const written = (await readJson(join(dir, "results.json"))) as Written;
   if (written.experiment !== protocol.name || written.dataset !== dataset) {
     throw new DataError(
       `"${dir}" holds results of ${String(written.experiment)} on ${String(written.dataset)}, ` +
@@ -102,7 +93,7 @@ export async function readEarlier(
       );
     }
   }
-  return { results, tuned: await parsed(join(dir, "tuning.json")) };
+  return { results, tuned: (await readJson(join(dir, "tuning.json"))) as Earlier["tuned"] };
 }
 
 /**

@@ -9,11 +9,11 @@ import { loadSplit } from "../runs/images.ts";
 import { type Job, jobOn } from "../runs/job.ts";
 import { perSample } from "../metrics/classification.ts";
 import { lira, type LiraResult } from "../metrics/lira.ts";
-import { exists, join, readText } from "../platform/files.ts";
+import { exists, join, readJson } from "../platform/files.ts";
 import { Random } from "../random.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder } from "../runs/train-run.ts";
-import { unlearnInFolder } from "../runs/unlearn-run.ts";
+import { discardRounds, unlearnInFolder } from "../runs/unlearn-run.ts";
 import { Collector } from "../train/collector.ts";
 import { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Watch } from "../train/replay.ts";
@@ -66,7 +66,7 @@ export async function runLira(
   gpu: Gpu,
   protocol: LiraProtocol,
   out: string,
-  options: { watch: Watch; log: (line: string) => void },
+  options: { watch: Watch; log: (line: string) => void; saveEveryMs?: number },
 ): Promise<LiraResult> {
   const { train: config, models, targets } = protocol;
   const { train, test } = await loadSplit(config);
@@ -90,7 +90,7 @@ export async function runLira(
       },
       inside,
       join(out, `model-${model + 1}`),
-      options.watch,
+      options,
     );
     shadows.push(shadow);
     const seconds = (performance.now() - start) / 1000;
@@ -108,13 +108,16 @@ async function runShadow(
   data: { train: Dataset; forget: number[]; targets: Dataset; test: Dataset; seed: number },
   inside: readonly boolean[],
   path: string,
-  watch: Watch,
+  options: { watch: Watch; saveEveryMs?: number },
 ): Promise<Shadow> {
   const config = { ...protocol.train, seed: data.seed };
   const unlearn = { ...protocol.unlearn, seed: data.seed };
   const { folder } = await RunFolder.start(path, { train: config, unlearn });
   const result = folder.file("margins.json");
-  if (await exists(result)) return JSON.parse(await readText(result)) as Shadow;
+  if (await exists(result)) {
+    await discardRounds(folder);
+    return (await readJson(result)) as Shadow;
+  }
   const corrupted = {
     train: data.train,
     labels: data.train.labels,
@@ -122,12 +125,13 @@ async function runShadow(
   };
   const margins = await Owned.within(async (owned) => {
     const job = owned.add(await jobOn(gpu, config, corrupted, data.test));
-    await trainInFolder(folder, job, "trained.safetensors", { watch });
-    await unlearnInFolder(folder, job, unlearn, { watch, endOnDivergence: true });
+    await trainInFolder(folder, job, "trained.safetensors", options);
+    await unlearnInFolder(folder, job, unlearn, { watch: options.watch, endOnDivergence: true });
     return marginsOf(job, data.targets);
   });
   const shadow = { margins, forgotten: inside };
   await folder.writeJson("margins.json", shadow);
+  await discardRounds(folder);
   return shadow;
 }
 

@@ -6,6 +6,8 @@
  */
 import { csvFormat } from "d3-dsv";
 import type { TrainConfig } from "../runs/config.ts";
+import { loadImages } from "../runs/images.ts";
+import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
 import { join } from "../platform/files.ts";
 import { lineChart, type Series } from "../figures/plot.ts";
@@ -69,9 +71,11 @@ export async function runNowcast(
       const config: TrainConfig = { ...train(seed), ...(nowcast === undefined ? {} : { nowcast }) };
       const path = join(out, `seed-${seed}`, folderOf(name));
       const { folder } = await RunFolder.start(path, config);
+      const images = await loadImages(config);
+      await recordInputs(folder, await inputsOf({ setup: config, images }));
       const started = performance.now();
       await Owned.within(async (owned) => {
-        const job = owned.add(await prepareJob(gpu, config));
+        const job = owned.add(await prepareJob(gpu, config, { images }));
         await trainInFolder(folder, job, "checkpoint.safetensors", {
           watch,
           measure: () => job.evaluate({}, measured),

@@ -5,14 +5,15 @@ import { UsageError } from "../errors.ts";
 import type { Final } from "../metrics/final.ts";
 import { measureFinal } from "../metrics/measure.ts";
 import { scoreOf, type Scores } from "../metrics/metric.ts";
-import { exists, join, readText } from "../platform/files.ts";
+import { exists, join, readJson } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { retrainSettings, type UnlearnConfig } from "../runs/config.ts";
 import { forgetRecord, recordForget } from "../runs/forget-record.ts";
 import { loadImages } from "../runs/images.ts";
+import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { type Job, prepareJob } from "../runs/job.ts";
 import { loadTrained, trainInFolder } from "../runs/train-run.ts";
-import { shippedIn, unlearnInFolder } from "../runs/unlearn-run.ts";
+import { discardRounds, shippedIn, unlearnInFolder } from "../runs/unlearn-run.ts";
 import type { Watch } from "../train/replay.ts";
 import type { Arm, Settings } from "../unlearn/arm.ts";
 import type { Progress, StopReason } from "../unlearn/driver.ts";
@@ -111,6 +112,7 @@ export class TrainedNetwork {
     const { folder } = await RunFolder.start(join(path, "trained"), { train });
     return Owned.during(async (owned) => {
       const images = await loadImages(train);
+      await recordInputs(folder, await inputsOf({ setup: train, images }));
       await recordForget(folder, await forgetRecord(images.corrupted, train));
       const job = owned.add(await prepareJob(gpu, train, { images }));
       await trainInFolder(folder, job, "checkpoint.safetensors", { watch });
@@ -145,8 +147,13 @@ export class TrainedNetwork {
       unlearn: config,
       ...(await shippedIn(config)),
     });
+    const trained = this.folder.file("checkpoint.safetensors");
+    await recordInputs(folder, await inputsOf({ unlearn: config, given: { path: trained } }));
     const written = folder.file("result.json");
-    if (await exists(written)) return JSON.parse(await readText(written)) as ArmResult;
+    if (await exists(written)) {
+      await discardRounds(folder);
+      return (await readJson(written)) as ArmResult;
+    }
     await loadTrained(this.folder, job, "checkpoint.safetensors");
     const { history, reason } = await unlearnInFolder(folder, job, config, {
       watch,
@@ -167,6 +174,7 @@ export class TrainedNetwork {
       ...(againstRetrained ? { final: await measureFinal(job) } : {}),
     };
     await folder.writeJson("result.json", result);
+    await discardRounds(folder);
     return result;
   }
 

@@ -1,10 +1,11 @@
 /** `#formats` in browsers, where a bundle of the core holds no reader of others' files. */
 import { DataError } from "../errors.ts";
-import { readSafetensors } from "./safetensors.ts";
+import { requireFinite } from "./finite.ts";
+import { readSealed } from "./seal.ts";
 import type { readTensors as readAny } from "./tensor-file.ts";
 
 /** Reads a safetensors file. @throws DataError for any other. */
-export const readTensors: typeof readAny = async (bytes, name) => {
+export const readTensors: typeof readAny = async (bytes, name, options) => {
   // The brace of the header behind the eight bytes of its length.
   if (bytes[8] !== 0x7b) {
     throw new DataError(
@@ -12,5 +13,7 @@ export const readTensors: typeof readAny = async (bytes, name) => {
         "rewind-webgpu/io and hand over what that returns.",
     );
   }
-  return { kind: "safetensors", notes: [], ...readSafetensors(bytes, name) };
+  const { tensors, metadata } = await readSealed(bytes, name);
+  if (options?.allowNonfinite !== true) requireFinite(tensors, name);
+  return { kind: "safetensors", notes: [], tensors, metadata };
 };

@@ -10,7 +10,8 @@ import type { Tensors } from "../nn/model.ts";
 import type { ImageShape, Preprocessing } from "../nn/preprocessing.ts";
 import { parseJson } from "../platform/json.ts";
 import { sameShape } from "../shape.ts";
-import { type TensorFile, writeSafetensors } from "./safetensors.ts";
+import type { TensorFile } from "./safetensors.ts";
+import { writeSealed } from "./seal.ts";
 
 /** What a checkpoint says besides its weights. */
 export interface CheckpointInfo {
@@ -52,7 +53,7 @@ const infoSchema = z.object({
   crop: z.number().gt(0).max(1).optional(),
 });
 
-/** Tensors and metadata of a whole checkpoint, as {@link writeSafetensors} takes them. */
+/** Tensors and metadata of a whole checkpoint, as {@link writeSealed} takes them. */
 export function wholeCheckpoint(
   weights: Tensors,
   model: string,
@@ -67,14 +68,14 @@ export function wholeCheckpoint(
   };
 }
 
-/** A whole checkpoint as the bytes of a file. */
+/** A whole checkpoint as the bytes of a file, sealed. */
 export function writeCheckpoint(
   weights: Tensors,
   model: string,
   info: CheckpointInfo,
-): Uint8Array<ArrayBuffer> {
+): Promise<Uint8Array<ArrayBuffer>> {
   const { tensors, metadata } = wholeCheckpoint(weights, model, info);
-  return writeSafetensors(tensors, metadata);
+  return writeSealed(tensors, metadata);
 }
 
 /**

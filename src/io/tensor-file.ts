@@ -1,8 +1,10 @@
 /** The one way to open a file of tensors that somebody gives: its kind is told by its content. */
 import { DataError, UsageError } from "../errors.ts";
 import { tensorFileKind } from "./file-kind.ts";
+import { requireFinite } from "./finite.ts";
 import { type KerasFile, readKeras, readKerasArchive } from "./keras-h5.ts";
-import { readSafetensors, type TensorFile } from "./safetensors.ts";
+import type { TensorFile } from "./safetensors.ts";
+import { readSealed } from "./seal.ts";
 import { withoutPrefixes } from "./state-names.ts";
 import { readTorch } from "./torch-pt.ts";
 
@@ -28,6 +30,8 @@ export interface ReadOptions {
    * of them is taken, and of a file that holds more than the network what lies behind the prefix that fits.
    */
   readonly names?: ReadonlySet<string> | undefined;
+  /** Take NaN and infinities as they are. */
+  readonly allowNonfinite?: boolean | undefined;
 }
 
 /**
@@ -35,8 +39,8 @@ export interface ReadOptions {
  * names (`module.`, `_orig_mod.`, `model.`) is taken off, unless Rewind wrote the file.
  *
  * @param name what errors call the file.
- * @throws DataError for a file that is damaged or of another kind: what it is, and what to do; UsageError for
- *   a `key` that holds no tensors.
+ * @throws DataError for a file that is damaged or of another kind: what it is, and what to do, and for numbers that are
+ *   not finite; UsageError for a `key` that holds no tensors.
  */
 export async function readTensors(
   bytes: Uint8Array,
@@ -45,6 +49,7 @@ export async function readTensors(
 ): Promise<TensorContents> {
   try {
     const contents = await contentsOf(bytes, name, options);
+    if (options.allowNonfinite !== true) requireFinite(contents.tensors, name);
     return { ...contents, notes: contents.notes.map(printable) };
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
@@ -80,7 +85,7 @@ async function contentsOf(
     throw new UsageError(`"${name}" is no PyTorch checkpoint, so \`key=${key}\` finds nothing.`);
   }
   if (kind === "safetensors") {
-    const { tensors, metadata } = readSafetensors(bytes, name);
+    const { tensors, metadata } = await readSealed(bytes, name);
     const foreign = metadata["format"] === "pt" || Object.keys(metadata).length === 0;
     const named = foreign ? withoutPrefixes({ tensors, notes: [] }, names) : { tensors, notes: [] };
     return { kind, metadata, ...named };

@@ -1,8 +1,8 @@
 /**
  * Files on every runtime: the file system on Node and Deno, `fetch` (reading only) in browsers.
  *
- * Whole files are written under a temporary name and renamed, so that a reader sees the old file or the
- * new one and an interrupted write loses nothing.
+ * Whole files are written under a temporary name that nobody else has, and renamed, so that a reader sees the old file
+ * or the new one and an interrupted write loses nothing. What it leaves behind {@link removeLeftovers} removes.
  *
  * A failed access throws a DataError: what was done to which path, why it failed and what to do.
  */
@@ -11,9 +11,23 @@ import { DataError } from "../errors.ts";
 import type { HostFiles } from "./host.ts";
 import { parseJson } from "./json.ts";
 
+let layer: HostFiles | undefined = host.files;
+
+/**
+ * Puts another layer between this module and the file system, to see what a program does when files fail.
+ *
+ * @returns what takes it away again.
+ */
+export function interposeFiles(over: (below: HostFiles) => HostFiles): () => void {
+  const below = layer;
+  if (below !== undefined) layer = over(below);
+  return () => void (layer = below);
+}
+
 const advice: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or directory; check the path",
   EACCES: "permission denied; check the owner and mode",
+  EEXIST: "something is there already",
   EPERM: "operation not permitted; check the owner and mode",
   ENOSPC: "the disk is full; free some space and run the same command again",
   EDQUOT: "the disk quota is used up; free some space and run the same command again",
@@ -27,10 +41,10 @@ async function access<T>(
   path: string | URL,
   work: (files: HostFiles) => Promise<T>,
 ): Promise<T> {
-  if (host.files === undefined)
+  if (layer === undefined)
     throw new DataError(`cannot ${act} "${path}": browsers have no file system.`);
   try {
-    return await work(host.files);
+    return await work(layer);
   } catch (cause) {
     const { code, message } = cause as { code?: string; message: string };
     throw new DataError(`cannot ${act} "${path}": ${advice[code ?? ""] ?? message}.`, { cause });
@@ -40,8 +54,7 @@ async function access<T>(
 /** The bytes of a file, or of an address in a browser. */
 export async function readBytes(path: string | URL): Promise<Uint8Array<ArrayBuffer>> {
   const remote = path instanceof URL && path.protocol !== "file:";
-  if (!remote && host.files !== undefined)
-    return access("read", path, (files) => files.readBytes(path));
+  if (!remote && layer !== undefined) return access("read", path, (files) => files.readBytes(path));
   const failed = (why: string, cause?: unknown): DataError =>
     new DataError(`cannot read "${path}": ${why}.`, { cause });
   let response: Response;
@@ -114,17 +127,28 @@ export function listDir(path: string): Promise<string[]> {
   return access("list", path, (files) => files.list(path));
 }
 
+/** Who may read what is made: everyone the process allows, or its owner alone. */
+export interface Access {
+  readonly ownerOnly?: boolean | undefined;
+}
+
 /** Makes a directory and its parents; it may exist already. */
-export function makeDir(path: string): Promise<void> {
-  return access("make directory", path, (files) => files.makeDir(path));
+export function makeDir(path: string, { ownerOnly }: Access = {}): Promise<void> {
+  return access("make directory", path, (files) =>
+    files.makeDir(path, ownerOnly === true ? 0o700 : undefined),
+  );
 }
 
 /** Writes a whole file: under a temporary name beside it, flushed, then renamed. */
-export async function writeAtomic(path: string, data: Uint8Array | string): Promise<void> {
-  const temporary = `${path}.tmp`;
+export async function writeAtomic(
+  path: string,
+  data: Uint8Array | string,
+  { ownerOnly }: Access = {},
+): Promise<void> {
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   await access("write", path, async (files) => {
     try {
-      await files.writeFlushed(temporary, data);
+      await files.createFlushed(temporary, data, ownerOnly === true ? 0o600 : undefined);
       await files.rename(temporary, path);
     } catch (error) {
       await files.remove(temporary);
@@ -133,12 +157,40 @@ export async function writeAtomic(path: string, data: Uint8Array | string): Prom
   });
 }
 
-/** Appends text, creating the file if need be. */
+/** Whether a file is what an interrupted call of {@link writeAtomic} left. */
+export function isLeftover(name: string): boolean {
+  return /\.[0-9a-f]{8}\.tmp$/.test(name);
+}
+
+/** Removes what interrupted calls of {@link writeAtomic} left in a directory. */
+export async function removeLeftovers(path: string): Promise<void> {
+  for (const name of (await listDir(path)).filter(isLeftover)) await remove(join(path, name));
+}
+
+/** Makes a file that is not there yet; false if something is. */
+export async function createFile(path: string, text: string): Promise<boolean> {
+  return access("write", path, async (files) => {
+    try {
+      await files.createFlushed(path, text);
+      return true;
+    } catch (error) {
+      if ((error as { code?: string }).code === "EEXIST") return false;
+      throw error;
+    }
+  });
+}
+
+/** Sets the time of a file's last change to now. */
+export function touch(path: string): Promise<void> {
+  return access("touch", path, (files) => files.touch(path));
+}
+
+/** Appends text, all of it or nothing, creating the file if need be. */
 export function appendText(path: string, text: string): Promise<void> {
   return access("append to", path, (files) => files.append(path, text));
 }
 
-/** Appends bytes, creating the file if need be. */
+/** Appends bytes, all of them or nothing, creating the file if need be. */
 export function appendBytes(path: string, bytes: Uint8Array): Promise<void> {
   return access("append to", path, (files) => files.append(path, bytes));
 }
@@ -172,12 +224,12 @@ export function cacheFolder(): string | null {
 
 /** The path from the root of the file system: what is relative starts at the working folder. Itself in browsers. */
 export function absolutePath(path: string): string {
-  return host.files?.absolute(path) ?? path;
+  return layer?.absolute(path) ?? path;
 }
 
 /** The way from one folder to a path, both absolute. */
 export function relativePath(folder: string, path: string): string {
-  return host.files?.relative(folder, path) ?? path;
+  return layer?.relative(folder, path) ?? path;
 }
 
 /** Joins path parts with single slashes; empty parts are left out. */

@@ -11,16 +11,41 @@ export interface HostFiles {
   info(path: string): Promise<{ size: number; modified: number; directory: boolean }>;
   /** Names, sorted. */
   list(path: string): Promise<string[]>;
-  makeDir(path: string): Promise<void>;
-  /** Writes and flushes to the disk, so that a rename after it never exposes a part of the file. */
-  writeFlushed(path: string, data: Uint8Array | string): Promise<void>;
+  /** `mode` is that of the folders it makes: 0o777 where absent, less what the process masks. */
+  makeDir(path: string, mode?: number): Promise<void>;
+  /**
+   * Makes a file that must not exist, not even as a link, and flushes it to the disk, so that a rename after it never
+   * exposes a part of the file. `mode`: 0o666 where absent, less what the process masks.
+   */
+  createFlushed(path: string, data: Uint8Array | string, mode?: number): Promise<void>;
+  /** Appends all of it or, where that fails, nothing. */
   append(path: string, data: Uint8Array | string): Promise<void>;
+  /** Sets the time of the last change to now. */
+  touch(path: string): Promise<void>;
   remove(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   /** The path from the root; what is relative starts at the working folder. */
   absolute(path: string): string;
   /** The way from a folder to a path, both absolute. */
   relative(folder: string, path: string): string;
+}
+
+/** A process, for those that must know whether it still runs. */
+export interface ProcessId {
+  /** The machine, boot and process namespace: within one of them, numbers mean the same. */
+  readonly place: string;
+  /** What people call the machine. */
+  readonly machine: string;
+  readonly number: number;
+  /** When it started, where the system says: numbers are used again. */
+  readonly started?: string | undefined;
+}
+
+/** Processes of this machine. */
+export interface HostProcesses {
+  readonly own: ProcessId;
+  /** Whether a process of the same place still runs; undefined where this one may not know. */
+  runs(process: ProcessId): boolean | undefined;
 }
 
 /** What a thread answers; `move`: buffers handed over instead of copied. */
@@ -46,6 +71,7 @@ export interface HostThreads {
 export interface Host {
   readonly files?: HostFiles;
   readonly threads?: HostThreads;
+  readonly processes?: HostProcesses;
   /** The MD5 of bytes as 32 hexadecimal digits. */
   readonly md5?: (bytes: Uint8Array) => string;
   /** A variable of the environment. */

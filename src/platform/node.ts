@@ -1,11 +1,11 @@
 /** Files, threads and Dawn on Node, and on Deno, which implements Node's modules: `#platform` there. */
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
-import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { closeSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
+import { availableParallelism, hostname } from "node:os";
 import { relative, resolve } from "node:path";
 import { parentPort, Worker } from "node:worker_threads";
-import type { Host, HostFiles, HostThreads } from "./host.ts";
+import type { Host, HostFiles, HostProcesses, HostThreads, ProcessId } from "./host.ts";
 import { detectRuntime } from "./runtime.ts";
 
 const files: HostFiles = {
@@ -25,11 +25,11 @@ const files: HostFiles = {
     return { size: info.size, modified: info.mtimeMs, directory: info.isDirectory() };
   },
   list: async (path) => (await readdir(path)).sort(),
-  async makeDir(path) {
-    await mkdir(path, { recursive: true });
+  async makeDir(path, mode) {
+    await mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
   },
-  async writeFlushed(path, data) {
-    const file = await open(path, "w");
+  async createFlushed(path, data, mode) {
+    const file = await open(path, "wx", mode);
     try {
       await file.writeFile(data);
       await file.sync();
@@ -37,7 +37,24 @@ const files: HostFiles = {
       await file.close();
     }
   },
-  append: (path, data) => appendFile(path, data),
+  async append(path, data) {
+    const file = await open(path, "a");
+    try {
+      const { size } = await file.stat();
+      try {
+        await file.writeFile(data);
+      } catch (error) {
+        await file.truncate(size);
+        throw error;
+      }
+    } finally {
+      await file.close();
+    }
+  },
+  async touch(path) {
+    const now = new Date();
+    await utimes(path, now, now);
+  },
   remove: (path) => rm(path, { recursive: true, force: true }),
   rename,
   absolute: (path) => resolve(path),
@@ -78,9 +95,55 @@ const threads: HostThreads = {
   },
 };
 
+/** What `read` gives; undefined where the system has no such file. */
+function known(read: () => string): string | undefined {
+  try {
+    return read().trim();
+  } catch {
+    return undefined;
+  }
+}
+
+/** When a process started, in ticks since the boot, where the system keeps /proc. */
+function startOf(number: number | "self"): string | undefined {
+  // After the name, which is in brackets and may hold anything.
+  const stat = known(() => readFileSync(`/proc/${number}/stat`, "utf8"));
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}
+
+function ownProcess(): ProcessId {
+  const boot = known(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8"));
+  const namespace = known(() => readlinkSync("/proc/self/ns/pid"));
+  return {
+    machine: hostname(),
+    place: [hostname(), boot, namespace].filter((part) => part !== undefined).join(" "),
+    number: process.pid,
+    started: startOf("self"),
+  };
+}
+
+const processes: HostProcesses = {
+  own: ownProcess(),
+  runs({ number, started }) {
+    if (number === process.pid && started === processes.own.started) return true;
+    if (started !== undefined && processes.own.started !== undefined) {
+      return startOf(number) === started;
+    }
+    try {
+      process.kill(number, 0);
+      return true;
+    } catch (error) {
+      const { code } = error as { code?: string };
+      // Whoever may not send it a signal still knows that it is there; Deno may not even ask.
+      return code === "ESRCH" ? false : code === "EPERM" ? true : undefined;
+    }
+  },
+};
+
 export const host: Host = {
   files,
   threads,
+  processes,
   md5: (bytes) => createHash("md5").update(bytes).digest("hex"),
   variable: (name) => process.env[name],
   async createGpu(options) {

@@ -1,8 +1,8 @@
 /** What a trajectory library holds, as sequences of snapshots that windows are cut from. */
 import type { ParameterKind } from "../weights/arena.ts";
 import { DataError } from "../errors.ts";
-import { readSafetensors } from "../io/safetensors.ts";
-import { exists, join, readBytes, readText } from "../platform/files.ts";
+import { readSealed } from "../io/seal.ts";
+import { exists, join, readBytes, readJson } from "../platform/files.ts";
 import { decodeHistories, type LibraryHistory, type LibraryTraining } from "./library.ts";
 
 /** Where in a network's life a window lies. */
@@ -42,6 +42,8 @@ export interface Library {
   readonly trainings: number;
   /** What it was made of, for provenance. */
   readonly description: string;
+  /** Paths of its files. */
+  readonly files: readonly string[];
   readonly sequences: readonly Sequence[];
 }
 
@@ -67,7 +69,7 @@ export async function openLibrary(folder: string): Promise<Library> {
       `"${folder}" is no finished trajectory library (no manifest.json); \`rewind predictor record\` makes one.`,
     );
   }
-  const manifest = JSON.parse(await readText(path)) as Manifest;
+  const manifest = (await readJson(path)) as Manifest;
   if (manifest.format !== "rewind library 1") {
     throw new DataError(
       `"${path}": its format is "${manifest.format}", "rewind library 1" is known.`,
@@ -75,9 +77,10 @@ export async function openLibrary(folder: string): Promise<Library> {
   }
   const { length, seed, perTensor } = manifest;
   const sequences: Sequence[] = [];
+  const files = manifest.trainings.map((entry) => join(folder, entry.file));
   for (const [i, entry] of manifest.trainings.entries()) {
-    const file = join(folder, entry.file);
-    const histories = decodeHistories(readSafetensors(await readBytes(file), file), file);
+    const file = files[i]!;
+    const histories = decodeHistories(await readSealed(await readBytes(file), file), file);
     sequences.push(...sequencesOf(i + 1, entry, histories, length));
   }
   const parts = [
@@ -92,6 +95,7 @@ export async function openLibrary(folder: string): Promise<Library> {
     length,
     trainings: manifest.trainings.length,
     description: parts.join("; "),
+    files: [path, ...files],
     sequences,
   };
 }

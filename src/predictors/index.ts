@@ -53,15 +53,17 @@ async function pathsOf(spec: string): Promise<Partial<Record<SetName, string>>> 
   );
 }
 
-async function filesOf(spec: string | undefined): Promise<Partial<Record<SetName, WeightFile>>> {
+async function filesOf({
+  path: folder,
+  allowNonfinite,
+}: Pick<PredictorPath, "path" | "allowNonfinite">): Promise<Partial<Record<SetName, WeightFile>>> {
+  const read = async (bytes: Promise<Uint8Array>, name: string): Promise<WeightFile> =>
+    parseWeightFile(await bytes, name, { allowNonfinite });
   const entries =
-    spec === undefined
-      ? setNames.map(
-          async (set) =>
-            [set, await parseWeightFile(await shippedBytes(set), shippedName(set))] as const,
-        )
-      : Object.entries(await pathsOf(spec)).map(
-          async ([set, path]) => [set, await parseWeightFile(await readBytes(path), path)] as const,
+    folder === undefined
+      ? setNames.map(async (set) => [set, await read(shippedBytes(set), shippedName(set))] as const)
+      : Object.entries(await pathsOf(folder)).map(
+          async ([set, path]) => [set, await read(readBytes(path), path)] as const,
         );
   return Object.fromEntries(await Promise.all(entries));
 }
@@ -88,16 +90,49 @@ function formulaOf(spec: string): Predictor | undefined {
   return undefined;
 }
 
-const publishedBias = /^published-bias:/;
-const reversal = /^reversed:/;
+/** What may stand before a path. */
+const prefixes = ["reversed:", "published-bias:", "nonfinite:"] as const;
+
+/** A predictor's text taken apart. */
+interface PredictorPath {
+  /** All that stands before the path, as written. */
+  readonly before: string;
+  /** The path, or a formula; undefined: the shipped files. */
+  readonly path: string | undefined;
+  readonly reversed: boolean;
+  readonly publishedBias: boolean;
+  readonly allowNonfinite: boolean;
+}
+
+function parsed(spec: string | undefined): PredictorPath {
+  const found = new Set<string>();
+  let path = spec;
+  for (;;) {
+    const next = prefixes.find((prefix) => path?.startsWith(prefix) === true);
+    if (next === undefined) break;
+    found.add(next);
+    path = path!.slice(next.length);
+  }
+  return {
+    before: spec === undefined ? "" : spec.slice(0, spec.length - path!.length),
+    path,
+    reversed: found.has("reversed:"),
+    publishedBias: found.has("published-bias:"),
+    allowNonfinite: found.has("nonfinite:"),
+  };
+}
 
 /** A predictor's text with its path, where it has one, from the root; formulas stay as they are. */
 export function absolutePredictor(spec: string): string {
-  for (const prefix of [reversal, publishedBias]) {
-    const [found] = prefix.exec(spec) ?? [];
-    if (found !== undefined) return found + absolutePredictor(spec.slice(found.length));
-  }
-  return spec === "" || formulaOf(spec) !== undefined ? spec : absolutePath(spec);
+  const { before, path = "" } = parsed(spec);
+  return before + (path === "" || formulaOf(path) !== undefined ? path : absolutePath(path));
+}
+
+/** The files a predictor is read from, by path; none for formulas and for the shipped ones. */
+export async function predictorFiles(spec: string | undefined): Promise<string[]> {
+  const { path } = parsed(spec);
+  if (path === undefined || formulaOf(path) !== undefined) return [];
+  return Object.values(await pathsOf(path));
 }
 
 /**
@@ -107,25 +142,32 @@ export function absolutePredictor(spec: string): string {
  *   for extrapolation by U epochs before the oldest snapshot (negative: after the newest), `linear:U:K`
  *   from K snapshots instead of 15; undefined for the shipped InvWNN. `published-bias:FOLDER` computes a
  *   WNN's biases as its published script does. `reversed:SPEC` shows a forecaster time backwards, so that
- *   it predicts the past.
+ *   it predicts the past. `nonfinite:SPEC` takes weights that are NaN or infinite as they are.
  * @param base overrides what an InvWNN's files say the residual is added to.
  */
 export async function loadPredictor(
   spec: string | undefined,
   base?: Exclude<Base, "none">,
 ): Promise<Predictor> {
-  if (spec !== undefined && reversal.test(spec)) {
-    if (base !== undefined && base !== "oldest") {
-      throw new UsageError(`predictor "${spec}": a reversed one adds to the oldest snapshot only.`);
-    }
-    return reversedPredictor(await loadPredictor(spec.replace(reversal, "")));
+  const asked = parsed(spec);
+  if (!asked.reversed) return forward(asked, base);
+  if (base !== undefined && base !== "oldest") {
+    throw new UsageError(`predictor "${spec}": a reversed one adds to the oldest snapshot only.`);
   }
-  const formula = spec === undefined ? undefined : formulaOf(spec);
+  return reversedPredictor(await forward(asked, undefined));
+}
+
+/** A predictor that is not reversed. */
+async function forward(
+  asked: PredictorPath,
+  base: Exclude<Base, "none"> | undefined,
+): Promise<Predictor> {
+  const { path, publishedBias } = asked;
+  const formula = path === undefined ? undefined : formulaOf(path);
   if (formula !== undefined) return base === undefined ? formula : { ...formula, base };
-  const path = spec?.replace(publishedBias, "");
-  const files = await filesOf(path);
+  const files = await filesOf(asked);
   const short = path === undefined ? "shipped" : path.replace(/^.*\/(?=[^/]+\/*$)/, "");
-  return predictorOf(files, { short, base, publishedBias: path !== spec });
+  return predictorOf(files, { short, base, publishedBias });
 }
 
 /**
@@ -164,8 +206,8 @@ export function predictorOf(
 export async function predictorMetadata(
   spec: string | undefined,
 ): Promise<Record<string, Readonly<Record<string, string>>>> {
-  const path = spec?.replace(reversal, "").replace(publishedBias, "");
-  if (path !== undefined && formulaOf(path) !== undefined) return {};
-  const files = Object.entries(await filesOf(path));
+  const asked = parsed(spec);
+  if (asked.path !== undefined && formulaOf(asked.path) !== undefined) return {};
+  const files = Object.entries(await filesOf(asked));
   return Object.fromEntries(files.map(([set, { metadata }]) => [set, metadata]));
 }

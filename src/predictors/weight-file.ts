@@ -2,7 +2,7 @@
 import { DataError } from "../errors.ts";
 import type { KerasFile } from "../io/keras-h5.ts";
 import { openTensors } from "../io/open-tensors.ts";
-import type { TensorContents } from "../io/tensor-file.ts";
+import type { ReadOptions, TensorContents } from "../io/tensor-file.ts";
 import type { Tensors } from "../nn/model.ts";
 import type { Base } from "./predictor.ts";
 
@@ -27,9 +27,17 @@ export function weightFileOf(contents: TensorContents, source: string): WeightFi
   return { format: kind, source, metadata, tensors };
 }
 
-/** What the bytes of a file hold; its kind is told by its content. @throws DataError for a file that holds no weights. */
-export async function parseWeightFile(bytes: Uint8Array, source: string): Promise<WeightFile> {
-  return weightFileOf(await openTensors(bytes, source), source);
+/**
+ * What the bytes of a file hold; its kind is told by its content.
+ *
+ * @throws DataError for a file that holds no weights, or weights that are not finite.
+ */
+export async function parseWeightFile(
+  bytes: Uint8Array,
+  source: string,
+  options: Pick<ReadOptions, "allowNonfinite">,
+): Promise<WeightFile> {
+  return weightFileOf(await openTensors(bytes, source, options), source);
 }
 
 /** Tensors of a file that has names for them. @throws DataError for a Keras file. */

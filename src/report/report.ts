@@ -128,7 +128,6 @@ export async function writeReport(
   report: UnlearnReport,
   history: readonly Progress[],
 ): Promise<void> {
-  await folder.writeJson("report.json", report);
   const { x, y, title } = curveOf(report);
   const chart = await lineChart({
     title: `${title} (${report.scenario})`,
@@ -187,4 +186,6 @@ export async function writeReport(
     "",
   ];
   await folder.write("report.md", lines.join("\n"));
+  // Last: a folder that has it is finished.
+  await folder.writeJson("report.json", report);
 }

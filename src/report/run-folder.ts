@@ -1,24 +1,22 @@
 /**
  * The folder of a run: what was asked, what happened, what came out.
  *
- * config.json, metrics.jsonl (one line a measurement), checkpoint.safetensors, report.json, report.md and
- * figures. Every file but metrics.jsonl is written whole under a temporary name and renamed; a torn last
- * line of metrics.jsonl, left by a crash, is dropped when the folder is opened again.
+ * config.json, inputs.json, metrics.jsonl (one line a measurement), checkpoint.safetensors, report.json, report.md and
+ * figures. Every file but metrics.jsonl is written whole under a temporary name and renamed, and checkpoints are sealed
+ * (see io/seal.ts); a torn last line of metrics.jsonl, left by a crash, is not read, and dropped when the run goes on.
  *
  * config.json holds paths from the root and, beside them, the ways from the folder to the same files: a folder that was
  * moved together with what lies about it finds them again.
  */
 import { DataError } from "../errors.ts";
-import {
-  readSafetensors,
-  type Tensor,
-  type TensorFile,
-  writeSafetensors,
-} from "../io/safetensors.ts";
+import type { Tensor, TensorFile } from "../io/safetensors.ts";
+import { readSealed, writeSealed } from "../io/seal.ts";
 import {
   absolutePath,
+  type Access,
   appendText,
   exists,
+  isLeftover,
   join,
   listDir,
   makeDir,
@@ -27,18 +25,48 @@ import {
   readText,
   relativePath,
   remove,
+  removeLeftovers,
   writeAtomic,
 } from "../platform/files.ts";
+import { parseJson } from "../platform/json.ts";
+import { FolderLock } from "./folder-lock.ts";
 
 /** Where config.json keeps the ways from the folder to the files of the run, by their paths from the root. */
 const pathsKey = "pathsFromHere";
 
+/** A line of metrics.jsonl. */
+interface MetricsLine {
+  readonly text: string;
+  readonly value: Record<string, unknown>;
+}
+
 /** One open run folder. */
 export class RunFolder {
   readonly path: string;
+  readonly #lock: FolderLock | undefined;
 
-  private constructor(path: string) {
+  private constructor(path: string, lock?: FolderLock) {
     this.path = path;
+    this.#lock = lock;
+  }
+
+  /**
+   * Opens a folder for a run as {@link RunFolder.start} does, for this process alone until it is closed.
+   *
+   * @param options `ownerOnly`: a folder that is made can be read by its owner alone.
+   * @throws DataError also where another process works in it.
+   */
+  static async claim(path: string, config: unknown, options: Access = {}): Promise<RunFolder> {
+    await RunFolder.check(path, config);
+    await makeDir(path, options);
+    const lock = await FolderLock.take(path);
+    try {
+      await RunFolder.start(path, config);
+      return new RunFolder(path, lock);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
   }
 
   /**
@@ -54,8 +82,9 @@ export class RunFolder {
   ): Promise<{ folder: RunFolder; resumed: boolean }> {
     const resumed = await RunFolder.check(path, config);
     await makeDir(path);
+    await removeLeftovers(path);
     const folder = new RunFolder(path);
-    if (resumed) await folder.#dropTornLine();
+    if (resumed) await folder.keepMetrics(() => true);
     else await folder.#writeConfig(config);
     return { folder, resumed };
   }
@@ -69,7 +98,9 @@ export class RunFolder {
     const file = join(path, "config.json");
     if (!(await exists(file))) return false;
     if (json(await new RunFolder(path).config()) === json(config)) return true;
-    const names = (await listDir(path)).filter((name) => !name.startsWith("."));
+    const names = (await listDir(path)).filter(
+      (name) => !name.startsWith(".") && !isLeftover(name),
+    );
     if (names.length === 1) return false;
     throw new DataError(
       `"${path}" holds a run with another configuration (config.json). Give another \`out\`, or remove the folder.`,
@@ -85,6 +116,21 @@ export class RunFolder {
       );
     }
     return folder;
+  }
+
+  /** Removes what a process that was killed has left of its work on a finished run. */
+  async tidy(): Promise<void> {
+    await FolderLock.removeDead(this.path);
+    await removeLeftovers(this.path);
+  }
+
+  /** Gives the folder free, where it was claimed. */
+  async close(): Promise<void> {
+    await this.#lock?.release();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** Path of a file in the folder. */
@@ -144,22 +190,26 @@ export class RunFolder {
     await appendText(this.file("metrics.jsonl"), `${JSON.stringify(metrics, finite)}\n`);
   }
 
-  /** The lines of metrics.jsonl. */
+  /** The whole lines of metrics.jsonl: what stands after the last end of a line was torn off. */
   async metrics(): Promise<Record<string, unknown>[]> {
-    if (!(await exists(this.file("metrics.jsonl")))) return [];
-    const lines = (await readText(this.file("metrics.jsonl")))
-      .split("\n")
-      .filter((line) => line !== "");
-    return lines.map((line) => parse(line, this.file("metrics.jsonl")) as Record<string, unknown>);
+    return (await this.#lines()).lines.map(({ value }) => value);
   }
 
   /** Rewrites metrics.jsonl with the lines that `keep` holds for: a resume drops what came after its checkpoint. */
   async keepMetrics(keep: (line: Record<string, unknown>) => boolean): Promise<void> {
-    const lines = (await this.metrics()).filter(keep);
-    await writeAtomic(
-      this.file("metrics.jsonl"),
-      lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
-    );
+    const { all, lines } = await this.#lines();
+    const kept = lines.filter(({ value }) => keep(value)).map(({ text }) => `${text}\n`);
+    if (kept.join("") !== all) await writeAtomic(this.file("metrics.jsonl"), kept.join(""));
+  }
+
+  async #lines(): Promise<{ all: string; lines: MetricsLine[] }> {
+    const file = this.file("metrics.jsonl");
+    const all = (await exists(file)) ? await readText(file) : "";
+    const lines = all.split("\n").slice(0, -1);
+    return {
+      all,
+      lines: lines.map((text, i) => ({ text, value: parse(text, `${file}" line ${i + 1}`) })),
+    };
   }
 
   async writeCheckpoint(
@@ -167,13 +217,17 @@ export class RunFolder {
     tensors: ReadonlyMap<string, Tensor>,
     metadata: Readonly<Record<string, string>>,
   ): Promise<void> {
-    await writeAtomic(this.file(name), writeSafetensors(tensors, metadata));
+    await writeAtomic(this.file(name), await writeSealed(tensors, metadata));
   }
 
-  /** A checkpoint, or undefined if there is none. */
-  async readCheckpoint(name: string): Promise<TensorFile | undefined> {
+  /**
+   * A checkpoint, or undefined if there is none.
+   *
+   * @throws DataError for a file that is damaged.
+   */
+  async readCheckpoint(name: string): Promise<(TensorFile & { sealed: boolean }) | undefined> {
     const path = this.file(name);
-    return (await exists(path)) ? readSafetensors(await readBytes(path), path) : undefined;
+    return (await exists(path)) ? readSealed(await readBytes(path), path) : undefined;
   }
 
   /** Removes a file of the folder. */
@@ -188,14 +242,6 @@ export class RunFolder {
 
   async write(name: string, data: string | Uint8Array): Promise<void> {
     await writeAtomic(this.file(name), data);
-  }
-
-  async #dropTornLine(): Promise<void> {
-    const path = this.file("metrics.jsonl");
-    if (!(await exists(path))) return;
-    const text = await readText(path);
-    if (text !== "" && !text.endsWith("\n"))
-      await writeAtomic(path, text.slice(0, text.lastIndexOf("\n") + 1));
   }
 }
 
@@ -222,10 +268,15 @@ export function json(value: unknown): string {
   return `${JSON.stringify(value, finite, 2)}\n`;
 }
 
-function parse(text: string, path: string): unknown {
+function parse(text: string, place: string): Record<string, unknown> {
+  let value: unknown;
   try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new DataError(`"${path}" is not valid JSON: ${(cause as Error).message}.`);
+    value = parseJson(text);
+  } catch {
+    value = undefined;
   }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new DataError(`"${place} is damaged: it is no JSON object.`);
 }

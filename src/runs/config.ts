@@ -59,6 +59,8 @@ export interface SetupConfig {
   classes?: string[] | undefined;
   /** How images are prepared; absent: as the checkpoint says, else the training images' mean is subtracted. */
   preprocessing?: PreprocessingConfig | undefined;
+  /** Take weights from files that are NaN or infinite as they are. */
+  allowNonfinite?: boolean | undefined;
   seed: number;
 }
 
@@ -111,6 +113,7 @@ const setupFields = {
   key: z.string().optional(),
   classes: z.array(z.string()).min(1).optional(),
   preprocessing: preprocessingSchema.optional(),
+  allowNonfinite: z.boolean().optional(),
   seed,
 };
 

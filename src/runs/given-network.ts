@@ -41,14 +41,16 @@ export interface GivenNetwork {
 }
 
 /** What whoever gives the file says of it; it counts more than what the file says. */
-export type Said = Partial<Pick<SetupConfig, "model" | "classes" | "preprocessing" | "key">>;
+export type Said = Partial<
+  Pick<SetupConfig, "model" | "classes" | "preprocessing" | "key" | "allowNonfinite">
+>;
 
 /**
  * Reads a network.
  *
  * @param path a checkpoint of this project, one of PyTorch, or a folder: a run's, or one with `config.json` and
  *   `model.safetensors` as on the Hub.
- * @throws DataError for a file that is damaged or of another kind, UsageError where nothing says which network it is.
+ * @throws DataError for a file that is damaged, of another kind or not finite, UsageError where nothing says which network it is.
  */
 export async function readNetwork(path: string, said: Said = {}): Promise<GivenNetwork> {
   const place = await placeOf(path);
@@ -59,6 +61,7 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
   const file = await readTensors(await readBytes(place.weights), place.weights, {
     names,
     key: said.key,
+    allowNonfinite: said.allowNonfinite,
   });
   const checkpoint = parseCheckpoint(file, place.weights);
   if (checkpoint.info !== undefined) return own(place.weights, checkpoint.info, checkpoint, said);

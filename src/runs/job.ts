@@ -65,7 +65,7 @@ export function jobOn<C extends SetupConfig>(
     const model = owned.add(await Model.create(gpu, spec, blank ? undefined : config.seed));
     if (given !== undefined) loadWeights(model, given);
     const { from } = config as Partial<Pick<TrainConfig, "from">>;
-    if (from !== undefined && !blank) model.pretrain(await readInitial(from));
+    if (from !== undefined && !blank) model.pretrain(await readInitial(from, config));
     const work = owned.add(await workOn(model, info, corrupted, test));
     const destroy = (): void => owned.destroy();
     return { ...work, config, destroy, [Symbol.dispose]: destroy };
@@ -107,6 +107,10 @@ function loadWeights(model: Model, given: GivenNetwork): void {
 }
 
 /** Weights that a training starts from. */
-export async function readInitial(path: string): Promise<Tensors> {
-  return parseCheckpoint(await readTensors(await readBytes(path), path), path).tensors;
+export async function readInitial(
+  path: string,
+  { allowNonfinite }: Pick<SetupConfig, "allowNonfinite">,
+): Promise<Tensors> {
+  const contents = await readTensors(await readBytes(path), path, { allowNonfinite });
+  return parseCheckpoint(contents, path).tensors;
 }

@@ -19,6 +19,8 @@ export interface ForeignOptions {
   readonly preprocessing?: PreprocessingConfig | undefined;
   /** Height, width and channels of the images. */
   readonly input?: ImageShape | undefined;
+  /** Take weights that are NaN or infinite as they are. */
+  readonly allowNonfinite?: boolean | undefined;
   readonly gpu?: Gpu | undefined;
 }
 
@@ -29,7 +31,7 @@ export interface ForeignOptions {
  * @throws UsageError for what neither the file nor the options say; DataError for a file that is damaged or does not fit.
  */
 export async function loadForeign(path: string, options: ForeignOptions = {}): Promise<Classifier> {
-  const { network, settings, classes, preprocessing, gpu } = options;
+  const { network, settings, classes, preprocessing, allowNonfinite, gpu } = options;
   const given: GivenNetwork = requirePrepared(
     await readNetwork(path, {
       ...(network === undefined
@@ -37,6 +39,7 @@ export async function loadForeign(path: string, options: ForeignOptions = {}): P
         : { model: { name: networks.known(network).name, ...settings } }),
       ...(classes === undefined ? {} : { classes: [...classes] }),
       ...(preprocessing === undefined ? {} : { preprocessing }),
+      allowNonfinite,
     }),
   );
   const input = options.input ?? given.input;

@@ -4,9 +4,11 @@
  * A training that was killed anywhere continues, with the same command, from its last checkpoint and ends
  * with the same bits on the same adapter.
  */
+import { z } from "zod";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
 import { prefixed, requireModel, unprefixed, writeWhole } from "./checkpoints.ts";
+import { putBack, readState, wholeText } from "./saved-state.ts";
 import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 import { type TrainState, trainJob } from "../api/training.ts";
@@ -17,81 +19,155 @@ const trainingFile = "training-state.safetensors";
 /** Saves are this many milliseconds apart at least, so that short epochs stay short. */
 const defaultSaveEveryMs = 15_000;
 
-/** Trains the job's model in a folder, or loads its checkpoint `result` if it is trained already. */
+/** An epoch that takes this many milliseconds is left at once when a run is interrupted, a shorter one is finished. */
+const longEpochMs = 3_000;
+
+/** Settings of {@link trainInFolder}. */
+export interface TrainOptions {
+  readonly watch?: Watch;
+  readonly onEpoch?: (line: object) => void;
+  /** What else an epoch's line says, for example scores. */
+  readonly measure?: () => Promise<object>;
+  /** The state is saved this many milliseconds after the last save at the earliest. */
+  readonly saveEveryMs?: number;
+}
+
+/**
+ * Trains the job's model in a folder, or loads its checkpoint `result` if it is trained already.
+ *
+ * An interrupted training saves the state after its last whole epoch before it ends.
+ */
 export async function trainInFolder(
   folder: RunFolder,
   job: Job,
   result: string,
-  options: {
-    watch?: Watch;
-    onEpoch?: (line: object) => void;
-    /** What else an epoch's line says, for example scores. */
-    measure?: () => Promise<object>;
-    /** The state is saved this many milliseconds after the last save at the earliest. */
-    saveEveryMs?: number;
-  } = {},
+  options: TrainOptions = {},
 ): Promise<void> {
-  const { model } = job;
-  const { saveEveryMs = defaultSaveEveryMs } = options;
-  if (await loadTrained(folder, job, result)) return;
-  const saved = await folder.readCheckpoint(trainingFile);
-  let resume: TrainState | undefined;
-  if (saved !== undefined) {
-    requireModel(saved.metadata, job, folder.file(trainingFile));
-    const moments = Number(saved.metadata["moments"]);
-    resume = {
-      epoch: Number(saved.metadata["epoch"]),
-      tensors: unprefixed("model", saved.tensors),
-      optimizer: {
-        step: Number(saved.metadata["step"]),
-        moments: Array.from({ length: moments }, (_, i) => {
-          const moment = unprefixed(`moment${i + 1}`, saved.tensors);
-          return new Map([...moment].map(([name, { data }]) => [name, data]));
-        }),
-      },
-      snapshots: Array.from({ length: Number(saved.metadata["snapshots"] ?? 0) }, (_, k) => {
-        const snapshot = unprefixed(`snapshot${k + 1}`, saved.tensors);
-        return new Map([...snapshot].map(([name, { data }]) => [name, data]));
-      }),
-    };
+  const { saveEveryMs = defaultSaveEveryMs, watch = {} } = options;
+  if (await loadTrained(folder, job, result)) {
+    await folder.discard(trainingFile);
+    return;
   }
-  const done = resume?.epoch ?? 0;
+  const saved = await savedTraining(folder, job);
+  const done = saved?.resume.epoch ?? 0;
   await folder.keepMetrics((line) => line["phase"] !== "train" || Number(line["epoch"]) <= done);
+  const known = (await folder.metrics()).filter((line) => line["phase"] === "train");
+  if (known.length !== done) {
+    saved?.refuse(`metrics.jsonl has ${known.length} of the ${done} epochs it has behind it`);
+  }
+  const stopNow = new AbortController();
+  let epochMs = Infinity;
+  const stop = (): void => {
+    if (epochMs >= longEpochMs) stopNow.abort(watch.signal!.reason);
+  };
+  watch.signal?.addEventListener("abort", stop);
+  if (watch.signal?.aborted === true) stop();
   let lastSave = performance.now();
-  await trainJob(job, {
-    resume,
-    ...(options.watch === undefined ? {} : { watch: options.watch }),
-    async onEpoch(epoch, totals, save) {
-      const { loss, accuracy } = totals;
-      const line = { phase: "train", epoch, loss, accuracy, ...(await options.measure?.()) };
-      await folder.log(line);
-      options.onEpoch?.(line);
-      if (performance.now() - lastSave < saveEveryMs || epoch === job.config.epochs) return;
-      const state = await save();
-      const shapes = new Map(model.slots.map((slot) => [slot.name, slot.shape]));
-      const tensors = prefixed("model", state.tensors);
-      for (const [prefix, list] of [
-        ["moment", state.optimizer.moments],
-        ["snapshot", state.snapshots],
-      ] as const) {
-        for (const [i, part] of list.entries()) {
-          for (const [name, data] of part) {
-            tensors.set(`${prefix}${i + 1}/${name}`, { shape: shapes.get(name)!, data });
-          }
+  let lastEpoch = lastSave;
+  // The state after the last epoch, where it is not in the file.
+  let unsaved: TrainState | undefined;
+  try {
+    await trainJob(job, {
+      resume: saved?.resume,
+      watch: { ...watch, signal: stopNow.signal },
+      async onEpoch(epoch, totals, save) {
+        const { loss, accuracy } = totals;
+        const line = { phase: "train", epoch, loss, accuracy, ...(await options.measure?.()) };
+        await folder.log(line);
+        options.onEpoch?.(line);
+        unsaved = undefined;
+        const now = performance.now();
+        epochMs = now - lastEpoch;
+        lastEpoch = now;
+        if (epoch === job.config.epochs) return;
+        const interrupted = watch.signal?.aborted === true;
+        if (interrupted || now - lastSave >= saveEveryMs) {
+          await saveTraining(folder, job, await save());
+          lastSave = performance.now();
+        } else if (epochMs >= longEpochMs) {
+          unsaved = await save();
         }
-      }
-      await folder.writeCheckpoint(trainingFile, tensors, {
-        model: model.spec.name,
-        epoch: String(epoch),
-        step: String(state.optimizer.step),
-        moments: String(state.optimizer.moments.length),
-        snapshots: String(state.snapshots.length),
-      });
-      lastSave = performance.now();
-    },
-  });
+        watch.signal?.throwIfAborted();
+      },
+    });
+  } catch (error) {
+    if (watch.signal?.aborted === true && unsaved !== undefined) {
+      await saveTraining(folder, job, unsaved);
+    }
+    throw error;
+  } finally {
+    watch.signal?.removeEventListener("abort", stop);
+  }
   await writeWhole(folder, result, job);
   await folder.discard(trainingFile);
+}
+
+const stateFields = (epochs: number) =>
+  z.object({
+    epoch: wholeText.pipe(
+      z
+        .number()
+        .min(1)
+        .max(epochs - 1),
+    ),
+    step: wholeText,
+    moments: wholeText.pipe(z.number().max(8)),
+    snapshots: wholeText.pipe(z.number().max(10_000)),
+  });
+
+/** Reads what {@link saveTraining} wrote. */
+async function savedTraining(
+  folder: RunFolder,
+  job: Job,
+): Promise<{ readonly resume: TrainState; refuse: (what: string) => never } | undefined> {
+  const state = await readState(folder, trainingFile, job, stateFields(job.config.epochs));
+  if (state === undefined) return undefined;
+  const { fields, tensors, refuse } = state;
+  const slots = job.model.parameters.layout.slots;
+  const parts = (prefix: string, count: number): Map<string, Float32Array>[] =>
+    Array.from({ length: count }, (_, i) => {
+      const part = unprefixed(`${prefix}${i + 1}`, tensors);
+      const unfit = slots.find(({ name, size }) => part.get(name)?.data.length !== size);
+      if (unfit !== undefined || part.size !== slots.length) {
+        refuse(`its ${prefix} ${i + 1} does not fit the network`);
+      }
+      return new Map([...part].map(([name, { data }]) => [name, data]));
+    });
+  const resume = {
+    epoch: fields.epoch,
+    tensors: unprefixed("model", tensors),
+    optimizer: { step: fields.step, moments: parts("moment", fields.moments) },
+    snapshots: parts("snapshot", fields.snapshots),
+  };
+  putBack(state, () => job.model.load(resume.tensors));
+  return { resume, refuse };
+}
+
+/** Saves the state after an epoch. */
+async function saveTraining(
+  folder: RunFolder,
+  { model }: Job,
+  { epoch, tensors: weights, optimizer, snapshots }: TrainState,
+): Promise<void> {
+  const shapes = new Map(model.slots.map((slot) => [slot.name, slot.shape]));
+  const tensors = prefixed("model", weights);
+  for (const [prefix, list] of [
+    ["moment", optimizer.moments],
+    ["snapshot", snapshots],
+  ] as const) {
+    for (const [i, part] of list.entries()) {
+      for (const [name, data] of part) {
+        tensors.set(`${prefix}${i + 1}/${name}`, { shape: shapes.get(name)!, data });
+      }
+    }
+  }
+  await folder.writeCheckpoint(trainingFile, tensors, {
+    model: model.spec.name,
+    epoch: String(epoch),
+    step: String(optimizer.step),
+    moments: String(optimizer.moments.length),
+    snapshots: String(snapshots.length),
+  });
 }
 
 /** Loads a trained checkpoint of a folder into the job's model; false if there is none. */

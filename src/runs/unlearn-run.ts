@@ -4,7 +4,8 @@
  * A run that was killed anywhere continues, with the same command, from its last checkpoint and ends
  * with the same bits on the same adapter.
  */
-import { scoreOf } from "../metrics/metric.ts";
+import { z } from "zod";
+import { scoreOf, type Scores } from "../metrics/metric.ts";
 import type { Tensors } from "../nn/model.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
 import type { RunFolder } from "../report/run-folder.ts";
@@ -13,7 +14,8 @@ import { type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
 import { shortenRound } from "../unlearn/shorten-round.ts";
 import type { SessionState } from "../unlearn/method.ts";
 import { hasSetting, startMethod } from "../unlearn/methods/index.ts";
-import { prefixed, requireModel, unprefixed, writeWhole } from "./checkpoints.ts";
+import { prefixed, unprefixed, writeWhole } from "./checkpoints.ts";
+import { putBack, readState, type SavedState, wholeText } from "./saved-state.ts";
 import type { SetupConfig, UnlearnConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 
@@ -50,8 +52,13 @@ export async function unlearnInFolder(
   const { model } = job;
   const { watch = {}, scores, shortenLast = false } = options;
   const start = await model.save();
-  const saved = await savedRound(folder, job);
+  const saved = await savedRound(folder, job, config);
   const rounds = await keptRounds(folder, saved?.state.round ?? -1);
+  if (saved !== undefined && rounds.length !== saved.state.round + 1) {
+    saved.refuse(
+      `metrics.jsonl has ${rounds.length} of the ${saved.state.round + 1} rounds it has behind it, round 0 among them`,
+    );
+  }
   const report = async (progress: Progress): Promise<void> => {
     await folder.log({ phase: "unlearn", ...progress });
     options.onRound?.(progress);
@@ -81,8 +88,10 @@ export async function unlearnInFolder(
   let result: Awaited<ReturnType<typeof unlearn>>;
   try {
     if (saved !== undefined) {
-      model.load(saved.model);
-      session.load(saved.state);
+      putBack(saved, () => {
+        model.load(saved.model);
+        session.load(saved.state);
+      });
     }
     result = await unlearn(session, {
       stop: config,
@@ -115,13 +124,18 @@ export async function unlearnInFolder(
     // Before the round's own end: curves are read along their rounds.
     history.splice(-1, 0, { ...shortened, scores: await job.evaluate({}, scores) });
   }
-  await folder.discard(previousFile);
   await writeWhole(folder, "checkpoint.safetensors", job);
   return { history, reason };
 }
 
+/** Removes the states of an unlearning; call it when its result is written. */
+export async function discardRounds(folder: RunFolder): Promise<void> {
+  await folder.discard(unlearningFile);
+  await folder.discard(previousFile);
+}
+
 /** What an interrupted run had saved after its last round. */
-interface SavedRound {
+interface SavedRound extends Pick<SavedState<unknown>, "refuse"> {
   readonly state: SessionState;
   readonly model: Tensors;
   /** Weights a round earlier, where they were kept. */
@@ -132,22 +146,25 @@ interface SavedRound {
 async function savedRound(
   folder: RunFolder,
   job: Job<SetupConfig>,
+  { rounds }: UnlearnConfig,
 ): Promise<SavedRound | undefined> {
-  const saved = await folder.readCheckpoint(unlearningFile);
+  const fields = z.object({
+    round: wholeText.pipe(z.number().min(1).max(rounds)),
+    steps: wholeText,
+    optimizerStep: wholeText,
+  });
+  const saved = await readState(folder, unlearningFile, job, fields);
   if (saved === undefined) return undefined;
-  const { metadata, tensors } = saved;
-  requireModel(metadata, job, folder.file(unlearningFile));
-  const state = {
-    round: Number(metadata["round"]),
-    steps: Number(metadata["steps"]),
-    optimizerStep: Number(metadata["optimizerStep"]),
-    tensors: unprefixed("optimizer", tensors),
-  };
-  const earlier = state.round > 0 ? await folder.readCheckpoint(previousFile) : undefined;
+  const { tensors, refuse } = saved;
+  const earlier = await readState(folder, previousFile, job, z.object({ round: wholeText }));
+  // Written just before the round's own state: after an interruption between the two it is a round ahead.
+  const { round } = saved.fields;
+  const previous = earlier?.fields.round === round - 1 ? earlier : undefined;
   return {
-    state,
+    state: { ...saved.fields, tensors: unprefixed("optimizer", tensors) },
     model: unprefixed("model", tensors),
-    previous: earlier && unprefixed("model", earlier.tensors),
+    previous: previous && unprefixed("model", previous.tensors),
+    refuse,
   };
 }
 
@@ -160,7 +177,8 @@ async function saveRound(
   before: Tensors | undefined,
 ): Promise<void> {
   if (before !== undefined) {
-    await folder.writeCheckpoint(previousFile, prefixed("model", before), { model: spec.name });
+    const metadata = { model: spec.name, round: String(round - 1) };
+    await folder.writeCheckpoint(previousFile, prefixed("model", before), metadata);
   }
   const tensors = new Map([...prefixed("model", after), ...prefixed("optimizer", optimizer)]);
   await folder.writeCheckpoint(unlearningFile, tensors, {
@@ -179,7 +197,9 @@ async function keptRounds(folder: RunFolder, last: number): Promise<Progress[]> 
     .filter((line) => line["phase"] === "unlearn")
     .map((line) => {
       const { round, steps, seconds, scores } = line as unknown as Progress;
-      return { round, steps, seconds, scores };
+      // JSON has null for NaN.
+      const numbers = Object.entries(scores).map(([name, value]) => [name, value ?? Number.NaN]);
+      return { round, steps, seconds, scores: Object.fromEntries(numbers) as Scores };
     });
 }
 

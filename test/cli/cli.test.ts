@@ -127,7 +127,11 @@ test("an arm is added to earlier results where both start from the same networks
       words.map((word) => (word === "overfit" ? "label-noise" : word)),
       /holds results of overfit on synthetic, not of label-noise on synthetic/,
     ],
-    [(path) => writeFileSync(`${path}/results.json`, "{"), words, /results\.json" is not JSON/],
+    [
+      (path) => writeFileSync(`${path}/results.json`, "{"),
+      words,
+      /results\.json" is not valid JSON/,
+    ],
   ];
   for (const [i, [damage, asked, message]] of fails.entries()) {
     const copy = `${folder}/damaged-${i}`;

@@ -20,22 +20,22 @@ const weights = new Map([["a.weight", { shape: [2], data: Float32Array.of(1, -2)
 
 const read = (bytes: Uint8Array) => parseCheckpoint(readSafetensors(bytes), "x.safetensors");
 
-test("a checkpoint gives back its weights and all that decides what they answer", () => {
-  const { tensors, info: back } = read(writeCheckpoint(weights, "small-cnn(…)", info));
+test("a checkpoint gives back its weights and all that decides what they answer", async () => {
+  const { tensors, info: back } = read(await writeCheckpoint(weights, "small-cnn(…)", info));
   assert.equal([...tensors], [...weights]);
   assert.equal(back, info);
 });
 
-test("a mean a channel, and neither deviation nor crop", () => {
+test("a mean a channel, and neither deviation nor crop", async () => {
   const plain = { ...info, preprocessing: { mean: Float32Array.of(0.5, 0.25, 0) } };
-  const { info: back } = read(writeCheckpoint(weights, "n", plain));
+  const { info: back } = read(await writeCheckpoint(weights, "n", plain));
   assert.equal([...back!.preprocessing.mean], [0.5, 0.25, 0]);
   assert.equal([back!.preprocessing.deviation, back!.preprocessing.crop], [undefined, undefined]);
 });
 
-test("a file that others wrote says nothing; one that says half of it is refused by name", () => {
+test("a file that others wrote says nothing; one that says half of it is refused by name", async () => {
   assert.is(parseCheckpoint({ tensors: weights, metadata: {} }, "x").info, undefined);
-  const whole = readSafetensors(writeCheckpoint(weights, "n", info));
+  const whole = readSafetensors(await writeCheckpoint(weights, "n", info));
   const said = JSON.parse(whole.metadata["rewind"]!) as object;
   const bad = (changes: object, tensors = whole.tensors) =>
     writeSafetensors(tensors, { rewind: JSON.stringify({ ...said, ...changes }) });

@@ -31,13 +31,13 @@ for (const [kind, runs] of [
 ] as const) {
   test(`${kind}: ${runs} damaged files give a result or an error that names them`, async () => {
     const good = (await goodFiles())[kind]!;
-    assert.ok((await readTensors(good, "x.bin")).tensors.size > 0);
+    assert.ok((await readTensors(good, "x.bin", { allowNonfinite: true })).tensors.size > 0);
     const random = new Random(17);
     for (let run = 0; run < runs; run++) {
       const bytes = damage(good, random, run % 3);
       const started = performance.now();
       try {
-        const { tensors } = await readTensors(bytes, "x.bin");
+        const { tensors } = await readTensors(bytes, "x.bin", { allowNonfinite: true });
         for (const { shape, data } of tensors.values()) {
           assert.is(
             data.length,

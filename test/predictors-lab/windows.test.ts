@@ -166,7 +166,7 @@ test("a library is split by network and source; a part without trainings is an e
     ["synthetic", "mnist"].map((source) => sequence(eight, 8, { architecture, source })),
   );
   const library = (sequences: readonly Sequence[]): Library => ({
-    ...{ length: 8, trainings: 4, description: "", sequences },
+    ...{ length: 8, trainings: 4, description: "", files: [], sequences },
   });
   const held = { architecture: "mlp", source: "mnist" };
   const { training, validation, test: both } = splitLibrary(library(all), held);

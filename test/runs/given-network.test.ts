@@ -133,7 +133,7 @@ test("a checkpoint of this project says all of it; what is said beside it counts
     preprocessing: { mean: Float32Array.from({ length: 64 }, (_, i) => i / 64) },
   };
   const own = drawn(spec);
-  const dir = folderOf({ "checkpoint.safetensors": writeCheckpoint(own, spec.name, info) });
+  const dir = folderOf({ "checkpoint.safetensors": await writeCheckpoint(own, spec.name, info) });
   const given = await readNetwork(dir);
   assert.equal(
     [given.network, given.classes, given.input],

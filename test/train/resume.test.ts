@@ -1,10 +1,13 @@
 // Runs in folders: interrupted anywhere and started again, they end with the same bits.
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TrainConfig, UnlearnConfig } from "../../src/runs/config.ts";
 import { type Job, prepareJob } from "../../src/runs/job.ts";
+import { DataError } from "../../src/errors.ts";
+import { writeSafetensors } from "../../src/io/safetensors.ts";
+import { readSealed, writeSealed } from "../../src/io/seal.ts";
 import type { Tensors } from "../../src/nn/model.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
 import { loadTrained, trainInFolder } from "../../src/runs/train-run.ts";
@@ -152,6 +155,75 @@ test("a checkpoint of another network is refused with both names", async () => {
   }, other);
 });
 
+/** A training with its state after epoch 2 saved, as a kill in epoch 3 leaves it. */
+async function halfTrained(name: string): Promise<string> {
+  const onEpoch = (line: object): void => {
+    if ((line as { epoch: number }).epoch === 3) throw new Stop();
+  };
+  await stopped(train(name, { onEpoch }), "Stop");
+  return `${root}/${name}/training-state.safetensors`;
+}
+
+async function refusal(work: Promise<unknown>): Promise<string> {
+  try {
+    await work;
+  } catch (error) {
+    assert.instance(error, DataError, (error as Error).stack);
+    return (error as Error).message;
+  }
+  return assert.unreachable("was not refused") as never;
+}
+
+test("a state that is cut, flipped, unsealed or says what cannot be is refused; without it the run starts over", async () => {
+  const file = await halfTrained("damaged");
+  const good = readFileSync(file);
+  const { tensors, metadata } = await readSealed(good);
+  const { model: _, ...rest } = metadata;
+  const flipped = good.slice();
+  flipped[flipped.length - 5]! ^= 4;
+  const [first] = tensors.keys();
+  const without = new Map([...tensors].filter(([name]) => name !== first));
+  for (const [bytes, says] of [
+    [good.subarray(0, 1000), /damaged .*cut short/],
+    [flipped, /damaged .*SHA-256 is another/],
+    [writeSafetensors(tensors, metadata), /no digest/],
+    [await writeSealed(tensors, { ...metadata, epoch: "99" }), /epoch/],
+    [await writeSealed(tensors, { ...metadata, epoch: "1.5" }), /epoch/],
+    [await writeSealed(tensors, { ...metadata, epoch: "4" }), /epoch/],
+    [await writeSealed(tensors, { ...metadata, step: "-1" }), /step/],
+    [await writeSealed(tensors, { ...metadata, moments: "3" }), /moment 3 does not fit/],
+    [await writeSealed(tensors, rest), /holds model \(unnamed\)/],
+    [await writeSealed(without, metadata), /fit/],
+  ] as const) {
+    writeFileSync(file, bytes);
+    const message = await refusal(train("damaged"));
+    assert.match(message, says);
+    assert.ok(message.includes("training-state.safetensors"), message);
+  }
+  rmSync(file);
+  await train("damaged");
+  assert.equal(bytes("damaged"), bytes("whole"));
+});
+
+test("an interrupted training saves its last whole epoch, and one that is short is finished first", async () => {
+  const epochs: number[] = [];
+  const controller = new AbortController();
+  const watch = {
+    signal: controller.signal,
+    // In the third epoch of four: the state was not saved before.
+    progress: (done: number, total: number) => {
+      if (done > total / 2) controller.abort();
+    },
+  };
+  const onEpoch = (line: object): void => void epochs.push((line as { epoch: number }).epoch);
+  await stopped(train("kept", { saveEveryMs: Infinity, watch, onEpoch }), "AbortError");
+  assert.equal(epochs, [1, 2, 3]);
+  assert.ok(readdirSync(`${root}/kept`).includes("training-state.safetensors"));
+  await train("kept", { saveEveryMs: Infinity, onEpoch });
+  assert.equal(epochs, [1, 2, 3, 4]);
+  assert.equal(bytes("kept"), bytes("whole"));
+});
+
 // ---- Unlearning. ----
 
 const rounds = (lines: readonly unknown[]): number[] =>
@@ -214,6 +286,29 @@ for (const method of methods.names) {
     assert.equal(seen, [0, 1, 2], "every round is reported once");
   });
 }
+
+test("a state of rounds that the run does not have is refused", async () => {
+  const unlearning = unlearnConfig("neg-grad");
+  const onRound = ({ round }: { round: number }): void => {
+    if (round === 2) cpSync(`${root}/stated`, `${root}/stated-killed`, { recursive: true });
+  };
+  await forget("stated", unlearning, { onRound });
+  const file = `${root}/stated-killed/${unlearningFile}`;
+  const { tensors, metadata } = await readSealed(readFileSync(file));
+  for (const [changes, says] of [
+    [{ round: "3" }, /round/],
+    [{ round: "0" }, /round/],
+    [{ optimizerStep: "NaN" }, /optimizerStep/],
+    [{ round: "2" }, /3 rounds|round 0/],
+  ] as const) {
+    writeFileSync(file, await writeSealed(tensors, { ...metadata, ...changes }));
+    if ("round" in changes && changes.round === "2") {
+      const log = `${root}/stated-killed/metrics.jsonl`;
+      writeFileSync(log, readFileSync(log, "utf8").split("\n").slice(1).join("\n"));
+    }
+    assert.match(await refusal(forget("stated-killed", unlearning)), says);
+  }
+});
 
 test("an unlearning aborted within a round goes on to the same bits", async () => {
   const unlearning = unlearnConfig("linear-rewind");

@@ -8,7 +8,7 @@ import { DivergedError } from "../../src/errors.ts";
 import type { Job } from "../../src/runs/job.ts";
 import type { Tensors } from "../../src/nn/model.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
-import { unlearnInFolder } from "../../src/runs/unlearn-run.ts";
+import { discardRounds, unlearnInFolder, unlearningFile } from "../../src/runs/unlearn-run.ts";
 import { type Progress, unlearn } from "../../src/unlearn/driver.ts";
 import { shortenRound } from "../../src/unlearn/shorten-round.ts";
 import { methodSettings } from "../../src/unlearn/methods/index.ts";
@@ -91,9 +91,16 @@ test("a shortened run ends at its unlearning accuracy; killed before its result,
     assert.is((error as Error).message, "killed");
   }
   assert.equal(await run("killed"), history);
-  for (const name of ["whole", "killed"]) {
-    assert.not(readdirSync(`${root}/${name}`).some((file) => file.includes("previous")));
-  }
+  // Killed after that, before its result was written.
+  assert.equal(await run("whole"), history);
+  assert.ok(readdirSync(`${root}/whole`).includes(unlearningFile));
+  const { folder } = await RunFolder.start(`${root}/whole`, unlearning);
+  await discardRounds(folder);
+  assert.equal(readdirSync(folder.path).sort(), [
+    "checkpoint.safetensors",
+    "config.json",
+    "metrics.jsonl",
+  ]);
 });
 
 test("a network whose loss is NaN is no good network: it is measured as NaN, and its run ends", async () => {

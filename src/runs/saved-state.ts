@@ -1,0 +1,68 @@
+/** States that interrupted runs go on from: read back only where they are whole and fit the run. */
+import { z } from "zod";
+import { DataError, GpuError } from "../errors.ts";
+import type { Tensors } from "../nn/model.ts";
+import type { RunFolder } from "../report/run-folder.ts";
+import { requireModel } from "./checkpoints.ts";
+import type { SetupConfig } from "./config.ts";
+import type { Job } from "./job.ts";
+
+/** A whole number as metadata hold it. */
+export const wholeText: z.ZodType<number, string> = z
+  .string()
+  .regex(/^\d{1,15}$/)
+  .transform(Number);
+
+/** A state, and how to refuse it. */
+export interface SavedState<T> {
+  readonly fields: T;
+  readonly tensors: Tensors;
+  /** @throws DataError naming the file, and what to do. */
+  refuse(what: string, cause?: unknown): never;
+}
+
+/**
+ * Reads a state of a run.
+ *
+ * @param fields what its metadata hold.
+ * @returns undefined if there is none.
+ * @throws DataError for a state that is damaged, of another network, of an earlier version, or not valid.
+ */
+export async function readState<T>(
+  folder: RunFolder,
+  name: string,
+  job: Job<SetupConfig>,
+  fields: z.ZodType<T, Record<string, string>>,
+): Promise<SavedState<T> | undefined> {
+  const path = folder.file(name);
+  const refuse = (what: string, cause?: unknown): never => {
+    throw new DataError(
+      `"${path}": ${what}. The run cannot go on from it: remove the file, and it starts over.`,
+      { cause },
+    );
+  };
+  let saved: Awaited<ReturnType<RunFolder["readCheckpoint"]>>;
+  try {
+    saved = await folder.readCheckpoint(name);
+  } catch (cause) {
+    if (!(cause instanceof DataError)) throw cause;
+    return refuse(`it is damaged (${cause.message.replace(/\.$/, "")})`, cause);
+  }
+  if (saved === undefined) return undefined;
+  const { metadata, tensors, sealed } = saved;
+  if (!sealed) return refuse("it is damaged or of an earlier version: it has no digest");
+  requireModel(metadata, job, path);
+  const parsed = fields.safeParse(metadata);
+  if (!parsed.success) return refuse(z.prettifyError(parsed.error));
+  return { fields: parsed.data, tensors, refuse };
+}
+
+/** Runs what puts a state back. @throws DataError where its tensors do not fit. */
+export function putBack<T>({ refuse }: Pick<SavedState<T>, "refuse">, work: () => void): void {
+  try {
+    work();
+  } catch (cause) {
+    if (cause instanceof GpuError) throw cause;
+    refuse((cause as Error).message.replace(/\.$/, ""), cause);
+  }
+}

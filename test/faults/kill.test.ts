@@ -1,0 +1,55 @@
+// Commands killed at a write end, run again, as if nothing had happened.
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { closeGpus, testGpu } from "../device.ts";
+import { shareDevice } from "../../src/cli/device-options.ts";
+import { contentsOf, differencesOf, killAtWrites, run, victims } from "./kill.ts";
+
+/** One of so many points is tried; `npm run kill` tries all. */
+const strides = [2, 5, 12, 120, 30, 60, 12];
+
+for (const [i, victim] of victims.entries()) {
+  const stride = strides[i]!;
+  test(`${victim.name}: killed at one of ${stride} writes`, async () => {
+    const { kills } = await killAtWrites(await testGpu(), victim, (point) => point % stride === 0);
+    assert.ok(kills.length > 1, `${kills.length} points`);
+    const bad = kills.filter(({ differences }) => differences.length > 0);
+    assert.equal(bad, []);
+  });
+}
+
+test("a full disk is told by the file, leaves no part of it, and the same command goes on", async () => {
+  const root = mkdtempSync(`${tmpdir()}/rewind-full-`);
+  const { words } = victims.find(({ name }) => name === "demo")!;
+  shareDevice(await testGpu());
+  try {
+    const acts: string[] = [];
+    const whole = await run(words.replace("OUT", `${root}/whole`), undefined, (act) =>
+      acts.push(act),
+    );
+    assert.is(whole.code, 0, whole.said);
+    const want = contentsOf(`${root}/whole`);
+    const writes = acts.flatMap((act, i) => (/^(create|append)/.test(act) ? [i + 1] : []));
+    for (const at of writes.filter((_, i) => i % 4 === 1)) {
+      const out = `${root}/full-${at}`;
+      const failed = await run(words.replace("OUT", out), { at, torn: false, full: true });
+      assert.is(failed.code, 1);
+      assert.match(
+        failed.said,
+        /^rewind: cannot (write|append to) ".*": the disk is full; free some/,
+      );
+      assert.not(readdirSync(out).some((name) => name.endsWith(".tmp") || name === ".lock"));
+      const again = await run(words.replace("OUT", out), undefined);
+      assert.is(again.code, 0, again.said);
+      assert.equal(differencesOf(contentsOf(out), want), []);
+    }
+  } finally {
+    shareDevice(undefined);
+    rmSync(root, { recursive: true, force: true });
+  }
+});
+
+test.after(closeGpus);
+test.run();
