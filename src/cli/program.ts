@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { UsageError } from "../errors.ts";
 import { inFlags } from "./flags.ts";
+import { registerCache } from "./cache.ts";
 import { registerDemo } from "./demo.ts";
 import { registerDoctor } from "./doctor.ts";
 import { registerEvaluate } from "./evaluate.ts";
@@ -48,6 +49,7 @@ export async function program(): Promise<Command> {
   registerFetch(root);
   registerImport(root);
   registerExport(root);
+  registerCache(root);
   root.commandsGroup("Predictors of weights:");
   registerPredict(root);
   registerPredictor(root);

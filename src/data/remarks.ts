@@ -13,6 +13,8 @@ const none: Remark = { count: 0, first: 0 };
 export class Remarks {
   turned = none;
   transparent = none;
+  /** What went wrong beside the images, a sentence each. */
+  readonly complaints: string[] = [];
 
   /** Looks at the image at a place of the list. */
   see({ turned, transparent }: DecodedImage, place: number): void {
@@ -41,8 +43,9 @@ export class Remarks {
 
   /** A sentence each; `nameOf`: what the image at a place is called. */
   notes(nameOf: (place: number) => string): string[] {
-    const { turned, transparent } = this;
+    const { turned, transparent, complaints } = this;
     return [
+      ...complaints,
       ...said(turned, "is to be turned for display (EXIF orientation), which", nameOf),
       ...said(transparent, "is transparent in parts, which", nameOf),
     ];

@@ -5,6 +5,7 @@ import type { Dataset } from "./dataset.ts";
 import { PassedOver } from "./find-images.ts";
 import { choose, described, type Entry } from "./image-entries.ts";
 import { loadSquares } from "./image-files.ts";
+import { Remarks } from "./remarks.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 
 /** Side of the images as published. */
@@ -60,6 +61,7 @@ export async function loadTinyImageNet(dir: string, options: TinyImageNetOptions
   const allTest = await valEntries(folder, ids);
   const testFiles = choose(allTest, `${folder}/val`, ids.length, testCount, seed);
   const classes = await classNames(folder, ids);
+  const remarks = new Remarks();
   const load = async (files: readonly Entry[], all: readonly Entry[]): Promise<Dataset> => ({
     name: "tiny-imagenet",
     classes,
@@ -74,12 +76,13 @@ export async function loadTinyImageNet(dir: string, options: TinyImageNetOptions
         crop,
       },
       published,
+      { remarks },
     )),
   });
   return {
     train: await load(trainFiles, allTrain),
     test: await load(testFiles, allTest),
-    notes: passed.notes,
+    notes: [...passed.notes, ...remarks.complaints],
   };
 }
 

@@ -1,8 +1,18 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../src/errors.ts";
+import { cacheFiles, cacheLimit, clearCache } from "../../src/data/image-cache.ts";
 import { loadImageFiles, loadSquares } from "../../src/data/image-files.ts";
+import { Remarks } from "../../src/data/remarks.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 import { image, png } from "./images.ts";
 
@@ -78,18 +88,6 @@ test("a damaged or cut cache is made again", async () => {
 });
 
 /** What a function says on stderr. */
-async function complaints(work: () => Promise<unknown>): Promise<string[]> {
-  const said: string[] = [];
-  const { error } = console;
-  console.error = (line: string) => said.push(line);
-  try {
-    await work();
-  } finally {
-    console.error = error;
-  }
-  return said;
-}
-
 test("a large cache is kept in parts; one lost or damaged part makes it again", async () => {
   const { paths } = await sample();
   const cache = folderOf();
@@ -104,7 +102,7 @@ test("a large cache is kept in parts; one lost or damaged part makes it again", 
     sizes.sort((a, b) => a - b),
     [2164, 3064, 3064],
   );
-  assert.is((await complaints(async () => assert.equal(await load(), first))).length, 0);
+  assert.equal(await load(), first);
   for (const file of files) {
     const path = `${cache}/${file}`;
     const good = readFileSync(path);
@@ -133,13 +131,14 @@ test("what is wrong with the cache is said in a line and ends nothing", async ()
   const task = { ...settings, paths };
   const plain = await loadImageFiles(task, { cache: null });
   const file = `${folderOf({ file: "" })}/file`;
-  const load = async (cache: string): Promise<string[]> =>
-    complaints(async () =>
-      assert.equal(await loadImageFiles(task, { cache, partBytes: 3000 }), plain),
-    );
+  const load = async (cache: string): Promise<string[]> => {
+    const remarks = new Remarks();
+    assert.equal(await loadImageFiles(task, { cache, partBytes: 3000, remarks }), plain);
+    return remarks.notes(String);
+  };
   // The folder is a file.
   const [refused, ...more] = await load(`${file}/cache`);
-  assert.match(refused!, /^rewind: the cache of decoded images is not written: cannot make /);
+  assert.match(refused!, /^the cache of decoded images is not written: cannot make /);
   assert.is(more.length, 0);
   // The second part cannot be written: the first is of no use, and taken away again.
   const cache = folderOf();
@@ -147,13 +146,52 @@ test("what is wrong with the cache is said in a line and ends nothing", async ()
   const names = readdirSync(cache).sort();
   const second = names.find((name) => name.endsWith("-1.bin"))!;
   rmSync(`${cache}/${second}`);
-  mkdirSync(`${cache}/${second}.tmp`);
+  mkdirSync(`${cache}/${second}/in`, { recursive: true });
   const [line] = await load(cache);
-  assert.match(line!, /^rewind: the cache of decoded images is not written: cannot write /);
+  assert.match(line!, /^the cache of decoded images is not written: cannot write /);
   assert.equal(
     readdirSync(cache).filter((name) => name.endsWith(".bin")),
     [],
   );
+});
+
+test("the cache is its owner's alone and has a bound: what was not used for longest makes room", async () => {
+  const cache = folderOf();
+  const limit = process.env["REWIND_CACHE_LIMIT"];
+  const task = { ...settings, paths: (await sample()).paths };
+  const load = (size: number): Promise<unknown> =>
+    loadImageFiles({ ...task, size, resize: true }, { cache });
+  const sizes = async (): Promise<number[]> =>
+    (await cacheFiles(cache)).map(({ size }) => size).sort((a, b) => a - b);
+  try {
+    await load(8);
+    await load(9);
+    const [first, second] = await sizes();
+    for (const [i, { path }] of (await cacheFiles(cache)).entries()) {
+      assert.is(statSync(path).mode & 0o777, 0o600);
+      utimesSync(path, 1e9 + i, 1e9 + i);
+    }
+    assert.is(cacheLimit(), 8 * 2 ** 30);
+    // Reading counts as use: the larger set goes, though it is the younger.
+    await load(8);
+    process.env["REWIND_CACHE_LIMIT"] = String((2.5 * first!) / 2 ** 30);
+    await load(7);
+    assert.not((await sizes()).includes(second!));
+    assert.ok((await sizes()).includes(first!));
+    process.env["REWIND_CACHE_LIMIT"] = "1e-9";
+    const before = await sizes();
+    await load(6);
+    assert.equal(await sizes(), before, "what is larger than the bound is not kept");
+    process.env["REWIND_CACHE_LIMIT"] = "much";
+    assert.throws(cacheLimit, /REWIND_CACHE_LIMIT is "much": it takes a number of GiB/);
+    writeFileSync(`${cache}/mine.txt`, "");
+    assert.is((await clearCache(cache)).length, before.length);
+    assert.equal(readdirSync(cache), ["mine.txt"]);
+    assert.equal(await clearCache(`${cache}/none`), []);
+  } finally {
+    if (limit === undefined) delete process.env["REWIND_CACHE_LIMIT"];
+    else process.env["REWIND_CACHE_LIMIT"] = limit;
+  }
 });
 
 test("squares of one smaller size stay; else each is resized", async () => {
