@@ -5,9 +5,28 @@
  * `settings.batch=16` for those of an unlearning method. The command line turns them into flags.
  */
 
+/** Characters of a message at most: lists of tensors that are missing are long. */
+const longestMessage = 20_000;
+
+/** What steers a terminal or hides in a line, but for line ends and the joiners of scripts and emoji. */
+const unseen = /(?![\n\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Text that names of files and tensors can stand in, as a terminal may show it: of a long one beginning and end. */
+export function printable(text: string, longest: number = longestMessage): string {
+  const short =
+    text.length > longest
+      ? `${text.slice(0, longest / 2)} … ${text.slice(text.length - longest / 2)}`
+      : text;
+  return short.replace(unseen, "\u{fffd}");
+}
+
 /** What the caller asked for cannot be: an unknown name, a setting out of its range, settings that exclude each other. */
 export class UsageError extends Error {
   override name = "UsageError";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
 }
 
 /** @throws UsageError naming the setting, unless it is an integer of 1 or more. */
@@ -20,6 +39,10 @@ export function requireCount(setting: string, value: number): void {
 /** A file or data set that is missing, damaged or not what it should be; the message names it. */
 export class DataError extends Error {
   override name = "DataError";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(printable(message), options);
+  }
 }
 
 /** A failed GPU call: no adapter, a shader that does not compile, a validation error. */

@@ -1,5 +1,5 @@
 /** Data sets by name: one file each, one line here. */
-import { UsageError } from "../errors.ts";
+import { printable, UsageError } from "../errors.ts";
 import { Registry } from "../registry.ts";
 import { cifar10, cifar100 } from "./cifar.ts";
 import { imageFolder } from "./image-folder.ts";
@@ -43,5 +43,9 @@ export async function loadDataset({ name, dir, ...options }: DatasetSpec): Promi
       `data set "${name}" is read from files: give its directory (\`dir=DIR\`).`,
     );
   }
-  return source.load(dir ?? "", options);
+  const split = await source.load(dir ?? "", options);
+  // Names of files stand in notes.
+  return split.notes === undefined
+    ? split
+    : { ...split, notes: split.notes.map((note) => printable(note)) };
 }

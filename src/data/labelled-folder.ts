@@ -1,6 +1,6 @@
 /** A folder of images that are one set, not split into training and test part: the images to forget, for one. */
 import { exists } from "../platform/files.ts";
-import { DataError, UsageError } from "../errors.ts";
+import { DataError, printable, UsageError } from "../errors.ts";
 import { labelOf } from "./class-names.ts";
 import type { Dataset } from "./dataset.ts";
 import { findImages, PassedOver } from "./find-images.ts";
@@ -48,7 +48,8 @@ export async function loadLabelledFolder(
   }
   const squares = await squaresOf(first, options);
   const loaded = await loadEntries("labelled-folder", classes, entries, entries, squares);
-  return { dataset: loaded.dataset, notes: [...passed.notes, ...notes, ...loaded.notes] };
+  const said = [...passed.notes, ...notes, ...loaded.notes];
+  return { dataset: loaded.dataset, notes: said.map((note) => printable(note)) };
 }
 
 interface Found {

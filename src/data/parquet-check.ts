@@ -143,6 +143,7 @@ function checkPage(
   if (header === undefined) throw new Error("a page has no header");
   const { num_values: count, encoding } = header;
   if (!(count >= 0)) throw new Error("a page has no number of values");
+  if (encoding === undefined) throw new Error("a page has no encoding");
   if (!encodings.includes(encoding)) {
     throw new DataError(
       `it is encoded by ${encoding}, which is not read; write it by dictionary or plain`,

@@ -110,7 +110,8 @@ export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
     }
     if (!isNumberFormat(dtype)) {
       const known = Object.keys(formatBytes).join(", ");
-      return fail(`tensor "${key}" has type ${String(dtype)}; supported are ${known}`);
+      const type = typeof dtype === "string" ? dtype : "none";
+      return fail(`tensor "${key}" has type ${type}; supported are ${known}`);
     }
     const [from, to] = offsets as [number, number];
     const bytes = formatBytes[dtype] * count(shape);

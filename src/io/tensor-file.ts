@@ -1,5 +1,5 @@
 /** The one way to open a file of tensors that somebody gives: its kind is told by its content. */
-import { DataError, UsageError } from "../errors.ts";
+import { DataError, printable, UsageError } from "../errors.ts";
 import { tensorFileKind } from "./file-kind.ts";
 import { requireFinite } from "./finite.ts";
 import { type KerasFile, readKeras, readKerasArchive } from "./keras-h5.ts";
@@ -50,12 +50,12 @@ export async function readTensors(
   try {
     const contents = await contentsOf(bytes, name, options);
     if (options.allowNonfinite !== true) requireFinite(contents.tensors, name);
-    return { ...contents, notes: contents.notes.map(printable) };
+    return { ...contents, notes: contents.notes.map(inOneLine) };
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
     if (cause instanceof DataError) {
       // Names of the file stand in messages.
-      const message = printable(cause.message);
+      const message = inOneLine(cause.message);
       throw message === cause.message ? cause : new DataError(message, { cause });
     }
     // What no check foresaw, such as numbers that memory does not hold.
@@ -63,14 +63,8 @@ export async function readTensors(
   }
 }
 
-/** Longest message that a file can cause. */
-const longest = 1000;
-
 /** Text of a file as one line without what steers a terminal. */
-function printable(text: string): string {
-  const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
-  return line.length > longest ? `${line.slice(0, longest)}…` : line;
-}
+const inOneLine = (text: string): string => printable(text, 1000).replaceAll("\n", "\u{fffd}");
 
 async function contentsOf(
   bytes: Uint8Array,

@@ -117,7 +117,8 @@ export async function fileInfo(
     return await access("look at", path, (files) => files.info(path));
   } catch (error) {
     const code = ((error as Error).cause as { code?: string } | undefined)?.code;
-    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    // A name that is too long is none of a file either.
+    if (["ENOENT", "ENOTDIR", "ENAMETOOLONG"].includes(code ?? "")) return undefined;
     throw error;
   }
 }

@@ -7,39 +7,9 @@ import { decodeImage } from "../../src/data/decode.ts";
 import { DataError } from "../../src/errors.ts";
 import { sharedFile, skip } from "../shared.ts";
 import { errorOf } from "./folder.ts";
-import { image, jpeg, png } from "./images.ts";
+import { image, jpeg, noisyJpeg, png } from "./images.ts";
 import { chunk, head, pngKinds, signature } from "./png-kinds.ts";
-
-const base64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
-
-/** 8×6 pixels of 200, 100, 50. */
-const webps = {
-  lossless: base64("UklGRiIAAABXRUJQVlA4TBYAAAAvB0ABAAdQsiJXpv8BgCD8b5uI6H8I"),
-  lossy: base64(
-    "UklGRjoAAABXRUJQVlA4IC4AAADwAQCdASoIAAYAAUAmJaACdLoB+AAEyAAA/q4X/zYEDND6YP/SbPE2eJs+OYAA",
-  ),
-  clear: base64("UklGRiQAAABXRUJQVlA4TBgAAAAvB0ABEA9wCqgr+J7C43+AwYP3/0f0P3w="),
-  turned: base64(
-    "UklGRlYAAABXRUJQVlA4WAoAAAAIAAAABwAABQAAVlA4TBYAAAAvB0ABAAdQsiJXpv8BgCD8b5uI6H8IRVhJRhoAAABNTQAqAAAACAABARIA" +
-      "AwAAAAEABgAAAAAAAA==",
-  ),
-  several: base64(
-    "UklGRqwAAABXRUJQVlA4WAoAAAACAAAABwAABQAAQU5JTQYAAAAAAAAAAABBTk1GSAAAAAAAAAAAAAcAAAUAAAAAAAJWUDggMAAAADABAJ0B" +
-      "KggABgABQCYloAADcAD+xO///zYH/kH/yD7/f//pNn/9Js//pNnxzAAAAEFOTUYwAAAAAAAAAAAABwAABQAAAAAAAFZQOCAYAAAANAEAnQEq" +
-      "CAAGAAAAJiWkAANwAP79NmgA",
-  ),
-};
-
-/** A JPEG file whose pixels are all different, so that they take many bytes. */
-async function noisyJpeg(): Promise<Uint8Array> {
-  const noise = image(64, 64, [0, 0, 0]);
-  let state = 1;
-  for (let i = 0; i < noise.data.length; i++) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    if (i % 4 < 3) noise.data[i] = state >>> 24;
-  }
-  return jpeg(noise);
-}
+import { webps } from "./webp-kinds.ts";
 
 /** The place of a marker. */
 const markerAt = (bytes: Uint8Array, ...markers: readonly number[]): number =>

@@ -39,3 +39,14 @@ export async function jpeg(image: ImageData, grey = false): Promise<Uint8Array> 
   const options = { ...defaultOptions, quality: 100, ...space } as typeof defaultOptions;
   return new Uint8Array(await encodeJpeg(image, options));
 }
+
+/** A JPEG file whose pixels are all different, so that they take many bytes. */
+export async function noisyJpeg(side = 64): Promise<Uint8Array> {
+  const noise = image(side, side, [0, 0, 0]);
+  let state = 1;
+  for (let i = 0; i < noise.data.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    if (i % 4 < 3) noise.data[i] = state >>> 24;
+  }
+  return jpeg(noise);
+}

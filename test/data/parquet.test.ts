@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { parquetWriteBuffer } from "hyparquet-writer";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { loadDataset } from "../../src/data/index.ts";
@@ -7,6 +6,7 @@ import { loadParquet } from "../../src/data/parquet.ts";
 import { DataError } from "../../src/errors.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 import { image, jpeg, png } from "./images.ts";
+import { file, numbers } from "./parquet-file.ts";
 
 const dots = await Promise.all([10, 20, 30, 40].map((red) => png(image(4, 4, [red, 0, 0]))));
 const photo = await jpeg(image(4, 4, [50, 0, 0]), true);
@@ -20,58 +20,6 @@ const features = {
     },
   },
 };
-
-interface Columns {
-  readonly [name: string]: { data: unknown[]; type?: "BYTE_ARRAY" | "INT64" | "STRING" };
-}
-
-/** A parquet file with the columns given and one of images, `{ bytes, path }`. */
-function file(
-  images: readonly (Uint8Array | null)[],
-  columns: Columns,
-  {
-    metadata,
-    name = "image",
-    plain = false,
-  }: { metadata?: object; name?: string; plain?: boolean } = {},
-): Uint8Array {
-  const leaves = [
-    { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
-    { name: "path", type: "BYTE_ARRAY", converted_type: "UTF8", repetition_type: "OPTIONAL" },
-  ] as const;
-  const others = Object.entries(columns).map(([column, { type = "INT64" }]) =>
-    type === "STRING"
-      ? {
-          name: column,
-          type: "BYTE_ARRAY" as const,
-          converted_type: "UTF8" as const,
-          repetition_type: "OPTIONAL" as const,
-        }
-      : { name: column, type, repetition_type: "OPTIONAL" as const },
-  );
-  const buffer = parquetWriteBuffer({
-    codec: plain ? "UNCOMPRESSED" : "SNAPPY",
-    schema: [
-      { name: "root", num_children: 1 + others.length },
-      { name, num_children: 2, repetition_type: "OPTIONAL" },
-      ...leaves,
-      ...others,
-    ],
-    columnData: [
-      {
-        name,
-        data: images.map((bytes, i) => (bytes === null ? null : { bytes, path: `${i}.png` })),
-      },
-      ...Object.entries(columns).map(([column, { data }]) => ({ name: column, data })),
-    ],
-    ...(metadata === undefined
-      ? {}
-      : { kvMetadata: [{ key: "huggingface", value: JSON.stringify(metadata) }] }),
-  });
-  return new Uint8Array(buffer);
-}
-
-const numbers = (...values: number[]) => ({ data: values.map(BigInt) });
 
 test("Hugging Face's files: features name columns and classes, paths name parts", async () => {
   const options = { metadata: features, name: "img" };

@@ -6,40 +6,10 @@ import { loadWebdataset } from "../../src/data/webdataset.ts";
 import { DataError } from "../../src/errors.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 import { image, jpeg, png } from "./images.ts";
+import { entry, gnu, pax, tar } from "./tars.ts";
 
 const dots = await Promise.all([10, 20, 30, 40].map((red) => png(image(4, 4, [red, 0, 0]))));
 const photo = await jpeg(image(4, 4, [50, 50, 50]));
-
-/** An entry of a tar archive. */
-function entry(
-  path: string,
-  content: Uint8Array | string,
-  type = "0",
-  size = Buffer.byteLength(content).toString(8).padStart(11, "0"),
-): Uint8Array {
-  const data = Buffer.from(content);
-  const header = Buffer.alloc(512);
-  header.write(path.slice(0, 100), 0);
-  header.write("0000644\0", 100);
-  header.write(size, 124, "latin1");
-  header.write("        ", 148);
-  header.write(type, 156);
-  header.write("ustar", 257);
-  const sum = header.reduce((total, byte) => total + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
-  return Buffer.concat([header, data, Buffer.alloc((512 - (data.length % 512)) % 512)]);
-}
-
-const tar = (...entries: readonly Uint8Array[]): Uint8Array =>
-  Buffer.concat([...entries, Buffer.alloc(1024)]);
-
-/** A path that does not fit into a header: GNU's way, and that of pax. */
-const gnu = (path: string): Uint8Array => entry("././@LongLink", `${path}\0`, "L");
-function pax(path: string): Uint8Array {
-  const record = ` path=${path}\n`;
-  const length = Buffer.byteLength(record) + 3;
-  return entry("PaxHeaders/x", `${length}${record}`, "x");
-}
 
 const shard = (...labels: readonly number[]): Uint8Array =>
   tar(
@@ -112,6 +82,17 @@ test("names too long for a header, as GNU's tar and Python's have them; labels a
       [1, 0],
     ],
   );
+});
+
+test("what a name says does not steer the terminal, in errors and notes", async () => {
+  const red = "\u001b[31mred";
+  const bad = tar(entry(`${red}.png`, "text"), entry(`${red}.cls`, "0"));
+  const half = tar(entry(`${red}.png`, dots[0]!), entry("1.png", dots[1]!), entry("1.cls", "0"));
+  const error = await errorOf(loadWebdataset(folderOf({ "train.tar": bad, "test.tar": shard(0) })));
+  assert.match(error.message, /train\.tar: \u{fffd}\[31mred\.png: neither a JPEG/u);
+  const dir = folderOf({ "train.tar": half, "test.tar": half });
+  const { notes } = await loadDataset({ name: "webdataset", dir, seed: 1 });
+  assert.match(notes!.join(), /the first: train\.tar\/\u{fffd}\[31mred\.png/u);
 });
 
 test("bytes after the end of an archive do no harm", async () => {

@@ -1,4 +1,4 @@
-/** A file of tensors of every kind that is read. */
+/** Small files of tensors of every kind. */
 import { zipSync } from "fflate";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { denseLayers, halfWeights, namedWeights, savedWeights } from "./keras-fixture.ts";
@@ -13,7 +13,8 @@ import {
   tuple,
 } from "./torch-fixture.ts";
 
-function checkpoint(storages: Storages): number[] {
+/** What a training saves: tensors, and harmless values beside them. */
+export function checkpoint(storages: Storages): number[] {
   const bytes = floatBytes([0, 1, 2, 3, 4, 5]);
   return [
     ...dictionary({
@@ -29,7 +30,7 @@ function checkpoint(storages: Storages): number[] {
   ];
 }
 
-/** Whole files by their kind. */
+/** A small file of each kind, by name. */
 export async function goodFiles(): Promise<Readonly<Record<string, Uint8Array>>> {
   const zip = new Storages();
   const archive = zip.archive(checkpoint(zip));
