@@ -92,6 +92,13 @@ export const described = defineNetwork({
   settings,
   label: ({ title }) => title,
   build(layers, x, classes, { title, layers: all }) {
+    const names = namesOf(all);
+    const twice = names.find((one, i) => names.indexOf(one) < i);
+    if (twice !== undefined) {
+      throw new UsageError(
+        `network "${title}": two layers are called "${twice}"; each needs a name of its own, as its tensors have it.`,
+      );
+    }
     const output = chain(layers, x, all, classes);
     if (output.shape.length === 2 && output.shape[1] === classes) return output;
     throw new UsageError(
@@ -114,6 +121,14 @@ export function describedConfig(
   const parsed = settings.safeParse(json);
   if (parsed.success) return { name: described.name, ...parsed.data };
   throw new DataError(`${file} describes no network:\n${z.prettifyError(parsed.error)}`);
+}
+
+/** Names of layers that have tensors, those of branches included. */
+function namesOf(all: readonly DescribedLayer[]): string[] {
+  return all.flatMap((layer) => {
+    if (layer.type === "residual") return namesOf([...layer.layers, ...(layer.shortcut ?? [])]);
+    return "name" in layer ? [layer.name] : [];
+  });
 }
 
 /** Layers one after the other. */

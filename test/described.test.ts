@@ -84,6 +84,12 @@ test("a wrong description is refused: by field, or by the shapes it gives", () =
     (error: Error) =>
       error instanceof ShapeError && /residual branch is \[1, 4, 4, 5\]/.test(error.message),
   );
+  // The name of one layer twice would share its weights, in a branch too.
+  assert.throws(
+    () => built([wide, { type: "residual", layers: [{ ...wide, filters: 5 }] }, ...head]),
+    (error: Error) =>
+      error instanceof UsageError && /"x": two layers are called "c"/.test(error.message),
+  );
 });
 
 test.run();

@@ -55,6 +55,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   ],
   "what only Dawn's compiler prints": ["gpu/compiler-output.test.ts"],
   "command lines over the same code as cli/demo": [
+    "cli/own-module.test.ts",
     "cli/own-network.test.ts",
     "cli/cli.test.ts",
     "cli/plan.test.ts",

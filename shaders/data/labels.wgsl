@@ -7,10 +7,7 @@
 @group(0) @binding(4) var<storage, read_write> weights: array<f32>;
 
 const PER = 1u;
-
-fn items() -> u32 {
-  return u32(B);
-}
+const COUNT = u32(B);
 
 fn each(row: u32) {
   var label = 0u;

@@ -1,10 +1,10 @@
 /** A network of the user's own, from a file: a module of TypeScript or JavaScript, or a description in JSON. */
-import type { tsImport } from "tsx/esm/api";
+import type { register } from "tsx/esm/api";
 import { z } from "zod";
 import { describedConfig } from "../../models/described.ts";
 import { type ModelConfig, networks } from "../../models/index.ts";
 import { isNetwork, type Network } from "../../models/network.ts";
-import { DataError, UsageError } from "../errors.ts";
+import { DataError, ShapeError, UsageError } from "../errors.ts";
 import { absolutePath, exists, readJson } from "../platform/files.ts";
 
 /** Whether what stands after `--model` is a file and not a name. */
@@ -55,10 +55,33 @@ export async function loadOwnModel(config: unknown): Promise<void> {
 async function ofModule(file: string): Promise<Network> {
   const module = await importFile(file);
   const network = module.default;
-  if (isNetwork(network)) return network;
+  if (isNetwork(network)) return { ...network, build: naming(file, network) };
   throw new DataError(
     `${file}: its default export is no network; it needs \`export default defineNetwork({ name, settings, build })\`.`,
   );
+}
+
+/** The function that builds a network; its errors name the file. */
+function naming(file: string, network: Network): Network["build"] {
+  return (...args) => {
+    try {
+      return network.build(...args);
+    } catch (cause) {
+      const message = `${file}: its network cannot be built: ${messageOf(cause)}`;
+      // By name: the file may have a copy of the package of its own.
+      const { name } = Object(cause) as { name?: unknown };
+      if (name === "ShapeError") throw new ShapeError(message);
+      throw new DataError(message, { cause });
+    }
+  };
+}
+
+/** What was thrown, on one line. */
+function messageOf(thrown: unknown): string {
+  const { message } = Object(thrown) as { message?: unknown };
+  return (typeof message === "string" ? message : String(thrown))
+    .trim()
+    .replaceAll(/\s*\n\s*/g, " ");
 }
 
 interface Module {
@@ -76,21 +99,54 @@ function fileAddress(file: string): string {
 async function importFile(file: string): Promise<Module> {
   const address = fileAddress(file);
   try {
-    return (await import(address)) as Module;
+    return await importAt(address);
   } catch (cause) {
-    const { code, message } = cause as { code?: string; message: string };
-    if (code !== "ERR_UNKNOWN_FILE_EXTENSION") {
-      throw new DataError(`${file} cannot be loaded: ${message}`, { cause });
+    if ((Object(cause) as { code?: unknown }).code !== "ERR_UNKNOWN_FILE_EXTENSION") {
+      throw unloadable(file, cause);
     }
-    let tsx: { tsImport: typeof tsImport };
-    try {
-      tsx = await import("tsx/esm/api");
-    } catch {
-      throw new UsageError(
-        `${file}: this Node does not read TypeScript. Install tsx beside rewind-webgpu (\`npm install tsx\`), use ` +
-          "Node 22.18 or later or Deno, or give JavaScript.",
+  }
+  const unregister = await typeScript(file);
+  try {
+    // Under another address: the error is kept under the first.
+    return await importAt(`${address}?typescript`);
+  } catch (cause) {
+    throw unloadable(file, cause);
+  } finally {
+    await unregister();
+  }
+}
+
+function unloadable(file: string, cause: unknown): DataError {
+  return new DataError(`${file} cannot be loaded: ${messageOf(cause)}`, { cause });
+}
+
+/** Makes this Node read TypeScript, until what is returned is called. Modules that are loaded already stay the same. */
+async function typeScript(file: string): Promise<() => Promise<void>> {
+  let tsx: { register: typeof register };
+  try {
+    tsx = await import("tsx/esm/api");
+  } catch {
+    throw new UsageError(
+      `${file}: this Node does not read TypeScript. Install tsx beside rewind-webgpu (\`npm install tsx\`), use ` +
+        "Node 22.18 or later or Deno, or give JavaScript.",
+    );
+  }
+  return tsx.register();
+}
+
+/** The module at an address. @throws where it waits, and the process has nothing else left to do. */
+async function importAt(address: string): Promise<Module> {
+  let idle = (): void => {};
+  const waiting = new Promise<never>((_, reject) => {
+    idle = () =>
+      reject(
+        new Error("it waits for something that never happens (an `await` outside of functions)."),
       );
-    }
-    return (await tsx.tsImport(address, import.meta.url)) as Module;
+  });
+  process.once("beforeExit", idle);
+  try {
+    return (await Promise.race([import(address), waiting])) as Module;
+  } finally {
+    process.off("beforeExit", idle);
   }
 }

@@ -81,11 +81,23 @@ export interface BackwardOptions {
   readonly cotangent?: Value;
 }
 
-/** The graph of each value that one has made. */
-const makers = new WeakMap<Value, Graph>();
+/** Which graph a value belongs to. */
+interface Owners {
+  /** The graph that made a value. */
+  readonly makers: WeakMap<Value, Graph>;
+  /** The graph that last adopted a value made outside of graphs, as a feed's images are. */
+  readonly adopters: WeakMap<Value, Graph>;
+}
 
-/** The graph that last adopted a value made outside of graphs, as a feed's images are. */
-const adopters = new WeakMap<Value, Graph>();
+/**
+ * One for all copies of this module in a process: a network that the command line loads may import its operations from a
+ * copy of its own.
+ */
+const ownersKey: unique symbol = Symbol.for("rewind-webgpu.graphs") as never;
+const { makers, adopters } = ((globalThis as { [ownersKey]?: Owners })[ownersKey] ??= {
+  makers: new WeakMap(),
+  adopters: new WeakMap(),
+});
 
 /** Records operations in execution order. Building one touches no GPU. */
 export class Graph {

@@ -99,6 +99,7 @@ export class Layers {
     options: Conv2dAttrs & { filters: number; kernel: number; bias?: boolean; init?: Initialiser },
   ): Value {
     const { filters, kernel, bias = true, init = heNormal, ...attrs } = options;
+    requireName(name);
     const channels = x.shape.at(-1)!;
     const w = this.parameter(`${name}.weight`, [kernel, kernel, channels, filters], "conv", init);
     const b = bias ? this.parameter(`${name}.bias`, [filters], "bias", constant(0)) : null;
@@ -112,6 +113,7 @@ export class Layers {
     options: Conv2dAttrs & { kernel: number; init?: Initialiser },
   ): Value {
     const { kernel, init = heNormal, ...attrs } = options;
+    requireName(name);
     const channels = x.shape.at(-1)!;
     const w = this.parameter(`${name}.weight`, [kernel, kernel, channels], "depthwise", init);
     const b = this.parameter(`${name}.bias`, [channels], "bias", constant(0));
@@ -120,6 +122,7 @@ export class Layers {
 
   /** Fully connected layer; parameters `<name>.weight` [in, out] and `<name>.bias`. */
   linear(name: string, x: Value, units: number, init: Initialiser = heNormal): Value {
+    requireName(name);
     const w = this.parameter(`${name}.weight`, [x.shape.at(-1)!, units], "fc", init);
     const b = this.parameter(`${name}.bias`, [units], "bias", constant(0));
     return linear(x, w, b, name);
@@ -127,6 +130,7 @@ export class Layers {
 
   /** Batch norm over the last axis; parameters `<name>.gamma`, `<name>.beta` and running statistics. */
   batchNorm(name: string, x: Value, options: { epsilon?: number; momentum?: number } = {}): Value {
+    requireName(name);
     const shape = [x.shape.at(-1)!];
     const gamma = this.parameter(`${name}.gamma`, shape, "norm", constant(1));
     const beta = this.parameter(`${name}.beta`, shape, "norm", constant(0));
@@ -142,6 +146,7 @@ export class Layers {
    * unlearning keeps training them, where it freezes the scale of batch norm beside its statistics.
    */
   layerNorm(name: string, x: Value, options: { epsilon?: number } = {}): Value {
+    requireName(name);
     const shape = [x.shape.at(-1)!];
     const gamma = this.parameter(`${name}.gamma`, shape, "bias", constant(1));
     const beta = this.parameter(`${name}.beta`, shape, "bias", constant(0));
@@ -150,6 +155,7 @@ export class Layers {
 
   /** Layer scale (Touvron et al. 2021): each channel of x times `<name>.gamma`, small at first. */
   layerScale(name: string, x: Value, initial = 1e-6): Value {
+    requireName(name);
     const shape = [x.shape.at(-1)!];
     return mul(x, this.parameter(`${name}.gamma`, shape, "bias", constant(initial)));
   }
@@ -175,4 +181,10 @@ export class Layers {
     }
     return dropout(x, this.#step, { rate, salt, rows }, name);
   }
+}
+
+/** @throws ShapeError for a layer whose tensors would have no name. */
+function requireName(name: unknown): void {
+  if (typeof name === "string" && name !== "") return;
+  throw new ShapeError(`a layer's first argument is its name, a text; got ${String(name)}.`);
 }

@@ -2,7 +2,7 @@
 import { Arena, ArenaLayout, type ParameterSpec, type Slot } from "../weights/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
-import { ShapeError } from "../errors.ts";
+import { ShapeError, UsageError } from "../errors.ts";
 import { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
@@ -148,7 +148,7 @@ export class Model {
   build(graph: Graph, inputs: readonly Value[], norm: NormMode, step?: Value): BuiltModel {
     graph.adopt(...inputs, ...(step === undefined ? [] : [step]));
     const layers = new Layers(graph, this.#declared, norm, step);
-    const output = this.spec.build(layers, inputs);
+    const output = outputOf(this.spec, layers, inputs);
     const bindings = new Map<Value, BufferView>();
     for (const [name, value] of layers.parameters) bindings.set(value, this.parameters.view(name));
     for (const [name, value] of layers.statistics) bindings.set(value, this.statistics.view(name));
@@ -222,11 +222,22 @@ export function declare(spec: ModelSpec): Declarations {
   const graph = new Graph("software");
   const inputs = spec.inputs.map((shape, i) => graph.input(`input ${i}`, [1, ...shape]));
   const step = graph.input("step", [8], "u32");
-  const output = spec.build(new Layers(graph, declared, "train", step), inputs);
+  const output = outputOf(spec, new Layers(graph, declared, "train", step), inputs);
   if (!sameShape(output.shape, [1, ...spec.output])) {
     throw new ShapeError(
       `model "${spec.name}" gives ${format(output.shape)} for one example; it should give ${format([1, ...spec.output])}.`,
     );
   }
   return declared;
+}
+
+/** The output of a model in a graph. @throws UsageError where its function gives none. */
+function outputOf(spec: ModelSpec, layers: Layers, inputs: readonly Value[]): Value {
+  const output: unknown = spec.build(layers, inputs);
+  // Not by its class: a network may have a copy of the package of its own.
+  if (Array.isArray((Object(output) as { shape?: unknown }).shape)) return output as Value;
+  const given = output instanceof Promise ? "a promise (it must not be async)" : typeof output;
+  throw new UsageError(
+    `model "${spec.name}": \`build\` returns ${given}, and must return the value of its logits, [N, classes].`,
+  );
 }

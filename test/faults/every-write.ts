@@ -8,7 +8,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { acquireDevice } from "../../src/gpu/device.ts";
 import { runtimeVersion } from "../../src/platform/runtime.ts";
-import { type Kill, killAtWrites, victims } from "./kill.ts";
+import { killAtWrites, victims } from "./kill.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -16,29 +16,9 @@ const { values, positionals } = parseArgs({
 });
 const [chosen = ""] = positionals;
 
-/** What a command's kills came to. */
-interface Row {
-  readonly command: string;
-  readonly words: string;
-  readonly kills: number;
-  readonly torn: number;
-  readonly failures: readonly Kill[];
-}
-
-function figuresOf(rows: readonly Row[], adapter: string) {
-  return {
-    adapter,
-    runtime: runtimeVersion(),
-    date: new Date().toISOString().slice(0, 10),
-    kills: rows.reduce((sum, { kills }) => sum + kills, 0),
-    failures: rows.reduce((sum, { failures }) => sum + failures.length, 0),
-    commands: rows,
-  };
-}
-
 async function main(): Promise<number> {
   const gpu = await acquireDevice();
-  const rows: Row[] = [];
+  const rows = [];
   for (const victim of victims.filter(({ name }) => name.startsWith(chosen))) {
     const { kills } = await killAtWrites(gpu, victim);
     const failures = kills.filter(({ differences }) => differences.length > 0);
@@ -50,12 +30,16 @@ async function main(): Promise<number> {
     for (const { at, act, differences } of failures) {
       console.log(`  operation ${at}, ${act}: ${differences.join("; ")}`);
     }
-    if (values.out !== undefined) {
-      const figures = figuresOf(rows, gpu.adapter.description);
-      writeFileSync(values.out, `${JSON.stringify(figures, null, 2)}\n`);
-    }
   }
-  const figures = figuresOf(rows, gpu.adapter.description);
+  const figures = {
+    adapter: gpu.adapter.description,
+    runtime: runtimeVersion(),
+    date: new Date().toISOString().slice(0, 10),
+    kills: rows.reduce((sum, { kills }) => sum + kills, 0),
+    failures: rows.reduce((sum, { failures }) => sum + failures.length, 0),
+    commands: rows,
+  };
+  if (values.out !== undefined) writeFileSync(values.out, `${JSON.stringify(figures, null, 2)}\n`);
   console.log(`${figures.kills} kills, ${figures.failures} failures`);
   gpu.close();
   return figures.failures === 0 && figures.kills > 0 ? 0 : 1;

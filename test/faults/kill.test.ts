@@ -7,8 +7,11 @@ import { closeGpus, testGpu } from "../device.ts";
 import { shareDevice } from "../../src/cli/device-options.ts";
 import { contentsOf, differencesOf, killAtWrites, run, victims } from "./kill.ts";
 
-for (const victim of victims) {
-  const { stride } = victim;
+/** One of so many points is tried; `npm run kill` tries all. */
+const strides = [2, 5, 12, 120, 30, 60, 12];
+
+for (const [i, victim] of victims.entries()) {
+  const stride = strides[i]!;
   test(`${victim.name}: killed at one of ${stride} writes`, async () => {
     const { kills } = await killAtWrites(await testGpu(), victim, (point) => point % stride === 0);
     assert.ok(kills.length > 1, `${kills.length} points`);

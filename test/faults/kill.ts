@@ -21,8 +21,6 @@ export interface Victim {
   readonly words: string;
   /** A command that is run first, undisturbed. */
   readonly before?: string;
-  /** Of so many points the tests try one; `npm run kill` tries all. */
-  readonly stride: number;
 }
 
 const small =
@@ -30,41 +28,32 @@ const small =
 
 /** Every command that works in a run folder. */
 export const victims: readonly Victim[] = [
-  { name: "train", words: `train ${small} --out OUT`, stride: 2 },
-  {
-    name: "demo",
-    words: `demo ${small} --method neg-grad --rounds 2 --rate 0.01 --out OUT`,
-    stride: 5,
-  },
+  { name: "train", words: `train ${small} --out OUT` },
+  { name: "demo", words: `demo ${small} --method neg-grad --rounds 2 --rate 0.01 --out OUT` },
   {
     name: "unlearn",
     before: `train ${small} --out DATA`,
     words: "unlearn --run DATA --method rewind --predictor linear:2:4 --rounds 2 --out OUT",
-    stride: 12,
-  },
-  {
-    name: "predictor record",
-    words: "predictor record --trainings 2 --architectures mlp --per-tensor 4 --out OUT",
-    stride: 12,
-  },
-  {
-    name: "experiment nowcast",
-    words:
-      "experiment nowcast --size tiny --dataset synthetic --train 40 --test 20 --epochs 6 --batch 20 --model mlp " +
-      "--seeds 1 --out OUT",
-    stride: 30,
-  },
-  {
-    name: "lira",
-    words: `lira ${small} --shadows 4 --targets 6 --method neg-grad --rounds 1 --out OUT`,
-    stride: 60,
   },
   {
     name: "experiment standard, its last round shortened",
     words:
       "experiment standard --size tiny --dataset synthetic --train 60 --test 40 --epochs 3 --batch 20 --model mlp " +
       "--seeds 1 --arms retrain,neg-grad --out OUT",
-    stride: 120,
+  },
+  {
+    name: "experiment nowcast",
+    words:
+      "experiment nowcast --size tiny --dataset synthetic --train 40 --test 20 --epochs 6 --batch 20 --model mlp " +
+      "--seeds 1 --out OUT",
+  },
+  {
+    name: "lira",
+    words: `lira ${small} --shadows 4 --targets 6 --method neg-grad --rounds 1 --out OUT`,
+  },
+  {
+    name: "predictor record",
+    words: "predictor record --trainings 2 --architectures mlp --per-tensor 4 --out OUT",
   },
 ];
 
