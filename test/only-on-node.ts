@@ -21,6 +21,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "models.test.ts",
     "predictors-lab/windows.test.ts",
     "registry.test.ts",
+    "report/report.test.ts",
     "report/table.test.ts",
     "scenarios/scenario.test.ts",
     "train/schedule.test.ts",

@@ -90,15 +90,29 @@ function attackLine({ auc, overForgetting }: MiaResult): string {
 /** What a report's curve shows, round by round. */
 const curve = { x: "forgetAccuracy", y: "testAccuracy" } as const;
 
+/** Why nothing was done, where no round was; undefined else. */
+function idle({ rounds, stoppedBy, before }: UnlearnReport): string | undefined {
+  if (rounds > 0 || stoppedBy === "diverged") return undefined;
+  const known = before["forgetAccuracy"];
+  return (
+    `no round was run: the rule "${stoppedBy}" held for the network as it was. ` +
+    `Its accuracy on D_f was ${known?.toFixed(1)} %` +
+    (known === 0 ? ": it had not learned D_f, and there was nothing to forget." : ".")
+  );
+}
+
 /** The before/after table for a terminal. */
-export function beforeAfter({ before, after, rounds }: UnlearnReport): string {
+export function beforeAfter(report: UnlearnReport): string {
+  const { before, after, rounds } = report;
   const name = `after ${rounds} round${rounds === 1 ? "" : "s"}`;
-  return textTable(
+  const table = textTable(
     ...scoreTable([
       { name: "before", scores: before },
       { name, scores: after },
     ]),
   );
+  const why = idle(report);
+  return why === undefined ? table : `${table}\n\n${why}`;
 }
 
 /** Which images were forgotten. */
@@ -173,6 +187,7 @@ export async function writeReport(
     `- ${report.scenario}: ${report.pictures.train} training images, ${report.pictures.forget} of them in D_f, ` +
       `${report.pictures.test} test images`,
     ...forgottenLines(report),
+    ...(idle(report) === undefined ? [] : [`- ${idle(report)}`]),
     `- stopped by: ${report.stoppedBy}; ${report.unlearnSeconds.toFixed(1)} s of unlearning, ` +
       `${report.seconds.toFixed(1)} s in all`,
     `- ${report.adapter}, ${report.runtime}; GPU buffers: ${megabytes(report.gpuBytes)} at most`,
