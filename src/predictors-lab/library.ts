@@ -7,12 +7,14 @@
  * weights' histories, the same weights in every phase: the first value in float32, the steps from snapshot
  * to snapshot in half precision over the tensor's largest step.
  */
+import { z } from "zod";
 import { networks } from "../../models/index.ts";
 import type { DataConfig, TrainConfig } from "../runs/config.ts";
-import type { ParameterKind } from "../weights/arena.ts";
+import { type ParameterKind, parameterKinds } from "../weights/arena.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { DataError } from "../errors.ts";
+import { parseJson } from "../platform/json.ts";
 import type { TensorFile } from "../io/safetensors.ts";
 import type { Tensor } from "../io/safetensors.ts";
 import { prepareJob } from "../runs/job.ts";
@@ -233,18 +235,41 @@ export function encodeHistories(
   return { tensors, metadata: { format: "rewind library 1", histories: JSON.stringify(list) } };
 }
 
+const historiesSchema = z.array(
+  z.object({
+    phase: z.enum(["train", "fine-tune"]),
+    learningRate: z.number(),
+    name: z.string(),
+    kind: z.enum(parameterKinds),
+    unit: z.number(),
+  }),
+);
+
 /** What {@link encodeHistories} wrote. @throws DataError for a file of another kind. */
 export function decodeHistories({ tensors, metadata }: TensorFile, name: string): LibraryHistory[] {
   if (metadata["format"] !== "rewind library 1") {
     throw new DataError(`"${name}" is no file of a trajectory library.`);
   }
-  const list = JSON.parse(metadata["histories"] ?? "[]") as (Omit<LibraryHistory, "rows"> & {
-    unit: number;
-  })[];
+  let list: z.infer<typeof historiesSchema>;
+  try {
+    list = historiesSchema.parse(parseJson(metadata["histories"] ?? "[]"));
+  } catch (cause) {
+    throw new DataError(
+      `"${name}" is damaged: its list of histories is not one; record it again.`,
+      {
+        cause,
+      },
+    );
+  }
   return list.map(({ unit, ...rest }, h) => {
-    const first = tensors.get(`${h}.first`)!.data;
-    const steps = tensors.get(`${h}.steps`)!.data;
+    const first = tensors.get(`${h}.first`)?.data ?? new Float32Array(0);
+    const steps = tensors.get(`${h}.steps`)?.data ?? new Float32Array(0);
     const length = steps.length / first.length + 1;
+    if (!Number.isInteger(length)) {
+      throw new DataError(
+        `"${name}" is damaged: history ${h} has no whole steps; record it again.`,
+      );
+    }
     const rows = new Float32Array(first.length * length);
     first.forEach((value, i) => {
       let at = value;

@@ -1,4 +1,5 @@
 /** What a trajectory library holds, as sequences of snapshots that windows are cut from. */
+import { z } from "zod";
 import type { ParameterKind } from "../weights/arena.ts";
 import { DataError } from "../errors.ts";
 import { readSealed } from "../io/seal.ts";
@@ -35,6 +36,28 @@ export interface Sequence {
   readonly fineTuneStart?: number;
 }
 
+const count = z
+  .number()
+  .int()
+  .min(2)
+  .max(2 ** 20);
+
+/** What is read of a manifest. */
+const manifestSchema = z.looseObject({
+  seed: z.number(),
+  length: count,
+  perTensor: z.number(),
+  architectures: z.array(z.string()),
+  sources: z.array(z.string()),
+  trainings: z.array(
+    z.looseObject({
+      file: z.string(),
+      source: z.string(),
+      train: z.looseObject({ model: z.looseObject({ name: z.string() }), epochs: z.number() }),
+    }),
+  ),
+});
+
 /** An opened library. */
 export interface Library {
   /** Snapshots of a history. */
@@ -69,11 +92,14 @@ export async function openLibrary(folder: string): Promise<Library> {
       `"${folder}" is no finished trajectory library (no manifest.json); \`rewind predictor record\` makes one.`,
     );
   }
-  const manifest = (await readJson(path)) as Manifest;
+  const manifest = ((await readJson(path)) ?? {}) as Manifest;
   if (manifest.format !== "rewind library 1") {
-    throw new DataError(
-      `"${path}": its format is "${manifest.format}", "rewind library 1" is known.`,
-    );
+    const format = typeof manifest.format === "string" ? `"${manifest.format}"` : "not given";
+    throw new DataError(`"${path}": its format is ${format}, "rewind library 1" is known.`);
+  }
+  const { success, error } = manifestSchema.safeParse(manifest);
+  if (!success) {
+    throw new DataError(`"${path}" is not valid:\n${z.prettifyError(error)}`);
   }
   const { length, seed, perTensor } = manifest;
   const sequences: Sequence[] = [];
@@ -81,7 +107,16 @@ export async function openLibrary(folder: string): Promise<Library> {
   for (const [i, entry] of manifest.trainings.entries()) {
     const file = files[i]!;
     const histories = decodeHistories(await readSealed(await readBytes(file), file), file);
-    sequences.push(...sequencesOf(i + 1, entry, histories, length));
+    const sizes = new Map(histories.map(({ name, rows }) => [name, rows.length]));
+    const wrong = histories.find(
+      ({ name, rows }) => rows.length % length !== 0 || rows.length !== sizes.get(name),
+    );
+    if (wrong !== undefined) {
+      throw new DataError(
+        `"${file}" is damaged: its histories of "${wrong.name}" are not of ${length} snapshots each; record it again.`,
+      );
+    }
+    for (const sequence of sequencesOf(i + 1, entry, histories, length)) sequences.push(sequence);
   }
   const parts = [
     `${manifest.trainings.length} trainings`,

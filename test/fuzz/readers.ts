@@ -21,6 +21,8 @@ import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { readTensors } from "../../src/io/tensor-file.ts";
 import { parsePreprocessing } from "../../src/nn/preprocessing.ts";
 import { readJson } from "../../src/platform/files.ts";
+import { encodeHistories } from "../../src/predictors-lab/library.ts";
+import { openLibrary } from "../../src/predictors-lab/sequences.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
 import { readForgetRecord } from "../../src/runs/forget-record.ts";
 import { readNetwork } from "../../src/runs/given-network.ts";
@@ -202,6 +204,11 @@ const info = {
   preprocessing: { mean: Float32Array.of(0.5, 0.25, 0), deviation: [0.5, 0.25, 2], crop: 0.875 },
 };
 const weight = new Map([["a.weight", { shape: [2], data: Float32Array.of(1, -2) }]]);
+
+const histories = (["train", "fine-tune"] as const).map((phase) => ({
+  ...{ phase, learningRate: 0.01, name: "a.weight", kind: "fc" as const },
+  rows: Float32Array.of(1, 2, 4, 0, -1, -3),
+}));
 
 /** A pickle in an archive with right checksums. */
 function pickled(): { pickle: Uint8Array; packed: (pickle: Uint8Array) => Uint8Array } {
@@ -513,6 +520,40 @@ export const readers: readonly Reader[] = [
       images: [],
     }),
   ),
+  ...(["manifest", "library"] as const).map((name): Reader => {
+    const { tensors, metadata } = encodeHistories(histories, 3);
+    const manifest = JSON.stringify({
+      ...{ format: "rewind library 1", seed: 1, length: 3, perTensor: 2 },
+      ...{ architectures: ["mlp"], sources: ["mnist"] },
+      trainings: [
+        { file: "0.safetensors", source: "mnist", train: { model: { name: "mlp" }, epochs: 9 } },
+      ],
+    });
+    const file = name === "manifest" ? "manifest.json" : "0.safetensors";
+    const whole = writeSafetensors(tensors, metadata);
+    return {
+      name,
+      file,
+      forms: async () =>
+        name === "manifest"
+          ? [{ seeds: utf8(manifest) }]
+          : [
+              { seeds: [whole] },
+              {
+                seeds: utf8(metadata["histories"]!),
+                packed: (text) =>
+                  writeSafetensors(tensors, {
+                    ...metadata,
+                    histories: Buffer.from(text).toString("utf8"),
+                  }),
+              },
+            ],
+      async read(bytes, dir) {
+        put(dir, { "manifest.json": manifest, "0.safetensors": whole, [file]: bytes });
+        await openLibrary(dir);
+      },
+    };
+  }),
   {
     name: "given-network",
     file: "model.safetensors",

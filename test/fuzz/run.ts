@@ -18,6 +18,7 @@ interface Flags {
   readonly minutes?: string;
   readonly inputs?: string;
   readonly seed: string;
+  readonly processes?: string;
   readonly reader: readonly string[];
   readonly file?: string;
   readonly keep: string;
@@ -78,7 +79,8 @@ async function main(flags: Flags): Promise<number> {
     seed,
     inputs,
     limits,
-    processes: availableParallelism(),
+    processes:
+      flags.processes === undefined ? availableParallelism() : whole("processes", flags.processes),
     keep: flags.keep,
     ...(minutes === undefined ? {} : { until: started + 60_000 * whole("minutes", minutes) }),
   });
@@ -113,6 +115,7 @@ const command = new Command("fuzz")
   .option("--minutes <n>", "how long (default: 1, unless --inputs is given)")
   .option("--inputs <n>", "how many inputs, of all readers together")
   .option("--seed <s>", "another seed gives other inputs", "1")
+  .option("--processes <n>", "how many at a time (default: one a processor)")
   .option("--reader <name...>", "only this one; may be given again", [])
   .option("--file <path>", "reads one file, as one that was kept")
   .option("--keep <dir>", "where inputs that fail are kept", "runs/fuzz")
