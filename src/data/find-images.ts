@@ -129,6 +129,8 @@ async function look(path: string, name: string): Promise<{ kind?: string; image?
     const info = await fileInfo(path);
     if (info === undefined) return { kind: "broken link" };
     if (info.directory) return { kind: "folder" };
+    const { code } = ((error as Error).cause ?? {}) as { code?: string };
+    if (code === "ESPIPE") return { kind: "pipe" };
     throw error;
   }
   const kind = imageKind(head);

@@ -1,6 +1,6 @@
 /** Files, threads and Dawn on Node, and on Deno, which implements Node's modules: `#platform` there. */
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { availableParallelism, hostname } from "node:os";
 import { relative, resolve } from "node:path";
@@ -12,7 +12,8 @@ const files: HostFiles = {
   readBytes: async (path) => new Uint8Array(await readFile(path)),
   // At once: folders of many files are told by their heads, and a promise takes longer than the three calls.
   readHead(path, count) {
-    const file = openSync(path, "r");
+    // Who opens a pipe that nobody writes to would wait for ever.
+    const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     try {
       const bytes = new Uint8Array(count);
       return bytes.subarray(0, readSync(file, bytes, 0, count, 0));

@@ -1,4 +1,5 @@
 // Image folders as people have them: what is read, and what is said of the rest.
+import { spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -252,6 +253,18 @@ test("metadata.csv and metadata.jsonl label the images of a part, or of the whol
   assert.match(error.message, /metadata\.csv" is no text in UTF-8; save it in that encoding/);
   const lines = { ...csv(good), "test/metadata.jsonl": "x" };
   assert.match((await errorOf(load(lines))).message, /metadata\.jsonl, line 1: this is no JSON/);
+});
+
+test("a pipe that nobody writes to is passed over", async () => {
+  const dir = folderOf({ "train/a/1.png": dot, "train/b/1.png": dot, "test/a/1.png": dot });
+  const { status } = spawnSync("mkfifo", [`${dir}/train/a/2.png`]);
+  if (status !== 0) {
+    console.log("skipped: needs mkfifo");
+    return;
+  }
+  const { train, notes } = await loadImageFolder(dir);
+  assert.is(train.count, 2);
+  assert.match(notes!.join(), /1 file passed over: 1 pipe; the first: train\/a\/2\.png/);
 });
 
 test.after(removeFolders);
