@@ -1,9 +1,12 @@
 /** A classifier as a user of the library holds it: a network on a device, with all that decides its answers. */
+import { z } from "zod";
 import { modelSpec, networks } from "../../models/index.ts";
 import type { Network } from "../../models/network.ts";
+import { checked, shown } from "../checked.ts";
 import { inClassOrder } from "../data/class-names.ts";
-import type { Dataset } from "../data/dataset.ts";
-import { DataError, ShapeError, UsageError } from "../errors.ts";
+import { type Dataset, imageName } from "../data/dataset.ts";
+import { requireDataset } from "../data/requirements.ts";
+import { DataError, DivergedError, ShapeError, UsageError } from "../errors.ts";
 import { GpuDataset } from "../feed/gpu-dataset.ts";
 import { acquireDevice, type Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
@@ -17,6 +20,7 @@ import { Collector } from "../train/collector.ts";
 import { Evaluator } from "../train/evaluator.ts";
 import { passOver } from "../train/memory.ts";
 import type { Watch } from "../train/replay.ts";
+import { gpuSchema, watchSchema } from "./given.ts";
 
 /** Images a pass when measuring; larger only costs memory. */
 const batch = 256;
@@ -30,6 +34,7 @@ export class Classifier {
   /** Class names, what the network sees, and how its images are prepared. */
   readonly info: CheckpointInfo;
   readonly #owned: Owned;
+  #destroyed = false;
 
   /** @param owned what is freed with it: its model, and its device where that is its own. */
   constructor(model: Model, info: CheckpointInfo, owned: Owned) {
@@ -44,7 +49,13 @@ export class Classifier {
 
   /** Frees its memory; a second time does nothing. */
   destroy(): void {
+    this.#destroyed = true;
     this.#owned.destroy();
+  }
+
+  /** Whether its memory was freed. */
+  get destroyed(): boolean {
+    return this.#destroyed;
   }
 
   [Symbol.dispose](): void {
@@ -71,8 +82,24 @@ export async function classifierOf(
   });
 }
 
-/** Images as a classifier sees them. @throws DataError where they have another size or other classes. */
-export function requireImages({ info }: Classifier, images: Dataset): Dataset {
+/** @throws UsageError for what is no classifier, or was destroyed. */
+export function requireClassifier(given: unknown, what: string): asserts given is Classifier {
+  if (!(given instanceof Classifier)) {
+    throw new UsageError(`${what}: expected a classifier of train or load, got ${shown(given)}.`);
+  }
+  if (given.destroyed) {
+    throw new UsageError(`${what}: this classifier was destroyed; train or load another.`);
+  }
+}
+
+/**
+ * Images as a classifier sees them.
+ *
+ * @param what who takes them, for the error.
+ * @throws DataError where they do not hold together, or have another size or other classes.
+ */
+export function requireImages({ info }: Classifier, images: Dataset, what: string): Dataset {
+  requireDataset(images, what);
   const [height, width, channels] = info.input;
   if (images.height !== height || images.width !== width || images.channels !== channels) {
     throw new DataError(
@@ -93,12 +120,20 @@ export interface Predictions {
   readonly names: readonly string[];
 }
 
-/** The logits of images, and the classes they are. */
+/**
+ * The logits of images, and the classes they are.
+ *
+ * @throws UsageError for a classifier that was destroyed; DataError for images that do not fit; DivergedError where
+ *   logits are NaN, as weights that are not finite make them.
+ */
 export async function predict(
   model: Classifier,
   images: Dataset,
   watch: Watch = {},
 ): Promise<Predictions> {
+  requireClassifier(model, "predict");
+  requireImages(model, images, "predict: images");
+  checked(watchSchema, watch, "predict: watch");
   const { count } = images;
   const known = model.info.classes;
   if (count === 0) return { logits: new Float32Array(), classes: new Uint16Array(), names: [] };
@@ -107,6 +142,14 @@ export async function predict(
     const collector = owned.add(await Collector.create(model.model, classification, data, batch));
     return collector.run(everyOf(count), watch);
   });
+  const odd = logits.findIndex((value) => Number.isNaN(value));
+  if (odd >= 0) {
+    const name = imageName(images, Math.floor(odd / known.length));
+    throw new DivergedError(
+      `predict: the logits of image "${name}" are NaN, so it is of no class: weights of the model are NaN or ` +
+        "infinite, or too large; load others.",
+    );
+  }
   const classes = Uint16Array.from({ length: count }, (_, i) => {
     const row = logits.subarray(i * known.length, (i + 1) * known.length);
     return row.reduce((best, value, c) => (value > row[best]! ? c : best), 0);
@@ -123,12 +166,19 @@ export interface Evaluation {
   readonly count: number;
 }
 
-/** Accuracy and loss on images with their labels. @throws UsageError if there are none. */
+/**
+ * Accuracy and loss on images with their labels; a loss that is NaN says that weights of the model are not finite.
+ *
+ * @throws UsageError if there are none, or for a classifier that was destroyed; DataError for images that do not fit.
+ */
 export async function evaluate(
   model: Classifier,
   images: Dataset,
   watch: Watch = {},
 ): Promise<Evaluation> {
+  requireClassifier(model, "evaluate");
+  requireImages(model, images, "evaluate: images");
+  checked(watchSchema, watch, "evaluate: watch");
   const { count } = images;
   if (count === 0) throw new UsageError(`data set "${images.name}" has no images to evaluate on.`);
   return Owned.within(async (owned) => {
@@ -142,7 +192,7 @@ export async function evaluate(
 
 function upload(model: Classifier, images: Dataset): Promise<GpuDataset> {
   const { mean, deviation } = model.info.preprocessing;
-  return GpuDataset.upload(model.gpu, requireImages(model, images), mean, deviation);
+  return GpuDataset.upload(model.gpu, requireImages(model, images, "images"), mean, deviation);
 }
 
 function everyOf(count: number): Uint32Array {
@@ -156,9 +206,14 @@ function everyOf(count: number): Uint32Array {
 export function save(model: Classifier): Promise<Uint8Array<ArrayBuffer>>;
 export function save(model: Classifier, path: string): Promise<void>;
 export async function save(
-  { model, info }: Classifier,
+  classifier: Classifier,
   path?: string,
 ): Promise<Uint8Array<ArrayBuffer> | void> {
+  requireClassifier(classifier, "save");
+  const { model, info } = classifier;
+  if (path !== undefined && (typeof path !== "string" || path === "")) {
+    throw new UsageError(`save: expected a path, got ${shown(path)}.`);
+  }
   const bytes = await writeCheckpoint(await model.save(), model.spec.name, info);
   if (path === undefined) return bytes;
   return writeAtomic(path, bytes);
@@ -174,6 +229,12 @@ export interface LoadSettings {
   readonly allowNonfinite?: boolean | undefined;
 }
 
+const loadSchema = z.strictObject({
+  gpu: gpuSchema.optional(),
+  network: z.custom<Network>().optional(),
+  allowNonfinite: z.boolean().optional(),
+});
+
 /**
  * A classifier from a file of {@link save}, or of `rewind train` and `rewind unlearn`. Files of PyTorch are read by
  * `loadForeign` of `rewind-webgpu/io`.
@@ -183,8 +244,12 @@ export interface LoadSettings {
  */
 export async function load(
   file: string | URL | Uint8Array,
-  { gpu, network, allowNonfinite }: LoadSettings = {},
+  settings: LoadSettings = {},
 ): Promise<Classifier> {
+  const { gpu, network, allowNonfinite } = checked(loadSchema, settings, "load");
+  if (!(file instanceof Uint8Array || file instanceof URL || typeof file === "string")) {
+    throw new UsageError(`load: expected a path, an address or bytes, got ${shown(file)}.`);
+  }
   const name = file instanceof Uint8Array ? "file" : String(file);
   const bytes = file instanceof Uint8Array ? file : await readBytes(file);
   const contents = await readSealed(bytes, name);

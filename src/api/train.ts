@@ -3,6 +3,8 @@ import { z } from "zod";
 import { type ModelConfig, modelSchema, networks } from "../../models/index.ts";
 import type { Network } from "../../models/network.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { checked, functionSchema } from "../checked.ts";
+import { requireDataset } from "../data/requirements.ts";
 import { UsageError } from "../errors.ts";
 import { GpuDataset, meanImage } from "../feed/gpu-dataset.ts";
 import type { Totals } from "../feed/step-queue.ts";
@@ -13,11 +15,12 @@ import type { Tensors } from "../nn/model.ts";
 import {
   type Preprocessing,
   type PreprocessingConfig,
-  preprocessingOf,
+  preprocessingFor,
 } from "../nn/preprocessing.ts";
 import { classification } from "../tasks/classification.ts";
 import type { Watch } from "../train/replay.ts";
 import { type Classifier, classifierOf } from "./classifier.ts";
+import { gpuSchema, requireFields, scenarioFields, watchSchema } from "./given.ts";
 import { trainJob } from "./training.ts";
 import { consistent, type TrainingConfig, trainingFields } from "./training-config.ts";
 
@@ -27,7 +30,7 @@ export type TrainingImages =
 
 const { seed, ...required } = trainingFields;
 
-const optionsSchema: z.ZodType<TrainingConfig> = consistent(
+const optionsSchema = consistent(
   z.strictObject({
     ...required,
     batch: required.batch.default(64),
@@ -35,6 +38,14 @@ const optionsSchema: z.ZodType<TrainingConfig> = consistent(
     schedule: required.schedule.default("cosine"),
     optimizer: required.optimizer.default({ name: "adam" }),
     seed: seed.default(1),
+    gpu: gpuSchema.optional(),
+    network: z.record(z.string(), z.unknown()).optional(),
+    preprocessing: z.custom<Preprocessing | PreprocessingConfig>().optional(),
+    initial: z
+      .custom<Tensors>((value) => value instanceof Map, { error: "expected a Map of tensors" })
+      .optional(),
+    onEpoch: functionSchema.optional(),
+    watch: watchSchema.optional(),
   }),
 );
 
@@ -58,37 +69,44 @@ export interface TrainOptions extends Partial<TrainingConfig> {
  * Trains a network on images.
  *
  * @param network one of the project's by its name, or one of `defineNetwork`.
- * @throws UsageError naming every wrong setting; DivergedError where weights become NaN.
+ * @throws UsageError naming every wrong setting; DataError for images that do not hold together; DivergedError where weights become NaN.
  */
 export async function train(
   network: Network | string,
   images: TrainingImages,
   options: TrainOptions,
 ): Promise<Classifier> {
-  const { gpu, network: settings, preprocessing, initial, onEpoch, watch, ...recipe } = options;
-  const config = checked(optionsSchema, recipe, "train");
-  const [set, labels] = "train" in images ? [images.train, images.labels] : [images, images.labels];
+  const {
+    gpu,
+    network: settings,
+    preprocessing,
+    initial,
+    onEpoch: _,
+    watch,
+    ...config
+  } = checked(optionsSchema, options, "train");
+  const { onEpoch } = options;
+  const set = imagesOf(images);
   if (set.count === 0) throw new UsageError(`train: data set "${set.name}" has no images.`);
-  const model: ModelConfig = checked(
-    modelSchema,
-    { name: networks.known(network).name, ...settings },
-    `network "${typeof network === "string" ? network : network.name}"`,
-  );
+  const { name } = networks.known(network);
+  const model: ModelConfig = checked(modelSchema, { name, ...settings }, `network "${name}"`);
+  const input = [set.height, set.width, set.channels] as const;
   const info: CheckpointInfo = {
     task: classification.name,
     network: model,
-    input: [set.height, set.width, set.channels],
+    input,
     classes: set.classes,
-    preprocessing: preprocessingFor(set, preprocessing),
+    preprocessing:
+      preprocessing === undefined
+        ? { mean: meanImage(set) }
+        : preprocessingFor(preprocessing, input),
   };
   const classifier = await classifierOf(info, { gpu, seed: config.seed });
   try {
     if (initial !== undefined) classifier.model.pretrain(initial);
     await Owned.within(async (owned) => {
       const { mean, deviation } = info.preprocessing;
-      const data = owned.add(
-        await GpuDataset.upload(classifier.gpu, { ...set, labels }, mean, deviation),
-      );
+      const data = owned.add(await GpuDataset.upload(classifier.gpu, set, mean, deviation));
       const training = { config, model: classifier.model, task: classification, data };
       await trainJob(training, {
         ...(watch === undefined ? {} : { watch }),
@@ -102,20 +120,15 @@ export async function train(
   return classifier;
 }
 
-function preprocessingFor(
-  set: Dataset,
-  given: Preprocessing | PreprocessingConfig | undefined,
-): Preprocessing {
-  if (given === undefined) return { mean: meanImage(set) };
-  if (typeof given !== "string" && given.mean instanceof Float32Array) {
-    return given as Preprocessing;
+/** The images with the labels that are trained on. */
+function imagesOf(images: TrainingImages): Dataset {
+  if (typeof images !== "object" || images === null || !("train" in images)) {
+    requireDataset(images, "train: images");
+    return images;
   }
-  return preprocessingOf(given as PreprocessingConfig, set.channels);
-}
-
-/** Settings a schema accepts. @throws UsageError naming each wrong one. */
-export function checked<T>(schema: z.ZodType<T>, given: unknown, what: string): T {
-  const parsed = schema.safeParse(given);
-  if (parsed.success) return parsed.data;
-  throw new UsageError(`${what}: settings are not valid:\n${z.prettifyError(parsed.error)}`);
+  requireFields(images, [...scenarioFields, "test"], "train: images");
+  requireDataset(images.train, "train: images.train");
+  const set = { ...images.train, labels: images.labels };
+  requireDataset(set, "train: images");
+  return set;
 }

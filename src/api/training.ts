@@ -12,6 +12,7 @@ import type { Totals } from "../feed/step-queue.ts";
 import type { OptimizerState } from "../train/optimizer-arenas.ts";
 import type { Trainer } from "../train/trainer.ts";
 import type { Watch } from "../train/replay.ts";
+import { changingAlone } from "./given.ts";
 
 /** A model to train, on which examples and how. */
 export interface Training extends TaskModel {
@@ -74,11 +75,15 @@ function joinTotals(parts: readonly Totals[]): Totals {
   };
 }
 
-/** Trains the job's model on all its training images; returns the last epoch's totals. */
-export async function trainJob(job: Training, hooks: TrainHooks = {}): Promise<Totals | undefined> {
+/**
+ * Trains the job's model on all its training images; returns the last epoch's totals.
+ *
+ * @throws UsageError where the model is being trained, or unlearns.
+ */
+export function trainJob(job: Training, hooks: TrainHooks = {}): Promise<Totals | undefined> {
   const { config, model, data } = job;
   const { resume, onEpoch } = hooks;
-  return Owned.within(async (owned) => {
+  const work = async (owned: Owned): Promise<Totals | undefined> => {
     const trainer = owned.add(await jobTrainer(job));
     if (resume !== undefined) {
       model.load(resume.tensors);
@@ -100,7 +105,8 @@ export async function trainJob(job: Training, hooks: TrainHooks = {}): Promise<T
       }));
     }
     return totals;
-  });
+  };
+  return changingAlone(model, "train", () => Owned.within(work));
 }
 
 /** One epoch, in one go or from event to event of a nowcast. */

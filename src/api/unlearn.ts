@@ -1,15 +1,16 @@
 /** Unlearning in one call. */
 import { z } from "zod";
+import { checked, functionSchema, shown } from "../checked.ts";
 import { splitForget } from "../data/corrupt.ts";
 import { type Dataset, subset } from "../data/dataset.ts";
-import { DataError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import { Owned } from "../gpu/owned.ts";
 import type { Final } from "../metrics/final.ts";
 import { metrics } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
 import type { Metric } from "../metrics/metric.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
-import { type Selection, selected } from "../scenarios/selection.ts";
+import { type Selection, selected, selectionSchema } from "../scenarios/selection.ts";
 import type { Watch } from "../train/replay.ts";
 import {
   type Progress,
@@ -20,8 +21,9 @@ import {
 import type { Method } from "../unlearn/method.ts";
 import type { ChosenMethod } from "../unlearn/methods/choosers.ts";
 import { methods, startMethod } from "../unlearn/methods/index.ts";
-import { type Classifier, requireImages } from "./classifier.ts";
-import { checked } from "./train.ts";
+import { type Classifier, requireClassifier, requireImages } from "./classifier.ts";
+import { changingAlone, requireFields, scenarioFields, watchSchema } from "./given.ts";
+import { seedSchema } from "./training-config.ts";
 import { workOn } from "./work.ts";
 
 /** Which images must go, and what there is besides to measure on or to learn from. */
@@ -43,13 +45,37 @@ export type UnlearnImages = {
   | { readonly forget: Dataset }
 );
 
-const untilSchema = z.strictObject({
+const untilSchema: z.ZodType<StopRules> = z.strictObject({
   rounds: z.number().int().min(1).default(6),
   unlearningAccuracy: z.number().min(0).max(100).optional(),
   forgetShare: z.number().min(0).lt(1).optional(),
   forgetLoss: z.number().positive().optional(),
   testFloor: z.number().min(0).max(100).optional(),
   seconds: z.number().positive().optional(),
+});
+
+const selectionsSchema = z.array(selectionSchema);
+
+const named = z.union([z.string(), z.looseObject({ name: z.string() })], {
+  error: "expected a name, or what defineMethod or defineMetric gave",
+});
+
+const optionsSchema = z.strictObject({
+  method: z
+    .union(
+      [z.strictObject({ method: z.string(), settings: z.looseObject({}).optional() }), named],
+      {
+        error:
+          "expected a method, its name, or one of the functions of `methods` with its settings",
+      },
+    )
+    .optional(),
+  until: untilSchema.default({ rounds: 6 }),
+  measure: z.array(named).optional(),
+  final: z.boolean().default(false),
+  seed: seedSchema.default(1),
+  onRound: functionSchema.optional(),
+  watch: watchSchema.default({}),
 });
 
 /** Settings of {@link unlearn}. */
@@ -82,23 +108,28 @@ export interface Unlearned {
 /**
  * Makes a classifier forget images. Its weights are changed; after an error they are those of the last whole round.
  *
- * @throws UsageError naming every wrong setting, or where the method needs images to keep and there are none; DataError
- *   for images that the network cannot see.
+ * @throws UsageError naming every wrong setting, where the method needs images to keep and there are none, or while
+ *   another call changes the classifier; DataError for images that the network cannot see.
  */
 export async function unlearn(
   model: Classifier,
   images: UnlearnImages,
   options: UnlearnOptions = {},
 ): Promise<Unlearned> {
-  const { final = false, seed = 1, onRound, watch = {} } = options;
-  checked(z.number().int().min(0), seed, "unlearn: seed");
-  const stop = checked(untilSchema, options.until ?? {}, "unlearn: until");
+  requireClassifier(model, "unlearn");
+  const { final, seed, until: stop, watch } = checked(optionsSchema, options, "unlearn");
+  const { onRound } = options;
   const { method, settings } = chosen(options.method);
   const only = options.measure?.map((one) => nameOf(one));
   const corrupted = corruptedOf(model, images, seed);
   const test =
-    images.test === undefined ? subset(corrupted.train, []) : requireImages(model, images.test);
-  return Owned.within(async (owned) => {
+    images.test === undefined
+      ? subset(corrupted.train, [])
+      : requireImages(model, images.test, "unlearn: images.test");
+  if (stop.testFloor !== undefined && test.count === 0) {
+    throw new UsageError("unlearn: `until.testFloor` can hold only where there are `test` images.");
+  }
+  const run = async (owned: Owned): Promise<Unlearned> => {
     const work = owned.add(await workOn(model.model, model.info, corrupted, test));
     // Measured before the method starts: retraining throws the weights away at once.
     const first = { round: 0, steps: 0, seconds: 0, scores: await work.evaluate(watch) };
@@ -111,7 +142,8 @@ export async function unlearn(
       watch,
     });
     return { history, reason, ...(final ? { final: await measureFinal(work) } : {}) };
-  });
+  };
+  return changingAlone(model.model, "unlearn", () => Owned.within(run));
 }
 
 /** The method's name and its settings. */
@@ -133,29 +165,60 @@ function nameOf(metric: string | Pick<Metric, "name">): string {
 
 /** Training data of which some images are D_f. */
 function corruptedOf(model: Classifier, images: UnlearnImages, seed: number): Corrupted {
+  const whole = typeof images === "object" && images !== null && "train" in images;
+  const fields = whole ? [...scenarioFields, "test"] : ["forget", "test"];
+  requireFields(images, fields, "unlearn: images");
   if (!("train" in images)) {
-    const train = requireImages(model, images.forget);
+    const train = requireImages(model, images.forget, "unlearn: images.forget");
     if (train.count === 0) throw new UsageError("unlearn: there are no images to forget.");
     const all = Array.from({ length: train.count }, (_, i) => i);
     return { train, labels: train.labels.slice(), ...splitForget(train.count, all) };
   }
-  const { forget, labels, sets } = images;
-  const train = requireImages(model, images.train);
-  if (labels !== undefined && labels.length !== train.count) {
-    throw new DataError(`unlearn: ${labels.length} labels for ${train.count} training images.`);
+  const { sets = {} } = images;
+  const train = requireImages(model, images.train, "unlearn: images.train");
+  // Labels speak of the classes in the order of the images they came with.
+  const { labels } =
+    images.labels === undefined
+      ? train
+      : requireImages(model, { ...images.train, labels: images.labels }, "unlearn: images");
+  const split = splitForget(train.count, placesOf(images.forget, train, seed));
+  const { retain } = images as { readonly retain?: ArrayLike<number> };
+  if (retain !== undefined && !sameNumbers(retain, split.retain)) {
+    throw new UsageError(
+      "unlearn: `images.retain` must be all images that are not in `images.forget`; leave it out.",
+    );
   }
-  const places = isSelection(forget) ? selected(train, forget, seed) : forget;
-  if (places.length === 0) throw new UsageError("unlearn: there are no images to forget.");
   return {
     train,
-    labels: (labels ?? train.labels).slice(),
-    ...splitForget(train.count, places),
-    ...(sets === undefined ? {} : { sets }),
+    labels: labels.slice(),
+    ...split,
+    sets: Object.fromEntries(
+      Object.entries(sets).map(([name, set]) => [
+        name,
+        requireImages(model, set, `unlearn: images.sets.${name}`),
+      ]),
+    ),
   };
 }
 
-function isSelection(
+/** Places of the images to forget. */
+function placesOf(
   forget: ArrayLike<number> | readonly Selection[],
-): forget is readonly Selection[] {
-  return forget.length > 0 && typeof forget[0] === "object";
+  train: Dataset,
+  seed: number,
+): ArrayLike<number> {
+  if (!Array.isArray(forget) && !(ArrayBuffer.isView(forget) && "length" in forget)) {
+    throw new UsageError(
+      `unlearn: \`images.forget\` must be places of training images, or selections as [{ names }], ` +
+        `got ${shown(forget)}.`,
+    );
+  }
+  if (forget.length === 0) throw new UsageError("unlearn: there are no images to forget.");
+  const selects = Array.isArray(forget) && forget.some((one) => typeof one !== "number");
+  if (!selects) return forget as ArrayLike<number>;
+  return selected(train, checked(selectionsSchema, forget, "unlearn: images.forget"), seed);
+}
+
+function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  return a.length === b.length && Array.from(a).every((value, i) => value === b[i]);
 }

@@ -1,6 +1,9 @@
 /** Data sets from arrays in memory. */
+import { z } from "zod";
+import { checked } from "../checked.ts";
 import { UsageError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
+import { requireClassNames } from "./requirements.ts";
 
 /** Images and labels as arrays. */
 export interface ArrayData {
@@ -20,6 +23,27 @@ export interface ArrayData {
   readonly name?: string | undefined;
 }
 
+const texts = z.custom<readonly string[]>(
+  (value) => Array.isArray(value) && value.every((one) => typeof one === "string"),
+  { error: "expected an array of texts" },
+);
+
+/** Arrays are looked at as a whole: a schema of their elements would take long. */
+const arraySchema = z.strictObject({
+  images: z.custom<ArrayData["images"]>(
+    (value) => value instanceof Uint8Array || value instanceof Float32Array,
+    { error: "expected a Uint8Array or a Float32Array" },
+  ),
+  shape: z.custom<readonly number[]>(Array.isArray, { error: "expected an array of sizes" }),
+  labels: z.custom<ArrayLike<number>>(
+    (value) => Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value),
+    { error: "expected an array of numbers" },
+  ),
+  classes: texts.optional(),
+  names: texts.optional(),
+  name: z.string().optional(),
+});
+
 /**
  * A data set from arrays, which are copied. A vector is an image of one pixel with as many channels. What is not bytes in
  * 1 or 3 channels cannot be resized or changed at random.
@@ -27,9 +51,15 @@ export interface ArrayData {
  * @throws UsageError naming what does not fit: sizes, a label that is no class, a value that is no finite number.
  */
 export function fromArrays(data: ArrayData): Dataset {
-  const { images, shape, labels, name = "arrays", names } = data;
+  const {
+    images,
+    shape,
+    labels,
+    name = "arrays",
+    names,
+  } = checked(arraySchema, data, "fromArrays");
   const wrong = (what: string): UsageError => new UsageError(`data set "${name}": ${what}`);
-  const [count = 0, ...each] = shape as readonly number[];
+  const [count = 0, ...each] = shape;
   const [height, width, channels] = (each.length === 1 ? [1, 1, each[0]!] : each) as [
     number,
     number,
@@ -59,14 +89,15 @@ export function fromArrays(data: ArrayData): Dataset {
   if (names !== undefined && names.length !== count) {
     throw wrong(`${count} images need as many names, got ${names.length}.`);
   }
-  const own = requireLabels(labels, data.classes?.length, wrong);
+  if (data.classes !== undefined) requireClassNames(data.classes, `data set "${name}"`);
+  const own = labelsOf(labels, data.classes?.length, wrong);
   const most = own.reduce((largest, label) => Math.max(largest, label), 0);
   const classes = data.classes ?? Array.from({ length: most + 1 }, (_, label) => String(label));
   const pixels = images instanceof Uint8Array ? new Uint8Array(images) : new Float32Array(images);
   return { name, classes, height, width, channels, count, pixels, labels: own, names };
 }
 
-function requireLabels(
+function labelsOf(
   labels: ArrayLike<number>,
   classes = 65536,
   wrong: (what: string) => UsageError,

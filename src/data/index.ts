@@ -1,4 +1,6 @@
 /** Data sets by name: one file each, one line here. */
+import { z } from "zod";
+import { checked } from "../checked.ts";
 import { printable, UsageError } from "../errors.ts";
 import { Registry } from "../registry.ts";
 import { cifar10, cifar100 } from "./cifar.ts";
@@ -31,12 +33,26 @@ export interface DatasetSpec extends LoadOptions {
   readonly dir?: string | undefined;
 }
 
+const count = z.number().int().min(0).optional();
+
+const specSchema = z.strictObject({
+  name: z.string(),
+  dir: z.string().optional(),
+  trainCount: count,
+  testCount: count,
+  seed: z.number().int().min(0),
+  grey: z.boolean().optional(),
+  size: z.number().int().min(1).optional(),
+  crop: z.number().gt(0).max(1).optional(),
+});
+
 /**
  * Loads a data set as its training and test part.
  *
- * @throws UsageError for an unknown name or no folder; DataError that says what to do about the files.
+ * @throws UsageError for an unknown name, a setting that is not valid or no folder; DataError that says what to do about the files.
  */
-export async function loadDataset({ name, dir, ...options }: DatasetSpec): Promise<Split> {
+export async function loadDataset(spec: DatasetSpec): Promise<Split> {
+  const { name, dir, ...options } = checked(specSchema, spec, "loadDataset");
   const source = datasets.find(name);
   if (source.folder && dir === undefined) {
     throw new UsageError(

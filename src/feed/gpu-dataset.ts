@@ -1,8 +1,10 @@
 /** Labelled images in GPU memory. */
 import { type Dataset, storedSize } from "../data/dataset.ts";
 import { enlarge } from "../data/enlarge.ts";
-import { DataError, ShapeError } from "../errors.ts";
+import { requireDataset, requireLabels } from "../data/requirements.ts";
+import { ShapeError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
+import { isDry } from "../gpu/dry.ts";
 import { Owned } from "../gpu/owned.ts";
 import type { Permit } from "./step-queue.ts";
 
@@ -31,15 +33,6 @@ interface Shard {
   readonly count: number;
 }
 
-/** @throws DataError naming the first label that is not a class. */
-function requireLabels(labels: ArrayLike<number>, classes: number): void {
-  for (let i = 0; i < labels.length; i++) {
-    if (!(labels[i]! >= 0 && labels[i]! < classes)) {
-      throw new DataError(`image ${i} has label ${labels[i]}; there are ${classes} classes.`);
-    }
-  }
-}
-
 /** The mean of every value, then every channel's deviation: what feeds normalise by. */
 function normalisationOf(
   { name, height, width, channels }: Dataset,
@@ -52,7 +45,14 @@ function normalisationOf(
       `data set "${name}": the mean has ${mean.length} values, not ${size} (an image) or ${channels} (channels).`,
     );
   }
-  if (deviation.length !== channels || !Array.from(deviation).every((one) => one > 0)) {
+  const odd = mean.findIndex((one) => !Number.isFinite(one));
+  if (odd >= 0) {
+    throw new ShapeError(`data set "${name}": value ${odd} of the mean is ${mean[odd]!}.`);
+  }
+  if (
+    deviation.length !== channels ||
+    !Array.from(deviation).every((one) => one > 0 && Number.isFinite(one))
+  ) {
     throw new ShapeError(
       `data set "${name}" needs ${channels} deviations above 0, one a channel, got ${Array.from(deviation).join(", ")}.`,
     );
@@ -117,8 +117,8 @@ export class GpuDataset {
    * @param mean what feeds subtract of pixels in [0, 1]: an image [H·W·C], as {@link meanImage}'s of the training
    *   images, or a number a channel, [C].
    * @param deviation what they divide by afterwards, [C]; absent: nothing.
-   * @throws ShapeError if either has another size.
-   * @throws DataError naming the first label that is no class.
+   * @throws ShapeError if either has another size, or values that are not finite.
+   * @throws DataError naming what of the data set does not fit.
    */
   static async upload(
     gpu: Gpu,
@@ -126,11 +126,11 @@ export class GpuDataset {
     mean: Float32Array,
     deviation?: ArrayLike<number>,
   ): Promise<GpuDataset> {
+    requireDataset(dataset, "GpuDataset.upload", { blank: isDry(gpu) });
     const { height, width, channels } = dataset;
     const normalisation = normalisationOf(dataset, mean, deviation);
     const stored = storedSize(dataset);
     const size = stored.height * stored.width * channels;
-    requireLabels(dataset.labels, dataset.classes.length);
     const floats = dataset.pixels instanceof Float32Array;
     const bytes = size * (floats ? 4 : 1);
     const perShard = Math.max(1, Math.floor(gpu.maxBinding / bytes));

@@ -4,6 +4,8 @@
  * Everything that touches the GPU goes through a {@link Gpu}. Errors the driver reports late are kept
  * and thrown by the next call, so that none passes in silence; each says what to do next.
  */
+import { z } from "zod";
+import { checked } from "../checked.ts";
 import { openGpu } from "../platform/gpu.ts";
 import { detectRuntime, type Runtime, runtimeVersion } from "../platform/runtime.ts";
 import { DeviceLostError, GpuError } from "../errors.ts";
@@ -50,13 +52,25 @@ export interface BufferView {
   readonly size: number;
 }
 
+/** Bytes that a binding holds at least: a block of the weights. */
+const leastBinding = 256;
+
+const optionsSchema = z.strictObject({
+  adapter: z.custom<AdapterChoice>().optional(),
+  tuning: z.enum(["gpu", "software"]).optional(),
+  defaultLimits: z.boolean().optional(),
+  maxBinding: z.number().int().min(leastBinding).optional(),
+  dawnOptions: z.array(z.string()).optional(),
+});
+
 /**
  * Opens a device on Node, Deno or a browser with the limits the adapter really has.
  *
- * @throws UsageError for an `adapter` that does not exist; GpuError when no adapter fits the choice or the
+ * @throws UsageError for an option that is not valid; GpuError when no adapter fits the choice or the
  *   device is refused.
  */
-export async function acquireDevice(options: DeviceOptions = {}): Promise<Gpu> {
+export async function acquireDevice(given: DeviceOptions = {}): Promise<Gpu> {
+  const options = checked(optionsSchema, given, "acquireDevice");
   const adapter = await chooseAdapter(
     await openGpu(options.dawnOptions),
     options.adapter ?? "auto",

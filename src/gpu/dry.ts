@@ -36,6 +36,13 @@ export function limitsOf(gpu: Gpu): DryLimits {
   };
 }
 
+const dry = new WeakSet<Gpu>();
+
+/** Whether a device only counts: what is written to it need not be there. */
+export function isDry(gpu: Gpu): boolean {
+  return dry.has(gpu);
+}
+
 /** A device on which programs can be built, not run. Reading from it gives zeros and takes no time. */
 export async function dryGpu(limits: DryLimits): Promise<Gpu> {
   // For the constants: buffer usages are globals on every runtime but Node.
@@ -115,5 +122,7 @@ export async function dryGpu(limits: DryLimits): Promise<Gpu> {
     tuning: limits.tuning,
     features: [],
   };
-  return new Gpu(device as unknown as GPUDevice, adapter, limits.maxBinding);
+  const gpu = new Gpu(device as unknown as GPUDevice, adapter, limits.maxBinding);
+  dry.add(gpu);
+  return gpu;
 }

@@ -1,5 +1,6 @@
 /** What happens to the bytes of an image before a network sees it. */
 import { z } from "zod";
+import { checked, shown } from "../checked.ts";
 import { DataError, UsageError } from "../errors.ts";
 
 /** Height, width and channels of an image. */
@@ -48,10 +49,11 @@ export const preprocessingSchema: z.ZodType<PreprocessingConfig, PreprocessingCo
 /**
  * Preprocessing of images with so many channels.
  *
- * @throws UsageError where it has numbers for another number of channels.
+ * @throws UsageError where it is not valid, or has numbers for another number of channels.
  */
 export function preprocessingOf(config: PreprocessingConfig, channels: number): Preprocessing {
-  const { mean, deviation, crop } = typeof config === "string" ? named[config] : config;
+  const valid = checked(preprocessingSchema, config, "preprocessing");
+  const { mean, deviation, crop } = typeof valid === "string" ? named[valid] : valid;
   const each = (values: readonly number[], what: string): number[] => {
     if (values.length !== 1 && values.length !== channels) {
       throw new UsageError(
@@ -66,6 +68,43 @@ export function preprocessingOf(config: PreprocessingConfig, channels: number): 
     ...(deviation === undefined ? {} : { deviation: each(deviation, "deviations") }),
     ...(crop === undefined ? {} : { crop }),
   };
+}
+
+const exactSchema = z.strictObject({
+  mean: z.custom<Float32Array>(
+    (value) => value instanceof Float32Array && value.every((one) => Number.isFinite(one)),
+    { error: "expected a Float32Array of finite numbers" },
+  ),
+  deviation: above.optional(),
+  crop: share.optional(),
+});
+
+/**
+ * Preprocessing of images of a size, from numbers or from what {@link Preprocessing} has.
+ *
+ * @throws UsageError where it is not valid, or is for images of another size.
+ */
+export function preprocessingFor(
+  given: Preprocessing | PreprocessingConfig,
+  [height, width, channels]: ImageShape,
+): Preprocessing {
+  if (typeof given !== "object" || given === null || !(given.mean instanceof Float32Array)) {
+    return preprocessingOf(given as PreprocessingConfig, channels);
+  }
+  const exact = checked(exactSchema, given, "preprocessing");
+  const { mean, deviation } = exact;
+  const size = height * width * channels;
+  if (![channels, size].includes(mean.length)) {
+    throw new UsageError(
+      `preprocessing: the mean has ${mean.length} values, not ${size} (an image) or ${channels} (channels).`,
+    );
+  }
+  if (deviation !== undefined && deviation.length !== channels) {
+    throw new UsageError(
+      `preprocessing: ${channels} deviations are needed, one a channel, got ${shown(deviation)}.`,
+    );
+  }
+  return exact;
 }
 
 /** The fields of timm's `pretrained_cfg` and of `preprocessor_config.json` that say what happens to an image. */

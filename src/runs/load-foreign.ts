@@ -1,10 +1,18 @@
 /** A classifier from a file that others wrote, in one call. */
+import { z } from "zod";
 import { modelSpec, networks } from "../../models/index.ts";
 import { type Network } from "../../models/network.ts";
 import { type Classifier, classifierOf } from "../api/classifier.ts";
+import { gpuSchema } from "../api/given.ts";
+import { checked, shown } from "../checked.ts";
+import { requireClassNames } from "../data/requirements.ts";
 import { DataError, ShapeError, UsageError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
-import type { ImageShape, PreprocessingConfig } from "../nn/preprocessing.ts";
+import {
+  type ImageShape,
+  type PreprocessingConfig,
+  preprocessingSchema,
+} from "../nn/preprocessing.ts";
 import { classification } from "../tasks/classification.ts";
 import { type GivenNetwork, readNetwork, requirePrepared } from "./given-network.ts";
 
@@ -24,6 +32,18 @@ export interface ForeignOptions {
   readonly gpu?: Gpu | undefined;
 }
 
+const side = z.number().int().min(1);
+
+const optionsSchema = z.strictObject({
+  network: z.custom<Network | string>().optional(),
+  settings: z.record(z.string(), z.unknown()).optional(),
+  classes: z.array(z.string()).optional(),
+  preprocessing: preprocessingSchema.optional(),
+  input: z.tuple([side, side, side]).optional(),
+  allowNonfinite: z.boolean().optional(),
+  gpu: gpuSchema.optional(),
+});
+
 /**
  * Reads a classifier from a `.pt`, `.pth` or `.safetensors` file, or a folder with `config.json` and
  * `model.safetensors`.
@@ -31,7 +51,12 @@ export interface ForeignOptions {
  * @throws UsageError for what neither the file nor the options say; DataError for a file that is damaged or does not fit.
  */
 export async function loadForeign(path: string, options: ForeignOptions = {}): Promise<Classifier> {
-  const { network, settings, classes, preprocessing, allowNonfinite, gpu } = options;
+  const valid = checked(optionsSchema, options, "loadForeign");
+  const { network, settings, classes, preprocessing, allowNonfinite, gpu } = valid;
+  if (typeof path !== "string" || path === "") {
+    throw new UsageError(`loadForeign: expected a path, got ${shown(path)}.`);
+  }
+  if (classes !== undefined) requireClassNames(classes, "loadForeign");
   const given: GivenNetwork = requirePrepared(
     await readNetwork(path, {
       ...(network === undefined
@@ -42,7 +67,7 @@ export async function loadForeign(path: string, options: ForeignOptions = {}): P
       allowNonfinite,
     }),
   );
-  const input = options.input ?? given.input;
+  const input = valid.input ?? given.input;
   if (input === undefined) {
     throw new UsageError(
       `"${path}" does not say what size its images have: give \`input\`, as [224, 224, 3].`,

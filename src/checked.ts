@@ -1,0 +1,90 @@
+/** Checks what callers give against schemas; every public function refuses what is wrong in the same words. */
+import { z } from "zod";
+import { UsageError } from "./errors.ts";
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * What a schema makes of a value.
+ *
+ * @param what whose settings they are, for the error: "train".
+ * @param Kind class of the error.
+ * @throws UsageError in one line: each setting that is wrong, what it takes, and what was given.
+ */
+export function checked<T>(
+  schema: z.ZodType<T>,
+  given: unknown,
+  what: string,
+  Kind: new (message: string) => Error = UsageError,
+): T {
+  const parsed = schema.safeParse(given, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  throw new Kind(`${what}: ${problemsOf(parsed.error.issues, schema)}.`);
+}
+
+/** Text of a value for an error: short, and told apart from others of its kind. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") {
+    return value.length > 40 ? `"${value.slice(0, 40)}…"` : `"${value}"`;
+  }
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value) && value.length <= 8 && value.every((one) => typeof one === "number")) {
+    return `[${value.join(", ")}]`;
+  }
+  const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)
+    ?.constructor?.name;
+  if (name === undefined || name === "Object") return "an object";
+  return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
+}
+
+function problemsOf(issues: readonly Issue[], schema: z.ZodType): string {
+  return issues.map((issue) => problemOf(settled(issue), schema)).join("; ");
+}
+
+function problemOf(issue: Issue, schema: z.ZodType): string {
+  const path = pathOf(issue.path);
+  if (issue.code === "unrecognized_keys") {
+    const known = issue.path.length === 0 ? keysOf(schema) : [];
+    const there = known.length === 0 ? "" : `; there are: ${known.join(", ")}`;
+    return `${path}there is no setting ${issue.keys.map((key) => `"${key}"`).join(", ")}${there}`;
+  }
+  const message = issue.message.replace(/^Invalid \w+: /, "").replace(/, received .*$/, "");
+  return `${path}${message}, got ${shown(issue.input)}`;
+}
+
+function keysOf(schema: z.ZodType): readonly string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+/** The place of a setting, as a caller writes it: `until.rounds`, `forget[1].names`. */
+function pathOf(path: readonly PropertyKey[]): string {
+  const text = path
+    .map((key) => (typeof key === "number" ? `[${key}]` : `.${String(key)}`))
+    .join("");
+  return text === "" ? "" : `\`${text.replace(/^\./, "")}\`: `;
+}
+
+/**
+ * Of a value that may have several forms the issue of the form that it is nearest to: that it fits the furthest, with the
+ * fewest issues. Of forms that all lack a field it is none.
+ */
+function settled(issue: Issue): Issue {
+  if (issue.code !== "invalid_union" || issue.errors.length === 0) return issue;
+  const depth = ([first]: readonly Issue[]): number => first?.path.length ?? 0;
+  const [nearest] = issue.errors
+    .filter((issues) => !issues.some(({ path, input }) => path.length > 0 && input === undefined))
+    .toSorted((a, b) => depth(b) - depth(a) || a.length - b.length);
+  if (nearest !== undefined) {
+    const first = nearest[0]!;
+    return settled({ ...first, path: [...issue.path, ...first.path] });
+  }
+  const fields = issue.errors.map(([first]) => String(first!.path[0]));
+  const message = `expected one of the fields ${fields.join(", ")}`;
+  return { code: "custom", message, path: issue.path, input: issue.input };
+}
+
+/** A schema of functions. */
+export const functionSchema: z.ZodType<(...given: never[]) => unknown> = z.custom<
+  (...given: never[]) => unknown
+>((value) => typeof value === "function", { error: "expected a function" });

@@ -1,0 +1,272 @@
+// What plain JavaScript may pass to the library: whatever is wrong is refused at once, by name, in one line.
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { fromArrays, loadDataset } from "../../src/entries/data.ts";
+import { loadForeign } from "../../src/entries/io.ts";
+import {
+  acquireDevice,
+  type Dataset,
+  DataError,
+  DivergedError,
+  evaluate,
+  load,
+  preprocessingOf,
+  predict,
+  save,
+  train,
+  unlearn,
+  UsageError,
+} from "../../src/index.ts";
+import { errorOf } from "../data/folder.ts";
+import { closeGpus, testGpu } from "../device.ts";
+
+test.after(closeGpus);
+
+const photos = fromArrays({
+  images: Uint8Array.from({ length: 12 * 16 }, (_, i) => (i * 37) % 256),
+  shape: [12, 4, 4, 1],
+  labels: Array.from({ length: 12 }, (_, i) => i % 3),
+  classes: ["cat", "dog", "owl"],
+  names: Array.from({ length: 12 }, (_, i) => `${i}.png`),
+});
+
+const floats: Dataset = { ...photos, pixels: new Float32Array(12 * 16).fill(0.5) };
+
+/** A small model that was trained for one step. */
+async function small() {
+  return train("mlp", photos, { gpu: await testGpu(), epochs: 1, batch: 12 });
+}
+
+const refuses = async (
+  cases: readonly (readonly [() => unknown, new (message: string) => Error, RegExp])[],
+): Promise<void> => {
+  for (const [action, Kind, says] of cases) {
+    const error = await errorOf((async () => action())());
+    const text = `${says}: ${error.name} ${error.message}`;
+    assert.ok(error instanceof Kind && says.test(error.message), text);
+    assert.not.match(error.message, /\n/);
+  }
+};
+
+test("images whose pixels, labels, names or classes do not hold together are refused everywhere", async () => {
+  using model = await small();
+  const gpu = await testGpu();
+  const wrong: readonly (readonly [object, RegExp])[] = [
+    [{ ...photos, count: 99 }, /99 images of 4×4×1 are 1584 values, and `pixels` has 192/],
+    [{ ...photos, pixels: photos.pixels.subarray(1) }, /192 values, and `pixels` has 191/],
+    [{ ...photos, pixels: new Float64Array(192) }, /a Uint8Array or a Float32Array, got a Float64/],
+    [{ ...floats, pixels: new Float32Array(192).fill(NaN) }, /value 0 of the images is NaN/],
+    [{ ...photos, labels: Uint16Array.of(2, 2) }, /12 images need as many labels, got 2/],
+    [{ ...photos, labels: new Float32Array(12) }, /`labels` must be a Uint16Array/],
+    [
+      { ...photos, labels: new Uint16Array(12).fill(3) },
+      /image 0 has label 3; there are 3 classes/,
+    ],
+    [{ ...photos, names: ["a"] }, /12 images need as many names, got 1/],
+    [{ ...photos, classes: ["cat", "dog", "cat"] }, /two classes are called "cat"/],
+    [{ ...photos, classes: "abc" }, /class names must be an array/],
+  ];
+  await refuses(
+    wrong.flatMap(([set, says]) =>
+      [
+        () => train("mlp", set as never, { gpu, epochs: 1 }),
+        () => train("mlp", { train: set, labels: photos.labels } as never, { gpu, epochs: 1 }),
+        () => unlearn(model, { forget: set } as never),
+        () => unlearn(model, { train: photos, forget: [0], test: set } as never),
+        () => predict(model, set as never),
+        () => evaluate(model, set as never),
+      ]
+        // The labels that are given beside the images count, not theirs.
+        .filter((_, i) => i !== 1 || !("labels" in set) || set.labels === photos.labels)
+        .map((action) => [action, DataError, says] as const),
+    ),
+  );
+  const short = Uint16Array.of(2, 2);
+  await refuses([
+    [
+      () => train("mlp", { train: photos, labels: short }, { gpu, epochs: 1 }),
+      DataError,
+      /12 images need as many labels, got 2/,
+    ],
+    [
+      () => unlearn(model, { train: photos, labels: [0.5] as never, forget: [0] }),
+      DataError,
+      /`labels` must be a Uint16Array/,
+    ],
+  ]);
+});
+
+test("settings that there are not, and values of another kind, are refused by name", async () => {
+  const model = await small();
+  const gpu = await testGpu();
+  const of = { train: photos, forget: [0] };
+  const loose = (value: unknown): never => value as never;
+  await refuses([
+    [() => train("mlp", photos, loose(null)), UsageError, /^train: expected object, got null/],
+    [() => train("mlp", loose(null), { epochs: 1 }), UsageError, /^train: images: .* got null/],
+    [() => train("mlp", loose({ tset: 1, train: photos }), { epochs: 1 }), UsageError, /"tset"/],
+    [
+      () => train("mlp", photos, loose({ epochs: 1, gpu: {} })),
+      UsageError,
+      /`gpu`: expected a dev/,
+    ],
+    [
+      () => train("mlp", photos, loose({ epochs: 1, onEpoch: 1 })),
+      UsageError,
+      /`onEpoch`: .*function/,
+    ],
+    [() => train("mlp", photos, loose({ epochs: 1, watch: 1 })), UsageError, /`watch`: /],
+    [() => train("mlp", photos, loose({ epochs: 1, initial: {} })), UsageError, /a Map of tensors/],
+    [() => train("mlp", photos, loose({ epochs: 1, network: 3 })), UsageError, /`network`: /],
+    ...[
+      [{ mean: [0], std: [1] }, /there is no setting "std"/],
+      [{ mean: [0], crop: 5 }, /`crop`/],
+      [{ mean: [0], deviation: ["1"] }, /`deviation\[0\]`: expected number, got "1"/],
+      [{ mean: [NaN] }, /`mean\[0\]`: expected number, got NaN/],
+      [{ mean: Float32Array.of(NaN) }, /Float32Array of finite numbers/],
+      [{ mean: Float32Array.of(0, 0) }, /the mean has 2 values, not 16/],
+      ["imagnet", /expected one of/],
+    ].map(
+      ([preprocessing, says]) =>
+        [
+          () => train("mlp", photos, { gpu, epochs: 1, preprocessing: loose(preprocessing) }),
+          UsageError,
+          says as RegExp,
+        ] as const,
+    ),
+    [() => preprocessingOf(loose({ mean: [0], std: [1] }), 1), UsageError, /"std"/],
+    [() => loadForeign("x.pt", loose({ preprocessing: { mean: [NaN] } })), UsageError, /mean/],
+    [() => loadForeign("x.pt", loose({ classes: "abc" })), UsageError, /`classes`: expected array/],
+    [() => loadForeign("x.pt", { classes: ["a", "a"] }), UsageError, /two classes .* "a"/],
+    [
+      () => loadForeign("x.pt", loose({ clases: [] })),
+      UsageError,
+      /no setting "clases"; there are: /,
+    ],
+    [
+      () => unlearn(model, of, loose({ methd: 1 })),
+      UsageError,
+      /no setting "methd"; there are: method,/,
+    ],
+    [() => unlearn(model, of, loose("rewind")), UsageError, /expected object, got "rewind"/],
+    [
+      () => unlearn(model, loose({ ...of, tset: photos })),
+      UsageError,
+      /no field "tset"; there are: /,
+    ],
+    [() => unlearn(model, of, loose({ method: 5 })), UsageError, /`method`: .*got 5/],
+    [
+      () => unlearn(model, of, loose({ measure: [null] })),
+      UsageError,
+      /`measure\[0\]`: .*got null/,
+    ],
+    [() => unlearn(model, of, loose({ until: { testFloor: 3 } })), UsageError, /testFloor.*test/],
+    [() => unlearn(loose(null), of), UsageError, /^unlearn: expected a classifier.* got null/],
+    [() => unlearn(model, { ...of, retain: [1] } as never), UsageError, /images\.retain/],
+    [() => predict(model, photos, loose({ signal: 1 })), UsageError, /`signal`: .*AbortSignal/],
+    [() => evaluate(model, photos, loose(null)), UsageError, /^evaluate: watch: expected object/],
+    [() => load(loose(5)), UsageError, /^load: expected a path.* got 5/],
+    [() => load(new Uint8Array(), loose(null)), UsageError, /^load: expected object, got null/],
+    [() => save(loose({}), "x"), UsageError, /^save: expected a classifier/],
+    [() => loadDataset(loose({ name: "synthetic", seed: 1, sise: 3 })), UsageError, /"sise"/],
+    [() => loadDataset({ name: "synthetic", seed: 1, size: NaN }), UsageError, /`size`/],
+    [() => loadDataset({ name: "synthetic", seed: 1, crop: 2 }), UsageError, /`crop`/],
+    [() => acquireDevice(loose(null)), UsageError, /^acquireDevice: expected object/],
+    [
+      () => acquireDevice({ maxBinding: NaN }),
+      UsageError,
+      /`maxBinding`: expected number, got NaN/,
+    ],
+    [() => acquireDevice({ maxBinding: 0 }), UsageError, /`maxBinding`/],
+    [() => acquireDevice(loose({ adaptor: "gpu" })), UsageError, /no setting "adaptor"/],
+    [() => fromArrays(loose({ ...photos })), UsageError, /no setting/],
+    [
+      () =>
+        fromArrays({
+          images: new Uint8Array(2),
+          shape: [2, 1],
+          labels: [0, 1],
+          classes: ["a", "a"],
+        }),
+      UsageError,
+      /two classes are called "a"/,
+    ],
+  ]);
+  model.destroy();
+  await refuses([
+    [() => predict(model, photos), UsageError, /^predict: this classifier was destroyed/],
+    [() => evaluate(model, photos), UsageError, /destroyed/],
+    [() => unlearn(model, of), UsageError, /destroyed/],
+    [() => save(model), UsageError, /destroyed/],
+  ]);
+});
+
+test("selections of what to forget are checked whole", async () => {
+  using model = await small();
+  await refuses(
+    (
+      [
+        [
+          [{ names: ["0.png"] }, { class: ["dog"] }],
+          /`\[1\]`: expected one of the fields names, numbers, cl/,
+        ],
+        [[{ names: ["0.png"], classes: ["dog"] }], /`\[0\]`: there is no setting "classes"/],
+        [[{ share: 5 }], /`\[0\]\.share`/],
+        [[{ names: [] }, { numbers: [1] }], /`\[0\]\.names`/],
+        [[0, { names: ["0.png"] }], /`\[0\]`: /],
+        ["abc", /`images\.forget` must be places.* got "abc"/],
+        [new Set([1]), /got a Set/],
+      ] as const
+    ).map(([forget, says]) => [
+      () => unlearn(model, { train: photos, forget } as never),
+      UsageError,
+      says,
+    ]),
+  );
+});
+
+test("labels given beside images in another order of classes are put in the network's", async () => {
+  using model = await small();
+  const order = ["owl", "cat", "dog"];
+  const turned = {
+    ...photos,
+    classes: order,
+    labels: photos.labels.map((label) => order.indexOf(photos.classes[label]!)),
+  };
+  const options = {
+    until: { rounds: 1 },
+    method: { method: "neg-grad", settings: { learningRate: 1e-3 } },
+  };
+  const scores = async (set: Dataset, labels?: Dataset["labels"]) => {
+    using copy = await load(await save(model), { gpu: await testGpu() });
+    return (await unlearn(copy, { train: set, forget: [0, 1], labels, sets: {} }, options)).history;
+  };
+  const [plain, given] = [await scores(photos), await scores(turned, turned.labels)];
+  assert.equal(
+    given.map((round) => round.scores),
+    plain.map((round) => round.scores),
+  );
+});
+
+test("a model that unlearns is busy; logits that are NaN are no answer", async () => {
+  const model = await small();
+  const of = { train: photos, forget: [0] };
+  const once = {
+    until: { rounds: 1 },
+    method: { method: "neg-grad", settings: { learningRate: 1e-3 } },
+  };
+  const first = unlearn(model, of, once);
+  await refuses([[() => unlearn(model, of, once), UsageError, /busy, unlearn is still changing/]]);
+  await first;
+  await unlearn(model, of, once);
+  const tensors = await model.model.save();
+  for (const { data } of tensors.values()) data.fill(NaN);
+  model.model.load(tensors);
+  await refuses([
+    [() => predict(model, photos), DivergedError, /^predict: the logits of image "0\.png" are NaN/],
+  ]);
+  assert.ok(Number.isNaN((await evaluate(model, photos)).loss));
+  model.destroy();
+});
+
+test.run();
