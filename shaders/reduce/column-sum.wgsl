@@ -1,17 +1,10 @@
 //! import reduce/progression, reduce/from-zero
-//! needs LANES
-// Sums of columns, the first of two stages: y[s, c] = SCALE * sum of x[row, c] over the rows of slice s, which
-// are neighbours. Bias gradients.
-//
-// x [ROWS, C], y [SLICES, C]; C a multiple of LANES. The last slices may have fewer rows than the others, or none.
-// Constants: ROWS, C, SLICES, SCALE. Grid: SLICES * C / LANES threads.
-const WIDTH = u32(C) / LANES;
-const RESULTS = u32(SLICES) * WIDTH;
-const LONGEST = (u32(ROWS) + u32(SLICES) - 1u) / u32(SLICES);
-
-const_assert u32(C) % LANES == 0u;
-
+// Sums of columns, the first of two stages: y[s, c] = scale * sum of x[row, c] over the rows of slice s, which
+// are neighbours. Bias gradients. Sizes: see reduce/progression; outer is 1, the rows are the axis.
+// The last slices may have fewer rows than the others, or none.
+// Constants: none. Grid: slices * inner / LANES threads.
 fn terms_of(i: u32) -> Terms {
-  let row = min(i / WIDTH * LONGEST, u32(ROWS));
-  return Terms(row * WIDTH + i % WIDTH, WIDTH, min(LONGEST, u32(ROWS) - row));
+  let longest = (sizes.axis + sizes.slices - 1u) / sizes.slices;
+  let row = min(i / width() * longest, sizes.axis);
+  return Terms(row * width() + i % width(), width(), min(longest, sizes.axis - row));
 }

@@ -42,6 +42,11 @@ export class Value {
   }
 }
 
+/** The word that holds a float in a uniform. */
+export function floatWord(value: number): number {
+  return new Uint32Array(Float32Array.of(value).buffer)[0]!;
+}
+
 /** One dispatch: which kernel, with which values under which binding names, over which grid. */
 export interface Launch {
   /** Path under `shaders/` without `.wgsl`. */

@@ -3,6 +3,7 @@ import type { Tuning } from "../../gpu/device.ts";
 import type { Launch, Value } from "../../graph/value.ts";
 import type { Shape } from "../../shape.ts";
 import { lanePart } from "./lanes.ts";
+import { sumSizes } from "./reduce.ts";
 import { ceilDiv } from "./tiles.ts";
 
 /** Threads that fill an adapter. */
@@ -50,13 +51,8 @@ export function axisSum(
     launches.push({
       shader: "reduce/axis-sum",
       parts: [lanePart(vec4), "reduce/from-zero"],
-      constants: {
-        OUTER: outer,
-        AXIS: axis,
-        INNER: inner,
-        SLICES: slices,
-        SCALE: last ? scale : 1,
-      },
+      constants: {},
+      uniforms: { sizes: sumSizes({ outer, axis, inner, slices, scale: last ? scale : 1 }) },
       bind: { x: from, y: to },
       threads: (outer * slices * inner) / (vec4 ? 4 : 1),
       flop: outer * axis * inner,
