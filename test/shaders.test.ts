@@ -321,7 +321,7 @@ for (const tuning of tunings) {
         shader: "elementwise/silu",
         parts: [`walk/${entry}`],
         entry,
-        constants: { N: 7, PER: 1 },
+        constants: { PER: 1 },
       })),
       { shader: "edges/gather", constants: { ROWS: 7, WIDTH: 8 } },
       { shader: "edges/segment-sum", constants: { ROWS: 3, WIDTH: 8 } },
@@ -403,9 +403,9 @@ test("a shader that does not compile is reported with its file and line", async 
     assert.unreachable();
   } catch (error) {
     assert.match((error as Error).message, /kernel elementwise\/fill does not compile/);
-    // Line 6 of the file, not of the text with constants and parts in front.
+    // Line 8 of the file, not of the text with constants and parts in front.
     if (gpu.adapter.runtime === "node")
-      assert.match((error as Error).message, /fill\.wgsl:6:\d+ .*'N'/);
+      assert.match((error as Error).message, /fill\.wgsl:8:\d+ .*'N'/);
   }
   gpu.check();
 });

@@ -1,18 +1,29 @@
 //! import walk/each, data/batch
-// y[b, :] = rows[example of row b, FIRST .. FIRST + WIDTH], zeros for the rows of the batch that do not
-// count. rows [n, STRIDE]; order, step: see data/batch; y [B, WIDTH]. One thread an element of y.
-// Constants: B rows of the batch, STRIDE floats a stored row, FIRST and WIDTH of the block.
+// y[b, :] = rows[example of row b, first .. first + width], zeros for the rows of the batch that do not
+// count. rows [n, stride]; order, step: see data/batch; y [batch, width]. One thread an element of y.
+// Constants: none. Sizes stand in a uniform, so that one kernel serves all blocks.
+struct Place {
+  batch: u32,
+  stride: u32,
+  first: u32,
+  width: u32,
+}
+
 @group(0) @binding(0) var<storage, read> rows: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(7) var<uniform> place: Place;
 
 const PER = 1u;
-const COUNT = u32(B * WIDTH);
+
+fn items() -> u32 {
+  return place.batch * place.width;
+}
 
 fn each(i: u32) {
-  let b = i / u32(WIDTH);
+  let b = i / place.width;
   var value = 0.0;
   if (counts(b)) {
-    value = rows[example(b) * u32(STRIDE) + u32(FIRST) + i % u32(WIDTH)];
+    value = rows[example(b) * place.stride + place.first + i % place.width];
   }
   y[i] = value;
 }

@@ -7,7 +7,10 @@
 @group(0) @binding(4) var<storage, read_write> weights: array<f32>;
 
 const PER = 1u;
-const COUNT = u32(B);
+
+fn items() -> u32 {
+  return u32(B);
+}
 
 fn each(row: u32) {
   var label = 0u;

@@ -12,7 +12,10 @@
 @group(0) @binding(1) var<storage, read_write> transforms: array<f32>;
 
 const PER = 1u;
-const COUNT = u32(B);
+
+fn items() -> u32 {
+  return u32(B);
+}
 
 fn uniform01(row: u32, draw: u32) -> f32 {
   return f32(hash(hash(hash(step[2]) ^ row) + draw) >> 8u) / 16777216.0;

@@ -8,7 +8,10 @@
 
 const PER = 1u;
 const QUADS_A_ROW = u32(WIDTH) / 4u;
-const COUNT = u32(ROWS) * QUADS_A_ROW;
+
+fn items() -> u32 {
+  return u32(ROWS) * QUADS_A_ROW;
+}
 
 // Row of y that quad i belongs to.
 fn row_of(i: u32) -> u32 {

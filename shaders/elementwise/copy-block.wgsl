@@ -1,19 +1,33 @@
-//! part
 //! import walk/each
-//! needs Lane
-// Copies a block of rows: y[r Y_STRIDE + Y_OFFSET + j] = x[r X_STRIDE + X_OFFSET + j], r < ROWS, j
-// < WIDTH. Concatenation and its derivative.
-// Constants: ROWS, WIDTH, X_STRIDE, X_OFFSET, Y_STRIDE, Y_OFFSET in floats, multiples of LANES; PER lanes a
-// thread.
+//! needs Lane, LANES
+// Copies a block of rows: y[r y_stride + y_offset + j] = x[r x_stride + x_offset + j], r < rows, j
+// < width. Concatenation and its derivative.
+// Sizes count floats, are multiples of LANES and stand in a uniform, so that one kernel serves all blocks.
+// Constants: PER lanes a thread.
+struct Place {
+  rows: u32,
+  width: u32,
+  x_stride: u32,
+  x_offset: u32,
+  y_stride: u32,
+  y_offset: u32,
+}
+
 @group(0) @binding(0) var<storage, read> x: array<Lane>;
 @group(0) @binding(1) var<storage, read_write> y: array<Lane>;
+@group(0) @binding(7) var<uniform> place: Place;
 
-const LANES_A_ROW = u32(WIDTH) / LANES;
-const COUNT = u32(ROWS) * LANES_A_ROW;
+fn lanes_a_row() -> u32 {
+  return place.width / LANES;
+}
+
+fn items() -> u32 {
+  return place.rows * lanes_a_row();
+}
 
 fn each(i: u32) {
-  let row = i / LANES_A_ROW;
-  let j = i % LANES_A_ROW;
-  y[(row * u32(Y_STRIDE) + u32(Y_OFFSET)) / LANES + j] =
-    x[(row * u32(X_STRIDE) + u32(X_OFFSET)) / LANES + j];
+  let row = i / lanes_a_row();
+  let j = i % lanes_a_row();
+  y[(row * place.y_stride + place.y_offset) / LANES + j] =
+    x[(row * place.x_stride + place.x_offset) / LANES + j];
 }

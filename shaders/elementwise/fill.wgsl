@@ -3,7 +3,10 @@
 @group(0) @binding(0) var<storage, read_write> y: array<f32>;
 
 const PER = 1u;
-const COUNT = u32(N);
+
+fn items() -> u32 {
+  return u32(N);
+}
 
 fn each(i: u32) {
   y[i] = VALUE;

@@ -6,7 +6,10 @@
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 
 const PER = 4u;
-const COUNT = u32(N);
+
+fn items() -> u32 {
+  return u32(N);
+}
 
 fn each(i: u32) {
   let i3 = i / D4;

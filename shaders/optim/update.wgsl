@@ -13,7 +13,10 @@
 @group(0) @binding(4) var<storage, read> step: array<u32>;
 
 const PER = 1u;
-const COUNT = u32(N) / 4u;
+
+fn items() -> u32 {
+  return u32(N) / 4u;
+}
 
 fn each(i: u32) {
   let slot = blocks[i / 16u];

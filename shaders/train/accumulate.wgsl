@@ -2,7 +2,7 @@
 // Adds a micro-batch's gradients to the step's: sum = share * gradients for the first, sum += share *
 // gradients for the others; share is the micro-batch's part of the step's rows.
 // sum, gradients: a shard of N floats, a multiple of 64; step: see train/next-step ([3], [7]).
-// Constants: N, PER quads a thread.
+// Constants: PER quads a thread.
 @group(0) @binding(0) var<storage, read> gradients: array<vec4f>;
 @group(0) @binding(1) var<storage, read> step: array<u32>;
 @group(0) @binding(2) var<storage, read_write> sum: array<vec4f>;

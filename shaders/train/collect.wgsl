@@ -9,7 +9,10 @@
 @group(0) @binding(2) var<storage, read_write> all: array<f32>;
 
 const PER = 1u;
-const COUNT = u32(B) * u32(C);
+
+fn items() -> u32 {
+  return u32(B) * u32(C);
+}
 
 fn each(i: u32) {
   if (i < step[0] * u32(C)) {

@@ -7,7 +7,10 @@
 @group(0) @binding(2) var<storage, read_write> hits: array<u32>;
 
 const PER = 1u;
-const COUNT = u32(B);
+
+fn items() -> u32 {
+  return u32(B);
+}
 
 fn logit(b: u32, c: u32) -> f32 {
   return logits[b * u32(C) + c];

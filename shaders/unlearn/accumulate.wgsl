@@ -3,7 +3,7 @@
 // Where SQUARES, y += g * g, for batches of one example; `step` is unused then.
 //
 // y, g: N contiguous elements; step: the current row of the step table (its first word is the rows).
-// Constants: N elements, PER quads a thread, SQUARES (boolean).
+// Constants: PER quads a thread, SQUARES (boolean).
 @group(0) @binding(0) var<storage, read> g: array<vec4f>;
 @group(0) @binding(1) var<storage, read> step: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;

@@ -12,7 +12,10 @@
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 const PER = 1u;
-const COUNT = u32(B) * u32(SIZE);
+
+fn items() -> u32 {
+  return u32(B) * u32(SIZE);
+}
 
 fn each(i: u32) {
   let mean = normalisation[i % u32(SIZE)];

@@ -11,7 +11,10 @@
 alias Logit = f32;
 const T = 1.0;
 const PER = 1u;
-const COUNT = u32(B);
+
+fn items() -> u32 {
+  return u32(B);
+}
 
 // The label's own is as low as to add nothing.
 fn logit(b: u32, c: u32) -> f32 {

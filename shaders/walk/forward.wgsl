@@ -2,7 +2,7 @@
 //! import walk/quads, lane/vec4f
 //! needs value
 // A function of one value, element-wise: y = value(x). x, y: N contiguous floats.
-// Constants: N, PER quads a thread. The importing file declares value(x: vec4f) -> vec4f.
+// Constants: PER quads a thread. The importing file declares value(x: vec4f) -> vec4f.
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 

@@ -2,7 +2,7 @@
 //! import walk/quads, walk/each, lane/vec4f
 //! needs value
 // A function of two values of one shape, element-wise: y = value(a, b). a, b, y: N contiguous floats.
-// Constants: N, PER quads a thread. The importing file declares value(a: Lane, b: Lane) -> Lane.
+// Constants: PER quads a thread. The importing file declares value(a: Lane, b: Lane) -> Lane.
 @group(0) @binding(0) var<storage, read> a: array<Lane>;
 @group(0) @binding(1) var<storage, read> b: array<Lane>;
 @group(0) @binding(2) var<storage, read_write> y: array<Lane>;

@@ -7,7 +7,9 @@
 // Constants: N elements, D1, D2, D3, A0 to A3; PER lanes a thread.
 @group(0) @binding(0) var<storage, read> a: array<Lane>;
 
-const COUNT = u32(N) / LANES;
+fn items() -> u32 {
+  return u32(N) / LANES;
+}
 const LANES_A_ROW = u32(D3) / LANES;
 const_assert u32(D3) % LANES == 0u;
 

@@ -4,7 +4,7 @@
 //
 // x, y: N contiguous elements, read to the end of the last quad; factors: (a, b, 1 where a + b = 1, 0) of each
 // kind of parameter.
-// Constants: N elements, PER quads a thread, KIND.
+// Constants: PER quads a thread, KIND.
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(2) var<storage, read> factors: array<vec4f>;

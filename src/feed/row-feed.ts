@@ -40,12 +40,13 @@ export class RowFeed implements Feed {
       ...queue.launches,
       ...this.blocks.map((y, i): Launch => {
         const width = widths[i]!;
-        const constants = { B: batch, STRIDE: stride, FIRST: first, WIDTH: width };
+        const place = Uint32Array.of(batch, stride, first, width);
         first += width;
         return {
           shader: "data/gather-rows",
-          constants,
+          constants: {},
           bind: { rows, order, step, y },
+          uniforms: { place },
           threads: y.size,
         };
       }),

@@ -16,16 +16,18 @@ export function quadThreads(tuning: Tuning, quads: number): { PER: number; threa
 
 /**
  * Launch of an element-wise kernel: its bindings are arrays of vec4f over `n` floats, read to the end
- * of the last quad. Constants added to the kernel's own: N = n, PER = quads a thread.
+ * of the last quad. Added to the kernel's own: the uniform `elements` = n, the constant PER = quads a thread.
  */
 export function elementwise(
   tuning: Tuning,
-  kernel: Pick<Launch, "shader" | "parts" | "entry"> & {
+  kernel: Pick<Launch, "shader" | "parts" | "entry" | "uniforms"> & {
     readonly constants?: Constants | undefined;
   },
   n: number,
   bind: Launch["bind"],
 ): Launch {
   const { PER, threads } = quadThreads(tuning, Math.ceil(n / 4));
-  return { ...kernel, constants: { ...kernel.constants, N: n, PER }, bind, threads, flop: n };
+  const constants = { ...kernel.constants, PER };
+  const uniforms = { ...kernel.uniforms, elements: Uint32Array.of(n) };
+  return { ...kernel, constants, uniforms, bind, threads, flop: n };
 }

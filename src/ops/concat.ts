@@ -20,16 +20,11 @@ function copyBlock(tuning: Tuning, rows: number, width: number, from: Rows, to: 
   return {
     shader: "elementwise/copy-block",
     parts: [lanePart(vec4)],
-    constants: {
-      ROWS: rows,
-      WIDTH: width,
-      X_STRIDE: from.stride,
-      X_OFFSET: from.offset,
-      Y_STRIDE: to.stride,
-      Y_OFFSET: to.offset,
-      PER,
-    },
+    constants: { PER },
     bind: { x: from.value, y: to.value },
+    uniforms: {
+      place: Uint32Array.of(rows, width, from.stride, from.offset, to.stride, to.offset),
+    },
     threads,
   };
 }

@@ -2,7 +2,7 @@ import type { Tuning } from "../gpu/device.ts";
 import { ShapeError } from "../errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
-import type { Launch, Value } from "../graph/value.ts";
+import { floatWord, type Launch, type Value } from "../graph/value.ts";
 import { format } from "../shape.ts";
 
 /** Settings of {@link dropout}. */
@@ -32,14 +32,16 @@ function launch(
   step: Value,
   y: Value,
 ): Launch {
-  const constants = {
-    GROUP: rows ? x.size / x.shape[0]! : 1,
-    SALT: salt,
-    // A rate just below 1 must not round to a threshold that no u32 reaches.
-    THRESHOLD: Math.min(Math.round(rate * 2 ** 32), 2 ** 32 - 1),
-    SCALE: 1 / (1 - rate),
+  const group = x.size / x.shape[0]!;
+  // A rate just below 1 must not round to a threshold that no u32 reaches.
+  const threshold = Math.min(Math.round(rate * 2 ** 32), 2 ** 32 - 1);
+  const draw = Uint32Array.of(group, salt, threshold, floatWord(1 / (1 - rate)));
+  const kernel = {
+    shader: "elementwise/dropout",
+    constants: { EXAMPLES: rows },
+    uniforms: { draw },
   };
-  return elementwise(tuning, { shader: "elementwise/dropout", constants }, x.size, { x, step, y });
+  return elementwise(tuning, kernel, x.size, { x, step, y });
 }
 
 /**

@@ -1,11 +1,9 @@
 import { ShapeError } from "../errors.ts";
-import { elementwise, quadThreads } from "../graph/elementwise.ts";
+import { elementwise } from "../graph/elementwise.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
-import type { Launch, Value } from "../graph/value.ts";
+import { floatWord, type Launch, type Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
-
-const shader = "loss/l1";
 
 /** Quads one thread of the first stage adds. */
 const quadsPerSlice = 16;
@@ -25,16 +23,9 @@ const operation: Operation<{ scale: number }> = {
     const quads = Math.ceil(x!.size / 4);
     const slices = Math.ceil(quads / quadsPerSlice);
     const partial = scratch("partial sums", [slices, 4]);
+    const bind = { x: x!, t: t ?? null, partial };
     const first: Launch = {
-      shader,
-      entry: "forward",
-      constants: {
-        ...constants(attrs.scale, t),
-        N: x!.size,
-        SLICES: slices,
-        PER: quadThreads(tuning, quads).PER,
-      },
-      bind: { x: x!, t: t ?? null, partial },
+      ...elementwise(tuning, kernel("forward", attrs.scale, t), x!.size, bind),
       threads: slices,
       flop: 3 * x!.size,
     };
@@ -46,19 +37,25 @@ const operation: Operation<{ scale: number }> = {
   backward: ({ inputs: [x, t], dy, dinputs: [dx, dt], attrs, tuning }) => {
     const gradient = (d: Value | null | undefined, scale: number): Launch[] => {
       if (d == null) return [];
-      const kernel = {
-        shader,
-        entry: "backward",
-        constants: { ...constants(scale, t), SLICES: 1 },
-      };
-      return [elementwise(tuning, kernel, d.size, { x: x!, t: t ?? null, dloss: dy, dx: d })];
+      const bind = { x: x!, t: t ?? null, dloss: dy, dx: d };
+      return [elementwise(tuning, kernel("backward", scale, t), d.size, bind)];
     };
     return [...gradient(dx, attrs.scale), ...gradient(dt, -attrs.scale)];
   },
 };
 
-function constants(scale: number, t: Value | undefined): { SCALE: number; HAS_TARGET: boolean } {
-  return { SCALE: scale, HAS_TARGET: t !== undefined };
+function kernel(
+  entry: "forward" | "backward",
+  scale: number,
+  t: Value | undefined,
+): Pick<Launch, "shader" | "entry" | "constants" | "uniforms"> {
+  const constants = { QUADS: quadsPerSlice, HAS_TARGET: t !== undefined };
+  return {
+    shader: "loss/l1",
+    entry,
+    constants,
+    uniforms: { scale: Uint32Array.of(floatWord(scale)) },
+  };
 }
 
 function finite(name: string, what: string, value: number): void {

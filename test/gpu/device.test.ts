@@ -254,11 +254,11 @@ test("a shader file that does not compile is named with its constants", async ()
       shader: "elementwise/relu",
       parts: ["walk/forward"],
       entry: "forward",
-      constants: { N: 4, PER: 1 },
+      constants: { PER: 1 },
     }),
   );
   assert.match(error.message, /^kernel elementwise\/relu:forward does not compile[^]*SLOPE/);
-  assert.match(error.message, /constants: const N = 4; const PER = 1;/);
+  assert.match(error.message, /constants: const PER = 1;/);
   gpu.check();
 });
 
@@ -337,9 +337,10 @@ test("a binding that is unknown, missing, without a buffer or of two uses is nam
     bind: Launch["bind"],
     buffers: readonly (readonly [Value, GPUBuffer])[],
   ): Promise<string> => {
-    const constants = { N: 16, PER: 1, SLOPE: 0 };
+    const constants = { PER: 1, SLOPE: 0 };
     const kernel = { shader: "elementwise/relu", parts: ["walk/forward"], entry: "forward" };
-    const launch = { ...kernel, constants, bind, threads: 4 };
+    const uniforms = { elements: Uint32Array.of(16) };
+    const launch = { ...kernel, constants, bind, uniforms, threads: 4 };
     const bindings = new Map(buffers.map(([value, buffer]) => [value, view(buffer)]));
     const error = await errorOf(() => compile(gpu, [launch], { label: "one", bindings }));
     assert.instance(error, UsageError);
@@ -350,7 +351,10 @@ test("a binding that is unknown, missing, without a buffer or of two uses is nam
     [x, one],
     [y, two],
   ] as const;
-  assert.is(await fails({ x, y, z: y }, both), `${kernel} has no binding "z"; it has: x, y.`);
+  assert.is(
+    await fails({ x, y, z: y }, both),
+    `${kernel} has no binding "z"; it has: x, y, elements.`,
+  );
   assert.is(
     await fails({ x }, both),
     `${kernel}: nothing is bound to "y"; bind a value, or null where this specialisation does not use it.`,

@@ -9,7 +9,7 @@ import { checkOp } from "../check-op.ts";
 import { closeGpus } from "../device.ts";
 
 const shapes = [[1], [7, 3], [64], [512, 1], [1031], [5, 13, 3, 20]];
-/** Factors are constants of the kernels: a short sum and one in stages show what they do. */
+/** A short sum and one in stages show what they do. */
 const scaled = [[7, 3], [1031]];
 
 /** Away from the kink at 0 by more than a step of the finite differences. */
