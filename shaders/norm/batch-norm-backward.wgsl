@@ -1,11 +1,11 @@
 //! import norm/channels
 // Gradients of batch normalisation, with x^ = (x - mean) * inverse deviation:
 //   dbeta = sum dy, dgamma = sum dy x^ over the rows of a channel;
-//   training: dx = gamma inverse (dy - dbeta / ROWS - x^ dgamma / ROWS), since the statistics depend
+//   training: dx = gamma inverse (dy - dbeta / rows - x^ dgamma / rows), since the statistics depend
 //   on x; frozen: dx = gamma inverse dy.
 // `sums` adds up each slice, `merge` joins slices, `totals` the rest; `input_gradient` gives dx, which is `result`.
 //
-// The two numbers of a slice are sums of dy and of dy x^; means, means_out [2, C] likewise. dy [ROWS, C]; dgamma,
+// The two numbers of a slice are sums of dy and of dy x^; means, means_out [2, C] likewise. dy [rows, C]; dgamma,
 // dbeta [C]; other shapes and constants: norm/channels. Constants besides: TRAINING (boolean). Grid of totals:
 // C threads. Both tunings.
 @group(0) @binding(6) var<storage, read> dy: array<f32>;
@@ -19,11 +19,11 @@ fn slice_of(first: u32, end: u32, c: u32) -> vec2f {
   var plain = 0.0;
   var weighted = 0.0;
   for (var row = first; row < end; row++) {
-    let g = dy[row * C + c];
+    let g = dy[row * sizes.channels + c];
     plain += g;
-    weighted += g * (x[row * C + c] - mean);
+    weighted += g * (x[row * sizes.channels + c] - mean);
   }
-  return vec2f(plain, weighted * stats[C + c]);
+  return vec2f(plain, weighted * stats[sizes.channels + c]);
 }
 
 fn join(first: u32, end: u32, c: u32) -> vec2f {
@@ -43,12 +43,12 @@ struct Channel {
 }
 
 fn channel_of(c: u32) -> Channel {
-  let inverse = stats[C + c];
+  let inverse = stats[sizes.channels + c];
   var channel = Channel(0.0, gamma[c] * inverse, 0.0, 0.0);
   if (TRAINING) {
     channel.mean = stats[c];
     channel.plain = means[c];
-    channel.along = means[C + c] * inverse;
+    channel.along = means[sizes.channels + c] * inverse;
   }
   return channel;
 }
@@ -69,14 +69,14 @@ fn sums(thread: Thread) {
 @compute @workgroup_size(64)
 fn totals(thread: Thread) {
   let c = number_of(thread);
-  if (c >= C) {
+  if (c >= sizes.channels) {
     return;
   }
-  let sum = join(0u, SLICES, c);
+  let sum = join(0u, sizes.slices, c);
   dbeta[c] = sum.x;
   dgamma[c] = sum.y;
-  means_out[c] = sum.x / f32(ROWS);
-  means_out[C + c] = sum.y / f32(ROWS);
+  means_out[c] = sum.x / f32(sizes.rows);
+  means_out[sizes.channels + c] = sum.y / f32(sizes.rows);
 }
 
 @compute @workgroup_size(64)

@@ -19,12 +19,12 @@
 // Mean and sum of squared deviations of some rows.
 fn slice_of(first: u32, end: u32, c: u32) -> vec2f {
   // Sums of distances to the slice's first value: one pass, and the squares lose at most a factor
-  // SPAN of the precision, however large the mean is.
-  let origin = x[first * C + c];
+  // `span` of the precision, however large the mean is.
+  let origin = x[first * sizes.channels + c];
   var sum = 0.0;
   var squares = 0.0;
   for (var row = first + 1u; row < end; row++) {
-    let d = x[row * C + c] - origin;
+    let d = x[row * sizes.channels + c] - origin;
     sum += d;
     squares += d * d;
   }
@@ -34,7 +34,7 @@ fn slice_of(first: u32, end: u32, c: u32) -> vec2f {
 
 // Rows of slices first .. end - 1: SPAN each, or what is left for the last.
 fn rows_of(first: u32, end: u32) -> f32 {
-  return f32(min(end * SPAN, u32(ROWS)) - first * SPAN);
+  return f32(min(end * sizes.span, sizes.rows) - first * sizes.span);
 }
 
 fn join(first: u32, end: u32, c: u32) -> vec2f {
@@ -61,7 +61,7 @@ struct Channel {
 }
 
 fn channel_of(c: u32) -> Channel {
-  return Channel(stats[c], gamma[c] * stats[C + c], beta[c]);
+  return Channel(stats[c], gamma[c] * stats[sizes.channels + c], beta[c]);
 }
 
 fn element_of(channel: Channel, at: u32) -> f32 {
@@ -70,7 +70,7 @@ fn element_of(channel: Channel, at: u32) -> f32 {
 
 fn put_stats(c: u32, mean: f32, variance: f32) {
   stats_out[c] = mean;
-  stats_out[C + c] = 1.0 / sqrt(variance + EPSILON);
+  stats_out[sizes.channels + c] = 1.0 / sqrt(variance + EPSILON);
 }
 
 @compute @workgroup_size(64)
@@ -81,11 +81,11 @@ fn slice_statistics(thread: Thread) {
 @compute @workgroup_size(64)
 fn statistics(thread: Thread) {
   let c = number_of(thread);
-  if (c >= C) {
+  if (c >= sizes.channels) {
     return;
   }
-  let all = join(0u, SLICES, c);
-  let rows = rows_of(0u, SLICES);
+  let all = join(0u, sizes.slices, c);
+  let rows = rows_of(0u, sizes.slices);
   put_stats(c, all.x, all.y / rows);
   // The running variance is the unbiased one; a single row has none and counts as 0.
   let unbiased = all.y / max(rows - 1.0, 1.0);
@@ -96,7 +96,7 @@ fn statistics(thread: Thread) {
 @compute @workgroup_size(64)
 fn running(thread: Thread) {
   let c = number_of(thread);
-  if (c < C) {
+  if (c < sizes.channels) {
     put_stats(c, frozen_mean[c], frozen_variance[c]);
   }
 }

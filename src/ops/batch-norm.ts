@@ -22,10 +22,13 @@ const factor = 32;
 /** Rows one thread normalises: it loads the channel's statistics once for all of them. */
 const rowsPerThread = 4;
 
-/** Constants of shaders/norm: all entries of a file share one set. */
-function sizes(x: Value): { ROWS: number; C: number; PER: number; FACTOR: number } {
+/** Constants of shaders/norm/channels. */
+const walk = { PER: rowsPerThread, FACTOR: factor };
+
+/** Rows and channels of a value. */
+function matrix(x: Value): [rows: number, channels: number] {
   const channels = x.shape.at(-1)!;
-  return { ROWS: x.size / channels, C: channels, PER: rowsPerThread, FACTOR: factor };
+  return [x.size / channels, channels];
 }
 
 /** What a staged reduction over rows is made of. */
@@ -41,17 +44,17 @@ interface Reduction {
 
 /** Launches of a reduction [ROWS, C] → [C] of two sums a channel, in stages of fixed order. */
 function reduceRows(x: Value, reduction: Reduction): Launch[] {
-  const { shader, first, last, scratch } = reduction;
-  const { ROWS, C } = sizes(x);
-  const constants = { ...sizes(x), ...reduction.constants };
-  let slices = Math.ceil(ROWS / span);
+  const { shader, constants, first, last, scratch } = reduction;
+  const [all, C] = matrix(x);
+  let slices = Math.ceil(all / span);
   let rows = span;
   let partial = scratch("partial", [slices, 2, C]);
   const launches: Launch[] = [
     {
       shader,
       entry: first.entry,
-      constants: { ...constants, SLICES: slices, SPAN: rows },
+      constants,
+      uniforms: { sizes: Uint32Array.of(all, C, slices, rows) },
       bind: { ...first.bind, slices_out: partial },
       threads: slices * C,
     },
@@ -62,7 +65,8 @@ function reduceRows(x: Value, reduction: Reduction): Launch[] {
     launches.push({
       shader,
       entry: "merge",
-      constants: { ...constants, SLICES: slices, SPAN: rows },
+      constants,
+      uniforms: { sizes: Uint32Array.of(all, C, slices, rows) },
       bind: { partial, slices_out: merged },
       threads: groups * C,
     });
@@ -71,7 +75,8 @@ function reduceRows(x: Value, reduction: Reduction): Launch[] {
   launches.push({
     shader,
     entry: last.entry,
-    constants: { ...constants, SLICES: slices, SPAN: rows },
+    constants,
+    uniforms: { sizes: Uint32Array.of(all, C, slices, rows) },
     bind: { ...last.bind, partial },
     threads: C,
     changesState: last.changesState,
@@ -103,17 +108,17 @@ const operation: Operation<Required<BatchNormAttrs>> = {
     const [x, gamma, beta, mean, variance] = inputs as [Value, Value, Value, Value, Value];
     const stats = saved["stats"]!;
     const shader = "norm/batch-norm-forward";
-    const { ROWS, C } = sizes(x);
-    const constants = { ...sizes(x), EPSILON: attrs.epsilon, MOMENTUM: attrs.momentum };
-    // Constants the remaining entries do not read, fixed so that equal kernels stay equal.
-    const whole = { ...constants, SLICES: 1, SPAN: span };
+    const [rows, C] = matrix(x);
+    const constants = { ...walk, EPSILON: attrs.epsilon, MOMENTUM: attrs.momentum };
+    const sizes = Uint32Array.of(rows, C, 1, rows);
     const statistics: Launch[] =
       attrs.mode === "frozen"
         ? [
             {
               shader,
               entry: "running",
-              constants: whole,
+              constants,
+              uniforms: { sizes },
               bind: { frozen_mean: mean, frozen_variance: variance, stats_out: stats },
               threads: C,
             },
@@ -134,9 +139,10 @@ const operation: Operation<Required<BatchNormAttrs>> = {
       {
         shader,
         entry: "normalise",
-        constants: whole,
+        constants,
+        uniforms: { sizes },
         bind: { x, gamma, beta, stats, result: y },
-        threads: Math.ceil(ROWS / rowsPerThread) * C,
+        threads: Math.ceil(rows / rowsPerThread) * C,
       },
     ];
   },
@@ -151,8 +157,8 @@ const operation: Operation<Required<BatchNormAttrs>> = {
     const stats = saved["stats"]!;
     const shader = "norm/batch-norm-backward";
     const training = attrs.mode === "train";
-    const { ROWS, C } = sizes(x);
-    const constants = { ...sizes(x), TRAINING: training };
+    const [rows, C] = matrix(x);
+    const constants = { ...walk, TRAINING: training };
     const means = scratch("means", [2, C]);
     const launches: Launch[] = [];
     if (dgamma !== null || dbeta !== null || training) {
@@ -174,7 +180,8 @@ const operation: Operation<Required<BatchNormAttrs>> = {
       launches.push({
         shader,
         entry: "input_gradient",
-        constants: { ...constants, SLICES: 1, SPAN: span },
+        constants,
+        uniforms: { sizes: Uint32Array.of(rows, C, 1, rows) },
         bind: {
           dy,
           gamma,
@@ -183,7 +190,7 @@ const operation: Operation<Required<BatchNormAttrs>> = {
           x: training ? x : null,
           means: training ? means : null,
         },
-        threads: Math.ceil(ROWS / rowsPerThread) * C,
+        threads: Math.ceil(rows / rowsPerThread) * C,
       });
     }
     return launches;
