@@ -41,7 +41,7 @@ import { datasetOptions, modelOption } from "./setup-options.ts";
 import { setting } from "./unlearn-options.ts";
 import { deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { integer } from "./parse.ts";
+import { integer, most, repeatable } from "./parse.ts";
 
 interface ExperimentFlags extends NowcastFlags, ForgetFlags {
   readonly dataset: DataConfig["name"];
@@ -65,7 +65,7 @@ interface ExperimentFlags extends NowcastFlags, ForgetFlags {
 }
 
 /** Collects `ARM KEY=VALUE ...`. */
-function variant(text: string, before: readonly Variant[] = []): Variant[] {
+function variant(text: string, before: Variant[] = []): Variant[] {
   const [arm, ...changes] = text.trim().split(/\s+/);
   if (arm === undefined || changes.length === 0) {
     throw new InvalidArgumentError(`it is an arm and settings: "rewind learningRate=1e-4".`);
@@ -82,7 +82,7 @@ export function registerExperiment(root: Command): void {
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment")
     .option(...privateFlag);
   datasetOptions(command, { preset: true })
-    .option("--seeds <n>", "seeds reported", integer(1), 5)
+    .option("--seeds <n>", "seeds reported", integer(1, most.networks), 5)
     .option("--first-seed <n>", "the first of them", integer(0), 1)
     .option("--tuning-seed <n>", "seed that settings are chosen on", integer(0), 101)
     .option(
@@ -98,7 +98,7 @@ export function registerExperiment(root: Command): void {
     .option(
       "--variant <arm key=value ...>",
       "also a competitor with settings changed, the others as tuned (repeatable)",
-      variant,
+      repeatable(variant),
     );
   nowcastOptions(command)
     .addOption(
@@ -109,15 +109,15 @@ export function registerExperiment(root: Command): void {
     .addOption(modelOption().default(defaults.network))
     .option("--from <file>", "pretrained checkpoint that training starts from", absolutePath);
   nonfiniteOption(command)
-    .option("--train <n>", "training images instead of the size's", integer(1))
-    .option("--test <n>", "test images instead of the size's", integer(1))
+    .option("--train <n>", "training images instead of the size's", integer(1, most.images))
+    .option("--test <n>", "test images instead of the size's", integer(1, most.images))
     .option(
       "--picture-size <pixels>",
       "side the images are resized to; smaller ones on the GPU",
-      integer(1),
+      integer(1, most.side),
     )
-    .option("--epochs <n>", "training epochs instead of the size's", integer(1))
-    .option("--batch <n>", "images a training step instead of the size's", integer(1))
+    .option("--epochs <n>", "training epochs instead of the size's", integer(1, most.epochs))
+    .option("--batch <n>", "images a training step instead of the size's", integer(1, most.images))
     .option("--micro-batch <n>", "images a pass, in training and methods", integer(1))
     .option("--recompute", "compute activations again for the backward pass")
     .addOption(

@@ -5,45 +5,72 @@
  * for those of an unlearning method, `forget.dir` for those of D_f. Users of the command line know them as flags.
  */
 
+import { networks } from "../../models/index.ts";
+import { forecasters } from "../forecast/index.ts";
+import { optimizers } from "../optim/index.ts";
+import type { SettingOption } from "../registry.ts";
+import { scenarios } from "../scenarios/index.ts";
+
 /** Flags by the setting they give. */
 export const flags: Readonly<Record<string, string>> = {
   activations: "--activations",
   adapter: "--adapter",
   allowNonfinite: "--allow-nonfinite",
   arms: "--arms",
+  augment: "--augment",
   batch: "--batch",
   beside: "--beside",
   checkpoint: "--from",
   classes: "--class-names",
+  clipNorm: "--clip-norm",
   data: "--dataset",
   dir: "--data",
   epochs: "--epochs",
+  factor: "--factor",
   forget: "--forget-files",
+  forgetLoss: "--until-loss",
+  forgetShare: "--until-share",
   key: "--key",
   label: "--forget-label",
+  labelSmoothing: "--label-smoothing",
   learningRate: "--lr",
   microBatch: "--micro-batch",
+  milestones: "--milestones",
   model: "--model",
   nowcast: "--nowcast",
+  optimizer: "--optimizer",
   out: "--out",
   preprocessing: "--preprocess",
   profile: "--profile",
   recompute: "--recompute",
   reference: "--reference",
+  rounds: "--rounds",
+  scenario: "--scenario",
+  schedule: "--schedule",
+  seconds: "--until-seconds",
+  seed: "--seed",
   share: "--share",
   size: "--picture-size",
   testCount: "--test",
+  testFloor: "--until-test-below",
   trainCount: "--train",
+  unlearningAccuracy: "--until-ua",
+  warmupEpochs: "--warmup-epochs",
 };
 
 /** Flags by the setting of an unlearning method; the others are given by `--set`. */
 export const methodFlags: Readonly<Record<string, string>> = {
+  augment: "--forget-augment",
   base: "--base",
   batch: "--forget-batch",
+  kinds: "--kinds",
   learningRate: "--rate",
   predictor: "--predictor",
+  resetOptimizer: "--reset-optimizer",
   stepsPerRound: "--every",
+  trailingEpoch: "--trailing",
   trajectory: "--trajectory",
+  warmupEpochs: "--warmup",
 };
 
 /** Flags by the setting of `forget`. */
@@ -54,13 +81,40 @@ export const forgetFlags: Readonly<Record<string, string>> = {
   label: "--forget-label",
 };
 
-const groups = { "": flags, "settings.": methodFlags, "forget.": forgetFlags } as const;
+/** The options that entries of a registry declare, by setting. */
+function declared(entries: readonly { readonly options?: readonly SettingOption[] }[]) {
+  return Object.fromEntries(
+    entries.flatMap(({ options = [] }) =>
+      options.flatMap(({ option, settings }) => settings.map((name) => [name, `--${option}`])),
+    ),
+  );
+}
+
+/** Flags of the settings of each group, by what stands before their names. */
+const groups: Readonly<Record<string, () => Readonly<Record<string, string>>>> = {
+  "": () => flags,
+  "data.": () => ({ ...flags, name: "--dataset" }),
+  "settings.": () => methodFlags,
+  "forget.": () => forgetFlags,
+  "model.": () => ({ ...declared(networks.all), name: "--model" }),
+  "nowcast.": () => ({
+    ...declared(forecasters.all),
+    method: "--nowcast",
+    predictor: "--nowcast-predictor",
+  }),
+  "optimizer.": () => ({
+    ...declared(optimizers.all),
+    name: "--optimizer",
+    weightDecay: "--weight-decay",
+  }),
+  "scenario.": () => ({ ...declared(scenarios.all), name: "--scenario" }),
+};
 
 /** One setting with its value; undefined if there is no flag for it. */
 function flagOf(setting: string): string | undefined {
   const [, group = "", name = "", value] =
-    /^(settings\.|forget\.)?([A-Za-z]+)(?:=(\S+))?$/.exec(setting) ?? [];
-  const flag = groups[group as keyof typeof groups][name];
+    /^([a-z]+\.)?([A-Za-z]+)(?:=(\S+))?$/.exec(setting) ?? [];
+  const flag = groups[group]?.()[name];
   if (flag === undefined) {
     return group === "settings." ? `--set ${name}=${value ?? "…"}` : undefined;
   }

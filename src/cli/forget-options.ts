@@ -5,12 +5,12 @@ import { absolutePath, readText } from "../platform/files.ts";
 import type { ForgetConfig } from "../runs/config.ts";
 import { readForgetRecord } from "../runs/forget-record.ts";
 import type { Selection } from "../scenarios/selection.ts";
-import { number } from "./parse.ts";
+import { number, repeatable, texts } from "./parse.ts";
 
 /** Flags as commander parses them. */
 export interface ForgetFlags {
-  forgetFiles?: string;
-  forgetIndices?: string;
+  forgetFiles?: string[];
+  forgetIndices?: string[];
   forgetClass?: string[];
   forgetGlob?: string[];
   forgetData?: string;
@@ -20,22 +20,30 @@ export interface ForgetFlags {
   sameAs?: string;
 }
 
-/** Parses a share strictly between 0 and 1. */
-function share(text: string): number {
-  const value = number(0, 1)(text);
-  if (value > 0 && value < 1) return value;
-  throw new InvalidArgumentError("needs a share between 0 and 1.");
+/** Parses a share strictly between 0 and 1, and adds it to those before. */
+function share(text: string, before = 0): number {
+  const sum = before + number({ above: 0, below: 1 })(text);
+  if (sum < 1) return sum;
+  throw new InvalidArgumentError(`makes a share of ${sum} together: all images, or more.`);
 }
 
 /** Adds the options that say which images are to be forgotten. */
 export function forgetOptions(command: Command): Command {
   return command
     .optionsGroup("Which images must go (D_f); several of these add up:")
-    .option("--forget-files <list>", "a file with their names, one a line (-: standard input)")
-    .option("--forget-indices <file>", "a file with their numbers in the training set, from 0")
+    .option(
+      "--forget-files <list>",
+      "a file with their names, one a line (-: standard input)",
+      texts,
+    )
+    .option(
+      "--forget-indices <file>",
+      "a file with their numbers in the training set, from 0",
+      texts,
+    )
     .option("--forget-class <name...>", "all images of these classes")
     .option("--forget-glob <pattern...>", "all whose name fits, as 'train/cat/*' or '*_17.png'")
-    .option("--forget-random <share>", "a random share of the training images", share)
+    .option("--forget-random <share>", "a random share of the training images", repeatable(share))
     .option(
       "--forget-data <dir>",
       "a folder of them: DIR/CLASS/*.jpg, or with a metadata.csv (file_name,label)",
@@ -50,10 +58,8 @@ export function forgetOptions(command: Command): Command {
 /** The D_f that flags describe, undefined where there are none. @throws DataError for a list that cannot be read. */
 export async function forgetConfig(flags: ForgetFlags): Promise<ForgetConfig | undefined> {
   const images: Selection[] = [];
-  if (flags.forgetFiles !== undefined) images.push({ names: await lines(flags.forgetFiles) });
-  if (flags.forgetIndices !== undefined) {
-    images.push({ numbers: await wholeNumbers(flags.forgetIndices) });
-  }
+  for (const file of flags.forgetFiles ?? []) images.push({ names: await lines(file) });
+  for (const file of flags.forgetIndices ?? []) images.push({ numbers: await wholeNumbers(file) });
   if (flags.forgetClass !== undefined) images.push({ classes: flags.forgetClass });
   if (flags.forgetGlob !== undefined) images.push({ glob: flags.forgetGlob });
   if (flags.forgetRandom !== undefined) images.push({ share: flags.forgetRandom });
@@ -85,8 +91,7 @@ async function lines(file: string): Promise<string[]> {
   const found = text
     .replace(/^\uFEFF/, "")
     .split(/\r?\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
+    .filter((line) => line.trim() !== "");
   if (found.length === 0) {
     throw new DataError(`${file === "-" ? "standard input" : file}: it names no images.`);
   }

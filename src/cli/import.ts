@@ -11,7 +11,7 @@ import { example } from "./examples.ts";
 import { inFlags } from "./flags.ts";
 import { nonfiniteOption } from "./nonfinite.ts";
 import { answer, say } from "./output.ts";
-import { integer } from "./parse.ts";
+import { integer, most, numbers } from "./parse.ts";
 
 interface ImportFlags {
   readonly model: ModelConfig["name"];
@@ -26,7 +26,7 @@ interface ImportFlags {
 
 /** Parses `r,g,b`. */
 function deviations(text: string): number[] {
-  const values = text.split(",").map(Number);
+  const values = numbers()(text).split(",").map(Number);
   if (values.every((value) => value > 0)) return values;
   throw new InvalidArgumentError("needs positive numbers, one a channel: 0.229,0.224,0.225.");
 }
@@ -50,8 +50,8 @@ export function registerImport(root: Command): void {
         .choices(publishedNetworkNames())
         .makeOptionMandatory(),
     )
-    .option("--classes <n>", "classes of the network", integer(2), 1000)
-    .option("--picture-size <pixels>", "side of the images", integer(1), 224)
+    .option("--classes <n>", "classes of the network", integer(2, most.classes), 1000)
+    .option("--picture-size <pixels>", "side of the images", integer(1, most.side), 224)
     .addOption(
       new Option("--head <what>", "keep the classifier, or leave it out for other classes")
         .choices(["keep", "replace"])

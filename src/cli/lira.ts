@@ -18,7 +18,7 @@ import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { integer } from "./parse.ts";
+import { integer, most } from "./parse.ts";
 
 type LiraFlags = TrainFlags &
   UnlearnFlags &
@@ -33,11 +33,11 @@ export function registerLira(root: Command): void {
     )
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted attack")
     .option(...privateFlag)
-    .option("--shadows <n>", "shadow models to train", integer(4), 16)
+    .option("--shadows <n>", "shadow models to train", integer(4, most.networks), 16)
     .option(
       "--targets <n>",
       "images under attack, half of them in each model's D_f",
-      integer(1),
+      integer(1, most.images),
       200,
     );
   example(

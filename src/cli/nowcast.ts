@@ -28,7 +28,8 @@ import { answer } from "./output.ts";
 import { withRuns } from "./progress.ts";
 import { type DeviceFlags, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { settingOptions, settingsGiven } from "./setting-options.ts";
+import { texts } from "./parse.ts";
+import { refuseUnused, settingOptions, settingsGiven } from "./setting-options.ts";
 
 /** What `rewind experiment nowcast` is told. */
 export interface NowcastFlags extends DeviceFlags, NonfiniteFlags, FolderFlags {
@@ -53,7 +54,7 @@ export function nowcastOptions(command: Command): Command {
   command.option(
     "--forecaster <method=path>",
     `nowcast: a competitor, ${listed(places, "or")} (repeatable)`,
-    (text: string, before: readonly string[] | undefined) => [...(before ?? []), text],
+    texts,
   );
   return settingOptions(command, competing());
 }
@@ -66,7 +67,7 @@ function armOf(text: string, flags: NowcastFlags, steps: number): NowcastArm {
     throw new UsageError(`--forecaster "${text}": it is ${listed(known, "or")}.`);
   }
   const { settings, experiment } = forecasters.find(method);
-  const given = settingsGiven({ name: method, settings }, competing(), flags, "drop");
+  const given = settingsGiven({ name: method, settings }, competing(), flags);
   const file = predictor.replace(/^.*\//, "");
   return {
     name: `${method} (${file})`,
@@ -104,6 +105,13 @@ export async function nowcastExperiment(
     linearArm,
     ...(flags.forecaster ?? []).map((text) => armOf(text, flags, steps)),
   ];
+  const chosen = new Set(arms.map(({ nowcast }) => nowcast?.method));
+  refuseUnused(
+    competing().filter(({ name }) => chosen.has(name)),
+    competing(),
+    flags,
+    "no --forecaster uses it",
+  );
   const written = { experiment: "nowcast", train: config };
   await RunFolder.check(flags.out, written);
   for (const { nowcast } of arms) await checkTraining({ ...config, nowcast });

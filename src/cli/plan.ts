@@ -14,7 +14,7 @@ import { answer } from "./output.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { openDevice } from "./device-options.ts";
-import { integer, number } from "./parse.ts";
+import { integer, most, number } from "./parse.ts";
 
 interface PlanFlags extends Omit<TrainFlags, "adapter">, Omit<UnlearnFlags, "seed"> {
   channels?: number;
@@ -36,9 +36,17 @@ export function registerPlan(root: Command): void {
   unlearnOptions(trainOptions(command))
     .optionsGroup("What is planned for:")
     .option("--channels <n>", "1 or 3 (default: the data set's)", integer(1))
-    .option("--classes <n>", "classes (default: the data set's)", integer(2))
-    .option("--memory <MiB>", "memory for buffers: an error says which batch fits", number(1))
-    .option("--max-binding <MiB>", "largest storage binding (default: the adapter's)", number(1))
+    .option("--classes <n>", "classes (default: the data set's)", integer(2, most.classes))
+    .option(
+      "--memory <MiB>",
+      "memory for buffers: an error says which batch fits",
+      number({ from: 1 }),
+    )
+    .option(
+      "--max-binding <MiB>",
+      "largest storage binding (default: the adapter's)",
+      number({ from: 1 }),
+    )
     .addOption(
       new Option("--adapter <kind>", "whose limits; none: those every WebGPU adapter keeps")
         .choices(["auto", "gpu", "software", "none"])

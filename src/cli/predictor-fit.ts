@@ -19,7 +19,7 @@ import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { integer, number, validate } from "./parse.ts";
+import { integer, most, number, texts, validate } from "./parse.ts";
 import { settingOptions, settingsGiven } from "./setting-options.ts";
 
 /** Flags of every command that fits. */
@@ -51,8 +51,8 @@ interface FitFlags extends FittingFlags {
 function familyOf(flags: FitFlags): Family {
   const { predictor, shared } = flags;
   const fittable = fittables.find(predictor);
-  const given = settingsGiven(fittable, fittables.all, flags, (option, owners) => {
-    throw new UsageError(`--${option} is for ${listed(owners)}; ${predictor} has a fixed one.`);
+  const given = settingsGiven(fittable, fittables.all, flags, {
+    unused: `${predictor} has a fixed one`,
   });
   const settings = validate(fittable.settings, given, "predictor fit");
   return fittable.family({ ...settings, shared });
@@ -172,7 +172,6 @@ async function fit(flags: FitFlags): Promise<void> {
 
 export function registerPredictorFit(group: Command): void {
   const titles = fittables.all.map(({ title }) => title);
-  const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
   const command = group
     .command("fit")
     .description(`fit ${listed(titles, "or")} to a library of trajectories`)
@@ -184,7 +183,7 @@ export function registerPredictorFit(group: Command): void {
   settingOptions(command, fittables.all).option(
     "--against <predictor>",
     "score it on the same windows (repeatable)",
-    collect,
+    texts,
   );
   example(
     command,
@@ -203,12 +202,17 @@ export function fitOptions(command: Command): Command {
     .option("--phases <list>", "phases to learn from", phases.join(","))
     .option("--hold-out-model <name>", "network never learnt from", defaults.heldOut.network)
     .option("--hold-out-source <name>", "images never learnt from", defaults.heldOut.dataset)
-    .option("--epochs <n>", "epochs at most", integer(1), fitDefaults.epochs)
-    .option("--windows <n>", "windows of an epoch", integer(1), fitDefaults.windows)
-    .option("--validation <n>", "windows that decide when to stop", integer(1), 8192)
-    .option("--scored <n>", "windows of a kind and phase in the scores", integer(1), 4096)
-    .option("--batch <n>", "windows a step", integer(1), fitDefaults.batch)
-    .option("--lr <rate>", "learning rate", number(0, 1), fitDefaults.learningRate)
+    .option("--epochs <n>", "epochs at most", integer(1, most.epochs), fitDefaults.epochs)
+    .option("--windows <n>", "windows of an epoch", integer(1, most.images), fitDefaults.windows)
+    .option("--validation <n>", "windows that decide when to stop", integer(1, most.images), 8192)
+    .option(
+      "--scored <n>",
+      "windows of a kind and phase in the scores",
+      integer(1, most.images),
+      4096,
+    )
+    .option("--batch <n>", "windows a step", integer(1, most.images), fitDefaults.batch)
+    .option("--lr <rate>", "learning rate", number({ above: 0, to: 1 }), fitDefaults.learningRate)
     .option("--patience <n>", "epochs without progress", integer(1), fitDefaults.patience)
     .option(
       "--superpose <n>",
@@ -219,7 +223,7 @@ export function fitOptions(command: Command): Command {
     .option(
       "--line <share>",
       "share of the straight line in the target",
-      number(0, 1),
+      number({ from: 0, to: 1 }),
       fitDefaults.lineShare,
     )
     .option("--seed <n>", "seed of everything random", integer(0), fitDefaults.seed);

@@ -21,7 +21,7 @@ import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { integer } from "./parse.ts";
+import { integer, most, repeatable } from "./parse.ts";
 
 interface RecordFlags extends DeviceFlags {
   readonly out: string;
@@ -34,14 +34,14 @@ interface RecordFlags extends DeviceFlags {
 }
 
 /** `NAME` or `NAME=DIR`. */
-function source(text: string, before: readonly LibrarySource[] = []): LibrarySource[] {
+function source(text: string, before: LibrarySource[] = []): LibrarySource[] {
   const [name = "", dir] = text.split(/=(.*)/s);
-  if (!datasets.has(name)) {
+  if (!datasets.has(name) || dir?.trim() === "") {
     throw new InvalidArgumentError(
       `it is a data set (${datasets.names.join(", ")}), or one with its folder: mnist=DIR.`,
     );
   }
-  const data = { name, ...(dir ? { dir: absolutePath(dir) } : {}) };
+  const data = { name, ...(dir === undefined ? {} : { dir: absolutePath(dir) }) };
   return [...before, { name, data }];
 }
 
@@ -52,11 +52,30 @@ export function registerPredictorRecord(group: Command): void {
       "a library of trajectories to fit predictors to; the same command goes on or grows it",
     )
     .requiredOption("--out <dir>", "folder of the library")
-    .option("--trainings <n>", "trainings in all, each with three fine-tunings", integer(1), 60)
-    .option("--source <name[=dir]>", `images (repeatable; default: ${defaults.dataset})`, source)
+    .option(
+      "--trainings <n>",
+      "trainings in all, each with three fine-tunings",
+      integer(1, most.networks),
+      60,
+    )
+    .option(
+      "--source <name[=dir]>",
+      `images (repeatable; default: ${defaults.dataset})`,
+      repeatable(source),
+    )
     .option("--architectures <list>", `networks (default: ${libraryArchitectures.join(",")})`)
-    .option("--length <n>", "snapshots of a window, history and horizon together", integer(6), 25)
-    .option("--per-tensor <n>", "weights of a tensor that are kept at most", integer(1), 400)
+    .option(
+      "--length <n>",
+      "snapshots of a window, history and horizon together",
+      integer(6, 10_000),
+      25,
+    )
+    .option(
+      "--per-tensor <n>",
+      "weights of a tensor that are kept at most",
+      integer(1, most.images),
+      400,
+    )
     .option("--seed <n>", "seed of everything random", integer(0), 1);
   example(
     command,

@@ -13,6 +13,7 @@ import { registerImport } from "./import.ts";
 import { registerLira } from "./lira.ts";
 import { registerMethods } from "./methods.ts";
 import { beginOutput, type OutputFlags, owesJson } from "./output.ts";
+import { refuseSilence } from "./parse.ts";
 import { registerPlan } from "./plan.ts";
 import { registerPredict } from "./predict.ts";
 import { registerPredictor } from "./predictor.ts";
@@ -54,6 +55,7 @@ export async function program(): Promise<Command> {
   registerPredict(root);
   registerPredictor(root);
   outputOptions(root);
+  refuseSilence(root);
   root.hook("preAction", (_, command) => beginOutput(command.opts<OutputFlags>()));
   return root;
 }
@@ -101,7 +103,7 @@ function refused(root: Command, words: readonly string[], error: CommanderError)
   const command = commandOf(root, words);
   const { message } = error.code.startsWith("commander.missing")
     ? (misspelt(command.command, command.rest) ?? error)
-    : error;
+    : (misplaced(command.command, error.message) ?? error);
   // Help for a group of commands that was named alone.
   if (error.code === "commander.help") return exits.usage;
   const path = pathOf(command.command);
@@ -127,8 +129,21 @@ function pathOf(command: Command): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
 }
 
+/** The error of an option that stands before the command it belongs to. */
+function misplaced(group: Command, message: string): Error | undefined {
+  const [, flag] = /unknown option '(--[^']+)'/.exec(message) ?? [];
+  const owner = leaves(group).find(({ options }) => options.some(({ long }) => long === flag));
+  if (owner === undefined || owner === group) return undefined;
+  return new Error(`${flag} stands after the command: ${pathOf(owner)} … ${flag}`);
+}
+
+function leaves(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+}
+
 /** The error of an option that does not exist: it is the likelier reason for one that is missing. */
 function misspelt(command: Command, words: readonly string[]): Error | undefined {
+  command.restoreStateBeforeParse();
   const flag = command.parseOptions([...words]).unknown.find((word) => word.startsWith("-"));
   if (flag === undefined) return undefined;
   const names = command.options.flatMap(({ long }) => long ?? []);

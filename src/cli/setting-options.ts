@@ -1,7 +1,8 @@
 /** Options for the settings of what is found by name: what the entries of a registry declare. */
 import { type Command, Option } from "commander";
-import type { Named, SettingOption } from "../registry.ts";
-import { integer, number } from "./parse.ts";
+import { UsageError } from "../errors.ts";
+import { listed, type Named, type SettingOption } from "../registry.ts";
+import { integer, number, numbers } from "./parse.ts";
 
 /** An entry with the options it declares. */
 interface Declaring extends Named {
@@ -53,47 +54,71 @@ export function settingOptions(command: Command, entries: readonly Declaring[]):
   for (const option of optionsOf(entries)) {
     const { takes } = option;
     const added = new Option(flagsOf(option), helpOf(option, entries));
-    if (takes === "list") command.addOption(added);
-    else if ("choices" in takes) command.addOption(added.choices(takes.choices));
+    if (takes === "list") {
+      const { length } = option.settings;
+      command.addOption(added.argParser(numbers(length === 1 ? undefined : length)));
+    } else if ("choices" in takes) command.addOption(added.choices(takes.choices));
     else {
       const { integer: whole, min, max } = takes;
-      command.addOption(added.argParser(whole === true ? integer(min) : number(min, max)));
+      command.addOption(
+        added.argParser(whole === true ? integer(min) : number({ from: min, to: max })),
+      );
     }
   }
   return command;
 }
 
+/** How {@link settingsGiven} reads flags. */
+interface Reading {
+  /** Why an option of other entries is of no use, for its error; absent: it is left to them. */
+  readonly unused?: string;
+  /** Whether options that are left out give their defaults. Default: yes. */
+  readonly defaults?: boolean;
+}
+
 /**
  * The settings that flags give an entry, with the defaults of its options.
  *
- * @param strange what becomes of an option that was given and belongs to other entries: it is dropped, or its settings are
- *   given all the same, for a schema to refuse, or it is refused here. Gets the option's name, and the entries it is for.
+ * @throws UsageError for an option that was given and belongs to other entries, where `unused` says why.
  */
 export function settingsGiven(
   entry: Entry,
   entries: readonly Entry[],
   flags: object,
-  strange: "drop" | "give" | ((option: string, owners: readonly string[]) => never),
+  { unused, defaults = true }: Reading = {},
 ): Record<string, unknown> {
+  if (unused !== undefined) refuseUnused([entry], entries, flags, unused);
   const given: Record<string, unknown> = {};
-  for (const option of optionsOf(entries)) {
+  for (const option of optionsOf(entries).filter((one) => owns(entry, one))) {
     const { settings, takes } = option;
-    const owns = ({ settings: { shape } }: Entry): boolean =>
-      settings.some((name) => name in shape);
-    const own = owns(entry);
-    const flag = (flags as Record<string, string | number | undefined>)[keyOf(option)];
-    const value = flag ?? (own ? option.default : undefined);
-    if (value === undefined || (!own && strange === "drop")) continue;
-    if (!own && typeof strange === "function") {
-      strange(
-        option.option,
-        entries.filter(owns).map(({ name }) => name),
-      );
-    }
+    const value = flagIn(flags, option) ?? (defaults ? option.default : undefined);
+    if (value === undefined) continue;
     const values = takes === "list" ? `${value}`.split(",").map(Number) : value;
     const [first] = settings;
     if (settings.length === 1) given[first!] = values;
     else settings.forEach((name, i) => (given[name] = (values as number[])[i]));
   }
   return given;
+}
+
+/** Refuses an option that none of the chosen entries has. @throws UsageError naming it, the entries it is for, and why. */
+export function refuseUnused(
+  chosen: readonly Entry[],
+  entries: readonly Entry[],
+  flags: object,
+  why: string,
+): void {
+  for (const option of optionsOf(entries)) {
+    if (flagIn(flags, option) === undefined || chosen.some((one) => owns(one, option))) continue;
+    const owners = entries.filter((one) => owns(one, option)).map(({ name }) => name);
+    throw new UsageError(`--${option.option} is for ${listed(owners)}; ${why}.`);
+  }
+}
+
+function owns({ settings: { shape } }: Entry, { settings }: SettingOption): boolean {
+  return settings.some((name) => name in shape);
+}
+
+function flagIn(flags: object, option: SettingOption): string | number | undefined {
+  return (flags as Record<string, string | number | undefined>)[keyOf(option)];
 }

@@ -1,6 +1,6 @@
 /** The options that say what a run works on: which images, what is wrong with them, and which network. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { networks } from "../../models/index.ts";
+import { type ModelConfig, networks } from "../../models/index.ts";
 import { imageFolder } from "../data/image-folder.ts";
 import { datasets } from "../data/index.ts";
 import { DataError, UsageError } from "../errors.ts";
@@ -15,8 +15,8 @@ import type { DataConfig, ForgetConfig, TrainConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
 import { scenarios } from "../scenarios/index.ts";
 import { isModelFile, readModelFile } from "./model-file.ts";
-import { integer } from "./parse.ts";
-import { settingOptions, settingsGiven } from "./setting-options.ts";
+import { integer, most } from "./parse.ts";
+import { refuseUnused, settingOptions, settingsGiven } from "./setting-options.ts";
 
 /** Flags as commander parses them. */
 export interface SetupFlags {
@@ -35,12 +35,12 @@ export interface SetupFlags {
 export function dataOptions(command: Command, { preset }: { preset: boolean }): Command {
   if (preset) command.optionsGroup("Images:");
   return datasetOptions(command, { preset })
-    .option("--train <n>", "training images, class-balanced", integer(1))
-    .option("--test <n>", "test images, class-balanced", integer(1))
+    .option("--train <n>", "training images, class-balanced", integer(1, most.images))
+    .option("--test <n>", "test images, class-balanced", integer(1, most.images))
     .option(
       "--picture-size <pixels>",
       "side the images are resized to; smaller ones on the GPU",
-      integer(1),
+      integer(1, most.side),
     );
 }
 
@@ -144,7 +144,9 @@ export function dataOf(flags: SetupFlags): object | undefined {
 export function scenarioOf(flags: SetupFlags, forget: ForgetConfig | undefined): object {
   const name = flags.scenario ?? (forget === undefined ? defaults.scenario : defaults.named);
   const scenario = scenarios.find(name);
-  const given = settingsGiven(scenario, scenarios.all, flags, "drop");
+  const given = settingsGiven(scenario, scenarios.all, flags, {
+    unused: `--scenario ${name} does not use it`,
+  });
   if (forget === undefined) return { name, ...given };
   if ((flags as { share?: number }).share !== undefined) {
     throw new UsageError(
@@ -155,17 +157,25 @@ export function scenarioOf(flags: SetupFlags, forget: ForgetConfig | undefined):
   return { name, ...rest };
 }
 
-/** The network that flags name, and its file where it is the user's own. */
-export async function networkOf(flags: SetupFlags): Promise<object> {
+/**
+ * The network that flags name, and its file where it is the user's own.
+ *
+ * @param defaults whether options that are left out give their defaults: not where a file says what they are.
+ */
+export async function networkOf(
+  flags: SetupFlags,
+  defaults = true,
+): Promise<{ model?: ModelConfig }> {
   const { model } = flags;
-  if (model === undefined) return {};
-  if (!isModelFile(model)) {
-    const settings = settingsGiven(networks.find(model), networks.all, flags, "give");
-    return { model: { name: model, ...settings } };
+  if (model === undefined) {
+    refuseUnused([], networks.all, flags, "without --model nothing uses it");
+    return {};
   }
-  const own = await readModelFile(model);
-  const { name } = own.model;
-  const settings = settingsGiven(networks.find(name), networks.all, flags, "give");
+  const own = isModelFile(model) ? await readModelFile(model) : { model: { name: model } };
+  const settings = settingsGiven(networks.find(own.model.name), networks.all, flags, {
+    unused: `--model ${model} does not use it`,
+    defaults,
+  });
   return { ...own, model: { ...own.model, ...settings } };
 }
 

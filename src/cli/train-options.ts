@@ -12,8 +12,8 @@ import { scheduleNames } from "../train/schedule.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
 import type { ForgetFlags } from "./forget-options.ts";
 import { type NonfiniteFlags, nonfiniteOption, takenPredictor } from "./nonfinite.ts";
-import { integer, number, validate } from "./parse.ts";
-import { settingOptions, settingsGiven } from "./setting-options.ts";
+import { integer, most, number, numbers, validate } from "./parse.ts";
+import { refuseUnused, settingOptions, settingsGiven } from "./setting-options.ts";
 import {
   dataOf,
   dataOptions,
@@ -65,22 +65,22 @@ export function trainOptions(command: Command): Command {
   );
   nonfiniteOption(command)
     .optionsGroup("Training:")
-    .option("--epochs <n>", "training epochs", integer(1), 40)
+    .option("--epochs <n>", "training epochs", integer(1, most.epochs), 40)
     .option(
       "--save-every <s>",
       "seconds between saves of the state that an interrupted training goes on from",
-      number(0),
+      number({ from: 0 }),
       15,
     )
-    .option("--batch <n>", "images a training step", integer(1), 64)
-    .option("--lr <rate>", "learning rate of training", number(0, 10), 1e-3)
+    .option("--batch <n>", "images a training step", integer(1, most.images), 64)
+    .option("--lr <rate>", "learning rate of training", number({ above: 0, to: 10 }), 1e-3)
     .addOption(
       new Option("--optimizer <name>", "how training steps")
         .choices(optimizerNames())
         .default(defaults.optimizer),
     );
   settingOptions(command, optimizers.all)
-    .option("--weight-decay <d>", "weight decay of training", number(0))
+    .option("--weight-decay <d>", "weight decay of training", number({ from: 0 }))
     .option("--micro-batch <n>", "images a pass: a step's gradients are added up", integer(1))
     .option(
       "--recompute",
@@ -99,11 +99,28 @@ export function trainOptions(command: Command): Command {
     .option(
       "--milestones <epochs>",
       "schedule step: where the rate falls, as 30,60 (default: half and 3/4 of the epochs)",
+      numbers(),
     )
-    .option("--factor <f>", "schedule step: what it is multiplied by (default: 0.1)", number(0, 1))
-    .option("--warmup-epochs <n>", "epochs of linear warm-up before the schedule", number(0))
-    .option("--clip-norm <norm>", "scale gradients down to this norm of all together", number(0))
-    .option("--label-smoothing <share>", "share of a target spread over all classes", number(0, 1))
+    .option(
+      "--factor <f>",
+      "schedule step: what it is multiplied by (default: 0.1)",
+      number({ above: 0, below: 1 }),
+    )
+    .option(
+      "--warmup-epochs <n>",
+      "epochs of linear warm-up before the schedule",
+      number({ from: 0 }),
+    )
+    .option(
+      "--clip-norm <norm>",
+      "scale gradients down to this norm of all together",
+      number({ above: 0 }),
+    )
+    .option(
+      "--label-smoothing <share>",
+      "share of a target spread over all classes",
+      number({ from: 0, below: 1 }),
+    )
     .addOption(augmentOption("--augment [kind]", "augment the training images"))
     .addOption(
       new Option(
@@ -135,7 +152,9 @@ function optimizerOf(flags: TrainFlags): object {
     optimizers.all.find(({ aliases = {} }) => called in aliases) ?? optimizers.find(called);
   return {
     name: optimizer.name,
-    ...settingsGiven(optimizer, optimizers.all, flags, "drop"),
+    ...settingsGiven(optimizer, optimizers.all, flags, {
+      unused: `--optimizer ${called} does not use it`,
+    }),
     ...optimizer.aliases?.[called],
     ...(flags.weightDecay === undefined ? {} : { weightDecay: flags.weightDecay }),
   };
@@ -144,11 +163,14 @@ function optimizerOf(flags: TrainFlags): object {
 function nowcastOf(flags: TrainFlags): object | undefined {
   const { nowcast: method, nowcastPredictor: predictor } = flags;
   if (method === undefined) {
+    refuseUnused([], forecasters.all, flags, "without --nowcast nothing uses it");
     if (predictor === undefined) return undefined;
     const names = listed(forecasters.names, "or");
     throw new UsageError(`--nowcast-predictor needs --nowcast ${names}.`);
   }
-  const settings = settingsGiven(forecasters.find(method), forecasters.all, flags, "give");
+  const settings = settingsGiven(forecasters.find(method), forecasters.all, flags, {
+    unused: `--nowcast ${method} does not use it`,
+  });
   return { method, ...present({ predictor: takenPredictor(predictor, flags) }), ...settings };
 }
 

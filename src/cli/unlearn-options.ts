@@ -7,11 +7,14 @@ import {
   type UnlearnConfig,
   unlearnSchema,
 } from "../runs/config.ts";
+import { UsageError } from "../errors.ts";
+import { listed } from "../registry.ts";
 import { defaults } from "../runs/defaults.ts";
-import { methods, methodSettings } from "../unlearn/methods/index.ts";
+import { hasSetting, methods, methodSettings } from "../unlearn/methods/index.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
+import { methodFlags } from "./flags.ts";
 import { type NonfiniteFlags, takenPredictor } from "./nonfinite.ts";
-import { integer, number, validate } from "./parse.ts";
+import { integer, isSingle, most, number, repeatable, validate } from "./parse.ts";
 import { present } from "./setup-options.ts";
 
 /** Unlearning flags as commander parses them. */
@@ -52,6 +55,9 @@ export function setting(
   } catch {
     // Plain text.
   }
+  if (typeof parsed === "number" && !isSingle(parsed)) {
+    throw new InvalidArgumentError("is beyond single precision, 1e-45 to 3.4e38.");
+  }
   return { ...given, [text.slice(0, at)]: parsed };
 }
 
@@ -67,7 +73,7 @@ export function unlearnOptions(command: Command): Command {
     .option(
       "--set <key=value>",
       "any setting of the method, as `rewind methods NAME` lists them (repeatable)",
-      setting,
+      repeatable(setting),
     )
     .option(
       "--predictor <path>",
@@ -79,13 +85,13 @@ export function unlearnOptions(command: Command): Command {
         "newest",
       ]),
     )
-    .option("--rate <rate>", "learning rate of the method", number(0, 10))
-    .option("--forget-batch <n>", "images a step", integer(1))
+    .option("--rate <rate>", "learning rate of the method", number({ above: 0, to: 10 }))
+    .option("--forget-batch <n>", "images a step", integer(1, most.images))
     .option("--every <n>", "methods of single steps: steps a round (default: an epoch)", integer(1))
     .option(
       "--warmup <n>",
       "rewind: unrecorded epochs before each window (published script: 2)",
-      integer(0),
+      integer(0, most.epochs),
     )
     .option(
       "--trailing",
@@ -101,24 +107,24 @@ export function unlearnOptions(command: Command): Command {
     )
     .option("--kinds <list>", "rewind: kinds of parameter to rewind (default: all)")
     .optionsGroup("When unlearning stops:")
-    .option("--rounds <n>", `rounds at most (default: ${defaultRounds})`, integer(1))
+    .option("--rounds <n>", `rounds at most (default: ${defaultRounds})`, integer(1, most.epochs))
     .option(
       "--until-ua <percent>",
       "stop at this unlearning accuracy (100 - accuracy on D_f)",
-      number(0, 100),
+      number({ from: 0, to: 100 }),
     )
     .option(
       "--until-share <share>",
       "stop where the accuracy on D_f has fallen to this share of its start (demo: 0.5, but for retrain)",
-      number(0, 1),
+      number({ from: 0, below: 1 }),
     )
-    .option("--until-loss <nats>", "stop at this cross-entropy on D_f", number(0))
+    .option("--until-loss <nats>", "stop at this cross-entropy on D_f", number({ above: 0 }))
     .option(
       "--until-test-below <percent>",
       "stop where the test accuracy has fallen below this",
-      number(0, 100),
+      number({ from: 0, to: 100 }),
     )
-    .option("--until-seconds <s>", "stop after this time", number(0))
+    .option("--until-seconds <s>", "stop after this time", number({ above: 0 }))
     .optionsGroup("Options:");
 }
 
@@ -142,6 +148,13 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
     trajectory: flags.trajectory,
     kinds: flags.kinds?.split(",").map((kind) => kind.trim()),
   };
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined || hasSetting(flags.method, name)) continue;
+    const owners = methods.names.filter((method) => hasSetting(method, name));
+    throw new UsageError(
+      `${methodFlags[name]} is for ${listed(owners)}; --method ${flags.method} does not use it.`,
+    );
+  }
   const settings = methodSettings(flags.method, {
     ...present(recipe),
     ...present(given),

@@ -2,7 +2,7 @@
 import picomatch from "picomatch/posix.js";
 import { z } from "zod";
 import { type Dataset, imageName, imageNumber } from "../data/dataset.ts";
-import { DataError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { Random } from "../random.ts";
 
 const texts = z.array(z.string().min(1)).min(1);
@@ -58,7 +58,7 @@ function placesOf(train: Dataset, selection: Selection, seed: number): Iterable<
 function partOf({ numbers, name, count }: Dataset): string {
   return numbers === undefined
     ? `the ${count} training images of "${name}"`
-    : `the ${count} training images taken of "${name}" (\`trainCount\` takes others)`;
+    : `the ${count} training images taken of "${name}" (\`trainCount\` says how many are taken)`;
 }
 
 function missing(train: Dataset, what: string, absent: readonly (string | number)[]): DataError {
@@ -93,9 +93,10 @@ function named(train: Dataset, names: readonly string[]): number[] {
   const absent: string[] = [];
   const found: number[] = [];
   for (const given of names) {
-    const name = given.normalize().replaceAll("\\", "/").replace(/^\.\//, "");
-    const whole = places.get(name) ?? placesOfPath(name, places);
-    const among = whole ?? endings.get(name) ?? [];
+    const name = given.normalize();
+    const path = pathOf(name);
+    const whole = places.get(name) ?? places.get(path) ?? placesOfPath(path, places);
+    const among = whole ?? endings.get(name) ?? endings.get(path) ?? [];
     if (among.length > 1) {
       const some = (of: (place: number) => string | number): string =>
         among.slice(0, most).map(of).join(", ") + (among.length > most ? ", …" : "");
@@ -111,6 +112,15 @@ function named(train: Dataset, names: readonly string[]): number[] {
   }
   if (absent.length > 0) throw missing(train, "named image", absent);
   return found;
+}
+
+/** A name as people write its path, as images are named: some systems have names with backslashes and blanks at their ends. */
+function pathOf(name: string): string {
+  return name
+    .trim()
+    .replaceAll("\\", "/")
+    .replaceAll(/\/(?:\.?\/)+/g, "/")
+    .replace(/^(?:\.\/)+/, "");
 }
 
 function add(lists: Map<string, number[]>, key: string, place: number): void {
@@ -156,6 +166,12 @@ function ofClasses({ name, classes, labels }: Dataset, wanted: readonly string[]
 }
 
 function matching(train: Dataset, pattern: string): number[] {
+  if (/^!(?!\()/.test(pattern)) {
+    throw new UsageError(
+      `"${pattern}": a pattern says which images go, and "!" in front would say which stay: name those that go. ` +
+        'A name that begins with it is written "\\!…".',
+    );
+  }
   // A pattern without a slash is for the last part of a name.
   const matches = picomatch(pattern.normalize(), { basename: !pattern.includes("/") });
   const places = Array.from({ length: train.count }, (_, i) => i);

@@ -97,7 +97,7 @@ test("a training that diverges says so and leaves no result", async () => {
   noResult("diverged");
   refused(
     await rewind(train("rate", "--lr", "1e30")),
-    /'1e30' is invalid\. needs a number from 0/,
+    /'1e30' is invalid\. needs a number above 0 and at most 10/,
     2,
   );
   assert.not(existsSync(`${folder}/rate`));

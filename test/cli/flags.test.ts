@@ -35,6 +35,15 @@ test("settings of D_f become flags", () => {
   assert.is(inFlags("`forget.other`"), "`forget.other`");
 });
 
+test("settings that entries of registries declare become the flags that they have", () => {
+  assert.is(
+    inFlags("`optimizer.weightDecay` `optimizer.momentum` `scenario.width` `model.filters`"),
+    "--weight-decay --momentum --signature --filters",
+  );
+  assert.is(inFlags("`nowcast.predictor`, `data.trainCount`"), "--nowcast-predictor, --train");
+  assert.is(inFlags("`optimizer.beta1` `graph.adopt`"), "`optimizer.beta1` `graph.adopt`");
+});
+
 test("every flag is one of the commands'", () => {
   const root = new Command();
   registerExperiment(root);

@@ -232,7 +232,8 @@ test("only the images to forget are left: a folder of them, and the same ones ag
 
 test("what is not said is asked for, and nothing is begun", async () => {
   const { dir } = await made;
-  const from = ["unlearn", "--from", `${dir}/net.pt`, "--out", `${dir}/never`, ...ascent];
+  const begin = ["unlearn", "--out", `${dir}/never`, ...ascent];
+  const from = [...begin, "--from", `${dir}/net.pt`];
   const model = ["--model", `${dir}/net.json`];
   const data = ["--dataset", "image-folder", "--data", `${dir}/photos`];
   const dogs = ["--forget-class", "dog"];
@@ -243,17 +244,17 @@ test("what is not said is asked for, and nothing is begun", async () => {
     ],
     [from, /which images must go\? Name them by --forget-files/],
     [[...from, ...dogs], /net\.pt" does not say which network it is: give its --model/],
-    [[...from, ...network(dir), ...dogs], /no images: give a data set \(--dataset\)/],
+    [[...begin, ...network(dir), ...dogs], /no images: give a data set \(--dataset\)/],
     [
       [...from, ...model, ...data, ...dogs],
       /does not say how its images are prepared: give --preprocess/,
     ],
     [
-      [...from, ...network(dir), ...data, "--forget-class", "bird"],
+      [...begin, ...network(dir), ...data, "--forget-class", "bird"],
       /no class "bird"; there are: cat, dog, fox/,
     ],
     [
-      [...from, ...network(dir), ...data, "--forget-files", `${dir}/none.txt`],
+      [...begin, ...network(dir), ...data, "--forget-files", `${dir}/none.txt`],
       /none\.txt": there is no such file/,
     ],
     [

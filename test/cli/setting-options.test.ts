@@ -2,7 +2,8 @@ import { Command } from "commander";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { z } from "zod";
-import { settingOptions, settingsGiven } from "../../src/cli/setting-options.ts";
+import { refuseUnused, settingOptions, settingsGiven } from "../../src/cli/setting-options.ts";
+import { UsageError } from "../../src/errors.ts";
 import type { SettingOption } from "../../src/registry.ts";
 
 const size: SettingOption = {
@@ -58,25 +59,29 @@ test("help says once what several entries declare, with what each has otherwise"
 });
 
 test("an entry is given what its options say, or their defaults, and nothing of what is only usual", () => {
-  assert.equal(settingsGiven(apple, entries, flags(), "give"), { red: 200, green: 30 });
-  const given = settingsGiven(
-    apple,
-    entries,
-    flags("--fruit-size", "2", "--colour", "1,2"),
-    "give",
-  );
+  assert.equal(settingsGiven(apple, entries, flags()), { red: 200, green: 30 });
+  assert.equal(settingsGiven(apple, entries, flags(), { defaults: false }), {});
+  const given = settingsGiven(apple, entries, flags("--fruit-size", "2", "--colour", "1,2"));
   assert.equal(given, { size: 2, red: 1, green: 2 });
-  assert.equal(settingsGiven(pear, entries, flags(), "give"), {});
+  assert.equal(settingsGiven(pear, entries, flags()), {});
 });
 
-test("options of other entries are dropped, given to a schema, or refused, and those who own them are named", () => {
+test("options of other entries are left to them, or refused, and those who own them are named", () => {
   const words = flags("--fruit-size", "2");
-  assert.equal(settingsGiven(fig, entries, words, "drop"), {});
-  assert.equal(settingsGiven(fig, entries, words, "give"), { size: 2 });
-  const refuse = (option: string, owners: readonly string[]): never => {
-    throw new Error(`${option} of ${owners.join(" and ")}`);
-  };
-  assert.throws(() => settingsGiven(fig, entries, words, refuse), /^fruit-size of apple and pear$/);
+  assert.equal(settingsGiven(fig, entries, words), {});
+  assert.equal(settingsGiven(pear, entries, words, { unused: "no" }), { size: 2 });
+  const refused = (error: Error): boolean =>
+    error instanceof UsageError &&
+    error.message === "--fruit-size is for apple and pear; a fig has no size.";
+  assert.throws(() => settingsGiven(fig, entries, words, { unused: "a fig has no size" }), refused);
+  assert.throws(() => refuseUnused([], entries, words, "a fig has no size"), refused);
+  refuseUnused([fig, pear], entries, words, "never said");
+});
+
+test("a list has as many numbers as it gives settings", () => {
+  for (const wrong of ["1", "1,2,3", "1,", "1,0x2", "a,b"]) {
+    assert.throws(() => flags("--colour", wrong), /needs 2 numbers with commas between/);
+  }
 });
 
 test.run();

@@ -489,7 +489,7 @@ export const readers: readonly Reader[] = [
     "lists",
     "list.txt",
     async (path) => {
-      await forgetConfig({ forgetFiles: path } as never);
+      await forgetConfig({ forgetFiles: [path] } as never);
       await forgetConfig({ forgetIndices: path } as never);
     },
     "0, 1 2\n17\n",

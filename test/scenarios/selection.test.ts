@@ -37,6 +37,7 @@ test("names: as they are, with folders before them, or the end that only one ima
   assert.equal(places({ names: ["./train/cat/1.jpg"] }), [0]);
   assert.equal(places({ names: ["/home/me/photos/train/fox/9.jpg"] }), [5]);
   assert.equal(places({ names: ["photos\\train\\cat\\1.jpg"] }), [0]);
+  assert.equal(places({ names: ["train//cat/./1.jpg ", "././train/cat/2.jpg"] }), [0, 1]);
   assert.equal(places({ names: ["2.jpg", "deep/3.jpg"] }), [1, 4]);
   assert.equal(places({ names: ["2.jpg", "2.jpg"] }), [1]);
   refused(
@@ -47,6 +48,13 @@ test("names: as they are, with folders before them, or the end that only one ima
     [{ names: ["2.jpg", "train/cat/7.jpg", "x"] }],
     /2 named images are not among the 6 training images of "photos": train\/cat\/7\.jpg, x\. .*train\/cat\/1\.jpg/,
   );
+});
+
+test("names that only some systems have: backslashes, blanks at their ends, line ends", () => {
+  const strange = ["train/a\\b.png", "train/c.png ", "train/c.png", "train/d\ne.png", "x", "y"];
+  const set = { ...photos, names: strange };
+  strange.forEach((name, i) => assert.equal([...selected(set, [{ names: [name] }], 1)], [i]));
+  assert.equal([...selected(set, [{ names: ["a\\b.png"] }], 1)], [0]);
 });
 
 test("letters composed in another way are the same; two images of one name are told apart by number", () => {
@@ -91,6 +99,14 @@ test("classes, patterns and a share; together they add up", () => {
   assert.equal(places({ classes: ["cat"] }, { glob: ["1.jpg"] }), [0, 1, 2]);
   refused([{ classes: ["bird"] }], /"photos" has no class "bird"; there are: cat, dog, fox\./);
   refused([{ glob: ["*.gif"] }], /no name of the 6 training images of "photos" fits "\*\.gif"/);
+  for (const glob of ["!1.jpg", "!*cat*"]) {
+    assert.throws(
+      () => places({ glob: [glob] }),
+      (error: Error) =>
+        error instanceof UsageError && /"!" in front would say which stay/.test(error.message),
+    );
+  }
+  assert.equal(places({ glob: ["!(1|2|3).*"] }), [3, 5]);
   const half = selected(digits, [{ share: 0.5 }], 3);
   assert.is(half.length, 50);
   assert.equal(selected(digits, [{ share: 0.5 }], 3), half);

@@ -1,0 +1,113 @@
+// What options take: every value that would be dropped, replaced or misread in silence is refused. In this process.
+import { Command } from "commander";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { type ForgetFlags, forgetConfig, forgetOptions } from "../../src/cli/forget-options.ts";
+import { runCommand } from "../../src/cli/program.ts";
+import { folderOf, removeFolders } from "../data/folder.ts";
+
+/** What a command line that is refused says. */
+async function refused(...words: readonly string[]): Promise<string> {
+  const { error, log } = console;
+  const said: string[] = [];
+  console.error = (text: string) => void said.push(text);
+  console.log = (text: string) => void said.push(text);
+  try {
+    const code = await runCommand(words);
+    assert.is(code, 2, `${words.join(" ")}: ${said.join("\n")}`);
+  } finally {
+    Object.assign(console, { error, log });
+  }
+  return said.join("\n");
+}
+
+const out = ["--out", "never"];
+
+test("a value that is empty, or given again where it replaces the first, is refused", async () => {
+  for (const [words, says] of [
+    [["train", "--data", "", ...out], /rewind: --data: its value is empty\./],
+    [["train", "--forget-data", " ", ...out], /--forget-data: its value is empty/],
+    [["train", "--seed", "", ...out], /--seed: its value is empty/],
+    [["plan", "--hidden", ""], /--hidden: its value is empty/],
+    [["train", "--lr", "1", "--lr", "2", ...out], /--lr is given twice, and takes one value/],
+    [["train", "--augment", "--augment", "strong", ...out], /--augment is given twice/],
+    [["train", ...out, ...out], /--out is given twice/],
+    [["methods", ""], /<name>: it is empty/],
+    [["predictor", "record", "--source", "mnist=", ...out], /it is a data set .* mnist=DIR/],
+  ] as const) {
+    assert.match(await refused(...words), says);
+  }
+});
+
+test("numbers are decimals, within bounds that are said", async () => {
+  for (const [words, says] of [
+    [["--epochs", "0x10"], /--epochs <n>.* needs an integer of at least 1/],
+    [["--seed", "1e99"], /needs an integer from 0 to 2147483647/],
+    [["--classes", "1e308"], /needs an integer from 2 to 65536/],
+    [["--picture-size", "1e9"], /needs an integer from 1 to 8192/],
+    [["--train", "1e12"], /needs an integer from 1 to 16777216/],
+    [["--lr", "0"], /needs a number above 0 and at most 10/],
+    [["--weight-decay", "Infinity"], /needs a number of at least 0\./],
+    [["--clip-norm", "1e308"], /is beyond single precision/],
+    [["--clip-norm", "1e-300"], /is beyond single precision/],
+    [["--set", "strength=1e39"], /is beyond single precision/],
+    [["--signature", "2,255,7"], /needs 2 numbers with commas between/],
+    [["--milestones", "3,,4"], /needs numbers with commas between/],
+    [["--label-smoothing", "1"], /needs a number of at least 0 and below 1/],
+  ] as const) {
+    assert.match(await refused("plan", ...words), says);
+  }
+  const seeds = await refused("experiment", "label-noise", "--seeds", "1e10", ...out);
+  assert.match(seeds, /needs an integer from 1 to 10000/);
+});
+
+test("an option that what was chosen does not use is refused with what it is for", async () => {
+  for (const [words, says] of [
+    [["--momentum", "0.5"], /--momentum is for sgd; --optimizer adam does not use it\./],
+    [["--target", "3"], /--target is for backdoor; --scenario label-noise does not use it/],
+    [["--hidden", "3", "--model", "mlp"], /--hidden is for small-cnn; --model mlp does not/],
+    [["--nowcast-period", "9"], /--nowcast-period is for .*; without --nowcast nothing uses it/],
+    [["--method", "neg-grad", "--warmup", "1"], /--warmup is for .*; --method neg-grad does not/],
+    [["--every", "4"], /--every is for .*; --method rewind does not use it/],
+    [["--milestones", "3"], /^rewind: training options: --milestones: .*"step"\.$/],
+  ] as const) {
+    assert.match(await refused("plan", ...words), says);
+  }
+  const from = ["unlearn", "--from", "net.pt", "--forget-class", "a", ...out];
+  assert.match(await refused(...from, "--hidden", "3"), /--hidden .*; without --model nothing/);
+});
+
+test("an option before its command is told where it stands", async () => {
+  assert.match(await refused("--quiet", "methods"), /--quiet stands after the command/);
+  assert.match(await refused("predictor", "--base", "oldest"), /rewind predictor show … --base/);
+});
+
+test("options of D_f that are given again add up", async () => {
+  const dir = folderOf({ "1.txt": "a.png\n b c.png \n", "2.txt": "d.png\n", "3.txt": "1 2" });
+  const words = ["--forget-files", `${dir}/1.txt`, "--forget-files", `${dir}/2.txt`];
+  const flags = forgetOptions(new Command())
+    .parse(
+      [...words, "--forget-indices", `${dir}/3.txt`, "--forget-indices", `${dir}/3.txt`].concat(
+        ["--forget-class", "x", "--forget-class", "y", "--forget-glob", "*1*"],
+        ["--forget-random", "0.25", "--forget-random", "0.5"],
+      ),
+      { from: "user" },
+    )
+    .opts<ForgetFlags>();
+  assert.equal(await forgetConfig(flags), {
+    images: [
+      { names: ["a.png", " b c.png "] },
+      { names: ["d.png"] },
+      { numbers: [1, 2] },
+      { numbers: [1, 2] },
+      { classes: ["x", "y"] },
+      { glob: ["*1*"] },
+      { share: 0.75 },
+    ],
+  });
+  const all = ["--forget-random", "0.5", "--forget-random", "0.5"];
+  assert.match(await refused("train", ...all, ...out), /makes a share of 1 together/);
+});
+
+test.after(removeFolders);
+test.run();
