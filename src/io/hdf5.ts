@@ -67,6 +67,26 @@ async function quietLibrary(): Promise<Library> {
 let quiet = false;
 let files = 0;
 
+/**
+ * Lets the library's memory grow to so many bytes and no further: it believes the sizes of a damaged file, and what it
+ * is refused it reports as an error. No other code runs until the function that this gives is called.
+ */
+function bindMemory({ Module }: Library, most: number): () => void {
+  const { prototype } = WebAssembly.Memory;
+  const grow = Object.getOwnPropertyDescriptor(prototype, "grow")!;
+  Object.defineProperty(prototype, "grow", {
+    ...grow,
+    value(this: WebAssembly.Memory, pages: number): number {
+      const { buffer } = this;
+      if (buffer === Module.HEAPU8.buffer && buffer.byteLength + pages * 2 ** 16 > most) {
+        throw new RangeError(`the HDF5 library asks for more than ${most} bytes`);
+      }
+      return (grow.value as (pages: number) => number).call(this, pages);
+    },
+  });
+  return () => void Object.defineProperty(prototype, "grow", grow);
+}
+
 /** An open file. Paths are absolute, with slashes. */
 export class Hdf5 {
   readonly #library: Library;
@@ -99,6 +119,8 @@ export class Hdf5 {
     const path = `keras-${files++}.h5`;
     FS.writeFile(path, bytes);
     let file: H5File | undefined;
+    // Numbers, their packed chunk and the chunk unpacked.
+    const unbind = bindMemory(library, 2 ** 28 + 3 * largestRatio * bytes.length);
     try {
       file = new library.File(path, "r");
       if (file.file_id < 0n) throw new Error("the library does not open it");
@@ -108,6 +130,7 @@ export class Hdf5 {
       // What the library says is about its own insides.
       throw new DataError(`"${name}" is a damaged HDF5 file; copy it again.`, { cause });
     } finally {
+      unbind();
       if (file !== undefined && file.file_id >= 0n) file.close();
       FS.unlink(path);
     }

@@ -152,6 +152,22 @@ test("the published checkpoint's 15 dense layers come in the order of constructi
   assert.is(count, 62_609);
 });
 
+test("a size that the library would believe gets it no memory", async () => {
+  const { Module, ready } = await import("h5wasm");
+  await ready;
+  const bytes = halfWeights();
+  // The size of an object's header, 1.75 GiB.
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(128, 0x70000000, true);
+  await readKeras(bytes, "net.h5").then(
+    () => assert.unreachable("it is read"),
+    ({ message }: Error) =>
+      assert.match(message, /"net\.h5" is a damaged HDF5 file; copy it again/),
+  );
+  const { length } = (Module as unknown as { HEAPU8: Uint8Array }).HEAPU8;
+  assert.ok(length < 2 ** 29, `the library holds ${length} bytes`);
+  assert.is((await readKeras(halfWeights())).layers.length, 1);
+});
+
 test("a file that was cut short is refused with both sizes", async () => {
   if (!(await exists(published))) return skip("the published checkpoints");
   const bytes = await readBytes(published);
