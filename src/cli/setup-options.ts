@@ -199,18 +199,36 @@ async function preprocessing(how: string): Promise<PreprocessingConfig> {
   return parsePreprocessing(await readJson(how), how);
 }
 
-async function classNames(file: string): Promise<string[]> {
-  if (/\.json$/i.test(file)) {
-    const names = await readJson(file);
-    if (Array.isArray(names) && names.every((name) => typeof name === "string")) return names;
+/** Class names of a file. @throws DataError for one that is empty or stands twice. */
+export async function classNames(file: string): Promise<string[]> {
+  const json = /\.json$/i.test(file);
+  const names = json ? await readJson(file) : namesIn(await readText(file));
+  if (!(Array.isArray(names) && names.every((name) => typeof name === "string"))) {
     throw new DataError(`${file}: it is not a list of class names.`);
   }
-  const names = (await readText(file)).split(/\r?\n/).map((line) => line.trim());
-  while (names.at(-1) === "") names.pop();
-  const blank = names.indexOf("");
-  if (names.length === 0 || blank >= 0) {
-    throw new DataError(`${file}: line ${blank + 1} is empty; it needs a class name a line.`);
+  if (names.length === 0) throw new DataError(`${file}: it names no classes.`);
+  const place = (i: number): string => (json ? `name ${i + 1}` : `line ${i + 1}`);
+  const blank = names.findIndex((name) => name.trim() === "");
+  if (blank >= 0) {
+    throw new DataError(`${file}: ${place(blank)} is empty; it needs a name for each class.`);
   }
+  const again = names.findIndex((name, i) => names.indexOf(name) < i);
+  if (again >= 0) {
+    const name = names[again]!;
+    throw new DataError(
+      `${file}: ${place(names.indexOf(name))} and ${place(again)} are both "${name}"; each class needs a name of its own.`,
+    );
+  }
+  return names;
+}
+
+/** Names one a line; empty lines at the end are none. */
+function namesIn(text: string): string[] {
+  const names = text
+    .replace(/^\uFEFF/, "")
+    .split(/\r?\n/)
+    .map((line) => line.trim());
+  while (names.at(-1) === "") names.pop();
   return names;
 }
 

@@ -33,8 +33,13 @@ const named: Readonly<Record<Name, { mean: number[]; deviation?: number[]; crop?
 };
 
 const share = z.number().gt(0).max(1);
-const numbers = z.array(z.number()).min(1);
-const above = z.array(z.number().positive()).min(1);
+/** Kernels compute in single precision, and divide by deviations. */
+const single = z.number().refine((value) => Number.isFinite(Math.fround(value)), {
+  error: "expected a number of single precision (at most 3.4e38)",
+});
+const divisor = z.number().min(1e-30).max(1e30);
+const numbers = z.array(single).min(1);
+const above = z.array(divisor).min(1);
 
 /** As configurations hold it: a name, or numbers a channel; one number is taken for every channel. */
 export type PreprocessingConfig =
@@ -107,46 +112,190 @@ export function preprocessingFor(
   return exact;
 }
 
-/** The fields of timm's `pretrained_cfg` and of `preprocessor_config.json` that say what happens to an image. */
-const publishedSchema = z.union([
-  z
-    .looseObject({ mean: numbers, std: above, crop_pct: share.optional() })
-    .transform(({ mean, std, crop_pct: crop }) => ({ mean, deviation: std, crop })),
-  z
-    .looseObject({
-      image_mean: numbers,
-      image_std: above,
-      crop_pct: share.nullable().optional(),
-      size: z.looseObject({ shortest_edge: z.number().positive() }).optional(),
-      crop_size: z
-        .union([z.number().positive(), z.looseObject({ height: z.number().positive() })])
-        .optional(),
-    })
-    .transform(({ image_mean, image_std, crop_pct, size, crop_size }) => {
-      const side = typeof crop_size === "number" ? crop_size : crop_size?.height;
-      const cut = size === undefined || side === undefined ? undefined : side / size.shortest_edge;
-      const crop = crop_pct ?? (cut !== undefined && cut <= 1 ? cut : undefined);
-      return { mean: image_mean, deviation: image_std, crop };
-    }),
-]);
+/** What files have besides, which says nothing of how an image becomes numbers, or what is done here in one way. */
+const ignored = {
+  timm: [
+    ...[
+      "input_size",
+      "interpolation",
+      "crop_mode",
+      "num_classes",
+      "first_conv",
+      "classifier",
+      "pool_size",
+    ],
+    ...[
+      "fixed_input_size",
+      "min_input_size",
+      "test_input_size",
+      "test_crop_pct",
+      "architecture",
+      "license",
+    ],
+    ...[
+      "url",
+      "file",
+      "hf_hub_id",
+      "hf_hub_filename",
+      "source",
+      "tag",
+      "custom_load",
+      "label_names",
+    ],
+    ...[
+      "label_descriptions",
+      "label_offset",
+      "num_features",
+      "global_pool",
+      "origin_url",
+      "paper_name",
+    ],
+    ...["paper_ids", "notes", "description"],
+  ],
+  processor: [
+    ...[
+      "do_resize",
+      "resample",
+      "do_convert_rgb",
+      "image_processor_type",
+      "feature_extractor_type",
+    ],
+    ...[
+      "processor_class",
+      "data_format",
+      "input_data_format",
+      "return_tensors",
+      "device",
+      "auto_map",
+    ],
+    ...["default_to_square", "disable_grouping", "size_divisor", "_valid_processor_keys"],
+  ],
+} as const;
+
+const optional = (names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [name, z.unknown().optional()]));
+const side = z.number().positive();
+
+/** Our own fields, and those of timm's `pretrained_cfg`. */
+const ownFields = z.strictObject({
+  mean: numbers,
+  deviation: above.optional(),
+  std: above.optional(),
+  crop: share.optional(),
+  crop_pct: share.optional(),
+  ...optional(ignored.timm),
+});
+
+/** The fields of a `preprocessor_config.json`. */
+const processorFields = z.strictObject({
+  image_mean: numbers,
+  image_std: above,
+  crop_pct: share.nullish(),
+  size: z.union([side, z.looseObject({ shortest_edge: side.optional() })]).optional(),
+  crop_size: z.union([side, z.looseObject({ height: side })]).optional(),
+  do_center_crop: z.boolean().optional(),
+  do_rescale: z.boolean().optional(),
+  rescale_factor: z.number().optional(),
+  do_normalize: z.boolean().optional(),
+  do_flip_channel_order: z.boolean().optional(),
+  do_pad: z.boolean().optional(),
+  ...optional(ignored.processor),
+});
+
+interface Numbers {
+  readonly mean: number[];
+  readonly deviation?: number[] | undefined;
+  readonly crop?: number | undefined;
+}
 
 /**
  * Preprocessing from the JSON of a file: `{ mean, deviation, crop }`, a model's `config.json` as timm writes it, or a
  * `preprocessor_config.json`.
  *
- * @throws DataError naming the file.
+ * @throws DataError naming the file and what of it cannot be followed.
  */
 export function parsePreprocessing(json: unknown, file: string): PreprocessingConfig {
-  const own = preprocessingSchema.safeParse(json);
-  if (own.success) return own.data;
-  const inner = z.looseObject({ pretrained_cfg: z.unknown() }).safeParse(json);
-  const published = publishedSchema.safeParse(inner.success ? inner.data.pretrained_cfg : json);
-  if (published.success) {
-    const { mean, deviation, crop } = published.data;
-    return { mean, deviation, ...(crop === undefined ? {} : { crop }) };
+  const refuse = (why: string): never => {
+    throw new DataError(`${file}: ${why}.`);
+  };
+  const inner = z
+    .looseObject({ pretrained_cfg: z.record(z.string(), z.unknown()) })
+    .safeParse(json);
+  const { mean, deviation, crop } =
+    Object(json) === json && "image_mean" in (json as object)
+      ? ofProcessor(read(processorFields, json, file), refuse)
+      : // What timm writes may have any fields; in a file of one's own they are misspelt.
+        ofOwn(
+          read(
+            inner.success ? ownFields.strip() : ownFields,
+            inner.data?.pretrained_cfg ?? json,
+            file,
+          ),
+          refuse,
+        );
+  // A mean of numbers from 0 to 1 lies among them.
+  const far = mean.find((value) => Math.abs(value) > 1);
+  if (far !== undefined) {
+    refuse(
+      `a mean of ${far} is not of pixels from 0 to 1: divide means and deviations of bytes by 255`,
+    );
+  }
+  return {
+    mean,
+    ...(deviation === undefined ? {} : { deviation }),
+    ...(crop === undefined ? {} : { crop }),
+  };
+}
+
+function read<T>(fields: z.ZodType<T>, json: unknown, file: string): T {
+  const parsed = fields.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [unknown] = parsed.error.issues.flatMap((issue) =>
+    issue.code === "unrecognized_keys" ? [issue.keys] : [],
+  );
+  if (parsed.error.issues.length === 1 && unknown !== undefined) {
+    throw new DataError(
+      `${file}: ${unknown.map((key) => `"${key}"`).join(", ")} is not known; it has mean, deviation (or std) and crop.`,
+    );
   }
   throw new DataError(
     `${file}: it does not say how images are prepared. It needs {"mean": [r, g, b], "deviation": [r, g, b], ` +
       `"crop": share}, of pixels from 0 to 1, or the fields of timm's config.json (mean, std, crop_pct).`,
   );
+}
+
+function ofOwn(
+  { mean, deviation, std, crop, crop_pct }: z.output<typeof ownFields>,
+  refuse: (why: string) => never,
+): Numbers {
+  if (deviation !== undefined && std !== undefined) {
+    refuse("deviation and std are the same, and both are given");
+  }
+  if (crop !== undefined && crop_pct !== undefined) {
+    refuse("crop and crop_pct are the same, and both are given");
+  }
+  return { mean, deviation: deviation ?? std, crop: crop ?? crop_pct };
+}
+
+function ofProcessor(
+  fields: z.output<typeof processorFields>,
+  refuse: (why: string) => never,
+): Numbers {
+  const { image_mean, image_std, crop_pct, size, crop_size, rescale_factor: factor } = fields;
+  if (fields.do_rescale === false || (factor !== undefined && Math.abs(factor * 255 - 1) > 1e-3)) {
+    refuse(
+      "its network sees other numbers than bytes / 255 (do_rescale, rescale_factor), which are not supported",
+    );
+  }
+  if (fields.do_flip_channel_order === true) refuse("do_flip_channel_order is not supported");
+  if (fields.do_pad === true) refuse("do_pad is not supported");
+  const shorter = typeof size === "number" ? size : size?.shortest_edge;
+  const square = typeof crop_size === "number" ? crop_size : crop_size?.height;
+  const cut =
+    shorter === undefined || square === undefined || fields.do_center_crop === false
+      ? undefined
+      : square / shorter;
+  const crop = crop_pct ?? (cut !== undefined && cut <= 1 ? cut : undefined);
+  if (fields.do_normalize === false) return { mean: [0], crop };
+  return { mean: image_mean, deviation: image_std, crop };
 }

@@ -121,7 +121,11 @@ test("an arm is added to earlier results where both start from the same networks
       words.map((word) => (word === "neg-grad" ? "rewind-newest" : word)),
       /rewind-newest takes over the settings of rewind; run both/,
     ],
-    [() => {}, [...words, "--seeds", "3"], /has no result of task-vector on seed 3/],
+    [
+      () => {},
+      words.map((word, i) => (words[i - 1] === "--seeds" ? "3" : word)),
+      /has no result of task-vector on seed 3/,
+    ],
     [
       () => {},
       words.map((word) => (word === "overfit" ? "label-noise" : word)),

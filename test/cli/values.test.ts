@@ -4,7 +4,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "../../src/cli/forget-options.ts";
 import { runCommand } from "../../src/cli/program.ts";
-import { folderOf, removeFolders } from "../data/folder.ts";
+import { classNames } from "../../src/cli/setup-options.ts";
+import { errorOf, folderOf, removeFolders } from "../data/folder.ts";
 
 /** What a command line that is refused says. */
 async function refused(...words: readonly string[]): Promise<string> {
@@ -107,6 +108,27 @@ test("options of D_f that are given again add up", async () => {
   });
   const all = ["--forget-random", "0.5", "--forget-random", "0.5"];
   assert.match(await refused("train", ...all, ...out), /makes a share of 1 together/);
+});
+
+test("class names are there, and each is another", async () => {
+  const dir = folderOf({
+    "right.txt": "\uFEFFcat\r\nowl\r\n\r\n",
+    "empty.txt": "\n",
+    "blank.txt": "cat\n\nowl\n",
+    "twice.txt": "cat\nowl\ncat\n",
+    "twice.json": '["cat", "cat"]',
+    "object.json": "{}",
+  });
+  assert.equal(await classNames(`${dir}/right.txt`), ["cat", "owl"]);
+  for (const [file, says] of [
+    ["empty.txt", /empty\.txt: it names no classes\.$/],
+    ["blank.txt", /blank\.txt: line 2 is empty/],
+    ["twice.txt", /twice\.txt: line 1 and line 3 are both "cat"/],
+    ["twice.json", /twice\.json: name 1 and name 2 are both "cat"/],
+    ["object.json", /object\.json: it is not a list/],
+  ] as const) {
+    assert.match((await errorOf(classNames(`${dir}/${file}`))).message, says);
+  }
 });
 
 test.after(removeFolders);

@@ -490,7 +490,7 @@ export const readers: readonly Reader[] = [
     "list.txt",
     async (path) => {
       await forgetConfig({ forgetFiles: [path] } as never);
-      await forgetConfig({ forgetIndices: path } as never);
+      await forgetConfig({ forgetIndices: [path] } as never);
     },
     "0, 1 2\n17\n",
     "train/a/1.png\ntrain/b/2.png\n",
