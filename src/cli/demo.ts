@@ -120,7 +120,12 @@ export function registerDemo(root: Command): void {
         saveEveryMs: 1000 * flags.saveEvery,
       }),
     );
-    await unlearnAndReport(folder, job, config.unlearn, { record, signal, started });
+    await unlearnAndReport(folder, job, config.unlearn, {
+      record,
+      asked: train.forget,
+      signal,
+      started,
+    });
     await writeProfile(gpu, folder);
   });
 }

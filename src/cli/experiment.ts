@@ -129,7 +129,7 @@ export function registerExperiment(root: Command): void {
   example(
     command,
     "two methods on drawn digits, in a minute",
-    "rewind experiment label-noise --size tiny --seeds 2 --arms rewind,neg-grad",
+    "rewind experiment label-noise --size tiny --epochs 40 --seeds 2 --arms rewind,neg-grad",
     "--out runs/label-noise",
   );
   deviceOptions(forgetOptions(command)).action(async (name: string, flags: ExperimentFlags) => {
@@ -252,7 +252,8 @@ async function report(
     runs: results.map((result) => ({ ...result, history: undefined, settings: undefined })),
   };
   await folder.writeJson("results.json", numbers);
-  for (const { name, svg, png } of await figures(protocol, results)) {
+  const drawn = await figures(protocol, results);
+  for (const { name, svg, png } of drawn) {
     await folder.write(`${name}.svg`, svg);
     await folder.write(`${name}.png`, png);
   }
@@ -271,7 +272,16 @@ async function report(
       .map(([key, value]) => `${key} ${value.toFixed(2)}`)
       .join(", ")}.`,
     "",
-    ...protocol.y.map((y) => `![${labelOf(y)} against ${labelOf(protocol.x)}](${y.score}.svg)\n`),
+    ...(results.every(({ history }) => history.at(-1)!.round === 0)
+      ? [
+          "**No arm did a round: the rule that stops them held for the trained network as it was. Train longer " +
+            "(`--epochs`), so that it knows D_f before it forgets.**",
+          "",
+        ]
+      : []),
+    ...protocol.y
+      .filter((y) => drawn.some(({ name }) => name === y.score))
+      .map((y) => `![${labelOf(y)} against ${labelOf(protocol.x)}](${y.score}.svg)\n`),
     "## Paired comparisons",
     "",
     comparisons.length === 0

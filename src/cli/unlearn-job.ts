@@ -2,7 +2,8 @@
 import { DataError } from "../errors.ts";
 import { isReference } from "../experiments/arms.ts";
 import { listed } from "../registry.ts";
-import type { SetupConfig, UnlearnConfig } from "../runs/config.ts";
+import { answersToForget, describeAnswers } from "../runs/answers.ts";
+import type { ForgetConfig, SetupConfig, UnlearnConfig } from "../runs/config.ts";
 import type { ForgetRecord } from "../runs/forget-record.ts";
 import { limitsOf } from "../gpu/dry.ts";
 import type { Job } from "../runs/job.ts";
@@ -65,6 +66,10 @@ export async function finalOf(path: string): Promise<Final> {
 export interface UnlearnContext {
   /** D_f. */
   readonly record: ForgetRecord;
+  /** How it was asked for, where images were named. */
+  readonly asked: ForgetConfig | undefined;
+  /** The run or file the network came from. */
+  readonly source?: string | undefined;
   readonly signal: AbortSignal;
   /** When the command began, in ms. */
   readonly started: number;
@@ -77,8 +82,9 @@ export async function unlearnAndReport(
   folder: RunFolder,
   job: Job<SetupConfig>,
   config: UnlearnConfig,
-  { record, signal, started, retrained }: UnlearnContext,
+  { record, asked, source, signal, started, retrained }: UnlearnContext,
 ): Promise<void> {
+  const answersBefore = await answersToForget(job);
   const run = plannedUnlearning(job, config);
   const { history, reason } = await withAdvice(run, limitsOf(job.gpu), () =>
     withRounds(config.method, config.rounds, signal, (watch, onRound) =>
@@ -94,6 +100,7 @@ export async function unlearnAndReport(
   const last = history.at(-1)!;
   const report: UnlearnReport = {
     dataset: job.config.data?.name ?? job.config.forget!.dir!,
+    source: { network: source, images: job.config.data?.dir ?? job.config.forget?.dir },
     scenario: job.config.scenario.name,
     model: job.model.spec.name,
     method: config.method,
@@ -102,7 +109,8 @@ export async function unlearnAndReport(
     seed: config.seed,
     pictures: { train: job.train.count, forget: job.forget.length, test: job.test.count },
     forgotten: {
-      images: record.images.slice(0, mostNamed).map((image) => image.name),
+      ...describeAnswers(job, asked, answersBefore, await answersToForget(job), mostNamed),
+      count: record.count,
       copies: record.copies.length,
     },
     rounds: last.round,

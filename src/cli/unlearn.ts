@@ -125,6 +125,8 @@ async function unlearn(flags: Flags): Promise<void> {
   const job = await prepareJob(gpu, setup, { images, given, forget });
   await unlearnAndReport(folder, job, asked, {
     record,
+    asked: forget ?? setup.forget,
+    source: flags.run ?? flags.from,
     signal: interruptSignal(),
     started,
     retrained,

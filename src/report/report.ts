@@ -8,12 +8,15 @@ import type { MiaResult } from "../metrics/mia.ts";
 import type { Measurement } from "../metrics/measurement.ts";
 import type { Scores } from "../metrics/metric.ts";
 import { lineChart } from "../figures/plot.ts";
+import { type Forgotten, forgottenLines } from "./forgotten.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "./table.ts";
 
 /** The report of an unlearning run. Accuracies in %, losses in nats. */
 export interface UnlearnReport {
   readonly dataset: string;
+  /** The run or file the network came from, and the folder of the images; absent where a run trained and drew its own. */
+  readonly source?: { readonly network?: string | undefined; readonly images?: string | undefined };
   readonly scenario: string;
   readonly model: string;
   readonly method: string;
@@ -23,8 +26,8 @@ export interface UnlearnReport {
   readonly base?: string;
   readonly seed: number;
   readonly pictures: { readonly train: number; readonly forget: number; readonly test: number };
-  /** Names of the first images of D_f, and how many others are copies of one in it; absent in older reports. */
-  readonly forgotten?: { readonly images: readonly string[]; readonly copies: number };
+  /** D_f, image by image and class by class; absent in older reports. */
+  readonly forgotten?: Forgotten;
   readonly rounds: number;
   readonly stoppedBy: StopReason;
   /** Seconds of the whole command and of unlearning alone. */
@@ -62,28 +65,33 @@ function scoreTable(
 }
 
 /** The metrics that methods are compared by, with their gaps. */
-function metricsTable(final: Final, gaps: Gaps): string {
+function metricsTable(final: Final, gaps: Gaps, wrongLabels: boolean): string {
   const text = (measured: Measurement | undefined): string =>
     measured === undefined ? "–" : (measured.value?.toFixed(2) ?? `– (${measured.missing})`);
-  const columns = ["metric", "value", "samples", "gap to retrained"].map((title) => ({ title }));
+  const none = Object.values(gaps).every((gap) => gap?.value === undefined);
+  const titles = ["metric", "value", "samples", ...(none ? [] : ["gap to retrained"])];
+  const columns = titles.map((title) => ({ title }));
   const rows = Object.entries(headline(final)).map(([name, metric]) => [
     metric.name,
     text(metric),
     `${metric.n}`,
-    text(gaps[name]),
+    ...(none ? [] : [text(gaps[name])]),
   ]);
-  const average = `Average gap: ${text(gaps.average)}.`;
-  const attack = final.mia === undefined ? "" : ` ${attackLine(final.mia)}`;
+  const average = none
+    ? `No gaps to a retrained network: ${gaps.average.missing!}.`
+    : `Average gap: ${text(gaps.average)}.`;
+  const attack = final.mia === undefined ? "" : ` ${attackLine(final.mia, wrongLabels)}`;
   return [markdownTable(columns, rows), "", `${average}${attack}`].join("\n");
 }
 
 /** What the attack found besides its share. */
-function attackLine({ auc, overForgetting }: MiaResult): string {
+function attackLine({ auc, overForgetting }: MiaResult, wrongLabels: boolean): string {
   const flag = overForgetting ? "yes: D_f is less certain than unseen data" : "no";
+  // To be uncertain of a wrong label is what was wanted.
+  const verdict = wrongLabels ? "" : `; over-forgetting: ${flag}`;
   return (
     "AUC of confidence, D_f against test: " +
-    `${auc.value!.toFixed(3)} ± ${auc.standardError.toFixed(3)} (0.5: cannot be told apart); ` +
-    `over-forgetting: ${flag}.`
+    `${auc.value!.toFixed(3)} ± ${auc.standardError.toFixed(3)} (0.5: cannot be told apart)${verdict}.`
   );
 }
 
@@ -113,20 +121,6 @@ export function beforeAfter(report: UnlearnReport): string {
   );
   const why = idle(report);
   return why === undefined ? table : `${table}\n\n${why}`;
-}
-
-/** Which images were forgotten. */
-function forgottenLines({ forgotten, pictures }: UnlearnReport): string[] {
-  if (forgotten === undefined) return [];
-  const { images, copies } = forgotten;
-  const more =
-    pictures.forget > images.length ? `, and ${pictures.forget - images.length} more` : "";
-  return [
-    `- D_f: ${images.map((name) => `\`${name}\``).join(", ")}${more} (all in forget.json)`,
-    ...(copies === 0
-      ? []
-      : [`- ${copies} other training images are copies of images in D_f: they were kept`]),
-  ];
 }
 
 /** What a report's curve shows: accuracies against each other, or D_f alone where there is nothing to test on. */
@@ -163,6 +157,7 @@ export async function writeReport(
     await folder.write("curve.svg", chart.svg);
     await folder.write("curve.png", chart.png);
   }
+  const wrongLabels = report.forgotten?.images.some((one) => one.trainedAs !== undefined) === true;
   const lines = [
     `# ${report.method} on ${report.dataset}`,
     "",
@@ -180,21 +175,25 @@ export async function writeReport(
       : `![${title}](curve.svg)`,
     "",
     `- model ${report.model}, seed ${report.seed}`,
+    ...(report.source?.network === undefined
+      ? []
+      : [`- network from \`${report.source.network}\``]),
+    ...(report.source?.images === undefined ? [] : [`- images from \`${report.source.images}\``]),
     ...(report.predictor === undefined
       ? []
       : [`- predictor ${report.predictor}, residual on the ${report.base} snapshot`]),
     `- settings: ${JSON.stringify(report.settings)}`,
     `- ${report.scenario}: ${report.pictures.train} training images, ${report.pictures.forget} of them in D_f, ` +
       `${report.pictures.test} test images`,
-    ...forgottenLines(report),
     ...(idle(report) === undefined ? [] : [`- ${idle(report)}`]),
     `- stopped by: ${report.stoppedBy}; ${report.unlearnSeconds.toFixed(1)} s of unlearning, ` +
       `${report.seconds.toFixed(1)} s in all`,
     `- ${report.adapter}, ${report.runtime}; GPU buffers: ${megabytes(report.gpuBytes)} at most`,
     ...(report.final === undefined || report.gaps === undefined
       ? ["", `No membership inference and no gaps: ${report.missing!}.`]
-      : ["", metricsTable(report.final, report.gaps)]),
+      : ["", metricsTable(report.final, report.gaps, wrongLabels)]),
     "",
+    ...(report.forgotten === undefined ? [] : forgottenLines(report.forgotten)),
     ...Object.entries(report.definitions)
       .filter(([name]) => name in report.before)
       .map(([name, meaning]) => `- \`${name}\`: ${meaning}`),

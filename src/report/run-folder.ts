@@ -97,13 +97,16 @@ export class RunFolder {
   static async check(path: string, config: unknown): Promise<boolean> {
     const file = join(path, "config.json");
     if (!(await exists(file))) return false;
-    if (json(await new RunFolder(path).config()) === json(config)) return true;
+    const own = await new RunFolder(path).config();
+    if (json(own) === json(config)) return true;
     const names = (await listDir(path)).filter(
       (name) => !name.startsWith(".") && !isLeftover(name),
     );
     if (names.length === 1) return false;
+    const [first, ...more] = changes(JSON.parse(json(own)), JSON.parse(json(config)));
     throw new DataError(
-      `"${path}" holds a run with another configuration (config.json). Give another \`out\`, or remove the folder.`,
+      `"${path}" holds a run with another configuration (config.json): ${first ?? "its order is another"}` +
+        `${more.length === 0 ? "" : `, and ${more.length} more`}. Give another \`out\`, or remove the folder.`,
     );
   }
 
@@ -243,6 +246,23 @@ export class RunFolder {
   async write(name: string, data: string | Uint8Array): Promise<void> {
     await writeAtomic(this.file(name), data);
   }
+}
+
+/** Where two configurations differ: "unlearn.rounds is 3 there, 2 here". */
+function changes(there: unknown, here: unknown, place = ""): string[] {
+  const isObject = (value: unknown): value is Record<string, unknown> =>
+    typeof value === "object" && value !== null;
+  if (isObject(there) && isObject(here)) {
+    const keys = new Set([...Object.keys(there), ...Object.keys(here)]);
+    return [...keys].flatMap((key) =>
+      changes(there[key], here[key], place === "" ? key : `${place}.${key}`),
+    );
+  }
+  const text = (value: unknown): string => {
+    const all = value === undefined ? "absent" : JSON.stringify(value);
+    return all.length > 60 ? `${all.slice(0, 60)}…` : all;
+  };
+  return there === here ? [] : [`${place} is ${text(there)} there, ${text(here)} here`];
 }
 
 /** The texts of plain data. */

@@ -33,7 +33,10 @@ test("a folder is resumed with its own configuration and refused with another", 
   assert.not(resumed);
   assert.ok((await RunFolder.start(path, { seed: 1 })).resumed);
   await folder.log({ epoch: 1 });
-  assert.match(await fails(() => RunFolder.start(path, { seed: 2 })), /another configuration/);
+  assert.match(
+    await fails(() => RunFolder.start(path, { seed: 2, unlearn: { rounds: 3 } })),
+    /another configuration \(config\.json\): seed is 1 there, 2 here, and 1 more\./,
+  );
 });
 
 test("paths are found again where the folder and what it read were moved together", async () => {

@@ -1,0 +1,75 @@
+/** What a network answers to the images of D_f, one by one: whoever wanted them gone asks about each. */
+import { type Dataset, imageName } from "../data/dataset.ts";
+import { Owned } from "../gpu/owned.ts";
+import type { Answer, ClassAnswers, ImageAnswers } from "../report/forgotten.ts";
+import { selected } from "../scenarios/selection.ts";
+import { Collector } from "../train/collector.ts";
+import type { ForgetConfig, SetupConfig } from "./config.ts";
+import type { Job } from "./job.ts";
+
+/** Images a pass; larger only costs memory. */
+const batch = 256;
+
+/** The answers to all of D_f, in its order. */
+export async function answersToForget({
+  model,
+  task,
+  data,
+  train,
+  forget,
+}: Pick<Job<SetupConfig>, "model" | "task" | "data" | "train" | "forget">): Promise<Answer[]> {
+  const logits = await Owned.within(async (owned) => {
+    const collector = owned.add(await Collector.create(model, task, data, batch));
+    return collector.run(forget);
+  });
+  const width = train.classes.length;
+  return Array.from(forget, (_, i) => {
+    const row = logits.subarray(i * width, (i + 1) * width);
+    const best = row.reduce((known, value, at) => (value > row[known]! ? at : known), 0);
+    const sum = row.reduce((total, value) => total + Math.exp(value - row[best]!), 0);
+    return { class: train.classes[best]!, confidence: 1 / sum };
+  });
+}
+
+/**
+ * Answers by image and by class.
+ *
+ * @param asked how D_f was asked for: images that were named on their own come first.
+ * @param most images that are listed at most.
+ */
+export function describeAnswers(
+  { train, labels, forget }: Pick<Job<SetupConfig>, "train" | "labels" | "forget">,
+  asked: ForgetConfig | undefined,
+  before: readonly Answer[],
+  after: readonly Answer[],
+  most: number,
+): { readonly images: readonly ImageAnswers[]; readonly classes: readonly ClassAnswers[] } {
+  const all = Array.from(forget, (place, i) => {
+    const [own, trained] = [train.labels[place]!, labels[place]!].map((at) => train.classes[at]!);
+    return {
+      image: imageName(train, place),
+      class: own!,
+      ...(own === trained ? {} : { trainedAs: trained! }),
+      before: before[i]!,
+      after: after[i]!,
+    };
+  });
+  const named = new Set(namedOn(train, asked));
+  const order = [...forget.keys()].sort(
+    (a, b) => Number(named.has(forget[b]!)) - Number(named.has(forget[a]!)) || a - b,
+  );
+  const classes = train.classes.flatMap((name): ClassAnswers[] => {
+    const mine = all.filter((one) => (one.trainedAs ?? one.class) === name);
+    const known = (when: "before" | "after"): number =>
+      mine.filter((one) => one[when].class === name).length;
+    if (mine.length === 0) return [];
+    return [{ class: name, images: mine.length, before: known("before"), after: known("after") }];
+  });
+  return { images: order.slice(0, most).map((at) => all[at]!), classes };
+}
+
+/** Places of the images that a selection names on their own. */
+function namedOn(train: Dataset, asked: ForgetConfig | undefined): Iterable<number> {
+  const own = (asked?.images ?? []).filter((one) => "names" in one || "numbers" in one);
+  return own.length === 0 ? [] : selected(train, own, 0);
+}
