@@ -476,21 +476,21 @@ export const readers: readonly Reader[] = [
   textReader(
     "names",
     "names.txt",
-    (path) => preprocessingGiven({ classNames: path } as never),
+    (path) => preprocessingGiven({ classNames: path }),
     "cat\ndog\n",
   ),
   textReader(
     "names-json",
     "names.json",
-    (path) => preprocessingGiven({ classNames: path } as never),
+    (path) => preprocessingGiven({ classNames: path }),
     '["cat", "dog"]',
   ),
   textReader(
     "lists",
     "list.txt",
     async (path) => {
-      await forgetConfig({ forgetFiles: [path] } as never);
-      await forgetConfig({ forgetIndices: [path] } as never);
+      await forgetConfig({ forgetFiles: [path] });
+      await forgetConfig({ forgetIndices: [path] });
     },
     "0, 1 2\n17\n",
     "train/a/1.png\ntrain/b/2.png\n",
