@@ -4,7 +4,9 @@
  */
 import { Graph, type Operation } from "../src/graph/graph.ts";
 import type { Value } from "../src/graph/value.ts";
-import type { Shape } from "../src/shape.ts";
+import type { Conv2dAttrs } from "../src/ops/conv2d.ts";
+import type { DropoutAttrs } from "../src/ops/dropout.ts";
+import { count, type Shape } from "../src/shape.ts";
 
 interface Recorded {
   readonly name: string;
@@ -28,15 +30,23 @@ export class RecordingGraph extends Graph {
     return output;
   }
 
-  /** Evaluates `result` from values of the inputs, all in float64. */
-  evaluate(result: Value, inputs: ReadonlyMap<Value, ArrayLike<number>>): Float64Array {
+  /**
+   * Evaluates `result` from values of the inputs, all in float64.
+   *
+   * @param after looks at each operation when it is computed, and may change its output.
+   */
+  evaluate(
+    result: Value,
+    inputs: ReadonlyMap<Value, ArrayLike<number>>,
+    after?: (computed: Computed) => void,
+  ): Float64Array {
     const values = new Map<Value, ArrayLike<number>>(inputs);
     for (const { name, attrs, inputs: used, output } of this.recorded) {
-      const compute = references[name];
-      if (compute === undefined) throw new Error(`no float64 reference of "${name}"`);
       const tensors = used.map((value) => ({ shape: value.shape, data: values.get(value)! }));
       const y = new Float64Array(output.size);
-      compute(tensors, { shape: output.shape, data: y }, (attrs ?? {}) as Attrs);
+      const whole = { shape: output.shape, data: y };
+      referenceOf(name)(tensors, whole, (attrs ?? {}) as Attrs);
+      after?.({ name, inputs: tensors, y: whole, attrs: (attrs ?? {}) as Attrs });
       values.set(output, y);
       if (output === result) return y;
     }
@@ -44,13 +54,21 @@ export class RecordingGraph extends Graph {
   }
 }
 
-interface Tensor<D = ArrayLike<number>> {
+/** An operation with the numbers it was computed from. */
+export interface Computed {
+  readonly name: string;
+  readonly inputs: readonly Tensor[];
+  readonly y: Tensor<Float64Array>;
+  readonly attrs: Attrs;
+}
+
+export interface Tensor<D = ArrayLike<number>> {
   readonly shape: Shape;
   readonly data: D;
 }
 
-type Attrs = Readonly<Record<string, unknown>>;
-type Reference = (inputs: readonly Tensor[], y: Tensor<Float64Array>, attrs: Attrs) => void;
+export type Attrs = Readonly<Record<string, unknown>>;
+export type Reference = (inputs: readonly Tensor[], y: Tensor<Float64Array>, attrs: Attrs) => void;
 
 const map =
   (f: (x: number) => number): Reference =>
@@ -99,11 +117,11 @@ function erf(x: number): number {
 }
 
 /** Visits every (output position, input position, tap) of a window that lies inside the image. */
-function windows(
+export function windows(
   x: Shape,
   y: Shape,
   taps: readonly [number, number],
-  attrs: { stride: number; before: readonly [number, number] },
+  attrs: { stride: readonly [number, number]; before: readonly [number, number] },
   visit: (n: number, out: number, source: number, tap: number) => void,
 ): void {
   const [n, h, w] = x as readonly number[] as [number, number, number];
@@ -114,8 +132,8 @@ function windows(
         for (let u = 0; u < taps[0]; u++) {
           for (let v = 0; v < taps[1]; v++) {
             const [row, column] = [
-              i * attrs.stride + u - attrs.before[0],
-              j * attrs.stride + v - attrs.before[1],
+              i * attrs.stride[0] + u - attrs.before[0],
+              j * attrs.stride[1] + v - attrs.before[1],
             ];
             if (row < 0 || row >= h || column < 0 || column >= w) continue;
             const out = (image * oh + i) * ow + j;
@@ -127,32 +145,161 @@ function windows(
   }
 }
 
-/** Zeros before the first row and column of a convolution; "same" is TensorFlow's rule. */
+/** Strides of a convolution and zeros before its first row and column; "same" is TensorFlow's rule. */
 function paddingBefore(
   x: Shape,
   y: Shape,
   w: Shape,
-  { stride = 1, padding = 0 }: { stride?: number; padding?: number | "same" },
-): { stride: number; before: readonly [number, number] } {
-  const before = ([1, 2] as const).map((axis) => {
-    if (padding !== "same") return padding;
-    return Math.floor(Math.max(0, (y[axis]! - 1) * stride + w[axis - 1]! - x[axis]!) / 2);
+  { stride = 1, padding = 0 }: Conv2dAttrs,
+): { stride: readonly [number, number]; before: readonly [number, number] } {
+  const strides = typeof stride === "number" ? ([stride, stride] as const) : stride;
+  const sides = typeof padding === "number" ? [padding, padding, padding, padding] : padding;
+  const before = ([0, 1] as const).map((axis) => {
+    if (sides !== "same") return sides[2 * axis]!;
+    const reach = (y[axis + 1]! - 1) * strides[axis] + w[axis]!;
+    return Math.floor(Math.max(0, reach - x[axis + 1]!) / 2);
   });
-  return { stride, before: before as unknown as readonly [number, number] };
+  return { stride: strides, before: before as unknown as readonly [number, number] };
 }
 
 /** Mean and variance of the numbers a row has, or of those a channel has over all rows. */
-function moments(values: readonly number[]): { mean: number; variance: number } {
+export function moments(values: readonly number[]): { mean: number; variance: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
   return { mean, variance };
 }
 
+/** Logarithms of a row's softmax. */
+function logShares({ shape, data }: Tensor, row: number, temperature: number): number[] {
+  const z = Array.from({ length: shape[1]! }, (_, c) => data[row * shape[1]! + c]! / temperature);
+  const top = Math.max(...z);
+  const total = z.reduce((sum, v) => sum + Math.exp(v - top), 0);
+  return z.map((v) => v - top - Math.log(total));
+}
+
+/** The PCG permutation of 32 bits, in JavaScript's integer arithmetic. */
+export function hash(seed: number): number {
+  const state = (Math.imul(seed, 747796405) + 2891336453) >>> 0;
+  const word = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737) >>> 0;
+  return ((word >>> 22) ^ word) >>> 0;
+}
+
+/** What dropout multiplies by, element by element. */
+export function dropoutFactors(shape: Shape, seed: number, attrs: DropoutAttrs): number[] {
+  const a = hash((seed + attrs.salt) >>> 0);
+  const b = hash((a ^ seed) >>> 0);
+  const group = attrs.rows === true ? count(shape.slice(1)) : 1;
+  return Array.from({ length: count(shape) }, (_, i) => {
+    const draw = hash((hash((Math.floor(i / group) ^ a) >>> 0) + b) >>> 0);
+    return draw < attrs.rate * 2 ** 32 ? 0 : 1 / (1 - attrs.rate);
+  });
+}
+
+/** The reference of an operation. @throws Error if it has none. */
+export function referenceOf(name: string): Reference {
+  const compute = references[name];
+  if (compute === undefined) throw new Error(`no float64 reference of "${name}"`);
+  return compute;
+}
+
 const references: Readonly<Record<string, Reference>> = {
   relu: map((x) => Math.max(0, x)),
+  leakyRelu([x], y, { slope }) {
+    map((v) => (v > 0 ? v : (slope as number) * v))([x!], y, {});
+  },
+  tanh: map(Math.tanh),
+  exp: map(Math.exp),
+  abs: map(Math.abs),
+  silu: map((x) => x / (1 + Math.exp(-x))),
+  scale([x], y, { factor }) {
+    map((v) => (factor as number) * v)([x!], y, {});
+  },
   gelu([x], y, { approximate }) {
-    if (approximate !== "none") throw new Error("only the exact GELU has a reference");
-    map((v) => (v * (1 + erf(v / Math.SQRT2))) / 2)([x!], y, {});
+    const root = Math.sqrt(2 / Math.PI);
+    const f =
+      approximate === "tanh"
+        ? (v: number) => (v * (1 + Math.tanh(root * (v + 0.044715 * v ** 3)))) / 2
+        : (v: number) => (v * (1 + erf(v / Math.SQRT2))) / 2;
+    map(f)([x!], y, {});
+  },
+  dropout([x, step], { data: y }, attrs) {
+    const { rate, salt, rows } = attrs as { rate: number; salt: number; rows: boolean };
+    const factors = dropoutFactors(x!.shape, step!.data[2]!, { rate, salt, rows });
+    for (let i = 0; i < y.length; i++) y[i] = x!.data[i]! * factors[i]!;
+  },
+  permute([x], { shape, data: y }, { axes }) {
+    const strides = x!.shape.map((_, axis) => count(x!.shape.slice(axis + 1)));
+    for (let i = 0; i < y.length; i++) {
+      let [from, rest] = [0, i];
+      for (let axis = shape.length - 1; axis >= 0; axis--) {
+        from += (rest % shape[axis]!) * strides[(axes as readonly number[])[axis]!]!;
+        rest = Math.floor(rest / shape[axis]!);
+      }
+      y[i] = x!.data[from]!;
+    }
+  },
+  concat(inputs, { shape, data: y }, { axis }) {
+    const inner = count(shape.slice((axis as number) + 1));
+    const outer = count(shape.slice(0, axis as number));
+    let at = 0;
+    for (let row = 0; row < outer; row++) {
+      for (const { shape: own, data } of inputs) {
+        const width = own[axis as number]! * inner;
+        for (let i = 0; i < width; i++) y[at++] = data[row * width + i]!;
+      }
+    }
+  },
+  sum([x], { data: y }) {
+    for (let i = 0; i < x!.data.length; i++) y[0]! += x!.data[i]!;
+  },
+  matmul([a, b], { shape, data: y }, { transA, transB }) {
+    const [m, n] = shape.slice(-2) as [number, number];
+    const k = a!.shape.at(transA === true ? -2 : -1)!;
+    for (let i = 0; i < y.length; i++) {
+      const [matrix, row, column] = [Math.floor(i / (m * n)), Math.floor(i / n) % m, i % n];
+      for (let j = 0; j < k; j++) {
+        const left = matrix * m * k + (transA === true ? j * m + row : row * k + j);
+        const right = matrix * k * n + (transB === true ? column * k + j : j * n + column);
+        y[i]! += a!.data[left]! * b!.data[right]!;
+      }
+    }
+  },
+  gather([x, node], { shape, data: y }) {
+    for (let i = 0; i < y.length; i++) {
+      y[i] = x!.data[node!.data[Math.floor(i / shape[1]!)]! * shape[1]! + (i % shape[1]!)]!;
+    }
+  },
+  segmentSum([x, node], { shape, data: y }) {
+    for (let i = 0; i < x!.data.length; i++) {
+      y[node!.data[Math.floor(i / shape[1]!)]! * shape[1]! + (i % shape[1]!)]! += x!.data[i]!;
+    }
+  },
+  l1Loss([x, t], { data: y }, { scale }) {
+    for (let i = 0; i < x!.data.length; i++) {
+      y[0]! += (scale as number) * Math.abs(x!.data[i]! - t!.data[i]!);
+    }
+  },
+  l1Norm([x], { data: y }, { scale }) {
+    for (let i = 0; i < x!.data.length; i++) y[0]! += (scale as number) * Math.abs(x!.data[i]!);
+  },
+  softmaxCrossEntropy([logits, labels, weights], { data: y }, { smoothing }) {
+    const [rows, classes] = logits!.shape as readonly number[] as [number, number];
+    for (let b = 0; b < rows; b++) {
+      const shares = logShares(logits!, b, 1);
+      shares.forEach((share, c) => {
+        const own = c === labels!.data[b] ? 1 - (smoothing as number) : 0;
+        y[0]! -= weights!.data[b]! * (own + (smoothing as number) / classes) * share;
+      });
+    }
+  },
+  distillation([student, teacher, weights], { data: y }, { temperature }) {
+    const t = temperature as number;
+    for (let b = 0; b < student!.shape[0]!; b++) {
+      const [own, wanted] = [logShares(student!, b, t), logShares(teacher!, b, t)];
+      wanted.forEach((share, c) => {
+        y[0]! += weights!.data[b]! * t * t * Math.exp(share) * (share - own[c]!);
+      });
+    }
   },
   reshape: map((x) => x),
   flatten: map((x) => x),
@@ -221,12 +368,23 @@ const references: Readonly<Record<string, Reference>> = {
     const { size, stride, padding } = attrs as { size: number; stride: number; padding: number };
     const c = x!.shape[3]!;
     y.data.fill(-Infinity);
-    const where = { stride, before: [padding, padding] as const };
+    const where = { stride: [stride, stride], before: [padding, padding] } as const;
     windows(x!.shape, y.shape, [size, size], where, (_, out, source) => {
       for (let f = 0; f < c; f++) {
         y.data[out * c + f] = Math.max(y.data[out * c + f]!, x!.data[source * c + f]!);
       }
     });
+  },
+  avgPool([x], y, attrs) {
+    const { size, stride, padding } = attrs as { size: number; stride: number; padding: number };
+    const c = x!.shape[3]!;
+    const where = { stride: [stride, stride], before: [padding, padding] } as const;
+    const pixels = new Float64Array(y.data.length / c);
+    windows(x!.shape, y.shape, [size, size], where, (_, out, source) => {
+      pixels[out]!++;
+      for (let f = 0; f < c; f++) y.data[out * c + f]! += x!.data[source * c + f]!;
+    });
+    for (let i = 0; i < y.data.length; i++) y.data[i]! /= pixels[Math.floor(i / c)]!;
   },
   globalAveragePool([x], { data: y }) {
     const [n, h, w, c] = x!.shape as readonly number[] as [number, number, number, number];

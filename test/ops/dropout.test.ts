@@ -4,28 +4,10 @@ import type { Tuning } from "../../src/gpu/device.ts";
 import { ShapeError } from "../../src/errors.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile } from "../../src/graph/program.ts";
-import { count } from "../../src/shape.ts";
 import { dropout, type DropoutAttrs } from "../../src/ops/dropout.ts";
 import { checkOp, type InputSpec } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
-
-/** The PCG permutation of 32 bits, in JavaScript's integer arithmetic. */
-function hash(seed: number): number {
-  const state = (Math.imul(seed, 747796405) + 2891336453) >>> 0;
-  const word = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737) >>> 0;
-  return ((word >>> 22) ^ word) >>> 0;
-}
-
-/** What x is multiplied by, element by element. */
-function mask(shape: readonly number[], seed: number, attrs: DropoutAttrs): number[] {
-  const a = hash((seed + attrs.salt) >>> 0);
-  const b = hash((a ^ seed) >>> 0);
-  const group = attrs.rows === true ? count(shape.slice(1)) : 1;
-  return Array.from({ length: count(shape) }, (_, i) => {
-    const draw = hash((hash((Math.floor(i / group) ^ a) >>> 0) + b) >>> 0);
-    return draw < attrs.rate * 2 ** 32 ? 0 : 1 / (1 - attrs.rate);
-  });
-}
+import { dropoutFactors, hash } from "../float64.ts";
 
 const step: InputSpec = {
   shape: [8],
@@ -49,7 +31,7 @@ test("dropout matches, and its derivative has the mask of the forward pass", asy
         inputs: [{ shape }, step],
         build: ([x, seed]) => dropout(x!, seed!, attrs),
         reference: ([x, words]) => {
-          const factors = mask(shape, words![2]!, attrs);
+          const factors = dropoutFactors(shape, words![2]!, attrs);
           return x!.map((v, i) => v * factors[i]!);
         },
         // Two roundings, of the scale and of the product; differences are exact to 1e-9.
@@ -187,7 +169,7 @@ test("what is dropped is 0 whatever it was", async () => {
   });
   program.run();
   const got = await gpu.readFloats(program.view(y));
-  const want = mask([64], 0, { rate: 0.5, salt: 0 });
+  const want = dropoutFactors([64], 0, { rate: 0.5, salt: 0 });
   want.forEach((factor, i) => assert.is(got[i] === 0, factor === 0));
   program.destroy();
   gpu.free(...Object.values<GPUBuffer>(buffers));
