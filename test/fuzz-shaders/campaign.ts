@@ -11,6 +11,8 @@ const mostSteps = 6;
 export interface FuzzOptions {
   readonly cases: number;
   readonly seed: number;
+  /** Ends before all cases are done, after so many milliseconds. */
+  readonly milliseconds?: number | undefined;
   /** Repeats one case: where a failure says it lies. */
   readonly path?: string | undefined;
   /** Devices of the tunings that each graph runs on; asked for before each case. */
@@ -43,7 +45,8 @@ const mostFailures = 5;
 
 /** Checks random graphs. */
 export async function fuzzShaders(options: FuzzOptions): Promise<FuzzReport> {
-  const { cases, path, gpus, onCase } = options;
+  const { cases, path, gpus, onCase, milliseconds } = options;
+  const started = performance.now();
   const undecided = new Map<string, number>();
   const operations = new Map<string, { cases: number; worst: number }>();
   const failures: Failure[] = [];
@@ -83,6 +86,9 @@ export async function fuzzShaders(options: FuzzOptions): Promise<FuzzReport> {
       seed,
       numRuns: cases - done,
       ...(path === undefined ? {} : { path }),
+      ...(milliseconds === undefined
+        ? {}
+        : { interruptAfterTimeLimit: Math.max(1, started + milliseconds - performance.now()) }),
     });
     if (!result.failed) break;
     done++;

@@ -1,4 +1,4 @@
-/** `npm run fuzz:shaders -- --cases N [--seed S] [--path P] [--out FILE]` */
+/** `npm run fuzz:shaders -- --cases N [--minutes M] [--seed S] [--path P] [--out FILE]` */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -9,6 +9,7 @@ import { fuzzShaders } from "./campaign.ts";
 
 interface Flags {
   cases: number;
+  minutes?: number;
   seed: number;
   path?: string;
   out: string;
@@ -30,7 +31,7 @@ const whole = (flag: string, least: number) => (text: string) => {
 process.env["LP_NATIVE_VECTOR_WIDTH"] ??= "128";
 process.env["GALLIVM_PERF"] ??= "nopt";
 
-async function main({ cases, seed, path, out }: Flags): Promise<number> {
+async function main({ cases, minutes, seed, path, out }: Flags): Promise<number> {
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
   const open = (): Promise<Gpu[]> =>
     Promise.all(tunings.map((tuning) => acquireDevice({ tuning })));
@@ -40,6 +41,7 @@ async function main({ cases, seed, path, out }: Flags): Promise<number> {
   let said = started;
   const report = await fuzzShaders({
     ...{ cases, seed, path },
+    milliseconds: minutes === undefined ? undefined : 60_000 * minutes,
     async gpus() {
       const compiled = gpus.reduce((sum, gpu) => sum + gpu.kernels.size, 0);
       if (compiled > mostKernels) {
@@ -87,6 +89,7 @@ async function main({ cases, seed, path, out }: Flags): Promise<number> {
 
 const command = new Command("fuzz:shaders")
   .option("--cases <n>", "random graphs", whole("--cases", 1), 200)
+  .option("--minutes <n>", "end after so long, however many that were", whole("--minutes", 1))
   .option("--seed <n>", "which graphs are drawn", whole("--seed", 0), 1)
   .option("--path <path>", "repeat the case that a failure names")
   .option("--out <file>", "where the figures are written", "runs/fuzz-shaders.json")
