@@ -59,6 +59,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "cli/own-module.test.ts",
     "cli/own-network.test.ts",
     "cli/cli.test.ts",
+    "cli/device-lost.test.ts",
     "cli/plan.test.ts",
     "cli/predict.test.ts",
     "predictors-lab/response.test.ts",

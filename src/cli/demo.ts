@@ -18,7 +18,7 @@ import { forgetConfig, forgetOptions } from "./forget-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { sayNotes } from "./output.ts";
 import { withEpochs } from "./progress.ts";
-import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { type DeviceFlags, deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { methods } from "../unlearn/methods/index.ts";
 import { showFinished, unlearnAndReport } from "./unlearn-job.ts";
@@ -84,7 +84,7 @@ export function registerDemo(root: Command): void {
     "wrong labels on MNIST, rewound with the published hyper-parameters",
     "rewind demo --dataset mnist --data data/mnist --out runs/mnist",
   );
-  profileOption(deviceOptions(command)).action(async (asked: DemoFlags) => {
+  profileOption(lossOption(deviceOptions(command))).action(async (asked: DemoFlags) => {
     const { flags, notes } = await sized(
       asked,
       (option) => command.getOptionValueSource(option) !== "default",
@@ -109,23 +109,24 @@ export function registerDemo(root: Command): void {
     const record = await forgetRecord(loaded.corrupted, train);
     await recordInputs(folder, await inputsOf({ setup: train, unlearn, images: loaded }));
     await recordForget(folder, record);
-    const gpu = await openDevice(flags);
-    startProfile(gpu, flags.profile);
-    const job = await prepareJob(gpu, train, { images: loaded });
     const signal = interruptSignal();
-    await withEpochs("training", train.epochs, signal, (watch, onEpoch) =>
-      trainInFolder(folder, job, "trained.safetensors", {
-        watch,
-        onEpoch,
-        saveEveryMs: 1000 * flags.saveEvery,
-      }),
-    );
-    await unlearnAndReport(folder, job, config.unlearn, {
-      record,
-      asked: train.forget,
-      signal,
-      started,
+    await withDevice(flags, async (gpu) => {
+      startProfile(gpu, flags.profile);
+      const job = await prepareJob(gpu, train, { images: loaded });
+      await withEpochs("training", train.epochs, signal, (watch, onEpoch) =>
+        trainInFolder(folder, job, "trained.safetensors", {
+          watch,
+          onEpoch,
+          saveEveryMs: 1000 * flags.saveEvery,
+        }),
+      );
+      await unlearnAndReport(folder, job, config.unlearn, {
+        record,
+        asked: train.forget,
+        signal,
+        started,
+      });
+      await writeProfile(gpu, folder);
     });
-    await writeProfile(gpu, folder);
   });
 }

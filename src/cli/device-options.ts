@@ -1,5 +1,6 @@
 /** The device a command runs on: its options, opened and closed in one place. */
 import { type Command, Option } from "commander";
+import { type DeviceLostError, GpuError } from "../errors.ts";
 import type { AdapterChoice } from "../gpu/adapter.ts";
 import { acquireDevice, type Gpu } from "../gpu/device.ts";
 import { say } from "./output.ts";
@@ -16,7 +17,14 @@ export function shareDevice(gpu: Gpu | undefined): void {
 export interface DeviceFlags {
   readonly adapter: AdapterChoice;
   readonly defaultLimits?: boolean;
+  /** What a command with a run folder does where its device is lost; absent: it has no such choice. */
+  readonly onDeviceLost?: "resume" | "fail";
 }
+
+/** Devices opened in place of lost ones, in one run. */
+const mostReplacements = 3;
+/** Milliseconds to wait for the first of them; twice as long for each further one. */
+const firstWaitMs = 1000;
 
 /** Adds `--adapter` and `--default-limits`. */
 export function deviceOptions(command: Command): Command {
@@ -33,10 +41,67 @@ export function deviceOptions(command: Command): Command {
     );
 }
 
+/** Adds `--on-device-lost` to a command that {@link withDevice} runs. */
+export function lossOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--on-device-lost <what>",
+      "where the device is lost on the way: resume on a new one from the last saved state, to the same numbers " +
+        `(${mostReplacements} times at most), or fail`,
+    )
+      .choices(["resume", "fail"])
+      .default("fail"),
+  );
+}
+
+/**
+ * Does a command's work on a device. With `onDeviceLost` "resume" it is done again, on a new device, where the device is
+ * lost: the work takes everything that it has done before from its run folder.
+ */
+export async function withDevice<T>(
+  flags: DeviceFlags,
+  work: (gpu: Gpu) => Promise<T>,
+): Promise<T> {
+  let gpu = await openDevice(flags);
+  for (let lost = 0; ;) {
+    try {
+      return await work(gpu);
+    } catch (cause) {
+      // What fails on a lost device may fail before the loss is told.
+      await new Promise((resolve) => setTimeout(resolve));
+      const why = cause instanceof GpuError ? gpu.lost : undefined;
+      if (why === undefined || flags.onDeviceLost !== "resume") throw why ?? cause;
+      gpu.close();
+      gpu = await replaced(flags, why, () => ++lost);
+    }
+  }
+}
+
+/** A device in place of a lost one. @throws the loss, where there were too many. */
+async function replaced(
+  flags: DeviceFlags,
+  why: DeviceLostError,
+  count: () => number,
+): Promise<Gpu> {
+  for (;;) {
+    const attempt = count();
+    if (attempt > mostReplacements) throw why;
+    say(`${why.message.split(". ")[0]}; opening another (${attempt} of ${mostReplacements})`);
+    await new Promise((resolve) => setTimeout(resolve, firstWaitMs * 2 ** (attempt - 1)));
+    try {
+      return await openDevice(flags);
+    } catch (cause) {
+      // A driver that is being reset has no adapter for a while.
+      if (!(cause instanceof GpuError)) throw cause;
+    }
+  }
+}
+
 /** Opens the device a command's flags ask for; {@link closeAll} closes it at the end. */
 export async function openDevice(flags: DeviceFlags): Promise<Gpu> {
   const { adapter, defaultLimits = false } = flags;
-  const gpu = shared ?? (await acquireDevice({ adapter, defaultLimits }));
+  const usable = shared?.lost === undefined ? shared : undefined;
+  const gpu = usable ?? (await acquireDevice({ adapter, defaultLimits }));
   if (gpu !== shared) open.push(gpu);
   const { description, software } = gpu.adapter;
   const slow = software ? " (software: slow, exact; a GPU driver makes this faster)" : "";

@@ -39,7 +39,7 @@ import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.
 import { isModelFile, readModelFile } from "./model-file.ts";
 import { datasetOptions, modelOption } from "./setup-options.ts";
 import { setting } from "./unlearn-options.ts";
-import { deviceOptions, openDevice } from "./device-options.ts";
+import { deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { integer, most, repeatable } from "./parse.ts";
 
@@ -132,40 +132,42 @@ export function registerExperiment(root: Command): void {
     "rewind experiment label-noise --size tiny --epochs 40 --seeds 2 --arms rewind,neg-grad",
     "--out runs/label-noise",
   );
-  deviceOptions(forgetOptions(command)).action(async (name: string, flags: ExperimentFlags) => {
-    const nowcast = name === "nowcast";
-    if (!nowcast && !experimentNames().includes(name)) {
-      throw new UsageError(
-        `no experiment "${name}"; there are: ${experimentNames().join(", ")}, nowcast.`,
-      );
-    }
-    const data = {
-      name: flags.dataset,
-      ...(flags.data === undefined ? {} : { dir: flags.data }),
-      ...(flags.pictureSize === undefined ? {} : { size: flags.pictureSize }),
-    };
-    const only = flags.arms?.split(",").map((arm) => arm.trim());
-    const forget = await forgetConfig(flags);
-    if (nowcast && forget !== undefined) {
-      throw new UsageError("experiment nowcast forgets nothing: give no --forget option.");
-    }
-    const own = isModelFile(flags.model) ? await readModelFile(flags.model) : undefined;
-    const protocol = protocolOf(nowcast ? nowcastScenario.name : name, data, {
-      size: flags.size,
-      published: takenPredictor(flags.predictor, flags),
-      ...(own ?? { model: flags.model }),
-      forget,
-      overrides: { train: flags.train, test: flags.test, recipe: recipeOf(flags) },
-      only,
-      variants: flags.variant ?? [],
-    });
-    if (nowcast) {
-      const train = (seed: number) => ({ ...protocol.train(seed), scenario: nowcastScenario });
-      await nowcastExperiment(train, flags);
-    } else {
-      await run(protocol, flags);
-    }
-  });
+  lossOption(deviceOptions(forgetOptions(command))).action(
+    async (name: string, flags: ExperimentFlags) => {
+      const nowcast = name === "nowcast";
+      if (!nowcast && !experimentNames().includes(name)) {
+        throw new UsageError(
+          `no experiment "${name}"; there are: ${experimentNames().join(", ")}, nowcast.`,
+        );
+      }
+      const data = {
+        name: flags.dataset,
+        ...(flags.data === undefined ? {} : { dir: flags.data }),
+        ...(flags.pictureSize === undefined ? {} : { size: flags.pictureSize }),
+      };
+      const only = flags.arms?.split(",").map((arm) => arm.trim());
+      const forget = await forgetConfig(flags);
+      if (nowcast && forget !== undefined) {
+        throw new UsageError("experiment nowcast forgets nothing: give no --forget option.");
+      }
+      const own = isModelFile(flags.model) ? await readModelFile(flags.model) : undefined;
+      const protocol = protocolOf(nowcast ? nowcastScenario.name : name, data, {
+        size: flags.size,
+        published: takenPredictor(flags.predictor, flags),
+        ...(own ?? { model: flags.model }),
+        forget,
+        overrides: { train: flags.train, test: flags.test, recipe: recipeOf(flags) },
+        only,
+        variants: flags.variant ?? [],
+      });
+      if (nowcast) {
+        const train = (seed: number) => ({ ...protocol.train(seed), scenario: nowcastScenario });
+        await nowcastExperiment(train, flags);
+      } else {
+        await run(protocol, flags);
+      }
+    },
+  );
 }
 
 /** The parts of a training's recipe that flags give. */
@@ -201,22 +203,19 @@ async function run(protocol: Protocol, flags: ExperimentFlags): Promise<void> {
   sayNotes(images.notes);
   checkNetwork(written.train, images);
   const folder = await claimFolder(flags, written);
-  const gpu = await openDevice(flags);
-  const known = (await exists(folder.file("tuning.json")))
-    ? ((await readJson(folder.file("tuning.json"))) as Record<string, Tuned>)
-    : {};
-  const runs = countRuns(protocol, seeds, known);
-  const { tuned, results } = await withRuns(
-    protocol.name,
-    runs,
-    interruptSignal(),
-    async (told) => {
+  const signal = interruptSignal();
+  const { gpu, known, tuned, results } = await withDevice(flags, async (gpu) => {
+    const known = (await exists(folder.file("tuning.json")))
+      ? ((await readJson(folder.file("tuning.json"))) as Record<string, Tuned>)
+      : {};
+    const runs = countRuns(protocol, seeds, known);
+    return withRuns(protocol.name, runs, signal, async (told) => {
       const environment: Environment = { gpu, out: flags.out, ...told };
       const tuned = await tune(protocol, flags.tuningSeed, environment, known);
       await folder.writeJson("tuning.json", { ...known, ...tuned });
-      return { tuned, results: await runSeeds(protocol, seeds, tuned, environment) };
-    },
-  );
+      return { gpu, known, tuned, results: await runSeeds(protocol, seeds, tuned, environment) };
+    });
+  });
   const shown =
     earlier === undefined
       ? { protocol, results, tuned: { ...known, ...tuned }, before: [] }

@@ -16,7 +16,7 @@ import { answer } from "./output.ts";
 import { withRuns } from "./progress.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
-import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { type DeviceFlags, deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { integer, most } from "./parse.ts";
 
@@ -45,42 +45,46 @@ export function registerLira(root: Command): void {
     "can what salun forgot still be told, on drawn digits?",
     "rewind lira --method salun --shadows 8 --targets 100 --out runs/lira",
   );
-  deviceOptions(unlearnOptions(trainOptions(command))).action(async (flags: LiraFlags) => {
-    const train = await trainConfig({
-      ...flags,
-      train: flags.train ?? 1000,
-      test: flags.test ?? 1000,
-    });
-    const unlearn = unlearnConfig(flags, train);
-    const protocol = { train, unlearn, models: flags.shadows, targets: flags.targets };
-    await RunFolder.check(flags.out, protocol);
-    await checkTraining(train);
-    await checkUnlearning(unlearn);
-    const split = await loadSplit(train);
-    requireTargets(protocol, split.train.count);
-    const folder = await claimFolder(flags, protocol);
-    await recordInputs(folder, await inputsOf({ setup: train, unlearn, splits: [split] }));
-    const gpu = await openDevice(flags);
-    // Of the shadow models' size, but for the targets that are not in their D_f.
-    const planned: PlannedRun = { train, unlearn, images: countsOf(split) };
-    const result = await withAdvice(planned, limitsOf(gpu), () =>
-      withRuns("shadow models", flags.shadows, interruptSignal(), (told) =>
-        runLira(gpu, protocol, flags.out, { ...told, saveEveryMs: 1000 * flags.saveEvery }),
-      ),
-    );
-    const { scores: _, ...metrics } = result;
-    const report = { method: unlearn.method, settings: unlearn.settings, ...metrics };
-    await folder.writeJson("lira.json", report);
-    const rows = Object.values(metrics).map((metric: Measurement) => [
-      metric.name,
-      metric.value?.toFixed(3) ?? metric.missing ?? "–",
-      metric.n,
-    ]);
-    const columns = [{ title: unlearn.method }, { title: "" }, { title: "pairs", decimals: 0 }];
-    answer(
-      { folder: folder.path, ...report },
-      `${textTable(columns, rows)}\n\nstandard error of the AUC: ` +
-        `${result.auc.standardError.toFixed(3)}; ${folder.file("lira.json")}`,
-    );
-  });
+  lossOption(deviceOptions(unlearnOptions(trainOptions(command)))).action(
+    async (flags: LiraFlags) => {
+      const train = await trainConfig({
+        ...flags,
+        train: flags.train ?? 1000,
+        test: flags.test ?? 1000,
+      });
+      const unlearn = unlearnConfig(flags, train);
+      const protocol = { train, unlearn, models: flags.shadows, targets: flags.targets };
+      await RunFolder.check(flags.out, protocol);
+      await checkTraining(train);
+      await checkUnlearning(unlearn);
+      const split = await loadSplit(train);
+      requireTargets(protocol, split.train.count);
+      const folder = await claimFolder(flags, protocol);
+      await recordInputs(folder, await inputsOf({ setup: train, unlearn, splits: [split] }));
+      // Of the shadow models' size, but for the targets that are not in their D_f.
+      const planned: PlannedRun = { train, unlearn, images: countsOf(split) };
+      const signal = interruptSignal();
+      const result = await withDevice(flags, (gpu) =>
+        withAdvice(planned, limitsOf(gpu), () =>
+          withRuns("shadow models", flags.shadows, signal, (told) =>
+            runLira(gpu, protocol, flags.out, { ...told, saveEveryMs: 1000 * flags.saveEvery }),
+          ),
+        ),
+      );
+      const { scores: _, ...metrics } = result;
+      const report = { method: unlearn.method, settings: unlearn.settings, ...metrics };
+      await folder.writeJson("lira.json", report);
+      const rows = Object.values(metrics).map((metric: Measurement) => [
+        metric.name,
+        metric.value?.toFixed(3) ?? metric.missing ?? "–",
+        metric.n,
+      ]);
+      const columns = [{ title: unlearn.method }, { title: "" }, { title: "pairs", decimals: 0 }];
+      answer(
+        { folder: folder.path, ...report },
+        `${textTable(columns, rows)}\n\nstandard error of the AUC: ` +
+          `${result.auc.standardError.toFixed(3)}; ${folder.file("lira.json")}`,
+      );
+    },
+  );
 }

@@ -26,7 +26,7 @@ import { type NonfiniteFlags, takenPredictor } from "./nonfinite.ts";
 import { claimFolder, type FolderFlags } from "./run-folder.ts";
 import { answer } from "./output.ts";
 import { withRuns } from "./progress.ts";
-import { type DeviceFlags, openDevice } from "./device-options.ts";
+import { type DeviceFlags, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { texts } from "./parse.ts";
 import { refuseUnused, settingOptions, settingsGiven } from "./setting-options.ts";
@@ -117,23 +117,26 @@ export async function nowcastExperiment(
   for (const { nowcast } of arms) await checkTraining({ ...config, nowcast });
   await loadSplit(config);
   const folder = await claimFolder(flags, written);
-  const gpu = await openDevice(flags);
-  const results = await withAdvice(
-    () => largestRun(config, arms),
-    limitsOf(gpu),
-    () =>
-      withRuns("nowcast", arms.length * seeds.length, interruptSignal(), (told) =>
-        runNowcast(train, arms, seeds, { gpu, out: flags.out, ...told }),
-      ),
-  );
+  const signal = interruptSignal();
+  const { adapter, results } = await withDevice(flags, async (gpu) => ({
+    adapter: gpu.adapter,
+    results: await withAdvice(
+      () => largestRun(config, arms),
+      limitsOf(gpu),
+      () =>
+        withRuns("nowcast", arms.length * seeds.length, signal, (told) =>
+          runNowcast(train, arms, seeds, { gpu, out: flags.out, ...told }),
+        ),
+    ),
+  }));
   const summaries = summariseNowcast(arms, results);
   await folder.write("results.csv", nowcastCsv(results));
   const numbers = {
     experiment: "nowcast",
     dataset: flags.dataset,
     seeds,
-    adapter: adapterLine(gpu.adapter),
-    runtime: gpu.adapter.runtimeVersion,
+    adapter: adapterLine(adapter),
+    runtime: adapter.runtimeVersion,
     summaries,
   };
   await folder.writeJson("results.json", numbers);
@@ -152,7 +155,7 @@ export async function nowcastExperiment(
     table,
     "",
     ...figures.map(({ name }) => `![${name} by epoch](${name}.svg)\n`),
-    `${adapterLine(gpu.adapter)}, ${gpu.adapter.runtimeVersion}.`,
+    `${adapterLine(adapter)}, ${adapter.runtimeVersion}.`,
     "",
   ];
   await folder.write("report.md", report.join("\n"));

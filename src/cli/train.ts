@@ -17,7 +17,7 @@ import { forgetConfig, forgetOptions } from "./forget-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { answerJson, sayNotes } from "./output.ts";
 import { withEpochs } from "./progress.ts";
-import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { type DeviceFlags, deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 
 export function registerTrain(root: Command): void {
@@ -32,7 +32,7 @@ export function registerTrain(root: Command): void {
     "rewind fetch mnist --dir mnist && rewind train --data mnist --epochs 10",
     "--share 0.2 --out runs/trained",
   );
-  profileOption(deviceOptions(forgetOptions(trainOptions(command)))).action(
+  profileOption(lossOption(deviceOptions(forgetOptions(trainOptions(command))))).action(
     async (flags: TrainFlags & DeviceFlags & FolderFlags & { profile?: boolean }) => {
       const started = performance.now();
       const config = await trainConfig(flags, await forgetConfig(flags));
@@ -45,30 +45,31 @@ export function registerTrain(root: Command): void {
       const folder = await claimFolder(flags, config);
       await recordInputs(folder, await inputsOf({ setup: config, images }));
       await recordForget(folder, await forgetRecord(corrupted, config));
-      const gpu = await openDevice(flags);
-      startProfile(gpu, flags.profile);
-      const named = config.forget && corrupted.forget;
-      const run = { train: config, images: countsOf({ train: corrupted.train, test }, named) };
       const signal = interruptSignal();
-      const job = await withAdvice(run, limitsOf(gpu), async () => {
-        const prepared = await prepareJob(gpu, config, { images });
-        await withEpochs("training", config.epochs, signal, (watch, onEpoch) =>
-          trainInFolder(folder, prepared, "checkpoint.safetensors", {
-            watch,
-            onEpoch,
-            saveEveryMs: 1000 * flags.saveEvery,
-          }),
-        );
-        return prepared;
+      await withDevice(flags, async (gpu) => {
+        startProfile(gpu, flags.profile);
+        const named = config.forget && corrupted.forget;
+        const run = { train: config, images: countsOf({ train: corrupted.train, test }, named) };
+        const job = await withAdvice(run, limitsOf(gpu), async () => {
+          const prepared = await prepareJob(gpu, config, { images });
+          await withEpochs("training", config.epochs, signal, (watch, onEpoch) =>
+            trainInFolder(folder, prepared, "checkpoint.safetensors", {
+              watch,
+              onEpoch,
+              saveEveryMs: 1000 * flags.saveEvery,
+            }),
+          );
+          return prepared;
+        });
+        const scores = await job.evaluate();
+        const seconds = (performance.now() - started) / 1000;
+        const adapter = gpu.adapter.description;
+        const gpuBytes = gpu.peakBytes;
+        const report = { ...scores, seed: config.seed, adapter, seconds, gpuBytes };
+        await folder.writeJson("report.json", report);
+        await writeProfile(gpu, folder);
+        answerJson({ folder: flags.out, ...scores, gpuBytes });
       });
-      const scores = await job.evaluate();
-      const seconds = (performance.now() - started) / 1000;
-      const adapter = gpu.adapter.description;
-      const gpuBytes = gpu.peakBytes;
-      const report = { ...scores, seed: config.seed, adapter, seconds, gpuBytes };
-      await folder.writeJson("report.json", report);
-      await writeProfile(gpu, folder);
-      answerJson({ folder: flags.out, ...scores, gpuBytes });
     },
   );
 }

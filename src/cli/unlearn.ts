@@ -29,7 +29,7 @@ import {
 } from "./setup-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
-import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { type DeviceFlags, deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { integer, validate } from "./parse.ts";
 import { finalOf, showFinished, unlearnAndReport } from "./unlearn-job.ts";
@@ -79,7 +79,7 @@ Three images and a class must go from a network trained elsewhere:
     --class-names classes.txt --picture-size 224 --data photos \\
     --forget-files gone.txt --forget-class cat --out forgotten`,
     );
-  profileOption(deviceOptions(nonfiniteOption(command))).action(unlearn);
+  profileOption(lossOption(deviceOptions(nonfiniteOption(command)))).action(unlearn);
 }
 
 /** What is made to forget: a configuration for the run's folder, and the parts of its job. */
@@ -120,18 +120,20 @@ async function unlearn(flags: Flags): Promise<void> {
     reference === undefined ? [] : [["reference", join(reference, "report.json")] as const];
   await recordInputs(folder, await inputsOf({ setup, given, unlearn: asked, images, files }));
   await recordForget(folder, record);
-  const gpu = await openDevice(flags);
-  startProfile(gpu, flags.profile);
-  const job = await prepareJob(gpu, setup, { images, given, forget });
-  await unlearnAndReport(folder, job, asked, {
-    record,
-    asked: forget ?? setup.forget,
-    source: flags.run ?? flags.from,
-    signal: interruptSignal(),
-    started,
-    retrained,
+  const signal = interruptSignal();
+  await withDevice(flags, async (gpu) => {
+    startProfile(gpu, flags.profile);
+    const job = await prepareJob(gpu, setup, { images, given, forget });
+    await unlearnAndReport(folder, job, asked, {
+      record,
+      asked: forget ?? setup.forget,
+      source: flags.run ?? flags.from,
+      signal,
+      started,
+      retrained,
+    });
+    await writeProfile(gpu, folder);
   });
-  await writeProfile(gpu, folder);
 }
 
 async function subjectOf(flags: Flags): Promise<Subject> {

@@ -156,6 +156,11 @@ export class Gpu {
     return this.#memory.spare;
   }
 
+  /** Why the device is gone, if it is. */
+  get lost(): DeviceLostError | undefined {
+    return this.#lost;
+  }
+
   /** Throws the first error the device reported since the last call, if any. */
   check(): void {
     if (this.#closed) throw new GpuError("this device was closed: acquire a new one.");
@@ -177,6 +182,10 @@ export class Gpu {
       });
       this.check();
       return result;
+    } catch (cause) {
+      // What a loss ends may fail before the loss is told.
+      await new Promise((resolve) => setTimeout(resolve));
+      throw this.#lost ?? cause;
     } finally {
       if (end !== undefined) this.#waits.delete(end);
     }

@@ -20,8 +20,8 @@ test("random graphs agree with float64", async () => {
   });
   assert.equal(failures, []);
   assert.is(cases, 5);
-  const lost = Object.values(undecided).reduce((sum, n) => sum + n, 0);
-  assert.ok(lost <= 1 && Object.keys(operations).length >= 8, JSON.stringify(undecided));
+  assert.equal(undecided, {});
+  assert.is(Object.keys(operations).length, 16);
 });
 
 test("every drawn graph is legal and small, whatever the numbers, and every operation is drawn", () => {
