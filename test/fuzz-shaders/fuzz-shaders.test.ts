@@ -15,7 +15,7 @@ const gpus = () => Promise.all(tunings.map((tuning) => testGpu({ tuning })));
 test("random graphs agree with float64", async () => {
   const { failures, cases, undecided, operations } = await fuzzShaders({
     cases: 5,
-    seed: 325,
+    seed: 75,
     gpus,
   });
   assert.equal(failures, []);
