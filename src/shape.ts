@@ -10,7 +10,7 @@ export function count(shape: Shape): number {
 
 /** A shape as text: `[8, 28, 28, 1]`. */
 export function format(shape: Shape): string {
-  return `[${shape.join(", ")}]`;
+  return `[${shape.map(String).join(", ")}]`;
 }
 
 /** Whether two shapes are the same. */

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { checked } from "../checked.ts";
 import { openGpu } from "../platform/gpu.ts";
 import { detectRuntime, type Runtime, runtimeVersion } from "../platform/runtime.ts";
-import { DeviceLostError, GpuError } from "../errors.ts";
+import { DeviceLostError, GpuError, UsageError } from "../errors.ts";
 import { type AdapterChoice, chooseAdapter, isSoftware, requestDevice } from "./adapter.ts";
 import type { DispatchTimer } from "./dispatch-timer.ts";
 import { KernelCache } from "./kernel.ts";
@@ -114,10 +114,11 @@ export class Gpu {
   readonly #waits = new Set<(cause: GpuError) => void>();
   readonly #pacing: Pacing;
   readonly #report = ({ error }: GPUUncapturedErrorEvent): void => {
-    this.#failure ??= new GpuError(
-      `the GPU reported: ${error.message.trim().replace(/\.$/, "")}. This is a bug in a kernel or its launch; ` +
-        "please report it with the output of `rewind doctor --json`.",
-    );
+    const said = error.message.trim().replace(/\.$/, "");
+    const advice = /destroyed/i.test(said)
+      ? "Something was used after it was destroyed: keep models, data sets and programs until nothing uses them."
+      : "This is a bug in a kernel or its launch; please report it with the output of `rewind doctor --json`.";
+    this.#failure ??= new GpuError(`the GPU reported: ${said}. ${advice}`);
   };
 
   constructor(device: GPUDevice, adapter: AdapterReport, maxBinding: number = Infinity) {
@@ -210,6 +211,18 @@ export class Gpu {
     this.#memory.free(...buffers);
   }
 
+  /** Whether a buffer was freed: nothing may use it. */
+  isFreed(buffer: GPUBuffer): boolean {
+    return this.#memory.isFreed(buffer);
+  }
+
+  #requireLive(buffer: GPUBuffer): void {
+    if (!this.isFreed(buffer)) return;
+    throw new UsageError(
+      `buffer "${buffer.label}" was freed: what it belongs to was destroyed, and cannot be used any more.`,
+    );
+  }
+
   /** Bytes of live buffers made through {@link allocate}, by the purpose they were allocated for. */
   bytesByPurpose(): Map<string, number> {
     return this.#memory.byPurpose();
@@ -217,6 +230,7 @@ export class Gpu {
 
   /** Writes host data at a byte offset; takes effect before the next submit. */
   write(buffer: GPUBuffer, data: ArrayBufferView, offset = 0): void {
+    this.#requireLive(buffer);
     // A plain Uint8Array of exactly the right length: older Deno versions counted other views wrongly.
     const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
     const whole = bytes.byteLength & ~3;
@@ -241,6 +255,7 @@ export class Gpu {
   /** Reads ranges back in one fence; each result is a copy of `size` bytes. */
   async read(...views: readonly BufferView[]): Promise<ArrayBuffer[]> {
     this.check();
+    for (const { buffer } of views) this.#requireLive(buffer);
     const size = views.reduce((sum, view) => sum + Math.ceil(view.size / 4) * 4, 0);
     const staging = this.device.createBuffer({
       label: "staging",

@@ -2,7 +2,7 @@
  * Kernels: `.wgsl` parts under `shaders/`, linked, specialised by a prelude of constants, reflected for
  * bindings and workgroup size, compiled asynchronously and cached.
  */
-import { ResourceType, WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
+import { ResourceType, type VariableInfo, WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
 import { GpuError, UsageError } from "../errors.ts";
 import { link } from "./link.ts";
 
@@ -17,6 +17,8 @@ export interface Binding {
   readonly name: string;
   readonly index: number;
   readonly access: Access;
+  /** Bytes of a uniform up to the end of its last member, where no constant decides them. */
+  readonly bytes: number | undefined;
 }
 
 /** A compiled kernel. */
@@ -76,6 +78,7 @@ export function reflect(code: string, entry: string): Reflection {
         : resource.access === "read_write"
           ? "write"
           : "read",
+    bytes: resource.resourceType === ResourceType.Uniform ? bytesOf(resource) : undefined,
   }));
   const attribute = found.attributes?.find((candidate) => candidate.name === "workgroup_size");
   const sizes = [attribute?.value ?? "1"].flat();
@@ -83,17 +86,25 @@ export function reflect(code: string, entry: string): Reflection {
     bindings: bindings.sort((a, b) => a.index - b.index),
     workgroupSize(constants) {
       const [x = 1, y = 1, z = 1] = sizes.map((size) => {
-        const value = constants[size] ?? Number.parseInt(size, 10);
-        if (typeof value !== "number" || Number.isNaN(value)) {
+        const number = /^(0[xX][\da-fA-F]+|\d+)[iu]?$/.exec(size)?.[1];
+        const value = constants[size] ?? Number(number);
+        if (!Number.isInteger(value)) {
           throw new UsageError(
             `workgroup_size "${size}" of entry "${entry}" is neither a number nor a constant.`,
           );
         }
-        return value;
+        return value as number;
       });
       return [x, y, z];
     },
   };
+}
+
+/** Bytes of a uniform; undefined where an array may be as long as a constant says. */
+function bytesOf({ size, members, isArray }: VariableInfo): number | undefined {
+  const parts = members ?? [];
+  if (isArray || parts.some((member) => member.isArray || member.isStruct)) return undefined;
+  return parts.length === 0 ? size : Math.max(...parts.map((part) => part.offset + part.size));
 }
 
 /** What profiles and errors call a kernel: its shader and its entry, unless that is `main`. */

@@ -28,6 +28,34 @@ const sources = new Map<string, Promise<string>>();
 /** Texts that are no files. */
 const registered = new Map<string, string>();
 
+/**
+ * A text without its block comments, which may stand in each other, and without `//` comments where these are not
+ * kept; lines stay where they are.
+ */
+function withoutComments(text: string, keepLines: boolean): string {
+  const marks = /\/\/|\/\*|\*\//g;
+  let depth = 0;
+  let from = 0;
+  let left = "";
+  const take = (end: number, kept: boolean): void => {
+    const part = text.slice(from, end);
+    left += kept ? part : part.replaceAll(/[^\n]/g, " ");
+    from = end;
+  };
+  for (let mark = marks.exec(text); mark !== null; mark = marks.exec(text)) {
+    take(mark.index, depth === 0);
+    if (mark[0] === "/*") depth++;
+    if (mark[0] === "//" && depth === 0) {
+      const end = text.indexOf("\n", from);
+      take(end < 0 ? text.length : end, keepLines);
+    } else take(from + 2, false);
+    if (mark[0] === "*/") depth = Math.max(0, depth - 1);
+    marks.lastIndex = from;
+  }
+  take(text.length, depth === 0);
+  return left;
+}
+
 /** The WGSL text of `shaders/<file>.wgsl`, or of a text that was registered. @throws UsageError if there is no such file. */
 export function shaderSource(file: string): Promise<string> {
   let text = sources.get(file);
@@ -90,9 +118,15 @@ function requireDirectives(name: string, text: string): void {
 
 /** Names that a text declares at module scope. */
 export function declaredNames(text: string): string[] {
-  const declaration =
-    /^(?:@[\w]+(?:\([^)]*\))?\s+)*(?:const|override|alias|struct|fn|var(?:<[^>]*>)?)\s+(\w+)/gm;
-  return [...text.matchAll(declaration)].map(([, name]) => name!);
+  let depth = 0;
+  let outside = "";
+  for (const part of withoutComments(text, false).split(/([{}()])/)) {
+    if (part === "}" || part === ")") depth--;
+    if (depth === 0) outside += part;
+    if (part === "{" || part === "(") depth++;
+  }
+  const declaration = /\b(?:const|override|alias|struct|fn|var(?:<[^>]*>)?)\s+(\w+)/g;
+  return [...outside.matchAll(declaration)].map(([, name]) => name!);
 }
 
 /**
@@ -116,9 +150,10 @@ export async function link(
   const add = async (name: string): Promise<void> => {
     if (seen.has(name)) return;
     seen.add(name);
-    const text = await source(name);
-    requireDirectives(name, text);
-    for (const imported of directive(text, "import")) await add(imported);
+    const text = (await source(name)).replace(/^\u{feff}/u, "");
+    const code = withoutComments(text, true);
+    requireDirectives(name, code);
+    for (const imported of directive(code, "import")) await add(imported);
     texts.set(name, text.endsWith("\n") ? text : `${text}\n`);
   };
   for (const name of [...parts, file]) await add(name);
@@ -137,7 +172,9 @@ export async function link(
     }
   }
   for (const [name, text] of texts) {
-    const missing = directive(text, "needs").filter((needed) => !owner.has(needed));
+    const missing = directive(withoutComments(text, true), "needs").filter(
+      (needed) => !owner.has(needed),
+    );
     if (missing.length > 0) {
       throw new UsageError(
         `kernel ${file}: part ${name} needs ${missing.map((one) => `"${one}"`).join(", ")}, which none of ` +

@@ -1,5 +1,6 @@
 /** Buffers of a device: made, counted and freed in one place. */
-import { OutOfMemoryError } from "../errors.ts";
+import { shown } from "../checked.ts";
+import { OutOfMemoryError, UsageError } from "../errors.ts";
 
 /** Settings of {@link BufferMemory.allocate}. */
 export interface AllocateOptions {
@@ -19,6 +20,7 @@ export class BufferMemory {
   /** Objects that hold memory only to save time. They are destroyed before an allocation is refused. */
   readonly spare: Set<{ destroy(): void }> = new Set();
   readonly #purposes = new Map<GPUBuffer, string>();
+  readonly #freed = new WeakSet<GPUBuffer>();
   #bytes = 0;
   #peak = 0;
 
@@ -63,6 +65,13 @@ export class BufferMemory {
       );
     };
     for (const [label, bytes] of Object.entries(sizes) as [K, number][]) {
+      if (!(typeof bytes === "number" && bytes >= 0)) {
+        throw new UsageError(
+          `buffer "${label}" must have bytes of at least 0, got ${shown(bytes)}.`,
+        );
+      }
+    }
+    for (const [label, bytes] of Object.entries(sizes) as [K, number][]) {
       const size = Math.max(16, Math.ceil(bytes / 16) * 16);
       if (size > this.#device.limits.maxBufferSize) {
         refuse(
@@ -103,8 +112,14 @@ export class BufferMemory {
   free(...buffers: readonly GPUBuffer[]): void {
     for (const buffer of buffers) {
       if (this.#purposes.delete(buffer)) this.#bytes -= buffer.size;
+      this.#freed.add(buffer);
       buffer.destroy();
     }
+  }
+
+  /** Whether a buffer was freed. */
+  isFreed(buffer: GPUBuffer): boolean {
+    return this.#freed.has(buffer);
   }
 
   /** Bytes of live buffers by the purpose they were allocated for. */

@@ -4,6 +4,7 @@
  * Accumulation policy, stated once: a kernel writes its output and never adds to it; where a value has
  * several users, {@link Graph.backward} adds their gradients. Operations undo their own broadcasts.
  */
+import { shown } from "../checked.ts";
 import { ShapeError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
 import { elementwise } from "./elementwise.ts";
@@ -56,6 +57,8 @@ export interface Operation<A> {
   backward?(c: BackwardContext<A>): readonly Launch[];
   /** Type of the output; float by default. */
   readonly dtype?: DType;
+  /** What its inputs are called in errors, in order, with their types; an input that is not here is a float. */
+  readonly takes?: Readonly<Record<string, DType>>;
   /** Which neurons the last axis of the output stands for; absent where it stands for none. */
   readonly neurons?: Neurons | undefined;
 }
@@ -85,8 +88,12 @@ export interface BackwardOptions {
 interface Owners {
   /** The graph that made a value. */
   readonly makers: WeakMap<Value, Graph>;
-  /** The graph that last adopted a value made outside of graphs, as a feed's images are. */
-  readonly adopters: WeakMap<Value, Graph>;
+  /** The graph that adopted a value made outside of graphs, as a feed's images are; null where several did. */
+  readonly adopters: WeakMap<Value, Graph | null>;
+  /** The values that a graph adopted. */
+  readonly adopted: WeakMap<Graph, WeakSet<Value>>;
+  /** Graphs that are being built, the innermost last. */
+  readonly building: Graph[];
 }
 
 /**
@@ -94,9 +101,13 @@ interface Owners {
  * copy of its own.
  */
 const ownersKey: unique symbol = Symbol.for("rewind-webgpu.graphs") as never;
-const { makers, adopters } = ((globalThis as { [ownersKey]?: Owners })[ownersKey] ??= {
+const { makers, adopters, adopted, building } = ((globalThis as { [ownersKey]?: Owners })[
+  ownersKey
+] ??= {
   makers: new WeakMap(),
   adopters: new WeakMap(),
+  adopted: new WeakMap(),
+  building: [],
 });
 
 /** Records operations in execution order. Building one touches no GPU. */
@@ -116,11 +127,37 @@ export class Graph {
   }
 
   /**
-   * Makes this the graph of operations on values that no graph has made, such as the images of a feed: until another
-   * graph adopts them.
+   * Makes this the graph of operations on values that no graph has made, such as the images of a feed. Where several
+   * graphs adopt a value, an operation on it alone belongs to the one that is being built ({@link build}).
+   *
+   * @throws ShapeError for a value that another graph has made.
    */
   adopt(...values: readonly Value[]): void {
-    for (const value of values) if (!makers.has(value)) adopters.set(value, this);
+    requireInputs("graph.adopt", values);
+    const mine = adopted.get(this) ?? new WeakSet();
+    adopted.set(this, mine);
+    for (const value of values) {
+      const maker = makers.get(value);
+      if (maker === this) continue;
+      if (maker !== undefined) {
+        throw new ShapeError(
+          `graph.adopt: "${value.label}" was made by another graph, and stays its own; use it there.`,
+        );
+      }
+      const other = adopters.get(value) ?? (adopters.has(value) ? null : this);
+      adopters.set(value, other === this ? this : null);
+      mine.add(value);
+    }
+  }
+
+  /** Does work whose operations on values that several graphs adopted belong to this one. */
+  build<T>(work: () => T): T {
+    building.push(this);
+    try {
+      return work();
+    } finally {
+      building.pop();
+    }
   }
 
   #made(value: Value): Value {
@@ -131,10 +168,12 @@ export class Graph {
   /**
    * Applies an operation and returns its output. `label` appears in errors and profiles.
    *
-   * @throws ShapeError where the shapes do not fit, or an input belongs to another graph.
+   * @throws ShapeError where the shapes do not fit, an input is no value or of another type than the operation takes,
+   *   or an input belongs to another graph.
    */
   apply<A>(operation: Operation<A>, inputs: readonly Value[], attrs: A, label?: string): Value {
     const name = label ?? operation.name;
+    requireInputs(name, inputs, operation.takes, true);
     const other = inputs.find((value) => (makers.get(value) ?? this) !== this);
     if (other !== undefined) {
       const own = inputs.find((value) => makers.get(value) === this);
@@ -298,8 +337,9 @@ export function applyOperation<A>(
   label?: string,
 ): Value {
   const name = label ?? operation.name;
+  requireInputs(name, inputs, operation.takes);
   const made = inputs.find((value) => makers.has(value));
-  const graph = made === undefined ? adopted(inputs) : makers.get(made);
+  const graph = made === undefined ? adopterOf(name, inputs) : makers.get(made);
   if (graph === undefined) {
     throw new ShapeError(
       `${name}: ${inputs.map((value) => `"${value.label}"`).join(", ")} ` +
@@ -309,10 +349,63 @@ export function applyOperation<A>(
   return graph.apply(operation, inputs, attrs, label);
 }
 
-/** The graph that adopted the first input that any did. */
-function adopted(inputs: readonly Value[]): Graph | undefined {
+/**
+ * The graph of an operation on values that no graph has made: the one that is being built, or the only one that adopted
+ * them.
+ */
+function adopterOf(name: string, inputs: readonly Value[]): Graph | undefined {
   const first = inputs.find((value) => adopters.has(value));
-  return first === undefined ? undefined : adopters.get(first);
+  if (first === undefined) return undefined;
+  const current = building.findLast((graph) => adopted.get(graph)?.has(first));
+  const graph = current ?? adopters.get(first);
+  if (graph === null) {
+    throw new ShapeError(
+      `${name}: "${first.label}" was adopted by several graphs, and nothing says which this belongs to: ` +
+        "do it within graph.build(() => …).",
+    );
+  }
+  return graph;
+}
+
+/**
+ * Checks what an operation is given.
+ *
+ * @param takes names of the inputs and their types.
+ * @param typed check the types as well.
+ * @throws ShapeError naming the operation and the input.
+ */
+export function requireInputs(
+  name: string,
+  inputs: readonly unknown[],
+  takes: Readonly<Record<string, DType>> = {},
+  typed = false,
+): asserts inputs is readonly Value[] {
+  if (typeof name !== "string") {
+    throw new ShapeError(`the label of an operation must be a text, got ${shown(name)}.`);
+  }
+  if (!Array.isArray(inputs)) {
+    throw new ShapeError(`${name}: expected an array of values, got ${shown(inputs)}.`);
+  }
+  const known = Object.entries(takes);
+  for (const [i, input] of inputs.entries()) {
+    const [called, dtype] = known[i] ?? [`input ${i}`, "f32"];
+    if (!isValue(input)) {
+      throw new ShapeError(
+        `${name}: \`${called}\` must be a value of a graph, got ${shown(input)}.`,
+      );
+    }
+    if (typed && input.dtype !== dtype) {
+      throw new ShapeError(
+        `${name}: \`${called}\` must be ${dtype}, and "${input.label}" is ${input.dtype}.`,
+      );
+    }
+  }
+}
+
+/** Not by its class: a network may have a copy of the package of its own. */
+function isValue(given: unknown): given is Value {
+  const { label, shape, dtype } = Object(given) as Partial<Value>;
+  return typeof label === "string" && Array.isArray(shape) && typeof dtype === "string";
 }
 
 function sum(

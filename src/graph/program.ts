@@ -8,6 +8,8 @@ import type { BufferView, Gpu } from "../gpu/device.ts";
 import { megabytes } from "../gpu/memory.ts";
 import { OutOfMemoryError, UsageError } from "../errors.ts";
 import type { Kernel } from "../gpu/kernel.ts";
+import { shown } from "../checked.ts";
+import { format } from "../shape.ts";
 import { type MemoryPlan, planMemory } from "./memory-plan.ts";
 import type { Launch, Value } from "./value.ts";
 
@@ -35,6 +37,7 @@ export class Program {
   readonly #gpu: Gpu;
   readonly #views: ReadonlyMap<Value, BufferView>;
   readonly #owned: readonly GPUBuffer[];
+  #destroyed = false;
 
   constructor(
     gpu: Gpu,
@@ -64,6 +67,7 @@ export class Program {
 
   /** Submits `times` replays as one command buffer; does not wait. */
   run(times = 1): void {
+    if (this.#destroyed) throw new UsageError(`program "${this.label}" was destroyed.`);
     const { profiler } = this.#gpu;
     if (profiler?.wants(this.label) === true) {
       profiler.run(this.label, this.dispatches);
@@ -93,6 +97,7 @@ export class Program {
 
   /** Frees what the program owns. */
   destroy(): void {
+    this.#destroyed = true;
     this.#gpu.free(...this.#owned);
   }
 
@@ -118,7 +123,8 @@ export interface CompileOptions {
  * @param steps launches in order. A program among them is replayed at its place, on its own memory, as often
  *   as it stands there; it stays the caller's.
  * @throws OutOfMemoryError if a value exceeds a storage binding or memory runs out.
- * @throws UsageError if a binding is missing, unknown or would be read-only and writable at once.
+ * @throws UsageError if a binding is missing, unknown, too small or would be read-only and writable at once, or the
+ *   sizes of a launch or a uniform cannot be.
  */
 export async function compile(
   gpu: Gpu,
@@ -126,6 +132,8 @@ export async function compile(
   options: CompileOptions,
 ): Promise<Program> {
   const launches = steps.filter((step): step is Launch => !(step instanceof Program));
+  for (const launch of launches) requireUniforms(launch);
+  for (const [value, view] of options.bindings) requireView(gpu, value, view);
   const plan = planMemory(launches, options.keep);
   for (const value of [...plan.place.keys(), ...options.bindings.keys()]) {
     if (value.bytes > gpu.maxBinding) {
@@ -170,6 +178,48 @@ export async function compile(
   }
 }
 
+/** @throws UsageError where a view is too small for its value, or lies outside of its buffer. */
+function requireView(gpu: Gpu, value: Value, { buffer, offset, size }: BufferView): void {
+  const what = `"${value.label}" ${format(value.shape)}`;
+  if (gpu.isFreed(buffer)) throw new UsageError(`${what} lies in a buffer that was freed.`);
+  if (!(size >= value.bytes)) {
+    throw new UsageError(`${what} takes ${value.bytes} bytes, and is bound to a view of ${size}.`);
+  }
+  if (!(offset >= 0 && offset + size <= buffer.size)) {
+    throw new UsageError(
+      `${what} is bound to the bytes ${offset} to ${offset + size} of a buffer of ${buffer.size}.`,
+    );
+  }
+}
+
+/** @throws UsageError for a uniform that is no array of words. */
+function requireUniforms({ shader, uniforms = {} }: Launch): void {
+  for (const [name, words] of Object.entries(uniforms)) {
+    if (words instanceof Uint32Array && words.length > 0) continue;
+    throw new UsageError(
+      `kernel ${shader}: uniform "${name}" must be a Uint32Array, got ${shown(words)}.`,
+    );
+  }
+}
+
+/** Workgroups of a launch by dimension. @throws UsageError where they cannot be. */
+function groupsOf({ groups, threads = 1 }: Launch, kernel: Kernel): [number, number, number] {
+  if (groups === undefined && !(typeof threads === "number" && threads > 0)) {
+    throw new UsageError(
+      `kernel ${kernel.label}: \`threads\` must be a number above 0, got ${shown(threads)}.`,
+    );
+  }
+  const wanted: unknown = groups ?? foldGrid(threads, kernel.workgroupSize[0]);
+  const fits = (size: unknown): boolean =>
+    Number.isInteger(size) && (size as number) >= 1 && (size as number) <= mostGroups;
+  if (Array.isArray(wanted) && wanted.length === 3 && wanted.every(fits)) {
+    return wanted as [number, number, number];
+  }
+  throw new UsageError(
+    `kernel ${kernel.label}: \`groups\` must be three integers from 1 to ${mostGroups}, got ${shown(wanted)}.`,
+  );
+}
+
 function dispatchOf(
   gpu: Gpu,
   launch: Launch,
@@ -181,7 +231,7 @@ function dispatchOf(
     label,
     pipeline,
     bindGroup: gpu.device.createBindGroup({ label, layout, entries }),
-    groups: launch.groups ?? foldGrid(launch.threads ?? 1, kernel.workgroupSize[0]),
+    groups: groupsOf(launch, kernel),
     flop: launch.flop ?? 0,
     bytes: Object.values(launch.bind).reduce((sum, value) => sum + (value?.bytes ?? 0), 0),
   };
@@ -240,6 +290,11 @@ function bindEntries(launch: Launch, kernel: Kernel, memory: ProgramMemory): GPU
   return kernel.bindings.map((binding) => {
     const words = uniforms[binding.name];
     if (words !== undefined) {
+      if (binding.bytes !== undefined && words.byteLength < binding.bytes) {
+        throw new UsageError(
+          `kernel ${kernel.label}: uniform "${binding.name}" takes ${binding.bytes} bytes, got ${words.byteLength}.`,
+        );
+      }
       return { binding: binding.index, resource: memory.uniforms.get(words)! };
     }
     const value = bind[binding.name];
@@ -275,9 +330,12 @@ function bindEntries(launch: Launch, kernel: Kernel, memory: ProgramMemory): GPU
   });
 }
 
+/** Workgroups of a dimension at most, on every adapter. */
+const mostGroups = 65_535;
+
 /** Workgroups for a 1-D kernel: folded into rows of at most 65,535 groups. */
 export function foldGrid(threads: number, workgroup: number): [number, number, number] {
   const groups = Math.ceil(threads / workgroup);
-  const rows = Math.ceil(groups / 65_535);
+  const rows = Math.ceil(groups / mostGroups);
   return [Math.ceil(groups / rows), rows, 1];
 }

@@ -1,4 +1,5 @@
 /** Symbolic tensors: shape, type and role. They get memory only when a program is compiled. */
+import { shown } from "../checked.ts";
 import { ShapeError } from "../errors.ts";
 import type { Constants } from "../gpu/kernel.ts";
 import { count, format, type Shape } from "../shape.ts";
@@ -20,6 +21,14 @@ export class Value {
   readonly storage: Storage;
 
   constructor(label: string, shape: Shape, dtype: DType, storage: Storage) {
+    if (typeof label !== "string" || !Array.isArray(shape)) {
+      throw new ShapeError(
+        `a value needs a label and a shape, got ${shown(label)} and ${shown(shape)}.`,
+      );
+    }
+    if (dtype !== "f32" && dtype !== "u32") {
+      throw new ShapeError(`"${label}": the type must be f32 or u32, got ${shown(dtype)}.`);
+    }
     if (shape.some((n) => !Number.isInteger(n) || n < 1)) {
       throw new ShapeError(
         `"${label}": every axis needs a size of at least 1, got ${format(shape)}.`,

@@ -5,6 +5,8 @@
  * of the same model (another batch size, evaluation, frozen batch norm) use the same names.
  */
 import type { ParameterKind, ParameterSpec } from "../weights/arena.ts";
+import { z } from "zod";
+import { functionSchema } from "../checked.ts";
 import { ShapeError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
@@ -19,6 +21,7 @@ import {
   linear,
   mul,
 } from "../ops/index.ts";
+import { requireValue, settingsOf } from "../ops/settings.ts";
 import { constant, heNormal, type Initialiser } from "./init.ts";
 
 /** A parameter with the values it starts from. */
@@ -37,6 +40,13 @@ export class Declarations {
  * evaluation and unlearning, in which nothing is dropped.
  */
 export type NormMode = "train" | "frozen";
+
+const size = z.number().int().min(1);
+const init = functionSchema.optional() as z.ZodType<Initialiser | undefined>;
+
+/** The settings of the window are the operation's. */
+const depthwiseSchema = z.looseObject({ kernel: size, init });
+const convSchema = depthwiseSchema.extend({ filters: size, bias: z.boolean().optional() });
 
 /** Builds one graph of a model; its methods are the layers. */
 export class Layers {
@@ -98,8 +108,15 @@ export class Layers {
     x: Value,
     options: Conv2dAttrs & { filters: number; kernel: number; bias?: boolean; init?: Initialiser },
   ): Value {
-    const { filters, kernel, bias = true, init = heNormal, ...attrs } = options;
     requireName(name);
+    requireValue(`layer "${name}"`, "x", x);
+    const {
+      filters,
+      kernel,
+      bias = true,
+      init = heNormal,
+      ...attrs
+    } = settingsOf(convSchema, options, `layer "${name}"`);
     const channels = x.shape.at(-1)!;
     const w = this.parameter(`${name}.weight`, [kernel, kernel, channels, filters], "conv", init);
     const b = bias ? this.parameter(`${name}.bias`, [filters], "bias", constant(0)) : null;
@@ -112,8 +129,13 @@ export class Layers {
     x: Value,
     options: Conv2dAttrs & { kernel: number; init?: Initialiser },
   ): Value {
-    const { kernel, init = heNormal, ...attrs } = options;
     requireName(name);
+    requireValue(`layer "${name}"`, "x", x);
+    const {
+      kernel,
+      init = heNormal,
+      ...attrs
+    } = settingsOf(depthwiseSchema, options, `layer "${name}"`);
     const channels = x.shape.at(-1)!;
     const w = this.parameter(`${name}.weight`, [kernel, kernel, channels], "depthwise", init);
     const b = this.parameter(`${name}.bias`, [channels], "bias", constant(0));
@@ -123,6 +145,7 @@ export class Layers {
   /** Fully connected layer; parameters `<name>.weight` [in, out] and `<name>.bias`. */
   linear(name: string, x: Value, units: number, init: Initialiser = heNormal): Value {
     requireName(name);
+    requireValue(`layer "${name}"`, "x", x);
     const w = this.parameter(`${name}.weight`, [x.shape.at(-1)!, units], "fc", init);
     const b = this.parameter(`${name}.bias`, [units], "bias", constant(0));
     return linear(x, w, b, name);
@@ -131,6 +154,7 @@ export class Layers {
   /** Batch norm over the last axis; parameters `<name>.gamma`, `<name>.beta` and running statistics. */
   batchNorm(name: string, x: Value, options: { epsilon?: number; momentum?: number } = {}): Value {
     requireName(name);
+    requireValue(`layer "${name}"`, "x", x);
     const shape = [x.shape.at(-1)!];
     const gamma = this.parameter(`${name}.gamma`, shape, "norm", constant(1));
     const beta = this.parameter(`${name}.beta`, shape, "norm", constant(0));
@@ -147,6 +171,7 @@ export class Layers {
    */
   layerNorm(name: string, x: Value, options: { epsilon?: number } = {}): Value {
     requireName(name);
+    requireValue(`layer "${name}"`, "x", x);
     const shape = [x.shape.at(-1)!];
     const gamma = this.parameter(`${name}.gamma`, shape, "bias", constant(1));
     const beta = this.parameter(`${name}.beta`, shape, "bias", constant(0));
@@ -156,6 +181,7 @@ export class Layers {
   /** Layer scale (Touvron et al. 2021): each channel of x times `<name>.gamma`, small at first. */
   layerScale(name: string, x: Value, initial = 1e-6): Value {
     requireName(name);
+    requireValue(`layer "${name}"`, "x", x);
     const shape = [x.shape.at(-1)!];
     return mul(x, this.parameter(`${name}.gamma`, shape, "bias", constant(initial)));
   }

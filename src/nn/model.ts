@@ -2,10 +2,11 @@
 import { Arena, ArenaLayout, type ParameterSpec, type Slot } from "../weights/arena.ts";
 import type { BufferView, Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
+import { shown } from "../checked.ts";
 import { ShapeError, UsageError } from "../errors.ts";
 import { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
-import { format, sameShape, type Shape } from "../shape.ts";
+import { count, format, sameShape, type Shape } from "../shape.ts";
 import { Random } from "../random.ts";
 import { Declarations, Layers, type NormMode } from "./layers.ts";
 
@@ -148,7 +149,7 @@ export class Model {
   build(graph: Graph, inputs: readonly Value[], norm: NormMode, step?: Value): BuiltModel {
     graph.adopt(...inputs, ...(step === undefined ? [] : [step]));
     const layers = new Layers(graph, this.#declared, norm, step);
-    const output = outputOf(this.spec, layers, inputs);
+    const output = graph.build(() => outputOf(this.spec, layers, inputs));
     const bindings = new Map<Value, BufferView>();
     for (const [name, value] of layers.parameters) bindings.set(value, this.parameters.view(name));
     for (const [name, value] of layers.statistics) bindings.set(value, this.statistics.view(name));
@@ -177,12 +178,18 @@ export class Model {
   }
 
   #requireTensors(slots: readonly Slot[], tensors: Tensors, extra: readonly string[] = []): void {
+    if (!(tensors instanceof Map)) {
+      throw new UsageError(`expected a Map of tensors by name, got ${shown(tensors)}.`);
+    }
     const wrong = extra.map((name) => `"${name}" is not of the model`);
     for (const { name, shape } of slots) {
       const tensor = tensors.get(name);
       if (tensor === undefined) wrong.push(`"${name}" is missing`);
       else if (!sameShape(tensor.shape, shape)) {
         wrong.push(`"${name}" is ${format(tensor.shape)}, the model needs ${format(shape)}`);
+      } else if (!(tensor.data instanceof Float32Array) || tensor.data.length !== count(shape)) {
+        const { data } = tensor;
+        wrong.push(`"${name}" needs ${count(shape)} values in a Float32Array, got ${shown(data)}`);
       }
     }
     if (wrong.length > 0) {

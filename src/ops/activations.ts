@@ -1,8 +1,10 @@
 /** Element-wise functions of one value. */
+import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { applyOperation } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { elementwiseOperation } from "./elementwise.ts";
+import { requireFinite, settingsOf } from "./settings.ts";
 
 const tanhOperation = elementwiseOperation({
   name: "tanh",
@@ -57,6 +59,8 @@ export interface GeluAttrs {
   readonly approximate?: "none" | "tanh";
 }
 
+const geluSchema = z.strictObject({ approximate: z.enum(["none", "tanh"]).optional() });
+
 /** Hyperbolic tangent, element-wise; accurate to rounding for the smallest inputs too. */
 export function tanh(x: Value): Value {
   return applyOperation(tanhOperation, [x], null);
@@ -83,8 +87,7 @@ export function silu(x: Value): Value {
  * @param factor a constant, fixed in the kernel; it must be finite.
  */
 export function scale(x: Value, factor: number): Value {
-  if (!Number.isFinite(factor))
-    throw new ShapeError(`scale: the factor must be finite, got ${factor}.`);
+  requireFinite("scale", "factor", factor);
   return applyOperation(scaleOperation, [x], { factor });
 }
 
@@ -99,8 +102,10 @@ export function relu(x: Value): Value {
  * @param slope 0 or more: the derivative is read off the sign of the output.
  */
 export function leakyRelu(x: Value, slope = 0.3): Value {
-  if (!(slope >= 0 && slope < Infinity)) {
-    throw new ShapeError(`leakyRelu: the slope must be finite and 0 or more, got ${slope}.`);
+  if (!(Number.isFinite(slope) && slope >= 0)) {
+    throw new ShapeError(
+      `leakyRelu: the slope must be finite and 0 or more, got ${String(slope)}.`,
+    );
   }
   return applyOperation(leakyReluOperation, [x], { slope });
 }
@@ -112,5 +117,6 @@ export function leakyRelu(x: Value, slope = 0.3): Value {
  * Finite for every finite x.
  */
 export function gelu(x: Value, attrs: GeluAttrs = {}): Value {
-  return applyOperation(geluOperation, [x], { approximate: "none", ...attrs });
+  const { approximate = "none" } = settingsOf(geluSchema, attrs, "gelu");
+  return applyOperation(geluOperation, [x], { approximate });
 }

@@ -4,6 +4,7 @@ import { broadcast, broadcastShape, undoBroadcast } from "./launch/broadcast.ts"
 
 const operation: Operation<null> = {
   name: "add",
+  takes: { a: "f32", b: "f32" },
   neurons: "met",
   shape: ([a, b]) => broadcastShape("add", a!, b!),
   forward: ({ inputs: [a, b], y, tuning }) => [broadcast(tuning, "elementwise/sum", a!, b!, y)],

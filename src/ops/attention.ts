@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
 import type { Constants } from "../gpu/kernel.ts";
@@ -5,6 +6,7 @@ import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
 import { lanePart, loopPart } from "./launch/lanes.ts";
+import { settingsOf } from "./settings.ts";
 import { sumSlices } from "./launch/reduce.ts";
 
 /** Settings of {@link attention}. */
@@ -14,6 +16,8 @@ export interface AttentionAttrs {
   /** Factor on the scores; 1 / sqrt(D) by default. */
   readonly scale?: number;
 }
+
+const schema = z.strictObject({ heads: z.number(), scale: z.number().optional() });
 
 /** Rows of queries (or keys) a thread keeps in registers. */
 const rowsPerThread: Readonly<Record<Tuning, number>> = { software: 2, gpu: 1 };
@@ -74,6 +78,7 @@ function kernel(
 
 const operation: Operation<AttentionAttrs> = {
   name: "attention",
+  takes: { q: "f32", k: "f32", v: "f32" },
   shape: (shapes, attrs) => {
     requireShapes(shapes, attrs);
     return shapes[0]!;
@@ -165,5 +170,7 @@ export function attention(
   attrs: AttentionAttrs,
   label?: string,
 ): Value {
-  return applyOperation(operation, [q, k, v], attrs, label);
+  const { heads, scale } = settingsOf(schema, attrs, label ?? "attention");
+  const settings = { heads, ...(scale === undefined ? {} : { scale }) };
+  return applyOperation(operation, [q, k, v], settings, label);
 }

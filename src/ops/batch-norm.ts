@@ -1,7 +1,9 @@
+import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
+import { settingsOf } from "./settings.ts";
 
 /** Settings of {@link batchNorm}. */
 export interface BatchNormAttrs {
@@ -15,6 +17,12 @@ export interface BatchNormAttrs {
   /** `train`: statistics of the batch, running ones updated; `frozen`: the running statistics, as constants. */
   readonly mode: "train" | "frozen";
 }
+
+const schema = z.strictObject({
+  epsilon: z.number().min(0).optional(),
+  momentum: z.number().min(0).max(1).optional(),
+  mode: z.enum(["train", "frozen"]),
+});
 
 /** Rows one thread reduces in the first stage, and slices one thread merges in each later one. */
 const span = 64;
@@ -86,6 +94,7 @@ function reduceRows(x: Value, reduction: Reduction): Launch[] {
 
 const operation: Operation<Required<BatchNormAttrs>> = {
   name: "batchNorm",
+  takes: { x: "f32", gamma: "f32", beta: "f32", runningMean: "f32", runningVariance: "f32" },
   neurons: "scaled",
   shape: ([x, ...perChannel]) => {
     const channels = x!.at(-1);
@@ -224,6 +233,7 @@ export function batchNorm(
   attrs: BatchNormAttrs,
   label?: string,
 ): Value {
-  const settings = { epsilon: 1e-5, momentum: 0.1, ...attrs };
+  const { epsilon = 1e-5, momentum = 0.1, mode } = settingsOf(schema, attrs, label ?? "batchNorm");
+  const settings = { epsilon, momentum, mode };
   return applyOperation(operation, [x, gamma, beta, runningMean, runningVariance], settings, label);
 }

@@ -1,6 +1,6 @@
 import { ShapeError } from "../errors.ts";
 import { quadThreads } from "../graph/elementwise.ts";
-import { applyOperation, type Operation } from "../graph/graph.ts";
+import { applyOperation, type Operation, requireInputs } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { count, format, type Shape } from "../shape.ts";
 import type { Tuning } from "../gpu/device.ts";
@@ -95,12 +95,13 @@ function blocks(
  * @throws ShapeError if the axis does not exist or sizes differ.
  */
 export function concat(inputs: readonly Value[], axis: number): Value {
+  requireInputs("concat", inputs);
   const rank = inputs[0]?.shape.length ?? 0;
-  const positive = axis < 0 ? axis + rank : axis;
+  const positive = Number.isInteger(axis) && axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || positive < 0 || positive >= rank) {
     const shapes = inputs.map((input) => format(input.shape)).join(" and ");
     throw new ShapeError(
-      `concat: there is no axis ${axis} in ${shapes || "an empty list of values"}.`,
+      `concat: there is no axis ${String(axis)} in ${shapes || "an empty list of values"}.`,
     );
   }
   return applyOperation(operation, inputs, { axis: positive });

@@ -40,6 +40,7 @@ function conv2dShape([x, w, b]: readonly Shape[], attrs: Conv2dAttrs): Conv2dSha
 
 const operation: Operation<Conv2dAttrs> = {
   name: "conv2d",
+  takes: { x: "f32", w: "f32", b: "f32" },
   neurons: "dense",
   shape: (shapes, attrs) => {
     const { n, oh, ow, cout } = conv2dShape(shapes, attrs);

@@ -1,8 +1,10 @@
+import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
+import { numberSchema, settingsOf } from "./settings.ts";
 
 const shader = "loss/cross-entropy";
 
@@ -12,8 +14,11 @@ export interface CrossEntropyAttrs {
   readonly smoothing?: number;
 }
 
+const schema = z.strictObject({ smoothing: numberSchema.optional() });
+
 const operation: Operation<Required<CrossEntropyAttrs>> = {
   name: "softmaxCrossEntropy",
+  takes: { logits: "f32", labels: "u32", weights: "f32" },
   shape: ([logits, labels, weights]) => {
     if (logits!.length !== 2) {
       throw new ShapeError(
@@ -89,12 +94,7 @@ export function softmaxCrossEntropy(
   attrs: CrossEntropyAttrs = {},
   label?: string,
 ): Value {
-  if (labels.dtype !== "u32") {
-    throw new ShapeError(
-      `softmaxCrossEntropy: the labels "${labels.label}" must be u32, got ${labels.dtype}.`,
-    );
-  }
-  const { smoothing = 0 } = attrs;
+  const { smoothing = 0 } = settingsOf(schema, attrs, label ?? "softmaxCrossEntropy");
   if (!(smoothing >= 0 && smoothing < 1)) {
     throw new ShapeError(
       `softmaxCrossEntropy: the smoothing must be at least 0 and below 1, got ${smoothing}.`,

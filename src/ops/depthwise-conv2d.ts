@@ -38,6 +38,7 @@ function depthwiseShape([x, w, b]: readonly Shape[], attrs: Conv2dAttrs): Depthw
 
 const operation: Operation<Conv2dAttrs> = {
   name: "depthwiseConv2d",
+  takes: { x: "f32", w: "f32", b: "f32" },
   neurons: "depthwise",
   shape: (shapes, attrs) => {
     const { n, oh, ow, c } = depthwiseShape(shapes, attrs);

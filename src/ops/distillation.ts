@@ -8,6 +8,7 @@ const shader = "loss/distillation";
 
 const operation: Operation<{ readonly temperature: number }> = {
   name: "distillation",
+  takes: { student: "f32", teacher: "f32", weights: "f32" },
   shape: ([student, teacher, weights], { temperature }) => {
     const shapes = `student ${format(student!)}, teacher ${format(teacher!)}, weights ${format(weights!)}`;
     if (student!.length !== 2 || !sameShape(student!, teacher!)) {
@@ -18,8 +19,10 @@ const operation: Operation<{ readonly temperature: number }> = {
     if (!sameShape(weights!, [student![0]!])) {
       throw new ShapeError(`distillation: one weight a row is needed: ${shapes}.`);
     }
-    if (!(temperature > 0)) {
-      throw new ShapeError(`distillation: the temperature must be above 0, got ${temperature}.`);
+    if (!(Number.isFinite(temperature) && temperature > 0)) {
+      throw new ShapeError(
+        `distillation: the temperature must be above 0, got ${String(temperature)}.`,
+      );
     }
     return [1];
   },

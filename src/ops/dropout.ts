@@ -1,9 +1,11 @@
+import { z } from "zod";
 import type { Tuning } from "../gpu/device.ts";
 import { ShapeError } from "../errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
 import { floatWord, type Launch, type Value } from "../graph/value.ts";
 import { format } from "../shape.ts";
+import { numberSchema, requireValue, settingsOf } from "./settings.ts";
 
 /** Settings of {@link dropout}. */
 export interface DropoutAttrs {
@@ -15,8 +17,15 @@ export interface DropoutAttrs {
   readonly rows?: boolean;
 }
 
+const schema = z.strictObject({
+  rate: numberSchema,
+  salt: numberSchema,
+  rows: z.boolean().optional(),
+});
+
 const operation: Operation<Required<DropoutAttrs>> = {
   name: "dropout",
+  takes: { x: "f32", step: "u32" },
   neurons: "same",
   shape: ([x]) => x!,
   forward: ({ inputs: [x, step], y, attrs, tuning }) => [launch(tuning, attrs, x!, step!, y)],
@@ -55,7 +64,8 @@ function launch(
  * @throws ShapeError if the rate is not in [0, 1), the salt no u32, or `step` not a step record.
  */
 export function dropout(x: Value, step: Value, attrs: DropoutAttrs, label?: string): Value {
-  const { rate, salt } = attrs;
+  const { rate, salt, rows = false } = settingsOf(schema, attrs, label ?? "dropout");
+  requireValue(label ?? "dropout", "step", step);
   if (!(rate >= 0 && rate < 1)) {
     throw new ShapeError(`dropout: the rate must be at least 0 and below 1, got ${rate}.`);
   }
@@ -68,5 +78,5 @@ export function dropout(x: Value, step: Value, attrs: DropoutAttrs, label?: stri
         `${format(step.shape)}.`,
     );
   }
-  return applyOperation(operation, [x, step], { rows: false, ...attrs }, label);
+  return applyOperation(operation, [x, step], { rate, salt, rows }, label);
 }

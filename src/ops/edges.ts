@@ -1,8 +1,11 @@
 /** Message passing over edge lists: rows of nodes to edges, and sums of edges at nodes. */
+import { z } from "zod";
+import { shown } from "../checked.ts";
 import { ShapeError } from "../errors.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, type Shape } from "../shape.ts";
+import { requireArray, settingsOf } from "./settings.ts";
 
 /** One end of E edges among N nodes, as bound u32 values of a graph. */
 export interface EdgeEnds {
@@ -14,14 +17,26 @@ export interface EdgeEnds {
   readonly order: Value;
 }
 
+const endsSchema = z.looseObject({
+  node: z.custom<Value>(),
+  starts: z.custom<Value>(),
+  order: z.custom<Value>(),
+});
+
 /** The arrays of {@link EdgeEnds}. @throws ShapeError if a node is out of range. */
 export function sortEdges(
   node: ArrayLike<number>,
   nodes: number,
 ): { node: Uint32Array; starts: Uint32Array; order: Uint32Array } {
+  requireArray("sortEdges", "node", node);
+  if (!Number.isSafeInteger(nodes) || nodes < 0) {
+    throw new ShapeError(
+      `sortEdges: the number of nodes must be a whole number, got ${shown(nodes)}.`,
+    );
+  }
   const starts = new Uint32Array(nodes + 1);
   for (let e = 0; e < node.length; e++) {
-    if (!(node[e]! >= 0 && node[e]! < nodes)) {
+    if (!(Number.isInteger(node[e]) && node[e]! >= 0 && node[e]! < nodes)) {
       throw new ShapeError(`edge ${e} ends at node ${node[e]}; there are ${nodes} nodes.`);
     }
     starts[node[e]! + 1]!++;
@@ -64,6 +79,7 @@ function sumLaunch(x: Value, starts: Value, order: Value, y: Value): Launch {
 
 const gatherOperation: Operation<null> = {
   name: "gather",
+  takes: { x: "f32", node: "u32", starts: "u32", order: "u32" },
   shape: ([x, node, starts]) => {
     requireRows("gather", "nodes", x!, starts![0]! - 1);
     return [node![0]!, x![1]!];
@@ -76,6 +92,7 @@ const gatherOperation: Operation<null> = {
 
 const segmentSumOperation: Operation<null> = {
   name: "segmentSum",
+  takes: { x: "f32", node: "u32", starts: "u32", order: "u32" },
   shape: ([x, node, starts]) => {
     requireRows("segmentSum", "edges", x!, node![0]!);
     return [starts![0]! - 1, x![1]!];
@@ -85,11 +102,13 @@ const segmentSumOperation: Operation<null> = {
 };
 
 /** The row of each edge's node: x [N, C] → [E, C]; C a multiple of 4. */
-export function gather(x: Value, { node, starts, order }: EdgeEnds): Value {
+export function gather(x: Value, ends: EdgeEnds): Value {
+  const { node, starts, order } = settingsOf(endsSchema, ends, "gather");
   return applyOperation(gatherOperation, [x, node, starts, order], null);
 }
 
 /** The sum over each node's edges, zero where it has none: x [E, C] → [N, C]; C a multiple of 4. */
-export function segmentSum(x: Value, { node, starts, order }: EdgeEnds): Value {
+export function segmentSum(x: Value, ends: EdgeEnds): Value {
+  const { node, starts, order } = settingsOf(endsSchema, ends, "segmentSum");
   return applyOperation(segmentSumOperation, [x, node, starts, order], null);
 }

@@ -44,6 +44,7 @@ export function elementwiseOperation<A = null>({
 }: ElementwiseFunction<A>): Operation<A> {
   return {
     name,
+    takes: { x: "f32" },
     neurons: "same",
     shape: ([x]) => x!,
     forward: ({ inputs: [x], y, attrs, tuning }) => [

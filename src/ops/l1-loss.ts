@@ -1,9 +1,11 @@
+import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
 import { floatWord, type Launch, type Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
+import { numberSchema, requireFinite, requireValue, settingsOf } from "./settings.ts";
 
 /** Quads one thread of the first stage adds. */
 const quadsPerSlice = 16;
@@ -11,6 +13,7 @@ const quadsPerSlice = 16;
 /** scale · sum of |x - t|; without t, of |x|. */
 const operation: Operation<{ scale: number }> = {
   name: "l1Loss",
+  takes: { prediction: "f32", target: "f32" },
   shape: ([x, t]) => {
     if (t !== undefined && !sameShape(x!, t)) {
       throw new ShapeError(
@@ -58,10 +61,7 @@ function kernel(
   };
 }
 
-function finite(name: string, what: string, value: number): void {
-  if (!Number.isFinite(value))
-    throw new ShapeError(`${name}: the ${what} must be finite, got ${value}.`);
-}
+const schema = z.strictObject({ scale: numberSchema.optional() });
 
 /**
  * ℓ1 loss: scale · sum of |prediction - target|, a scalar [1]. Its derivative is 0 where both are equal.
@@ -75,13 +75,14 @@ export function l1Loss(
   target: Value,
   options: { readonly scale?: number } = {},
 ): Value {
-  const { scale = 1 / prediction.size } = options;
-  finite("l1Loss", "scale", scale);
+  requireValue("l1Loss", "prediction", prediction);
+  const { scale = 1 / prediction.size } = settingsOf(schema, options, "l1Loss");
+  requireFinite("l1Loss", "scale", scale);
   return applyOperation(operation, [prediction, target], { scale });
 }
 
 /** ℓ1 regulariser: coefficient · sum of |x|, a scalar [1]. Its derivative at 0 is 0. */
 export function l1Norm(x: Value, coefficient: number): Value {
-  finite("l1Norm", "coefficient", coefficient);
+  requireFinite("l1Norm", "coefficient", coefficient);
   return applyOperation({ ...operation, name: "l1Norm" }, [x], { scale: coefficient });
 }

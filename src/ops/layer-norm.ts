@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { Tuning } from "../gpu/device.ts";
 import { ShapeError } from "../errors.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
@@ -6,12 +7,15 @@ import { format, sameShape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
 import { lanePart } from "./launch/lanes.ts";
 import { ceilDiv } from "./launch/tiles.ts";
+import { settingsOf } from "./settings.ts";
 
 /** Settings of {@link layerNorm}. */
 export interface LayerNormAttrs {
   /** Added to the variance; 1e-6 by default, as in PVTv2 and ConvNeXt (PyTorch's own is 1e-5). */
   readonly epsilon?: number;
 }
+
+const schema = z.strictObject({ epsilon: z.number().min(0).optional() });
 
 /** Threads that fill an adapter, and rows a thread adds at least, in the sums over rows. */
 const wantedThreads = { software: 1024, gpu: 32_768 } as const;
@@ -42,6 +46,7 @@ function kernel(channels: number, team: boolean): Pick<Launch, "shader" | "parts
 
 const operation: Operation<Required<LayerNormAttrs>> = {
   name: "layerNorm",
+  takes: { x: "f32", gamma: "f32", beta: "f32" },
   neurons: "scaled",
   shape: ([x, ...parameters]) => {
     const channels = x!.at(-1);
@@ -122,5 +127,6 @@ export function layerNorm(
   attrs: LayerNormAttrs = {},
   label?: string,
 ): Value {
-  return applyOperation(operation, [x, gamma, beta], { epsilon: 1e-6, ...attrs }, label);
+  const { epsilon = 1e-6 } = settingsOf(schema, attrs, label ?? "layerNorm");
+  return applyOperation(operation, [x, gamma, beta], { epsilon }, label);
 }

@@ -26,6 +26,7 @@ const product = { transA: false, transB: false, hasBias: false };
 
 const operation: Operation<null> = {
   name: "linear",
+  takes: { x: "f32", w: "f32", b: "f32" },
   neurons: "dense",
   shape: ([x, w, b]) => {
     if (x!.length < 2) {

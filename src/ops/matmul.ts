@@ -1,7 +1,9 @@
+import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
+import { settingsOf } from "./settings.ts";
 
 /** Settings of {@link matmul}. */
 export interface MatmulAttrs {
@@ -9,6 +11,8 @@ export interface MatmulAttrs {
   readonly transA?: boolean;
   readonly transB?: boolean;
 }
+
+const schema = z.strictObject({ transA: z.boolean().optional(), transB: z.boolean().optional() });
 
 type Transposed = Required<MatmulAttrs>;
 
@@ -33,6 +37,7 @@ function product(a: Value, b: Value, c: Value, { transA, transB }: Transposed): 
 
 const operation: Operation<Transposed> = {
   name: "matmul",
+  takes: { a: "f32", b: "f32" },
   shape: ([a, b], { transA, transB }) => {
     const shapes = `got ${format(a!)}${transA ? "ᵀ" : ""} and ${format(b!)}${transB ? "ᵀ" : ""}`;
     if (a!.length < 2 || !sameShape(a!.slice(0, -2), b!.slice(0, -2)) || b!.length < 2) {
@@ -79,5 +84,6 @@ const operation: Operation<Transposed> = {
  * @throws ShapeError if the sizes do not fit.
  */
 export function matmul(a: Value, b: Value, attrs: MatmulAttrs = {}): Value {
-  return applyOperation(operation, [a, b], { transA: false, transB: false, ...attrs });
+  const { transA = false, transB = false } = settingsOf(schema, attrs, "matmul");
+  return applyOperation(operation, [a, b], { transA, transB });
 }

@@ -5,6 +5,7 @@ import { broadcast, broadcastShape, undoBroadcast } from "./launch/broadcast.ts"
 
 const operation: Operation<null> = {
   name: "mul",
+  takes: { a: "f32", b: "f32" },
   neurons: "met",
   shape: ([a, b]) => broadcastShape("mul", a!, b!),
   forward: ({ inputs: [a, b], y, tuning }) => [broadcast(tuning, "elementwise/product", a!, b!, y)],

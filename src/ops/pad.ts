@@ -1,7 +1,9 @@
+import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format } from "../shape.ts";
+import { settingsOf } from "./settings.ts";
 
 /** Rows or columns on each side. */
 export interface PadSides {
@@ -10,6 +12,9 @@ export interface PadSides {
   readonly left?: number;
   readonly right?: number;
 }
+
+const side = z.number().optional();
+const schema = z.strictObject({ top: side, bottom: side, left: side, right: side });
 
 function move(source: Value, result: Value, down: number, right: number): Launch {
   const [N, H, W, C] = source.shape as [number, number, number, number];
@@ -24,6 +29,7 @@ function move(source: Value, result: Value, down: number, right: number): Launch
 
 const operation: Operation<Required<PadSides>> = {
   name: "pad",
+  takes: { x: "f32" },
   neurons: "same",
   shape: ([x], { top, bottom, left, right }) => {
     const sides = [top, bottom, left, right];
@@ -49,5 +55,6 @@ const operation: Operation<Required<PadSides>> = {
 export function pad(x: Value, sides: number | PadSides): Value {
   const all =
     typeof sides === "number" ? { top: sides, bottom: sides, left: sides, right: sides } : sides;
-  return applyOperation(operation, [x], { top: 0, bottom: 0, left: 0, right: 0, ...all });
+  const { top = 0, bottom = 0, left = 0, right = 0 } = settingsOf(schema, all, "pad");
+  return applyOperation(operation, [x], { top, bottom, left, right });
 }

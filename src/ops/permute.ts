@@ -2,6 +2,7 @@ import { ShapeError } from "../errors.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format } from "../shape.ts";
+import { requireArray } from "./settings.ts";
 
 /** Most axes a tensor may have here. */
 const mostAxes = 5;
@@ -35,6 +36,7 @@ function numbered(name: string, values: readonly number[], first: number): Recor
 
 const operation: Operation<PermuteAttrs> = {
   name: "permute",
+  takes: { x: "f32" },
   shape: ([x], { axes }) => {
     const sorted = [...axes].sort((a, b) => a - b);
     if (
@@ -66,5 +68,6 @@ const operation: Operation<PermuteAttrs> = {
  * @throws ShapeError if `axes` is no permutation, or there are more than five.
  */
 export function permute(x: Value, axes: readonly number[]): Value {
+  requireArray("permute", "axes", axes);
   return applyOperation(operation, [x], { axes });
 }

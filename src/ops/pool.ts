@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
@@ -5,6 +6,7 @@ import { format, type Shape } from "../shape.ts";
 import { axisSum } from "./launch/axis-sum.ts";
 import { spread } from "./launch/broadcast.ts";
 import { lanePart } from "./launch/lanes.ts";
+import { settingsOf } from "./settings.ts";
 
 /** Window of a pooling operation, the same in height and width; in pixels. */
 export interface PoolOptions {
@@ -14,6 +16,12 @@ export interface PoolOptions {
   /** Rows and columns around the image that belong to no pixel; 0 by default, less than the size. */
   readonly padding?: number;
 }
+
+const schema = z.strictObject({
+  size: z.number(),
+  stride: z.number().optional(),
+  padding: z.number().optional(),
+});
 
 type PoolAttrs = Required<PoolOptions>;
 
@@ -64,6 +72,7 @@ function launch(
 
 const max: Operation<PoolAttrs> = {
   name: "maxPool",
+  takes: { x: "f32" },
   neurons: "same",
   shape: ([x], attrs) => pooledShape("maxPool", x!, attrs),
   // Position of the largest element within its window.
@@ -87,6 +96,7 @@ const max: Operation<PoolAttrs> = {
 
 const average: Operation<PoolAttrs> = {
   name: "avgPool",
+  takes: { x: "f32" },
   neurons: "same",
   shape: ([x], attrs) => pooledShape("avgPool", x!, attrs),
   forward: ({ inputs: [x], y, attrs }) => [
@@ -99,6 +109,7 @@ const average: Operation<PoolAttrs> = {
 
 const globalAverage: Operation<null> = {
   name: "globalAveragePool",
+  takes: { x: "f32" },
   neurons: "same",
   shape: ([x]) => {
     if (x!.length !== 4) {
@@ -118,7 +129,8 @@ const globalAverage: Operation<null> = {
   },
 };
 
-function settle({ size, stride = size, padding = 0 }: PoolOptions): PoolAttrs {
+function settle(name: string, options: PoolOptions): PoolAttrs {
+  const { size, stride = size, padding = 0 } = settingsOf(schema, options, name);
   return { size, stride, padding };
 }
 
@@ -130,7 +142,7 @@ function settle({ size, stride = size, padding = 0 }: PoolOptions): PoolAttrs {
  * @throws ShapeError if the input is not [N, H, W, C] or the window does not fit.
  */
 export function maxPool(x: Value, options: PoolOptions): Value {
-  return applyOperation(max, [x], settle(options));
+  return applyOperation(max, [x], settle("maxPool", options));
 }
 
 /**
@@ -140,7 +152,7 @@ export function maxPool(x: Value, options: PoolOptions): Value {
  * @throws ShapeError if the input is not [N, H, W, C] or the window does not fit.
  */
 export function avgPool(x: Value, options: PoolOptions): Value {
-  return applyOperation(average, [x], settle(options));
+  return applyOperation(average, [x], settle("avgPool", options));
 }
 
 /** Mean over all pixels: [N, H, W, C] → [N, C]. @throws ShapeError if the input has not four axes. */

@@ -6,6 +6,7 @@ import { mul } from "./mul.ts";
 
 const operation: Operation<null> = {
   name: "sum",
+  takes: { x: "f32" },
   shape: () => [1],
   forward: ({ inputs: [x], y, tuning, scratch }) =>
     axisSum(tuning, x!, y, { outer: 1, axis: x!.size, inner: 1 }, scratch),

@@ -63,7 +63,7 @@ export class Evaluator {
     owned: Owned,
   ): Promise<Evaluator> {
     const graph = new Graph(gpu.tuning);
-    const what = objective(graph);
+    const what = graph.build(() => objective(graph));
     const bindings = new Map([...feed.bindings, ...what.built.bindings]);
     const program = await compile(
       gpu,

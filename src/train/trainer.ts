@@ -131,7 +131,7 @@ export class Trainer {
         : owned.add(await Arena.create(gpu, layout, "micro-batch gradients", "gradients"));
 
     const graph = new Graph(gpu.tuning);
-    const objective = options.objective(graph);
+    const objective = graph.build(() => options.objective(graph));
     const { built, loss, minimise = loss } = objective;
     const trained = [...built.parameters].filter(([name]) => rate(layout.slot(name)) !== 0);
     const targets = bound.gradients(micro, new Map(trained));

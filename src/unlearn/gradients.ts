@@ -34,7 +34,9 @@ export async function sumOverImages(
       const feed = needed.add(await task.feed(data, { batch: rows, items: items.length }));
       const gradients = needed.add(await Arena.create(gpu, layout, "gradients", "gradients"));
       const graph = new Graph(gpu.tuning);
-      const { built, loss } = task.objective(graph, model, feed, { norm: "frozen" });
+      const { built, loss } = graph.build(() =>
+        task.objective(graph, model, feed, { norm: "frozen" }),
+      );
       const bound = new Bound();
       const targets = bound.gradients(gradients, built.parameters);
       const accumulate = layout.shards.map((floats, shard) =>

@@ -57,6 +57,18 @@ test("what a part needs and nobody declares is named", async () => {
   );
 });
 
+test("comments declare and import nothing; a declaration may stand anywhere in a line", async () => {
+  const commented =
+    "\u{feff}/* //! import none\nfn outer() {} /* fn inner() {} */ // */\nconst A = 1; const B = 2; // const C = 3;\n" +
+    "  struct S { x: f32 } @must_use fn g(a: f32) -> S { const local = 1; return S(a); }\n" +
+    "var<private> p: array<f32, A>; // see /* nothing\nalias L = f32;\n";
+  assert.equal(declaredNames(commented), ["A", "B", "S", "g", "p", "L"]);
+  const linked = await link("a", [], "", from({ a: commented }));
+  assert.equal(linked.files, ["a"]);
+  assert.not.match(linked.code, /^\u{feff}/u);
+  await rejects(link("a", [], "const B = 3;\n", from({ a: commented })), /"B" is declared by con/);
+});
+
 test("a comma at the end of a list names nothing", async () => {
   const comma = { ...files, kernel: "//! import walk/loop, lane/one,\nfn formula() {}\n" };
   assert.equal((await link("kernel", [], "", from(comma))).files, [

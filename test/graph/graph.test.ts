@@ -7,6 +7,8 @@ import { compile, foldGrid } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
 import { relu } from "../../src/ops/activations.ts";
 import { add } from "../../src/ops/add.ts";
+import type { BufferView } from "../../src/gpu/device.ts";
+import { errorOf } from "../data/folder.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 /** y = a + b of one shape, with the sum kernel the tape itself uses. */
@@ -82,11 +84,15 @@ test("an operation finds its graph by its inputs; of none or of two it is an err
     /plus: "b" belongs to another graph/,
   );
 
-  // A feed's images go into every graph that adopts them: into the last one where nothing else tells.
+  // A feed's images go into every graph that adopts them: into the one that is being built where nothing else tells.
   one.adopt(loose);
   const first = relu(loose);
   two.adopt(loose);
-  const second = relu(loose);
+  assert.match(
+    fails(() => relu(loose)),
+    /relu: "images" was adopted by several graphs.*graph\.build/,
+  );
+  const second = two.build(() => relu(loose));
   add(a, loose);
   assert.equal([one.forward().length, two.forward().length], [2, 1]);
   assert.match(
@@ -94,7 +100,11 @@ test("an operation finds its graph by its inputs; of none or of two it is an err
     /two graphs/,
   );
   // What a graph has made stays its own.
-  two.adopt(a);
+  one.adopt(a);
+  assert.match(
+    fails(() => (two.adopt(a), a)),
+    /graph\.adopt: "a" was made by another graph/,
+  );
   relu(a);
   assert.equal([one.forward().length, two.forward().length], [3, 1]);
 });
@@ -166,6 +176,64 @@ test("a value larger than a binding is refused with the batch that would do", as
     assert.instance(error, OutOfMemoryError);
     assert.match((error as Error).message, /"relu" \[1024\].*at least 4 times smaller/);
   }
+});
+
+test("launches whose sizes cannot be are refused when they are compiled, with their numbers", async () => {
+  const gpu = await testGpu();
+  const a = new Value("a", [6], "f32", "bound");
+  const y = new Value("y", [6], "f32", "planned");
+  const { data } = await gpu.allocate({ data: 24 });
+  const whole = { buffer: data, offset: 0, size: 24 };
+  const attempt = async (changed: object, view: object = whole): Promise<string> => {
+    const launch = { ...sum(a, a, y), ...changed } as Launch;
+    const bindings = new Map([[a, view as BufferView]]);
+    try {
+      (await compile(gpu, [launch], { label: "test", bindings })).destroy();
+    } catch (error) {
+      assert.instance(error, UsageError);
+      return (error as Error).message;
+    }
+    return "compiled";
+  };
+  assert.is(await attempt({}), "compiled");
+  assert.match(await attempt({}, { ...whole, size: 4 }), /"a" \[6\] takes 24 bytes.* of 4/);
+  assert.match(await attempt({}, { ...whole, offset: 256 }), /256 to 280 of a buffer of 32/);
+  for (const threads of [0, -1, NaN, "4"]) {
+    assert.match(await attempt({ threads }), /sum: `threads` must be a number above 0/);
+  }
+  for (const groups of [[1, NaN, 1], [0, 1, 1], [65_536, 1, 1], [1, 1], 3]) {
+    assert.match(await attempt({ groups }), /sum: `groups` must be three integers from 1 to 65535/);
+  }
+  assert.match(
+    await attempt({ uniforms: { elements: [6] } }),
+    /uniform "elements" must be a Uint32Array, got \[6\]/,
+  );
+  gpu.free(data);
+  assert.match(await attempt({}), /"a" \[6\] lies in a buffer that was freed/);
+  for (const bytes of [NaN, -1]) {
+    const error = await errorOf(gpu.allocate({ x: bytes }));
+    assert.ok(error instanceof UsageError && /"x".* at least 0/.test(error.message), error.message);
+  }
+});
+
+test("a program that was destroyed, or a buffer that was freed, is not used", async () => {
+  const gpu = await testGpu();
+  const graph = new Graph(gpu.tuning);
+  const x = graph.input("x", [4]);
+  relu(x);
+  const { data } = await gpu.allocate({ data: 16 });
+  const view = { buffer: data, offset: 0, size: 16 };
+  const program = await compile(gpu, graph.forward(), {
+    label: "test",
+    bindings: new Map([[x, view]]),
+  });
+  program.destroy();
+  const refuses = (work: () => unknown, says: RegExp): void =>
+    assert.throws(work, (error: Error) => error instanceof UsageError && says.test(error.message));
+  refuses(() => program.run(), /program "test" was destroyed/);
+  gpu.free(data);
+  refuses(() => gpu.write(data, new Float32Array(4)), /buffer "data" was freed/);
+  assert.match((await errorOf(gpu.read(view))).message, /buffer "data" was freed/);
 });
 
 test("large grids fold to two dimensions", () => {

@@ -5,6 +5,7 @@ import { registerShader } from "../../src/gpu/link.ts";
 import { Bound } from "../../src/graph/bound.ts";
 import { compile } from "../../src/graph/program.ts";
 import { type Launch, type Value } from "../../src/graph/value.ts";
+import { errorOf } from "../data/folder.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 registerShader(
@@ -47,6 +48,28 @@ test("launches of one kernel have uniforms of their own", async () => {
   program.run();
   const [bytes] = await gpu.read(bound.at(y));
   assert.equal([...new Uint32Array(bytes!)], [35, 55, 75, 95]);
+});
+
+test("uniforms that are too short, and workgroups in hexadecimal digits", async () => {
+  const gpu = await testGpu();
+  using bound = new Bound();
+  const y = await bound.upload(gpu, "y", Uint32Array.of(1, 2, 3, 4));
+  const { bindings } = bound;
+  const short = { ...affine(y, 2, 1), uniforms: { line: Uint32Array.of(2) } };
+  const error = await errorOf(compile(gpu, [short], { label: "short", bindings }));
+  assert.ok(error instanceof UsageError);
+  assert.match(error.message, /uniform "line" takes 8 bytes, got 4/);
+  registerShader(
+    "own/hexadecimal",
+    `@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+@compute @workgroup_size(0x2) fn main(@builtin(global_invocation_id) at: vec3u) { y[at.x] += 10u; }
+`,
+  );
+  const launch = { shader: "own/hexadecimal", constants: {}, bind: { y }, threads: 4 };
+  using program = await compile(gpu, [launch], { label: "hexadecimal", bindings });
+  program.run();
+  const [bytes] = await gpu.read(bound.at(y));
+  assert.equal([...new Uint32Array(bytes!)], [11, 12, 13, 14]);
 });
 
 test("a program among launches is replayed at its place, as often as it stands there", async () => {

@@ -211,7 +211,7 @@ test("shapes, types and gradients that do not fit are refused", () => {
   );
   refuses(
     () => softmaxCrossEntropy(value(8, 10), value(8), value(8)),
-    'softmaxCrossEntropy: the labels "v" must be u32, got f32.',
+    'softmaxCrossEntropy: `labels` must be u32, and "v" is f32.',
   );
   for (const smoothing of [1, -0.1, Number.NaN]) {
     refuses(

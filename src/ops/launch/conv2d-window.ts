@@ -1,6 +1,8 @@
 /** Window arithmetic of convolutions: sizes, strides and padding. */
+import { z } from "zod";
 import { ShapeError } from "../../errors.ts";
 import { format, type Shape } from "../../shape.ts";
+import { settingsOf } from "../settings.ts";
 import type { Conv2dShape } from "./conv2d.ts";
 
 /** Settings of a convolution. */
@@ -14,6 +16,18 @@ export interface Conv2dAttrs {
    */
   readonly padding?: number | "same" | readonly [number, number, number, number];
 }
+
+const two = z.tuple([z.number(), z.number()]);
+const four = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+
+const schema = z.strictObject({
+  stride: z.union([z.number(), two], { error: "expected a number, or [down, right]" }).optional(),
+  padding: z
+    .union([z.number(), z.literal("same"), four], {
+      error: 'expected a number, "same", or [top, bottom, left, right]',
+    })
+    .optional(),
+});
 
 /** Output size and padding before the first row (or column) of one axis. */
 function axis(
@@ -45,7 +59,7 @@ export function windowShape(name: string, x: Shape, w: Shape, attrs: Conv2dAttrs
   const [height, width] = x.slice(1, 3) as [number, number];
   const [kh, kw] = w as readonly number[] as [number, number];
   const shapes = `input ${format(x)}, weight ${format(w)}`;
-  const { stride = 1, padding = 0 } = attrs;
+  const { stride = 1, padding = 0 } = settingsOf(schema, attrs, name);
   const [strideH, strideW] = typeof stride === "number" ? [stride, stride] : stride;
   if (![strideH, strideW].every((s) => Number.isInteger(s) && s >= 1)) {
     throw new ShapeError(
