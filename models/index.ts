@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { UsageError } from "../src/errors.ts";
 import type { ModelSpec } from "../src/nn/model.ts";
-import { type Choice, choiceSchema, Registry } from "../src/registry.ts";
+import { type Choice, choiceSchema, entryKinds, entrySchema, Registry } from "../src/registry.ts";
 import { convNextAttoNetwork, convNextTinyNetwork } from "./conv-next.ts";
 import { described } from "./described.ts";
 import type { Network } from "./network.ts";
@@ -13,21 +13,25 @@ import { smallCnnNetwork } from "./small-cnn.ts";
 import { mlpNetwork, tinyCnnNetwork, tinyResNetNetwork, tinyVitNetwork } from "./tiny.ts";
 
 /** All networks; `networks.add(…)` makes another one known to configurations and commands. */
-export const networks: Registry<Network> = new Registry("network", [
-  smallCnnNetwork,
-  mlpNetwork,
-  tinyCnnNetwork,
-  tinyResNetNetwork,
-  tinyVitNetwork,
-  simpleNetNetwork,
-  resnet18Authors,
-  resnet18Cifar,
-  resnet18ImageNet,
-  pvtV2B0Network,
-  convNextTinyNetwork,
-  convNextAttoNetwork,
-  described,
-]);
+export const networks: Registry<Network> = new Registry(
+  "network",
+  [
+    smallCnnNetwork,
+    mlpNetwork,
+    tinyCnnNetwork,
+    tinyResNetNetwork,
+    tinyVitNetwork,
+    simpleNetNetwork,
+    resnet18Authors,
+    resnet18Cifar,
+    resnet18ImageNet,
+    pvtV2B0Network,
+    convNextTinyNetwork,
+    convNextAttoNetwork,
+    described,
+  ],
+  entrySchema({ settings: entryKinds.settings, build: entryKinds.function }),
+);
 
 /** Which network, with its settings. */
 export type ModelConfig = Choice;

@@ -32,6 +32,7 @@ export function shown(value: unknown): string {
   if (Array.isArray(value) && value.length <= 8 && value.every((one) => typeof one === "number")) {
     return `[${value.join(", ")}]`;
   }
+  if (Array.isArray(value)) return "an array";
   const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)
     ?.constructor?.name;
   if (name === undefined || name === "Object") return "an object";
@@ -77,6 +78,9 @@ function settled(issue: Issue): Issue {
     .toSorted((a, b) => depth(b) - depth(a) || a.length - b.length);
   if (nearest !== undefined) {
     const first = nearest[0]!;
+    if (first.path.length === 0 && issue.message !== "Invalid input") {
+      return { code: "custom", message: issue.message, path: issue.path, input: issue.input };
+    }
     return settled({ ...first, path: [...issue.path, ...first.path] });
   }
   const fields = issue.errors.map(([first]) => String(first!.path[0]));

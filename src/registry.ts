@@ -3,6 +3,7 @@
  * brings is added, before a configuration, a command or a report asks for it by name.
  */
 import { z } from "zod";
+import { checked, functionSchema, shown } from "./checked.ts";
 import { UsageError } from "./errors.ts";
 
 /** Whatever can be found by name. */
@@ -31,20 +32,46 @@ export interface SettingOption {
   readonly usual?: number | string;
 }
 
+/** A schema of what an entry must have: fields of these kinds, and any others. */
+export function entrySchema(fields: Readonly<Record<string, z.ZodType>>): z.ZodType {
+  return z.looseObject(fields);
+}
+
+/** Kinds of fields that entries have. */
+export const entryKinds: Readonly<Record<"function" | "text" | "settings" | "schema", z.ZodType>> =
+  {
+    function: functionSchema,
+    text: z.string(),
+    settings: z.custom((value) => value instanceof z.ZodObject, {
+      error: "expected a zod object, as z.strictObject({ … }) makes it",
+    }),
+    schema: z.custom((value) => typeof (value as z.ZodType | null)?.safeParse === "function", {
+      error: "expected a zod schema",
+    }),
+  };
+
 /** Everything of one kind, in order. */
 export class Registry<T extends Named> {
   /** What an entry is, for errors: "unlearning method". */
   readonly what: string;
   readonly #entries = new Map<string, T>();
+  readonly #requires: z.ZodType;
 
-  constructor(what: string, entries: readonly T[]) {
+  /** @param requires what an entry must have besides its name. */
+  constructor(what: string, entries: readonly T[], requires: z.ZodType = z.looseObject({})) {
     this.what = what;
+    this.#requires = requires;
     for (const entry of entries) this.add(entry);
   }
 
-  /** Adds an entry, at the end; returns it. @throws UsageError if it has no proper name, or one that is taken. */
+  /**
+   * Adds an entry, at the end; returns it.
+   *
+   * @throws UsageError if it has no proper name, one that is taken, or not all that such an entry needs; it is not added
+   *   then.
+   */
   add<E extends T>(entry: E): E {
-    const { name } = entry;
+    const { name } = this.#requireEntry(entry);
     if (typeof name !== "string" || !/^[\w+.-]*\w$/.test(name) || name.startsWith("-")) {
       throw new UsageError(
         `${this.what} "${name}": a name has letters, digits, _, +, . and - in it, no blanks or commas.`,
@@ -53,8 +80,16 @@ export class Registry<T extends Named> {
     if (this.#entries.has(name)) {
       throw new UsageError(`the ${this.what} "${name}" is there already; choose another name.`);
     }
+    checked(this.#requires, entry, `${this.what} "${name}"`);
     this.#entries.set(name, entry);
     return entry;
+  }
+
+  #requireEntry<E extends T>(entry: E): E {
+    if (typeof entry === "object" && entry !== null) return entry;
+    throw new UsageError(
+      `${this.what}: expected a name, or an object as its define function gives it, got ${shown(entry)}.`,
+    );
   }
 
   /**
@@ -64,7 +99,7 @@ export class Registry<T extends Named> {
    */
   known(entry: T | string): T {
     if (typeof entry === "string") return this.find(entry);
-    const there = this.#entries.get(entry.name);
+    const there = this.#entries.get(this.#requireEntry(entry).name);
     if (there === undefined) return this.add(entry);
     if (there === entry) return entry;
     throw new UsageError(

@@ -2,7 +2,19 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { z } from "zod";
 import { UsageError } from "../src/errors.ts";
-import { choiceSchema, Registry } from "../src/registry.ts";
+import {
+  forecasters,
+  methods,
+  metrics,
+  networks,
+  noSettings,
+  optimizers,
+  predictors,
+  scenarios,
+} from "../src/index.ts";
+import { datasets } from "../src/entries/data.ts";
+import { fittables } from "../src/entries/experiments.ts";
+import { choiceSchema, type Named, Registry } from "../src/registry.ts";
 
 const entries = () =>
   new Registry("fruit", [
@@ -27,6 +39,47 @@ test("entries are found by name, in the order they were added; a name is taken o
     refuses(() => fruits.add(entry), /^fruit ".*": a name has letters, digits/);
   }
   assert.equal(fruits.names, ["apple", "pear", "plum"]);
+});
+
+test("what lacks a field, or has one of another kind, is refused at once and is not there afterwards", () => {
+  const build = (): void => undefined;
+  for (const [registry, entry, says] of [
+    [networks, undefined, /^network: expected a name, or an object.* got undefined\.$/],
+    [networks, build, /^network: .* got a function\.$/],
+    [
+      networks,
+      { name: "mine" },
+      /^network "mine": `settings`: expected a zod object.*; `build`: ex/,
+    ],
+    [networks, { name: "mine", settings: {}, build }, /`settings`: expected a zod object/],
+    [
+      optimizers,
+      { name: "mine", summary: "", settings: noSettings, states: 3 },
+      /`states`: expected 1 or 2, got 3; `update`/,
+    ],
+    [
+      datasets,
+      { name: "mine", summary: "", folder: true },
+      /^data set "mine": `load`: expected a function, got undefined\.$/,
+    ],
+    [scenarios, { name: "mine" }, /`apply`/],
+    [
+      metrics,
+      { name: "mine", needs: "pixels" },
+      /^metric "mine": `needs`: expected "totals" or "logits"/,
+    ],
+    [metrics, { ...metrics.forgetLoss, name: "mine", on: ["test"] }, /`on`: expected string, got/],
+    [metrics, { ...metrics.forgetLoss, name: "mine", of: undefined }, /`of`: expected a function/],
+    [methods, { name: "mine", summary: "", reads: "all" }, /`reads`: /],
+    [predictors, { name: "mine" }, /expected `formula` or `load`/],
+    [forecasters, { name: "mine" }, /`events`/],
+    [fittables, { name: "mine" }, /`family`/],
+  ] as const) {
+    const open = registry as Registry<Named>;
+    refuses(() => open.add(entry as never), says);
+    refuses(() => open.known(entry as never), says);
+    assert.not(open.has("mine"));
+  }
 });
 
 test("a choice has the settings of the entry it names, of later ones too, its name in front", () => {

@@ -131,6 +131,7 @@ export async function unlearn(
   }
   const run = async (owned: Owned): Promise<Unlearned> => {
     const work = owned.add(await workOn(model.model, model.info, corrupted, test));
+    for (const name of only ?? []) requireMeasured(name, work.sets);
     // Measured before the method starts: retraining throws the weights away at once.
     const first = { round: 0, steps: 0, seconds: 0, scores: await work.evaluate(watch) };
     const session = owned.add(await startMethod(method, work.request(seed), settings, watch));
@@ -161,6 +162,21 @@ function chosen(method: UnlearnOptions["method"] = "rewind"): {
 /** The name of a metric that there is. */
 function nameOf(metric: string | Pick<Metric, "name">): string {
   return metrics.find(typeof metric === "string" ? metric : metric.name).name;
+}
+
+/** @throws UsageError for a metric that was asked for and cannot be measured after a round. */
+function requireMeasured(name: string, sets: ReadonlyMap<string, unknown>): void {
+  const { needs, on } = metrics.find(name);
+  if (needs === "logits") {
+    throw new UsageError(
+      `unlearn: metric "${name}" is measured once, at the end: give \`final: true\` instead.`,
+    );
+  }
+  if (!sets.has(on)) {
+    throw new UsageError(
+      `unlearn: metric "${name}" is measured on the images "${on}"; there are: ${[...sets.keys()].join(", ")}.`,
+    );
+  }
 }
 
 /** Training data of which some images are D_f. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { checked } from "../checked.ts";
 import { printable, UsageError } from "../errors.ts";
-import { Registry } from "../registry.ts";
+import { entryKinds, entrySchema, Registry } from "../registry.ts";
 import { cifar10, cifar100 } from "./cifar.ts";
 import { imageFolder } from "./image-folder.ts";
 import { mnist } from "./mnist.ts";
@@ -14,17 +14,15 @@ import { tinyImageNet } from "./tiny-imagenet.ts";
 import { webdataset } from "./webdataset.ts";
 
 /** All data sets; `datasets.add(…)` makes another one known to configurations and commands. */
-export const datasets: Registry<DatasetSource> = new Registry("data set", [
-  synthetic,
-  mnist,
-  cifar10,
-  cifar100,
-  tinyImageNet,
-  imageFolder,
-  npz,
-  parquet,
-  webdataset,
-]);
+export const datasets: Registry<DatasetSource> = new Registry(
+  "data set",
+  [synthetic, mnist, cifar10, cifar100, tinyImageNet, imageFolder, npz, parquet, webdataset],
+  entrySchema({
+    summary: entryKinds.text,
+    folder: z.boolean(),
+    load: entryKinds.function,
+  }),
+);
 
 /** Which data set, from where, and how much of it. */
 export interface DatasetSpec extends LoadOptions {

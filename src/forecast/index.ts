@@ -1,18 +1,23 @@
 /** Forecasters by name: one file each, one line here. */
 import { z } from "zod";
 import type { Predictor } from "../predictors/predictor.ts";
-import { choiceSchema, Registry } from "../registry.ts";
+import { choiceSchema, entryKinds, entrySchema, Registry } from "../registry.ts";
 import type { Forecaster, NowcastEvent, TrainingLength } from "./forecaster.ts";
 import { introspection } from "./introspection.ts";
 import { nino } from "./nino.ts";
 import { wnn } from "./wnn.ts";
 
 /** All forecasters; `forecasters.add(…)` makes another one known to configurations and commands. */
-export const forecasters: Registry<Forecaster> = new Registry("forecaster", [
-  wnn,
-  introspection,
-  nino,
-]);
+export const forecasters: Registry<Forecaster> = new Registry(
+  "forecaster",
+  [wnn, introspection, nino],
+  entrySchema({
+    title: entryKinds.text,
+    settings: entryKinds.settings,
+    takes: z.looseObject({ text: z.string(), place: z.enum(["DIR", "FILE", "PATH"]) }),
+    events: entryKinds.function,
+  }),
+);
 
 /** Which forecaster, with its settings, and its predictor. */
 export type NowcastConfig = {

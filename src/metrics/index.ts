@@ -1,5 +1,6 @@
 /** Metrics by name: one file each, one line here. In this order scores are logged and CSV columns stand. */
-import { Registry } from "../registry.ts";
+import { z } from "zod";
+import { entryKinds, Registry } from "../registry.ts";
 import { attackSuccess } from "./attack-success.ts";
 import { forgetAccuracy } from "./forget-accuracy.ts";
 import { forgetLoss } from "./forget-loss.ts";
@@ -41,9 +42,30 @@ type Own =
   | "testingAccuracy"
   | "membershipInference";
 
+const describedSchema = z.looseObject({
+  definition: z.string(),
+  unit: z.enum(["%", "points", "nats", "1"]),
+  better: z.enum(["higher", "lower", "reference"]),
+  of: entryKinds.function,
+});
+
+const metricSchema = z.discriminatedUnion(
+  "needs",
+  [
+    describedSchema.extend({
+      needs: z.literal("totals"),
+      on: z.string(),
+      title: z.string(),
+      label: z.string(),
+    }),
+    describedSchema.extend({ needs: z.literal("logits"), on: z.array(z.string()).min(1) }),
+  ],
+  { error: 'expected "totals" or "logits"' },
+);
+
 /** All metrics; `metrics.add(…)` has another one measured and reported. */
 export const metrics: Registry<Metric> & { readonly [Name in Own]: Metric } = Object.assign(
-  new Registry<Metric>("metric", Object.values(entries)),
+  new Registry<Metric>("metric", Object.values(entries), metricSchema),
   entries,
 );
 

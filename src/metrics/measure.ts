@@ -1,4 +1,6 @@
 /** Measures the metrics of a network on the sets of a run. */
+import { shown } from "../checked.ts";
+import { UsageError } from "../errors.ts";
 import type { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import type { Model } from "../nn/model.ts";
@@ -10,7 +12,7 @@ import type { Labelled } from "./classification.ts";
 import { type Final, finalOf } from "./final.ts";
 import { finalMetrics, scoreMetrics } from "./index.ts";
 import { Logits } from "./logits.ts";
-import type { Scores } from "./metric.ts";
+import type { Scores, TotalsMetric } from "./metric.ts";
 
 /** Images to measure on. */
 export interface ImageSet {
@@ -58,8 +60,19 @@ export async function measureScores(
   return Object.fromEntries(
     metrics.flatMap((metric) => {
       const sums = measured.get(metric.on);
-      return sums === undefined ? [] : [[metric.name, metric.of(sums)]];
+      return sums === undefined ? [] : [[metric.name, valueOf(metric, sums)]];
     }),
+  );
+}
+
+/** @throws UsageError where a metric makes no finite number of totals that are finite. */
+function valueOf(metric: TotalsMetric, sums: Totals): number {
+  const value: unknown = metric.of(sums);
+  if (typeof value === "number" && (Number.isFinite(value) || !Number.isFinite(sums.loss))) {
+    return value;
+  }
+  throw new UsageError(
+    `metric "${metric.name}": \`of\` must give a finite number, and gave ${shown(value)}.`,
   );
 }
 

@@ -1,13 +1,23 @@
 /** Optimisers by name: one file each, one line here. */
-import type { z } from "zod";
+import { z } from "zod";
 import type { Launch } from "../graph/value.ts";
-import { type Choice, choiceSchema, Registry } from "../registry.ts";
+import { type Choice, choiceSchema, entryKinds, entrySchema, Registry } from "../registry.ts";
 import { adam } from "./adam.ts";
 import type { Optimizer, ShardValues } from "./optimizer.ts";
 import { sgd } from "./sgd.ts";
 
 /** All optimisers; `optimizers.add(…)` makes another one known to configurations and commands. */
-export const optimizers: Registry<Optimizer> = new Registry("optimiser", [adam, sgd]);
+export const optimizers: Registry<Optimizer> = new Registry(
+  "optimiser",
+  [adam, sgd],
+  entrySchema({
+    summary: entryKinds.text,
+    settings: entryKinds.settings,
+    states: z.literal([1, 2], { error: "expected 1 or 2" }),
+    update: entryKinds.function,
+    corrections: entryKinds.function.optional(),
+  }),
+);
 
 /** Which optimiser, with its settings. */
 export type OptimizerSettings = Choice & { readonly weightDecay?: number | undefined };

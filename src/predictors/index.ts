@@ -1,7 +1,8 @@
 /** Predictors by name or file: one folder or file each, one line here. */
+import { z } from "zod";
 import { DataError, UsageError } from "../errors.ts";
 import { absolutePath, exists, fileInfo, join, listDir, readBytes } from "../platform/files.ts";
-import { Registry } from "../registry.ts";
+import { entryKinds, entrySchema, Registry } from "../registry.ts";
 import { introspectionLoader } from "./introspection.ts";
 import { invWnnLoader } from "./invwnn/loader.ts";
 import { linearLoader } from "./linear.ts";
@@ -13,14 +14,25 @@ import { parseWeightFile, type WeightFile } from "./weight-file.ts";
 import { wnnLoader } from "./wnn.ts";
 
 /** All predictors; `predictors.add(…)` makes another one known to configurations and commands. */
-export const predictors: Registry<PredictorLoader> = new Registry("predictor", [
-  linearLoader,
-  // Before InvWNN, which takes every Keras file that is no WNN, to say what is wrong with it.
-  wnnLoader,
-  invWnnLoader,
-  introspectionLoader,
-  ninoLoader,
-]);
+export const predictors: Registry<PredictorLoader> = new Registry(
+  "predictor",
+  [
+    linearLoader,
+    // Before InvWNN, which takes every Keras file that is no WNN, to say what is wrong with it.
+    wnnLoader,
+    invWnnLoader,
+    introspectionLoader,
+    ninoLoader,
+  ],
+  entrySchema({
+    formula: entryKinds.function.optional(),
+    recognises: entryKinds.function.optional(),
+    stems: z.array(z.string()).optional(),
+    load: entryKinds.function.optional(),
+  }).refine((loader) => "formula" in (loader as object) || "load" in (loader as object), {
+    error: "expected `formula` or `load`",
+  }),
+);
 
 /** Files of a folder by set: `InvWNN_Conv.h5`, `NWNN_Conv_13.h5`, `invwnn-conv.safetensors` and so on. */
 async function findSets(folder: string): Promise<Record<(typeof setNames)[number], string>> {

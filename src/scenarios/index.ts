@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { Dataset } from "../data/dataset.ts";
 import { UsageError } from "../errors.ts";
-import { type Choice, choiceSchema, Registry } from "../registry.ts";
+import { type Choice, choiceSchema, entryKinds, entrySchema, Registry } from "../registry.ts";
 import { backdoor } from "./backdoor.ts";
 import { labelNoise } from "./label-noise.ts";
 import { overfit } from "./overfit.ts";
@@ -10,12 +10,15 @@ import type { Corrupted, Scenario } from "./scenario.ts";
 import { standard } from "./standard.ts";
 
 /** All scenarios; `scenarios.add(…)` makes another one known to configurations, commands and experiments. */
-export const scenarios: Registry<Scenario> = new Registry("scenario", [
-  labelNoise,
-  backdoor,
-  standard,
-  overfit,
-]);
+export const scenarios: Registry<Scenario> = new Registry(
+  "scenario",
+  [labelNoise, backdoor, standard, overfit],
+  entrySchema({
+    summary: entryKinds.text,
+    settings: entryKinds.settings,
+    apply: entryKinds.function,
+  }),
+);
 
 /** Which scenario, with its settings. */
 export type ScenarioSettings = Choice;

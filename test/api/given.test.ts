@@ -7,9 +7,11 @@ import {
   acquireDevice,
   type Dataset,
   DataError,
+  defineMetric,
   DivergedError,
   evaluate,
   load,
+  metrics,
   preprocessingOf,
   predict,
   save,
@@ -246,6 +248,44 @@ test("labels given beside images in another order of classes are put in the netw
     given.map((round) => round.scores),
     plain.map((round) => round.scores),
   );
+});
+
+test("a metric of one's own is refused where it cannot be measured, and where it gives no number", async () => {
+  using model = await small();
+  const of = { train: photos, forget: [0] };
+  const own = (name: string, on: string, value: number) =>
+    metrics.add(
+      defineMetric({
+        name,
+        definition: "",
+        unit: "1",
+        better: "higher",
+        needs: "totals",
+        on,
+        title: "",
+        label: "",
+        of: () => (active ? value : 0),
+      }),
+    ).name;
+  let active = true;
+  own("givenNowhere", "tset", 0);
+  await refuses([
+    [
+      () => unlearn(model, of, { measure: ["givenNowhere"] }),
+      UsageError,
+      /"givenNowhere" is measured on the images "tset"; there are: forget, retain/,
+    ],
+    [
+      () => unlearn(model, of, { measure: ["UA"] }),
+      UsageError,
+      /"UA" is measured once, at the end/,
+    ],
+  ]);
+  own("givenNaN", "forget", NaN);
+  await refuses([
+    [() => unlearn(model, of), UsageError, /metric "givenNaN": `of` must give a finite .* NaN\.$/],
+  ]);
+  active = false;
 });
 
 test("a model that unlearns is busy; logits that are NaN are no answer", async () => {

@@ -1,6 +1,7 @@
 /** Unlearning methods by name: one file each, one line here. */
+import { z } from "zod";
 import { UsageError } from "../../errors.ts";
-import { Registry } from "../../registry.ts";
+import { entryKinds, entrySchema, Registry } from "../../registry.ts";
 import type { Watch } from "../../train/replay.ts";
 import type { ChosenMethod, MethodChoosers } from "./choosers.ts";
 import { boundary } from "./boundary.ts";
@@ -43,7 +44,16 @@ const choosers = Object.fromEntries(
  * `methods.rewind({ learningRate: 1e-4 })`.
  */
 export const methods: Registry<Method> & MethodChoosers = Object.assign(
-  new Registry<Method>("unlearning method", Object.values(entries)),
+  new Registry<Method>(
+    "unlearning method",
+    Object.values(entries),
+    entrySchema({
+      summary: entryKinds.text,
+      reads: z.enum(["D_f", "D_r", "D_f and D_r"]),
+      settings: entryKinds.schema,
+      create: entryKinds.function,
+    }),
+  ),
   choosers as MethodChoosers,
 );
 
