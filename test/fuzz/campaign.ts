@@ -1,7 +1,7 @@
 /** A run of the fuzzer: how many inputs of which reader, what was found, and where that is kept. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { inputOf } from "./inputs.ts";
+import { formsOf, inputOf } from "./inputs.ts";
 import { readers } from "./readers.ts";
 import { type Fault, type Limits, Watched } from "./watch.ts";
 
@@ -104,7 +104,7 @@ export async function campaign(plan: Campaign): Promise<Tally[]> {
     const reader = readers.find(({ name }) => name === tally.reader)!;
     const path = `${keep}/${tally.reader}-${fault}-${index}`;
     mkdirSync(keep, { recursive: true });
-    writeFileSync(`${path}.bin`, inputOf(reader, await reader.forms(), seed, index));
+    writeFileSync(`${path}.bin`, inputOf(reader, await formsOf(reader), seed, index));
     const again = `npm run fuzz -- --reader ${tally.reader} --file ${path}.bin`;
     writeFileSync(
       `${path}.json`,

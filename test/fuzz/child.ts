@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { inputOf } from "./inputs.ts";
+import { formsOf, inputOf } from "./inputs.ts";
 import { judge } from "./judge.ts";
 import type { Form } from "./readers.ts";
 import { readers } from "./readers.ts";
@@ -23,7 +23,7 @@ function say(said: Said): void {
 async function run({ reader: name, seed, from, count, file }: Portion): Promise<void> {
   const reader = readers.find((one) => one.name === name)!;
   let known = forms.get(name);
-  if (known === undefined) forms.set(name, (known = reader.forms()));
+  if (known === undefined) forms.set(name, (known = formsOf(reader)));
   const seeds = await known;
   for (let index = from; index < from + count; index++) {
     const bytes = file === undefined ? inputOf(reader, seeds, seed, index) : readFileSync(file);

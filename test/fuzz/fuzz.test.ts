@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { campaign } from "./campaign.ts";
-import { inputOf } from "./inputs.ts";
+import { formsOf, inputOf } from "./inputs.ts";
 import { readers } from "./readers.ts";
 import { Watched } from "./watch.ts";
 
@@ -40,11 +40,16 @@ test("every reader reads the files that the changes begin with", async () => {
   }
 });
 
-test("an input is known by its reader, seed and number", async () => {
-  const [reader] = readers;
-  const forms = await reader!.forms();
-  assert.equal(inputOf(reader!, forms, 5, 7), inputOf(reader!, forms, 5, 7));
-  assert.not.equal(inputOf(reader!, forms, 5, 7), inputOf(reader!, forms, 5, 8));
+test("an input is known by its reader, seed and number, whenever it is made", async () => {
+  for (const reader of readers) {
+    const inputs = async (from: number): Promise<Uint8Array[]> => {
+      const forms = await formsOf(reader);
+      return Array.from({ length: 20 }, (_, i) => inputOf(reader, forms, 5, from + i));
+    };
+    const first = await inputs(0);
+    assert.equal(await inputs(0), first, reader.name);
+    assert.not.equal(await inputs(20), first, reader.name);
+  }
 });
 
 test("a hang, a crash, memory and an error of the runtime's are found, and the inputs after them read", async () => {
