@@ -29,8 +29,10 @@ export interface ClassAnswers {
 
 /** D_f in a report. */
 export interface Forgotten {
-  /** Those that were named on their own first; some of many. */
-  readonly images: readonly ImageAnswers[];
+  /** Names of some, those that were named on their own first. */
+  readonly images: readonly string[];
+  /** Answers to these. */
+  readonly answers: readonly ImageAnswers[];
   readonly classes: readonly ClassAnswers[];
   /** Images in D_f. */
   readonly count: number;
@@ -39,12 +41,12 @@ export interface Forgotten {
 }
 
 /** Which images were forgotten, and what the network answers to them. */
-export function forgottenLines({ images, classes, count, copies }: Forgotten): string[] {
+export function forgottenLines({ answers, classes, count, copies }: Forgotten): string[] {
   const answer = ({ class: name, confidence }: Answer): string =>
     `${inCell(name)} (${(100 * confidence).toFixed(1)} %)`;
-  const relabelled = images.some(({ trainedAs }) => trainedAs !== undefined);
+  const relabelled = answers.some(({ trainedAs }) => trainedAs !== undefined);
   const columns = ["image", "class", ...(relabelled ? ["trained as"] : []), "before", "after"];
-  const more = count > images.length ? ` ${count - images.length} more are in forget.json.` : "";
+  const more = count > answers.length ? ` ${count - answers.length} more are in forget.json.` : "";
   return [
     "## D_f, image by image",
     "",
@@ -52,7 +54,7 @@ export function forgottenLines({ images, classes, count, copies }: Forgotten): s
     "",
     markdownTable(
       columns.map((title) => ({ title })),
-      images.map(({ image, class: own, trainedAs, before, after }) => [
+      answers.map(({ image, class: own, trainedAs, before, after }) => [
         `\`${inCell(image)}\``,
         inCell(own),
         ...(relabelled ? [inCell(trainedAs ?? own)] : []),

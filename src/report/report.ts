@@ -157,7 +157,7 @@ export async function writeReport(
     await folder.write("curve.svg", chart.svg);
     await folder.write("curve.png", chart.png);
   }
-  const wrongLabels = report.forgotten?.images.some((one) => one.trainedAs !== undefined) === true;
+  const wrongLabels = report.forgotten?.answers.some((one) => one.trainedAs !== undefined) === true;
   const lines = [
     `# ${report.method} on ${report.dataset}`,
     "",

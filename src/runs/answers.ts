@@ -1,7 +1,7 @@
 /** What a network answers to the images of D_f, one by one: whoever wanted them gone asks about each. */
 import { type Dataset, imageName } from "../data/dataset.ts";
 import { Owned } from "../gpu/owned.ts";
-import type { Answer, ClassAnswers, ImageAnswers } from "../report/forgotten.ts";
+import type { Answer, ClassAnswers, Forgotten } from "../report/forgotten.ts";
 import { selected } from "../scenarios/selection.ts";
 import { Collector } from "../train/collector.ts";
 import type { ForgetConfig, SetupConfig } from "./config.ts";
@@ -43,7 +43,7 @@ export function describeAnswers(
   before: readonly Answer[],
   after: readonly Answer[],
   most: number,
-): { readonly images: readonly ImageAnswers[]; readonly classes: readonly ClassAnswers[] } {
+): Omit<Forgotten, "count" | "copies"> {
   const all = Array.from(forget, (place, i) => {
     const [own, trained] = [train.labels[place]!, labels[place]!].map((at) => train.classes[at]!);
     return {
@@ -65,7 +65,8 @@ export function describeAnswers(
     if (mine.length === 0) return [];
     return [{ class: name, images: mine.length, before: known("before"), after: known("after") }];
   });
-  return { images: order.slice(0, most).map((at) => all[at]!), classes };
+  const answers = order.slice(0, most).map((at) => all[at]!);
+  return { images: answers.map(({ image }) => image), answers, classes };
 }
 
 /** Places of the images that a selection names on their own. */

@@ -155,13 +155,25 @@ test("named images and a class go from a .pt with its own normalisation; the rep
   // The same weights on the same images: what the file says is all that was needed.
   assert.equal(report.before, scores);
   assert.ok(report.after["forgetLoss"]! > report.before["forgetLoss"]!);
-  assert.equal(report.forgotten, {
+  const { answers, classes, ...named } = report.forgotten!;
+  assert.equal(named, {
     images: ["train/dog/1.png", "train/dog/2.png", "train/dog/3.png"],
+    count: 3,
     copies: 1,
   });
+  // What it answers to each agrees with the scores of D_f.
+  const right = (when: "before" | "after"): number =>
+    answers.filter((one) => one[when].class === one.class).length;
+  assert.equal(classes, [
+    { class: "dog", images: 3, before: right("before"), after: right("after") },
+  ]);
+  const share = (scores: Record<string, number>): number =>
+    Math.round((scores["forgetAccuracy"]! * 3) / 100);
+  assert.equal([right("before"), right("after")], [share(report.before), share(report.after)]);
+  assert.ok(answers.every(({ before, after }) => after.confidence !== before.confidence));
   assert.match(
     readFileSync(`${dir}/three/report.md`, "utf8"),
-    /- D_f: `train\/dog\/1\.png`, .*3\.png` \(all in/,
+    /\| `train\/dog\/1\.png` \| dog \| \w+ \(\d+\.\d %\) \| \w+ \(\d+\.\d %\) \|/,
   );
   const { images, copies, of } = forgotten(`${dir}/three`);
   assert.equal(
