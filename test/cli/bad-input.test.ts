@@ -142,18 +142,21 @@ test("a second process is refused while one works in the folder, and takes over 
   });
   const closed = new Promise((resolve) => first.on("close", resolve));
   let err = "";
-  await new Promise<void>((resolve) =>
+  const held = new Promise<void>((resolve) =>
     first.stderr.on("data", (part: Buffer) => {
       err += part.toString();
       if (!/epoch/.test(err)) return;
       // Held where it is: a fast one would end before the second has started.
-      first.kill("SIGSTOP");
+      process.kill(first.pid!, "SIGSTOP");
       resolve();
     }),
   );
-  refused(await rewind(words), new RegExp(`"${folder}/shared" is in use: process ${first.pid} on`));
-  first.kill("SIGKILL");
+  await Promise.race([held, closed.then(() => assert.unreachable(err))]);
+  const second = await rewind(words);
+  // By number: to Deno's `kill` of a child a second signal is none.
+  process.kill(first.pid!, "SIGKILL");
   await closed;
+  refused(second, new RegExp(`"${folder}/shared" is in use: process ${first.pid} on`));
   assert.is((await rewind(words, undefined, beforeWithAll)).code, 0);
   assert.equal(contents("shared").get(results[0]!), contents("whole").get(results[0]!));
 });

@@ -65,7 +65,7 @@ test("channels and labels stay; a set of that size stays itself", async () => {
   assert.is(await resizeDataset(set, 4), set);
 });
 
-test("a set that grows keeps its pixels: 50,000 images of 224² add no byte", async () => {
+test("a set that grows keeps its pixels: 50,000 images of 224² take no memory", async () => {
   const count = 50_000;
   const set: Dataset = {
     ...columns([0, 100], 3),
@@ -75,7 +75,8 @@ test("a set that grows keeps its pixels: 50,000 images of 224² add no byte", as
   };
   const before = process.memoryUsage().arrayBuffers;
   const large = await resizeDataset(set, 224);
-  assert.is(process.memoryUsage().arrayBuffers, before);
+  // What other files have left in this process may be collected meanwhile.
+  assert.ok(process.memoryUsage().arrayBuffers - before < 2 ** 20);
   assert.is(large.pixels, set.pixels);
   assert.equal([large.height, large.width, large.stored], [224, 224, { height: 32, width: 32 }]);
   // Part of it is a part of what is stored.
