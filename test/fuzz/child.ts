@@ -13,8 +13,14 @@ import type { Portion, Said } from "./watch.ts";
 const [, , dir = ""] = process.argv;
 const forms = new Map<string, Promise<readonly Form[]>>();
 
-/** Most bytes that the process has held, as the system counts them. */
-const peak = (): number => process.resourceUsage().maxRSS * 1024;
+/** Most bytes that the process has held. The usual count begins with what its parent held as it was started. */
+function peak(): number {
+  try {
+    return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync("/proc/self/status", "latin1"))![1]) * 1024;
+  } catch {
+    return process.resourceUsage().maxRSS * 1024;
+  }
+}
 
 function say(said: Said): void {
   process.stdout.write(`${JSON.stringify(said)}\n`);

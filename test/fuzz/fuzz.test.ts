@@ -52,9 +52,17 @@ test("an input is known by its reader, seed and number, whenever it is made", as
   }
 });
 
+test("memory of whoever starts the process is not counted", async () => {
+  const held = new Uint8Array(2 ** 29).fill(1);
+  const watched = new Watched(`${scratch}/peak`, patient);
+  const { peak } = await watched.run({ reader: "idx", seed: 0, from: 0, count: 1 });
+  watched.close();
+  assert.ok(peak > 0 && peak < held.length, `${peak} bytes`);
+});
+
 test("a hang, a crash, memory and an error of the runtime's are found, and the inputs after them read", async () => {
   const faulty = fileURLToPath(new URL("faulty.ts", import.meta.url));
-  const limits = { milliseconds: 5000, bytes: 400 * 2 ** 20 };
+  const limits = { milliseconds: 2000, bytes: 400 * 2 ** 20 };
   const watched = new Watched(scratch, limits, faulty);
   const found: [string, number][] = [];
   let read = 0;
