@@ -53,7 +53,7 @@ export const victims: readonly Victim[] = [
   },
   {
     name: "predictor record",
-    words: "predictor record --trainings 2 --architectures mlp --per-tensor 4 --out OUT",
+    words: "predictor record --trainings 2 --architectures mlp --per-tensor 4 --length 6 --out OUT",
   },
 ];
 
