@@ -5,6 +5,7 @@
  */
 const reasons: Readonly<Record<string, readonly string[]>> = {
   "arithmetic without a device or a file": [
+    "analysis/signature.test.ts",
     "cli/flags.test.ts",
     "cli/setting-options.test.ts",
     "cli/setup.test.ts",
@@ -60,6 +61,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "cli/own-network.test.ts",
     "cli/cli.test.ts",
     "cli/device-lost.test.ts",
+    "cli/figure.test.ts",
     "cli/plan.test.ts",
     "cli/predict.test.ts",
     "predictors-lab/response.test.ts",

@@ -84,7 +84,7 @@ test("no address stands in the sources but those of the data sets that `rewind f
   );
   // The name of a form, which charts say they have: nothing is asked for there.
   const schema = "https://vega.github.io/schema/vega-lite/v6.json";
-  assert.equal(others, [{ path: "src/figures/plot.ts", address: schema }]);
+  assert.equal(others, [{ path: "src/figures/draw.ts", address: schema }]);
 });
 
 test("files of every kind are read where no text can be made into code", async () => {

@@ -1,17 +1,10 @@
 /** `rewind evaluate`: scores of a run's network. */
 import type { Command } from "commander";
-import { z } from "zod";
 import { DataError } from "../errors.ts";
-import {
-  type ForgetConfig,
-  forgetSchema,
-  type SetupConfig,
-  setupSchema,
-  trainSchema,
-} from "../runs/config.ts";
 import { readNetwork } from "../runs/given-network.ts";
 import { loadImages } from "../runs/images.ts";
 import { prepareJob } from "../runs/job.ts";
+import { recordedSchema } from "../runs/recorded-run.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { checkNetwork } from "./check-inputs.ts";
@@ -21,22 +14,6 @@ import { answerJson, sayNotes } from "./output.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { type NonfiniteFlags, nonfiniteOption } from "./nonfinite.ts";
 import { validate } from "./parse.ts";
-
-/** A run's config.json is a training's, or has one under `train`, or is of a network that was trained elsewhere. */
-const runSchema = z.union([
-  z.looseObject({ setup: setupSchema }).transform(({ setup }): Evaluated => ({ setup })),
-  z
-    .looseObject({ train: trainSchema, forget: forgetSchema.optional() })
-    .transform(({ train, forget }): Evaluated => ({ setup: train, forget })),
-  trainSchema.transform((train): Evaluated => ({ setup: train })),
-]);
-
-/** What a run worked on. */
-interface Evaluated {
-  readonly setup: SetupConfig;
-  /** D_f of an unlearning, where it is not that of the training. */
-  readonly forget?: ForgetConfig | undefined;
-}
 
 export function registerEvaluate(root: Command): void {
   const command = root
@@ -55,7 +32,12 @@ export function registerEvaluate(root: Command): void {
       const folder = await RunFolder.open(flags.run);
       const config = await folder.config();
       await loadOwnModel(config);
-      const { setup, forget } = validate(runSchema, config, `${flags.run}/config.json`, DataError);
+      const { setup, forget } = validate(
+        recordedSchema,
+        config,
+        `${flags.run}/config.json`,
+        DataError,
+      );
       if (!(await folder.has(flags.checkpoint))) {
         throw new DataError(`"${flags.run}" has no ${flags.checkpoint}.`);
       }

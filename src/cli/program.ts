@@ -9,6 +9,7 @@ import { registerEvaluate } from "./evaluate.ts";
 import { registerExperiment } from "./experiment.ts";
 import { registerExport } from "./export.ts";
 import { registerFetch } from "./fetch.ts";
+import { registerFigure } from "./figure.ts";
 import { registerImport } from "./import.ts";
 import { registerLira } from "./lira.ts";
 import { registerMethods } from "./methods.ts";
@@ -46,6 +47,7 @@ export async function program(): Promise<Command> {
   root.commandsGroup("Measure and compare:");
   registerExperiment(root);
   registerLira(root);
+  registerFigure(root);
   root.commandsGroup("Data and checkpoints:");
   registerFetch(root);
   registerImport(root);

@@ -1,8 +1,8 @@
-/** Line charts as SVG and PNG: Vega-Lite draws, resvg rasterises with the DejaVu fonts it is given. */
-import type * as resvgModule from "@resvg/resvg-wasm";
-import { UsageError } from "../errors.ts";
-import { readBytes } from "../platform/files.ts";
+/** Line charts. */
 import { ifInstalled } from "../platform/optional.ts";
+import { draw, type Drawn, drawn, page, palette, schema, wrapped } from "./draw.ts";
+
+export type { Drawn } from "./draw.ts";
 
 /** A curve; `low` and `high` draw a band around it. */
 export interface Series {
@@ -22,36 +22,6 @@ export interface LineChart {
   /** Draw x by its logarithm. */
   readonly logX?: boolean;
 }
-
-/** Okabe and Ito's palette: told apart with any colour vision; dashed from the eighth series on. */
-const palette = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
-const font = "DejaVu Sans";
-
-const schema = "https://vega.github.io/schema/vega-lite/v6.json";
-
-const page = {
-  background: "white",
-  padding: 12,
-  config: {
-    font,
-    axis: {
-      gridColor: "#e4e4e4",
-      domainColor: "#888888",
-      tickColor: "#888888",
-      labelFontSize: 11,
-      titleFontSize: 12,
-    },
-    title: {
-      fontSize: 15,
-      subtitleFontSize: 11,
-      subtitleColor: "#555555",
-      subtitlePadding: 4,
-      offset: 12,
-    },
-    legend: { labelFontSize: 11 },
-    view: { stroke: null },
-  },
-};
 
 /** The Vega-Lite specification of a chart: open it in any Vega viewer. */
 export function chartSpec(chart: LineChart): object {
@@ -146,71 +116,12 @@ function flat(ys: readonly number[]): { domain?: readonly [number, number] } {
   return low === high ? { domain: [low - 1, high + 1] } : {};
 }
 
-/** Characters of a line under a title at most: a longer one widens the figure past its axes. */
-const lineLength = 72;
-
-/** A text in lines, broken at blanks. */
-function wrapped(text: string): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > lineLength) lines.push(word);
-    else lines[lines.length - 1] = `${last} ${word}`;
-  }
-  return lines;
-}
-
-type Rasteriser = typeof resvgModule;
-let rasteriser: Promise<Rasteriser> | undefined;
-
-async function resvg(): Promise<Rasteriser> {
-  const module = await import("@resvg/resvg-wasm");
-  await module.initWasm(
-    await readBytes(new URL(import.meta.resolve("@resvg/resvg-wasm/index_bg.wasm"))),
-  );
-  return module;
-}
-
-/** A chart as a drawing, and as an image twice its size in pixels. */
-export interface Drawn {
-  readonly svg: string;
-  readonly png: Uint8Array;
-}
-
 /** Draws a chart; undefined where the packages that draw are not installed. */
 export function lineChart(chart: LineChart): Promise<Drawn | undefined> {
   return ifInstalled(() => draw(chartSpec(chart)));
 }
 
 /** Draws several charts as one figure. @throws UsageError where the packages that draw are not installed. */
-export async function linePanels(title: string, charts: readonly LineChart[]): Promise<Drawn> {
-  const drawn = await ifInstalled(() => draw(panelsSpec(title, charts)));
-  if (drawn !== undefined) return drawn;
-  throw new UsageError(
-    "charts need optional packages: `npm install vega vega-lite @resvg/resvg-wasm dejavu-fonts-ttf`.",
-  );
-}
-
-async function draw(spec: object): Promise<Drawn> {
-  // Heavy modules: loaded when a chart is drawn.
-  const [vega, lite] = await Promise.all([import("vega"), import("vega-lite")]);
-  const view = new vega.View(vega.parse(lite.compile(spec as never).spec), {
-    renderer: "none",
-  });
-  const svg = await view.toSVG();
-  view.finalize();
-  rasteriser ??= resvg();
-  const { Resvg } = await rasteriser;
-  const names = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"];
-  // Without fonts the rasteriser leaves out all text, silently.
-  const fontBuffers = await Promise.all(
-    names.map((name) => readBytes(new URL(import.meta.resolve(`dejavu-fonts-ttf/ttf/${name}`)))),
-  );
-  const rendered = new Resvg(svg, {
-    fitTo: { mode: "zoom", value: 2 },
-    font: { fontBuffers, defaultFontFamily: font, sansSerifFamily: font },
-  }).render();
-  const png = rendered.asPng();
-  rendered.free();
-  return { svg, png };
+export function linePanels(title: string, charts: readonly LineChart[]): Promise<Drawn> {
+  return drawn(panelsSpec(title, charts));
 }

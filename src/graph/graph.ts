@@ -203,6 +203,21 @@ export class Graph {
     return output;
   }
 
+  /** The values that operations make, in order. */
+  get values(): Value[] {
+    return this.#nodes.map(({ output }) => output);
+  }
+
+  /** The operation that makes a value, and what it is applied to; undefined for an input. */
+  origin(
+    value: Value,
+  ): (Pick<Operation<unknown>, "name" | "neurons"> & Pick<Node, "inputs">) | undefined {
+    const node = this.#nodes.find(({ output }) => output === value);
+    if (node === undefined) return undefined;
+    const { operation, inputs } = node;
+    return { name: operation.name, neurons: operation.neurons, inputs };
+  }
+
   /** Starts a new stage: what activation recomputation recomputes at a time. */
   stage(): void {
     this.#stages.push(this.#nodes.length);

@@ -58,6 +58,15 @@ export function loadSplit({ data, seed }: Pick<TrainConfig, "data" | "seed">): P
   return loadDataset({ ...data, seed });
 }
 
+/** The training images of a run before anything is wrong with them, in the same order. */
+export async function cleanImages(
+  config: SetupConfig,
+  { given }: Pick<ImageOptions, "given"> = {},
+): Promise<Dataset> {
+  const { train } = await loadSets(config, given, []);
+  return config.forget === undefined ? train : (await withForget(config, train, given, [])).train;
+}
+
 /** Training and test images; without a data set the images of D_f alone, and nothing to test on. */
 async function loadSets(
   config: SetupConfig,

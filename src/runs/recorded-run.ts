@@ -1,0 +1,102 @@
+/** Finished runs of unlearning, as their folders have them: what figures are made from. */
+import { z } from "zod";
+import { DataError } from "../errors.ts";
+import { join } from "../platform/files.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import {
+  type ForgetConfig,
+  forgetSchema,
+  type SetupConfig,
+  setupSchema,
+  trainSchema,
+  type UnlearnConfig,
+  unlearnSchema,
+} from "./config.ts";
+
+/** What a run worked on. */
+export interface RecordedSetup {
+  readonly setup: SetupConfig;
+  /** D_f of an unlearning, where it is not that of the training. */
+  readonly forget?: ForgetConfig | undefined;
+}
+
+/** A run's config.json is a training's, or has one under `train`, or is of a network that was trained elsewhere. */
+export const recordedSchema: z.ZodType<RecordedSetup> = z.union([
+  z.looseObject({ setup: setupSchema }).transform(({ setup }): RecordedSetup => ({ setup })),
+  z
+    .looseObject({ train: trainSchema, forget: forgetSchema.optional() })
+    .transform(({ train, forget }): RecordedSetup => ({ setup: train, forget })),
+  trainSchema.transform((train): RecordedSetup => ({ setup: train })),
+]);
+
+const unlearnedSchema = z.looseObject({ unlearn: unlearnSchema, run: z.string().optional() });
+
+/** A finished run of unlearning. */
+export interface RecordedRun extends RecordedSetup {
+  readonly folder: RunFolder;
+  /** Its method, with the folder's name where several runs are of one method. */
+  readonly name: string;
+  readonly unlearn: UnlearnConfig;
+  /** File of the weights that it started from. */
+  readonly trained: string;
+}
+
+/** The file that the weights of a run end in. */
+export const unlearnedFile = "checkpoint.safetensors";
+
+/** The weights that an unlearning started from: of the run it names, a file, its own folder's or its experiment's. */
+async function trainedOf(
+  folder: RunFolder,
+  run: string | undefined,
+  { checkpoint }: SetupConfig,
+): Promise<string> {
+  if (run !== undefined) return join(run, unlearnedFile);
+  if (checkpoint !== undefined) return checkpoint;
+  if (await folder.has("trained.safetensors")) return folder.file("trained.safetensors");
+  return folder.file(join("..", "trained", unlearnedFile));
+}
+
+/**
+ * Opens runs of unlearning that started from one network.
+ *
+ * @throws DataError for a folder that is none or not finished, or where networks, images or D_f differ.
+ */
+export async function recordedRuns(paths: readonly string[]): Promise<RecordedRun[]> {
+  const runs: RecordedRun[] = [];
+  for (const path of paths) {
+    const folder = await RunFolder.open(path);
+    const config = await folder.config();
+    const setup = recordedSchema.safeParse(config);
+    const unlearned = unlearnedSchema.safeParse(config);
+    if (!setup.success || !unlearned.success) {
+      throw new DataError(
+        `"${path}" is no folder of an unlearning: its config.json says nothing of one. Give folders of ` +
+          "`rewind unlearn`, `rewind demo` or the arms of an experiment.",
+      );
+    }
+    if (!(await folder.has(unlearnedFile))) {
+      throw new DataError(`"${path}" has no ${unlearnedFile}: its unlearning is not finished.`);
+    }
+    const { unlearn, run } = unlearned.data;
+    const trained = await trainedOf(folder, run, setup.data.setup);
+    runs.push({ ...setup.data, folder, name: unlearn.method, unlearn, trained });
+  }
+  const [first] = runs;
+  const what = ({ setup, forget, trained }: RecordedRun): string =>
+    JSON.stringify([setup, forget, trained]);
+  const other = runs.find((run) => what(run) !== what(first!));
+  if (other !== undefined) {
+    throw new DataError(
+      `"${other.folder.path}" and "${first!.folder.path}" did not start from the same network with the same D_f: a ` +
+        "figure shows runs that did.",
+    );
+  }
+  return runs.map((run) => {
+    const alone = runs.filter(({ name }) => name === run.name).length === 1;
+    return alone ? run : { ...run, name: `${run.name} (${baseName(run.folder.path)})` };
+  });
+}
+
+function baseName(path: string): string {
+  return path.split(/[\\/]/).findLast((part) => part !== "") ?? path;
+}
