@@ -60,13 +60,15 @@ export function registerUnlearn(root: Command): void {
       "trained elsewhere: .pt, .pth or .safetensors, or a folder with config.json and model.safetensors",
       absolutePath,
     )
-    .optionsGroup("With --from:")
-    .option(
-      "--key <key>",
-      "where the tensors of a PyTorch file lie, such as model_ema (default: the first of the usual keys)",
-    );
+    .optionsGroup("With --from:");
+  const before = command.options.length;
+  command.option(
+    "--key <key>",
+    "where the tensors of a PyTorch file lie, such as model_ema (default: the first of the usual keys)",
+  );
   preprocessingOptions(networkOptions(command, { preset: false }));
   dataOptions(command, { preset: false });
+  const ofFrom = command.options.slice(before);
   forgetOptions(command);
   unlearnOptions(command)
     .option("--reference <dir>", "run folder of --method retrain: gaps are measured to its network")
@@ -79,7 +81,17 @@ Three images and a class must go from a network trained elsewhere:
     --class-names classes.txt --picture-size 224 --data photos \\
     --forget-files gone.txt --forget-class cat --out forgotten`,
     );
-  profileOption(lossOption(deviceOptions(nonfiniteOption(command)))).action(unlearn);
+  profileOption(lossOption(deviceOptions(nonfiniteOption(command)))).action((flags: Flags) => {
+    const given = ofFrom.find(
+      (option) => command.getOptionValueSource(option.attributeName()) === "cli",
+    );
+    if (flags.run !== undefined && flags.from === undefined && given !== undefined) {
+      throw new UsageError(
+        `${given.long} belongs to --from: a run knows its own data and network.`,
+      );
+    }
+    return unlearn(flags);
+  });
 }
 
 /** What is made to forget: a configuration for the run's folder, and the parts of its job. */
@@ -98,10 +110,10 @@ async function unlearn(flags: Flags): Promise<void> {
   const { reference } = flags;
   const { config, setup, given, forget, unlearn: asked } = await subjectOf(flags);
   const written = { ...config, unlearn: asked, ...(await shippedIn(asked)) };
+  const retrained = reference === undefined ? undefined : await finalOf(reference);
   if (await RunFolder.check(flags.out, written)) {
     if (await showFinished(await RunFolder.open(flags.out))) return;
   }
-  const retrained = reference === undefined ? undefined : await finalOf(reference);
   const images = await loadImages(setup, { given, forget });
   sayNotes([...given.notes, ...images.notes]);
   checkNetwork(setup, images, given);
@@ -138,26 +150,16 @@ async function unlearn(flags: Flags): Promise<void> {
 
 async function subjectOf(flags: Flags): Promise<Subject> {
   const { run, from, seed } = flags;
-  if ((run === undefined) === (from === undefined)) {
+  if (run !== undefined && from !== undefined) {
+    throw new UsageError("--run and --from each name a network: give one of them.");
+  }
+  if (run === undefined && from === undefined) {
     throw new UsageError(
       "which network? Give --run DIR (a folder of `rewind train`) or --from CHECKPOINT (trained elsewhere).",
     );
   }
   const forget = await forgetConfig(flags);
   if (run !== undefined) {
-    const setting = Object.entries({
-      "--data": flags.data,
-      "--key": flags.key,
-      "--dataset": flags.dataset,
-      "--model": flags.model,
-      "--preprocess": flags.preprocess,
-      "--class-names": flags.classNames,
-    }).find(([, value]) => value !== undefined);
-    if (setting !== undefined) {
-      throw new UsageError(
-        `${setting[0]} belongs to --from: a run knows its own data and network.`,
-      );
-    }
     const folder = await RunFolder.open(run);
     const config = await folder.config();
     await loadOwnModel(config);
@@ -197,6 +199,7 @@ async function subjectOf(flags: Flags): Promise<Subject> {
     }),
     "options",
   );
-  const given = requirePrepared(await readNetwork(from!, setup));
+  const { model: { name: _, ...settings } = {} } = await networkOf(flags, false);
+  const given = requirePrepared(await readNetwork(from!, { ...setup, settings }));
   return { config: { setup }, setup, given, forget: undefined, unlearn: unlearnConfig(flags) };
 }

@@ -43,7 +43,10 @@ export interface GivenNetwork {
 /** What whoever gives the file says of it; it counts more than what the file says. */
 export type Said = Partial<
   Pick<SetupConfig, "model" | "classes" | "preprocessing" | "key" | "allowNonfinite">
->;
+> & {
+  /** Of the settings of `model` those that were said, and are not only usual; absent: all. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
+};
 
 /**
  * Reads a network.
@@ -85,6 +88,7 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
     : publishedClasses(published, classifierOf(network), file.tensors);
   const classes = said.classes ?? hub?.classes;
   requireOutputs(classes, outputs, place.weights);
+  const channels = hub?.input?.[2] ?? 3;
   const prepared: PreprocessingConfig | undefined = said.preprocessing ?? hub?.preprocessing;
   return {
     path: place.weights,
@@ -99,7 +103,14 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
       const slots = tensorsOf(spec);
       return importPretrained(published, slots, file.tensors, { head: "keep" }).tensors;
     },
-    notes: file.notes,
+    notes: [
+      ...file.notes,
+      ...otherwise(place.weights, said, {
+        classes: hub?.classes,
+        preprocessing: hub?.preprocessing && preprocessingOf(hub.preprocessing, channels),
+        channels,
+      }),
+    ],
   };
 }
 
@@ -133,6 +144,8 @@ function own(
     );
   }
   networks.find(info.network.name);
+  const { name: _, ...whole } = said.model ?? info.network;
+  requireSettings(path, info, said.settings ?? whole);
   requireOutputs(said.classes, info.classes.length, path);
   return {
     path,
@@ -146,8 +159,71 @@ function own(
         ? info.preprocessing
         : preprocessingOf(said.preprocessing, channels),
     weights: () => tensors,
-    notes: [],
+    notes: otherwise(path, said, { ...info, channels: info.input[2] }),
   };
+}
+
+/** @throws UsageError where a network has other settings than are said. */
+function requireSettings(
+  path: string,
+  { network, input, classes }: CheckpointInfo,
+  settings: Readonly<Record<string, unknown>>,
+): void {
+  const named = (config: ModelConfig): string => modelSpec(config, input, classes.length).name;
+  const wrong = Object.entries(settings).filter(([key, value]) => {
+    if (same(network[key], value)) return false;
+    // What a file does not say is as the network has it by default.
+    return network[key] !== undefined || named({ ...network, [key]: value }) !== named(network);
+  });
+  if (wrong.length === 0) return;
+  throw new UsageError(
+    `"${path}" holds the network ${named(network)}, which has another \`model\` than is said ` +
+      `(${listed(wrong.map(([key]) => key))}): leave it out, or say what the file has.`,
+  );
+}
+
+/** Notes of what a file says otherwise than whoever gives it. */
+function otherwise(
+  path: string,
+  said: Said,
+  file: {
+    readonly classes?: readonly string[] | undefined;
+    readonly preprocessing?: Preprocessing | undefined;
+    readonly channels: number;
+  },
+): string[] {
+  const notes: string[] = [];
+  const { classes, preprocessing } = file;
+  if (said.classes !== undefined && classes !== undefined && !same(said.classes, classes)) {
+    const reordered = same([...said.classes].sort(), [...classes].sort());
+    notes.push(
+      `\`classes\` counts: "${path}" has ${reordered ? "them in another order" : "other ones"} ` +
+        `(${classes.slice(0, 5).join(", ")}${classes.length > 5 ? ", …" : ""})`,
+    );
+  }
+  if (said.preprocessing !== undefined && preprocessing !== undefined) {
+    const other = preprocessingOf(said.preprocessing, file.channels);
+    if (!same(numbersOf(other), numbersOf(preprocessing))) {
+      notes.push(
+        `\`preprocessing\` counts: "${path}" prepares its images otherwise, and its answers are others then`,
+      );
+    }
+  }
+  return notes;
+}
+
+/** What decides how images are prepared, in single precision as files keep it. */
+function numbersOf({ mean, deviation, crop = 1 }: Preprocessing): unknown {
+  return [[...mean], deviation?.map(Math.fround), Math.fround(crop)];
+}
+
+/** Whether two values of plain data are the same, whatever the order of their fields. */
+function same(a: unknown, b: unknown): boolean {
+  const ordered = (_: string, value: unknown): unknown =>
+    typeof value === "object" && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
+      : value;
+  return JSON.stringify(a, ordered) === JSON.stringify(b, ordered);
 }
 
 /** @throws UsageError where nothing says how a network's images are prepared. */

@@ -74,6 +74,12 @@ test("an option that what was chosen does not use is refused with what it is for
   ] as const) {
     assert.match(await refused("plan", ...words), says);
   }
+  for (const option of ["--picture-size", "--filters", "--hidden", "--train", "--test"]) {
+    const words = ["unlearn", "--run", "a", option, "3"];
+    assert.match(await refused(...words, ...out), new RegExp(`${option} belongs to --from`));
+  }
+  const both = await refused("unlearn", "--run", "a", "--from", "b", ...out);
+  assert.match(both, /--run and --from each name a network: give one of them/);
   const from = ["unlearn", "--from", "net.pt", "--forget-class", "a", ...out];
   assert.match(await refused(...from, "--hidden", "3"), /--hidden .*; without --model nothing/);
 });

@@ -158,4 +158,32 @@ test("a checkpoint of an earlier version names its network alone", async () => {
   assert.match(absent.message, /none\.pt": there is no such file or folder/);
 });
 
+test("what is said of a whole checkpoint and is otherwise there: its network is refused, the rest counts and is noted", async () => {
+  const small = modelSpec({ name: "small-cnn", filters: [2, 3] }, [8, 8, 1], 3);
+  const info = {
+    task: "classification",
+    network: { name: "small-cnn", filters: [2, 3] },
+    input: [8, 8, 1],
+    classes: ["cat", "dog", "owl"],
+    preprocessing: { mean: Float32Array.of(0.5), deviation: [0.2] },
+  } as const satisfies CheckpointInfo;
+  const bytes = await writeCheckpoint(drawn(small), small.name, info);
+  const file = `${folderOf({ "own.safetensors": bytes })}/own.safetensors`;
+  const said = async (what: Parameters<typeof readNetwork>[1]): Promise<readonly string[]> =>
+    (await readNetwork(file, what)).notes;
+  const { network: model, classes } = info;
+  assert.equal(await said({ model: { ...model, hidden: 0 }, classes: [...classes] }), []);
+  assert.equal(await said({ model: { ...model, hidden: 64 }, settings: {} }), []);
+  const prepared = { mean: [0.5], deviation: [0.2], crop: 1 };
+  assert.equal(await said({ preprocessing: prepared }), []);
+  for (const settings of [{ hidden: 64 }, { filters: [3, 2] }]) {
+    const { message } = await errorOf(readNetwork(file, { model: { ...model, ...settings } }));
+    assert.match(message, /own\.safetensors" holds the network small-cnn\(.* another `model`/);
+  }
+  const [order, prep] = await said({ classes: ["owl", "cat", "dog"], preprocessing: "half" });
+  assert.match(order!, /^`classes` counts: .* has them in another order \(cat, dog, owl\)$/);
+  assert.match(prep!, /^`preprocessing` counts: .* prepares its images otherwise/);
+  assert.match((await said({ classes: ["a", "b", "c"] }))[0]!, /has other ones \(cat, dog, owl\)/);
+});
+
 test.run();
