@@ -1,6 +1,6 @@
 /** What is read and checked before an adapter is opened and anything is written. */
 import { modelSpec } from "../../models/index.ts";
-import { DataError, ShapeError } from "../errors.ts";
+import { DataError, ShapeError, UsageError } from "../errors.ts";
 import { declare } from "../nn/model.ts";
 import { loadPredictor } from "../predictors/index.ts";
 import type { SetupConfig, TrainConfig, UnlearnConfig } from "../runs/config.ts";
@@ -17,12 +17,15 @@ export async function checkTraining(config: TrainConfig): Promise<void> {
   if (nowcast !== undefined) await loadPredictor(nowcast.predictor);
 }
 
-/** The predictor of an unlearning, where it has one, and the images its method reads. */
+/** The predictor of an unlearning, where it has one, and the images that its method and its end need. */
 export async function checkUnlearning(
-  { method, settings }: UnlearnConfig,
-  images?: Pick<RunImages, "corrupted">,
+  { method, settings, testFloor }: UnlearnConfig,
+  images?: Pick<RunImages, "corrupted" | "test">,
 ): Promise<void> {
   if (images !== undefined) {
+    if (testFloor !== undefined && images.test.count === 0) {
+      throw new UsageError("`testFloor` ends at a test accuracy, and there are no test images.");
+    }
     const { forget, retain } = images.corrupted;
     requireImages(methods.find(method), forget.length, retain.length);
   }

@@ -11,7 +11,7 @@ import { shippedIn } from "../runs/unlearn-run.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { checkNetwork, checkTraining, checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
-import { claimFolder, type FolderFlags, privateFlag } from "./run-folder.ts";
+import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { forgetConfig, forgetOptions } from "./forget-options.ts";
@@ -96,6 +96,7 @@ export function registerDemo(root: Command): void {
     const unlearn = unlearnConfig({ ...flags, untilShare }, train);
     const config: DemoConfig = { train, unlearn };
     const written = { ...config, ...(await shippedIn(unlearn)) };
+    requireApart(flags.out, train.data.dir, train.forget?.dir);
     if (await RunFolder.check(flags.out, written)) {
       if (await showFinished(await RunFolder.open(flags.out))) return;
     }

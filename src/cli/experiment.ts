@@ -30,7 +30,7 @@ import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
 import { loadImages } from "../runs/images.ts";
 import { checkNetwork, checkTraining } from "./check-inputs.ts";
 import { example } from "./examples.ts";
-import { claimFolder, privateFlag } from "./run-folder.ts";
+import { claimFolder, privateFlag, requireApart } from "./run-folder.ts";
 import { nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { answer, sayNotes } from "./output.ts";
 import { withRuns } from "./progress.ts";
@@ -145,6 +145,7 @@ export function registerExperiment(root: Command): void {
         ...(flags.data === undefined ? {} : { dir: flags.data }),
         ...(flags.pictureSize === undefined ? {} : { size: flags.pictureSize }),
       };
+      requireApart(flags.out, flags.data);
       const only = flags.arms?.split(",").map((arm) => arm.trim());
       const forget = await forgetConfig(flags);
       if (nowcast && forget !== undefined) {

@@ -1,6 +1,6 @@
 /** `rewind export`: a checkpoint under the names and in the layouts of PyTorch's networks. */
 import { type Command, Option } from "commander";
-import { DataError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { type ModelConfig, networks, modelSpec } from "../../models/index.ts";
 import { publishedNetwork } from "../../models/published.ts";
 import { exportPretrained, type PublishedFormat, publishedFormats } from "../io/pretrained.ts";
@@ -43,6 +43,11 @@ export function registerExport(root: Command): void {
   );
   nonfiniteOption(deviationOption(command)).action(async (file: string, flags: ExportFlags) => {
     const { format, std, hub, allowNonfinite, out } = flags;
+    if (hub === true && (std !== undefined || format !== "timm")) {
+      throw new UsageError(
+        `${std === undefined ? "--format" : "--std"} is for a single file; --hub writes the names of timm, and deviations into config.json.`,
+      );
+    }
     const contents = await readTensors(await readBytes(file), file, { allowNonfinite });
     const { tensors, metadata, info } = parseCheckpoint(contents, file);
     if (hub === true) {

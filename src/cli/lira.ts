@@ -11,7 +11,7 @@ import { RunFolder } from "../report/run-folder.ts";
 import { textTable } from "../report/table.ts";
 import { checkTraining, checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
-import { claimFolder, type FolderFlags, privateFlag } from "./run-folder.ts";
+import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
 import { answer } from "./output.ts";
 import { withRuns } from "./progress.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
@@ -54,6 +54,7 @@ export function registerLira(root: Command): void {
       });
       const unlearn = unlearnConfig(flags, train);
       const protocol = { train, unlearn, models: flags.shadows, targets: flags.targets };
+      requireApart(flags.out, train.data.dir);
       await RunFolder.check(flags.out, protocol);
       await checkTraining(train);
       await checkUnlearning(unlearn);

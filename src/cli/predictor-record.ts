@@ -16,7 +16,7 @@ import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { defaults } from "../runs/defaults.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { example } from "./examples.ts";
-import { claimFolder } from "./run-folder.ts";
+import { claimFolder, requireApart } from "./run-folder.ts";
 import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
@@ -100,6 +100,7 @@ export function registerPredictorRecord(group: Command): void {
       perTensor: flags.perTensor,
       architectures: architectures as LibrarySettings["architectures"],
     };
+    requireApart(flags.out, ...sources.map(({ data }) => data.dir));
     await RunFolder.check(flags.out, { ...settings, sources });
     const splits: Split[] = [];
     for (const { data } of sources) splits.push(await loadDataset({ ...data, seed: flags.seed }));

@@ -1,4 +1,6 @@
 /** Run folders of commands: claimed for one command at a time, and given free when it ends. */
+import { UsageError } from "../errors.ts";
+import { absolutePath, relativePath } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
 
 const claimed: RunFolder[] = [];
@@ -14,6 +16,18 @@ export const privateFlag = [
   "--private",
   "a run folder that is made can be read by its owner alone (mode 0700)",
 ] as const;
+
+/** @throws UsageError where a run's files would lie among the images that it reads. */
+export function requireApart(out: string, ...folders: readonly (string | undefined)[]): void {
+  for (const folder of folders) {
+    if (folder === undefined) continue;
+    const way = relativePath(absolutePath(folder), absolutePath(out));
+    if (/^\.\.(?:[/\\]|$)|^[/\\]|^\w:/.test(way)) continue;
+    throw new UsageError(
+      `--out ${out} lies in the folder of the images, ${folder}: they would be mixed. Give a folder outside of it.`,
+    );
+  }
+}
 
 /**
  * Opens the folder of a run for the command that runs; {@link releaseFolders} gives it free.

@@ -137,6 +137,9 @@ export function dataOf(flags: SetupFlags): object | undefined {
       `${flag} is of a data set: say which by --dataset ${datasets.names.join("|")}.`,
     );
   }
+  if (dir !== undefined && !datasets.find(name).folder) {
+    throw new UsageError(`--data is a folder of files; --dataset ${name} has none.`);
+  }
   return present({ name, dir, trainCount: train, testCount: test, size });
 }
 

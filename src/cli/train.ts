@@ -11,7 +11,7 @@ import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { checkNetwork, checkTraining } from "./check-inputs.ts";
 import { example } from "./examples.ts";
-import { claimFolder, type FolderFlags, privateFlag } from "./run-folder.ts";
+import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { forgetConfig, forgetOptions } from "./forget-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
@@ -36,6 +36,7 @@ export function registerTrain(root: Command): void {
     async (flags: TrainFlags & DeviceFlags & FolderFlags & { profile?: boolean }) => {
       const started = performance.now();
       const config = await trainConfig(flags, await forgetConfig(flags));
+      requireApart(flags.out, config.data.dir, config.forget?.dir);
       await RunFolder.check(flags.out, config);
       await checkTraining(config);
       const images = await loadImages(config);

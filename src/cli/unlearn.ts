@@ -14,7 +14,7 @@ import { checkNetwork, checkUnlearning } from "./check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { loadOwnModel } from "./model-file.ts";
 import { type NonfiniteFlags, nonfiniteOption } from "./nonfinite.ts";
-import { claimFolder, type FolderFlags, privateFlag } from "./run-folder.ts";
+import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
 import { sayNotes } from "./output.ts";
 import {
   dataOf,
@@ -111,6 +111,7 @@ async function unlearn(flags: Flags): Promise<void> {
   const { config, setup, given, forget, unlearn: asked } = await subjectOf(flags);
   const written = { ...config, unlearn: asked, ...(await shippedIn(asked)) };
   const retrained = reference === undefined ? undefined : await finalOf(reference);
+  requireApart(flags.out, setup.data?.dir, setup.forget?.dir, forget?.dir);
   if (await RunFolder.check(flags.out, written)) {
     if (await showFinished(await RunFolder.open(flags.out))) return;
   }

@@ -1,7 +1,7 @@
 /** Data sets by name: one file each, one line here. */
 import { z } from "zod";
 import { checked } from "../checked.ts";
-import { printable, UsageError } from "../errors.ts";
+import { DataError, printable, UsageError } from "../errors.ts";
 import { entryKinds, entrySchema, Registry } from "../registry.ts";
 import { cifar10, cifar100 } from "./cifar.ts";
 import { imageFolder } from "./image-folder.ts";
@@ -31,6 +31,17 @@ export interface DatasetSpec extends LoadOptions {
   readonly dir?: string | undefined;
 }
 
+/** The error of a set whose arrays cannot be made; undefined for any other. */
+function outOfMemory(cause: unknown): DataError | undefined {
+  if (!(cause instanceof RangeError) || !/array length|allocation failed/i.test(cause.message)) {
+    return undefined;
+  }
+  return new DataError(
+    "the images take more memory than there is: take fewer (`trainCount`, `testCount`) or smaller ones (`size`).",
+    { cause },
+  );
+}
+
 const count = z.number().int().min(0).optional();
 
 const specSchema = z.strictObject({
@@ -57,7 +68,12 @@ export async function loadDataset(spec: DatasetSpec): Promise<Split> {
       `data set "${name}" is read from files: give its directory (\`dir=DIR\`).`,
     );
   }
-  const split = await source.load(dir ?? "", options);
+  let split: Split;
+  try {
+    split = await source.load(dir ?? "", options);
+  } catch (cause) {
+    throw outOfMemory(cause) ?? cause;
+  }
   // Names of files stand in notes.
   return split.notes === undefined
     ? split

@@ -27,7 +27,7 @@ export function interposeFiles(over: (below: HostFiles) => HostFiles): () => voi
 const advice: Readonly<Record<string, string>> = {
   ENOENT: "there is no such file or directory; check the path",
   EACCES: "permission denied; check the owner and mode",
-  EEXIST: "something is there already",
+  EEXIST: "a file is there, and no folder can be; give another path",
   EPERM: "operation not permitted; check the owner and mode",
   ENOSPC: "the disk is full; free some space and run the same command again",
   EDQUOT: "the disk quota is used up; free some space and run the same command again",

@@ -3,10 +3,25 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { availableParallelism, hostname } from "node:os";
-import { relative, resolve } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 import { parentPort, Worker } from "node:worker_threads";
 import type { Host, HostFiles, HostProcesses, HostThreads, ProcessId } from "./host.ts";
 import { detectRuntime } from "./runtime.ts";
+
+/** Makes a folder and its parents. Node's own way never ends where a parent takes no folders, as /proc. */
+async function makeDir(path: string, mode?: number): Promise<void> {
+  const make = (): Promise<void> => mkdir(path, mode);
+  try {
+    await make().catch(async (error: { code?: string }) => {
+      if (error.code !== "ENOENT" || dirname(path) === path) throw error;
+      await makeDir(dirname(path), mode);
+      await make();
+    });
+  } catch (error) {
+    const there = await stat(path).catch(() => undefined);
+    if (there?.isDirectory() !== true) throw error;
+  }
+}
 
 const files: HostFiles = {
   readBytes: async (path) => new Uint8Array(await readFile(path)),
@@ -26,9 +41,7 @@ const files: HostFiles = {
     return { size: info.size, modified: info.mtimeMs, directory: info.isDirectory() };
   },
   list: async (path) => (await readdir(path)).sort(),
-  async makeDir(path, mode) {
-    await mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
-  },
+  makeDir,
   async createFlushed(path, data, mode) {
     const file = await open(path, "wx", mode);
     try {

@@ -34,6 +34,9 @@ import { FolderLock } from "./folder-lock.ts";
 /** Where config.json keeps the ways from the folder to the files of the run, by their paths from the root. */
 const pathsKey = "pathsFromHere";
 
+/** What a run writes before it begins: a folder with nothing else is that of a run that failed at once. */
+const begun: readonly string[] = ["config.json", "inputs.json", "forget.json"];
+
 /** A line of metrics.jsonl. */
 interface MetricsLine {
   readonly text: string;
@@ -70,8 +73,8 @@ export class RunFolder {
   }
 
   /**
-   * Opens a folder for a run, making it if need be. A folder with nothing but a configuration is that of a
-   * run that failed at once, and is taken over.
+   * Opens a folder for a run, making it if need be. A folder with nothing but what a run writes before it
+   * begins is that of a run that failed at once, and is taken over.
    *
    * @returns the folder, and whether it holds an earlier part of the same run.
    * @throws DataError if it holds a run with another configuration: that would mix two runs.
@@ -85,7 +88,12 @@ export class RunFolder {
     await removeLeftovers(path);
     const folder = new RunFolder(path);
     if (resumed) await folder.keepMetrics(() => true);
-    else await folder.#writeConfig(config);
+    else {
+      if (await folder.has("config.json")) {
+        for (const name of begun.filter((one) => one !== "config.json")) await folder.discard(name);
+      }
+      await folder.#writeConfig(config);
+    }
     return { folder, resumed };
   }
 
@@ -102,7 +110,7 @@ export class RunFolder {
     const names = (await listDir(path)).filter(
       (name) => !name.startsWith(".") && !isLeftover(name),
     );
-    if (names.length === 1) return false;
+    if (names.every((name) => begun.includes(name))) return false;
     const [first, ...more] = changes(JSON.parse(json(own)), JSON.parse(json(config)));
     throw new DataError(
       `"${path}" holds a run with another configuration (config.json): ${first ?? "its order is another"}` +

@@ -2,9 +2,14 @@
 import { Command } from "commander";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { checkUnlearning } from "../../src/cli/check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "../../src/cli/forget-options.ts";
 import { runCommand } from "../../src/cli/program.ts";
+import { requireApart } from "../../src/cli/run-folder.ts";
 import { classNames } from "../../src/cli/setup-options.ts";
+import { splitForget } from "../../src/data/corrupt.ts";
+import { loadDataset } from "../../src/data/index.ts";
+import type { UnlearnConfig } from "../../src/runs/config.ts";
 import { errorOf, folderOf, removeFolders } from "../data/folder.ts";
 
 /** What a command line that is refused says. */
@@ -114,6 +119,45 @@ test("options of D_f that are given again add up", async () => {
   });
   const all = ["--forget-random", "0.5", "--forget-random", "0.5"];
   assert.match(await refused("train", ...all, ...out), /makes a share of 1 together/);
+});
+
+test("a run's folder is not among the images, nor has a drawn set a folder", async () => {
+  const dir = folderOf({ "train/cat/1.png": "", "test/cat/1.png": "" });
+  for (const place of [dir, `${dir}/train/out`, `${dir}/../${dir.split("/").at(-1)!}/out`]) {
+    const said = await refused("train", "--data", dir, "--out", place);
+    assert.match(said, /--out .* lies in the folder of the images/);
+  }
+  assert.match(
+    await refused("experiment", "overfit", "--data", dir, "--out", `${dir}/x`),
+    /lies in the folder of the images/,
+  );
+  requireApart(`${dir}-beside`, dir, undefined);
+  requireApart(`${dir}/..beside/x`, `${dir}/data`);
+  assert.match(
+    await refused("train", "--dataset", "synthetic", "--data", dir, ...out),
+    /--data is a folder of files; --dataset synthetic has none/,
+  );
+  assert.match(
+    await refused("export", "net.safetensors", "--hub", "--std", "1,2,3", ...out),
+    /--std is for a single file; --hub writes/,
+  );
+});
+
+test("an end by test accuracy needs test images", async () => {
+  const drawn = { name: "synthetic", trainCount: 4, testCount: 0, seed: 0 };
+  const { train, test } = await loadDataset(drawn);
+  const corrupted = { train, labels: train.labels, ...splitForget(4, [0]) };
+  const unlearn: UnlearnConfig = {
+    method: "neg-grad",
+    settings: {},
+    rounds: 1,
+    testFloor: 50,
+    seed: 1,
+  };
+  const { message } = await errorOf(checkUnlearning(unlearn, { corrupted, test }));
+  assert.match(message, /`testFloor` ends at a test accuracy, and there are no test images/);
+  const { testFloor: _, ...without } = unlearn;
+  await checkUnlearning(without, { corrupted, test });
 });
 
 test("class names are there, and each is another", async () => {

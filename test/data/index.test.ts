@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { UsageError } from "../../src/errors.ts";
+import { DataError, UsageError } from "../../src/errors.ts";
 import { loadDataset } from "../../src/data/index.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 
@@ -56,6 +56,14 @@ test("an unknown name lists the known ones", async () => {
 
 test("a set from files asks for its directory", async () => {
   assert.match((await errorOf(loadDataset({ name: "mnist", seed: 0 }))).message, /`dir=DIR`/);
+});
+
+test("images beyond any memory are an error that says what to do", async () => {
+  const error = await errorOf(
+    loadDataset({ name: "synthetic", trainCount: 2 ** 45, testCount: 2, seed: 0 }),
+  );
+  assert.instance(error, DataError);
+  assert.match(error.message, /take more memory than there is: take fewer \(`trainCount`/);
 });
 
 test.after(removeFolders);

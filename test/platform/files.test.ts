@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { pathToFileURL } from "node:url";
 import { test } from "uvu";
@@ -51,6 +51,11 @@ test("errors say what was done to which path and what to do", async () => {
       () => readBytes(`${root}/nothing`),
       /cannot read ".*nothing": there is no such file or directory; check the path/,
     ],
+    [
+      () => makeDir(`${root}/plain/x`),
+      /cannot make directory ".*plain\/x": a part of the path is a file/,
+    ],
+    [() => makeDir(`${root}/plain`), /cannot make directory ".*plain": a file is there/],
     [() => writeAtomic(`${root}/no/such/x`, ""), /cannot write ".*x": there is no such file/],
     [() => readText(`${root}/latin`), /latin" is no text in UTF-8; save it in that encoding/],
     [() => readJson(`${root}/half`), /half" is not valid JSON: .*JSON/],
@@ -63,6 +68,9 @@ test("errors say what was done to which path and what to do", async () => {
   await writeAtomic(`${root}/latin`, Uint8Array.of(0x68, 0xfc));
   await writeAtomic(`${root}/half`, '{"a": "\\');
   await writeAtomic(`${root}/deep`, "[".repeat(1e6));
+  // Node's own way of making parents never ended there.
+  if (existsSync("/proc/self"))
+    attempts.push([() => makeDir("/proc/x/y"), /make directory "\/proc/]);
   for (const [attempt, message] of attempts) {
     try {
       await attempt();

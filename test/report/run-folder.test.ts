@@ -6,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
@@ -29,7 +30,9 @@ test("a folder is resumed with its own configuration and refused with another", 
   const path = `${root}/a`;
   // Nothing came of the first command: the corrected one takes its place.
   assert.not((await RunFolder.start(path, { seed: -1 })).resumed);
+  for (const name of ["inputs.json", "forget.json"]) writeFileSync(`${path}/${name}`, "{}");
   const { folder, resumed } = await RunFolder.start(path, { seed: 1 });
+  assert.not(await folder.has("inputs.json"));
   assert.not(resumed);
   assert.ok((await RunFolder.start(path, { seed: 1 })).resumed);
   await folder.log({ epoch: 1 });
