@@ -169,6 +169,20 @@ export function moments(values: readonly number[]): { mean: number; variance: nu
   return { mean, variance };
 }
 
+/** Places of the elements of each group of each example, as group norm divides channels. */
+export function groupPlaces(shape: Shape, groups: number): number[][] {
+  const channels = shape.at(-1)!;
+  const pixels = count(shape.slice(1, -1));
+  const own = channels / groups;
+  return Array.from({ length: shape[0]! * groups }, (_, group) => {
+    const start = Math.floor(group / groups) * pixels * channels + (group % groups) * own;
+    return Array.from(
+      { length: pixels * own },
+      (_element, i) => start + Math.floor(i / own) * channels + (i % own),
+    );
+  });
+}
+
 /** Logarithms of a row's softmax. */
 function logShares({ shape, data }: Tensor, row: number, temperature: number): number[] {
   const z = Array.from({ length: shape[1]! }, (_, c) => data[row * shape[1]! + c]! / temperature);
@@ -350,8 +364,10 @@ const references: Readonly<Record<string, Reference>> = {
       });
     }
   },
-  batchNorm([x, gamma, beta, runningMean, runningVariance], { data: y }, { mode, epsilon }) {
-    const c = gamma!.shape[0]!;
+  batchNorm([x, ...given], { data: y }, { mode, epsilon }) {
+    const [runningMean, runningVariance] = given.slice(-2);
+    const [gamma, beta] = given.length > 2 ? given : [];
+    const c = x!.shape.at(-1)!;
     for (let channel = 0; channel < c; channel++) {
       const all = Array.from({ length: y.length / c }, (_, row) => x!.data[row * c + channel]!);
       const { mean, variance } =
@@ -360,8 +376,62 @@ const references: Readonly<Record<string, Reference>> = {
           : { mean: runningMean!.data[channel]!, variance: runningVariance!.data[channel]! };
       all.forEach((value, row) => {
         const normed = (value - mean) / Math.sqrt(variance + (epsilon as number));
-        y[row * c + channel] = gamma!.data[channel]! * normed + beta!.data[channel]!;
+        y[row * c + channel] = (gamma?.data[channel] ?? 1) * normed + (beta?.data[channel] ?? 0);
       });
+    }
+  },
+  groupNorm([x, gamma, beta], { data: y }, { groups, epsilon }) {
+    const c = x!.shape.at(-1)!;
+    for (const places of groupPlaces(x!.shape, groups as number)) {
+      const { mean, variance } = moments(places.map((at) => x!.data[at]!));
+      for (const at of places) {
+        const normed = (x!.data[at]! - mean) / Math.sqrt(variance + (epsilon as number));
+        y[at] = (gamma?.data[at % c] ?? 1) * normed + (beta?.data[at % c] ?? 0);
+      }
+    }
+  },
+  upsample([x], { shape, data: y }) {
+    const [n, h, w, c] = x!.shape as readonly number[] as [number, number, number, number];
+    // Both pixels of an axis that a pixel of twice the resolution lies between, and the second one's share.
+    const between = (at: number, length: number): readonly [number, number, number] => {
+      const place = Math.min(Math.max((at - 0.5) / 2, 0), length - 1);
+      const first = Math.floor(place);
+      return [first, Math.min(first + 1, length - 1), place - first];
+    };
+    for (let image = 0; image < n; image++) {
+      for (let i = 0; i < shape[1]!; i++) {
+        const [top, bottom, v] = between(i, h);
+        for (let j = 0; j < shape[2]!; j++) {
+          const [left, right, u] = between(j, w);
+          for (let k = 0; k < c; k++) {
+            const at = (row: number, column: number): number =>
+              x!.data[((image * h + row) * w + column) * c + k]!;
+            y[((image * 2 * h + i) * 2 * w + j) * c + k] =
+              (1 - v) * ((1 - u) * at(top, left) + u * at(top, right)) +
+              v * ((1 - u) * at(bottom, left) + u * at(bottom, right));
+          }
+        }
+      }
+    }
+  },
+  broadcastTo([x], { shape, data: y }) {
+    for (let i = 0; i < y.length; i++) y[i] = x!.data[broadcastIndex(shape, x!.shape, i)]!;
+  },
+  sinusoidalEmbedding([x], { shape, data: y }, { lowest, highest }) {
+    const [low, high] = [lowest as number, highest as number];
+    const half = shape[1]! / 2;
+    for (let i = 0; i < y.length; i++) {
+      const k = i % half;
+      const frequency = low * (high / low) ** (half === 1 ? 0 : k / (half - 1));
+      const angle = 2 * Math.PI * frequency * x!.data[Math.floor(i / shape[1]!)]!;
+      y[i] = i % shape[1]! < half ? Math.sin(angle) : Math.cos(angle);
+    }
+  },
+  meanSquaredError([x, t, weights], { data: y }) {
+    const elements = x!.data.length / x!.shape[0]!;
+    for (let i = 0; i < x!.data.length; i++) {
+      const weight = weights!.data[Math.floor(i / elements)]! / elements;
+      y[0]! += weight * (x!.data[i]! - t!.data[i]!) ** 2;
     }
   },
   maxPool([x], y, attrs) {

@@ -182,6 +182,23 @@ for (const tuning of tunings) {
       };
     });
     await compileAll(gpu, launches);
+    for (const channels of [16, 6]) {
+      await compileAll(
+        gpu,
+        bothWays(gpu, (graph) => {
+          const x = graph.input("x", [2, 4, 4, channels]);
+          const [gamma, beta] = [graph.input("gamma", [channels]), graph.input("beta", [channels])];
+          const [noise, weights] = [graph.input("noise", [2]), graph.input("weights", [2])];
+          const y = ops.groupNorm(ops.upsample(x), gamma, beta, { groups: 2 });
+          const embedding = ops.sinusoidalEmbedding(noise, { size: channels });
+          const wide = ops.broadcastTo(ops.reshape(embedding, [2, 1, 1, channels]), y.shape);
+          const wrt = [x, gamma, beta, noise];
+          // Rows of an odd number, and of whole quads.
+          const odd = ops.meanSquaredError(noise, graph.input("t", [2]), weights);
+          return { y: ops.add(ops.meanSquaredError(y, wide, weights), odd), wrt };
+        }),
+      );
+    }
     // Layer norm of a few and of many channels, and of a number that is no multiple of 4.
     for (const channels of [4, 13, 768]) {
       await compileAll(

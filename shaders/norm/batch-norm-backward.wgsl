@@ -6,7 +6,7 @@
 // `sums` adds up each slice, `merge` joins slices, `totals` the rest; `input_gradient` gives dx, which is `result`.
 //
 // The two numbers of a slice are sums of dy and of dy x^; means, means_out [2, C] likewise. dy [rows, C]; dgamma,
-// dbeta [C]; other shapes and constants: norm/channels. Constants besides: TRAINING (boolean). Grid of totals:
+// dbeta [C]; other shapes and constants: norm/channels. Constants besides: TRAINING, AFFINE (booleans). Grid of totals:
 // C threads. Both tunings.
 @group(0) @binding(6) var<storage, read> dy: array<f32>;
 @group(0) @binding(7) var<storage, read_write> dgamma: array<f32>;
@@ -44,7 +44,10 @@ struct Channel {
 
 fn channel_of(c: u32) -> Channel {
   let inverse = stats[sizes.channels + c];
-  var channel = Channel(0.0, gamma[c] * inverse, 0.0, 0.0);
+  var channel = Channel(0.0, inverse, 0.0, 0.0);
+  if (AFFINE) {
+    channel.scale *= gamma[c];
+  }
   if (TRAINING) {
     channel.mean = stats[c];
     channel.plain = means[c];

@@ -8,7 +8,7 @@
 //
 // stats_out [2, C]; running_mean, running_variance, frozen_mean, frozen_variance, beta [C]; other shapes and
 // constants: norm/channels. Constants besides: EPSILON; MOMENTUM, the weight of the batch in
-// running = (1 - MOMENTUM) running + MOMENTUM batch. Grid of statistics and running: C threads. Both tunings.
+// running = (1 - MOMENTUM) running + MOMENTUM batch; AFFINE (boolean): without it gamma is 1 and beta 0. Grid of statistics and running: C threads. Both tunings.
 @group(0) @binding(6) var<storage, read_write> stats_out: array<f32>;
 @group(0) @binding(7) var<storage, read_write> running_mean: array<f32>;
 @group(0) @binding(8) var<storage, read_write> running_variance: array<f32>;
@@ -61,7 +61,10 @@ struct Channel {
 }
 
 fn channel_of(c: u32) -> Channel {
-  return Channel(stats[c], gamma[c] * stats[sizes.channels + c], beta[c]);
+  if (AFFINE) {
+    return Channel(stats[c], gamma[c] * stats[sizes.channels + c], beta[c]);
+  }
+  return Channel(stats[c], stats[sizes.channels + c], 0.0);
 }
 
 fn element_of(channel: Channel, at: u32) -> f32 {

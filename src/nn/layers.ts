@@ -17,6 +17,8 @@ import {
   type Conv2dAttrs,
   depthwiseConv2d,
   dropout,
+  groupNorm,
+  type GroupNormAttrs,
   layerNorm,
   linear,
   mul,
@@ -46,6 +48,8 @@ const init = functionSchema.optional() as z.ZodType<Initialiser | undefined>;
 
 /** The settings of the window are the operation's. */
 const depthwiseSchema = z.looseObject({ kernel: size, init });
+const normSchema = z.looseObject({ affine: z.boolean().optional() });
+const groupNormSchema = normSchema.extend({ groups: size });
 const convSchema = depthwiseSchema.extend({ filters: size, bias: z.boolean().optional() });
 
 /** Builds one graph of a model; its methods are the layers. */
@@ -151,16 +155,44 @@ export class Layers {
     return linear(x, w, b, name);
   }
 
-  /** Batch norm over the last axis; parameters `<name>.gamma`, `<name>.beta` and running statistics. */
-  batchNorm(name: string, x: Value, options: { epsilon?: number; momentum?: number } = {}): Value {
+  /**
+   * Batch norm over the last axis; running statistics, and parameters `<name>.gamma`, `<name>.beta` unless `affine` is
+   * false.
+   */
+  batchNorm(
+    name: string,
+    x: Value,
+    options: { epsilon?: number; momentum?: number; affine?: boolean } = {},
+  ): Value {
     requireName(name);
     requireValue(`layer "${name}"`, "x", x);
+    const { affine = true, ...attrs } = settingsOf(normSchema, options, `layer "${name}"`);
     const shape = [x.shape.at(-1)!];
-    const gamma = this.parameter(`${name}.gamma`, shape, "norm", constant(1));
-    const beta = this.parameter(`${name}.beta`, shape, "norm", constant(0));
+    const [gamma, beta] = affine ? this.#affine(name, shape, "norm") : [null, null];
     const mean = this.statistic(`${name}.mean`, shape, constant(0));
     const variance = this.statistic(`${name}.variance`, shape, constant(1));
-    return batchNorm(x, gamma, beta, mean, variance, { ...options, mode: this.norm }, name);
+    return batchNorm(x, gamma, beta, mean, variance, { ...attrs, mode: this.norm }, name);
+  }
+
+  /** Scale and shift of a normalisation, 1 and 0 at first. */
+  #affine(name: string, shape: Shape, kind: ParameterKind): readonly [gamma: Value, beta: Value] {
+    return [
+      this.parameter(`${name}.gamma`, shape, kind, constant(1)),
+      this.parameter(`${name}.beta`, shape, kind, constant(0)),
+    ];
+  }
+
+  /**
+   * Group norm; parameters `<name>.gamma`, `<name>.beta` unless `affine` is false. Their kind is "bias", as those of
+   * {@link layerNorm}.
+   */
+  groupNorm(name: string, x: Value, options: GroupNormAttrs & { affine?: boolean }): Value {
+    requireName(name);
+    requireValue(`layer "${name}"`, "x", x);
+    const { affine = true, ...attrs } = settingsOf(groupNormSchema, options, `layer "${name}"`);
+    const shape = [x.shape.at(-1)!];
+    const [gamma, beta] = affine ? this.#affine(name, shape, "bias") : [null, null];
+    return groupNorm(x, gamma, beta, attrs, name);
   }
 
   /**
@@ -172,9 +204,7 @@ export class Layers {
   layerNorm(name: string, x: Value, options: { epsilon?: number } = {}): Value {
     requireName(name);
     requireValue(`layer "${name}"`, "x", x);
-    const shape = [x.shape.at(-1)!];
-    const gamma = this.parameter(`${name}.gamma`, shape, "bias", constant(1));
-    const beta = this.parameter(`${name}.beta`, shape, "bias", constant(0));
+    const [gamma, beta] = this.#affine(name, [x.shape.at(-1)!], "bias");
     return layerNorm(x, gamma, beta, options, name);
   }
 

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
-import { format, sameShape, type Shape } from "../shape.ts";
+import type { Shape } from "../shape.ts";
+import { affineInputs, requirePerChannel } from "./affine.ts";
 import { settingsOf } from "./settings.ts";
 
 /** Settings of {@link batchNorm}. */
@@ -92,119 +93,125 @@ function reduceRows(x: Value, reduction: Reduction): Launch[] {
   return launches;
 }
 
-const operation: Operation<Required<BatchNormAttrs>> = {
-  name: "batchNorm",
-  takes: { x: "f32", gamma: "f32", beta: "f32", runningMean: "f32", runningVariance: "f32" },
-  neurons: "scaled",
-  shape: ([x, ...perChannel]) => {
-    const channels = x!.at(-1);
-    if (channels === undefined)
-      throw new ShapeError(`batchNorm: input ${format(x!)} has no channel axis.`);
-    const names = ["gamma", "beta", "the running mean", "the running variance"];
-    for (const [i, shape] of perChannel.entries()) {
-      if (!sameShape(shape, [channels])) {
+const parameterTypes = { gamma: "f32", beta: "f32" } as const;
+const statisticTypes = { runningMean: "f32", runningVariance: "f32" } as const;
+
+/** Batch norm of x, gamma and beta if it has them, and the running statistics. */
+function operationOf(affine: boolean): Operation<Required<BatchNormAttrs>> {
+  /** x, gamma, beta, the running mean and variance, of the inputs or their gradients. */
+  const parts = <T>([x, ...rest]: readonly T[]): readonly [T, T | null, T | null, T, T] =>
+    affine ? [x!, rest[0]!, rest[1]!, rest[2]!, rest[3]!] : [x!, null, null, rest[0]!, rest[1]!];
+  return {
+    name: "batchNorm",
+    takes: { x: "f32", ...(affine ? parameterTypes : {}), ...statisticTypes },
+    neurons: affine ? "scaled" : "same",
+    shape: ([x, ...perChannel]) => {
+      const names = ["gamma", "beta", "the running mean", "the running variance"];
+      requirePerChannel("batchNorm", x!, perChannel, names.slice(affine ? 0 : 2));
+      return x!;
+    },
+    // Mean and inverse deviation of the statistics in use.
+    saved: ([x]) => ({ stats: { shape: [2, x!.at(-1)!] } }),
+    forward: ({ inputs, y, saved, attrs, scratch }) => {
+      const [x, gamma, beta, mean, variance] = parts(inputs);
+      const stats = saved["stats"]!;
+      const shader = "norm/batch-norm-forward";
+      const [rows, C] = matrix(x);
+      const constants = {
+        ...walk,
+        EPSILON: attrs.epsilon,
+        MOMENTUM: attrs.momentum,
+        AFFINE: affine,
+      };
+      const sizes = Uint32Array.of(rows, C, 1, rows);
+      const statistics: Launch[] =
+        attrs.mode === "frozen"
+          ? [
+              {
+                shader,
+                entry: "running",
+                constants,
+                uniforms: { sizes },
+                bind: { frozen_mean: mean, frozen_variance: variance, stats_out: stats },
+                threads: C,
+              },
+            ]
+          : reduceRows(x, {
+              shader,
+              constants,
+              first: { entry: "slice_statistics", bind: { x } },
+              last: {
+                entry: "statistics",
+                bind: { stats_out: stats, running_mean: mean, running_variance: variance },
+                changesState: true,
+              },
+              scratch,
+            });
+      return [
+        ...statistics,
+        {
+          shader,
+          entry: "normalise",
+          constants,
+          uniforms: { sizes },
+          bind: { x, gamma, beta, stats, result: y },
+          threads: Math.ceil(rows / rowsPerThread) * C,
+        },
+      ];
+    },
+    backward: ({ inputs, saved, attrs, dy, dinputs, scratch }) => {
+      const [x, gamma] = parts(inputs);
+      const [dx, dgamma, dbeta, ...statistics] = parts(dinputs);
+      if (statistics.some((value) => value !== null)) {
         throw new ShapeError(
-          `batchNorm: input ${format(x!)} has ${channels} channels, so ${names[i]!} must be ` +
-            `[${channels}], got ${format(shape)}.`,
+          "batchNorm: the running statistics are tracked, not trained; ask for gradients of x, gamma and beta only.",
         );
       }
-    }
-    return x!;
-  },
-  // Mean and inverse deviation of the statistics in use.
-  saved: ([x]) => ({ stats: { shape: [2, x!.at(-1)!] } }),
-  forward: ({ inputs, y, saved, attrs, scratch }) => {
-    const [x, gamma, beta, mean, variance] = inputs as [Value, Value, Value, Value, Value];
-    const stats = saved["stats"]!;
-    const shader = "norm/batch-norm-forward";
-    const [rows, C] = matrix(x);
-    const constants = { ...walk, EPSILON: attrs.epsilon, MOMENTUM: attrs.momentum };
-    const sizes = Uint32Array.of(rows, C, 1, rows);
-    const statistics: Launch[] =
-      attrs.mode === "frozen"
-        ? [
-            {
-              shader,
-              entry: "running",
-              constants,
-              uniforms: { sizes },
-              bind: { frozen_mean: mean, frozen_variance: variance, stats_out: stats },
-              threads: C,
-            },
-          ]
-        : reduceRows(x, {
+      const stats = saved["stats"]!;
+      const shader = "norm/batch-norm-backward";
+      const training = attrs.mode === "train";
+      const [rows, C] = matrix(x);
+      const constants = { ...walk, TRAINING: training, AFFINE: affine };
+      const means = scratch("means", [2, C]);
+      const launches: Launch[] = [];
+      if (dgamma !== null || dbeta !== null || training) {
+        const outputs = {
+          dgamma: dgamma ?? scratch("dgamma", [C]),
+          dbeta: dbeta ?? scratch("dbeta", [C]),
+        };
+        launches.push(
+          ...reduceRows(x, {
             shader,
             constants,
-            first: { entry: "slice_statistics", bind: { x } },
-            last: {
-              entry: "statistics",
-              bind: { stats_out: stats, running_mean: mean, running_variance: variance },
-              changesState: true,
-            },
+            first: { entry: "sums", bind: { x, dy, stats } },
+            last: { entry: "totals", bind: { ...outputs, means_out: means } },
             scratch,
-          });
-    return [
-      ...statistics,
-      {
-        shader,
-        entry: "normalise",
-        constants,
-        uniforms: { sizes },
-        bind: { x, gamma, beta, stats, result: y },
-        threads: Math.ceil(rows / rowsPerThread) * C,
-      },
-    ];
-  },
-  backward: ({ inputs, saved, attrs, dy, dinputs, scratch }) => {
-    const [x, gamma] = inputs as [Value, Value];
-    const [dx = null, dgamma = null, dbeta = null, ...statistics] = dinputs;
-    if (statistics.some((value) => value !== null)) {
-      throw new ShapeError(
-        "batchNorm: the running statistics are tracked, not trained; ask for gradients of x, gamma and beta only.",
-      );
-    }
-    const stats = saved["stats"]!;
-    const shader = "norm/batch-norm-backward";
-    const training = attrs.mode === "train";
-    const [rows, C] = matrix(x);
-    const constants = { ...walk, TRAINING: training };
-    const means = scratch("means", [2, C]);
-    const launches: Launch[] = [];
-    if (dgamma !== null || dbeta !== null || training) {
-      const outputs = {
-        dgamma: dgamma ?? scratch("dgamma", [C]),
-        dbeta: dbeta ?? scratch("dbeta", [C]),
-      };
-      launches.push(
-        ...reduceRows(x, {
+          }),
+        );
+      }
+      if (dx !== null) {
+        launches.push({
           shader,
+          entry: "input_gradient",
           constants,
-          first: { entry: "sums", bind: { x, dy, stats } },
-          last: { entry: "totals", bind: { ...outputs, means_out: means } },
-          scratch,
-        }),
-      );
-    }
-    if (dx !== null) {
-      launches.push({
-        shader,
-        entry: "input_gradient",
-        constants,
-        uniforms: { sizes: Uint32Array.of(rows, C, 1, rows) },
-        bind: {
-          dy,
-          gamma,
-          stats,
-          result: dx,
-          x: training ? x : null,
-          means: training ? means : null,
-        },
-        threads: Math.ceil(rows / rowsPerThread) * C,
-      });
-    }
-    return launches;
-  },
-};
+          uniforms: { sizes: Uint32Array.of(rows, C, 1, rows) },
+          bind: {
+            dy,
+            gamma,
+            stats,
+            result: dx,
+            x: training ? x : null,
+            means: training ? means : null,
+          },
+          threads: Math.ceil(rows / rowsPerThread) * C,
+        });
+      }
+      return launches;
+    },
+  };
+}
+
+const [affine, plain] = [operationOf(true), operationOf(false)];
 
 /**
  * Batch normalisation over the last axis (Ioffe and Szegedy 2015):
@@ -216,8 +223,8 @@ const operation: Operation<Required<BatchNormAttrs>> = {
  * running values are read and gradients treat them as constants.
  *
  * @param x [..., C]; rows are all axes but the last.
- * @param gamma scale [C].
- * @param beta shift [C].
+ * @param gamma scale [C]; null together with beta: 1.
+ * @param beta shift [C]; null together with gamma: 0.
  * @param runningMean [C], a bound value, in a buffer that no read-only binding of the step shares in
  *   the same dispatch (a statistics arena of its own).
  * @param runningVariance [C], like `runningMean`.
@@ -226,8 +233,8 @@ const operation: Operation<Required<BatchNormAttrs>> = {
  */
 export function batchNorm(
   x: Value,
-  gamma: Value,
-  beta: Value,
+  gamma: Value | null,
+  beta: Value | null,
   runningMean: Value,
   runningVariance: Value,
   attrs: BatchNormAttrs,
@@ -235,5 +242,8 @@ export function batchNorm(
 ): Value {
   const { epsilon = 1e-5, momentum = 0.1, mode } = settingsOf(schema, attrs, label ?? "batchNorm");
   const settings = { epsilon, momentum, mode };
-  return applyOperation(operation, [x, gamma, beta, runningMean, runningVariance], settings, label);
+  const parameters = affineInputs(label ?? "batchNorm", gamma, beta);
+  const operation = parameters.length > 0 ? affine : plain;
+  const inputs = [x, ...parameters, runningMean, runningVariance];
+  return applyOperation(operation, inputs, settings, label);
 }

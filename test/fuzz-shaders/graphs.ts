@@ -275,9 +275,33 @@ const steps: Readonly<Record<string, Step>> = {
     const still = { gradient: false };
     const mean = b.input([channels], (random) => random.normal(), still);
     const variance = b.input([channels], (random) => 0.5 + random.float(), still);
-    return ops.batchNorm(x, b.input([channels]), b.input([channels]), mean, variance, {
+    const [gamma, beta] = c.yes() ? [null, null] : [b.input([channels]), b.input([channels])];
+    return ops.batchNorm(x, gamma, beta, mean, variance, {
       mode: c.of(["train", "frozen"]),
       epsilon: c.of([1e-2, 1e-1]),
+    });
+  },
+  groupNorm(b, c, x) {
+    const channels = x.shape.at(-1)!;
+    if (x.shape.length < 2) return undefined;
+    const [gamma, beta] = c.yes() ? [null, null] : [b.input([channels]), b.input([channels])];
+    return ops.groupNorm(x, gamma, beta, {
+      groups: c.of([1, 2, 3, 4, 8].filter((groups) => channels % groups === 0)),
+      epsilon: c.of([1e-2, 1e-1]),
+    });
+  },
+  upsample: (_, _c, x) =>
+    x.shape.length === 4 && 4 * x.size <= mostElements ? ops.upsample(x) : undefined,
+  broadcastTo(_, c, x) {
+    if (x.shape.length > 3) return undefined;
+    const most = Math.min(9, mostElements / x.size);
+    return ops.broadcastTo(x, [c.size(most), ...x.shape]);
+  },
+  sinusoidalEmbedding(_, c, x) {
+    if (x.size > 129) return undefined;
+    return ops.sinusoidalEmbedding(ops.reshape(x, [x.size]), {
+      size: 2 * c.size(16),
+      highest: c.of([1, 2]),
     });
   },
   permute(_, c, x) {
@@ -326,6 +350,11 @@ const steps: Readonly<Record<string, Step>> = {
 const losses: Readonly<Record<string, Step>> = {
   sum: (b, c, x) => (c.yes() ? ops.sum(x) : ops.weightedSum(x, b.input(x.shape))),
   l1Loss: (b, c, x) => ops.l1Loss(x, b.input(x.shape), c.yes() ? {} : { scale: 0.1 }),
+  meanSquaredError(b, _, x) {
+    if (x.shape.length < 1) return undefined;
+    const weights = b.input(x.shape.slice(0, 1), (random) => random.float(), { gradient: false });
+    return ops.meanSquaredError(x, b.input(x.shape), weights);
+  },
   l1Norm: (_, c, x) => ops.l1Norm(x, c.of([1, 1e-2, -0.5])),
   softmaxCrossEntropy(b, c, x) {
     if (x.shape.length !== 2) return undefined;

@@ -1,5 +1,12 @@
 /** What float32 does to each operation: how large the numbers are that it rounds, and where a rounding changes sides. */
-import { type Computed, moments, referenceOf, type Tensor, windows } from "../float64.ts";
+import {
+  type Computed,
+  groupPlaces,
+  moments,
+  referenceOf,
+  type Tensor,
+  windows,
+} from "../float64.ts";
 
 /** Numbers of the size of those that are rounded on the way to each element, and how many are added up. */
 export interface Rounding {
@@ -9,7 +16,18 @@ export interface Rounding {
 
 /** Operations that round nothing: they only move numbers, or set some to 0. */
 const exact = [
-  ...["relu", "abs", "reshape", "flatten", "pad", "permute", "concat", "gather", "maxPool"],
+  ...[
+    "relu",
+    "abs",
+    "reshape",
+    "flatten",
+    "pad",
+    "permute",
+    "concat",
+    "gather",
+    "maxPool",
+    "broadcastTo",
+  ],
 ];
 
 /** Sums of products, and how many there are in one. The numbers rounded are as large as those of |inputs|. */
@@ -25,6 +43,7 @@ const sums: Readonly<Record<string, (computed: Computed) => number>> = {
   matmul: ({ inputs, attrs }) => inputs[0]!.shape.at(attrs["transA"] === true ? -2 : -1)!,
   avgPool: ({ attrs }) => (attrs["size"] as number) ** 2,
   globalAveragePool: ({ inputs }) => inputs[0]!.shape[1]! * inputs[0]!.shape[2]!,
+  upsample: () => 4,
   sum: ({ inputs }) => inputs[0]!.data.length,
   segmentSum: ({ inputs }) => inputs[0]!.shape[0]!,
 };
@@ -55,6 +74,13 @@ const magnitudes: Readonly<Record<string, (computed: Computed) => Rounding>> = {
     const groups = Array.from({ length: channels }, (_, c) => places(c));
     return normalised({ inputs, y, attrs }, groups);
   },
+  groupNorm: (computed) =>
+    normalised(computed, groupPlaces(computed.y.shape, computed.attrs["groups"] as number)),
+  // WGSL lets sines be off by 2^-11, that is 2^13 units; the angle's rounding is 2 pi times the frequency's of x.
+  sinusoidalEmbedding: ({ inputs: [x], y, attrs }) => {
+    const turns = (attrs["highest"] as number) * largest(x!);
+    return { magnitude: y.data.map(() => 2 ** 13 + 13 * turns), sums: 1 };
+  },
   // A score that is off by e makes its weight off by a share of e.
   attention: ({ inputs, y, attrs }) => {
     const [q, k, v] = inputs as [Tensor, Tensor, Tensor];
@@ -65,6 +91,8 @@ const magnitudes: Readonly<Record<string, (computed: Computed) => Rounding>> = {
   },
   l1Loss: ({ inputs: [x, t], attrs }) =>
     all((attrs["scale"] as number) * (total(x!) + total(t!)), x!),
+  meanSquaredError: ({ inputs: [x, t, weights] }) =>
+    all((largest(x!) + largest(t!)) ** 2 * total(weights!), x!),
   l1Norm: ({ inputs: [x], attrs }) => all((attrs["scale"] as number) * total(x!), x!),
   softmaxCrossEntropy: ({ inputs: [z, , weights] }) =>
     all((4 + 4 * largest(z!)) * total(weights!), z!),
@@ -119,9 +147,12 @@ function normalised(
   { inputs, y, attrs }: Pick<Computed, "inputs" | "y" | "attrs">,
   groups: readonly (readonly number[])[],
 ): Rounding {
-  const [x, gamma, beta, mean, variance] = inputs as [Tensor, Tensor, Tensor, Tensor?, Tensor?];
+  const [x, ...given] = inputs as [Tensor, ...Tensor[]];
+  const running = "mode" in attrs;
+  const [mean, variance] = running ? given.slice(-2) : [];
+  const [gamma, beta] = given.length === (running ? 2 : 0) ? [] : given;
   const frozen = attrs["mode"] === "frozen";
-  const channels = gamma.data.length;
+  const channels = x.shape.at(-1)!;
   const magnitude = new Float64Array(y.data.length);
   groups.forEach((places, group) => {
     const values = places.map((at) => x.data[at]!);
@@ -132,7 +163,7 @@ function normalised(
     const scale = (4 * top) / Math.sqrt(own.variance + (attrs["epsilon"] as number));
     for (const at of places) {
       const c = at % channels;
-      magnitude[at] = scale * Math.abs(gamma.data[c]!) + Math.abs(beta.data[c]!);
+      magnitude[at] = scale * Math.abs(gamma?.data[c] ?? 1) + Math.abs(beta?.data[c] ?? 0);
     }
   });
   return { magnitude, sums: groups[0]!.length };

@@ -104,6 +104,31 @@ test("train mode normalises by the batch's mean and variance", async () => {
   }
 });
 
+test("without gamma and beta they are 1 and 0", async () => {
+  for (const mode of ["train", "frozen"] as const) {
+    for (const [rows, channels] of [
+      [31, 3],
+      [33, 8],
+    ] as const) {
+      await checkOp({
+        label: `batchNorm ${mode} [${rows}, ${channels}], plain`,
+        inputs: [
+          { shape: [rows, channels], range: [-1, 2] },
+          { shape: [channels], gradient: false },
+          { shape: [channels], range: [0.5, 2], gradient: false },
+        ],
+        build: ([x, mean, variance]) => batchNorm(x!, null, null, mean!, variance!, { mode }),
+        reference: ([x, mean, variance]) => {
+          const [gamma, beta] = [1, 0].map((v) => new Float64Array(channels).fill(v));
+          return reference({ mode }, [x!, gamma!, beta!, mean!, variance!]);
+        },
+        tolerance: tolerance(rows, 8),
+        seeds: 1,
+      });
+    }
+  }
+});
+
 test("frozen mode normalises by the running statistics", async () => {
   for (const shape of [
     [1, 1],

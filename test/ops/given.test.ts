@@ -27,6 +27,11 @@ const good: Readonly<Record<string, readonly unknown[]>> = {
   mul: [x, x],
   attention: [f(2, 4, 8), f(2, 4, 8), f(2, 4, 8), { heads: 2, scale: 1 }, "label"],
   batchNorm: [x, f(8), f(8), f(8), f(8), { mode: "train", epsilon: 1, momentum: 0.1 }, "label"],
+  groupNorm: [x, f(8), f(8), { groups: 2, epsilon: 1 }, "label"],
+  broadcastTo: [f(4, 1, 8), [2, 4, 4, 8]],
+  meanSquaredError: [x, x, f(2), "label"],
+  sinusoidalEmbedding: [f(6), { size: 4, lowest: 1, highest: 2 }],
+  upsample: [x],
   layerNorm: [x, f(8), f(8), { epsilon: 1 }, "label"],
   concat: [[x, x], 1],
   conv2d: [x, f(3, 3, 8, 4), f(4), { stride: 1, padding: 1 }, "label"],
@@ -127,7 +132,8 @@ test("layers refuse what they cannot take, by name", () => {
   layer("conv2d", ["label", x, { filters: 2, kernel: 3, bias: false }]);
   layer("depthwiseConv2d", ["label", x, { kernel: 3 }]);
   layer("linear", ["label", x, 3]);
-  layer("batchNorm", ["label", x, { epsilon: 1 }]);
+  layer("batchNorm", ["label", x, { epsilon: 1, affine: false }]);
+  layer("groupNorm", ["label", x, { groups: 2, epsilon: 1, affine: true }]);
   layer("layerNorm", ["label", x, { epsilon: 1 }]);
   layer("dropout", ["label", x, 0.5]);
   layer("dropPath", ["label", x, 0.5]);

@@ -121,6 +121,22 @@ const cases: Readonly<Record<string, NanCase>> = {
       },
     ]),
   ),
+  "batch norm, plain": {
+    shapes: [[6, 5], [5], [5]],
+    positive: [2],
+    build: ([x, mean, variance]) =>
+      ops.batchNorm(x!, null, null, mean!, variance!, { mode: "frozen" }),
+  },
+  "group norm": {
+    shapes: [[2, 2, 2, 8], [8], [8]],
+    build: ([x, gamma, beta]) => ops.groupNorm(x!, gamma!, beta!, { groups: 2 }),
+  },
+  upsample: { shapes: [image], build: one(ops.upsample) },
+  broadcastTo: { shapes: [[2, 1, 4]], build: one((x) => ops.broadcastTo(x, [2, 3, 4])) },
+  "sinusoidal embedding": {
+    shapes: [[5]],
+    build: one((x) => ops.sinusoidalEmbedding(x, { size: 6, highest: 5.3 })),
+  },
   attention: {
     shapes: [
       [2, 3, 8],
@@ -139,6 +155,11 @@ const cases: Readonly<Record<string, NanCase>> = {
     shapes: [[3, 5], [3, 5], [3]],
     positive: [2],
     build: ([student, teacher, weights]) => ops.distillation(student!, teacher!, weights!, 2),
+  },
+  "mean squared error": {
+    shapes: [[3, 5], [3, 5], [3]],
+    positive: [2],
+    build: ([x, t, weights]) => ops.meanSquaredError(x!, t!, weights!),
   },
   "l1 loss": { shapes: [[9], [9]], build: pair((a, b) => ops.l1Loss(a, b)) },
   sum: { shapes: [[9, 3]], build: one((x) => ops.sum(x)) },
