@@ -1,5 +1,6 @@
 //! part
 //! import conv2d/pixels
+//! needs sizes
 // Operands of the convolution's input gradient, gather form.
 //
 // dx[n, h, v, i] = sum over kh, kw, o of dy[n, oh, ow, o] w[kh, kw, i, o], over the taps for which h + PH - kh =
@@ -8,18 +9,11 @@
 // With a stride, pixels fall into SH SW classes by the remainder of h + PH and v + PW; within a class all pixels
 // use the same taps (kh = remainder + SH a), so each class is a dense product without wasted work: rows are its
 // pixels, k runs over (a, b, o), columns are input channels.
-// Needs a core (product/gpu or product/software) and lanes for a, b and c.
-// Constants: IMAGES (N), H, W, CIN, OH, OW, COUT, KH, KW, SH, SW (stride), PH, PW (top and left padding), and those
-// of the core.
+// Needs a core (product/gpu or product/software), sizes, and lanes for a, b and c.
+// Constants: KH, KW, SH, SW (stride), PH, PW (top and left padding), HAS_BIAS = false, and those of
+// the core.
 
-// Rows and columns of pixels of the largest class.
-const QH = (u32(H) + SH - 1u) / SH;
-const QW = (u32(W) + SW - 1u) / SW;
-const M = u32(IMAGES) * QH * QW;
-const N = u32(CIN);
-const PIECES = u32(SH) * SW;
 const BAND = 1u;
-const HAS_BIAS = false;
 // No image is that large: marks rows that have no pixel.
 const OUTSIDE = 0x80000000u;
 
@@ -38,46 +32,38 @@ fn pieceOf(index: u32) -> Piece {
   let h = index / SW;
   let w = index % SW;
   let taps = (u32(KW) + SW - 1u - w) / SW;
-  let end = (u32(KH) + SH - 1u - h) / SH * taps * COUT;
+  let end = (u32(KH) + SH - 1u - h) / SH * taps * sizes.cout;
   return Piece(0u, end, h, w, taps, (u32(PH) + SH - 1u - h) / SH, (u32(PW) + SW - 1u - w) / SW);
 }
 
-// Steps of k in the longest piece.
-const LONGEST = (u32(KH) + SH - 1u) / SH * ((u32(KW) + SW - 1u) / SW) * COUT;
-
-const A_SPAN = u32(COUT);
-// A run holds the channels of the outputs that one tap connects.
-const RUN = u32(COUT);
-
 fn rowsOf(piece: Piece, row: u32) -> Rows {
-  let p = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(M - 1u));
-  let h = p / QW % QH + piece.firstH;
-  let w = p % QW + piece.firstW;
-  return Rows(h, w, ((p / (QH * QW) * OH + h) * OW + w) * COUT);
+  let p = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(sizes.m - 1u));
+  let h = p / sizes.classW % sizes.classH + piece.firstH;
+  let w = p % sizes.classW + piece.firstW;
+  return Rows(h, w, ((p / (sizes.classH * sizes.classW) * sizes.oh + h) * sizes.ow + w) * sizes.cout);
 }
 
 fn lineA(piece: Piece, rows: Rows, tap: u32) -> Line {
   let h = tap / piece.taps;
   let w = tap % piece.taps;
-  let inside = (rows.h - h < vec4u(OH)) & (rows.w - w < vec4u(OW));
-  return lineOf(rows.i - (h * OW + w) * COUT, inside);
+  let inside = (rows.h - h < vec4u(sizes.oh)) & (rows.w - w < vec4u(sizes.ow));
+  return lineOf(rows.i - (h * sizes.ow + w) * sizes.cout, inside);
 }
 
-const B_SPAN = u32(COUT);
-const B_K = 1u;
-const B_COLUMN = u32(COUT);
+const B_ALONG_K = true;
 
 fn indexB(piece: Piece, col: u32, k: u32) -> u32 {
-  let tap = k / COUT;
+  let tap = k / sizes.cout;
   let kh = piece.h + tap / piece.taps * SH;
   let kw = piece.w + tap % piece.taps * SW;
-  return ((kh * KW + kw) * CIN + col) * COUT + k % COUT;
+  return ((kh * KW + kw) * sizes.cin + col) * sizes.cout + k % sizes.cout;
 }
 
 // Index of the input pixel of a row of the class.
 fn indexC(piece: Piece, row: u32) -> u32 {
   // Above the image the difference wraps; the first pixel of a class lies inside, so none does.
-  let h = (row / QW % QH + piece.firstH) * SH + piece.h - PH;
-  let w = (row % QW + piece.firstW) * SW + piece.w - PW;
-  return select(OUTSIDE, ((row / (QH * QW) * H + h) * W + w) * CIN, h < H && w < W);
+  let h = (row / sizes.classW % sizes.classH + piece.firstH) * SH + piece.h - PH;
+  let w = (row % sizes.classW + piece.firstW) * SW + piece.w - PW;
+  let i = ((row / (sizes.classH * sizes.classW) * sizes.h + h) * sizes.w + w) * sizes.cin;
+  return select(OUTSIDE, i, h < sizes.h && w < sizes.w);
 }

@@ -1,25 +1,19 @@
 //! part
 //! import product/slices, product/b-rows
+//! needs sizes
 // Operands of the convolution's weight gradient, partial sums over slices of the output pixels.
 //
 // partial[s, kh, kw, i, o] = sum over the output pixels (n, oh, ow) of slice s of x[n, oh SH + kh - PH, ow SW + kw -
 // PW, i] dy[n, oh, ow, o]; x outside the image counts as zero. a = x [N, H, W, CIN], b = dy [N, OH, OW, COUT], c =
-// partial [SLICES, KH, KW, CIN, COUT]. As a matrix product: rows are (kh, kw, i), k runs over output pixels,
+// partial [pieces, KH, KW, CIN, COUT]. As a matrix product: rows are (kh, kw, i), k runs over output pixels,
 // columns are output channels.
-// Needs a core (product/gpu or product/software) and lanes for a, b and c.
-// Constants: IMAGES (N), H, W, CIN, OH, OW, COUT, KH, KW, SH, SW (stride), PH, PW (top and left padding), SLICES,
-// GRAIN, and those of the core.
+// Needs a core (product/gpu or product/software), sizes, and lanes for a, b and c.
+// Constants: KH, KW, SH, SW (stride), PH, PW (top and left padding), HAS_BIAS = false, and those of
+// the core.
 
-const M = u32(KH) * KW * CIN;
-const N = u32(COUT);
-const K = u32(IMAGES) * OH * OW;
 const BAND = 1u;
-const HAS_BIAS = false;
 
 const A_ALONG_K = false;
-const A_SPAN = u32(CIN);
-// A run holds the pixels of one output row.
-const RUN = u32(OW);
 
 // Taps and channels of four rows: input row, column and index relative to output pixel times stride; above
 // and left of it they wrap.
@@ -36,23 +30,23 @@ struct Line {
 }
 
 fn rowsOf(piece: Piece, row: u32) -> Rows {
-  let r = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(M - 1u));
-  let tap = r / CIN;
+  let r = min(vec4u(row, row + 1u, row + 2u, row + 3u), vec4u(sizes.m - 1u));
+  let tap = r / sizes.cin;
   let h = tap / KW - PH;
   let w = tap % KW - PW;
-  return Rows(h, w, (h * W + w) * CIN + r % CIN);
+  return Rows(h, w, (h * sizes.w + w) * sizes.cin + r % sizes.cin);
 }
 
 fn lineA(piece: Piece, rows: Rows, outputRow: u32) -> Line {
-  let h = outputRow % OH * SH;
-  let w = select(vec4u(OUTSIDE), rows.w, h + rows.h < vec4u(H));
-  return Line(w, (outputRow / OH * H + h) * W * CIN + rows.i);
+  let h = outputRow % sizes.oh * SH;
+  let w = select(vec4u(OUTSIDE), rows.w, h + rows.h < vec4u(sizes.h));
+  return Line(w, (outputRow / sizes.oh * sizes.h + h) * sizes.w * sizes.cin + rows.i);
 }
 
 fn indexA(line: Line, ow: u32) -> vec4u {
-  return select(vec4u(), line.i + ow * SW * CIN, insideA(line, ow));
+  return select(vec4u(), line.i + ow * SW * sizes.cin, insideA(line, ow));
 }
 
 fn insideA(line: Line, ow: u32) -> vec4<bool> {
-  return line.w + ow * SW < vec4u(W);
+  return line.w + ow * SW < vec4u(sizes.w);
 }

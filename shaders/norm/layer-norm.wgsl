@@ -5,12 +5,12 @@
 // with the mean and the biased variance of each row, in two passes: the variance is a mean of squared
 // distances. Gradients, with g = dy gamma:
 //   dx = inverse (g - mean(g) - x^ mean(g x^)); dgamma = sum dy x^, dbeta = sum dy over the rows.
-// `forward` and `input_gradient` give a row to a team of threads (norm/alone, norm/team); `sums` adds slices of SPAN
-// rows a column, which reduce/axis-sum joins. Every sum has a fixed order.
+// `forward` and `input_gradient` give a row to a team of threads (norm/alone, norm/team); `sums` adds slices of
+// `span` rows a column, which reduce/axis-sum joins. Every sum has a fixed order.
 //
-// x, y, dy, dx [ROWS, C]; gamma, beta [C]; stats, stats_out [ROWS]: mean, inverse; partial_gamma, partial_beta
-// [SLICES, C]; C a multiple of LANES. Constants: ROWS, C, EPSILON, TEAM; SLICES of SPAN rows (the last may be
-// shorter). Grid: forward, input_gradient ROWS * TEAM threads; sums SLICES * C / LANES. Both tunings.
+// x, y, dy, dx [rows, C]; gamma, beta [C]; stats, stats_out [rows]: mean, inverse; partial_gamma, partial_beta
+// [slices, C]; C = width LANES. Constants: EPSILON, TEAM. Sizes stand in a uniform, so that one kernel serves all.
+// Grid: forward, input_gradient rows * TEAM threads; sums slices * width. Both tunings.
 @group(0) @binding(0) var<storage, read> x: array<Lane>;
 @group(0) @binding(1) var<storage, read> gamma: array<Lane>;
 @group(0) @binding(2) var<storage, read> beta: array<Lane>;
@@ -21,11 +21,22 @@
 @group(0) @binding(7) var<storage, read_write> dx: array<Lane>;
 @group(0) @binding(8) var<storage, read_write> partial_gamma: array<Lane>;
 @group(0) @binding(9) var<storage, read_write> partial_beta: array<Lane>;
+@group(0) @binding(10) var<uniform> sizes: Sizes;
 
-const WIDTH = u32(C) / LANES;
+// Rows of `width` lanes, and slices of `span` rows; the last may be shorter.
+struct Sizes {
+  rows: u32,
+  width: u32,
+  slices: u32,
+  span: u32,
+}
+
 const ONES = Lane(1.0);
 
-const_assert u32(C) % LANES == 0u;
+// Elements of a row.
+fn channels() -> f32 {
+  return f32(sizes.width * LANES);
+}
 
 // A thread's row, the first of its lanes, and its number within the team. Teams behind the last row read it too
 // and write nothing: `there` is false.
@@ -38,24 +49,24 @@ struct Place {
 
 fn place_of(thread: Thread) -> Place {
   let place = number_of(thread) / u32(TEAM);
-  let row = min(place, u32(ROWS) - 1u);
-  return Place(row, row * WIDTH, thread.local % u32(TEAM), place < u32(ROWS));
+  let row = min(place, sizes.rows - 1u);
+  return Place(row, row * sizes.width, thread.local % u32(TEAM), place < sizes.rows);
 }
 
 @compute @workgroup_size(64)
 fn forward(thread: Thread) {
   let at = place_of(thread);
   var sum = Lane();
-  for (var c = at.member; c < WIDTH; c += u32(TEAM)) {
+  for (var c = at.member; c < sizes.width; c += u32(TEAM)) {
     sum += x[at.start + c];
   }
-  let mean = team_sum(vec2f(inner(sum, ONES), 0.0), thread.local).x / f32(C);
+  let mean = team_sum(vec2f(inner(sum, ONES), 0.0), thread.local).x / channels();
   var squares = Lane();
-  for (var c = at.member; c < WIDTH; c += u32(TEAM)) {
+  for (var c = at.member; c < sizes.width; c += u32(TEAM)) {
     let d = x[at.start + c] - mean;
     squares += d * d;
   }
-  let variance = team_sum(vec2f(inner(squares, ONES), 0.0), thread.local).x / f32(C);
+  let variance = team_sum(vec2f(inner(squares, ONES), 0.0), thread.local).x / channels();
   let inverse = 1.0 / sqrt(variance + f32(EPSILON));
   if (!at.there) {
     return;
@@ -63,7 +74,7 @@ fn forward(thread: Thread) {
   if (at.member == 0u) {
     stats_out[at.row] = vec2f(mean, inverse);
   }
-  for (var c = at.member; c < WIDTH; c += u32(TEAM)) {
+  for (var c = at.member; c < sizes.width; c += u32(TEAM)) {
     y[at.start + c] = (x[at.start + c] - mean) * inverse * gamma[c] + beta[c];
   }
 }
@@ -75,16 +86,16 @@ fn input_gradient(thread: Thread) {
   let inverse = stats[at.row].y;
   var plain = Lane();
   var along = Lane();
-  for (var c = at.member; c < WIDTH; c += u32(TEAM)) {
+  for (var c = at.member; c < sizes.width; c += u32(TEAM)) {
     let g = dy[at.start + c] * gamma[c];
     plain += g;
     along += g * ((x[at.start + c] - mean) * inverse);
   }
-  let means = team_sum(vec2f(inner(plain, ONES), inner(along, ONES)), thread.local) / f32(C);
+  let means = team_sum(vec2f(inner(plain, ONES), inner(along, ONES)), thread.local) / channels();
   if (!at.there) {
     return;
   }
-  for (var c = at.member; c < WIDTH; c += u32(TEAM)) {
+  for (var c = at.member; c < sizes.width; c += u32(TEAM)) {
     let normal = (x[at.start + c] - mean) * inverse;
     dx[at.start + c] = inverse * (dy[at.start + c] * gamma[c] - means.x - normal * means.y);
   }
@@ -93,18 +104,18 @@ fn input_gradient(thread: Thread) {
 @compute @workgroup_size(64)
 fn sums(thread: Thread) {
   let t = number_of(thread);
-  if (t >= u32(SLICES) * WIDTH) {
+  if (t >= sizes.slices * sizes.width) {
     return;
   }
-  let c = t % WIDTH;
-  let first = t / WIDTH * u32(SPAN);
-  let end = min(first + u32(SPAN), u32(ROWS));
+  let c = t % sizes.width;
+  let first = t / sizes.width * sizes.span;
+  let end = min(first + sizes.span, sizes.rows);
   var plain = Lane();
   var along = Lane();
   for (var row = first; row < end; row++) {
-    let g = dy[row * WIDTH + c];
+    let g = dy[row * sizes.width + c];
     plain += g;
-    along += g * ((x[row * WIDTH + c] - stats[row].x) * stats[row].y);
+    along += g * ((x[row * sizes.width + c] - stats[row].x) * stats[row].y);
   }
   partial_gamma[t] = along;
   partial_beta[t] = plain;

@@ -1,11 +1,11 @@
 //! part
-//! needs Piece, Rows, RUN, lineA, quadA
+//! needs Piece, Rows, sizes, lineA, quadA
 // Four rows of a, the left factor of a product, at steps of k: 0 past the last step. Constants: none.
 
 fn stepA(piece: Piece, rows: Rows, k: u32) -> vec4f {
   var v = vec4f();
   if (k < piece.end) {
-    v = quadA(lineA(piece, rows, k / RUN), k % RUN);
+    v = quadA(lineA(piece, rows, k / sizes.run), k % sizes.run);
   }
   return v;
 }

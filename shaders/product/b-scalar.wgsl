@@ -1,9 +1,10 @@
 //! part
-//! needs N, Piece, indexB, B_COLUMN
+//! needs sizes, Piece, indexB
 // Reads b, the right factor of a product, one element at a time.
 //
 // Gives quadB, the q-th four columns from index `at` on, and blockB, four columns at four steps of k, 0 past the
-// last column and step. LANES_B = elements an index steps over. Constants: none.
+// last column and step. LANES_B = elements an index steps over.
+// Constants: COLUMNS = columns that a quad has at most: 4, or all there are.
 
 const LANES_B = 1u;
 // quadB gives columns.
@@ -13,16 +14,16 @@ const B_QUADS = true;
 
 // What lies past the last column is never stored.
 fn quadB(at: u32, q: u32) -> vec4f {
-  let i = at + 4u * q * B_COLUMN;
+  let i = at + 4u * q * sizes.columnB;
   var v = vec4f(b[i], 0.0, 0.0, 0.0);
-  if (N > 1u) {
-    v.y = b[i + B_COLUMN];
+  if (COLUMNS > 1) {
+    v.y = b[i + sizes.columnB];
   }
-  if (N > 2u) {
-    v.z = b[i + 2u * B_COLUMN];
+  if (COLUMNS > 2) {
+    v.z = b[i + 2u * sizes.columnB];
   }
-  if (N > 3u) {
-    v.w = b[i + 3u * B_COLUMN];
+  if (COLUMNS > 3) {
+    v.w = b[i + 3u * sizes.columnB];
   }
   return v;
 }
@@ -31,17 +32,17 @@ fn stepB(piece: Piece, col: u32, k: u32) -> vec4f {
   var v = vec4f();
   if (k < piece.end) {
     let i = indexB(piece, col, k);
-    if (col < N) {
+    if (col < sizes.n) {
       v.x = b[i];
     }
-    if (col + 1u < N) {
-      v.y = b[i + B_COLUMN];
+    if (col + 1u < sizes.n) {
+      v.y = b[i + sizes.columnB];
     }
-    if (col + 2u < N) {
-      v.z = b[i + 2u * B_COLUMN];
+    if (col + 2u < sizes.n) {
+      v.z = b[i + 2u * sizes.columnB];
     }
-    if (col + 3u < N) {
-      v.w = b[i + 3u * B_COLUMN];
+    if (col + 3u < sizes.n) {
+      v.w = b[i + 3u * sizes.columnB];
     }
   }
   return v;

@@ -1,29 +1,29 @@
 //! part
-//! needs N
-// Stores c, the result of a product, one element at a time, and reads its bias [N].
+//! needs sizes
+// Stores c, the result of a product, one element at a time, and reads its bias [n].
 //
 // Gives biasQuad, the biases of four columns, and store, four columns of the row that begins at index i; columns
-// past N are left out. Constants: none.
+// past n are left out. Constants: none.
 
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> c: array<f32>;
 
 fn biasQuad(col: u32) -> vec4f {
-  let at = min(vec4u(col, col + 1u, col + 2u, col + 3u), vec4u(u32(N) - 1u));
+  let at = min(vec4u(col, col + 1u, col + 2u, col + 3u), vec4u(sizes.n - 1u));
   return vec4f(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
 }
 
 fn store(i: u32, col: u32, value: vec4f) {
-  if (col < N) {
+  if (col < sizes.n) {
     c[i + col] = value.x;
   }
-  if (col + 1u < N) {
+  if (col + 1u < sizes.n) {
     c[i + col + 1u] = value.y;
   }
-  if (col + 2u < N) {
+  if (col + 2u < sizes.n) {
     c[i + col + 2u] = value.z;
   }
-  if (col + 3u < N) {
+  if (col + 3u < sizes.n) {
     c[i + col + 3u] = value.w;
   }
 }

@@ -1,11 +1,9 @@
 //! part
-//! needs N
-// Stores c, the result of a product, four columns at a time, and reads its bias [N].
+//! needs sizes
+// Stores c, the result of a product, four columns at a time, and reads its bias [n].
 //
 // Gives biasQuad, the biases of four columns, and store, four columns of the row that begins at index i; columns
-// past N are left out. Constants: none.
-
-const_assert N % 4 == 0;
+// past n, which is a multiple of four, are left out. Constants: none.
 
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> c: array<vec4f>;
@@ -15,7 +13,7 @@ fn biasQuad(col: u32) -> vec4f {
 }
 
 fn store(i: u32, col: u32, value: vec4f) {
-  if (col < N) {
+  if (col < sizes.n) {
     c[(i + col) / 4u] = value;
   }
 }

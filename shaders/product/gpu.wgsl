@@ -1,14 +1,14 @@
 //! part
-//! needs M, N, PIECES, BAND, Piece, pieceOf, rowsOf, A_ALONG_K, blockA, B_K, blockB
-//! needs LONGEST, HAS_BIAS, biasQuad, indexC, OUTSIDE, store
+//! needs sizes, BAND, Piece, pieceOf, rowsOf, A_ALONG_K, blockA, B_ALONG_K, blockB
+//! needs HAS_BIAS, biasQuad, indexC, OUTSIDE, store
 // The tiled matrix product c = a b (+ bias) for GPUs: tiles, barriers and sums.
 //
-// c [M, N] is made PIECES times in one dispatch, each piece over its own steps of k: slices of k, or classes
+// c [m, n] is made `pieces` times in one dispatch, each piece over its own steps of k: slices of k, or classes
 // of pixels. Where a, b and c lie is the business of operands: of a file that says which elements a block of
 // a and b are (gemm/product, conv2d/*) and of product/{a,b,c}-{scalar,vec4}, which read and store them.
 // Constants: BM x BN = rows and columns a workgroup makes (32, 64 or 128 each, k in steps of 16); TM, TN = row
 // and column quads a lane makes (1 or 2: a lane has 4 TM x 4 TN results in registers); WG = lanes a workgroup.
-// Grid: ceil(M / BM) ceil(N / BN) PIECES workgroups, folded into x and y.
+// Grid: ceil(m / BM) ceil(n / BN) pieces workgroups, folded into x and y.
 // Workgroup memory: 64 (BM + BN) bytes. Made for discrete NVIDIA GPUs, within WebGPU's default limits.
 
 const_assert TM == 1 || (TM == 2 && BM >= 64);
@@ -17,8 +17,8 @@ const_assert WG == BM * BN / (16 * TM * TN) && WG <= 256;
 const_assert BM == 32 || BM == 64 || BM == 128;
 const_assert BN == 32 || BN == 64 || BN == 128;
 
-const ROW_TILES = (M + BM - 1u) / BM;
-const COL_TILES = (N + BN - 1u) / BN;
+const ROW_TILES = (sizes.m + BM - 1u) / BM;
+const COL_TILES = (sizes.n + BN - 1u) / BN;
 
 // Whether there are enough lanes for some to copy only a and the others only b.
 const SPLIT = WG >= BM + BN;
@@ -26,8 +26,8 @@ const SPLIT = WG >= BM + BN;
 // lanes copy what lies together. Likewise of b, for which lanes are counted from the first that copies b.
 const A_K_LANES = select(BM / 4u, 1u, A_ALONG_K);
 const A_QUAD_LANES = select(1u, 4u, A_ALONG_K);
-const B_K_LANES = select(BN / 4u, 1u, B_K == 1u);
-const B_QUAD_LANES = select(1u, 4u, B_K == 1u);
+const B_K_LANES = select(BN / 4u, 1u, B_ALONG_K);
+const B_QUAD_LANES = select(1u, 4u, B_ALONG_K);
 const FIRST_B = select(0u, u32(BM), SPLIT);
 
 // Column and row quads of lanes, and how far the second quad of a lane is from the first.
@@ -37,7 +37,7 @@ const SECOND_A = select(0u, TY, TM > 1);
 const SECOND_B = select(0u, TX, TN > 1);
 
 // Rounds of 16 steps of k: one more than the longest piece has, see below.
-const ROUNDS = (LONGEST + 15u) / 16u + 1u;
+const ROUNDS = (sizes.longest + 15u) / 16u + 1u;
 
 // Tiles of a and b, k-major [16][quads]. Quad q of k step k lies at (q ^ 2 (k / 4)): so lanes that hold
 // neighbouring k store without bank conflicts, and no padding breaks the 16 KiB. Indices into the tiles are made
@@ -58,7 +58,7 @@ fn multiplyAdd(s: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
 
 fn putRow(piece: Piece, row: u32, col: u32, value: vec4f) {
   let i = indexC(piece, row);
-  if (row >= M || i == OUTSIDE) {
+  if (row >= sizes.m || i == OUTSIDE) {
     return;
   }
   if (HAS_BIAS) {
@@ -83,7 +83,7 @@ fn main(
 ) {
   let id = wid.y * grid.x + wid.x;
   let hidden = grid.z - 1u; // always 0, but the driver does not know, and so unrolls only four steps
-  if (id >= ROW_TILES * COL_TILES * PIECES) {
+  if (id >= ROW_TILES * COL_TILES * sizes.pieces) {
     return;
   }
   // Tiles go in bands of BAND tile rows, column by column, so that neighbours share caches.

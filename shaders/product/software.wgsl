@@ -1,15 +1,14 @@
 //! part
-//! needs M, N, PIECES, pieceOf, rowsOf, RUN, lineA, A_QUADS, quadA, B_K, LANES_B
-//! needs indexB, B_QUADS, quadB
+//! needs sizes, pieceOf, rowsOf, lineA, A_QUADS, quadA, LANES_B, indexB, B_QUADS, quadB
 //! needs HAS_BIAS, biasQuad, indexC, OUTSIDE, store
 // The matrix product c = a b (+ bias) for software adapters (lavapipe, SwiftShader): 8 rows x 4 VT columns a
 // lane, no workgroup memory.
 //
-// c [M, N] is made PIECES times in one dispatch, each piece over its own steps of k: slices of k, or classes
+// c [m, n] is made `pieces` times in one dispatch, each piece over its own steps of k: slices of k, or classes
 // of pixels. Where a, b and c lie is the business of operands: of a file that says which elements the rows and
 // columns are (gemm/product, conv2d/*) and of product/{a,b,c}-{scalar,vec4}, which read and store them.
 // Constants: VT = vec4 columns a lane (1, 2 or 4); WG = lanes a workgroup.
-// Grid: ceil(ceil(M / 8) ceil(N / 4 / VT) PIECES / WG) workgroups, folded into x and y.
+// Grid: ceil(ceil(m / 8) ceil(n / 4 / VT) pieces / WG) workgroups, folded into x and y.
 //
 // There a load whose address is not a constant becomes a loop over the lanes of some 35 instructions each, so
 // a lane has a fat tile to pay for it; and the inner loop has to stay inside the 32 KiB instruction cache,
@@ -18,9 +17,6 @@
 
 const_assert VT == 1 || VT == 2 || VT == 4;
 const_assert A_QUADS && B_QUADS;
-
-const ROW_TILES = (M + 7u) / 8u;
-const COL_TILES = (N + 4u * VT - 1u) / (4u * VT);
 
 // Rows of the result: a's rows times four columns of b.
 fn outer(a: vec4f, b: vec4f) -> mat4x4f {
@@ -46,9 +42,12 @@ fn main(
 ) {
   let id = (wid.y * grid.x + wid.x) * WG + lane;
   let hidden = grid.z - 1u; // always 0, but the driver does not know
-  let piece = pieceOf(min(id / (ROW_TILES * COL_TILES), PIECES - 1u));
-  let col = id % COL_TILES * (4u * VT);
-  let row0 = select(M, id / COL_TILES % ROW_TILES * 8u, id < ROW_TILES * COL_TILES * PIECES);
+  let rowTiles = (sizes.m + 7u) / 8u;
+  let colTiles = (sizes.n + 4u * VT - 1u) / (4u * VT);
+  let tiles = rowTiles * colTiles;
+  let piece = pieceOf(min(id / tiles, sizes.pieces - 1u));
+  let col = id % colTiles * (4u * VT);
+  let row0 = select(sizes.m, id / colTiles % rowTiles * 8u, id < tiles * sizes.pieces);
   let lowRows = rowsOf(piece, row0);
   let highRows = rowsOf(piece, row0 + 4u);
   // Low and high four rows of the VT column quads.
@@ -75,16 +74,17 @@ fn main(
     }
   }
   let end = piece.end + hidden;
-  for (var run = piece.begin / RUN; run * RUN < end; run++) {
+  for (var run = piece.begin / sizes.run; run * sizes.run < end; run++) {
     let lowLine = lineA(piece, lowRows, run);
     let highLine = lineA(piece, highRows, run);
-    let first = max(piece.begin, run * RUN) - run * RUN;
-    let last = min(RUN, end - run * RUN);
-    let line = indexB(piece, col, run * RUN) / LANES_B;
+    let begin = run * sizes.run;
+    let first = max(piece.begin, begin) - begin;
+    let last = min(sizes.run, end - begin);
+    let line = indexB(piece, col, begin) / LANES_B;
     for (var i = first; i < last; i++) {
       let low = quadA(lowLine, i);
       let high = quadA(highLine, i);
-      let at = line + i * (B_K / LANES_B);
+      let at = line + i * (sizes.stepB / LANES_B);
       let b0 = quadB(at, 0u);
       var b1 = vec4f();
       var b2 = vec4f();
@@ -112,7 +112,7 @@ fn main(
   }
   for (var r = 0u; r < 8u + hidden; r++) {
     let i = indexC(piece, row0 + r);
-    if (row0 + r < M && i != OUTSIDE) {
+    if (row0 + r < sizes.m && i != OUTSIDE) {
       store(i, col, pick(r, l0, h0));
       if (VT > 1) {
         store(i, col + 4u, pick(r, l1, h1));

@@ -28,20 +28,31 @@ function rowLaunch(
   launch: { entry: string; epsilon: number; bind: Launch["bind"]; flop: number },
 ): Launch {
   const { epsilon: EPSILON, ...rest } = launch;
-  const C = x.shape.at(-1)!;
-  const ROWS = x.size / C;
-  const team = tuning === "gpu" && C % 4 === 0;
+  const channels = x.shape.at(-1)!;
+  const rows = x.size / channels;
+  const team = tuning === "gpu" && channels % 4 === 0;
   // Two quads a thread or more, so that a short row does not spread over a whole workgroup.
   let TEAM = team ? 64 : 1;
-  while (TEAM > 1 && TEAM * 8 > C) TEAM /= 2;
-  // SLICES and SPAN are constants of `sums`, which the file needs to exist.
-  const constants = { ROWS, C, EPSILON, TEAM, SLICES: 1, SPAN: 1 };
-  return { ...rest, ...kernel(C, team), constants, threads: ROWS * TEAM };
+  while (TEAM > 1 && TEAM * 8 > channels) TEAM /= 2;
+  const constants = { EPSILON, TEAM };
+  return { ...rest, ...kernel(x, team), constants, threads: rows * TEAM };
 }
 
-function kernel(channels: number, team: boolean): Pick<Launch, "shader" | "parts"> {
-  const parts = [lanePart(channels % 4 === 0), team ? "norm/team" : "norm/alone"];
-  return { shader: "norm/layer-norm", parts };
+/** The kernel for rows of x, in slices of so many rows where it sums over them. */
+function kernel(
+  x: Value,
+  team: boolean,
+  slices = 1,
+  span = 1,
+): Pick<Launch, "shader" | "parts" | "uniforms"> {
+  const channels = x.shape.at(-1)!;
+  const quads = channels % 4 === 0;
+  const width = quads ? channels / 4 : channels;
+  return {
+    shader: "norm/layer-norm",
+    parts: [lanePart(quads), team ? "norm/team" : "norm/alone"],
+    uniforms: { sizes: Uint32Array.of(x.size / channels, width, slices, span) },
+  };
 }
 
 const operation: Operation<Required<LayerNormAttrs>> = {
@@ -76,18 +87,18 @@ const operation: Operation<Required<LayerNormAttrs>> = {
     const launches: Launch[] = [];
     if (dgamma !== null || dbeta !== null) {
       const C = x.shape.at(-1)!;
-      const ROWS = x.size / C;
+      const rows = x.size / C;
       const lanes = C % 4 === 0 ? C / 4 : C;
-      const SPAN = Math.max(shortest, ceilDiv(ROWS * lanes, wantedThreads[tuning]));
-      const SLICES = ceilDiv(ROWS, SPAN);
-      const partial_gamma = scratch("partial gamma", [SLICES, C]);
-      const partial_beta = scratch("partial beta", [SLICES, C]);
+      const span = Math.max(shortest, ceilDiv(rows * lanes, wantedThreads[tuning]));
+      const slices = ceilDiv(rows, span);
+      const partial_gamma = scratch("partial gamma", [slices, C]);
+      const partial_beta = scratch("partial beta", [slices, C]);
       launches.push({
-        ...kernel(C, false),
+        ...kernel(x, false, slices, span),
         entry: "sums",
-        constants: { ROWS, C, EPSILON: attrs.epsilon, TEAM: 1, SLICES, SPAN },
+        constants: { EPSILON: attrs.epsilon, TEAM: 1 },
         bind: { x, dy, stats, partial_gamma, partial_beta },
-        threads: SLICES * lanes,
+        threads: slices * lanes,
         flop: 5 * x.size,
       });
       for (const [part, d] of [
@@ -95,7 +106,7 @@ const operation: Operation<Required<LayerNormAttrs>> = {
         [partial_beta, dbeta],
       ] as const) {
         if (d === null) continue;
-        launches.push(...axisSum(tuning, part, d, { outer: 1, axis: SLICES, inner: C }, scratch));
+        launches.push(...axisSum(tuning, part, d, { outer: 1, axis: slices, inner: C }, scratch));
       }
     }
     if (dx !== null) {

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { ShapeError } from "../errors.ts";
 import { applyOperation, type Operation } from "../graph/graph.ts";
+import type { Tuning } from "../gpu/device.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape, type Shape } from "../shape.ts";
+import { sized, stepsOfB } from "./launch/product.ts";
 import { settingsOf } from "./settings.ts";
 
 /** Settings of {@link matmul}. */
@@ -22,16 +24,24 @@ function matrix(shape: Shape, transposed: boolean): [number, number] {
   return transposed ? [columns, rows] : [rows, columns];
 }
 
-function product(a: Value, b: Value, c: Value, { transA, transB }: Transposed): Launch {
-  const [M, K] = matrix(a.shape, transA);
-  const N = c.shape.at(-1)!;
-  const BATCH = c.size / (M * N);
+function product(
+  tuning: Tuning,
+  a: Value,
+  b: Value,
+  c: Value,
+  { transA, transB }: Transposed,
+): Launch {
+  const [m, k] = matrix(a.shape, transA);
+  const n = c.shape.at(-1)!;
+  const pieces = c.size / (m * n);
+  const known = sized(tuning, { m, n, k, longest: k, pieces, ...stepsOfB(transB, k, n) });
   return {
     shader: "gemm/batched",
-    constants: { BATCH, M, N, K, TRANS_A: transA, TRANS_B: transB },
+    ...known,
+    constants: { ...known.constants, TRANS_A: transA, TRANS_B: transB },
     bind: { a, b, c },
-    threads: BATCH * Math.ceil(M / 4) * Math.ceil(N / 4),
-    flop: 2 * c.size * K,
+    threads: pieces * Math.ceil(m / 4) * Math.ceil(n / 4),
+    flop: 2 * c.size * k,
   };
 }
 
@@ -52,21 +62,21 @@ const operation: Operation<Transposed> = {
     }
     return [...a!.slice(0, -2), rows, columns];
   },
-  forward: ({ inputs: [a, b], y, attrs }) => [product(a!, b!, y, attrs)],
-  backward: ({ inputs: [a, b], dy, dinputs: [da, db], attrs: { transA, transB } }) => {
+  forward: ({ inputs: [a, b], y, attrs, tuning }) => [product(tuning, a!, b!, y, attrs)],
+  backward: ({ inputs: [a, b], dy, dinputs: [da, db], attrs: { transA, transB }, tuning }) => {
     const launches: Launch[] = [];
     if (da != null) {
       launches.push(
         transA
-          ? product(b!, dy, da, { transA: transB, transB: true })
-          : product(dy, b!, da, { transA: false, transB: !transB }),
+          ? product(tuning, b!, dy, da, { transA: transB, transB: true })
+          : product(tuning, dy, b!, da, { transA: false, transB: !transB }),
       );
     }
     if (db != null) {
       launches.push(
         transB
-          ? product(dy, a!, db, { transA: true, transB: transA })
-          : product(a!, dy, db, { transA: !transA, transB: false }),
+          ? product(tuning, dy, a!, db, { transA: true, transB: transA })
+          : product(tuning, a!, dy, db, { transA: !transA, transB: false }),
       );
     }
     return launches;

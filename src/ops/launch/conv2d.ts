@@ -1,7 +1,15 @@
 /** Launches of the 2-D convolution and its gradients (shaders/conv2d). */
 import type { Tuning } from "../../gpu/device.ts";
 import type { UnboundLaunch, SlicedLaunch } from "../../graph/value.ts";
-import { chooseTile, type Product, productGpu, productSoftware, tileCount } from "./product.ts";
+import {
+  chooseTile,
+  type Product,
+  productGpu,
+  productSoftware,
+  type ProductSizes,
+  sliceLength,
+  tileCount,
+} from "./product.ts";
 import { ceilDiv, columnQuads } from "./tiles.ts";
 
 /**
@@ -30,11 +38,18 @@ export interface Conv2dShape {
   readonly hasBias: boolean;
 }
 
-function constants(shape: Conv2dShape): Record<string, number> {
+function window(shape: Conv2dShape): Record<string, number> {
   return {
-    ...{ IMAGES: shape.n, H: shape.h, W: shape.w, CIN: shape.cin },
-    ...{ OH: shape.oh, OW: shape.ow, COUT: shape.cout, KH: shape.kh, KW: shape.kw },
-    ...{ SH: shape.strideH, SW: shape.strideW, PH: shape.padH, PW: shape.padW },
+    ...{ KH: shape.kh, KW: shape.kw, SH: shape.strideH, SW: shape.strideW },
+    ...{ PH: shape.padH, PW: shape.padW },
+  };
+}
+
+function images(shape: Conv2dShape): NonNullable<ProductSizes["images"]> {
+  return {
+    x: [shape.h, shape.w, shape.cin],
+    y: [shape.oh, shape.ow, shape.cout],
+    largest: [ceilDiv(shape.h, shape.strideH), ceilDiv(shape.w, shape.strideW)],
   };
 }
 
@@ -45,12 +60,16 @@ function multiplyAdds(shape: Conv2dShape): number {
 /** Launch of y = conv(x, w) (+ bias). Bindings: a = x, b = w, bias, c = y. */
 export function conv2dForward(tuning: Tuning, shape: Conv2dShape): UnboundLaunch {
   const [m, n] = [shape.n * shape.oh * shape.ow, shape.cout];
+  const k = shape.kh * shape.kw * shape.cin;
   const software = tuning === "software";
   const quads = n % 4 === 0;
   const product: Product = {
     shader: "conv2d/forward",
-    constants: { ...constants(shape), HAS_BIAS: shape.hasBias, SLICES: 1, GRAIN: 1 },
-    ...{ m, n, pieces: 1 },
+    constants: { ...window(shape), HAS_BIAS: shape.hasBias },
+    sizes: {
+      ...{ m, n, k, longest: k, run: shape.cin, pieces: 1, stepB: n, columnB: 1 },
+      images: images(shape),
+    },
     // A software lane reads rows as scalars.
     vec4: { a: !software && shape.cin % 4 === 0, b: quads, c: quads },
   };
@@ -61,18 +80,22 @@ export function conv2dForward(tuning: Tuning, shape: Conv2dShape): UnboundLaunch
 
 /** Launch of the input gradient. Bindings: a = dy, b = w, c = dx. */
 export function conv2dInputGrad(tuning: Tuning, shape: Conv2dShape): UnboundLaunch {
-  const { h, w, strideH, strideW } = shape;
+  const { cout, kh, kw, strideH, strideW } = shape;
+  const sides = images(shape);
   // One product per class of pixels with the same remainders; see the shader.
   const pieces = strideH * strideW;
-  const [m, n] = [shape.n * ceilDiv(h, strideH) * ceilDiv(w, strideW), shape.cin];
+  const [m, n] = [shape.n * sides.largest[0] * sides.largest[1], shape.cin];
   const software = tuning === "software";
   const quads = n % 4 === 0;
   // The channels that k runs over lie together, which a software lane cannot use.
-  const along = !software && shape.cout % 4 === 0;
+  const along = !software && cout % 4 === 0;
   const product: Product = {
     shader: "conv2d/input-grad",
-    constants: constants(shape),
-    ...{ m, n, pieces },
+    constants: { ...window(shape), HAS_BIAS: false },
+    sizes: {
+      ...{ m, n, k: kh * kw * cout, longest: ceilDiv(kh, strideH) * ceilDiv(kw, strideW) * cout },
+      ...{ run: cout, pieces, stepB: 1, columnB: cout, images: sides },
+    },
     vec4: { a: along, b: along && quads, c: quads },
   };
   return software
@@ -86,11 +109,15 @@ export function conv2dInputGrad(tuning: Tuning, shape: Conv2dShape): UnboundLaun
  */
 export function conv2dWeightGrad(tuning: Tuning, shape: Conv2dShape): SlicedLaunch {
   const [m, n] = [shape.kh * shape.kw * shape.cin, shape.cout];
+  const pixels = shape.n * shape.oh * shape.ow;
   const quads = n % 4 === 0;
   const product = (slices: number, grain: number): Product => ({
     shader: "conv2d/weight-grad",
-    constants: { ...constants(shape), SLICES: slices, GRAIN: grain },
-    ...{ m, n, pieces: slices },
+    constants: { ...window(shape), HAS_BIAS: false },
+    sizes: {
+      ...{ m, n, k: pixels, longest: sliceLength(pixels, slices, grain), run: shape.ow },
+      ...{ pieces: slices, stepB: n, columnB: 1, images: images(shape) },
+    },
     vec4: { a: shape.cin % 4 === 0, b: quads, c: quads },
   });
   if (tuning === "software") {
@@ -103,7 +130,6 @@ export function conv2dWeightGrad(tuning: Tuning, shape: Conv2dShape): SlicedLaun
   }
   const tile = chooseTile(m, n, 0);
   // About two workgroups a processor, but slices long enough to outweigh adding them up.
-  const pixels = shape.n * shape.oh * shape.ow;
   const slices = Math.max(
     1,
     Math.min(Math.floor(pixels / 256), ceilDiv(256, tileCount(tile, m, n))),

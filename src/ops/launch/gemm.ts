@@ -1,7 +1,14 @@
 /** Launch of the matrix product (shaders/gemm/product.wgsl). */
 import type { Tuning } from "../../gpu/device.ts";
 import type { SlicedLaunch } from "../../graph/value.ts";
-import { chooseTile, type Product, productGpu, productSoftware } from "./product.ts";
+import {
+  chooseTile,
+  type Product,
+  productGpu,
+  productSoftware,
+  sliceLength,
+  stepsOfB,
+} from "./product.ts";
 import { columnQuads } from "./tiles.ts";
 
 /** Shape of c[m, n] = op(a) op(b) (+ bias[n]). */
@@ -26,10 +33,12 @@ export function gemmProduct(tuning: Tuning, shape: GemmShape): Product {
   return {
     shader: "gemm/product",
     constants: {
-      ...{ M: m, N: n, K: k, TRANS_A: transA, TRANS_B: transB },
-      ...{ HAS_BIAS: shape.hasBias && slices === 1, SLICES: slices, GRAIN: software ? 1 : 16 },
+      ...{ TRANS_A: transA, TRANS_B: transB, HAS_BIAS: shape.hasBias && slices === 1 },
     },
-    ...{ m, n, pieces: slices },
+    sizes: {
+      ...{ m, n, k, longest: sliceLength(k, slices, software ? 1 : 16), pieces: slices },
+      ...stepsOfB(transB, k, n),
+    },
     // A software lane reads rows as scalars, and transposed columns one by one.
     vec4: software
       ? { a: false, b: quads && !transB, c: quads }

@@ -7,16 +7,84 @@ import type { UnboundLaunch } from "../../graph/value.ts";
 import type { Constants } from "../../gpu/kernel.ts";
 import { ceilDiv, foldGroups, softwareGrid } from "./tiles.ts";
 
+/** Sizes of a product, as shaders/product/sizes.wgsl has them. */
+export interface ProductSizes {
+  readonly m: number;
+  readonly n: number;
+  /** Steps of k of all pieces together, and of the longest. */
+  readonly k: number;
+  readonly longest: number;
+  /** Steps of k that one line of a holds; all of them where it is absent. */
+  readonly run?: number;
+  /** Products in the dispatch: slices of k, or classes of pixels. */
+  readonly pieces: number;
+  /** How far b's elements are apart, from one step of k and from one column to the next. */
+  readonly stepB: number;
+  readonly columnB: number;
+  /** Images of a convolution. */
+  readonly images?: {
+    /** x [N, h, w, cin]. */
+    readonly x: readonly [h: number, w: number, cin: number];
+    /** y [N, oh, ow, cout]. */
+    readonly y: readonly [oh: number, ow: number, cout: number];
+    /** Rows and columns of the pixels of x in the largest class. */
+    readonly largest: readonly [h: number, w: number];
+  };
+}
+
+const noImages: NonNullable<ProductSizes["images"]> = {
+  ...{ x: [0, 0, 0], y: [0, 0, 0], largest: [0, 0] },
+};
+
+/** Sizes by their names as constants, in the order of the struct. */
+function sizeConstants(sizes: ProductSizes): Record<string, number> {
+  const { m, n, k, longest, run = 2 ** 31, pieces, stepB, columnB, images = noImages } = sizes;
+  const [H, W, CIN] = images.x;
+  const [OH, OW, COUT] = images.y;
+  const [CLASS_H, CLASS_W] = images.largest;
+  return {
+    ...{ M: m, N: n, K: k, LONGEST: longest, RUN: run, PIECES: pieces },
+    ...{ STEP_B: stepB, COLUMN_B: columnB },
+    ...{ H, W, CIN, OH, OW, COUT, CLASS_H, CLASS_W },
+  };
+}
+
+/** The part of a kernel that has its sizes, and the sizes. */
+export function sized(
+  tuning: Tuning,
+  sizes: ProductSizes,
+): Required<Pick<UnboundLaunch, "parts" | "constants" | "uniforms">> {
+  const constants = sizeConstants(sizes);
+  return tuning === "gpu"
+    ? { parts: ["product/sizes-const"], constants, uniforms: {} }
+    : {
+        parts: ["product/sizes-uniform"],
+        constants: {},
+        uniforms: { sizes: Uint32Array.from(Object.values(constants)) },
+      };
+}
+
+/** How far elements of b [k, n] ([n, k] if transposed) are apart. */
+export function stepsOfB(
+  transposed: boolean,
+  k: number,
+  n: number,
+): Pick<ProductSizes, "stepB" | "columnB"> {
+  return transposed ? { stepB: 1, columnB: k } : { stepB: n, columnB: 1 };
+}
+
+/** Steps of k in each of some slices but the last: a multiple of `grain`. */
+export function sliceLength(k: number, slices: number, grain: number): number {
+  return ceilDiv(k, grain * slices) * grain;
+}
+
 /** A product c [m, n] = a b, made once or in several pieces by one dispatch. */
 export interface Product {
   /** Path of the operands below `shaders/`. */
   readonly shader: string;
   /** Constants of the operands. */
   readonly constants: Constants;
-  readonly m: number;
-  readonly n: number;
-  /** Products in the dispatch: slices of k, or classes of pixels. */
-  readonly pieces: number;
+  readonly sizes: ProductSizes;
   /** Which of the three are read and stored as vec4. */
   readonly vec4: Readonly<Record<"a" | "b" | "c", boolean>>;
 }
@@ -90,23 +158,28 @@ function parts(tuning: Tuning, vec4: Product["vec4"]): string[] {
 
 /** Launch of a product on a GPU, in given tiles. Bindings: a, b, bias, c. */
 export function productGpu(product: Product, tile: Tile): UnboundLaunch {
-  const { shader, constants, m, n, pieces, vec4 } = product;
+  const { shader, constants, sizes, vec4 } = product;
+  const { m, n, pieces } = sizes;
+  const known = sized("gpu", sizes);
   return {
-    shader,
-    parts: parts("gpu", vec4),
-    constants: { ...constants, ...tile.constants },
+    ...{ shader, parts: [...parts("gpu", vec4), ...known.parts] },
+    constants: { ...constants, ...known.constants, COLUMNS: 4, ...tile.constants },
     groups: foldGroups(tileCount(tile, m, n) * pieces),
   };
 }
 
 /** Launch of a product on a software adapter, `vt` vec4 columns a lane. Bindings: a, b, bias, c. */
 export function productSoftware(product: Product, vt: number): UnboundLaunch {
-  const { shader, constants, m, n, pieces, vec4 } = product;
+  const { shader, constants, sizes, vec4 } = product;
+  const { m, n, pieces } = sizes;
+  // A constant, as a lane would take longer to ask than to read.
+  const columns = vec4.b ? {} : { COLUMNS: Math.min(4, n) };
   const { wg, groups } = softwareGrid(ceilDiv(m, 8) * ceilDiv(n, 4 * vt) * pieces);
+  const asked = sized("software", sizes);
   return {
-    shader,
-    parts: parts("software", vec4),
-    constants: { ...constants, VT: vt, WG: wg },
+    ...{ shader, parts: [...parts("software", vec4), ...asked.parts] },
+    constants: { ...constants, VT: vt, WG: wg, ...columns },
+    uniforms: asked.uniforms,
     groups,
   };
 }
