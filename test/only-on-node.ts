@@ -5,6 +5,8 @@
  */
 const reasons: Readonly<Record<string, readonly string[]>> = {
   "arithmetic without a device or a file": [
+    "analysis/moves.test.ts",
+    "analysis/perturbations.test.ts",
     "analysis/signature.test.ts",
     "cli/flags.test.ts",
     "cli/setting-options.test.ts",

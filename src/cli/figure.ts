@@ -8,6 +8,10 @@ import { explainedNames, type Explained, mapsOfRuns } from "../runs/class-maps.t
 import { mapsCsv, mapsFigure, mapsTable } from "../runs/class-maps-figure.ts";
 import { type GivenNetwork, readNetwork } from "../runs/given-network.ts";
 import { loadImages, type RunImages } from "../runs/images.ts";
+import { landscapeOfRuns } from "../runs/landscape.ts";
+import { explainedText, landscapeCsv, landscapeFigure } from "../runs/landscape-figure.ts";
+import { keptMoves } from "../runs/kept-rounds.ts";
+import { movesCsv, movesFigure, movesTotals } from "../runs/moves-figure.ts";
 import { recordedRuns, type RecordedRun } from "../runs/recorded-run.ts";
 import { checkNetwork } from "./check-inputs.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
@@ -15,7 +19,8 @@ import { example } from "./examples.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadOwnModel } from "./model-file.ts";
 import { answer, sayNotes } from "./output.ts";
-import { integer } from "./parse.ts";
+import { withProgress } from "./progress.ts";
+import { integer, most } from "./parse.ts";
 
 /** Flags of every figure. */
 interface FigureFlags extends DeviceFlags {
@@ -27,6 +32,8 @@ export function registerFigure(root: Command): void {
     .command("figure")
     .description("pictures of finished runs, as SVG and PNG, with their numbers as JSON and CSV");
   registerMaps(figure);
+  registerLandscape(figure);
+  registerMoves(figure);
 }
 
 /** A figure of runs of one network. */
@@ -126,4 +133,118 @@ function registerMaps(figure: Command): void {
       answer({ files, ...maps.data }, `${text}${files.join("\n")}`);
     },
   );
+}
+
+function registerLandscape(figure: Command): void {
+  const command = ofRuns(
+    figure,
+    "landscape",
+    "accuracies over the plane of weights in which runs move most, and their paths in it",
+  )
+    .option(
+      "--side <n>",
+      "places along each side of the plane that are measured",
+      integer(2, 201),
+      21,
+    )
+    .option(
+      "--images <n>",
+      "test images and images of D_f that are measured on, at most",
+      integer(1, most.images),
+      500,
+    )
+    .option(
+      "--perturbations <n>",
+      "in place of the plane measure so many randomly changed weights around the trained ones",
+      integer(1, 2000),
+    )
+    .option("--seed <n>", "seed of the perturbations", integer(0), 1);
+  example(
+    command,
+    "paths of two methods, whose runs kept their rounds (`rewind unlearn --keep-rounds 30`)",
+    "rewind figure landscape runs/rewind runs/neg-grad --out figures",
+  );
+  deviceOptions(command).action(
+    async (
+      paths: string[],
+      flags: FigureFlags & { side: number; images: number; perturbations?: number; seed: number },
+    ) => {
+      const { runs, given, images } = await opened(paths);
+      const gpu = await openDevice(flags);
+      const { side, images: count, perturbations = 0, seed } = flags;
+      const landscape = await withProgress("landscape", interruptSignal(), (watch) =>
+        landscapeOfRuns(gpu, runs, given, images, {
+          side,
+          images: count,
+          perturbations,
+          seed,
+          watch,
+        }),
+      );
+      const { svg, png } = await landscapeFigure(landscape);
+      const name = perturbations === 0 ? "landscape" : "landscape-perturbed";
+      const files = await write(flags.out, name, {
+        svg,
+        png,
+        json: json(landscape),
+        csv: landscapeCsv(landscape),
+      });
+      answer({ files, ...landscape }, `${explainedText(landscape)}.\n\n${files.join("\n")}`);
+    },
+  );
+}
+
+function registerMoves(figure: Command): void {
+  const command = ofRuns(
+    figure,
+    "moves",
+    "how far and which way each round of a rewind moved the weights, against the fine-tuning that it recorded",
+  );
+  example(
+    command,
+    "a rewind whose run kept its rounds (`rewind unlearn --keep-rounds 30`)",
+    "rewind figure moves runs/rewind --out figures",
+  );
+  command.action(async (paths: string[], flags: Pick<FigureFlags, "out">) => {
+    const all = [];
+    for (const run of await recordedRuns(paths)) {
+      const rounds = await keptMoves(run.folder);
+      if (rounds.length === 0) {
+        throw new DataError(
+          `"${run.folder.path}" has no round-N.json: its run did not keep its rounds (\`keepRounds\`), or its method ` +
+            "records no fine-tuning, as rewinds do.",
+        );
+      }
+      all.push({ run, rounds });
+    }
+    const files: string[] = [];
+    const texts: string[] = [];
+    for (const [i, { run, rounds }] of all.entries()) {
+      const name = all.length === 1 ? "moves" : `moves-${i + 1}`;
+      const { svg, png } = await movesFigure(run.name, rounds);
+      const values = { name: run.name, run: run.folder.path, rounds };
+      files.push(
+        ...(await write(flags.out, name, { svg, png, json: json(values), csv: movesCsv(rounds) })),
+      );
+      const titles = ["round", "drift", "move", "cosine"];
+      const rows = movesTotals(rounds).map(({ round, drift, move, cosine }) => [
+        String(round),
+        drift.toFixed(4),
+        move.toFixed(4),
+        cosine?.toFixed(3) ?? "–",
+      ]);
+      texts.push(
+        `${run.name}, all layers together:\n\n${textTable(
+          titles.map((title) => ({ title })),
+          rows,
+        )}`,
+      );
+    }
+    const runs = all.map(({ run, rounds }) => ({
+      name: run.name,
+      run: run.folder.path,
+      totals: movesTotals(rounds),
+    }));
+    answer({ files, runs }, [...texts, files.join("\n")].join("\n\n"));
+  });
 }

@@ -30,6 +30,7 @@ export const flags: Readonly<Record<string, string>> = {
   forget: "--forget-files",
   forgetLoss: "--until-loss",
   forgetShare: "--until-share",
+  keepRounds: "--keep-rounds",
   key: "--key",
   label: "--forget-label",
   labelSmoothing: "--label-smoothing",

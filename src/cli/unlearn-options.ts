@@ -38,6 +38,7 @@ export interface UnlearnFlags extends NonfiniteFlags {
   untilLoss?: number;
   untilTestBelow?: number;
   untilSeconds?: number;
+  keepRounds?: number;
   seed: number;
 }
 
@@ -125,6 +126,12 @@ export function unlearnOptions(command: Command): Command {
       number({ from: 0, to: 100 }),
     )
     .option("--until-seconds <s>", "stop after this time", number({ above: 0 }))
+    .optionsGroup("For `rewind figure`:")
+    .option(
+      "--keep-rounds <n>",
+      "keep the weights after each round, of at most so many rounds (more: every second, every fourth, …)",
+      integer(1, most.networks),
+    )
     .optionsGroup("Options:");
 }
 
@@ -178,6 +185,7 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
         forgetLoss: flags.untilLoss,
         testFloor: flags.untilTestBelow,
         seconds: flags.untilSeconds,
+        keepRounds: flags.keepRounds,
       }),
       seed: flags.seed,
     },

@@ -30,15 +30,15 @@ export function chartSpec(chart: LineChart): object {
 
 /** The specification of several charts in one figure, two a row. */
 function panelsSpec(title: string, charts: readonly LineChart[]): object {
-  const concat = charts.map((chart) => panel(chart, 360, 220));
+  const concat = charts.map((chart) => panel(chart, 360, 220, 12));
   // Each chart its own series and axes.
   const resolve = { scale: { color: "independent", strokeDash: "independent" } };
   const head = { text: title, anchor: "start", fontSize: 17, offset: 18 };
   return { $schema: schema, ...page, title: head, concat, columns: 2, spacing: 30, resolve };
 }
 
-/** One chart, `width` by `height` pixels inside its axes. */
-function panel(chart: LineChart, width: number, height: number): object {
+/** One chart, `width` by `height` pixels inside its axes; a panel's title is small, as long ones widen it. */
+function panel(chart: LineChart, width: number, height: number, titleSize?: number): object {
   const values = chart.series.flatMap(({ name, points }) =>
     points.map((point, order) => ({ series: name, order, ...point })),
   );
@@ -89,6 +89,7 @@ function panel(chart: LineChart, width: number, height: number): object {
       text: chart.title,
       ...(chart.subtitle === undefined ? {} : { subtitle: wrapped(chart.subtitle) }),
       anchor: "start",
+      ...(titleSize === undefined ? {} : { fontSize: titleSize }),
     },
     width,
     height,

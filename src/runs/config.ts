@@ -85,6 +85,8 @@ export interface UnlearnConfig {
   forgetLoss?: number | undefined;
   testFloor?: number | undefined;
   seconds?: number | undefined;
+  /** Keep the weights after each round, of at most so many rounds. */
+  keepRounds?: number | undefined;
   seed: number;
 }
 
@@ -139,6 +141,7 @@ export const unlearnSchema: z.ZodType<UnlearnConfig, UnlearnConfig> = z.strictOb
   forgetLoss: z.number().positive().optional(),
   testFloor: z.number().min(0).max(100).optional(),
   seconds: z.number().positive().optional(),
+  keepRounds: count.optional(),
   seed,
 });
 

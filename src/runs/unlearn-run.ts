@@ -15,6 +15,7 @@ import { shortenRound } from "../unlearn/shorten-round.ts";
 import type { SessionState } from "../unlearn/method.ts";
 import { hasSetting, startMethod } from "../unlearn/methods/index.ts";
 import { prefixed, unprefixed, writeWhole } from "./checkpoints.ts";
+import { keepRound } from "./kept-rounds.ts";
 import { putBack, readState, type SavedState, wholeText } from "./saved-state.ts";
 import type { SetupConfig, UnlearnConfig } from "./config.ts";
 import type { Job } from "./job.ts";
@@ -104,6 +105,10 @@ export async function unlearnInFolder(
         await report(progress);
         const state = await session.save();
         [before, after] = [after, await model.save()];
+        if (config.keepRounds !== undefined) {
+          const { round } = progress;
+          await keepRound(folder, job, session, round, config.keepRounds, before, after);
+        }
         await saveRound(folder, job, state, after, shortenLast ? before : undefined);
       },
     });

@@ -48,11 +48,21 @@ export interface SessionState {
   readonly tensors: Tensors;
 }
 
+/** The snapshots of a round's fine-tuning, on the device. */
+export interface Recording {
+  /** What they take in host memory. */
+  readonly bytes: number;
+  /** Snapshots [K, size] of each recorded parameter, oldest first. */
+  read(): Promise<ReadonlyMap<string, Float32Array>>;
+}
+
 /** A method at work on a request. Owns what it allocated; the model and the data stay the caller's. */
 export interface UnlearnSession {
   readonly method: string;
   /** Performs the next round on the model's weights. */
   round(watch: Watch): Promise<Round>;
+  /** The fine-tuning that the last round recorded, for methods that record one. */
+  readonly recording?: Recording;
   save(): Promise<SessionState>;
   load(state: SessionState): void;
   destroy(): void;

@@ -1,5 +1,5 @@
 // `rewind figure`: from the folders of runs to pictures and their numbers.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { csvParse } from "d3-dsv";
 import { test } from "uvu";
@@ -19,17 +19,9 @@ function done(...words: string[]): string {
 test.before(() => {
   const trained = `${folder}/trained`;
   done("train", ...network, ...data, "--scenario", "backdoor", "--out", trained);
-  done(
-    "unlearn",
-    "--run",
-    trained,
-    "--method",
-    "neg-grad",
-    "--rounds",
-    "2",
-    "--out",
-    `${folder}/run`,
-  );
+  const words = ["--method", "rewind", "--predictor", "linear", "--rate", "1e-3"];
+  const kept = ["--rounds", "2", "--keep-rounds", "4"];
+  done("unlearn", "--run", trained, ...words, ...kept, "--out", `${folder}/run`);
 });
 
 test("cam draws images of D_f before and after each run, and measures all of D_f on the signature", () => {
@@ -40,7 +32,7 @@ test("cam draws images of D_f before and after each run, and measures all of D_f
   assert.is(maps.forget, 16);
   // Two white columns of 28, and two more around them.
   assert.equal(maps.signature, { pixels: 56, margin: 2, area: 4 / 28 });
-  const names = ["no unlearning", "neg-grad"];
+  const names = ["no unlearning", "rewind"];
   assert.equal(
     maps.networks.map(({ name }: { name: string }) => name),
     names,
@@ -68,6 +60,73 @@ test("cam draws images of D_f before and after each run, and measures all of D_f
   }
   const svg = readFileSync(`${out}/cam.svg`, "utf8");
   assert.is([...svg.matchAll(/<image /g)].length, 6 * 3);
+});
+
+test("landscape measures a grid over the plane of a run's rounds, and places the run's own scores in it", () => {
+  const out = `${folder}/figures`;
+  const words = ["figure", "landscape", `${folder}/run`, "--out", out];
+  done(...words, "--side", "3");
+  const { images, sets, explained, paths, grid } = JSON.parse(
+    readFileSync(`${out}/landscape.json`, "utf8"),
+  );
+  assert.equal(images, { test: 40, forget: 16 });
+  // Two rounds lie in the plane through them and the trained weights.
+  assert.is(sets, 2);
+  assert.ok(Math.abs(explained[0] + explained[1] - 1) < 1e-5);
+  const [{ name, points }] = paths;
+  assert.is(name, "rewind");
+  assert.equal(
+    points.map(({ round }: { round: number }) => round),
+    [0, 1, 2],
+  );
+  const metrics = readFileSync(`${folder}/run/metrics.jsonl`, "utf8").trim().split("\n");
+  for (const [i, point] of points.entries()) {
+    assert.ok(point.off <= 1e-3 * Math.hypot(point.a, point.b));
+    if (i > 0) assert.equal(point.scores, JSON.parse(metrics[i]!).scores);
+  }
+  assert.is(grid.places.length, 9);
+  assert.ok(
+    grid.places.every(({ test, forget }: Record<string, number>) => test! >= 0 && forget! <= 100),
+  );
+  const lines = csvParse(readFileSync(`${out}/landscape.csv`, "utf8"));
+  assert.is(lines.length, 9 + 3);
+  assert.ok(readFileSync(`${out}/landscape.svg`, "utf8").includes("first principal component"));
+
+  done(...words, "--perturbations", "3");
+  const perturbed = JSON.parse(readFileSync(`${out}/landscape-perturbed.json`, "utf8"));
+  assert.equal([perturbed.sets, perturbed.perturbations.length, perturbed.grid], [5, 3, null]);
+});
+
+test("moves compares each round of a rewind with the fine-tuning that it recorded", () => {
+  const out = `${folder}/figures`;
+  done("figure", "moves", `${folder}/run`, "--out", out);
+  const { rounds } = JSON.parse(readFileSync(`${out}/moves.json`, "utf8"));
+  assert.equal(
+    rounds.map(({ round, window }: Record<string, number>) => [round, window]),
+    [
+      [1, 15],
+      [2, 15],
+    ],
+  );
+  for (const { layers, coordinates } of rounds) {
+    assert.is(layers.length, 6);
+    for (const { drift, move, cosine } of layers) {
+      // A straight line from the window's end to its start goes on beyond it.
+      assert.ok(drift > 0 && move > 0 && cosine < 0);
+    }
+    // The first snapshot is what the round began with.
+    for (const { before, history } of coordinates) assert.is(history[0], before);
+  }
+  const lines = csvParse(readFileSync(`${out}/moves.csv`, "utf8"));
+  assert.equal(Number(lines[0]!["length of the move"]), rounds[0].layers[0].move);
+  assert.is(lines.length, 12);
+  cpSync(`${folder}/run`, `${folder}/unkept`, {
+    recursive: true,
+    filter: (path) => !/round-\d+\.json$/.test(path),
+  });
+  const none = rewind("figure", "moves", `${folder}/unkept`, "--out", out);
+  assert.is(none.code, 1);
+  assert.match(none.err, /has no round-N\.json: its run did not keep its rounds \(--keep-rounds\)/);
 });
 
 test("folders that are no runs of one network are refused before anything is computed", () => {

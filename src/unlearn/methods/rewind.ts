@@ -27,6 +27,7 @@ import { Trajectory } from "../../weights/trajectory/record.ts";
 import { linearRewindArms, rewindArms } from "../rewind-arms.ts";
 import {
   defineMethod,
+  type Recording,
   type Round,
   type SessionState,
   type UnlearnSession,
@@ -231,6 +232,12 @@ export class RewindSession implements UnlearnSession {
     this.#rounds++;
     this.#steps += epochs.reduce((sum, epoch) => sum + epoch.steps, 0);
     return { round: this.#rounds, steps: this.#steps, epochs };
+  }
+
+  get recording(): Recording {
+    const { trajectory } = this.#parts;
+    const { window, coordinates } = trajectory.layout;
+    return { bytes: 4 * window * coordinates, read: () => trajectory.read() };
   }
 
   async save(): Promise<SessionState> {

@@ -1,0 +1,113 @@
+/**
+ * How far and which way a round moved the weights, against the drift of the fine-tuning that it recorded on D_f: layer by
+ * layer, and as histories of single weights.
+ */
+import type { Slot } from "../weights/arena.ts";
+
+/** Weights by parameter. */
+export type Weights = ReadonlyMap<string, { readonly data: Float32Array }>;
+
+/** Bins of a histogram: of a quarter of the drift's root mean square each, around 0; the outermost hold what is beyond. */
+export const histogramBins = 41;
+export const histogramStep = 0.25;
+
+/** A parameter in a round. Lengths are Euclidean norms. */
+export interface LayerMoves {
+  readonly name: string;
+  readonly kind: Slot["kind"];
+  readonly size: number;
+  /** Length of the drift: newest snapshot - oldest. */
+  readonly drift: number;
+  /** Length of the round's move: weights after it - before it. */
+  readonly move: number;
+  /** Cosine of the angle between both; null where one of them has no length. */
+  readonly cosine: number | null;
+  /** How many weights moved so far, in root mean squares of the layer's drift; empty where nothing drifted. */
+  readonly histogram: { readonly drift: readonly number[]; readonly move: readonly number[] };
+}
+
+/** The history of one weight in a round. */
+export interface CoordinateHistory {
+  readonly layer: string;
+  /** Its place in the layer, row-major. */
+  readonly index: number;
+  /** Why it is shown: the share of the layer's weights, of those that drifted at all, that drifted less. */
+  readonly quantile: number;
+  readonly before: number;
+  /** Snapshots, oldest first. */
+  readonly history: readonly number[];
+  readonly after: number;
+}
+
+/** What a round did to the weights. */
+export interface RoundMoves {
+  readonly round: number;
+  /** Snapshots of its window. */
+  readonly window: number;
+  readonly layers: readonly LayerMoves[];
+  readonly coordinates: readonly CoordinateHistory[];
+}
+
+/** Weights that are shown: those with the median drift of their layer, and with a drift larger than 99 % of it. */
+const quantiles = [0.5, 0.99] as const;
+
+function histogramOf(values: Float64Array, unit: number): number[] {
+  const bins = Array.from({ length: histogramBins }, () => 0);
+  if (unit === 0) return [];
+  const middle = (histogramBins - 1) / 2;
+  for (const value of values) {
+    const at = middle + Math.round(value / unit / histogramStep);
+    bins[Math.max(0, Math.min(histogramBins - 1, at))]!++;
+  }
+  return bins;
+}
+
+function product(a: Float64Array, b: Float64Array): number {
+  return a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+}
+
+/**
+ * Compares a round's move with its drift, in float64.
+ *
+ * @param slots the parameters that were recorded. @param histories snapshots [K, size] of each, oldest first.
+ */
+export function movesOf(
+  round: number,
+  slots: readonly Slot[],
+  histories: ReadonlyMap<string, Float32Array>,
+  before: Weights,
+  after: Weights,
+): RoundMoves {
+  const layers: LayerMoves[] = [];
+  const coordinates: CoordinateHistory[] = [];
+  let window = 0;
+  for (const { name, kind, size } of slots) {
+    const history = histories.get(name);
+    if (history === undefined) continue;
+    window = history.length / size;
+    const at = (k: number, i: number): number => history[k * size + i]!;
+    const [start, end] = [before.get(name)!.data, after.get(name)!.data];
+    const drift = Float64Array.from({ length: size }, (_, i) => at(window - 1, i) - at(0, i));
+    const move = Float64Array.from(end, (value, i) => value - start[i]!);
+    const [d, m] = [Math.sqrt(product(drift, drift)), Math.sqrt(product(move, move))];
+    const unit = d / Math.sqrt(size);
+    layers.push({
+      ...{ name, kind, size, drift: d, move: m },
+      cosine: d === 0 || m === 0 ? null : product(drift, move) / (d * m),
+      histogram: { drift: histogramOf(drift, unit), move: d === 0 ? [] : histogramOf(move, unit) },
+    });
+    const moved = [...drift.keys()].filter((i) => drift[i] !== 0);
+    const order = moved.sort((a, b) => Math.abs(drift[a]!) - Math.abs(drift[b]!) || a - b);
+    for (const quantile of quantiles) {
+      const index = order[Math.floor(quantile * order.length)];
+      if (index === undefined) continue;
+      coordinates.push({
+        ...{ layer: name, index, quantile },
+        before: start[index]!,
+        history: Array.from({ length: window }, (_, k) => at(k, index)),
+        after: end[index]!,
+      });
+    }
+  }
+  return { round, window, layers, coordinates };
+}
