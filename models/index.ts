@@ -5,11 +5,12 @@ import type { ModelSpec } from "../src/nn/model.ts";
 import { type Choice, choiceSchema, entryKinds, entrySchema, Registry } from "../src/registry.ts";
 import { convNextAttoNetwork, convNextTinyNetwork } from "./conv-next.ts";
 import { described } from "./described.ts";
-import type { Network } from "./network.ts";
+import type { Network, NetworkTask } from "./network.ts";
 import { pvtV2B0Network } from "./pvt-v2.ts";
 import { resnet18Authors, resnet18Cifar, resnet18ImageNet } from "./resnet.ts";
 import { simpleNetNetwork } from "./simple-net.ts";
 import { smallCnnNetwork } from "./small-cnn.ts";
+import { unetNetwork } from "./unet.ts";
 import { mlpNetwork, tinyCnnNetwork, tinyResNetNetwork, tinyVitNetwork } from "./tiny.ts";
 
 /** All networks; `networks.add(…)` makes another one known to configurations and commands. */
@@ -28,6 +29,7 @@ export const networks: Registry<Network> = new Registry(
     pvtV2B0Network,
     convNextTinyNetwork,
     convNextAttoNetwork,
+    unetNetwork,
     described,
   ],
   entrySchema({ settings: entryKinds.settings, build: entryKinds.function }),
@@ -55,10 +57,17 @@ export function modelSpec(
     throw new UsageError(`network "${name}": ${z.prettifyError(error)}`);
   }
   const label = network.label?.(settings);
+  const denoises = taskOf({ name }) === "diffusion";
+  const to = denoises ? "noise" : classes;
   return {
-    name: `${name}(${label === undefined ? "" : `${label}, `}${input.join("×")} → ${classes})`,
-    inputs: [input],
-    output: [classes],
-    build: (layers, [x]) => network.build(layers, x!, classes, settings),
+    name: `${name}(${label === undefined ? "" : `${label}, `}${input.join("×")} → ${to})`,
+    inputs: denoises ? [input, []] : [input],
+    output: denoises ? input : [classes],
+    build: (layers, [x, variance]) => network.build(layers, x!, classes, settings, variance),
   };
+}
+
+/** What a network is for. */
+export function taskOf({ name }: Pick<ModelConfig, "name">): NetworkTask {
+  return networks.find(name).task ?? "classification";
 }

@@ -25,9 +25,17 @@ export interface PublishedRecipe {
   readonly rounds: { readonly windows: number; readonly epochs: number };
 }
 
+/**
+ * What a network is for: to tell the classes of images apart, or to tell the noise of noisy images from how much of it
+ * there is, as diffusion models do.
+ */
+export type NetworkTask = "classification" | "diffusion";
+
 /** A network by name. */
 export interface Network<S extends z.ZodObject = z.ZodObject> {
   readonly name: string;
+  /** What it is for; absent: classification. */
+  readonly task?: NetworkTask;
   /** Settings besides the name; {@link noSettings} where there are none. */
   readonly settings: S;
   /** Those that commands take as options of their own. */
@@ -38,8 +46,11 @@ export interface Network<S extends z.ZodObject = z.ZodObject> {
   varied?(pick: <T>(options: readonly T[]) => T): z.input<S>;
   /** What the name of its spec says of the settings, so that checkpoints can be compared. */
   label?(settings: z.output<S>): string;
-  /** From images [N, H, W, C] to logits [N, classes]. */
-  build(layers: Layers, x: Value, classes: number, settings: z.output<S>): Value;
+  /**
+   * From images [N, H, W, C] to logits [N, classes]; for diffusion from noisy images and the variances of their noise [N]
+   * to the noise [N, H, W, C].
+   */
+  build(layers: Layers, x: Value, classes: number, settings: z.output<S>, variance?: Value): Value;
   /** Names of the checkpoints that others have published. */
   readonly published?: PublishedFormats;
   /** What timm calls the network. */
@@ -55,6 +66,21 @@ export const noSettings: z.ZodObject<Record<never, never>, z.core.$strict> = z.s
 /** Declares a network; infers the type of its settings. */
 export function defineNetwork<S extends z.ZodObject>(network: Network<S>): Network<S> {
   return network;
+}
+
+/** A network of diffusion: from noisy images [N, H, W, C] and the variances of their noise [N] to the noise. */
+export interface Denoiser<S extends z.ZodObject> extends Omit<Network<S>, "task" | "build"> {
+  build(layers: Layers, x: Value, variance: Value, settings: z.output<S>): Value;
+}
+
+/** Declares a network of diffusion; infers the type of its settings. */
+export function defineDenoiser<S extends z.ZodObject>(denoiser: Denoiser<S>): Network<S> {
+  return {
+    ...denoiser,
+    task: "diffusion",
+    build: (layers, x, _classes, settings, variance) =>
+      denoiser.build(layers, x, variance!, settings),
+  };
 }
 
 /** Whether something is a network, as far as can be seen. */

@@ -6,6 +6,7 @@ import { resnet18 } from "../models/resnet.ts";
 import { simpleNet } from "../models/simple-net.ts";
 import { smallCnn } from "../models/small-cnn.ts";
 import { mlp, tinyCnn, tinyVit } from "../models/tiny.ts";
+import { unet } from "../models/unet.ts";
 import type { Value } from "../src/graph/value.ts";
 import { compile } from "../src/graph/program.ts";
 import { Declarations, Layers, type NormMode } from "../src/nn/layers.ts";
@@ -76,6 +77,20 @@ const cases: Case[] = [
     network: (layers, x) =>
       convNext(layers, x, 5, { widths: narrow, depths: [1, 2, 1, 1], dropPath: 0 }),
   },
+  ...(["batch", "group"] as const).map((norm): Case => ({
+    name: `U-Net (${norm} norm)`,
+    size: 8,
+    channels: 2,
+    batch: 3,
+    norm: "train",
+    network(layers, x) {
+      // At one turn: at a thousand, which is tested with the operation, float32 makes 1e-3 of the angle.
+      const sizes = { widths: [4, 8], depth: 1, embedding: 2, norm };
+      const variance = layers.graph.input("variance", [3]);
+      layers.statistics.set("own.variance", variance);
+      return unet(layers, x, variance, sizes);
+    },
+  })),
 ];
 
 for (const { name, size, channels, batch = 2, norm = "frozen", network } of cases) {

@@ -33,6 +33,14 @@ test("networks have the published numbers of parameters", () => {
   assert.is(counts({ name: "convnext-t" }, [64, 64, 3], 200).trained, 27_973_928);
   assert.is(counts({ name: "convnext-atto" }, [64, 64, 3], 1000).trained, 3_695_520);
   assert.is(counts({ name: "convnext-atto" }, [64, 64, 3], 200).trained, 3_438_720);
+  // As published for images of 3 channels (1,950,627), less 2 × (32 + 32 + 1) for one; batch norm only tracks.
+  assert.equal(counts({ name: "unet" }, [32, 32, 1], 10), {
+    ...{ trained: 1_950_497, norm: 0 },
+    statistics: 2 * (64 + 32 + 32 + 64 + 64 + 96 + 96 + 128 + 224 + 192 + 160 + 128 + 96 + 64),
+  });
+  assert.is(counts({ name: "unet" }, [64, 64, 3], 10).trained, 1_950_627);
+  const scaled = { name: "unet", widths: [16, 32, 48], depth: 1, embedding: 16, norm: "group" };
+  assert.equal(counts(scaled, [16, 16, 1], 4), { trained: 103_137, norm: 0, statistics: 0 });
   // By hand: 224 + 1168 + 4640 + 9248 of the convolutions, 8256 + 650 of the dense layers.
   assert.is(counts({ name: "simple-net" }, [32, 32, 3], 10).trained, 24_186);
   assert.is(counts({ name: "small-cnn" }, [28, 28, 1], 10).trained, 20_490);

@@ -72,6 +72,11 @@ export async function classifierOf(
   info: CheckpointInfo,
   { gpu, seed, weights }: { gpu?: Gpu | undefined; seed?: number; weights?: Tensors },
 ): Promise<Classifier> {
+  if (info.task !== classification.name) {
+    throw new UsageError(
+      `the network "${info.network.name}" is for ${info.task}, and is no classifier.`,
+    );
+  }
   return Owned.during(async (owned) => {
     const device = gpu ?? (await acquireDevice());
     if (gpu === undefined) owned.add({ destroy: () => device.close() });

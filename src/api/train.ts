@@ -1,6 +1,6 @@
 /** Training of a classifier in one call. */
 import { z } from "zod";
-import { type ModelConfig, modelSchema, networks } from "../../models/index.ts";
+import { type ModelConfig, modelSchema, networks, taskOf } from "../../models/index.ts";
 import type { Network } from "../../models/network.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { checked, functionSchema } from "../checked.ts";
@@ -92,7 +92,7 @@ export async function train(
   const model: ModelConfig = checked(modelSchema, { name, ...settings }, `network "${name}"`);
   const input = [set.height, set.width, set.channels] as const;
   const info: CheckpointInfo = {
-    task: classification.name,
+    task: taskOf(model),
     network: model,
     input,
     classes: set.classes,

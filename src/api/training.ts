@@ -10,6 +10,7 @@ import { type TaskModel, taskTrainer } from "../train/task-trainer.ts";
 import { type Schedule, scheduleOf } from "../train/schedule.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import type { OptimizerState } from "../train/optimizer-arenas.ts";
+import type { MovingAverage } from "../train/moving-average.ts";
 import type { Trainer } from "../train/trainer.ts";
 import type { Watch } from "../train/replay.ts";
 import { changingAlone } from "./given.ts";
@@ -18,6 +19,8 @@ import { changingAlone } from "./given.ts";
 export interface Training extends TaskModel {
   readonly config: TrainingConfig;
   readonly data: GpuDataset;
+  /** Follows the weights, where a training has an average. */
+  readonly average?: MovingAverage | undefined;
 }
 
 /** What a training leaves behind after an epoch: enough to go on as if it had not been interrupted. */
@@ -27,6 +30,8 @@ export interface TrainState {
   readonly optimizer: OptimizerState;
   /** Snapshots a nowcast has taken since its last forecast, oldest first. */
   readonly snapshots: readonly ReadonlyMap<string, Float32Array>[];
+  /** The average of the weights, where there is one. */
+  readonly average?: Tensors | undefined;
 }
 
 /** Hooks of {@link trainJob}. */
@@ -43,9 +48,10 @@ export interface TrainHooks {
 }
 
 /** The trainer of a job, as {@link trainJob} uses it. */
-export function jobTrainer({ config, model, task, data }: Training): Promise<Trainer> {
+export function jobTrainer({ config, model, task, data, average }: Training): Promise<Trainer> {
   const { batch } = epochSteps(model, data.count, config.batch);
-  return taskTrainer({ model, task }, data, data.count, { ...config, batch }, { norm: "train" });
+  const options = { norm: "train", after: average?.step } as const;
+  return taskTrainer({ model, task }, data, data.count, { ...config, batch }, options);
 }
 
 /** The nowcaster of a job, if it has one. */
@@ -81,7 +87,7 @@ function joinTotals(parts: readonly Totals[]): Totals {
  * @throws UsageError where the model is being trained, or unlearns.
  */
 export function trainJob(job: Training, hooks: TrainHooks = {}): Promise<Totals | undefined> {
-  const { config, model, data } = job;
+  const { config, model, data, average } = job;
   const { resume, onEpoch } = hooks;
   const work = async (owned: Owned): Promise<Totals | undefined> => {
     const trainer = owned.add(await jobTrainer(job));
@@ -89,6 +95,8 @@ export function trainJob(job: Training, hooks: TrainHooks = {}): Promise<Totals 
       model.load(resume.tensors);
       trainer.loadState(resume.optimizer);
     }
+    average?.reset(model);
+    if (resume?.average !== undefined) average?.model.load(resume.average);
     const nowcaster = await jobNowcaster(job);
     if (nowcaster !== undefined) owned.add(nowcaster);
     await nowcaster?.load(resume?.snapshots ?? []);
@@ -102,6 +110,7 @@ export function trainJob(job: Training, hooks: TrainHooks = {}): Promise<Totals 
         tensors: await model.save(),
         optimizer: await trainer.saveState(),
         snapshots: (await nowcaster?.save()) ?? [],
+        average: await average?.model.save(),
       }));
     }
     return totals;

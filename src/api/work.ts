@@ -8,7 +8,7 @@ import { type Measurable, measureScores } from "../metrics/measure.ts";
 import type { Scores } from "../metrics/metric.ts";
 import type { Model } from "../nn/model.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
-import { classification } from "../tasks/classification.ts";
+import { taskNamed } from "../tasks/index.ts";
 import type { Watch } from "../train/replay.ts";
 import type { UnlearnRequest } from "../unlearn/method.ts";
 import { Evaluators, type LentEvaluator } from "./evaluators.ts";
@@ -51,7 +51,7 @@ export function workOn(
     const { train, labels, forget, retain } = corrupted;
     const { preprocessing } = info;
     const { data, testData, sets } = await uploadSets(gpu, corrupted, test, preprocessing, owned);
-    const task = classification;
+    const task = taskNamed(info.task);
     const measuredOn = [...new Set([...sets.values()].map((set) => set.data))];
     const evaluators = owned.add(await Evaluators.create(model, task, measuredOn));
     const totals: Work["totals"] = async (set, watch) => {

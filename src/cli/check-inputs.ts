@@ -7,7 +7,7 @@ import type { SetupConfig, TrainConfig, UnlearnConfig } from "../runs/config.ts"
 import type { GivenNetwork } from "../runs/given-network.ts";
 import type { RunImages } from "../runs/images.ts";
 import { readInitial } from "../runs/job.ts";
-import { requireImages } from "../unlearn/method.ts";
+import { requireImages, requireTask } from "../unlearn/method.ts";
 import { hasSetting, methods } from "../unlearn/methods/index.ts";
 
 /** The files a training reads besides its images. @throws DataError for one that is missing or damaged. */
@@ -21,7 +21,9 @@ export async function checkTraining(config: TrainConfig): Promise<void> {
 export async function checkUnlearning(
   { method, settings, testFloor }: UnlearnConfig,
   images?: Pick<RunImages, "corrupted" | "test">,
+  task = "classification",
 ): Promise<void> {
+  requireTask(methods.find(method), task);
   if (images !== undefined) {
     if (testFloor !== undefined && images.test.count === 0) {
       throw new UsageError("`testFloor` ends at a test accuracy, and there are no test images.");

@@ -57,7 +57,7 @@ export function registerEvaluate(root: Command): void {
         checkpoint: flags.checkpoint,
         ...scores,
         pictures: counts,
-        definitions: scoreDefinitions(),
+        definitions: scoreDefinitions(job.task.name),
       });
     },
   );

@@ -18,6 +18,7 @@ export const flags: Readonly<Record<string, string>> = {
   allowNonfinite: "--allow-nonfinite",
   arms: "--arms",
   augment: "--augment",
+  average: "--average",
   batch: "--batch",
   beside: "--beside",
   checkpoint: "--from",

@@ -1,6 +1,7 @@
 /** The options that say what a run works on: which images, what is wrong with them, and which network. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type ModelConfig, networks } from "../../models/index.ts";
+import { type ModelConfig, networks, taskOf } from "../../models/index.ts";
+import type { NetworkTask } from "../../models/network.ts";
 import { imageFolder } from "../data/image-folder.ts";
 import { datasets } from "../data/index.ts";
 import { DataError, UsageError } from "../errors.ts";
@@ -93,22 +94,31 @@ export function scenarioOptions(command: Command): Command {
   return settingOptions(command, scenarios.all);
 }
 
-/** Adds the options of the network; `preset`: one is taken where none is named. */
-export function networkOptions(command: Command, { preset }: { preset: boolean }): Command {
-  const model = modelOption();
+/** Adds the options of the network; `preset`: one is taken where none is named; `tasks`: what it may be for. */
+export function networkOptions(
+  command: Command,
+  { preset, tasks }: { preset: boolean; tasks?: readonly NetworkTask[] | undefined },
+): Command {
+  const model = modelOption(tasks);
   if (preset) command.optionsGroup("Network:");
   command.addOption(preset ? model.default(defaults.network) : model);
   return settingOptions(command, networks.all);
 }
 
 /** `--model`: a name or a file. */
-export function modelOption(): Option {
+export function modelOption(forTasks: readonly NetworkTask[] = ["classification"]): Option {
+  const names = networks.names.filter((name) => forTasks.includes(taskOf({ name })));
   return new Option(
     "--model <name>",
-    `network: one of ${networks.names.join(", ")}; or a file with your own: a module (.ts, .js) or a description (.json)`,
+    `network: one of ${names.join(", ")}; or a file with your own: a module (.ts, .js) or a description (.json)`,
   ).argParser((text) => {
-    if (networks.has(text) || isModelFile(text)) return text;
-    throw new InvalidArgumentError(`allowed are ${networks.names.join(", ")}, or a file.`);
+    if (names.includes(text) || isModelFile(text)) return text;
+    if (networks.has(text)) {
+      throw new InvalidArgumentError(
+        `"${text}" is for ${taskOf({ name: text })}, which this command does not know.`,
+      );
+    }
+    throw new InvalidArgumentError(`allowed are ${names.join(", ")}, or a file.`);
   });
 }
 

@@ -2,6 +2,7 @@
 import { absolutePredictor } from "../predictors/index.ts";
 import { absolutePath } from "../platform/files.ts";
 import { type Command, Option } from "commander";
+import type { NetworkTask } from "../../models/network.ts";
 import { UsageError } from "../errors.ts";
 import { type ForgetConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
@@ -31,6 +32,8 @@ import {
 export interface TrainFlags extends SetupFlags, ForgetFlags, NonfiniteFlags {
   dataset: string;
   model: string;
+  task?: NetworkTask;
+  average?: number;
   from?: string;
   epochs: number;
   saveEvery: number;
@@ -53,18 +56,19 @@ export interface TrainFlags extends SetupFlags, ForgetFlags, NonfiniteFlags {
   seed: number;
 }
 
-/** Adds the options that describe data, model and training. */
-export function trainOptions(command: Command): Command {
+/** Adds the options that describe data, model and training; `tasks`: what the network may be for, where there is a choice. */
+export function trainOptions(command: Command, tasks?: readonly NetworkTask[]): Command {
   const taken = forecasters.all.map(({ takes }) => takes.text);
   dataOptions(command, { preset: true });
   scenarioOptions(command);
-  preprocessingOptions(networkOptions(command, { preset: true })).option(
+  preprocessingOptions(networkOptions(command, { preset: true, tasks })).option(
     "--from <file>",
     "checkpoint to start from; a missing classifier is drawn at random",
     absolutePath,
   );
-  nonfiniteOption(command)
-    .optionsGroup("Training:")
+  nonfiniteOption(command).optionsGroup("Training:");
+  if (tasks !== undefined) taskOptions(command, tasks);
+  command
     .option("--epochs <n>", "training epochs", integer(1, most.epochs), 40)
     .option(
       "--save-every <s>",
@@ -141,6 +145,36 @@ export function trainOptions(command: Command): Command {
   );
 }
 
+/** `--task` and what it gives by default. */
+function taskOptions(command: Command, tasks: readonly NetworkTask[]): void {
+  const { network, optimizer, weightDecay, average } = defaults.diffusion;
+  command
+    .addOption(
+      new Option(
+        "--task <task>",
+        `what the network is for; diffusion, which learns to draw images, takes --model ${network}, ` +
+          `--optimizer ${optimizer} and --weight-decay ${weightDecay} by default`,
+      )
+        .choices(tasks)
+        .default("classification"),
+    )
+    .option(
+      "--average <decay>",
+      `diffusion: what a step keeps of the average of the weights, which images are drawn with (default: ${average})`,
+      number({ above: 0, below: 1 }),
+    )
+    .hook("preAction", () => {
+      if (command.opts<TrainFlags>().task !== "diffusion") return;
+      const usual = { model: network, optimizer, weightDecay, average, scenario: defaults.named };
+      for (const [option, value] of Object.entries(usual)) {
+        const source = command.getOptionValueSource(option);
+        if (source === undefined || source === "default") {
+          command.setOptionValueWithSource(option, value, "default");
+        }
+      }
+    });
+}
+
 /** Names of --optimizer, other names included. */
 function optimizerNames(): string[] {
   return optimizers.all.flatMap(({ name, aliases }) => [name, ...Object.keys(aliases ?? {})]);
@@ -190,6 +224,8 @@ export async function trainConfig(flags: TrainFlags, forget?: ForgetConfig): Pro
       ...(await preprocessingGiven(flags)),
       ...present({
         forget,
+        task: flags.task === "diffusion" ? flags.task : undefined,
+        average: flags.average,
         from: flags.from,
         allowNonfinite: flags.allowNonfinite,
         milestones: flags.milestones?.split(",").map(Number),

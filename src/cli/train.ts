@@ -32,45 +32,47 @@ export function registerTrain(root: Command): void {
     "rewind fetch mnist --dir mnist && rewind train --data mnist --epochs 10",
     "--share 0.2 --out runs/trained",
   );
-  profileOption(lossOption(deviceOptions(forgetOptions(trainOptions(command))))).action(
-    async (flags: TrainFlags & DeviceFlags & FolderFlags & { profile?: boolean }) => {
-      const started = performance.now();
-      const config = await trainConfig(flags, await forgetConfig(flags));
-      requireApart(flags.out, config.data.dir, config.forget?.dir);
-      await RunFolder.check(flags.out, config);
-      await checkTraining(config);
-      const images = await loadImages(config);
-      sayNotes(images.notes);
-      checkNetwork(config, images);
-      const { corrupted, test } = images;
-      const folder = await claimFolder(flags, config);
-      await recordInputs(folder, await inputsOf({ setup: config, images }));
-      await recordForget(folder, await forgetRecord(corrupted, config));
-      const signal = interruptSignal();
-      await withDevice(flags, async (gpu) => {
-        startProfile(gpu, flags.profile);
-        const named = config.forget && corrupted.forget;
-        const run = { train: config, images: countsOf({ train: corrupted.train, test }, named) };
-        const job = await withAdvice(run, limitsOf(gpu), async () => {
-          const prepared = await prepareJob(gpu, config, { images });
-          await withEpochs("training", config.epochs, signal, (watch, onEpoch) =>
-            trainInFolder(folder, prepared, "checkpoint.safetensors", {
-              watch,
-              onEpoch,
-              saveEveryMs: 1000 * flags.saveEvery,
-            }),
-          );
-          return prepared;
-        });
-        const scores = await job.evaluate();
-        const seconds = (performance.now() - started) / 1000;
-        const adapter = gpu.adapter.description;
-        const gpuBytes = gpu.peakBytes;
-        const report = { ...scores, seed: config.seed, adapter, seconds, gpuBytes };
-        await folder.writeJson("report.json", report);
-        await writeProfile(gpu, folder);
-        answerJson({ folder: flags.out, ...scores, gpuBytes });
+  profileOption(
+    lossOption(
+      deviceOptions(forgetOptions(trainOptions(command, ["classification", "diffusion"]))),
+    ),
+  ).action(async (flags: TrainFlags & DeviceFlags & FolderFlags & { profile?: boolean }) => {
+    const started = performance.now();
+    const config = await trainConfig(flags, await forgetConfig(flags));
+    requireApart(flags.out, config.data.dir, config.forget?.dir);
+    await RunFolder.check(flags.out, config);
+    await checkTraining(config);
+    const images = await loadImages(config);
+    sayNotes(images.notes);
+    checkNetwork(config, images);
+    const { corrupted, test } = images;
+    const folder = await claimFolder(flags, config);
+    await recordInputs(folder, await inputsOf({ setup: config, images }));
+    await recordForget(folder, await forgetRecord(corrupted, config));
+    const signal = interruptSignal();
+    await withDevice(flags, async (gpu) => {
+      startProfile(gpu, flags.profile);
+      const named = config.forget && corrupted.forget;
+      const run = { train: config, images: countsOf({ train: corrupted.train, test }, named) };
+      const job = await withAdvice(run, limitsOf(gpu), async () => {
+        const prepared = await prepareJob(gpu, config, { images });
+        await withEpochs("training", config.epochs, signal, (watch, onEpoch) =>
+          trainInFolder(folder, prepared, "checkpoint.safetensors", {
+            watch,
+            onEpoch,
+            saveEveryMs: 1000 * flags.saveEvery,
+          }),
+        );
+        return prepared;
       });
-    },
-  );
+      const scores = await job.evaluate();
+      const seconds = (performance.now() - started) / 1000;
+      const adapter = gpu.adapter.description;
+      const gpuBytes = gpu.peakBytes;
+      const report = { ...scores, seed: config.seed, adapter, seconds, gpuBytes };
+      await folder.writeJson("report.json", report);
+      await writeProfile(gpu, folder);
+      answerJson({ folder: flags.out, ...scores, gpuBytes });
+    });
+  });
 }

@@ -18,6 +18,7 @@ import { measureFinal } from "../metrics/measure.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { discardRounds, unlearnInFolder } from "../runs/unlearn-run.ts";
 import { hasSetting, methods } from "../unlearn/methods/index.ts";
+import { classification } from "../tasks/classification.ts";
 import { answer, say } from "./output.ts";
 import { withRounds } from "./progress.ts";
 
@@ -84,7 +85,8 @@ export async function unlearnAndReport(
   config: UnlearnConfig,
   { record, asked, source, signal, started, retrained }: UnlearnContext,
 ): Promise<void> {
-  const answersBefore = await answersToForget(job);
+  const classifies = job.task.name === classification.name;
+  const answersBefore = classifies ? await answersToForget(job) : [];
   const run = plannedUnlearning(job, config);
   const { history, reason } = await withAdvice(run, limitsOf(job.gpu), () =>
     withRounds(config.method, config.rounds, signal, (watch, onRound) =>
@@ -96,7 +98,7 @@ export async function unlearnAndReport(
     ...(job.retain.length === 0 ? ["training images outside D_f"] : []),
     ...(job.test.count === 0 ? ["test images"] : []),
   ];
-  const final = lacking.length > 0 ? undefined : await measureFinal(job);
+  const final = lacking.length > 0 || !classifies ? undefined : await measureFinal(job);
   const last = history.at(-1)!;
   const report: UnlearnReport = {
     dataset: job.config.data?.name ?? job.config.forget!.dir!,
@@ -108,11 +110,13 @@ export async function unlearnAndReport(
     ...(await predictorOf(config)),
     seed: config.seed,
     pictures: { train: job.train.count, forget: job.forget.length, test: job.test.count },
-    forgotten: {
-      ...describeAnswers(job, asked, answersBefore, await answersToForget(job), mostNamed),
-      count: record.count,
-      copies: record.copies.length,
-    },
+    ...(classifies && {
+      forgotten: {
+        ...describeAnswers(job, asked, answersBefore, await answersToForget(job), mostNamed),
+        count: record.count,
+        copies: record.copies.length,
+      },
+    }),
     rounds: last.round,
     stoppedBy: reason,
     seconds: (performance.now() - started) / 1000,
@@ -123,9 +127,13 @@ export async function unlearnAndReport(
     before: history[0]!.scores,
     after: last.scores,
     ...(final === undefined
-      ? { missing: `they need ${listed(lacking)}, and there are none` }
+      ? {
+          missing: classifies
+            ? `they need ${listed(lacking)}, and there are none`
+            : `a network of ${job.task.name} classifies nothing`,
+        }
       : { final, gaps: gapsTo(final, retrained, "no retrained network was given (--reference)") }),
-    definitions: scoreDefinitions(),
+    definitions: scoreDefinitions(job.task.name),
   };
   await writeReport(folder, report, history);
   await discardRounds(folder);

@@ -1,4 +1,5 @@
 /** `rewind unlearn`: makes a network forget D_f: one of `rewind train`, or one that was trained elsewhere. */
+import { taskOf } from "../../models/index.ts";
 import { absolutePath, join } from "../platform/files.ts";
 import type { Command } from "commander";
 import { DataError, UsageError } from "../errors.ts";
@@ -66,7 +67,9 @@ export function registerUnlearn(root: Command): void {
     "--key <key>",
     "where the tensors of a PyTorch file lie, such as model_ema (default: the first of the usual keys)",
   );
-  preprocessingOptions(networkOptions(command, { preset: false }));
+  preprocessingOptions(
+    networkOptions(command, { preset: false, tasks: ["classification", "diffusion"] }),
+  );
   dataOptions(command, { preset: false });
   const ofFrom = command.options.slice(before);
   forgetOptions(command);
@@ -118,7 +121,7 @@ async function unlearn(flags: Flags): Promise<void> {
   const images = await loadImages(setup, { given, forget });
   sayNotes([...given.notes, ...images.notes]);
   checkNetwork(setup, images, given);
-  await checkUnlearning(asked, images);
+  await checkUnlearning(asked, images, taskOf(given.network));
   const record = await forgetRecord(images.corrupted, { forget: forget ?? setup.forget });
   if (flags.sameAs !== undefined) {
     const { digest } = await readForgetRecord(flags.sameAs);

@@ -24,6 +24,25 @@ export function meanImage(dataset: Dataset): Float32Array {
   return Float32Array.from(all, (sum) => sum / unit / count);
 }
 
+/** Mean and deviation of each channel of a data set, of bytes in [0, 1]: what networks that draw images work in. */
+export function channelMoments({ channels, pixels }: Dataset): {
+  readonly mean: Float32Array;
+  readonly deviation: readonly number[];
+} {
+  const unit = pixels instanceof Float32Array ? 1 : 255;
+  const [sums, squares] = [new Float64Array(channels), new Float64Array(channels)];
+  for (let i = 0; i < pixels.length; i++) {
+    const value = pixels[i]! / unit;
+    sums[i % channels]! += value;
+    squares[i % channels]! += value * value;
+  }
+  const count = pixels.length / channels;
+  const mean = sums.map((sum) => sum / count);
+  const deviation = Array.from(mean, (m, c) => Math.sqrt(Math.max(0, squares[c]! / count - m * m)));
+  // A channel of one value has none.
+  return { mean: Float32Array.from(mean), deviation: deviation.map((one) => (one > 0 ? one : 1)) };
+}
+
 /** What memory plans call the memory of a data set. */
 const purpose = "images";
 

@@ -15,7 +15,7 @@ import { writeSealed } from "./seal.ts";
 
 /** What a checkpoint says besides its weights. */
 export interface CheckpointInfo {
-  /** What the network is for: "classification". */
+  /** What the network is for: "classification" or "diffusion". */
   readonly task: string;
   /** The network's name and its settings, as configurations have them. */
   readonly network: { readonly name: string; readonly [setting: string]: unknown };
@@ -29,6 +29,8 @@ export interface CheckpointInfo {
 /** A file's weights, and what it says of them; a file that others wrote says nothing. */
 export interface Checkpoint {
   readonly tensors: Tensors;
+  /** The average of the weights over the training, where there was one. */
+  readonly average?: Tensors | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly info?: CheckpointInfo | undefined;
 }
@@ -37,6 +39,8 @@ const key = "rewind";
 /** Characters of a message about what is wrong: a list of a million names can be wrong a million times. */
 const longest = 1000;
 const meanTensor = "preprocessing.mean";
+/** What the names of averaged tensors begin with. */
+const averaged = "average/";
 const size = z
   .number()
   .int()
@@ -58,12 +62,17 @@ export function wholeCheckpoint(
   weights: Tensors,
   model: string,
   { task, network, input, classes, preprocessing }: CheckpointInfo,
+  average: Tensors = new Map(),
 ): { readonly tensors: Tensors; readonly metadata: Record<string, string> } {
   const { mean, deviation, crop } = preprocessing;
   const info = { version: 1, task, network, input, classes, deviation, crop };
   const shape = mean.length === input[2] ? [mean.length] : [...input];
   return {
-    tensors: new Map([...weights, [meanTensor, { shape, data: mean }]]),
+    tensors: new Map([
+      ...weights,
+      ...[...average].map(([name, tensor]) => [`${averaged}${name}`, tensor] as const),
+      [meanTensor, { shape, data: mean }],
+    ]),
     metadata: { model, [key]: JSON.stringify(info) },
   };
 }
@@ -103,7 +112,12 @@ export function parseCheckpoint({ tensors: all, metadata }: TensorFile, file: st
   if (!parsed.success)
     return fail(`its "${key}" is not valid: ${z.prettifyError(parsed.error).slice(0, longest)}`);
   const { version: _, deviation, crop, ...rest } = parsed.data;
-  const tensors = new Map(all);
+  const tensors = new Map([...all].filter(([name]) => !name.startsWith(averaged)));
+  const average = new Map(
+    [...all]
+      .filter(([name]) => name.startsWith(averaged))
+      .map(([name, tensor]) => [name.slice(averaged.length), tensor]),
+  );
   const mean = tensors.get(meanTensor);
   tensors.delete(meanTensor);
   const [, , channels] = rest.input;
@@ -116,6 +130,7 @@ export function parseCheckpoint({ tensors: all, metadata }: TensorFile, file: st
   }
   return {
     tensors,
+    ...(average.size > 0 && { average }),
     metadata,
     info: {
       ...rest,

@@ -4,13 +4,16 @@ import { entryKinds, Registry } from "../registry.ts";
 import { attackSuccess } from "./attack-success.ts";
 import { forgetAccuracy } from "./forget-accuracy.ts";
 import { forgetLoss } from "./forget-loss.ts";
+import { forgetNoise } from "./forget-noise.ts";
 import { forgetTrueAccuracy } from "./forget-true-accuracy.ts";
 import type { LogitsMetric, Metric, TotalsMetric } from "./metric.ts";
 import { membershipInference } from "./mia.ts";
 import { retainAccuracy } from "./retain-accuracy.ts";
+import { retainNoise } from "./retain-noise.ts";
 import { retainingAccuracy } from "./retaining-accuracy.ts";
 import { testAccuracy } from "./test-accuracy.ts";
 import { testLoss } from "./test-loss.ts";
+import { testNoise } from "./test-noise.ts";
 import { testingAccuracy } from "./testing-accuracy.ts";
 import { unlearningAccuracy } from "./unlearning-accuracy.ts";
 
@@ -26,6 +29,9 @@ const entries = {
   retainingAccuracy,
   testingAccuracy,
   membershipInference,
+  forgetNoise,
+  retainNoise,
+  testNoise,
 };
 
 /** Properties of {@link metrics}. */
@@ -40,7 +46,10 @@ type Own =
   | "unlearningAccuracy"
   | "retainingAccuracy"
   | "testingAccuracy"
-  | "membershipInference";
+  | "membershipInference"
+  | "forgetNoise"
+  | "retainNoise"
+  | "testNoise";
 
 const describedSchema = z.looseObject({
   definition: z.string(),
@@ -69,8 +78,13 @@ export const metrics: Registry<Metric> & { readonly [Name in Own]: Metric } = Ob
   entries,
 );
 
-/** Metrics of passes, measured after every round: the scores of a network. */
-export function scoreMetrics(): readonly TotalsMetric[] {
+/** Metrics of passes, measured after every round: the scores of a network that is for a task. */
+export function scoreMetrics(task = "classification"): readonly TotalsMetric[] {
+  return totalsMetrics().filter((metric) => (metric.task ?? "classification") === task);
+}
+
+/** Metrics of passes, whatever networks are for. */
+export function totalsMetrics(): readonly TotalsMetric[] {
   return metrics.all.filter((metric) => metric.needs === "totals");
 }
 
@@ -87,7 +101,7 @@ export function inPlace<M extends Metric>(some: readonly M[]): readonly M[] {
 
 /** The metric of a score. @throws UsageError if there is none of that name. */
 export function scoreMetric(name: string): TotalsMetric {
-  return new Registry("score", scoreMetrics()).find(name);
+  return new Registry("score", totalsMetrics()).find(name);
 }
 
 /** What an axis of a score says. */
@@ -96,6 +110,6 @@ export function axisLabel({ label, unit }: Pick<TotalsMetric, "label" | "unit">)
 }
 
 /** What each score is, written beside the numbers. */
-export function scoreDefinitions(): Record<string, string> {
-  return Object.fromEntries(scoreMetrics().map(({ name, definition }) => [name, definition]));
+export function scoreDefinitions(task?: string): Record<string, string> {
+  return Object.fromEntries(scoreMetrics(task).map(({ name, definition }) => [name, definition]));
 }

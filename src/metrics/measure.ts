@@ -44,11 +44,11 @@ const batch = 256;
  *   which runs are stopped.
  */
 export async function measureScores(
-  { sets, totals }: Measurable,
+  { sets, totals, task }: Measurable,
   only?: readonly string[],
   watch: Watch = {},
 ): Promise<Scores> {
-  const metrics = scoreMetrics();
+  const metrics = scoreMetrics(task.name);
   const measured = new Map<string, Totals>();
   for (const [name, set] of sets) {
     const mine = metrics.filter(({ on }) => on === name);

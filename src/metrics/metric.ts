@@ -4,6 +4,7 @@
  * Two kinds: those a pass over a set adds up on the GPU are measured after every round, those that need every image's
  * logits once, at the end of a run. Reports, tables, CSV columns and axes follow from what a metric says of itself.
  */
+import type { NetworkTask } from "../../models/network.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import { UsageError } from "../errors.ts";
 import type { Logits } from "./logits.ts";
@@ -11,6 +12,8 @@ import type { Measurement } from "./measurement.ts";
 
 /** What every metric says of itself. */
 interface Described {
+  /** What the networks are for that it measures; absent: classification. */
+  readonly task?: NetworkTask;
   /** Key in scores, reports and CSV. */
   readonly name: string;
   readonly definition: string;

@@ -3,7 +3,7 @@ import type { AdapterReport } from "../gpu/device.ts";
 import { megabytes } from "../gpu/memory.ts";
 import type { Progress, StopReason } from "../unlearn/driver.ts";
 import { type Final, type Gaps, headline } from "../metrics/final.ts";
-import { axisLabel, inPlace, scoreMetric, scoreMetrics } from "../metrics/index.ts";
+import { axisLabel, inPlace, scoreMetric, totalsMetrics } from "../metrics/index.ts";
 import type { MiaResult } from "../metrics/mia.ts";
 import type { Measurement } from "../metrics/measurement.ts";
 import type { Scores } from "../metrics/metric.ts";
@@ -56,7 +56,7 @@ export function adapterLine(adapter: AdapterReport): string {
 function scoreTable(
   states: readonly { readonly name: string; readonly scores: Scores }[],
 ): [readonly Column[], readonly Cell[][]] {
-  const shown = inPlace(scoreMetrics()).filter(({ name }) => name in states[0]!.scores);
+  const shown = inPlace(totalsMetrics()).filter(({ name }) => name in states[0]!.scores);
   const columns = [{ title: "" }, ...shown.map(({ title }) => ({ title, decimals: 2 }))];
   return [
     columns,
@@ -95,16 +95,27 @@ function attackLine({ auc, overForgetting }: MiaResult, wrongLabels: boolean): s
   );
 }
 
-/** What a report's curve shows, round by round. */
-const curve = { x: "forgetAccuracy", y: "testAccuracy" } as const;
+/** What a report's curve shows, round by round: the first that was measured. */
+const curves = [
+  { x: "forgetAccuracy", y: "testAccuracy", title: "Test accuracy while D_f is forgotten" },
+  { y: "forgetAccuracy", title: "Accuracy on D_f, round by round" },
+  {
+    x: "forgetNoise",
+    y: "testNoise",
+    title: "Noise error on the test images while D_f is forgotten",
+  },
+  { y: "forgetNoise", title: "Noise error on D_f, round by round" },
+] as const;
 
 /** Why nothing was done, where no round was; undefined else. */
 function idle({ rounds, stoppedBy, before }: UnlearnReport): string | undefined {
   if (rounds > 0 || stoppedBy === "diverged") return undefined;
   const known = before["forgetAccuracy"];
+  const held = `no round was run: the rule "${stoppedBy}" held for the network as it was. `;
+  if (known === undefined) return held;
   return (
-    `no round was run: the rule "${stoppedBy}" held for the network as it was. ` +
-    `Its accuracy on D_f was ${known?.toFixed(1)} %` +
+    held +
+    `Its accuracy on D_f was ${known.toFixed(1)} %` +
     (known === 0 ? ": it had not learned D_f, and there was nothing to forget." : ".")
   );
 }
@@ -123,11 +134,8 @@ export function beforeAfter(report: UnlearnReport): string {
   return why === undefined ? table : `${table}\n\n${why}`;
 }
 
-/** What a report's curve shows: accuracies against each other, or D_f alone where there is nothing to test on. */
 function curveOf({ before }: UnlearnReport): { x?: string; y: string; title: string } {
-  return curve.y in before
-    ? { ...curve, title: "Test accuracy while D_f is forgotten" }
-    : { y: curve.x, title: "Accuracy on D_f, round by round" };
+  return curves.find(({ y }) => y in before)!;
 }
 
 /** Writes report.json, report.md and curve.svg / curve.png into the run's folder. */
@@ -142,7 +150,8 @@ export async function writeReport(
     subtitle: `${report.dataset}, ${report.model}, ${report.predictor ?? report.method}, seed ${report.seed}; one point a round`,
     xLabel: x === undefined ? "round" : axisLabel(scoreMetric(x)),
     yLabel: axisLabel(scoreMetric(y)),
-    reverseX: x !== undefined,
+    // Accuracies fall while D_f is forgotten.
+    reverseX: x?.endsWith("Accuracy") === true,
     series: [
       {
         name: report.method,

@@ -24,9 +24,11 @@ export function unprefixed(prefix: string, tensors: Tensors): Tensors {
 export async function writeWhole(
   folder: RunFolder,
   name: string,
-  { model, info }: Job<SetupConfig>,
+  { model, info, average }: Job<SetupConfig>,
 ): Promise<void> {
-  const { tensors, metadata } = wholeCheckpoint(await model.save(), model.spec.name, info);
+  const weights = await model.save();
+  const averaged = await average?.model.save();
+  const { tensors, metadata } = wholeCheckpoint(weights, model.spec.name, info, averaged);
   await folder.writeCheckpoint(name, tensors, metadata);
 }
 

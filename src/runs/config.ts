@@ -1,6 +1,7 @@
 /** What a run is: plain data, validated where it enters, written into every run folder. */
 import { z } from "zod";
-import { type ModelConfig, modelSchema } from "../../models/index.ts";
+import { type ModelConfig, modelSchema, taskOf } from "../../models/index.ts";
+import type { NetworkTask } from "../../models/network.ts";
 import {
   consistent,
   seedSchema,
@@ -71,6 +72,10 @@ export interface TrainConfig extends SetupConfig, TrainingConfig {
   checkpoint?: undefined;
   /** Checkpoint whose weights training starts from; a classifier it lacks starts from a random draw. */
   from?: string | undefined;
+  /** What the network is for; absent: classification. */
+  task?: NetworkTask | undefined;
+  /** What a step keeps of the average of the weights that follows the training; absent: there is none. */
+  average?: number | undefined;
   seed: number;
 }
 
@@ -128,9 +133,23 @@ export const trainSchema: z.ZodType<TrainConfig, TrainConfig> = consistent(
     model: modelSchema,
     checkpoint: z.undefined().optional(),
     from: z.string().optional(),
+    task: z.enum(["classification", "diffusion"]).optional(),
+    average: z.number().gt(0).lt(1).optional(),
     ...trainingFields,
   }),
-);
+).superRefine(({ task = "classification", model, labelSmoothing, average }, context) => {
+  const error = (path: string, message: string): void =>
+    context.addIssue({ code: "custom", path: [path], message });
+  if (taskOf(model) !== task) {
+    error("model", `"${model.name}" is for ${taskOf(model)}, and the task is ${task}`);
+  }
+  if (task === "diffusion" && labelSmoothing !== undefined) {
+    error("labelSmoothing", "a network of diffusion has no labels to smooth");
+  }
+  if (task === "classification" && average !== undefined) {
+    error("average", "weights are averaged for diffusion");
+  }
+});
 
 export const unlearnSchema: z.ZodType<UnlearnConfig, UnlearnConfig> = z.strictObject({
   method: z.string(),

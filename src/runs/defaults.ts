@@ -8,6 +8,8 @@ export const defaults = {
   network: "small-cnn",
   optimizer: "adam",
   method: "rewind",
+  /** What networks of diffusion are, and how they are trained, as published. */
+  diffusion: { network: "unet", optimizer: "adamw", weightDecay: 1e-4, average: 0.999 },
   /** What `predictor fit` fits, and what it never learns from. */
   fitted: "invwnn",
   heldOut: { network: "small-cnn", dataset: "mnist" },

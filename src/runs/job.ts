@@ -4,7 +4,7 @@
  * The path of the data through Rewind starts here: images → what is wrong with them → GPU → model;
  * `api/training.ts` trains it, `unlearn/` makes it forget, `report/` writes down what changed.
  */
-import { modelSpec } from "../../models/index.ts";
+import { modelSpec, taskOf } from "../../models/index.ts";
 import { type Work, workOn } from "../api/work.ts";
 import type { SetupConfig, TrainConfig } from "./config.ts";
 import { type GivenNetwork, readNetwork, requirePrepared } from "./given-network.ts";
@@ -17,14 +17,17 @@ import { Owned } from "../gpu/owned.ts";
 import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { readTensors } from "../io/tensor-file.ts";
 import { Model, type Tensors } from "../nn/model.ts";
-import { preprocessingOf } from "../nn/preprocessing.ts";
+import { type Preprocessing, preprocessingOf } from "../nn/preprocessing.ts";
 import { readBytes } from "../platform/files.ts";
-import { meanImage } from "../feed/gpu-dataset.ts";
+import { channelMoments, meanImage } from "../feed/gpu-dataset.ts";
 import { classification } from "../tasks/classification.ts";
+import { MovingAverage } from "../train/moving-average.ts";
 
 /** Everything a run works on. Owns its model and its data sets. */
 export interface Job<C extends SetupConfig = TrainConfig> extends Work {
   readonly config: C;
+  /** The average of the weights over the training, where the configuration wants one. */
+  readonly average?: MovingAverage | undefined;
 }
 
 /** What a job is made of besides its configuration. */
@@ -66,9 +69,15 @@ export function jobOn<C extends SetupConfig>(
     if (given !== undefined) loadWeights(model, given);
     const { from } = config as Partial<Pick<TrainConfig, "from">>;
     if (from !== undefined && !blank) model.pretrain(await readInitial(from, config));
+    // Of weights that are there already nobody knows the past.
+    const { average: decay } = (given === undefined ? config : {}) as Partial<
+      Pick<TrainConfig, "average">
+    >;
+    const average =
+      decay === undefined ? undefined : owned.add(await MovingAverage.create(model, decay));
     const work = owned.add(await workOn(model, info, corrupted, test));
     const destroy = (): void => owned.destroy();
-    return { ...work, config, destroy, [Symbol.dispose]: destroy };
+    return { ...work, config, average, destroy, [Symbol.dispose]: destroy };
   });
 }
 
@@ -83,17 +92,23 @@ function infoOf(
   if (network === undefined) {
     throw new UsageError("nothing says which network: give a `model`, or a `checkpoint`.");
   }
+  const task = taskOf(network);
   const said = config.preprocessing;
   const own = given?.preprocessing(channels);
   const preprocessing =
-    own ?? (said === undefined ? { mean: meanImage(train) } : preprocessingOf(said, channels));
+    own ?? (said === undefined ? usualPreprocessing(task, train) : preprocessingOf(said, channels));
   return {
-    task: classification.name,
+    task,
     network,
     input: [height, width, channels],
     classes,
     preprocessing,
   };
+}
+
+/** Where nothing is said of it: the mean image is subtracted, and where images are to be drawn, channels get variance 1. */
+function usualPreprocessing(task: string, train: Dataset): Preprocessing {
+  return task === classification.name ? { mean: meanImage(train) } : channelMoments(train);
 }
 
 /** @throws DataError where the file does not fit the network. */

@@ -11,6 +11,7 @@ import { prefixed, requireModel, unprefixed, writeWhole } from "./checkpoints.ts
 import { putBack, readState, wholeText } from "./saved-state.ts";
 import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
+import { classification } from "../tasks/classification.ts";
 import { type TrainState, trainJob } from "../api/training.ts";
 
 /** Training state between epochs; removed when training is done. */
@@ -72,7 +73,9 @@ export async function trainInFolder(
       watch: { ...watch, signal: stopNow.signal },
       async onEpoch(epoch, totals, save) {
         const { loss, accuracy } = totals;
-        const line = { phase: "train", epoch, loss, accuracy, ...(await options.measure?.()) };
+        // Of a network of diffusion nothing is right or wrong.
+        const hits = job.task.name === classification.name ? { accuracy } : {};
+        const line = { phase: "train", epoch, loss, ...hits, ...(await options.measure?.()) };
         await folder.log(line);
         options.onEpoch?.(line);
         unsaved = undefined;
@@ -133,13 +136,21 @@ async function savedTraining(
       }
       return new Map([...part].map(([name, { data }]) => [name, data]));
     });
+  const averaged = unprefixed("average", tensors);
+  if (averaged.size > 0 !== (job.average !== undefined)) {
+    refuse("its weights have an average where the configuration has none, or the other way");
+  }
   const resume = {
     epoch: fields.epoch,
+    average: averaged.size > 0 ? averaged : undefined,
     tensors: unprefixed("model", tensors),
     optimizer: { step: fields.step, moments: parts("moment", fields.moments) },
     snapshots: parts("snapshot", fields.snapshots),
   };
-  putBack(state, () => job.model.load(resume.tensors));
+  putBack(state, () => {
+    job.model.load(resume.tensors);
+    job.average?.model.load(averaged);
+  });
   return { resume, refuse };
 }
 
@@ -147,10 +158,10 @@ async function savedTraining(
 async function saveTraining(
   folder: RunFolder,
   { model }: Job,
-  { epoch, tensors: weights, optimizer, snapshots }: TrainState,
+  { epoch, tensors: weights, optimizer, snapshots, average = new Map() }: TrainState,
 ): Promise<void> {
   const shapes = new Map(model.slots.map((slot) => [slot.name, slot.shape]));
-  const tensors = prefixed("model", weights);
+  const tensors = new Map([...prefixed("model", weights), ...prefixed("average", average)]);
   for (const [prefix, list] of [
     ["moment", optimizer.moments],
     ["snapshot", snapshots],
@@ -180,5 +191,6 @@ export async function loadTrained(
   if (checkpoint === undefined) return false;
   requireModel(checkpoint.metadata, job, folder.file(name));
   job.model.load(checkpoint.tensors);
+  job.average?.model.load(unprefixed("average", checkpoint.tensors));
   return true;
 }

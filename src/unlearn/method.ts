@@ -78,6 +78,8 @@ export interface Method<S extends z.ZodType = z.ZodType> {
   /** One line for help and reports. */
   readonly summary: string;
   readonly reads: Reads;
+  /** It works on labels or classes: a network of diffusion has none. */
+  readonly labels?: boolean;
   /** Validates settings and fills in defaults. */
   readonly settings: S;
   /** How experiments run it; absent: they do not. */
@@ -113,6 +115,17 @@ export function requireImages(
   }
 }
 
+/** @throws UsageError for a method that needs labels, where the network's task has none. */
+export function requireTask(
+  { name, labels = false }: Pick<Method, "name" | "labels">,
+  task: string,
+): void {
+  if (!labels || task === "classification") return;
+  throw new UsageError(
+    `${name} works on labels, and a network of ${task} has none: choose a method that does without.`,
+  );
+}
+
 /**
  * The request as a method may see it: each part of the data is handed only to methods that declare it.
  *
@@ -120,9 +133,10 @@ export function requireImages(
  */
 export function restrict(
   request: UnlearnRequest,
-  method: Pick<Method, "name" | "reads">,
+  method: Pick<Method, "name" | "reads" | "labels">,
 ): UnlearnRequest {
   const { reads } = method;
+  requireTask(method, request.task.name);
   requireImages(method, request.forget.items.length, request.retain?.items.length ?? 0);
   if (reads === "D_f") return { ...request, retain: undefined };
   if (reads === "D_f and D_r") return request;

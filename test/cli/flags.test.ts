@@ -48,7 +48,7 @@ test("every flag is one of the commands'", () => {
   const root = new Command();
   registerExperiment(root);
   registerUnlearn(root);
-  trainOptions(root.command("train"));
+  trainOptions(root.command("train"), ["classification", "diffusion"]);
   const known = new Set(root.commands.flatMap(({ options }) => options.map(({ long }) => long)));
   for (const flag of [flags, methodFlags, forgetFlags].flatMap((of) => Object.values(of))) {
     assert.ok(known.has(flag), flag);

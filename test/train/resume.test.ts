@@ -7,6 +7,7 @@ import type { TrainConfig, UnlearnConfig } from "../../src/runs/config.ts";
 import { type Job, prepareJob } from "../../src/runs/job.ts";
 import { DataError } from "../../src/errors.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
+import { parseCheckpoint } from "../../src/io/checkpoint.ts";
 import { readSealed, writeSealed } from "../../src/io/seal.ts";
 import type { Tensors } from "../../src/nn/model.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
@@ -122,6 +123,41 @@ test("a training stopped before its first save starts over, without doubled line
   await train("unsaved", { saveEveryMs: Infinity });
   assert.equal(bytes("unsaved"), bytes("whole"));
   assert.equal(await metrics("unsaved"), await metrics("whole"));
+});
+
+test("a training of diffusion goes on to the same bits, with its noise and the average of its weights", async () => {
+  const changes = {
+    data: { name: "synthetic", trainCount: 12, testCount: 4, size: 8 },
+    scenario: { name: "standard", share: 0.2 },
+    model: { name: "unet", widths: [4, 8], depth: 1, embedding: 4 },
+    task: "diffusion",
+    average: 0.9,
+    epochs: 3,
+    batch: 4,
+  };
+  const run = async (name: string, options: TrainOptions = {}): Promise<void> => {
+    const folder = await open(name, { ...config, ...changes });
+    const settings = { saveEveryMs: 0, ...options };
+    await onFreshJob((job) => trainInFolder(folder, job, result, settings), changes);
+  };
+  await run("drawn");
+  const onEpoch = (line: object): void => {
+    if ((line as { epoch: number }).epoch === 2) throw new Stop();
+  };
+  await stopped(run("drawn-stopped", { onEpoch }), "Stop");
+  await run("drawn-stopped");
+  assert.equal(bytes("drawn-stopped"), bytes("drawn"));
+  const lines = await metrics("drawn", { ...config, ...changes });
+  assert.equal(await metrics("drawn-stopped", { ...config, ...changes }), lines);
+  assert.not(lines.some((line) => "accuracy" in (line as object)));
+  // What the checkpoint holds of the average is not the weights.
+  const { average, tensors } = parseCheckpoint(await readSealed(bytes("drawn"), result), result);
+  const [averaged, weights] = [average!, tensors].map((of) => of.get("head.weight")!.data);
+  assert.ok(averaged!.some((value, i) => value !== weights![i]));
+  await onFreshJob(async (job) => {
+    await trainInFolder(await open("drawn", { ...config, ...changes }), job, result);
+    assert.equal((await job.average!.model.save()).get("head.weight")!.data, averaged);
+  }, changes);
 });
 
 test("a finished training is loaded, not repeated, and its state file is gone", async () => {

@@ -128,6 +128,7 @@ export const boundary = defineMethod({
   name: "boundary",
   summary: "fine-tune D_f towards the class across its nearest decision boundary",
   reads: "D_f",
+  labels: true,
   arms: relabellingArm("boundary"),
   settings: schema,
   async create(request, settings, watch) {

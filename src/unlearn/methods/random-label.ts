@@ -87,6 +87,7 @@ export const randomLabel = defineMethod({
   name: "random-label",
   summary: "fine-tune on D_f with random labels",
   reads: "D_f",
+  labels: true,
   arms: relabellingArm("random-label"),
   settings: schema,
   create: (request, settings) => randomLabelSession("random-label", request, settings),

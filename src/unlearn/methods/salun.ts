@@ -19,6 +19,7 @@ export const salun = defineMethod({
   name: "salun",
   summary: "random labels on D_f, on its most salient weights only",
   reads: "D_f",
+  labels: true,
   arms: relabellingArm("salun"),
   settings: z.strictObject({
     ...randomLabelFields,

@@ -135,6 +135,7 @@ export const scrub = defineMethod({
   name: "scrub",
   summary: "leave the original network on D_f, stay with it on D_r (distillation)",
   reads: "D_f and D_r",
+  labels: true,
   arms: ({ stepBatch, rounds }) => [
     {
       name: "scrub",
