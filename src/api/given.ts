@@ -19,6 +19,7 @@ export const watchSchema: z.ZodType<Watch> = z.strictObject({
     )
     .optional(),
   progress: functionSchema.optional() as z.ZodType<Watch["progress"]>,
+  phase: functionSchema.optional() as z.ZodType<Watch["phase"]>,
   addSeconds: functionSchema.optional() as z.ZodType<Watch["addSeconds"]>,
 });
 

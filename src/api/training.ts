@@ -103,6 +103,7 @@ export function trainJob(job: Training, hooks: TrainHooks = {}): Promise<Totals 
     const { steps } = epochSteps(model, data.count, config.batch);
     const schedule = scheduleOf(config, config.epochs * steps);
     let totals: Totals | undefined;
+    hooks.watch?.phase?.("steps");
     for (let epoch = resume?.epoch ?? 0; epoch < config.epochs; epoch++) {
       totals = await trainEpoch(job, epoch, { trainer, nowcaster, schedule }, hooks.watch);
       await onEpoch?.(epoch + 1, totals, async () => ({

@@ -135,14 +135,17 @@ export async function unlearn(
     // Measured before the method starts: retraining throws the weights away at once.
     const first = { round: 0, steps: 0, seconds: 0, scores: await work.evaluate(watch) };
     const session = owned.add(await startMethod(method, work.request(seed), settings, watch));
+    // Who hears of no phases takes all progress for that of a round.
+    const { phase, progress: told } = watch;
+    const measuring: Watch = phase === undefined ? {} : { phase, progress: told };
     const { history, reason } = await drive(session, {
       stop,
       resume: [first],
-      evaluate: () => work.evaluate({}, only),
+      evaluate: () => work.evaluate(measuring, only),
       onRound: async (progress) => onRound?.(progress),
       watch,
     });
-    return { history, reason, ...(final ? { final: await measureFinal(work) } : {}) };
+    return { history, reason, ...(final ? { final: await measureFinal(work, measuring) } : {}) };
   };
   return changingAlone(model.model, "unlearn", () => Owned.within(run));
 }

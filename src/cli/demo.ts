@@ -17,6 +17,7 @@ import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-opti
 import { forgetConfig, forgetOptions } from "./forget-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { sayNotes } from "./output.ts";
+import { StepTime } from "./step-time.ts";
 import { withEpochs } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -56,12 +57,12 @@ export async function sized(
   if (batch !== flags.batch) {
     notes.push(`--batch ${batch}, for ${leastSteps} steps an epoch; ${flags.batch} is usual`);
   }
-  const pictureSize = flags.pictureSize ?? (sizes === undefined ? defaultSide : undefined);
-  if (pictureSize !== flags.pictureSize) {
-    notes.push(`the images are seen as ${defaultSide}×${defaultSide}; --picture-size chooses`);
+  const imageSize = flags.imageSize ?? (sizes === undefined ? defaultSide : undefined);
+  if (imageSize !== flags.imageSize) {
+    notes.push(`the images are seen as ${defaultSide}×${defaultSide}; --image-size chooses`);
   }
   return {
-    flags: { ...flags, train, test, batch, ...(pictureSize === undefined ? {} : { pictureSize }) },
+    flags: { ...flags, train, test, batch, ...(imageSize === undefined ? {} : { imageSize }) },
     notes,
   };
 }
@@ -114,12 +115,17 @@ export function registerDemo(root: Command): void {
     await withDevice(flags, async (gpu) => {
       startProfile(gpu, flags.profile);
       const job = await prepareJob(gpu, train, { images: loaded });
-      await withEpochs("training", train.epochs, signal, (watch, onEpoch) =>
-        trainInFolder(folder, job, "trained.safetensors", {
-          watch,
-          onEpoch,
-          saveEveryMs: 1000 * flags.saveEvery,
-        }),
+      await withEpochs(
+        "training",
+        train.epochs,
+        signal,
+        (watch, onEpoch) =>
+          trainInFolder(folder, job, "trained.safetensors", {
+            watch,
+            onEpoch,
+            saveEveryMs: 1000 * flags.saveEvery,
+          }),
+        StepTime.of(job),
       );
       await unlearnAndReport(folder, job, config.unlearn, {
         record,

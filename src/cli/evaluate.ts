@@ -5,12 +5,14 @@ import { readNetwork } from "../runs/given-network.ts";
 import { loadImages } from "../runs/images.ts";
 import { prepareJob } from "../runs/job.ts";
 import { recordedSchema } from "../runs/recorded-run.ts";
+import { scoresText } from "../report/report.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { checkNetwork } from "./check-inputs.ts";
 import { example } from "./examples.ts";
 import { loadOwnModel } from "./model-file.ts";
-import { answerJson, sayNotes } from "./output.ts";
+import { answer, sayNotes } from "./output.ts";
+import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { type NonfiniteFlags, nonfiniteOption } from "./nonfinite.ts";
 import { validate } from "./parse.ts";
@@ -50,15 +52,28 @@ export function registerEvaluate(root: Command): void {
       checkNetwork(setup, images, given);
       const gpu = await openDevice(flags);
       const job = await prepareJob(gpu, setup, { images, given, forget });
-      const scores = await job.evaluate();
+      const scores = await withProgress(
+        "measuring",
+        new AbortController().signal,
+        (watch) => job.evaluate(watch),
+        true,
+      );
       const counts = { forget: job.forget.length, retain: job.retain.length, test: job.test.count };
-      answerJson({
-        run: flags.run,
-        checkpoint: flags.checkpoint,
-        ...scores,
-        pictures: counts,
-        definitions: scoreDefinitions(job.task.name),
-      });
+      const { run, checkpoint } = flags;
+      answer(
+        {
+          run,
+          checkpoint,
+          ...scores,
+          images: counts,
+          definitions: scoreDefinitions(job.task.name),
+        },
+        `${scoresText([{ name: checkpoint, scores }])}\n\n${run}: ${imagesText(counts)}`,
+      );
     },
   );
+}
+
+function imagesText(counts: Readonly<Record<"forget" | "retain" | "test", number>>): string {
+  return `${counts.forget} images in D_f, ${counts.retain} in D_r, ${counts.test} test images.`;
 }

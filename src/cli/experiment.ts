@@ -37,7 +37,7 @@ import { withRuns } from "./progress.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { isModelFile, readModelFile } from "./model-file.ts";
-import { datasetOptions, modelOption } from "./setup-options.ts";
+import { datasetOptions, imageSizeOption, imageSizeText, modelOption } from "./setup-options.ts";
 import { setting } from "./unlearn-options.ts";
 import { deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -56,7 +56,7 @@ interface ExperimentFlags extends NowcastFlags, ForgetFlags {
   readonly from?: string;
   readonly train?: number;
   readonly test?: number;
-  readonly pictureSize?: number;
+  readonly imageSize?: number;
   readonly epochs?: number;
   readonly batch?: number;
   readonly microBatch?: number;
@@ -110,12 +110,8 @@ export function registerExperiment(root: Command): void {
     .option("--from <file>", "pretrained checkpoint that training starts from", absolutePath);
   nonfiniteOption(command)
     .option("--train <n>", "training images instead of the size's", integer(1, most.images))
-    .option("--test <n>", "test images instead of the size's", integer(1, most.images))
-    .option(
-      "--picture-size <pixels>",
-      "side the images are resized to; smaller ones on the GPU",
-      integer(1, most.side),
-    )
+    .option("--test <n>", "test images instead of the size's", integer(1, most.images));
+  imageSizeOption(command, imageSizeText)
     .option("--epochs <n>", "training epochs instead of the size's", integer(1, most.epochs))
     .option("--batch <n>", "images a training step instead of the size's", integer(1, most.images))
     .option("--micro-batch <n>", "images a pass, in training and methods", integer(1))
@@ -143,7 +139,7 @@ export function registerExperiment(root: Command): void {
       const data = {
         name: flags.dataset,
         ...(flags.data === undefined ? {} : { dir: flags.data }),
-        ...(flags.pictureSize === undefined ? {} : { size: flags.pictureSize }),
+        ...(flags.imageSize === undefined ? {} : { size: flags.imageSize }),
       };
       requireApart(flags.out, flags.data);
       const only = flags.arms?.split(",").map((arm) => arm.trim());

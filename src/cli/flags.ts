@@ -52,7 +52,7 @@ export const flags: Readonly<Record<string, string>> = {
   seconds: "--until-seconds",
   seed: "--seed",
   share: "--share",
-  size: "--picture-size",
+  size: "--image-size",
   testCount: "--test",
   testFloor: "--until-test-below",
   trainCount: "--train",

@@ -12,11 +12,12 @@ import { inFlags } from "./flags.ts";
 import { nonfiniteOption } from "./nonfinite.ts";
 import { answer, say } from "./output.ts";
 import { integer, most, numbers } from "./parse.ts";
+import { imageSizeOption } from "./setup-options.ts";
 
 interface ImportFlags {
   readonly model: ModelConfig["name"];
   readonly classes: number;
-  readonly pictureSize: number;
+  readonly imageSize: number;
   readonly head: "keep" | "replace";
   readonly std?: readonly number[];
   readonly key?: string;
@@ -50,8 +51,8 @@ export function registerImport(root: Command): void {
         .choices(publishedNetworkNames())
         .makeOptionMandatory(),
     )
-    .option("--classes <n>", "classes of the network", integer(2, most.classes), 1000)
-    .option("--picture-size <pixels>", "side of the images", integer(1, most.side), 224)
+    .option("--classes <n>", "classes of the network", integer(2, most.classes), 1000);
+  imageSizeOption(command, "side of the images", 224)
     .addOption(
       new Option("--head <what>", "keep the classifier, or leave it out for other classes")
         .choices(["keep", "replace"])
@@ -69,7 +70,7 @@ export function registerImport(root: Command): void {
     "--std 0.229,0.224,0.225 --out resnet18.safetensors",
   );
   nonfiniteOption(deviationOption(command)).action(async (file: string, flags: ImportFlags) => {
-    const { model, pictureSize: size, classes, head, std, out } = flags;
+    const { model, imageSize: size, classes, head, std, out } = flags;
     const spec = modelSpec({ name: model }, [size, size, 3], classes);
     const slots = tensorsOf(spec);
     const network = publishedNetwork(model);

@@ -57,7 +57,7 @@ export function registerPlan(root: Command): void {
       const unlearn = unlearnConfig(flags, train);
       const asked = imagesOf(flags);
       const free =
-        command.getOptionValueSource("dataset") === "default" && flags.pictureSize === undefined;
+        command.getOptionValueSource("dataset") === "default" && flags.imageSize === undefined;
       const enlarged = free && !takes(train, asked);
       const images = enlarged ? { ...asked, ...larger, ...channelsOf(flags) } : asked;
       const run = { train, unlearn, images };
@@ -67,9 +67,9 @@ export function registerPlan(root: Command): void {
       const rows = plan.rows.map(({ during, ...row }) => ({ phase: during, ...row }));
       const note = enlarged
         ? `\n\n${train.model.name} does not take ${asked.size}×${asked.size} images, the default: planned for ` +
-          `${images.size}×${images.size}×${images.channels}. --dataset or --picture-size choose others.`
+          `${images.size}×${images.size}×${images.channels}. --dataset or --image-size choose others.`
         : "";
-      answer({ pictures: images, rows, peak: plan.peak }, `${describe(run, plan)}${note}`);
+      answer({ images, rows, peak: plan.peak }, `${describe(run, plan)}${note}`);
     });
 }
 
@@ -103,8 +103,8 @@ function imagesOf(flags: PlanFlags): ImageCounts {
     );
   };
   return {
-    size: need("picture-size", flags.pictureSize ?? known?.size),
-    ...(known !== undefined && (flags.pictureSize ?? 0) > known.size
+    size: need("image-size", flags.imageSize ?? known?.size),
+    ...(known !== undefined && (flags.imageSize ?? 0) > known.size
       ? { stored: { height: known.size, width: known.size } }
       : {}),
     channels: need("channels", channelsOf(flags).channels ?? known?.channels),

@@ -1,19 +1,13 @@
 /** Progress on stderr: a bar on a terminal, plain lines every few seconds otherwise. */
 import cliProgress from "cli-progress";
-import type { Watch } from "../train/replay.ts";
+import type { Scores } from "../metrics/metric.ts";
+import type { Phase, Watch } from "../train/replay.ts";
+import { duration } from "./duration.ts";
 import { isQuiet, say } from "./output.ts";
+import type { StepTime } from "./step-time.ts";
 
 /** Milliseconds between two plain lines. */
 const plainLineEveryMs = 10_000;
-
-/** A time as people say it: "45 s", "3 min 20 s", "2 h 5 min". */
-export function duration(seconds: number): string {
-  const whole = Math.round(seconds);
-  if (whole < 60) return `${whole} s`;
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
 
 /** How far a task is, from its start to its end: it never goes back. */
 export class Course {
@@ -54,10 +48,34 @@ export class Course {
   }
 }
 
+/** Signs of a bar. */
+const barWidth = 24;
+const { barCompleteChar, barIncompleteChar } = cliProgress.Presets.shades_classic;
+
+/** What a bar shows. */
+interface Shown {
+  /** Words before the bar. */
+  readonly label: string;
+  /** 0 to 1; absent where nothing tells of it. */
+  readonly share?: number | undefined;
+  /** Words after it, which begin with a comma. */
+  readonly said: string;
+}
+
+/** The line of a bar. */
+function barLine({ label, share, said }: Shown): string {
+  if (share === undefined) return `${label}${said}`;
+  const full = Math.round(share * barWidth);
+  const bar = barCompleteChar!.repeat(full) + barIncompleteChar!.repeat(barWidth - full);
+  return `${label} [${bar}] ${Math.floor(100 * share)} %${said}`;
+}
+
 /** A task whose progress is shown. */
 export class ProgressBar {
   readonly #label: string;
   readonly #course = new Course();
+  /** What the task is at besides its steps, which has a course of its own. */
+  #aside: { readonly phase: Phase; readonly course: Course } | undefined;
   readonly #bar: cliProgress.SingleBar | undefined;
   #shown = false;
   #lastLine = -Infinity;
@@ -68,40 +86,55 @@ export class ProgressBar {
     if (isQuiet() || !process.stderr.isTTY) return;
     this.#bar = new cliProgress.SingleBar(
       {
-        format: `${label} [{bar}] {percentage} %{note}`,
+        format: (_options, _params, shown: Shown) => barLine(shown),
         stream: process.stderr,
         hideCursor: true,
-        barsize: 24,
         clearOnComplete: passing,
       },
       cliProgress.Presets.shades_classic,
     );
   }
 
-  /** Shows `done` of `total`, with an optional note such as the loss. */
-  update(done: number, total: number, note = ""): void {
-    this.#course.reach(done / total);
-    const { share } = this.#course;
-    const parts = [note, this.#course.left()].filter((part) => part !== "");
-    const said = parts.map((part) => `, ${part}`).join("");
-    if (this.#bar === undefined) return this.#line(share, said);
-    const shown = Math.floor(share * 1000);
-    if (!this.#shown) this.#bar.start(1000, shown, { note: said });
-    this.#shown = true;
-    this.#bar.update(shown, { note: said });
+  /** What the task is at: what is shown from now on is the share of that, if it tells of any. */
+  begin(phase: Phase, note = ""): void {
+    this.#aside = phase === "steps" ? undefined : { phase, course: new Course() };
+    if (this.#aside !== undefined) this.#show(undefined, note, "");
   }
 
-  #line(share: number, said: string): void {
+  /** Shows `done` of `total`, with an optional note such as the loss. */
+  update(done: number, total: number, note = ""): void {
+    const course = this.#aside?.course ?? this.#course;
+    course.reach(done / total);
+    this.#show(course.share, note, course.left());
+  }
+
+  #show(share: number | undefined, note: string, left: string): void {
+    const label = this.#aside === undefined ? this.#label : `${this.#label}, ${this.#aside.phase}`;
+    const parts = [note, left].filter((part) => part !== "");
+    const shown: Shown = { label, share, said: parts.map((part) => `, ${part}`).join("") };
+    if (this.#bar === undefined) return this.#line(shown);
+    // The bar's own count decides nothing: its line is that of `shown`.
+    if (!this.#shown) this.#bar.start(1, 0, shown);
+    this.#shown = true;
+    this.#bar.update(0, shown);
+  }
+
+  #line({ label, share, said }: Shown): void {
     const now = performance.now();
     if (now - this.#lastLine < plainLineEveryMs) return;
     this.#lastLine = now;
-    say(`${this.#label}: ${Math.floor(100 * share)} %${said}`);
+    say(`${label}:${share === undefined ? "" : ` ${Math.floor(100 * share)} %`}${said}`);
   }
 
   /** A line that stays, above a passing bar. */
   say(line: string): void {
     this.stop();
     say(line);
+  }
+
+  /** As {@link say}, where there is something to say. */
+  warn(line: string | undefined): void {
+    if (line !== undefined) this.say(line);
   }
 
   stop(): void {
@@ -119,28 +152,35 @@ async function under<T>(bar: ProgressBar, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Runs work under a bar that says its share. */
+/** Runs work under a bar that says its share; `passing`: it leaves nothing on the terminal. */
 export function withProgress<T>(
   label: string,
   signal: AbortSignal,
   work: (watch: Watch) => Promise<T>,
+  passing = false,
 ): Promise<T> {
-  const bar = new ProgressBar(label);
+  const bar = new ProgressBar(label, passing);
   return under(bar, () => work({ signal, progress: (done, total) => bar.update(done, total) }));
 }
 
-/** Runs a training of so many epochs under a bar that says which epoch, and the loss of the one before. */
+/**
+ * Runs a training of so many epochs under a bar that says which epoch, and the loss of the one before.
+ *
+ * @param time says how long a step takes, where that is to be said.
+ */
 export function withEpochs<T>(
   label: string,
   epochs: number,
   signal: AbortSignal,
   work: (watch: Watch, onEpoch: (line: object) => void) => Promise<T>,
+  time?: StepTime,
 ): Promise<T> {
   const bar = new ProgressBar(label);
   let loss = "";
   const watch: Watch = {
     signal,
     progress(done, total) {
+      bar.warn(time?.at(done, total));
       const epoch = Math.min(epochs, Math.floor((done / total) * epochs) + 1);
       bar.update(done, total, `epoch ${epoch}/${epochs}${loss}`);
     },
@@ -153,32 +193,49 @@ export function withEpochs<T>(
   );
 }
 
-/** Runs an unlearning of at most so many rounds under a bar that says which round, and the loss on D_f after the one before. */
+/**
+ * Runs an unlearning of at most so many rounds under a bar that says which round, and the loss on D_f after the one before.
+ *
+ * @param about what is said besides: how long a step takes, and of the network before the first round.
+ */
 export function withRounds<T>(
   label: string,
   rounds: number,
   signal: AbortSignal,
   work: (
     watch: Watch,
-    onRound: (progress: {
-      readonly round: number;
-      readonly scores: { readonly [score: string]: number };
-    }) => void,
+    onRound: (progress: { readonly round: number; readonly scores: Scores }) => void,
   ) => Promise<T>,
+  about: {
+    readonly time?: StepTime | undefined;
+    readonly before?: (scores: Scores) => string | undefined;
+  } = {},
 ): Promise<T> {
   const bar = new ProgressBar(label);
   let done = 0;
   let loss = "";
-  const show = (share: number): void => {
-    const round = Math.min(rounds, done + 1);
-    bar.update(done + share, rounds, `round ${round}/${rounds}${loss}`);
+  let phase: Phase = "steps";
+  const note = (): string => `round ${Math.min(rounds, done + 1)}/${rounds}${loss}`;
+  const watch: Watch = {
+    signal,
+    phase(next) {
+      phase = next;
+      bar.begin(phase, note());
+    },
+    progress(steps, total) {
+      if (phase === "steps") bar.warn(about.time?.at(steps, total));
+      if (phase === "steps") bar.update(done + steps / total, rounds, note());
+      else bar.update(steps, total, note());
+    },
   };
   return under(bar, () =>
-    work({ signal, progress: (steps, total) => show(steps / total) }, (progress) => {
+    work(watch, (progress) => {
       done = progress.round;
+      if (done === 0) bar.warn(about.before?.(progress.scores));
       const { forgetLoss } = progress.scores;
       if (forgetLoss !== undefined) loss = `, loss on D_f ${forgetLoss.toPrecision(3)}`;
-      show(0);
+      bar.begin("steps");
+      bar.update(done, rounds, note());
     }),
   );
 }
@@ -197,10 +254,23 @@ export function withRuns<T>(
   let done = 0;
   const show = (part: string): void =>
     bar.update(done, runs, `run ${Math.min(runs, done + 1)}/${runs}${part}`);
-  const progress = (steps: number, total: number): void => show(`, step ${steps}/${total}`);
+  let phase: Phase = "steps";
+  const watch: Watch = {
+    signal,
+    phase(next) {
+      phase = next;
+      show(phase === "steps" ? "" : `, ${phase}`);
+    },
+    progress: (steps, total) =>
+      show(
+        phase === "steps"
+          ? `, step ${steps}/${total}`
+          : `, ${phase} ${Math.floor((100 * steps) / total)} %`,
+      ),
+  };
   return under(bar, () =>
     work({
-      watch: { signal, progress },
+      watch,
       log(line) {
         done++;
         bar.say(line);

@@ -25,7 +25,7 @@ export interface SetupFlags {
   data?: string;
   train?: number;
   test?: number;
-  pictureSize?: number;
+  imageSize?: number;
   scenario?: TrainConfig["scenario"]["name"];
   model?: string;
   classNames?: string;
@@ -35,14 +35,32 @@ export interface SetupFlags {
 /** Adds the options of the images; `preset`: a data set is taken where none is named. */
 export function dataOptions(command: Command, { preset }: { preset: boolean }): Command {
   if (preset) command.optionsGroup("Images:");
-  return datasetOptions(command, { preset })
+  datasetOptions(command, { preset })
     .option("--train <n>", "training images, class-balanced", integer(1, most.images))
-    .option("--test <n>", "test images, class-balanced", integer(1, most.images))
-    .option(
-      "--picture-size <pixels>",
-      "side the images are resized to; smaller ones on the GPU",
-      integer(1, most.side),
-    );
+    .option("--test <n>", "test images, class-balanced", integer(1, most.images));
+  return imageSizeOption(command, imageSizeText);
+}
+
+/** What help says of the size of images. */
+export const imageSizeText: string = "side the images are resized to; smaller ones on the GPU";
+
+/** Adds `--image-size`, and its earlier name `--picture-size`, which help does not show. */
+export function imageSizeOption(command: Command, text: string, usual?: number): Command {
+  const parse = integer(1, most.side);
+  const option = new Option("--image-size <pixels>", text).argParser(parse);
+  return command
+    .addOption(usual === undefined ? option : option.default(usual))
+    .addOption(new Option("--picture-size <pixels>").argParser(parse).hideHelp())
+    .hook("preAction", () => {
+      const { pictureSize } = command.opts<{ pictureSize?: number }>();
+      if (pictureSize === undefined) return;
+      if (command.getOptionValueSource("imageSize") === "cli") {
+        throw new UsageError(
+          "--picture-size is the earlier name of --image-size: give one of them.",
+        );
+      }
+      command.setOptionValueWithSource("imageSize", pictureSize, "cli");
+    });
 }
 
 /**
@@ -137,7 +155,7 @@ export function preprocessingOptions(command: Command): Command {
 
 /** The images that flags name. */
 export function dataOf(flags: SetupFlags): object | undefined {
-  const { dataset: name, data: dir, train, test, pictureSize: size } = flags;
+  const { dataset: name, data: dir, train, test, imageSize: size } = flags;
   if (name === undefined) {
     const [flag] = Object.entries({ "--train": train, "--test": test }).find(
       ([, value]) => value !== undefined,

@@ -7,6 +7,7 @@ import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf } from "../runs/memory-plan.ts";
+import { scoresText } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { checkNetwork, checkTraining } from "./check-inputs.ts";
@@ -15,8 +16,10 @@ import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { forgetConfig, forgetOptions } from "./forget-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
-import { answerJson, sayNotes } from "./output.ts";
-import { withEpochs } from "./progress.ts";
+import { answer, sayNotes } from "./output.ts";
+import { duration } from "./duration.ts";
+import { StepTime } from "./step-time.ts";
+import { withEpochs, withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 
@@ -56,23 +59,32 @@ export function registerTrain(root: Command): void {
       const run = { train: config, images: countsOf({ train: corrupted.train, test }, named) };
       const job = await withAdvice(run, limitsOf(gpu), async () => {
         const prepared = await prepareJob(gpu, config, { images });
-        await withEpochs("training", config.epochs, signal, (watch, onEpoch) =>
-          trainInFolder(folder, prepared, "checkpoint.safetensors", {
-            watch,
-            onEpoch,
-            saveEveryMs: 1000 * flags.saveEvery,
-          }),
+        await withEpochs(
+          "training",
+          config.epochs,
+          signal,
+          (watch, onEpoch) =>
+            trainInFolder(folder, prepared, "checkpoint.safetensors", {
+              watch,
+              onEpoch,
+              saveEveryMs: 1000 * flags.saveEvery,
+            }),
+          StepTime.of(prepared),
         );
         return prepared;
       });
-      const scores = await job.evaluate();
+      const scores = await withProgress("measuring", signal, (watch) => job.evaluate(watch), true);
       const seconds = (performance.now() - started) / 1000;
       const adapter = gpu.adapter.description;
       const gpuBytes = gpu.peakBytes;
       const report = { ...scores, seed: config.seed, adapter, seconds, gpuBytes };
       await folder.writeJson("report.json", report);
       await writeProfile(gpu, folder);
-      answerJson({ folder: flags.out, ...scores, gpuBytes });
+      const place = `network: ${folder.file("checkpoint.safetensors")} (${duration(seconds)})`;
+      answer(
+        { folder: flags.out, ...scores, gpuBytes },
+        `${scoresText([{ name: "trained", scores }])}\n\n${place}`,
+      );
     });
   });
 }

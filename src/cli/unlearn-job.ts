@@ -19,8 +19,10 @@ import { RunFolder } from "../report/run-folder.ts";
 import { discardRounds, unlearnInFolder } from "../runs/unlearn-run.ts";
 import { hasSetting, methods } from "../unlearn/methods/index.ts";
 import { classification } from "../tasks/classification.ts";
+import type { Scores } from "../metrics/metric.ts";
 import { answer, say } from "./output.ts";
-import { withRounds } from "./progress.ts";
+import { StepTime } from "./step-time.ts";
+import { withProgress, withRounds } from "./progress.ts";
 
 /** Images of D_f that a report names; forget.json has all. */
 const mostNamed = 20;
@@ -78,6 +80,22 @@ export interface UnlearnContext {
   readonly retrained?: Final | undefined;
 }
 
+/**
+ * A warning where a network knows so little of D_f that there is nothing to forget: a tenth of the way from guessing to
+ * knowing, or less.
+ */
+export function hardlyKnown({ forgetAccuracy }: Scores, classes: number): string | undefined {
+  const guessing = 100 / classes;
+  if (forgetAccuracy === undefined || forgetAccuracy > guessing + (100 - guessing) / 10) {
+    return undefined;
+  }
+  return (
+    `warning: the network answers ${forgetAccuracy.toFixed(1)} % of D_f as it was trained, and guessing answers ` +
+    `${guessing.toFixed(1)} %: there is next to nothing to forget. Was it trained on these images and labels, for long ` +
+    "enough, and are they prepared as they were then?"
+  );
+}
+
 /** Unlearns, writes the report and prints the before/after table. */
 export async function unlearnAndReport(
   folder: RunFolder,
@@ -89,8 +107,15 @@ export async function unlearnAndReport(
   const answersBefore = classifies ? await answersToForget(job) : [];
   const run = plannedUnlearning(job, config);
   const { history, reason } = await withAdvice(run, limitsOf(job.gpu), () =>
-    withRounds(config.method, config.rounds, signal, (watch, onRound) =>
-      unlearnInFolder(folder, job, config, { watch, onRound }),
+    withRounds(
+      config.method,
+      config.rounds,
+      signal,
+      (watch, onRound) => unlearnInFolder(folder, job, config, { watch, onRound }),
+      {
+        time: StepTime.of(job, config.rounds),
+        before: (scores) => hardlyKnown(scores, job.train.classes.length),
+      },
     ),
   );
   const { adapter } = job.gpu;
@@ -98,7 +123,10 @@ export async function unlearnAndReport(
     ...(job.retain.length === 0 ? ["training images outside D_f"] : []),
     ...(job.test.count === 0 ? ["test images"] : []),
   ];
-  const final = lacking.length > 0 || !classifies ? undefined : await measureFinal(job);
+  const final =
+    lacking.length > 0 || !classifies
+      ? undefined
+      : await withProgress("measuring", signal, (watch) => measureFinal(job, watch), true);
   const last = history.at(-1)!;
   const report: UnlearnReport = {
     dataset: job.config.data?.name ?? job.config.forget!.dir!,
@@ -109,7 +137,7 @@ export async function unlearnAndReport(
     settings: config.settings,
     ...(await predictorOf(config)),
     seed: config.seed,
-    pictures: { train: job.train.count, forget: job.forget.length, test: job.test.count },
+    images: { train: job.train.count, forget: job.forget.length, test: job.test.count },
     ...(classifies && {
       forgotten: {
         ...describeAnswers(job, asked, answersBefore, await answersToForget(job), mostNamed),

@@ -81,7 +81,7 @@ export function registerUnlearn(root: Command): void {
       `
 Three images and a class must go from a network trained elsewhere:
   rewind unlearn --from resnet18.pth --model resnet18-imagenet --preprocess imagenet \\
-    --class-names classes.txt --picture-size 224 --data photos \\
+    --class-names classes.txt --image-size 224 --data photos \\
     --forget-files gone.txt --forget-class cat --out forgotten`,
     );
   profileOption(lossOption(deviceOptions(nonfiniteOption(command)))).action((flags: Flags) => {

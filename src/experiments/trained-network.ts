@@ -171,7 +171,7 @@ export class TrainedNetwork {
       history,
       end: await job.evaluate(watch),
       ...(statistic === undefined ? {} : { statistic }),
-      ...(againstRetrained ? { final: await measureFinal(job) } : {}),
+      ...(againstRetrained ? { final: await measureFinal(job, watch) } : {}),
     };
     await folder.writeJson("result.json", result);
     await discardRounds(folder);

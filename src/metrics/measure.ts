@@ -49,13 +49,19 @@ export async function measureScores(
   watch: Watch = {},
 ): Promise<Scores> {
   const metrics = scoreMetrics(task.name);
-  const measured = new Map<string, Totals>();
-  for (const [name, set] of sets) {
+  const passes = [...sets].filter(([name, { items }]) => {
     const mine = metrics.filter(({ on }) => on === name);
     const wanted =
       name === "forget" || only === undefined || mine.some((metric) => only.includes(metric.name));
-    if (mine.length === 0 || set.items.length === 0 || !wanted) continue;
-    measured.set(name, await totals(set, watch));
+    return mine.length > 0 && items.length > 0 && wanted;
+  });
+  const measured = new Map<string, Totals>();
+  const parts = measuring(
+    passes.map(([, { items }]) => items.length),
+    watch,
+  );
+  for (const [i, [name, set]] of passes.entries()) {
+    measured.set(name, await totals(set, parts[i]!));
   }
   return Object.fromEntries(
     metrics.flatMap((metric) => {
@@ -63,6 +69,21 @@ export async function measureScores(
       return sums === undefined ? [] : [[metric.name, valueOf(metric, sums)]];
     }),
   );
+}
+
+/** Watches of passes over so many images each, which together are the phase of measuring. */
+function measuring(counts: readonly number[], watch: Watch): Watch[] {
+  watch.phase?.("measuring");
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  let before = 0;
+  return counts.map((count) => {
+    const first = before;
+    before += count;
+    return {
+      ...watch,
+      progress: (done, steps) => watch.progress?.(first + (done / steps) * count, all),
+    };
+  });
 }
 
 /** @throws UsageError where a metric makes no finite number of totals that are finite. */
@@ -77,17 +98,27 @@ function valueOf(metric: TotalsMetric, sums: Totals): number {
 }
 
 /** The metrics of a network as it stands that need the logits of every image. */
-export async function measureFinal({ model, task, sets }: Measurable): Promise<Final> {
+export async function measureFinal(
+  { model, task, sets }: Measurable,
+  watch: Watch = {},
+): Promise<Final> {
   const needed = new Set(finalMetrics().flatMap(({ on }) => on));
   const there = [...sets].filter(([name]) => needed.has(name));
+  const order = [...new Set(there.map(([, set]) => set.data))].flatMap((data) =>
+    there.filter(([, set]) => set.data === data),
+  );
+  const parts = measuring(
+    order.map(([, { items }]) => items.length),
+    watch,
+  );
   const collected: Record<string, Labelled> = {};
   // One data set after the other: only one needs memory for activations at a time.
-  for (const data of new Set(there.map(([, set]) => set.data))) {
+  for (const data of new Set(order.map(([, set]) => set.data))) {
     await Owned.within(async (owned) => {
       const collector = owned.add(await Collector.create(model, task, data, batch));
-      for (const [name, { items, labels }] of there.filter(([, set]) => set.data === data)) {
+      for (const [name, { items, labels }] of order.filter(([, set]) => set.data === data)) {
         collected[name] = {
-          logits: await collector.run(items),
+          logits: await collector.run(items, parts.shift()),
           labels: Uint32Array.from(items, (item) => labels[item]!),
         };
       }

@@ -25,7 +25,7 @@ export interface UnlearnReport {
   readonly predictor?: string;
   readonly base?: string;
   readonly seed: number;
-  readonly pictures: { readonly train: number; readonly forget: number; readonly test: number };
+  readonly images: { readonly train: number; readonly forget: number; readonly test: number };
   /** D_f, image by image and class by class; absent in older reports. */
   readonly forgotten?: Forgotten;
   readonly rounds: number;
@@ -120,16 +120,21 @@ function idle({ rounds, stoppedBy, before }: UnlearnReport): string | undefined 
   );
 }
 
+/** The scores of states of a network, a row each, for a terminal. */
+export function scoresText(
+  states: readonly { readonly name: string; readonly scores: Scores }[],
+): string {
+  return textTable(...scoreTable(states));
+}
+
 /** The before/after table for a terminal. */
 export function beforeAfter(report: UnlearnReport): string {
   const { before, after, rounds } = report;
   const name = `after ${rounds} round${rounds === 1 ? "" : "s"}`;
-  const table = textTable(
-    ...scoreTable([
-      { name: "before", scores: before },
-      { name, scores: after },
-    ]),
-  );
+  const table = scoresText([
+    { name: "before", scores: before },
+    { name, scores: after },
+  ]);
   const why = idle(report);
   return why === undefined ? table : `${table}\n\n${why}`;
 }
@@ -192,8 +197,8 @@ export async function writeReport(
       ? []
       : [`- predictor ${report.predictor}, residual on the ${report.base} snapshot`]),
     `- settings: ${JSON.stringify(report.settings)}`,
-    `- ${report.scenario}: ${report.pictures.train} training images, ${report.pictures.forget} of them in D_f, ` +
-      `${report.pictures.test} test images`,
+    `- ${report.scenario}: ${report.images.train} training images, ${report.images.forget} of them in D_f, ` +
+      `${report.images.test} test images`,
     ...(idle(report) === undefined ? [] : [`- ${idle(report)}`]),
     `- stopped by: ${report.stoppedBy}; ${report.unlearnSeconds.toFixed(1)} s of unlearning, ` +
       `${report.seconds.toFixed(1)} s in all`,

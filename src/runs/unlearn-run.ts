@@ -52,6 +52,9 @@ export async function unlearnInFolder(
 ): Promise<UnlearnResult> {
   const { model } = job;
   const { watch = {}, scores, shortenLast = false } = options;
+  const { phase, progress: told } = watch;
+  // A round that is done is measured to its end.
+  const measuring: Watch = { phase, progress: told };
   const start = await model.save();
   const saved = await savedRound(folder, job, config);
   const rounds = await keptRounds(folder, saved?.state.round ?? -1);
@@ -70,7 +73,7 @@ export async function unlearnInFolder(
       round: 0,
       steps: 0,
       seconds: 0,
-      scores: await job.evaluate({ signal: watch.signal }),
+      scores: await job.evaluate({ ...measuring, signal: watch.signal }),
     };
     await report(first);
     rounds.push(first);
@@ -81,8 +84,9 @@ export async function unlearnInFolder(
   let after = saved?.model ?? start;
   let before = saved?.previous ?? start;
   let preparation = 0;
-  // Progress is that of the rounds.
+  phase?.("preparing");
   const session = await startMethod(config.method, job.request(config.seed), config.settings, {
+    ...measuring,
     signal: watch.signal,
     addSeconds: (seconds) => (preparation += seconds),
   });
@@ -96,7 +100,7 @@ export async function unlearnInFolder(
     }
     result = await unlearn(session, {
       stop: config,
-      evaluate: () => job.evaluate({}, scores),
+      evaluate: () => job.evaluate(measuring, scores),
       endOnDivergence: options.endOnDivergence,
       preparation,
       resume: rounds,
@@ -122,12 +126,12 @@ export async function unlearnInFolder(
   if (shortenLast && reason === "unlearning accuracy" && last.round > 0) {
     const target = config.unlearningAccuracy!;
     const share = await shortenRound(model, before, after, async () => {
-      const measured = await job.evaluate({}, []);
+      const measured = await job.evaluate(measuring, []);
       return 100 - scoreOf(measured, "forgetAccuracy") >= target;
     });
     const shortened = { ...last, round: last.round - 1 + share };
     // Before the round's own end: curves are read along their rounds.
-    history.splice(-1, 0, { ...shortened, scores: await job.evaluate({}, scores) });
+    history.splice(-1, 0, { ...shortened, scores: await job.evaluate(measuring, scores) });
   }
   await writeWhole(folder, "checkpoint.safetensors", job);
   return { history, reason };

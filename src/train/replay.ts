@@ -1,11 +1,16 @@
 /** Replays a program step after step, in submits short enough to be interrupted. */
 import type { Gpu } from "../gpu/device.ts";
 
+/** What long work is at: the steps of a training or an unlearning, or what comes before and after them. */
+export type Phase = "steps" | "preparing" | "predicting" | "measuring";
+
 /** Interruption and progress of long work. */
 export interface Watch {
   readonly signal?: AbortSignal | undefined;
   /** Called after each chunk of steps with the steps done and all steps. */
   readonly progress?: ((done: number, total: number) => void) | undefined;
+  /** Called where a phase begins; the progress after it is that of this phase. A predictor tells of none. */
+  readonly phase?: ((phase: Phase) => void) | undefined;
   /** Called after each chunk with the seconds it took: compiling is not among them. */
   readonly addSeconds?: ((seconds: number) => void) | undefined;
 }

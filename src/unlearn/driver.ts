@@ -106,6 +106,7 @@ export async function unlearn(
     let scores: Scores;
     let seconds: number;
     try {
+      watch.phase?.("steps");
       done = await session.round(watch);
       const last = history.at(-1)!;
       const before = last.round === 0 ? preparation : last.seconds;

@@ -94,11 +94,17 @@ test("train, unlearn and evaluate share run folders and agree", () => {
     [trained, report.before],
     [forgotten, report.after],
   ] as const) {
-    const evaluate = rewind("evaluate", "--run", run);
+    const evaluate = rewind("evaluate", "--run", run, "--json");
     assert.is(evaluate.code, 0, evaluate.err);
     const scores = JSON.parse(evaluate.out) as Record<string, number>;
     for (const [name, value] of Object.entries(want)) assert.is(scores[name], value, name);
   }
+  // Without --json people read it.
+  const accuracy = (report.before as Record<string, number>)["testAccuracy"]!.toFixed(2);
+  assert.match(train.out, /^ +test % +D_f %.*\n─+\ntrained /);
+  assert.match(train.out, new RegExp(`\ntrained +${accuracy} .*\n\nnetwork: .*checkpoint`));
+  const { out } = rewind("evaluate", "--run", trained);
+  assert.match(out, new RegExp(`\ncheckpoint\\.safetensors +${accuracy} [^]*D_f, \\d+ in D_r`));
 });
 
 test("predict writes the cases back with residual and prediction", () => {

@@ -15,7 +15,7 @@ test("settings that a message names in backticks become flags", () => {
     inFlags("these fit: `batch=32`; `batch=64 microBatch=8`; `batch=64 recompute=true`;"),
     "these fit: --batch 32; --batch 64 --micro-batch 8; --batch 64 --recompute;",
   );
-  assert.is(inFlags("take smaller ones (`size`)"), "take smaller ones (--picture-size)");
+  assert.is(inFlags("take smaller ones (`size`)"), "take smaller ones (--image-size)");
 });
 
 test("settings of an unlearning method become its own flags, or --set", () => {

@@ -26,7 +26,7 @@ function checkpoint(): Map<string, Tensor> {
   return exportPretrained(publishedNetwork("convnext-atto"), slots, tensors, "timm");
 }
 
-const network = ["--model", "convnext-atto", "--picture-size", "32"];
+const network = ["--model", "convnext-atto", "--image-size", "32"];
 
 test("a .pt of timm becomes a checkpoint, and an export gives its tensors back", () => {
   const tensors = checkpoint();

@@ -193,7 +193,7 @@ test("named images and a class go from a .pt with its own normalisation; the rep
   assert.equal([record.count, record.copies], [3 + 1 + 10, []]);
 
   // The checkpoint that came out says all of it by itself.
-  const evaluated = rewind("evaluate", "--run", `${dir}/three`, ...software);
+  const evaluated = rewind("evaluate", "--run", `${dir}/three`, "--json", ...software);
   assert.is(evaluated.code, 0, evaluated.err);
   const scored = JSON.parse(evaluated.out) as Scores;
   assert.equal(
@@ -206,7 +206,7 @@ test("named images and a class go from a .pt with its own normalisation; the rep
   const moved = `${dir}-moved`;
   renameSync(dir, moved);
   try {
-    const there = rewindIn(tmpdir(), "evaluate", "--run", `${moved}/more`, ...software);
+    const there = rewindIn(tmpdir(), "evaluate", "--run", `${moved}/more`, "--json", ...software);
     assert.is(there.code, 0, there.err);
     assert.is((JSON.parse(there.out) as Scores)["testLoss"], after["testLoss"]);
   } finally {
@@ -229,7 +229,7 @@ test("only the images to forget are left: a folder of them, and the same ones ag
   assert.is(code, 0, err);
   const report = reported(out);
   assert.equal(Object.keys(report.before), ["forgetAccuracy", "forgetLoss"]);
-  assert.is(report.pictures.forget, 3);
+  assert.is(report.images.forget, 3);
   assert.match(report.missing!, /training images outside D_f and test images/);
   assert.equal(report.forgotten!.images, ["dog/1.png", "dog/2.png", "dog/3.png"]);
 

@@ -8,7 +8,7 @@ const commands = new CommandLines();
 const plan = (...words: string[]): Promise<Said> => commands.run("plan", ...words);
 
 interface Printed {
-  readonly pictures: { readonly size: number; readonly channels: number };
+  readonly images: { readonly size: number; readonly channels: number };
   readonly rows: readonly {
     readonly phase: string;
     readonly what: string;
@@ -87,11 +87,11 @@ test("networks that the default images are too small for are planned for larger 
     assert.match(out, /images 64×64×3/);
     assert.match(
       out,
-      /does not take 28×28 images, the default: planned for 64×64×3\. --dataset or --pic/,
+      /does not take 28×28 images, the default: planned for 64×64×3\. --dataset or --image/,
     );
   }
   const grey = await plan("--model", "convnext-atto", "--channels", "1", "--json");
-  const { size, channels } = (JSON.parse(grey.out) as Printed).pictures;
+  const { size, channels } = (JSON.parse(grey.out) as Printed).images;
   assert.equal([size, channels], [64, 1]);
   const asked = await plan("--model", "convnext-atto", "--picture-size", "96");
   assert.match(asked.out, /images 96×96×1/);

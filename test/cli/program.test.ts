@@ -5,10 +5,14 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type DemoFlags, sized } from "../../src/cli/demo.ts";
 import { settingsOf } from "../../src/cli/methods.ts";
-import { Course, duration, withRuns } from "../../src/cli/progress.ts";
+import { duration } from "../../src/cli/duration.ts";
+import { Course, withRounds, withRuns } from "../../src/cli/progress.ts";
 import { program, runCommand } from "../../src/cli/program.ts";
 import { datasetOptions } from "../../src/cli/setup-options.ts";
+import { StepTime } from "../../src/cli/step-time.ts";
 import { nearest } from "../../src/cli/suggest.ts";
+import { hardlyKnown } from "../../src/cli/unlearn-job.ts";
+import type { Job } from "../../src/runs/job.ts";
 import { methods } from "../../src/unlearn/methods/index.ts";
 import { folderOf, removeFolders } from "../data/folder.ts";
 import { root, type Said } from "./command.ts";
@@ -179,14 +183,95 @@ test("a small folder is taken whole, in batches that make several steps an epoch
     ),
   );
   const usual = await sized({ ...flags, data: dir }, () => false);
-  const { train, test, batch, pictureSize } = usual.flags;
-  assert.equal([train, test, batch, pictureSize], [48, 12, 6, 32]);
+  const { train, test, batch, imageSize } = usual.flags;
+  assert.equal([train, test, batch, imageSize], [48, 12, 6, 32]);
   assert.match(usual.notes.join("; "), /all 48 training and 12 test images .*--batch 6/);
-  const asked = await sized({ ...flags, data: dir, train: 10, pictureSize: 8 }, () => true);
+  const asked = await sized({ ...flags, data: dir, train: 10, imageSize: 8 }, () => true);
   assert.equal(
-    [asked.flags.train, asked.flags.batch, asked.flags.pictureSize, asked.notes],
+    [asked.flags.train, asked.flags.batch, asked.flags.imageSize, asked.notes],
     [10, 64, 8, []],
   );
+});
+
+test("an unlearning predicts and measures under words and a bar of their own", async () => {
+  const { stderr } = process;
+  const [write, terminal] = [stderr.write.bind(stderr), stderr.isTTY];
+  let shown = "";
+  stderr.write = (text) => (shown += String(text)) !== "";
+  stderr.isTTY = true;
+  const appears = async (what: string): Promise<void> => {
+    for (let i = 0; i < 100 && !shown.includes(what); i++)
+      await new Promise((r) => setTimeout(r, 50));
+    assert.ok(shown.includes(what), `${what} in ${shown}`);
+    shown = "";
+  };
+  const bar = (full: number): string => `[${"█".repeat(full)}${"░".repeat(24 - full)}]`;
+  const scores = { forgetLoss: 0.5, forgetAccuracy: 11 };
+  try {
+    await withRounds(
+      "rewind",
+      1,
+      new AbortController().signal,
+      async ({ phase, progress }, onRound) => {
+        phase!("measuring");
+        progress!(1, 4);
+        await appears(`rewind, measuring ${bar(6)} 25 %, round 1/1`);
+        onRound({ round: 0, scores });
+        await appears("hardly known: 11\n");
+        phase!("steps");
+        progress!(3, 4);
+        await appears(`rewind ${bar(18)} 75 %, round 1/1, loss on D_f 0.500`);
+        progress!(4, 4);
+        phase!("predicting");
+        await appears("rewind, predicting, round 1/1");
+        phase!("measuring");
+        progress!(1, 2);
+        await appears(`rewind, measuring ${bar(12)} 50 %`);
+        onRound({ round: 1, scores });
+      },
+      { before: ({ forgetAccuracy }) => `hardly known: ${forgetAccuracy}` },
+    );
+    await appears(`rewind ${bar(24)} 100 %`);
+  } finally {
+    stderr.write = write;
+    stderr.isTTY = terminal;
+  }
+});
+
+test("a step of a large network on a software adapter is timed, once kernels are compiled", () => {
+  let now = 0;
+  const time = new StepTime("big has 11.2 million weights", 3, () => now);
+  const at = (ms: number, done: number): string | undefined => {
+    now = ms;
+    return time.at(done, 50);
+  };
+  assert.is(at(60_000, 2), undefined);
+  assert.is(
+    at(70_000, 4),
+    "warning: big has 11.2 million weights and the adapter is software: a step takes 5.0 s, as measured, and the 150 " +
+      "steps 12 min 30 s. A smaller network, smaller or fewer images or a GPU take less.",
+  );
+  assert.is(at(90_000, 6), undefined);
+  const job = (software: boolean, size: number) =>
+    ({
+      gpu: { adapter: { software } },
+      model: { slots: [{ size }], spec: { name: "big" } },
+    }) as unknown as Job;
+  assert.ok(StepTime.of(job(true, 2e6)));
+  assert.not(StepTime.of(job(false, 2e6)));
+  assert.not(StepTime.of(job(true, 1e6)));
+});
+
+test("a network that hardly knows D_f has nothing to forget", () => {
+  const said = (accuracy: number, classes: number) =>
+    hardlyKnown({ forgetAccuracy: accuracy }, classes);
+  assert.match(
+    said(18.9, 10)!,
+    /answers 18\.9 % of D_f .* guessing answers 10\.0 %: there is next to nothing/,
+  );
+  assert.is(said(19.1, 10), undefined);
+  assert.ok(said(54, 2));
+  assert.not(said(56, 2));
 });
 
 test.after(removeFolders);

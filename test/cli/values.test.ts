@@ -51,6 +51,8 @@ test("numbers are decimals, within bounds that are said", async () => {
     [["--seed", "1e99"], /needs an integer from 0 to 2147483647/],
     [["--classes", "1e308"], /needs an integer from 2 to 65536/],
     [["--picture-size", "1e9"], /needs an integer from 1 to 8192/],
+    [["--picture-size", "8", "--image-size", "8"], /--picture-size is the earlier name of --im/],
+    [["--image-size", "1e9"], /needs an integer from 1 to 8192/],
     [["--train", "1e12"], /needs an integer from 1 to 16777216/],
     [["--lr", "0"], /needs a number above 0 and at most 10/],
     [["--weight-decay", "Infinity"], /needs a number of at least 0\./],
@@ -79,7 +81,7 @@ test("an option that what was chosen does not use is refused with what it is for
   ] as const) {
     assert.match(await refused("plan", ...words), says);
   }
-  for (const option of ["--picture-size", "--filters", "--hidden", "--train", "--test"]) {
+  for (const option of ["--image-size", "--filters", "--hidden", "--train", "--test"]) {
     const words = ["unlearn", "--run", "a", option, "3"];
     assert.match(await refused(...words, ...out), new RegExp(`${option} belongs to --from`));
   }

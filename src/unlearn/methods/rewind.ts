@@ -219,6 +219,7 @@ export class RewindSession implements UnlearnSession {
       }
       if (k < window - 1 || trailingEpoch) await train();
     }
+    watch.phase?.("predicting");
     try {
       await rewinder.apply(model.parameters);
     } catch (cause) {
