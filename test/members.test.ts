@@ -40,6 +40,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]
       "unet",
     ],
     "src/predictors-lab/fit.ts": ["adam"],
+    "src/web/start.ts": ["small-cnn", "label-noise"],
     "src/api/train.ts": ["adam"],
     "src/api/unlearn.ts": ["rewind"],
     "src/unlearn/steps.ts": ["sgd"],

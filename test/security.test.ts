@@ -8,9 +8,10 @@ import { command, root } from "./documents.ts";
 import { ownFiles } from "./package/own-files.ts";
 import { allowedReach, reachedBy, reachOf } from "./package/reach.ts";
 
+/** The page is no part of the package; test/web/page.test.ts holds what it may reach. */
 const sources = new Map(
   ownFiles(root)
-    .filter((path) => /^(?:src|models)\/.*\.(?:ts|mjs)$/.test(path))
+    .filter((path) => /^(?:src(?!\/web\/)|models)\/.*\.(?:ts|mjs)$/.test(path))
     .map((path) => [path, readFileSync(`${root}/${path}`, "utf8")]),
 );
 

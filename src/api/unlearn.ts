@@ -74,6 +74,7 @@ const optionsSchema = z.strictObject({
   measure: z.array(named).optional(),
   final: z.boolean().default(false),
   seed: seedSchema.default(1),
+  onStart: functionSchema.optional(),
   onRound: functionSchema.optional(),
   watch: watchSchema.default({}),
 });
@@ -90,8 +91,10 @@ export interface UnlearnOptions {
   readonly final?: boolean | undefined;
   /** Default: 1. */
   readonly seed?: number | undefined;
-  /** Called after each round. */
-  readonly onRound?: ((progress: Progress) => void) | undefined;
+  /** Called with the scores before the first round; the run waits for it. */
+  readonly onStart?: ((progress: Progress) => unknown) | undefined;
+  /** Called after each round; the run waits for it. */
+  readonly onRound?: ((progress: Progress) => unknown) | undefined;
   readonly watch?: Watch | undefined;
 }
 
@@ -118,7 +121,7 @@ export async function unlearn(
 ): Promise<Unlearned> {
   requireClassifier(model, "unlearn");
   const { final, seed, until: stop, watch } = checked(optionsSchema, options, "unlearn");
-  const { onRound } = options;
+  const { onStart, onRound } = options;
   const { method, settings } = chosen(options.method);
   const only = options.measure?.map((one) => nameOf(one));
   const corrupted = corruptedOf(model, images, seed);
@@ -134,6 +137,7 @@ export async function unlearn(
     for (const name of only ?? []) requireMeasured(name, work.sets);
     // Measured before the method starts: retraining throws the weights away at once.
     const first = { round: 0, steps: 0, seconds: 0, scores: await work.evaluate(watch) };
+    await onStart?.(first);
     const session = owned.add(await startMethod(method, work.request(seed), settings, watch));
     // Who hears of no phases takes all progress for that of a round.
     const { phase, progress: told } = watch;
@@ -142,7 +146,7 @@ export async function unlearn(
       stop,
       resume: [first],
       evaluate: () => work.evaluate(measuring, only),
-      onRound: async (progress) => onRound?.(progress),
+      onRound: async (progress) => void (await onRound?.(progress)),
       watch,
     });
     return { history, reason, ...(final ? { final: await measureFinal(work, measuring) } : {}) };

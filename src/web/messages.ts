@@ -1,0 +1,73 @@
+/** What the page and its engine, which runs in a worker, say to each other. */
+import type { Progress, Scores } from "../index.ts";
+
+/** Images as the page draws them. */
+export interface Images {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly count: number;
+  /** Bytes, [count, height, width, channels]. */
+  readonly pixels: Uint8Array<ArrayBuffer>;
+  readonly names: readonly string[];
+  /** Classes that the network was trained with, and the true ones, [count]. */
+  readonly labels: Uint16Array<ArrayBuffer>;
+  readonly truth: Uint16Array<ArrayBuffer>;
+}
+
+/** A network with the images it was trained on. */
+export interface Scene {
+  readonly adapter: string;
+  /** The adapter computes on the processor: everything takes longer. */
+  readonly software: boolean;
+  readonly network: string;
+  readonly weights: number;
+  readonly classes: readonly string[];
+  readonly images: Images;
+  /** Places of images whose label is wrong. */
+  readonly wrong: Uint32Array<ArrayBuffer>;
+}
+
+/** What the network says of images: a class each, and how sure it is, 0 to 1. */
+export interface Answers {
+  readonly classes: Uint16Array;
+  readonly confidence: Float32Array<ArrayBuffer>;
+}
+
+/** A round, with what the network says of the images to forget after it; round 0 is before the first. */
+export interface Round extends Pick<Progress, "round" | "seconds"> {
+  readonly scores: Scores;
+  readonly answers: Answers;
+}
+
+/** What must go, and how. */
+export interface Request {
+  /** Places of the images to forget, ascending. */
+  readonly forget: Uint32Array<ArrayBuffer>;
+  readonly method: string;
+  readonly rounds: number;
+}
+
+/** The engine as the page calls it. */
+export interface Engine {
+  /** Opens the network at an address, with the images that it was trained on. @throws where there is no WebGPU. */
+  open(address: string): Promise<Scene>;
+  /**
+   * Makes the network that was opened forget.
+   *
+   * @param onRound called before the first round and after each.
+   * @param onProgress called with the share of a round that is done, 0 to 1.
+   * @returns why it ended, in words.
+   */
+  forget(
+    request: Request,
+    onRound: (round: Round) => void,
+    onProgress: (share: number) => void,
+  ): Promise<string>;
+  /** Ends the work under way; what the rounds before have done stays. */
+  cancel(): void;
+  /** Holds the work under way before its next round, until it is called with false. */
+  pause(paused: boolean): void;
+  /** The network after a round of the last run, as a checkpoint. */
+  checkpoint(round: number): Promise<Uint8Array<ArrayBuffer>>;
+}
