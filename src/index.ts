@@ -46,6 +46,7 @@ export {
 } from "./nn/preprocessing.ts";
 export { type ModelConfig, modelSpec, networks } from "../models/index.ts";
 export {
+  defineDenoiser,
   defineNetwork,
   type Network,
   noSettings,
@@ -75,9 +76,12 @@ export {
 } from "./scenarios/scenario.ts";
 
 export { classification } from "./tasks/classification.ts";
+export { diffusion } from "./tasks/diffusion.ts";
 export type { FeedOptions, Objective, ObjectiveOptions, Task } from "./tasks/task.ts";
 export { Evaluator } from "./train/evaluator.ts";
+export { MovingAverage } from "./train/moving-average.ts";
 export type { Watch } from "./train/replay.ts";
+export { type SampleOptions, Sampler, type SamplerName, samplerNames } from "./train/sampler.ts";
 export {
   cosine,
   type Schedule,

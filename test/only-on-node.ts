@@ -31,6 +31,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   ],
   "whole runs of kernels that are each tested there": [
     "adding.test.ts",
+    "cli/diffusion.test.ts",
     "experiments/experiment.test.ts",
     "experiments/lira.test.ts",
     "faults/kill.test.ts",

@@ -24,8 +24,10 @@ import { paperAugmentation, strongAugmentation } from "../src/feed/augment.ts";
 import { GpuDataset, meanImage } from "../src/feed/gpu-dataset.ts";
 import { ImageFeed } from "../src/feed/image-feed.ts";
 import { Collector } from "../src/train/collector.ts";
+import { NoiseFeed } from "../src/feed/noise-feed.ts";
 import { RowFeed } from "../src/feed/row-feed.ts";
 import { classification } from "../src/tasks/classification.ts";
+import { Sampler } from "../src/train/sampler.ts";
 import { Trainer } from "../src/train/trainer.ts";
 import { Trajectory } from "../src/weights/trajectory/record.ts";
 import { Model } from "../src/nn/model.ts";
@@ -146,6 +148,10 @@ for (const tuning of tunings) {
       const feed = await ImageFeed.create(data, { batch: 4, items: 10, augment });
       await compileAll(gpu, feed.launches);
     }
+    const noisy = await NoiseFeed.create(data, { batch: 4, items: 10 });
+    await compileAll(gpu, noisy.launches);
+    const unet = modelSpec({ name: "unet", widths: [4, 8], depth: 1 }, [4, 4, 1], 10);
+    await Sampler.create(await Model.create(gpu, unet, 1), { count: 4, steps: 1 });
     const rows = await RowFeed.create(gpu, new Float32Array(31), [15, 14, 1, 1], 1);
     await compileAll(gpu, rows.launches);
     const feed = await ImageFeed.create(data, { batch: 4, items: 10 });

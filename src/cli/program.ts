@@ -20,6 +20,7 @@ import { registerPredict } from "./predict.ts";
 import { registerPredictor } from "./predictor.ts";
 import { releaseFolders } from "./run-folder.ts";
 import { nearest, withSuggestion } from "./suggest.ts";
+import { registerSample } from "./sample.ts";
 import { registerTrain } from "./train.ts";
 import { registerUnlearn } from "./unlearn.ts";
 import { packageVersion } from "./version.ts";
@@ -42,6 +43,7 @@ export async function program(): Promise<Command> {
   registerTrain(root);
   registerUnlearn(root);
   registerEvaluate(root);
+  registerSample(root);
   registerMethods(root);
   registerPlan(root);
   root.commandsGroup("Measure and compare:");

@@ -1,0 +1,101 @@
+// Diffusion from the command line: trained, made to forget a digit, and drawn with.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { decodeImage } from "../../src/data/decode.ts";
+import { readSafetensors } from "../../src/io/safetensors.ts";
+import { CommandLines, rewind } from "./command.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/rewind-diffusion-`);
+const [trained, forgotten] = [`${folder}/trained`, `${folder}/forgotten`];
+
+/** Runs a command that must end well. */
+function done(...words: string[]): string {
+  const { code, out, err } = rewind(...words);
+  assert.is(code, 0, err);
+  return out;
+}
+
+const commands = new CommandLines();
+
+async function refused(says: RegExp, ...words: string[]): Promise<void> {
+  const { code, err } = await commands.run(...words);
+  assert.is(code, 2, err);
+  assert.match(err, says);
+}
+
+const json = (text: string): Record<string, unknown> => JSON.parse(text) as never;
+
+test("a network of diffusion is trained by --task alone, and says what it measures", () => {
+  const small = ["--widths", "4,8", "--depth", "1", "--image-size", "8"];
+  const sizes = ["--train", "40", "--test", "10", "--epochs", "2", "--batch", "20"];
+  const said = json(
+    done("train", "--json", "--task", "diffusion", ...small, ...sizes, "--out", trained),
+  );
+  assert.equal(
+    Object.keys(said).filter((key) => key.endsWith("Noise")),
+    ["forgetNoise", "retainNoise", "testNoise"],
+  );
+  const config = json(readFileSync(`${trained}/config.json`, "utf8"));
+  assert.equal([config["task"], config["average"]], ["diffusion", 0.999]);
+  assert.equal(config["optimizer"], { name: "adam", weightDecay: 1e-4, decoupled: true });
+});
+
+test("images are drawn with the average or with the weights", async () => {
+  const draw = (name: string, ...words: string[]): Float32Array => {
+    const png = `${folder}/${name}.png`;
+    done("sample", "--run", trained, "--count", "5", "--steps", "3", "--out", png, ...words);
+    const { tensors, metadata } = readSafetensors(readFileSync(`${folder}/${name}.safetensors`));
+    assert.is(metadata["weights"], words.includes("--raw") ? "weights" : "average");
+    const { shape, data } = tensors.get("images")!;
+    assert.equal(shape, [5, 8, 8, 1]);
+    return data;
+  };
+  const first = draw("first", "--columns", "5");
+  assert.not.equal(draw("raw", "--raw"), first);
+  // Five images of 8 times 8 squares of 8 pixels, each with a frame of 3, and gaps of 4.
+  const { width, height, data } = await decodeImage(readFileSync(`${folder}/first.png`), "first");
+  assert.equal([width, height], [5 * (70 + 4) + 4, 78]);
+  const middle = 4 * ((4 + 3 + 4) * width + 4 + 3 + 4);
+  assert.is(data[middle], Math.round(255 * Math.max(0, Math.min(1, first[0]!))));
+});
+
+test("it forgets a digit by methods that need no labels; the others are refused by name", async () => {
+  const words = ["unlearn", "--run", trained, "--forget-class", "4", "--rounds", "1"];
+  const labels = /random-label works on labels, and a network of diffusion has none/;
+  await refused(labels, ...words, "--method", "random-label", "--out", `${folder}/none`);
+  done(...words, "--method", "linear-rewind", "--rate", "1e-4", "--out", forgotten);
+  const report = json(readFileSync(`${forgotten}/report.json`, "utf8"));
+  assert.equal(Object.keys(report["after"] as object), ["forgetNoise", "retainNoise", "testNoise"]);
+  assert.not.equal(report["after"], report["before"]);
+  assert.match(readFileSync(`${forgotten}/report.md`, "utf8"), /\| D_f noise error \|/);
+  const png = `${folder}/forgotten.png`;
+  const said = json(done("sample", "--run", forgotten, "--steps", "2", "--out", png, "--json"));
+  assert.equal([said["weights"], said["count"]], ["weights", 24]);
+});
+
+test("networks and tasks that do not go together are refused", async () => {
+  const out = ["--out", `${folder}/none`];
+  await refused(
+    /"small-cnn" is for classification/,
+    "train",
+    "--task",
+    "diffusion",
+    "--model",
+    "small-cnn",
+    ...out,
+  );
+  await refused(/"unet" is for diffusion/, "train", "--model", "unet", ...out);
+  await refused(
+    /"unet" is for diffusion, which this command does not know/,
+    "demo",
+    "--model",
+    "unet",
+    ...out,
+  );
+});
+
+test.after(() => commands.close());
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.run();
