@@ -1,4 +1,9 @@
-/** `npm run soak -- --minutes N [--iterations N] [--seed S] [--out FILE]` */
+/**
+ * `npm run soak -- --minutes N [--iterations N] [--seed S] [--out FILE]`
+ *
+ * It turns V8's compilers off: what they make of functions that are called for the thousandth time lies on the heap too,
+ * for as long as the process lives, and would hide a leak of its size.
+ */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
