@@ -13,18 +13,19 @@ import {
   type Merged,
   readEarlier,
 } from "../experiments/earlier.ts";
-import { figures, labelOf } from "../experiments/figures.ts";
+import { curvesOf, figures, labelOf } from "../experiments/figures.ts";
 import { nowcastScenario } from "../experiments/nowcast.ts";
 import { experimentNames, type Protocol, protocolOf } from "../experiments/protocol.ts";
 import { countRuns, runSeeds, tune, type Tuned } from "../experiments/run.ts";
 import { type Recipe, type Size, sizeNames } from "../experiments/scale.ts";
 import { summarise } from "../experiments/summary.ts";
-import { comparisonTable, resultTable, tuningTable } from "../experiments/tables.ts";
+import { comparisonTable, resultCsv, resultTable, tuningTable } from "../experiments/tables.ts";
 import type { Environment } from "../experiments/trained-network.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { absolutePath, exists, readJson } from "../platform/files.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
 import { adapterLine } from "../report/report.ts";
+import { latexTable } from "../report/table.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
 import { loadImages } from "../runs/images.ts";
@@ -248,12 +249,14 @@ async function report(
     runs: results.map((result) => ({ ...result, history: undefined, settings: undefined })),
   };
   await folder.writeJson("results.json", numbers);
-  const drawn = await figures(protocol, results);
+  const drawn = await figures(curvesOf(protocol), results);
   for (const { name, svg, png } of drawn) {
     await folder.write(`${name}.svg`, svg);
     await folder.write(`${name}.png`, png);
   }
   const table = resultTable(protocol, summaries);
+  await folder.write("table.csv", resultCsv(protocol, summaries));
+  await folder.write("table.tex", resultTable(protocol, summaries, latexTable));
   const { statistic } = protocol;
   const first = results[0]!.history[0]!.scores;
   const lines = [

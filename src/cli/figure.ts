@@ -1,9 +1,13 @@
 /** `rewind figure`: pictures of finished runs, with their numbers. */
 import { type Command, Option } from "commander";
 import { DataError } from "../errors.ts";
+import { curvesOf, figures } from "../experiments/figures.ts";
+import { recordedExperiment } from "../experiments/recorded.ts";
+import { summarise } from "../experiments/summary.ts";
+import { resultCsv, resultTable } from "../experiments/tables.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
 import { json } from "../report/run-folder.ts";
-import { textTable } from "../report/table.ts";
+import { latexTable, textTable } from "../report/table.ts";
 import { explainedNames, type Explained, mapsOfRuns } from "../runs/class-maps.ts";
 import { mapsCsv, mapsFigure, mapsTable } from "../runs/class-maps-figure.ts";
 import { type GivenNetwork, readNetwork } from "../runs/given-network.ts";
@@ -34,6 +38,7 @@ export function registerFigure(root: Command): void {
   registerMaps(figure);
   registerLandscape(figure);
   registerMoves(figure);
+  registerCurves(figure);
 }
 
 /** A figure of runs of one network. */
@@ -246,5 +251,35 @@ function registerMoves(figure: Command): void {
       totals: movesTotals(rounds),
     }));
     answer({ files, runs }, [...texts, files.join("\n")].join("\n\n"));
+  });
+}
+
+function registerCurves(figure: Command): void {
+  const command = figure
+    .command("curves")
+    .description("curves and tables of an experiment, from its results.json and results.csv")
+    .argument("<experiment>", "folder of `rewind experiment`")
+    .requiredOption("--out <dir>", "folder of the files");
+  example(
+    command,
+    "figures and tables of an experiment anew",
+    "rewind figure curves runs/label-noise --out figures",
+  );
+  command.action(async (dir: string, flags: Pick<FigureFlags, "out">) => {
+    const { protocol, results } = await recordedExperiment(dir);
+    const summaries = summarise(protocol, results);
+    const files: string[] = [];
+    for (const { name, svg, png } of await figures(curvesOf(protocol), results)) {
+      files.push(...(await write(flags.out, name, { svg, png })));
+    }
+    const table = resultTable(protocol, summaries);
+    files.push(
+      ...(await write(flags.out, "table", {
+        md: `${table}\n`,
+        csv: resultCsv(protocol, summaries),
+        tex: resultTable(protocol, summaries, latexTable),
+      })),
+    );
+    answer({ experiment: protocol.name, summaries, files }, `${table}\n\n${files.join("\n")}`);
   });
 }

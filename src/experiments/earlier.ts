@@ -48,18 +48,18 @@ async function histories(path: string): Promise<Map<string, Progress[]>> {
 }
 
 /**
- * Reads what an experiment's earlier run wrote.
+ * Reads the results of an experiment.
  *
  * @param dir its folder.
  * @param dataset name of the data set, as `--dataset` gives it.
  * @throws if it is another experiment or data set, lacks one of the seeds, or a file is damaged.
  */
-export async function readEarlier(
+export async function readResults(
   dir: string,
   protocol: Protocol,
   dataset: string,
   seeds: readonly number[],
-): Promise<Earlier> {
+): Promise<ArmResult[]> {
   const written = (await readJson(join(dir, "results.json"))) as Written;
   if (written.experiment !== protocol.name || written.dataset !== dataset) {
     throw new DataError(
@@ -93,6 +93,17 @@ export async function readEarlier(
       );
     }
   }
+  return results;
+}
+
+/** Reads what an experiment's earlier run wrote, as {@link readResults} does, and how its settings were chosen. */
+export async function readEarlier(
+  dir: string,
+  protocol: Protocol,
+  dataset: string,
+  seeds: readonly number[],
+): Promise<Earlier> {
+  const results = await readResults(dir, protocol, dataset, seeds);
   return { results, tuned: (await readJson(join(dir, "tuning.json"))) as Earlier["tuned"] };
 }
 

@@ -2,7 +2,7 @@
 import { lineChart, type Series } from "../figures/plot.ts";
 import { whereReached } from "../metrics/curve.ts";
 import { axisLabel, scoreMetric } from "../metrics/index.ts";
-import { meanAndDeviation } from "../metrics/statistics.ts";
+import { meanAndDeviation, studentQuantile } from "../metrics/statistics.ts";
 import type { Axis } from "../scenarios/scenario.ts";
 import type { Protocol } from "./protocol.ts";
 import type { ArmResult } from "./trained-network.ts";
@@ -13,10 +13,33 @@ export function labelOf({ score, label }: Axis): string {
   return axisLabel({ label: label ?? metric.label, unit: metric.unit });
 }
 
-/** Mean curve of an arm over its seeds on a grid of x, with a band of one standard deviation. */
+/** A run as curves need it. */
+export type CurveOfRun = Pick<ArmResult, "arm" | "seed" | "history">;
+
+/** What curves show, and what is said of it. */
+export interface Curves extends Pick<Protocol, "title" | "x" | "y" | "reverseX" | "until"> {
+  /** Name of the data set. */
+  readonly dataset: string;
+  /** Arms that are drawn, in order. */
+  readonly arms: readonly string[];
+}
+
+/** What a protocol's curves show. */
+export function curvesOf(protocol: Protocol): Curves {
+  const arms = protocol.arms.filter((arm) => arm.hidden !== true).map(({ name }) => name);
+  return { ...protocol, dataset: protocol.train(0).data.name, arms };
+}
+
+/** Seeds that a band needs at least: Student's t of two is 12.7. */
+const bandSeeds = 3;
+
+/**
+ * Mean curve of an arm over its seeds on a grid of x, between measured rounds on straight lines, with a band of the 95 %
+ * interval of the mean by Student's t where three seeds or more get there.
+ */
 export function meanCurve(
-  protocol: Protocol,
-  runs: readonly ArmResult[],
+  protocol: Pick<Curves, "x" | "reverseX" | "until">,
+  runs: readonly CurveOfRun[],
   y: Axis,
 ): Series["points"] {
   const curves = runs.map(({ history }) =>
@@ -27,7 +50,9 @@ export function meanCurve(
   );
   const direction = protocol.reverseX ? "falling" : "rising";
   const xs = curves.flatMap((curve) => curve.map(({ x }) => x));
-  const [low, high] = [Math.min(...xs), Math.max(...xs)];
+  // The round that ends a run may go far beyond the loss that ends it, and the axis with it.
+  const { forgetLoss: end = Infinity } = protocol.reverseX ? {} : protocol.until;
+  const [low, high] = [Math.min(...xs), Math.min(end, Math.max(...xs))];
   const steps = 30;
   return Array.from({ length: steps + 1 }, (_, i) => {
     const share = i / steps;
@@ -42,24 +67,26 @@ export function meanCurve(
     // A mean over few of the seeds would jump where one of them ends.
     if (values.length === 0 || 2 * values.length <= runs.length) return [];
     const { mean, deviation } = meanAndDeviation(values);
-    return [{ x, y: mean, low: mean - deviation, high: mean + deviation }];
+    const n = values.length;
+    if (n < bandSeeds) return [{ x, y: mean }];
+    const half = (studentQuantile(0.975, n - 1) * deviation) / Math.sqrt(n);
+    return [{ x, y: mean, low: mean - half, high: mean + half }];
   });
 }
 
 /** Figures of an experiment, one an y axis, in the form of the paper's Figure 3. */
 export async function figures(
-  protocol: Protocol,
-  results: readonly ArmResult[],
+  curves: Curves,
+  results: readonly CurveOfRun[],
 ): Promise<{ name: string; svg: string; png: Uint8Array }[]> {
   const drawn: { name: string; svg: string; png: Uint8Array }[] = [];
   const seeds = new Set(results.map(({ seed }) => seed)).size;
-  for (const y of protocol.y) {
-    const series = protocol.arms
-      .filter((arm) => arm.hidden !== true)
-      .map(({ name }) => ({
+  for (const y of curves.y) {
+    const series = curves.arms
+      .map((name) => ({
         name,
         points: meanCurve(
-          protocol,
+          curves,
           results.filter(({ arm }) => arm === name),
           y,
         ),
@@ -67,11 +94,16 @@ export async function figures(
       .filter(({ points }) => points.length > 0);
     if (series.length === 0) continue;
     const chart = await lineChart({
-      title: protocol.title,
-      subtitle: `${protocol.train(0).data.name}, methods that read D_f only, mean and standard deviation of ${seeds} seeds`,
-      xLabel: labelOf(protocol.x),
+      title: curves.title,
+      subtitle:
+        `${curves.dataset}, methods that read D_f only; ` +
+        (seeds < bandSeeds
+          ? `mean of ${seeds} seed${seeds === 1 ? "" : "s"}`
+          : `mean of ${seeds} seeds, and its 95 % interval by Student's t where ${bandSeeds} or more get there`),
+      xLabel: labelOf(curves.x),
       yLabel: labelOf(y),
-      reverseX: protocol.reverseX,
+      reverseX: curves.reverseX,
+      dots: false,
       series,
     });
     if (chart !== undefined) drawn.push({ name: y.score, ...chart });

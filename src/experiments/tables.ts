@@ -1,10 +1,14 @@
 /** An experiment's results as tables. */
+import { csvFormatRows } from "d3-dsv";
 import { type Column, markdownTable } from "../report/table.ts";
 import { isReference } from "./arms.ts";
 import type { Comparison } from "./comparison.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Tuned } from "./run.ts";
-import { type ArmSummary, finalNames } from "./summary.ts";
+import { type ArmSummary, finalNames, type Spread } from "./summary.ts";
+
+/** What decides the columns of a result table. */
+type Judged = Pick<Protocol, "statistic" | "againstRetrained" | "endColumns">;
 
 function plusMinus(
   value: { mean: number; deviation: number } | null | undefined,
@@ -27,7 +31,11 @@ function marginOf({ final }: ArmSummary): string {
  * The result table: in the form of the paper's Table 1 for `standard`, gaps to the retrained network in brackets,
  * and the margin RA + UA - 100 by which D_r is kept better than D_f; by the statistic otherwise.
  */
-export function resultTable(protocol: Protocol, summaries: readonly ArmSummary[]): string {
+export function resultTable(
+  protocol: Judged,
+  summaries: readonly ArmSummary[],
+  form: typeof markdownTable = markdownTable,
+): string {
   const { statistic, againstRetrained: standard, endColumns: ends } = protocol;
   const finals = finalNames();
   const columns: Column[] = [
@@ -60,7 +68,40 @@ export function resultTable(protocol: Protocol, summaries: readonly ArmSummary[]
     ...ends.map(({ score, decimals }) => plusMinus(one.end[score], decimals)),
     one.seconds.toFixed(1),
   ]);
-  return markdownTable(columns, rows);
+  return form(columns, rows);
+}
+
+/** The result table as numbers: a mean, a standard deviation and a count of seeds for each. */
+export function resultCsv(
+  { statistic, endColumns }: Judged,
+  summaries: readonly ArmSummary[],
+): string {
+  const finals = finalNames().filter((name) => summaries.some(({ final }) => final?.[name]));
+  const parts = ["mean", "deviation", "seeds"] as const;
+  const ends = endColumns.map(({ score }) => score);
+  const spreads = [statistic.name, ...finals, ...ends.map((score) => `${score} at the end`)];
+  const head = ["arm", "method", "runs"].concat(
+    spreads.flatMap((name) => parts.map((part) => `${name}: ${part}`)),
+    finals.map((name) => `${name}: gap`),
+    ["average gap", "seconds", "steps"],
+  );
+  const numbers = (spread: Spread | null | undefined): (number | string)[] =>
+    spread === null || spread === undefined
+      ? ["", "", ""]
+      : [spread.mean, spread.deviation, spread.n];
+  const rows = summaries.map((one) => [
+    one.arm,
+    one.method,
+    one.seeds,
+    ...numbers(one.statistic),
+    ...finals.flatMap((name) => numbers(one.final?.[name])),
+    ...ends.flatMap((score) => numbers(one.end[score])),
+    ...finals.map((name) => one.gaps?.[name] ?? ""),
+    one.gap?.value ?? "",
+    one.seconds,
+    one.steps,
+  ]);
+  return `${csvFormatRows([head, ...rows.map((row) => row.map(String))])}\n`;
 }
 
 /** The comparisons as a table. */

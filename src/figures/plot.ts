@@ -21,6 +21,8 @@ export interface LineChart {
   readonly reverseX?: boolean;
   /** Draw x by its logarithm. */
   readonly logX?: boolean;
+  /** False where points are read off lines between measurements: no dot then says that something was measured there. */
+  readonly dots?: boolean;
 }
 
 /** The Vega-Lite specification of a chart: open it in any Vega viewer. */
@@ -104,7 +106,11 @@ function panel(chart: LineChart, width: number, height: number, titleSize?: numb
           ]
         : []),
       {
-        mark: { type: "line", point: { size: 40, filled: true }, strokeWidth: 2 },
+        mark: {
+          type: "line",
+          ...(chart.dots === false ? {} : { point: { size: 40, filled: true } }),
+          strokeWidth: 2,
+        },
         encoding: { x, y, color, strokeDash, order: { field: "order" } },
       },
     ],

@@ -33,6 +33,34 @@ export function textTable(columns: readonly Column[], rows: readonly (readonly C
   );
 }
 
+/** What LaTeX takes for itself, and what it takes to print it. */
+const latex: Readonly<Record<string, string>> = {
+  "\\": "\\textbackslash{}",
+  "~": "\\textasciitilde{}",
+  "^": "\\textasciicircum{}",
+  "<": "\\textless{}",
+  ">": "\\textgreater{}",
+  "±": "$\\pm$",
+  "–": "--",
+};
+
+/** The same as a LaTeX tabular; it takes no packages. */
+export function latexTable(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
+  const escaped = (cell: string): string =>
+    cell.replaceAll(/[\\~^<>±–#$%&_{}]/g, (found) => latex[found] ?? `\\${found}`);
+  const line = (cells: readonly string[]): string => `${cells.map(escaped).join(" & ")} \\\\`;
+  return [
+    `\\begin{tabular}{l${"r".repeat(columns.length - 1)}}`,
+    "\\hline",
+    line(columns.map(({ title }) => title)),
+    "\\hline",
+    ...texts(columns, rows).map(line),
+    "\\hline",
+    "\\end{tabular}",
+    "",
+  ].join("\n");
+}
+
 /** The same as a Markdown table. */
 export function markdownTable(
   columns: readonly Column[],

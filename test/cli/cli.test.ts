@@ -79,7 +79,8 @@ test("experiment writes tables, figures and tuning, and goes on where it stopped
   const first = rewind(...words, "--out", out);
   assert.is(first.code, 0, first.err);
   assert.match(first.out, /\| task-vector \|/);
-  for (const file of ["report.md", "results.csv", "results.json", "tuning.json", "testLoss.png"]) {
+  const files = ["report.md", "results.csv", "results.json", "tuning.json", "testLoss.png"];
+  for (const file of [...files, "table.csv", "table.tex"]) {
     assert.ok(existsSync(`${out}/${file}`), file);
   }
   const table = readFileSync(`${out}/results.csv`, "utf8");

@@ -1,11 +1,16 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { csvParse } from "d3-dsv";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { compare } from "../../src/experiments/comparison.ts";
 import { tidyCsv } from "../../src/experiments/csv.ts";
-import { meanCurve } from "../../src/experiments/figures.ts";
+import { curvesOf, meanCurve } from "../../src/experiments/figures.ts";
 import { experimentNames, protocolOf } from "../../src/experiments/protocol.ts";
 import { summarise } from "../../src/experiments/summary.ts";
-import { resultTable } from "../../src/experiments/tables.ts";
+import { recordedExperiment } from "../../src/experiments/recorded.ts";
+import { resultCsv, resultTable } from "../../src/experiments/tables.ts";
+import { latexTable } from "../../src/report/table.ts";
 import { type ArmResult, collapseFloor } from "../../src/experiments/trained-network.ts";
 import { whereReached } from "../../src/metrics/curve.ts";
 import type { Measurement } from "../../src/metrics/measurement.ts";
@@ -128,8 +133,62 @@ test("the tidy table has a line a round, and mean curves a band", () => {
   assert.is(lines.length, 1 + 8);
   assert.is(lines[2], "label-noise,synthetic,1,rewind,1,10,1.000,40,0,,,84,,");
   const points = meanCurve(protocol, [results[0]!, results[2]!], protocol.y[0]!);
-  assert.equal(points[0], { x: 80, y: 80, low: 80, high: 80 });
+  assert.equal(points[0], { x: 80, y: 80 }, "two seeds have no band");
   assert.ok(Math.abs(points.at(-1)!.y - 85) < 1e-9 && Math.abs(points.at(-1)!.x - 40) < 1e-9);
+  // Three seeds: 84, 86 and 88 at the end; t of two degrees of freedom is 4.302653.
+  const three = [results[0]!, results[2]!, result("rewind", 3, [80, 88])];
+  const { y, low, high } = meanCurve(protocol, three, protocol.y[0]!).at(-1)!;
+  const half = (4.302653 * 2) / Math.sqrt(3);
+  assert.ok([y - 86, low! - (86 - half), high! - (86 + half)].every((d) => Math.abs(d) < 1e-5));
+});
+
+test("a curve that rises ends where runs do, not where their last round leapt to", () => {
+  const curves = { x: { score: "forgetLoss" }, reverseX: false, until: { forgetLoss: 2.5 } };
+  const leapt = history({ forgetLoss: 0, testLoss: 1 }, { forgetLoss: 100, testLoss: 101 });
+  const points = meanCurve(curves, [{ arm: "a", seed: 1, history: leapt }], { score: "testLoss" });
+  assert.equal(points.at(-1), { x: 2.5, y: 3.5 });
+});
+
+test("the table as numbers, and in LaTeX", () => {
+  const summaries = summarise(protocol, results);
+  const [line] = csvParse(resultCsv(protocol, summaries));
+  const { statistic } = protocol;
+  assert.equal(
+    ["mean", "deviation", "seeds"].map((part) => Number(line![`${statistic.name}: ${part}`])),
+    [5, Math.SQRT2, 2],
+  );
+  assert.is(line!["testAccuracy at the end: mean"], "85");
+  const latex = resultTable(protocol, summaries, latexTable);
+  assert.match(latex, "rewind & 5.00 $\\pm$ 1.41 & 2 of 2 & 40.00 $\\pm$ 0.00 &");
+  assert.match(latex, "\\begin{tabular}{lrrrrr}");
+  // A title with what LaTeX takes for itself.
+  assert.match(
+    latexTable([{ title: "D_f 5 % & {a}\\b" }], []),
+    "D\\_f 5 \\% \\& \\{a\\}\\textbackslash{}b \\\\",
+  );
+});
+
+test("a folder of results is drawn and tabled as the experiment was", async () => {
+  const folder = mkdtempSync(`${tmpdir()}/rewind-recorded-`);
+  const written = { experiment: "label-noise", dataset: "synthetic", seeds: [1, 2] };
+  const runs = results.map((one) => ({ ...one, history: undefined }));
+  const { statistic } = protocol;
+  writeFileSync(`${folder}/results.json`, JSON.stringify({ ...written, statistic, runs }));
+  writeFileSync(`${folder}/results.csv`, tidyCsv(protocol, results));
+  const recorded = await recordedExperiment(folder);
+  assert.is(
+    resultTable(recorded.protocol, summarise(recorded.protocol, recorded.results)),
+    resultTable(protocol, summarise(protocol, results)),
+  );
+  assert.equal(curvesOf(recorded.protocol).arms, ["rewind", "neg-grad"]);
+  writeFileSync(`${folder}/results.json`, JSON.stringify({ seeds: [] }));
+  try {
+    await recordedExperiment(folder);
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /holds no results of `rewind experiment`/);
+  }
+  rmSync(folder, { recursive: true });
 });
 
 test("protocols: D_r methods are left out of overfit, retraining always runs in standard", () => {

@@ -48,6 +48,13 @@ test("points are drawn in the order given, with a band where bounds are given", 
   assert.is(spec.layer.length, 2);
   const plain = chartSpec({ ...chart, series: chart.series.slice(0, 1) }) as { layer: object[] };
   assert.is(plain.layer.length, 1);
+  const marks = (dots?: boolean) => {
+    const { layer } = chartSpec({ ...chart, ...(dots === undefined ? {} : { dots }) }) as {
+      layer: { mark: object }[];
+    };
+    return "point" in layer.at(-1)!.mark;
+  };
+  assert.equal([marks(), marks(false)], [true, false], "no dots where nothing was measured");
 });
 
 test("whole numbers have whole ticks, a level curve has room, one curve no legend, and long texts lines", () => {

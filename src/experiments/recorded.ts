@@ -1,0 +1,50 @@
+/** Figures and tables of an experiment from what its run wrote: results.json and results.csv. */
+import { z } from "zod";
+import { DataError } from "../errors.ts";
+import { join, readJson } from "../platform/files.ts";
+import type { Arm } from "../unlearn/arm.ts";
+import { readResults } from "./earlier.ts";
+import { type Protocol, protocolOf } from "./protocol.ts";
+import type { ArmResult } from "./trained-network.ts";
+
+const writtenSchema = z.looseObject({
+  experiment: z.string(),
+  dataset: z.string(),
+  seeds: z.array(z.number().int()).min(1),
+});
+
+/** An experiment as its folder has it. */
+export interface RecordedExperiment {
+  /** Its protocol, with the arms that there are results of. */
+  readonly protocol: Protocol;
+  readonly results: readonly ArmResult[];
+}
+
+/** Reads an experiment. @throws DataError for a folder of none, or of an experiment that is judged otherwise by now. */
+export async function recordedExperiment(dir: string): Promise<RecordedExperiment> {
+  const path = join(dir, "results.json");
+  const written = writtenSchema.safeParse(await readJson(path));
+  if (!written.success) {
+    throw new DataError(
+      `"${path}" holds no results of \`rewind experiment\`: ${z.prettifyError(written.error)}.`,
+    );
+  }
+  const { experiment, dataset, seeds } = written.data;
+  const protocol = protocolOf(experiment, { name: dataset }, { size: "scaled" });
+  const results = await readResults(dir, protocol, dataset, seeds);
+  const names = [...new Set(results.map(({ arm }) => arm))];
+  const arms = names.map((name): Arm => {
+    const { method } = results.find(({ arm }) => arm === name)!;
+    // A variant is not known here, and drawn as the arm it varies is.
+    return (
+      protocol.known.find((arm) => arm.name === name) ?? {
+        name,
+        method,
+        settings: {},
+        trials: [],
+        rounds: 0,
+      }
+    );
+  });
+  return { protocol: { ...protocol, arms }, results };
+}
