@@ -1,6 +1,7 @@
 /** `rewind figure`: pictures of finished runs, with their numbers. */
 import { type Command, Option } from "commander";
-import { DataError } from "../errors.ts";
+import { taskOf } from "../../models/index.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { curvesOf, figures } from "../experiments/figures.ts";
 import { recordedExperiment } from "../experiments/recorded.ts";
 import { summarise } from "../experiments/summary.ts";
@@ -17,6 +18,7 @@ import { explainedText, landscapeCsv, landscapeFigure } from "../runs/landscape-
 import { keptMoves } from "../runs/kept-rounds.ts";
 import { movesCsv, movesFigure, movesTotals } from "../runs/moves-figure.ts";
 import { recordedRuns, type RecordedRun } from "../runs/recorded-run.ts";
+import { classification } from "../tasks/classification.ts";
 import { checkNetwork } from "./check-inputs.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { example } from "./examples.ts";
@@ -61,6 +63,11 @@ async function opened(
     model: setup.model,
     allowNonfinite: setup.allowNonfinite,
   });
+  if (taskOf(given.network) !== classification.name) {
+    throw new UsageError(
+      `these runs are of ${taskOf(given.network)}: class activation maps and landscapes are of classifiers.`,
+    );
+  }
   const images = await loadImages(setup, { given, forget });
   sayNotes(images.notes);
   checkNetwork(setup, images, given);
