@@ -1,7 +1,6 @@
 /** Curves over rounds. */
 import UPlot from "uplot";
-import type { Metric } from "../index.ts";
-import type { Round } from "./messages.ts";
+import type { Named, Round } from "./messages.ts";
 
 /** Colours that are told apart with any colour vision, by how light the page is (after Okabe and Ito). */
 const palettes = {
@@ -11,12 +10,12 @@ const palettes = {
 const dashes = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4]] as const;
 const height = 260;
 
-/** A chart of the metrics in % that rounds have. */
+/** A chart of what rounds have in %. */
 export class Chart {
   readonly #place: HTMLElement;
   readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   #plot: UPlot | undefined;
-  #metrics: readonly Metric[] = [];
+  #metrics: readonly Named[] = [];
   #rounds: readonly Round[] = [];
 
   constructor(place: HTMLElement) {
@@ -29,7 +28,7 @@ export class Chart {
   }
 
   /** Draws anew: a run has few rounds. */
-  show(metrics: readonly Metric[], rounds: readonly Round[]): void {
+  show(metrics: readonly Named[], rounds: readonly Round[]): void {
     [this.#metrics, this.#rounds] = [metrics, rounds];
     this.#plot?.destroy();
     this.#plot = undefined;
@@ -45,7 +44,7 @@ export class Chart {
       ticks: { stroke: grid },
     };
     const series = metrics.map((metric, i): UPlot.Series => ({
-      label: labelOf(metric),
+      label: metric.text,
       stroke: colours[i % colours.length]!,
       dash: [...dashes[i % dashes.length]!],
       width: 2,
@@ -66,16 +65,11 @@ export class Chart {
     this.#plot = new UPlot(options, [rounds.map(({ round }) => round), ...columns], this.#place);
     const last = rounds.at(-1)!;
     const now = metrics.map(
-      (metric) => `${labelOf(metric)} ${(last.scores[metric.name] ?? 0).toFixed(1)} %`,
+      (metric) => `${metric.text} ${(last.scores[metric.name] ?? 0).toFixed(1)} %`,
     );
     this.#place.setAttribute(
       "aria-label",
       `Curves over rounds. After round ${last.round}: ${now.join(", ")}.`,
     );
   }
-}
-
-/** What an axis says of a metric. */
-export function labelOf(metric: Metric): string {
-  return metric.needs === "totals" ? metric.label : metric.name;
 }

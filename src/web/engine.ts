@@ -8,6 +8,8 @@ import {
   type Gpu,
   imageName,
   load,
+  methods,
+  metrics,
   predict,
   type Progress,
   save,
@@ -96,6 +98,12 @@ const engine: Engine = {
         ...{ labels, truth: train.labels },
       },
       wrong: images.forget,
+      methods: methods.all.map(({ name, summary }) => ({ name, text: summary })),
+      shares: metrics.all.flatMap((metric) =>
+        metric.needs === "totals" && metric.unit === "%"
+          ? [{ name: metric.name, text: metric.label }]
+          : [],
+      ),
     };
     return transfer(scene, [scene.images.pixels.buffer]);
   },

@@ -15,7 +15,13 @@ export interface Images {
   readonly truth: Uint16Array<ArrayBuffer>;
 }
 
-/** A network with the images it was trained on. */
+/** Something that is chosen or shown by its name, and what it says of itself. */
+export interface Named {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A network with the images it was trained on, and what can be done with it. */
 export interface Scene {
   readonly adapter: string;
   /** The adapter computes on the processor: everything takes longer. */
@@ -26,6 +32,10 @@ export interface Scene {
   readonly images: Images;
   /** Places of images whose label is wrong. */
   readonly wrong: Uint32Array<ArrayBuffer>;
+  /** Methods of unlearning, the usual one first. */
+  readonly methods: readonly Named[];
+  /** What is measured in %, in the order of tables. */
+  readonly shares: readonly Named[];
 }
 
 /** What the network says of images: a class each, and how sure it is, 0 to 1. */

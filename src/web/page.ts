@@ -1,9 +1,8 @@
 /** The page: what is shown, and what the person who looks at it does. The work is the engine's. */
 import { proxy, type Remote, wrap } from "comlink";
-import { methods, metrics } from "../index.ts";
-import { Chart, labelOf } from "./chart.ts";
+import { Chart } from "./chart.ts";
 import type { Engine, Round, Scene } from "./messages.ts";
-import { tile } from "./tiles.ts";
+import { setWords, tile } from "./tiles.ts";
 
 /** Images that are shown at first, and more at a time. */
 const shownAtOnce = 120;
@@ -130,24 +129,22 @@ function showRound(): void {
   said.round.textContent =
     `Of ${images(gone.length)} to forget, ${old} still get the label they were trained with` +
     (relabelled > 0 ? `, and ${right} their true class.` : ".");
-  seen.answers.replaceChildren(
-    ...[...gone].map((place, i) => {
-      const [answer, label, truth] = [answers[i]!, all.labels[place]!, all.truth[place]!];
-      return tile(all, place, [
-        { text: `says “${classes[answer]!}”`, wrong: label !== truth && answer === label },
-        { text: `${Math.round(100 * confidence[i]!)} % sure`, wrong: false },
-      ]);
-    }),
-  );
+  for (const [i, place] of gone.entries()) {
+    const [answer, label, truth] = [answers[i]!, all.labels[place]!, all.truth[place]!];
+    setWords(seen.answers.children[i]!, [
+      { text: `says “${classes[answer]!}”`, wrong: label !== truth && answer === label },
+      { text: `${Math.round(100 * confidence[i]!)} % sure`, wrong: false },
+    ]);
+  }
 }
 
 /** Draws curves and numbers of the rounds there are. */
 function showRounds(): void {
   const last = rounds.at(-1)!;
-  const measured = metrics.all.filter(({ name, unit }) => unit === "%" && name in last.scores);
+  const measured = scene!.shares.filter(({ name }) => name in last.scores);
   seen.whole.hidden = false;
   chart.show(measured, rounds);
-  const head = ["round", ...measured.map((metric) => `${labelOf(metric)}, %`), "seconds"];
+  const head = ["round", ...measured.map((metric) => `${metric.text}, %`), "seconds"];
   const rows = rounds.map(({ round, scores, seconds }) => [
     String(round),
     ...measured.map(({ name }) => scores[name]!.toFixed(1)),
@@ -170,6 +167,7 @@ async function forget(): Promise<void> {
   [working, rounds] = [true, []];
   gone = Uint32Array.from([...chosen].sort((a, b) => a - b));
   seen.slider.max = seen.slider.value = "0";
+  seen.answers.replaceChildren(...[...gone].map((place) => tile(scene!.images, place, [])));
   said.error.hidden = true;
   how.pause.textContent = "Pause";
   const most = Number(how.rounds.value);
@@ -231,7 +229,7 @@ how.pause.addEventListener("click", () => {
   void engine.pause(paused);
 });
 how.method.addEventListener("change", () => {
-  said.method.textContent = methods.find(how.method.value).summary;
+  said.method.textContent = scene!.methods[how.method.selectedIndex]!.text;
 });
 seen.slider.addEventListener("input", showRound);
 seen.save.addEventListener("click", () => {
@@ -243,8 +241,6 @@ seen.save.addEventListener("click", () => {
 });
 
 async function open(): Promise<void> {
-  for (const { name } of methods.all) how.method.append(new Option(name, name));
-  how.method.dispatchEvent(new Event("change"));
   try {
     scene = await engine.open(new URL("./start.safetensors", import.meta.url).href);
   } catch (cause) {
@@ -256,6 +252,8 @@ async function open(): Promise<void> {
     `“${network}”, ${weights.toLocaleString("en")} weights, trained on ${all.count} drawn digits, ` +
     `${scene.wrong.length} of them with wrong labels. It runs on ${adapter}` +
     (software ? ", which is no graphics card: a round takes some seconds." : ".");
+  how.method.append(...scene.methods.map(({ name }) => new Option(name, name)));
+  how.method.dispatchEvent(new Event("change"));
   choose.class.append(new Option("choose…", ""), ...classes.map((name) => new Option(name, name)));
   setChosen(scene.wrong);
   showMore();

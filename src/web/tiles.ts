@@ -32,6 +32,12 @@ function line({ text, wrong }: Words): HTMLElement {
   return element;
 }
 
+/** Puts other words below the image of a tile. */
+export function setWords(element: Element, words: readonly Words[]): void {
+  while (element.lastElementChild instanceof HTMLSpanElement) element.lastElementChild.remove();
+  element.append(...words.map(line));
+}
+
 /** An image with words below it; with `onPress` a button that can be pressed in. */
 export function tile(
   images: Images,
