@@ -67,6 +67,17 @@ export function modelSpec(
   };
 }
 
+/** Networks for some tasks that a name alone says all of: one that is described needs its description. */
+export function namedNetworks(
+  tasks: readonly NetworkTask[] = ["classification", "diffusion"],
+): string[] {
+  return networks.all
+    .filter(
+      ({ name, settings }) => tasks.includes(taskOf({ name })) && settings.safeParse({}).success,
+    )
+    .map(({ name }) => name);
+}
+
 /** What a network is for. */
 export function taskOf({ name }: Pick<ModelConfig, "name">): NetworkTask {
   return networks.find(name).task ?? "classification";

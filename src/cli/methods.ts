@@ -14,12 +14,15 @@ interface Setting {
   readonly takes: string;
   readonly default?: unknown;
   readonly required: boolean;
+  /** What it is, in words; absent where a method of someone's own says nothing. */
+  readonly explanation?: string;
   /** How the command line gives it. */
   readonly option: string;
 }
 
 /** The parts of a JSON schema that are looked at. */
 interface JsonSchema {
+  readonly description?: string;
   readonly type?: string;
   readonly enum?: readonly unknown[];
   readonly const?: unknown;
@@ -71,6 +74,7 @@ export function settingsOf({ settings }: Pick<Method, "settings">): Setting[] {
   return Object.entries(schema.properties ?? {}).map(([name, one]) => ({
     name,
     takes: takes(one),
+    ...(one.description === undefined ? {} : { explanation: one.description }),
     ...defaultOf(shape[name] as z.ZodType),
     required: schema.required?.includes(name) ?? false,
     option: methodFlags[name] ?? `--set ${name}=…`,
@@ -90,6 +94,17 @@ function aligned(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
+/** A text in lines of at most so many signs, where its words allow it. */
+function wrapped(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)!;
+    if (line !== "" && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
+  }
+  return lines;
+}
+
 function overview(): string {
   const rows = methods.all.map(({ name, reads, summary }) => [name, reads, summary]);
   return `${aligned([["method", "reads", "what it does"], ...rows])}\n\nrewind methods NAME lists the settings of one.`;
@@ -97,15 +112,25 @@ function overview(): string {
 
 function description(method: Method): string {
   const { name, reads, summary } = method;
-  const rows = settingsOf(method).map((one) => [
+  const settings = settingsOf(method);
+  const rows = settings.map((one) => [
     one.name,
     one.default === undefined ? (one.required ? "needed" : "–") : JSON.stringify(one.default),
     one.takes,
-    one.option.startsWith("--set") ? "--set" : one.option,
+    one.option,
   ]);
-  const head = ["setting", "default", "takes", "option"];
-  const table = rows.length === 0 ? "It has no settings." : aligned([head, ...rows]);
-  return `${name}: ${summary}\nreads ${reads}\n\n${table}\n\n--set is followed by SETTING=VALUE: --set ${rows[0]?.[0] ?? "setting"}=…`;
+  const head = `${name}: ${summary}\nreads ${reads}`;
+  if (rows.length === 0) return `${head}\n\nIt has no settings.`;
+  const [titles, ...lines] = aligned([["setting", "default", "takes", "option"], ...rows]).split(
+    "\n",
+  );
+  const explained = lines.flatMap((line, i) => {
+    const { explanation } = settings[i]!;
+    return explanation === undefined
+      ? [line]
+      : [line, ...wrapped(explanation, 96).map((one) => `    ${one}`)];
+  });
+  return [head, "", titles, ...explained].join("\n");
 }
 
 export function registerMethods(root: Command): void {

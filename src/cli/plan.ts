@@ -2,21 +2,30 @@
 import { type Command, Option } from "commander";
 import { modelSpec } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
+import { listed } from "../registry.ts";
 import type { TrainConfig } from "../runs/config.ts";
 import { defaultLimits, type DryLimits, limitsOf } from "../gpu/dry.ts";
 import { ShapeError, UsageError } from "../errors.ts";
 import { declare } from "../nn/model.ts";
+import { loadImages } from "../runs/images.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
-import { formatPlan, type ImageCounts, type PlannedRun, planRun } from "../runs/memory-plan.ts";
+import {
+  countsOf,
+  formatPlan,
+  type ImageCounts,
+  type PlannedRun,
+  planRun,
+} from "../runs/memory-plan.ts";
 import { checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
-import { answer } from "./output.ts";
+import { answer, sayNotes } from "./output.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
+import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { openDevice } from "./device-options.ts";
 import { integer, most, number } from "./parse.ts";
 
-interface PlanFlags extends Omit<TrainFlags, "adapter">, Omit<UnlearnFlags, "seed"> {
+interface PlanFlags extends ForgetFlags, Omit<TrainFlags, "adapter">, Omit<UnlearnFlags, "seed"> {
   channels?: number;
   classes?: number;
   memory?: number;
@@ -33,7 +42,7 @@ export function registerPlan(root: Command): void {
     "does ResNet-18 on CIFAR-10 fit into 2 GiB?",
     "rewind plan --dataset cifar10 --model resnet18-cifar --memory 2048",
   );
-  unlearnOptions(trainOptions(command))
+  forgetOptions(unlearnOptions(trainOptions(command)))
     .optionsGroup("What is planned for:")
     .option("--channels <n>", "1 or 3 (default: the data set's)", integer(1))
     .option("--classes <n>", "classes (default: the data set's)", integer(2, most.classes))
@@ -53,11 +62,14 @@ export function registerPlan(root: Command): void {
         .default("none"),
     )
     .action(async (flags: PlanFlags) => {
-      const train = await trainConfig(flags);
+      const train = await trainConfig(flags, await forgetConfig(flags));
       const unlearn = unlearnConfig(flags, train);
-      const asked = imagesOf(flags);
+      const read = await readImages(flags, train);
+      const asked = read ?? imagesOf(flags);
       const free =
-        command.getOptionValueSource("dataset") === "default" && flags.imageSize === undefined;
+        read === undefined &&
+        command.getOptionValueSource("dataset") === "default" &&
+        flags.imageSize === undefined;
       const enlarged = free && !takes(train, asked);
       const images = enlarged ? { ...asked, ...larger, ...channelsOf(flags) } : asked;
       const run = { train, unlearn, images };
@@ -69,7 +81,9 @@ export function registerPlan(root: Command): void {
         ? `\n\n${train.model.name} does not take ${asked.size}×${asked.size} images, the default: planned for ` +
           `${images.size}×${images.size}×${images.channels}. --dataset or --image-size choose others.`
         : "";
-      answer({ images, rows, peak: plan.peak }, `${describe(run, plan)}${note}`);
+      const { chosen, ...counts } = images;
+      const told = { ...counts, ...(chosen && { forget: chosen.forget.length }) };
+      answer({ images: told, rows, peak: plan.peak }, `${describe(run, plan)}${note}`);
     });
 }
 
@@ -94,15 +108,30 @@ function channelsOf({ channels }: PlanFlags): { channels?: 1 | 3 } {
   return { channels };
 }
 
+/** Counts of images that only their files tell: of folders, and where images of D_f are named. */
+async function readImages(
+  { data, dataset, channels, classes }: PlanFlags,
+  train: TrainConfig,
+): Promise<ImageCounts | undefined> {
+  const sized = datasets.find(dataset).sizes !== undefined;
+  if (train.forget === undefined && (data === undefined || sized)) return undefined;
+  const [flag] = Object.entries({ "--channels": channels, "--classes": classes }).find(
+    ([, value]) => value !== undefined,
+  ) ?? [undefined];
+  if (flag !== undefined) throw new UsageError(`${flag}: the images are read, and say it.`);
+  const { corrupted, test, notes } = await loadImages(train);
+  sayNotes(notes);
+  return countsOf({ train: corrupted.train, test }, train.forget && corrupted.forget);
+}
+
 function imagesOf(flags: PlanFlags): ImageCounts {
   const known = datasets.find(flags.dataset).sizes;
+  const lacking: string[] = [];
   const need = <T>(name: string, value: T | undefined): T => {
-    if (value !== undefined) return value;
-    throw new UsageError(
-      `--dataset ${flags.dataset}: give --${name} as well; nothing is read to plan.`,
-    );
+    if (value === undefined) lacking.push(`--${name}`);
+    return value as T;
   };
-  return {
+  const counts = {
     size: need("image-size", flags.imageSize ?? known?.size),
     ...(known !== undefined && (flags.imageSize ?? 0) > known.size
       ? { stored: { height: known.size, width: known.size } }
@@ -112,6 +141,10 @@ function imagesOf(flags: PlanFlags): ImageCounts {
     train: need("train", flags.train ?? known?.train),
     test: need("test", flags.test ?? known?.test),
   };
+  if (lacking.length === 0) return counts;
+  throw new UsageError(
+    `--dataset ${flags.dataset}: give --data, whose images are read, or ${listed(lacking)}.`,
+  );
 }
 
 async function wantedLimits(flags: PlanFlags): Promise<DryLimits> {

@@ -19,8 +19,9 @@ import { registerPlan } from "./plan.ts";
 import { registerPredict } from "./predict.ts";
 import { registerPredictor } from "./predictor.ts";
 import { releaseFolders } from "./run-folder.ts";
-import { nearest, withSuggestion } from "./suggest.ts";
+import { nearest } from "../nearest.ts";
 import { registerSample } from "./sample.ts";
+import { withSuggestion } from "./suggest.ts";
 import { registerTrain } from "./train.ts";
 import { registerUnlearn } from "./unlearn.ts";
 import { packageVersion } from "./version.ts";
@@ -97,7 +98,8 @@ export async function runCommand(words: readonly string[]): Promise<number> {
 
 /** An error on stderr, and on stdout where JSON is wanted and no result was given. */
 function tell(name: string, message: string, detail = message): void {
-  console.error(`rewind: ${detail}`);
+  // A method may have the program's name.
+  console.error(detail.startsWith("rewind: ") ? detail : `rewind: ${detail}`);
   if (owesJson()) console.log(JSON.stringify({ error: message, name }, null, 2));
 }
 

@@ -1,6 +1,6 @@
 /** The options that say what a run works on: which images, what is wrong with them, and which network. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { type ModelConfig, networks, taskOf } from "../../models/index.ts";
+import { type ModelConfig, namedNetworks, networks, taskOf } from "../../models/index.ts";
 import type { NetworkTask } from "../../models/network.ts";
 import { imageFolder } from "../data/image-folder.ts";
 import { datasets } from "../data/index.ts";
@@ -125,13 +125,13 @@ export function networkOptions(
 
 /** `--model`: a name or a file. */
 export function modelOption(forTasks: readonly NetworkTask[] = ["classification"]): Option {
-  const names = networks.names.filter((name) => forTasks.includes(taskOf({ name })));
+  const names = namedNetworks(forTasks);
   return new Option(
     "--model <name>",
     `network: one of ${names.join(", ")}; or a file with your own: a module (.ts, .js) or a description (.json)`,
   ).argParser((text) => {
     if (names.includes(text) || isModelFile(text)) return text;
-    if (networks.has(text)) {
+    if (namedNetworks().includes(text)) {
       throw new InvalidArgumentError(
         `"${text}" is for ${taskOf({ name: text })}, which this command does not know.`,
       );

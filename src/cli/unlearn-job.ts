@@ -162,8 +162,9 @@ export async function unlearnAndReport(
         }
       : { final, gaps: gapsTo(final, retrained, "no retrained network was given (--reference)") }),
     definitions: scoreDefinitions(job.task.name),
+    history,
   };
-  await writeReport(folder, report, history);
+  await writeReport(folder, report);
   await discardRounds(folder);
   const place = `report: ${folder.file("report.md")} (${report.seconds.toFixed(0)} s)`;
   answer({ folder: folder.path, ...report }, `${beforeAfter(report)}\n\n${place}`);

@@ -1,6 +1,6 @@
 /** `rewind unlearn`: makes a network forget D_f: one of `rewind train`, or one that was trained elsewhere. */
 import { taskOf } from "../../models/index.ts";
-import { absolutePath, join } from "../platform/files.ts";
+import { absolutePath, exists, join } from "../platform/files.ts";
 import type { Command } from "commander";
 import { DataError, UsageError } from "../errors.ts";
 import { type SetupConfig, setupSchema, trainSchema } from "../runs/config.ts";
@@ -203,6 +203,15 @@ async function subjectOf(flags: Flags): Promise<Subject> {
     }),
     "options",
   );
+  if (flags.dataset === undefined && flags.forgetData === undefined) {
+    const ofRun =
+      (await exists(join(from!, "config.json"))) && (await exists(join(from!, "inputs.json")));
+    throw new UsageError(
+      ofRun
+        ? `--from ${from}: it is the folder of a run, which knows its images: give --run in place of --from, or --data with it.`
+        : "which images? Give --data DIR (or --dataset), or --forget-data DIR where only those that must go are left.",
+    );
+  }
   const { model: { name: _, ...settings } = {} } = await networkOf(flags, false);
   const given = requirePrepared(await readNetwork(from!, { ...setup, settings }));
   return { config: { setup }, setup, given, forget: undefined, unlearn: unlearnConfig(flags) };

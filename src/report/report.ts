@@ -45,6 +45,8 @@ export interface UnlearnReport {
   readonly gaps?: Gaps;
   readonly missing?: string;
   readonly definitions: Readonly<Record<string, string>>;
+  /** Steps, seconds and scores after each round, round 0 (before the first) among them. */
+  readonly history: readonly Progress[];
 }
 
 /** The adapter in one line. */
@@ -144,11 +146,8 @@ function curveOf({ before }: UnlearnReport): { x?: string; y: string; title: str
 }
 
 /** Writes report.json, report.md and curve.svg / curve.png into the run's folder. */
-export async function writeReport(
-  folder: RunFolder,
-  report: UnlearnReport,
-  history: readonly Progress[],
-): Promise<void> {
+export async function writeReport(folder: RunFolder, report: UnlearnReport): Promise<void> {
+  const { history } = report;
   const { x, y, title } = curveOf(report);
   const chart = await lineChart({
     title: `${title} (${report.scenario})`,

@@ -1,5 +1,5 @@
 /** A network that was trained elsewhere: its weights from a file, and what the file says of how it is used. */
-import { type ModelConfig, modelSpec, networks } from "../../models/index.ts";
+import { type ModelConfig, modelSpec, namedNetworks, networks } from "../../models/index.ts";
 import { networkOfTimm, publishedNetwork } from "../../models/published.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
@@ -77,7 +77,7 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
   if (network === undefined) {
     throw new UsageError(
       `"${place.weights}" does not say which network it is: give its \`model\`, one of ` +
-        `${networks.names.join(", ")}.`,
+        `${namedNetworks().join(", ")}.`,
     );
   }
   const published = publishedNetwork(network.name);

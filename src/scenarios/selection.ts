@@ -3,6 +3,7 @@ import picomatch from "picomatch/posix.js";
 import { z } from "zod";
 import { type Dataset, imageName, imageNumber } from "../data/dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import { Random } from "../random.ts";
 
 const texts = z.array(z.string().min(1)).min(1);
@@ -61,12 +62,17 @@ function partOf({ numbers, name, count }: Dataset): string {
     : `the ${count} training images taken of "${name}" (\`trainCount\` says how many are taken)`;
 }
 
-function missing(train: Dataset, what: string, absent: readonly (string | number)[]): DataError {
+function missing(
+  train: Dataset,
+  what: string,
+  absent: readonly (string | number)[],
+  meant?: string,
+): DataError {
   const shown = absent.slice(0, most).join(", ");
   const more = absent.length > most ? `, and ${absent.length - most} more` : "";
   return new DataError(
     `${absent.length} ${what}${absent.length === 1 ? " is" : "s are"} not among ${partOf(train)}: ` +
-      `${shown}${more}. Images are called, for example, ${examples(train)}.`,
+      `${shown}${more}. ${meant === undefined ? `Images are called, for example, ${examples(train)}.` : `Did you mean ${meant}?`}`,
   );
 }
 
@@ -110,8 +116,20 @@ function named(train: Dataset, names: readonly string[]): number[] {
     if (among.length === 0) absent.push(given);
     found.push(...among);
   }
-  if (absent.length > 0) throw missing(train, "named image", absent);
+  if (absent.length > 0) {
+    const meant = nearestName(absent[0]!, [...places.keys()]);
+    throw missing(train, "named image", absent, meant);
+  }
   return found;
+}
+
+/** The name of an image that a word is likeliest to mean: as many parts of their paths are compared as the word has. */
+function nearestName(word: string, names: readonly string[]): string | undefined {
+  const path = pathOf(word.normalize());
+  const parts = path.split("/").length;
+  const endings = names.map((name) => name.split("/").slice(-parts).join("/"));
+  const ending = nearest(path, endings);
+  return ending === undefined ? undefined : names[endings.indexOf(ending)];
 }
 
 /** A name as people write its path, as images are named: some systems have names with backslashes and blanks at their ends. */

@@ -12,15 +12,24 @@ export const memoryFields: {
   readonly recompute: z.ZodOptional<z.ZodBoolean>;
   readonly activations: z.ZodOptional<z.ZodEnum<{ f32: "f32"; f16: "f16" }>>;
 } = {
-  /**
-   * Examples a pass, where a step's batch does not fit: gradients of passes are added up. The largest
-   * divisor of the batch up to this is taken. Batch norm in training sees each pass on its own.
-   */
-  microBatch: z.number().int().min(1).optional(),
-  /** Compute activations again for the backward pass instead of keeping them, stage by stage. */
-  recompute: z.boolean().optional(),
-  /** What kept activations are stored as; the forward pass itself stays in float32. */
-  activations: z.enum(["f32", "f16"]).optional(),
+  microBatch: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "images a pass, where a step does not fit memory: the gradients of passes are added up. The largest divisor of the batch up to this is taken",
+    ),
+  recompute: z
+    .boolean()
+    .optional()
+    .describe(
+      "compute activations again for the backward pass instead of keeping them: less memory, more time",
+    ),
+  activations: z
+    .enum(["f32", "f16"])
+    .optional()
+    .describe("what kept activations are stored as; the forward pass itself stays in f32"),
 };
 
 /** See {@link memoryFields}. */

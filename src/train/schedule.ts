@@ -15,13 +15,27 @@ export const scheduleFields: {
   readonly factor: z.ZodOptional<z.ZodNumber>;
   readonly warmupEpochs: z.ZodOptional<z.ZodNumber>;
 } = {
-  schedule: z.enum(scheduleNames),
-  /** Schedule `step`: epochs after which the rate falls; default: half and three quarters of them all. */
-  milestones: z.array(z.number().positive()).min(1).optional(),
-  /** Schedule `step`: what the rate is multiplied by at each milestone; default 0.1. */
-  factor: z.number().gt(0).lt(1).optional(),
-  /** Epochs over which the rate first rises linearly; default 0. */
-  warmupEpochs: z.number().min(0).optional(),
+  schedule: z.enum(scheduleNames).describe("the learning rate over time"),
+  milestones: z
+    .array(z.number().positive())
+    .min(1)
+    .optional()
+    .describe(
+      "for the schedule step: epochs after which the rate falls; without it half and three quarters of them all",
+    ),
+  factor: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .optional()
+    .describe(
+      "for the schedule step: what the rate is multiplied by at each milestone; without it 0.1",
+    ),
+  warmupEpochs: z
+    .number()
+    .min(0)
+    .optional()
+    .describe("epochs over which the rate first rises linearly; without it none"),
 };
 
 /** Settings of {@link scheduleOf}. */

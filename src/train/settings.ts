@@ -10,8 +10,12 @@ export const shapingFields: typeof scheduleFields & {
   readonly labelSmoothing: z.ZodOptional<z.ZodNumber>;
 } = {
   ...scheduleFields,
-  clipNorm: clipNormSchema.optional(),
-  labelSmoothing: labelSmoothingSchema.optional(),
+  clipNorm: clipNormSchema
+    .optional()
+    .describe("gradients are scaled down to this norm of all together"),
+  labelSmoothing: labelSmoothingSchema
+    .optional()
+    .describe("share of a target that is spread over all classes"),
 };
 
 /** See {@link shapingFields}. */

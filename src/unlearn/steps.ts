@@ -27,12 +27,20 @@ export const stepFields: typeof memoryFields & {
   readonly stepsPerRound: z.ZodOptional<z.ZodNumber>;
   readonly augment: z.ZodOptional<typeof augmentSchema>;
 } = {
-  learningRate: z.number().positive(),
-  optimizer: optimizerSchema.default({ name: "sgd", momentum: 0.9 }),
-  batch: z.number().int().min(1).default(256),
-  /** Steps after which the driver measures; absent: an epoch. */
-  stepsPerRound: z.number().int().min(1).optional(),
-  augment: augmentSchema.optional(),
+  learningRate: z.number().positive().describe("the learning rate of its steps"),
+  optimizer: optimizerSchema
+    .default({ name: "sgd", momentum: 0.9 })
+    .describe("what takes the steps, with its settings"),
+  batch: z.number().int().min(1).default(256).describe("images a step"),
+  stepsPerRound: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "steps after which scores are measured and stop rules are tested; without it an epoch",
+    ),
+  augment: augmentSchema.optional().describe("how images of a step are changed at random"),
   ...memoryFields,
 };
 

@@ -1,5 +1,5 @@
 // One run from end to end: what a user's first commands do.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -56,6 +56,21 @@ test("demo writes a run folder with before and after, and does not run twice", (
     }
   }
   for (const name of ["adapter", "predictor", "seed", "seconds"]) assert.ok(name in report, name);
+  const history = report["history"] as { round: number; scores: object }[];
+  assert.equal(
+    history.map(({ round, scores }) => [round, scores]),
+    [
+      [0, report["before"]],
+      [1, report["after"]],
+    ],
+  );
+  const page = readFileSync(new URL("../../docs/run-folder.md", import.meta.url), "utf8");
+  const told = [
+    ...Object.keys(report),
+    ...Object.keys(read(`${out}/forget.json`)),
+    ...readdirSync(out),
+  ];
+  for (const name of told) assert.ok(page.includes(`\`${name}\``), `docs/run-folder.md: ${name}`);
   const again = rewind("demo", ...small, "--rounds", "1", "--out", out);
   assert.is(again.code, 0);
   assert.match(again.err, /holds the finished run/);

@@ -80,6 +80,20 @@ test("options that save memory do", async () => {
   assert.ok((await trajectory("--trajectory", "f16")) < 0.7 * (await trajectory()));
 });
 
+test("a plan reads images where only these tell what is needed: D_f that is named, and folders", async () => {
+  const named = await plan("--forget-class", "3", "--train", "60", "--test", "20", "--json");
+  assert.is(named.code, 0, named.err);
+  const { train, forget } = (JSON.parse(named.out) as { images: Record<string, number> }).images;
+  assert.equal([train, forget], [60, 6]);
+  const said = await plan("--forget-class", "3", "--classes", "4");
+  assert.match(said.err, /--classes: the images are read, and say it/);
+  const folder = await plan("--dataset", "image-folder", "--train", "60");
+  assert.match(
+    folder.err,
+    /give --data, whose images are read, or --image-size, --channels, --cla/,
+  );
+});
+
 test("networks that the default images are too small for are planned for larger ones, which is said", async () => {
   for (const model of ["pvt-v2-b0", "convnext-atto", "convnext-t"]) {
     const { code, out, err } = await plan("--model", model);

@@ -10,7 +10,7 @@ import { Course, withRounds, withRuns } from "../../src/cli/progress.ts";
 import { program, runCommand } from "../../src/cli/program.ts";
 import { datasetOptions } from "../../src/cli/setup-options.ts";
 import { StepTime } from "../../src/cli/step-time.ts";
-import { nearest } from "../../src/cli/suggest.ts";
+import { nearest } from "../../src/nearest.ts";
 import { hardlyKnown } from "../../src/cli/unlearn-job.ts";
 import type { Job } from "../../src/runs/job.ts";
 import { methods } from "../../src/unlearn/methods/index.ts";
@@ -115,6 +115,7 @@ test("a method's settings are listed with defaults, and how each is given", asyn
     {
       name: "ratio",
       takes: "number, at least 0, at most 1",
+      explanation: "share of the weights that may change: those that D_f moves most",
       default: 0.5,
       required: false,
       option: "--set ratio=…",
@@ -123,9 +124,15 @@ test("a method's settings are listed with defaults, and how each is given", asyn
   const optimizer = salun.find(({ name }) => name === "optimizer")!;
   assert.equal(optimizer.default, { name: "sgd", momentum: 0.9 }, "of a choice among a registry's");
   for (const method of methods.all) {
-    for (const { name, takes } of settingsOf(method)) assert.ok(takes, `${method.name}.${name}`);
+    for (const { name, takes, explanation } of settingsOf(method)) {
+      assert.ok(takes && explanation, `${method.name}.${name}`);
+    }
   }
   assert.match((await run("methods", "rewind")).out, /\nbatch +256 +whole number, at least 1 +--f/);
+  assert.match(
+    (await run("methods", "fisher")).out,
+    /\ngrowth .* --set growth=…\n {4}what α is multiplied by from round to round\n/,
+  );
 });
 
 test("a course never goes back, and what is left is reckoned from the work since kernels are compiled", () => {
@@ -197,7 +204,10 @@ test("an unlearning predicts and measures under words and a bar of their own", a
   const { stderr } = process;
   const [write, terminal] = [stderr.write.bind(stderr), stderr.isTTY];
   let shown = "";
+  const { error } = console;
   stderr.write = (text) => (shown += String(text)) !== "";
+  // Deno's console does not go through it.
+  console.error = (text: string) => void (shown += `${text}\n`);
   stderr.isTTY = true;
   const appears = async (what: string): Promise<void> => {
     for (let i = 0; i < 100 && !shown.includes(what); i++)
@@ -233,6 +243,7 @@ test("an unlearning predicts and measures under words and a bar of their own", a
     );
     await appears(`rewind ${bar(24)} 100 %`);
   } finally {
+    console.error = error;
     stderr.write = write;
     stderr.isTTY = terminal;
   }

@@ -85,6 +85,13 @@ test("an option that what was chosen does not use is refused with what it is for
     const words = ["unlearn", "--run", "a", option, "3"];
     assert.match(await refused(...words, ...out), new RegExp(`${option} belongs to --from`));
   }
+  const run = folderOf({ "config.json": "{}", "inputs.json": "{}" });
+  assert.match(
+    await refused("unlearn", "--from", run, "--forget-class", "a", ...out),
+    /it is the folder of a run, which knows its images: give --run in place of --from, or --data/,
+  );
+  // A network that needs its description is none to be named.
+  assert.not.match(await refused("plan", "--model", "describe"), /described/);
   const both = await refused("unlearn", "--run", "a", "--from", "b", ...out);
   assert.match(both, /--run and --from each name a network: give one of them/);
   const from = ["unlearn", "--from", "net.pt", "--forget-class", "a", ...out];

@@ -46,8 +46,10 @@ test("names: as they are, with folders before them, or the end that only one ima
   );
   refused(
     [{ names: ["2.jpg", "train/cat/7.jpg", "x"] }],
-    /2 named images are not among the 6 training images of "photos": train\/cat\/7\.jpg, x\. .*train\/cat\/1\.jpg/,
+    /2 named images are not among the 6 training images of "photos": train\/cat\/7\.jpg, x\. Did you mean train\/cat\/1\.jpg\?/,
   );
+  refused([{ names: ["3.jpgg"] }], /Did you mean train\/.*\/3\.jpg\?/);
+  refused([{ names: ["nothing-alike"] }], /Images are called, for example, train\/cat\/1\.jpg/);
 });
 
 test("names that only some systems have: backslashes, blanks at their ends, line ends", () => {

@@ -25,10 +25,16 @@ import { stepFields, StepSession, stepTrainer } from "../steps.ts";
 
 const schema = z.strictObject({
   ...stepFields,
-  learningRate: z.number().positive().default(1e-3),
-  /** FGSM step in pixels of [0, 1]. */
-  epsilon: z.number().positive().default(0.1),
-  excludeLabel: z.boolean().default(true),
+  learningRate: z.number().positive().default(1e-3).describe("the learning rate of its steps"),
+  epsilon: z
+    .number()
+    .positive()
+    .default(0.1)
+    .describe("the step towards the nearest other class (FGSM), in pixel values from 0 to 1"),
+  excludeLabel: z
+    .boolean()
+    .default(true)
+    .describe("the class an image was trained with is never the nearest one"),
 });
 
 /**

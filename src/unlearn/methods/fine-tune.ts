@@ -18,7 +18,10 @@ export const fineTune = defineMethod({
       hidden: true,
     },
   ],
-  settings: z.strictObject({ ...stepFields, learningRate: z.number().positive().default(0.01) }),
+  settings: z.strictObject({
+    ...stepFields,
+    learningRate: z.number().positive().default(0.01).describe("the learning rate of its steps"),
+  }),
   async create(request, settings) {
     const { data, items } = retained(request);
     const batch = Math.min(settings.batch, items.length);

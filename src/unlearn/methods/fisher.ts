@@ -29,14 +29,25 @@ import {
 } from "../method.ts";
 
 const schema = z.strictObject({
-  /** α of the first round. */
-  alpha: z.number().positive().default(1e-9),
-  /** What α is multiplied by from round to round. */
-  growth: z.number().min(1).default(2),
-  /** Largest 1 / F. */
-  cap: z.number().positive().default(1e3),
-  /** Images of D_r that F is estimated on; all where there are fewer. */
-  pictures: z.number().int().min(1).default(2000),
+  alpha: z
+    .number()
+    .positive()
+    .default(1e-9)
+    .describe("α of the first round: the noise on a weight has the variance α / F"),
+  growth: z.number().min(1).default(2).describe("what α is multiplied by from round to round"),
+  cap: z
+    .number()
+    .positive()
+    .default(1e3)
+    .describe("the largest 1 / F that counts, where D_r does not need a weight"),
+  pictures: z
+    .number()
+    .int()
+    .min(1)
+    .default(2000)
+    .describe(
+      "images of D_r that the Fisher information F is estimated on; all where there are fewer",
+    ),
 });
 
 interface FisherParts {

@@ -32,9 +32,12 @@ export const negGrad = defineMethod({
   ],
   settings: z.strictObject({
     ...stepFields,
-    learningRate: z.number().positive().default(1e-3),
+    learningRate: z.number().positive().default(1e-3).describe("the learning rate of its steps"),
     // Momentum would carry the plateau's direction into the collapse.
-    optimizer: stepFields.optimizer.unwrap().default({ name: "sgd" }),
+    optimizer: stepFields.optimizer
+      .unwrap()
+      .default({ name: "sgd" })
+      .describe("what takes the steps, with its settings"),
   }),
   async create(request, settings) {
     const { data, items } = request.forget;

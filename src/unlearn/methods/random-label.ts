@@ -11,11 +11,15 @@ import { stepFields, StepSession, stepTrainer } from "../steps.ts";
 /** Settings of Random Label; SalUn adds its mask to them. */
 export const randomLabelFields = {
   ...stepFields,
-  learningRate: z.number().positive().default(1e-3),
-  /** `uniform`: from all classes; `wrong`: never the label the image was trained with. */
-  labels: z.enum(["uniform", "wrong"]).default("uniform"),
-  /** Draw again each epoch, which pulls towards no class at all, or once. */
-  redraw: z.enum(["epoch", "once"]).default("epoch"),
+  learningRate: z.number().positive().default(1e-3).describe("the learning rate of its steps"),
+  labels: z
+    .enum(["uniform", "wrong"])
+    .default("uniform")
+    .describe("uniform: labels from all classes; wrong: never the one the image was trained with"),
+  redraw: z
+    .enum(["epoch", "once"])
+    .default("epoch")
+    .describe("draw labels again each epoch, which pulls towards no class at all, or once"),
 };
 
 const schema = z.strictObject(randomLabelFields);

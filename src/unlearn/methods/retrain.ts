@@ -32,17 +32,27 @@ export const retrain = defineMethod({
     },
   ],
   settings: z.strictObject({
-    epochs: z.number().int().min(1).default(40),
-    /** Epochs after which the driver measures. */
-    epochsPerRound: z.number().int().min(1).default(1),
-    learningRate: z.number().positive().default(1e-3),
+    epochs: z.number().int().min(1).default(40).describe("epochs of the training in all"),
+    epochsPerRound: z
+      .number()
+      .int()
+      .min(1)
+      .default(1)
+      .describe("epochs after which scores are measured"),
+    learningRate: z.number().positive().default(1e-3).describe("the largest learning rate"),
     ...shapingFields,
-    schedule: shapingFields.schedule.default("cosine"),
-    optimizer: optimizerSchema.default({ name: "adam" }),
-    batch: z.number().int().min(1).default(64),
-    augment: augmentSchema.optional(),
-    /** Pretrained checkpoint that the old network's training started from, too. */
-    from: z.string().optional(),
+    schedule: shapingFields.schedule.default("cosine").describe("the learning rate over time"),
+    optimizer: optimizerSchema
+      .default({ name: "adam" })
+      .describe("what takes the steps, with its settings"),
+    batch: z.number().int().min(1).default(64).describe("images a step"),
+    augment: augmentSchema.optional().describe("how images of a step are changed at random"),
+    from: z
+      .string()
+      .optional()
+      .describe(
+        "checkpoint that it starts from, as the training of the old network did; without it new weights",
+      ),
     ...memoryFields,
   }),
   async create(request, settings) {

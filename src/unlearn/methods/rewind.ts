@@ -51,37 +51,72 @@ type RewindFields = typeof memoryFields & {
 };
 
 const fields: RewindFields = {
-  learningRate: z.number().positive().default(3e-4),
-  optimizer: optimizerSchema.default({ name: "adam" }),
-  batch: z.number().int().min(1).default(256),
-  /** Epochs before the first snapshot of each round that are not recorded (published script: 2). */
-  warmupEpochs: z.number().int().min(0).default(0),
-  /** Train one more epoch after the last snapshot, as the published scripts do; its result is overwritten
-   *  by the prediction, but the optimiser's moments keep it. */
-  trailingEpoch: z.boolean().default(false),
-  /** Forget the optimiser's moments at the start of each round (the published script keeps them). */
-  resetOptimizer: z.boolean().default(false),
-  augment: augmentSchema.optional(),
+  learningRate: z
+    .number()
+    .positive()
+    .default(3e-4)
+    .describe("the learning rate of the fine-tuning on D_f"),
+  optimizer: optimizerSchema
+    .default({ name: "adam" })
+    .describe("what takes the steps of the fine-tuning, with its settings"),
+  batch: z.number().int().min(1).default(256).describe("images a step"),
+  warmupEpochs: z
+    .number()
+    .int()
+    .min(0)
+    .default(0)
+    .describe(
+      "epochs before the first snapshot of each round that are not recorded (published script: 2)",
+    ),
+  trailingEpoch: z
+    .boolean()
+    .default(false)
+    .describe(
+      "one more epoch after the last snapshot, as the published scripts do: the prediction overwrites it, but the optimiser's moments keep it",
+    ),
+  resetOptimizer: z
+    .boolean()
+    .default(false)
+    .describe(
+      "forget the optimiser's moments at the start of each round (the published script keeps them)",
+    ),
+  augment: augmentSchema.optional().describe("how images of a step are changed at random"),
   ...memoryFields,
-  /** How snapshots are stored: `f16` takes 32 bytes a weight instead of 60. */
-  trajectory: z.enum(["f32", "f16"]).default("f32"),
-  /** Kinds of parameter that are rewound; the others keep what fine-tuning made of them. */
+  trajectory: z
+    .enum(["f32", "f16"])
+    .default("f32")
+    .describe("what snapshots are stored as: f16 takes 32 bytes a weight instead of 60"),
   kinds: z
     .array(z.enum(parameterKinds))
     .min(1)
-    .default([...parameterKinds]),
-  /** Times the predicted change that a round applies. A predictor of nearly straight paths that looks 3 epochs
-   *  back goes about 3 · strength back; 1 is the paper's method. */
-  strength: z.number().positive().default(1),
+    .default([...parameterKinds])
+    .describe("kinds of parameter that are rewound; the others keep what fine-tuning made of them"),
+  strength: z
+    .number()
+    .positive()
+    .default(1)
+    .describe("how often the predicted change of a round is applied; 1 is the paper's method"),
 };
 
 const predictorFields = {
-  /** A predictor file, a folder of three, or `linear`; absent: the shipped InvWNN. */
-  predictor: z.string().optional(),
-  /** The snapshot a residual is added to; absent: what the predictor was made for. */
-  base: z.enum(["oldest", "newest"]).optional(),
-  /** Snapshots before the oldest that are predicted, where the predictor leaves a choice (NiNo): 1 to 40. */
-  aim: z.number().int().min(1).optional(),
+  predictor: z
+    .string()
+    .optional()
+    .describe("a file of weights, a folder of three, or linear; without it our InvWNN"),
+  base: z
+    .enum(["oldest", "newest"])
+    .optional()
+    .describe(
+      "the snapshot a residual is added to; without it the one that the predictor was made for",
+    ),
+  aim: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "snapshots before the oldest that are predicted, where the predictor leaves a choice (NiNo): 1 to 40",
+    ),
 };
 
 /** Settings every rewind has, whatever predicts. */
@@ -277,8 +312,10 @@ export const linearRewind = defineMethod({
   reads: "D_f",
   arms: linearRewindArms,
   settings: rewindSettings.extend({
-    /** Epochs before the oldest snapshot that the line is followed to. */
-    horizon: z.number().default(3),
+    horizon: z
+      .number()
+      .default(3)
+      .describe("epochs before the oldest snapshot that the line is followed to"),
   }),
   create: (request, { horizon, ...settings }) =>
     RewindSession.create(request, linearPredictor(15, horizon), settings, {

@@ -23,8 +23,12 @@ export const salun = defineMethod({
   arms: relabellingArm("salun"),
   settings: z.strictObject({
     ...randomLabelFields,
-    /** Share of the weights that may change. */
-    ratio: z.number().min(0).max(1).default(0.5),
+    ratio: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.5)
+      .describe("share of the weights that may change: those that D_f moves most"),
   }),
   async create(request, { ratio, ...settings }, watch) {
     const { model, forget } = request;

@@ -31,19 +31,34 @@ import { loadOptimizer, saveOptimizer } from "../optimizer-state.ts";
 import { frozenNorm } from "../steps.ts";
 
 const schema = z.strictObject({
-  learningRate: z.number().positive().default(5e-4),
-  optimizer: optimizerSchema.default({ name: "adam" }),
-  /** Images a step on D_r. */
-  batch: z.number().int().min(1).default(64),
-  /** Images a step on D_f; larger is gentler. */
-  forgetBatch: z.number().int().min(1).default(64),
-  temperature: z.number().positive().default(4),
-  /** Weight of KL on D_r. */
-  alpha: z.number().min(0).default(0.5),
-  /** Weight of cross-entropy on D_r. */
-  gamma: z.number().min(0).default(1),
-  /** Epochs that also pass over D_f. */
-  maxEpochs: z.number().int().min(0).default(3),
+  learningRate: z.number().positive().default(5e-4).describe("the learning rate of its steps"),
+  optimizer: optimizerSchema
+    .default({ name: "adam" })
+    .describe("what takes the steps, with its settings"),
+  batch: z.number().int().min(1).default(64).describe("images a step on D_r"),
+  forgetBatch: z
+    .number()
+    .int()
+    .min(1)
+    .default(64)
+    .describe("images a step on D_f; larger is gentler"),
+  temperature: z
+    .number()
+    .positive()
+    .default(4)
+    .describe("what logits are divided by before teacher and student are compared"),
+  alpha: z
+    .number()
+    .min(0)
+    .default(0.5)
+    .describe("weight of the distance to the teacher on D_r (KL divergence)"),
+  gamma: z.number().min(0).default(1).describe("weight of the cross-entropy on D_r"),
+  maxEpochs: z
+    .number()
+    .int()
+    .min(0)
+    .default(3)
+    .describe("epochs that also pass over D_f, to leave the teacher there"),
   ...memoryFields,
 });
 

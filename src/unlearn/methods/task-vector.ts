@@ -17,15 +17,24 @@ import { defineMethod, type Round, type SessionState, type UnlearnSession } from
 import { StepSession, stepTrainer } from "../steps.ts";
 
 const schema = z.strictObject({
-  learningRate: z.number().positive().default(3e-4),
-  optimizer: optimizerSchema.default({ name: "adam" }),
-  batch: z.number().int().min(1).default(256),
-  augment: augmentSchema.optional(),
+  learningRate: z
+    .number()
+    .positive()
+    .default(3e-4)
+    .describe("the learning rate of the fine-tuning on D_f"),
+  optimizer: optimizerSchema
+    .default({ name: "adam" })
+    .describe("what takes the steps of the fine-tuning, with its settings"),
+  batch: z.number().int().min(1).default(256).describe("images a step"),
+  augment: augmentSchema.optional().describe("how images of a step are changed at random"),
   ...memoryFields,
-  /** Epochs of fine-tuning a round. */
-  epochs: z.number().int().min(1).default(15),
-  /** How far to go back, in units of what fine-tuning moved; per kind of parameter, those left out by 1. */
-  lambda: z.union([z.number(), z.partialRecord(z.enum(parameterKinds), z.number())]).default(1),
+  epochs: z.number().int().min(1).default(15).describe("epochs of fine-tuning a round"),
+  lambda: z
+    .union([z.number(), z.partialRecord(z.enum(parameterKinds), z.number())])
+    .default(1)
+    .describe(
+      "how far to go back, in units of what fine-tuning moved; an object has a number for each kind of parameter",
+    ),
 });
 
 /** Owns its trainer and the weights a round starts from. */
