@@ -96,6 +96,8 @@ export { Trainer } from "./train/trainer.ts";
 export { TrajectoryLayout } from "./weights/trajectory/layout.ts";
 export { Trajectory } from "./weights/trajectory/record.ts";
 
+export { classShares, type ClassShares } from "./metrics/class-shares.ts";
+export { kernelInceptionDistance } from "./metrics/kernel-distance.ts";
 export { whereReached } from "./metrics/curve.ts";
 export { metrics } from "./metrics/index.ts";
 export { Logits } from "./metrics/logits.ts";

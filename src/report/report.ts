@@ -59,7 +59,12 @@ function scoreTable(
   states: readonly { readonly name: string; readonly scores: Scores }[],
 ): [readonly Column[], readonly Cell[][]] {
   const shown = inPlace(totalsMetrics()).filter(({ name }) => name in states[0]!.scores);
-  const columns = [{ title: "" }, ...shown.map(({ title }) => ({ title, decimals: 2 }))];
+  // A bare number may be of any size, a share in % or a loss in nats is not.
+  const decimals = (unit: string): number => (unit === "1" ? 4 : 2);
+  const columns = [
+    { title: "" },
+    ...shown.map(({ title, unit }) => ({ title, decimals: decimals(unit) })),
+  ];
   return [
     columns,
     states.map(({ name, scores }) => [name, ...shown.map((metric) => scores[metric.name])]),
