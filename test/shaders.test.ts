@@ -346,6 +346,9 @@ for (const tuning of tunings) {
         entry,
         constants: { PER: 1 },
       })),
+      { shader: "analysis/one-hot", constants: { B: 3, C: 5 } },
+      { shader: "analysis/plane", constants: { PER: 1 } },
+      { shader: "analysis/tally-point", constants: { B: 3, SETS: 2 } },
       { shader: "edges/gather", constants: { ROWS: 7, WIDTH: 8 } },
       { shader: "edges/segment-sum", constants: { ROWS: 3, WIDTH: 8 } },
       ...["bytes", "floats"].map((values) => ({

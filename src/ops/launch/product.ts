@@ -173,7 +173,7 @@ export function productSoftware(product: Product, vt: number): UnboundLaunch {
   const { shader, constants, sizes, vec4 } = product;
   const { m, n, pieces } = sizes;
   // A constant, as a lane would take longer to ask than to read.
-  const columns = vec4.b ? {} : { COLUMNS: Math.min(4, n) };
+  const columns: Constants = vec4.b ? {} : { COLUMNS: Math.min(4, n) };
   const { wg, groups } = softwareGrid(ceilDiv(m, 8) * ceilDiv(n, 4 * vt) * pieces);
   const asked = sized("software", sizes);
   return {
