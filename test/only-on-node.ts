@@ -61,6 +61,9 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "docs.test.ts",
     "readme.test.ts",
   ],
+  "text from files that cli/demo.test.ts reads there as well, and a browser": [
+    "report/page.test.ts",
+  ],
   "what only Dawn's compiler prints": ["gpu/compiler-output.test.ts"],
   "command lines over the same code as cli/demo": [
     "cli/own-module.test.ts",

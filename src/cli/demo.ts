@@ -11,6 +11,7 @@ import { shippedIn } from "../runs/unlearn-run.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { checkNetwork, checkTraining, checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
+import { imagesFlag } from "./report.ts";
 import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
@@ -71,14 +72,15 @@ export async function sized(
 export type DemoFlags = TrainFlags &
   UnlearnFlags &
   DeviceFlags &
-  FolderFlags & { profile?: boolean };
+  FolderFlags & { profile?: boolean; images: boolean };
 
 export function registerDemo(root: Command): void {
   const command = root
     .command("demo")
     .description("train on damaged data (20 % wrong labels), unlearn it, report what changed")
     .option("--out <dir>", "run folder; the same command continues an interrupted run", "runs/demo")
-    .option(...privateFlag);
+    .option(...privateFlag)
+    .option(...imagesFlag);
   forgetOptions(unlearnOptions(trainOptions(command)));
   example(
     command,
@@ -130,6 +132,7 @@ export function registerDemo(root: Command): void {
       await unlearnAndReport(folder, job, config.unlearn, {
         record,
         asked: train.forget,
+        images: flags.images,
         signal,
         started,
       });

@@ -5,6 +5,7 @@ import type { DataConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
 import type { Gpu } from "../gpu/device.ts";
 import type { Variant } from "../experiments/arms.ts";
+import { experimentPage } from "../experiments/experiment-page.ts";
 import { compare } from "../experiments/comparison.ts";
 import { tidyCsv } from "../experiments/csv.ts";
 import {
@@ -24,7 +25,8 @@ import type { Environment } from "../experiments/trained-network.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { absolutePath, exists, readJson } from "../platform/files.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
-import { adapterLine } from "../report/report.ts";
+import { pageText } from "../report/page.ts";
+import { adapterLine, pageFile } from "../report/report.ts";
 import { latexTable } from "../report/table.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
@@ -297,6 +299,7 @@ async function report(
       : [`From an earlier run with the same trained networks: ${before.join(", ")}.`]),
     "",
   ];
+  await folder.write(pageFile, pageText(await experimentPage(folder.path)));
   await folder.write("report.md", lines.join("\n"));
   answer({ folder: folder.path, ...numbers }, `${table}\n\nreport: ${folder.file("report.md")}`);
 }

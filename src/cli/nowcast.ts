@@ -1,5 +1,6 @@
 /** `rewind experiment nowcast`: trainings with forecasts against plain Adam. */
 import { absolutePredictor } from "../predictors/index.ts";
+import { experimentPage } from "../experiments/experiment-page.ts";
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import type { TrainConfig } from "../runs/config.ts";
@@ -17,7 +18,8 @@ import { defaultLimits, limitsOf } from "../gpu/dry.ts";
 import { loadSplit } from "../runs/images.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf, type PlannedRun, planRun } from "../runs/memory-plan.ts";
-import { adapterLine } from "../report/report.ts";
+import { pageText } from "../report/page.ts";
+import { adapterLine, pageFile } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { forecasters } from "../forecast/index.ts";
 import { listed } from "../registry.ts";
@@ -158,6 +160,7 @@ export async function nowcastExperiment(
     `${adapterLine(adapter)}, ${adapter.runtimeVersion}.`,
     "",
   ];
+  await folder.write(pageFile, pageText(await experimentPage(folder.path)));
   await folder.write("report.md", report.join("\n"));
   answer({ folder: folder.path, ...numbers }, `${table}\n\nreport: ${folder.file("report.md")}`);
 }

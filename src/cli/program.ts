@@ -18,7 +18,8 @@ import { refuseSilence } from "./parse.ts";
 import { registerPlan } from "./plan.ts";
 import { registerPredict } from "./predict.ts";
 import { registerPredictor } from "./predictor.ts";
-import { releaseFolders } from "./run-folder.ts";
+import { registerReport } from "./report.ts";
+import { beginCommand, releaseFolders } from "./run-folder.ts";
 import { nearest } from "../nearest.ts";
 import { registerSample } from "./sample.ts";
 import { withSuggestion } from "./suggest.ts";
@@ -51,6 +52,7 @@ export async function program(): Promise<Command> {
   registerExperiment(root);
   registerLira(root);
   registerFigure(root);
+  registerReport(root);
   root.commandsGroup("Data and checkpoints:");
   registerFetch(root);
   registerImport(root);
@@ -78,6 +80,7 @@ function outputOptions(command: Command): void {
 /** Runs a command line (its words); returns the exit code: 0, 1 for a failure, 2 for wrong usage, 130 for an interruption. */
 export async function runCommand(words: readonly string[]): Promise<number> {
   beginOutput({ json: words.includes("--json") });
+  beginCommand(words);
   const root = await program();
   try {
     try {

@@ -2,8 +2,16 @@
 import { UsageError } from "../errors.ts";
 import { absolutePath, relativePath } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { commandFile } from "../runs/run-view.ts";
+import { packageVersion } from "./version.ts";
 
 const claimed: RunFolder[] = [];
+let given: readonly string[] = [];
+
+/** Sets the words of the command that runs next: they are written into its folder. */
+export function beginCommand(words: readonly string[]): void {
+  given = words.filter((word) => !["--quiet", "--json"].includes(word));
+}
 
 /** Where a run goes, and who may read it. */
 export interface FolderFlags {
@@ -37,6 +45,9 @@ export function requireApart(out: string, ...folders: readonly (string | undefin
 export async function claimFolder(flags: FolderFlags, config: unknown): Promise<RunFolder> {
   const folder = await RunFolder.claim(flags.out, config, { ownerOnly: flags.private });
   claimed.push(folder);
+  if (given.length > 0 && !(await folder.has(commandFile))) {
+    await folder.writeJson(commandFile, { version: await packageVersion(), words: given });
+  }
   return folder;
 }
 

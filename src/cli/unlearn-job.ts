@@ -15,7 +15,10 @@ import { adapterLine, beforeAfter, type UnlearnReport, writeReport } from "../re
 import { type Final, gapsTo } from "../metrics/final.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
-import { RunFolder } from "../report/run-folder.ts";
+import { json, RunFolder } from "../report/run-folder.ts";
+import { pageText } from "../report/page.ts";
+import { runPage } from "../report/run-page.ts";
+import { imagesOf, surroundings } from "../runs/run-view.ts";
 import { discardRounds, unlearnInFolder } from "../runs/unlearn-run.ts";
 import { hasSetting, methods } from "../unlearn/methods/index.ts";
 import { classification } from "../tasks/classification.ts";
@@ -74,6 +77,8 @@ export interface UnlearnContext {
   /** The run or file the network came from. */
   readonly source?: string | undefined;
   readonly signal: AbortSignal;
+  /** Whether the page shows images of D_f. */
+  readonly images: boolean;
   /** When the command began, in ms. */
   readonly started: number;
   /** Metrics of a retrained network to measure gaps to. */
@@ -101,7 +106,7 @@ export async function unlearnAndReport(
   folder: RunFolder,
   job: Job<SetupConfig>,
   config: UnlearnConfig,
-  { record, asked, source, signal, started, retrained }: UnlearnContext,
+  { record, asked, source, images, signal, started, retrained }: UnlearnContext,
 ): Promise<void> {
   const classifies = job.task.name === classification.name;
   const answersBefore = classifies ? await answersToForget(job) : [];
@@ -164,7 +169,16 @@ export async function unlearnAndReport(
     definitions: scoreDefinitions(job.task.name),
     history,
   };
-  await writeReport(folder, report);
+  const written = JSON.parse(json(report)) as UnlearnReport;
+  const page = await runPage([
+    {
+      name: config.method,
+      report: written,
+      ...(await surroundings(folder)),
+      ...(await imagesOf(written, job.train, job.forget, images)),
+    },
+  ]);
+  await writeReport(folder, report, pageText(page));
   await discardRounds(folder);
   const place = `report: ${folder.file("report.md")} (${report.seconds.toFixed(0)} s)`;
   answer({ folder: folder.path, ...report }, `${beforeAfter(report)}\n\n${place}`);

@@ -15,6 +15,7 @@ import { checkNetwork, checkUnlearning } from "./check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { loadOwnModel } from "./model-file.ts";
 import { type NonfiniteFlags, nonfiniteOption } from "./nonfinite.ts";
+import { imagesFlag } from "./report.ts";
 import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
 import { sayNotes } from "./output.ts";
 import {
@@ -46,6 +47,7 @@ type Flags = UnlearnFlags &
     key?: string;
     reference?: string;
     profile?: boolean;
+    images: boolean;
   };
 
 export function registerUnlearn(root: Command): void {
@@ -54,6 +56,7 @@ export function registerUnlearn(root: Command): void {
     .description("make a trained network forget images (D_f)")
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run")
     .option(...privateFlag)
+    .option(...imagesFlag)
     .optionsGroup("The network, one of:")
     .option("--run <dir>", "folder of `rewind train`: its network, data and D_f", absolutePath)
     .option(
@@ -144,6 +147,7 @@ async function unlearn(flags: Flags): Promise<void> {
       record,
       asked: forget ?? setup.forget,
       source: flags.run ?? flags.from,
+      images: flags.images,
       signal,
       started,
       retrained,

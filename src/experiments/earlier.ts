@@ -30,7 +30,7 @@ interface Written {
 }
 
 /** Curves of results.csv by arm and seed. */
-async function histories(path: string): Promise<Map<string, Progress[]>> {
+export async function histories(path: string): Promise<Map<string, Progress[]>> {
   const curves = new Map<string, Progress[]>();
   const names = scoreMetrics().map(({ name }) => name);
   for (const row of csvRecords(await readText(path), path)) {

@@ -1,5 +1,5 @@
 /** An experiment's curves. */
-import { lineChart, type Series } from "../figures/plot.ts";
+import { type LineChart, lineChart, type Series } from "../figures/plot.ts";
 import { whereReached } from "../metrics/curve.ts";
 import { axisLabel, scoreMetric } from "../metrics/index.ts";
 import { meanAndDeviation, studentQuantile } from "../metrics/statistics.ts";
@@ -74,14 +74,13 @@ export function meanCurve(
   });
 }
 
-/** Figures of an experiment, one an y axis, in the form of the paper's Figure 3. */
-export async function figures(
+/** Charts of an experiment, one an y axis, in the form of the paper's Figure 3. */
+export function curveCharts(
   curves: Curves,
   results: readonly CurveOfRun[],
-): Promise<{ name: string; svg: string; png: Uint8Array }[]> {
-  const drawn: { name: string; svg: string; png: Uint8Array }[] = [];
+): { readonly name: string; readonly chart: LineChart & { readonly subtitle: string } }[] {
   const seeds = new Set(results.map(({ seed }) => seed)).size;
-  for (const y of curves.y) {
+  return curves.y.flatMap((y) => {
     const series = curves.arms
       .map((name) => ({
         name,
@@ -92,8 +91,8 @@ export async function figures(
         ),
       }))
       .filter(({ points }) => points.length > 0);
-    if (series.length === 0) continue;
-    const chart = await lineChart({
+    if (series.length === 0) return [];
+    const chart = {
       title: curves.title,
       subtitle:
         `${curves.dataset}, methods that read D_f only; ` +
@@ -105,8 +104,20 @@ export async function figures(
       reverseX: curves.reverseX,
       dots: false,
       series,
-    });
-    if (chart !== undefined) drawn.push({ name: y.score, ...chart });
+    };
+    return [{ name: y.score, chart }];
+  });
+}
+
+/** Figures of {@link curveCharts}; none where the packages that draw are not installed. */
+export async function figures(
+  curves: Curves,
+  results: readonly CurveOfRun[],
+): Promise<{ name: string; svg: string; png: Uint8Array }[]> {
+  const drawn: { name: string; svg: string; png: Uint8Array }[] = [];
+  for (const { name, chart } of curveCharts(curves, results)) {
+    const figure = await lineChart(chart);
+    if (figure !== undefined) drawn.push({ name, ...figure });
   }
   return drawn;
 }

@@ -9,10 +9,12 @@ import type { TrainConfig } from "../runs/config.ts";
 import { loadImages } from "../runs/images.ts";
 import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
-import { join } from "../platform/files.ts";
-import { lineChart, type Series } from "../figures/plot.ts";
+import { join, readText } from "../platform/files.ts";
+import { type LineChart, lineChart, type Series } from "../figures/plot.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { markdownTable } from "../report/table.ts";
+import { csvRecords } from "../data/csv.ts";
+import type { Rows } from "./tables.ts";
 import { trainInFolder } from "../runs/train-run.ts";
 import { Owned } from "../gpu/owned.ts";
 import { axisLabel, scoreMetric } from "../metrics/index.ts";
@@ -152,6 +154,12 @@ export function summariseNowcast(
 
 /** The summaries as a Markdown table. */
 export function nowcastTable(summaries: readonly NowcastSummary[]): string {
+  const { columns, rows } = nowcastRows(summaries);
+  return markdownTable(columns, rows);
+}
+
+/** The summaries as a table. */
+export function nowcastRows(summaries: readonly NowcastSummary[]): Rows {
   const spread = (
     { mean, deviation }: { mean?: number | undefined; deviation?: number | undefined },
     digits: number,
@@ -159,22 +167,22 @@ export function nowcastTable(summaries: readonly NowcastSummary[]): string {
     mean === undefined ? "–" : `${mean.toFixed(digits)} ± ${deviation!.toFixed(digits)}`;
   const reached = (of: Reached, seeds: number): string =>
     `${spread(of, 1)}${of.n < seeds && of.n > 0 ? ` (${of.n} of ${seeds})` : ""}`;
-  return markdownTable(
-    [
+  return {
+    columns: [
       { title: "training" },
       { title: "epochs to Adam's last loss" },
       { title: "epochs to Adam's last test accuracy" },
       { title: "last test accuracy, %" },
       { title: "last training loss" },
     ],
-    summaries.map(({ arm, seeds, toLoss, toAccuracy, testAccuracy, loss }) => [
+    rows: summaries.map(({ arm, seeds, toLoss, toAccuracy, testAccuracy, loss }) => [
       arm,
       reached(toLoss, seeds),
       reached(toAccuracy, seeds),
       spread(testAccuracy, 2),
       spread(loss, 4),
     ]),
-  );
+  };
 }
 
 /** One line an epoch of every run. */
@@ -188,35 +196,64 @@ export function nowcastCsv(results: readonly NowcastResult[]): string {
   return `${csvFormat(rows)}\n`;
 }
 
-/** Mean curves with bands of one standard deviation. */
-export async function nowcastFigures(
-  arms: readonly NowcastArm[],
+/** Reads what {@link nowcastCsv} wrote. */
+export async function readNowcast(path: string): Promise<NowcastResult[]> {
+  const runs = new Map<string, NowcastResult & { curve: EpochLine[] }>();
+  for (const row of csvRecords(await readText(path), path)) {
+    const key = `${row["seed"]} ${row["arm"]}`;
+    const run = runs.get(key) ?? { arm: row["arm"] ?? "", seed: Number(row["seed"]), curve: [] };
+    const scores = Object.fromEntries(measured.map((name) => [name, Number(row[name])]));
+    run.curve.push({
+      epoch: Number(row["epoch"]),
+      loss: Number(row["loss"]),
+      ...(scores as Pick<EpochLine, (typeof measured)[number]>),
+    });
+    runs.set(key, run);
+  }
+  return [...runs.values()];
+}
+
+/** Charts of mean curves with bands of one standard deviation. */
+export function nowcastCharts(
+  arms: readonly Pick<NowcastArm, "name">[],
   results: readonly NowcastResult[],
   dataset: string,
-): Promise<{ name: string; svg: string; png: Uint8Array }[]> {
+): { readonly name: string; readonly chart: LineChart }[] {
   const seeds = new Set(results.map(({ seed }) => seed)).size;
   const axes = [
     { name: measured[0], label: axisLabel(scoreMetric(measured[0])) },
     { name: "loss", label: "training loss (nats)" },
   ] as const;
-  const figures: { name: string; svg: string; png: Uint8Array }[] = [];
-  for (const { name, label } of axes) {
+  return axes.map(({ name, label }) => {
     const series = arms.map((arm): Series => {
       const curves = results.filter((result) => result.arm === arm.name).map(({ curve }) => curve);
-      const points = curves[0]!.map(({ epoch }, i) => {
+      const points = (curves[0] ?? []).map(({ epoch }, i) => {
         const { mean, deviation } = meanAndDeviation(curves.map((curve) => curve[i]![name]));
         return { x: epoch, y: mean, low: mean - deviation, high: mean + deviation };
       });
       return { name: arm.name, points };
     });
-    const chart = await lineChart({
+    const chart = {
       title: "Nowcasting",
       subtitle: `${dataset}, mean and standard deviation of ${seeds} seeds`,
       xLabel: "epoch",
       yLabel: label,
       series,
-    });
-    if (chart !== undefined) figures.push({ name, ...chart });
+    };
+    return { name, chart };
+  });
+}
+
+/** Figures of {@link nowcastCharts}; none where the packages that draw are not installed. */
+export async function nowcastFigures(
+  arms: readonly NowcastArm[],
+  results: readonly NowcastResult[],
+  dataset: string,
+): Promise<{ name: string; svg: string; png: Uint8Array }[]> {
+  const drawn: { name: string; svg: string; png: Uint8Array }[] = [];
+  for (const { name, chart } of nowcastCharts(arms, results, dataset)) {
+    const figure = await lineChart(chart);
+    if (figure !== undefined) drawn.push({ name, ...figure });
   }
-  return figures;
+  return drawn;
 }

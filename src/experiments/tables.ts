@@ -1,6 +1,6 @@
 /** An experiment's results as tables. */
 import { csvFormatRows } from "d3-dsv";
-import { type Column, markdownTable } from "../report/table.ts";
+import { type Cell, type Column, markdownTable } from "../report/table.ts";
 import { isReference } from "./arms.ts";
 import type { Comparison } from "./comparison.ts";
 import type { Protocol } from "./protocol.ts";
@@ -9,6 +9,12 @@ import { type ArmSummary, finalNames, type Spread } from "./summary.ts";
 
 /** What decides the columns of a result table. */
 type Judged = Pick<Protocol, "statistic" | "againstRetrained" | "endColumns">;
+
+/** A table's columns and rows. */
+export interface Rows {
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly Cell[])[];
+}
 
 function plusMinus(
   value: { mean: number; deviation: number } | null | undefined,
@@ -31,11 +37,7 @@ function marginOf({ final }: ArmSummary): string {
  * The result table: in the form of the paper's Table 1 for `standard`, gaps to the retrained network in brackets,
  * and the margin RA + UA - 100 by which D_r is kept better than D_f; by the statistic otherwise.
  */
-export function resultTable(
-  protocol: Judged,
-  summaries: readonly ArmSummary[],
-  form: typeof markdownTable = markdownTable,
-): string {
+export function resultRows(protocol: Judged, summaries: readonly ArmSummary[]): Rows {
   const { statistic, againstRetrained: standard, endColumns: ends } = protocol;
   const finals = finalNames();
   const columns: Column[] = [
@@ -68,6 +70,16 @@ export function resultTable(
     ...ends.map(({ score, decimals }) => plusMinus(one.end[score], decimals)),
     one.seconds.toFixed(1),
   ]);
+  return { columns, rows };
+}
+
+/** The result table as text. */
+export function resultTable(
+  protocol: Judged,
+  summaries: readonly ArmSummary[],
+  form: typeof markdownTable = markdownTable,
+): string {
+  const { columns, rows } = resultRows(protocol, summaries);
   return form(columns, rows);
 }
 
@@ -105,7 +117,10 @@ export function resultCsv(
 }
 
 /** The comparisons as a table. */
-export function comparisonTable(protocol: Protocol, comparisons: readonly Comparison[]): string {
+export function comparisonRows(
+  protocol: Pick<Judged, "statistic">,
+  comparisons: readonly Comparison[],
+): Rows {
   const columns = [
     "first",
     "second",
@@ -127,19 +142,41 @@ export function comparisonTable(protocol: Protocol, comparisons: readonly Compar
       result.holmP < 0.001 ? "< 0.001" : result.holmP.toFixed(3),
     ];
   });
+  return { columns, rows };
+}
+
+/** The comparisons as Markdown. */
+export function comparisonTable(
+  protocol: Pick<Judged, "statistic">,
+  comparisons: readonly Comparison[],
+): string {
+  const { columns, rows } = comparisonRows(protocol, comparisons);
   return markdownTable(columns, rows);
 }
 
-/** What tuning tried and chose. */
-export function tuningTable(protocol: Protocol, tuned: Readonly<Record<string, Tuned>>): string {
+/** What tuning tried and chose; `written`: settings as a text. */
+export function tuningRows(
+  { statistic }: Pick<Judged, "statistic">,
+  tuned: Readonly<Record<string, Tuned>>,
+  written: (settings: unknown) => string,
+): Rows {
   const rows = Object.entries(tuned).flatMap(([arm, { settings, trials }]) =>
     trials.map((trial) => [
       arm,
-      JSON.stringify(trial.settings),
-      trial.statistic?.toFixed(protocol.statistic.decimals) ?? "not reached",
+      written(trial.settings),
+      trial.statistic?.toFixed(statistic.decimals) ?? "not reached",
       JSON.stringify(trial.settings) === JSON.stringify(settings) ? "chosen" : "",
     ]),
   );
-  const columns = ["method", "settings", protocol.statistic.name, ""].map((title) => ({ title }));
+  const columns = ["method", "settings", statistic.name, ""].map((title) => ({ title }));
+  return { columns, rows };
+}
+
+/** What tuning tried and chose, as Markdown. */
+export function tuningTable(
+  protocol: Pick<Judged, "statistic">,
+  tuned: Readonly<Record<string, Tuned>>,
+): string {
+  const { columns, rows } = tuningRows(protocol, tuned, JSON.stringify);
   return markdownTable(columns, rows);
 }

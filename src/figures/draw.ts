@@ -19,7 +19,9 @@ const font = "DejaVu Sans";
 export const schema: string = "https://vega.github.io/schema/vega-lite/v6.json";
 
 /** Ground, fonts and axes. */
-export const page: object = {
+export const page: {
+  readonly config: { readonly axis: object } & Readonly<Record<string, unknown>>;
+} & Readonly<Record<string, unknown>> = {
   background: "white",
   padding: 12,
   config: {
@@ -83,8 +85,8 @@ export async function drawn(spec: object): Promise<Drawn> {
   );
 }
 
-/** Draws a Vega-Lite specification. */
-export async function draw(spec: object): Promise<Drawn> {
+/** A Vega-Lite specification as SVG. */
+export async function drawSvg(spec: object): Promise<string> {
   // Heavy modules: loaded when a chart is drawn.
   const [vega, lite] = await Promise.all([import("vega"), import("vega-lite")]);
   const view = new vega.View(vega.parse(lite.compile(spec as never).spec), {
@@ -92,6 +94,12 @@ export async function draw(spec: object): Promise<Drawn> {
   });
   const svg = await view.toSVG();
   view.finalize();
+  return svg;
+}
+
+/** Draws a Vega-Lite specification. */
+export async function draw(spec: object): Promise<Drawn> {
+  const svg = await drawSvg(spec);
   rasteriser ??= resvg();
   const { Resvg } = await rasteriser;
   const names = ["DejaVuSans.ttf", "DejaVuSans-Bold.ttf"];

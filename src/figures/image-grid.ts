@@ -183,7 +183,8 @@ export async function imageGrid(grid: ImageGrid): Promise<Drawn> {
   return drawn(await gridSpec(grid));
 }
 
-function base64(bytes: Uint8Array): string {
+/** Bytes in base64. */
+export function base64(bytes: Uint8Array): string {
   let text = "";
   for (let at = 0; at < bytes.length; at += 4096) {
     text += String.fromCharCode(...bytes.subarray(at, at + 4096));

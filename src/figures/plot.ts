@@ -1,6 +1,6 @@
 /** Line charts. */
 import { ifInstalled } from "../platform/optional.ts";
-import { draw, type Drawn, drawn, page, palette, schema, wrapped } from "./draw.ts";
+import { draw, drawSvg, type Drawn, drawn, page, palette, schema, wrapped } from "./draw.ts";
 
 export type { Drawn } from "./draw.ts";
 
@@ -39,8 +39,18 @@ function panelsSpec(title: string, charts: readonly LineChart[]): object {
   return { $schema: schema, ...page, title: head, concat, columns: 2, spacing: 30, resolve };
 }
 
-/** One chart, `width` by `height` pixels inside its axes; a panel's title is small, as long ones widen it. */
-function panel(chart: LineChart, width: number, height: number, titleSize?: number): object {
+/**
+ * One chart, `width` by `height` pixels inside its axes; a panel's title is small, as long ones widen it.
+ *
+ * @param keyed with a legend, where there are several curves.
+ */
+function panel(
+  chart: LineChart,
+  width: number,
+  height: number,
+  titleSize?: number,
+  keyed = true,
+): Record<string, unknown> {
   const values = chart.series.flatMap(({ name, points }) =>
     points.map((point, order) => ({ series: name, order, ...point })),
   );
@@ -70,7 +80,7 @@ function panel(chart: LineChart, width: number, height: number, titleSize?: numb
   const named = { field: "series", type: "nominal", title: null, sort: names };
   // One curve is named by the chart's title.
   const legend =
-    names.length === 1
+    names.length === 1 || !keyed
       ? null
       : {
           orient: "bottom",
@@ -82,9 +92,10 @@ function panel(chart: LineChart, width: number, height: number, titleSize?: numb
           symbolStrokeWidth: 2,
           symbolSize: 200,
         };
-  const range = names.map((_, i) => palette[i % palette.length]);
+  const colours = lineColours(names.length);
+  const range = colours.map(({ colour }) => colour);
   const color = { ...named, scale: { domain: names, range }, legend };
-  const dashes = names.map((_, i) => (i < palette.length ? [1, 0] : [5, 3]));
+  const dashes = colours.map((one) => one.dashes);
   const strokeDash = { ...named, scale: { domain: names, range: dashes }, legend };
   return {
     title: {
@@ -117,6 +128,16 @@ function panel(chart: LineChart, width: number, height: number, titleSize?: numb
   };
 }
 
+/** Colours and dashes of a chart's curves, in their order. */
+export function lineColours(
+  count: number,
+): readonly { readonly colour: string; readonly dashes: readonly number[] }[] {
+  return Array.from({ length: count }, (_, i) => ({
+    colour: palette[i % palette.length]!,
+    dashes: i < palette.length ? [1, 0] : [5, 3],
+  }));
+}
+
 /** Room above and below a curve that neither rises nor falls: its own range is none. */
 function flat(ys: readonly number[]): { domain?: readonly [number, number] } {
   const [low, high] = [Math.min(...ys), Math.max(...ys)];
@@ -126,6 +147,19 @@ function flat(ys: readonly number[]): { domain?: readonly [number, number] } {
 /** Draws a chart; undefined where the packages that draw are not installed. */
 export function lineChart(chart: LineChart): Promise<Drawn | undefined> {
   return ifInstalled(() => draw(chartSpec(chart)));
+}
+
+/**
+ * A chart's axes and curves alone, small enough for a phone: its title and legend stand in the page around it. Undefined
+ * where the packages that draw are not installed.
+ */
+export function plainChart(chart: LineChart): Promise<string | undefined> {
+  const { title: _, ...rest } = panel(chart, 400, 250, undefined, false);
+  const config = {
+    ...page.config,
+    axis: { ...page.config.axis, labelFontSize: 13, titleFontSize: 14 },
+  };
+  return ifInstalled(() => drawSvg({ $schema: schema, ...page, padding: 4, config, ...rest }));
 }
 
 /** Draws several charts as one figure. @throws UsageError where the packages that draw are not installed. */

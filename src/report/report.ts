@@ -7,7 +7,7 @@ import { axisLabel, inPlace, scoreMetric, totalsMetrics } from "../metrics/index
 import type { MiaResult } from "../metrics/mia.ts";
 import type { Measurement } from "../metrics/measurement.ts";
 import type { Scores } from "../metrics/metric.ts";
-import { lineChart } from "../figures/plot.ts";
+import { type LineChart, lineChart } from "../figures/plot.ts";
 import { type Forgotten, forgottenLines } from "./forgotten.ts";
 import type { RunFolder } from "./run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "./table.ts";
@@ -48,6 +48,9 @@ export interface UnlearnReport {
   /** Steps, seconds and scores after each round, round 0 (before the first) among them. */
   readonly history: readonly Progress[];
 }
+
+/** The page of a folder, as a file for a browser. */
+export const pageFile = "report.html";
 
 /** The adapter in one line. */
 export function adapterLine(adapter: AdapterReport): string {
@@ -92,7 +95,7 @@ function metricsTable(final: Final, gaps: Gaps, wrongLabels: boolean): string {
 }
 
 /** What the attack found besides its share. */
-function attackLine({ auc, overForgetting }: MiaResult, wrongLabels: boolean): string {
+export function attackLine({ auc, overForgetting }: MiaResult, wrongLabels: boolean): string {
   const flag = overForgetting ? "yes: D_f is less certain than unseen data" : "no";
   // To be uncertain of a wrong label is what was wanted.
   const verdict = wrongLabels ? "" : `; over-forgetting: ${flag}`;
@@ -115,7 +118,7 @@ const curves = [
 ] as const;
 
 /** Why nothing was done, where no round was; undefined else. */
-function idle({ rounds, stoppedBy, before }: UnlearnReport): string | undefined {
+export function idle({ rounds, stoppedBy, before }: UnlearnReport): string | undefined {
   if (rounds > 0 || stoppedBy === "diverged") return undefined;
   const known = before["forgetAccuracy"];
   const held = `no round was run: the rule "${stoppedBy}" held for the network as it was. `;
@@ -150,27 +153,44 @@ function curveOf({ before }: UnlearnReport): { x?: string; y: string; title: str
   return curves.find(({ y }) => y in before)!;
 }
 
-/** Writes report.json, report.md and curve.svg / curve.png into the run's folder. */
-export async function writeReport(folder: RunFolder, report: UnlearnReport): Promise<void> {
-  const { history } = report;
-  const { x, y, title } = curveOf(report);
-  const chart = await lineChart({
+/** A run under a name. */
+export interface ReportedRun {
+  /** What its curve is called. */
+  readonly name: string;
+  readonly report: UnlearnReport;
+}
+
+/** The curves of runs: as the first one's, or by round where one has nothing to test on. */
+export function curveChart(runs: readonly ReportedRun[]): LineChart {
+  const [{ report }] = runs as [ReportedRun];
+  const all = runs.map((run) => curveOf(run.report));
+  const { x, y, title } = all.find((one) => one.x === undefined) ?? all[0]!;
+  return {
     title: `${title} (${report.scenario})`,
     subtitle: `${report.dataset}, ${report.model}, ${report.predictor ?? report.method}, seed ${report.seed}; one point a round`,
     xLabel: x === undefined ? "round" : axisLabel(scoreMetric(x)),
     yLabel: axisLabel(scoreMetric(y)),
     // Accuracies fall while D_f is forgotten.
     reverseX: x?.endsWith("Accuracy") === true,
-    series: [
-      {
-        name: report.method,
-        points: history.map(({ round, scores }) => ({
-          x: x === undefined ? round : scores[x]!,
-          y: scores[y]!,
-        })),
-      },
-    ],
-  });
+    series: runs.map(({ name, report: { history } }) => ({
+      name,
+      points: history.map(({ round, scores }) => ({
+        x: x === undefined ? round : scores[x]!,
+        y: scores[y]!,
+      })),
+    })),
+  };
+}
+
+/** Writes report.json, report.md, report.html (`page`) and curve.svg / curve.png into the run's folder. */
+export async function writeReport(
+  folder: RunFolder,
+  report: UnlearnReport,
+  page: string,
+): Promise<void> {
+  const { history } = report;
+  const { title } = curveOf(report);
+  const chart = await lineChart(curveChart([{ name: report.method, report }]));
   if (chart !== undefined) {
     await folder.write("curve.svg", chart.svg);
     await folder.write("curve.png", chart.png);
@@ -218,6 +238,7 @@ export async function writeReport(folder: RunFolder, report: UnlearnReport): Pro
     "",
   ];
   await folder.write("report.md", lines.join("\n"));
+  await folder.write(pageFile, page);
   // Last: a folder that has it is finished.
   await folder.writeJson("report.json", report);
 }

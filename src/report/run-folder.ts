@@ -1,8 +1,8 @@
 /**
  * The folder of a run: what was asked, what happened, what came out.
  *
- * config.json, inputs.json, metrics.jsonl (one line a measurement), checkpoint.safetensors, report.json, report.md and
- * figures. Every file but metrics.jsonl is written whole under a temporary name and renamed, and checkpoints are sealed
+ * config.json, command.json (the words of the command), inputs.json, metrics.jsonl (one line a measurement),
+ * checkpoint.safetensors, report.json, report.md, report.html and figures. Every file but metrics.jsonl is written whole under a temporary name and renamed, and checkpoints are sealed
  * (see io/seal.ts); a torn last line of metrics.jsonl, left by a crash, is not read, and dropped when the run goes on.
  *
  * config.json holds paths from the root and, beside them, the ways from the folder to the same files: a folder that was
@@ -35,7 +35,7 @@ import { FolderLock } from "./folder-lock.ts";
 const pathsKey = "pathsFromHere";
 
 /** What a run writes before it begins: a folder with nothing else is that of a run that failed at once. */
-const begun: readonly string[] = ["config.json", "inputs.json", "forget.json"];
+const begun: readonly string[] = ["config.json", "command.json", "inputs.json", "forget.json"];
 
 /** A line of metrics.jsonl. */
 interface MetricsLine {

@@ -97,6 +97,7 @@ export async function recordedRuns(paths: readonly string[]): Promise<RecordedRu
   });
 }
 
-function baseName(path: string): string {
+/** The last part of a path. */
+export function baseName(path: string): string {
   return path.split(/[\\/]/).findLast((part) => part !== "") ?? path;
 }

@@ -1,0 +1,374 @@
+/** The page of an experiment, from what its folder holds. */
+import { z } from "zod";
+import { DataError, UsageError } from "../errors.ts";
+import type { LineChart } from "../figures/plot.ts";
+import { exists, join, readJson } from "../platform/files.ts";
+import { type Html, named } from "../report/html.ts";
+import {
+  chartFigure,
+  facts,
+  type Page,
+  paragraph,
+  type Section,
+  settingsTable,
+  table,
+} from "../report/page.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import { commandsBody, configTables } from "../report/run-page.ts";
+import type { Column } from "../report/table.ts";
+import { fixed, settingsLine } from "../report/written-numbers.ts";
+import { listed } from "../registry.ts";
+import { checked, commandsOf } from "../runs/run-view.ts";
+import { type Experiment } from "../scenarios/scenario.ts";
+import { scenarios } from "../scenarios/index.ts";
+import { isReference } from "./arms.ts";
+import type { Comparison } from "./comparison.ts";
+import { histories } from "./earlier.ts";
+import { curveCharts } from "./figures.ts";
+import { nowcastCharts, type NowcastSummary, readNowcast, nowcastRows } from "./nowcast.ts";
+import { protocolOf } from "./protocol.ts";
+import { folderOf, type Tuned } from "./run.ts";
+import type { ArmSummary } from "./summary.ts";
+import { comparisonRows, resultRows, tuningRows, type Rows } from "./tables.ts";
+import type { ArmResult } from "./trained-network.ts";
+
+const spread = z.looseObject({ mean: z.number(), deviation: z.number() });
+
+/** The parts of results.json that a page shows. */
+const resultsSchema = z.looseObject({
+  experiment: z.string(),
+  dataset: z.string(),
+  seeds: z.array(z.number()),
+  tuningSeed: z.number().optional(),
+  adapter: z.string(),
+  runtime: z.string(),
+  takenFromEarlier: z.array(z.string()).optional(),
+  summaries: z.array(z.looseObject({ arm: z.string(), seeds: z.number() })),
+  comparisons: z.array(z.looseObject({ first: z.string(), second: z.string() })).optional(),
+  runs: z
+    .array(z.looseObject({ arm: z.string(), seed: z.number(), stoppedBy: z.string() }))
+    .optional(),
+});
+
+const summarySchema = z.looseObject({
+  statistic: spread.extend({ n: z.number() }).nullable(),
+  end: z.record(z.string(), spread),
+  seconds: z.number(),
+});
+
+const tunedSchema = z.record(
+  z.string(),
+  z.looseObject({
+    settings: z.record(z.string(), z.unknown()),
+    trials: z.array(z.looseObject({ settings: z.record(z.string(), z.unknown()) })),
+  }),
+);
+
+/** The file that says that a folder is an experiment's. */
+export const resultsFile = "results.json";
+
+type Results = z.output<typeof resultsSchema>;
+
+/** Rows with the time of each in its unit. */
+function timed({ columns, rows }: Rows): Rows {
+  return {
+    columns: [...columns.slice(0, -1), { title: "time" }],
+    rows: rows.map((row) => [...row.slice(0, -1), `${String(row.at(-1))} s`]),
+  };
+}
+
+function tableOf(caption: string, { columns, rows }: Rows, kind?: "texts"): Html {
+  return table(
+    caption,
+    columns,
+    rows.map(([first, ...rest]) => [named(String(first)), ...rest]),
+    kind,
+  );
+}
+
+/** A mean curve in few columns: places of x, the arms below each other. */
+const places = 7;
+
+/** A curve's value between its points; undefined outside of them. */
+function valueAt(points: LineChart["series"][number]["points"], at: number): number | undefined {
+  const next = points.findIndex(({ x }, i) => i > 0 && (points[i - 1]!.x - at) * (x - at) <= 0);
+  if (next < 0) return undefined;
+  const [from, to] = [points[next - 1]!, points[next]!];
+  return to.x === from.x ? to.y : from.y + ((at - from.x) / (to.x - from.x)) * (to.y - from.y);
+}
+
+function curveTable(chart: LineChart, name: string): Html {
+  const xs = chart.series.flatMap(({ points }) => points.map(({ x }) => x));
+  const [least, most] = [Math.min(...xs), Math.max(...xs)];
+  const whole = xs.every((x) => Number.isInteger(x));
+  const shown = Array.from({ length: places }, (_, i) => {
+    const share = i / (places - 1);
+    const x = least + (chart.reverseX === true ? 1 - share : share) * (most - least);
+    return whole ? Math.round(x) : x;
+  });
+  const columns: Column[] = [
+    { title: name },
+    ...shown.map((x) => ({ title: fixed(x, whole ? 0 : 1) })),
+  ];
+  const rows = chart.series.map(({ name: arm, points }) => [
+    named(arm),
+    ...shown.map((at) => fixed(valueAt(points, at), 2)),
+  ]);
+  return table(`${chart.yLabel} by ${chart.xLabel}`, columns, rows);
+}
+
+function environment({
+  adapter,
+  runtime,
+  seeds,
+  dataset,
+  tuningSeed,
+  takenFromEarlier,
+}: Results): Html {
+  return settingsTable("Where and on what it ran", [
+    { name: "adapter", value: adapter },
+    { name: "runtime", value: runtime },
+    { name: "data set", value: dataset },
+    { name: "seeds", value: seeds.join(", ") },
+    ...(tuningSeed === undefined ? [] : [{ name: "tuning seed", value: String(tuningSeed) }]),
+    ...(takenFromEarlier === undefined
+      ? []
+      : [{ name: "from an earlier run", value: takenFromEarlier.join(", ") }]),
+  ]);
+}
+
+/** What the folder says of itself besides the results. */
+async function ending(path: string, results: Results): Promise<Section[]> {
+  const folder = (await exists(join(path, "config.json"))) ? await RunFolder.open(path) : undefined;
+  const commands = folder === undefined ? [] : await commandsOf(folder);
+  const config = folder === undefined ? {} : ((await folder.config()) as Record<string, unknown>);
+  return [
+    ...(folder === undefined ? [] : [{ title: "Settings", body: configTables(config) }]),
+    { title: "Environment", body: [environment(results)] },
+    { title: "Commands", body: commandsBody(commands, "the folder has no command.json") },
+  ];
+}
+
+/** Settings that arms ran with, on the first seed; those that tuning chose where the runs' folders are not there. */
+async function settingsOfArms(
+  path: string,
+  { seeds, summaries }: Results,
+  tuned: Readonly<Record<string, Tuned>>,
+): Promise<Html> {
+  const rows: Html[][] = [];
+  for (const { arm } of summaries) {
+    const folder = join(path, `seed-${seeds[0]}`, folderOf(arm));
+    let settings: unknown = tuned[arm]?.settings;
+    if (await exists(join(folder, "config.json"))) {
+      const config = (await (await RunFolder.open(folder)).config()) as {
+        unlearn?: { settings?: unknown };
+      };
+      settings = config.unlearn?.settings ?? settings;
+    }
+    rows.push([named(arm), named(settings === undefined ? "as usual" : settingsLine(settings))]);
+  }
+  return table("Settings of each arm", [{ title: "arm" }, { title: "settings" }], rows, "texts");
+}
+
+/** Arms that there are and that did not run, and those that the figures leave out. */
+function planned(experiment: Experiment, results: Results): string[] {
+  const ran = results.summaries.map(({ arm }) => arm);
+  let known: readonly { readonly name: string; readonly hidden?: boolean }[] = [];
+  try {
+    known = protocolOf(results.experiment, { name: results.dataset }, { size: "scaled" }).known;
+  } catch (error) {
+    // Its data set is one of the user's own, which is not loaded here.
+    if (!(error instanceof UsageError)) throw error;
+  }
+  const hidden = known.filter((arm) => arm.hidden === true && ran.includes(arm.name));
+  const missing = known.filter(({ name }) => !ran.includes(name));
+  const without = (results.summaries as unknown as ArmSummary[]).filter(
+    ({ statistic }) => statistic === null,
+  );
+  const names = (all: readonly { readonly name: string }[]): string =>
+    listed(all.map(({ name }) => name));
+  return [
+    ...(hidden.length === 0
+      ? []
+      : [
+          `In the tables and not in the curves, which show methods that read D_f only: ${names(hidden)}.`,
+        ]),
+    ...without.map(
+      ({ arm, missing: why }) =>
+        `${arm} has no ${experiment.statistic.name}: ${why ?? "it was not reached"}.`,
+    ),
+    ...(missing.length === 0 ? [] : [`Arms that this run left out: ${names(missing)}.`]),
+  ];
+}
+
+async function methodsPage(path: string, results: Results): Promise<Page> {
+  const file = join(path, resultsFile);
+  const scenario = scenarios.has(results.experiment)
+    ? scenarios.find(results.experiment)
+    : undefined;
+  const experiment = scenario?.experiment;
+  if (experiment === undefined) {
+    throw new DataError(
+      `"${file}" is of an experiment "${results.experiment}", which there is not.`,
+    );
+  }
+  for (const one of results.summaries) checked(summarySchema, one, file);
+  const summaries = results.summaries as unknown as ArmSummary[];
+  const comparisons = (results.comparisons ?? []) as unknown as Comparison[];
+  const tuningFile = join(path, "tuning.json");
+  const tuned = (await exists(tuningFile))
+    ? (checked(tunedSchema, await readJson(tuningFile), tuningFile) as unknown as Record<
+        string,
+        Tuned
+      >)
+    : {};
+  const curves = await histories(join(path, "results.csv"));
+  const runs = (results.runs ?? []).map((run): ArmResult => {
+    const history = curves.get(`${run.seed} ${run.arm}`);
+    if (history === undefined) {
+      throw new DataError(
+        `"${join(path, "results.csv")}" has no curve of ${run.arm} on seed ${run.seed}, which ${resultsFile} names.`,
+      );
+    }
+    return { ...(run as unknown as ArmResult), settings: {}, history };
+  });
+  const { statistic } = experiment;
+  const sign = statistic.better === "higher" ? -1 : 1;
+  const reached = summaries
+    .filter((one) => one.statistic !== null && !isReference(one))
+    .sort((a, b) => sign * (a.statistic!.mean - b.statistic!.mean));
+  const hidden = hiddenArms(results);
+  const arms = summaries.map(({ arm }) => arm).filter((arm) => !hidden.includes(arm));
+  const figures: Html[] = [];
+  for (const { chart } of curveCharts({ ...experiment, dataset: results.dataset, arms }, runs)) {
+    figures.push(
+      await chartFigure(
+        chart,
+        `${chart.yLabel} against ${chart.xLabel}: ${chart.subtitle}.`,
+        curveTable(chart, "arm"),
+      ),
+    );
+  }
+  const left = planned(experiment, results);
+  return {
+    title: `${experiment.title} (${results.dataset})`,
+    summary: [
+      `${summaries.length} arms over seeds ${results.seeds.join(", ")}` +
+        `${results.tuningSeed === undefined ? "" : `; settings chosen on seed ${results.tuningSeed}`}. ` +
+        `They are judged by ${statistic.name}: ${statistic.definition}; ${statistic.better} is better.`,
+      reached.length === 0
+        ? `No arm reached it.`
+        : `${listed(
+            reached
+              .slice(0, 3)
+              .map(
+                ({ arm, statistic: own }) =>
+                  `${arm} (${fixed(own!.mean, statistic.decimals)} ± ${fixed(own!.deviation, statistic.decimals)})`,
+              ),
+          )} ${reached.length === 1 ? "reached it" : "came first, by their means"}.`,
+    ],
+    sections: [
+      {
+        title: "Results",
+        body: [
+          facts(
+            reached.slice(0, 4).map(({ arm, statistic: own, seeds }) => ({
+              name: arm,
+              value: `${fixed(own!.mean, statistic.decimals)} ± ${fixed(own!.deviation, statistic.decimals)}`,
+              note: `${own!.n} of ${seeds} seeds`,
+            })),
+          ),
+          tableOf("Mean ± standard deviation over seeds", timed(resultRows(experiment, summaries))),
+        ],
+      },
+      ...(figures.length === 0 ? [] : [{ title: "Curves", body: figures }]),
+      {
+        title: "Paired comparisons",
+        short: "Comparisons",
+        body: [
+          comparisons.length === 0
+            ? paragraph("They need two seeds or more, and an arm that is compared.")
+            : tableOf(
+                `Difference in ${statistic.name}, seed by seed`,
+                comparisonRows(experiment, comparisons),
+              ),
+        ],
+      },
+      {
+        title: "What is not shown",
+        body:
+          left.length === 0
+            ? [paragraph("Nothing was left out.")]
+            : left.map((text) => paragraph(text)),
+      },
+      {
+        title: "Arms",
+        body: [
+          await settingsOfArms(path, results, tuned),
+          ...(Object.keys(tuned).length === 0
+            ? []
+            : [tableOf("What tuning tried", tuningRows(experiment, tuned, settingsLine), "texts")]),
+        ],
+      },
+      ...(await ending(path, results)),
+    ],
+  };
+}
+
+/** Arms that figures leave out. */
+function hiddenArms(results: Results): string[] {
+  try {
+    const { known } = protocolOf(results.experiment, { name: results.dataset }, { size: "scaled" });
+    return known.flatMap(({ name, hidden }) => (hidden === true ? [name] : []));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    return [];
+  }
+}
+
+async function nowcastPage(path: string, results: Results): Promise<Page> {
+  const summaries = results.summaries as unknown as NowcastSummary[];
+  const curves = await readNowcast(join(path, "results.csv"));
+  const arms = summaries.map(({ arm }) => ({ name: arm }));
+  const figures: Html[] = [];
+  for (const { chart } of nowcastCharts(arms, curves, results.dataset)) {
+    figures.push(
+      await chartFigure(
+        chart,
+        `${chart.yLabel} by epoch: ${chart.subtitle}.`,
+        curveTable(chart, "training"),
+      ),
+    );
+  }
+  return {
+    title: `Nowcasting (${results.dataset})`,
+    summary: [
+      `${summaries.length} trainings over seeds ${results.seeds.join(", ")}: how many epochs each takes to where plain Adam ` +
+        "of the same seed ends.",
+    ],
+    sections: [
+      {
+        title: "Results",
+        body: [
+          tableOf(
+            "Mean ± standard deviation over the seeds that get there",
+            nowcastRows(summaries),
+          ),
+        ],
+      },
+      { title: "Curves", body: figures },
+      ...(await ending(path, results)),
+    ],
+  };
+}
+
+/**
+ * The page of an experiment's folder.
+ *
+ * @throws DataError where its results are damaged or of an experiment that there is not.
+ */
+export async function experimentPage(path: string): Promise<Page> {
+  const file = join(path, resultsFile);
+  const results = checked(resultsSchema, await readJson(file), file);
+  return results.experiment === "nowcast" ? nowcastPage(path, results) : methodsPage(path, results);
+}

@@ -1,0 +1,208 @@
+// The page of runs: its numbers, what strangers' names do to it, and that it needs nothing else.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { runCommand } from "../../src/cli/program.ts";
+import { pageText } from "../../src/report/page.ts";
+import { runPage, type RunView } from "../../src/report/run-page.ts";
+import { commandLine, settingsOf } from "../../src/report/written-numbers.ts";
+import { readViews } from "../../src/runs/run-view.ts";
+import { browserPath } from "../package/browser.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/rewind-page-`);
+const evil = `<script>alert("1")</script>'&\u202Egnp.exe\u0007`;
+const long = `${"very-long-".repeat(60)}.png`;
+const pixel =
+  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==";
+
+const history = [
+  { round: 0, steps: 0, seconds: 0, scores: { forgetAccuracy: 80.25, testAccuracy: 61.5 } },
+  { round: 1, steps: 4, seconds: 2, scores: { forgetAccuracy: 12.125, testAccuracy: 64.75 } },
+];
+
+const report = {
+  dataset: evil,
+  scenario: "label-noise",
+  model: "mlp",
+  method: "rewind",
+  settings: {},
+  seed: 1,
+  images: { train: 4000, forget: 1234, test: 100 },
+  forgotten: {
+    images: [evil, long],
+    answers: [evil, long].map((image) => ({
+      image,
+      class: evil,
+      trainedAs: "\u05D0\u05D1",
+      before: { class: "cat", confidence: 0.875 },
+      after: { class: "dog", confidence: 0.5 },
+    })),
+    classes: [{ class: evil, images: 1234, before: 1000, after: 30 }],
+    count: 1234,
+    copies: 0,
+  },
+  rounds: 1,
+  stoppedBy: "rounds",
+  seconds: 3.25,
+  unlearnSeconds: 2,
+  adapter: "a",
+  runtime: "node",
+  gpuBytes: 2 ** 20,
+  before: history[0]!.scores,
+  after: history[1]!.scores,
+  missing: "they need images",
+  definitions: { forgetAccuracy: "a share" },
+};
+
+/** A folder of a run. */
+function made(name: string, change: object = {}): string {
+  const path = `${folder}/${name}`;
+  mkdirSync(path);
+  const write = (file: string, value: unknown): void =>
+    writeFileSync(`${path}/${file}`, JSON.stringify(value));
+  write("config.json", { unlearn: { learningRate: 0.1 + 0.2, note: evil } });
+  write("command.json", { version: "0.1.0", words: ["unlearn", "--out", "it's <b>"] });
+  write("report.json", { ...report, ...change });
+  const lines = history.map((line) => `${JSON.stringify({ phase: "unlearn", ...line })}\n`);
+  writeFileSync(`${path}/metrics.jsonl`, lines.join(""));
+  return path;
+}
+
+async function viewsOf(...names: string[]): Promise<RunView[]> {
+  const views = await readViews(
+    names.map((name) => `${folder}/${name}`),
+    false,
+  );
+  return views.map((view) => ({ ...view, images: new Map([[evil, pixel]]) }));
+}
+
+test.before(() => {
+  made("one");
+  made("two", { method: "neg-grad" });
+});
+
+test("numbers are the report's, rounded, and without the noise of floats", async () => {
+  const text = pageText(await runPage(await viewsOf("one")));
+  for (const part of [
+    "80.3 → 12.1 %",
+    "−68.1 points",
+    "<td>80.25</td><td>12.13</td>",
+    "<td>+3.25</td>",
+  ]) {
+    assert.ok(text.includes(part), part);
+  }
+  assert.match(text, /The first 2 of 1,234 images/);
+  assert.match(text, /1,000 were answered as they were trained before, 30 after/);
+  assert.equal(settingsOf({ a: { b: 0.1 + 0.2 }, c: [1, 2] }), [
+    { name: "a.b", value: "0.3" },
+    { name: "c", value: "1, 2" },
+  ]);
+  assert.not.match(text, /0\.30000/);
+});
+
+test("names of strangers stay text, and the page asks for nothing", async () => {
+  const text = pageText(await runPage(await viewsOf("one", "two")));
+  assert.not.match(text, /<script|<b>|\u202E|javascript:|<link|@import|url\(/i);
+  assert.not.ok(text.includes("\u0007"));
+  assert.match(
+    text,
+    /&lt;script&gt;alert\(&quot;1&quot;\)&lt;\/script&gt;&#39;&amp;⟨U\+202E⟩gnp\.exe⟨U\+0007⟩/,
+  );
+  assert.equal(
+    [...text.matchAll(/(?:src|href)="([^"]{0,5})/g)].filter(([, to]) => !/^(?:#|data:)/.test(to!)),
+    [],
+  );
+  assert.match(text, /default-src &#39;none&#39;|default-src 'none'/);
+  assert.is(commandLine(["unlearn", "--out", "it's"]), "rewind unlearn --out 'it'\\''s'");
+});
+
+test("the same runs give the same bytes; several stand side by side, each under its own name", async () => {
+  const [first, second] = await Promise.all(
+    [0, 1].map(async () => pageText(await runPage(await viewsOf("one", "two")))),
+  );
+  assert.is(first, second);
+  assert.match(first!, /<h1><bdi>2 runs<\/bdi>/);
+  assert.match(first!, /All runs started from the same scores/);
+  const ids = [...first!.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+  assert.is(new Set(ids).size, ids.length);
+});
+
+test("a run that is not finished or is damaged is an error that names the file", async () => {
+  const refused = async (name: string, message: RegExp): Promise<void> => {
+    try {
+      await viewsOf(name);
+    } catch (error) {
+      return assert.match((error as Error).message, message);
+    }
+    assert.unreachable(name);
+  };
+  const open = made("open");
+  rmSync(`${open}/report.json`);
+  await refused("open", /open" has no report\.json: its run is not finished/);
+  made("damaged", { before: "none" });
+  await refused("damaged", /damaged\/report\.json" is damaged:[^]*before/);
+  writeFileSync(`${made("cut")}/report.json`, '{"dataset": ');
+  await refused("cut", /cut\/report\.json" is not valid JSON/);
+  await refused("nowhere", /is not a run folder/);
+});
+
+test("the command writes the page of an experiment from its committed results", async () => {
+  const out = `${folder}/experiment.html`;
+  const { log } = console;
+  console.log = () => undefined;
+  try {
+    const words = ["report", "bench/results/label-noise/mnist", "--out", out, "--private"];
+    assert.is(await runCommand(words), 0);
+  } finally {
+    console.log = log;
+  }
+  const text = readFileSync(out, "utf8");
+  const { summaries } = JSON.parse(
+    readFileSync("bench/results/label-noise/mnist/results.json", "utf8"),
+  ) as { summaries: { arm: string; statistic: { mean: number; deviation: number } | null }[] };
+  for (const { arm, statistic } of summaries) {
+    assert.ok(text.includes(`<bdi>${arm}</bdi>`), arm);
+    if (statistic === null) continue;
+    const { mean, deviation } = statistic;
+    assert.ok(
+      text.includes(`<td>${mean.toFixed(2)}\u00A0±\u00A0${deviation.toFixed(2)}</td>`),
+      arm,
+    );
+  }
+});
+
+if (browserPath !== undefined) {
+  test("axe-core finds nothing on the page, which is no wider than a phone, light and dark", async () => {
+    const path = `${folder}/page.html`;
+    writeFileSync(path, pageText(await runPage(await viewsOf("one", "two"))));
+    const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+    const browser = await chromium.launch({ executablePath: browserPath!, args: ["--no-sandbox"] });
+    try {
+      for (const colorScheme of ["light", "dark"] as const) {
+        const context = await browser.newContext({
+          bypassCSP: true,
+          colorScheme,
+          viewport: { width: 390, height: 800 },
+        });
+        const page = await context.newPage();
+        await page.goto(pathToFileURL(path).href);
+        assert.is(await page.evaluate("document.documentElement.scrollWidth"), 390);
+        await page.addScriptTag({ content: axe });
+        const found = (await page.evaluate(
+          "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`))",
+        )) as string[];
+        assert.equal(found, [], colorScheme);
+        await context.close();
+      }
+    } finally {
+      await browser.close();
+    }
+  });
+}
+
+test.after(() => rmSync(folder, { recursive: true }));
+test.run();
