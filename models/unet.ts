@@ -1,5 +1,6 @@
 /** The residual U-Net of Keras' diffusion example, as the authors of WNN train it (Ho et al. 2020; Song et al. 2021). */
 import { z } from "zod";
+import { ShapeError } from "../src/errors.ts";
 import type { Value } from "../src/graph/value.ts";
 import { constant, glorotUniform } from "../src/nn/init.ts";
 import type { Layers } from "../src/nn/layers.ts";
@@ -48,6 +49,13 @@ const [mostGroups, fewestChannels] = [8, 4] as const;
 export function unet(layers: Layers, x: Value, variance: Value, sizes: UNetSizes): Value {
   const { widths, depth, embedding } = sizes;
   const [n, height, width, channels] = x.shape as [number, number, number, number];
+  const least = 2 ** (widths.length - 1);
+  if (height % least !== 0 || width % least !== 0) {
+    throw new ShapeError(
+      `unet: images are halved ${widths.length - 1} times, so height and width must be multiples of ${least}, got ` +
+        `${height} × ${width}; give another size, or fewer \`widths\`.`,
+    );
+  }
   const known = sinusoidalEmbedding(variance, { size: embedding });
   const wide = broadcastTo(reshape(known, [n, 1, 1, embedding]), [n, height, width, embedding]);
   const first = { filters: widths[0]!, kernel: 1, init: glorotUniform };

@@ -207,16 +207,20 @@ async function subjectOf(flags: Flags): Promise<Subject> {
     }),
     "options",
   );
-  if (flags.dataset === undefined && flags.forgetData === undefined) {
-    const ofRun =
-      (await exists(join(from!, "config.json"))) && (await exists(join(from!, "inputs.json")));
+  const noImages = flags.dataset === undefined && forget.dir === undefined;
+  const isRun =
+    (await exists(join(from!, "config.json"))) && (await exists(join(from!, "inputs.json")));
+  if (noImages && isRun) {
     throw new UsageError(
-      ofRun
-        ? `--from ${from}: it is the folder of a run, which knows its images: give --run in place of --from, or --data with it.`
-        : "which images? Give --data DIR (or --dataset), or --forget-data DIR where only those that must go are left.",
+      `--from ${from}: it is the folder of a run, which knows its images: give --run in place of --from, or --data with it.`,
     );
   }
   const { model: { name: _, ...settings } = {} } = await networkOf(flags, false);
   const given = requirePrepared(await readNetwork(from!, { ...setup, settings }));
+  if (noImages) {
+    throw new UsageError(
+      "which images? Give --data DIR (or --dataset), or --forget-data DIR where only those that must go are left.",
+    );
+  }
   return { config: { setup }, setup, given, forget: undefined, unlearn: unlearnConfig(flags) };
 }

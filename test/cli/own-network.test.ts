@@ -256,7 +256,7 @@ test("what is not said is asked for, and nothing is begun", async () => {
     ],
     [from, /which images must go\? Name them by --forget-files/],
     [[...from, ...dogs], /net\.pt" does not say which network it is: give its --model/],
-    [[...begin, ...network(dir), ...dogs], /no images: give a data set \(--dataset\)/],
+    [[...begin, ...network(dir), ...dogs], /which images\? Give --data DIR/],
     [
       [...from, ...model, ...data, ...dogs],
       /does not say how its images are prepared: give --preprocess/,

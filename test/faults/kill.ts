@@ -189,7 +189,8 @@ export function contentsOf(out: string): Map<string, string> {
     files.map(({ parentPath, name }) => {
       const path = join(parentPath, name);
       const binary = /\.(safetensors|png)$/.test(name);
-      const text = readFileSync(path, binary ? "latin1" : "utf8");
+      // Files that say where they lie may lie elsewhere.
+      const text = readFileSync(path, binary ? "latin1" : "utf8").replaceAll(out, "OUT");
       return [path.slice(out.length + 1), binary ? text : withoutTimes(name, text)];
     }),
   );

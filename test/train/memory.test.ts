@@ -124,14 +124,11 @@ test("every forward kernel that writes bound values is known as one that is not 
   for (const name of networks.names) {
     const settings = name === "described" ? { title: "x", layers } : {};
     const graph = new Graph(gpu.tuning);
-    const size = name === "pvt-v2-b0" || name.startsWith("convnext") ? 32 : 28;
-    const x = graph.input("x", [2, size, size, 3]);
-    const model = await Model.create(
-      gpu,
-      modelSpec({ name, ...settings }, [size, size, 3], 10),
-      undefined,
-    );
-    model.build(graph, [x], "train", graph.input("step", [8], "u32"));
+    const size = /^(?:pvt-v2-b0|unet|convnext)/.test(name) ? 32 : 28;
+    const spec = modelSpec({ name, ...settings }, [size, size, 3], 10);
+    const inputs = spec.inputs.map((shape, i) => graph.input(`input ${i}`, [2, ...shape]));
+    const model = await Model.create(gpu, spec, undefined);
+    model.build(graph, inputs, "train", graph.input("step", [8], "u32"));
     const seen = new Set<string>();
     for (const launch of graph.forward()) {
       const id = `${launch.shader}:${launch.entry}`;
