@@ -1,4 +1,6 @@
 /** Serves and builds the page (src/web): `npm run web`, `npm run web:build`. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
 import { shadersModule, weightsModule } from "./embedded.mjs";
@@ -47,11 +49,39 @@ const contentPolicy = (): Plugin => ({
   ],
 });
 
+/** Folders of the packages whose code is in what is built. */
+const packages = new Set<string>();
+
+function licenceOf(folder: string): string {
+  const { name, version, license } = JSON.parse(
+    readFileSync(join(folder, "package.json"), "utf8"),
+  ) as Record<"name" | "version" | "license", string>;
+  const file = readdirSync(folder).find((one) => /^licen[cs]e/i.test(one));
+  const text = file === undefined ? "" : readFileSync(join(folder, file), "utf8").trim();
+  return `## ${name} ${version} (${license})\n\n${text}\n`;
+}
+
+/** Notes whose code is in a bundle; with `write` the licences of all, beside the page. */
+const licences = (write: boolean): Plugin => ({
+  name: "rewind-licences",
+  generateBundle(_, bundle) {
+    for (const chunk of Object.values(bundle)) {
+      for (const id of chunk.type === "chunk" ? Object.keys(chunk.modules) : []) {
+        const [, folder] = /^\0?(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(id) ?? [];
+        if (folder !== undefined) packages.add(folder);
+      }
+    }
+    if (!write) return;
+    const source = [...packages].sort().map(licenceOf).join("\n");
+    this.emitFile({ type: "asset", fileName: "licenses.md", source });
+  },
+});
+
 export default defineConfig({
   root: at("../src/web"),
   base: "./",
-  plugins: [names(), contentPolicy()],
-  worker: { format: "es", plugins: () => [names()] },
+  plugins: [names(), contentPolicy(), licences(true)],
+  worker: { format: "es", plugins: () => [names(), licences(false)] },
   build: {
     outDir: at("../dist/web"),
     emptyOutDir: true,
