@@ -14,6 +14,7 @@ import { type CheckpointInfo, parseCheckpoint, writeCheckpoint } from "../io/che
 import { requireFinite } from "../io/finite.ts";
 import { readSealed } from "../io/seal.ts";
 import { Model, type Tensors } from "../nn/model.ts";
+import { answersOf } from "../metrics/answers.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
 import { classification } from "../tasks/classification.ts";
 import { Collector } from "../train/collector.ts";
@@ -121,6 +122,8 @@ export interface Predictions {
   readonly logits: Float32Array;
   /** Number of each image's class, [images]: its largest logit's. */
   readonly classes: Uint16Array;
+  /** Probability of that class, [images], 0 to 1. */
+  readonly confidence: Float32Array;
   /** Its name. */
   readonly names: readonly string[];
 }
@@ -141,7 +144,16 @@ export async function predict(
   checked(watchSchema, watch, "predict: watch");
   const { count } = images;
   const known = model.info.classes;
-  if (count === 0) return { logits: new Float32Array(), classes: new Uint16Array(), names: [] };
+  const answered = (logits: Float32Array): Predictions => {
+    const answers = answersOf(logits, known.length);
+    return {
+      logits,
+      classes: Uint16Array.from(answers, (answer) => answer.class),
+      confidence: Float32Array.from(answers, ({ confidence }) => confidence),
+      names: answers.map((answer) => known[answer.class]!),
+    };
+  };
+  if (count === 0) return answered(new Float32Array());
   const logits = await Owned.within(async (owned) => {
     const data = owned.add(await upload(model, images));
     const collector = owned.add(await Collector.create(model.model, classification, data, batch));
@@ -155,11 +167,7 @@ export async function predict(
         "infinite, or too large; load others.",
     );
   }
-  const classes = Uint16Array.from({ length: count }, (_, i) => {
-    const row = logits.subarray(i * known.length, (i + 1) * known.length);
-    return row.reduce((best, value, c) => (value > row[best]! ? c : best), 0);
-  });
-  return { logits, classes, names: Array.from(classes, (label) => known[label]!) };
+  return answered(logits);
 }
 
 /** How well a classifier knows images. */

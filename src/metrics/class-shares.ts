@@ -1,5 +1,6 @@
 /** What a classifier takes drawn images for: whether a class is still drawn, and whether anything else is. */
 import { ShapeError } from "../errors.ts";
+import { type Answer, answersOf } from "./answers.ts";
 
 /** Answers of a classifier to images. */
 export interface ClassShares {
@@ -7,8 +8,8 @@ export interface ClassShares {
   readonly shares: readonly number[];
   /** Mean probability of the class they are taken for: low where they are of no class. */
   readonly confidence: number;
-  /** By image: the class, and its probability. */
-  readonly images: readonly { readonly class: number; readonly confidence: number }[];
+  /** By image. */
+  readonly images: readonly Answer[];
 }
 
 /**
@@ -22,12 +23,7 @@ export function classShares(logits: ArrayLike<number>, classes: number): ClassSh
   if (!(Number.isInteger(count) && count > 0)) {
     throw new ShapeError(`${logits.length} logits are not whole rows of ${classes} classes.`);
   }
-  const images = Array.from({ length: count }, (_, i) => {
-    const row = Array.from({ length: classes }, (_class, c) => logits[i * classes + c]!);
-    const best = row.reduce((known, value, c) => (value > row[known]! ? c : known), 0);
-    const sum = row.reduce((total, value) => total + Math.exp(value - row[best]!), 0);
-    return { class: best, confidence: 1 / sum };
-  });
+  const images = answersOf(logits, classes);
   const taken = Array.from({ length: classes }, () => 0);
   for (const image of images) taken[image.class]!++;
   return {

@@ -1,6 +1,7 @@
 /** What a network answers to the images of D_f, one by one: whoever wanted them gone asks about each. */
 import { type Dataset, imageName } from "../data/dataset.ts";
 import { Owned } from "../gpu/owned.ts";
+import { answersOf } from "../metrics/answers.ts";
 import type { Answer, ClassAnswers, Forgotten } from "../report/forgotten.ts";
 import { selected } from "../scenarios/selection.ts";
 import { Collector } from "../train/collector.ts";
@@ -22,13 +23,10 @@ export async function answersToForget({
     const collector = owned.add(await Collector.create(model, task, data, batch));
     return collector.run(forget);
   });
-  const width = train.classes.length;
-  return Array.from(forget, (_, i) => {
-    const row = logits.subarray(i * width, (i + 1) * width);
-    const best = row.reduce((known, value, at) => (value > row[known]! ? at : known), 0);
-    const sum = row.reduce((total, value) => total + Math.exp(value - row[best]!), 0);
-    return { class: train.classes[best]!, confidence: 1 / sum };
-  });
+  return answersOf(logits, train.classes.length).map(({ class: number, confidence }) => ({
+    class: train.classes[number]!,
+    confidence,
+  }));
 }
 
 /**

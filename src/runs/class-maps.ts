@@ -16,6 +16,7 @@ import { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import type { Scores } from "../metrics/metric.ts";
+import { answersOf } from "../metrics/answers.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
 import { Collector } from "../train/collector.ts";
 import type { Watch } from "../train/replay.ts";
@@ -150,16 +151,6 @@ function sharesOf(values: readonly number[]): Shares {
   return { ...meanAndDeviation(known), n: known.length };
 }
 
-/** The likeliest class of each row of logits, and its probability. */
-function answersOf(logits: Float32Array, classes: number): { label: number; confidence: number }[] {
-  return Array.from({ length: logits.length / classes }, (_, i) => {
-    const row = logits.subarray(i * classes, (i + 1) * classes);
-    const label = row.reduce((best, value, c) => (value > row[best]! ? c : best), 0);
-    const sum = row.reduce((total, value) => total + Math.exp(value - row[label]!), 0);
-    return { label, confidence: 1 / sum };
-  });
-}
-
 /** What a network sees in D_f of one form. */
 async function seen(
   { form, images, data, collector, mapper }: Form,
@@ -170,7 +161,7 @@ async function seen(
   const all = Uint32Array.from({ length: images.count }, (_, i) => i);
   const answers = answersOf(await collector.run(all, watch), data.classes);
   const chosen = {
-    answer: answers.map(({ label }) => label),
+    answer: answers.map((answer) => answer.class),
     own: [...images.labels],
     trained: [...trained],
   }[explained];
@@ -253,7 +244,7 @@ export async function mapsOfRuns(
             shareOn(enlargedMap(what.mapOf(place), what.maps, train), region),
           );
           onSignature.push({ form: form.form, shares: sharesOf(values) });
-          for (const [place, { label, confidence }] of what.answers.entries()) {
+          for (const [place, { class: label, confidence }] of what.answers.entries()) {
             const image = imageName(own, place);
             const answer = train.classes[label]!;
             const share = values[place]!;
@@ -261,7 +252,7 @@ export async function mapsOfRuns(
           }
         }
         for (const row of rows.filter((one) => one.form === form.form)) {
-          const { label, confidence } = what.answers[row.place]!;
+          const { class: label, confidence } = what.answers[row.place]!;
           row.seen.push({
             answer: train.classes[label]!,
             confidence,

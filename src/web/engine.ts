@@ -3,8 +3,6 @@ import { expose, transfer } from "comlink";
 import {
   acquireDevice,
   type AdapterReport,
-  type Classifier,
-  type Dataset,
   type Gpu,
   imageName,
   load,
@@ -17,7 +15,7 @@ import {
   subset,
   unlearn,
 } from "../index.ts";
-import type { Answers, Engine, Request, Round, Scene } from "./messages.ts";
+import type { Engine, Request, Round, Scene } from "./messages.ts";
 import { type StartImages, startImages } from "./start.ts";
 
 /** Why a run ended, in words. */
@@ -51,17 +49,6 @@ function opened(): Open {
   return open;
 }
 
-/** What a network says of images. */
-async function answersOf(model: Classifier, images: Dataset): Promise<Answers> {
-  const { logits, classes } = await predict(model, images);
-  const wide = logits.length / images.count;
-  const confidence = Float32Array.from(classes, (answer, i) => {
-    const row = logits.subarray(i * wide, (i + 1) * wide);
-    return 1 / row.reduce((sum, value) => sum + Math.exp(value - row[answer]!), 0);
-  });
-  return { classes, confidence };
-}
-
 /** What an adapter calls itself: some give no description. */
 function nameOf({ description, architecture, vendor }: AdapterReport): string {
   return (
@@ -81,7 +68,7 @@ const engine: Engine = {
     const model = await load(new URL(address), { gpu });
     const { train, labels } = images;
     const { network, classes } = model.info;
-    const weights = model.model.parameters.layout.slots.reduce((sum, { size }) => sum + size, 0);
+    const weights = model.model.slots.reduce((sum, { size }) => sum + size, 0);
     const file = await save(model);
     model.destroy();
     open = { gpu, images, file };
@@ -118,7 +105,8 @@ const engine: Engine = {
     const gone = subset({ ...train, labels }, [...forget]);
     const seen = async ({ round, seconds, scores }: Progress): Promise<void> => {
       states.push(await save(model));
-      const said: Round = { round, seconds, scores, answers: await answersOf(model, gone) };
+      const { classes, confidence } = await predict(model, gone);
+      const said: Round = { round, seconds, scores, answers: { classes, confidence } };
       onRound(said);
       await held;
       signal.throwIfAborted();

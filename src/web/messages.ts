@@ -1,5 +1,5 @@
 /** What the page and its engine, which runs in a worker, say to each other. */
-import type { Progress, Scores } from "../index.ts";
+import type { Predictions, Progress, Scores } from "../index.ts";
 
 /** Images as the page draws them. */
 export interface Images {
@@ -38,11 +38,8 @@ export interface Scene {
   readonly shares: readonly Named[];
 }
 
-/** What the network says of images: a class each, and how sure it is, 0 to 1. */
-export interface Answers {
-  readonly classes: Uint16Array;
-  readonly confidence: Float32Array<ArrayBuffer>;
-}
+/** What the network says of images. */
+export type Answers = Pick<Predictions, "classes" | "confidence">;
 
 /** A round, with what the network says of the images to forget after it; round 0 is before the first. */
 export interface Round extends Pick<Progress, "round" | "seconds"> {
