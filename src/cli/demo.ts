@@ -8,7 +8,6 @@ import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { DemoConfig } from "../runs/config.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
-import { trainInFolder } from "../runs/train-run.ts";
 import { checkNetwork, checkTraining, checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
 import { imagesFlag } from "./report.ts";
@@ -18,8 +17,7 @@ import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-opti
 import { forgetConfig, forgetOptions } from "./forget-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { sayNotes } from "./output.ts";
-import { StepTime } from "./step-time.ts";
-import { withEpochs } from "./progress.ts";
+import { trainShown } from "./train-job.ts";
 import { type DeviceFlags, deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { methods } from "../unlearn/methods/index.ts";
@@ -117,18 +115,7 @@ export function registerDemo(root: Command): void {
     await withDevice(flags, async (gpu) => {
       startProfile(gpu, flags.profile);
       const job = await prepareJob(gpu, train, { images: loaded });
-      await withEpochs(
-        "training",
-        train.epochs,
-        signal,
-        (watch, onEpoch) =>
-          trainInFolder(folder, job, "trained.safetensors", {
-            watch,
-            onEpoch,
-            saveEveryMs: 1000 * flags.saveEvery,
-          }),
-        StepTime.of(job),
-      );
+      await trainShown(folder, job, "trained.safetensors", flags, signal);
       await unlearnAndReport(folder, job, config.unlearn, {
         record,
         asked: train.forget,

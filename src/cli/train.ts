@@ -9,7 +9,6 @@ import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf } from "../runs/memory-plan.ts";
 import { scoresText } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { trainInFolder } from "../runs/train-run.ts";
 import { checkNetwork, checkTraining } from "./check-inputs.ts";
 import { example } from "./examples.ts";
 import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
@@ -18,8 +17,8 @@ import { forgetConfig, forgetOptions } from "./forget-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { answer, sayNotes } from "./output.ts";
 import { duration } from "./duration.ts";
-import { StepTime } from "./step-time.ts";
-import { withEpochs, withProgress } from "./progress.ts";
+import { withProgress } from "./progress.ts";
+import { trainShown } from "./train-job.ts";
 import { type DeviceFlags, deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 
@@ -59,18 +58,7 @@ export function registerTrain(root: Command): void {
       const run = { train: config, images: countsOf({ train: corrupted.train, test }, named) };
       const job = await withAdvice(run, limitsOf(gpu), async () => {
         const prepared = await prepareJob(gpu, config, { images });
-        await withEpochs(
-          "training",
-          config.epochs,
-          signal,
-          (watch, onEpoch) =>
-            trainInFolder(folder, prepared, "checkpoint.safetensors", {
-              watch,
-              onEpoch,
-              saveEveryMs: 1000 * flags.saveEvery,
-            }),
-          StepTime.of(prepared),
-        );
+        await trainShown(folder, prepared, "checkpoint.safetensors", flags, signal);
         return prepared;
       });
       const scores = await withProgress("measuring", signal, (watch) => job.evaluate(watch), true);

@@ -44,6 +44,23 @@ export const stepFields: typeof memoryFields & {
   ...memoryFields,
 };
 
+/** Settings of methods that fine-tune on D_f, to learn which way the weights went. */
+export const fineTuneFields: {
+  readonly learningRate: z.ZodDefault<z.ZodNumber>;
+  readonly optimizer: z.ZodDefault<typeof optimizerSchema>;
+  readonly batch: z.ZodDefault<z.ZodNumber>;
+} = {
+  learningRate: z
+    .number()
+    .positive()
+    .default(3e-4)
+    .describe("the learning rate of the fine-tuning on D_f"),
+  optimizer: optimizerSchema
+    .default({ name: "adam" })
+    .describe("what takes the steps of the fine-tuning, with its settings"),
+  batch: z.number().int().min(1).default(256).describe("images a step"),
+};
+
 /** Learning-rate factor of methods that freeze batch norm, as the published ones on D_f do. */
 export function frozenNorm(slot: Slot): number {
   return slot.kind === "norm" ? 0 : 1;

@@ -100,6 +100,11 @@ test("a saved classifier answers the same, and says the same of images, bit for 
   const back = await load(file, { gpu: await testGpu() });
   assert.equal(back.info, model.info);
   const [a, b] = [await predict(model, tests), await predict(back, tests)];
+  a.confidence.forEach((sure, i) => {
+    const row = a.logits.subarray(i * 10, (i + 1) * 10);
+    const sum = row.reduce((total, value) => total + Math.exp(value), 0);
+    assert.ok(Math.abs(sure - Math.exp(row[a.classes[i]!]!) / sum) < 1e-6, `image ${i}`);
+  });
   assert.equal(a, b);
   const { accuracy, loss, count } = await evaluate(model, tests);
   const right = [...a.classes].filter((label, i) => label === tests.labels[i]).length;

@@ -8,7 +8,6 @@
  */
 import { z } from "zod";
 import { augmentSchema } from "../../feed/augment.ts";
-import { optimizerSchema } from "../../optim/index.ts";
 import { memoryFields } from "../../train/memory.ts";
 import { Arena, type ParameterKind, parameterKinds } from "../../weights/arena.ts";
 import { Combination } from "../../weights/combine.ts";
@@ -34,32 +33,22 @@ import {
   type UnlearnRequest,
 } from "../method.ts";
 import { loadOptimizer, saveOptimizer } from "../optimizer-state.ts";
-import { stepTrainer } from "../steps.ts";
+import { fineTuneFields, stepTrainer } from "../steps.ts";
 
 /** Schemas of {@link RewindSettings}. */
-type RewindFields = typeof memoryFields & {
-  readonly learningRate: z.ZodDefault<z.ZodNumber>;
-  readonly optimizer: z.ZodDefault<typeof optimizerSchema>;
-  readonly batch: z.ZodDefault<z.ZodNumber>;
-  readonly warmupEpochs: z.ZodDefault<z.ZodNumber>;
-  readonly trailingEpoch: z.ZodDefault<z.ZodBoolean>;
-  readonly resetOptimizer: z.ZodDefault<z.ZodBoolean>;
-  readonly augment: z.ZodOptional<typeof augmentSchema>;
-  readonly trajectory: z.ZodDefault<z.ZodEnum<{ f32: "f32"; f16: "f16" }>>;
-  readonly kinds: z.ZodDefault<z.ZodArray<z.ZodEnum<{ [K in ParameterKind]: K }>>>;
-  readonly strength: z.ZodDefault<z.ZodNumber>;
-};
+type RewindFields = typeof memoryFields &
+  typeof fineTuneFields & {
+    readonly warmupEpochs: z.ZodDefault<z.ZodNumber>;
+    readonly trailingEpoch: z.ZodDefault<z.ZodBoolean>;
+    readonly resetOptimizer: z.ZodDefault<z.ZodBoolean>;
+    readonly augment: z.ZodOptional<typeof augmentSchema>;
+    readonly trajectory: z.ZodDefault<z.ZodEnum<{ f32: "f32"; f16: "f16" }>>;
+    readonly kinds: z.ZodDefault<z.ZodArray<z.ZodEnum<{ [K in ParameterKind]: K }>>>;
+    readonly strength: z.ZodDefault<z.ZodNumber>;
+  };
 
 const fields: RewindFields = {
-  learningRate: z
-    .number()
-    .positive()
-    .default(3e-4)
-    .describe("the learning rate of the fine-tuning on D_f"),
-  optimizer: optimizerSchema
-    .default({ name: "adam" })
-    .describe("what takes the steps of the fine-tuning, with its settings"),
-  batch: z.number().int().min(1).default(256).describe("images a step"),
+  ...fineTuneFields,
   warmupEpochs: z
     .number()
     .int()

@@ -6,7 +6,6 @@
  */
 import { z } from "zod";
 import { augmentSchema } from "../../feed/augment.ts";
-import { optimizerSchema } from "../../optim/index.ts";
 import { memoryFields } from "../../train/memory.ts";
 import { Arena, type ParameterKind, parameterKinds } from "../../weights/arena.ts";
 import { Combination } from "../../weights/combine.ts";
@@ -14,18 +13,10 @@ import { Owned } from "../../gpu/owned.ts";
 import type { Model } from "../../nn/model.ts";
 import type { Watch } from "../../train/replay.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
-import { StepSession, stepTrainer } from "../steps.ts";
+import { fineTuneFields, StepSession, stepTrainer } from "../steps.ts";
 
 const schema = z.strictObject({
-  learningRate: z
-    .number()
-    .positive()
-    .default(3e-4)
-    .describe("the learning rate of the fine-tuning on D_f"),
-  optimizer: optimizerSchema
-    .default({ name: "adam" })
-    .describe("what takes the steps of the fine-tuning, with its settings"),
-  batch: z.number().int().min(1).default(256).describe("images a step"),
+  ...fineTuneFields,
   augment: augmentSchema.optional().describe("how images of a step are changed at random"),
   ...memoryFields,
   epochs: z.number().int().min(1).default(15).describe("epochs of fine-tuning a round"),
