@@ -1,6 +1,5 @@
 // The page as it is hosted, in a real browser: what a person does there, and that it is the numbers of Node.
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
@@ -10,27 +9,13 @@ import { build } from "vite";
 import { load, metrics, predict, type Progress, subset, unlearn } from "../../src/index.ts";
 import { startImages } from "../../src/web/start.ts";
 import { closeGpus, testGpu } from "../device.ts";
-import { browserPath } from "../package/browser.ts";
-import { Hosted } from "./hosted.ts";
+import { browserPath, complaints, Hosted } from "../browser.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(`${tmpdir()}/rewind-web-`);
 const rounds = 2;
 /** Places of the tiles that are clicked: two with wrong labels and one with its own, as the page shows them. */
 const clicked = [0, 3, 40];
-
-/** What axe-core finds on a page, a line each. */
-async function complaints(page: Page): Promise<string[]> {
-  const source = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-  await page.evaluate(readFileSync(source, "utf8"));
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    const { violations } = await axe.run();
-    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`);
-  });
-}
 
 const cells = (page: Page): Promise<string[][]> =>
   page
@@ -47,7 +32,6 @@ const answers = (page: Page): Promise<string[]> =>
 if (browserPath === undefined) {
   test("in a browser", () => console.log("skipped: no Chromium is installed"));
 } else {
-  const path = browserPath;
   const hosted = new Hosted(folder);
 
   test("three clicked images are forgotten, with the numbers of Node", async () => {
@@ -55,7 +39,7 @@ if (browserPath === undefined) {
       ...{ configFile: `${root}/scripts/web.vite.ts`, logLevel: "error" },
       build: { outDir: folder },
     });
-    const page = await hosted.open(path);
+    const page = await hosted.open();
     await page.waitForSelector(".tile");
     assert.match((await page.textContent("#network"))!, /19,898 weights/);
     assert.equal(await complaints(page), []);
@@ -128,7 +112,7 @@ if (browserPath === undefined) {
   });
 
   test("a run is stopped, and the next begins anew", async () => {
-    const page = await hosted.open(path);
+    const page = await hosted.open();
     await page.waitForSelector(".tile");
     await page.click("#start");
     await page.waitForSelector("#answers .tile");
@@ -147,7 +131,6 @@ if (browserPath === undefined) {
 
   test("without WebGPU the page says what is missing", async () => {
     const page = await hosted.open(
-      path,
       'Object.defineProperty((self.WorkerNavigator ?? Navigator).prototype, "gpu", { get: () => undefined });',
     );
     await page.waitForSelector("#error:not([hidden])");
@@ -155,7 +138,7 @@ if (browserPath === undefined) {
   });
 
   test("the page may reach no other host", async () => {
-    const page = await hosted.open(path);
+    const page = await hosted.open();
     const policy = await page.getAttribute("meta[http-equiv=Content-Security-Policy]", "content");
     assert.match(policy!, "default-src 'none'");
     assert.not.match(policy!, /https?:|\*|unsafe/);
@@ -191,7 +174,7 @@ if (browserPath === undefined) {
       build: { outDir: `${own}/built` },
     });
     const page = new Hosted(`${own}/built`);
-    const shown = await page.open(path);
+    const shown = await page.open();
     await shown.waitForFunction(() => document.body.textContent!.startsWith("after"));
     assert.match(
       (await shown.textContent("body"))!,

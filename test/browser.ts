@@ -1,6 +1,7 @@
-/** A folder on a web server, opened in a real browser. */
+/** Headless Chromium, where one is installed, and folders on a web server for it. */
 import { existsSync, readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
@@ -13,6 +14,35 @@ const types: Readonly<Record<string, string>> = {
   ".wasm": "application/wasm",
 };
 
+/** The browser's program; undefined where there is none. */
+export const browserPath = [
+  process.env["CHROMIUM"],
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+].find((path) => path !== undefined && existsSync(path));
+
+/** Starts the browser with WebGPU on a software adapter. */
+export function startBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: browserPath!,
+    args: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--no-sandbox"],
+  });
+}
+
+/** What axe-core finds on a page, a line each. */
+export async function complaints(page: Page): Promise<string[]> {
+  const source = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+  await page.evaluate(readFileSync(source, "utf8"));
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
+    };
+    const { violations } = await axe.run();
+    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]!.html}`);
+  });
+}
+
 /** How long a page may take for a step on a slow machine that does other work. */
 const patience = 60_000;
 
@@ -21,6 +51,7 @@ export class Hosted {
   readonly #folder: string;
   #server: Server | undefined;
   #browser: Browser | undefined;
+  #before = "";
   /** What pages complained of: errors, warnings of the policy, requests that failed. */
   readonly problems: string[] = [];
   /** Addresses that pages asked for. */
@@ -36,12 +67,9 @@ export class Hosted {
   }
 
   /** Opens the page anew. @param before a script that runs before those of the page and its workers. */
-  async open(browserPath: string, before = ""): Promise<Page> {
+  async open(before = ""): Promise<Page> {
     await this.#serve(before);
-    this.#browser ??= await chromium.launch({
-      executablePath: browserPath,
-      args: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--no-sandbox"],
-    });
+    this.#browser ??= await startBrowser();
     const page = await this.#browser.newPage();
     page.setDefaultTimeout(patience);
     page.on("console", (message) => {
@@ -61,8 +89,6 @@ export class Hosted {
     await this.#browser?.close();
     this.#server?.close();
   }
-
-  #before = "";
 
   async #serve(before: string): Promise<void> {
     this.#before = before;
