@@ -1,0 +1,36 @@
+/** Elements of the page, and words that more than one panel shows. */
+
+/** An element of the page. @throws where the page has none of this kind by that name. */
+export function part<E extends HTMLElement>(id: string, kind: new () => E): E {
+  const element = document.getElementById(id);
+  if (element instanceof kind) return element;
+  throw new Error(`the page has no ${kind.name} "${id}"`);
+}
+
+const error = part("error", HTMLElement);
+
+/** Shows what went wrong, in words, and what can be done. */
+export function fail(cause: unknown): void {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  error.textContent = message.replace(/^./, (first) => first.toUpperCase());
+  error.hidden = false;
+}
+
+/** Takes away what {@link fail} shows. */
+export function clearError(): void {
+  error.hidden = true;
+}
+
+/** "1 image", "7 images". */
+export function images(count: number): string {
+  return `${count} image${count === 1 ? "" : "s"}`;
+}
+
+/** Offers bytes as a file to save. */
+export function saveAs(bytes: Uint8Array<ArrayBuffer>, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([bytes]));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}

@@ -1,0 +1,85 @@
+/** The panel of what must go: training images as tiles that are clicked, and ways to choose many at once. */
+import { images, part } from "../dom.ts";
+import { change, onChange, state } from "../state.ts";
+import { tile } from "../tiles.ts";
+
+/** Images that are shown at first, and more at a time. */
+const shownAtOnce = 120;
+
+const says = part("chosen", HTMLElement);
+const choose = {
+  wrong: part("choose-wrong", HTMLButtonElement),
+  class: part("choose-class", HTMLSelectElement),
+  none: part("choose-none", HTMLButtonElement),
+};
+const grid = part("images", HTMLElement);
+const more = part("more", HTMLButtonElement);
+
+/** Tiles by the place of their image. */
+const tiles = new Map<number, HTMLElement>();
+
+/** What stands in controls follows from what is chosen and what runs. */
+function refresh(): void {
+  const { scene, chosen, working } = state();
+  const ready = scene !== undefined && !working;
+  for (const control of Object.values(choose)) control.disabled = !ready;
+  for (const [place, element] of tiles) {
+    element.setAttribute("aria-pressed", String(chosen.has(place)));
+    (element as HTMLButtonElement).disabled = !ready;
+  }
+  if (scene === undefined) return;
+  const all = scene.images.count;
+  says.textContent =
+    chosen.size === 0 ? "Nothing is chosen." : `${images(chosen.size)} of ${all} are chosen.`;
+}
+
+function press(place: number): void {
+  const chosen = new Set(state().chosen);
+  if (!chosen.delete(place)) chosen.add(place);
+  change({ chosen });
+}
+
+/** Adds tiles: those with wrong labels come first. */
+function showMore(): void {
+  const { images: all, wrong, classes } = state().scene!;
+  const first = new Set(wrong);
+  const order = [
+    ...wrong,
+    ...Array.from({ length: all.count }, (_, i) => i).filter((i) => !first.has(i)),
+  ];
+  for (const place of order.slice(tiles.size, tiles.size + shownAtOnce)) {
+    const [label, truth] = [all.labels[place]!, all.truth[place]!];
+    const words = [{ text: `“${classes[label]!}”`, wrong: label !== truth }];
+    const element = tile(all, place, words, () => press(place));
+    tiles.set(place, element);
+    grid.append(element);
+  }
+  more.hidden = tiles.size >= all.count;
+  refresh();
+}
+
+/** Shows the images of what was opened. */
+function show(): void {
+  const { scene } = state();
+  tiles.clear();
+  grid.replaceChildren();
+  const options = (scene?.classes ?? []).map((name) => new Option(name, name));
+  choose.class.replaceChildren(new Option("choose…", ""), ...options);
+  if (scene !== undefined) showMore();
+}
+
+/** Ties the panel to what there is and what is done. */
+export function startChoose(): void {
+  onChange(["scene"], show);
+  onChange(["scene", "chosen", "working"], refresh);
+  choose.wrong.addEventListener("click", () => change({ chosen: new Set(state().scene!.wrong) }));
+  choose.none.addEventListener("click", () => change({ chosen: new Set() }));
+  choose.class.addEventListener("change", () => {
+    const label = choose.class.selectedIndex - 1;
+    if (label < 0) return;
+    const { labels } = state().scene!.images;
+    change({ chosen: new Set([...labels.keys()].filter((place) => labels[place] === label)) });
+  });
+  more.addEventListener("click", showMore);
+  refresh();
+}

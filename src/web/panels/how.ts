@@ -1,0 +1,88 @@
+/** The panel of how it forgets: method and rounds, and the run under way. */
+import { proxy } from "comlink";
+import { engine } from "../client.ts";
+import { clearError, fail, part } from "../dom.ts";
+import type { Round } from "../messages.ts";
+import { change, onChange, state } from "../state.ts";
+
+const says = {
+  state: part("state", HTMLElement),
+  method: part("method-says", HTMLElement),
+};
+const form = part("how", HTMLFormElement);
+const method = part("method", HTMLSelectElement);
+const most = part("rounds", HTMLInputElement);
+const start = part("start", HTMLButtonElement);
+const pause = part("pause", HTMLButtonElement);
+const cancel = part("cancel", HTMLButtonElement);
+const progress = part("progress", HTMLProgressElement);
+
+function refresh(): void {
+  const { scene, chosen, working } = state();
+  const ready = scene !== undefined && !working;
+  for (const control of [method, most]) control.disabled = !ready;
+  start.disabled = !ready || chosen.size === 0;
+  for (const control of [pause, cancel, progress]) control.hidden = !working;
+}
+
+/** Offers the methods there are. */
+function show(): void {
+  method.replaceChildren(
+    ...(state().scene?.methods ?? []).map(({ name }) => new Option(name, name)),
+  );
+  method.dispatchEvent(new Event("change"));
+}
+
+async function forget(): Promise<void> {
+  const gone = Uint32Array.from([...state().chosen].sort((a, b) => a - b));
+  const rounds: Round[] = [];
+  const last = Number(most.value);
+  const tell = (share: number): void => {
+    const next = Math.min(rounds.length, last);
+    says.state.textContent = rounds.length === 0 ? "Measuring…" : `Round ${next} of ${last}…`;
+    progress.value = Math.min(1, (Math.max(0, rounds.length - 1) + share) / last);
+  };
+  clearError();
+  pause.textContent = "Pause";
+  change({ working: true, run: { gone, rounds: [] } });
+  tell(0);
+  try {
+    const reason = await engine.forget(
+      { forget: gone, method: method.value, rounds: last },
+      proxy((round: Round) => {
+        rounds.push(round);
+        change({ run: { gone, rounds: [...rounds] } });
+        tell(0);
+      }),
+      proxy(tell),
+    );
+    says.state.textContent = `Done: ${reason}.`;
+  } catch (cause) {
+    const stopped = cause instanceof Error && cause.name === "AbortError";
+    says.state.textContent = stopped ? "Stopped: what the rounds before have done stays." : "";
+    if (!stopped) fail(cause);
+  } finally {
+    change({ working: false });
+  }
+}
+
+/** Ties the panel to what there is and what is done. */
+export function startHow(): void {
+  onChange(["scene"], show);
+  onChange(["scene", "chosen", "working"], refresh);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void forget();
+  });
+  cancel.addEventListener("click", () => void engine.cancel());
+  pause.addEventListener("click", () => {
+    const paused = pause.textContent === "Pause";
+    pause.textContent = paused ? "Go on" : "Pause";
+    says.state.textContent = paused ? "It pauses after this round." : "";
+    void engine.pause(paused);
+  });
+  method.addEventListener("change", () => {
+    says.method.textContent = state().scene?.methods[method.selectedIndex]?.text ?? "";
+  });
+  refresh();
+}
