@@ -138,11 +138,18 @@ export {
   save,
 } from "./api/classifier.ts";
 export { train, type TrainingImages, type TrainOptions } from "./api/train.ts";
-export { unlearn, type Unlearned, type UnlearnImages, type UnlearnOptions } from "./api/unlearn.ts";
+export {
+  type AfterRound,
+  unlearn,
+  type Unlearned,
+  type UnlearnImages,
+  type UnlearnOptions,
+} from "./api/unlearn.ts";
 export type { Progress, StopReason, StopRules } from "./unlearn/driver.ts";
 export {
   defineMethod,
   type Method,
+  type Recording,
   retained,
   type UnlearnRequest,
   type UnlearnSession,
@@ -151,3 +158,12 @@ export type * from "./unlearn/methods/choosers.ts";
 export { methods, methodSettings, startMethod } from "./unlearn/methods/index.ts";
 export { RewindSession, type RewindSettings } from "./unlearn/methods/rewind.ts";
 export { stepFields, StepSession, stepTrainer } from "./unlearn/steps.ts";
+
+export type { ClassMaps, MapWeights } from "./analysis/class-maps.ts";
+export { classMaps, type ClassMapOptions, type MappedImages } from "./analysis/map-images.ts";
+export {
+  type CoordinateHistory,
+  type LayerMoves,
+  movesOf,
+  type RoundMoves,
+} from "./analysis/moves.ts";

@@ -203,7 +203,8 @@ export async function evaluate(
   });
 }
 
-function upload(model: Classifier, images: Dataset): Promise<GpuDataset> {
+/** A classifier's images on its device, prepared as it sees them. */
+export function upload(model: Classifier, images: Dataset): Promise<GpuDataset> {
   const { mean, deviation } = model.info.preprocessing;
   return GpuDataset.upload(model.gpu, requireImages(model, images, "images"), mean, deviation);
 }

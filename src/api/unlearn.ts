@@ -18,12 +18,19 @@ import {
   type StopRules,
   unlearn as drive,
 } from "../unlearn/driver.ts";
-import type { Method } from "../unlearn/method.ts";
+import type { Method, Recording } from "../unlearn/method.ts";
 import type { ChosenMethod } from "../unlearn/methods/choosers.ts";
-import { methods, startMethod } from "../unlearn/methods/index.ts";
+import { methods, methodSettings, startMethod } from "../unlearn/methods/index.ts";
 import { type Classifier, requireClassifier, requireImages } from "./classifier.ts";
 import { changingAlone, requireFields, scenarioFields, watchSchema } from "./given.ts";
 import { seedSchema } from "./training-config.ts";
+import {
+  imagesDigest,
+  readRunState,
+  type RunIdentity,
+  weightsDigest,
+  writeRunState,
+} from "./unlearn-state.ts";
 import { workOn } from "./work.ts";
 
 /** Which images must go, and what there is besides to measure on or to learn from. */
@@ -76,6 +83,7 @@ const optionsSchema = z.strictObject({
   seed: seedSchema.default(1),
   onStart: functionSchema.optional(),
   onRound: functionSchema.optional(),
+  resume: z.instanceof(Uint8Array, { error: "expected the bytes of a state" }).optional(),
   watch: watchSchema.default({}),
 });
 
@@ -94,8 +102,21 @@ export interface UnlearnOptions {
   /** Called with the scores before the first round; the run waits for it. */
   readonly onStart?: ((progress: Progress) => unknown) | undefined;
   /** Called after each round; the run waits for it. */
-  readonly onRound?: ((progress: Progress) => unknown) | undefined;
+  readonly onRound?: ((progress: Progress, after: AfterRound) => unknown) | undefined;
+  /**
+   * A state of {@link AfterRound}: the run goes on after that round, to the same bits on the same adapter. The model must
+   * hold the weights that the run started from, and all else but `until` must be given as it was.
+   */
+  readonly resume?: Uint8Array | undefined;
   readonly watch?: Watch | undefined;
+}
+
+/** What there is after a round, as long as the run waits. */
+export interface AfterRound {
+  /** All that the run needs to go on from here, as the bytes of a safetensors file: see `resume`. */
+  state(): Promise<Uint8Array<ArrayBuffer>>;
+  /** The fine-tuning that the round recorded, for methods that record one. */
+  readonly recording: Recording | undefined;
 }
 
 /** What an unlearning did. */
@@ -111,8 +132,9 @@ export interface Unlearned {
 /**
  * Makes a classifier forget images. Its weights are changed; after an error they are those of the last whole round.
  *
- * @throws UsageError naming every wrong setting, where the method needs images to keep and there are none, or while
- *   another call changes the classifier; DataError for images that the network cannot see.
+ * @throws UsageError naming every wrong setting, where the method needs images to keep and there are none, for a state
+ *   of another run, or while another call changes the classifier; DataError for images that the network cannot see, and
+ *   for a state that is damaged.
  */
 export async function unlearn(
   model: Classifier,
@@ -120,7 +142,7 @@ export async function unlearn(
   options: UnlearnOptions = {},
 ): Promise<Unlearned> {
   requireClassifier(model, "unlearn");
-  const { final, seed, until: stop, watch } = checked(optionsSchema, options, "unlearn");
+  const { final, seed, until: stop, resume, watch } = checked(optionsSchema, options, "unlearn");
   const { onStart, onRound } = options;
   const { method, settings } = chosen(options.method);
   const only = options.measure?.map((one) => nameOf(one));
@@ -135,23 +157,66 @@ export async function unlearn(
   const run = async (owned: Owned): Promise<Unlearned> => {
     const work = owned.add(await workOn(model.model, model.info, corrupted, test));
     for (const name of only ?? []) requireMeasured(name, work.sets);
+    const { spec } = model.model;
+    // A method may change the weights as it starts: what they were is found out before.
+    const identity =
+      onRound === undefined && resume === undefined
+        ? undefined
+        : await identityOf(model, corrupted, { method, settings, seed });
+    const saved =
+      resume === undefined ? undefined : await readRunState(resume, await identity!(), spec.name);
     // Measured before the method starts: retraining throws the weights away at once.
-    const first = { round: 0, steps: 0, seconds: 0, scores: await work.evaluate(watch) };
-    await onStart?.(first);
+    const before = saved?.history ?? [
+      { round: 0, steps: 0, seconds: 0, scores: await work.evaluate(watch) },
+    ];
+    if (saved === undefined) await onStart?.(before[0]!);
     const session = owned.add(await startMethod(method, work.request(seed), settings, watch));
+    if (saved !== undefined) {
+      model.model.load(saved.model);
+      session.load(saved.session);
+    }
     // Who hears of no phases takes all progress for that of a round.
     const { phase, progress: told } = watch;
     const measuring: Watch = phase === undefined ? {} : { phase, progress: told };
+    const done = [...before];
+    const after: AfterRound = {
+      state: async () =>
+        writeRunState(
+          { model: await model.model.save(), session: await session.save(), history: done },
+          await identity!(),
+          spec.name,
+        ),
+      get recording() {
+        return session.recording;
+      },
+    };
     const { history, reason } = await drive(session, {
       stop,
-      resume: [first],
+      resume: before,
       evaluate: () => work.evaluate(measuring, only),
-      onRound: async (progress) => void (await onRound?.(progress)),
+      onRound: async (progress) => {
+        done.push(progress);
+        await onRound?.(progress, after);
+      },
       watch,
     });
     return { history, reason, ...(final ? { final: await measureFinal(work, measuring) } : {}) };
   };
   return changingAlone(model.model, "unlearn", () => Owned.within(run));
+}
+
+/** What a run is of; its images, which do not change, are read when that is first asked. */
+async function identityOf(
+  { model }: Classifier,
+  corrupted: Corrupted,
+  { method, settings, seed }: Pick<RunIdentity, "method" | "seed"> & { settings: object },
+): Promise<() => Promise<RunIdentity>> {
+  const start = await weightsDigest(await model.save());
+  let images: Promise<string> | undefined;
+  return async () => ({
+    ...{ method, settings: methodSettings(method, settings), seed, start },
+    images: await (images ??= imagesDigest(corrupted)),
+  });
 }
 
 /** The method's name and its settings. */

@@ -1,24 +1,9 @@
 /** Tensors of a run in its checkpoints, and whose they are. */
 import { DataError } from "../errors.ts";
-import type { Tensors } from "../nn/model.ts";
 import { wholeCheckpoint } from "../io/checkpoint.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
-
-/** Tensors under names that begin with a prefix: `model/conv1.weight`. */
-export function prefixed(
-  prefix: string,
-  tensors: ReadonlyMap<string, { shape: readonly number[]; data: Float32Array }>,
-): Tensors {
-  return new Map([...tensors].map(([name, tensor]) => [`${prefix}/${name}`, tensor]));
-}
-
-/** The tensors of such a prefix, under their own names. */
-export function unprefixed(prefix: string, tensors: Tensors): Tensors {
-  const mine = [...tensors].filter(([name]) => name.startsWith(`${prefix}/`));
-  return new Map(mine.map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]));
-}
 
 /** Writes the network of a job as it stands, with all that decides its answers. */
 export async function writeWhole(

@@ -5,11 +5,12 @@
  * At most so many as are asked for: where there are more rounds every second one is kept, then every fourth, and so on.
  */
 import { movesOf, type RoundMoves, type Weights } from "../analysis/moves.ts";
+import { prefixed, unprefixed } from "../io/state-parts.ts";
 import type { Tensors } from "../nn/model.ts";
 import { listDir, readJson } from "../platform/files.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { UnlearnSession } from "../unlearn/method.ts";
-import { prefixed, requireModel, unprefixed } from "./checkpoints.ts";
+import { requireModel } from "./checkpoints.ts";
 import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 

@@ -7,12 +7,6 @@ import { requireModel } from "./checkpoints.ts";
 import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 
-/** A whole number as metadata hold it. */
-export const wholeText: z.ZodType<number, string> = z
-  .string()
-  .regex(/^\d{1,15}$/)
-  .transform(Number);
-
 /** A state, and how to refuse it. */
 export interface SavedState<T> {
   readonly fields: T;

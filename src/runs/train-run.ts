@@ -5,10 +5,11 @@
  * with the same bits on the same adapter.
  */
 import { z } from "zod";
+import { prefixed, unprefixed, wholeText } from "../io/state-parts.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
-import { prefixed, requireModel, unprefixed, writeWhole } from "./checkpoints.ts";
-import { putBack, readState, wholeText } from "./saved-state.ts";
+import { requireModel, writeWhole } from "./checkpoints.ts";
+import { putBack, readState } from "./saved-state.ts";
 import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 import { classification } from "../tasks/classification.ts";

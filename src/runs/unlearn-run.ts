@@ -5,18 +5,20 @@
  * with the same bits on the same adapter.
  */
 import { z } from "zod";
+import { prefixed, unprefixed, wholeText } from "../io/state-parts.ts";
 import { scoreOf, type Scores } from "../metrics/metric.ts";
 import type { Tensors } from "../nn/model.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
 import { type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
+import { packRound, type RoundState, sessionFields, unpackRound } from "../unlearn/round-state.ts";
 import { shortenRound } from "../unlearn/shorten-round.ts";
 import type { SessionState } from "../unlearn/method.ts";
 import { hasSetting, startMethod } from "../unlearn/methods/index.ts";
-import { prefixed, unprefixed, writeWhole } from "./checkpoints.ts";
+import { writeWhole } from "./checkpoints.ts";
 import { keepRound } from "./kept-rounds.ts";
-import { putBack, readState, type SavedState, wholeText } from "./saved-state.ts";
+import { putBack, readState, type SavedState } from "./saved-state.ts";
 import type { SetupConfig, UnlearnConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 
@@ -57,10 +59,10 @@ export async function unlearnInFolder(
   const measuring: Watch = { phase, progress: told };
   const start = await model.save();
   const saved = await savedRound(folder, job, config);
-  const rounds = await keptRounds(folder, saved?.state.round ?? -1);
-  if (saved !== undefined && rounds.length !== saved.state.round + 1) {
+  const rounds = await keptRounds(folder, saved?.session.round ?? -1);
+  if (saved !== undefined && rounds.length !== saved.session.round + 1) {
     saved.refuse(
-      `metrics.jsonl has ${rounds.length} of the ${saved.state.round + 1} rounds it has behind it, round 0 among them`,
+      `metrics.jsonl has ${rounds.length} of the ${saved.session.round + 1} rounds it has behind it, round 0 among them`,
     );
   }
   const report = async (progress: Progress): Promise<void> => {
@@ -95,7 +97,7 @@ export async function unlearnInFolder(
     if (saved !== undefined) {
       putBack(saved, () => {
         model.load(saved.model);
-        session.load(saved.state);
+        session.load(saved.session);
       });
     }
     result = await unlearn(session, {
@@ -144,9 +146,7 @@ export async function discardRounds(folder: RunFolder): Promise<void> {
 }
 
 /** What an interrupted run had saved after its last round. */
-interface SavedRound extends Pick<SavedState<unknown>, "refuse"> {
-  readonly state: SessionState;
-  readonly model: Tensors;
+interface SavedRound extends RoundState, Pick<SavedState<unknown>, "refuse"> {
   /** Weights a round earlier, where they were kept. */
   readonly previous: Tensors | undefined;
 }
@@ -158,9 +158,8 @@ async function savedRound(
   { rounds }: UnlearnConfig,
 ): Promise<SavedRound | undefined> {
   const fields = z.object({
-    round: wholeText.pipe(z.number().min(1).max(rounds)),
-    steps: wholeText,
-    optimizerStep: wholeText,
+    ...sessionFields,
+    round: sessionFields.round.pipe(z.number().max(rounds)),
   });
   const saved = await readState(folder, unlearningFile, job, fields);
   if (saved === undefined) return undefined;
@@ -170,8 +169,7 @@ async function savedRound(
   const { round } = saved.fields;
   const previous = earlier?.fields.round === round - 1 ? earlier : undefined;
   return {
-    state: { ...saved.fields, tensors: unprefixed("optimizer", tensors) },
-    model: unprefixed("model", tensors),
+    ...unpackRound(tensors, saved.fields),
     previous: previous && unprefixed("model", previous.tensors),
     refuse,
   };
@@ -181,21 +179,16 @@ async function savedRound(
 async function saveRound(
   folder: RunFolder,
   { model: { spec } }: Job<SetupConfig>,
-  { round, steps, optimizerStep, tensors: optimizer }: SessionState,
+  session: SessionState,
   after: Tensors,
   before: Tensors | undefined,
 ): Promise<void> {
   if (before !== undefined) {
-    const metadata = { model: spec.name, round: String(round - 1) };
+    const metadata = { model: spec.name, round: String(session.round - 1) };
     await folder.writeCheckpoint(previousFile, prefixed("model", before), metadata);
   }
-  const tensors = new Map([...prefixed("model", after), ...prefixed("optimizer", optimizer)]);
-  await folder.writeCheckpoint(unlearningFile, tensors, {
-    model: spec.name,
-    round: String(round),
-    steps: String(steps),
-    optimizerStep: String(optimizerStep),
-  });
+  const { tensors, metadata } = packRound({ model: after, session }, spec.name);
+  await folder.writeCheckpoint(unlearningFile, tensors, metadata);
 }
 
 /** The rounds of the log up to one, round 0 first; later ones are struck out, they are run again. */

@@ -3,6 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
   type Classifier,
+  classMaps,
   corrupt,
   DataError,
   type Dataset,
@@ -14,6 +15,7 @@ import {
   maxPool,
   metrics,
   methods,
+  movesOf,
   noSettings,
   predict,
   relu,
@@ -142,6 +144,82 @@ test("images are named by what names them, or are all there is left", async () =
   const left = await unlearn(alone, { forget: subset(images, zeros) }, options);
   assert.equal(Object.keys(left.history[0]!.scores), ["forgetAccuracy", "forgetLoss"]);
   for (const one of [model, again, alone]) one.destroy();
+});
+
+test("a run goes on from a state after two rounds and ends with the bits of one that was not left", async () => {
+  const { train: images, labels, test: tests, forget } = await noisy();
+  const given = { train: images, labels, forget };
+  // The moments of Adam go from round to round; the first round of each is recorded.
+  const method = methods.rewind({ learningRate: 2e-4, batch: 20 });
+  const straight = await copy();
+  let state: Uint8Array | undefined;
+  const moves: (number | null)[] = [];
+  const whole = await unlearn(straight, given, {
+    ...{ method, until: { rounds: 4 } },
+    async onRound({ round }, after) {
+      if (round === 2) state = await after.state();
+      if (round !== 1) return;
+      const now = await straight.model.save();
+      const recorded = await after.recording!.read();
+      const one = movesOf(round, straight.model.slots, recorded, now, now);
+      moves.push(...one.layers.map(({ drift }) => drift));
+    },
+  });
+  assert.ok(moves.length > 0 && moves.every((drift) => drift! > 0), "all layers drift on D_f");
+  const left = await copy();
+  const options = { method, until: { rounds: 4 }, resume: state };
+  const rest = await unlearn(left, given, options);
+  assert.equal(
+    rest.history.map(({ round }) => round),
+    [0, 1, 2, 3, 4],
+  );
+  assert.equal(await save(left), await save(straight));
+  assert.equal(
+    rest.history.map(({ scores }) => scores),
+    whole.history.map(({ scores }) => scores),
+  );
+
+  const again = await copy();
+  const wrong = async (what: object, images: object = {}): Promise<string> =>
+    (await errorOf(unlearn(again, { ...given, ...images }, { ...options, ...what }))).message;
+  assert.match(await wrong({ seed: 2 }), "state of another run: its seed differ");
+  assert.match(await wrong({ method: "neg-grad" }), "its method differ");
+  assert.match(
+    await wrong({ method: methods.rewind({ learningRate: 1e-4, batch: 20 }) }),
+    "its settings of the method differ",
+  );
+  assert.match(await wrong({}, { forget: [1, 2] }), "images to forget differ");
+  assert.match(await wrong({ resume: state!.slice(0, 200) }), "not a readable safetensors file");
+  assert.match(await wrong({ resume: await save(again) }), "no state of an unlearning");
+  assert.equal(
+    (await predict(again, tests)).classes,
+    (await predict(await trained(), tests)).classes,
+  );
+  await unlearn(again, given, {
+    until: { rounds: 1 },
+    method: methods.negGrad({ learningRate: 0.1 }),
+  });
+  assert.match(await wrong({}), "its weights to start from differ");
+  for (const one of [straight, left, again]) one.destroy();
+});
+
+test("maps of images are of the network's answers, or of the classes that are asked for", async () => {
+  const { test: tests } = await noisy();
+  const model = await trained();
+  const few = subset(tests, [3, 1, 4]);
+  const seen = await classMaps(model, few);
+  assert.equal(seen.classes, (await predict(model, few)).classes);
+  assert.is(seen.maps.length, 3 * seen.height * seen.width);
+  assert.is(seen.weights, "gradient");
+  const asked = await classMaps(model, few, { classes: seen.classes });
+  assert.equal(asked, seen);
+  const others = await classMaps(model, few, { classes: [0, 0, 0] });
+  assert.not.equal(others.maps, seen.maps);
+  const wrong = async (options: object, of = few): Promise<string> =>
+    (await errorOf(classMaps(model, of, options))).message;
+  assert.match(await wrong({ classes: [0, 0] }), "`classes` must be 3 numbers of classes below 10");
+  assert.match(await wrong({ classes: [0, 10, 0] }), "number 1 is 10");
+  assert.match(await wrong({}, subset(tests, [])), "there are no images");
 });
 
 test("a method of one's own is used as it is", async () => {
