@@ -348,7 +348,7 @@ for (const tuning of tunings) {
       })),
       { shader: "analysis/one-hot", constants: { B: 3, C: 5 } },
       { shader: "analysis/plane", constants: { PER: 1 } },
-      { shader: "analysis/tally-point", constants: { B: 3, SETS: 2 } },
+      { shader: "analysis/tally-point", constants: { HAS_HITS: true, SETS: 2 } },
       { shader: "edges/gather", constants: { ROWS: 7, WIDTH: 8 } },
       { shader: "edges/segment-sum", constants: { ROWS: 3, WIDTH: 8 } },
       ...["bytes", "floats"].map((values) => ({

@@ -17,6 +17,7 @@ import type { Model } from "../nn/model.ts";
 import { classification } from "../tasks/classification.ts";
 import { passOver } from "../train/memory.ts";
 import { replay, type Watch } from "../train/replay.ts";
+import { tally, totalWords } from "../train/tally.ts";
 import { Arena } from "../weights/arena.ts";
 import type { WeightSet } from "./plane.ts";
 
@@ -118,7 +119,7 @@ export class PlaneEvaluator {
       );
       const bound = owned.add(new Bound());
       const points = await bound.zeros(gpu, "points", [part, 2]);
-      const totals = await bound.zeros(gpu, "totals", [part * sets.length * 4], "u32");
+      const totals = await bound.zeros(gpu, "totals", [part * sets.length * totalWords], "u32");
       const graph = new Graph(gpu.tuning);
       const { built, loss, hits } = graph.build(() =>
         classification.objective(graph, model, feed, { norm: "frozen" }),
@@ -135,13 +136,12 @@ export class PlaneEvaluator {
           y: bound.shard(parameters, shard),
         }),
       );
-      const tally = {
-        shader: "analysis/tally-point",
-        constants: { B: batch, SETS: sets.length },
-        bind: { loss, hits: hits!.value, step, totals },
-        groups: [1, 1, 1],
-      } as const;
-      const launches = [take!, ...move, ...gather, ...graph.forward(), ...hits!.launches, tally];
+      const add = tally(
+        { step, totals },
+        { loss, ...(hits === undefined ? {} : { hits }) },
+        { shader: "analysis/tally-point", constants: { SETS: sets.length } },
+      );
+      const launches = [take!, ...move, ...gather, ...graph.forward(), ...add];
       const program = owned.add(
         await compile(gpu, launches, {
           label: `landscape ${model.spec.name}`,
@@ -202,11 +202,11 @@ export class PlaneEvaluator {
     const [words, floats] = [new Uint32Array(bytes!), new Float32Array(bytes!)];
     return points.map((_, point) =>
       sets.map((_, set) => {
-        const at = 4 * (point * sets.length + set);
-        const count = words[at + 2]!;
+        const at = totalWords * (point * sets.length + set);
+        const [, hits, count, , bad] = words.subarray(at, at + totalWords);
         return {
-          accuracy: (100 * words[at + 1]!) / count,
-          loss: words[at + 3] === 0 ? floats[at]! / count : Number.NaN,
+          accuracy: (100 * hits!) / count!,
+          loss: bad === 0 ? floats[at]! / count! : Number.NaN,
         };
       }),
     );
