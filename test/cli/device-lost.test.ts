@@ -3,55 +3,24 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { closeAll } from "../../src/cli/device-options.ts";
+import { shareDevice } from "../../src/cli/device-options.ts";
 import { runCommand } from "../../src/cli/program.ts";
-import { openGpu } from "../../src/platform/gpu.ts";
+import { closeGpus, testGpu } from "../device.ts";
+import {
+  contentsOf,
+  differencesOf,
+  run as runVictim,
+  undisturbed,
+  victims,
+} from "../faults/kill.ts";
+import { losing, type Loss, resuming } from "../faults/loss.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-lost-`);
 const demo = [
-  ...["demo", "--dataset", "synthetic", "--train", "60", "--test", "30", "--filters", "2,4"],
+  ...["demo", "--dataset", "synthetic", "--train", "60", "--test", "30", "--model", "mlp"],
   ...["--epochs", "3", "--batch", "20", "--save-every", "0", "--rounds", "2"],
   ...["--method", "linear-rewind", "--until-share", "0", "--quiet"],
 ];
-
-/** Where a device is lost: the so-manieth time that it is asked for something. */
-interface Loss {
-  /** "write", "read", or how the label of a compute pass begins. */
-  readonly what: string;
-  readonly time: number;
-}
-
-function replace(on: object, name: string, value: unknown): void {
-  Object.defineProperty(on, name, { value, configurable: true });
-}
-
-/** Lets a device be lost just before it does what the loss says. */
-function doom(device: GPUDevice, { what, time }: Loss): void {
-  let times = 0;
-  const asked = (now: string): void => {
-    if (now.startsWith(what) && ++times === time) device.destroy();
-  };
-  const write = device.queue.writeBuffer.bind(device.queue);
-  replace(device.queue, "writeBuffer", (...given: Parameters<typeof write>) => {
-    asked("write");
-    write(...given);
-  });
-  const createBuffer = device.createBuffer.bind(device);
-  replace(device, "createBuffer", (descriptor: GPUBufferDescriptor) => {
-    if (descriptor.label === "staging") asked("read");
-    return createBuffer(descriptor);
-  });
-  const createEncoder = device.createCommandEncoder.bind(device);
-  replace(device, "createCommandEncoder", () => {
-    const encoder = createEncoder();
-    const begin = encoder.beginComputePass.bind(encoder);
-    replace(encoder, "beginComputePass", (descriptor?: GPUComputePassDescriptor) => {
-      asked(descriptor?.label ?? "");
-      return begin(descriptor);
-    });
-    return encoder;
-  });
-}
 
 /** Runs the command; its first devices are lost one after the other. Gives its exit code, and how many it opened. */
 async function run(
@@ -59,26 +28,10 @@ async function run(
   losses: readonly Loss[],
   ...more: string[]
 ): Promise<{ code: number; devices: number }> {
-  const entry = await openGpu();
-  const requestAdapter = entry.requestAdapter.bind(entry);
-  let devices = 0;
-  replace(entry, "requestAdapter", async (options?: GPURequestAdapterOptions) => {
-    const adapter = (await requestAdapter(options))!;
-    const requestDevice = adapter.requestDevice.bind(adapter);
-    replace(adapter, "requestDevice", async (descriptor?: GPUDeviceDescriptor) => {
-      const device = await requestDevice(descriptor);
-      const loss = losses[devices++];
-      if (loss !== undefined) doom(device, loss);
-      return device;
-    });
-    return adapter;
-  });
-  try {
-    return { code: await runCommand([...demo, ...more, "--out", out]), devices };
-  } finally {
-    closeAll();
-    delete (entry as { requestAdapter?: unknown }).requestAdapter;
-  }
+  const { code, devices } = await losing(losses, () =>
+    runCommand([...demo, ...more, "--out", out]),
+  );
+  return { code, devices };
 }
 
 /** What a run came to: its weights, and everything it says but for times. */
@@ -138,5 +91,36 @@ test("a device that is lost again and again ends the run after three others", as
   assert.equal(await run(`${folder}/hopeless`, losses, ...resume), { code: 1, devices: 4 });
 });
 
-test.after(() => rmSync(folder, { recursive: true }));
+/** Where the other commands lose theirs; `npm run kill -- --devices` tries all phases. */
+const others: readonly (readonly [string, Loss])[] = [
+  ["train", { what: "train", time: 2 }],
+  ["unlearn", { what: "rewind", time: 2 }],
+  ["experiment standard", { what: "train", time: 12 }],
+  ["lira", { what: "read", time: 60 }],
+];
+
+for (const [name, loss] of others) {
+  test(`${name}, lost on its way: the same folder`, async () => {
+    const victim = victims.find((one) => one.name.startsWith(name))!;
+    const root = mkdtempSync(`${folder}/other-`);
+    shareDevice(await testGpu());
+    const { words, contents } = await undisturbed(root, resuming(victim));
+    shareDevice(undefined);
+    let said = "";
+    const { code, devices } = await losing([loss], async () => {
+      const ended = await runVictim(words(`${root}/out`), undefined);
+      said = ended.said;
+      return ended.code;
+    });
+    assert.is(code, 0, said);
+    assert.is(devices, 2);
+    assert.equal(differencesOf(contentsOf(`${root}/out`), contents), []);
+  });
+}
+
+test.after(async () => {
+  shareDevice(undefined);
+  rmSync(folder, { recursive: true });
+  await closeGpus();
+});
 test.run();

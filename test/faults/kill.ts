@@ -209,6 +209,30 @@ export function differencesOf(got: Map<string, string>, want: Map<string, string
   });
 }
 
+/** What an undisturbed run of a victim comes to, and its words for a folder. */
+export interface Undisturbed {
+  /** The command that works in a folder. */
+  words(out: string): string;
+  /** What it did to files, in order. */
+  readonly acts: readonly string[];
+  readonly contents: Map<string, string>;
+}
+
+/** Runs a victim undisturbed, and what it needs before, in folders under `root`. */
+export async function undisturbed(root: string, victim: Victim): Promise<Undisturbed> {
+  const data = join(root, "data");
+  const out = join(root, "whole");
+  const words = (to: string): string => victim.words.replaceAll("DATA", data).replaceAll("OUT", to);
+  const finish = async (line: string, told?: (act: string) => void): Promise<void> => {
+    const { code, said } = await run(line, undefined, told);
+    if (code !== 0) throw new Error(`${line}: exit code ${code}\n${said}`);
+  };
+  if (victim.before !== undefined) await finish(victim.before.replaceAll("DATA", data));
+  const acts: string[] = [];
+  await finish(words(out), (act) => acts.push(act));
+  return { words, acts, contents: contentsOf(out) };
+}
+
 /**
  * Kills a command at the points that `every` chooses, runs it again, and compares.
  *
@@ -223,34 +247,25 @@ export async function killAtWrites(
   const root = mkdtempSync(`${tmpdir()}/rewind-kill-`);
   shareDevice(gpu);
   try {
-    const place = (name: string): string => join(root, name);
-    const { before } = victim;
-    const finish = async (words: string): Promise<void> => {
-      const { code, said } = await run(words, undefined);
-      if (code !== 0) throw new Error(`${words}: exit code ${code}\n${said}`);
-    };
-    if (before !== undefined) await finish(before.replaceAll("DATA", place("data")));
-    const words = victim.words.replaceAll("DATA", place("data")).replaceAll("OUT", place("out"));
-    const acts: string[] = [];
-    const { code, said } = await run(words, undefined, (act) => acts.push(act));
-    if (code !== 0) throw new Error(`${words}: exit code ${code}\n${said}`);
-    const want = contentsOf(place("out"));
+    const { words: wordsFor, acts, contents: want } = await undisturbed(root, victim);
+    const out = join(root, "out");
+    const words = wordsFor(out);
     const points = acts.flatMap((act, i) => {
       const tears = act.startsWith("create") || act.startsWith("append");
       return (tears ? [false, true] : [false]).map((torn) => ({ at: i + 1, torn, act }));
     });
     const kills: Kill[] = [];
     for (const { at, torn, act } of points.filter((_, index) => every(index))) {
-      rmSync(place("out"), { recursive: true, force: true });
+      rmSync(out, { recursive: true, force: true });
       const died = await run(words, { at, torn });
-      bury(place("out"));
+      bury(out);
       const again = await run(words, undefined);
       const differences = [
         ...(died.code === 0 ? ["the killed command says that it succeeded"] : []),
         ...(again.code === 0 ? [] : [`the second run: ${again.said}`]),
-        ...differencesOf(contentsOf(place("out")), want),
+        ...differencesOf(contentsOf(out), want),
       ];
-      const short = act.replace(`${place("out")}/`, "").replace(/\.[0-9a-f]{8}\.tmp$/, "");
+      const short = act.replace(`${join(root, "whole")}/`, "").replace(/\.[0-9a-f]{8}\.tmp$/, "");
       kills.push({ at, torn, act: short, differences });
       onKill(kills.at(-1)!);
     }
