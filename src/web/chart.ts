@@ -1,6 +1,5 @@
-/** Curves over rounds. */
+/** Charts of lines. */
 import UPlot from "uplot";
-import type { Named, Round } from "./messages.ts";
 
 /** Colours that are told apart with any colour vision, by how light the page is (after Okabe and Ito). */
 const palettes = {
@@ -10,13 +9,29 @@ const palettes = {
 const dashes = [[], [8, 4], [2, 3], [10, 3, 2, 3], [4, 4]] as const;
 const height = 260;
 
-/** A chart of what rounds have in %. */
+/** What a chart shows. */
+export interface Lines {
+  readonly x: readonly number[];
+  readonly xLabel: string;
+  readonly yLabel: string;
+  /** Ends of the axes, where they do not follow from the values. */
+  readonly xRange?: readonly [number, number];
+  readonly yRange?: readonly [number, number];
+  readonly series: readonly {
+    readonly label: string;
+    /** A value for each x; null where there is none. */
+    readonly y: readonly (number | null)[];
+  }[];
+  /** The same in words, for who cannot see it. */
+  readonly says: string;
+}
+
+/** A chart in its place; it follows the place's width, and how light the page is. */
 export class Chart {
   readonly #place: HTMLElement;
   readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   #plot: UPlot | undefined;
-  #metrics: readonly Named[] = [];
-  #rounds: readonly Round[] = [];
+  #lines: Lines | undefined;
 
   constructor(place: HTMLElement) {
     this.#place = place;
@@ -24,15 +39,15 @@ export class Chart {
     new ResizeObserver(() => this.#plot?.setSize({ width: place.clientWidth, height })).observe(
       place,
     );
-    this.#dark.addEventListener("change", () => this.show(this.#metrics, this.#rounds));
+    this.#dark.addEventListener("change", () => this.show(this.#lines));
   }
 
-  /** Draws anew: a run has few rounds. */
-  show(metrics: readonly Named[], rounds: readonly Round[]): void {
-    [this.#metrics, this.#rounds] = [metrics, rounds];
+  /** Draws anew: there are few values. */
+  show(lines: Lines | undefined): void {
+    this.#lines = lines;
     this.#plot?.destroy();
     this.#plot = undefined;
-    if (rounds.length === 0) return;
+    if (lines === undefined) return;
     const style = getComputedStyle(document.documentElement);
     const [ink, grid] = (["ink", "line"] as const).map((name) =>
       style.getPropertyValue(`--${name}`),
@@ -43,33 +58,29 @@ export class Chart {
       grid: { stroke: grid, width: 1 },
       ticks: { stroke: grid },
     };
-    const series = metrics.map((metric, i): UPlot.Series => ({
-      label: metric.text,
+    const series = lines.series.map(({ label }, i): UPlot.Series => ({
+      label,
       stroke: colours[i % colours.length]!,
       dash: [...dashes[i % dashes.length]!],
       width: 2,
       points: { show: true, size: 6 },
     }));
+    const { x, xLabel, yLabel, xRange, yRange } = lines;
     const options: UPlot.Options = {
       ...{ width: this.#place.clientWidth, height },
       // The slider says the values of a round, for all.
       legend: { live: false },
-      scales: { x: { time: false }, y: { range: [0, 100] } },
+      scales: {
+        x: { time: false, ...(xRange && { range: [...xRange] as [number, number] }) },
+        y: yRange === undefined ? {} : { range: [...yRange] as [number, number] },
+      },
       axes: [
-        { ...axis, label: "round", incrs: [1, 2, 5, 10] },
-        { ...axis, label: "%" },
+        { ...axis, label: xLabel, incrs: [1, 2, 5, 10, 20, 50, 100] },
+        { ...axis, label: yLabel, size: 60 },
       ],
-      series: [{ label: "round" }, ...series],
+      series: [{ label: xLabel }, ...series],
     };
-    const columns = metrics.map(({ name }) => rounds.map(({ scores }) => scores[name] ?? null));
-    this.#plot = new UPlot(options, [rounds.map(({ round }) => round), ...columns], this.#place);
-    const last = rounds.at(-1)!;
-    const now = metrics.map(
-      (metric) => `${metric.text} ${(last.scores[metric.name] ?? 0).toFixed(1)} %`,
-    );
-    this.#place.setAttribute(
-      "aria-label",
-      `Curves over rounds. After round ${last.round}: ${now.join(", ")}.`,
-    );
+    this.#plot = new UPlot(options, [[...x], ...lines.series.map(({ y }) => [...y])], this.#place);
+    this.#place.setAttribute("aria-label", lines.says);
   }
 }

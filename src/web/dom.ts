@@ -23,7 +23,12 @@ export function clearError(): void {
 
 /** "1 image", "7 images". */
 export function images(count: number): string {
-  return `${count} image${count === 1 ? "" : "s"}`;
+  return counted(count, "image");
+}
+
+/** "1 round", "7 rounds". */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** Offers bytes as a file to save. */

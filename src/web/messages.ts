@@ -1,5 +1,5 @@
 /** What the page and its engine, which runs in a worker, say to each other. */
-import type { Predictions, Progress, Scores } from "../index.ts";
+import type { MapWeights, Predictions, Progress, RoundMoves, Scores } from "../index.ts";
 
 /** Images as the page draws them. */
 export interface Images {
@@ -49,10 +49,26 @@ export interface Round extends Pick<Progress, "round" | "seconds"> {
 
 /** What must go, and how. */
 export interface Request {
+  /** The run's number, by which it is asked for afterwards. */
+  readonly run: number;
   /** Places of the images to forget, ascending. */
   readonly forget: Uint32Array<ArrayBuffer>;
   readonly method: string;
   readonly rounds: number;
+}
+
+/** An image with its class activation map over it. */
+export interface Picture {
+  readonly height: number;
+  readonly width: number;
+  /** Red, green, blue, opacity, [height, width, 4]. */
+  readonly data: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** What the network looks at in images to forget; of many the first ones. */
+export interface Maps {
+  readonly weights: MapWeights;
+  readonly pictures: readonly Picture[];
 }
 
 /** The engine as the page calls it. */
@@ -75,6 +91,10 @@ export interface Engine {
   cancel(): void;
   /** Holds the work under way before its next round, until it is called with false. */
   pause(paused: boolean): void;
-  /** The network after a round of the last run, as a checkpoint. */
-  checkpoint(round: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** The network after a round, as a checkpoint. */
+  checkpoint(run: number, round: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** What the network looked at after a round, in pictures of `side` pixels a side at least. */
+  maps(run: number, round: number, side: number): Promise<Maps>;
+  /** What a round did to the weights; undefined before the first, and for methods that record nothing. */
+  moves(run: number, round: number): Promise<RoundMoves | undefined>;
 }

@@ -2,7 +2,8 @@
 import { startChoose } from "./panels/choose.ts";
 import { startHow } from "./panels/how.ts";
 import { openStart, startNetwork } from "./panels/network.ts";
+import { startPaths } from "./panels/paths.ts";
 import { startWatch } from "./panels/watch.ts";
 
-for (const start of [startNetwork, startChoose, startHow, startWatch]) start();
+for (const start of [startNetwork, startChoose, startHow, startWatch, startPaths]) start();
 void openStart();

@@ -3,6 +3,8 @@ import type { Round, Scene } from "./messages.ts";
 
 /** An unlearning, under way or done. */
 export interface Run {
+  readonly id: number;
+  readonly method: string;
   /** Places of the images to forget, ascending; its answers are in this order. */
   readonly gone: Uint32Array<ArrayBuffer>;
   readonly rounds: readonly Round[];
@@ -16,10 +18,18 @@ export interface State {
   /** The engine works: what it works with must not change. */
   readonly working: boolean;
   readonly run: Run | undefined;
+  /** The round of the run that is looked at. */
+  readonly shown: { readonly run: number; readonly round: number } | undefined;
 }
 
 const listeners: { names: readonly (keyof State)[]; listener: () => void }[] = [];
-let now: State = { scene: undefined, chosen: new Set(), working: false, run: undefined };
+let now: State = {
+  scene: undefined,
+  chosen: new Set(),
+  working: false,
+  run: undefined,
+  shown: undefined,
+};
 
 export function state(): State {
   return now;

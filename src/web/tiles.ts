@@ -1,21 +1,29 @@
 /** Images drawn as small tiles. */
-import type { Images } from "./messages.ts";
+import type { Images, Picture } from "./messages.ts";
 
-/** Draws an image of 1 or 3 channels at its own size; others by their first channel. */
-function drawn(images: Images, place: number): HTMLCanvasElement {
+/** An image of 1 or 3 channels at its own size; others by their first channel. */
+export function pictureOf(images: Images, place: number): Picture {
   const { height, width, channels, pixels } = images;
-  const canvas = document.createElement("canvas");
-  Object.assign(canvas, { height, width });
-  const data = new ImageData(width, height);
+  const data = new Uint8ClampedArray(4 * height * width);
   const from = place * height * width * channels;
   for (let i = 0; i < height * width; i++) {
     for (let c = 0; c < 3; c++) {
-      data.data[4 * i + c] = pixels[from + i * channels + (channels === 3 ? c : 0)]!;
+      data[4 * i + c] = pixels[from + i * channels + (channels === 3 ? c : 0)]!;
     }
-    data.data[4 * i + 3] = 255;
+    data[4 * i + 3] = 255;
   }
-  canvas.getContext("2d")!.putImageData(data, 0, 0);
+  return { height, width, data };
+}
+
+function draw(canvas: HTMLCanvasElement, { height, width, data }: Picture): HTMLCanvasElement {
+  Object.assign(canvas, { height, width });
+  canvas.getContext("2d")!.putImageData(new ImageData(data, width, height), 0, 0);
   return canvas;
+}
+
+/** Draws another picture on a tile. */
+export function setPicture(element: Element, picture: Picture): void {
+  draw(element.querySelector("canvas")!, picture);
 }
 
 /** Words below an image; `wrong` marks them. */
@@ -48,7 +56,10 @@ export function tile(
   const element = document.createElement(onPress === undefined ? "div" : "button");
   element.className = "tile";
   element.title = images.names[place]!;
-  element.append(drawn(images, place), ...words.map(line));
+  element.append(
+    draw(document.createElement("canvas"), pictureOf(images, place)),
+    ...words.map(line),
+  );
   if (element instanceof HTMLButtonElement) {
     element.type = "button";
     element.setAttribute("aria-pressed", "false");

@@ -6,7 +6,16 @@ import type { Page } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { build } from "vite";
-import { load, metrics, predict, type Progress, subset, unlearn } from "../../src/index.ts";
+import { enlargedImage, overlaid } from "../../src/figures/overlay.ts";
+import {
+  classMaps,
+  load,
+  metrics,
+  predict,
+  type Progress,
+  subset,
+  unlearn,
+} from "../../src/index.ts";
 import { startImages } from "../../src/web/start.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import { browserPath, complaints, Hosted } from "../browser.ts";
@@ -96,12 +105,39 @@ if (browserPath === undefined) {
     assert.not.equal(before, last, "the slider goes back");
     for (const [i, text] of before.entries()) assert.match(text, `says “${said[0]![i]}”`);
 
+    await page.check("#maps");
+    await page.waitForFunction(() =>
+      document.getElementById("maps-say")!.textContent!.startsWith("Grad-CAM"),
+    );
+    const pictures = await page
+      .locator("#answers canvas")
+      .evaluateAll((all) =>
+        (all as HTMLCanvasElement[]).map((canvas) => [
+          ...canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height).data,
+        ]),
+      );
+    await page.uncheck("#maps");
+
     const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);
     const file = await download.path();
     const saved = await load(readFileSync(file), { gpu: await testGpu() });
     const { names } = await predict(saved, subset(train, forget));
     assert.equal(names, said[0], "the state of round 0 is the network as it was opened");
+    const looked = await classMaps(saved, subset(train, forget));
     saved.destroy();
+    assert.is(pictures.length, forget.length);
+    const [size, area] = [train.pixels.length / train.count, looked.height * looked.width];
+    for (const [i, place] of forget.entries()) {
+      const pixels = train.pixels.subarray(place * size, (place + 1) * size);
+      const image = enlargedImage({ ...train, pixels }, 84);
+      const { data } = overlaid(image, looked.maps.subarray(i * area, (i + 1) * area), looked);
+      // A map is drawn from its least value to its largest: what adapters round otherwise moves a colour by a level or two.
+      const worst = data.reduce(
+        (most, v, at) => Math.max(most, Math.abs(v - pictures[i]![at]!)),
+        0,
+      );
+      assert.ok(worst <= 4, `the map of image ${place}: ${worst} of 255`);
+    }
 
     await page.setViewportSize({ width: 390, height: 844 });
     // The chart follows when it is told of its new width: then nothing runs out of the screen sideways.
@@ -111,7 +147,7 @@ if (browserPath === undefined) {
     assert.equal(hosted.problems, []);
   });
 
-  test("a run is stopped, and the next begins anew", async () => {
+  test("a run is stopped, and the next begins anew and stands beside it", async () => {
     const page = await hosted.open();
     await page.waitForSelector(".tile");
     await page.click("#start");
@@ -126,6 +162,31 @@ if (browserPath === undefined) {
       document.getElementById("state")!.textContent!.startsWith("Done"),
     );
     assert.is((await cells(page)).length, 3);
+
+    await page.selectOption("#beside", { index: 1 });
+    await page.locator("#round").fill("0");
+    const others = await page
+      .locator("#other-answers .tile")
+      .evaluateAll((tiles) => tiles.map((tile) => tile.textContent ?? ""));
+    assert.equal(others, await answers(page), "both runs start from the same network");
+    assert.match((await page.getAttribute("#other-chart", "aria-label"))!, /^Curves over rounds/);
+    await page.click("#paths summary");
+    await page.waitForFunction(() =>
+      document.getElementById("paths-say")!.textContent!.startsWith("Before the first round"),
+    );
+    await page.locator("#round").fill("1");
+    await page.waitForSelector("#paths-chart .uplot");
+    assert.match(
+      (await page.textContent("#paths-say"))!,
+      /^Round 1 fine-tunes .* takes 15 snapshots, .* drifted by 0\.\d+ and was moved by 0\.\d+, cosine -[01]\.\d+\.$/,
+    );
+    const ways = (await page.getAttribute("#paths-chart", "aria-label"))!.matchAll(
+      /Weight \d+ drifts by ([\d.e-]+), and is set to ([\d.e-]+) from where it was\./g,
+    );
+    const moved = [...ways].map(([, drift, set]) => [Number(drift), Number(set)]);
+    assert.is(moved.length, 2);
+    for (const [drift, set] of moved) assert.ok(drift! * set! < 0, `${set} goes back on ${drift}`);
+    assert.equal(await complaints(page), []);
     assert.equal(hosted.problems, []);
   });
 

@@ -1,5 +1,6 @@
 /** Unlearning: the network is kept after every round. */
 import {
+  type AfterRound,
   load,
   predict,
   type Progress,
@@ -11,6 +12,7 @@ import {
 import type { Request, Round } from "../messages.ts";
 import { controlled } from "./control.ts";
 import { opened } from "./opened.ts";
+import { keepRun, movesIn } from "./runs.ts";
 
 /** Why a run ended, in words. */
 const reasons: Readonly<Record<StopReason, string>> = {
@@ -23,29 +25,34 @@ const reasons: Readonly<Record<StopReason, string>> = {
   diverged: "the weights became infinite",
 };
 
-/** Checkpoints of the last run, the untouched network first. */
-let states: Uint8Array<ArrayBuffer>[] = [];
-
 /** Share of a run's rounds and of the one under way, from reports of passes over data. */
 function passes(onProgress: (share: number) => void): (done: number, total: number) => void {
   return (done, total) => onProgress(total === 0 ? 1 : done / total);
 }
 
 export function forget(
-  { forget, method, rounds }: Request,
+  request: Request,
   onRound: (round: Round) => void,
   onProgress: (share: number) => void,
 ): Promise<string> {
   return controlled(async ({ signal, breathe }) => {
-    const { gpu, images, file } = opened();
+    const { forget, method, rounds } = request;
+    const run = keepRun(request, opened());
+    const { gpu, images, file } = run.opened;
     const { train, labels, test, sets } = images;
     const model = await load(file, { gpu });
-    states = [];
     const gone = subset({ ...train, labels }, [...forget]);
-    const seen = async ({ round, seconds, scores }: Progress): Promise<void> => {
-      states.push(await save(model));
+    let before = await model.model.save();
+    const seen = async (progress: Progress, after?: AfterRound): Promise<void> => {
+      const { round, seconds, scores } = progress;
+      const now = await model.model.save();
+      run.history.push(progress);
+      run.states.push(await save(model));
+      run.moves.push(await movesIn(model, after?.recording, round, before, now));
+      before = now;
       const { classes, confidence } = await predict(model, gone);
-      onRound({ round, seconds, scores, answers: { classes, confidence } });
+      run.rounds.push({ round, seconds, scores, answers: { classes, confidence } });
+      onRound(run.rounds.at(-1)!);
       await breathe();
     };
     try {
@@ -57,15 +64,10 @@ export function forget(
           watch: { signal, progress: passes(onProgress) },
         },
       );
+      run.reason = reason;
       return reasons[reason];
     } finally {
       model.destroy();
     }
   });
-}
-
-export async function checkpoint(round: number): Promise<Uint8Array<ArrayBuffer>> {
-  const state = states[round];
-  if (state === undefined) throw new Error(`there is no state of round ${round}.`);
-  return state;
 }

@@ -33,7 +33,11 @@ function show(): void {
   method.dispatchEvent(new Event("change"));
 }
 
+/** Runs that were begun. */
+let begun = 0;
+
 async function forget(): Promise<void> {
+  const about = { id: ++begun, method: method.value };
   const gone = Uint32Array.from([...state().chosen].sort((a, b) => a - b));
   const rounds: Round[] = [];
   const last = Number(most.value);
@@ -44,14 +48,14 @@ async function forget(): Promise<void> {
   };
   clearError();
   pause.textContent = "Pause";
-  change({ working: true, run: { gone, rounds: [] } });
+  change({ working: true, run: { ...about, gone, rounds: [] } });
   tell(0);
   try {
     const reason = await engine.forget(
-      { forget: gone, method: method.value, rounds: last },
+      { run: about.id, forget: gone, method: about.method, rounds: last },
       proxy((round: Round) => {
         rounds.push(round);
-        change({ run: { gone, rounds: [...rounds] } });
+        change({ run: { ...about, gone, rounds: [...rounds] } });
         tell(0);
       }),
       proxy(tell),

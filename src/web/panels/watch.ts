@@ -1,45 +1,32 @@
-/** The panel of what was forgotten: curves, answers after each round, and the network to save. */
-import { Chart } from "../chart.ts";
+/** The panel of what was forgotten: curves and answers after each round, of a run and of one beside it. */
 import { engine } from "../client.ts";
-import { fail, images, part, saveAs } from "../dom.ts";
-import { onChange, type Run, state } from "../state.ts";
-import { setWords, tile } from "../tiles.ts";
+import { fail, part, saveAs } from "../dom.ts";
+import type { Scene } from "../messages.ts";
+import { measuredIn, nameOf, RunView } from "../run-view.ts";
+import { change, onChange, type Run, state } from "../state.ts";
 
 const whole = part("result", HTMLElement);
 const slider = part("round", HTMLInputElement);
 const number = part("round-number", HTMLElement);
-const says = part("round-says", HTMLElement);
-const answers = part("answers", HTMLElement);
 const numbers = part("numbers", HTMLElement);
 const save = part("save", HTMLButtonElement);
-const chart = new Chart(part("chart", HTMLElement));
+const beside = part("beside", HTMLSelectElement);
+const besideChoice = part("beside-choice", HTMLElement);
+const maps = { on: part("maps", HTMLInputElement), say: part("maps-say", HTMLElement) };
+const [view, otherView] = [new RunView(""), new RunView("other-")];
 
-/** Images whose tiles are shown. */
-let shown: Run["gone"] | undefined;
+/** Pixels of an image with a map over it, a side at least. */
+const mapSide = 84;
 
-/** Shows the run as it was after a round. */
-function showRound(): void {
-  const { scene, run } = state();
-  const round = run?.rounds[Number(slider.value)];
-  if (scene === undefined || run === undefined || round === undefined) return;
-  const { images: all, classes } = scene;
-  const gone = [...run.gone];
-  number.textContent = String(round.round);
-  const { classes: said, confidence } = round.answers;
-  const old = gone.filter((place, i) => said[i] === all.labels[place]).length;
-  const relabelled = gone.filter((place) => all.labels[place] !== all.truth[place]).length;
-  const right = gone.filter((place, i) => said[i] === all.truth[place]).length;
-  says.textContent =
-    `Of ${images(gone.length)} to forget, ${old} still get the label they were trained with` +
-    (relabelled > 0 ? `, and ${right} their true class.` : ".");
-  for (const [i, place] of gone.entries()) {
-    const [answer, label, truth] = [said[i]!, all.labels[place]!, all.truth[place]!];
-    setWords(answers.children[i]!, [
-      { text: `says “${classes[answer]!}”`, wrong: label !== truth && answer === label },
-      { text: `${Math.round(100 * confidence[i]!)} % sure`, wrong: false },
-    ]);
-  }
-}
+/** Runs that a run may stand beside: as many as the engine keeps with it. */
+const mostEarlier = 3;
+let earlier: readonly Run[] = [];
+/** What was shown last. */
+let [scene, run]: [Scene | undefined, Run | undefined] = [undefined, undefined];
+
+const other = (): Run | undefined => earlier.find(({ id }) => String(id) === beside.value);
+const rounds = (of: Run | undefined): number => Math.max(0, (of?.rounds.length ?? 0) - 1);
+const chosenRound = (): number => Number(slider.value);
 
 function row(cells: readonly string[], kind: "th" | "td"): HTMLElement {
   const line = document.createElement("tr");
@@ -48,45 +35,139 @@ function row(cells: readonly string[], kind: "th" | "td"): HTMLElement {
   return line;
 }
 
+function table(of: Run): HTMLElement[] {
+  const measured = measuredIn(scene!, of);
+  return [
+    row(["round", ...measured.map((metric) => `${metric.text}, %`), "seconds"], "th"),
+    ...of.rounds.map(({ round, scores, seconds }) =>
+      row(
+        [
+          String(round),
+          ...measured.map(({ name }) => scores[name]!.toFixed(1)),
+          seconds.toFixed(1),
+        ],
+        "td",
+      ),
+    ),
+  ];
+}
+
+/** Shows the runs as they were after the round of the slider. */
+function showRound(): void {
+  if (scene === undefined || run === undefined) return;
+  const round = chosenRound();
+  number.textContent = String(round);
+  slider.setAttribute("aria-valuetext", `round ${round}`);
+  view.showRound(scene, run, round);
+  if (other() !== undefined) otherView.showRound(scene, other()!, round);
+  change({ shown: { run: run.id, round: Math.min(round, rounds(run)) } });
+  void showMaps();
+}
+
 /** Draws curves and numbers of the rounds there are. */
 function showRounds(): void {
-  const { scene, run } = state();
-  if (scene === undefined || run === undefined) {
-    whole.hidden = true;
-    return;
-  }
-  if (run.gone !== shown) {
-    shown = run.gone;
-    slider.max = slider.value = "0";
-    answers.replaceChildren(...[...shown].map((place) => tile(scene.images, place, [])));
-  }
-  const last = run.rounds.at(-1);
-  if (last === undefined) return;
-  const measured = scene.shares.filter(({ name }) => name in last.scores);
-  whole.hidden = false;
-  chart.show(measured, run.rounds);
-  const head = ["round", ...measured.map((metric) => `${metric.text}, %`), "seconds"];
-  const rows = run.rounds.map(({ round, scores, seconds }) => [
-    String(round),
-    ...measured.map(({ name }) => scores[name]!.toFixed(1)),
-    seconds.toFixed(1),
-  ]);
-  numbers.replaceChildren(row(head, "th"), ...rows.map((cells) => row(cells, "td")));
+  if (scene === undefined || run === undefined) return;
+  const most = Math.max(rounds(run), rounds(other()));
+  view.show(scene, run, most);
+  otherView.show(scene, other(), most);
+  numbers.replaceChildren(...table(run));
   const follows = slider.value === slider.max;
-  slider.max = String(run.rounds.length - 1);
+  slider.max = String(most);
   if (follows) slider.value = slider.max;
   showRound();
 }
 
+function offerEarlier(): void {
+  const before = beside.value;
+  beside.replaceChildren(
+    new Option("nothing", ""),
+    ...earlier.map((one) => new Option(nameOf(one), String(one.id))),
+  );
+  beside.value = earlier.some(({ id }) => String(id) === before) ? before : "";
+  besideChoice.hidden = earlier.length === 0;
+}
+
+/** Follows the run: one that another follows may stand beside it. */
+function follow(): void {
+  const now = state();
+  if (now.scene !== scene) {
+    [scene, earlier] = [now.scene, []];
+    offerEarlier();
+  } else if (run !== undefined && now.run !== undefined && now.run.id !== run.id) {
+    if (run.rounds.length > 0) earlier = [run, ...earlier].slice(0, mostEarlier);
+    offerEarlier();
+    slider.max = slider.value = "0";
+  }
+  run = now.run;
+  whole.hidden = scene === undefined || run === undefined || run.rounds.length === 0;
+  if (!whole.hidden) showRounds();
+}
+
+/** Whether maps are being made; they are made again where the slider has moved meanwhile. */
+let drawing = false;
+
+/** Draws maps over the images where they are wanted. */
+async function showMaps(): Promise<void> {
+  if (drawing) return;
+  drawing = true;
+  try {
+    for (;;) {
+      const key = mapsKey();
+      await drawMaps();
+      if (mapsKey() === key) break;
+    }
+  } catch (cause) {
+    maps.on.checked = false;
+    fail(cause);
+  } finally {
+    drawing = false;
+  }
+}
+
+const mapsKey = (): string =>
+  maps.on.checked ? [run?.id, beside.value, slider.value].join() : "none";
+
+let drawn = "none";
+
+async function drawMaps(): Promise<void> {
+  const key = mapsKey();
+  if (scene === undefined || run === undefined || key === drawn) return;
+  const round = chosenRound();
+  maps.say.textContent = key === "none" ? "" : "Drawing…";
+  const pairs = [
+    [view, run],
+    [otherView, other()],
+  ] as const;
+  let weights = "";
+  for (const [shown, one] of pairs) {
+    if (one === undefined) continue;
+    if (key === "none") {
+      shown.draw(scene, one);
+      continue;
+    }
+    const seen = await engine.maps(one.id, Math.min(round, rounds(one)), mapSide);
+    weights = seen.weights === "head" ? "Class activation maps" : "Grad-CAM maps";
+    shown.draw(scene, one, seen.pictures);
+  }
+  drawn = key;
+  maps.say.textContent =
+    key === "none"
+      ? ""
+      : `${weights} of the answer below each image: dark violet least, yellow most.`;
+}
+
 /** Ties the panel to what there is and what is done. */
 export function startWatch(): void {
-  onChange(["run"], showRounds);
+  onChange(["run", "scene"], follow);
   slider.addEventListener("input", showRound);
+  beside.addEventListener("change", showRounds);
+  maps.on.addEventListener("change", () => void showMaps());
   save.addEventListener("click", () => {
-    const round = Number(slider.value);
+    const { shown } = state();
+    if (shown === undefined) return;
     engine
-      .checkpoint(round)
-      .then((bytes) => saveAs(bytes, `network-after-round-${round}.safetensors`))
+      .checkpoint(shown.run, shown.round)
+      .then((bytes) => saveAs(bytes, `network-after-round-${shown.round}.safetensors`))
       .catch(fail);
   });
 }

@@ -1,0 +1,102 @@
+/** A run as it is shown: curves, and the answers to the images to forget after a round. */
+import { Chart } from "./chart.ts";
+import { counted, images, part } from "./dom.ts";
+import type { Picture, Round, Scene } from "./messages.ts";
+import type { Run } from "./state.ts";
+import { pictureOf, setPicture, setWords, tile } from "./tiles.ts";
+
+/** What is said of a round, and of whether the run has it. */
+function saysOf(
+  { images: all }: Scene,
+  run: Run,
+  { round, answers }: Round,
+  asked: number,
+): string {
+  const gone = [...run.gone];
+  const { classes } = answers;
+  const old = gone.filter((place, i) => classes[i] === all.labels[place]).length;
+  const relabelled = gone.filter((place) => all.labels[place] !== all.truth[place]).length;
+  const right = gone.filter((place, i) => classes[i] === all.truth[place]).length;
+  return (
+    (round < asked ? `After round ${round}, its last: of ` : "Of ") +
+    `${images(gone.length)} to forget, ${old} still get the label they were trained with` +
+    (relabelled > 0 ? `, and ${right} their true class.` : ".")
+  );
+}
+
+/** What a run is called. */
+export function nameOf({ id, method, gone, rounds }: Run): string {
+  return `${id}: ${method}, ${images(gone.length)}, ${counted(Math.max(0, rounds.length - 1), "round")}`;
+}
+
+/** The metrics of a run, in the order of tables. */
+export function measuredIn({ shares }: Scene, { rounds }: Run): Scene["shares"] {
+  return shares.filter(({ name }) => name in (rounds[0]?.scores ?? {}));
+}
+
+/** The place of a run in the page: elements whose names begin with a prefix. */
+export class RunView {
+  readonly #chart: Chart;
+  readonly #whole: HTMLElement;
+  readonly #title: HTMLElement;
+  readonly #says: HTMLElement;
+  readonly #answers: HTMLElement;
+  #shown: Run["gone"] | undefined;
+
+  constructor(prefix: string) {
+    this.#whole = part(`${prefix}run`, HTMLElement);
+    this.#title = part(`${prefix}title`, HTMLElement);
+    this.#says = part(`${prefix}round-says`, HTMLElement);
+    this.#answers = part(`${prefix}answers`, HTMLElement);
+    this.#chart = new Chart(part(`${prefix}chart`, HTMLElement));
+  }
+
+  /** Shows a run's curves as far as it is, on an axis of `most` rounds; nothing for undefined. */
+  show(scene: Scene, run: Run | undefined, most: number): void {
+    this.#whole.hidden = run === undefined;
+    if (run === undefined) {
+      this.#shown = undefined;
+      return;
+    }
+    const { rounds, gone } = run;
+    this.#title.textContent = nameOf(run);
+    if (gone !== this.#shown) {
+      this.#shown = gone;
+      this.#answers.replaceChildren(...[...gone].map((place) => tile(scene.images, place, [])));
+    }
+    const measured = measuredIn(scene, run);
+    const last = rounds.at(-1)!;
+    const now = measured.map(({ name, text }) => `${text} ${last.scores[name]!.toFixed(1)} %`);
+    this.#chart.show({
+      x: rounds.map(({ round }) => round),
+      ...{ xLabel: "round", yLabel: "%", xRange: [0, Math.max(1, most)], yRange: [0, 100] },
+      series: measured.map(({ name, text }) => ({
+        label: text,
+        y: rounds.map(({ scores }) => scores[name] ?? null),
+      })),
+      says: `Curves over rounds. After round ${last.round}: ${now.join(", ")}.`,
+    });
+  }
+
+  /** Shows a run as it was after a round, or after its last. */
+  showRound({ images: all, classes, ...scene }: Scene, run: Run, asked: number): void {
+    const round = run.rounds[Math.min(asked, run.rounds.length - 1)];
+    if (round === undefined) return;
+    this.#says.textContent = saysOf({ images: all, classes, ...scene }, run, round, asked);
+    const { classes: said, confidence } = round.answers;
+    for (const [i, place] of [...run.gone].entries()) {
+      const [answer, label, truth] = [said[i]!, all.labels[place]!, all.truth[place]!];
+      setWords(this.#answers.children[i]!, [
+        { text: `says “${classes[answer]!}”`, wrong: label !== truth && answer === label },
+        { text: `${Math.round(100 * confidence[i]!)} % sure`, wrong: false },
+      ]);
+    }
+  }
+
+  /** Draws pictures on its tiles, the first ones where there are fewer; without any the images themselves. */
+  draw({ images: all }: Scene, run: Run, pictures: readonly Picture[] = []): void {
+    for (const [i, place] of [...run.gone].entries()) {
+      setPicture(this.#answers.children[i]!, pictures[i] ?? pictureOf(all, place));
+    }
+  }
+}
