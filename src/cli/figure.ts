@@ -147,6 +147,9 @@ function registerMaps(figure: Command): void {
   );
 }
 
+/** What a landscape measures; the whole of it takes ten minutes on a software adapter. */
+const grids = { gpu: { side: 21, images: 500 }, software: { side: 11, images: 200 } } as const;
+
 function registerLandscape(figure: Command): void {
   const command = ofRuns(
     figure,
@@ -155,15 +158,13 @@ function registerLandscape(figure: Command): void {
   )
     .option(
       "--side <n>",
-      "places along each side of the plane that are measured",
+      `places along each side of the plane that are measured (default: ${grids.gpu.side}, ${grids.software.side} on a software adapter)`,
       integer(2, 201),
-      21,
     )
     .option(
       "--images <n>",
-      "test images and images of D_f that are measured on, at most",
+      `test images and images of D_f that are measured on, at most (default: ${grids.gpu.images}, ${grids.software.images} on a software adapter)`,
       integer(1, most.images),
-      500,
     )
     .option(
       "--perturbations <n>",
@@ -179,11 +180,12 @@ function registerLandscape(figure: Command): void {
   deviceOptions(command).action(
     async (
       paths: string[],
-      flags: FigureFlags & { side: number; images: number; perturbations?: number; seed: number },
+      flags: FigureFlags & { side?: number; images?: number; perturbations?: number; seed: number },
     ) => {
       const { runs, given, images } = await opened(paths);
       const gpu = await openDevice(flags);
-      const { side, images: count, perturbations = 0, seed } = flags;
+      const usual = gpu.adapter.software ? grids.software : grids.gpu;
+      const { side = usual.side, images: count = usual.images, perturbations = 0, seed } = flags;
       const landscape = await withProgress("landscape", interruptSignal(), (watch) =>
         landscapeOfRuns(gpu, runs, given, images, {
           side,

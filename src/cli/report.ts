@@ -56,7 +56,7 @@ async function pageOf(paths: readonly string[], images: boolean): Promise<Page> 
       `"${experiments[0]}" is an experiment, which has a page of its own: give it alone, or give only runs.`,
     );
   }
-  if (experiments.length > 0) return experimentPage(paths[0]!);
+  if (experiments.length > 0) return experimentPage(paths[0]!, images);
   for (const path of paths) {
     if (images) await loadOwnModel(await (await RunFolder.open(path)).config());
   }

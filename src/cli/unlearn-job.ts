@@ -174,7 +174,7 @@ export async function unlearnAndReport(
     {
       name: config.method,
       report: written,
-      ...(await surroundings(folder)),
+      ...(await surroundings(folder, images)),
       ...(await imagesOf(written, job.train, job.forget, images)),
     },
   ]);

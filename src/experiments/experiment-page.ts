@@ -14,13 +14,16 @@ import {
   table,
 } from "../report/page.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { commandsBody, configTables } from "../report/run-page.ts";
+import { commandsBody, configTables, figuresSection } from "../report/run-page.ts";
 import type { Column } from "../report/table.ts";
 import { fixed, settingsLine } from "../report/written-numbers.ts";
 import { listed } from "../registry.ts";
-import { checked, commandsOf } from "../runs/run-view.ts";
+import { checkedFile } from "../runs/checked-file.ts";
+import { keptFigures } from "../runs/kept-figures.ts";
+import { commandsOf } from "../runs/run-view.ts";
 import { type Experiment } from "../scenarios/scenario.ts";
 import { scenarios } from "../scenarios/index.ts";
+import type { Arm } from "../unlearn/arm.ts";
 import { isReference } from "./arms.ts";
 import type { Comparison } from "./comparison.ts";
 import { histories } from "./earlier.ts";
@@ -170,16 +173,19 @@ async function settingsOfArms(
   return table("Settings of each arm", [{ title: "arm" }, { title: "settings" }], rows, "texts");
 }
 
-/** Arms that there are and that did not run, and those that the figures leave out. */
-function planned(experiment: Experiment, results: Results): string[] {
-  const ran = results.summaries.map(({ arm }) => arm);
-  let known: readonly { readonly name: string; readonly hidden?: boolean }[] = [];
+/** Every arm of an experiment; none where its data set is one of the user's own, which is not loaded here. */
+function knownArms(results: Results): readonly Arm[] {
   try {
-    known = protocolOf(results.experiment, { name: results.dataset }, { size: "scaled" }).known;
+    return protocolOf(results.experiment, { name: results.dataset }, { size: "scaled" }).known;
   } catch (error) {
-    // Its data set is one of the user's own, which is not loaded here.
     if (!(error instanceof UsageError)) throw error;
+    return [];
   }
+}
+
+/** Arms that there are and that did not run, and those that the figures leave out. */
+function planned(experiment: Experiment, results: Results, known: readonly Arm[]): string[] {
+  const ran = results.summaries.map(({ arm }) => arm);
   const hidden = known.filter((arm) => arm.hidden === true && ran.includes(arm.name));
   const missing = known.filter(({ name }) => !ran.includes(name));
   const without = (results.summaries as unknown as ArmSummary[]).filter(
@@ -201,7 +207,41 @@ function planned(experiment: Experiment, results: Results): string[] {
   ];
 }
 
-async function methodsPage(path: string, results: Results): Promise<Page> {
+/** A table for each arm that is compared with the others, and in words those that it cannot be compared with. */
+function comparisonTables(experiment: Experiment, comparisons: readonly Comparison[]): Html[] {
+  const { name } = experiment.statistic;
+  const firsts = [...new Set(comparisons.map(({ first }) => first))];
+  if (firsts.length === 0) {
+    return [paragraph("They need two seeds or more, and an arm that is compared.")];
+  }
+  return firsts.flatMap((first) => {
+    const own = comparisons.filter((one) => one.first === first);
+    const { columns, rows } = comparisonRows(
+      experiment,
+      own.filter(({ result }) => result !== undefined),
+    );
+    const without = own.filter(({ result }) => result === undefined);
+    const reasons = [...new Set(without.map(({ missing = "not measured" }) => missing))];
+    return [
+      ...(rows.length === 0
+        ? []
+        : [
+            tableOf(`${name} of ${first} minus that of the others, seed by seed`, {
+              columns: [{ title: "other" }, ...columns.slice(2)],
+              rows: rows.map((row) =>
+                row.slice(1).map((text) => String(text).replaceAll(" ", "\u00A0")),
+              ),
+            }),
+          ]),
+      ...reasons.map((why) => {
+        const names = without.filter(({ missing = "not measured" }) => missing === why);
+        return paragraph(`${first} with ${listed(names.map(({ second }) => second))}: ${why}.`);
+      }),
+    ];
+  });
+}
+
+async function methodsPage(path: string, results: Results, images: boolean): Promise<Page> {
   const file = join(path, resultsFile);
   const scenario = scenarios.has(results.experiment)
     ? scenarios.find(results.experiment)
@@ -212,12 +252,12 @@ async function methodsPage(path: string, results: Results): Promise<Page> {
       `"${file}" is of an experiment "${results.experiment}", which there is not.`,
     );
   }
-  for (const one of results.summaries) checked(summarySchema, one, file);
+  for (const one of results.summaries) checkedFile(summarySchema, one, file);
   const summaries = results.summaries as unknown as ArmSummary[];
   const comparisons = (results.comparisons ?? []) as unknown as Comparison[];
   const tuningFile = join(path, "tuning.json");
   const tuned = (await exists(tuningFile))
-    ? (checked(tunedSchema, await readJson(tuningFile), tuningFile) as unknown as Record<
+    ? (checkedFile(tunedSchema, await readJson(tuningFile), tuningFile) as unknown as Record<
         string,
         Tuned
       >)
@@ -237,8 +277,10 @@ async function methodsPage(path: string, results: Results): Promise<Page> {
   const reached = summaries
     .filter((one) => one.statistic !== null && !isReference(one))
     .sort((a, b) => sign * (a.statistic!.mean - b.statistic!.mean));
-  const hidden = hiddenArms(results);
-  const arms = summaries.map(({ arm }) => arm).filter((arm) => !hidden.includes(arm));
+  const known = knownArms(results);
+  const arms = summaries
+    .map(({ arm }) => arm)
+    .filter((arm) => known.every(({ name, hidden }) => name !== arm || hidden !== true));
   const figures: Html[] = [];
   for (const { chart } of curveCharts({ ...experiment, dataset: results.dataset, arms }, runs)) {
     figures.push(
@@ -249,7 +291,8 @@ async function methodsPage(path: string, results: Results): Promise<Page> {
       ),
     );
   }
-  const left = planned(experiment, results);
+  const left = planned(experiment, results, known);
+  const kept = figuresSection(await keptFigures(path, images));
   return {
     title: `${experiment.title} (${results.dataset})`,
     summary: [
@@ -282,17 +325,11 @@ async function methodsPage(path: string, results: Results): Promise<Page> {
         ],
       },
       ...(figures.length === 0 ? [] : [{ title: "Curves", body: figures }]),
+      ...(kept === undefined ? [] : [kept]),
       {
         title: "Paired comparisons",
         short: "Comparisons",
-        body: [
-          comparisons.length === 0
-            ? paragraph("They need two seeds or more, and an arm that is compared.")
-            : tableOf(
-                `Difference in ${statistic.name}, seed by seed`,
-                comparisonRows(experiment, comparisons),
-              ),
-        ],
+        body: comparisonTables(experiment, comparisons),
       },
       {
         title: "What is not shown",
@@ -313,17 +350,6 @@ async function methodsPage(path: string, results: Results): Promise<Page> {
       ...(await ending(path, results)),
     ],
   };
-}
-
-/** Arms that figures leave out. */
-function hiddenArms(results: Results): string[] {
-  try {
-    const { known } = protocolOf(results.experiment, { name: results.dataset }, { size: "scaled" });
-    return known.flatMap(({ name, hidden }) => (hidden === true ? [name] : []));
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    return [];
-  }
 }
 
 async function nowcastPage(path: string, results: Results): Promise<Page> {
@@ -365,10 +391,13 @@ async function nowcastPage(path: string, results: Results): Promise<Page> {
 /**
  * The page of an experiment's folder.
  *
+ * @param images whether figures that show images of D_f are on it.
  * @throws DataError where its results are damaged or of an experiment that there is not.
  */
-export async function experimentPage(path: string): Promise<Page> {
+export async function experimentPage(path: string, images = true): Promise<Page> {
   const file = join(path, resultsFile);
-  const results = checked(resultsSchema, await readJson(file), file);
-  return results.experiment === "nowcast" ? nowcastPage(path, results) : methodsPage(path, results);
+  const results = checkedFile(resultsSchema, await readJson(file), file);
+  return results.experiment === "nowcast"
+    ? nowcastPage(path, results)
+    : methodsPage(path, results, images);
 }

@@ -85,6 +85,28 @@ export async function drawn(spec: object): Promise<Drawn> {
   );
 }
 
+/**
+ * A drawing of Vega without what is not seen: digits past the hundredth of a pixel, values that are those of SVG anyway, and
+ * labels of single marks, which are hundreds; the numbers stand in a table or a file beside the figure.
+ */
+export function slimmed(svg: string): string {
+  const seen = svg.replaceAll(
+    /<path class="foreground" aria-hidden="true" d="" display="none"\/>/g,
+    "",
+  );
+  return seen.replaceAll(/<(?:path|line|rect|g|text)\b[^>]*>/g, (tag) =>
+    tag
+      .replaceAll(/ (?:d|transform|x|y|x2|y2|width|height)="[^"]*"/g, (attribute) =>
+        attribute.replaceAll(/-?\d+\.\d{3,}(?:e-\d+)?/g, (digits) => String(+(+digits).toFixed(2))),
+      )
+      .replaceAll(/ (?:opacity="1"|stroke-dasharray="1,0"|fill-opacity="1")/g, "")
+      .replace(
+        / (?:aria-label="[^"]*" )?role="graphics-symbol" aria-roledescription="(?:point|circle|(?:line|area|rect|symbol) mark)"/,
+        "",
+      ),
+  );
+}
+
 /** A Vega-Lite specification as SVG. */
 export async function drawSvg(spec: object): Promise<string> {
   // Heavy modules: loaded when a chart is drawn.
@@ -94,7 +116,7 @@ export async function drawSvg(spec: object): Promise<string> {
   });
   const svg = await view.toSVG();
   view.finalize();
-  return svg;
+  return slimmed(svg);
 }
 
 /** Draws a Vega-Lite specification. */

@@ -148,6 +148,8 @@ export async function gridSpec({
           align: "left",
           baseline: "top",
           aspect: false,
+          // Else renderers blur small images.
+          smooth: false,
         },
         encoding: {
           x: px,

@@ -42,6 +42,7 @@ code, pre { font-family: ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaV
 pre { background: var(--panel); border-radius: 6px; padding: 0.7rem 0.9rem; white-space: pre-wrap; margin: 0.6rem 0; }
 figure { margin: 1rem 0; }
 figcaption { font-size: 0.92rem; max-width: 46rem; }
+.picture img { display: block; width: 100%; min-width: 38rem; max-width: 58rem; height: auto; background: #ffffff; border-radius: 6px; }
 .chart svg { display: block; width: 100%; max-width: 40rem; height: auto; }
 .chart svg text { fill: currentColor; font-family: inherit; }
 .chart .role-axis-grid line { stroke: var(--line); }
@@ -60,6 +61,8 @@ footer { margin-top: 3rem; padding-bottom: 2rem; font-size: 0.9rem; color: var(-
 @media (max-width: 30rem) {
   .gallery { grid-template-columns: 1fr 1fr; }
   h1 { font-size: 1.45rem; }
+  caption { max-width: calc(100vw - 2.5rem); }
+  .facts { grid-template-columns: 1fr 1fr; }
 }
 @media print {
   :root { color-scheme: light; --ground: #ffffff; --panel: #ffffff; --text: #000000; --soft: #444444; --line: #bbbbbb; --link: #000000; }
@@ -67,11 +70,12 @@ footer { margin-top: 3rem; padding-bottom: 2rem; font-size: 0.9rem; color: var(-
   header, main, footer { max-width: none; padding: 0; }
   nav, .skip { display: none; }
   .scroll { overflow: visible; }
+  .picture img { width: auto; min-width: 0; max-width: 100%; max-height: 22cm; }
   table { font-size: 8.5pt; }
   th, td { padding-right: 0.45rem; }
   pre, .facts div, .gallery li { border: 1px solid var(--line); }
   tr, li, figure, .facts div { break-inside: avoid; }
-  h2, h3, caption { break-after: avoid; }
+  h2, h3, caption, thead { break-after: avoid; }
   thead { display: table-header-group; }
 }
 `;

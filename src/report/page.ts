@@ -88,6 +88,22 @@ export function figure({ title, svg, caption, legend, table: numbers }: Figure):
   return markup`<figure class="chart">${drawing}${legend}<figcaption>${caption}</figcaption></figure>\n${numbers}`;
 }
 
+/** An image that is read, not looked at in passing: as wide as it needs to be, within a box that scrolls. */
+export function picture({
+  title,
+  source,
+  caption,
+  table: numbers,
+}: {
+  readonly title: string;
+  /** An address that holds the image. */
+  readonly source: string;
+  readonly caption: string;
+  readonly table?: Html | undefined;
+}): Html {
+  return markup`<figure class="picture"><div class="scroll" role="group" aria-label="${title}" tabindex="0"><img src="${source}" alt="${title}"></div><figcaption>${caption}</figcaption></figure>\n${numbers}`;
+}
+
 /** A drawing as a part of a page: without a ground of its own, named for who cannot see it. */
 function inline(svg: string, title: string, description: string): Html {
   const plain = visible(svg)

@@ -41,6 +41,8 @@ export interface RunView extends ReportedRun {
   /** In the order they are given again; empty where they were not written down. */
   readonly commands: readonly GivenCommand[];
   readonly images: Thumbnails;
+  /** Figures that were made of the run. */
+  readonly figures: readonly Html[];
   /** Why images are missing, where some are. */
   readonly noImages?: string | undefined;
 }
@@ -156,6 +158,11 @@ function finalSection(view: RunView): Section {
       definitions(Object.values(numbers).map((one) => [one.name, one.definition])),
     ],
   };
+}
+
+/** Figures that were made after a run; undefined where there is none. */
+export function figuresSection(figures: readonly Html[]): Section | undefined {
+  return figures.length === 0 ? undefined : { title: "Figures", body: figures };
 }
 
 /** What names mean. */
@@ -351,6 +358,7 @@ async function sectionsOf(view: RunView): Promise<Section[]> {
   return [
     { title: "What changed", body: [scoreFacts(view), scoresTable(view)] },
     { title: "Round by round", body: [curve] },
+    figuresSection(view.figures),
     imagesSection(view),
     finalSection(view),
     await trainingSection(view),

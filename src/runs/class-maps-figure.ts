@@ -12,9 +12,6 @@ import type {
   Shares,
 } from "./class-maps.ts";
 
-/** Pixels of an image in the figure at least. */
-const side = 84;
-
 /** Whose map is drawn. */
 const explainedTexts: Readonly<Record<Explained, string>> = {
   answer: "the network's answer, which stands below",
@@ -42,16 +39,14 @@ export function mapsGrid({ data, pictures, stored }: DrawnMaps): ImageGrid {
       ...networks.map((network) => ({ name: network.name, line: lineOf(network) })),
     ],
     rows: rows.map((row, i) => {
-      const picture = enlargedImage(
-        { ...stored, channels: image.channels, pixels: pictures[i]! },
-        side,
-      );
+      const picture = { ...stored, channels: image.channels, pixels: pictures[i]! };
+      const own = enlargedImage(picture, 1);
       const cells: GridCell[] = row.seen.map(({ answer, confidence, map, mapOf }, c) => ({
-        image: overlaid(picture, map, data.map),
+        image: overlaid(own, map, data.map),
         lines: [`${answer} (${percent(confidence)})`],
         description: `${networks[c]!.name}: map of class ${mapOf}, answer ${answer}`,
       }));
-      const plain = { image: picture, lines: [], description: `image ${row.image}, ${row.form}` };
+      const plain = { image: own, lines: [], description: `image ${row.image}, ${row.form}` };
       const trained = row.form === "as trained on" && row.trainedAs !== row.class;
       return {
         lines: [

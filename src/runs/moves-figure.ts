@@ -76,6 +76,7 @@ export function movesCharts(rounds: readonly RoundMoves[]): LineChart[] {
         histogramLine("drift", histogram.drift, size),
         histogramLine("move", histogram.move, size),
       ],
+      dots: false,
     });
   }
   for (const { layer, index, quantile, history, after } of last.coordinates) {

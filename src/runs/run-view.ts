@@ -9,9 +9,11 @@ import { RunFolder } from "../report/run-folder.ts";
 import type { GivenCommand, RunView, TrainedEpoch } from "../report/run-page.ts";
 import { type Thumbnails, thumbnailsOf } from "../report/thumbnails.ts";
 import type { Progress } from "../unlearn/driver.ts";
+import { checkedFile } from "./checked-file.ts";
 import { forgetFile } from "./forget-record.ts";
 import { readNetwork } from "./given-network.ts";
 import { loadImages } from "./images.ts";
+import { keptFigures } from "./kept-figures.ts";
 import { baseName, recordedRuns } from "./recorded-run.ts";
 
 /** The file of a folder's command. */
@@ -35,8 +37,15 @@ const roundSchema = z.looseObject({
   scores,
 });
 
+/** Reports said `pictures` where they now say `images`. */
+function renamed(report: unknown): unknown {
+  if (typeof report !== "object" || report === null || "images" in report) return report;
+  const { pictures, ...others } = report as Record<string, unknown>;
+  return { ...others, images: pictures };
+}
+
 /** The parts of report.json that a page shows. */
-const reportSchema = z.looseObject({
+const reportFields = z.looseObject({
   dataset: z.string(),
   scenario: z.string(),
   model: z.string(),
@@ -81,12 +90,13 @@ const reportSchema = z.looseObject({
   definitions: z.record(z.string(), z.string()),
   history: z.array(roundSchema).optional(),
 });
+const reportSchema = z.preprocess(renamed, reportFields);
 
 /** Rounds of a run whose report is older than its history. */
 async function loggedRounds(folder: RunFolder): Promise<readonly Progress[]> {
   const lines = (await folder.metrics()).filter((line) => line["phase"] === "unlearn");
   const file = folder.file("metrics.jsonl");
-  return lines.map((line) => checked(roundSchema, line, file) as unknown as Progress);
+  return lines.map((line) => checkedFile(roundSchema, line, file) as unknown as Progress);
 }
 
 const epochSchema = z.looseObject({
@@ -101,13 +111,6 @@ const recordSchema = z.looseObject({
   images: z.array(z.looseObject({ name: z.string(), sha256: z.string() })),
 });
 
-/** What a file says. @throws DataError naming the place in it that is not as it has to be. */
-export function checked<T>(schema: z.ZodType<T>, value: unknown, file: string): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new DataError(`"${file}" is damaged:\n${z.prettifyError(parsed.error)}`);
-}
-
 /** The commands that made a folder: of the run it started from first. */
 export async function commandsOf(folder: RunFolder): Promise<GivenCommand[]> {
   const { run } = (await folder.config()) as { run?: unknown };
@@ -117,21 +120,27 @@ export async function commandsOf(folder: RunFolder): Promise<GivenCommand[]> {
       : [];
   if (!(await folder.has(commandFile))) return earlier;
   const file = folder.file(commandFile);
-  return [...earlier, checked(commandSchema, await readJson(file), file)];
+  return [...earlier, checkedFile(commandSchema, await readJson(file), file)];
 }
 
-/** What a page shows of a run besides its report. */
+/**
+ * What a page shows of a run besides its report.
+ *
+ * @param images whether figures that show images of D_f are wanted.
+ */
 export async function surroundings(
   folder: RunFolder,
-): Promise<Pick<RunView, "config" | "training" | "commands">> {
+  images: boolean,
+): Promise<Pick<RunView, "config" | "training" | "commands" | "figures">> {
   const lines = await folder.metrics();
   const file = folder.file("metrics.jsonl");
   const phase = <T>(name: string, schema: z.ZodType<T>): T[] =>
-    lines.filter((line) => line["phase"] === name).map((line) => checked(schema, line, file));
+    lines.filter((line) => line["phase"] === name).map((line) => checkedFile(schema, line, file));
   return {
     config: (await folder.config()) as RunView["config"],
     training: phase("train", epochSchema) as unknown as TrainedEpoch[],
     commands: await commandsOf(folder),
+    figures: await keptFigures(folder.path, images),
   };
 }
 
@@ -163,7 +172,7 @@ async function imagesAgain(
   });
   if (!(await folder.has(forgetFile))) return gone(`the folder has no ${forgetFile}.`);
   const file = folder.file(forgetFile);
-  const { images: known } = checked(recordSchema, await readJson(file), file);
+  const { images: known } = checkedFile(recordSchema, await readJson(file), file);
   const digests = new Map(known.map((one) => [one.name, one.sha256]));
   try {
     const [{ setup, forget, trained }] = (await recordedRuns([folder.path])) as [
@@ -210,10 +219,10 @@ export async function readViews(paths: readonly string[], images: boolean): Prom
       throw new DataError(`"${path}" has no report.json: its run is not finished.`);
     }
     const file = folder.file("report.json");
-    const read = checked(reportSchema, await readJson(file), file) as unknown as UnlearnReport;
+    const read = checkedFile(reportSchema, await readJson(file), file) as unknown as UnlearnReport;
     const { history = await loggedRounds(folder) } = read as Partial<UnlearnReport>;
     const report = { ...read, history };
-    const own = await surroundings(folder);
+    const own = await surroundings(folder, images);
     if (history.length === 0) {
       throw new DataError(`"${folder.file("metrics.jsonl")}" has no round: the file is damaged.`);
     }

@@ -1,11 +1,12 @@
 // The page of runs: its numbers, what strangers' names do to it, and that it needs nothing else.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { pathToFileURL } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runCommand } from "../../src/cli/program.ts";
-import { pageText } from "../../src/report/page.ts";
+import { experimentPage } from "../../src/experiments/experiment-page.ts";
+import { type Page, pageText } from "../../src/report/page.ts";
 import { runPage, type RunView } from "../../src/report/run-page.ts";
 import { commandLine, settingsOf } from "../../src/report/written-numbers.ts";
 import { readViews } from "../../src/runs/run-view.ts";
@@ -129,20 +130,69 @@ test("the same runs give the same bytes; several stand side by side, each under 
   assert.is(new Set(ids).size, ids.length);
 });
 
-test("a run that is not finished or is damaged is an error that names the file", async () => {
-  const refused = async (name: string, message: RegExp): Promise<void> => {
-    try {
-      await viewsOf(name);
-    } catch (error) {
-      return assert.match((error as Error).message, message);
-    }
-    assert.unreachable(name);
+test("figures that lie in the folder stand on the page with their numbers; maps of images can be left out", async () => {
+  const path = made("drawn");
+  mkdirSync(`${path}/figures`);
+  const put = (name: string, data: object): void => {
+    writeFileSync(`${path}/figures/${name}.json`, JSON.stringify(data));
+    writeFileSync(`${path}/figures/${name}.svg`, `<svg><script>${name}</script></svg>`);
   };
+  const layers = [
+    { drift: 3, move: 1.5, cosine: -1 },
+    { drift: 4, move: 2, cosine: -1 },
+  ];
+  put("moves", { name: evil, rounds: [{ round: 1, layers }] });
+  const shares = { mean: 0.25, deviation: 0.125, n: 600 };
+  put("cam", {
+    forget: 600,
+    signature: { area: 0.14, margin: 2 },
+    networks: [{ name: "rewind", onSignature: [{ form: "as trained on", shares }] }],
+  });
+  const place = { a: 0.5, b: 0.25, off: 0.125 };
+  put("landscape", {
+    images: { test: 250, forget: 125 },
+    directions: "paths",
+    sets: 7,
+    explained: [0.5, 0.25],
+    paths: [{ name: "rewind", points: [place] }],
+  });
+  const text = pageText(await runPage(await readViews([path], true)));
+  // All layers: lengths 5 and 2.5, straight back.
+  assert.match(text, /<td>5\.0000<\/td><td>2\.5000<\/td><td>[-−]1\.000<\/td>/);
+  assert.match(text, /<bdi>rewind<\/bdi><\/th><td>25\.0\u00A0±\u00A012\.5 \(600\)/);
+  assert.match(text, /The plane holds 75\.0 %/);
+  assert.match(text, /<td>1<\/td><td>0\.500<\/td><td>0\.250<\/td><td>0\.125<\/td>/);
+  assert.is([...text.matchAll(/<img src="data:image\/svg\+xml;base64,/g)].length, 3);
+  assert.not.match(text, /<script/);
+  const without = pageText(await runPage(await readViews([path], false)));
+  assert.is([...without.matchAll(/<img src="data:image\/svg\+xml;base64,/g)].length, 2);
+  assert.not.match(without, /Class activation maps/);
+  cpSync(path, `${folder}/shown`, { recursive: true });
+  writeFileSync(`${path}/figures/moves.svg`, "<html>");
+  await refused("drawn", /moves\.svg" is no drawing/);
+});
+
+test("a run of a version that said pictures has a page", async () => {
+  const path = made("earlier", { images: undefined, pictures: report.images });
+  assert.match(pageText(await runPage(await readViews([path], false))), /1,234 of 4,000 training/);
+});
+
+/** Reads the run of that name. @throws where it can be read, or the error says something else. */
+async function refused(name: string, message: RegExp): Promise<void> {
+  try {
+    await viewsOf(name);
+  } catch (error) {
+    return assert.match((error as Error).message, message);
+  }
+  assert.unreachable(name);
+}
+
+test("a run that is not finished or is damaged is an error that names the file", async () => {
   const open = made("open");
   rmSync(`${open}/report.json`);
   await refused("open", /open" has no report\.json: its run is not finished/);
   made("damaged", { before: "none" });
-  await refused("damaged", /damaged\/report\.json" is damaged:[^]*before/);
+  await refused("damaged", /damaged\/report\.json" is damaged, or of another version [^]*before/);
   writeFileSync(`${made("cut")}/report.json`, '{"dataset": ');
   await refused("cut", /cut\/report\.json" is not valid JSON/);
   await refused("nowhere", /is not a run folder/);
@@ -174,21 +224,30 @@ test("the command writes the page of an experiment from its committed results", 
 });
 
 if (browserPath !== undefined) {
-  test("axe-core finds nothing on the page, which is no wider than a phone, light and dark", async () => {
-    const path = `${folder}/page.html`;
-    writeFileSync(path, pageText(await runPage(await viewsOf("one", "two"))));
+  const pages: Readonly<Record<string, () => Promise<Page>>> = {
+    runs: async () =>
+      runPage([...(await viewsOf("one", "two")), ...(await readViews([`${folder}/shown`], true))]),
+    experiment: () => experimentPage("bench/results/label-noise/mnist"),
+    nowcasting: () => experimentPage("bench/results/nowcast"),
+  };
+
+  test("axe-core finds nothing on the pages, which are no wider than a phone, light and dark", async () => {
     const browser = await startBrowser();
     try {
-      for (const colorScheme of ["light", "dark"] as const) {
-        const context = await browser.newContext({
-          colorScheme,
-          viewport: { width: 390, height: 800 },
-        });
-        const page = await context.newPage();
-        await page.goto(pathToFileURL(path).href);
-        assert.is(await page.evaluate("document.documentElement.scrollWidth"), 390);
-        assert.equal(await complaints(page), [], colorScheme);
-        await context.close();
+      for (const [name, made] of Object.entries(pages)) {
+        const path = `${folder}/${name}.html`;
+        writeFileSync(path, pageText(await made()));
+        for (const colorScheme of ["light", "dark"] as const) {
+          const context = await browser.newContext({
+            colorScheme,
+            viewport: { width: 390, height: 800 },
+          });
+          const page = await context.newPage();
+          await page.goto(pathToFileURL(path).href);
+          assert.is(await page.evaluate("document.documentElement.scrollWidth"), 390, name);
+          assert.equal(await complaints(page), [], `${name}, ${colorScheme}`);
+          await context.close();
+        }
       }
     } finally {
       await browser.close();
