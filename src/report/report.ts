@@ -29,7 +29,8 @@ export interface UnlearnReport {
   /** D_f, image by image and class by class; absent in older reports. */
   readonly forgotten?: Forgotten;
   readonly rounds: number;
-  readonly stoppedBy: StopReason;
+  /** A rule, or who watched it. */
+  readonly stoppedBy: StopReason | "hand";
   /** Seconds of the whole command and of unlearning alone. */
   readonly seconds: number;
   readonly unlearnSeconds: number;

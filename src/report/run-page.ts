@@ -40,6 +40,8 @@ export interface RunView extends ReportedRun {
   readonly training: readonly TrainedEpoch[];
   /** In the order they are given again; empty where they were not written down. */
   readonly commands: readonly GivenCommand[];
+  /** Why there are none. Default: the run is older than commands are written down. */
+  readonly noCommands?: string | undefined;
   readonly images: Thumbnails;
   /** Figures that were made of the run. */
   readonly figures: readonly Html[];
@@ -333,7 +335,7 @@ function summary(view: RunView): string[] {
     report.forgotten!.classes.reduce((sum, one) => sum + one[when], 0);
   return [
     `${model}, on ${dataset} (${scenario}), was made to forget ${counted(forget)} of ${counted(train)} training ` +
-      `images, D_f, by ${how}: ${rounds} round${rounds === 1 ? "" : "s"} in ${fixed(unlearnSeconds, 1)} s, ended by the rule "${stoppedBy}".`,
+      `images, D_f, by ${how}: ${rounds} round${rounds === 1 ? "" : "s"} in ${fixed(unlearnSeconds, 1)} s, ended by ${stoppedBy === "hand" ? "hand" : `the rule "${stoppedBy}"`}.`,
     ...(why === undefined ? [] : [`${why[0]!.toUpperCase()}${why.slice(1)}`]),
     ...(report.forgotten === undefined
       ? []
@@ -346,7 +348,7 @@ function summary(view: RunView): string[] {
 
 /** The sections of one run. */
 async function sectionsOf(view: RunView): Promise<Section[]> {
-  const { report, commands, config } = view;
+  const { report, commands, noCommands = "the run is older than this page", config } = view;
   const chart = curveChart([view]);
   const curve = await chartFigure(
     chart,
@@ -364,7 +366,7 @@ async function sectionsOf(view: RunView): Promise<Section[]> {
     await trainingSection(view),
     { title: "Settings", body: configTables(config) },
     { title: "Environment", body: [environment(view)] },
-    { title: "Commands", body: commandsBody(commands, "the run is older than this page") },
+    { title: "Commands", body: commandsBody(commands, noCommands) },
     {
       title: "What the scores are",
       short: "Definitions",

@@ -1,11 +1,18 @@
 /** The engine of the page: a worker, so that the page stays free. Its parts are in `engine/`. */
 import { expose } from "comlink";
 import { cancel, pause } from "./engine/control.ts";
-import { forget } from "./engine/forget.ts";
+import { forget, goOn, kept, restore } from "./engine/forget.ts";
+import { discard } from "./engine/keep.ts";
 import { open } from "./engine/open.ts";
+import { report } from "./engine/report.ts";
 import { checkpoint, maps, moves } from "./engine/runs.ts";
 import type { Engine } from "./messages.ts";
 
-const engine: Engine = { open, forget, cancel, pause, checkpoint, maps, moves };
+const engine: Engine = {
+  open,
+  ...{ forget, kept, restore, goOn, discard },
+  ...{ cancel, pause },
+  ...{ checkpoint, maps, moves, report },
+};
 
 expose(engine);

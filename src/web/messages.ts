@@ -45,6 +45,27 @@ export type Answers = Pick<Predictions, "classes" | "confidence">;
 export interface Round extends Pick<Progress, "round" | "seconds"> {
   readonly scores: Scores;
   readonly answers: Answers;
+  /** Why a reload would lose the run; undefined where it would go on from here. */
+  readonly unkept?: string | undefined;
+}
+
+/** The run that the browser keeps. */
+export interface Kept {
+  readonly method: string;
+  /** Images to forget. */
+  readonly images: number;
+  /** Rounds that are done, and those it was to have at most. */
+  readonly rounds: number;
+  readonly of: number;
+  /** Why it ended; undefined where it did not. */
+  readonly ended: string | undefined;
+}
+
+/** What the browser kept, open again. */
+export interface Restored extends Pick<Kept, "ended"> {
+  readonly scene: Scene;
+  readonly request: Request;
+  readonly rounds: readonly Round[];
 }
 
 /** What must go, and how. */
@@ -87,12 +108,22 @@ export interface Engine {
     onRound: (round: Round) => void,
     onProgress: (share: number) => void,
   ): Promise<string>;
+  /** What the browser keeps of the last run, here or in a tab that was closed. */
+  kept(): Promise<Kept | undefined>;
+  /** Opens what is kept, as the run of a number; undefined where nothing is kept any more. */
+  restore(run: number): Promise<Restored | undefined>;
+  /** Goes on with the run that was restored, to the bits it would have had; as {@link forget}. */
+  goOn(onRound: (round: Round) => void, onProgress: (share: number) => void): Promise<string>;
+  /** Keeps nothing of the last run any more. */
+  discard(): Promise<void>;
   /** Ends the work under way; what the rounds before have done stays. */
   cancel(): void;
   /** Holds the work under way before its next round, until it is called with false. */
   pause(paused: boolean): void;
   /** The network after a round, as a checkpoint. */
   checkpoint(run: number, round: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** A page about runs, the same as `rewind report` makes of their folders; it takes measurements. */
+  report(runs: readonly number[]): Promise<string>;
   /** What the network looked at after a round, in pictures of `side` pixels a side at least. */
   maps(run: number, round: number, side: number): Promise<Maps>;
   /** What a round did to the weights; undefined before the first, and for methods that record nothing. */

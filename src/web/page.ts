@@ -2,8 +2,19 @@
 import { startChoose } from "./panels/choose.ts";
 import { startHow } from "./panels/how.ts";
 import { openStart, startNetwork } from "./panels/network.ts";
+import { startKeep } from "./panels/keep.ts";
 import { startPaths } from "./panels/paths.ts";
+import { offerUnfinished, startUnfinished } from "./panels/unfinished.ts";
 import { startWatch } from "./panels/watch.ts";
 
-for (const start of [startNetwork, startChoose, startHow, startWatch, startPaths]) start();
-void openStart();
+for (const start of [
+  startNetwork,
+  startChoose,
+  startHow,
+  startWatch,
+  startPaths,
+  startKeep,
+  startUnfinished,
+])
+  start();
+void openStart().then(offerUnfinished);

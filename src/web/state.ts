@@ -10,6 +10,13 @@ export interface Run {
   readonly rounds: readonly Round[];
 }
 
+/** A round of a run, and the run beside it. */
+export interface Shown {
+  readonly run: number;
+  readonly round: number;
+  readonly beside: number | undefined;
+}
+
 /** What there is. A value is replaced, never changed. */
 export interface State {
   readonly scene: Scene | undefined;
@@ -18,8 +25,8 @@ export interface State {
   /** The engine works: what it works with must not change. */
   readonly working: boolean;
   readonly run: Run | undefined;
-  /** The round of the run that is looked at. */
-  readonly shown: { readonly run: number; readonly round: number } | undefined;
+  /** What is looked at. */
+  readonly shown: Shown | undefined;
 }
 
 const listeners: { names: readonly (keyof State)[]; listener: () => void }[] = [];

@@ -38,6 +38,30 @@ const answers = (page: Page): Promise<string[]> =>
     .locator("#answers .tile")
     .evaluateAll((tiles) => tiles.map((tile) => tile.textContent ?? ""));
 
+/** The bytes of the file that a button saves. */
+async function downloaded(page: Page, button: string): Promise<Buffer> {
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
+  return readFileSync(await download.path());
+}
+
+/** Chooses the images of {@link clicked} and begins. */
+async function begin(page: Page): Promise<void> {
+  await page.waitForSelector("#images .tile");
+  await page.click("#choose-none");
+  for (const i of clicked) await page.locator("#images .tile").nth(i).click();
+  await page.fill("#rounds", String(rounds));
+  await page.click("#start");
+}
+
+const ended = (page: Page, word = "Done") =>
+  page.waitForFunction(
+    (word) => document.getElementById("state")!.textContent!.startsWith(word),
+    word,
+  );
+
+/** The network after the rounds of a run that was not left. */
+let straight: Buffer | undefined;
+
 if (browserPath === undefined) {
   test("in a browser", () => console.log("skipped: no Chromium is installed"));
 } else {
@@ -98,6 +122,7 @@ if (browserPath === undefined) {
       }
     }
 
+    straight = await downloaded(page, "#save");
     const last = await answers(page);
     assert.is(last.length, clicked.length);
     await page.locator("#round").fill("0");
@@ -118,9 +143,7 @@ if (browserPath === undefined) {
       );
     await page.uncheck("#maps");
 
-    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);
-    const file = await download.path();
-    const saved = await load(readFileSync(file), { gpu: await testGpu() });
+    const saved = await load(await downloaded(page, "#save"), { gpu: await testGpu() });
     const { names } = await predict(saved, subset(train, forget));
     assert.equal(names, said[0], "the state of round 0 is the network as it was opened");
     const looked = await classMaps(saved, subset(train, forget));
@@ -187,6 +210,64 @@ if (browserPath === undefined) {
     assert.is(moved.length, 2);
     for (const [drift, set] of moved) assert.ok(drift! * set! < 0, `${set} goes back on ${drift}`);
     assert.equal(await complaints(page), []);
+
+    writeFileSync(`${folder}/report.html`, await downloaded(page, "#report"));
+    await page.goto(`${hosted.address}report.html`);
+    assert.is(await page.textContent("h1"), "2 runs");
+    const headings = await page.locator("h2, h3").allTextContents();
+    for (const title of ["Side by side", "rewind (run 2)", "rewind (run 1)", "Images of D_f"]) {
+      assert.ok(headings.includes(title), `${title} in ${headings.join(", ")}`);
+    }
+    assert.is(await page.locator(".gallery img").count(), 40);
+    assert.ok((await page.locator("figure svg").count()) >= 3, "charts are drawn");
+    assert.match((await page.textContent("main"))!, /AUC of confidence, D_f against test: 0\.\d/);
+    assert.equal(await complaints(page), []);
+    assert.equal(hosted.problems, []);
+  });
+
+  test("after a reload a run goes on to the same bits", async () => {
+    const page = await hosted.open();
+    await begin(page);
+    await page.waitForFunction(() => document.querySelectorAll("#numbers tr").length === 3);
+    await page.reload();
+    await page.waitForSelector("#go-on");
+    assert.match(
+      (await page.textContent("#unfinished-says"))!,
+      /left before its end: rewind on 3 images, 1 of 2 rounds done/,
+    );
+    assert.equal(await complaints(page), []);
+    await page.click("#go-on");
+    await ended(page);
+    assert.is((await cells(page)).length, rounds + 2);
+    assert.ok((await downloaded(page, "#save")).equals(straight!), "the network has the same bits");
+
+    await page.reload();
+    await page.waitForSelector("#go-on");
+    assert.match((await page.textContent("#unfinished-says"))!, /2 of 2 rounds done; all rounds/);
+    await page.click("#go-on");
+    await page.waitForFunction(() => document.querySelectorAll("#numbers tr").length === 4);
+    assert.ok((await downloaded(page, "#save")).equals(straight!), "it is there again");
+    await page.reload();
+    await page.click("#discard");
+    await page.reload();
+    await page.waitForSelector("#images .tile");
+    assert.not(await page.locator("#unfinished").isVisible(), "it was discarded");
+    assert.equal(hosted.problems, []);
+  });
+
+  test("where the browser keeps nothing a run works, and the page says so", async () => {
+    const page = await hosted.open(
+      'indexedDB.open = () => { throw new DOMException("denied", "SecurityError"); };',
+    );
+    await page.waitForSelector("#images .tile");
+    await page.selectOption("#method", "neg-grad");
+    await page.fill("#rounds", "1");
+    await page.click("#start");
+    await ended(page);
+    assert.is(
+      await page.textContent("#kept-say"),
+      "This browser keeps nothing of the run (it allows this page no storage): a reload would lose it.",
+    );
     assert.equal(hosted.problems, []);
   });
 

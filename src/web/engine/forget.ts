@@ -1,18 +1,22 @@
 /** Unlearning: the network is kept after every round. */
 import {
   type AfterRound,
+  type Gpu,
   load,
   predict,
   type Progress,
   save,
   type StopReason,
   subset,
+  type Tensors,
   unlearn,
 } from "../../index.ts";
-import type { Request, Round } from "../messages.ts";
+import type { Kept, Request, Restored, Round } from "../messages.ts";
 import { controlled } from "./control.ts";
-import { opened } from "./opened.ts";
-import { keepRun, movesIn } from "./runs.ts";
+import { found, type Keeper, keeping } from "./keep.ts";
+import { opened, setOpened } from "./opened.ts";
+import { keepRun, type KeptRun, movesIn, newRun } from "./runs.ts";
+import { sceneOf } from "./scene.ts";
 
 /** Why a run ended, in words. */
 const reasons: Readonly<Record<StopReason, string>> = {
@@ -30,19 +34,66 @@ function passes(onProgress: (share: number) => void): (done: number, total: numb
   return (done, total) => onProgress(total === 0 ? 1 : done / total);
 }
 
+/** Called before the first round and after each. */
+type OnRound = (round: Round) => void;
+type OnProgress = (share: number) => void;
+
 export function forget(
   request: Request,
-  onRound: (round: Round) => void,
-  onProgress: (share: number) => void,
+  onRound: OnRound,
+  onProgress: OnProgress,
+): Promise<string> {
+  const run = keepRun(newRun(request, opened()));
+  return keeping(async (keeper) => {
+    await keeper.begin(run);
+    return unlearnIn(run, keeper, undefined, onRound, onProgress);
+  });
+}
+
+/** The state that a run goes on from which {@link restore} brought back. */
+let goesOnFrom: { readonly run: KeptRun; readonly state: Uint8Array | undefined } | undefined;
+
+export function goOn(onRound: OnRound, onProgress: OnProgress): Promise<string> {
+  const { run, state } = goesOnFrom!;
+  goesOnFrom = undefined;
+  return keeping((keeper) => unlearnIn(run, keeper, state, onRound, onProgress));
+}
+
+export async function restore(number: number): Promise<Restored | undefined> {
+  const past = await found();
+  if (past === undefined) return undefined;
+  const { start, state, ...rest } = past;
+  setOpened({ ...start, gpu: opened().gpu });
+  const request = { ...past.request, run: number };
+  const run = keepRun({ ...rest, request, opened: opened() });
+  // Before the end of the first round there is nothing to go on from.
+  if (state === undefined) [run.history, run.rounds, run.states, run.moves].forEach(emptied);
+  goesOnFrom = { run, state };
+  const { rounds, reason } = run;
+  const ended = reason === undefined ? undefined : reasons[reason];
+  return { scene: await sceneOf(opened()), request, rounds, ended };
+}
+
+function emptied(list: unknown[]): void {
+  list.length = 0;
+}
+
+/** Unlearns round by round; with a state from there on. */
+function unlearnIn(
+  run: KeptRun,
+  keeper: Keeper,
+  resume: Uint8Array | undefined,
+  onRound: OnRound,
+  onProgress: OnProgress,
 ): Promise<string> {
   return controlled(async ({ signal, breathe }) => {
-    const { forget, method, rounds } = request;
-    const run = keepRun(request, opened());
+    const { forget, method, rounds } = run.request;
     const { gpu, images, file } = run.opened;
     const { train, labels, test, sets } = images;
     const model = await load(file, { gpu });
     const gone = subset({ ...train, labels }, [...forget]);
-    let before = await model.model.save();
+    const last = run.states.at(-1);
+    let before = last === undefined ? await model.model.save() : await weightsIn(last, gpu);
     const seen = async (progress: Progress, after?: AfterRound): Promise<void> => {
       const { round, seconds, scores } = progress;
       const now = await model.model.save();
@@ -51,8 +102,10 @@ export function forget(
       run.moves.push(await movesIn(model, after?.recording, round, before, now));
       before = now;
       const { classes, confidence } = await predict(model, gone);
-      run.rounds.push({ round, seconds, scores, answers: { classes, confidence } });
-      onRound(run.rounds.at(-1)!);
+      const said = { round, seconds, scores, answers: { classes, confidence } };
+      run.rounds.push(said);
+      await keeper.round(run, await after?.state());
+      onRound({ ...said, unkept: keeper.trouble });
       await breathe();
     };
     try {
@@ -60,14 +113,38 @@ export function forget(
         model,
         { train, labels, test, forget, ...(sets === undefined ? {} : { sets }) },
         {
-          ...{ method, until: { rounds }, onStart: seen, onRound: seen },
+          ...{ method, until: { rounds }, onStart: seen, onRound: seen, resume },
           watch: { signal, progress: passes(onProgress) },
         },
       );
       run.reason = reason;
+      await keeper.end(run);
       return reasons[reason];
     } finally {
       model.destroy();
     }
   });
+}
+
+/** The weights of a checkpoint. */
+async function weightsIn(file: Uint8Array, gpu: Gpu): Promise<Tensors> {
+  const model = await load(file, { gpu });
+  try {
+    return await model.model.save();
+  } finally {
+    model.destroy();
+  }
+}
+
+export async function kept(): Promise<Kept | undefined> {
+  const past = await found();
+  if (past === undefined) return undefined;
+  const { request, rounds, state, reason } = past;
+  return {
+    method: request.method,
+    images: request.forget.length,
+    rounds: state === undefined ? 0 : rounds.length - 1,
+    of: request.rounds,
+    ended: reason === undefined ? undefined : reasons[reason],
+  };
 }

@@ -1,53 +1,15 @@
 /** Opening: a network with the images that it was trained on. */
-import { transfer } from "comlink";
-import {
-  acquireDevice,
-  type AdapterReport,
-  imageName,
-  load,
-  methods,
-  metrics,
-  save,
-} from "../../index.ts";
+import { acquireDevice, load, save } from "../../index.ts";
 import type { Scene } from "../messages.ts";
 import { startImages } from "../start.ts";
-import { ifOpened, setOpened } from "./opened.ts";
-
-/** What an adapter calls itself: some give no description. */
-function nameOf({ description, architecture, vendor }: AdapterReport): string {
-  return (
-    [description, architecture, vendor].find((name) => name !== "") ?? "an adapter without a name"
-  );
-}
+import { ifOpened, opened, setOpened } from "./opened.ts";
+import { sceneOf } from "./scene.ts";
 
 export async function open(address: string): Promise<Scene> {
   const gpu = ifOpened()?.gpu ?? (await acquireDevice());
-  const images = startImages();
   const model = await load(new URL(address), { gpu });
-  const { train, labels } = images;
-  const { network, classes } = model.info;
-  const weights = model.model.slots.reduce((sum, { size }) => sum + size, 0);
   const file = await save(model);
   model.destroy();
-  setOpened({ gpu, images, file });
-  const { count } = train;
-  const scene: Scene = {
-    adapter: nameOf(gpu.adapter),
-    software: gpu.adapter.software,
-    ...{ network: network.name, weights, classes },
-    images: {
-      ...{ height: train.height, width: train.width, channels: train.channels, count },
-      pixels: train.pixels.slice() as Uint8Array<ArrayBuffer>,
-      names: Array.from({ length: count }, (_, place) => imageName(train, place)),
-      ...{ labels, truth: train.labels },
-    },
-    wrong: images.forget,
-    methods: methods.all.map(({ name, summary }) => ({ name, text: summary })),
-    shares: metrics.all.flatMap((metric) =>
-      metric.needs === "totals" && metric.unit === "%"
-        ? [{ name: metric.name, text: metric.label }]
-        : [],
-    ),
-  };
-  return transfer(scene, [scene.images.pixels.buffer]);
+  setOpened({ gpu, images: startImages(), file });
+  return sceneOf(opened());
 }

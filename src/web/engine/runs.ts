@@ -41,10 +41,14 @@ export interface KeptRun {
 
 const runs = new Map<number, KeptRun>();
 
-/** Keeps a new run in place of the oldest. */
-export function keepRun(request: Request, opened: Opened): KeptRun {
-  const run: KeptRun = { request, opened, history: [], rounds: [], states: [], moves: [] };
-  runs.set(request.run, run);
+/** A run that has not begun. */
+export function newRun(request: Request, opened: Opened): KeptRun {
+  return { request, opened, history: [], rounds: [], states: [], moves: [] };
+}
+
+/** Keeps a run in place of the oldest. */
+export function keepRun(run: KeptRun): KeptRun {
+  runs.set(run.request.run, run);
   for (const old of [...runs.keys()].slice(0, -mostRuns)) runs.delete(old);
   return run;
 }

@@ -3,7 +3,7 @@ import { proxy } from "comlink";
 import { engine } from "../client.ts";
 import { clearError, fail, part } from "../dom.ts";
 import type { Round } from "../messages.ts";
-import { change, onChange, state } from "../state.ts";
+import { change, onChange, type Run, state } from "../state.ts";
 
 const says = {
   state: part("state", HTMLElement),
@@ -36,11 +36,22 @@ function show(): void {
 /** Runs that were begun. */
 let begun = 0;
 
-async function forget(): Promise<void> {
-  const about = { id: ++begun, method: method.value };
-  const gone = Uint32Array.from([...state().chosen].sort((a, b) => a - b));
-  const rounds: Round[] = [];
-  const last = Number(most.value);
+/** A number for a run that begins. */
+export function nextRun(): number {
+  return ++begun;
+}
+
+/** What a run calls as it goes on. */
+type Calls = readonly [onRound: (round: Round) => void, onProgress: (share: number) => void];
+
+/** Shows a run from its start to its end. @param past its rounds so far, where it goes on; @param last those it may have. */
+export async function follow(
+  about: Omit<Run, "rounds">,
+  past: readonly Round[],
+  last: number,
+  work: (...calls: Calls) => Promise<string>,
+): Promise<void> {
+  const rounds = [...past];
   const tell = (share: number): void => {
     const next = Math.min(rounds.length, last);
     says.state.textContent = rounds.length === 0 ? "Measuring…" : `Round ${next} of ${last}…`;
@@ -48,14 +59,13 @@ async function forget(): Promise<void> {
   };
   clearError();
   pause.textContent = "Pause";
-  change({ working: true, run: { ...about, gone, rounds: [] } });
+  change({ working: true, run: { ...about, rounds: past } });
   tell(0);
   try {
-    const reason = await engine.forget(
-      { run: about.id, forget: gone, method: about.method, rounds: last },
+    const reason = await work(
       proxy((round: Round) => {
         rounds.push(round);
-        change({ run: { ...about, gone, rounds: [...rounds] } });
+        change({ run: { ...about, rounds: [...rounds] } });
         tell(0);
       }),
       proxy(tell),
@@ -68,6 +78,15 @@ async function forget(): Promise<void> {
   } finally {
     change({ working: false });
   }
+}
+
+async function forget(): Promise<void> {
+  const gone = Uint32Array.from([...state().chosen].sort((a, b) => a - b));
+  const about = { id: nextRun(), method: method.value, gone };
+  const last = Number(most.value);
+  await follow(about, [], last, (...calls) =>
+    engine.forget({ run: about.id, forget: gone, method: about.method, rounds: last }, ...calls),
+  );
 }
 
 /** Ties the panel to what there is and what is done. */

@@ -1,6 +1,6 @@
 /** The panel of what was forgotten: curves and answers after each round, of a run and of one beside it. */
 import { engine } from "../client.ts";
-import { fail, part, saveAs } from "../dom.ts";
+import { fail, part } from "../dom.ts";
 import type { Scene } from "../messages.ts";
 import { measuredIn, nameOf, RunView } from "../run-view.ts";
 import { change, onChange, type Run, state } from "../state.ts";
@@ -9,7 +9,6 @@ const whole = part("result", HTMLElement);
 const slider = part("round", HTMLInputElement);
 const number = part("round-number", HTMLElement);
 const numbers = part("numbers", HTMLElement);
-const save = part("save", HTMLButtonElement);
 const beside = part("beside", HTMLSelectElement);
 const besideChoice = part("beside-choice", HTMLElement);
 const maps = { on: part("maps", HTMLInputElement), say: part("maps-say", HTMLElement) };
@@ -60,7 +59,8 @@ function showRound(): void {
   slider.setAttribute("aria-valuetext", `round ${round}`);
   view.showRound(scene, run, round);
   if (other() !== undefined) otherView.showRound(scene, other()!, round);
-  change({ shown: { run: run.id, round: Math.min(round, rounds(run)) } });
+  const shown = { run: run.id, round: Math.min(round, rounds(run)), beside: other()?.id };
+  change({ shown });
   void showMaps();
 }
 
@@ -162,12 +162,4 @@ export function startWatch(): void {
   slider.addEventListener("input", showRound);
   beside.addEventListener("change", showRounds);
   maps.on.addEventListener("change", () => void showMaps());
-  save.addEventListener("click", () => {
-    const { shown } = state();
-    if (shown === undefined) return;
-    engine
-      .checkpoint(shown.run, shown.round)
-      .then((bytes) => saveAs(bytes, `network-after-round-${shown.round}.safetensors`))
-      .catch(fail);
-  });
 }

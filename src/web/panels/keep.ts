@@ -1,0 +1,62 @@
+/** The panel of what is taken home: the network after a round, and the report. */
+import { engine } from "../client.ts";
+import { fail, part, saveAs } from "../dom.ts";
+import { onChange, type Shown, state } from "../state.ts";
+
+const save = part("save", HTMLButtonElement);
+const report = part("report", HTMLButtonElement);
+const says = part("kept-say", HTMLElement);
+
+/** Makes a file of what is looked at, and offers it. */
+async function offer(
+  button: HTMLButtonElement,
+  words: string,
+  make: (shown: Shown) => Promise<readonly [Uint8Array<ArrayBuffer>, string]>,
+): Promise<void> {
+  const { shown } = state();
+  if (shown === undefined) return;
+  button.disabled = true;
+  says.textContent = words;
+  try {
+    const [bytes, name] = await make(shown);
+    saveAs(bytes, name);
+    says.textContent = `Saved as ${name}.`;
+  } catch (cause) {
+    says.textContent = "";
+    fail(cause);
+  } finally {
+    refresh();
+  }
+}
+
+/** Says where a reload would lose the run. */
+function warn(): void {
+  const unkept = state().run?.rounds.at(-1)?.unkept;
+  if (unkept !== undefined) says.textContent = unkept;
+}
+
+/** A report is of runs that have ended. */
+function refresh(): void {
+  const { run, working } = state();
+  save.disabled = run === undefined;
+  report.disabled = working || (run?.rounds.length ?? 0) < 2;
+}
+
+/** Ties the panel to what there is and what is done. */
+export function startKeep(): void {
+  onChange(["run", "working"], refresh);
+  onChange(["run"], warn);
+  save.addEventListener("click", () => {
+    void offer(save, "Saving…", async ({ run, round }) => [
+      await engine.checkpoint(run, round),
+      `network-after-round-${round}.safetensors`,
+    ]);
+  });
+  report.addEventListener("click", () => {
+    void offer(report, "Measuring, for the report…", async ({ run, beside }) => {
+      const text = await engine.report(beside === undefined ? [run] : [run, beside]);
+      return [new TextEncoder().encode(text), "report.html"];
+    });
+  });
+  refresh();
+}

@@ -1,0 +1,60 @@
+/** The panel of the run that the browser kept: it goes on after a reload, or is shown again. */
+import { engine } from "../client.ts";
+import { fail, images, part } from "../dom.ts";
+import type { Kept } from "../messages.ts";
+import { change, onChange, state } from "../state.ts";
+import { follow, nextRun } from "./how.ts";
+
+const whole = part("unfinished", HTMLElement);
+const title = part("unfinished-title", HTMLElement);
+const says = part("unfinished-says", HTMLElement);
+const goOn = part("go-on", HTMLButtonElement);
+const discard = part("discard", HTMLButtonElement);
+
+function show({ method, images: count, rounds, of, ended }: Kept): void {
+  const what = `${method} on ${images(count)}, ${rounds} of ${of} rounds done`;
+  title.textContent = ended === undefined ? "Unfinished work" : "The last run";
+  says.textContent =
+    ended === undefined
+      ? `A run was left before its end: ${what}. It goes on to the same numbers as if it had not been left.`
+      : `This browser kept it: ${what}; ${ended}.`;
+  goOn.textContent = ended === undefined ? "Go on" : "Show it";
+  whole.hidden = false;
+}
+
+async function restore(): Promise<void> {
+  whole.hidden = true;
+  const id = nextRun();
+  try {
+    const past = await engine.restore(id);
+    if (past === undefined)
+      return fail(new Error("the run is kept no more: another tab has begun one."));
+    const { scene, request, rounds, ended } = past;
+    const { method, forget: gone } = request;
+    change({ scene, chosen: new Set(gone) });
+    const about = { id, method, gone };
+    if (ended === undefined) {
+      await follow(about, rounds, request.rounds, (...calls) => engine.goOn(...calls));
+    } else change({ run: { ...about, rounds } });
+  } catch (cause) {
+    fail(cause);
+  }
+}
+
+/** Ties the panel to what there is and what is done. */
+export function startUnfinished(): void {
+  goOn.addEventListener("click", () => void restore());
+  discard.addEventListener("click", () => {
+    whole.hidden = true;
+    void engine.discard();
+  });
+  onChange(["working"], () => {
+    if (state().working) whole.hidden = true;
+  });
+}
+
+/** Offers what is kept. */
+export async function offerUnfinished(): Promise<void> {
+  const kept = await engine.kept();
+  if (kept !== undefined && !state().working) show(kept);
+}
