@@ -7,7 +7,7 @@
  * NaN first, so an element nobody writes fails; a second replay must give the same bits.
  */
 import * as assert from "uvu/assert";
-import type { Gpu } from "../src/gpu/device.ts";
+import type { Gpu, Tuning } from "../src/gpu/device.ts";
 import { Graph } from "../src/graph/graph.ts";
 import { compile } from "../src/graph/program.ts";
 import type { DType, Value } from "../src/graph/value.ts";
@@ -53,10 +53,10 @@ interface Expected {
   }[];
 }
 
-/** Runs a case in both tunings over its seeds. */
-export async function checkOp(testCase: OpCase): Promise<void> {
+/** Runs a case in both tunings, or in those given, over its seeds. */
+export async function checkOp(testCase: OpCase, on: readonly Tuning[] = tunings): Promise<void> {
   const known = new Map<number, Expected>();
-  for (const tuning of tunings) {
+  for (const tuning of on) {
     const gpu = await testGpu({ tuning });
     await checkOn(gpu, testCase, `${testCase.label} (${tuning})`, known);
   }
