@@ -73,6 +73,7 @@ function barLine({ label, share, said }: Shown): string {
 /** A task whose progress is shown. */
 export class ProgressBar {
   readonly #label: string;
+  readonly #passing: boolean;
   readonly #course = new Course();
   /** What the task is at besides its steps, which has a course of its own. */
   #aside: { readonly phase: Phase; readonly course: Course } | undefined;
@@ -83,6 +84,7 @@ export class ProgressBar {
   /** @param passing whether it leaves nothing on the terminal: what needs {@link say}. */
   constructor(label: string, passing = false) {
     this.#label = label;
+    this.#passing = passing;
     if (isQuiet() || !process.stderr.isTTY) return;
     this.#bar = new cliProgress.SingleBar(
       {
@@ -123,13 +125,20 @@ export class ProgressBar {
     const now = performance.now();
     if (now - this.#lastLine < plainLineEveryMs) return;
     this.#lastLine = now;
-    say(`${label}:${share === undefined ? "" : ` ${Math.floor(100 * share)} %`}${said}`);
+    say(`${label}${share === undefined ? "" : `: ${Math.floor(100 * share)} %`}${said}`);
   }
 
-  /** A line that stays, above a passing bar. */
+  /** A line that stays. The bar begins anew below it, and leaves nothing above. */
   say(line: string): void {
-    this.stop();
+    if (this.#shown) this.#clear();
     say(line);
+  }
+
+  #clear(): void {
+    this.#bar?.stop();
+    this.#shown = false;
+    // A bar that does not pass has ended its line, which goes: up a line, and that cleared.
+    if (this.#bar !== undefined && !this.#passing) process.stderr.write("\u001B[1A\u001B[2K");
   }
 
   /** As {@link say}, where there is something to say. */

@@ -1,4 +1,4 @@
-/** A decoder of a package, compiled once and started anew after a file it could not read. */
+/** A decoder of a package, loaded and compiled at its first file, and started anew after a file it could not read. */
 import { codecModule } from "../platform/codecs.ts";
 import type { DecodedImage } from "./decoded-image.ts";
 
@@ -7,6 +7,12 @@ type Start = (
   module: WebAssembly.Module | undefined,
   options: { printErr: (message: string) => void },
 ) => Promise<unknown>;
+
+/** What a package of a decoder exports. */
+interface Decoder {
+  readonly init: (...given: never[]) => Promise<unknown>;
+  readonly default: (bytes: ArrayBuffer) => Promise<DecodedImage>;
+}
 
 /** A decoder that could not read a file; `complaint`: the first thing it said, which may be nothing. */
 export class CodecError extends Error {
@@ -21,19 +27,16 @@ export class CodecError extends Error {
 /** A decoder in WebAssembly. */
 export class Codec {
   readonly #file: string;
-  readonly #start: Start;
-  readonly #decode: (bytes: ArrayBuffer) => Promise<DecodedImage>;
+  readonly #load: () => Promise<Decoder>;
   #module: Promise<WebAssembly.Module | undefined> | undefined;
   #ready: Promise<unknown> | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #complaint = "";
 
-  /** @param file the .wasm file, as its package exports it. @param start the package's `init`. */
-  constructor(file: string, start: unknown, decode: (bytes: ArrayBuffer) => Promise<DecodedImage>) {
+  /** @param file the .wasm file, as its package exports it. @param load imports the package. */
+  constructor(file: string, load: () => Promise<Decoder>) {
     this.#file = file;
-    // The declared types of `init` miss the compiled module it takes as its first argument.
-    this.#start = start as Start;
-    this.#decode = decode;
+    this.#load = load;
   }
 
   /**
@@ -49,14 +52,17 @@ export class Codec {
   }
 
   async #run(bytes: ArrayBuffer): Promise<{ image: DecodedImage; complaint: string }> {
+    const { init, default: decode } = await this.#load();
     this.#module ??= codecModule(this.#file);
     const printErr = (message: string): void => {
       this.#complaint ||= message;
     };
-    await (this.#ready ??= this.#start(await this.#module, { printErr }));
+    // The declared types of `init` miss the compiled module it takes as its first argument.
+    const start = init as unknown as Start;
+    await (this.#ready ??= start(await this.#module, { printErr }));
     this.#complaint = "";
     try {
-      const { height, width, data } = await this.#decode(bytes);
+      const { height, width, data } = await decode(bytes);
       return { image: { height, width, data }, complaint: this.#complaint };
     } catch (cause) {
       // A decoder that gives up keeps the memory it had, and after some dozen files has none left.

@@ -5,9 +5,6 @@
  * as stored: an EXIF orientation is not applied, transparency is left away without a background, 16 bits become
  * their upper 8. Embedded colour profiles are left aside.
  */
-import decodeJpeg, { init as initJpeg } from "@jsquash/jpeg/decode.js";
-import decodePng, { init as initPng } from "@jsquash/png/decode.js";
-import decodeWebp, { init as initWebp } from "@jsquash/webp/decode.js";
 import { DataError } from "../errors.ts";
 import { Codec, CodecError } from "./codec.ts";
 import type { DecodedImage } from "./decoded-image.ts";
@@ -16,9 +13,18 @@ import { jpegHeader } from "./jpeg-header.ts";
 import { checkPng, pngHeader } from "./png-check.ts";
 import { webpHeader } from "./webp-header.ts";
 
-const jpeg = new Codec("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm", initJpeg, decodeJpeg);
-const png = new Codec("@jsquash/png/codec/pkg/squoosh_png_bg.wasm", initPng, decodePng);
-const webp = new Codec("@jsquash/webp/codec/dec/webp_dec.wasm", initWebp, decodeWebp);
+const jpeg = new Codec(
+  "@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm",
+  () => import("@jsquash/jpeg/decode.js"),
+);
+const png = new Codec(
+  "@jsquash/png/codec/pkg/squoosh_png_bg.wasm",
+  () => import("@jsquash/png/decode.js"),
+);
+const webp = new Codec(
+  "@jsquash/webp/codec/dec/webp_dec.wasm",
+  () => import("@jsquash/webp/decode.js"),
+);
 
 /** Pixels an image may have: its header is believed only so far, and nothing is allocated for more. */
 export const mostPixels = 100_000_000;

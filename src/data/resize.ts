@@ -1,14 +1,18 @@
 /** Images of another size, by jSquash's resizer (a WebAssembly build of the Rust crate `resize`). */
-import resize, { initResize } from "@jsquash/resize";
+import type * as resizer from "@jsquash/resize";
 import { codecModule } from "../platform/codecs.ts";
 import { type Dataset, pixelArray, requireColours, storedSize } from "./dataset.ts";
 import type { DecodedImage } from "./decoded-image.ts";
 
-let ready: Promise<unknown> | undefined;
+type Resizer = typeof resizer;
+let ready: Promise<Resizer> | undefined;
 
-async function prepare(): Promise<void> {
+/** Loads the resizer, at the first image. */
+async function prepare(): Promise<Resizer> {
+  const codec = await import("@jsquash/resize");
   const module = await codecModule("@jsquash/resize/lib/resize/pkg/squoosh_resize_bg.wasm");
-  await initResize(module);
+  await codec.initResize(module);
+  return codec;
 }
 
 /**
@@ -23,7 +27,7 @@ export async function resizeImage(
   crop = 1,
 ): Promise<DecodedImage> {
   if (crop === 1 && image.width === size && image.height === size) return image;
-  await (ready ??= prepare());
+  const { default: resize } = await (ready ??= prepare());
   return resize((crop === 1 ? image : middle(image, crop)) as ImageData, {
     width: size,
     height: size,

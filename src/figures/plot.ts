@@ -7,7 +7,14 @@ export type { Drawn } from "./draw.ts";
 /** A curve; `low` and `high` draw a band around it. */
 export interface Series {
   readonly name: string;
-  readonly points: readonly { x: number; y: number; low?: number; high?: number }[];
+  readonly points: readonly {
+    x: number;
+    y: number;
+    low?: number;
+    high?: number;
+    /** What is written above the point. */
+    label?: string;
+  }[];
 }
 
 /** A chart with one x and one y axis. */
@@ -124,6 +131,15 @@ function panel(
         },
         encoding: { x, y, color, strokeDash, order: { field: "order" } },
       },
+      ...(values.some(({ label }) => label !== undefined)
+        ? [
+            {
+              transform: [{ filter: "isValid(datum.label)" }],
+              mark: { type: "text", dy: -10, fontSize: 11, color: "#555555" },
+              encoding: { x, y, text: { field: "label", type: "nominal" } },
+            },
+          ]
+        : []),
     ],
   };
 }

@@ -161,23 +161,35 @@ export interface ReportedRun {
   readonly report: UnlearnReport;
 }
 
+/** Points of a curve that have a label, at most. */
+const mostLabels = 10;
+
+/** Whether the point at a place of a curve has a label: the first and the last, and some at even distances. */
+function isLabelled(at: number, count: number): boolean {
+  const every = Math.ceil(count / mostLabels);
+  return at === count - 1 || (at % every === 0 && count - 1 - at >= every);
+}
+
 /** The curves of runs: as the first one's, or by round where one has nothing to test on. */
 export function curveChart(runs: readonly ReportedRun[]): LineChart {
   const [{ report }] = runs as [ReportedRun];
   const all = runs.map((run) => curveOf(run.report));
   const { x, y, title } = all.find((one) => one.x === undefined) ?? all[0]!;
+  // Where x is a score, nothing else says which round a point is of; lines of several runs would hide the numbers.
+  const labelled = x !== undefined && runs.length === 1;
   return {
     title: `${title} (${report.scenario})`,
-    subtitle: `${report.dataset}, ${report.model}, ${report.predictor ?? report.method}, seed ${report.seed}; one point a round`,
+    subtitle: `${report.dataset}, ${report.model}, ${report.predictor ?? report.method}, seed ${report.seed}; one point a round${labelled ? ", with its number" : ""}`,
     xLabel: x === undefined ? "round" : axisLabel(scoreMetric(x)),
     yLabel: axisLabel(scoreMetric(y)),
     // Accuracies fall while D_f is forgotten.
     reverseX: x?.endsWith("Accuracy") === true,
     series: runs.map(({ name, report: { history } }) => ({
       name,
-      points: history.map(({ round, scores }) => ({
+      points: history.map(({ round, scores }, i) => ({
         x: x === undefined ? round : scores[x]!,
         y: scores[y]!,
+        ...(labelled && isLabelled(i, history.length) && { label: String(round) }),
       })),
     })),
   };

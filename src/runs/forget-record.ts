@@ -47,14 +47,19 @@ export interface ForgottenImage {
 
 /** Describes D_f. */
 export async function forgetRecord(
-  { train, labels, forget }: Pick<Corrupted, "train" | "labels" | "forget">,
+  {
+    train,
+    labels,
+    forget,
+    copies: known = copiesOf(train, forget),
+  }: Pick<Corrupted, "train" | "labels" | "forget" | "copies">,
   { forget: asked }: Pick<SetupConfig, "forget">,
 ): Promise<ForgetRecord> {
   const images: ForgottenImage[] = [];
   for (const place of forget) images.push(await describe(train, labels, place));
   const text = JSON.stringify(images.map((image) => ({ ...image, number: undefined })));
   const all = { digest: await sha256(new TextEncoder().encode(text)) };
-  const copies = copiesOf(train, forget).flatMap(({ place, copies: places }) =>
+  const copies = known.flatMap(({ place, copies: places }) =>
     places.map((copy) => ({ of: imageName(train, place), name: imageName(train, copy) })),
   );
   return {

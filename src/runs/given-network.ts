@@ -1,7 +1,7 @@
 /** A network that was trained elsewhere: its weights from a file, and what the file says of how it is used. */
 import { type ModelConfig, modelSpec, namedNetworks, networks } from "../../models/index.ts";
-import { networkOfTimm, publishedNetwork } from "../../models/published.ts";
-import { DataError, UsageError } from "../errors.ts";
+import { networkOfTimm, publishedNetwork, publishedNetworkNames } from "../../models/published.ts";
+import { DataError, ShapeError, UsageError } from "../errors.ts";
 import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { type HubConfig, parseHubConfig } from "../io/hub.ts";
 import { importPretrained, publishedClasses, publishedNames } from "../io/pretrained.ts";
@@ -101,7 +101,19 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
     weights(spec) {
       if (ours) return file.tensors;
       const slots = tensorsOf(spec);
-      return importPretrained(published, slots, file.tensors, { head: "keep" }).tensors;
+      try {
+        return importPretrained(published, slots, file.tensors, { head: "keep" }).tensors;
+      } catch (cause) {
+        const other = cause instanceof DataError ? fitting(file.tensors, outputs) : undefined;
+        if (other === undefined) throw cause;
+        const { message } = cause as DataError;
+        throw new DataError(
+          `${message} Its tensors are those of "${other}": give that \`model\`.`,
+          {
+            cause,
+          },
+        );
+      }
     },
     notes: [
       ...file.notes,
@@ -177,8 +189,8 @@ function requireSettings(
   });
   if (wrong.length === 0) return;
   throw new UsageError(
-    `"${path}" holds the network ${named(network)}, which has another \`model\` than is said ` +
-      `(${listed(wrong.map(([key]) => key))}): leave it out, or say what the file has.`,
+    `"${path}" holds the network ${named(network)}; what is said of it is another one ` +
+      `(\`model\`: ${listed(wrong.map(([key]) => key))}). Leave that out, or say what the file has.`,
   );
 }
 
@@ -255,6 +267,21 @@ function named(spec: string | undefined): ModelConfig | undefined {
 /** What a network keeps, for images of some size. */
 function slotsOf(network: ModelConfig, classes: number): ParameterSpec[] {
   return tensorsOf(modelSpec(network, [64, 64, 3], classes));
+}
+
+/** The network that a published checkpoint is of, by its tensors; undefined where it is of none. */
+function fitting(file: Tensors, outputs: number): string | undefined {
+  return publishedNetworkNames().find((name) => {
+    try {
+      const slots = slotsOf({ name }, outputs);
+      return (
+        importPretrained(publishedNetwork(name), slots, file, { head: "keep" }).tensors.size > 0
+      );
+    } catch (error) {
+      if (error instanceof DataError || error instanceof ShapeError) return false;
+      throw error;
+    }
+  });
 }
 
 /** The weights whose shape changes with the number of classes. */

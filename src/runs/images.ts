@@ -1,6 +1,6 @@
 /** The images of a run: loaded, brought to the network's classes, split into D_f and D_r. */
 import { inClassOrder } from "../data/class-names.ts";
-import { copiesOf, joinImages } from "../data/copies.ts";
+import { type Copies, copiesOf, joinImages } from "../data/copies.ts";
 import { type Dataset, imageName, storedSize, subset } from "../data/dataset.ts";
 import { loadDataset } from "../data/index.ts";
 import type { Split } from "../data/source.ts";
@@ -42,9 +42,13 @@ export async function loadImages(
 ): Promise<RunImages> {
   const notes: string[] = [];
   const { train, test } = await loadSets(config, given, notes);
-  const own =
-    config.forget === undefined ? { train } : await withForget(config, train, given, notes);
-  const corrupted = corrupt(own.train, test, config.scenario, config.seed, own.places);
+  const own: Partial<Awaited<ReturnType<typeof withForget>>> =
+    config.forget === undefined ? {} : await withForget(config, train, given, notes);
+  const all = own.train ?? train;
+  const wrong = corrupt(all, test, config.scenario, config.seed, own.places);
+  // Copies of what they were stay copies of what they are where only labels are wrong.
+  const copies = wrong.train.pixels === all.pixels ? own.copies : undefined;
+  const corrupted = copies === undefined ? wrong : { ...wrong, copies };
   if (forget === undefined) return { corrupted, test, notes };
   return {
     corrupted: await forgetting({ ...config, forget }, corrupted, given, notes),
@@ -137,7 +141,7 @@ async function withForget(
   train: Dataset,
   given: GivenNetwork | undefined,
   notes: string[],
-): Promise<{ train: Dataset; places?: Uint32Array }> {
+): Promise<{ train: Dataset; places: Uint32Array<ArrayBuffer>; copies: readonly Copies[] }> {
   const { forget = {}, seed } = config;
   const places = new Set<number>();
   let all = train;
@@ -175,7 +179,9 @@ async function withForget(
   if (forget.copies === true) {
     for (const { copies: others } of copies) for (const other of others) places.add(other);
   }
-  return { train: all, places: Uint32Array.from(places).sort() };
+  // Those that belong to it have no others outside it.
+  const left = forget.copies === true ? [] : copies;
+  return { train: all, places: Uint32Array.from(places).sort(), copies: left };
 }
 
 function copiesNote(train: Dataset, copies: ReturnType<typeof copiesOf>, taken: boolean): string {
@@ -197,13 +203,8 @@ async function forgetting(
   given: GivenNetwork | undefined,
   notes: string[],
 ): Promise<Corrupted> {
-  const { train, places = new Uint32Array() } = await withForget(
-    config,
-    corrupted.train,
-    given,
-    notes,
-  );
+  const { train, places, copies } = await withForget(config, corrupted.train, given, notes);
   const labels = train.labels.slice();
   labels.set(corrupted.labels);
-  return { ...corrupted, train, labels, ...splitForget(train.count, places) };
+  return { ...corrupted, train, labels, copies, ...splitForget(train.count, places) };
 }

@@ -3,6 +3,7 @@
  * is run and judged.
  */
 import type { z } from "zod";
+import type { Copies } from "../data/copies.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
 import type { Scores } from "../metrics/metric.ts";
@@ -17,6 +18,8 @@ export interface Corrupted {
   /** Image numbers of D_f and D_r, ascending. */
   readonly forget: Uint32Array<ArrayBuffer>;
   readonly retain: Uint32Array<ArrayBuffer>;
+  /** Copies of images of D_f among the others, byte for byte; absent where nobody looked for them. */
+  readonly copies?: readonly Copies[];
   /** Further sets to measure on, by the names that metrics give them. */
   readonly sets?: Readonly<Record<string, Dataset>>;
 }

@@ -227,7 +227,8 @@ test("an unlearning predicts and measures under words and a bar of their own", a
         progress!(1, 4);
         await appears(`rewind, measuring ${bar(6)} 25 %, round 1/1`);
         onRound({ round: 0, scores });
-        await appears("hardly known: 11\n");
+        // The bar's own line goes: it would stand above the one that stays.
+        await appears("\n\u001B[1A\u001B[2Khardly known: 11\n");
         phase!("steps");
         progress!(3, 4);
         await appears(`rewind ${bar(18)} 75 %, round 1/1, loss on D_f 0.500`);

@@ -38,6 +38,18 @@ const published = exportPretrained(publishedNetwork("convnext-atto"), slots(atto
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);
 
+test("weights of another network than is said are told by the network they fit", async () => {
+  const dir = folderOf({ "net.safetensors": writeSafetensors(published) });
+  const given = await readNetwork(`${dir}/net.safetensors`, { model: { name: "convnext-atto" } });
+  assert.is(given.weights(atto).size, weights.size);
+  const wrong = modelSpec({ name: "convnext-t" }, [32, 32, 3], 5);
+  const other = await readNetwork(`${dir}/net.safetensors`, { model: { name: "convnext-t" } });
+  assert.throws(
+    () => other.weights(wrong),
+    /does not fit "convnext-t"[^]* Its tensors are those of "convnext-atto": give that `model`\.$/,
+  );
+});
+
 test("a .pt with published names: its classes are counted, the rest is what is said of it", async () => {
   const tensors = Object.fromEntries(
     [...published].map(([name, { shape, data }]) => [name, { shape, bytes: bytesOf(data) }]),
@@ -178,7 +190,10 @@ test("what is said of a whole checkpoint and is otherwise there: its network is 
   assert.equal(await said({ preprocessing: prepared }), []);
   for (const settings of [{ hidden: 64 }, { filters: [3, 2] }]) {
     const { message } = await errorOf(readNetwork(file, { model: { ...model, ...settings } }));
-    assert.match(message, /own\.safetensors" holds the network small-cnn\(.* another `model`/);
+    assert.match(
+      message,
+      /own\.safetensors" holds the network small-cnn\(.* is another one \(`model`: /,
+    );
   }
   const [order, prep] = await said({ classes: ["owl", "cat", "dog"], preprocessing: "half" });
   assert.match(order!, /^`classes` counts: .* has them in another order \(cat, dog, owl\)$/);
