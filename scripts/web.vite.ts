@@ -10,8 +10,10 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 /** What runs in a page that needs no other host, and can reach none. */
 const policy = [
   "default-src 'none'",
-  "script-src 'self'",
-  "worker-src 'self'",
+  // Decoders of images and the reader of HDF5 are WebAssembly.
+  "script-src 'self' 'wasm-unsafe-eval'",
+  // The engine is a worker that the page makes, so that this policy holds for it too.
+  "worker-src 'self' blob:",
   "style-src 'self'",
   "img-src 'self' data: blob:",
   "connect-src 'self'",
@@ -30,8 +32,8 @@ const names = (): Plugin => ({
   enforce: "pre",
   resolveId: (id) => {
     if (id in generated) return `\0${id}`;
-    if (id === "#platform") return at("../src/platform/browser.ts");
-    return id === "#formats" ? at("../src/io/browser-formats.ts") : null;
+    if (id === "#platform") return at("../src/web/files.ts");
+    return id === "#formats" ? at("../src/io/tensor-file.ts") : null;
   },
   load: (id) => generated[id.slice(1)]?.() ?? null,
 });

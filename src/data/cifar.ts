@@ -17,6 +17,7 @@ export const cifar10 = defineDataset({
     unpack: true,
   },
   recognises: (dir) => holds("cifar10", dir),
+  incomplete: (dir) => incomplete("cifar10", dir),
   load: async (dir, options) => taken(await loadCifar("cifar10", dir), options),
 });
 
@@ -31,6 +32,7 @@ export const cifar100 = defineDataset({
     unpack: true,
   },
   recognises: (dir) => holds("cifar100", dir),
+  incomplete: (dir) => incomplete("cifar100", dir),
   load: async (dir, options) => taken(await loadCifar("cifar100", dir), options),
 });
 
@@ -74,21 +76,38 @@ const layouts: { readonly [name in "cifar10" | "cifar100"]: Layout } = {
  * that names the file if one is missing, is not a whole number of records, or has a label too large.
  */
 export async function loadCifar(name: "cifar10" | "cifar100", dir: string): Promise<Split> {
+  const { train, test } = layouts[name];
+  return { train: await readFiles(name, dir, train), test: await readFiles(name, dir, test) };
+}
+
+async function readFiles(
+  name: "cifar10" | "cifar100",
+  dir: string,
+  files: readonly string[],
+): Promise<Dataset> {
   const layout = layouts[name];
   const folder = await folderOf(dir, layout);
   const classes = await readClasses(folder, layout);
-  const load = async (files: readonly string[]): Promise<Dataset> => {
-    const parts = [];
-    for (const file of files) parts.push(await readRecords(name, folder, file, layout));
-    return assemble(name, classes, parts);
-  };
-  return { train: await load(layout.train), test: await load(layout.test) };
+  const parts = [];
+  for (const file of files) parts.push(await readRecords(name, folder, file, layout));
+  return assemble(name, classes, parts);
+}
+
+async function incomplete(name: "cifar10" | "cifar100", dir: string): Promise<Dataset | undefined> {
+  const layout = layouts[name];
+  const folder = await folderOf(dir, layout);
+  const all = [...layout.train, ...layout.test];
+  const there: string[] = [];
+  for (const file of all) if (await exists(`${folder}/${file}`)) there.push(file);
+  return there.length === 0 || there.length === all.length
+    ? undefined
+    : readFiles(name, dir, there);
 }
 
 /** The folder of the files, which may be the archive's own within the one that is given. */
-async function folderOf(dir: string, { folder, test }: Layout): Promise<string> {
+async function folderOf(dir: string, { folder }: Layout): Promise<string> {
   const inner = `${dir}/${folder}`;
-  return (await exists(`${inner}/${test[0]!}`)) ? inner : dir;
+  return (await exists(inner)) ? inner : dir;
 }
 
 async function holds(name: "cifar10" | "cifar100", dir: string): Promise<boolean> {

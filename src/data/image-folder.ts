@@ -18,6 +18,7 @@ export const imageFolder = defineDataset({
   name: "image-folder",
   summary: "your own: DIR/train/CLASS/*.jpg and DIR/test/CLASS/*.png",
   folder: true,
+  recognises: async (dir) => (await exists(`${dir}/train`)) && (await partsIn(dir)).length > 0,
   async counts(dir) {
     const { train, test } = await readParts(dir);
     return { train: train.files.length, test: test.files.length };
@@ -80,10 +81,16 @@ async function readParts(dir: string): Promise<{ parts: string[]; train: Part; t
   return { parts, train, test: await readTest(dir, parts, train.classes, table?.rows) };
 }
 
-/** Names of the second parts there are. @throws DataError if one of the two parts is missing. */
-async function partsOf(dir: string): Promise<string[]> {
+/** Names of the second parts there are. */
+async function partsIn(dir: string): Promise<string[]> {
   const parts: string[] = [];
   for (const name of testNames) if (await exists(`${dir}/${name}`)) parts.push(name);
+  return parts;
+}
+
+/** Those, of a folder that has both parts. @throws DataError if one of the two is missing. */
+async function partsOf(dir: string): Promise<string[]> {
+  const parts = await partsIn(dir);
   const train = await exists(`${dir}/train`);
   if (train && parts.length > 0) return parts;
   throw new DataError(

@@ -22,6 +22,13 @@ export const mnist = defineDataset({
     },
   },
   recognises: async (dir) => (await fileOf(dir, "train", "images", 3)) !== undefined,
+  async incomplete(dir) {
+    const there: ("train" | "t10k")[] = [];
+    for (const part of ["train", "t10k"] as const) {
+      if ((await fileOf(dir, part, "images", 3)) !== undefined) there.push(part);
+    }
+    return there.length === 1 ? loadPart(dir, there[0]!) : undefined;
+  },
   load: async (dir, options) => taken(await loadMnist(dir), options),
 });
 

@@ -5,13 +5,14 @@ import { fromArrays } from "./arrays.ts";
 import type { Dataset } from "./dataset.ts";
 import { latin1 } from "./image-bytes.ts";
 import { type NumpyArray, type NumpyWords, readNpz } from "./npy.ts";
-import { type FileKind, partFiles, testNames } from "./part-files.ts";
+import { type FileKind, hasNamed, partFiles, testNames } from "./part-files.ts";
 import { defineDataset, type LoadOptions, type Split, taken } from "./source.ts";
 
 export const npz = defineDataset({
   name: "npz",
   summary: "your own as arrays of numpy: x_train, y_train, x_test, y_test in a .npz file",
   folder: true,
+  recognises: (dir) => hasNamed(dir, /\.npz$/i),
   load: loadNpz,
 });
 

@@ -6,13 +6,14 @@ import { DataError } from "../errors.ts";
 import { type Example, loadExamples } from "./examples.ts";
 import { latin1 } from "./image-bytes.ts";
 import { checkPages } from "./parquet-check.ts";
-import { type FileKind, partFiles, requireParts } from "./part-files.ts";
+import { type FileKind, hasNamed, partFiles, requireParts } from "./part-files.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 
 export const parquet = defineDataset({
   name: "parquet",
   summary: "your own, as Hugging Face has it: DIR/train-*.parquet and DIR/test-*.parquet",
   folder: true,
+  recognises: (dir) => hasNamed(dir, /\.parquet$/i),
   load: loadParquet,
 });
 

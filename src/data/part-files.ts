@@ -25,6 +25,14 @@ export interface PartFiles {
   readonly notes: readonly string[];
 }
 
+/** Whether a folder has a file of such a name in it, or the one file that is named is called so. */
+export async function hasNamed(path: string, pattern: RegExp): Promise<boolean> {
+  const info = await fileInfo(path);
+  if (info === undefined) return false;
+  const names = info.directory ? await listDir(path) : [path];
+  return names.some((name) => pattern.test(name));
+}
+
 /** Names that the second part goes by, as they are looked for. */
 export const testNames: readonly string[] = ["test", "val", "valid", "validation"];
 

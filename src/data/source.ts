@@ -63,6 +63,11 @@ export interface DatasetSource {
   readonly drawn?: boolean;
   /** Whether a folder holds its files, by what is in it: for who names a folder alone. */
   readonly recognises?: (dir: string) => Promise<boolean>;
+  /**
+   * The images of a folder that has only some of its files, as one set; undefined where it has none of them, or all.
+   * @throws DataError as `load` does.
+   */
+  readonly incomplete?: (dir: string) => Promise<Dataset | undefined>;
   /** How many images a folder holds, where the files alone say. @throws DataError as `load` does. */
   readonly counts?: (dir: string) => Promise<Pick<DatasetSizes, "train" | "test">>;
   /** Where `rewind fetch` gets it; absent: its files are got by hand. */

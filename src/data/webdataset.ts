@@ -6,7 +6,7 @@ import { type Example, loadExamples } from "./examples.ts";
 import { gunzip, isGzip } from "./gzip.ts";
 import { latin1 } from "./image-bytes.ts";
 import { headLength, imageKind } from "./image-kinds.ts";
-import { type FileKind, partFiles, requireParts } from "./part-files.ts";
+import { type FileKind, hasNamed, partFiles, requireParts } from "./part-files.ts";
 import { PassedOver } from "./find-images.ts";
 import { defineDataset, type LoadOptions, type Split } from "./source.ts";
 import { readTar } from "./tar.ts";
@@ -15,6 +15,7 @@ export const webdataset = defineDataset({
   name: "webdataset",
   summary: "your own, as WebDataset has it: DIR/train-*.tar and DIR/test-*.tar",
   folder: true,
+  recognises: (dir) => hasNamed(dir, /\.(tar|tar\.gz|tgz)$/i),
   load: loadWebdataset,
 });
 

@@ -9,16 +9,17 @@ export function part<E extends HTMLElement>(id: string, kind: new () => E): E {
 
 const error = part("error", HTMLElement);
 
-/** Shows what went wrong, in words, and what can be done. */
-export function fail(cause: unknown): void {
+/** Shows what went wrong, in words, and what can be done. @param place where, if not beside what runs. */
+export function fail(cause: unknown, place: HTMLElement = error): void {
   const message = cause instanceof Error ? cause.message : String(cause);
-  error.textContent = message.replace(/^./, (first) => first.toUpperCase());
-  error.hidden = false;
+  // Names of files stay as they are.
+  place.textContent = message.replace(/^[a-z](?=[a-z]* )/, (first) => first.toUpperCase());
+  place.hidden = false;
 }
 
 /** Takes away what {@link fail} shows. */
-export function clearError(): void {
-  error.hidden = true;
+export function clearError(place: HTMLElement = error): void {
+  place.hidden = true;
 }
 
 /** "1 image", "7 images". */

@@ -3,13 +3,15 @@ import { expose } from "comlink";
 import { cancel, pause } from "./engine/control.ts";
 import { forget, goOn, kept, restore } from "./engine/forget.ts";
 import { discard } from "./engine/keep.ts";
-import { open } from "./engine/open.ts";
+import { holdImages } from "./engine/images.ts";
+import { kindOf, openPredictor } from "./engine/network.ts";
+import { network, open, openImages, openNetwork } from "./engine/open.ts";
 import { report } from "./engine/report.ts";
 import { checkpoint, maps, moves } from "./engine/runs.ts";
 import type { Engine } from "./messages.ts";
 
 const engine: Engine = {
-  open,
+  ...{ open, holdImages, openImages, kindOf, openNetwork, openPredictor, network },
   ...{ forget, kept, restore, goOn, discard },
   ...{ cancel, pause },
   ...{ checkpoint, maps, moves, report },

@@ -1,5 +1,6 @@
 /** What the page and its engine, which runs in a worker, say to each other. */
 import type { MapWeights, Predictions, Progress, RoundMoves, Scores } from "../index.ts";
+import type { GivenFile } from "./files.ts";
 
 /** Images as the page draws them. */
 export interface Images {
@@ -21,6 +22,64 @@ export interface Named {
   readonly text: string;
 }
 
+/** How images are read from files. */
+export interface ImageSettings {
+  /** Images to learn from and to test on, at most. */
+  readonly most: number;
+  readonly mostTests: number;
+  /** Side in pixels that they are resized to; undefined: as they are. */
+  readonly side: number | undefined;
+  /** One grey channel instead of colours, where the files may have either. */
+  readonly grey: boolean;
+  /** Share that is held back to test on, where the files have no part for that. */
+  readonly heldBack: number;
+}
+
+/** A setting, as a form asks for it. */
+export interface Field {
+  readonly name: string;
+  /** What it does; may be empty. */
+  readonly text: string;
+  readonly control:
+    | { readonly kind: "number"; readonly whole: boolean }
+    | { readonly kind: "choice" | "choices"; readonly choices: readonly string[] }
+    | { readonly kind: "flag" | "text" | "numbers" };
+  /** What it is where nothing is given; a text has to be given. */
+  readonly usual: string | number | boolean | readonly string[] | undefined;
+  readonly least?: number;
+  readonly most?: number;
+}
+
+/** What is chosen by its name, with its settings. */
+export interface Settable extends Named {
+  readonly fields: readonly Field[];
+}
+
+/** What files hold. */
+export type FileKind = "images" | "network" | "predictor";
+
+/** What is said of a network's file that does not say it itself. */
+export interface NetworkSaid {
+  /** Name of the architecture. */
+  readonly model: string | undefined;
+  /** How images are prepared, by its name. */
+  readonly prepared: string | undefined;
+}
+
+/** What can be said of a file. */
+export interface Sayable {
+  readonly models: readonly string[];
+  readonly prepared: readonly string[];
+}
+
+/** A predictor from files. */
+export interface OpenPredictor {
+  /** What a method's setting takes for it. */
+  readonly path: string;
+  /** What it is called. */
+  readonly name: string;
+}
+
 /** A network with the images it was trained on, and what can be done with it. */
 export interface Scene {
   readonly adapter: string;
@@ -28,12 +87,24 @@ export interface Scene {
   readonly software: boolean;
   readonly network: string;
   readonly weights: number;
+  /** What happens to an image before the network sees it, in words. */
+  readonly prepared: string;
   readonly classes: readonly string[];
+  /** What the images are called: "drawn digits". */
+  readonly title: string;
   readonly images: Images;
+  /** Images that the network never saw. */
+  readonly tests: number;
+  /** What is to be said of the files, a sentence each. */
+  readonly notes: readonly string[];
+  /** Why the network and the images do not go together; undefined where they do. */
+  readonly problem: string | undefined;
   /** Places of images whose label is wrong. */
   readonly wrong: Uint32Array<ArrayBuffer>;
   /** Methods of unlearning, the usual one first. */
-  readonly methods: readonly Named[];
+  readonly methods: readonly Settable[];
+  /** What can be said of a network's file. */
+  readonly sayable: Sayable;
   /** What is measured in %, in the order of tables. */
   readonly shares: readonly Named[];
 }
@@ -75,7 +146,10 @@ export interface Request {
   /** Places of the images to forget, ascending. */
   readonly forget: Uint32Array<ArrayBuffer>;
   readonly method: string;
+  /** Those of the method that are not as usual. */
+  readonly settings: Readonly<Record<string, unknown>>;
   readonly rounds: number;
+  readonly seed: number;
 }
 
 /** An image with its class activation map over it. */
@@ -96,6 +170,18 @@ export interface Maps {
 export interface Engine {
   /** Opens the network at an address, with the images that it was trained on. @throws where there is no WebGPU. */
   open(address: string): Promise<Scene>;
+  /** Takes files of images in place of those taken before. @throws for an archive that is damaged. */
+  holdImages(files: readonly GivenFile[]): Promise<void>;
+  /** Reads the images of the files that were taken last; where that fails, what is open stays. */
+  openImages(settings: ImageSettings): Promise<Scene>;
+  /** What files hold, by their content. @throws for a file of tensors that is damaged. */
+  kindOf(files: readonly GivenFile[]): Promise<FileKind>;
+  /** Opens a network from files, or anew from those that were given last; where that fails, what is open stays. */
+  openNetwork(said: NetworkSaid, files?: readonly GivenFile[]): Promise<Scene>;
+  /** Takes a predictor from files. @throws where they hold none. */
+  openPredictor(files: readonly GivenFile[]): Promise<OpenPredictor>;
+  /** The network that is open, as a checkpoint. */
+  network(): Promise<Uint8Array<ArrayBuffer>>;
   /**
    * Makes the network that was opened forget.
    *

@@ -1,6 +1,7 @@
 /** The page: its panels, which show what there is and take what the person who looks at it does. The work is the engine's. */
 import { startChoose } from "./panels/choose.ts";
 import { startHow } from "./panels/how.ts";
+import { startImages } from "./panels/images.ts";
 import { openStart, startNetwork } from "./panels/network.ts";
 import { startKeep } from "./panels/keep.ts";
 import { startPaths } from "./panels/paths.ts";
@@ -9,6 +10,7 @@ import { startWatch } from "./panels/watch.ts";
 
 for (const start of [
   startNetwork,
+  startImages,
   startChoose,
   startHow,
   startWatch,

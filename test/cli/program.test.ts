@@ -159,6 +159,7 @@ test("a folder alone says which data set it holds", async () => {
     "hundred/train.bin": photo,
     "tiny/wnids.txt": photo,
     "own/train/cat/1.png": photo,
+    "arrays/mine.npz": photo,
     "other/readme.txt": photo,
   });
   const chosen = async (name: string): Promise<unknown> => {
@@ -167,8 +168,17 @@ test("a folder alone says which data set it holds", async () => {
     return command.opts()["dataset"];
   };
   const names = [];
-  for (const name of ["idx", "ten", "hundred", "tiny", "own"]) names.push(await chosen(name));
-  assert.equal(names, ["mnist", "cifar10", "cifar100", "tiny-imagenet", "image-folder"]);
+  for (const name of ["idx", "ten", "hundred", "tiny", "own", "arrays", "arrays/mine.npz"])
+    names.push(await chosen(name));
+  assert.equal(names, [
+    "mnist",
+    "cifar10",
+    "cifar100",
+    "tiny-imagenet",
+    "image-folder",
+    "npz",
+    "npz",
+  ]);
   const refused = await run("train", "--data", `${dir}/other`, "--out", `${dir}/never`);
   assert.is(refused.code, 1);
   assert.match(refused.err, /other: its content does not say which data set it is/);

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { loadCifar } from "../../src/data/cifar.ts";
+import { cifar10 as cifar10Source, loadCifar } from "../../src/data/cifar.ts";
 import { DataError } from "../../src/errors.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 
@@ -52,6 +52,13 @@ test("CIFAR-100 takes the fine label", async () => {
   assert.equal([...train.labels, ...test.labels], [77, 0, 99]);
   assert.is(train.classes.length, 100);
   assert.equal([...test.pixels.subarray(0, 3)], [3, 4, 5]);
+});
+
+test("where files lack, those that are there are one set", async () => {
+  const { "data_batch_3.bin": third, "test_batch.bin": last } = cifar10;
+  const dir = folderOf({ "data_batch_3.bin": third!, "test_batch.bin": last! });
+  assert.equal([...(await cifar10Source.incomplete!(dir))!.labels], [3, 4, 9]);
+  assert.is(await cifar10Source.incomplete!(folderOf(cifar10)), undefined);
 });
 
 test("missing, shortened and foreign files are named", async () => {

@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../src/errors.ts";
-import { loadMnist, parseIdx } from "../../src/data/mnist.ts";
+import { loadMnist, mnist, parseIdx } from "../../src/data/mnist.ts";
 import { sharedFile, skip } from "../shared.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 
@@ -50,6 +50,15 @@ test("a missing file is named, with where it was sought and what to do", async (
   for (const part of ["t10k-labels-idx1-ubyte", dir, "rewind fetch mnist"]) {
     assert.ok(error.message.includes(part), error.message);
   }
+});
+
+test("where files lack, the part that is there is a set of its own", async () => {
+  const train = Object.fromEntries(
+    Object.entries(plain).filter(([name]) => name.startsWith("train")),
+  );
+  const some = await mnist.incomplete!(folderOf(train));
+  assert.equal([some!.count, ...some!.labels], [3, 7, 8, 9]);
+  for (const files of [plain, {}]) assert.is(await mnist.incomplete!(folderOf(files)), undefined);
 });
 
 test("damage is named: magic, length, label count, label value, gzip", async () => {

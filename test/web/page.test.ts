@@ -2,14 +2,18 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
+import { zipSync } from "fflate";
 import type { Page } from "playwright-core";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { build } from "vite";
+import { encodePng } from "../../src/data/encode-png.ts";
+import { syntheticDigits } from "../../src/data/synthetic.ts";
 import { enlargedImage, overlaid } from "../../src/figures/overlay.ts";
 import {
   classMaps,
   load,
+  methods,
   metrics,
   predict,
   type Progress,
@@ -23,6 +27,8 @@ import { browserPath, complaints, Hosted } from "../browser.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(`${tmpdir()}/rewind-web-`);
 const rounds = 2;
+/** Settings that are none of the usual ones. */
+const [seed, learningRate, kinds] = [3, 1e-3, ["conv", "fc"] as ["conv", "fc"]];
 /** Places of the tiles that are clicked: two with wrong labels and one with its own, as the page shows them. */
 const clicked = [0, 3, 40];
 
@@ -44,12 +50,23 @@ async function downloaded(page: Page, button: string): Promise<Buffer> {
   return readFileSync(await download.path());
 }
 
-/** Chooses the images of {@link clicked} and begins. */
+/** Chooses the images of {@link clicked}, settings and the files of a predictor, and begins. */
 async function begin(page: Page): Promise<void> {
   await page.waitForSelector("#images .tile");
   await page.click("#choose-none");
   for (const i of clicked) await page.locator("#images .tile").nth(i).click();
   await page.fill("#rounds", String(rounds));
+  await page.click("#method-details summary");
+  await page.fill("#seed", String(seed));
+  await page.getByLabel("learning rate").fill(String(learningRate));
+  await page.getByLabel("kinds").selectOption(kinds);
+  const sets = ["conv", "fc", "bias"].map(
+    (set) => `${root}/models/weights/invwnn-${set}.safetensors`,
+  );
+  await page.setInputFiles("#predictor-file", sets);
+  await page.waitForFunction(() =>
+    document.getElementById("state")!.textContent!.startsWith("The predictor is"),
+  );
   await page.click("#start");
 }
 
@@ -79,10 +96,8 @@ if (browserPath === undefined) {
 
     await page.click("#choose-none");
     assert.ok(await page.locator("#start").isDisabled(), "nothing is chosen");
-    for (const i of clicked) await page.locator("#images .tile").nth(i).click();
+    await begin(page);
     assert.is(await page.textContent("#chosen"), "3 images of 300 are chosen.");
-    await page.fill("#rounds", String(rounds));
-    await page.click("#start");
     await page.waitForFunction(() =>
       document.getElementById("state")!.textContent!.startsWith("Done"),
     );
@@ -105,7 +120,10 @@ if (browserPath === undefined) {
     await unlearn(
       model,
       { train, labels, forget, test: tests },
-      { until: { rounds }, onStart: seen, onRound: seen },
+      {
+        ...{ method: methods.rewind({ learningRate, kinds }), seed, until: { rounds } },
+        ...{ onStart: seen, onRound: seen },
+      },
     );
     model.destroy();
 
@@ -271,21 +289,122 @@ if (browserPath === undefined) {
     assert.equal(hosted.problems, []);
   });
 
+  test("images come from files: an archive of folders, damaged files, files that are dropped", async () => {
+    const page = await hosted.open();
+    await page.waitForSelector(".tile");
+    const { pixels } = syntheticDigits(10, 5);
+    const size = 28 * 28;
+    const grey = (i: number): Uint8Array => pixels.subarray(i * size, (i + 1) * size) as Uint8Array;
+    const files: Record<string, Uint8Array> = { "mine/cats/note.txt": new Uint8Array([65]) };
+    for (let i = 0; i < 10; i++) {
+      const data = new Uint8ClampedArray(4 * size).map((_, at) =>
+        at % 4 === 3 ? 255 : grey(i)[at >> 2]!,
+      );
+      const png = await encodePng({ width: 28, height: 28, data });
+      files[`mine/${i % 2 === 0 ? "cats" : "dogs"}/${i}.png`] = png;
+    }
+    const archive = Buffer.from(zipSync(files));
+    const open = async (buffer: Buffer): Promise<void> => {
+      await page.setInputFiles("#image-files", { name: "all.zip", mimeType: "", buffer });
+      await page.waitForSelector("#image-again:enabled");
+    };
+    await open(archive);
+    assert.match(
+      (await page.textContent("#images-says"))!,
+      /“mine”, 8 images of 2 classes to learn, and 2 to test on; 28×28 in colour/,
+    );
+    assert.match(
+      (await page.textContent("#images-notes"))!,
+      /1 file passed over: 1 \.txt.*2 of 10 images, .* held back/,
+    );
+    assert.match((await page.textContent("#problem"))!, /^The network that came with the page/);
+    const drawn =
+      (await page.evaluate(`[...document.querySelectorAll("#images .tile")].map((tile) => {
+      const { data } = tile.querySelector("canvas").getContext("2d").getImageData(0, 0, 28, 28);
+      return [tile.title, tile.textContent, Array.from(data).filter((_, i) => i % 4 === 1)];
+    })`)) as [string, string, number[]][];
+    assert.is(drawn.length, 8);
+    for (const [title, text, values] of drawn) {
+      const [, folder, i] = /^(\w+)\/(\d)\.png$/.exec(title)!;
+      assert.is(text, `“${folder}”`);
+      assert.equal(values, [...grey(Number(i))], title);
+    }
+    assert.equal(await complaints(page), []);
+
+    await page.setInputFiles("#image-files", {
+      ...{ name: "all.zip", mimeType: "", buffer: archive.subarray(0, 3000) },
+    });
+    await page.waitForSelector("#open-error:not([hidden])");
+    assert.match(
+      (await page.textContent("#open-error"))!,
+      /^"all.zip" is a zip archive that is damaged/,
+    );
+    assert.is(await page.locator("#images .tile").count(), 8, "nothing is lost");
+
+    // Six images of MNIST's training part, as a person drops its two files.
+    const idx = (shape: number[], data: Uint8Array): number[] => [
+      ...[0, 0, 8, shape.length, ...shape.flatMap((n) => [0, 0, n >> 8, n & 255])],
+      ...data,
+    ];
+    const dropped = {
+      "train-images-idx3-ubyte": idx([6, 28, 28], pixels.subarray(0, 6 * size) as Uint8Array),
+      "train-labels-idx1-ubyte": idx([6], Uint8Array.from([1, 2, 3, 4, 5, 6])),
+    };
+    await page.evaluate(`{
+      const moved = new DataTransfer();
+      for (const [name, bytes] of Object.entries(${JSON.stringify(dropped)}))
+        moved.items.add(new File([new Uint8Array(bytes)], name));
+      document.dispatchEvent(new DragEvent("drop", { dataTransfer: moved, bubbles: true }));
+    }`);
+    await page.waitForFunction(() =>
+      document.getElementById("images-says")!.textContent!.includes("5 images of 10 classes"),
+    );
+
+    // The network that learnt them, which the drop is told from images by its content.
+    const network = readFileSync(`${root}/src/web/start.safetensors`);
+    const drop = (name: string, bytes: Buffer): Promise<void> =>
+      page.evaluate(`{
+        const moved = new DataTransfer();
+        moved.items.add(new File([new Uint8Array(${JSON.stringify([...bytes])})], ${JSON.stringify(name)}));
+        document.dispatchEvent(new DragEvent("drop", { dataTransfer: moved, bubbles: true }));
+      }`);
+    await drop("mine.safetensors", network);
+    await page.waitForSelector("#problem", { state: "hidden" });
+    await page.locator("#images .tile").first().click();
+    assert.ok(await page.locator("#start").isEnabled());
+    await drop("cut.safetensors", network.subarray(0, 5000));
+    await page.waitForSelector("#open-error:not([hidden])");
+    assert.match((await page.textContent("#open-error"))!, /^"cut.safetensors" .* cut short/);
+    await page.setInputFiles("#network-file", { name: "a.pt", mimeType: "", buffer: archive });
+    await page.waitForFunction(() =>
+      document.getElementById("open-error")!.textContent!.startsWith('"a.pt" is'),
+    );
+    assert.ok(await page.locator("#start").isEnabled(), "nothing is lost");
+    assert.equal(hosted.problems, []);
+  });
+
   test("without WebGPU the page says what is missing", async () => {
     const page = await hosted.open(
       'Object.defineProperty((self.WorkerNavigator ?? Navigator).prototype, "gpu", { get: () => undefined });',
     );
-    await page.waitForSelector("#error:not([hidden])");
-    assert.match((await page.textContent("#error"))!, /^No WebGPU: this browser has none/);
+    await page.waitForSelector("#open-error:not([hidden])");
+    assert.match((await page.textContent("#open-error"))!, /^No WebGPU: this browser has none/);
   });
 
   test("the page may reach no other host", async () => {
     const page = await hosted.open();
     const policy = await page.getAttribute("meta[http-equiv=Content-Security-Policy]", "content");
     assert.match(policy!, "default-src 'none'");
-    assert.not.match(policy!, /https?:|\*|unsafe/);
+    assert.not.match(policy!.replace("'wasm-unsafe-eval'", ""), /https?:|\*|unsafe/);
+    // A worker that comes from an address would be bound by nothing.
+    await page.waitForSelector(".tile");
+    const directive = await page.workers()[0]!.evaluate(`new Promise((resolve) => {
+      addEventListener("securitypolicyviolation", (event) => resolve(event.effectiveDirective));
+      fetch("http://localhost:1/").catch(() => undefined);
+    })`);
+    assert.is(directive, "connect-src", "the engine may reach no other host either");
     const licences = readFileSync(`${folder}/licenses.md`, "utf8");
-    for (const name of ["comlink", "uplot", "zod", "wgsl_reflect"]) {
+    for (const name of ["comlink", "fflate", "@jsquash/png", "uplot", "zod", "wgsl_reflect"]) {
       assert.match(licences, new RegExp(`^## ${name} [\\d.]+ \\(.+\\)\n\n\\S`, "m"), name);
     }
     const blocked = await page.evaluate(() => fetch("http://localhost:1/").catch(() => "blocked"));

@@ -14,9 +14,10 @@ import {
 import type { Kept, Request, Restored, Round } from "../messages.ts";
 import { controlled } from "./control.ts";
 import { found, type Keeper, keeping } from "./keep.ts";
+import { heldPredictor, holdPredictor } from "./network.ts";
 import { opened, setOpened } from "./opened.ts";
 import { keepRun, type KeptRun, movesIn, newRun } from "./runs.ts";
-import { sceneOf } from "./scene.ts";
+import { inOrderOf, sceneOf } from "./scene.ts";
 
 /** Why a run ended, in words. */
 const reasons: Readonly<Record<StopReason, string>> = {
@@ -43,7 +44,9 @@ export function forget(
   onRound: OnRound,
   onProgress: OnProgress,
 ): Promise<string> {
-  const run = keepRun(newRun(request, opened()));
+  const now = opened();
+  const images = inOrderOf(now.images, now.network.info.classes);
+  const run = keepRun(newRun(request, { ...now, images, predictor: heldPredictor() }));
   return keeping(async (keeper) => {
     await keeper.begin(run);
     return unlearnIn(run, keeper, undefined, onRound, onProgress);
@@ -64,6 +67,7 @@ export async function restore(number: number): Promise<Restored | undefined> {
   if (past === undefined) return undefined;
   const { start, state, ...rest } = past;
   setOpened({ ...start, gpu: opened().gpu });
+  holdPredictor(start.predictor);
   const request = { ...past.request, run: number };
   const run = keepRun({ ...rest, request, opened: opened() });
   // Before the end of the first round there is nothing to go on from.
@@ -71,7 +75,7 @@ export async function restore(number: number): Promise<Restored | undefined> {
   goesOnFrom = { run, state };
   const { rounds, reason } = run;
   const ended = reason === undefined ? undefined : reasons[reason];
-  return { scene: await sceneOf(opened()), request, rounds, ended };
+  return { scene: sceneOf(opened()), request, rounds, ended };
 }
 
 function emptied(list: unknown[]): void {
@@ -87,10 +91,10 @@ function unlearnIn(
   onProgress: OnProgress,
 ): Promise<string> {
   return controlled(async ({ signal, breathe }) => {
-    const { forget, method, rounds } = run.request;
-    const { gpu, images, file } = run.opened;
+    const { forget, method, settings, rounds, seed } = run.request;
+    const { gpu, images, network } = run.opened;
     const { train, labels, test, sets } = images;
-    const model = await load(file, { gpu });
+    const model = await load(network.file, { gpu });
     const gone = subset({ ...train, labels }, [...forget]);
     const last = run.states.at(-1);
     let before = last === undefined ? await model.model.save() : await weightsIn(last, gpu);
@@ -111,9 +115,14 @@ function unlearnIn(
     try {
       const { reason } = await unlearn(
         model,
-        { train, labels, test, forget, ...(sets === undefined ? {} : { sets }) },
         {
-          ...{ method, until: { rounds }, onStart: seen, onRound: seen, resume },
+          ...{ train, labels, forget },
+          ...(test.count === 0 ? {} : { test }),
+          ...(sets === undefined ? {} : { sets }),
+        },
+        {
+          ...{ method: { method, settings }, seed, until: { rounds } },
+          ...{ onStart: seen, onRound: seen, resume },
           watch: { signal, progress: passes(onProgress) },
         },
       );

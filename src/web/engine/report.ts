@@ -47,11 +47,8 @@ async function viewOf(run: KeptRun, name: string): Promise<RunView> {
   const answers = ({ answers: { classes, confidence } }: Round) =>
     Array.from(classes, (one, i) => ({ class: train.classes[one]!, confidence: confidence[i]! }));
   const [first, last] = [history[0]!, history.at(-1)!];
-  const settings = methodSettings(method, {});
-  const { info } = await load(run.states[0]!, { gpu }).then((model) => {
-    model.destroy();
-    return model;
-  });
+  const settings = methodSettings(method, request.settings);
+  const { info } = opened.network;
   const described = describeAnswers(
     { train, labels, forget },
     undefined,
@@ -63,7 +60,7 @@ async function viewOf(run: KeptRun, name: string): Promise<RunView> {
     dataset: train.name,
     scenario: "chosen images",
     model: info.network.name,
-    ...{ method, settings, seed: 1 },
+    ...{ method, settings, seed: request.seed },
     images: { train: train.count, forget: forget.length, test: test.count },
     forgotten: { ...described, count: forget.length, copies: 0 },
     rounds: last.round,

@@ -23,6 +23,7 @@ function refresh(): void {
   const { scene, chosen, working } = state();
   const ready = scene !== undefined && !working;
   for (const control of Object.values(choose)) control.disabled = !ready;
+  if (scene?.wrong.length === 0) choose.wrong.disabled = true;
   for (const [place, element] of tiles) {
     element.setAttribute("aria-pressed", String(chosen.has(place)));
     (element as HTMLButtonElement).disabled = !ready;

@@ -2,6 +2,9 @@
 import { proxy } from "comlink";
 import { engine } from "../client.ts";
 import { clearError, fail, part } from "../dom.ts";
+import { chosenFiles } from "../dropped.ts";
+import { Fields } from "../fields.ts";
+import type { GivenFile } from "../files.ts";
 import type { Round } from "../messages.ts";
 import { change, onChange, type Run, state } from "../state.ts";
 
@@ -12,17 +15,26 @@ const says = {
 const form = part("how", HTMLFormElement);
 const method = part("method", HTMLSelectElement);
 const most = part("rounds", HTMLInputElement);
+const seed = part("seed", HTMLInputElement);
+const details = part("method-details", HTMLDetailsElement);
+const fields = new Fields(part("method-fields", HTMLElement));
+const predictorRow = part("predictor-row", HTMLElement);
+const predictorFile = part("predictor-file", HTMLInputElement);
 const start = part("start", HTMLButtonElement);
 const pause = part("pause", HTMLButtonElement);
 const cancel = part("cancel", HTMLButtonElement);
 const progress = part("progress", HTMLProgressElement);
 
+/** A run is under way. */
+let running = false;
+
 function refresh(): void {
   const { scene, chosen, working } = state();
   const ready = scene !== undefined && !working;
-  for (const control of [method, most]) control.disabled = !ready;
-  start.disabled = !ready || chosen.size === 0;
-  for (const control of [pause, cancel, progress]) control.hidden = !working;
+  for (const control of [method, most, seed, predictorFile]) control.disabled = !ready;
+  fields.disabled = !ready;
+  start.disabled = !ready || chosen.size === 0 || scene.problem !== undefined;
+  for (const control of [pause, cancel, progress]) control.hidden = !running;
 }
 
 /** Offers the methods there are. */
@@ -30,7 +42,38 @@ function show(): void {
   method.replaceChildren(
     ...(state().scene?.methods ?? []).map(({ name }) => new Option(name, name)),
   );
-  method.dispatchEvent(new Event("change"));
+  showMethod();
+}
+
+/** What a method does, and its settings. */
+function showMethod(): void {
+  const chosen = state().scene?.methods[method.selectedIndex];
+  says.method.textContent = chosen?.text ?? "";
+  fields.show(chosen?.fields ?? []);
+  details.hidden = chosen === undefined || chosen.fields.length === 0;
+  predictorRow.hidden = fields.control("predictor") === undefined;
+  refresh();
+}
+
+/** Takes a predictor from files, for a method that has one. */
+export async function openPredictor(files: readonly GivenFile[]): Promise<void> {
+  clearError();
+  try {
+    const { path, name } = await engine.openPredictor(files);
+    const taker = state().scene!.methods.findIndex(({ fields: own }) =>
+      own.some((field) => field.name === "predictor"),
+    );
+    // Settings that were given stay.
+    if (fields.control("predictor") === undefined) {
+      method.selectedIndex = taker;
+      showMethod();
+    }
+    fields.control("predictor")!.value = path;
+    details.open = true;
+    says.state.textContent = `The predictor is ${name}.`;
+  } catch (cause) {
+    fail(cause);
+  }
 }
 
 /** Runs that were begun. */
@@ -59,6 +102,7 @@ export async function follow(
   };
   clearError();
   pause.textContent = "Pause";
+  running = true;
   change({ working: true, run: { ...about, rounds: past } });
   tell(0);
   try {
@@ -76,6 +120,7 @@ export async function follow(
     says.state.textContent = stopped ? "Stopped: what the rounds before have done stays." : "";
     if (!stopped) fail(cause);
   } finally {
+    running = false;
     change({ working: false });
   }
 }
@@ -85,7 +130,13 @@ async function forget(): Promise<void> {
   const about = { id: nextRun(), method: method.value, gone };
   const last = Number(most.value);
   await follow(about, [], last, (...calls) =>
-    engine.forget({ run: about.id, forget: gone, method: about.method, rounds: last }, ...calls),
+    engine.forget(
+      {
+        ...{ run: about.id, forget: gone, method: about.method, settings: fields.values },
+        ...{ rounds: last, seed: Number(seed.value) },
+      },
+      ...calls,
+    ),
   );
 }
 
@@ -104,8 +155,11 @@ export function startHow(): void {
     says.state.textContent = paused ? "It pauses after this round." : "";
     void engine.pause(paused);
   });
-  method.addEventListener("change", () => {
-    says.method.textContent = state().scene?.methods[method.selectedIndex]?.text ?? "";
+  method.addEventListener("change", showMethod);
+  predictorFile.addEventListener("change", () => {
+    const files = chosenFiles(predictorFile);
+    predictorFile.value = "";
+    if (files.length > 0) void openPredictor(files);
   });
   refresh();
 }

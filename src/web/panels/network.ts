@@ -1,32 +1,101 @@
-/** The panel of what is open: the network and its images. */
+/** The panel of what is open: the network, from the page or from files. */
 import { engine } from "../client.ts";
-import { fail, part } from "../dom.ts";
+import { clearError, fail, part, saveAs } from "../dom.ts";
+import { chosenFiles } from "../dropped.ts";
+import type { GivenFile } from "../files.ts";
+import type { Scene } from "../messages.ts";
 import { change, onChange, state } from "../state.ts";
 
 const says = part("network", HTMLElement);
+const error = part("open-error", HTMLElement);
+const form = part("network-form", HTMLFormElement);
+const file = part("network-file", HTMLInputElement);
+const model = part("network-model", HTMLSelectElement);
+const prepared = part("network-prepared", HTMLSelectElement);
+const again = part("network-again", HTMLButtonElement);
+const save = part("network-save", HTMLButtonElement);
+const startAgain = part("start-again", HTMLButtonElement);
+
+/** A file was opened, so that it can be read again. */
+let given = false;
 
 function show(): void {
   const { scene } = state();
   if (scene === undefined) return;
-  const { adapter, software, network, weights, images } = scene;
+  const { adapter, software, network, weights } = scene;
   says.textContent =
-    `“${network}”, ${weights.toLocaleString("en")} weights, trained on ${images.count} drawn digits, ` +
-    `${scene.wrong.length} of them with wrong labels. It runs on ${adapter}` +
+    `The network: “${network}”, ${weights.toLocaleString("en")} weights; it sees an image ${scene.prepared}. ` +
+    `It runs on ${adapter}` +
     (software ? ", which is no graphics card: a round takes some seconds." : ".");
+  if (model.options.length > 0) return;
+  const options = (names: readonly string[]): HTMLOptionElement[] => [
+    new Option("as the file says", ""),
+    ...names.map((name) => new Option(name, name)),
+  ];
+  model.append(...options(scene.sayable.models));
+  prepared.append(...options(scene.sayable.prepared));
+}
+
+function refresh(): void {
+  const { scene, working } = state();
+  const ready = scene !== undefined && !working;
+  for (const control of [file, model, prepared, save, startAgain]) control.disabled = !ready;
+  again.disabled = !ready || !given;
+}
+
+/** Opens something, in place of what is open. */
+async function opening(what: string, open: () => Promise<Scene>): Promise<void> {
+  clearError(error);
+  change({ working: true });
+  const before = says.textContent;
+  says.textContent = what;
+  try {
+    const scene = await open();
+    change({ scene, chosen: new Set(scene.wrong), run: undefined });
+  } catch (cause) {
+    says.textContent = before;
+    fail(cause, error);
+  } finally {
+    change({ working: false });
+  }
+}
+
+/** Opens a network; without files that which was given last. */
+export function openNetwork(files?: readonly GivenFile[]): Promise<void> {
+  const said = { model: model.value || undefined, prepared: prepared.value || undefined };
+  return opening("Opening the network…", async () => {
+    // It may be read again with more said of it, should it not be opened now.
+    given = true;
+    return engine.openNetwork(said, files);
+  });
+}
+
+/** Opens the network that comes with the page. */
+export function openStart(): Promise<void> {
+  return opening("Opening the network that comes with this page…", () =>
+    engine.open(new URL("../start.safetensors", import.meta.url).href),
+  );
 }
 
 /** Ties the panel to what there is and what is done. */
 export function startNetwork(): void {
   onChange(["scene"], show);
-}
-
-/** Opens the network that comes with the page. */
-export async function openStart(): Promise<void> {
-  try {
-    const scene = await engine.open(new URL("../start.safetensors", import.meta.url).href);
-    change({ scene, chosen: new Set(scene.wrong) });
-  } catch (cause) {
-    says.textContent = "No network is open.";
-    fail(cause);
-  }
+  onChange(["scene", "working"], refresh);
+  file.addEventListener("change", () => {
+    const files = chosenFiles(file);
+    file.value = "";
+    if (files.length > 0) void openNetwork(files);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void openNetwork();
+  });
+  startAgain.addEventListener("click", () => void openStart());
+  save.addEventListener("click", () => {
+    engine
+      .network()
+      .then((bytes) => saveAs(bytes, `${state().scene!.network}.safetensors`))
+      .catch((cause: unknown) => fail(cause, error));
+  });
+  refresh();
 }

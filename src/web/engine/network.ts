@@ -1,0 +1,108 @@
+/** Networks and predictors from files that were opened in the page. */
+import { modelSpec, namedNetworks } from "../../../models/index.ts";
+import { classifierOf } from "../../api/classifier.ts";
+import { DataError, ShapeError } from "../../errors.ts";
+import { type Classifier, loadPredictor, predictors, weightFileOf } from "../../index.ts";
+import { parseCheckpoint } from "../../io/checkpoint.ts";
+import { readTensors } from "../../io/tensor-file.ts";
+import { type PreprocessingConfig, preprocessingNames } from "../../nn/preprocessing.ts";
+import { readNetwork, requirePrepared } from "../../runs/given-network.ts";
+import { classification } from "../../tasks/classification.ts";
+import { type GivenFile, heldIn, hold } from "../files.ts";
+import type { FileKind, NetworkSaid, OpenPredictor, Sayable } from "../messages.ts";
+import type { Opened } from "./opened.ts";
+import { told } from "./paths.ts";
+
+/** Where they are held. */
+const [networkRoot, predictorRoot] = ["/network", "/predictor"];
+
+/** What can be said of a file of a network that does not say it itself. */
+export const sayable: Sayable = {
+  models: namedNetworks(["classification"]),
+  prepared: preprocessingNames,
+};
+
+/** Holds files in place of those held there before; the path of the one, or of the folder of several. */
+function held(root: string, files: readonly GivenFile[]): string {
+  hold(root, files);
+  if (files.length === 1) return `${root}/${files[0]!.path}`;
+  const tops = new Set(files.map(({ path }) => path.split("/").slice(0, -1).join("/")));
+  const [top = ""] = tops;
+  return tops.size === 1 && top !== "" ? `${root}/${top}` : root;
+}
+
+/** The path of the network that was given last. */
+let given: string | undefined;
+
+/**
+ * A classifier from files, or anew from those that were given last.
+ *
+ * @throws DataError for a file that is damaged, or holds no network that fits; UsageError for what neither it nor `said` says.
+ */
+export function readClassifier(
+  { gpu, images }: Opened,
+  said: NetworkSaid,
+  files?: readonly GivenFile[],
+): Promise<Classifier> {
+  return told(networkRoot, async () => {
+    if (files !== undefined) given = held(networkRoot, files);
+    if (given === undefined) throw new DataError("open the file of a network first.");
+    const { model, prepared } = said;
+    const network = requirePrepared(
+      await readNetwork(given, {
+        ...(model === undefined ? {} : { model: { name: model } }),
+        ...(prepared === undefined ? {} : { preprocessing: prepared as PreprocessingConfig }),
+      }),
+    );
+    const { train } = images;
+    const input = network.input ?? ([train.height, train.width, train.channels] as const);
+    const numbers = Array.from({ length: network.outputs }, (_, i) => String(i));
+    const known = train.classes.length === network.outputs ? train.classes : numbers;
+    const info = {
+      ...{ task: classification.name, network: network.network, input },
+      classes: network.classes ?? known,
+      preprocessing: network.preprocessing(input[2])!,
+    };
+    const weights = network.weights(modelSpec(info.network, input, info.classes.length));
+    try {
+      return await classifierOf(info, { gpu, weights });
+    } catch (cause) {
+      if (!(cause instanceof ShapeError)) throw cause;
+      throw new DataError(`"${given}": ${cause.message}`, { cause });
+    }
+  });
+}
+
+/** The files of the predictor that was given last. */
+export function heldPredictor(): readonly GivenFile[] {
+  return heldIn(predictorRoot);
+}
+
+/** Puts files in their place again. */
+export function holdPredictor(files: readonly GivenFile[] = []): void {
+  hold(predictorRoot, files);
+}
+
+/** Takes a predictor from files. @throws where they hold none, or one that looks ahead. */
+export function openPredictor(files: readonly GivenFile[]): Promise<OpenPredictor> {
+  return told(predictorRoot, async () => {
+    const path = held(predictorRoot, files);
+    const { name } = await loadPredictor(path);
+    return { path, name };
+  });
+}
+
+/** What files hold, by their content: images where they hold no tensors. */
+export async function kindOf(files: readonly GivenFile[]): Promise<FileKind> {
+  const tensors = files.find(({ path }) => /\.(safetensors|pt|pth|h5|hdf5|keras)$/i.test(path));
+  if (tensors === undefined) return "images";
+  const bytes = new Uint8Array(await tensors.file.arrayBuffer());
+  const contents = await readTensors(bytes, tensors.path, { allowNonfinite: true });
+  if (contents.kind === "keras") return "predictor";
+  if (contents.kind === "safetensors") {
+    if (parseCheckpoint(contents, tensors.path).info !== undefined) return "network";
+    return contents.metadata["format"]?.startsWith("rewind ") === true ? "predictor" : "network";
+  }
+  const file = weightFileOf(contents, tensors.path);
+  return predictors.all.some(({ recognises }) => recognises?.(file)) ? "predictor" : "network";
+}

@@ -1,0 +1,107 @@
+/** A form of settings, from what the engine says of them. */
+import type { Field } from "./messages.ts";
+
+/** "learningRate" as "learning rate". */
+const words = (name: string): string =>
+  name.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
+type Control = HTMLInputElement | HTMLSelectElement;
+
+function controlOf({ control, usual, least, most }: Field): Control {
+  if (control.kind === "choice" || control.kind === "choices") {
+    const select = document.createElement("select");
+    select.multiple = control.kind === "choices";
+    const chosen = Array.isArray(usual) ? usual : [usual];
+    if (usual === undefined) select.append(new Option("as usual", ""));
+    for (const choice of control.choices) {
+      select.append(new Option(choice, choice, false, chosen.includes(choice)));
+    }
+    return select;
+  }
+  const input = document.createElement("input");
+  if (control.kind === "flag") {
+    input.type = "checkbox";
+    input.checked = usual === true || usual === "true";
+    return input;
+  }
+  input.type = control.kind === "number" ? "number" : "text";
+  if (control.kind === "number") input.step = control.whole ? "1" : "any";
+  if (least !== undefined) input.min = String(least);
+  if (most !== undefined) input.max = String(most);
+  input.placeholder = usual === undefined ? "" : String(usual);
+  return input;
+}
+
+/** What a control says; undefined where it is left as usual. */
+function valueOf({ control, usual }: Field, element: Control): unknown {
+  if (element instanceof HTMLSelectElement) {
+    const values = [...element.selectedOptions].map(({ value }) => value);
+    if (element.multiple) {
+      return values.length === 0 || String(values) === String(usual) ? undefined : values;
+    }
+    return values[0] === "" || values[0] === usual ? undefined : values[0];
+  }
+  if (control.kind === "flag") {
+    const plain = usual === true || usual === "true";
+    return element.checked === plain ? undefined : element.checked;
+  }
+  // What stands in an empty field counts, where the schema itself has no such default.
+  const text = element.value.trim() || (typeof usual === "string" ? usual : "");
+  if (text === "") return undefined;
+  if (control.kind === "number") return Number(text);
+  return control.kind === "numbers" ? text.split(/[\s,]+/).map(Number) : text;
+}
+
+/** Fields in a place of the page. */
+export class Fields {
+  readonly #place: HTMLElement;
+  readonly #shown: { field: Field; element: Control }[] = [];
+
+  constructor(place: HTMLElement) {
+    this.#place = place;
+  }
+
+  /** Shows other fields. */
+  show(fields: readonly Field[]): void {
+    this.#shown.length = 0;
+    this.#place.replaceChildren(
+      ...fields.map((field) => {
+        const element = controlOf(field);
+        this.#shown.push({ field, element });
+        const label = document.createElement("label");
+        label.append(`${words(field.name)} `, element);
+        const box = document.createElement("div");
+        box.className = "field";
+        box.append(label);
+        if (field.text !== "") {
+          const hint = document.createElement("p");
+          Object.assign(hint, {
+            ...{ className: "hint", textContent: field.text },
+            id: `${this.#place.id}-${field.name}`,
+          });
+          element.setAttribute("aria-describedby", hint.id);
+          box.append(hint);
+        }
+        return box;
+      }),
+    );
+  }
+
+  /** The control of a setting; undefined where there is none. */
+  control(name: string): Control | undefined {
+    return this.#shown.find(({ field }) => field.name === name)?.element;
+  }
+
+  /** Settings that are not as usual. */
+  get values(): Record<string, unknown> {
+    const entries = this.#shown.map(({ field, element }) => [field.name, valueOf(field, element)]);
+    return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Record<
+      string,
+      unknown
+    >;
+  }
+
+  set disabled(disabled: boolean) {
+    for (const { element } of this.#shown) element.disabled = disabled;
+  }
+}

@@ -1,0 +1,130 @@
+/** The part of the panel of what is open that takes images: files that are chosen or dropped. */
+import { engine } from "../client.ts";
+import { clearError, fail, images, part } from "../dom.ts";
+import { chosenFiles, droppedFiles } from "../dropped.ts";
+import type { GivenFile } from "../files.ts";
+import type { ImageSettings } from "../messages.ts";
+import { change, onChange, state } from "../state.ts";
+import { openPredictor } from "./how.ts";
+import { openNetwork } from "./network.ts";
+
+const says = part("images-says", HTMLElement);
+const notes = part("images-notes", HTMLElement);
+const problem = part("problem", HTMLElement);
+const error = part("open-error", HTMLElement);
+const own = part("own", HTMLDetailsElement);
+const inputs = [part("image-files", HTMLInputElement), part("image-folder", HTMLInputElement)];
+const form = part("image-form", HTMLFormElement);
+const most = part("image-most", HTMLInputElement);
+const mostTests = part("image-tests", HTMLInputElement);
+const held = part("image-held", HTMLInputElement);
+const side = part("image-side", HTMLInputElement);
+const grey = part("image-grey", HTMLInputElement);
+const again = part("image-again", HTMLButtonElement);
+
+/** Some files were opened, so that they can be read again. */
+let given = false;
+
+function show(): void {
+  const { scene } = state();
+  if (scene === undefined) return;
+  const { images: all, title, tests, classes, wrong } = scene;
+  const size = `${all.height}×${all.width} ${all.channels === 1 ? "grey" : all.channels === 3 ? "in colour" : `with ${all.channels} channels`}`;
+  const mistaken = wrong.length === 0 ? "" : `, ${wrong.length} of them with wrong labels`;
+  says.textContent =
+    `The images: “${title}”, ${images(all.count)} of ${classes.length} classes to learn${mistaken}, ` +
+    `and ${tests} to test on; ${size}.`;
+  notes.replaceChildren(
+    ...scene.notes.map((text) =>
+      Object.assign(document.createElement("li"), { textContent: text }),
+    ),
+  );
+  problem.hidden = scene.problem === undefined;
+  problem.textContent = scene.problem ?? "";
+}
+
+function refresh(): void {
+  const { scene, working } = state();
+  const ready = scene !== undefined && !working;
+  for (const control of [...inputs, most, mostTests, held, side, grey]) control.disabled = !ready;
+  again.disabled = !ready || !given;
+}
+
+function settings(): ImageSettings {
+  return {
+    most: Number(most.value),
+    mostTests: Number(mostTests.value),
+    side: side.value === "" ? undefined : Number(side.value),
+    grey: grey.checked,
+    heldBack: Number(held.value) / 100,
+  };
+}
+
+/** Reads images; without files those that were opened last. */
+async function read(files?: readonly GivenFile[]): Promise<void> {
+  if (!form.reportValidity()) return;
+  clearError(error);
+  change({ working: true });
+  const before = says.textContent;
+  says.textContent = "Reading the images…";
+  try {
+    if (files !== undefined) {
+      given = false;
+      await engine.holdImages(files);
+      given = true;
+    }
+    change({ scene: await engine.openImages(settings()), chosen: new Set(), run: undefined });
+  } catch (cause) {
+    says.textContent = before;
+    fail(cause, error);
+  } finally {
+    change({ working: false });
+  }
+}
+
+/** Opens images that were chosen. */
+function take(files: readonly GivenFile[]): void {
+  own.open = true;
+  if (files.length > 0) void read(files);
+}
+
+/** Takes what was dropped as what it is. */
+async function takeDropped(data: DataTransfer): Promise<void> {
+  const files = await droppedFiles(data);
+  if (files.length === 0 || state().scene === undefined || state().working) return;
+  own.open = true;
+  const kind = await engine.kindOf(files);
+  if (kind === "network") await openNetwork(files);
+  else if (kind === "predictor") await openPredictor(files);
+  else await read(files);
+}
+
+/** Ties the panel to what there is and what is done. */
+export function startImages(): void {
+  onChange(["scene"], show);
+  onChange(["scene", "working"], refresh);
+  for (const input of inputs) {
+    input.addEventListener("change", () => {
+      take(chosenFiles(input));
+      // The same files may be chosen again, once they were mended.
+      input.value = "";
+    });
+  }
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void read();
+  });
+  const { body } = document;
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    body.classList.add("dropping");
+  });
+  document.addEventListener("dragleave", () => body.classList.remove("dropping"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    body.classList.remove("dropping");
+    if (event.dataTransfer !== null)
+      takeDropped(event.dataTransfer).catch((cause: unknown) => fail(cause, error));
+  });
+  refresh();
+}
