@@ -3,7 +3,13 @@ import { type Command, Option } from "commander";
 import { taskOf } from "../../models/index.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { curvesOf, figures } from "../experiments/figures.ts";
-import { recordedExperiment } from "../experiments/recorded.ts";
+import {
+  nowcastFigures,
+  nowcastRows,
+  nowcastTable,
+  summariseNowcast,
+} from "../experiments/nowcast.ts";
+import { recordedExperiment, recordedNowcast } from "../experiments/recorded.ts";
 import { summarise } from "../experiments/summary.ts";
 import { resultCsv, resultTable } from "../experiments/tables.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
@@ -263,6 +269,23 @@ function registerMoves(figure: Command): void {
   });
 }
 
+/** Curves and the table of trainings with forecasts. */
+async function nowcastCurves(
+  { dataset, results }: NonNullable<Awaited<ReturnType<typeof recordedNowcast>>>,
+  out: string,
+): Promise<void> {
+  const arms = [...new Set(results.map(({ arm }) => arm))].map((name) => ({ name }));
+  const summaries = summariseNowcast(arms, results);
+  const files: string[] = [];
+  for (const { name, svg, png } of await nowcastFigures(arms, results, dataset)) {
+    files.push(...(await write(out, name, { svg, png })));
+  }
+  const table = nowcastTable(summaries);
+  const { columns, rows } = nowcastRows(summaries);
+  files.push(...(await write(out, "table", { md: `${table}\n`, tex: latexTable(columns, rows) })));
+  answer({ experiment: "nowcast", summaries, files }, `${table}\n\n${files.join("\n")}`);
+}
+
 function registerCurves(figure: Command): void {
   const command = figure
     .command("curves")
@@ -275,6 +298,8 @@ function registerCurves(figure: Command): void {
     "rewind figure curves runs/label-noise --out figures",
   );
   command.action(async (dir: string, flags: Pick<FigureFlags, "out">) => {
+    const trainings = await recordedNowcast(dir);
+    if (trainings !== undefined) return nowcastCurves(trainings, flags.out);
     const { protocol, results } = await recordedExperiment(dir);
     const summaries = summarise(protocol, results);
     const files: string[] = [];

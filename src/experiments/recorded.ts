@@ -4,6 +4,7 @@ import { DataError } from "../errors.ts";
 import { join, readJson } from "../platform/files.ts";
 import type { Arm } from "../unlearn/arm.ts";
 import { readResults } from "./earlier.ts";
+import { type NowcastResult, readNowcast } from "./nowcast.ts";
 import { type Protocol, protocolOf } from "./protocol.ts";
 import type { ArmResult } from "./trained-network.ts";
 
@@ -20,16 +21,28 @@ export interface RecordedExperiment {
   readonly results: readonly ArmResult[];
 }
 
-/** Reads an experiment. @throws DataError for a folder of none, or of an experiment that is judged otherwise by now. */
-export async function recordedExperiment(dir: string): Promise<RecordedExperiment> {
+/** What a folder says it is of. @throws DataError for a folder of no experiment. */
+async function writtenExperiment(dir: string): Promise<z.output<typeof writtenSchema>> {
   const path = join(dir, "results.json");
   const written = writtenSchema.safeParse(await readJson(path));
-  if (!written.success) {
-    throw new DataError(
-      `"${path}" holds no results of \`rewind experiment\`: ${z.prettifyError(written.error)}.`,
-    );
-  }
-  const { experiment, dataset, seeds } = written.data;
+  if (written.success) return written.data;
+  throw new DataError(
+    `"${path}" holds no results of \`rewind experiment\`: ${z.prettifyError(written.error)}.`,
+  );
+}
+
+/** The trainings of a folder of `rewind experiment nowcast`; undefined where it is of another. @throws DataError as {@link recordedExperiment}. */
+export async function recordedNowcast(
+  dir: string,
+): Promise<{ readonly dataset: string; readonly results: readonly NowcastResult[] } | undefined> {
+  const { experiment, dataset } = await writtenExperiment(dir);
+  if (experiment !== "nowcast") return undefined;
+  return { dataset, results: await readNowcast(join(dir, "results.csv")) };
+}
+
+/** Reads an experiment. @throws DataError for a folder of none, or of an experiment that is judged otherwise by now. */
+export async function recordedExperiment(dir: string): Promise<RecordedExperiment> {
+  const { experiment, dataset, seeds } = await writtenExperiment(dir);
   const protocol = protocolOf(experiment, { name: dataset }, { size: "scaled" });
   const results = await readResults(dir, protocol, dataset, seeds);
   const names = [...new Set(results.map(({ arm }) => arm))];

@@ -1,5 +1,8 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { runCommand } from "../../src/cli/program.ts";
 import {
   epochsTo,
   nowcastCsv,
@@ -39,6 +42,25 @@ test("arms are measured against plain Adam of the same seed, over the seeds that
   const lines = nowcastTable([adam!, fast!, stuck!]).split("\n");
   assert.match(lines[4]!, /\| stuck \| 3\.0 ± 0\.0 \(1 of 2\) \| – \| 50\.00 ± 0\.00 \|/);
   assert.is(nowcastCsv(results).trim().split("\n").length, 1 + 18);
+});
+
+test("curves and tables of a run come from its results", async () => {
+  const dir = mkdtempSync(`${tmpdir()}/rewind-nowcast-`);
+  const { log } = console;
+  console.log = () => undefined;
+  try {
+    const written = { experiment: "nowcast", dataset: "mnist", seeds: [1, 2] };
+    writeFileSync(`${dir}/results.json`, JSON.stringify(written));
+    writeFileSync(`${dir}/results.csv`, nowcastCsv(results));
+    assert.is(await runCommand(["figure", "curves", dir, "--out", `${dir}/figures`]), 0);
+    const files = ["loss.png", "loss.svg", "table.md", "table.tex", "testAccuracy.png"];
+    assert.equal(readdirSync(`${dir}/figures`).sort(), [...files, "testAccuracy.svg"]);
+    const want = nowcastTable(summariseNowcast(arms, results));
+    assert.is(readFileSync(`${dir}/figures/table.md`, "utf8"), `${want}\n`);
+  } finally {
+    console.log = log;
+    rmSync(dir, { recursive: true });
+  }
 });
 
 test.run();

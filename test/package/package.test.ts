@@ -121,7 +121,7 @@ if ("refused" in project) {
     close(JSON.parse(out) as Numbers, "Node", true);
   });
 
-  test("Node: what is exported is there, and importing the core loads no reader, chart or command line", async () => {
+  test("Node: what is exported is there; importing the core loads no reader, chart or command line, importing /data no codec", async () => {
     const script = `
       import { register } from "node:module";
       register("data:text/javascript," + encodeURIComponent(\`
@@ -129,7 +129,9 @@ if ("refused" in project) {
         export async function load(url, context, next) { writeSync(1, url + "\\\\n"); return next(url, context); }\`));
       await import("rewind-webgpu");
       console.log("all");
-      for (const entry of ["data", "engine", "experiments", "io"]) await import("rewind-webgpu/" + entry);`;
+      await import("rewind-webgpu/data");
+      console.log("data");
+      for (const entry of ["engine", "experiments", "io"]) await import("rewind-webgpu/" + entry);`;
     const { code, out, err } = await run(
       process.execPath,
       ["--input-type=module", "-e", script],
@@ -146,6 +148,9 @@ if ("refused" in project) {
       [],
     );
     assert.ok(loaded.length > 100, `${loaded.length} modules`);
+    const withData = out.slice(out.indexOf("\nall\n"), out.indexOf("\ndata\n"));
+    assert.match(withData, /entries\/data\.js/);
+    assert.not.match(withData, /node_modules\/(?:@jsquash|hyparquet)/, "codecs load with an image");
   });
 
   test("the command line starts without the optional packages", async () => {
