@@ -30,6 +30,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "report/table.test.ts",
     "scenarios/scenario.test.ts",
     "train/schedule.test.ts",
+    "web/link.test.ts",
   ],
   "whole runs of kernels that are each tested there": [
     "adding.test.ts",

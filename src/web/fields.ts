@@ -52,6 +52,15 @@ function valueOf({ control, usual }: Field, element: Control): unknown {
   return control.kind === "numbers" ? text.split(/[\s,]+/).map(Number) : text;
 }
 
+/** Puts a setting's value into its control. */
+function setValue({ control }: Field, element: Control, value: unknown): void {
+  if (element instanceof HTMLSelectElement) {
+    const values = (Array.isArray(value) ? value : [value]).map(String);
+    for (const option of element.options) option.selected = values.includes(option.value);
+  } else if (control.kind === "flag") element.checked = value === true;
+  else element.value = Array.isArray(value) ? value.join(", ") : String(value);
+}
+
 /** Fields in a place of the page. */
 export class Fields {
   readonly #place: HTMLElement;
@@ -99,6 +108,13 @@ export class Fields {
       string,
       unknown
     >;
+  }
+
+  /** Fills in settings. */
+  fill(settings: Readonly<Record<string, unknown>>): void {
+    for (const { field, element } of this.#shown) {
+      if (field.name in settings) setValue(field, element, settings[field.name]);
+    }
   }
 
   set disabled(disabled: boolean) {

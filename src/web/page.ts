@@ -4,6 +4,7 @@ import { startHow } from "./panels/how.ts";
 import { startImages } from "./panels/images.ts";
 import { openStart, startNetwork } from "./panels/network.ts";
 import { startKeep } from "./panels/keep.ts";
+import { startLink } from "./panels/link.ts";
 import { startPaths } from "./panels/paths.ts";
 import { offerUnfinished, startUnfinished } from "./panels/unfinished.ts";
 import { startWatch } from "./panels/watch.ts";
@@ -17,6 +18,7 @@ for (const start of [
   startPaths,
   startKeep,
   startUnfinished,
+  startLink,
 ])
   start();
 void openStart().then(offerUnfinished);

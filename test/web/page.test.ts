@@ -273,13 +273,35 @@ if (browserPath === undefined) {
     assert.equal(hosted.problems, []);
   });
 
-  test("where the browser keeps nothing a run works, and the page says so", async () => {
+  test("a link sets the page up; where the browser keeps nothing a run works, and the page says so", async () => {
     const page = await hosted.open(
       'indexedDB.open = () => { throw new DOMException("denied", "SecurityError"); };',
     );
     await page.waitForSelector("#images .tile");
+    await page.click("#choose-none");
+    for (const i of clicked) await page.locator("#images .tile").nth(i).click();
     await page.selectOption("#method", "neg-grad");
     await page.fill("#rounds", "1");
+    await page.click("#method-details summary");
+    await page.fill("#seed", "5");
+    await page.click("#copy-link");
+    await page.waitForSelector("#link");
+    const link = await page.inputValue("#link");
+    assert.ok(link.startsWith(`${hosted.address}#v=1&method=neg-grad&rounds=1&seed=5&`), link);
+    await page.goto("about:blank");
+    await page.goto(link);
+    await page.waitForSelector("#images .tile");
+    assert.is(await page.textContent("#chosen"), "3 images of 300 are chosen.");
+    assert.is(await page.inputValue("#method"), "neg-grad");
+    assert.is(await page.inputValue("#rounds"), "1");
+    assert.is(await page.inputValue("#seed"), "5");
+    await page.evaluate(() => (location.hash = "#v=9"));
+    await page.waitForSelector("#error:not([hidden])");
+    assert.match(
+      (await page.textContent("#error"))!,
+      /^This link cannot be read: it is of version 9/,
+    );
+    assert.equal(await complaints(page), []);
     await page.click("#start");
     await ended(page);
     assert.is(

@@ -5,7 +5,7 @@ import { clearError, fail, part } from "../dom.ts";
 import { chosenFiles } from "../dropped.ts";
 import { Fields } from "../fields.ts";
 import type { GivenFile } from "../files.ts";
-import type { Round } from "../messages.ts";
+import type { Request, Round } from "../messages.ts";
 import { change, onChange, type Run, state } from "../state.ts";
 
 const says = {
@@ -53,6 +53,26 @@ function showMethod(): void {
   details.hidden = chosen === undefined || chosen.fields.length === 0;
   predictorRow.hidden = fields.control("predictor") === undefined;
   refresh();
+}
+
+/** How it is to forget: the method, its settings that are not as usual, rounds and seed. */
+type How = Pick<Request, "method" | "settings" | "rounds" | "seed">;
+
+/** What the form says. */
+export function toldHow(): How {
+  return {
+    ...{ method: method.value, settings: fields.values },
+    ...{ rounds: Number(most.value), seed: Number(seed.value) },
+  };
+}
+
+/** Fills the form in. */
+export function setHow({ method: name, settings, rounds, seed: drawn }: How): void {
+  method.value = name;
+  showMethod();
+  fields.fill(settings);
+  details.open = Object.keys(settings).length > 0;
+  [most.value, seed.value] = [String(rounds), String(drawn)];
 }
 
 /** Takes a predictor from files, for a method that has one. */
@@ -127,16 +147,10 @@ export async function follow(
 
 async function forget(): Promise<void> {
   const gone = Uint32Array.from([...state().chosen].sort((a, b) => a - b));
-  const about = { id: nextRun(), method: method.value, gone };
-  const last = Number(most.value);
-  await follow(about, [], last, (...calls) =>
-    engine.forget(
-      {
-        ...{ run: about.id, forget: gone, method: about.method, settings: fields.values },
-        ...{ rounds: last, seed: Number(seed.value) },
-      },
-      ...calls,
-    ),
+  const how = toldHow();
+  const about = { id: nextRun(), method: how.method, gone };
+  await follow(about, [], how.rounds, (...calls) =>
+    engine.forget({ ...how, run: about.id, forget: gone }, ...calls),
   );
 }
 

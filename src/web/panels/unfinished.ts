@@ -20,6 +20,8 @@ function show({ method, images: count, rounds, of, ended }: Kept): void {
       : `This browser kept it: ${what}; ${ended}.`;
   goOn.textContent = ended === undefined ? "Go on" : "Show it";
   whole.hidden = false;
+  // A browser goes back to where the page was scrolled to.
+  whole.scrollIntoView({ block: "nearest" });
 }
 
 async function restore(): Promise<void> {
