@@ -105,6 +105,7 @@ export { measureFinal, measureScores } from "./metrics/measure.ts";
 export { type Measurement, missing, share } from "./metrics/measurement.ts";
 export {
   defineMetric,
+  type DrawnMetric,
   type LogitsMetric,
   type Metric,
   type Scores,

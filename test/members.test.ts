@@ -55,6 +55,10 @@ const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]
       ...["adam", "sgd", "label-noise", "standard"],
     ],
     "src/experiments/nowcast.ts": ["standard", "wnn", "testAccuracy", "testLoss"],
+    "src/experiments/diffusion.ts": [
+      ...["drawnForgotten", "forgetDistance", "retainDistance", "drawnConfidence", "drawnUnsure"],
+      "adam",
+    ],
   },
   "how a scenario's experiment is judged": {
     "src/scenarios/backdoor.ts": [
@@ -77,6 +81,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]
     "src/metrics/index.ts": [
       ...["forgetAccuracy", "forgetLoss", "forgetTrueAccuracy", "retainAccuracy"],
       ...["testAccuracy", "testLoss", "attackSuccess", "forgetNoise", "retainNoise", "testNoise"],
+      ...["drawnForgotten", "forgetDistance", "retainDistance", "drawnConfidence", "drawnUnsure"],
     ],
     "src/unlearn/rewind-arms.ts": ["rewind", "linear-rewind", "random-rewind"],
   },

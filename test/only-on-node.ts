@@ -35,6 +35,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   "whole runs of kernels that are each tested there": [
     "adding.test.ts",
     "cli/diffusion.test.ts",
+    "experiments/diffusion.test.ts",
     "experiments/experiment.test.ts",
     "experiments/lira.test.ts",
     "faults/kill.test.ts",

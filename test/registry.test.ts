@@ -66,7 +66,7 @@ test("what lacks a field, or has one of another kind, is refused at once and is 
     [
       metrics,
       { name: "mine", needs: "pixels" },
-      /^metric "mine": `needs`: expected "totals" or "logits"/,
+      /^metric "mine": `needs`: expected "totals", "drawn" or "logits"/,
     ],
     [metrics, { ...metrics.forgetLoss, name: "mine", on: ["test"] }, /`on`: expected string, got/],
     [metrics, { ...metrics.forgetLoss, name: "mine", of: undefined }, /`of`: expected a function/],

@@ -238,15 +238,20 @@ function nameOf(metric: string | Pick<Metric, "name">): string {
 
 /** @throws UsageError for a metric that was asked for and cannot be measured after a round. */
 function requireMeasured(name: string, sets: ReadonlyMap<string, unknown>): void {
-  const { needs, on } = metrics.find(name);
-  if (needs === "logits") {
+  const metric = metrics.find(name);
+  if (metric.needs === "drawn") {
+    throw new UsageError(
+      `unlearn: metric "${name}" is of images that a network of diffusion draws: \`rewind unlearn --grader\` measures it.`,
+    );
+  }
+  if (metric.needs === "logits") {
     throw new UsageError(
       `unlearn: metric "${name}" is measured once, at the end: give \`final: true\` instead.`,
     );
   }
-  if (!sets.has(on)) {
+  if (!sets.has(metric.on)) {
     throw new UsageError(
-      `unlearn: metric "${name}" is measured on the images "${on}"; there are: ${[...sets.keys()].join(", ")}.`,
+      `unlearn: metric "${name}" is measured on the images "${metric.on}"; there are: ${[...sets.keys()].join(", ")}.`,
     );
   }
 }

@@ -4,6 +4,8 @@ import type { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import type { CheckpointInfo } from "../io/checkpoint.ts";
+import { type Drawing, Judge } from "../metrics/drawn.ts";
+import type { Grader } from "../metrics/grader.ts";
 import { type Measurable, measureScores } from "../metrics/measure.ts";
 import type { Scores } from "../metrics/metric.ts";
 import type { Model } from "../nn/model.ts";
@@ -39,12 +41,19 @@ export interface Work extends Measurable {
   [Symbol.dispose](): void;
 }
 
-/** Uploads the images of a network. */
+/** What drawn images are judged by, and how many are drawn. */
+export interface Judging {
+  readonly grader: Grader;
+  readonly drawing: Drawing;
+}
+
+/** Uploads the images of a network; `judging`: what a network of diffusion draws is measured as well. */
 export function workOn(
   model: Model,
   info: CheckpointInfo,
   corrupted: Corrupted,
   test: Dataset,
+  judging?: Judging,
 ): Promise<Work> {
   const { gpu } = model;
   return Owned.during(async (owned) => {
@@ -62,7 +71,14 @@ export function workOn(
         done();
       }
     };
-    const measurable = { model, task, sets, totals };
+    const judge =
+      judging &&
+      owned.add(
+        await Judge.create(judging.grader, judging.drawing, {
+          ...{ model, info, train, labels, forget, retain },
+        }),
+      );
+    const measurable = { model, task, sets, totals, judge };
     const request = (seed: number): UnlearnRequest => ({
       model,
       task,

@@ -1,4 +1,4 @@
-/** `rewind experiment`: the paper's classification experiments, every method, over seeds. */
+/** `rewind experiment`: the paper's experiments, every method, over seeds. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import type { DataConfig } from "../runs/config.ts";
@@ -8,6 +8,15 @@ import type { Variant } from "../experiments/arms.ts";
 import { experimentPage } from "../experiments/experiment-page.ts";
 import { compare } from "../experiments/comparison.ts";
 import { tidyCsv } from "../experiments/csv.ts";
+import {
+  diffusionName,
+  drawingOf,
+  graderFloorOf,
+  graderTraining,
+  untouchedArm,
+} from "../experiments/diffusion.ts";
+import { type DrawnSheet, drawnSheets } from "../experiments/drawn-sheets.ts";
+import { type GraderRecord, openGrader } from "../experiments/grader.ts";
 import {
   checkTunedTogether,
   mergeEarlier,
@@ -21,7 +30,9 @@ import { countRuns, runSeeds, tune, type Tuned } from "../experiments/run.ts";
 import { type Recipe, type Size, sizeNames } from "../experiments/scale.ts";
 import { summarise } from "../experiments/summary.ts";
 import { comparisonTable, resultCsv, resultTable, tuningTable } from "../experiments/tables.ts";
-import type { Environment } from "../experiments/trained-network.ts";
+import type { ArmResult, Environment } from "../experiments/trained-network.ts";
+import { withUntouched } from "../experiments/untouched.ts";
+import { Owned } from "../gpu/owned.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { absolutePath, exists, readJson } from "../platform/files.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
@@ -30,6 +41,8 @@ import { adapterLine, pageFile } from "../report/report.ts";
 import { latexTable } from "../report/table.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
+import { readGrader } from "../runs/grader.ts";
+import { framesText } from "../runs/grades.ts";
 import { loadImages } from "../runs/images.ts";
 import { checkNetwork, checkTraining } from "./check-inputs.ts";
 import { example } from "./examples.ts";
@@ -40,7 +53,13 @@ import { withRuns } from "./progress.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { isModelFile, readModelFile } from "./model-file.ts";
-import { datasetOptions, imageSizeOption, imageSizeText, modelOption } from "./setup-options.ts";
+import {
+  classesOption,
+  datasetOptions,
+  imageSizeOption,
+  imageSizeText,
+  modelOption,
+} from "./setup-options.ts";
 import { setting } from "./unlearn-options.ts";
 import { deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -65,6 +84,8 @@ interface ExperimentFlags extends NowcastFlags, ForgetFlags {
   readonly microBatch?: number;
   readonly recompute?: boolean;
   readonly activations?: "f32" | "f16";
+  readonly onlyClasses?: string[];
+  readonly grader?: string;
 }
 
 /** Collects `ARM KEY=VALUE ...`. */
@@ -111,6 +132,11 @@ export function registerExperiment(root: Command): void {
     )
     .addOption(modelOption().default(defaults.network))
     .option("--from <file>", "pretrained checkpoint that training starts from", absolutePath);
+  classesOption(command, "diffusion: 0,1,4,7 where nothing else is said").option(
+    "--grader <path>",
+    "diffusion: what judges drawn images, the folder of a training or a checkpoint (default: one that is trained first)",
+    absolutePath,
+  );
   nonfiniteOption(command)
     .option("--train <n>", "training images instead of the size's", integer(1, most.images))
     .option("--test <n>", "test images instead of the size's", integer(1, most.images));
@@ -143,8 +169,10 @@ export function registerExperiment(root: Command): void {
         name: flags.dataset,
         ...(flags.data === undefined ? {} : { dir: flags.data }),
         ...(flags.imageSize === undefined ? {} : { size: flags.imageSize }),
+        ...(flags.onlyClasses === undefined ? {} : { classes: flags.onlyClasses }),
       };
       requireApart(flags.out, flags.data);
+      requireOwnOptions(name, command, flags);
       const only = flags.arms?.split(",").map((arm) => arm.trim());
       const forget = await forgetConfig(flags);
       if (nowcast && forget !== undefined) {
@@ -177,6 +205,27 @@ function recipeOf(flags: ExperimentFlags): Partial<Recipe> {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
+/** @throws UsageError for an option that an experiment does not have. */
+function requireOwnOptions(name: string, command: Command, flags: ExperimentFlags): void {
+  const draws = name === diffusionName;
+  const given = (option: string): boolean => command.getOptionValueSource(option) === "cli";
+  if (!draws && (flags.grader !== undefined || flags.onlyClasses !== undefined)) {
+    const flag = flags.grader === undefined ? "--only-classes" : "--grader";
+    throw new UsageError(`${flag} belongs to experiment ${diffusionName}.`);
+  }
+  const foreign = ["model", "predictor", "beside"].find((option) => draws && given(option));
+  if (foreign !== undefined) {
+    throw new UsageError(`experiment ${diffusionName} has no --${foreign}: leave it out.`);
+  }
+}
+
+/** What drawn images are judged by, where the experiment is one of drawing. */
+function graderOf(protocol: Protocol, { grader: given, size }: ExperimentFlags) {
+  if (protocol.name !== diffusionName) return undefined;
+  const { data } = protocol.train(0);
+  return { train: graderTraining(data, size), given, floor: graderFloorOf(size) };
+}
+
 /** Runs the arms of a protocol. */
 async function run(protocol: Protocol, flags: ExperimentFlags): Promise<void> {
   const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
@@ -190,11 +239,17 @@ async function run(protocol: Protocol, flags: ExperimentFlags): Promise<void> {
       ? undefined
       : await readEarlier(flags.beside, protocol, flags.dataset, seeds);
   if (earlier !== undefined) checkTunedTogether(protocol, earlier);
+  const asked = graderOf(protocol, flags);
+  if (asked?.given !== undefined) await readGrader(asked.given);
   const written = {
     experiment: protocol.name,
     train: protocol.train(0),
     tuningSeed: flags.tuningSeed,
     shippedPredictor: await shippedDigest(),
+    ...(asked && {
+      grader: asked.given ?? asked.train,
+      drawing: drawingOf(flags.size),
+    }),
   };
   await RunFolder.check(flags.out, written);
   await checkTraining(written.train);
@@ -204,23 +259,75 @@ async function run(protocol: Protocol, flags: ExperimentFlags): Promise<void> {
   checkNetwork(written.train, images);
   const folder = await claimFolder(flags, written);
   const signal = interruptSignal();
-  const { gpu, known, tuned, results } = await withDevice(flags, async (gpu) => {
+  const { gpu, known, tuned, results, grader } = await withDevice(flags, async (gpu) => {
     const known = (await exists(folder.file("tuning.json")))
       ? ((await readJson(folder.file("tuning.json"))) as Record<string, Tuned>)
       : {};
     const runs = countRuns(protocol, seeds, known);
-    return withRuns(protocol.name, runs, signal, async (told) => {
-      const environment: Environment = { gpu, out: flags.out, ...told };
-      const tuned = await tune(protocol, flags.tuningSeed, environment, known);
-      await folder.writeJson("tuning.json", { ...known, ...tuned });
-      return { gpu, known, tuned, results: await runSeeds(protocol, seeds, tuned, environment) };
-    });
+    return withRuns(protocol.name, runs, signal, (told) =>
+      Owned.within(async (owned) => {
+        const plain: Environment = { gpu, out: flags.out, ...told };
+        const opened = asked && (await openGrader(asked, plain, owned));
+        const environment = {
+          ...plain,
+          ...(opened && {
+            judging: { grader: opened.grader, drawing: drawingOf(flags.size) },
+          }),
+        };
+        const tuned = await tune(protocol, flags.tuningSeed, environment, known);
+        await folder.writeJson("tuning.json", { ...known, ...tuned });
+        const results = await runSeeds(protocol, seeds, tuned, environment);
+        return { gpu, known, tuned, results, grader: opened?.record };
+      }),
+    );
   });
   const shown =
     earlier === undefined
-      ? { protocol, results, tuned: { ...known, ...tuned }, before: [] }
+      ? { ...shownOf(protocol, results), tuned: { ...known, ...tuned }, before: [] }
       : mergeEarlier(protocol, results, tuned, earlier);
-  await report(folder, shown, flags, gpu, seeds);
+  await report(folder, shown, flags, gpu, seeds, grader);
+}
+
+function graderLines(
+  { network, testAccuracy, testImages, digest }: GraderRecord,
+  { count, steps }: ReturnType<typeof drawingOf>,
+): string[] {
+  return [
+    `Each network draws ${count} images in ${steps} steps, from the same noise in all arms of a seed. They are judged by a ` +
+      `grader, a ${network} that takes ${testAccuracy.toFixed(2)} % of ${testImages} test images for what they are ` +
+      `(SHA-256 ${digest}).`,
+    "",
+  ];
+}
+
+/** Sheets of the first seed; those of the others lie beside them. */
+function sheetLines(sheets: readonly DrawnSheet[]): string[] {
+  const first = sheets.filter(({ seed }) => seed === sheets[0]!.seed);
+  return [
+    "## Drawn images",
+    "",
+    `Seed ${first[0]!.seed}, all from the same noise, each after the round whose KID to D_r is nearest to twice that of the ` +
+      `untouched network. Frames, ${framesText}.`,
+    "",
+    ...first.flatMap(({ arm, round, name }) => [
+      `${arm}${round === 0 ? "" : `, round ${round}`}:`,
+      "",
+      `![what ${arm} draws](${name})`,
+      "",
+    ]),
+  ];
+}
+
+/** What is reported: where networks draw, what the untouched ones do as well. */
+function shownOf(
+  protocol: Protocol,
+  results: readonly ArmResult[],
+): Pick<Merged, "protocol" | "results"> {
+  if (protocol.name !== diffusionName) return { protocol, results };
+  return {
+    protocol: { ...protocol, arms: [untouchedArm, ...protocol.arms] },
+    results: withUntouched(results),
+  };
 }
 
 /** Writes tables, curves and numbers of an experiment. */
@@ -230,6 +337,7 @@ async function report(
   flags: ExperimentFlags,
   gpu: Gpu,
   seeds: readonly number[],
+  grader?: GraderRecord,
 ): Promise<void> {
   await folder.writeJson("tuning.json", tuned);
   const summaries = summarise(protocol, results);
@@ -242,7 +350,8 @@ async function report(
     tuningSeed: flags.tuningSeed,
     adapter: adapterLine(gpu.adapter),
     runtime: gpu.adapter.runtimeVersion,
-    definitions: scoreDefinitions(),
+    definitions: scoreDefinitions(protocol.train(0).task),
+    ...(grader && { grader, drawing: drawingOf(flags.size) }),
     ...(before.length === 0 ? {} : { takenFromEarlier: before }),
     statistic: protocol.statistic,
     summaries,
@@ -256,6 +365,8 @@ async function report(
     await folder.write(`${name}.svg`, svg);
     await folder.write(`${name}.png`, png);
   }
+  const sheets = grader === undefined ? [] : await drawnSheets(folder.path, results);
+  for (const { name, png } of sheets) await folder.write(name, png);
   const table = resultTable(protocol, summaries);
   await folder.write("table.csv", resultCsv(protocol, summaries));
   await folder.write("table.tex", resultTable(protocol, summaries, latexTable));
@@ -264,7 +375,11 @@ async function report(
   const lines = [
     `# ${protocol.title} (${flags.dataset})`,
     "",
-    `Seeds ${seeds.join(", ")}; settings chosen on seed ${flags.tuningSeed}. ${statistic.name}: ` +
+    `Seeds ${seeds.join(", ")}; ${
+      protocol.name === diffusionName
+        ? "nothing is tuned"
+        : `settings chosen on seed ${flags.tuningSeed}`
+    }. ${statistic.name}: ` +
       `${statistic.definition}; ${statistic.better} is better. Mean ± standard deviation over seeds.`,
     "",
     table,
@@ -273,6 +388,7 @@ async function report(
       .map(([key, value]) => `${key} ${value.toFixed(2)}`)
       .join(", ")}.`,
     "",
+    ...(grader === undefined ? [] : graderLines(grader, drawingOf(flags.size))),
     ...(results.every(({ history }) => history.at(-1)!.round === 0)
       ? [
           "**No arm did a round: the rule that stops them held for the trained network as it was. Train longer " +
@@ -289,10 +405,8 @@ async function report(
       ? "They need two seeds or more."
       : comparisonTable(protocol, comparisons),
     "",
-    "## Tuning",
-    "",
-    tuningTable(protocol, tuned),
-    "",
+    ...(Object.keys(tuned).length === 0 ? [] : ["## Tuning", "", tuningTable(protocol, tuned), ""]),
+    ...(sheets.length === 0 ? [] : sheetLines(sheets)),
     `${adapterLine(gpu.adapter)}, ${gpu.adapter.runtimeVersion}.`,
     ...(before.length === 0
       ? []

@@ -30,6 +30,7 @@ export const flags: Readonly<Record<string, string>> = {
   factor: "--factor",
   forget: "--forget-files",
   forgetLoss: "--until-loss",
+  grader: "--grader",
   forgetShare: "--until-share",
   keepRounds: "--keep-rounds",
   key: "--key",
@@ -95,7 +96,7 @@ function declared(entries: readonly { readonly options?: readonly SettingOption[
 /** Flags of the settings of each group, by what stands before their names. */
 const groups: Readonly<Record<string, () => Readonly<Record<string, string>>>> = {
   "": () => flags,
-  "data.": () => ({ ...flags, name: "--dataset" }),
+  "data.": () => ({ ...flags, name: "--dataset", classes: "--only-classes" }),
   "settings.": () => methodFlags,
   "forget.": () => forgetFlags,
   "model.": () => ({ ...declared(networks.all), name: "--model" }),

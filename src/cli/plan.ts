@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import { modelSpec } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
+import type { DatasetSizes } from "../data/source.ts";
 import { listed } from "../registry.ts";
 import type { TrainConfig } from "../runs/config.ts";
 import { defaultLimits, type DryLimits, limitsOf } from "../gpu/dry.ts";
@@ -124,8 +125,19 @@ async function readImages(
   return countsOf({ train: corrupted.train, test }, train.forget && corrupted.forget);
 }
 
+/** What is known of a data set's images, those of some classes alone where they are named. */
+function sizesOf({ dataset, onlyClasses }: PlanFlags): DatasetSizes | undefined {
+  const { sizes } = datasets.find(dataset);
+  if (sizes === undefined || onlyClasses === undefined) return sizes;
+  const classes = new Set(onlyClasses).size;
+  const [train, test] = [sizes.train, sizes.test].map((n) =>
+    Math.round((n * classes) / sizes.classes),
+  ) as [number, number];
+  return { ...sizes, classes, train, test };
+}
+
 function imagesOf(flags: PlanFlags): ImageCounts {
-  const known = datasets.find(flags.dataset).sizes;
+  const known = sizesOf(flags);
   const lacking: string[] = [];
   const need = <T>(name: string, value: T | undefined): T => {
     if (value === undefined) lacking.push(`--${name}`);

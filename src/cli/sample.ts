@@ -2,10 +2,13 @@
 import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
-import { writeAtomic } from "../platform/files.ts";
-import { RunFolder } from "../report/run-folder.ts";
+import { Owned } from "../gpu/owned.ts";
+import { absolutePath, writeAtomic } from "../platform/files.ts";
+import { json, RunFolder } from "../report/run-folder.ts";
 import { sampleSheetPng } from "../report/sample-sheet.ts";
 import { drawSamples, readDrawer } from "../runs/draw-samples.ts";
+import { gradesOf, learntBy } from "../runs/grades.ts";
+import { graderOn, readGrader } from "../runs/grader.ts";
 import { type SamplerName, samplerNames } from "../train/sampler.ts";
 import { type DeviceFlags, deviceOptions, withDevice } from "./device-options.ts";
 import { example } from "./examples.ts";
@@ -23,6 +26,7 @@ interface SampleFlags extends DeviceFlags {
   sampler: SamplerName;
   seed: number;
   columns?: number;
+  grader?: string;
   out: string;
 }
 
@@ -53,7 +57,12 @@ export function registerSample(root: Command): void {
       integer(0),
       1,
     )
-    .option("--columns <n>", "images in a row", integer(1));
+    .option("--columns <n>", "images in a row", integer(1))
+    .option(
+      "--grader <path>",
+      "classifier that says what the images show, the folder of a training or a checkpoint: its numbers go beside them, as .json",
+      absolutePath,
+    );
   example(
     command,
     "what a network draws before and after it forgot the digit 4, from the same noise",
@@ -66,6 +75,8 @@ export function registerSample(root: Command): void {
       throw new UsageError(`--out ${out}: it takes the name of a PNG file.`);
     const numbers = out.replace(/\.png$/i, ".safetensors");
     const drawer = await readDrawer(await RunFolder.open(run), { checkpoint, raw });
+    const file = flags.grader === undefined ? undefined : await readGrader(flags.grader);
+    const learnt = file && (await learntBy(run, checkpoint));
     const { count, steps, sampler, seed } = flags;
     const options = { count, steps, sampler, seed };
     await withDevice(flags, async (gpu) => {
@@ -77,10 +88,20 @@ export function registerSample(root: Command): void {
       const metadata = { run, weights, sampler, steps: `${steps}`, seed: `${seed}` };
       const images = { shape: [count, height, width, channels], data: pixels };
       await writeAtomic(numbers, writeSafetensors(new Map([["images", images]]), metadata));
-      await writeAtomic(out, await sampleSheetPng(samples, { columns }));
+      const graded =
+        file &&
+        (await Owned.within(async (owned) =>
+          gradesOf(await graderOn(gpu, file, owned), learnt!, samples, seed),
+        ));
+      const frames = graded?.frames;
+      await writeAtomic(out, await sampleSheetPng(samples, { columns, frames }));
+      if (graded !== undefined) {
+        const grades = { run, weights, ...options, ...graded.grades };
+        await writeAtomic(out.replace(/\.png$/i, ".json"), json(grades));
+      }
       answer(
-        { out, numbers, ...options, weights, height, width, channels },
-        `${count} images in ${out}, their numbers in ${numbers}`,
+        { out, numbers, ...options, weights, height, width, channels, ...graded?.grades },
+        `${graded === undefined ? "" : `${graded.text}\n\n`}${count} images in ${out}, their numbers in ${numbers}`,
       );
     });
   });

@@ -26,6 +26,7 @@ export interface SetupFlags {
   train?: number;
   test?: number;
   imageSize?: number;
+  onlyClasses?: string[];
   scenario?: TrainConfig["scenario"]["name"];
   model?: string;
   classNames?: string;
@@ -38,7 +39,17 @@ export function dataOptions(command: Command, { preset }: { preset: boolean }): 
   datasetOptions(command, { preset })
     .option("--train <n>", "training images, class-balanced", integer(1, most.images))
     .option("--test <n>", "test images, class-balanced", integer(1, most.images));
+  classesOption(command);
   return imageSizeOption(command, imageSizeText);
+}
+
+/** Adds `--only-classes`. */
+export function classesOption(command: Command, text = "the others are left out"): Command {
+  return command.option(
+    "--only-classes <names>",
+    `classes whose images are taken, as 0,1,4,7; ${text}`,
+    (names: string) => names.split(",").map((name) => name.trim()),
+  );
 }
 
 /** What help says of the size of images. */
@@ -155,11 +166,13 @@ export function preprocessingOptions(command: Command): Command {
 
 /** The images that flags name. */
 export function dataOf(flags: SetupFlags): object | undefined {
-  const { dataset: name, data: dir, train, test, imageSize: size } = flags;
+  const { dataset: name, data: dir, train, test, imageSize: size, onlyClasses: classes } = flags;
   if (name === undefined) {
-    const [flag] = Object.entries({ "--train": train, "--test": test }).find(
-      ([, value]) => value !== undefined,
-    ) ?? [undefined];
+    const [flag] = Object.entries({
+      "--train": train,
+      "--test": test,
+      "--only-classes": classes,
+    }).find(([, value]) => value !== undefined) ?? [undefined];
     if (flag === undefined) return undefined;
     throw new UsageError(
       `${flag} is of a data set: say which by --dataset ${datasets.names.join("|")}.`,
@@ -168,7 +181,7 @@ export function dataOf(flags: SetupFlags): object | undefined {
   if (dir !== undefined && !datasets.find(name).folder) {
     throw new UsageError(`--data is a folder of files; --dataset ${name} has none.`);
   }
-  return present({ name, dir, trainCount: train, testCount: test, size });
+  return present({ name, dir, trainCount: train, testCount: test, size, classes });
 }
 
 /** The scenario that flags name: where D_f is given, one that leaves it as it is. */

@@ -7,9 +7,12 @@ import { type SetupConfig, setupSchema, trainSchema } from "../runs/config.ts";
 import { forgetRecord, readForgetRecord, recordForget } from "../runs/forget-record.ts";
 import { type GivenNetwork, readNetwork, requirePrepared } from "../runs/given-network.ts";
 import { loadImages } from "../runs/images.ts";
+import { graderOn, readGrader } from "../runs/grader.ts";
 import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { diffusion } from "../tasks/diffusion.ts";
+import { Owned } from "../gpu/owned.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
 import { checkNetwork, checkUnlearning } from "./check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
@@ -46,6 +49,7 @@ type Flags = UnlearnFlags &
     from?: string;
     key?: string;
     reference?: string;
+    grader?: string;
     profile?: boolean;
     images: boolean;
   };
@@ -78,6 +82,11 @@ export function registerUnlearn(root: Command): void {
   forgetOptions(command);
   unlearnOptions(command)
     .option("--reference <dir>", "run folder of --method retrain: gaps are measured to its network")
+    .option(
+      "--grader <path>",
+      `diffusion: classifier that judges ${judged.count} drawn images after each round, the folder of a training or a checkpoint`,
+      absolutePath,
+    )
     .option("--seed <n>", "seed of the order of D_f", integer(0), 1)
     .addHelpText(
       "after",
@@ -100,6 +109,9 @@ Three images and a class must go from a network trained elsewhere:
   });
 }
 
+/** What is drawn to be judged, after each round. */
+const judged = { count: 200, steps: 20 } as const;
+
 /** What is made to forget: a configuration for the run's folder, and the parts of its job. */
 interface Subject {
   /** Written into the folder. */
@@ -115,7 +127,18 @@ async function unlearn(flags: Flags): Promise<void> {
   const started = performance.now();
   const { reference } = flags;
   const { config, setup, given, forget, unlearn: asked } = await subjectOf(flags);
-  const written = { ...config, unlearn: asked, ...(await shippedIn(asked)) };
+  const grader = flags.grader === undefined ? undefined : await readGrader(flags.grader);
+  if (grader !== undefined && taskOf(given.network) !== diffusion.name) {
+    throw new UsageError(
+      `--grader judges what a network draws, and "${given.network.name}" draws nothing.`,
+    );
+  }
+  const written = {
+    ...config,
+    unlearn: asked,
+    ...(grader && { grader: grader.digest }),
+    ...(await shippedIn(asked)),
+  };
   const retrained = reference === undefined ? undefined : await finalOf(reference);
   requireApart(flags.out, setup.data?.dir, setup.forget?.dir, forget?.dir);
   if (await RunFolder.check(flags.out, written)) {
@@ -142,7 +165,11 @@ async function unlearn(flags: Flags): Promise<void> {
   const signal = interruptSignal();
   await withDevice(flags, async (gpu) => {
     startProfile(gpu, flags.profile);
-    const job = await prepareJob(gpu, setup, { images, given, forget });
+    const judging = grader && {
+      grader: await graderOn(gpu, grader, new Owned()),
+      drawing: { ...judged, seed: flags.seed },
+    };
+    const job = await prepareJob(gpu, setup, { images, given, forget, judging });
     await unlearnAndReport(folder, job, asked, {
       record,
       asked: forget ?? setup.forget,

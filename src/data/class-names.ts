@@ -1,6 +1,6 @@
 /** Class names as data sets give them, and the labels they stand for. */
 import { DataError } from "../errors.ts";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, subset } from "./dataset.ts";
 
 /**
  * The label of a class: its place among `classes`, which is also what a whole number stands for that is no name itself.
@@ -39,6 +39,25 @@ export function inClassOrder(set: Dataset, classes: readonly string[]): Dataset 
   const places = set.classes.map((name) => classes.indexOf(name));
   if (places.every((place, i) => place === i)) return { ...set, classes };
   return { ...set, classes, labels: set.labels.map((label) => places[label]!) };
+}
+
+/**
+ * The images of some classes, which become its only ones, in the order of the data set.
+ *
+ * @throws DataError for a class that it does not have, or where none of its images is of them.
+ */
+export function ofClasses(set: Dataset, names: readonly string[]): Dataset {
+  const wanted = names.map((name) =>
+    labelOf(set.classes, name, `the classes to take of data set "${set.name}"`),
+  );
+  const kept = [...new Set(wanted)].sort((a, b) => a - b);
+  const places = [...set.labels.keys()].filter((i) => kept.includes(set.labels[i]!));
+  if (places.length === 0) {
+    throw new DataError(`data set "${set.name}" has no image of the classes ${names.join(", ")}.`);
+  }
+  const part = subset(set, places);
+  const labels = part.labels.map((label) => kept.indexOf(label));
+  return { ...part, classes: kept.map((label) => set.classes[label]!), labels };
 }
 
 /** The `count` names most like one, by the letters to change, add or take away; upper and lower case are alike. */

@@ -7,8 +7,9 @@ import { cifar10, cifar100 } from "./cifar.ts";
 import { imageFolder } from "./image-folder.ts";
 import { mnist } from "./mnist.ts";
 import { npz } from "./npz.ts";
+import { ofClasses } from "./class-names.ts";
 import { parquet } from "./parquet.ts";
-import type { DatasetSource, LoadOptions, Split } from "./source.ts";
+import { type DatasetSource, type LoadOptions, type Split, taken } from "./source.ts";
 import { synthetic } from "./synthetic.ts";
 import { tinyImageNet } from "./tiny-imagenet.ts";
 import { webdataset } from "./webdataset.ts";
@@ -29,6 +30,8 @@ export interface DatasetSpec extends LoadOptions {
   readonly name: string;
   /** Folder of the files; every set but those that are drawn needs it. */
   readonly dir?: string | undefined;
+  /** Names of the classes whose images are loaded, in any order. Default: all. */
+  readonly classes?: readonly string[] | undefined;
 }
 
 /** The error of a set whose arrays cannot be made; undefined for any other. */
@@ -53,7 +56,30 @@ const specSchema = z.strictObject({
   grey: z.boolean().optional(),
   size: z.number().int().min(1).optional(),
   crop: z.number().gt(0).max(1).optional(),
+  classes: z.array(z.string()).min(1).optional(),
 });
+
+/** The images of some classes alone: the set is loaded whole, or drawn as large as gives enough of them. */
+async function loadClasses(
+  source: DatasetSource,
+  dir: string,
+  classes: readonly string[],
+  options: LoadOptions,
+): Promise<Split> {
+  const { trainCount, testCount, ...others } = options;
+  const enough = (wanted: number | undefined): number | undefined =>
+    source.drawn === true && wanted !== undefined && source.sizes !== undefined
+      ? source.sizes.classes * Math.ceil(wanted / classes.length)
+      : undefined;
+  const whole = await source.load(dir, {
+    ...others,
+    trainCount: enough(trainCount),
+    testCount: enough(testCount),
+  });
+  const { size: _, ...how } = options;
+  const [train, test] = [whole.train, whole.test].map((set) => ofClasses(set, classes));
+  return taken({ ...whole, train: train!, test: test! }, how);
+}
 
 /**
  * Loads a data set as its training and test part.
@@ -61,7 +87,7 @@ const specSchema = z.strictObject({
  * @throws UsageError for an unknown name, a setting that is not valid or no folder; DataError that says what to do about the files.
  */
 export async function loadDataset(spec: DatasetSpec): Promise<Split> {
-  const { name, dir, ...options } = checked(specSchema, spec, "loadDataset");
+  const { name, dir, classes, ...options } = checked(specSchema, spec, "loadDataset");
   const source = datasets.find(name);
   if (source.folder && dir === undefined) {
     throw new UsageError(
@@ -70,7 +96,10 @@ export async function loadDataset(spec: DatasetSpec): Promise<Split> {
   }
   let split: Split;
   try {
-    split = await source.load(dir ?? "", options);
+    split =
+      classes === undefined
+        ? await source.load(dir ?? "", options)
+        : await loadClasses(source, dir ?? "", classes, options);
   } catch (cause) {
     throw outOfMemory(cause) ?? cause;
   }

@@ -1,5 +1,6 @@
 /** Paired comparisons of an experiment's arms. */
 import { holm, type Paired, paired } from "../metrics/statistics.ts";
+import { methods } from "../unlearn/methods/index.ts";
 import { isReference } from "./arms.ts";
 import type { Protocol } from "./protocol.ts";
 import type { ArmResult } from "./trained-network.ts";
@@ -16,7 +17,9 @@ export interface Comparison {
 export function compare(protocol: Protocol, results: readonly ArmResult[]): Comparison[] {
   const compared = protocol.arms.filter((arm) => arm.compared === true);
   return compared.flatMap(({ name: first }) => {
-    const others = protocol.arms.filter((arm) => arm.name !== first && !isReference(arm));
+    const others = protocol.arms.filter(
+      (arm) => arm.name !== first && !isReference(arm) && methods.has(arm.method),
+    );
     const raw = others.map(({ name: second }): { second: string; result?: Paired } => {
       const pairs = results
         .filter(({ arm }) => arm === first)

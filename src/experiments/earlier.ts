@@ -8,7 +8,7 @@
 import { csvRecords } from "../data/csv.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { join, readJson, readText } from "../platform/files.ts";
-import { scoreMetrics } from "../metrics/index.ts";
+import { allScores } from "../metrics/index.ts";
 import type { Progress } from "../unlearn/driver.ts";
 import type { Arm } from "../unlearn/arm.ts";
 import type { Protocol } from "./protocol.ts";
@@ -32,7 +32,7 @@ interface Written {
 /** Curves of results.csv by arm and seed. */
 export async function histories(path: string): Promise<Map<string, Progress[]>> {
   const curves = new Map<string, Progress[]>();
-  const names = scoreMetrics().map(({ name }) => name);
+  const names = allScores().map(({ name }) => name);
   for (const row of csvRecords(await readText(path), path)) {
     const measured = names.filter((key) => row[key] !== undefined && row[key] !== "");
     const progress: Progress = {

@@ -2,13 +2,15 @@
 import { z } from "zod";
 import { DataError, UsageError } from "../errors.ts";
 import type { LineChart } from "../figures/plot.ts";
-import { exists, join, readJson } from "../platform/files.ts";
+import { base64 } from "../figures/image-grid.ts";
+import { exists, join, readBytes, readJson } from "../platform/files.ts";
 import { type Html, named } from "../report/html.ts";
 import {
   chartFigure,
   facts,
   type Page,
   paragraph,
+  picture,
   type Section,
   settingsTable,
   table,
@@ -19,17 +21,18 @@ import type { Column } from "../report/table.ts";
 import { fixed, settingsLine } from "../report/written-numbers.ts";
 import { listed } from "../registry.ts";
 import { checkedFile } from "../runs/checked-file.ts";
+import { framesText } from "../runs/grades.ts";
 import { keptFigures } from "../runs/kept-figures.ts";
 import { commandsOf } from "../runs/run-view.ts";
 import { type Experiment } from "../scenarios/scenario.ts";
-import { scenarios } from "../scenarios/index.ts";
 import type { Arm } from "../unlearn/arm.ts";
 import { isReference } from "./arms.ts";
 import type { Comparison } from "./comparison.ts";
 import { histories } from "./earlier.ts";
+import { sheetName } from "./drawn-sheets.ts";
 import { curveCharts } from "./figures.ts";
 import { nowcastCharts, type NowcastSummary, readNowcast, nowcastRows } from "./nowcast.ts";
-import { protocolOf } from "./protocol.ts";
+import { experimentNamed, protocolOf } from "./protocol.ts";
 import { folderOf, type Tuned } from "./run.ts";
 import type { ArmSummary } from "./summary.ts";
 import { comparisonRows, resultRows, tuningRows, type Rows } from "./tables.ts";
@@ -243,10 +246,7 @@ function comparisonTables(experiment: Experiment, comparisons: readonly Comparis
 
 async function methodsPage(path: string, results: Results, images: boolean): Promise<Page> {
   const file = join(path, resultsFile);
-  const scenario = scenarios.has(results.experiment)
-    ? scenarios.find(results.experiment)
-    : undefined;
-  const experiment = scenario?.experiment;
+  const experiment = experimentNamed(results.experiment);
   if (experiment === undefined) {
     throw new DataError(
       `"${file}" is of an experiment "${results.experiment}", which there is not.`,
@@ -326,6 +326,7 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
       },
       ...(figures.length === 0 ? [] : [{ title: "Curves", body: figures }]),
       ...(kept === undefined ? [] : [kept]),
+      ...(images ? await drawnSection(path, results) : []),
       {
         title: "Paired comparisons",
         short: "Comparisons",
@@ -350,6 +351,26 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
       ...(await ending(path, results)),
     ],
   };
+}
+
+/** What the networks of each seed draw, where they draw. */
+async function drawnSection(path: string, { seeds, summaries }: Results): Promise<Section[]> {
+  const parts: Section[] = [];
+  for (const seed of seeds) {
+    const body: Html[] = [];
+    for (const { arm } of summaries) {
+      const file = join(path, sheetName(seed, arm));
+      if (!(await exists(file))) continue;
+      const source = `data:image/png;base64,${base64(await readBytes(file))}`;
+      body.push(picture({ title: `images that ${arm} draws, seed ${seed}`, source, caption: arm }));
+    }
+    if (body.length > 0) parts.push({ title: `Seed ${seed}`, body });
+  }
+  if (parts.length === 0) return [];
+  const text =
+    "All from the same noise, each after the round whose KID to D_r is nearest to twice that of the untouched network. " +
+    `Frames, ${framesText}.`;
+  return [{ title: "Drawn images", body: [paragraph(text)], parts }];
 }
 
 async function nowcastPage(path: string, results: Results): Promise<Page> {

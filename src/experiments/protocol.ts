@@ -7,6 +7,13 @@ import type { Experiment } from "../scenarios/scenario.ts";
 import { UsageError } from "../errors.ts";
 import type { Arm, ArmContext } from "../unlearn/arm.ts";
 import { armsOf, chooseArms, isReference, type Variant, variantOf } from "./arms.ts";
+import {
+  diffusionExperiment,
+  diffusionName,
+  drawerTraining,
+  drawingArmsOf,
+  untouchedArm,
+} from "./diffusion.ts";
 import { channelsOf, type Overrides, type Size, scaleOf } from "./scale.ts";
 
 /** An experiment on one data set. */
@@ -24,9 +31,18 @@ export interface Protocol extends Experiment {
   readonly known: readonly Arm[];
 }
 
-/** Names of the experiments. */
+/** Names of the experiments whose arms are unlearning methods. */
 export function experimentNames(): readonly string[] {
-  return scenarios.all.flatMap(({ name, experiment }) => (experiment === undefined ? [] : [name]));
+  const ofScenarios = scenarios.all.flatMap(({ name, experiment }) =>
+    experiment === undefined ? [] : [name],
+  );
+  return [...ofScenarios, diffusionName];
+}
+
+/** What an experiment is, by its name; undefined if there is none. */
+export function experimentNamed(name: string): Experiment | undefined {
+  if (name === diffusionName) return diffusionExperiment;
+  return scenarios.has(name) ? scenarios.find(name).experiment : undefined;
 }
 
 /** Which arms run, on what, and how large. */
@@ -55,9 +71,10 @@ export interface ProtocolOptions {
  */
 export function protocolOf(
   name: string,
-  data: Pick<DataConfig, "name" | "dir" | "size">,
+  data: Pick<DataConfig, "name" | "dir" | "size" | "classes">,
   options: ProtocolOptions,
 ): Protocol {
+  if (name === diffusionName) return diffusionProtocol(data, options);
   const { size, published, only, variants = [], overrides, forget, modelFile } = options;
   const { model = defaults.network } = options;
   const { experiment } = scenarios.find(name);
@@ -109,5 +126,25 @@ export function protocolOf(
       ...(modelFile === undefined ? {} : { modelFile }),
       seed,
     }),
+  };
+}
+
+function diffusionProtocol(
+  data: Pick<DataConfig, "name" | "dir" | "size" | "classes">,
+  { size, only, variants = [], overrides, forget }: ProtocolOptions,
+): Protocol {
+  const train = (seed: number): TrainConfig =>
+    drawerTraining({ size, data, forget, overrides }, seed);
+  const all = drawingArmsOf(size, train(0).epochs);
+  const chosen = chooseArms(diffusionName, all, only, () => false);
+  const { x, y, endColumns } = diffusionExperiment;
+  return {
+    ...diffusionExperiment,
+    name: diffusionName,
+    endCollapsed: false,
+    scores: [...new Set([x, ...y, ...endColumns].map(({ score }) => score))],
+    arms: [...chosen, ...variants.map((variant) => variantOf(variant, chosen))],
+    known: [untouchedArm, ...all],
+    train,
   };
 }

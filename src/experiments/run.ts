@@ -114,7 +114,8 @@ export async function tune(
         const settings = settingsOf(protocol, arm, chosen);
         const run = { arm, settings, seed, path: join(path, `${arm.name}-${i + 1}`), retrainedUa };
         const result = await network.run(protocol, run, environment);
-        if (isReference(arm)) retrainedUa = unlearningAccuracyOf(result);
+        if (protocol.againstRetrained && isReference(arm))
+          retrainedUa = unlearningAccuracyOf(result);
         const end = result.history.at(-1)!.scores[protocol.x.score]!;
         trials.push({ settings: chosen, statistic: result.statistic, end });
         environment.log(`tuning ${JSON.stringify(chosen)} ${lineOf(protocol, result, started)}`);
@@ -149,7 +150,8 @@ export async function runSeeds(
           retrainedUa: protocol.againstRetrained ? retrainedUa : undefined,
         };
         const result = await network.run(protocol, run, environment);
-        if (isReference(arm)) retrainedUa = unlearningAccuracyOf(result);
+        if (protocol.againstRetrained && isReference(arm))
+          retrainedUa = unlearningAccuracyOf(result);
         results.push(result);
         environment.log(lineOf(protocol, result, started));
       }

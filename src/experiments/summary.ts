@@ -1,7 +1,7 @@
 /** What an experiment's arms did over seeds. */
 import { listed } from "../registry.ts";
 import { comparedNames, headline } from "../metrics/final.ts";
-import { finalMetrics, inPlace, scoreMetrics } from "../metrics/index.ts";
+import { allScores, finalMetrics, inPlace } from "../metrics/index.ts";
 import { type Measurement, missing } from "../metrics/measurement.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
 import { isReference } from "./arms.ts";
@@ -67,7 +67,7 @@ function averageGap(names: readonly string[]): Pick<Measurement, "name" | "defin
 
 /** Scores at the end of runs, over those that measured them. */
 function endOf(runs: readonly ArmResult[]): ArmSummary["end"] {
-  const measured = scoreMetrics()
+  const measured = allScores()
     .map(({ name }) => name)
     .filter((key) => runs.some(({ end }) => end[key] !== undefined));
   return Object.fromEntries(

@@ -2,6 +2,8 @@
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { UsageError } from "../errors.ts";
+import type { Drawing } from "../metrics/drawn.ts";
+import type { Grader } from "../metrics/grader.ts";
 import type { Final } from "../metrics/final.ts";
 import { measureFinal } from "../metrics/measure.ts";
 import { scoreOf, type Scores } from "../metrics/metric.ts";
@@ -11,6 +13,7 @@ import { retrainSettings, type UnlearnConfig } from "../runs/config.ts";
 import { forgetRecord, recordForget } from "../runs/forget-record.ts";
 import { loadImages } from "../runs/images.ts";
 import { inputsOf, recordInputs } from "../runs/inputs.ts";
+import { keepDrawn } from "../runs/drawn-rounds.ts";
 import { type Job, prepareJob } from "../runs/job.ts";
 import { loadTrained, trainInFolder } from "../runs/train-run.ts";
 import { discardRounds, shippedIn, unlearnInFolder } from "../runs/unlearn-run.ts";
@@ -29,6 +32,8 @@ export interface Environment {
   readonly watch: Watch;
   /** Called with one line at the end of every run. */
   readonly log: (line: string) => void;
+  /** What a network of diffusion is judged by; its runs draw with their own seed. */
+  readonly judging?: { readonly grader: Grader; readonly drawing: Omit<Drawing, "seed"> };
 }
 
 /** What one arm did on one seed. */
@@ -106,16 +111,18 @@ export class TrainedNetwork {
     protocol: Protocol,
     seed: number,
     path: string,
-    { gpu, watch }: Environment,
+    { gpu, watch, judging: given }: Environment,
   ): Promise<TrainedNetwork> {
     const train = protocol.train(seed);
+    const judging = given && { ...given, drawing: { ...given.drawing, seed } };
     const { folder } = await RunFolder.start(join(path, "trained"), { train });
     return Owned.during(async (owned) => {
       const images = await loadImages(train);
       await recordInputs(folder, await inputsOf({ setup: train, images }));
       await recordForget(folder, await forgetRecord(images.corrupted, train));
-      const job = owned.add(await prepareJob(gpu, train, { images }));
+      const job = owned.add(await prepareJob(gpu, train, { images, judging }));
       await trainInFolder(folder, job, "checkpoint.safetensors", { watch });
+      if (!protocol.endCollapsed) return new TrainedNetwork(job, folder, 0);
       const accuracy = scoreOf(await job.evaluate(watch, ["testAccuracy"]), "testAccuracy");
       return new TrainedNetwork(job, folder, collapseFloor(job.data.classes, accuracy));
     });
@@ -160,6 +167,7 @@ export class TrainedNetwork {
       endOnDivergence: true,
       scores: protocol.scores,
       shortenLast: againstRetrained && !reference,
+      ...(job.judge && { onRound: ({ round }) => keepDrawn(folder, job, round) }),
     });
     const statistic = protocol.statistic.of(history, retrainedUa);
     const result: ArmResult = {
@@ -169,7 +177,8 @@ export class TrainedNetwork {
       seed,
       stoppedBy: reason,
       history,
-      end: await job.evaluate(watch),
+      // Drawing takes its time, and what was drawn last is what would be drawn again.
+      end: job.judge === undefined ? await job.evaluate(watch) : history.at(-1)!.scores,
       ...(statistic === undefined ? {} : { statistic }),
       ...(againstRetrained ? { final: await measureFinal(job, watch) } : {}),
     };

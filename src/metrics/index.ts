@@ -2,13 +2,18 @@
 import { z } from "zod";
 import { entryKinds, Registry } from "../registry.ts";
 import { attackSuccess } from "./attack-success.ts";
+import { drawnConfidence } from "./drawn-confidence.ts";
+import { drawnForgotten } from "./drawn-forgotten.ts";
+import { drawnUnsure } from "./drawn-unsure.ts";
 import { forgetAccuracy } from "./forget-accuracy.ts";
+import { forgetDistance } from "./forget-distance.ts";
 import { forgetLoss } from "./forget-loss.ts";
 import { forgetNoise } from "./forget-noise.ts";
 import { forgetTrueAccuracy } from "./forget-true-accuracy.ts";
-import type { LogitsMetric, Metric, TotalsMetric } from "./metric.ts";
+import type { LogitsMetric, Metric, ScoreMetric } from "./metric.ts";
 import { membershipInference } from "./mia.ts";
 import { retainAccuracy } from "./retain-accuracy.ts";
+import { retainDistance } from "./retain-distance.ts";
 import { retainNoise } from "./retain-noise.ts";
 import { retainingAccuracy } from "./retaining-accuracy.ts";
 import { testAccuracy } from "./test-accuracy.ts";
@@ -32,6 +37,11 @@ const entries = {
   forgetNoise,
   retainNoise,
   testNoise,
+  drawnForgotten,
+  forgetDistance,
+  retainDistance,
+  drawnConfidence,
+  drawnUnsure,
 };
 
 /** Properties of {@link metrics}. */
@@ -49,7 +59,12 @@ type Own =
   | "membershipInference"
   | "forgetNoise"
   | "retainNoise"
-  | "testNoise";
+  | "testNoise"
+  | "drawnForgotten"
+  | "forgetDistance"
+  | "retainDistance"
+  | "drawnConfidence"
+  | "drawnUnsure";
 
 const describedSchema = z.looseObject({
   definition: z.string(),
@@ -58,18 +73,16 @@ const describedSchema = z.looseObject({
   of: entryKinds.function,
 });
 
+const shownSchema = describedSchema.extend({ title: z.string(), label: z.string() });
+
 const metricSchema = z.discriminatedUnion(
   "needs",
   [
-    describedSchema.extend({
-      needs: z.literal("totals"),
-      on: z.string(),
-      title: z.string(),
-      label: z.string(),
-    }),
+    shownSchema.extend({ needs: z.literal("totals"), on: z.string() }),
+    shownSchema.extend({ needs: z.literal("drawn") }),
     describedSchema.extend({ needs: z.literal("logits"), on: z.array(z.string()).min(1) }),
   ],
-  { error: 'expected "totals" or "logits"' },
+  { error: 'expected "totals", "drawn" or "logits"' },
 );
 
 /** All metrics; `metrics.add(…)` has another one measured and reported. */
@@ -78,14 +91,14 @@ export const metrics: Registry<Metric> & { readonly [Name in Own]: Metric } = Ob
   entries,
 );
 
-/** Metrics of passes, measured after every round: the scores of a network that is for a task. */
-export function scoreMetrics(task = "classification"): readonly TotalsMetric[] {
-  return totalsMetrics().filter((metric) => (metric.task ?? "classification") === task);
+/** Metrics measured after every round: the scores of a network that is for a task. */
+export function scoreMetrics(task = "classification"): readonly ScoreMetric[] {
+  return allScores().filter((metric) => (metric.task ?? "classification") === task);
 }
 
-/** Metrics of passes, whatever networks are for. */
-export function totalsMetrics(): readonly TotalsMetric[] {
-  return metrics.all.filter((metric) => metric.needs === "totals");
+/** Metrics measured after every round, whatever networks are for. */
+export function allScores(): readonly ScoreMetric[] {
+  return metrics.all.filter((metric) => metric.needs !== "logits");
 }
 
 /** Metrics of logits, measured at the end. */
@@ -100,12 +113,12 @@ export function inPlace<M extends Metric>(some: readonly M[]): readonly M[] {
 }
 
 /** The metric of a score. @throws UsageError if there is none of that name. */
-export function scoreMetric(name: string): TotalsMetric {
-  return new Registry("score", totalsMetrics()).find(name);
+export function scoreMetric(name: string): ScoreMetric {
+  return new Registry("score", allScores()).find(name);
 }
 
 /** What an axis of a score says. */
-export function axisLabel({ label, unit }: Pick<TotalsMetric, "label" | "unit">): string {
+export function axisLabel({ label, unit }: Pick<ScoreMetric, "label" | "unit">): string {
   return `${label} (${unit})`;
 }
 

@@ -6,13 +6,15 @@ import type { Totals } from "../feed/step-queue.ts";
 import type { Model } from "../nn/model.ts";
 import { Owned } from "../gpu/owned.ts";
 import { Collector } from "../train/collector.ts";
+import { diffusion } from "../tasks/diffusion.ts";
 import type { Task } from "../tasks/task.ts";
 import type { Watch } from "../train/replay.ts";
 import type { Labelled } from "./classification.ts";
 import { type Final, finalOf } from "./final.ts";
 import { finalMetrics, scoreMetrics } from "./index.ts";
 import { Logits } from "./logits.ts";
-import type { Scores, TotalsMetric } from "./metric.ts";
+import type { Drawn, Judge } from "./drawn.ts";
+import type { DrawnMetric, Scores, ScoreMetric } from "./metric.ts";
 
 /** Images to measure on. */
 export interface ImageSet {
@@ -32,6 +34,8 @@ export interface Measurable {
   readonly sets: ReadonlyMap<string, ImageSet>;
   /** One pass over a set. */
   totals(set: ImageSet, watch: Watch): Promise<Totals>;
+  /** Draws and grades, where there is a grader: without one no metric of drawn images is measured. */
+  readonly judge?: Judge | undefined;
 }
 
 /** Images a step when logits are collected; larger only costs memory. */
@@ -44,13 +48,13 @@ const batch = 256;
  *   which runs are stopped.
  */
 export async function measureScores(
-  { sets, totals, task }: Measurable,
+  { sets, totals, task, judge }: Measurable,
   only?: readonly string[],
   watch: Watch = {},
 ): Promise<Scores> {
   const metrics = scoreMetrics(task.name);
   const passes = [...sets].filter(([name, { items }]) => {
-    const mine = metrics.filter(({ on }) => on === name);
+    const mine = metrics.filter((metric) => metric.needs === "totals" && metric.on === name);
     const wanted =
       name === "forget" || only === undefined || mine.some((metric) => only.includes(metric.name));
     return mine.length > 0 && items.length > 0 && wanted;
@@ -63,10 +67,16 @@ export async function measureScores(
   for (const [i, [name, set]] of passes.entries()) {
     measured.set(name, await totals(set, parts[i]!));
   }
+  const wanted = metrics.some(
+    ({ needs, name }) => needs === "drawn" && (only === undefined || only.includes(name)),
+  );
+  const drawn = wanted ? await judge?.run(watch) : undefined;
   return Object.fromEntries(
     metrics.flatMap((metric) => {
+      if (metric.needs === "drawn") return drawn === undefined ? [] : scoreOfDrawn(metric, drawn);
       const sums = measured.get(metric.on);
-      return sums === undefined ? [] : [[metric.name, valueOf(metric, sums)]];
+      if (sums === undefined) return [];
+      return [[metric.name, finite(metric, metric.of(sums), Number.isFinite(sums.loss))]];
     }),
   );
 }
@@ -86,14 +96,25 @@ function measuring(counts: readonly number[], watch: Watch): Watch[] {
   });
 }
 
-/** @throws UsageError where a metric makes no finite number of totals that are finite. */
-function valueOf(metric: TotalsMetric, sums: Totals): number {
-  const value: unknown = metric.of(sums);
-  if (typeof value === "number" && (Number.isFinite(value) || !Number.isFinite(sums.loss))) {
-    return value;
-  }
+/** The scores of drawn images alone. */
+export function scoresOfDrawn(drawn: Drawn): Scores {
+  return Object.fromEntries(
+    scoreMetrics(diffusion.name).flatMap((metric) =>
+      metric.needs === "drawn" ? scoreOfDrawn(metric, drawn) : [],
+    ),
+  );
+}
+
+function scoreOfDrawn(metric: DrawnMetric, drawn: Drawn): [string, number][] {
+  const value = metric.of(drawn);
+  return value === undefined ? [] : [[metric.name, finite(metric, value)]];
+}
+
+/** @throws UsageError where a metric makes no finite number of what is finite. */
+function finite({ name }: ScoreMetric, value: unknown, from = true): number {
+  if (typeof value === "number" && (Number.isFinite(value) || !from)) return value;
   throw new UsageError(
-    `metric "${metric.name}": \`of\` must give a finite number, and gave ${shown(value)}.`,
+    `metric "${name}": \`of\` must give a finite number, and gave ${shown(value)}.`,
   );
 }
 

@@ -1,12 +1,13 @@
 /**
  * What a metric is: a number that says how well a network remembers or forgets, with its meaning.
  *
- * Two kinds: those a pass over a set adds up on the GPU are measured after every round, those that need every image's
- * logits once, at the end of a run. Reports, tables, CSV columns and axes follow from what a metric says of itself.
+ * Three kinds: those a pass over a set adds up on the GPU are measured after every round, and so are those of images that
+ * a network draws; those that need every image's logits once, at the end of a run. Reports, tables, CSV columns and axes follow from what a metric says of itself.
  */
 import type { NetworkTask } from "../../models/network.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import { UsageError } from "../errors.ts";
+import type { Drawn } from "./drawn.ts";
 import type { Logits } from "./logits.ts";
 import type { Measurement } from "./measurement.ts";
 
@@ -24,20 +25,34 @@ interface Described {
   readonly place?: number;
 }
 
+/** What tables and axes say of a metric that is measured after every round. */
+interface Shown {
+  /** Column heading, short. */
+  readonly title: string;
+  /** What an axis says, without the unit. */
+  readonly label: string;
+}
+
 /** A metric from the totals of one pass over a set. */
-export interface TotalsMetric extends Described {
+export interface TotalsMetric extends Described, Shown {
   readonly needs: "totals";
   /**
    * The set: `forget` and `retain` with the labels they were trained with, `forgetTrue` with the true labels of D_f where
    * those are others, `test`, or one that a scenario adds (`triggered`). Without the set there is no value.
    */
   readonly on: string;
-  /** Column heading, short. */
-  readonly title: string;
-  /** What an axis says, without the unit. */
-  readonly label: string;
   of(totals: Totals): number;
 }
+
+/** A metric of what a network of diffusion draws, where there is a grader. */
+export interface DrawnMetric extends Described, Shown {
+  readonly needs: "drawn";
+  /** Undefined where D_f is none that it can be measured for. */
+  of(drawn: Drawn): number | undefined;
+}
+
+/** A metric that is measured after every round. */
+export type ScoreMetric = TotalsMetric | DrawnMetric;
 
 /** A metric from the logits of whole sets. */
 export interface LogitsMetric extends Described {
@@ -51,7 +66,7 @@ export interface LogitsMetric extends Described {
 }
 
 /** Any metric. */
-export type Metric = TotalsMetric | LogitsMetric;
+export type Metric = ScoreMetric | LogitsMetric;
 
 /** Declares a metric. */
 export function defineMetric<M extends Metric>(metric: M): M {
@@ -59,7 +74,7 @@ export function defineMetric<M extends Metric>(metric: M): M {
 }
 
 /**
- * Metrics of a network by name, of those measured in a pass: accuracies in %, losses in nats. Absent where the images to
+ * Metrics of a network by name, of those measured after every round: accuracies in %, losses in nats. Absent where the images to
  * measure them on are not at hand.
  */
 export type Scores = Readonly<Record<string, number>>;

@@ -299,3 +299,15 @@ function ofProcessor(
   if (fields.do_normalize === false) return { mean: [0], crop };
   return { mean: image_mean, deviation: image_std, crop };
 }
+
+/** Undoes what images are prepared by: values [images, H, W, C] of a network's units in those of pixels, 0 to 1 and beyond. */
+export function unprepared(
+  values: Float32Array,
+  { mean, deviation }: Pick<Preprocessing, "mean" | "deviation">,
+  channels: number,
+): Float32Array<ArrayBuffer> {
+  return Float32Array.from(
+    values,
+    (value, i) => value * (deviation?.[i % channels] ?? 1) + mean[i % mean.length]!,
+  );
+}

@@ -3,7 +3,7 @@ import type { AdapterReport } from "../gpu/device.ts";
 import { megabytes } from "../gpu/memory.ts";
 import type { Progress, StopReason } from "../unlearn/driver.ts";
 import { type Final, type Gaps, headline } from "../metrics/final.ts";
-import { axisLabel, inPlace, scoreMetric, totalsMetrics } from "../metrics/index.ts";
+import { axisLabel, inPlace, scoreMetric, allScores } from "../metrics/index.ts";
 import type { MiaResult } from "../metrics/mia.ts";
 import type { Measurement } from "../metrics/measurement.ts";
 import type { Scores } from "../metrics/metric.ts";
@@ -62,7 +62,7 @@ export function adapterLine(adapter: AdapterReport): string {
 function scoreTable(
   states: readonly { readonly name: string; readonly scores: Scores }[],
 ): [readonly Column[], readonly Cell[][]] {
-  const shown = inPlace(totalsMetrics()).filter(({ name }) => name in states[0]!.scores);
+  const shown = inPlace(allScores()).filter(({ name }) => name in states[0]!.scores);
   // A bare number may be of any size, a share in % or a loss in nats is not.
   const decimals = (unit: string): number => (unit === "1" ? 4 : 2);
   const columns = [

@@ -28,6 +28,8 @@ export interface DataConfig {
   testCount?: number | undefined;
   /** Side the images are resized to, in pixels. */
   size?: number | undefined;
+  /** Names of the classes whose images are taken; absent: all. */
+  classes?: string[] | undefined;
 }
 
 /** Which images are D_f. */
@@ -101,6 +103,7 @@ const dataSchema = z.strictObject({
   trainCount: count.optional(),
   testCount: count.optional(),
   size: count.optional(),
+  classes: z.array(z.string()).min(1).optional(),
 });
 
 export const forgetSchema: z.ZodType<ForgetConfig, ForgetConfig> = z.strictObject({

@@ -6,7 +6,7 @@ import { Owned } from "../gpu/owned.ts";
 import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { requireFinite } from "../io/finite.ts";
 import { Model, type Tensors } from "../nn/model.ts";
-import type { Preprocessing } from "../nn/preprocessing.ts";
+import { unprepared } from "../nn/preprocessing.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Samples } from "../report/sample-sheet.ts";
 import { diffusion } from "../tasks/diffusion.ts";
@@ -61,17 +61,6 @@ export function drawSamples(
     model.load(tensors);
     const sampler = owned.add(await Sampler.create(model, options));
     const values = await sampler.run(options, watch);
-    return { height, width, channels, pixels: pixelsOf(values, info.preprocessing, channels) };
+    return { height, width, channels, pixels: unprepared(values, info.preprocessing, channels) };
   });
-}
-
-/** Undoes what images are prepared by. */
-function pixelsOf(
-  values: Float32Array,
-  { mean, deviation }: Preprocessing,
-  channels: number,
-): Float32Array {
-  return values.map(
-    (value, i) => value * (deviation?.[i % channels] ?? 1) + mean[i % mean.length]!,
-  );
 }

@@ -5,7 +5,7 @@
  * `api/training.ts` trains it, `unlearn/` makes it forget, `report/` writes down what changed.
  */
 import { modelSpec, taskOf } from "../../models/index.ts";
-import { type Work, workOn } from "../api/work.ts";
+import { type Judging, type Work, workOn } from "../api/work.ts";
 import type { SetupConfig, TrainConfig } from "./config.ts";
 import { type GivenNetwork, readNetwork, requirePrepared } from "./given-network.ts";
 import { type ImageOptions, loadImages, type RunImages } from "./images.ts";
@@ -34,6 +34,8 @@ export interface Job<C extends SetupConfig = TrainConfig> extends Work {
 export interface JobParts extends ImageOptions {
   /** The images, where they are at hand already. */
   readonly images?: Pick<RunImages, "corrupted" | "test"> | undefined;
+  /** What images are judged by that a network of diffusion draws; absent: none are drawn. */
+  readonly judging?: Judging | undefined;
 }
 
 /**
@@ -51,7 +53,7 @@ export async function prepareJob<C extends SetupConfig>(
       ? undefined
       : requirePrepared(await readNetwork(config.checkpoint, config)));
   const { corrupted, test } = parts.images ?? (await loadImages(config, { ...parts, given }));
-  return jobOn(gpu, config, corrupted, test, { given });
+  return jobOn(gpu, config, corrupted, test, { given, judging: parts.judging });
 }
 
 /** A job on data that is at hand; `blank`: with weights of zero, where only their number matters. */
@@ -60,7 +62,15 @@ export function jobOn<C extends SetupConfig>(
   config: C,
   corrupted: Corrupted,
   test: Dataset,
-  { blank = false, given }: { blank?: boolean; given?: GivenNetwork | undefined } = {},
+  {
+    blank = false,
+    given,
+    judging,
+  }: {
+    blank?: boolean;
+    given?: GivenNetwork | undefined;
+    judging?: Judging | undefined;
+  } = {},
 ): Promise<Job<C>> {
   return Owned.during(async (owned) => {
     const info = infoOf(config, corrupted, given);
@@ -75,7 +85,7 @@ export function jobOn<C extends SetupConfig>(
     >;
     const average =
       decay === undefined ? undefined : owned.add(await MovingAverage.create(model, decay));
-    const work = owned.add(await workOn(model, info, corrupted, test));
+    const work = owned.add(await workOn(model, info, corrupted, test, judging));
     const destroy = (): void => owned.destroy();
     return { ...work, config, average, destroy, [Symbol.dispose]: destroy };
   });

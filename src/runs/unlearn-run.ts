@@ -37,7 +37,8 @@ export interface UnlearnResult {
 /** Settings of {@link unlearnInFolder}. */
 export interface UnlearnOptions {
   readonly watch?: Watch;
-  readonly onRound?: (progress: Progress) => void;
+  /** Called after each round; in a run that goes on first for the rounds that it has behind it. */
+  readonly onRound?: (progress: Progress) => unknown;
   readonly endOnDivergence?: boolean;
   /** Scores measured after each round; absent: all. Round 0 has all. */
   readonly scores?: readonly string[];
@@ -67,7 +68,7 @@ export async function unlearnInFolder(
   }
   const report = async (progress: Progress): Promise<void> => {
     await folder.log({ phase: "unlearn", ...progress });
-    options.onRound?.(progress);
+    await options.onRound?.(progress);
   };
   if (rounds.length === 0) {
     // Measured before the method starts: retraining throws the weights away at once.
@@ -80,7 +81,7 @@ export async function unlearnInFolder(
     await report(first);
     rounds.push(first);
   } else {
-    rounds.forEach((round) => options.onRound?.(round));
+    for (const round of rounds) await options.onRound?.(round);
   }
   // Weights after the last round and before it.
   let after = saved?.model ?? start;

@@ -8,11 +8,25 @@ import { Owned } from "../gpu/owned.ts";
 import { Bound } from "../graph/bound.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile, type Program } from "../graph/program.ts";
+import { Value } from "../graph/value.ts";
 import type { Model } from "../nn/model.ts";
-import { count } from "../shape.ts";
 import type { Task } from "../tasks/task.ts";
 import { largestBatch, passOver } from "./memory.ts";
 import { replay, type Watch } from "./replay.ts";
+
+/** What is collected: a value of the network's graph, found from its output or made of others. */
+export type Reading = (graph: Graph, output: Value) => Value;
+
+const outputs: Reading = (_, output) => output;
+
+/** Numbers that are collected of an example. */
+function widthOf(model: Model, read: Reading): number {
+  const graph = new Graph(model.gpu.tuning);
+  const inputs = model.spec.inputs.map(
+    (shape, i) => new Value(`input ${i}`, [1, ...shape], "f32", "planned"),
+  );
+  return read(graph, model.build(graph, inputs, "frozen").output).size;
+}
 
 /** Outputs of a network in evaluation mode, without augmentation. Owns its feed, its program and the outputs. */
 export class Collector {
@@ -37,18 +51,25 @@ export class Collector {
 
   /**
    * @param batch examples a pass at most; fewer are taken where memory or a binding does not hold them.
+   * @param read what to collect in place of the outputs; a value with a row an example.
    * @throws OutOfMemoryError where not even one fits.
    */
-  static create(model: Model, task: Task, data: GpuDataset, batch: number): Promise<Collector> {
+  static create(
+    model: Model,
+    task: Task,
+    data: GpuDataset,
+    batch: number,
+    read: Reading = outputs,
+  ): Promise<Collector> {
     const { gpu } = model;
-    const width = count(model.spec.output);
+    const width = widthOf(model, read);
     return Owned.during(async (owned) => {
       const { all } = await gpu.allocate({ all: 4 * data.count * width });
       owned.add({ destroy: () => gpu.free(all) });
       return largestBatch(passOver(data.count, batch), (rows) =>
         Owned.during(async (parts) => {
           const feed = parts.add(await task.feed(data, { batch: rows, items: data.count }));
-          const program = parts.add(await collecting(model, feed, all));
+          const program = parts.add(await collecting(model, feed, all, read));
           owned.add(parts);
           return new Collector(gpu, { queue: feed.queue, program, all, width, owned });
         }),
@@ -76,9 +97,15 @@ export class Collector {
 }
 
 /** A step that writes the outputs of its examples to where they belong in `all`. */
-function collecting(model: Model, feed: ExampleFeed, all: GPUBuffer): Promise<Program> {
+function collecting(
+  model: Model,
+  feed: ExampleFeed,
+  all: GPUBuffer,
+  read: Reading,
+): Promise<Program> {
   const graph = new Graph(model.gpu.tuning);
-  const { output, bindings } = model.build(graph, feed.inputs, "frozen", feed.queue.step);
+  const { output: last, bindings } = model.build(graph, feed.inputs, "frozen", feed.queue.step);
+  const output = read(graph, last);
   const rows = feed.queue.batch;
   const width = output.size / rows;
   const bound = new Bound();

@@ -38,6 +38,18 @@ export interface ArmContext {
   readonly published?: string | undefined;
 }
 
+/** What a method may know of the experiment with a network of diffusion: nothing is tuned there. */
+export interface DrawingContext {
+  /** Settings of methods that follow whole epochs on D_f. */
+  readonly window: Settings;
+  /** Batch of methods that take single steps. */
+  readonly stepBatch: number;
+  /** Rounds at most: windows, and measurements of the other methods. */
+  readonly rounds: { readonly windows: number; readonly steps: number };
+  /** Epochs the network was trained for. */
+  readonly trainingEpochs: number;
+}
+
 /** Learning rates as trials. */
 export function rates(...values: readonly number[]): { learningRate: number }[] {
   return values.map((learningRate) => ({ learningRate }));

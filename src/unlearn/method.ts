@@ -8,7 +8,7 @@ import type { Tensors } from "../nn/model.ts";
 import type { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import type { TaskModel } from "../train/task-trainer.ts";
-import type { Arm, ArmContext } from "./arm.ts";
+import type { Arm, ArmContext, DrawingContext } from "./arm.ts";
 import type { Watch } from "../train/replay.ts";
 
 /** Part of the training data. `data` refuses every image that is not one of `items`. */
@@ -84,6 +84,8 @@ export interface Method<S extends z.ZodType = z.ZodType> {
   readonly settings: S;
   /** How experiments run it; absent: they do not. */
   readonly arms?: (context: ArmContext) => readonly Arm[];
+  /** How the experiment with a network that draws runs it; absent: it does not. */
+  readonly drawingArms?: (context: DrawingContext) => readonly Arm[];
   /** Others are measured against it: experiments run it first, to the end, with the recipe of the training. */
   readonly reference?: boolean;
   /**

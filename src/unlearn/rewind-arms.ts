@@ -1,5 +1,5 @@
 /** The rewind's arms in experiments: with either predictor, on either snapshot, and its controls. */
-import { type Arm, type ArmContext, rates } from "./arm.ts";
+import { type Arm, type ArmContext, type DrawingContext, rates } from "./arm.ts";
 
 /** The arms of one predictor; `suffix`: what their names end with. */
 function armsOf(
@@ -51,4 +51,20 @@ export function linearRewindArms({ window, windowRates, rounds }: ArmContext): r
       rounds: rounds.windows,
     },
   ];
+}
+
+/** With the predictor that ships, on a network that draws. */
+export function rewindDrawingArms({ window, rounds }: DrawingContext): readonly Arm[] {
+  return [
+    {
+      ...{ name: "rewind", method: "rewind", settings: window, trials: [] },
+      ...{ rounds: rounds.windows, compared: true },
+    },
+  ];
+}
+
+/** Straight lines in place of a predictor, on a network that draws. */
+export function linearRewindDrawingArms({ window, rounds }: DrawingContext): readonly Arm[] {
+  const name = "linear-rewind";
+  return [{ name, method: name, settings: window, trials: [], rounds: rounds.windows }];
 }

@@ -1,10 +1,18 @@
 // Diffusion from the command line: trained, made to forget a digit, and drawn with.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { decodeImage } from "../../src/data/decode.ts";
+import { acquireDevice } from "../../src/gpu/device.ts";
 import { readSafetensors } from "../../src/io/safetensors.ts";
+import { RunFolder } from "../../src/report/run-folder.ts";
+import type { TrainConfig } from "../../src/runs/config.ts";
+import { loadImages } from "../../src/runs/images.ts";
+import { prepareJob } from "../../src/runs/job.ts";
+import { loadTrained } from "../../src/runs/train-run.ts";
+import { unlearnInFolder } from "../../src/runs/unlearn-run.ts";
+import type { Progress } from "../../src/unlearn/driver.ts";
 import { CommandLines, rewind } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-diffusion-`);
@@ -94,6 +102,45 @@ test("networks and tasks that do not go together are refused", async () => {
     "unet",
     ...out,
   );
+});
+
+test("what works on answers of a classifier refuses a network that draws", async () => {
+  const [png, none] = [`${folder}/none.png`, ["--out", `${folder}/none`]];
+  await refused(/are of classifiers/, "figure", "cam", forgotten, "--out", `${folder}/none.svg`);
+  await refused(/for diffusion/, "plan", "--model", "unet");
+  await refused(/for diffusion/, "lira", "--model", "unet", ...none);
+  await refused(/for diffusion/, "experiment", "standard", "--model", "unet", ...none);
+  await refused(/has no --model/, "experiment", "diffusion", "--model", "small-cnn", ...none);
+  await refused(/--grader belongs to/, "experiment", "standard", "--grader", trained, ...none);
+  const own = ["--run", trained, "--grader", trained, "--out", png];
+  await refused(/a grader is a classifier/, "sample", ...own);
+});
+
+test("an unlearning that is killed goes on to the same bits", async () => {
+  const gpu = await acquireDevice();
+  const { train } = json(readFileSync(`${forgotten}/config.json`, "utf8")) as {
+    train: TrainConfig;
+  };
+  const images = await loadImages(train, { forget: { images: [{ classes: ["4"] }] } });
+  const settings = { learningRate: 1e-4 };
+  const unlearn = { method: "linear-rewind", settings, rounds: 2, seed: 1 };
+  const run = async (
+    name: string,
+    onRound?: (progress: Progress) => unknown,
+  ): Promise<Uint8Array> => {
+    const { folder: own } = await RunFolder.start(`${folder}/${name}`, unlearn);
+    const job = await prepareJob(gpu, train, { images });
+    await loadTrained(await RunFolder.open(trained), job, "checkpoint.safetensors");
+    await unlearnInFolder(own, job, unlearn, onRound === undefined ? {} : { onRound });
+    job.destroy();
+    return readFileSync(own.file("checkpoint.safetensors"));
+  };
+  // As a crash leaves the folder: round 2 is in the log, and its state is not saved.
+  const whole = await run("whole", ({ round }) => {
+    if (round === 2) cpSync(`${folder}/whole`, `${folder}/killed`, { recursive: true });
+  });
+  assert.equal(await run("killed"), whole);
+  gpu.close();
 });
 
 test.after(() => commands.close());

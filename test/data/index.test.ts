@@ -30,6 +30,29 @@ test("counts take a balanced part of a set from files", async () => {
   assert.is(test.count, 4);
 });
 
+test("the images of some classes are taken alone, and these become the only ones", async () => {
+  const wanted = { name: "synthetic", trainCount: 6, testCount: 4, seed: 1 };
+  const { train, test } = await loadDataset({ ...wanted, classes: ["7", "0"] });
+  assert.equal([train.classes, train.count, test.count], [["0", "7"], 6, 4]);
+  assert.equal(train.labels.toSorted().join(""), "000111");
+  // Files are read whole: of five images of each class, all of class 1 and 3.
+  const record = (label: number) => [label, ...Array.from({ length: 3072 }, () => label)];
+  const batch = Uint8Array.from([0, 1, 2, 3].flatMap(record));
+  const names = [1, 2, 3, 4, 5].map((i) => `data_batch_${i}.bin`);
+  const dir = folderOf(Object.fromEntries([...names, "test_batch.bin"].map((n) => [n, batch])));
+  const cifar = { name: "cifar10", dir, seed: 2, classes: ["1", "3"] };
+  const read = await loadDataset(cifar);
+  assert.equal([read.train.count, read.train.classes], [10, ["1", "3"]]);
+  const ofPixels = [...read.train.labels].map((_, i) => read.train.pixels[i * 3072]);
+  assert.equal(
+    [...read.train.labels].map((label) => [1, 3][label]),
+    ofPixels,
+  );
+  const error = await errorOf(loadDataset({ ...cifar, classes: ["6"] }));
+  assert.ok(error instanceof DataError);
+  assert.match(error.message, /has no image of the classes 6/);
+});
+
 test("a size above the images' own is left to the GPU, one below it is not", async () => {
   const load = (size: number) =>
     loadDataset({ name: "synthetic", trainCount: 3, testCount: 2, seed: 1, size });

@@ -18,6 +18,16 @@ export const fineTune = defineMethod({
       hidden: true,
     },
   ],
+  drawingArms: ({ stepBatch, rounds }) => [
+    {
+      name: "fine-tune",
+      method: "fine-tune",
+      settings: { batch: stepBatch, learningRate: 0.01 },
+      trials: [],
+      rounds: Math.min(3, rounds.steps),
+      hidden: true,
+    },
+  ],
   settings: z.strictObject({
     ...stepFields,
     learningRate: z.number().positive().default(0.01).describe("the learning rate of its steps"),

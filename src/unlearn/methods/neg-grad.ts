@@ -30,6 +30,15 @@ export const negGrad = defineMethod({
       rounds: tiny ? rounds.epochs : 100,
     },
   ],
+  drawingArms: ({ stepBatch, rounds }) => [
+    {
+      name: "neg-grad",
+      method: "neg-grad",
+      settings: { batch: stepBatch, learningRate: 0.01, stepsPerRound: 2 },
+      trials: [],
+      rounds: rounds.steps,
+    },
+  ],
   settings: z.strictObject({
     ...stepFields,
     learningRate: z.number().positive().default(1e-3).describe("the learning rate of its steps"),

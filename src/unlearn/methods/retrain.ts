@@ -31,6 +31,17 @@ export const retrain = defineMethod({
       hidden: true,
     },
   ],
+  drawingArms: ({ trainingEpochs }) => [
+    {
+      name: "retrain",
+      method: "retrain",
+      // What it draws on the way is of no interest.
+      settings: { epochsPerRound: trainingEpochs },
+      trials: [],
+      rounds: 1,
+      hidden: true,
+    },
+  ],
   settings: z.strictObject({
     epochs: z.number().int().min(1).default(40).describe("epochs of the training in all"),
     epochsPerRound: z

@@ -23,7 +23,12 @@ import type { Totals } from "../../feed/step-queue.ts";
 import type { Trainer } from "../../train/trainer.ts";
 import type { Watch } from "../../train/replay.ts";
 import { Trajectory } from "../../weights/trajectory/record.ts";
-import { linearRewindArms, rewindArms } from "../rewind-arms.ts";
+import {
+  linearRewindArms,
+  linearRewindDrawingArms,
+  rewindArms,
+  rewindDrawingArms,
+} from "../rewind-arms.ts";
 import {
   defineMethod,
   type Recording,
@@ -290,6 +295,7 @@ export const rewind = defineMethod({
   summary: "InvWNN predicts the weights before D_f (the paper's method)",
   reads: "D_f",
   arms: rewindArms,
+  drawingArms: rewindDrawingArms,
   settings: rewindSettings.extend(predictorFields),
   create: async (request, { predictor, base, aim, ...settings }) =>
     RewindSession.create(request, await loadPredictor(predictor, base), settings, { aim }),
@@ -300,6 +306,7 @@ export const linearRewind = defineMethod({
   summary: "control: the rewind with straight lines in place of InvWNN",
   reads: "D_f",
   arms: linearRewindArms,
+  drawingArms: linearRewindDrawingArms,
   settings: rewindSettings.extend({
     horizon: z
       .number()

@@ -96,6 +96,15 @@ export const taskVector = defineMethod({
       { name: "task-vector", method: "task-vector", settings, trials, rounds: rounds.windows },
     ];
   },
+  drawingArms({ window, rounds }) {
+    const name = "task-vector";
+    return [
+      {
+        ...{ name, method: name, settings: { ...window, lambda: 0.5 } },
+        ...{ trials: [], rounds: rounds.windows },
+      },
+    ];
+  },
   settings: schema,
   async create({ model, task, forget, seed }, settings) {
     const { data, items } = forget;
