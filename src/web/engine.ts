@@ -3,15 +3,16 @@ import { expose } from "comlink";
 import { cancel, pause } from "./engine/control.ts";
 import { forget, goOn, kept, restore } from "./engine/forget.ts";
 import { discard } from "./engine/keep.ts";
-import { holdImages } from "./engine/images.ts";
+import { findImages, holdImages } from "./engine/images.ts";
 import { kindOf, openPredictor } from "./engine/network.ts";
-import { network, open, openImages, openNetwork } from "./engine/open.ts";
+import { learn, makeWrong, network, open, openImages, openNetwork } from "./engine/open.ts";
 import { report } from "./engine/report.ts";
 import { checkpoint, maps, moves } from "./engine/runs.ts";
 import type { Engine } from "./messages.ts";
 
 const engine: Engine = {
   ...{ open, holdImages, openImages, kindOf, openNetwork, openPredictor, network },
+  ...{ makeWrong, learn, findImages },
   ...{ forget, kept, restore, goOn, discard },
   ...{ cancel, pause },
   ...{ checkpoint, maps, moves, report },

@@ -1,5 +1,6 @@
 /** What the page and its engine, which runs in a worker, say to each other. */
 import type { MapWeights, Predictions, Progress, RoundMoves, Scores } from "../index.ts";
+import type { ScenarioSettings } from "../scenarios/index.ts";
 import type { GivenFile } from "./files.ts";
 
 /** Images as the page draws them. */
@@ -66,18 +67,42 @@ export interface NetworkSaid {
   readonly prepared: string | undefined;
 }
 
-/** What can be said of a file. */
-export interface Sayable {
-  readonly models: readonly string[];
-  readonly prepared: readonly string[];
-}
-
 /** A predictor from files. */
 export interface OpenPredictor {
   /** What a method's setting takes for it. */
   readonly path: string;
   /** What it is called. */
   readonly name: string;
+}
+
+/** What is to be wrong with the images: a scenario, its settings, and what decides everything random. */
+export type Wrong = ScenarioSettings & { readonly seed: number };
+
+/** How a network learns the images. */
+export interface Learning {
+  /** Name of the architecture, and settings of it that are not as usual. */
+  readonly model: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly seed: number;
+}
+
+/** What a network knows of the images it learns. */
+export interface Epoch {
+  readonly epoch: number;
+  /** %. */
+  readonly accuracy: number;
+  /** Mean cross-entropy, nats. */
+  readonly loss: number;
+}
+
+/** Images of people's own that must go, found among those that are open. */
+export interface Found {
+  readonly places: Uint32Array<ArrayBuffer>;
+  /** Images that are not among them. */
+  readonly others: number;
 }
 
 /** A network with the images it was trained on, and what can be done with it. */
@@ -103,8 +128,14 @@ export interface Scene {
   readonly wrong: Uint32Array<ArrayBuffer>;
   /** Methods of unlearning, the usual one first. */
   readonly methods: readonly Settable[];
-  /** What can be said of a network's file. */
-  readonly sayable: Sayable;
+  /** What can be made wrong with images. */
+  readonly scenarios: readonly Settable[];
+  /** What was made wrong with them. */
+  readonly scenario: string | undefined;
+  /** Architectures that can learn them. */
+  readonly networks: readonly Settable[];
+  /** Names of ways to prepare images, for a network's file that does not say it. */
+  readonly prepareds: readonly string[];
   /** What is measured in %, in the order of tables. */
   readonly shares: readonly Named[];
 }
@@ -178,6 +209,21 @@ export interface Engine {
   kindOf(files: readonly GivenFile[]): Promise<FileKind>;
   /** Opens a network from files, or anew from those that were given last; where that fails, what is open stays. */
   openNetwork(said: NetworkSaid, files?: readonly GivenFile[]): Promise<Scene>;
+  /** Makes something wrong with the images as their files have them; with nothing they are as they were. */
+  makeWrong(scenario: Wrong | undefined): Promise<Scene>;
+  /**
+   * Trains a network on the images, in place of the one that is open; what is stopped leaves that as it is.
+   *
+   * @param onEpoch called after each epoch.
+   * @param onProgress called with the share of the training that is done, 0 to 1.
+   */
+  learn(
+    learning: Learning,
+    onEpoch: (epoch: Epoch) => void,
+    onProgress: (share: number) => void,
+  ): Promise<Scene>;
+  /** Finds images of files, in whatever folders, among those that are open, by their content. */
+  findImages(files: readonly GivenFile[]): Promise<Found>;
   /** Takes a predictor from files. @throws where they hold none. */
   openPredictor(files: readonly GivenFile[]): Promise<OpenPredictor>;
   /** The network that is open, as a checkpoint. */

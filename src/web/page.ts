@@ -2,6 +2,7 @@
 import { startChoose } from "./panels/choose.ts";
 import { startHow } from "./panels/how.ts";
 import { startImages } from "./panels/images.ts";
+import { startLearn } from "./panels/learn.ts";
 import { openStart, startNetwork } from "./panels/network.ts";
 import { startKeep } from "./panels/keep.ts";
 import { startLink } from "./panels/link.ts";
@@ -12,6 +13,7 @@ import { startWatch } from "./panels/watch.ts";
 for (const start of [
   startNetwork,
   startImages,
+  startLearn,
   startChoose,
   startHow,
   startWatch,

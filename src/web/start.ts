@@ -10,6 +10,7 @@ export const startTraining = {
   settings: { filters: [6, 12], hidden: 32 },
   images: 300,
   tests: 200,
+  scenario: "label-noise",
   /** Share of wrong labels. */
   share: 0.1,
   epochs: 60,
@@ -21,12 +22,15 @@ export const startTraining = {
 /** Images with the labels that the network was trained with, and images that it never saw. */
 export interface StartImages extends Corrupted {
   readonly test: Dataset;
+  /** The training images before labels were made wrong. */
+  readonly clean: Dataset;
 }
 
 /** The images: the same wherever they are drawn. */
 export function startImages(): StartImages {
   const { images, tests, share, seed } = startTraining;
   const test = syntheticDigits(tests, seed, "test");
-  const noise = { name: "label-noise", share };
-  return { ...corrupt(syntheticDigits(images, seed), test, noise, seed), test };
+  const clean = syntheticDigits(images, seed);
+  const noise = { name: startTraining.scenario, share };
+  return { ...corrupt(clean, test, noise, seed), test, clean };
 }

@@ -12,12 +12,14 @@ import { syntheticDigits } from "../../src/data/synthetic.ts";
 import { enlargedImage, overlaid } from "../../src/figures/overlay.ts";
 import {
   classMaps,
+  corrupt,
   load,
   methods,
   metrics,
   predict,
   type Progress,
   subset,
+  train,
   unlearn,
 } from "../../src/index.ts";
 import { startImages } from "../../src/web/start.ts";
@@ -58,8 +60,8 @@ async function begin(page: Page): Promise<void> {
   await page.fill("#rounds", String(rounds));
   await page.click("#method-details summary");
   await page.fill("#seed", String(seed));
-  await page.getByLabel("learning rate").fill(String(learningRate));
-  await page.getByLabel("kinds").selectOption(kinds);
+  await page.locator("#method-fields").getByLabel("learning rate").fill(String(learningRate));
+  await page.locator("#method-fields").getByLabel("kinds").selectOption(kinds);
   const sets = ["conv", "fc", "bias"].map(
     (set) => `${root}/models/weights/invwnn-${set}.safetensors`,
   );
@@ -403,6 +405,92 @@ if (browserPath === undefined) {
     );
     assert.ok(await page.locator("#start").isEnabled(), "nothing is lost");
     assert.equal(hosted.problems, []);
+  });
+
+  test("a network is trained on images with wrong labels, and images in files are found among them", async () => {
+    const page = await hosted.open();
+    await page.waitForSelector(".tile");
+    await page.click("#learn summary");
+    const [share, network, epochs] = [0.2, "mlp", 3];
+    await page.selectOption("#scenario", "label-noise");
+    await page.locator("#scenario-fields").getByLabel("share").fill(String(share));
+    await page.fill("#scenario-seed", "5");
+    await page.click("#wrong-apply");
+    await page.waitForFunction(() =>
+      document.getElementById("images-says")!.textContent!.includes("60 of them with wrong labels"),
+    );
+    assert.match((await page.textContent("#problem"))!, /^The network that came with the page/);
+    await page.selectOption("#learn-model", network);
+    await page.fill("#learn-epochs", String(epochs));
+    assert.equal(await complaints(page), []);
+    await page.click("#learn-start");
+    await page.click("#learn-pause");
+    assert.match((await page.textContent("#learn-state"))!, /^It pauses after this epoch/);
+    await page.click("#learn-pause");
+    await page.waitForFunction(() =>
+      document.getElementById("learn-state")!.textContent!.startsWith("Done"),
+    );
+    assert.ok(await page.locator("#problem").isHidden());
+    assert.is(await page.textContent("#chosen"), "60 images of 300 are chosen.");
+    const { clean, test: tests } = startImages();
+    const { train: set, labels } = corrupt(clean, tests, { name: "label-noise", share }, 5);
+    let last = { accuracy: 0, loss: 0 };
+    const options = { epochs, batch: 50, learningRate: 3e-3, seed: 1, gpu: await testGpu() };
+    const model = await train(
+      network,
+      { train: set, labels },
+      {
+        ...options,
+        onEpoch: (_, totals) => (last = totals),
+      },
+    );
+    model.destroy();
+    const text = (await page.textContent("#learn-state"))!;
+    const [, accuracy, loss] = /knows ([\d.]+) % of the images; loss ([\d.]+)\./.exec(text)!;
+    // Adapters round otherwise: two of the 300 images may change sides.
+    assert.ok(Math.abs(Number(accuracy) - last.accuracy) < 0.7, `${accuracy} for ${last.accuracy}`);
+    assert.ok(Math.abs(Number(loss) - last.loss) < 0.01, `${loss} for ${last.loss}`);
+
+    const png = async (images: typeof clean, place: number): Promise<Buffer> => {
+      const data = new Uint8ClampedArray(4 * 784).map((_, at) =>
+        at % 4 === 3 ? 255 : images.pixels[place * 784 + (at >> 2)]!,
+      );
+      return Buffer.from(await encodePng({ width: 28, height: 28, data }));
+    };
+    await page.click("#choose-none");
+    const files = [png(clean, 3), png(clean, 77), png(tests, 0)].map(async (bytes, i) => ({
+      ...{ name: `${i}.png`, mimeType: "", buffer: await bytes },
+    }));
+    await page.setInputFiles("#choose-files", await Promise.all(files));
+    await page.waitForFunction(() =>
+      document.getElementById("chosen")!.textContent!.includes("found"),
+    );
+    assert.is(
+      await page.textContent("#chosen"),
+      "2 images of 300 are chosen. 2 images of the files were found. 1 image of the files is not among these.",
+    );
+    assert.equal(hosted.problems, []);
+  });
+
+  test("a lost device is told, and the next run takes another", async () => {
+    const page = await hosted.open(`if (self.GPUAdapter) {
+      const request = GPUAdapter.prototype.requestDevice;
+      GPUAdapter.prototype.requestDevice = async function (...given) {
+        return (self.lastDevice = await request.apply(this, given));
+      };
+    }
+`);
+    await page.waitForSelector(".tile");
+    await page.fill("#rounds", "1");
+    await page.click("#start");
+    await page.waitForSelector("#answers .tile");
+    await page.workers()[0]!.evaluate("lastDevice.destroy()");
+    await page.waitForSelector("#error:not([hidden])");
+    assert.match((await page.textContent("#error"))!, /device was lost/);
+    assert.is(await page.locator("#images .tile").count(), 120, "nothing is lost");
+    await page.click("#start");
+    await ended(page);
+    assert.is((await cells(page)).length, 3);
   });
 
   test("without WebGPU the page says what is missing", async () => {

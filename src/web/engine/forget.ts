@@ -15,7 +15,7 @@ import type { Kept, Request, Restored, Round } from "../messages.ts";
 import { controlled } from "./control.ts";
 import { found, type Keeper, keeping } from "./keep.ts";
 import { heldPredictor, holdPredictor } from "./network.ts";
-import { opened, setOpened } from "./opened.ts";
+import { opened, ready, setOpened } from "./opened.ts";
 import { keepRun, type KeptRun, movesIn, newRun } from "./runs.ts";
 import { inOrderOf, sceneOf } from "./scene.ts";
 
@@ -39,12 +39,12 @@ function passes(onProgress: (share: number) => void): (done: number, total: numb
 type OnRound = (round: Round) => void;
 type OnProgress = (share: number) => void;
 
-export function forget(
+export async function forget(
   request: Request,
   onRound: OnRound,
   onProgress: OnProgress,
 ): Promise<string> {
-  const now = opened();
+  const now = await ready();
   const images = inOrderOf(now.images, now.network.info.classes);
   const run = keepRun(newRun(request, { ...now, images, predictor: heldPredictor() }));
   return keeping(async (keeper) => {
@@ -66,7 +66,7 @@ export async function restore(number: number): Promise<Restored | undefined> {
   const past = await found();
   if (past === undefined) return undefined;
   const { start, state, ...rest } = past;
-  setOpened({ ...start, gpu: opened().gpu });
+  setOpened({ ...start, gpu: (await ready()).gpu });
   holdPredictor(start.predictor);
   const request = { ...past.request, run: number };
   const run = keepRun({ ...rest, request, opened: opened() });

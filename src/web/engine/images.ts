@@ -1,5 +1,6 @@
 /** Images from files that were opened in the page. */
-import { type Dataset, subset, takeBalanced } from "../../index.ts";
+import { type Dataset, joinImages, subset, takeBalanced } from "../../index.ts";
+import { storedSize } from "../../data/dataset.ts";
 import { datasets, loadDataset } from "../../data/index.ts";
 import { loadLabelledFolder } from "../../data/labelled-folder.ts";
 import { resizeDataset } from "../../data/resize.ts";
@@ -7,12 +8,14 @@ import type { DatasetSource, Split } from "../../data/source.ts";
 import { DataError } from "../../errors.ts";
 import { exists, fileInfo, listDir } from "../../platform/files.ts";
 import { type GivenFile, hold } from "../files.ts";
-import type { ImageSettings } from "../messages.ts";
+import type { Found, ImageSettings } from "../messages.ts";
+import { opened } from "./opened.ts";
 import { told } from "./paths.ts";
 import { unpacked } from "./unpack.ts";
 
 /** Where they are held. */
 const root = "/images";
+const goneRoot = "/gone";
 
 /** Decides which images are taken of many, and which are held back. */
 const seed = 1;
@@ -33,6 +36,23 @@ export function readImages(settings: ImageSettings): Promise<Split & { title: st
     const title = dir === root ? "" : dir.replace(/^.*\//, "");
     const split = await load(dir, settings);
     return { ...split, title: title === "" ? split.train.name : title };
+  });
+}
+
+export function findImages(files: readonly GivenFile[]): Promise<Found> {
+  return told(goneRoot, async () => {
+    hold(goneRoot, await unpacked(files));
+    const { train, clean } = opened().images;
+    const { height, width } = storedSize(train);
+    const { dataset } = await loadLabelledFolder(goneRoot, {
+      ...{ classes: train.classes, label: train.classes[0]!, grey: train.channels === 1 },
+      ...(height === width ? { size: height } : {}),
+    });
+    // Those with a signature are looked for as they were, too.
+    const both = [train, clean.train].map((set) => joinImages(set, dataset).places);
+    const found = dataset.labels.map((_, i) => Math.min(both[0]![i]!, both[1]![i]!));
+    const places = Uint32Array.from(found).filter((place) => place < train.count);
+    return { places, others: dataset.count - places.length };
   });
 }
 

@@ -1,26 +1,20 @@
 /** Networks and predictors from files that were opened in the page. */
-import { modelSpec, namedNetworks } from "../../../models/index.ts";
+import { modelSpec } from "../../../models/index.ts";
 import { classifierOf } from "../../api/classifier.ts";
 import { DataError, ShapeError } from "../../errors.ts";
 import { type Classifier, loadPredictor, predictors, weightFileOf } from "../../index.ts";
 import { parseCheckpoint } from "../../io/checkpoint.ts";
 import { readTensors } from "../../io/tensor-file.ts";
-import { type PreprocessingConfig, preprocessingNames } from "../../nn/preprocessing.ts";
+import type { PreprocessingConfig } from "../../nn/preprocessing.ts";
 import { readNetwork, requirePrepared } from "../../runs/given-network.ts";
 import { classification } from "../../tasks/classification.ts";
 import { type GivenFile, heldIn, hold } from "../files.ts";
-import type { FileKind, NetworkSaid, OpenPredictor, Sayable } from "../messages.ts";
+import type { FileKind, NetworkSaid, OpenPredictor } from "../messages.ts";
 import type { Opened } from "./opened.ts";
 import { told } from "./paths.ts";
 
 /** Where they are held. */
 const [networkRoot, predictorRoot] = ["/network", "/predictor"];
-
-/** What can be said of a file of a network that does not say it itself. */
-export const sayable: Sayable = {
-  models: namedNetworks(["classification"]),
-  prepared: preprocessingNames,
-};
 
 /** Holds files in place of those held there before; the path of the one, or of the folder of several. */
 function held(root: string, files: readonly GivenFile[]): string {

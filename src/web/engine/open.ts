@@ -1,11 +1,24 @@
 /** Opening: what comes with the page, and what people bring. */
-import { acquireDevice, type Classifier, type Gpu, load, save, splitForget } from "../../index.ts";
+import { checked } from "../../checked.ts";
+import type { Totals } from "../../feed/step-queue.ts";
+import {
+  acquireDevice,
+  type Classifier,
+  corrupt,
+  type Gpu,
+  load,
+  save,
+  splitForget,
+  train,
+} from "../../index.ts";
+import { scenarioSchema } from "../../scenarios/index.ts";
 import type { GivenFile } from "../files.ts";
-import type { ImageSettings, NetworkSaid, Scene } from "../messages.ts";
-import { startImages } from "../start.ts";
+import type { Epoch, ImageSettings, Learning, NetworkSaid, Scene, Wrong } from "../messages.ts";
+import { startImages, startTraining } from "../start.ts";
+import { controlled } from "./control.ts";
 import { readImages } from "./images.ts";
 import { readClassifier } from "./network.ts";
-import { ifOpened, opened, type OpenNetwork, setOpened } from "./opened.ts";
+import { ifOpened, opened, ready, type OpenImages, type OpenNetwork, setOpened } from "./opened.ts";
 import { sceneOf } from "./scene.ts";
 
 /** A classifier as it is kept; frees it. */
@@ -19,26 +32,90 @@ async function kept(model: Classifier, ofPage: boolean): Promise<OpenNetwork> {
 }
 
 async function device(): Promise<Gpu> {
-  return ifOpened()?.gpu ?? acquireDevice();
+  return ifOpened() === undefined ? acquireDevice() : (await ready()).gpu;
 }
 
 export async function open(address: string): Promise<Scene> {
   const gpu = await device();
   const network = await kept(await load(new URL(address), { gpu }), true);
-  const images = { ...startImages(), title: "drawn digits", ofPage: true, notes: [] };
+  const { clean, ...start } = startImages();
+  const about = {
+    title: "drawn digits",
+    ofPage: true,
+    notes: [],
+    scenario: startTraining.scenario,
+  };
+  const images = { ...start, ...about, clean: { train: clean, test: start.test } };
   setOpened({ gpu, images, network });
   return sceneOf(opened());
 }
 
 export async function openImages(settings: ImageSettings): Promise<Scene> {
   const { train, test, title, notes = [] } = await readImages(settings);
-  const images = { train, test, title, notes, ofPage: false, labels: train.labels.slice() };
-  setOpened({ ...opened(), images: { ...images, ...splitForget(train.count, []) } });
+  setOpened({ ...opened(), images: asTheyAre({ title, notes, clean: { train, test } }) });
   return sceneOf(opened());
 }
 
+function asTheyAre({
+  title,
+  notes,
+  clean,
+}: Pick<OpenImages, "title" | "notes" | "clean">): OpenImages {
+  const { train, test } = clean;
+  const about = { title, notes, clean, ofPage: false, scenario: undefined };
+  return { ...about, train, test, labels: train.labels.slice(), ...splitForget(train.count, []) };
+}
+
+export async function makeWrong(scenario: Wrong | undefined): Promise<Scene> {
+  const before = opened().images;
+  const { train, test } = before.clean;
+  const { seed = 0, ...settings } = scenario ?? {};
+  const images =
+    scenario === undefined
+      ? asTheyAre(before)
+      : {
+          ...asTheyAre(before),
+          ...corrupt(train, test, checked(scenarioSchema, settings, "the scenario"), seed),
+          scenario: scenario.name,
+        };
+  setOpened({ ...opened(), images });
+  return sceneOf(opened());
+}
+
+export function learn(
+  { model, settings, seed, ...training }: Learning,
+  onEpoch: (epoch: Epoch) => void,
+  onProgress: (share: number) => void,
+): Promise<Scene> {
+  return controlled(async ({ signal, breathe }) => {
+    const { gpu, images } = await ready();
+    const { train: set, labels } = images;
+    let done = 0;
+    const classifier = await train(
+      model,
+      { train: set, labels },
+      {
+        ...{ gpu, network: settings, seed, ...training },
+        // It is waited for.
+        onEpoch: (async (epoch: number, { accuracy, loss }: Totals) => {
+          done = epoch;
+          onEpoch({ epoch, accuracy, loss });
+          await breathe();
+        }) as (epoch: number, totals: Totals) => void,
+        watch: {
+          signal,
+          progress: (step, steps) =>
+            onProgress((done + step / Math.max(1, steps)) / training.epochs),
+        },
+      },
+    );
+    setOpened({ ...opened(), network: await kept(classifier, false) });
+    return sceneOf(opened());
+  });
+}
+
 export async function openNetwork(said: NetworkSaid, files?: readonly GivenFile[]): Promise<Scene> {
-  const network = await kept(await readClassifier(opened(), said, files), false);
+  const network = await kept(await readClassifier(await ready(), said, files), false);
   setOpened({ ...opened(), network });
   return sceneOf(opened());
 }

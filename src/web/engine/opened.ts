@@ -1,7 +1,8 @@
 /** What the engine has open: a device, images, and a network. */
 import type { CheckpointInfo } from "../../io/checkpoint.ts";
+import type { Split } from "../../data/source.ts";
 import type { Corrupted } from "../../scenarios/scenario.ts";
-import type { Dataset, Gpu } from "../../index.ts";
+import { acquireDevice, type Dataset, type Gpu } from "../../index.ts";
 import type { GivenFile } from "../files.ts";
 
 /** Images with the labels that a network learns them with, and others to test it on. */
@@ -10,6 +11,10 @@ export interface OpenImages extends Corrupted {
   readonly title: string;
   /** They came with the page. */
   readonly ofPage: boolean;
+  /** The images as their files have them, before anything was made wrong. */
+  readonly clean: Pick<Split, "train" | "test">;
+  /** What was made wrong with them; undefined where they are as their files have them. */
+  readonly scenario: string | undefined;
   /** May be empty. */
   readonly test: Dataset;
   /** What is to be said of their files, a sentence each. */
@@ -46,6 +51,12 @@ export function ifOpened(): Opened | undefined {
 export function opened(): Opened {
   if (now === undefined) throw new Error("no network is open yet.");
   return now;
+}
+
+/** What is open, on another device where that was lost: images and networks are kept in memory. */
+export async function ready(): Promise<Opened> {
+  if (opened().gpu.lost !== undefined) setOpened({ ...opened(), gpu: await acquireDevice() });
+  return opened();
 }
 
 export function setOpened(next: Opened): void {

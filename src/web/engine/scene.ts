@@ -2,10 +2,19 @@
 import { transfer } from "comlink";
 import { inClassOrder } from "../../data/class-names.ts";
 import { bytesOf, storedSize } from "../../data/dataset.ts";
-import { type AdapterReport, type Dataset, imageName, methods, metrics } from "../../index.ts";
+import {
+  type AdapterReport,
+  type Dataset,
+  imageName,
+  methods,
+  metrics,
+  networks,
+  scenarios,
+} from "../../index.ts";
+import { namedNetworks } from "../../../models/index.ts";
+import { preprocessingNames } from "../../nn/preprocessing.ts";
 import type { Images, Scene } from "../messages.ts";
 import { fieldsOf } from "./fields.ts";
-import { sayable } from "./network.ts";
 import type { OpenImages, Opened, OpenNetwork } from "./opened.ts";
 
 /** What an adapter calls itself: some give no description. */
@@ -105,7 +114,15 @@ export function sceneOf(opened: Opened): Scene {
     methods: methods.all.map(({ name, summary, settings }) => ({
       ...{ name, text: summary, fields: fieldsOf(settings) },
     })),
-    sayable,
+    scenarios: scenarios.all.map(({ name, summary, settings, options }) => ({
+      ...{ name, text: summary, fields: fieldsOf(settings, options) },
+    })),
+    scenario: images.scenario,
+    networks: namedNetworks(["classification"]).map((name) => {
+      const { settings, options } = networks.find(name);
+      return { name, text: "", fields: fieldsOf(settings, options) };
+    }),
+    prepareds: preprocessingNames,
     shares: metrics.all.flatMap((metric) =>
       metric.needs === "totals" && metric.unit === "%"
         ? [{ name: metric.name, text: metric.label }]

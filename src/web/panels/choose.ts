@@ -1,5 +1,8 @@
 /** The panel of what must go: training images as tiles that are clicked, and ways to choose many at once. */
-import { images, part } from "../dom.ts";
+import { engine } from "../client.ts";
+import { clearError, fail, images, part } from "../dom.ts";
+import { chosenFiles } from "../dropped.ts";
+import type { GivenFile } from "../files.ts";
 import { change, onChange, state } from "../state.ts";
 import { tile } from "../tiles.ts";
 
@@ -11,6 +14,7 @@ const choose = {
   wrong: part("choose-wrong", HTMLButtonElement),
   class: part("choose-class", HTMLSelectElement),
   none: part("choose-none", HTMLButtonElement),
+  files: part("choose-files", HTMLInputElement),
 };
 const grid = part("images", HTMLElement);
 const more = part("more", HTMLButtonElement);
@@ -29,6 +33,12 @@ function refresh(): void {
     (element as HTMLButtonElement).disabled = !ready;
   }
   if (scene === undefined) return;
+  const { scenario } = scene;
+  const relabelled = [...scene.wrong].some(
+    (place) => scene.images.labels[place] !== scene.images.truth[place],
+  );
+  choose.wrong.textContent =
+    relabelled || scenario === undefined ? "Images with wrong labels" : `Images of “${scenario}”`;
   const all = scene.images.count;
   says.textContent =
     chosen.size === 0 ? "Nothing is chosen." : `${images(chosen.size)} of ${all} are chosen.`;
@@ -59,6 +69,22 @@ function showMore(): void {
   refresh();
 }
 
+/** Chooses the images of files, besides those that are chosen. */
+async function find(files: readonly GivenFile[]): Promise<void> {
+  clearError();
+  try {
+    const { places, others } = await engine.findImages(files);
+    change({ chosen: new Set([...state().chosen, ...places]) });
+    const missing =
+      others === 0
+        ? ""
+        : ` ${images(others)} of the files ${others === 1 ? "is" : "are"} not among these.`;
+    says.textContent += ` ${images(places.length)} of the files ${places.length === 1 ? "was" : "were"} found.${missing}`;
+  } catch (cause) {
+    fail(cause);
+  }
+}
+
 /** Shows the images of what was opened. */
 function show(): void {
   const { scene } = state();
@@ -74,6 +100,11 @@ export function startChoose(): void {
   onChange(["scene"], show);
   onChange(["scene", "chosen", "working"], refresh);
   choose.wrong.addEventListener("click", () => change({ chosen: new Set(state().scene!.wrong) }));
+  choose.files.addEventListener("change", () => {
+    const files = chosenFiles(choose.files);
+    choose.files.value = "";
+    if (files.length > 0) void find(files);
+  });
   choose.none.addEventListener("click", () => change({ chosen: new Set() }));
   choose.class.addEventListener("change", () => {
     const label = choose.class.selectedIndex - 1;

@@ -32,8 +32,8 @@ function show(): void {
     new Option("as the file says", ""),
     ...names.map((name) => new Option(name, name)),
   ];
-  model.append(...options(scene.sayable.models));
-  prepared.append(...options(scene.sayable.prepared));
+  model.append(...options(scene.networks.map(({ name }) => name)));
+  prepared.append(...options(scene.prepareds));
 }
 
 function refresh(): void {
@@ -44,7 +44,7 @@ function refresh(): void {
 }
 
 /** Opens something, in place of what is open. */
-async function opening(what: string, open: () => Promise<Scene>): Promise<void> {
+export async function opening(what: string, open: () => Promise<Scene>): Promise<void> {
   clearError(error);
   change({ working: true });
   const before = says.textContent;

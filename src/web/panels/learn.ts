@@ -1,0 +1,133 @@
+/** The panel that trains a network on the images, after something was made wrong with them. */
+import { proxy } from "comlink";
+import { engine } from "../client.ts";
+import { clearError, fail, part } from "../dom.ts";
+import { Fields } from "../fields.ts";
+import type { Epoch, Settable } from "../messages.ts";
+import { change, onChange, state } from "../state.ts";
+import { opening } from "./network.ts";
+
+const error = part("open-error", HTMLElement);
+const wrong = {
+  form: part("wrong-form", HTMLFormElement),
+  name: part("scenario", HTMLSelectElement),
+  seed: part("scenario-seed", HTMLInputElement),
+  says: part("scenario-says", HTMLElement),
+  fields: new Fields(part("scenario-fields", HTMLElement)),
+  apply: part("wrong-apply", HTMLButtonElement),
+};
+const form = part("learn-form", HTMLFormElement);
+const model = part("learn-model", HTMLSelectElement);
+const epochs = part("learn-epochs", HTMLInputElement);
+const batch = part("learn-batch", HTMLInputElement);
+const rate = part("learn-rate", HTMLInputElement);
+const seed = part("learn-seed", HTMLInputElement);
+const fields = new Fields(part("learn-fields", HTMLElement));
+const start = part("learn-start", HTMLButtonElement);
+const pause = part("learn-pause", HTMLButtonElement);
+const cancel = part("learn-cancel", HTMLButtonElement);
+const progress = part("learn-progress", HTMLProgressElement);
+const says = part("learn-state", HTMLElement);
+
+/** A training is under way. */
+let running = false;
+
+function refresh(): void {
+  const { scene, working } = state();
+  const disabled = scene === undefined || working;
+  const controls = [wrong.name, wrong.seed, wrong.apply, model, epochs, batch, rate, seed, start];
+  for (const control of controls) control.disabled = disabled;
+  wrong.fields.disabled = fields.disabled = disabled;
+  for (const control of [pause, cancel, progress]) control.hidden = !running;
+}
+
+const names = (all: readonly Settable[]): HTMLOptionElement[] =>
+  all.map(({ name }) => new Option(name, name));
+
+/** Offers what there is, once: that does not change with what is opened. */
+function show(): void {
+  const { scene } = state();
+  if (scene === undefined || model.options.length > 0) return;
+  wrong.name.append(new Option("none: as their files have them", ""), ...names(scene.scenarios));
+  model.append(...names(scene.networks));
+  showScenario();
+  showModel();
+}
+
+function showScenario(): void {
+  const chosen = state().scene!.scenarios.find(({ name }) => name === wrong.name.value);
+  wrong.says.textContent = chosen?.text ?? "";
+  wrong.fields.show(chosen?.fields ?? []);
+}
+
+function showModel(): void {
+  fields.show(state().scene!.networks.find(({ name }) => name === model.value)?.fields ?? []);
+}
+
+function makeWrong(): Promise<void> {
+  const name = wrong.name.value;
+  const scenario = { ...wrong.fields.values, name, seed: Number(wrong.seed.value) };
+  return opening("Changing the images…", () =>
+    engine.makeWrong(name === "" ? undefined : scenario),
+  );
+}
+
+async function learn(): Promise<void> {
+  clearError(error);
+  const all = Number(epochs.value);
+  let known = "";
+  const tell = (share: number): void => {
+    progress.value = share;
+    if (pause.textContent !== "Pause") return;
+    says.textContent = `Epoch ${Math.min(all, Math.floor(share * all) + 1)} of ${all}.${known}`;
+  };
+  pause.textContent = "Pause";
+  running = true;
+  change({ working: true });
+  tell(0);
+  try {
+    const scene = await engine.learn(
+      {
+        ...{ model: model.value, settings: fields.values, epochs: all, batch: Number(batch.value) },
+        ...{ learningRate: Number(rate.value), seed: Number(seed.value) },
+      },
+      proxy(({ accuracy, loss }: Epoch) => {
+        known = ` It knows ${accuracy.toFixed(1)} % of the images; loss ${loss.toFixed(3)}.`;
+      }),
+      proxy(tell),
+    );
+    change({ scene, chosen: new Set(scene.wrong), run: undefined });
+    says.textContent = `Done.${known}`;
+  } catch (cause) {
+    const stopped = cause instanceof Error && cause.name === "AbortError";
+    says.textContent = stopped ? "Stopped: the network that was open before stays." : "";
+    if (!stopped) fail(cause, error);
+  } finally {
+    running = false;
+    change({ working: false });
+  }
+}
+
+/** Ties the panel to what there is and what is done. */
+export function startLearn(): void {
+  onChange(["scene"], show);
+  onChange(["scene", "working"], refresh);
+  wrong.name.addEventListener("change", showScenario);
+  model.addEventListener("change", showModel);
+  wrong.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void makeWrong();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    void learn();
+  });
+  cancel.addEventListener("click", () => void engine.cancel());
+  pause.addEventListener("click", () => {
+    const paused = pause.textContent === "Pause";
+    pause.textContent = paused ? "Go on" : "Pause";
+    if (paused) says.textContent = "It pauses after this epoch.";
+    void engine.pause(paused);
+  });
+  refresh();
+}
