@@ -1,10 +1,17 @@
-/** `npm run bench -- NAME… [--json] [--peers] [--seconds S] [--adapter KIND] [--tuning KIND]` */
+/**
+ * `npm run bench -- NAME… [--json] [--out FILE] [--peers] [--seconds S] [--adapter KIND] [--tuning KIND]`, `bench -- compare A B`,
+ * `bench -- gpu-hour --out DIR`.
+ */
+import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import type { AdapterChoice } from "../src/gpu/adapter.ts";
 import { inFlags } from "../src/cli/flags.ts";
 import { acquireDevice, type Tuning } from "../src/gpu/device.ts";
+import { comparison, resultsPage } from "./compare.ts";
 import { decode } from "./decode.bench.ts";
+import { hourCommand } from "./gpu-hour/command.ts";
 import { layerBench } from "./layers.bench.ts";
+import { machineOf } from "./machine.ts";
 import { matmul } from "./matmul.bench.ts";
 import { networkStep } from "./network-step.bench.ts";
 import { rewind } from "./rewind.bench.ts";
@@ -24,6 +31,7 @@ const benches: readonly BenchModule[] = [
 
 interface Flags {
   json?: boolean;
+  out?: string;
   peers?: boolean;
   seconds: string;
   adapter: AdapterChoice;
@@ -43,7 +51,8 @@ function round(value: number): string {
   return value >= 1000 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
 }
 
-async function main(names: readonly string[], flags: Flags): Promise<void> {
+async function main(asked: readonly string[], flags: Flags): Promise<void> {
+  const names = asked.includes("all") ? benches.map(({ name }) => name) : asked;
   const unknown = names.find((name) => !benches.some((bench) => bench.name === name));
   if (names.length === 0 || unknown !== undefined) {
     const known = benches.map((bench) => `  ${bench.name.padEnd(16)} ${bench.summary}`).join("\n");
@@ -53,8 +62,7 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
   }
   const tuning = flags.tuning === undefined ? {} : { tuning: flags.tuning };
   const gpu = await acquireDevice({ adapter: flags.adapter, ...tuning });
-  const { runtimeVersion, description, software } = gpu.adapter;
-  const machine = { runtime: runtimeVersion, adapter: description, software, tuning: gpu.tuning };
+  const { runtimeVersion, description } = gpu.adapter;
   if (flags.json !== true) {
     console.log(
       `${runtimeVersion}, ${description}, ${gpu.tuning} kernels; median (lowest to highest)`,
@@ -69,6 +77,13 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
     results[bench.name] = rows;
     if (flags.json !== true) print(bench, rows);
   }
+  const machine = machineOf(gpu);
+  if (flags.out !== undefined) {
+    const command = `npm run bench -- ${process.argv.slice(2).join(" ")}`;
+    writeFileSync(flags.out, `${JSON.stringify({ machine, command, results }, null, 2)}\n`);
+    const page = flags.out.replace(/(?:\.json)?$/, ".md");
+    writeFileSync(page, resultsPage({ machine, results }, command));
+  }
   if (flags.json === true) {
     const figures = Object.values(results).flatMap((rows) => rows.map((row) => row.figures));
     const ms = figures.find((of) => "ms_per_step" in of)?.["ms_per_step"];
@@ -78,9 +93,26 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
   gpu.close();
 }
 
+/** An action whose errors are a line, without the code's places. */
+function told<W extends unknown[]>(
+  action: (...words: W) => void | Promise<void>,
+): (...words: W) => Promise<void> {
+  return async (...words) => {
+    try {
+      await action(...words);
+      process.exit(0);
+    } catch (error) {
+      console.error(`bench: ${inFlags((error as Error).message)}`);
+      process.exit(1);
+    }
+  };
+}
+
 const command = new Command("bench")
-  .argument("[names...]", "benches to run")
+  .enablePositionalOptions()
+  .argument("[names...]", "benches to run, or all")
   .option("--json", "print JSON")
+  .option("--out <file>", "write JSON, and a Markdown page beside it")
   .option(
     "--peers",
     "run the same steps in other engines too: TensorFlow.js and jax-js, or PyTorch",
@@ -93,13 +125,13 @@ const command = new Command("bench")
       "software",
     ]),
   )
-  .action(async (names: string[], flags: Flags) => {
-    try {
-      await main(names, flags);
-      process.exit(0);
-    } catch (error) {
-      console.error(`bench: ${inFlags((error as Error).message)}`);
-      process.exit(1);
-    }
-  });
+  .action(told(main))
+  .addCommand(hourCommand(told))
+  .addCommand(
+    new Command("compare")
+      .description("what became slower between two results, by share of the ceiling")
+      .argument("<before>", "a file of --out")
+      .argument("<after>", "another")
+      .action(told((before: string, after: string) => console.log(comparison(before, after)))),
+  );
 await command.parseAsync();

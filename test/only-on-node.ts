@@ -8,6 +8,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "analysis/moves.test.ts",
     "analysis/perturbations.test.ts",
     "analysis/signature.test.ts",
+    "bench/compare.test.ts",
     "cli/flags.test.ts",
     "cli/setting-options.test.ts",
     "cli/setup.test.ts",
@@ -34,6 +35,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   ],
   "whole runs of kernels that are each tested there": [
     "adding.test.ts",
+    "bench/gpu-hour.test.ts",
     "cli/diffusion.test.ts",
     "experiments/diffusion.test.ts",
     "experiments/experiment.test.ts",

@@ -1,8 +1,9 @@
 """The benches' training steps, a matrix product and a copy in PyTorch on the same card, as JSON lines.
 
 Each step is forward, backward and update on images that lie on the card as floats already. Float32 is
-measured with TF32 off ("float32") and on ("TF32"); on a CPU there is only the first.
-Usage: python3 torch_steps.py [--device cpu] [--quick]
+measured with TF32 off ("float32") and on ("TF32"), and with automatic mixed precision in bfloat16 and images
+channels last ("AMP"); on a CPU there is only the first.
+Usage: python3 torch_steps.py [--device cpu] [--quick] [--only NETWORK] [--modes float32,TF32,AMP] [--no-search]
 """
 
 import argparse
@@ -19,11 +20,14 @@ from torch.nn import functional as F
 arguments = argparse.ArgumentParser(description=__doc__)
 arguments.add_argument("--device", default="cuda", choices=["cuda", "cpu"])
 arguments.add_argument("--quick", action="store_true", help="tiny sizes, to test this script")
+arguments.add_argument("--only", help="one network, without the product and the copy")
+arguments.add_argument("--modes", default="float32,TF32", help="of float32, TF32, AMP")
+arguments.add_argument("--no-search", action="store_true", help="cudnn.benchmark off")
 flags = arguments.parse_args()
 cuda = flags.device == "cuda"
 quick = flags.quick
 device_name = torch.cuda.get_device_name() if cuda else platform.processor() or "cpu"
-torch.backends.cudnn.benchmark = True
+torch.backends.cudnn.benchmark = not flags.no_search
 
 
 def sync():
@@ -98,17 +102,20 @@ networks = [
 ]
 
 
-def training_step(build, optimizer, batch, side, channels, classes, **options):
+def training_step(build, optimizer, batch, side, channels, classes, mixed=False, **options):
     """A function that does one step."""
     torch.manual_seed(1)
-    model = build().to(flags.device).train()
+    layout = torch.channels_last if mixed else torch.contiguous_format
+    model = build().to(flags.device, memory_format=layout).train()
     update = optimizer(model.parameters(), **options)
-    x = torch.randn(batch, channels, side, side, device=flags.device)
+    x = torch.randn(batch, channels, side, side, device=flags.device).to(memory_format=layout)
     y = torch.arange(batch, device=flags.device) % classes
 
     def step():
         update.zero_grad(set_to_none=True)
-        F.cross_entropy(model(x), y).backward()
+        with torch.autocast(flags.device, torch.bfloat16, enabled=mixed):
+            loss = F.cross_entropy(model(x), y)
+        loss.backward()
         update.step()
 
     return step
@@ -135,18 +142,22 @@ def as_graph(step):
 
 
 def measure(mode):
-    n = 256 if quick else 4096
-    a, b, c = (torch.randn(n, n, device=flags.device) for _ in range(3))
-    report(f"matmul {n}³", mode, lambda: torch.mm(a, b, out=c), 2, **{"GFLOP/s": 2 * n**3})
-    del a, b, c
+    mixed = mode == "AMP"
+    if flags.only is None and not mixed:
+        n = 256 if quick else 4096
+        a, b, c = (torch.randn(n, n, device=flags.device) for _ in range(3))
+        report(f"matmul {n}³", mode, lambda: torch.mm(a, b, out=c), 2, **{"GFLOP/s": 2 * n**3})
+        del a, b, c
     for name, build, optimizer, batch, side, channels, classes, steps in networks:
+        if flags.only not in (None, name):
+            continue
         if quick:
             batch, side, steps = 2, min(side, 32), 1
         label = f"{name}, {batch} × {side}²"
-        settings = (build, optimizer, batch, side, channels, classes)
+        settings = (build, optimizer, batch, side, channels, classes, mixed)
         try:
             report(label, mode, training_step(*settings), steps)
-            if name == "small-cnn" and cuda:
+            if cuda:
                 graph = as_graph(training_step(*settings, capturable=True))
                 report(label, f"{mode}, CUDA graph", graph, steps)
                 del graph
@@ -156,12 +167,14 @@ def measure(mode):
             torch.cuda.empty_cache()
 
 
-for tf32 in [False, True] if cuda else [False]:
-    torch.backends.cuda.matmul.allow_tf32 = tf32
-    torch.backends.cudnn.allow_tf32 = tf32
-    measure("TF32" if tf32 else "float32")
-size = 2**24 if quick else 2**30
-source = torch.ones(size // 4, device=flags.device)
-target = torch.empty_like(source)
-# Read and written.
-report(f"copy {size >> 20} MiB", "float32", lambda: target.copy_(source), 4, **{"GB/s": 2 * size})
+if flags.only is not None and flags.only not in [network[0] for network in networks]:
+    sys.exit(f"torch_steps.py: no network {flags.only!r}")
+for mode in flags.modes.split(",") if cuda else ["float32"]:
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = mode == "TF32"
+    measure(mode)
+if flags.only is None:
+    size = 2**24 if quick else 2**30
+    source = torch.ones(size // 4, device=flags.device)
+    target = torch.empty_like(source)
+    # Read and written.
+    report(f"copy {size >> 20} MiB", "float32", lambda: target.copy_(source), 4, **{"GB/s": 2 * size})

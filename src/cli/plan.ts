@@ -17,6 +17,7 @@ import {
   type PlannedRun,
   planRun,
 } from "../runs/memory-plan.ts";
+import { type Ceilings, formatStep, measuredCeilings, planStep } from "../runs/step-plan.ts";
 import { checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
 import { answer, sayNotes } from "./output.ts";
@@ -31,6 +32,8 @@ interface PlanFlags extends ForgetFlags, Omit<TrainFlags, "adapter">, Omit<Unlea
   classes?: number;
   memory?: number;
   maxBinding?: number;
+  profile?: boolean;
+  ceilings: Ceilings;
   adapter: "auto" | "gpu" | "software" | "none";
 }
 
@@ -62,6 +65,16 @@ export function registerPlan(root: Command): void {
         .choices(["auto", "gpu", "software", "none"])
         .default("none"),
     )
+    .option(
+      "--profile",
+      "a training step kernel by kernel: operations, bytes, and the time at best",
+    )
+    .option(
+      "--ceilings <a,b,c>",
+      "for --profile: TFLOP/s, GB/s and µs a dispatch (default: 27.3,2300,3.5, an H200's)",
+      ceilingsOf,
+      measuredCeilings,
+    )
     .action(async (flags: PlanFlags) => {
       const train = await trainConfig(flags, await forgetConfig(flags));
       const unlearn = unlearnConfig(flags, train);
@@ -83,9 +96,27 @@ export function registerPlan(root: Command): void {
           `${images.size}×${images.size}×${images.channels}. --dataset or --image-size choose others.`
         : "";
       const { chosen, ...counts } = images;
+      const { profile, ceilings } = flags;
+      const step = profile === true ? await planStep(run, limits, ceilings) : undefined;
       const told = { ...counts, ...(chosen && { forget: chosen.forget.length }) };
-      answer({ images: told, rows, peak: plan.peak }, `${describe(run, plan)}${note}`);
+      const text = step === undefined ? "" : `\n\n${formatStep(step, ceilings)}`;
+      answer(
+        { images: told, rows, peak: plan.peak, ...(step && { step: { ...step, ceilings } }) },
+        `${describe(run, plan)}${text}${note}`,
+      );
     });
+}
+
+/** Three numbers above 0. @throws UsageError for others. */
+function ceilingsOf(text: string): Ceilings {
+  const numbers = text.split(",").map(Number);
+  const [tflops, gigabytes, gap] = numbers;
+  if (numbers.length === 3 && numbers.every((value) => value > 0 && Number.isFinite(value))) {
+    return { tflops: tflops!, gigabytes: gigabytes!, gap: gap! };
+  }
+  throw new UsageError(
+    `--ceilings: three numbers above 0, TFLOP/s, GB/s and µs a dispatch, such as 27.3,2300,3.5; got "${text}".`,
+  );
 }
 
 /** Images to plan for when the default ones are too small for a network and the user names no others. */

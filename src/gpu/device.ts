@@ -244,12 +244,17 @@ export class Gpu {
   }
 
   /** Submits what `encode` records. `cost` (any constant unit of the same `key`) paces the next wait. */
-  submit(encode: (encoder: GPUCommandEncoder) => void, cost = 0, key = "other"): void {
+  submit(
+    encode: (encoder: GPUCommandEncoder) => void,
+    cost = 0,
+    key = "other",
+    first = false,
+  ): void {
     this.check();
     const encoder = this.device.createCommandEncoder();
     encode(encoder);
     this.device.queue.submit([encoder.finish()]);
-    if (cost > 0) this.#pacing.submitted(cost, key);
+    if (cost > 0) this.#pacing.submitted(cost, key, first);
   }
 
   /** Reads ranges back in one fence; each result is a copy of `size` bytes. */

@@ -9,9 +9,11 @@
  */
 export class Pacing {
   readonly #sleeps: boolean;
-  /** Milliseconds per unit of cost, by key; 0 after the first fence, which waited for compilers as well. */
+  /** Milliseconds per unit of cost, by key. */
   readonly #rates = new Map<string, number>();
   #pending = new Map<string, number>();
+  /** Something that is pending runs for the first time: its fence waits for compilers as well. */
+  #first = false;
   #start = 0;
   #slept = 0;
 
@@ -20,9 +22,14 @@ export class Pacing {
     this.#sleeps = sleeps;
   }
 
-  /** Counts submitted work: `cost` in any unit that is constant for the key. */
-  submitted(cost: number, key: string): void {
+  /**
+   * Counts submitted work: `cost` in any unit that is constant for the key.
+   *
+   * @param first whether its kernels may still have to be compiled; nothing is learnt from its time.
+   */
+  submitted(cost: number, key: string, first: boolean): void {
     if (this.#pending.size === 0) this.#start = performance.now();
+    this.#first ||= first;
     this.#pending.set(key, (this.#pending.get(key) ?? 0) + cost);
   }
 
@@ -43,14 +50,13 @@ export class Pacing {
   finished(): void {
     const elapsed = performance.now() - this.#start;
     const [only] = this.#pending;
-    if (this.#pending.size === 1 && !this.#rates.has(only![0])) {
-      this.#rates.set(only![0], 0);
-    } else if (this.#pending.size === 1 && only![1] > 0) {
+    if (this.#pending.size === 1 && !this.#first && only![1] > 0) {
       // A fence that was passed at once means the sleep was too long, by an unknown time: another process
       // may have held the processor while the last estimate was made.
       const late = this.#slept > 0 && elapsed - this.#slept < 1;
       this.#rates.set(only![0], (late ? 0.6 * this.#slept : elapsed) / only![1]);
     }
     this.#pending = new Map();
+    this.#first = false;
   }
 }

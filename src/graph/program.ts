@@ -22,6 +22,8 @@ export interface Dispatch {
   readonly flop: number;
   /** Bytes of all bound values: what a perfect cache would move. */
   readonly bytes: number;
+  /** What it was made of. */
+  readonly launch: Launch;
 }
 
 /**
@@ -38,6 +40,7 @@ export class Program {
   readonly #views: ReadonlyMap<Value, BufferView>;
   readonly #owned: readonly GPUBuffer[];
   #destroyed = false;
+  #ran = false;
 
   constructor(
     gpu: Gpu,
@@ -82,7 +85,9 @@ export class Program {
       },
       times,
       this.label,
+      !this.#ran,
     );
+    this.#ran = true;
   }
 
   /** Where a value of the program lives, for reading it back or writing it. @throws UsageError if it has none such. */
@@ -234,6 +239,7 @@ function dispatchOf(
     groups: groupsOf(launch, kernel),
     flop: launch.flop ?? 0,
     bytes: Object.values(launch.bind).reduce((sum, value) => sum + (value?.bytes ?? 0), 0),
+    launch,
   };
 }
 

@@ -80,10 +80,9 @@ export function plannedUnlearning(job: Job<SetupConfig>, unlearn: UnlearnConfig)
   return { train: { ...setup, model: info.network }, unlearn, trained: true, images };
 }
 
-/** Plans a run. @throws OutOfMemoryError where the limits do not hold it. */
-export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPlan> {
-  const gpu = await dryGpu(limits);
-  const { train: config, unlearn } = run;
+/** The job of a run on a device that makes nothing, with images that have no pixels. */
+export async function dryJob(run: PlannedRun, gpu: Gpu): Promise<Job<SetupConfig>> {
+  const { train: config } = run;
   const corrupted = corrupt(
     blankImages(run, "train"),
     blankImages(run, "test"),
@@ -91,7 +90,14 @@ export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPl
     config.seed,
     run.images.chosen?.forget,
   );
-  const job = await jobOn(gpu, config, corrupted, blankImages(run, "test"), { blank: true });
+  return jobOn(gpu, config, corrupted, blankImages(run, "test"), { blank: true });
+}
+
+/** Plans a run. @throws OutOfMemoryError where the limits do not hold it. */
+export async function planRun(run: PlannedRun, limits: DryLimits): Promise<RunPlan> {
+  const gpu = await dryGpu(limits);
+  const { unlearn } = run;
+  const job = await dryJob(run, gpu);
   const rows = rowsOf("always", gpu.bytesByPurpose());
   let peak = gpu.allocatedBytes;
   /** Counts what parts of a run take together, on top of what is there throughout, and frees them. */

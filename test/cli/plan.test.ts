@@ -44,6 +44,46 @@ test("a plan is a table by phase, and needs neither data nor an adapter", async 
   assert.match((await plan(...small, "--method", "fisher")).out, /training batch 64, fisher\n/);
 });
 
+test("--profile estimates a training step: its operations are those of the layers, its time that of the slower ceiling", async () => {
+  interface Step {
+    readonly step: {
+      readonly kernels: readonly {
+        readonly kernel: string;
+        readonly calls: number;
+        readonly flop: number;
+        readonly milliseconds: number;
+        readonly waitsFor: string;
+      }[];
+      readonly dispatches: number;
+      readonly milliseconds: number;
+    };
+  }
+  const words = ["--model", "small-cnn", "--dataset", "mnist", "--batch", "8", "--profile"];
+  // A millionth of a second a dispatch, and memory without end: only arithmetic counts.
+  const { code, out, err } = await plan(...words, "--ceilings", "0.001,1e12,1e-9", "--json");
+  assert.is(code, 0, err);
+  const { kernels, dispatches, milliseconds } = (JSON.parse(out) as Step).step;
+  assert.is(
+    kernels.reduce((sum, { calls }) => sum + calls, 0),
+    dispatches,
+  );
+  const forward = kernels.find(({ kernel }) => kernel === "conv2d/forward")!;
+  // 28×28×1 → 16 and 14×14×16 → 32, windows of 3×3, two operations a multiply-add.
+  const flop = 2 * 8 * 9 * (28 ** 2 * 16 + 14 ** 2 * 16 * 32);
+  assert.equal([forward.calls, forward.flop, forward.waitsFor], [2, flop, "arithmetic"]);
+  assert.ok(Math.abs(forward.milliseconds - flop / 1e6) < 1e-6 * forward.milliseconds);
+  const launches = await plan(...words, "--ceilings", "1e9,1e12,1000", "--json");
+  const slow = (JSON.parse(launches.out) as Step).step;
+  assert.ok(
+    Math.abs(slow.milliseconds - dispatches) < 1e-6 * dispatches,
+    "a millisecond a dispatch",
+  );
+  assert.ok(milliseconds > forward.milliseconds);
+  const refused = await plan(...words, "--ceilings", "1,2");
+  assert.is(refused.code, 2);
+  assert.match(refused.err, /^rewind: --ceilings: three numbers above 0, .*; got "1,2"\.\n$/);
+});
+
 test("--memory refuses what does not fit and names what does", async () => {
   assert.is((await plan(...small, "--memory", "200")).code, 0);
   const { code, out, err } = await plan(...small, "--memory", "12");

@@ -1,0 +1,598 @@
+/** The stages of a GPU hour, the most valuable first. */
+import { Profiler, summarise } from "../../src/gpu/profile.ts";
+import { elementwise } from "../../src/graph/elementwise.ts";
+import { compile } from "../../src/graph/program.ts";
+import { type Launch, Value } from "../../src/graph/value.ts";
+import { diagnose } from "../../src/inspect/doctor.ts";
+import { gemm } from "../../src/ops/launch/gemm.ts";
+import { type Tile, tiles } from "../../src/ops/launch/product.ts";
+import { linearPredictor } from "../../src/predictors/linear.ts";
+import { loadPredictor } from "../../src/predictors/index.ts";
+import { Rewinder } from "../../src/predictors/rewinder.ts";
+import { Arena, ArenaLayout } from "../../src/weights/arena.ts";
+import { Trajectory } from "../../src/weights/trajectory/record.ts";
+import type { Gpu } from "../../src/gpu/device.ts";
+import { largeSteps, type NetworkStep, smallStep, stepName, withStep } from "../networks.ts";
+import {
+  alone,
+  inSlices,
+  inTile,
+  isProduct,
+  isSliced,
+  kernelId,
+  shapesOf,
+  type StepKernel,
+  stepKernels,
+  tileName,
+  tileOf,
+} from "./kernels.ts";
+import type { Figures } from "./rows.ts";
+import { sample } from "./sample.ts";
+import type { Context, Stage, Task } from "./stage.ts";
+import { torchTasks } from "./torch.ts";
+
+/** Operations an adapter does while it moves a byte: what decides which of both a kernel waits for. */
+const flopPerByte = 12;
+
+/** Steps to measure: the paper's networks, or a tiny one. */
+const stepsOf = ({ tiny }: Context): readonly NetworkStep[] =>
+  tiny ? [{ ...smallStep, side: 8, batch: 2 }] : largeSteps;
+
+const round = (value: number): number => Number(value.toPrecision(5));
+
+function speeds(
+  ms: number,
+  { flop, bytes }: { readonly flop: number; readonly bytes: number },
+): Record<string, number> {
+  return { "GFLOP/s": round(flop / ms / 1e6), "GB/s": round(bytes / ms / 1e6) };
+}
+
+/** Times launches on buffers of their own. */
+async function timed(
+  { gpu, effort }: Context,
+  launches: readonly Launch[],
+): Promise<Record<string, number>> {
+  const { program, free } = await alone(gpu, launches);
+  try {
+    const { ms, low, high } = await sample(gpu, (times) => program.run(times), effort);
+    const bytes = program.dispatches.reduce((sum, dispatch) => sum + dispatch.bytes, 0);
+    return {
+      ...{ ms: round(ms), low: round(low), high: round(high) },
+      ...speeds(ms, { flop: program.flop, bytes }),
+    };
+  } finally {
+    free();
+  }
+}
+
+/** Compiles all kernels of a stage at once, as its first row: the driver takes several at a time. */
+function compiling(launches: readonly Launch[]): Task {
+  return {
+    name: "compile",
+    async run({ gpu }) {
+      const start = performance.now();
+      await Promise.all(launches.map((launch) => gpu.kernels.get(kernelId(launch))));
+      return { kernels: launches.length, "s for all": round((performance.now() - start) / 1000) };
+    },
+  };
+}
+
+const start: Stage = {
+  name: "start",
+  decides: "whether kernels are right here, and what the adapter offers",
+  share: 0.03,
+  tasks: () =>
+    Promise.resolve([
+      {
+        name: "kernels against float64",
+        async run({ gpu }) {
+          const { checks } = await diagnose(gpu);
+          const wrong = checks.filter(({ passed }) => !passed).map(({ name }) => name);
+          if (wrong.length > 0) throw new Error(`wrong on this adapter: ${wrong.join(", ")}`);
+          return Object.fromEntries(checks.map(({ name, error }) => [`${name}, error`, error]));
+        },
+      },
+      {
+        name: "features and limits",
+        run({ gpu }) {
+          const limits = gpu.device.limits as unknown as Record<string, number>;
+          const kept = [
+            "maxComputeWorkgroupStorageSize",
+            "maxComputeInvocationsPerWorkgroup",
+            "maxStorageBufferBindingSize",
+            "maxBufferSize",
+          ];
+          return Promise.resolve({
+            features: gpu.adapter.features.join(" "),
+            ...Object.fromEntries(kept.map((name) => [name, limits[name]!])),
+          });
+        },
+      },
+    ]),
+};
+
+const networks: Stage = {
+  name: "networks",
+  decides: "the table of training steps, PyTorch's in the same minutes",
+  share: 0.2,
+  tasks: (context) => {
+    const small = context.tiny ? [] : [smallStep];
+    return Promise.resolve(
+      [...stepsOf(context), ...small].flatMap((step) => [
+        stepTask(step, stepName(step)),
+        ...torchTasks(step, context.tiny),
+      ]),
+    );
+  },
+};
+
+/** Time of a whole step in epochs of several, and of what the host does for it. */
+function stepTask(step: NetworkStep, name: string): Task {
+  return {
+    name,
+    run({ gpu, effort, tiny }) {
+      const most = tiny ? 2 : 32;
+      const start = performance.now();
+      return withStep(gpu, step, most, async ({ trainer, epoch }) => {
+        await epoch(1);
+        const first = (performance.now() - start) / 1000;
+        const { program } = trainer;
+        const { ms, low, high } = await sample(
+          gpu,
+          async (times) => {
+            for (let left = times; left > 0; left -= most) await epoch(Math.min(most, left));
+          },
+          { ...effort, sampleMs: 10 * effort.sampleMs },
+        );
+        const host = hostMs(gpu, () => program.run());
+        await gpu.idle();
+        return {
+          ...{ ms: round(ms), low: round(low), high: round(high) },
+          "GFLOP/s": round(program.flop / ms / 1e6),
+          "images/s": round((1000 * step.batch) / ms),
+          "GFLOP a step": round(program.flop / 1e9),
+          "GB a step": round(program.dispatches.reduce((sum, { bytes }) => sum + bytes, 0) / 1e9),
+          "dispatches a step": program.dispatches.length,
+          "host ms a step": round(host),
+          "s to the first step": round(first),
+        };
+      });
+    },
+  };
+}
+
+/** Milliseconds that a call keeps the host, without waiting for the device: the least of five. */
+function hostMs(gpu: Gpu, work: () => void): number {
+  const all = Array.from({ length: 5 }, () => {
+    const begin = performance.now();
+    work();
+    return performance.now() - begin;
+  });
+  gpu.check();
+  return Math.min(...all);
+}
+
+const profile: Stage = {
+  name: "profile",
+  decides: "which kernels a step waits for, each dispatch timed by the device",
+  share: 0.08,
+  tasks: (context) =>
+    Promise.resolve(
+      stepsOf(context).map((step) => ({
+        name: stepName(step),
+        run: ({ gpu }: Context) =>
+          withStep(gpu, step, 4, async ({ epoch }): Promise<Figures> => {
+            await epoch(1);
+            const profiler = new Profiler(gpu);
+            try {
+              gpu.profiler = profiler;
+              await epoch(4);
+              const rows = summarise(await profiler.collect()).filter(({ program }) =>
+                program.startsWith("train "),
+              );
+              const calls = rows.reduce((sum, row) => sum + row.calls, 0);
+              if (calls === 0) throw new Error("no dispatch was timed");
+              return Object.fromEntries(
+                rows.map(({ kernel, milliseconds }) => [`${kernel}, ms`, round(milliseconds / 4)]),
+              );
+            } finally {
+              gpu.profiler = undefined;
+              profiler.destroy();
+            }
+          }),
+      })),
+    ),
+};
+
+const gaps: Stage = {
+  name: "gaps",
+  decides: "what a dispatch costs beside its work",
+  share: 0.02,
+  tasks: ({ tiny }) => {
+    const count = tiny ? 8 : 1000;
+    const task = (name: string, buffers: number): Task => ({
+      name,
+      async run({ gpu, effort }) {
+        const values = Array.from(
+          { length: buffers },
+          (_, i) => new Value(`x${i}`, [64], "f32", "bound"),
+        );
+        const made = Object.values(
+          await gpu.allocate(Object.fromEntries(values.map(({ bytes }, i) => [`${i}`, bytes]))),
+        );
+        const launches = Array.from({ length: count }, (_, i) => ({
+          ...{ shader: "elementwise/fill", constants: { N: 64, VALUE: 0 }, threads: 64 },
+          bind: { y: values[i % buffers]! },
+        }));
+        const program = await compile(gpu, launches, {
+          label: name,
+          bindings: new Map(
+            values.map((value, i) => [value, { buffer: made[i]!, offset: 0, size: value.bytes }]),
+          ),
+        });
+        try {
+          const { ms } = await sample(gpu, (times) => program.run(times), effort);
+          const host = hostMs(gpu, () => program.run());
+          await gpu.idle();
+          return {
+            "µs a dispatch": round((1000 * ms) / count),
+            "host µs a dispatch": round((1000 * host) / count),
+          };
+        } finally {
+          program.destroy();
+          gpu.free(...made);
+        }
+      },
+    });
+    return Promise.resolve([
+      task(`${count} dispatches that wait for each other`, 1),
+      task(`${count} dispatches that need not wait`, tiny ? 8 : 250),
+    ]);
+  },
+};
+
+const memory: Stage = {
+  name: "memory",
+  decides: "the ceiling of what waits for memory, and how near snapshots come to it",
+  share: 0.03,
+  tasks: ({ tiny }) => {
+    const floats = tiny ? 1 << 12 : 1 << 26;
+    const snapshots = tiny ? [1 << 12] : [1 << 20, 11_200_000, 1 << 24];
+    return Promise.resolve([
+      {
+        name: `copy of ${(4 * floats) / 2 ** 20} MiB`,
+        async run({ gpu, effort }) {
+          const { from, to } = await gpu.allocate({ from: 4 * floats, to: 4 * floats });
+          try {
+            const { ms } = await sample(
+              gpu,
+              (times) =>
+                gpu.submit((encoder) => {
+                  for (let i = 0; i < times; i++) {
+                    encoder.copyBufferToBuffer(from, 0, to, 0, 4 * floats);
+                  }
+                }),
+              effort,
+            );
+            return { ms: round(ms), "GB/s read and written": round((8 * floats) / ms / 1e6) };
+          } finally {
+            gpu.free(from, to);
+          }
+        },
+      },
+      {
+        name: `ReLU of ${(4 * floats) / 2 ** 20} MiB`,
+        run(context) {
+          const value = (label: string): Value => new Value(label, [floats], "f32", "planned");
+          const kernel = {
+            ...{ shader: "elementwise/relu", parts: ["walk/forward"], entry: "forward" },
+            constants: { SLOPE: 0 },
+          };
+          const bind = { x: value("x"), y: value("y") };
+          return timed(context, [elementwise(context.gpu.tuning, kernel, floats, bind)]);
+        },
+      },
+      ...snapshots.map((size): Task => ({
+        name: `15 snapshots of ${size.toLocaleString("en")} weights`,
+        run: (context) =>
+          withTrajectory(context.gpu, size, 15, async ({ trajectory, arena }) => {
+            const { ms } = await sample(
+              context.gpu,
+              (times) => {
+                for (let i = 0; i < times; i++) {
+                  trajectory.reset();
+                  for (let k = 0; k < 15; k++) trajectory.record(arena);
+                }
+              },
+              context.effort,
+            );
+            return {
+              ms: round(ms),
+              "GB/s read and written": round((2 * 15 * 4 * size) / ms / 1e6),
+            };
+          }),
+      })),
+    ]);
+  },
+};
+
+/** Uses a recorded trajectory of weights of two kinds, half of each. */
+async function withTrajectory<T>(
+  gpu: Gpu,
+  size: number,
+  window: number,
+  use: (parts: { readonly trajectory: Trajectory; readonly arena: Arena }) => Promise<T>,
+): Promise<T> {
+  const half = size >> 1;
+  const layout = new ArenaLayout(
+    [
+      { name: "conv", shape: [half], kind: "conv" },
+      { name: "fc", shape: [size - half], kind: "fc" },
+    ],
+    gpu.maxBinding,
+  );
+  const arena = await Arena.create(gpu, layout, "weights");
+  const trajectory = await Trajectory.create(gpu, layout.slots, window);
+  try {
+    for (let k = 0; k < window; k++) {
+      for (const slot of layout.slots) {
+        arena.write(
+          slot.name,
+          Float32Array.from({ length: slot.size }, (_, i) => 0.05 * Math.sin(i) + 1e-4 * k),
+        );
+      }
+      trajectory.record(arena);
+    }
+    return await use({ trajectory, arena });
+  } finally {
+    trajectory.destroy();
+    arena.destroy();
+  }
+}
+
+const predictors: Stage = {
+  name: "predictors",
+  decides: "how many weights a second are rewound",
+  share: 0.04,
+  tasks: ({ tiny }) => {
+    const sizes = tiny ? [1024] : [100_000, 1_000_000, 11_200_000];
+    return Promise.resolve(
+      sizes.flatMap((size) =>
+        (["InvWNN", "linear"] as const).map((name): Task => ({
+          name: `${name}, ${size.toLocaleString("en")} weights`,
+          async run({ gpu, effort }) {
+            const predictor =
+              name === "linear" ? linearPredictor() : await loadPredictor(undefined);
+            return withTrajectory(
+              gpu,
+              size,
+              predictor.window,
+              async ({ trajectory, arena }): Promise<Figures> => {
+                const rewinder = await Rewinder.create(trajectory, predictor);
+                try {
+                  const { ms, low, high } = await sample(
+                    gpu,
+                    async (times) => {
+                      for (let i = 0; i < times; i++) await rewinder.apply(arena);
+                    },
+                    effort,
+                  );
+                  return {
+                    ...{ ms: round(ms), low: round(low), high: round(high) },
+                    "GFLOP/s": round(rewinder.flop / ms / 1e6),
+                    "weights/s": round((1000 * size) / ms),
+                  };
+                } finally {
+                  rewinder.destroy();
+                }
+              },
+            );
+          },
+        })),
+      ),
+    );
+  },
+};
+
+/** A square product in a tile. */
+function square(n: number, tile: Tile | undefined): Launch {
+  const shape = { m: n, n, k: n, transA: false, transB: false, hasBias: false };
+  const { slices: _, ...launch } = gemm("gpu", shape);
+  const value = (label: string): Value => new Value(label, [n, n], "f32", "planned");
+  const bound = {
+    ...launch,
+    bind: { a: value("a"), b: value("b"), bias: null, c: value("c") },
+    flop: 2 * n ** 3,
+  };
+  return tile === undefined ? bound : inTile(bound, tile);
+}
+
+const products: Stage = {
+  name: "products",
+  decides: "the ceiling, and the speed of each tile relative to the largest",
+  share: 0.12,
+  tasks: ({ gpu, tiny }) => {
+    if (gpu.tuning !== "gpu") return Promise.resolve([]);
+    const sizes = tiny ? [64] : [4096, 2048, 1024];
+    const some = tiny ? tiles.slice(-2) : tiles;
+    const all = sizes.flatMap((n) =>
+      some.map((tile) => ({ name: `${n}³, ${tileName(tile)}`, launch: square(n, tile) })),
+    );
+    return Promise.resolve([
+      compiling(all.map(({ launch }) => launch)),
+      ...all.map(({ name, launch }) => ({
+        name,
+        run: (context: Context) => timed(context, [launch]),
+      })),
+    ]);
+  },
+};
+
+const waves: Stage = {
+  name: "waves",
+  decides: "how many workgroups run at a time: steps in the time against their number",
+  share: 0.06,
+  tasks: ({ gpu, tiny }) => {
+    if (gpu.tuning !== "gpu") return Promise.resolve([]);
+    const kinds = tiny ? tiles.slice(-1) : [tiles[0]!, tiles[3]!];
+    const [from, to, step] = tiny ? [1, 3, 1] : [120, 600, 12];
+    const counts: number[] = [];
+    for (let count = from; count <= to; count += step) counts.push(count);
+    return Promise.resolve(
+      kinds.flatMap((tile) =>
+        counts.map((count): Task => ({
+          name: `${tileName(tile)}, ${count} workgroups`,
+          run: (context) => {
+            const { BM, BN } = tile.constants;
+            const [m, n, k] = [BM * count, BN, context.tiny ? 32 : 1024];
+            const value = (label: string, shape: readonly number[]): Value =>
+              new Value(label, shape, "f32", "planned");
+            const { slices: _, ...launch } = gemm("gpu", {
+              ...{ m, n, k, transA: false, transB: false, hasBias: false },
+            });
+            const bind = {
+              a: value("a", [m, k]),
+              b: value("b", [k, n]),
+              bias: null,
+              c: value("c", [m, n]),
+            };
+            return timed(context, [inTile({ ...launch, bind, flop: 2 * m * n * k }, tile)]);
+          },
+        })),
+      ),
+    );
+  },
+};
+
+/** Distinct kernels of a step, read once an hour. */
+function kernelsOf(context: Context, step: NetworkStep): Promise<StepKernel[]> {
+  const name = stepName(step);
+  const found =
+    (context.kept.get(name) as Promise<StepKernel[]> | undefined) ??
+    stepKernels(context.gpu, step, flopPerByte);
+  context.kept.set(name, found);
+  return found;
+}
+
+const layers: Stage = {
+  name: "layers",
+  decides:
+    "which distinct kernels of the networks are far from the ceiling, each direction by itself",
+  share: 0.18,
+  async tasks(context) {
+    const tasks: Task[] = [];
+    for (const step of stepsOf(context)) {
+      const kernels = (await kernelsOf(context, step)).slice(0, context.tiny ? 3 : 60);
+      for (const [i, { label, launch, calls, flop, bytes }] of kernels.entries()) {
+        tasks.push({
+          name: `${stepName(step)}: ${i + 1}. ${label}, ${shapesOf(launch)}`,
+          async run(within) {
+            const figures = await timed(within, [launch]);
+            const ms = figures["ms"]!;
+            return {
+              ...{ ...figures, calls, "ms a step": round(calls * ms) },
+              ...{ GFLOP: round(flop / 1e9), MB: round(bytes / 1e6) },
+            };
+          },
+        });
+      }
+    }
+    return tasks;
+  },
+};
+
+const choices: Stage = {
+  name: "choices",
+  decides: "the table: tile of each product of the networks, and slices of its weight gradients",
+  share: 0.2,
+  async tasks(context) {
+    if (context.gpu.tuning !== "gpu") return [];
+    const tasks: Task[] = [];
+    for (const step of stepsOf(context)) {
+      const all = (await kernelsOf(context, step)).filter(({ launch }) => isProduct(launch));
+      for (const { label, launch, calls } of all.slice(0, context.tiny ? 2 : 24)) {
+        const shape = `${stepName(step)}: ${label}, ${shapesOf(launch)}`;
+        const chosen = tileOf(launch)!;
+        const [few, cuts] = context.tiny
+          ? [tiles.slice(-2), [1, 2]]
+          : [tiles.slice(0, 6), [1, 2, 3, 5, 7, 11, 22, 29]];
+        const others = [chosen, ...few.filter((tile) => tile !== chosen)];
+        tasks.push(
+          ...others.map((tile, i): Task => ({
+            name: `${shape}, tile ${tileName(tile)}`,
+            run: async (within) => ({
+              ...(await timed(within, [inTile(launch, tile)])),
+              calls,
+              chosen: i === 0 ? "yes" : "no",
+            }),
+          })),
+        );
+        if (!isSliced(launch)) continue;
+        tasks.push(
+          ...cuts.map((slices): Task => ({
+            name: `${shape}, ${slices} slices`,
+            run: async (within) => ({
+              ...(await timed(within, inSlices(launch, slices))),
+              calls,
+              chosen: launch.constants["PIECES"] === slices ? "yes" : "no",
+            }),
+          })),
+        );
+      }
+    }
+    return tasks;
+  },
+};
+
+const growth: Stage = {
+  name: "growth",
+  decides: "how the time grows with the batch and with the window of the trajectory",
+  share: 0.04,
+  tasks: (context) => {
+    const step = stepsOf(context)[0]!;
+    const batches = context.tiny ? [step.batch] : [16, 32, 64, 256];
+    const windows = context.tiny ? [5] : [5, 10, 15];
+    const size = context.tiny ? 1024 : 11_200_000;
+    return Promise.resolve([
+      ...batches.map((batch) => stepTask({ ...step, batch }, stepName({ ...step, batch }))),
+      ...windows.map((window): Task => ({
+        name: `${window} snapshots of ${size.toLocaleString("en")} weights and their straight line`,
+        run: ({ gpu, effort }) =>
+          withTrajectory(gpu, size, window, async ({ trajectory, arena }): Promise<Figures> => {
+            const rewinder = await Rewinder.create(trajectory, linearPredictor(window));
+            try {
+              const { ms } = await sample(
+                gpu,
+                async (times) => {
+                  for (let i = 0; i < times; i++) {
+                    trajectory.reset();
+                    for (let k = 0; k < window; k++) trajectory.record(arena);
+                    await rewinder.apply(arena);
+                  }
+                },
+                effort,
+              );
+              return { ms: round(ms) };
+            } finally {
+              rewinder.destroy();
+            }
+          }),
+      })),
+    ]);
+  },
+};
+
+/** All stages, in the order of their worth. */
+export const stages: readonly Stage[] = [
+  start,
+  networks,
+  profile,
+  layers,
+  products,
+  choices,
+  predictors,
+  memory,
+  gaps,
+  waves,
+  growth,
+];

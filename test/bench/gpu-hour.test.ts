@@ -1,0 +1,134 @@
+// The GPU hour from its first row to its page, at tiny sizes: no minute of a rented GPU is to be lost to a slip.
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { runHour } from "../../bench/gpu-hour/hour.ts";
+import { betterChoices, hourPage } from "../../bench/gpu-hour/read.ts";
+import { type HourMachine, readRows, type Row, RowFolder } from "../../bench/gpu-hour/rows.ts";
+import type { Stage } from "../../bench/gpu-hour/stage.ts";
+import { stages } from "../../bench/gpu-hour/stages.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "rewind-hour-"));
+const machine: HourMachine = {
+  ...{ adapter: "a", driver: "d", runtime: "r", tuning: "gpu", commit: "c" },
+  ...{ software: true, tiny: true },
+};
+
+const hour = (out: string, some: readonly Stage[], minutes = 30) =>
+  runHour({
+    ...{ minutes, tiny: true, device: { tuning: "gpu" }, stages: some, say: () => undefined },
+    folder: new RowFolder(out, machine),
+  });
+
+test("every stage gives rows, and a second run measures none of them again", async () => {
+  const out = join(folder, "whole");
+  // PyTorch need not be here: its rows say so, and are tried again.
+  const torch = ({ name }: Row): boolean => name.startsWith("PyTorch");
+  const { measured, failed, earlier, left } = await hour(out, stages);
+  const rows = readRows(out);
+  assert.equal(
+    rows.filter((row) => row.error !== undefined && !torch(row)),
+    [],
+  );
+  assert.equal(
+    [...new Set(rows.map(({ stage }) => stage))],
+    stages.map(({ name }) => name),
+  );
+  assert.equal([earlier, left, measured + failed], [0, 0, rows.length]);
+  for (const { name, figures = {} } of rows.filter((row) => !torch(row))) {
+    const { ms, low, high } = figures as Record<string, number | undefined>;
+    if (ms === undefined || low === undefined) continue;
+    assert.ok(low > 0 && low <= ms && ms <= high!, name);
+  }
+  const page = hourPage(out);
+  for (const heading of ["Training steps", "Kernels that take most", "Choices to change"]) {
+    assert.match(page, `## ${heading}`);
+  }
+  assert.match(page, /\| small-cnn, 2 × 8² \| \d/);
+
+  // The last line was being written when the machine was taken away.
+  const file = join(out, "rows.jsonl");
+  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+  writeFileSync(file, `${lines.slice(0, -1).join("\n")}\n${lines.at(-1)!.slice(0, 20)}`);
+  const again = await hour(out, stages);
+  assert.equal([again.measured, again.earlier], [1, measured - 1]);
+  assert.is(readRows(out).length, rows.length);
+});
+
+test("a row that fails does not end the hour, and what there was no time for comes last or is counted", async () => {
+  const order: string[] = [];
+  const stage = (name: string, share: number, work: () => Promise<object>): Stage => ({
+    ...{ name, share, decides: "nothing" },
+    tasks: () =>
+      Promise.resolve(
+        ["first", "second"].map((row) => ({
+          name: row,
+          run: async () => {
+            order.push(`${name} ${row}`);
+            await work();
+            return { ms: 1 };
+          },
+        })),
+      ),
+  });
+  const slow = stage("slow", 0.05, () => new Promise((resolve) => setTimeout(resolve, 500)));
+  const broken = stage("broken", 1, () => Promise.reject(new Error("it broke")));
+  const out = join(folder, "faults");
+  const { measured, failed, left } = await hour(out, [slow, broken], 0.1);
+  // The first stage's share is less than a row takes.
+  assert.equal(order, ["slow first", "broken first", "broken second", "slow second"]);
+  assert.equal([measured, failed, left], [2, 2, 0]);
+  assert.equal(
+    readRows(out).map(({ error }) => error),
+    [undefined, "it broke", "it broke", undefined],
+  );
+  assert.match(hourPage(out), "- broken, first: it broke");
+  const none = await hour(join(folder, "late"), [slow], 1e-9);
+  assert.equal([none.measured, none.left], [0, 2]);
+});
+
+test("a folder of other sources or another machine is refused", () => {
+  const out = join(folder, "other");
+  assert.not(new RowFolder(out, machine).has("start", "a"));
+  assert.throws(
+    () => new RowFolder(out, { ...machine, commit: "e" }),
+    /has rows of commit "c", and this is "e": give another folder/,
+  );
+  assert.throws(() => hourPage(folder), /holds no rows/);
+});
+
+test("a choice is better where it is 3 % quicker than the present one, tiles among tiles and slices among slices", () => {
+  const row = (name: string, ms: number, chosen: string): Row => ({
+    ...{ stage: "choices", name, seconds: 1, figures: { ms, chosen, calls: 2 } },
+  });
+  const rows = [
+    row("net: dw, a 3×3, tile 128×128 (8×8 a lane)", 10, "yes"),
+    row("net: dw, a 3×3, tile 64×64 (8×4 a lane)", 9.8, "no"),
+    row("net: dw, a 3×3, 3 slices", 10, "yes"),
+    row("net: dw, a 3×3, 7 slices", 5, "no"),
+    row("net: y, a 3×4, tile 128×128 (8×8 a lane)", 10, "yes"),
+    row("net: y, a 3×4, tile 64×64 (8×4 a lane)", 9, "no"),
+  ];
+  assert.equal(
+    betterChoices(rows).map(({ shape, now, best }) => [shape, now, best]),
+    [
+      ["net: dw, a 3×3", "3 slices", "7 slices"],
+      ["net: y, a 3×4", "tile 128×128 (8×8 a lane)", "tile 64×64 (8×4 a lane)"],
+    ],
+  );
+});
+
+test("rows go to the disk one by one, and a cut line is no row", () => {
+  const out = join(folder, "rows");
+  const rows = new RowFolder(out, machine);
+  rows.add({ stage: "s", name: "a", seconds: 1, error: "no" });
+  appendFileSync(join(out, "rows.jsonl"), '{"stage":"s","na');
+  rows.add({ stage: "s", name: "a", seconds: 1, figures: { ms: 2 } });
+  assert.equal(readRows(out), [{ stage: "s", name: "a", seconds: 1, figures: { ms: 2 } }]);
+  assert.ok(new RowFolder(out, machine).has("s", "a"));
+});
+
+test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.run();
