@@ -347,7 +347,7 @@ async function report(
     experiment: protocol.name,
     dataset: flags.dataset,
     seeds,
-    tuningSeed: flags.tuningSeed,
+    ...(protocol.name === diffusionName ? {} : { tuningSeed: flags.tuningSeed }),
     adapter: adapterLine(gpu.adapter),
     runtime: gpu.adapter.runtimeVersion,
     definitions: scoreDefinitions(protocol.train(0).task),
