@@ -126,7 +126,8 @@ export const diffusionExperiment: Experiment = {
   until: {},
   retains: true,
   againstRetrained: false,
-  x: { score: "forgetDistance" },
+  // A network that collapses goes a hundred times as far.
+  x: { score: "forgetDistance", reach: 4 },
   y: [{ score: "drawnForgotten" }, { score: "retainDistance" }, { score: "drawnConfidence" }],
   reverseX: false,
   statistic: {

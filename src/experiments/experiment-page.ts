@@ -79,7 +79,7 @@ type Results = z.output<typeof resultsSchema>;
 function timed({ columns, rows }: Rows): Rows {
   return {
     columns: [...columns.slice(0, -1), { title: "time" }],
-    rows: rows.map((row) => [...row.slice(0, -1), `${String(row.at(-1))} s`]),
+    rows: rows.map((row) => [...row.slice(0, -1), `${String(row.at(-1))}\u00A0s`]),
   };
 }
 

@@ -51,7 +51,10 @@ export function meanCurve(
   const direction = protocol.reverseX ? "falling" : "rising";
   const xs = curves.flatMap((curve) => curve.map(({ x }) => x));
   // The round that ends a run may go far beyond the loss that ends it, and the axis with it.
-  const { forgetLoss: end = Infinity } = protocol.reverseX ? {} : protocol.until;
+  const { forgetLoss = Infinity } = protocol.reverseX ? {} : protocol.until;
+  const { reach } = protocol.x;
+  const starts = curves.flatMap(([first]) => first?.x ?? []);
+  const end = reach === undefined ? forgetLoss : reach * Math.max(...starts);
   const [low, high] = [Math.min(...xs), Math.min(end, Math.max(...xs))];
   const steps = 30;
   return Array.from({ length: steps + 1 }, (_, i) => {

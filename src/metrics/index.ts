@@ -117,9 +117,9 @@ export function scoreMetric(name: string): ScoreMetric {
   return new Registry("score", allScores()).find(name);
 }
 
-/** What an axis of a score says. */
+/** What an axis of a score says; numbers without a unit have "1" for one. */
 export function axisLabel({ label, unit }: Pick<ScoreMetric, "label" | "unit">): string {
-  return `${label} (${unit})`;
+  return (unit as string) === "1" ? label : `${label} (${unit})`;
 }
 
 /** What each score is, written beside the numbers. */

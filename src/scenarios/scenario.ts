@@ -30,6 +30,8 @@ export interface Axis {
   readonly score: string;
   /** What the axis says instead of the metric's own label, without the unit. */
   readonly label?: string;
+  /** Of a horizontal axis that rises: it ends at this many times the untouched network's score; what lies beyond is not drawn. */
+  readonly reach?: number;
 }
 
 /** A run round by round, the untouched network first. */
