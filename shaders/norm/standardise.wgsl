@@ -1,6 +1,6 @@
 //! part
 //! import walk/thread
-//! needs Lane, LANES, inner, team_sum, Place, place_of, lanes, lane_at, scaled, shifted, epsilon, rows, columns, stats_at
+//! needs Lane, LANES, inner, team_sum, Sizes, place_of, lanes, lane_at, scaled, shifted, epsilon, rows, columns, stats_at
 // Normalisation of sets of elements (rows, groups) by their own mean and biased variance:
 //   y = gamma x^ + beta, x^ = (x - mean) inverse, inverse = 1 / sqrt(variance + epsilon)
 // in two passes: the variance is a mean of squared distances. Gradients, with g = dy gamma:
