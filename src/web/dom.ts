@@ -22,6 +22,11 @@ export function clearError(place: HTMLElement = error): void {
   place.hidden = true;
 }
 
+/** Takes away all that {@link fail} shows: something else begins. */
+export function clearErrors(): void {
+  for (const place of document.querySelectorAll<HTMLElement>(".error")) place.hidden = true;
+}
+
 /** "1 image", "7 images". */
 export function images(count: number): string {
   return counted(count, "image");

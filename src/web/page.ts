@@ -7,7 +7,7 @@ import { openStart, startNetwork } from "./panels/network.ts";
 import { startKeep } from "./panels/keep.ts";
 import { startLink } from "./panels/link.ts";
 import { startPaths } from "./panels/paths.ts";
-import { offerUnfinished, startUnfinished } from "./panels/unfinished.ts";
+import { mayReplace, offerUnfinished, startUnfinished } from "./panels/unfinished.ts";
 import { startWatch } from "./panels/watch.ts";
 
 for (const start of [
@@ -15,7 +15,7 @@ for (const start of [
   startImages,
   startLearn,
   startChoose,
-  startHow,
+  () => startHow(mayReplace),
   startWatch,
   startPaths,
   startKeep,

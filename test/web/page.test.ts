@@ -81,6 +81,16 @@ const ended = (page: Page, word = "Done") =>
 /** The network after the rounds of a run that was not left. */
 let straight: Buffer | undefined;
 
+/** Drops files on the page. */
+function drop(page: Page, files: Readonly<Record<string, readonly number[]>>): Promise<void> {
+  return page.evaluate(`{
+    const moved = new DataTransfer();
+    for (const [name, bytes] of Object.entries(${JSON.stringify(files)}))
+      moved.items.add(new File([new Uint8Array(bytes)], name));
+    document.dispatchEvent(new DragEvent("drop", { dataTransfer: moved, bubbles: true }));
+  }`);
+}
+
 if (browserPath === undefined) {
   test("in a browser", () => console.log("skipped: no Chromium is installed"));
 } else {
@@ -195,6 +205,10 @@ if (browserPath === undefined) {
     await page.waitForSelector(".tile");
     await page.click("#start");
     await page.waitForSelector("#answers .tile");
+    await drop(page, { "late.png": [1] });
+    await page.waitForSelector("#open-error:not([hidden])");
+    assert.match((await page.textContent("#open-error"))!, /^The page works: drop the files again/);
+    assert.match((await page.textContent("#network-save"))!, /as it was before forgetting/);
     await page.click("#cancel");
     await page.waitForFunction(() =>
       document.getElementById("state")!.textContent!.startsWith("Stopped"),
@@ -256,8 +270,12 @@ if (browserPath === undefined) {
       /left before its end: rewind on 3 images, 1 of 2 rounds done/,
     );
     assert.equal(await complaints(page), []);
-    await page.click("#go-on");
+    // Whoever is quick presses twice, and what would begin another run.
+    await page.evaluate(`{
+      for (const id of ["go-on", "go-on", "start"]) document.getElementById(id).click();
+    }`);
     await ended(page);
+    assert.not(await page.locator("#error").isVisible());
     assert.is((await cells(page)).length, rounds + 2);
     assert.ok((await downloaded(page, "#save")).equals(straight!), "the network has the same bits");
 
@@ -370,38 +388,31 @@ if (browserPath === undefined) {
       ...[0, 0, 8, shape.length, ...shape.flatMap((n) => [0, 0, n >> 8, n & 255])],
       ...data,
     ];
-    const dropped = {
+    const network = readFileSync(`${root}/src/web/start.safetensors`);
+    const mine = {
       "train-images-idx3-ubyte": idx([6, 28, 28], pixels.subarray(0, 6 * size) as Uint8Array),
       "train-labels-idx1-ubyte": idx([6], Uint8Array.from([1, 2, 3, 4, 5, 6])),
     };
-    await page.evaluate(`{
-      const moved = new DataTransfer();
-      for (const [name, bytes] of Object.entries(${JSON.stringify(dropped)}))
-        moved.items.add(new File([new Uint8Array(bytes)], name));
-      document.dispatchEvent(new DragEvent("drop", { dataTransfer: moved, bubbles: true }));
-    }`);
+    // With them the network that learnt them, which is told from images by its content.
+    await drop(page, { ...mine, "mine.safetensors": [...network] });
     await page.waitForFunction(() =>
       document.getElementById("images-says")!.textContent!.includes("5 images of 10 classes"),
     );
-
-    // The network that learnt them, which the drop is told from images by its content.
-    const network = readFileSync(`${root}/src/web/start.safetensors`);
-    const drop = (name: string, bytes: Buffer): Promise<void> =>
-      page.evaluate(`{
-        const moved = new DataTransfer();
-        moved.items.add(new File([new Uint8Array(${JSON.stringify([...bytes])})], ${JSON.stringify(name)}));
-        document.dispatchEvent(new DragEvent("drop", { dataTransfer: moved, bubbles: true }));
-      }`);
-    await drop("mine.safetensors", network);
     await page.waitForSelector("#problem", { state: "hidden" });
     await page.locator("#images .tile").first().click();
     assert.ok(await page.locator("#start").isEnabled());
-    await drop("cut.safetensors", network.subarray(0, 5000));
+    assert.is(await page.textContent("#chosen"), "1 image of 5 is chosen.");
+    await drop(page, { "cut.safetensors": [...network.subarray(0, 5000)] });
     await page.waitForSelector("#open-error:not([hidden])");
     assert.match((await page.textContent("#open-error"))!, /^"cut.safetensors" .* cut short/);
     await page.setInputFiles("#network-file", { name: "a.pt", mimeType: "", buffer: archive });
     await page.waitForFunction(() =>
       document.getElementById("open-error")!.textContent!.startsWith('"a.pt" is'),
+    );
+    const end = Buffer.concat([Buffer.from("PK\x05\x06"), Buffer.alloc(18)]);
+    await page.setInputFiles("#image-files", { name: "empty.zip", mimeType: "", buffer: end });
+    await page.waitForFunction(() =>
+      document.getElementById("open-error")!.textContent!.startsWith('"empty.zip" is a zip'),
     );
     assert.ok(await page.locator("#start").isEnabled(), "nothing is lost");
     assert.equal(hosted.problems, []);

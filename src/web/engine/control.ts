@@ -11,8 +11,10 @@ export interface Control {
   breathe(): Promise<void>;
 }
 
-/** Does work that `cancel` ends and `pause` holds. */
+/** Does work that `cancel` ends and `pause` holds. @throws Error while other such work is under way. */
 export async function controlled<T>(work: (control: Control) => Promise<T>): Promise<T> {
+  if (controller !== undefined)
+    throw new Error("other work is under way; wait for its end or stop it.");
   const own = new AbortController();
   controller = own;
   const { signal } = own;

@@ -57,7 +57,8 @@ export async function forget(
 let goesOnFrom: { readonly run: KeptRun; readonly state: Uint8Array | undefined } | undefined;
 
 export function goOn(onRound: OnRound, onProgress: OnProgress): Promise<string> {
-  const { run, state } = goesOnFrom!;
+  if (goesOnFrom === undefined) throw new Error("there is no run to go on with.");
+  const { run, state } = goesOnFrom;
   goesOnFrom = undefined;
   return keeping((keeper) => unlearnIn(run, keeper, state, onRound, onProgress));
 }

@@ -81,7 +81,10 @@ async function viewOf(run: KeptRun, name: string): Promise<RunView> {
   return {
     name,
     report: written,
-    config: { network: info.network, unlearning: { method, rounds: request.rounds, settings } },
+    config: {
+      network: info.network,
+      unlearning: { method, rounds: request.rounds, seed: request.seed, settings },
+    },
     training: [],
     commands: [],
     noCommands: "the run is of the page for browsers",

@@ -1,4 +1,5 @@
 /** Archives among the files that were opened, unpacked. */
+import { DataError } from "../../errors.ts";
 import { gunzip, isGzip } from "../../data/gzip.ts";
 import { latin1 } from "../../data/image-bytes.ts";
 import { readTar } from "../../data/tar.ts";
@@ -37,6 +38,10 @@ async function contents({ path, file }: GivenFile): Promise<GivenFile[] | undefi
     const bytes = await bytesOf(file);
     const entries = archiveEntries(bytes, path, limits).filter(({ name }) => !/[/\\]$/.test(name));
     return [...unpack(bytes, path, entries)].map(([name, data]) => within(name, data));
+  }
+  // The end of an archive, and nothing before it.
+  if (latin1(head, 0, 4) === "PK\x05\x06") {
+    throw new DataError(`"${path}" is a zip archive with nothing in it.`);
   }
   const gzipped = isGzip(head) && /\.(tgz|tar\.gz)$/i.test(path);
   if (!gzipped && latin1(head, 257, 5) !== "ustar") return undefined;

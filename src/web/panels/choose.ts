@@ -41,7 +41,9 @@ function refresh(): void {
     relabelled || scenario === undefined ? "Images with wrong labels" : `Images of “${scenario}”`;
   const all = scene.images.count;
   says.textContent =
-    chosen.size === 0 ? "Nothing is chosen." : `${images(chosen.size)} of ${all} are chosen.`;
+    chosen.size === 0
+      ? "Nothing is chosen."
+      : `${images(chosen.size)} of ${all} ${chosen.size === 1 ? "is" : "are"} chosen.`;
 }
 
 function press(place: number): void {
@@ -72,15 +74,18 @@ function showMore(): void {
 /** Chooses the images of files, besides those that are chosen. */
 async function find(files: readonly GivenFile[]): Promise<void> {
   clearError();
+  change({ working: true });
+  says.textContent = "Looking for the images of the files…";
   try {
     const { places, others } = await engine.findImages(files);
-    change({ chosen: new Set([...state().chosen, ...places]) });
+    change({ working: false, chosen: new Set([...state().chosen, ...places]) });
     const missing =
       others === 0
         ? ""
         : ` ${images(others)} of the files ${others === 1 ? "is" : "are"} not among these.`;
     says.textContent += ` ${images(places.length)} of the files ${places.length === 1 ? "was" : "were"} found.${missing}`;
   } catch (cause) {
+    change({ working: false });
     fail(cause);
   }
 }

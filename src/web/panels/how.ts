@@ -115,7 +115,7 @@ export async function follow(
   work: (...calls: Calls) => Promise<string>,
 ): Promise<void> {
   const rounds = [...past];
-  const tell = (share: number): void => {
+  const told = (share: number): void => {
     const next = Math.min(rounds.length, last);
     says.state.textContent = rounds.length === 0 ? "Measuring…" : `Round ${next} of ${last}…`;
     progress.value = Math.min(1, (Math.max(0, rounds.length - 1) + share) / last);
@@ -124,15 +124,15 @@ export async function follow(
   pause.textContent = "Pause";
   running = true;
   change({ working: true, run: { ...about, rounds: past } });
-  tell(0);
+  told(0);
   try {
     const reason = await work(
       proxy((round: Round) => {
         rounds.push(round);
         change({ run: { ...about, rounds: [...rounds] } });
-        tell(0);
+        told(0);
       }),
-      proxy(tell),
+      proxy(told),
     );
     says.state.textContent = `Done: ${reason}.`;
   } catch (cause) {
@@ -145,7 +145,13 @@ export async function follow(
   }
 }
 
-async function forget(): Promise<void> {
+/** Says what is done. */
+export function tell(text: string): void {
+  says.state.textContent = text;
+}
+
+async function forget(may: () => boolean): Promise<void> {
+  if (state().working || !may()) return;
   const gone = Uint32Array.from([...state().chosen].sort((a, b) => a - b));
   const how = toldHow();
   const about = { id: nextRun(), method: how.method, gone };
@@ -154,13 +160,13 @@ async function forget(): Promise<void> {
   );
 }
 
-/** Ties the panel to what there is and what is done. */
-export function startHow(): void {
+/** Ties the panel to what there is and what is done. @param may whether a run may begin now. */
+export function startHow(may: () => boolean): void {
   onChange(["scene"], show);
   onChange(["scene", "chosen", "working"], refresh);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    void forget();
+    void forget(may);
   });
   cancel.addEventListener("click", () => void engine.cancel());
   pause.addEventListener("click", () => {

@@ -1,9 +1,9 @@
 /** The part of the panel of what is open that takes images: files that are chosen or dropped. */
 import { engine } from "../client.ts";
-import { clearError, fail, images, part } from "../dom.ts";
+import { clearErrors, fail, images, part } from "../dom.ts";
 import { chosenFiles, droppedFiles } from "../dropped.ts";
 import type { GivenFile } from "../files.ts";
-import type { ImageSettings } from "../messages.ts";
+import type { FileKind, ImageSettings } from "../messages.ts";
 import { change, onChange, state } from "../state.ts";
 import { openPredictor } from "./how.ts";
 import { openNetwork } from "./network.ts";
@@ -60,10 +60,10 @@ function settings(): ImageSettings {
   };
 }
 
-/** Reads images; without files those that were opened last. */
-async function read(files?: readonly GivenFile[]): Promise<void> {
-  if (!form.reportValidity()) return;
-  clearError(error);
+/** Reads images; without files those that were opened last. @returns whether they are open. */
+async function read(files?: readonly GivenFile[]): Promise<boolean> {
+  if (!form.reportValidity()) return false;
+  clearErrors();
   change({ working: true });
   const before = says.textContent;
   says.textContent = "Reading the images…";
@@ -74,9 +74,11 @@ async function read(files?: readonly GivenFile[]): Promise<void> {
       given = true;
     }
     change({ scene: await engine.openImages(settings()), chosen: new Set(), run: undefined });
+    return true;
   } catch (cause) {
     says.textContent = before;
     fail(cause, error);
+    return false;
   } finally {
     change({ working: false });
   }
@@ -88,15 +90,31 @@ function take(files: readonly GivenFile[]): void {
   if (files.length > 0) void read(files);
 }
 
-/** Takes what was dropped as what it is. */
+/** Files of a network or a predictor, by their names; images are in others. */
+const ofWeights = ({ path }: GivenFile): boolean =>
+  /\.(safetensors|pt|pth|h5|hdf5|keras|json)$/i.test(path);
+
+/** Takes what was dropped as what it is: images first, so that a network that comes with them meets its own. */
 async function takeDropped(data: DataTransfer): Promise<void> {
   const files = await droppedFiles(data);
-  if (files.length === 0 || state().scene === undefined || state().working) return;
+  if (files.length === 0 || state().scene === undefined) return;
+  if (state().working) {
+    throw new Error("the page works: drop the files again when it is done.");
+  }
+  clearErrors();
   own.open = true;
-  const kind = await engine.kindOf(files);
-  if (kind === "network") await openNetwork(files);
-  else if (kind === "predictor") await openPredictor(files);
-  else await read(files);
+  change({ working: true });
+  let kind: FileKind;
+  try {
+    kind = await engine.kindOf(files);
+  } finally {
+    change({ working: false });
+  }
+  if (kind === "images") return void (await read(files));
+  const others = files.filter((file) => !ofWeights(file));
+  if (others.length > 0 && !(await read(others))) return;
+  const weights = files.filter(ofWeights);
+  await (kind === "network" ? openNetwork(weights) : openPredictor(weights));
 }
 
 /** Ties the panel to what there is and what is done. */

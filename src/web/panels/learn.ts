@@ -31,6 +31,8 @@ const says = part("learn-state", HTMLElement);
 
 /** A training is under way. */
 let running = false;
+/** It was told to end. */
+let stopping = false;
 
 function refresh(): void {
   const { scene, working } = state();
@@ -78,11 +80,11 @@ async function learn(): Promise<void> {
   let known = "";
   const tell = (share: number): void => {
     progress.value = share;
-    if (pause.textContent !== "Pause") return;
+    if (stopping || pause.textContent !== "Pause") return;
     says.textContent = `Epoch ${Math.min(all, Math.floor(share * all) + 1)} of ${all}.${known}`;
   };
   pause.textContent = "Pause";
-  running = true;
+  [running, stopping] = [true, false];
   change({ working: true });
   tell(0);
   try {
@@ -122,7 +124,15 @@ export function startLearn(): void {
     event.preventDefault();
     void learn();
   });
-  cancel.addEventListener("click", () => void engine.cancel());
+  cancel.addEventListener("click", () => {
+    stopping = true;
+    says.textContent = "Stopping…";
+    void engine.cancel();
+  });
+  // A training is not kept: whoever reloads the page is asked.
+  addEventListener("beforeunload", (event) => {
+    if (running) event.preventDefault();
+  });
   pause.addEventListener("click", () => {
     const paused = pause.textContent === "Pause";
     pause.textContent = paused ? "Go on" : "Pause";

@@ -1,6 +1,6 @@
 /** The panel of what is open: the network, from the page or from files. */
 import { engine } from "../client.ts";
-import { clearError, fail, part, saveAs } from "../dom.ts";
+import { clearErrors, fail, part, saveAs } from "../dom.ts";
 import { chosenFiles } from "../dropped.ts";
 import type { GivenFile } from "../files.ts";
 import type { Scene } from "../messages.ts";
@@ -41,11 +41,16 @@ function refresh(): void {
   const ready = scene !== undefined && !working;
   for (const control of [file, model, prepared, save, startAgain]) control.disabled = !ready;
   again.disabled = !ready || !given;
+  // Once a run has forgotten something this is not the network to take home.
+  save.textContent =
+    state().run === undefined
+      ? "Save this network"
+      : "Save the network as it was before forgetting";
 }
 
 /** Opens something, in place of what is open. */
 export async function opening(what: string, open: () => Promise<Scene>): Promise<void> {
-  clearError(error);
+  clearErrors();
   change({ working: true });
   const before = says.textContent;
   says.textContent = what;
@@ -80,7 +85,7 @@ export function openStart(): Promise<void> {
 /** Ties the panel to what there is and what is done. */
 export function startNetwork(): void {
   onChange(["scene"], show);
-  onChange(["scene", "working"], refresh);
+  onChange(["scene", "working", "run"], refresh);
   file.addEventListener("change", () => {
     const files = chosenFiles(file);
     file.value = "";

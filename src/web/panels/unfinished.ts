@@ -3,13 +3,24 @@ import { engine } from "../client.ts";
 import { fail, images, part } from "../dom.ts";
 import type { Kept } from "../messages.ts";
 import { change, onChange, state } from "../state.ts";
-import { follow, nextRun } from "./how.ts";
+import { follow, nextRun, tell } from "./how.ts";
 
 const whole = part("unfinished", HTMLElement);
 const title = part("unfinished-title", HTMLElement);
 const says = part("unfinished-says", HTMLElement);
 const goOn = part("go-on", HTMLButtonElement);
 const discard = part("discard", HTMLButtonElement);
+
+/** What is offered was left before its end. */
+let unfinished = false;
+
+/** Whether a run that would begin may take the place of one that was left before its end. */
+export function mayReplace(): boolean {
+  if (whole.hidden || !unfinished) return true;
+  return confirm(
+    "A run was left before its end, and this browser keeps one run alone. Begin another and lose that one?",
+  );
+}
 
 function show({ method, images: count, rounds, of, ended }: Kept): void {
   const what = `${method} on ${images(count)}, ${rounds} of ${of} rounds done`;
@@ -20,26 +31,33 @@ function show({ method, images: count, rounds, of, ended }: Kept): void {
       : `This browser kept it: ${what}; ${ended}.`;
   goOn.textContent = ended === undefined ? "Go on" : "Show it";
   whole.hidden = false;
+  unfinished = ended === undefined;
   // A browser goes back to where the page was scrolled to.
   whole.scrollIntoView({ block: "nearest" });
 }
 
 async function restore(): Promise<void> {
-  whole.hidden = true;
+  if (state().working) return;
   const id = nextRun();
+  // Nothing else may begin while it is fetched.
+  change({ working: true });
+  tell("Fetching the run…");
   try {
     const past = await engine.restore(id);
-    if (past === undefined)
-      return fail(new Error("the run is kept no more: another tab has begun one."));
+    if (past === undefined) throw new Error("the run is kept no more: another tab has begun one.");
     const { scene, request, rounds, ended } = past;
     const { method, forget: gone } = request;
     change({ scene, chosen: new Set(gone) });
     const about = { id, method, gone };
+    tell("");
     if (ended === undefined) {
       await follow(about, rounds, request.rounds, (...calls) => engine.goOn(...calls));
     } else change({ run: { ...about, rounds } });
   } catch (cause) {
+    tell("");
     fail(cause);
+  } finally {
+    change({ working: false });
   }
 }
 
