@@ -5,6 +5,11 @@ import type { Picture, Round, Scene } from "./messages.ts";
 import type { Run } from "./state.ts";
 import { pictureOf, setPicture, setWords, tile } from "./tiles.ts";
 
+/** What helps where a round has changed no answer. */
+const unmoved =
+  " No answer has changed yet: more rounds, a higher rate or another method may do it; an image that looks like the others " +
+  "of its class may keep its answer.";
+
 /** What is said of a round, and of whether the run has it. */
 function saysOf(
   { images: all }: Scene,
@@ -20,7 +25,8 @@ function saysOf(
   return (
     (round < asked ? `After round ${round}, its last: of ` : "Of ") +
     `${images(gone.length)} to forget, ${old} still get the label they were trained with` +
-    (relabelled > 0 ? `, and ${right} their true class.` : ".")
+    (relabelled > 0 ? `, and ${right} their true class.` : ".") +
+    (round > 0 && round === asked && old === gone.length ? unmoved : "")
   );
 }
 

@@ -57,7 +57,7 @@ async function viewOf(run: KeptRun, name: string): Promise<RunView> {
     mostNamed,
   );
   const report: UnlearnReport = {
-    dataset: train.name,
+    dataset: images.title,
     scenario: "chosen images",
     model: info.network.name,
     ...{ method, settings, seed: request.seed },
