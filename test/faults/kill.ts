@@ -174,7 +174,7 @@ function withoutTimes(name: string, text: string): string {
   const hasSeconds = /^\|.* seconds \|$/m.test(text);
   return text
     .replace(/"(seconds|unlearnSeconds|gpuBytes)": ?[\d.e+-]+,?/g, "")
-    .replace(/[\d.]+ (s|MB|MiB|KiB)\b/g, "")
+    .replace(/[\d.]+\s(s|MB|MiB|KiB)\b/g, "")
     .split("\n")
     .map((line) => (hasSeconds && line.startsWith("|") ? line.replace(/\| [^|]* \|$/, "|") : line))
     .join("\n");
