@@ -7,7 +7,7 @@ import type { BenchRow } from "./harness.ts";
 const folder = fileURLToPath(new URL("./peers/", import.meta.url));
 
 /** What `torch_steps.py` prints, one object a line. */
-interface TorchResult {
+export interface TorchResult {
   readonly name: string;
   readonly mode: string;
   readonly milliseconds: number;

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type NetworkStep, stepName } from "../networks.ts";
+import type { TorchResult } from "../peers.ts";
 import type { Figures } from "./rows.ts";
 import type { Task } from "./stage.ts";
 
@@ -9,17 +10,6 @@ const script = fileURLToPath(new URL("../peers/torch_steps.py", import.meta.url)
 
 /** Ways of PyTorch that are compared. */
 export const torchModes: readonly string[] = ["float32", "TF32", "AMP"];
-
-/** A line that `torch_steps.py` prints. */
-interface Line {
-  readonly name: string;
-  readonly mode: string;
-  readonly milliseconds: number;
-  readonly low: number;
-  readonly high: number;
-  readonly device: string;
-  readonly torch: string;
-}
 
 /** The same step in PyTorch, a row a mode; the modes of one run of its program are `ms MODE` in one row. */
 export function torchTasks(step: NetworkStep, tiny: boolean): Task[] {
@@ -45,7 +35,7 @@ async function torchRow({ config }: NetworkStep, search: boolean, tiny: boolean)
 }
 
 /** What a program prints as JSON, a line each. @throws Error with its last words where it fails. */
-function jsonLines(command: string, words: readonly string[]): Promise<Line[]> {
+function jsonLines(command: string, words: readonly string[]): Promise<TorchResult[]> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, words, { stdio: ["ignore", "pipe", "pipe"] });
     const said = { out: "", err: "" };
@@ -56,7 +46,7 @@ function jsonLines(command: string, words: readonly string[]): Promise<Line[]> {
       const last = said.err.trim().split("\n").at(-1) ?? "";
       if (code !== 0) return reject(new Error(`torch_steps.py ended with ${code}: ${last}`));
       const lines = said.out.split("\n").filter((line) => line.startsWith("{"));
-      return resolve(lines.map((line) => JSON.parse(line) as Line));
+      return resolve(lines.map((line) => JSON.parse(line) as TorchResult));
     });
   });
 }
