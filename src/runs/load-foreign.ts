@@ -73,14 +73,20 @@ export async function loadForeign(path: string, options: ForeignOptions = {}): P
       `"${path}" does not say what size its images have: give \`input\`, as [224, 224, 3].`,
     );
   }
+  const numbers = Array.from({ length: given.outputs }, (_, i) => String(i));
+  return classifierIn(given, { gpu, input, classes: given.classes ?? numbers });
+}
+
+/** A given network on a device. @throws DataError, naming the file, where its weights do not fit it. */
+export async function classifierIn(
+  given: GivenNetwork,
+  { gpu, input, classes }: { gpu: Gpu | undefined; input: ImageShape; classes: readonly string[] },
+): Promise<Classifier> {
   const info = {
-    task: classification.name,
-    network: given.network,
-    input,
-    classes: given.classes ?? Array.from({ length: given.outputs }, (_, i) => String(i)),
+    ...{ task: classification.name, network: given.network, input, classes },
     preprocessing: given.preprocessing(input[2])!,
   };
-  const weights = given.weights(modelSpec(info.network, input, info.classes.length));
+  const weights = given.weights(modelSpec(info.network, input, classes.length));
   try {
     return await classifierOf(info, { gpu, weights });
   } catch (cause) {

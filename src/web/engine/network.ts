@@ -1,13 +1,11 @@
 /** Networks and predictors from files that were opened in the page. */
-import { modelSpec } from "../../../models/index.ts";
-import { classifierOf } from "../../api/classifier.ts";
-import { DataError, ShapeError } from "../../errors.ts";
+import { DataError } from "../../errors.ts";
 import { type Classifier, loadPredictor, predictors, weightFileOf } from "../../index.ts";
 import { parseCheckpoint } from "../../io/checkpoint.ts";
 import { readTensors } from "../../io/tensor-file.ts";
 import type { PreprocessingConfig } from "../../nn/preprocessing.ts";
 import { readNetwork, requirePrepared } from "../../runs/given-network.ts";
-import { classification } from "../../tasks/classification.ts";
+import { classifierIn } from "../../runs/load-foreign.ts";
 import { type GivenFile, heldIn, hold } from "../files.ts";
 import type { FileKind, NetworkSaid, OpenPredictor } from "../messages.ts";
 import type { Opened } from "./opened.ts";
@@ -52,18 +50,7 @@ export function readClassifier(
     const input = network.input ?? ([train.height, train.width, train.channels] as const);
     const numbers = Array.from({ length: network.outputs }, (_, i) => String(i));
     const known = train.classes.length === network.outputs ? train.classes : numbers;
-    const info = {
-      ...{ task: classification.name, network: network.network, input },
-      classes: network.classes ?? known,
-      preprocessing: network.preprocessing(input[2])!,
-    };
-    const weights = network.weights(modelSpec(info.network, input, info.classes.length));
-    try {
-      return await classifierOf(info, { gpu, weights });
-    } catch (cause) {
-      if (!(cause instanceof ShapeError)) throw cause;
-      throw new DataError(`"${given}": ${cause.message}`, { cause });
-    }
+    return classifierIn(network, { gpu, input, classes: network.classes ?? known });
   });
 }
 
