@@ -55,6 +55,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "unlearn/rewind.test.ts",
     "unlearn/shorten-round.test.ts",
   ],
+  "what Dawn prints": ["platform/quiet.test.ts"],
   "the page and the kernels, in a browser": ["web/kernels.test.ts", "web/page.test.ts"],
   "the package, which it runs on Deno itself": ["package/jsr.test.ts", "package/package.test.ts"],
   "what an installation by npm brings, and what the sources can reach, whatever runs them": [

@@ -12,6 +12,8 @@ export interface Report {
   readonly problem?: string;
   /** The process should take no further file: something of this one may be left in it. */
   readonly spent: boolean;
+  /** Seconds of processor that the file took, its ended child processes included; absent where nobody knows. */
+  readonly processor?: number;
 }
 
 /** What came of a file. */

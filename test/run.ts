@@ -25,9 +25,16 @@ const alone: readonly string[] = [
   "data/fetch.test.ts",
 ];
 
-function print({ file, passed, failed, seconds, output, problem }: Outcome): void {
+/** What a file took. */
+function taken({ seconds, processor }: Outcome): string {
+  const of = processor === undefined ? "" : `, ${processor.toFixed(1)} s of processor`;
+  return `${seconds.toFixed(1)} s${of}`;
+}
+
+function print(outcome: Outcome): void {
+  const { file, passed, failed, output, problem } = outcome;
   const counts = `${passed} passed${failed > 0 ? `, ${failed} FAILED` : ""}`;
-  console.log(`${file.padEnd(40)} ${counts} (${seconds.toFixed(1)} s)`);
+  console.log(`${file.padEnd(40)} ${counts} (${taken(outcome)})`);
   for (const line of output.split("\n")) if (/^skipped?:/i.test(line)) console.log(`  ${line}`);
   if (failed > 0) console.log(`  ${problem ?? ""}\n${output}`);
 }
@@ -114,8 +121,8 @@ async function main(): Promise<number> {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`${files.length} files on ${deno ? "Deno" : "Node"} in ${seconds} s; the slowest:`);
   const slowest = [...outcomes].sort((a, b) => b.seconds - a.seconds).slice(0, 10);
-  for (const { file, seconds } of slowest) {
-    console.log(`  ${file.padEnd(38)} ${seconds.toFixed(1)} s`);
+  for (const outcome of slowest) {
+    console.log(`  ${outcome.file.padEnd(38)} ${taken(outcome)}`);
   }
   if (files.length === 0) console.log(`no test file matches: ${filters.join(" ")}`);
   const sum = (key: "passed" | "failed"): number =>

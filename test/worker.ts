@@ -4,6 +4,7 @@
  * All files share its devices, with the kernels they have compiled (see device.ts). A file's tests wait
  * in uvu's queue until the whole file is loaded, as under uvu's own command line.
  */
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { endGpus, keepGpus, settleGpus } from "./device.ts";
 import { mark, type Report } from "./pool.ts";
@@ -14,6 +15,21 @@ type Suite = () => Promise<[string | true, number, number, number]>;
 const scope = globalThis as { UVU_DEFER?: boolean; UVU_QUEUE?: Suite[][]; Deno?: unknown };
 /** Memory that files may leave behind in one process. */
 const mostBytes = 2 ** 31;
+
+/** Ticks a second in which Linux counts processor time. */
+const ticks = 100;
+
+/** Seconds of processor that this process and its ended children have taken, where the system keeps /proc. */
+function processorSeconds(): number | undefined {
+  try {
+    const stat = readFileSync("/proc/self/stat", "utf8");
+    // After the name, which is in brackets: from the 12th on, its own and its children's, in programs and in the system.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) / ticks;
+  } catch {
+    return undefined;
+  }
+}
 
 async function run(file: string): Promise<Report> {
   const queue: Suite[] = [];
@@ -45,9 +61,12 @@ async function run(file: string): Promise<Report> {
 
 keepGpus();
 for await (const file of createInterface({ input: process.stdin })) {
+  const before = processorSeconds();
   const report = await run(file);
+  const after = processorSeconds();
   process.stderr.write(`\n${mark}\n`);
-  process.stdout.write(`\n${mark}${JSON.stringify(report)}\n`);
+  const processor = after === undefined ? {} : { processor: after - before! };
+  process.stdout.write(`\n${mark}${JSON.stringify({ ...report, ...processor })}\n`);
 }
 // The process ends by itself: what keeps it alive, or breaks as it ends, is a fault of its files.
 await endGpus();

@@ -101,7 +101,7 @@ async function replaced(
 export async function openDevice(flags: DeviceFlags): Promise<Gpu> {
   const { adapter, defaultLimits = false } = flags;
   const usable = shared?.lost === undefined ? shared : undefined;
-  const gpu = usable ?? (await acquireDevice({ adapter, defaultLimits }));
+  const gpu = usable ?? (await acquireDevice({ adapter, defaultLimits, quiet: true }));
   if (gpu !== shared) open.push(gpu);
   const { description, software } = gpu.adapter;
   const slow = software ? " (software: slow, exact; a GPU driver makes this faster)" : "";

@@ -1,10 +1,15 @@
 /** Which adapter a device is opened on, and with which limits. */
+import { host } from "#platform";
 import { GpuError, UsageError } from "../errors.ts";
 
 /** Which adapter is wanted: a real one if there is any, or explicitly one kind. */
 export type AdapterChoice = "auto" | "gpu" | "software";
 
 const softwareNames = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|software/i;
+
+/** Warnings of Dawn about adapters: kernels bind no buffers at dynamic offsets. */
+const harmless =
+  /^Warning: maxDynamic(Uniform|Storage)BuffersPerPipelineLayout artificially reduced from /;
 
 const wantedLimits = [
   "maxBufferSize",
@@ -25,13 +30,22 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
 /**
  * The adapter that fits the choice.
  *
+ * @param quiet keep harmless warnings off the terminal: see `DeviceOptions`.
  * @throws UsageError for a choice that does not exist; GpuError when no adapter fits.
  */
-export async function chooseAdapter(gpu: GPU, choice: AdapterChoice): Promise<GPUAdapter> {
+export async function chooseAdapter(
+  gpu: GPU,
+  choice: AdapterChoice,
+  quiet = false,
+): Promise<GPUAdapter> {
   if (choice !== "auto" && choice !== "gpu" && choice !== "software") {
     throw new UsageError(`unknown adapter "${String(choice)}": choose auto, gpu or software.`);
   }
-  const best = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  const request = (): Promise<GPUAdapter | null> =>
+    gpu.requestAdapter({ powerPreference: "high-performance" });
+  const best = await (quiet && host.withoutLines !== undefined
+    ? host.withoutLines(harmless, request)
+    : request());
   if (choice === "software" && !(best !== null && isSoftware(best.info))) {
     const fallback = await gpu.requestAdapter({ forceFallbackAdapter: true });
     if (fallback !== null) return fallback;

@@ -30,6 +30,11 @@ export interface DeviceOptions {
   readonly maxBinding?: number;
   /** Dawn options for Node, such as `enable-dawn-features=…`; they count for the first device only. */
   readonly dawnOptions?: readonly string[];
+  /**
+   * Keep two harmless warnings off the terminal, which Dawn prints on Node when it looks for adapters. No thread of the
+   * process may open a file at that moment (its errors go elsewhere meanwhile): so a program has to ask for it.
+   */
+  readonly quiet?: boolean;
 }
 
 /** What a report says about the adapter. */
@@ -61,6 +66,7 @@ const optionsSchema = z.strictObject({
   defaultLimits: z.boolean().optional(),
   maxBinding: z.number().int().min(leastBinding).optional(),
   dawnOptions: z.array(z.string()).optional(),
+  quiet: z.boolean().optional(),
 });
 
 /**
@@ -74,6 +80,7 @@ export async function acquireDevice(given: DeviceOptions = {}): Promise<Gpu> {
   const adapter = await chooseAdapter(
     await openGpu(options.dawnOptions),
     options.adapter ?? "auto",
+    options.quiet,
   );
   const software = isSoftware(adapter.info);
   const device = await requestDevice(adapter, options.defaultLimits === true);

@@ -6,6 +6,7 @@ import { availableParallelism, hostname } from "node:os";
 import { dirname, relative, resolve } from "node:path";
 import { parentPort, Worker } from "node:worker_threads";
 import type { Host, HostFiles, HostProcesses, HostThreads, ProcessId } from "./host.ts";
+import { withoutLines } from "./native-errors.ts";
 import { detectRuntime } from "./runtime.ts";
 
 /** Makes a folder and its parents. Node's own way never ends where a parent takes no folders, as /proc. */
@@ -165,4 +166,5 @@ export const host: Host = {
     Object.assign(globalThis, globals);
     return create([...options]);
   },
+  withoutLines,
 };

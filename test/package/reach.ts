@@ -110,6 +110,10 @@ export const allowed: Readonly<Record<string, Allowed>> = {
     names: ["fetch"],
     why: "the package's own files where they have an address: in browsers, and on Deno from JSR",
   },
+  "src/platform/native-errors": {
+    builtIns: ["node:fs", "node:os", "node:path", "node:tty"],
+    why: "what native code prints on the terminal goes to a file of its own while Dawn looks for adapters",
+  },
   "src/platform/node": {
     builtIns: [
       ...["node:crypto", "node:fs", "node:fs/promises", "node:os", "node:path"],
