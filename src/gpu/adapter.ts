@@ -30,7 +30,7 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
 /**
  * The adapter that fits the choice.
  *
- * @param quiet keep harmless warnings off the terminal: see `DeviceOptions`.
+ * @param quiet do not show harmless warnings: see `DeviceOptions`.
  * @throws UsageError for a choice that does not exist; GpuError when no adapter fits.
  */
 export async function chooseAdapter(

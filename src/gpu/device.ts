@@ -31,8 +31,8 @@ export interface DeviceOptions {
   /** Dawn options for Node, such as `enable-dawn-features=…`; they count for the first device only. */
   readonly dawnOptions?: readonly string[];
   /**
-   * Keep two harmless warnings off the terminal, which Dawn prints on Node when it looks for adapters. No thread of the
-   * process may open a file at that moment (its errors go elsewhere meanwhile): so a program has to ask for it.
+   * Do not show two harmless warnings that Dawn prints on Node when it looks for adapters, on a terminal or in a pipe. No
+   * thread of the process may open a file at that moment (errors go elsewhere meanwhile): so a program has to ask for it.
    */
   readonly quiet?: boolean;
 }

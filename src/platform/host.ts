@@ -78,6 +78,6 @@ export interface Host {
   readonly variable?: (name: string) => string | undefined;
   /** Makes a WebGPU entry object where none is built in, and the globals that go with it. */
   readonly createGpu?: (options: readonly string[]) => Promise<GPU>;
-  /** Calls a function, and keeps lines that native code prints meanwhile off the terminal. */
+  /** Calls a function, and does not show lines that native code prints meanwhile. */
   readonly withoutLines?: <T>(hidden: RegExp, call: () => T) => T;
 }

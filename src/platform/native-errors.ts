@@ -1,5 +1,5 @@
-/** What native code prints to the terminal while it is called: for Dawn, which has no setting for it. */
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+/** What native code prints as errors while it is called: for Dawn, which has no setting for it. */
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isatty } from "node:tty";
@@ -8,17 +8,23 @@ import { detectRuntime } from "./runtime.ts";
 /** Descriptor of a process's errors. */
 const errors = 2;
 
+/** Whether what errors go to can be opened again at the same place: a file would be written over by who else has it. */
+function canBeReopened(): boolean {
+  return isatty(errors) || fstatSync(errors).isFIFO();
+}
+
 /**
- * Calls a function, and prints what native code has written to the terminal as errors during the call, without the lines
- * that `hidden` matches.
+ * Calls a function, and prints what native code has written as errors during the call, without the lines that `hidden`
+ * matches.
  *
- * Where errors do not go to a terminal, or the system has no `/dev/fd`, it only calls the function: a file or a pipe
- * keeps every line. No thread of the process may open a file during the call: it might get the descriptor of the errors.
- * What the program itself prints is not touched, as Node has opened the terminal for itself.
+ * Where errors go neither to a terminal nor into a pipe, or the system has no `/dev/fd`, it only calls the function. No
+ * thread of the process may open a file during the call: it might get the descriptor of the errors.
  */
 export function withoutLines<T>(hidden: RegExp, call: () => T): T {
-  if (detectRuntime() !== "node" || process.platform === "win32" || !isatty(errors)) return call();
-  // Node opens the terminal when the stream is first asked for.
+  if (detectRuntime() !== "node" || process.platform === "win32" || !canBeReopened()) {
+    return call();
+  }
+  // Node opens a terminal for itself when the stream is first asked for.
   const { stderr } = process;
   const open: number[] = [];
   const folder = mkdtempSync(join(tmpdir(), "rewind-errors-"));

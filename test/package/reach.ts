@@ -112,7 +112,7 @@ export const allowed: Readonly<Record<string, Allowed>> = {
   },
   "src/platform/native-errors": {
     builtIns: ["node:fs", "node:os", "node:path", "node:tty"],
-    why: "what native code prints on the terminal goes to a file of its own while Dawn looks for adapters",
+    why: "what native code prints goes to a file of its own while Dawn looks for adapters",
   },
   "src/platform/node": {
     builtIns: [
