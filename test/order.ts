@@ -4,9 +4,7 @@
  * What takes most of a file's time on a software adapter. Kernels that are compiled once and run a few times are
  * compiled without optimisation, which takes about two thirds of the time; both give the same bits.
  */
-export const kinds = ["computing", "compiling"] as const;
-
-export type Kind = (typeof kinds)[number];
+export type Kind = "computing" | "compiling";
 
 /**
  * Files whose kernels run for longer than their compilation takes: trainings of many steps. All others compile many

@@ -35,10 +35,17 @@ const endMs = 20_000;
  */
 const vectorBits = "128";
 
+/** Threads it computes with: there are more processes than cores, and threads that wake each other take time. */
+const driverThreads = "1";
+
 /** Variables that the software driver reads, for a process and for the command lines that its files start. */
 const driver: Readonly<Record<Kind, Readonly<Record<string, string>>>> = {
-  computing: { LP_NATIVE_VECTOR_WIDTH: vectorBits },
-  compiling: { LP_NATIVE_VECTOR_WIDTH: vectorBits, GALLIVM_PERF: "nopt" },
+  computing: { LP_NATIVE_VECTOR_WIDTH: vectorBits, LP_NUM_THREADS: driverThreads },
+  compiling: {
+    LP_NATIVE_VECTOR_WIDTH: vectorBits,
+    LP_NUM_THREADS: driverThreads,
+    GALLIVM_PERF: "nopt",
+  },
 };
 
 const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;

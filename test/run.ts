@@ -1,5 +1,6 @@
 /**
  * Runs the test files in three processes: `tsx test/run.ts [filter…]` or `deno run -A test/run.ts [filter…]`.
+ * REWIND_TEST_PROCESSES in the environment says how many instead of three.
  *
  * A file counts as failed if a test fails, if it crashes, hangs, or runs no test at all; the files after
  * it go on in a new process. On Deno, files that onlyOnNode lists are named and left out, unless a
@@ -10,7 +11,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { onlyOnNode, onlyOnNodeFiles } from "./only-on-node.ts";
-import { type Kind, kindOf, kinds, namedInOrder, Waiting } from "./order.ts";
+import { type Kind, kindOf, namedInOrder, Waiting } from "./order.ts";
 import { Lane, type Outcome } from "./pool.ts";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
@@ -114,7 +115,11 @@ async function main(): Promise<number> {
     ended(await lane.close());
   };
   // A third process fills two cores while the others wait: for a driver's copy, a child process, a file.
-  await Promise.all([...kinds, "compiling" as const].map(work));
+  const { REWIND_TEST_PROCESSES: wanted = "3" } = process.env;
+  const lanes = Array.from({ length: Math.max(1, Number(wanted)) }, (_, i) =>
+    work(i === 0 ? "computing" : "compiling"),
+  );
+  await Promise.all(lanes);
   for (const [reason, names] of leftOut) {
     console.log(`not repeated on Deno, ${reason}: ${names.join(", ")}`);
   }
