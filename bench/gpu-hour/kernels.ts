@@ -188,6 +188,6 @@ export function inSlices(launch: Launch, slices: number): Launch[] {
   if (slices === 1) return [product];
   return [
     product,
-    { ...sumSlices(m * n, slices), bind: { x: partial, y: sum }, flop: m * n * slices },
+    { ...sumSlices("gpu", m * n, slices), bind: { x: partial, y: sum }, flop: m * n * slices },
   ];
 }

@@ -143,7 +143,7 @@ const operation: Operation<AttentionAttrs> = {
       [parts.dv, dv],
     ] as const) {
       if (out === null || part === out) continue;
-      launches.push({ ...sumSlices(out.size, slices), bind: { x: part, y: out } });
+      launches.push({ ...sumSlices(tuning, out.size, slices), bind: { x: part, y: out } });
     }
     return launches;
   },

@@ -70,9 +70,9 @@ const operation: Operation<Conv2dAttrs> = {
       const sliced = conv2dWeightGrad(tuning, shape);
       const bind = { a: x!, b: dy, bias: null };
       const output = { name: "c", value: dw };
-      launches.push(...sumOfSlices(sliced, bind, output, scratch, flop(shape)));
+      launches.push(...sumOfSlices(tuning, sliced, bind, output, scratch, flop(shape)));
     }
-    if (db != null) launches.push(...biasGradient(dy, db, scratch));
+    if (db != null) launches.push(...biasGradient(tuning, dy, db, scratch));
     return launches;
   },
 };

@@ -67,9 +67,9 @@ const operation: Operation<Conv2dAttrs> = {
     if (dw != null) {
       const output = { name: "partial", value: dw };
       const sliced = depthwiseWeightGrad(shape, tuning);
-      launches.push(...sumOfSlices(sliced, { x: x!, dy }, output, scratch, flop(shape)));
+      launches.push(...sumOfSlices(tuning, sliced, { x: x!, dy }, output, scratch, flop(shape)));
     }
-    if (db != null) launches.push(...biasGradient(dy, db, scratch));
+    if (db != null) launches.push(...biasGradient(tuning, dy, db, scratch));
     return launches;
   },
 };

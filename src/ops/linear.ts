@@ -4,21 +4,23 @@ import { applyOperation, type Operation } from "../graph/graph.ts";
 import type { Launch, Value } from "../graph/value.ts";
 import { format, sameShape } from "../shape.ts";
 import { gemm } from "./launch/gemm.ts";
+import { planProduct } from "./launch/product.ts";
 import { sumSlices } from "./launch/reduce.ts";
 import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
+
+/** Steps of k in a slice at least, on each kind of adapter. */
+const shortestSlice = { software: 64, gpu: 128 } as const;
 
 /**
  * Slices of k for c [m, n]: enough output tiles to fill the adapter, and a slice long enough that
  * the partial sums cost little beside the products.
  */
 export function slicesOfK(tuning: Tuning, m: number, n: number, k: number): number {
-  // A software lane makes 8 rows of up to 16 columns; a workgroup on a GPU 64 × 64.
-  const tiles =
-    tuning === "software"
-      ? Math.ceil(m / 8) * Math.ceil(n / 16)
-      : Math.ceil(m / 64) * Math.ceil(n / 64);
-  const [wanted, shortest] = tuning === "software" ? [64, 64] : [256, 128];
-  return Math.max(1, Math.min(Math.floor(k / shortest), Math.floor(wanted / tiles)));
+  const most = Math.max(1, Math.floor(k / shortestSlice[tuning]));
+  if (tuning === "gpu") return planProduct(m, n, k, most).slices;
+  // A software lane makes 8 rows of up to 16 columns.
+  const tiles = Math.ceil(m / 8) * Math.ceil(n / 16);
+  return Math.max(1, Math.min(most, Math.floor(64 / tiles)));
 }
 
 /** A plain product: neither factor transposed, no bias. */
@@ -62,14 +64,21 @@ const operation: Operation<null> = {
     const kernel = gemm(tuning, { ...product, m: rows, n: units, k: features, hasBias, slices });
     const bind = { a: x!, b: w!, bias: hasBias ? b : null };
     if (b === undefined || slices === 1) {
-      return sumOfSlices({ ...kernel, slices }, bind, { name: "c", value: y }, scratch, flop);
+      return sumOfSlices(
+        tuning,
+        { ...kernel, slices },
+        bind,
+        { name: "c", value: y },
+        scratch,
+        flop,
+      );
     }
     // A sliced product cannot add the bias; the sum over its slices does.
     const partial = scratch("partial", [slices, rows, units]);
     return [
       { ...kernel, bind: { ...bind, c: partial }, flop },
       {
-        ...sumSlices(y.size, slices, units),
+        ...sumSlices(tuning, y.size, slices, units),
         bind: { x: partial, b, y },
         flop: partial.size,
       },
@@ -86,7 +95,7 @@ const operation: Operation<null> = {
       const bind = { a: dy, b: w!, bias: null };
       const slices = slicesOfK(tuning, rows, features, units);
       const sliced = { ...gemm(tuning, { ...shape, slices }), slices };
-      launches.push(...sumOfSlices(sliced, bind, { name: "c", value: dx }, scratch, flop));
+      launches.push(...sumOfSlices(tuning, sliced, bind, { name: "c", value: dx }, scratch, flop));
     }
     if (dw != null) {
       // dw = xᵀ dy
@@ -94,9 +103,9 @@ const operation: Operation<null> = {
       const bind = { a: x!, b: dy, bias: null };
       const slices = slicesOfK(tuning, features, units, rows);
       const sliced = { ...gemm(tuning, { ...shape, slices }), slices };
-      launches.push(...sumOfSlices(sliced, bind, { name: "c", value: dw }, scratch, flop));
+      launches.push(...sumOfSlices(tuning, sliced, bind, { name: "c", value: dw }, scratch, flop));
     }
-    if (db != null) launches.push(...biasGradient(dy, db, scratch));
+    if (db != null) launches.push(...biasGradient(tuning, dy, db, scratch));
     return launches;
   },
 };

@@ -158,7 +158,7 @@ test("only the gradients asked for are computed", () => {
     };
     assert.equal(written(x), ["depthwise/correlate:input_gradient"]);
     assert.is(written(w)[0], "depthwise/weight-grad:main");
-    assert.ok(written(b)[0]!.startsWith("reduce/column-sum"));
+    assert.ok(written(b)[0]!.startsWith("reduce/column-"));
   }
 });
 

@@ -68,13 +68,24 @@ test("linear works without a bias", async () => {
 });
 
 test("products sliced over k, in every direction", async () => {
-  // dx over 300 units, dw over 257 rows; the tile limits are not divisors of either.
+  // dx over 400 units, dw over 385 rows; the tile limits are not divisors of either.
   for (const shape of [
-    [3, 17, 300],
-    [257, 5, 7],
+    [3, 17, 400],
+    [385, 5, 7],
   ] as const) {
     const longest = Math.max(...shape);
     assert.ok(tunings.every((tuning) => slicesOfK(tuning, 5, 7, longest) > 1));
+    await check(shape, { bias: true, seeds: 1 });
+  }
+});
+
+test("bias gradients of more rows and columns than a workgroup takes at once", async () => {
+  // One column in bands and in lanes of one float; several workgroups side by side, the last of them in part.
+  for (const shape of [
+    [700, 1, 1],
+    [2500, 1, 68],
+    [300, 1, 1101],
+  ] as const) {
     await check(shape, { bias: true, seeds: 1 });
   }
 });

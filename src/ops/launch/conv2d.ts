@@ -3,12 +3,12 @@ import type { Tuning } from "../../gpu/device.ts";
 import type { UnboundLaunch, SlicedLaunch } from "../../graph/value.ts";
 import {
   chooseTile,
+  planProduct,
   type Product,
   productGpu,
   productSoftware,
   type ProductSizes,
   sliceLength,
-  tileCount,
 } from "./product.ts";
 import { ceilDiv, columnQuads } from "./tiles.ts";
 
@@ -128,11 +128,6 @@ export function conv2dWeightGrad(tuning: Tuning, shape: Conv2dShape): SlicedLaun
     const slices = Math.max(1, Math.min(shape.n * shape.oh, ceilDiv(512, tiles)));
     return { ...productSoftware(product(slices, shape.ow), vt), slices };
   }
-  const tile = chooseTile(m, n, 0);
-  // About two workgroups a processor, but slices long enough to outweigh adding them up.
-  const slices = Math.max(
-    1,
-    Math.min(Math.floor(pixels / 256), ceilDiv(256, tileCount(tile, m, n))),
-  );
+  const { tile, slices } = planProduct(m, n, pixels, Math.max(1, Math.floor(pixels / 256)));
   return { ...productGpu(product(slices, 16), tile), slices };
 }

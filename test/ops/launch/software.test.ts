@@ -56,8 +56,8 @@ test("a sliced product has no bias", () => {
 
 test("weight gradients and column sums never have more slices than rows", () => {
   assert.is(conv2dWeightGrad("software", { ...conv, n: 1, h: 3, oh: 3 }).slices, 3);
-  assert.is(columnSum(5, 3).slices, 1);
-  assert.is(sumSlices(100, 7).groups[0], 2);
+  assert.is(columnSum("software", 5, 3).slices, 1);
+  assert.is(sumSlices("software", 100, 7).groups[0], 2);
 });
 
 test.run();

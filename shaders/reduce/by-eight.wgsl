@@ -1,0 +1,48 @@
+//! part
+//! import reduce/terms
+//! needs Lane
+// Terms that are added in eight sums, term k in sum k % 8, which a tree joins: for GPUs, where a thread that waits for
+// one term before it asks for the next takes a trip to memory for each. Gives total(start, terms) -> Lane, whose start
+// the first of the sums begins with. Constants: none.
+
+// x[first + k * step] of the last terms, and nothing past them.
+fn last(terms: Terms, done: u32, k: u32) -> Lane {
+  let there = done + k < terms.count;
+  return select(Lane(), x[terms.first + select(0u, done + k, there) * terms.step], there);
+}
+
+fn total(start: Lane, terms: Terms) -> Lane {
+  var a = start;
+  var b = Lane();
+  var c = Lane();
+  var d = Lane();
+  var e = Lane();
+  var f = Lane();
+  var g = Lane();
+  var h = Lane();
+  let rounds = terms.count / 8u;
+  // The constant shows the compiler that the loop ends: it adds no guard.
+  for (var round = 0u; round < 0xffffffffu; round++) {
+    if (round >= rounds) {
+      break;
+    }
+    let at = terms.first + round * 8u * terms.step;
+    a += x[at];
+    b += x[at + terms.step];
+    c += x[at + 2u * terms.step];
+    d += x[at + 3u * terms.step];
+    e += x[at + 4u * terms.step];
+    f += x[at + 5u * terms.step];
+    g += x[at + 6u * terms.step];
+    h += x[at + 7u * terms.step];
+  }
+  let done = rounds * 8u;
+  a += last(terms, done, 0u);
+  b += last(terms, done, 1u);
+  c += last(terms, done, 2u);
+  d += last(terms, done, 3u);
+  e += last(terms, done, 4u);
+  f += last(terms, done, 5u);
+  g += last(terms, done, 6u);
+  return ((a + b) + (c + d)) + ((e + f) + (g + h));
+}

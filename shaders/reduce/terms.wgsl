@@ -1,0 +1,28 @@
+//! part
+//! needs Lane, LANES
+// Sums over the middle axis of x [outer, axis, inner] into y [outer, slices, inner]; inner is a multiple of LANES.
+// Gives the bindings x and y; sizes, a uniform, so that one kernel serves all shapes; Terms, which elements of x a sum
+// adds; width() -> u32, lanes of a row. Constants: none.
+struct Sizes {
+  outer: u32,
+  axis: u32,
+  inner: u32,
+  slices: u32,
+  scale: f32,
+}
+
+// x[first], x[first + step], … of count terms.
+struct Terms {
+  first: u32,
+  step: u32,
+  count: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<Lane>;
+@group(0) @binding(1) var<storage, read_write> y: array<Lane>;
+@group(0) @binding(7) var<uniform> sizes: Sizes;
+
+// Lanes of a row of x and of y.
+fn width() -> u32 {
+  return sizes.inner / LANES;
+}
