@@ -1,5 +1,6 @@
 /** Evaluators of the data sets of a run. */
 import type { GpuDataset } from "../feed/gpu-dataset.ts";
+import { withoutCopies } from "../graph/copies.ts";
 import { Graph } from "../graph/graph.ts";
 import { planMemory } from "../graph/memory-plan.ts";
 import { Value } from "../graph/value.ts";
@@ -26,7 +27,7 @@ function evaluationBytes(model: Model, rows: number): number {
     (shape, i) => new Value(`input ${i}`, [rows, ...shape], "f32", "planned"),
   );
   model.build(graph, inputs, "frozen");
-  return planMemory(graph.forward()).bytes;
+  return planMemory(withoutCopies(graph.forward()).steps).bytes;
 }
 
 /**

@@ -10,6 +10,7 @@ import { OutOfMemoryError, UsageError } from "../errors.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { shown } from "../checked.ts";
 import { format } from "../shape.ts";
+import { type Uncopied, withoutCopies } from "./copies.ts";
 import { type MemoryPlan, planMemory } from "./memory-plan.ts";
 import type { Launch, Value } from "./value.ts";
 
@@ -125,7 +126,7 @@ export interface CompileOptions {
 /**
  * Plans buffers, compiles kernels and makes bind groups.
  *
- * @param steps launches in order. A program among them is replayed at its place, on its own memory, as often
+ * @param todo launches in order; copies between planned values are left out. A program among them is replayed at its place, on its own memory, as often
  *   as it stands there; it stays the caller's.
  * @throws OutOfMemoryError if a value exceeds a storage binding or memory runs out.
  * @throws UsageError if a binding is missing, unknown, too small or would be read-only and writable at once, or the
@@ -133,13 +134,16 @@ export interface CompileOptions {
  */
 export async function compile(
   gpu: Gpu,
-  steps: readonly (Launch | Program)[],
+  todo: readonly (Launch | Program)[],
   options: CompileOptions,
 ): Promise<Program> {
-  const launches = steps.filter((step): step is Launch => !(step instanceof Program));
-  for (const launch of launches) requireUniforms(launch);
+  for (const step of todo) if (!(step instanceof Program)) requireUniforms(step);
   for (const [value, view] of options.bindings) requireView(gpu, value, view);
-  const plan = planMemory(launches, options.keep);
+  const uncopied = withoutCopies<Program>(todo);
+  const { steps, same } = uncopied;
+  const launches = steps.filter((step): step is Launch => !(step instanceof Program));
+  const keep = (options.keep ?? []).map((value) => same.get(value) ?? value);
+  const plan = planMemory(launches, keep);
   for (const value of [...plan.place.keys(), ...options.bindings.keys()]) {
     if (value.bytes > gpu.maxBinding) {
       const times = Math.ceil(value.bytes / gpu.maxBinding);
@@ -163,12 +167,17 @@ export async function compile(
     const buffer = buffers[index]!;
     views.set(value, { buffer, offset: 0, size: value.bytes });
   }
+  for (const [value, copied] of same) {
+    const view = views.get(copied);
+    if (view !== undefined) views.set(value, view);
+  }
   try {
     const uniforms = await uploadUniforms(gpu, launches);
     if (uniforms.buffer !== undefined) buffers.push(uniforms.buffer);
     const kernels = await Promise.all(
       steps.map(async (step) => (step instanceof Program ? undefined : gpu.kernels.get(step))),
     );
+    requireUnwritten(uncopied, kernels);
     const memory = { views, uniforms: uniforms.views, unusedRead, unusedWrite };
     const dispatches = steps.flatMap((step, index) =>
       step instanceof Program
@@ -194,6 +203,24 @@ function requireView(gpu: Gpu, value: Value, { buffer, offset, size }: BufferVie
     throw new UsageError(
       `${what} is bound to the bytes ${offset} to ${offset + size} of a buffer of ${buffer.size}.`,
     );
+  }
+}
+
+/** @throws Error where a step writes a value after it was read in place of its copy. */
+function requireUnwritten(
+  { steps, fixed }: Uncopied<Program>,
+  kernels: readonly (Kernel | undefined)[],
+): void {
+  for (const [index, step] of steps.entries()) {
+    if (step instanceof Program) continue;
+    for (const { name, access } of kernels[index]!.bindings) {
+      const value = step.bind[name];
+      if (access !== "write" || value == null || !((fixed.get(value) ?? Infinity) <= index))
+        continue;
+      throw new Error(
+        `kernel ${kernels[index]!.label} writes "${value.label}" after it was copied: that copy cannot be left out.`,
+      );
+    }
   }
 }
 
