@@ -346,6 +346,18 @@ for (const tuning of tunings) {
         entry,
         constants: { PER: 1 },
       })),
+      // What graph/fusion.ts makes of a sum or a batch norm and the ReLU after it.
+      {
+        shader: "elementwise/sum",
+        parts: ["walk/pair-then", "after/relu"],
+        constants: { PER: 1, SLOPE: 0 },
+      },
+      {
+        shader: "norm/batch-norm-forward",
+        parts: ["after/relu"],
+        entry: "normalise",
+        constants: { PER: 4, FACTOR: 32, EPSILON: 1e-5, MOMENTUM: 0.1, AFFINE: true, SLOPE: 0 },
+      },
       { shader: "analysis/one-hot", constants: { B: 3, C: 5 } },
       { shader: "analysis/plane", constants: { PER: 1 } },
       { shader: "analysis/tally-point", constants: { HAS_HITS: true, SETS: 2 } },

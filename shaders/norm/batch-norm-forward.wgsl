@@ -1,10 +1,11 @@
-//! import norm/channels
+//! import norm/channels, lane/f32
+//! needs after
 // Batch normalisation over all rows of a channel: y = gamma (x - mean) / sqrt(variance + EPSILON) + beta
 // (Ioffe and Szegedy 2015).
 //
 // Training: `slice_statistics` takes mean and sum of squared deviations of each slice, `merge` joins slices (Chan,
 // Golub and LeVeque 1983), `statistics` joins the rest and updates the running values. Frozen: `running` turns the
-// running values into the same stats. `normalise` ends both. y is `result`.
+// running values into the same stats. `normalise` ends both, with what comes after (shaders/after). y is `result`.
 //
 // stats_out [2, C]; running_mean, running_variance, frozen_mean, frozen_variance, beta [C]; other shapes and
 // constants: norm/channels. Constants besides: EPSILON; MOMENTUM, the weight of the batch in
@@ -68,7 +69,7 @@ fn channel_of(c: u32) -> Channel {
 }
 
 fn element_of(channel: Channel, at: u32) -> f32 {
-  return (x[at] - channel.mean) * channel.scale + channel.shift;
+  return after((x[at] - channel.mean) * channel.scale + channel.shift);
 }
 
 fn put_stats(c: u32, mean: f32, variance: f32) {

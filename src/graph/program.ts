@@ -11,6 +11,7 @@ import type { Kernel } from "../gpu/kernel.ts";
 import { shown } from "../checked.ts";
 import { format } from "../shape.ts";
 import { type Uncopied, withoutCopies } from "./copies.ts";
+import { fuse } from "./fusion.ts";
 import { type MemoryPlan, planMemory } from "./memory-plan.ts";
 import type { Launch, Value } from "./value.ts";
 
@@ -126,7 +127,8 @@ export interface CompileOptions {
 /**
  * Plans buffers, compiles kernels and makes bind groups.
  *
- * @param todo launches in order; copies between planned values are left out. A program among them is replayed at its place, on its own memory, as often
+ * @param todo launches in order; copies between planned values are left out, and functions are done by the
+ *   kernels before them (fusion.ts). A program among them is replayed at its place, on its own memory, as often
  *   as it stands there; it stays the caller's.
  * @throws OutOfMemoryError if a value exceeds a storage binding or memory runs out.
  * @throws UsageError if a binding is missing, unknown, too small or would be read-only and writable at once, or the
@@ -139,7 +141,7 @@ export async function compile(
 ): Promise<Program> {
   for (const step of todo) if (!(step instanceof Program)) requireUniforms(step);
   for (const [value, view] of options.bindings) requireView(gpu, value, view);
-  const uncopied = withoutCopies<Program>(todo);
+  const uncopied = withoutCopies<Program>(fuse<Program>(todo, options.keep));
   const { steps, same } = uncopied;
   const launches = steps.filter((step): step is Launch => !(step instanceof Program));
   const keep = (options.keep ?? []).map((value) => same.get(value) ?? value);

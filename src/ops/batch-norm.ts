@@ -43,6 +43,7 @@ function matrix(x: Value): [rows: number, channels: number] {
 /** What a staged reduction over rows is made of. */
 interface Reduction {
   readonly shader: string;
+  readonly parts?: readonly string[];
   readonly constants: Readonly<Record<string, number | boolean>>;
   /** Entry and inputs of the first stage. */
   readonly first: { entry: string; bind: Record<string, Value | null> };
@@ -53,7 +54,7 @@ interface Reduction {
 
 /** Launches of a reduction [ROWS, C] → [C] of two sums a channel, in stages of fixed order. */
 function reduceRows(x: Value, reduction: Reduction): Launch[] {
-  const { shader, constants, first, last, scratch } = reduction;
+  const { shader, parts = [], constants, first, last, scratch } = reduction;
   const [all, C] = matrix(x);
   let slices = Math.ceil(all / span);
   let rows = span;
@@ -61,6 +62,7 @@ function reduceRows(x: Value, reduction: Reduction): Launch[] {
   const launches: Launch[] = [
     {
       shader,
+      parts,
       entry: first.entry,
       constants,
       uniforms: { sizes: Uint32Array.of(all, C, slices, rows) },
@@ -73,6 +75,7 @@ function reduceRows(x: Value, reduction: Reduction): Launch[] {
     const merged = scratch("partial", [groups, 2, C]);
     launches.push({
       shader,
+      parts,
       entry: "merge",
       constants,
       uniforms: { sizes: Uint32Array.of(all, C, slices, rows) },
@@ -83,6 +86,7 @@ function reduceRows(x: Value, reduction: Reduction): Launch[] {
   }
   launches.push({
     shader,
+    parts,
     entry: last.entry,
     constants,
     uniforms: { sizes: Uint32Array.of(all, C, slices, rows) },
@@ -116,6 +120,7 @@ function operationOf(affine: boolean): Operation<Required<BatchNormAttrs>> {
       const [x, gamma, beta, mean, variance] = parts(inputs);
       const stats = saved["stats"]!;
       const shader = "norm/batch-norm-forward";
+      const own = ["after/nothing"];
       const [rows, C] = matrix(x);
       const constants = {
         ...walk,
@@ -129,6 +134,7 @@ function operationOf(affine: boolean): Operation<Required<BatchNormAttrs>> {
           ? [
               {
                 shader,
+                parts: own,
                 entry: "running",
                 constants,
                 uniforms: { sizes },
@@ -138,6 +144,7 @@ function operationOf(affine: boolean): Operation<Required<BatchNormAttrs>> {
             ]
           : reduceRows(x, {
               shader,
+              parts: own,
               constants,
               first: { entry: "slice_statistics", bind: { x } },
               last: {
@@ -151,6 +158,7 @@ function operationOf(affine: boolean): Operation<Required<BatchNormAttrs>> {
         ...statistics,
         {
           shader,
+          parts: own,
           entry: "normalise",
           constants,
           uniforms: { sizes },
