@@ -358,6 +358,12 @@ for (const tuning of tunings) {
         entry: "normalise",
         constants: { PER: 4, FACTOR: 32, EPSILON: 1e-5, MOMENTUM: 0.1, AFFINE: true, SLOPE: 0 },
       },
+      ...["sums", "input_gradient"].map((entry) => ({
+        shader: "norm/batch-norm-backward",
+        parts: ["norm/arriving-past-relu"],
+        entry,
+        constants: { PER: 4, FACTOR: 32, TRAINING: true, AFFINE: true, SLOPE: 0 },
+      })),
       { shader: "analysis/one-hot", constants: { B: 3, C: 5 } },
       { shader: "analysis/plane", constants: { PER: 1 } },
       { shader: "analysis/tally-point", constants: { HAS_HITS: true, SETS: 2 } },

@@ -1,9 +1,11 @@
 //! import norm/channels
+//! needs arriving
 // Gradients of batch normalisation, with x^ = (x - mean) * inverse deviation:
 //   dbeta = sum dy, dgamma = sum dy x^ over the rows of a channel;
 //   training: dx = gamma inverse (dy - dbeta / rows - x^ dgamma / rows), since the statistics depend
 //   on x; frozen: dx = gamma inverse dy.
-// `sums` adds up each slice, `merge` joins slices, `totals` the rest; `input_gradient` gives dx, which is `result`.
+// `sums` adds up each slice, `merge` joins slices, `totals` the rest; `input_gradient` gives dx, which is `result`. What
+// arrives is dy, or dy past a ReLU (norm/arriving, norm/arriving-past-relu).
 //
 // The two numbers of a slice are sums of dy and of dy x^; means, means_out [2, C] likewise. dy [rows, C]; dgamma,
 // dbeta [C]; other shapes and constants: norm/channels. Constants besides: TRAINING, AFFINE (booleans). Grid of totals:
@@ -19,7 +21,7 @@ fn slice_of(first: u32, end: u32, c: u32) -> vec2f {
   var plain = 0.0;
   var weighted = 0.0;
   for (var row = first; row < end; row++) {
-    let g = dy[row * sizes.channels + c];
+    let g = arriving(row * sizes.channels + c, c);
     plain += g;
     weighted += g * (x[row * sizes.channels + c] - mean);
   }
@@ -36,6 +38,7 @@ fn join(first: u32, end: u32, c: u32) -> vec2f {
 
 // `plain` and `along` are what the batch statistics take away: the constant part and the part along x.
 struct Channel {
+  number: u32,
   mean: f32,
   scale: f32,
   plain: f32,
@@ -44,7 +47,7 @@ struct Channel {
 
 fn channel_of(c: u32) -> Channel {
   let inverse = stats[sizes.channels + c];
-  var channel = Channel(0.0, inverse, 0.0, 0.0);
+  var channel = Channel(c, 0.0, inverse, 0.0, 0.0);
   if (AFFINE) {
     channel.scale *= gamma[c];
   }
@@ -57,7 +60,7 @@ fn channel_of(c: u32) -> Channel {
 }
 
 fn element_of(channel: Channel, at: u32) -> f32 {
-  var g = dy[at];
+  var g = arriving(at, channel.number);
   if (TRAINING) {
     g -= channel.plain + channel.along * (x[at] - channel.mean);
   }

@@ -1,7 +1,10 @@
 /**
- * Fusion: a kernel does what the next one would do with its output, where nobody else needs that output.
+ * Fusion: a kernel does what the next one would do with its output, or the one before it with its input, where nobody
+ * else needs that value.
  *
- * A rewrite of launches, as the operations themselves know nothing of each other. The bits are those of the two kernels.
+ * A rewrite of launches, as the operations themselves know nothing of each other. The bits are those of the two kernels;
+ * only where a compiler rounds the same sum differently in two kernels may an output of batch norm within that rounding
+ * of 0 count as positive in one and not in the other.
  */
 import type { Launch, Value } from "./value.ts";
 
@@ -16,37 +19,67 @@ interface Open {
   readonly room: readonly string[];
 }
 
+const normalisation: Open = {
+  shader: "norm/batch-norm-forward",
+  entry: "normalise",
+  output: "result",
+  part: "after/nothing",
+  room: [],
+};
+
 const open: readonly Open[] = [
-  {
-    shader: "norm/batch-norm-forward",
-    entry: "normalise",
-    output: "result",
-    part: "after/nothing",
-    room: [],
-  },
+  normalisation,
   { shader: "elementwise/sum", output: "y", part: "walk/pair", room: ["walk/pair-then"] },
 ];
 
 /** Functions of one value that can be done before its results are stored, and the parts that do them. */
 const functions: Readonly<Record<string, string>> = { "elementwise/relu": "after/relu" };
 
-/** Puts functions of one value into the kernels that make it: batch norm or a sum, and the ReLU after it. */
+/**
+ * Puts functions of one value into the kernels that make it, and their gradients into those that take them: batch norm or
+ * a sum, and the ReLU after it.
+ *
+ * @param keep values that must be there in the end.
+ */
 export function fuse<T extends object = Launch>(
   given: readonly (Launch | T)[],
   keep: readonly Value[] = [],
 ): readonly (Launch | T)[] {
   const kept = new Set(keep);
-  /** Numbers of the steps that have a value. */
+  const steps: (Launch | T | undefined)[] = [...given];
+  const users = usersOf(given);
+  fuseFunctions(given, steps, users, kept);
+  fuseGradients(steps, users, kept);
+  return steps.filter((step) => step !== undefined);
+}
+
+/** Numbers of the steps that have a value. */
+type Users = ReadonlyMap<Value, readonly number[]>;
+
+function usersOf(given: readonly object[]): Users {
   const users = new Map<Value, number[]>();
   for (const [index, step] of given.entries()) {
-    if (!("shader" in step)) continue;
+    if (!isLaunch(step)) continue;
     for (const value of new Set(Object.values(step.bind))) {
       if (value !== null) users.set(value, [...(users.get(value) ?? []), index]);
     }
   }
-  const steps: (Launch | T | undefined)[] = [...given];
+  return users;
+}
+
+const bindOf = (step: object | undefined): Launch["bind"] => (isLaunch(step) ? step.bind : {});
+
+const isLaunch = (step: object | undefined): step is Launch =>
+  step !== undefined && "shader" in step;
+
+function fuseFunctions<T extends object>(
+  given: readonly (Launch | T)[],
+  steps: (Launch | T | undefined)[],
+  users: Users,
+  kept: ReadonlySet<Value>,
+): void {
   for (const [index, step] of given.entries()) {
-    if (!("shader" in step) || step.entry !== "forward") continue;
+    if (!isLaunch(step) || step.entry !== "forward") continue;
     const after = functions[step.shader];
     const { x, y } = step.bind;
     if (after === undefined || x?.storage !== "planned" || y?.storage !== "planned") continue;
@@ -59,7 +92,32 @@ export function fuse<T extends object = Launch>(
     steps[maker] = fused;
     steps[index] = undefined;
   }
-  return steps.filter((step) => step !== undefined);
+}
+
+/** Gradients of a ReLU that only the gradients of the batch norm before it need are made where those read them. */
+function fuseGradients(
+  steps: (object | undefined)[],
+  users: Users,
+  wanted: ReadonlySet<Value>,
+): void {
+  for (const [index, step] of steps.entries()) {
+    if (!isLaunch(step) || step.shader !== "elementwise/relu" || step.entry !== "backward")
+      continue;
+    const { at, dy, dx } = step.bind;
+    if (at == null || dy == null || dx?.storage !== "planned" || wanted.has(dx)) continue;
+    const [first, ...readers] = users.get(dx)!;
+    const maker = steps.find(
+      (one): one is Launch =>
+        isLaunch(one) && one.shader === normalisation.shader && one.bind["result"] === at,
+    );
+    if (first !== index || maker?.parts?.includes("after/relu") !== true) continue;
+    // What no reader has would have to be kept for it: frozen statistics need no x.
+    const kept = readers.some((reader) => bindOf(steps[reader])["x"] === maker.bind["x"]);
+    const changed = kept ? readers.map((reader) => pastRelu(steps[reader], maker, dx, dy)) : [];
+    if (changed.length === 0 || changed.some((launch) => launch === undefined)) continue;
+    for (const [i, reader] of readers.entries()) steps[reader] = changed[i];
+    steps[index] = undefined;
+  }
 }
 
 /** The launch that makes y of what another makes; undefined where its kernel has no room for it. */
@@ -80,5 +138,28 @@ function extended(
     parts: [...parts.filter((part) => part !== kernel.part), ...kernel.room, after],
     constants: { ...constants, SLOPE: SLOPE! },
     bind: { ...bind, [kernel.output]: y },
+  };
+}
+
+/**
+ * A gradient of batch norm that takes the gradient dy of what comes after its ReLU, in place of dx past it; undefined
+ * where the launch is none, or of another batch norm than the forward launch.
+ */
+function pastRelu(
+  launch: object | undefined,
+  { bind: made, constants: { SLOPE } }: Launch,
+  dx: Value,
+  dy: Value,
+): Launch | undefined {
+  if (!isLaunch(launch) || launch.shader !== "norm/batch-norm-backward") return undefined;
+  const { parts = [], constants, bind } = launch;
+  const others = Object.entries(bind).some(([name, value]) => value === dx && name !== "dy");
+  if (bind["dy"] !== dx || others || bind["stats"] !== made["stats"]) return undefined;
+  const { x = null, gamma = null, beta = null } = made;
+  return {
+    ...launch,
+    parts: [...parts.filter((part) => part !== "norm/arriving"), "norm/arriving-past-relu"],
+    constants: { ...constants, SLOPE: SLOPE! },
+    bind: { ...bind, dy, x, gamma, beta },
   };
 }

@@ -3,7 +3,8 @@
  *
  * Values share whole buffers, never ranges of one: WebGPU refuses a buffer that one dispatch binds
  * both read-only and writable, and kernels that touch the same buffer wait for each other.
- * Largest first, each value takes the buffer that wastes least among those free over its lifetime.
+ * Largest first, each value takes one of the buffers that are free over its lifetime: the last one opened, which wastes
+ * least, or the one that was in use last, or will be first. Of the two plans the one that takes less is the plan.
  */
 import type { Launch, Value } from "./value.ts";
 
@@ -43,28 +44,66 @@ export function planMemory(launches: readonly Launch[], keep: Iterable<Value> = 
   const bySize = [...lives.values()].sort(
     (a, b) => b.value.bytes - a.value.bytes || a.first - b.first,
   );
-  const place = new Map<Value, number>();
-  const buffers: { bytes: number; lives: Lifetime[] }[] = [];
-  for (const life of bySize) {
-    // Sorted by size, so every open buffer is large enough; the last one opened wastes least.
-    const free = buffers.findLastIndex((buffer) =>
-      buffer.lives.every((other) => other.last < life.first || life.last < other.first),
-    );
-    if (free >= 0) {
-      buffers[free]!.lives.push(life);
-      place.set(life.value, free);
-    } else {
-      place.set(life.value, buffers.length);
-      buffers.push({ bytes: round16(life.value.bytes), lives: [life] });
-    }
-  }
+  const plans = [lastOpened, closest].map((choose) => share(bySize, choose));
+  const { place, buffers } = plans.reduce((best, plan) =>
+    total(plan) < total(best) ? plan : best,
+  );
   const sizes = buffers.map((buffer) => buffer.bytes);
   return {
     place,
     buffers: sizes,
-    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    bytes: total({ buffers }),
     unshared: bySize.reduce((sum, life) => sum + round16(life.value.bytes), 0),
   };
+}
+
+/** A buffer of a plan that is being made. */
+interface Shared {
+  readonly bytes: number;
+  readonly lives: Lifetime[];
+}
+
+/** Chooses one of some buffers for a value. */
+type Choice = (free: readonly Shared[], life: Lifetime) => Shared | undefined;
+
+const lastOpened: Choice = (free) => free.at(-1);
+
+/** The buffer that is in use shortly before or after the value is; of several the last one opened. */
+const closest: Choice = (free, life) => {
+  const gap = ({ lives }: Shared): number =>
+    Math.min(
+      ...lives.map(({ first, last }) =>
+        last < life.first ? life.first - last : first - life.last,
+      ),
+    );
+  return free.reduce<Shared | undefined>(
+    (best, buffer) => (best === undefined || gap(buffer) <= gap(best) ? buffer : best),
+    undefined,
+  );
+};
+
+/** Values, largest first, over buffers. Sorted by size, every open buffer is large enough. */
+function share(
+  bySize: readonly Lifetime[],
+  choose: Choice,
+): { place: Map<Value, number>; buffers: Shared[] } {
+  const place = new Map<Value, number>();
+  const buffers: Shared[] = [];
+  for (const life of bySize) {
+    const free = buffers.filter(({ lives }) =>
+      lives.every((other) => other.last < life.first || life.last < other.first),
+    );
+    const chosen = choose(free, life);
+    const buffer = chosen ?? { bytes: round16(life.value.bytes), lives: [] };
+    if (chosen === undefined) buffers.push(buffer);
+    buffer.lives.push(life);
+    place.set(life.value, buffers.indexOf(buffer));
+  }
+  return { place, buffers };
+}
+
+function total({ buffers }: { readonly buffers: readonly Shared[] }): number {
+  return buffers.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function round16(bytes: number): number {

@@ -177,6 +177,7 @@ function operationOf(affine: boolean): Operation<Required<BatchNormAttrs>> {
       }
       const stats = saved["stats"]!;
       const shader = "norm/batch-norm-backward";
+      const own = ["norm/arriving"];
       const training = attrs.mode === "train";
       const [rows, C] = matrix(x);
       const constants = { ...walk, TRAINING: training, AFFINE: affine };
@@ -190,6 +191,7 @@ function operationOf(affine: boolean): Operation<Required<BatchNormAttrs>> {
         launches.push(
           ...reduceRows(x, {
             shader,
+            parts: own,
             constants,
             first: { entry: "sums", bind: { x, dy, stats } },
             last: { entry: "totals", bind: { ...outputs, means_out: means } },
@@ -200,6 +202,7 @@ function operationOf(affine: boolean): Operation<Required<BatchNormAttrs>> {
       if (dx !== null) {
         launches.push({
           shader,
+          parts: own,
           entry: "input_gradient",
           constants,
           uniforms: { sizes: Uint32Array.of(rows, C, 1, rows) },

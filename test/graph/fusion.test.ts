@@ -9,8 +9,8 @@ import { add, batchNorm, leakyRelu, mul, relu, sum } from "../../src/ops/index.t
 import { Random } from "../../src/random.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
-const isRelu = ({ shader, entry }: Launch): boolean =>
-  shader === "elementwise/relu" && entry === "forward";
+const isRelu = ({ shader }: Launch): boolean => shader === "elementwise/relu";
+const forward = ({ entry }: Launch): boolean => entry === "forward";
 
 /** A block of a residual network, its values, and the launches of both directions. */
 function block(tuning: (typeof tunings)[number]) {
@@ -36,7 +36,7 @@ test("batch norm and sums with the ReLU after them give the bits of the kernels 
   for (const tuning of tunings) {
     const gpu = await testGpu({ tuning });
     const { inputs, results, launches } = block(tuning);
-    assert.is(launches.filter(isRelu).length, 2);
+    assert.is(launches.filter(isRelu).length, 4);
     // A NaN and an infinity go through both ways alike.
     const random = new Random(11);
     const data = inputs.map((value) =>
@@ -53,8 +53,10 @@ test("batch norm and sums with the ReLU after them give the bits of the kernels 
         for (const [i, value] of inputs.entries()) {
           bindings.set(value, bound.at(await bound.upload(gpu, value.label, data[i]!)));
         }
-        // What must survive is in nobody's kernel: keeping what ReLUs read keeps them as they are.
-        const read = launches.filter(isRelu).map(({ bind }) => bind["x"]!);
+        // What must survive is made by its own kernel: what ReLUs read, and what their gradients write.
+        const read = launches
+          .filter(isRelu)
+          .map((launch) => launch.bind[forward(launch) ? "x" : "dx"]!);
         using program = await compile(gpu, launches, {
           label: whole ? "one by one" : "fused",
           bindings,
@@ -65,8 +67,13 @@ test("batch norm and sums with the ReLU after them give the bits of the kernels 
         bits.push(parts.map((part) => new Uint32Array(part)));
         counts.push(program.dispatches.filter(({ launch }) => isRelu(launch)).length);
       }
-      assert.equal(counts, [0, 2]);
+      // The gradient of the ReLU after the sum goes two ways.
+      assert.equal(counts, [1, 4]);
       assert.equal(bits[0], bits[1]);
+      assert.ok(
+        bits[0]!.every((part) => part.some((word) => word !== 0)),
+        "no gradient is 0",
+      );
       const met = new Float32Array(bits[0]![1]!.buffer);
       assert.is(
         met.some((value) => Number.isNaN(value)),

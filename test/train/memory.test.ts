@@ -149,7 +149,8 @@ test("every forward kernel that writes bound values is known as one that is not 
 test("activations kept in half precision change gradients by their rounding", async () => {
   const kept = await train(staged, {}, { epochs: 1, images: 20 });
   const half = await train(staged, { activations: "f16" }, { epochs: 1, images: 20 });
-  assert.ok(half.bytes < 0.85 * kept.bytes, `${half.bytes} of ${kept.bytes} bytes`);
+  // Little is kept here beside what lives at one time, which is not packed.
+  assert.ok(half.bytes < 0.92 * kept.bytes, `${half.bytes} of ${kept.bytes} bytes`);
   // The forward pass is float32 in both.
   assert.is(half.loss, kept.loss);
   let moved = false;
