@@ -348,6 +348,12 @@ for (const tuning of tunings) {
       })),
       // What graph/fusion.ts makes of a sum or a batch norm and the ReLU after it.
       {
+        shader: "elementwise/relu",
+        parts: ["walk/backward-of-sum"],
+        entry: "backward",
+        constants: { PER: 1, SLOPE: 0 },
+      },
+      {
         shader: "elementwise/sum",
         parts: ["walk/pair-then", "after/relu"],
         constants: { PER: 1, SLOPE: 0 },

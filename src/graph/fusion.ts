@@ -37,7 +37,7 @@ const functions: Readonly<Record<string, string>> = { "elementwise/relu": "after
 
 /**
  * Puts functions of one value into the kernels that make it, and their gradients into those that take them: batch norm or
- * a sum, and the ReLU after it.
+ * a sum, and the ReLU after it; and the sum of two gradients into the gradient that takes it.
  *
  * @param keep values that must be there in the end.
  */
@@ -50,6 +50,7 @@ export function fuse<T extends object = Launch>(
   const users = usersOf(given);
   fuseFunctions(given, steps, users, kept);
   fuseGradients(steps, users, kept);
+  fuseSums(steps, users, kept);
   return steps.filter((step) => step !== undefined);
 }
 
@@ -139,6 +140,25 @@ function extended(
     constants: { ...constants, SLOPE: SLOPE! },
     bind: { ...bind, [kernel.output]: y },
   };
+}
+
+/** Two gradients that arrive at a function of one value are added where its own gradient is made. */
+function fuseSums(steps: (object | undefined)[], users: Users, wanted: ReadonlySet<Value>): void {
+  for (const [index, step] of steps.entries()) {
+    if (!isLaunch(step) || step.parts?.includes("walk/backward") !== true) continue;
+    const { dy, ...others } = step.bind;
+    if (dy?.storage !== "planned" || wanted.has(dy)) continue;
+    const [maker, user, ...more] = users.get(dy)!;
+    const sum = steps[maker!];
+    if (user !== index || more.length > 0 || !isLaunch(sum)) continue;
+    if (sum.shader !== "elementwise/sum" || sum.parts?.includes("walk/pair") !== true) continue;
+    const parts = step.parts.map((part) =>
+      part === "walk/backward" ? "walk/backward-of-sum" : part,
+    );
+    const { a = null, b = null } = sum.bind;
+    steps[index] = { ...step, parts, bind: { ...others, a, b } };
+    steps[maker!] = undefined;
+  }
 }
 
 /**

@@ -10,6 +10,7 @@ import { Random } from "../../src/random.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
 const isRelu = ({ shader }: Launch): boolean => shader === "elementwise/relu";
+const isSum = ({ shader }: Launch): boolean => shader === "elementwise/sum";
 const forward = ({ entry }: Launch): boolean => entry === "forward";
 
 /** A block of a residual network, its values, and the launches of both directions. */
@@ -47,6 +48,7 @@ test("batch norm and sums with the ReLU after them give the bits of the kernels 
       if (spoilt) data[0]!.set([NaN, Infinity], 7);
       const bits: Uint32Array[][] = [];
       const counts: number[] = [];
+      const added: number[] = [];
       for (const whole of [false, true]) {
         using bound = new Bound();
         const { bindings } = bound;
@@ -56,7 +58,9 @@ test("batch norm and sums with the ReLU after them give the bits of the kernels 
         // What must survive is made by its own kernel: what ReLUs read, and what their gradients write.
         const read = launches
           .filter(isRelu)
-          .map((launch) => launch.bind[forward(launch) ? "x" : "dx"]!);
+          .flatMap((launch) =>
+            (forward(launch) ? ["x"] : ["dx", "dy"]).map((name) => launch.bind[name]!),
+          );
         using program = await compile(gpu, launches, {
           label: whole ? "one by one" : "fused",
           bindings,
@@ -66,9 +70,12 @@ test("batch norm and sums with the ReLU after them give the bits of the kernels 
         const parts = await gpu.read(...results.map((value) => program.view(value)));
         bits.push(parts.map((part) => new Uint32Array(part)));
         counts.push(program.dispatches.filter(({ launch }) => isRelu(launch)).length);
+        added.push(program.dispatches.filter(({ launch }) => isSum(launch)).length);
       }
       // The gradient of the ReLU after the sum goes two ways.
       assert.equal(counts, [1, 4]);
+      // Both gradients of the square go to the ReLU after the sum; those of what is used twice stay sums.
+      assert.equal(added, [4, 5]);
       assert.equal(bits[0], bits[1]);
       assert.ok(
         bits[0]!.every((part) => part.some((word) => word !== 0)),
