@@ -73,9 +73,16 @@ test("it forgets a digit by methods that need no labels; the others are refused 
   const words = ["unlearn", "--run", trained, "--forget-class", "4", "--rounds", "1"];
   const labels = /random-label works on labels, and a network of diffusion has none/;
   await refused(labels, ...words, "--method", "random-label", "--out", `${folder}/none`);
-  done(...words, "--method", "linear-rewind", "--rate", "1e-4", "--out", forgotten);
+  const grader = `${folder}/grader`;
+  const sizes = ["--train", "40", "--test", "10", "--epochs", "1", "--batch", "20"];
+  done("train", "--model", "mlp", "--image-size", "8", ...sizes, "--out", grader);
+  const method = ["--method", "linear-rewind", "--rate", "1e-4"];
+  done(...words, ...method, "--grader", grader, "--out", forgotten);
   const report = json(readFileSync(`${forgotten}/report.json`, "utf8"));
-  assert.equal(Object.keys(report["after"] as object), ["forgetNoise", "retainNoise", "testNoise"]);
+  const noise = ["forgetNoise", "retainNoise", "testNoise"];
+  const drawn = ["drawnForgotten", "forgetDistance", "retainDistance"];
+  const sure = ["drawnConfidence", "drawnUnsure"];
+  assert.equal(Object.keys(report["after"] as object), [...noise, ...drawn, ...sure]);
   assert.not.equal(report["after"], report["before"]);
   assert.match(readFileSync(`${forgotten}/report.md`, "utf8"), /\| D_f noise error \|/);
   const png = `${folder}/forgotten.png`;
