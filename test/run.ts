@@ -1,6 +1,5 @@
 /**
  * Runs the test files in three processes: `tsx test/run.ts [filter…]` or `deno run -A test/run.ts [filter…]`.
- * REWIND_TEST_PROCESSES in the environment says how many instead of three.
  *
  * A file counts as failed if a test fails, if it crashes, hangs, or runs no test at all; the files after
  * it go on in a new process. On Deno, files that onlyOnNode lists are named and left out, unless a
@@ -115,11 +114,8 @@ async function main(): Promise<number> {
     ended(await lane.close());
   };
   // A third process fills two cores while the others wait: for a driver's copy, a child process, a file.
-  const { REWIND_TEST_PROCESSES: wanted = "3" } = process.env;
-  const lanes = Array.from({ length: Math.max(1, Number(wanted)) }, (_, i) =>
-    work(i === 0 ? "computing" : "compiling"),
-  );
-  await Promise.all(lanes);
+  const kinds: readonly Kind[] = ["computing", "compiling", "compiling"];
+  await Promise.all(kinds.map(work));
   for (const [reason, names] of leftOut) {
     console.log(`not repeated on Deno, ${reason}: ${names.join(", ")}`);
   }

@@ -62,7 +62,7 @@ test("memory of whoever starts the process is not counted", async () => {
 
 test("a hang, a crash, memory and an error of the runtime's are found, and the inputs after them read", async () => {
   const faulty = fileURLToPath(new URL("faulty.ts", import.meta.url));
-  const limits = { milliseconds: 2000, bytes: 400 * 2 ** 20 };
+  const limits = { milliseconds: 8000, bytes: 400 * 2 ** 20 };
   const watched = new Watched(scratch, limits, faulty);
   const found: [string, number][] = [];
   let read = 0;

@@ -71,8 +71,18 @@ export async function soak(
   const counts = new Map<string, Map<string, number>>();
   const leaks: string[] = [];
   const known = new Map<string, { reports: number; buffers: number }>();
-  const iterations: number[] = [];
-  const heap: number[] = [];
+  // In memory that is there from the start: a list that grows would be the growth that is looked for.
+  let heap = new Float64Array(2 ** 17);
+  let samples = 0;
+  let done = 0;
+  const sample = async (): Promise<void> => {
+    if (samples === heap.length) {
+      const longer = new Float64Array(2 * samples);
+      longer.set(heap);
+      heap = longer;
+    }
+    heap[samples++] = await collectedHeap();
+  };
   const held = (): Held => ({
     counted: gpu.allocatedBytes,
     bytes: buffers.bytes,
@@ -100,12 +110,9 @@ export async function soak(
     buffers.allow(Infinity);
     const end = endOf(error, job);
     if (end === undefined || (end === "whole" && job.fails !== undefined)) {
-      throw new Error(
-        `${name} (${ending}, seed ${seed}, iteration ${iterations.length}) ended badly`,
-        {
-          cause: error,
-        },
-      );
+      throw new Error(`${name} (${ending}, seed ${seed}, iteration ${done}) ended badly`, {
+        cause: error,
+      });
     }
     if (ending === "whole")
       known.set(name, { reports: Math.max(1, seen), buffers: Math.max(1, peak) });
@@ -128,31 +135,29 @@ export async function soak(
     check(`${name}, the first time`);
   }
   const weights = names.map((name) => jobs[name]!.weight ?? 1);
-  let done = 0;
   for (; more(done); done++) {
-    if (done % collectEvery === 0) {
-      iterations.push(done);
-      heap.push(await collectedHeap());
-    }
+    if (done % collectEvery === 0) await sample();
     const name = names[drawn(weights, random)]!;
     const ending = endings[random.int(endings.length)]!;
     await one(name, ending);
     check(`iteration ${done}, ${name} (${ending})`);
     onIteration?.(done + 1);
   }
-  iterations.push(done);
-  heap.push(await collectedHeap());
+  await sample();
   await gpu.idle();
 
   const end = held();
-  const from = Math.floor(iterations.length / 10);
-  const fitted = trend(iterations.slice(from), heap.slice(from));
+  const from = Math.floor(samples / 10);
+  const iterations = Float64Array.from({ length: samples }, (_, i) =>
+    Math.min(i * collectEvery, done),
+  );
+  const fitted = trend(iterations.subarray(from), heap.subarray(from, samples));
   return {
     iterations: done,
     jobs: Object.fromEntries([...counts].map(([name, ends]) => [name, Object.fromEntries(ends)])),
     gpu: { start, end, peakBytes: gpu.peakBytes },
     leaks,
-    heap: { start: heap[0]!, end: heap.at(-1)!, samples: heap.length, ...fitted },
+    heap: { start: heap[0]!, end: heap[samples - 1]!, samples, ...fitted },
     rss: { start: rss / 2 ** 20, end: process.memoryUsage().rss / 2 ** 20 },
     faults: faultsOf(start, end, leaks, fitted),
   };
