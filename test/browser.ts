@@ -51,6 +51,7 @@ export class Hosted {
   readonly #folder: string;
   #server: Server | undefined;
   #browser: Browser | undefined;
+  #page: Page | undefined;
   #before = "";
   /** What pages complained of: errors, warnings of the policy, requests that failed. */
   readonly problems: string[] = [];
@@ -66,11 +67,13 @@ export class Hosted {
     return `http://localhost:${(this.#server!.address() as AddressInfo).port}/some/where/`;
   }
 
-  /** Opens the page anew. @param before a script that runs before those of the page and its workers. */
+  /** Opens the page anew, and closes the one before, whose engine would go on. @param before a script that runs before those of the page and its workers. */
   async open(before = ""): Promise<Page> {
     await this.#serve(before);
     this.#browser ??= await startBrowser();
+    await this.#page?.close();
     const page = await this.#browser.newPage();
+    this.#page = page;
     page.setDefaultTimeout(patience);
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) this.problems.push(message.text());

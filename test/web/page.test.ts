@@ -483,13 +483,20 @@ if (browserPath === undefined) {
     assert.equal(hosted.problems, []);
   });
 
-  test("a lost device is told, and the next run takes another", async () => {
+  test("a lost device is told, and the next run takes another; a full storage keeps what it has", async () => {
     const page = await hosted.open(`if (self.GPUAdapter) {
       const request = GPUAdapter.prototype.requestDevice;
       GPUAdapter.prototype.requestDevice = async function (...given) {
         return (self.lastDevice = await request.apply(this, given));
       };
     }
+    const put = IDBObjectStore.prototype.put;
+    // As where storage is full: all that is written with round 1 is given up.
+    IDBObjectStore.prototype.put = function (value, key) {
+      if (key !== "round 1") return put.call(this, value, key);
+      this.transaction.abort();
+      throw new DOMException("full", "QuotaExceededError");
+    };
 `);
     await page.waitForSelector(".tile");
     await page.fill("#rounds", "1");
@@ -502,6 +509,16 @@ if (browserPath === undefined) {
     await page.click("#start");
     await ended(page);
     assert.is((await cells(page)).length, 3);
+    assert.is(
+      await page.textContent("#kept-say"),
+      "This browser keeps no more of the run (its storage is full): a reload would go back to round 0.",
+    );
+    await page.reload();
+    await page.waitForSelector("#go-on");
+    assert.match(
+      (await page.textContent("#unfinished-says"))!,
+      /rewind on 30 images, 0 of 1 rounds done/,
+    );
   });
 
   test("without WebGPU the page says what is missing", async () => {

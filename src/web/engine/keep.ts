@@ -1,5 +1,13 @@
 /** What outlives a reload: the last run with all that it needs to go on, in the browser's IndexedDB. */
-import { clear, createStore, get, getMany, setMany, type UseStore } from "idb-keyval";
+import {
+  clear,
+  createStore,
+  get,
+  getMany,
+  promisifyRequest,
+  setMany,
+  type UseStore,
+} from "idb-keyval";
 import type { Progress, RoundMoves, StopReason } from "../../index.ts";
 import type { Request, Round } from "../messages.ts";
 import type { Opened } from "./opened.ts";
@@ -30,15 +38,14 @@ function recordOf({ request, history, rounds, moves, reason }: KeptRun): RunReco
 }
 
 /** Why nothing can be kept, in words. */
-function troubleOf(cause: unknown): string {
-  const { name, message } = cause as DOMException;
-  const why =
-    name === "QuotaExceededError"
-      ? "its storage is full"
-      : name === "SecurityError" || name === "InvalidStateError"
-        ? "it allows this page no storage"
-        : message;
-  return `This browser keeps nothing of the run (${why}): a reload would lose it.`;
+function whyOf(cause: unknown): string {
+  // A transaction that is given up has no error of its own.
+  const { name, message } = (cause ?? { message: "it gave up writing" }) as DOMException;
+  if (name === "QuotaExceededError") return "its storage is full";
+  if (name === "SecurityError" || name === "InvalidStateError") {
+    return "it allows this page no storage";
+  }
+  return message;
 }
 
 /** Keeps a run as it goes on. */
@@ -54,24 +61,24 @@ export class Keeper {
     return this.#trouble;
   }
 
-  /** Keeps what a run starts from, in place of the run before. */
+  /** Keeps what a run starts from, in place of the run before, which stays where that fails. */
   async begin(run: KeptRun): Promise<void> {
     const { gpu: _, ...start } = run.opened;
-    await this.#try(async () => {
-      await clear(place());
-      await setMany(
-        [
-          [startKey, start],
-          [runKey, recordOf(run)],
-        ],
-        place(),
-      );
-    });
+    await this.#try("a reload would lose it", "nothing", () =>
+      place()("readwrite", (kept) => {
+        kept.clear();
+        kept.put(start, startKey);
+        kept.put(recordOf(run), runKey);
+        return promisifyRequest(kept.transaction);
+      }),
+    );
   }
 
-  /** Keeps what the last round added; all of it or nothing. */
+  /** Keeps what the last round added; all of it or nothing. What was kept before stays. */
   async round(run: KeptRun, state: Uint8Array | undefined): Promise<void> {
-    await this.#try(() =>
+    const last = run.rounds.length - 2;
+    const back = last < 0 ? "begin anew" : `go back to round ${last}`;
+    await this.#try(`a reload would ${back}`, "no more", () =>
       setMany(
         [
           [runKey, recordOf(run)],
@@ -85,16 +92,18 @@ export class Keeper {
 
   /** The run has ended by a rule: nothing is left to go on with. */
   async end(run: KeptRun): Promise<void> {
-    await this.#try(() => setMany([[runKey, recordOf(run)]], place()));
+    await this.#try("a reload would go on with it", "not the end", () =>
+      setMany([[runKey, recordOf(run)]], place()),
+    );
   }
 
-  async #try(work: () => Promise<void>): Promise<void> {
+  /** Writes, and where that fails says how much is kept, why, and what a reload would do. */
+  async #try(reload: string, kept: string, work: () => Promise<void>): Promise<void> {
     if (this.#trouble !== undefined) return;
     try {
       await work();
     } catch (cause) {
-      this.#trouble = troubleOf(cause);
-      await discard();
+      this.#trouble = `This browser keeps ${kept} of the run (${whyOf(cause)}): ${reload}.`;
     }
   }
 }
