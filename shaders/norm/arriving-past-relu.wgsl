@@ -1,5 +1,5 @@
 //! part
-//! import math/nan, lane/f32
+//! import after/relu, lane/f32
 //! needs dy, x, stats, gamma, sizes
 // The gradient that arrives at batch normalisation past the ReLU after it, dy being that of the ReLU's output: dy or
 // SLOPE dy by the sign of the output, which is made again as norm/batch-norm-forward makes it. NaN gives dy.
@@ -13,6 +13,5 @@ fn arriving(at: u32, c: u32) -> f32 {
     scale = gamma[c] * scale;
     shift = beta[c];
   }
-  let v = (x[at] - stats[c]) * scale + shift;
-  return select(dy[at] * SLOPE, dy[at], (v > 0.0) | is_nan(v));
+  return past((x[at] - stats[c]) * scale + shift, dy[at]);
 }

@@ -1,9 +1,8 @@
 /** Evaluators of the data sets of a run. */
 import type { GpuDataset } from "../feed/gpu-dataset.ts";
-import { withoutCopies } from "../graph/copies.ts";
-import { fuse } from "../graph/fusion.ts";
 import { Graph } from "../graph/graph.ts";
 import { planMemory } from "../graph/memory-plan.ts";
+import { rewrite } from "../graph/rewrite.ts";
 import { Value } from "../graph/value.ts";
 import type { Model } from "../nn/model.ts";
 import type { Task } from "../tasks/task.ts";
@@ -28,7 +27,7 @@ function evaluationBytes(model: Model, rows: number): number {
     (shape, i) => new Value(`input ${i}`, [rows, ...shape], "f32", "planned"),
   );
   model.build(graph, inputs, "frozen");
-  return planMemory(withoutCopies(fuse(graph.forward())).steps).bytes;
+  return planMemory(rewrite(graph.forward()).steps).bytes;
 }
 
 /**

@@ -10,9 +10,9 @@ import { OutOfMemoryError, UsageError } from "../errors.ts";
 import type { Kernel } from "../gpu/kernel.ts";
 import { shown } from "../checked.ts";
 import { format } from "../shape.ts";
-import { type Uncopied, withoutCopies } from "./copies.ts";
-import { fuse } from "./fusion.ts";
+import type { Uncopied } from "./copies.ts";
 import { type MemoryPlan, planMemory } from "./memory-plan.ts";
+import { rewrite } from "./rewrite.ts";
 import type { Launch, Value } from "./value.ts";
 
 /** A ready dispatch. */
@@ -141,7 +141,7 @@ export async function compile(
 ): Promise<Program> {
   for (const step of todo) if (!(step instanceof Program)) requireUniforms(step);
   for (const [value, view] of options.bindings) requireView(gpu, value, view);
-  const uncopied = withoutCopies<Program>(fuse<Program>(todo, options.keep));
+  const uncopied = rewrite<Program>(todo, options.keep);
   const { steps, same } = uncopied;
   const launches = steps.filter((step): step is Launch => !(step instanceof Program));
   const keep = (options.keep ?? []).map((value) => same.get(value) ?? value);

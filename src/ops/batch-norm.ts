@@ -43,7 +43,7 @@ function matrix(x: Value): [rows: number, channels: number] {
 /** What a staged reduction over rows is made of. */
 interface Reduction {
   readonly shader: string;
-  readonly parts?: readonly string[];
+  readonly parts: readonly string[];
   readonly constants: Readonly<Record<string, number | boolean>>;
   /** Entry and inputs of the first stage. */
   readonly first: { entry: string; bind: Record<string, Value | null> };
@@ -54,7 +54,7 @@ interface Reduction {
 
 /** Launches of a reduction [ROWS, C] → [C] of two sums a channel, in stages of fixed order. */
 function reduceRows(x: Value, reduction: Reduction): Launch[] {
-  const { shader, parts = [], constants, first, last, scratch } = reduction;
+  const { shader, parts, constants, first, last, scratch } = reduction;
   const [all, C] = matrix(x);
   let slices = Math.ceil(all / span);
   let rows = span;
