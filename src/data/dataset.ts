@@ -1,4 +1,5 @@
 /** Labelled images in host memory: the one form every loader produces. */
+import { host } from "#platform";
 import { DataError, UsageError } from "../errors.ts";
 import { Random } from "../random.ts";
 import type { Extent } from "./enlarge.ts";
@@ -64,7 +65,28 @@ export function storedSize({ stored, height, width }: Extent & Pick<Dataset, "st
   return stored ?? { height, width };
 }
 
-/** Room for images. @throws DataError where this runtime has no array that large. */
+const memoryError = (what: string, cause?: unknown): DataError =>
+  new DataError(`${what}: take fewer (\`trainCount\`, \`testCount\`) or smaller ones (\`size\`).`, {
+    cause,
+  });
+
+/**
+ * Does work that makes the arrays of a data set.
+ *
+ * @throws DataError where there is no memory for them; else what the work throws.
+ */
+export async function withinMemory<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof RangeError && /array length|allocation failed/i.test(cause.message)) {
+      throw memoryError("the images take more memory than there is", cause);
+    }
+    throw cause;
+  }
+}
+
+/** Room for images. @throws DataError where this runtime has no array that large, or no memory for it. */
 export function pixelArray(
   count: number,
   height: number,
@@ -72,14 +94,17 @@ export function pixelArray(
   channels: number,
 ): Uint8Array<ArrayBuffer> {
   const bytes = count * height * width * channels;
+  const tooMany = (cause?: unknown): DataError =>
+    memoryError(
+      `${count} images of ${height}×${width}×${channels} are ${(bytes / 2 ** 30).toFixed(1)} GiB, more than ` +
+        "an array or the memory holds here",
+      cause,
+    );
+  if (bytes > (host.mostImageBytes ?? Infinity)) throw tooMany();
   try {
     return new Uint8Array(bytes);
   } catch (cause) {
-    throw new DataError(
-      `${count} images of ${height}×${width}×${channels} are ${(bytes / 2 ** 30).toFixed(1)} GiB, more than ` +
-        "an array or the memory holds here: take fewer (`trainCount`, `testCount`) or smaller ones (`size`).",
-      { cause },
-    );
+    throw tooMany(cause);
   }
 }
 

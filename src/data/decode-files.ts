@@ -6,6 +6,7 @@ import { decodeImage } from "./decode.ts";
 import type { DecodedImage } from "./decoded-image.ts";
 import type { Remarks } from "./remarks.ts";
 import { resizeImage, writeChannels } from "./resize.ts";
+import type { LoadWatch } from "./source.ts";
 
 /** Which files, and what they become. */
 export interface DecodeTask {
@@ -32,24 +33,36 @@ export class SizeError extends DataError {}
 /** Files read ahead of the decoder: hides the latency of the disk, bounds the memory. */
 const readAhead = 64;
 
+/** Milliseconds between the moments in which whoever watches can end the work. */
+const restMs = 50;
+
 /**
  * Decodes files to bytes [files, size, size, channels].
  *
  * @param remarks is told what is to be said of them.
- * @throws DataError naming the first bad file.
+ * @param watch lets other tasks of the thread run now and then, so that they can end it.
+ * @throws DataError naming the first bad file, or what the watch ends it with.
  */
 export async function decodeFiles(
   { paths, contents, channels, size, resize, crop }: DecodeTask,
   remarks: Remarks,
+  watch?: LoadWatch,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = size * size * channels;
   const pixels = pixelArray(paths.length, size, size, channels);
+  let rested = performance.now();
   for (let start = 0; start < paths.length; start += readAhead) {
     const batch = paths.slice(start, start + readAhead);
     const files =
       contents?.slice(start, start + readAhead) ??
       (await Promise.all(batch.map((path) => readBytes(path))));
     for (const [i, path] of batch.entries()) {
+      if (watch !== undefined && performance.now() - rested > restMs) {
+        watch.progress?.(start + i, paths.length);
+        await new Promise((resolve) => setTimeout(resolve));
+        rested = performance.now();
+      }
+      watch?.signal?.throwIfAborted();
       let image = await decodeImage(files[i]!, path);
       remarks.see(image, start + i);
       if (resize) image = await resizeImage(image, size, crop);

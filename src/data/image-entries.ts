@@ -4,7 +4,7 @@ import { balancedIndices, type Dataset } from "./dataset.ts";
 import { decodeImage } from "./decode.ts";
 import { loadSquares } from "./image-files.ts";
 import { Remarks } from "./remarks.ts";
-import type { LoadOptions } from "./source.ts";
+import type { LoadOptions, LoadWatch } from "./source.ts";
 
 /** An image file and its class. */
 export interface Entry {
@@ -51,16 +51,29 @@ export interface Squares {
   readonly own: number;
   readonly resize: boolean;
   readonly crop?: number | undefined;
+  readonly watch?: LoadWatch | undefined;
 }
 
 /** Squares of `size` pixels, or of the first image's size. */
 export async function squaresOf(
   { path, bytes }: Entry,
-  { grey = false, size, crop }: Partial<Pick<LoadOptions, "grey" | "size" | "crop">>,
+  {
+    grey = false,
+    size,
+    crop,
+    watch,
+  }: Partial<Pick<LoadOptions, "grey" | "size" | "crop" | "watch">>,
 ): Promise<Squares> {
   const own = (await decodeImage(bytes ?? (await readBytes(path)), path)).height;
   const resize = size !== undefined;
-  return { channels: grey ? 1 : 3, size: size ?? own, own, resize, ...(resize ? { crop } : {}) };
+  return {
+    channels: grey ? 1 : 3,
+    size: size ?? own,
+    own,
+    resize,
+    ...(resize ? { crop } : {}),
+    watch,
+  };
 }
 
 /** A data set of image files, and what is to be said of them. */
@@ -75,7 +88,7 @@ export async function loadEntries(
   classes: readonly string[],
   files: readonly Entry[],
   all: readonly Entry[],
-  { channels, size, own, resize, crop }: Squares,
+  { channels, size, own, resize, crop, watch }: Squares,
 ): Promise<LoadedEntries> {
   const remarks = new Remarks();
   const contents = files.flatMap(({ bytes }) => bytes ?? []);
@@ -92,7 +105,7 @@ export async function loadEntries(
     classes,
     channels,
     ...described(files, all),
-    ...(await loadSquares(task, own, { remarks })),
+    ...(await loadSquares(task, own, { remarks, watch })),
   };
   return { dataset, notes: remarks.notes((place) => files[place]!.name) };
 }

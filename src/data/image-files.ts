@@ -6,6 +6,7 @@ import { type Dataset, pixelArray } from "./dataset.ts";
 import { decodeFiles, type DecodeAnswer, type DecodeTask, SizeError } from "./decode-files.ts";
 import { type Decoded, partsOf, readCache, writeCache } from "./image-cache.ts";
 import { Remarks } from "./remarks.ts";
+import type { LoadWatch } from "./source.ts";
 
 /** Fewer files are not worth a cache. */
 const worthwhile = 512;
@@ -31,9 +32,10 @@ export interface ImageFilesOptions {
   readonly partBytes?: number;
   /** Is told what is to be said of the images. */
   readonly remarks?: Remarks;
+  readonly watch?: LoadWatch | undefined;
 }
 
-/** The pixels of files, [files, size, size, channels]. @throws DataError naming the first bad file. */
+/** The pixels of files, [files, size, size, channels]. @throws DataError naming the first bad file, or what a watch ends it with. */
 export async function loadImageFiles(
   task: DecodeTask,
   options: ImageFilesOptions = {},
@@ -43,8 +45,8 @@ export async function loadImageFiles(
   const useful = Math.min(mostThreads, Math.ceil(task.paths.length / filesPerThread));
   const { threads = Math.min(await cores(), useful) } = options;
   const folder = options.cache === undefined ? (many ? cacheFolder() : null) : options.cache;
-  const { remarks: told = new Remarks(), partBytes } = options;
-  const { pixels, remarks } = await decodeOnce(task, { threads, folder, partBytes }, told);
+  const { remarks: told = new Remarks(), partBytes, watch } = options;
+  const { pixels, remarks } = await decodeOnce(task, { threads, folder, partBytes, watch }, told);
   told.add(remarks, 0);
   return pixels;
 }
@@ -56,7 +58,13 @@ async function decodeOnce(
     threads,
     folder,
     partBytes,
-  }: { threads: number; folder: string | null; partBytes: number | undefined },
+    watch,
+  }: {
+    threads: number;
+    folder: string | null;
+    partBytes: number | undefined;
+    watch: LoadWatch | undefined;
+  },
   { complaints }: Remarks,
 ): Promise<Decoded> {
   const attempt = async <T>(act: string, work: () => Promise<T>): Promise<T | undefined> => {
@@ -67,12 +75,12 @@ async function decodeOnce(
       return undefined;
     }
   };
-  if (folder === null) return decode(task, threads);
+  if (folder === null) return decode(task, threads, watch);
   const parts = await attempt("used", () => partsOf(folder, task, partBytes));
-  if (parts === undefined) return decode(task, threads);
+  if (parts === undefined) return decode(task, threads, watch);
   const known = await attempt("read", () => readCache(parts, task));
   if (known !== undefined) return known;
-  const decoded = await decode(task, threads);
+  const decoded = await decode(task, threads, watch);
   await attempt("written", () => writeCache(folder, parts, decoded));
   return decoded;
 }
@@ -99,7 +107,7 @@ export async function loadSquares(
   return { ...shown, pixels: await loadImageFiles(task, options) };
 }
 
-async function decode(task: DecodeTask, threads: number): Promise<Decoded> {
+async function decode(task: DecodeTask, threads: number, watch: LoadWatch = {}): Promise<Decoded> {
   const remarks = new Remarks();
   const portions = Array.from({ length: Math.ceil(task.paths.length / portion) }, (_, i) => ({
     ...task,
@@ -107,7 +115,7 @@ async function decode(task: DecodeTask, threads: number): Promise<Decoded> {
     contents: task.contents?.slice(i * portion, (i + 1) * portion),
   }));
   const count = Math.min(threads, portions.length);
-  if (count <= 1) return { pixels: await decodeFiles(task, remarks), remarks };
+  if (count <= 1) return { pixels: await decodeFiles(task, remarks, watch), remarks };
   const bytes = task.size * task.size * task.channels;
   const pixels = pixelArray(task.paths.length, task.size, task.size, task.channels);
   const workers: TaskWorker[] = [];
@@ -116,10 +124,12 @@ async function decode(task: DecodeTask, threads: number): Promise<Decoded> {
   let next = 0;
   const work = async (worker: TaskWorker): Promise<void> => {
     for (let i = next++; i < portions.length && errors.size === 0; i = next++) {
+      watch.signal?.throwIfAborted();
       const answer = (await worker.ask(portions[i])) as DecodeAnswer;
       if ("pixels" in answer) {
         pixels.set(answer.pixels, i * portion * bytes);
         remarks.add(answer.remarks, i * portion);
+        watch.progress?.(Math.min(next * portion, task.paths.length), task.paths.length);
       } else errors.set(i, new (answer.size ? SizeError : DataError)(answer.error));
     }
   };

@@ -1,13 +1,14 @@
 /** Data sets by name: one file each, one line here. */
 import { z } from "zod";
 import { checked } from "../checked.ts";
-import { DataError, printable, UsageError } from "../errors.ts";
+import { printable, UsageError } from "../errors.ts";
 import { entryKinds, entrySchema, Registry } from "../registry.ts";
 import { cifar10, cifar100 } from "./cifar.ts";
 import { imageFolder } from "./image-folder.ts";
 import { mnist } from "./mnist.ts";
 import { npz } from "./npz.ts";
 import { ofClasses } from "./class-names.ts";
+import { withinMemory } from "./dataset.ts";
 import { parquet } from "./parquet.ts";
 import { type DatasetSource, type LoadOptions, type Split, taken } from "./source.ts";
 import { synthetic } from "./synthetic.ts";
@@ -32,17 +33,6 @@ export interface DatasetSpec extends LoadOptions {
   readonly dir?: string | undefined;
   /** Names of the classes whose images are loaded, in any order. Default: all. */
   readonly classes?: readonly string[] | undefined;
-}
-
-/** The error of a set whose arrays cannot be made; undefined for any other. */
-function outOfMemory(cause: unknown): DataError | undefined {
-  if (!(cause instanceof RangeError) || !/array length|allocation failed/i.test(cause.message)) {
-    return undefined;
-  }
-  return new DataError(
-    "the images take more memory than there is: take fewer (`trainCount`, `testCount`) or smaller ones (`size`).",
-    { cause },
-  );
 }
 
 const count = z.number().int().min(0).optional();
@@ -87,22 +77,20 @@ async function loadClasses(
  * @throws UsageError for an unknown name, a setting that is not valid or no folder; DataError that says what to do about the files.
  */
 export async function loadDataset(spec: DatasetSpec): Promise<Split> {
-  const { name, dir, classes, ...options } = checked(specSchema, spec, "loadDataset");
+  const { watch, ...plain } = spec;
+  const { name, dir, classes, ...settings } = checked(specSchema, plain, "loadDataset");
+  const options = { ...settings, watch };
   const source = datasets.find(name);
   if (source.folder && dir === undefined) {
     throw new UsageError(
       `data set "${name}" is read from files: give its directory (\`dir=DIR\`).`,
     );
   }
-  let split: Split;
-  try {
-    split =
-      classes === undefined
-        ? await source.load(dir ?? "", options)
-        : await loadClasses(source, dir ?? "", classes, options);
-  } catch (cause) {
-    throw outOfMemory(cause) ?? cause;
-  }
+  const split = await withinMemory(() =>
+    classes === undefined
+      ? source.load(dir ?? "", options)
+      : loadClasses(source, dir ?? "", classes, options),
+  );
   // Names of files stand in notes.
   return split.notes === undefined
     ? split

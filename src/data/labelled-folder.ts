@@ -2,10 +2,11 @@
 import { exists } from "../platform/files.ts";
 import { DataError, printable, UsageError } from "../errors.ts";
 import { labelOf } from "./class-names.ts";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, withinMemory } from "./dataset.ts";
 import { findImages, PassedOver } from "./find-images.ts";
-import { type Entry, loadEntries, squaresOf } from "./image-entries.ts";
+import { choose, type Entry, loadEntries, squaresOf } from "./image-entries.ts";
 import { labelledFiles, looseNotes } from "./labelled-files.ts";
+import type { LoadWatch } from "./source.ts";
 
 /** Settings of {@link loadLabelledFolder}. */
 export interface LabelledFolderOptions {
@@ -19,6 +20,11 @@ export interface LabelledFolderOptions {
   readonly crop?: number | undefined;
   /** One grey channel instead of RGB. */
   readonly grey?: boolean | undefined;
+  /** Images to take at most, with equal shares of the classes; only those are decoded. Default: all. */
+  readonly most?: number | undefined;
+  /** Chooses the images taken. Default: 0. */
+  readonly seed?: number | undefined;
+  readonly watch?: LoadWatch | undefined;
 }
 
 /**
@@ -46,9 +52,18 @@ export async function loadLabelledFolder(
       [`${dir}: no .jpg, .png or .webp images in it.`, ...passed.notes].join(" "),
     );
   }
-  const squares = await squaresOf(first, options);
-  const loaded = await loadEntries("labelled-folder", classes, entries, entries, squares);
-  const said = [...passed.notes, ...notes, ...loaded.notes];
+  const { most = entries.length, seed = 0 } = options;
+  const count = most < entries.length ? most : undefined;
+  const loaded = await withinMemory(async () => {
+    const chosen = choose(entries, dir, classes.length, count, seed);
+    const squares = await squaresOf(chosen[0] ?? first, options);
+    return loadEntries("labelled-folder", classes, chosen, entries, squares);
+  });
+  const taken =
+    count === undefined
+      ? []
+      : [`${count} of ${entries.length} images, chosen at random, are taken.`];
+  const said = [...passed.notes, ...notes, ...taken, ...loaded.notes];
   return { dataset: loaded.dataset, notes: said.map((note) => printable(note)) };
 }
 

@@ -10,6 +10,14 @@ export interface Split {
   readonly notes?: readonly string[] | undefined;
 }
 
+/** Interruption and progress of a loading. */
+export interface LoadWatch {
+  /** Ends it with its reason, between two images. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called now and then with the images of a part that are decoded, and all that it is to have. */
+  readonly progress?: ((done: number, total: number) => void) | undefined;
+}
+
 /** How much of a data set is loaded, and how. */
 export interface LoadOptions {
   /** Training images to take, class-balanced. Default: all. */
@@ -27,6 +35,8 @@ export interface LoadOptions {
    * Default: 1.
    */
   readonly crop?: number | undefined;
+  /** For who waits: image files take their time. */
+  readonly watch?: LoadWatch | undefined;
 }
 
 /** Sizes of a data set. */

@@ -10,6 +10,7 @@ export {
   type DatasetSource,
   defineDataset,
   type LoadOptions,
+  type LoadWatch,
   resized,
   type Split,
   taken,

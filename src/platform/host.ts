@@ -70,6 +70,8 @@ export interface HostThreads {
 /** The runtime; absent is what it lacks. */
 export interface Host {
   readonly files?: HostFiles;
+  /** Bytes that the images of a set may take, where more would end the process; absent: as many as an array holds. */
+  readonly mostImageBytes?: number;
   readonly threads?: HostThreads;
   readonly processes?: HostProcesses;
   /** The MD5 of bytes as 32 hexadecimal digits. */

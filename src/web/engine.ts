@@ -3,7 +3,7 @@ import { expose } from "comlink";
 import { cancel, pause } from "./engine/control.ts";
 import { forget, goOn, kept, restore } from "./engine/forget.ts";
 import { discard } from "./engine/keep.ts";
-import { findImages, holdImages } from "./engine/images.ts";
+import { findImages } from "./engine/images.ts";
 import { kindOf, openPredictor } from "./engine/network.ts";
 import { learn, makeWrong, network, open, openImages, openNetwork } from "./engine/open.ts";
 import { report } from "./engine/report.ts";
@@ -11,7 +11,7 @@ import { checkpoint, maps, moves } from "./engine/runs.ts";
 import type { Engine } from "./messages.ts";
 
 const engine: Engine = {
-  ...{ open, holdImages, openImages, kindOf, openNetwork, openPredictor, network },
+  ...{ open, openImages, kindOf, openNetwork, openPredictor, network },
   ...{ makeWrong, learn, findImages },
   ...{ forget, kept, restore, goOn, discard },
   ...{ cancel, pause },

@@ -86,4 +86,7 @@ const files: HostFiles = {
   relative: (_folder, path) => path,
 };
 
-export const host: Host = { files };
+/** A tab that takes more memory than it may is closed; images are held up to four times: here, drawn, kept, and as they were. */
+const mostImageBytes = 2 ** 30;
+
+export const host: Host = { files, mostImageBytes };

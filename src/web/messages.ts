@@ -201,10 +201,16 @@ export interface Maps {
 export interface Engine {
   /** Opens the network at an address, with the images that it was trained on. @throws where there is no WebGPU. */
   open(address: string): Promise<Scene>;
-  /** Takes files of images in place of those taken before. @throws for an archive that is damaged. */
-  holdImages(files: readonly GivenFile[]): Promise<void>;
-  /** Reads the images of the files that were taken last; where that fails, what is open stays. */
-  openImages(settings: ImageSettings): Promise<Scene>;
+  /**
+   * Opens the images of files, or anew of those that were given last; where that fails or is stopped, what is open stays.
+   *
+   * @param onProgress called with the share of a part's images that is decoded, 0 to 1.
+   */
+  openImages(
+    settings: ImageSettings,
+    onProgress: (share: number) => void,
+    files?: readonly GivenFile[],
+  ): Promise<Scene>;
   /** What files hold, by their content. @throws for a file of tensors that is damaged. */
   kindOf(files: readonly GivenFile[]): Promise<FileKind>;
   /** Opens a network from files, or anew from those that were given last; where that fails, what is open stays. */
@@ -222,8 +228,8 @@ export interface Engine {
     onEpoch: (epoch: Epoch) => void,
     onProgress: (share: number) => void,
   ): Promise<Scene>;
-  /** Finds images of files, in whatever folders, among those that are open, by their content. */
-  findImages(files: readonly GivenFile[]): Promise<Found>;
+  /** Finds images of files, in whatever folders, among those that are open, by their content; it can be stopped. */
+  findImages(files: readonly GivenFile[], onProgress: (share: number) => void): Promise<Found>;
   /** Takes a predictor from files. @throws where they hold none. */
   openPredictor(files: readonly GivenFile[]): Promise<OpenPredictor>;
   /** The network that is open, as a checkpoint. */

@@ -5,6 +5,7 @@ import {
   type Dataset,
   imageName,
   pixelArray,
+  withinMemory,
   subset,
   takeBalanced,
 } from "../../src/data/dataset.ts";
@@ -100,6 +101,13 @@ test("images that no array holds are refused with what to do", () => {
     (error: Error) =>
       error instanceof DataError && /GiB, .*fewer \(`trainCount`/.test(error.message),
   );
+});
+
+test("arrays that cannot be made are told as such, and nothing else is", async () => {
+  const error = await withinMemory(async () => new Uint8Array(2 ** 60)).catch((cause) => cause);
+  assert.match(error.message, /^the images take more memory than there is: take fewer/);
+  const other = new RangeError("something else");
+  assert.is(await withinMemory(() => Promise.reject(other)).catch((cause) => cause), other);
 });
 
 test.run();

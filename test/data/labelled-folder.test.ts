@@ -42,6 +42,28 @@ test("DIR/CLASS/… with the labels of the classes there are", async () => {
   assert.equal([own.dataset.channels, own.dataset.pixels.length], [1, 3 * 4]);
 });
 
+test("of many images only some are taken and decoded, and the loading can be stopped", async () => {
+  const many = Array.from({ length: 6 }, async (_, i) => [`${i % 2}/${i}.png`, await colour(i)]);
+  const files = Object.fromEntries(await Promise.all(many)) as Record<string, Uint8Array>;
+  const { dataset, notes } = await loadLabelledFolder(folderOf(files), { most: 4, seed: 1 });
+  assert.equal(
+    [...dataset.labels].sort((a, b) => a - b),
+    [0, 0, 1, 1],
+  );
+  assert.equal(
+    dataset.names,
+    [...dataset.numbers!].map((at) => ["0/0", "0/2", "0/4", "1/1", "1/3", "1/5"][at] + ".png"),
+  );
+  assert.equal(notes, ["4 of 6 images, chosen at random, are taken."]);
+  const all = await loadLabelledFolder(folderOf(files), { most: 6 });
+  assert.equal([all.dataset.count, all.notes], [6, []]);
+
+  const ended = new Error("enough");
+  const watch = { signal: AbortSignal.abort(ended) };
+  const dir = folderOf({ ...files, "0/2.png": "damaged" });
+  assert.is(await errorOf(loadLabelledFolder(dir, { label: "0", watch, size: 4 })), ended);
+});
+
 test("metadata.csv, by name or by number of a class", async () => {
   const dir = folderOf({
     "a.png": await colour(1),

@@ -22,7 +22,14 @@ import {
   train,
   unlearn,
 } from "../../src/index.ts";
+import { readSafetensors } from "../../src/io/safetensors.ts";
+import { invWnnSpec } from "../../src/predictors/invwnn/weights.ts";
 import { startImages } from "../../src/web/start.ts";
+import { archive as numpyArchive, npy } from "../data/npy-files.ts";
+import { file as parquetFile, numbers } from "../data/parquet-file.ts";
+import { entry, tar } from "../data/tars.ts";
+import { namedWeights } from "../io/keras-fixture.ts";
+import { floatBytes, torchFile } from "../io/torch-fixture.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import { browserPath, complaints, Hosted } from "../browser.ts";
 
@@ -33,6 +40,13 @@ const rounds = 2;
 const [seed, learningRate, kinds] = [3, 1e-3, ["conv", "fc"] as ["conv", "fc"]];
 /** Places of the tiles that are clicked: two with wrong labels and one with its own, as the page shows them. */
 const clicked = [0, 3, 40];
+/** InvWNN's layers in the order in which Keras numbers them. */
+const kerasRoles = [
+  ...["value", "difference"].flatMap((stream) =>
+    invWnnSpec.layers.map((layer) => `${stream}.${layer}`),
+  ),
+  "output",
+];
 
 const cells = (page: Page): Promise<string[][]> =>
   page
@@ -360,11 +374,12 @@ if (browserPath === undefined) {
       /1 file passed over: 1 \.txt.*2 of 10 images, .* held back/,
     );
     assert.match((await page.textContent("#problem"))!, /^The network that came with the page/);
-    const drawn =
-      (await page.evaluate(`[...document.querySelectorAll("#images .tile")].map((tile) => {
-      const { data } = tile.querySelector("canvas").getContext("2d").getImageData(0, 0, 28, 28);
-      return [tile.title, tile.textContent, Array.from(data).filter((_, i) => i % 4 === 1)];
-    })`)) as [string, string, number[]][];
+    const tiles = (): Promise<[string, string, number[]][]> =>
+      page.evaluate(`[...document.querySelectorAll("#images .tile")].map((tile) => {
+        const { data } = tile.querySelector("canvas").getContext("2d").getImageData(0, 0, 28, 28);
+        return [tile.title, tile.textContent, Array.from(data).filter((_, i) => i % 4 === 1)];
+      })`);
+    const drawn = await tiles();
     assert.is(drawn.length, 8);
     for (const [title, text, values] of drawn) {
       const [, folder, i] = /^(\w+)\/(\d)\.png$/.exec(title)!;
@@ -381,7 +396,130 @@ if (browserPath === undefined) {
       (await page.textContent("#open-error"))!,
       /^"all.zip" is a zip archive that is damaged/,
     );
+    const refused = async (file: Uint8Array, why: RegExp): Promise<void> => {
+      await page.setInputFiles("#image-files", {
+        ...{ name: "all.zip", mimeType: "", buffer: Buffer.from(file) },
+      });
+      await page.waitForSelector("#image-again:enabled");
+      assert.match((await page.textContent("#open-error"))!, why);
+    };
+    const odd = files["mine/dogs/3.png"]!.slice();
+    odd[odd.length - 20]! ^= 1;
+    await refused(zipSync({ ...files, "mine/dogs/3.png": odd }), /mine\/dogs\/3\.png: .*damaged/);
+
+    // More than the page may hold is refused before it is decoded; made smaller it can be stopped.
+    const [side, many] = [1000, 400];
+    const large = await encodePng({
+      ...{ width: side, height: side, data: new Uint8ClampedArray(4 * side * side).fill(255) },
+    });
+    const numbered = Array.from({ length: many }, (_, i) => [`${i % 2}/${i}.png`, large] as const);
+    await refused(
+      zipSync(Object.fromEntries(numbered), { level: 0 }),
+      /^400 images of 1000×1000×3 are 1\.1 GiB, .*“To learn, at most”.*“Side”/,
+    );
+    await page.fill("#image-side", "28");
+    await page.click("#image-again");
+    await page.waitForFunction(
+      () => document.querySelector<HTMLProgressElement>("#open-bar")!.value > 0,
+    );
+    assert.equal(await complaints(page), []);
+    await page.click("#open-stop");
+    await page.waitForSelector("#open-work", { state: "hidden" });
+    assert.ok(await page.locator("#open-error").isHidden(), "who stops it knows why");
+    await page.fill("#image-side", "");
     assert.is(await page.locator("#images .tile").count(), 8, "nothing is lost");
+
+    // The other kinds of files that the page names.
+    const image = files["mine/dogs/3.png"]!;
+    const parts = { train: [1, 0, 1, 0], test: [0, 1] };
+    const wholes = Object.entries(parts).map(([part, labels]) => [
+      [
+        `x_${part}`,
+        npy(
+          "|u1",
+          [labels.length, 28, 28],
+          labels.flatMap(() => [...grey(3)]),
+        ),
+      ],
+      [`y_${part}`, npy("|u1", [labels.length], labels)],
+    ]) as [string, Uint8Array][][];
+    const tables = Object.entries(parts).map(([part, labels]) => {
+      const same = labels.map(() => image);
+      return [`${part}-0.parquet`, parquetFile(same, { label: numbers(...labels) })] as const;
+    });
+    const shards = Object.entries(parts).map(([part, labels]) => {
+      const both = labels.map((label, i) => [
+        entry(`${i}.png`, image),
+        entry(`${i}.cls`, String(label)),
+      ]);
+      return [`${part}-0.tar`, tar(...both.flat())] as const;
+    });
+    for (const [kind, named] of [
+      ["npz", [["mine.npz", numpyArchive(Object.fromEntries(wholes.flat()))]]],
+      ["parquet", tables],
+      ["webdataset", shards],
+    ] as const) {
+      const given = named.map(([name, bytes]) => ({
+        name,
+        mimeType: "",
+        buffer: Buffer.from(bytes),
+      }));
+      await page.setInputFiles("#image-files", given);
+      await page.waitForFunction(
+        (name) => document.getElementById("images-says")!.textContent!.includes(`“${name}”`),
+        kind,
+      );
+      assert.match(
+        (await page.textContent("#images-says"))!,
+        /4 images of 2 classes to learn, and 2 to test on; 28×28/,
+      );
+      const shown = await tiles();
+      assert.equal([...shown].map(([, text]) => text).sort(), ["“0”", "“0”", "“1”", "“1”"], kind);
+      for (const [, , values] of shown) assert.equal(values, [...grey(3)], kind);
+    }
+
+    // A network of PyTorch, which does not say how it is used, and a predictor of Keras.
+    const sizes = Object.entries({ hidden1: [64, 2352], hidden2: [32, 64], head: [2, 32] }).flatMap(
+      ([layer, shape]) => [
+        [`${layer}.weight`, shape] as const,
+        [`${layer}.bias`, shape.slice(0, 1)] as const,
+      ],
+    );
+    const tensors = sizes.map(([name, shape], at) => {
+      const count = shape.reduce((a, b) => a * b, 1);
+      const values = Float32Array.from({ length: count }, (_, i) => Math.sin(i + at) / 8);
+      return [name, { shape, bytes: floatBytes(values) }] as const;
+    });
+    await page.setInputFiles("#network-file", {
+      ...{
+        name: "mine.pt",
+        mimeType: "",
+        buffer: Buffer.from(torchFile(Object.fromEntries(tensors))),
+      },
+    });
+    await page.waitForFunction(() =>
+      document.getElementById("open-error")!.textContent!.includes("“Architecture”"),
+    );
+    await page.selectOption("#network-model", "mlp");
+    await page.selectOption("#network-prepared", "none");
+    await page.click("#network-again");
+    await page.waitForFunction(() =>
+      document.getElementById("network")!.textContent!.includes("“mlp”"),
+    );
+
+    const shipped = readSafetensors(readFileSync(`${root}/models/weights/invwnn-conv.safetensors`));
+    const layers = kerasRoles.map((role, i) => {
+      const [kernel, bias] = ["weight", "bias"].map((part) =>
+        shipped.tensors.get(`${role}.${part}`)!,
+      );
+      return { layer: `dense_${i + 1}`, kernel: kernel!, bias: bias! };
+    });
+    await page.setInputFiles("#predictor-file", {
+      ...{ name: "InvWNN.h5", mimeType: "", buffer: Buffer.from(await namedWeights(layers)) },
+    });
+    await page.waitForFunction(() =>
+      document.getElementById("state")!.textContent!.startsWith("The predictor is"),
+    );
 
     // Six images of MNIST's training part, as a person drops its two files.
     const idx = (shape: number[], data: Uint8Array): number[] => [

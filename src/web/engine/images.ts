@@ -4,11 +4,12 @@ import { storedSize } from "../../data/dataset.ts";
 import { datasets, loadDataset } from "../../data/index.ts";
 import { loadLabelledFolder } from "../../data/labelled-folder.ts";
 import { resizeDataset } from "../../data/resize.ts";
-import type { DatasetSource, Split } from "../../data/source.ts";
+import type { DatasetSource, LoadWatch, Split } from "../../data/source.ts";
 import { DataError } from "../../errors.ts";
 import { exists, fileInfo, listDir } from "../../platform/files.ts";
 import { type GivenFile, hold } from "../files.ts";
 import type { Found, ImageSettings } from "../messages.ts";
+import { type Control, controlled } from "./control.ts";
 import { opened } from "./opened.ts";
 import { told } from "./paths.ts";
 import { unpacked } from "./unpack.ts";
@@ -20,40 +21,59 @@ const goneRoot = "/gone";
 /** Decides which images are taken of many, and which are held back. */
 const seed = 1;
 
-/** Takes files in place of those that were opened before. @throws DataError for a damaged archive. */
-export async function holdImages(files: readonly GivenFile[]): Promise<void> {
-  hold(root, await unpacked(files));
-}
+type OnProgress = (share: number) => void;
+
+/** What loaders are told of work that can be stopped. */
+const watching = ({ signal }: Control, onProgress: OnProgress): LoadWatch => ({
+  signal,
+  progress: (done, total) => onProgress(done / total),
+});
+
+/** Files were taken, and could be unpacked. */
+let given = false;
 
 /**
- * The images of the files that are held.
+ * The images of files, or anew of those that were taken last.
  *
  * @throws DataError that says what is wrong with which file.
  */
-export function readImages(settings: ImageSettings): Promise<Split & { title: string }> {
-  return told(root, async () => {
+export function readImages(
+  settings: ImageSettings,
+  onProgress: OnProgress,
+  files?: readonly GivenFile[],
+): Promise<Split & { title: string }> {
+  const work = async (control: Control): Promise<Split & { title: string }> => {
+    if (files !== undefined) {
+      given = false;
+      hold(root, await unpacked(files, control.signal));
+      given = true;
+    }
+    if (!given) throw new DataError("open files of images first.");
     const dir = await innermost(root);
     const title = dir === root ? "" : dir.replace(/^.*\//, "");
-    const split = await load(dir, settings);
+    const split = await load(dir, settings, watching(control, onProgress));
     return { ...split, title: title === "" ? split.train.name : title };
-  });
+  };
+  return told(root, () => controlled(work));
 }
 
-export function findImages(files: readonly GivenFile[]): Promise<Found> {
-  return told(goneRoot, async () => {
-    hold(goneRoot, await unpacked(files));
+export function findImages(files: readonly GivenFile[], onProgress: OnProgress): Promise<Found> {
+  const work = async (control: Control): Promise<Found> => {
+    hold(goneRoot, await unpacked(files, control.signal));
     const { train, clean } = opened().images;
     const { height, width } = storedSize(train);
     const { dataset } = await loadLabelledFolder(goneRoot, {
       ...{ classes: train.classes, label: train.classes[0]!, grey: train.channels === 1 },
       ...(height === width ? { size: height } : {}),
+      watch: watching(control, onProgress),
     });
     // Those with a signature are looked for as they were, too.
     const both = [train, clean.train].map((set) => joinImages(set, dataset).places);
     const found = dataset.labels.map((_, i) => Math.min(both[0]![i]!, both[1]![i]!));
     const places = Uint32Array.from(found).filter((place) => place < train.count);
     return { places, others: dataset.count - places.length };
-  });
+  };
+  return told(goneRoot, () => controlled(work));
 }
 
 /** The folder that holds more than one other folder. */
@@ -76,30 +96,36 @@ async function holdsFolders(dir: string): Promise<boolean> {
   return false;
 }
 
-async function load(dir: string, settings: ImageSettings): Promise<Split> {
+async function load(dir: string, settings: ImageSettings, watch: LoadWatch): Promise<Split> {
   for (const source of datasets.all) {
     if (!source.folder) continue;
     const some = await source.incomplete?.(dir);
     if (some !== undefined) return parted(some, [], settings);
-    if ((await source.recognises?.(dir)) === true) return whole(source, dir, settings);
+    if ((await source.recognises?.(dir)) === true) return whole(source, dir, settings, watch);
   }
   const { side, grey } = settings;
+  // Those that are not taken need not be decoded.
   const train = await exists(`${dir}/train`);
   const { dataset, notes } = await loadLabelledFolder(train ? `${dir}/train` : dir, {
-    grey,
+    ...{ grey, watch, seed, most: wantedOf(settings) },
     ...(side === undefined ? {} : { size: side }),
   });
   return parted(dataset, notes, settings);
 }
 
 /** A data set of two parts. */
-async function whole(source: DatasetSource, dir: string, settings: ImageSettings): Promise<Split> {
+async function whole(
+  source: DatasetSource,
+  dir: string,
+  settings: ImageSettings,
+  watch: LoadWatch,
+): Promise<Split> {
   const { most, mostTests, side, grey } = settings;
   const spec = {
     name: source.name,
     dir,
     seed,
-    grey,
+    ...{ grey, watch },
     ...(side === undefined ? {} : { size: side }),
   };
   const counts = await source.counts?.(dir);
@@ -118,13 +144,19 @@ function limited(set: Dataset, most: number): Dataset {
   return most < set.count ? takeBalanced(set, most, seed) : set;
 }
 
+/** Images that are wanted at most of a set of one part. */
+const wantedOf = ({ most, mostTests, heldBack }: ImageSettings): number =>
+  most + (heldBack === 0 ? 0 : mostTests);
+
 /** A data set of one part, of which a share is held back to test on. */
 async function parted(
   set: Dataset,
   notes: readonly string[],
-  { most, mostTests, heldBack, side }: ImageSettings,
+  settings: ImageSettings,
 ): Promise<Split> {
-  const own = side === undefined ? set : await resizeDataset(set, side);
+  const { most, mostTests, heldBack, side } = settings;
+  const some = limited(set, wantedOf(settings));
+  const own = side === undefined ? some : await resizeDataset(some, side);
   if (own.count < 2) throw new DataError(`there is only one image; open more.`);
   const tests = Math.round(heldBack * own.count);
   const test = takeBalanced(own, tests, seed);

@@ -50,8 +50,12 @@ export async function open(address: string): Promise<Scene> {
   return sceneOf(opened());
 }
 
-export async function openImages(settings: ImageSettings): Promise<Scene> {
-  const { train, test, title, notes = [] } = await readImages(settings);
+export async function openImages(
+  settings: ImageSettings,
+  onProgress: (share: number) => void,
+  files?: readonly GivenFile[],
+): Promise<Scene> {
+  const { train, test, title, notes = [] } = await readImages(settings, onProgress, files);
   setOpened({ ...opened(), images: asTheyAre({ title, notes, clean: { train, test } }) });
   return sceneOf(opened());
 }

@@ -14,7 +14,8 @@ export async function told<T>(root: string, work: () => Promise<T>): Promise<T> 
   try {
     return await work();
   } catch (cause) {
-    if (!(cause instanceof Error)) throw cause;
+    // What is stopped says nothing of files, and a DOMException cannot be changed.
+    if (!(cause instanceof Error) || cause instanceof DOMException) throw cause;
     cause.message = cause.message
       .replaceAll(`${root}/`, "")
       .replaceAll(root, "the files")

@@ -16,11 +16,18 @@ const limits = { ratio: 64, small: 2 ** 26 };
  * The files, of .zip archives and of tar archives with folders in them what they hold: in a folder named after the
  * archive. Arrays of numpy (.npz) and the flat archives of WebDataset are read as they are.
  *
+ * @param signal ends it between two files.
  * @throws DataError for an archive that is damaged or claims to unpack to far more than it can hold.
  */
-export async function unpacked(files: readonly GivenFile[]): Promise<GivenFile[]> {
+export async function unpacked(
+  files: readonly GivenFile[],
+  signal: AbortSignal,
+): Promise<GivenFile[]> {
   const all: GivenFile[] = [];
-  for (const given of files) all.push(...((await contents(given)) ?? [given]));
+  for (const given of files) {
+    for (const one of (await contents(given)) ?? [given]) all.push(one);
+    signal.throwIfAborted();
+  }
   return all;
 }
 

@@ -5,6 +5,7 @@ import { chosenFiles } from "../dropped.ts";
 import type { GivenFile } from "../files.ts";
 import { change, onChange, state } from "../state.ts";
 import { tile } from "../tiles.ts";
+import { wasStopped, Work } from "../work.ts";
 
 /** Images that are shown at first, and more at a time. */
 const shownAtOnce = 120;
@@ -16,6 +17,7 @@ const choose = {
   none: part("choose-none", HTMLButtonElement),
   files: part("choose-files", HTMLInputElement),
 };
+const finding = new Work("find");
 const grid = part("images", HTMLElement);
 const more = part("more", HTMLButtonElement);
 
@@ -77,7 +79,7 @@ async function find(files: readonly GivenFile[]): Promise<void> {
   change({ working: true });
   says.textContent = "Looking for the images of the files…";
   try {
-    const { places, others } = await engine.findImages(files);
+    const { places, others } = await finding.run((told) => engine.findImages(files, told));
     change({ working: false, chosen: new Set([...state().chosen, ...places]) });
     const missing =
       others === 0
@@ -86,7 +88,7 @@ async function find(files: readonly GivenFile[]): Promise<void> {
     says.textContent += ` ${images(places.length)} of the files ${places.length === 1 ? "was" : "were"} found.${missing}`;
   } catch (cause) {
     change({ working: false });
-    fail(cause);
+    if (!wasStopped(cause)) fail(cause);
   }
 }
 

@@ -7,6 +7,7 @@ import { Fields } from "../fields.ts";
 import type { GivenFile } from "../files.ts";
 import type { Request, Round } from "../messages.ts";
 import { change, onChange, type Run, state } from "../state.ts";
+import { wasStopped } from "../work.ts";
 
 const says = {
   state: part("state", HTMLElement),
@@ -136,7 +137,7 @@ export async function follow(
     );
     says.state.textContent = `Done: ${reason}.`;
   } catch (cause) {
-    const stopped = cause instanceof Error && cause.name === "AbortError";
+    const stopped = wasStopped(cause);
     says.state.textContent = stopped ? "Stopped: what the rounds before have done stays." : "";
     if (!stopped) fail(cause);
   } finally {

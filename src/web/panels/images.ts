@@ -6,12 +6,14 @@ import type { GivenFile } from "../files.ts";
 import type { FileKind, ImageSettings } from "../messages.ts";
 import { change, onChange, state } from "../state.ts";
 import { openPredictor } from "./how.ts";
+import { wasStopped, Work } from "../work.ts";
 import { openNetwork } from "./network.ts";
 
 const says = part("images-says", HTMLElement);
 const notes = part("images-notes", HTMLElement);
 const problem = part("problem", HTMLElement);
 const error = part("open-error", HTMLElement);
+const opening = new Work("open");
 const own = part("own", HTMLDetailsElement);
 const inputs = [part("image-files", HTMLInputElement), part("folder-of-images", HTMLInputElement)];
 const form = part("image-form", HTMLFormElement);
@@ -68,16 +70,14 @@ async function read(files?: readonly GivenFile[]): Promise<boolean> {
   const before = says.textContent;
   says.textContent = "Reading the images…";
   try {
-    if (files !== undefined) {
-      given = false;
-      await engine.holdImages(files);
-      given = true;
-    }
-    change({ scene: await engine.openImages(settings()), chosen: new Set(), run: undefined });
+    // They may be read again with other settings, should they not be opened now.
+    given ||= files !== undefined;
+    const scene = await opening.run((told) => engine.openImages(settings(), told, files));
+    change({ scene, chosen: new Set(), run: undefined });
     return true;
   } catch (cause) {
     says.textContent = before;
-    fail(cause, error);
+    if (!wasStopped(cause)) fail(cause, error);
     return false;
   } finally {
     change({ working: false });

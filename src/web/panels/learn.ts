@@ -5,6 +5,7 @@ import { clearError, fail, part } from "../dom.ts";
 import { Fields } from "../fields.ts";
 import type { Epoch, Settable } from "../messages.ts";
 import { change, onChange, state } from "../state.ts";
+import { wasStopped } from "../work.ts";
 import { opening } from "./network.ts";
 
 const error = part("open-error", HTMLElement);
@@ -101,7 +102,7 @@ async function learn(): Promise<void> {
     change({ scene, chosen: new Set(scene.wrong), run: undefined });
     says.textContent = `Done.${known}`;
   } catch (cause) {
-    const stopped = cause instanceof Error && cause.name === "AbortError";
+    const stopped = wasStopped(cause);
     says.textContent = stopped ? "Stopped: the network that was open before stays." : "";
     if (!stopped) fail(cause, error);
   } finally {

@@ -18,6 +18,8 @@ const startAgain = part("start-again", HTMLButtonElement);
 
 /** A file was opened, so that it can be read again. */
 let given = false;
+/** Something was said of a file that was not opened yet. */
+let said = false;
 
 function show(): void {
   const { scene } = state();
@@ -67,11 +69,15 @@ export async function opening(what: string, open: () => Promise<Scene>): Promise
 
 /** Opens a network; without files that which was given last. */
 export function openNetwork(files?: readonly GivenFile[]): Promise<void> {
-  const said = { model: model.value || undefined, prepared: prepared.value || undefined };
+  // What was said of the file before says nothing of this one.
+  if (files !== undefined && !said) model.value = prepared.value = "";
+  const about = { model: model.value || undefined, prepared: prepared.value || undefined };
   return opening("Opening the network…", async () => {
     // It may be read again with more said of it, should it not be opened now.
     given = true;
-    return engine.openNetwork(said, files);
+    const scene = await engine.openNetwork(about, files);
+    said = false;
+    return scene;
   });
 }
 
@@ -91,6 +97,9 @@ export function startNetwork(): void {
     file.value = "";
     if (files.length > 0) void openNetwork(files);
   });
+  for (const choice of [model, prepared]) {
+    choice.addEventListener("change", () => (said = true));
+  }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     void openNetwork();
