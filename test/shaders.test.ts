@@ -34,6 +34,7 @@ import { Model } from "../src/nn/model.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
 import { methods, startMethod } from "../src/unlearn/methods/index.ts";
 import { closeGpus, ownGpu, testGpu, tunings } from "./device.ts";
+import { winograd } from "./ops/winograd-operation.ts";
 
 const folder = fileURLToPath(new URL("../shaders", import.meta.url));
 const files = (readdirSync(folder, { recursive: true }) as string[])
@@ -284,6 +285,24 @@ for (const tuning of tunings) {
             graph.input("b", [cout]),
           ];
           return { y: ops.conv2d(x, w, b, { padding: 1 }), wrt: [x, w, b] };
+        }),
+      );
+    }
+    for (const [m, cin, cout] of [
+      [2, 4, 8],
+      [2, 3, 5],
+      [3, 4, 8],
+      [4, 4, 8],
+    ] as const) {
+      // Their transforms are the same in either tuning.
+      if (tuning === "software") break;
+      const c = { x: [1, 4, 4, cin], window: [3, 3], cout } as const;
+      await compileAll(
+        gpu,
+        bothWays(gpu, (graph) => {
+          const wrt = [graph.input("x", c.x), graph.input("w", [3, 3, cin, cout])];
+          const inputs = [...wrt, graph.input("b", [cout])];
+          return { y: graph.apply(winograd(c, m), inputs, null), wrt };
         }),
       );
     }

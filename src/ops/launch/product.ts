@@ -165,20 +165,23 @@ const mostTurns = 8;
  * processor and by what adding the slices costs.
  *
  * @param most slices at most.
+ * @param copies products of this shape in one dispatch, each in so many slices.
  */
 export function planProduct(
   m: number,
   n: number,
   k: number,
   most: number,
+  copies = 1,
 ): { readonly tile: Tile; readonly slices: number } {
   const enough = Math.min(most, processors * mostTurns);
   let best = { tile: tiles[0]!, slices: 1 };
   let least = Infinity;
   for (let slices = 1; slices <= enough; slices++) {
-    const tile = chooseTile(m, n, slices);
-    const added = slices === 1 ? 0 : (slices * m * n * partialCost) / processors + launchCost;
-    const cost = busiest(tile, m, n, slices) * sliceLength(k, slices, 16) + added;
+    const all = copies * slices;
+    const tile = chooseTile(m, n, all);
+    const added = slices === 1 ? 0 : (all * m * n * partialCost) / processors + launchCost;
+    const cost = busiest(tile, m, n, all) * sliceLength(k, slices, 16) + added;
     if (cost < least) [best, least] = [{ tile, slices }, cost];
   }
   return best;
