@@ -27,7 +27,10 @@ export function rebind(launch: Launch, exchange: ReadonlyMap<Value, Value>): Lau
 
 interface Stage {
   readonly launches: readonly Launch[];
-  /** Planned values the launch of that number writes: those that no launch before it has. */
+  /**
+   * Planned values that the launch of that number may write: those that no launch before it has, or, where there are
+   * none, any of its own: it then writes a further part of a value.
+   */
   readonly written: readonly (readonly Value[])[];
   /** Values made here that are to be made again. */
   readonly dropped: ReadonlySet<Value>;
@@ -71,7 +74,11 @@ export function recompute(
         (value) => value.bytes > smallShare * largest && !later.has(value) && !kept.has(value),
       ),
     );
-    const stage = { launches, written: made[i]!, dropped };
+    const written = launches.map((launch, at) => {
+      const fresh = made[i]![at]!;
+      return fresh.length > 0 || launch.changesState === true ? fresh : plannedValues(launch);
+    });
+    const stage = { launches, written, dropped };
     for (const value of dropped) owner.set(value, stage);
   });
   const needed = new Map<Stage, Set<Value>>();

@@ -9,7 +9,7 @@ import { Graph } from "../../src/graph/graph.ts";
 import type { Value } from "../../src/graph/value.ts";
 import type { Layers } from "../../src/nn/layers.ts";
 import { Model, type ModelSpec } from "../../src/nn/model.ts";
-import { add, flatten, globalAveragePool, maxPool, relu } from "../../src/ops/index.ts";
+import { add, concat, flatten, globalAveragePool, maxPool, relu } from "../../src/ops/index.ts";
 import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
 import { classification } from "../../src/tasks/classification.ts";
 import { Evaluator } from "../../src/train/evaluator.ts";
@@ -18,7 +18,7 @@ import { type StepSettings, taskTrainer } from "../../src/train/task-trainer.ts"
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
-/** Convolutions with batch norm, a residual connection, pooling and stochastic depth in three stages. */
+/** Convolutions with batch norm, a residual connection, joined channels, pooling and stochastic depth in three stages. */
 const staged: ModelSpec = {
   name: "staged",
   inputs: [[28, 28, 1]],
@@ -30,6 +30,8 @@ const staged: ModelSpec = {
       layers.graph.stage();
       const wide = layers.conv2d(`stage${stage}.up`, h, { filters: 8, kernel: 3, padding: 1 });
       let inner = relu(layers.batchNorm(`stage${stage}.bn1`, wide));
+      // What a launch for each of its parts makes.
+      if (stage === 2) inner = concat([inner, h], 3);
       inner = layers.conv2d(`stage${stage}.down`, inner, { filters: 4, kernel: 3, padding: 1 });
       inner = layers.batchNorm(`stage${stage}.bn2`, inner);
       h = add(h, layers.dropPath(`stage${stage}.drop`, inner, 0.25));
