@@ -1,6 +1,7 @@
 /** Which adapter a device is opened on, and with which limits. */
 import { host } from "#platform";
 import { GpuError, UsageError } from "../errors.ts";
+import { gpuAdvice } from "./advice.ts";
 
 /** Which adapter is wanted: a real one if there is any, or explicitly one kind. */
 export type AdapterChoice = "auto" | "gpu" | "software";
@@ -55,10 +56,7 @@ export async function chooseAdapter(
     );
   }
   if (best === null) {
-    throw new GpuError(
-      "no WebGPU adapter: neither a GPU driver nor a software Vulkan was found. Run `npm run setup` " +
-        "(installs Mesa's lavapipe), or install your GPU's Vulkan driver; `rewind doctor` explains more.",
-    );
+    throw new GpuError(`no WebGPU adapter: ${gpuAdvice.missing}`);
   }
   if (choice === "gpu" && isSoftware(best.info)) {
     throw new GpuError(
@@ -87,9 +85,11 @@ export async function requestDevice(
   try {
     return await adapter.requestDevice({ requiredLimits, requiredFeatures: features });
   } catch (cause) {
+    const { description, architecture, vendor } = adapter.info;
+    const name = [description, architecture, vendor].find((one) => one !== "");
+    const said = (cause as Error).message.trim().replace(/\.$/, "");
     throw new GpuError(
-      `adapter "${adapter.info.description}" refused a device: ${(cause as Error).message}. ` +
-        "Close other programs that use the GPU, or try `adapter=software`.",
+      `${name === undefined ? "the adapter" : `adapter "${name}"`} refused a device: ${said}. ${gpuAdvice.refused}`,
       { cause },
     );
   }

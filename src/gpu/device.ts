@@ -10,6 +10,7 @@ import { openGpu } from "../platform/gpu.ts";
 import { detectRuntime, type Runtime, runtimeVersion } from "../platform/runtime.ts";
 import { DeviceLostError, GpuError, UsageError } from "../errors.ts";
 import { type AdapterChoice, chooseAdapter, isSoftware, requestDevice } from "./adapter.ts";
+import { gpuAdvice } from "./advice.ts";
 import type { DispatchTimer } from "./dispatch-timer.ts";
 import { KernelCache } from "./kernel.ts";
 import { type AllocateOptions, BufferMemory } from "./memory.ts";
@@ -124,7 +125,7 @@ export class Gpu {
     const said = error.message.trim().replace(/\.$/, "");
     const advice = /destroyed/i.test(said)
       ? "Something was used after it was destroyed: keep models, data sets and programs until nothing uses them."
-      : "This is a bug in a kernel or its launch; please report it with the output of `rewind doctor --json`.";
+      : `This is a bug in a kernel or its launch; ${gpuAdvice.fault}`;
     this.#failure ??= new GpuError(`the GPU reported: ${said}. ${advice}`);
   };
 
@@ -138,8 +139,8 @@ export class Gpu {
     device.addEventListener("uncapturederror", this.#report);
     void device.lost.then((info) => {
       this.#lost = new DeviceLostError(
-        `the device was lost (${info.reason ?? "unknown"}): ${info.message || "no message from the driver"}. ` +
-          "Run the same command again: it resumes from the last checkpoint.",
+        `the device was lost (${info.reason ?? "unknown"}): ` +
+          `${info.message.trim().replace(/\.$/, "") || "no message from the driver"}. ${gpuAdvice.lost}`,
       );
       for (const end of this.#waits) end(this.#lost);
     });

@@ -1,6 +1,7 @@
 /** Buffers of a device: made, counted and freed in one place. */
 import { shown } from "../checked.ts";
 import { OutOfMemoryError, UsageError } from "../errors.ts";
+import { gpuAdvice } from "./advice.ts";
 
 /** Settings of {@link BufferMemory.allocate}. */
 export interface AllocateOptions {
@@ -60,7 +61,7 @@ export class BufferMemory {
       for (const [, buffer] of made) buffer.destroy();
       throw new OutOfMemoryError(
         `out of GPU memory: buffer "${label}" of ${megabytes(size)} (of ${megabytes(total)} asked for, ` +
-          `${megabytes(this.#bytes)} in use) was refused: ${why}. Use a smaller batch or model.`,
+          `${megabytes(this.#bytes)} in use) was refused: ${why}. ${gpuAdvice.memory}`,
         { memory: this.#bytes + made.reduce((sum, [, buffer]) => sum + buffer.size, 0) },
       );
     };
@@ -87,7 +88,7 @@ export class BufferMemory {
         for (const part of given) part.destroy();
         ({ buffer, error } = await this.#tryBuffer(label, size, flags));
       }
-      if (error !== null) refuse(label, size, error.message);
+      if (error !== null) refuse(label, size, error.message.trim().replace(/\.$/, ""));
       made.push([label, buffer]);
     }
     for (const [, buffer] of made) {

@@ -67,6 +67,20 @@ export interface HostThreads {
   serve(work: (message: unknown) => Promise<Answer>): void;
 }
 
+/** What to do about a GPU that cannot be used, in sentences for the end of an error. */
+export interface GpuAdvice {
+  /** There is no adapter: goes on after a colon. */
+  readonly missing: string;
+  /** An adapter gave no device. */
+  readonly refused: string;
+  /** There is no memory for a buffer. */
+  readonly memory: string;
+  /** The device is gone. */
+  readonly lost: string;
+  /** The device reported an error of a kernel: goes on after "This is a bug in a kernel or its launch;". */
+  readonly fault: string;
+}
+
 /** The runtime; absent is what it lacks. */
 export interface Host {
   readonly files?: HostFiles;
@@ -78,6 +92,8 @@ export interface Host {
   readonly md5?: (bytes: Uint8Array) => string;
   /** A variable of the environment. */
   readonly variable?: (name: string) => string | undefined;
+  /** Where a terminal's is of no use. */
+  readonly gpuAdvice?: GpuAdvice;
   /** Makes a WebGPU entry object where none is built in, and the globals that go with it. */
   readonly createGpu?: (options: readonly string[]) => Promise<GPU>;
   /** Calls a function, and does not show lines that native code prints meanwhile. */

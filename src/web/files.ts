@@ -1,5 +1,6 @@
 /** `#platform` of the page: what was opened in it is its file system, held in memory under paths, and only read. */
-import type { Host, HostFiles } from "../platform/host.ts";
+import { browserAdvice } from "../platform/browser.ts";
+import type { GpuAdvice, Host, HostFiles } from "../platform/host.ts";
 
 /** Reads at once, as workers may. */
 declare const FileReaderSync: new () => { readAsArrayBuffer(blob: Blob): ArrayBuffer };
@@ -89,4 +90,12 @@ const files: HostFiles = {
 /** A tab that takes more memory than it may is closed; images are held up to four times: here, drawn, kept, and as they were. */
 const mostImageBytes = 2 ** 30;
 
-export const host: Host = { files, mostImageBytes };
+/** The page takes another device by itself. */
+const gpuAdvice: GpuAdvice = {
+  ...browserAdvice,
+  refused:
+    "Close other tabs and programs that use the GPU, then begin again or load the page again.",
+  lost: "Images and network are still here: begin again, on another device.",
+};
+
+export const host: Host = { files, mostImageBytes, gpuAdvice };

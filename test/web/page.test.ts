@@ -621,11 +621,23 @@ if (browserPath === undefined) {
     assert.equal(hosted.problems, []);
   });
 
-  test("a lost device is told, and the next run takes another; a full storage keeps what it has", async () => {
-    const page = await hosted.open(`if (self.GPUAdapter) {
+  test("a device that is lost, refused or too small is told, and the next run takes another; a full storage keeps what it has", async () => {
+    const page = await hosted.open(`if (self.GPUAdapter && !("gpuFaults" in self)) {
+      // "full": as where a driver has no more memory; "small": as where the largest buffer is; "busy": no device is given.
+      self.gpuFaults = "";
       const request = GPUAdapter.prototype.requestDevice;
       GPUAdapter.prototype.requestDevice = async function (...given) {
-        return (self.lastDevice = await request.apply(this, given));
+        if (gpuFaults === "busy") throw new DOMException("too many are open.", "OperationError");
+        const device = (self.lastDevice = await request.apply(this, given));
+        const { popErrorScope } = GPUDevice.prototype;
+        device.popErrorScope = async () =>
+          (await popErrorScope.call(device)) ??
+          (gpuFaults === "full" ? new GPUOutOfMemoryError("there is no more") : null);
+        const { limits } = device;
+        const get = (own, name) =>
+          gpuFaults === "small" && name === "maxBufferSize" ? 20000 : own[name];
+        Object.defineProperty(device, "limits", { get: () => new Proxy(limits, { get }) });
+        return device;
       };
     }
     const put = IDBObjectStore.prototype.put;
@@ -638,14 +650,45 @@ if (browserPath === undefined) {
 `);
     await page.waitForSelector(".tile");
     await page.fill("#rounds", "1");
+    const worker = page.workers()[0]!;
+    const fails = async (why: RegExp): Promise<void> => {
+      await page.waitForSelector("#error:not([hidden])");
+      assert.match((await page.textContent("#error"))!, why);
+      await page.waitForSelector("#start:enabled");
+      assert.is(await page.locator("#images .tile").count(), 120, "nothing is lost");
+      await worker.evaluate('gpuFaults = ""');
+    };
+    for (const [fault, why] of [
+      ["full", /^Out of GPU memory: .* was refused: there is no more\. Close other tabs and/],
+      [
+        "small",
+        /^Out of GPU memory: .* the adapter's largest buffer is 0\.019 MiB\. Close other tabs/,
+      ],
+    ] as const) {
+      await worker.evaluate(`gpuFaults = "${fault}"`);
+      await page.click("#start");
+      await fails(why);
+    }
     await page.click("#start");
     await page.waitForSelector("#answers .tile");
-    await page.workers()[0]!.evaluate("lastDevice.destroy()");
-    await page.waitForSelector("#error:not([hidden])");
-    assert.match((await page.textContent("#error"))!, /device was lost/);
-    assert.is(await page.locator("#images .tile").count(), 120, "nothing is lost");
+    await worker.evaluate("lastDevice.destroy()");
+    await fails(/^The device was lost \(destroyed\): .*[^.]\. Images and network are still here/);
+    await worker.evaluate('gpuFaults = "busy"');
     await page.click("#start");
-    await ended(page);
+    await fails(/refused a device: too many are open\. Close other tabs and programs/);
+
+    // As in a tab that is hidden: no frame is drawn, and timers come once a second.
+    await page.evaluate(`{
+      const later = setTimeout;
+      requestAnimationFrame = () => 0;
+      setTimeout = (work, ms = 0, ...given) => later(work, Math.max(1000, ms), ...given);
+    }`);
+    await page.click("#start");
+    await page.waitForFunction(
+      () => document.getElementById("state")!.textContent!.startsWith("Done"),
+      undefined,
+      { polling: 100 },
+    );
     assert.is((await cells(page)).length, 3);
     assert.is(
       await page.textContent("#kept-say"),
@@ -657,6 +700,7 @@ if (browserPath === undefined) {
       (await page.textContent("#unfinished-says"))!,
       /rewind on 30 images, 0 of 1 rounds done/,
     );
+    assert.equal(hosted.problems, []);
   });
 
   test("without WebGPU the page says what is missing", async () => {
