@@ -11,10 +11,7 @@ function sized(files: readonly CacheFile[]): { bytes: number; text: string } {
   return { bytes, text: `${count}, ${(bytes / 2 ** 20).toFixed(1)} MiB` };
 }
 
-export function registerCache(root: Command): void {
-  const group = root
-    .command("cache")
-    .description("decoded images that are kept for the next start: show or remove them");
+export function registerCache(group: Command): void {
   const show = group.command("show").description("where they are kept, and how much there is");
   example(show, "the cache of this user", "rewind cache show").action(async () => {
     const folder = cacheFolder();

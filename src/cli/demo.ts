@@ -16,7 +16,7 @@ import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { forgetConfig, forgetOptions } from "./forget-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
-import { sayNotes } from "./output.ts";
+import { sayNotes } from "./notes.ts";
 import { trainShown } from "./train-job.ts";
 import { type DeviceFlags, deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -72,10 +72,8 @@ export type DemoFlags = TrainFlags &
   DeviceFlags &
   FolderFlags & { profile?: boolean; images: boolean };
 
-export function registerDemo(root: Command): void {
-  const command = root
-    .command("demo")
-    .description("train on damaged data (20 % wrong labels), unlearn it, report what changed")
+export function registerDemo(command: Command): void {
+  command
     .option("--out <dir>", "run folder; the same command continues an interrupted run", "runs/demo")
     .option(...privateFlag)
     .option(...imagesFlag);

@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { type DeviceLostError, GpuError } from "../errors.ts";
 import type { AdapterChoice } from "../gpu/adapter.ts";
-import { acquireDevice, type Gpu } from "../gpu/device.ts";
+import type { Gpu } from "../gpu/device.ts";
 import { say } from "./output.ts";
 
 const open: Gpu[] = [];
@@ -100,6 +100,8 @@ async function replaced(
 /** Opens the device a command's flags ask for; {@link closeAll} closes it at the end. */
 export async function openDevice(flags: DeviceFlags): Promise<Gpu> {
   const { adapter, defaultLimits = false } = flags;
+  // Loaded here: every command line imports this file, to close devices at its end.
+  const { acquireDevice } = await import("../gpu/device.ts");
   const usable = shared?.lost === undefined ? shared : undefined;
   const gpu = usable ?? (await acquireDevice({ adapter, defaultLimits, quiet: true }));
   if (gpu !== shared) open.push(gpu);

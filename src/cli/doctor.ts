@@ -31,10 +31,7 @@ function described({ adapter, limits, checks, advice }: Diagnosis): string {
   ].join("\n");
 }
 
-export function registerDoctor(root: Command): void {
-  const command = root
-    .command("doctor")
-    .description("adapter, limits, features, a self-check of kernels, and advice");
+export function registerDoctor(command: Command): void {
   example(command, "what software Vulkan would do here", "rewind doctor --adapter software");
   deviceOptions(command).action(async (flags: DeviceFlags) => {
     let diagnosis: Diagnosis;

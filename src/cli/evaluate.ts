@@ -11,16 +11,15 @@ import { RunFolder } from "../report/run-folder.ts";
 import { checkNetwork } from "./check-inputs.ts";
 import { example } from "./examples.ts";
 import { loadOwnModel } from "./model-file.ts";
-import { answer, sayNotes } from "./output.ts";
+import { sayNotes } from "./notes.ts";
+import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { type NonfiniteFlags, nonfiniteOption } from "./nonfinite.ts";
 import { validate } from "./parse.ts";
 
-export function registerEvaluate(root: Command): void {
-  const command = root
-    .command("evaluate")
-    .description("accuracy of a run's network on D_f, D_r and the test images")
+export function registerEvaluate(command: Command): void {
+  command
     .requiredOption("--run <dir>", "folder of `rewind train`, `unlearn` or `demo`")
     .option("--checkpoint <name>", "which checkpoint of the folder", "checkpoint.safetensors");
   example(

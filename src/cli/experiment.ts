@@ -48,7 +48,8 @@ import { checkNetwork, checkTraining } from "./check-inputs.ts";
 import { example } from "./examples.ts";
 import { claimFolder, privateFlag, requireApart } from "./run-folder.ts";
 import { nonfiniteOption, takenPredictor } from "./nonfinite.ts";
-import { answer, sayNotes } from "./output.ts";
+import { sayNotes } from "./notes.ts";
+import { answer } from "./output.ts";
 import { withRuns } from "./progress.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
@@ -98,10 +99,8 @@ function variant(text: string, before: Variant[] = []): Variant[] {
   return [...before, { arm, settings }];
 }
 
-export function registerExperiment(root: Command): void {
-  const command = root
-    .command("experiment")
-    .description("an experiment of the paper: every method over seeds, tuned on another seed")
+export function registerExperiment(command: Command): void {
+  command
     .argument("<name>", `one of ${experimentNames().join(", ")}, nowcast`)
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment")
     .option(...privateFlag);

@@ -13,7 +13,8 @@ import { hubFolder } from "../runs/hub-folder.ts";
 import { example } from "./examples.ts";
 import { deviationOption } from "./import.ts";
 import { nonfiniteOption } from "./nonfinite.ts";
-import { answer, sayNotes } from "./output.ts";
+import { sayNotes } from "./notes.ts";
+import { answer } from "./output.ts";
 
 interface ExportFlags {
   readonly format: PublishedFormat;
@@ -23,12 +24,8 @@ interface ExportFlags {
   readonly out: string;
 }
 
-export function registerExport(root: Command): void {
-  const command = root
-    .command("export")
-    .description(
-      "write a checkpoint with the names and layouts of torchvision, timm or the authors",
-    )
+export function registerExport(command: Command): void {
+  command
     .argument("<file>", "checkpoint of `rewind train` or `rewind unlearn`")
     .addOption(
       new Option("--format <names>", "whose names").choices(publishedFormats).default("timm"),

@@ -1,16 +1,15 @@
 /** `rewind fetch`: downloads a data set from its official place, with checksum and resume. */
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
+import { listed } from "../registry.ts";
 import { fetchableNames, fetchDataset } from "../data/fetch.ts";
 import { example } from "./examples.ts";
 import { answer } from "./output.ts";
 import { ProgressBar } from "./progress.ts";
 
-export function registerFetch(root: Command): void {
-  const command = root
-    .command("fetch")
-    .description(`download ${fetchableNames().join(", ")}; an interrupted download continues`)
-    .argument("<name>", "data set")
+export function registerFetch(command: Command): void {
+  command
+    .argument("<name>", `data set: ${listed(fetchableNames(), "or")}`)
     .requiredOption("--dir <dir>", "where to put it");
   example(command, "MNIST, 11 MB", "rewind fetch mnist --dir data/mnist").action(
     async (name: string, { dir }: { dir: string }) => {

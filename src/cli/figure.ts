@@ -13,7 +13,7 @@ import { recordedExperiment, recordedNowcast } from "../experiments/recorded.ts"
 import { summarise } from "../experiments/summary.ts";
 import { resultCsv, resultTable } from "../experiments/tables.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
-import { json } from "../report/run-folder.ts";
+import { json } from "../platform/json.ts";
 import { latexTable, textTable } from "../report/table.ts";
 import { explainedNames, type Explained, mapsOfRuns } from "../runs/class-maps.ts";
 import { mapsCsv, mapsFigure, mapsTable } from "../runs/class-maps-figure.ts";
@@ -30,7 +30,8 @@ import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts
 import { example } from "./examples.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { loadOwnModel } from "./model-file.ts";
-import { answer, sayNotes } from "./output.ts";
+import { sayNotes } from "./notes.ts";
+import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { integer, most } from "./parse.ts";
 
@@ -39,10 +40,7 @@ interface FigureFlags extends DeviceFlags {
   readonly out: string;
 }
 
-export function registerFigure(root: Command): void {
-  const figure = root
-    .command("figure")
-    .description("pictures of finished runs, as SVG and PNG, with their numbers as JSON and CSV");
+export function registerFigure(figure: Command): void {
   registerMaps(figure);
   registerLandscape(figure);
   registerMoves(figure);

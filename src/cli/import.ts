@@ -41,10 +41,8 @@ export function deviationOption(command: Command): Command {
   );
 }
 
-export function registerImport(root: Command): void {
-  const command = root
-    .command("import")
-    .description("turn a checkpoint of PyTorch or timm into one for `rewind train --from`")
+export function registerImport(command: Command): void {
+  command
     .argument("<file>", "safetensors or PyTorch (.pt, .pth), told by its content")
     .addOption(
       new Option("--model <name>", "network")

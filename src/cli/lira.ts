@@ -25,12 +25,8 @@ type LiraFlags = TrainFlags &
   DeviceFlags &
   FolderFlags & { shadows: number; targets: number };
 
-export function registerLira(root: Command): void {
-  const command = root
-    .command("lira")
-    .description(
-      "attack a method with shadow models: can forgotten images be told from unseen ones?",
-    )
+export function registerLira(command: Command): void {
+  command
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted attack")
     .option(...privateFlag)
     .option("--shadows <n>", "shadow models to train", integer(4, most.networks), 16)

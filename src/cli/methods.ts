@@ -133,11 +133,8 @@ function description(method: Method): string {
   return [head, "", titles, ...explained].join("\n");
 }
 
-export function registerMethods(root: Command): void {
-  const command = root
-    .command("methods")
-    .description("list the unlearning methods, or the settings of one")
-    .argument("[name]", "a method");
+export function registerMethods(command: Command): void {
+  command.argument("[name]", "a method");
   example(command, "what can be set of salun", "rewind methods salun").action((name?: string) => {
     if (name === undefined) {
       const all = methods.all.map(({ name, reads, summary }) => ({ name, reads, summary }));

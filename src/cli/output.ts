@@ -1,6 +1,5 @@
 /** What a command says: its result on stdout, as text or as one JSON document, and all else on stderr. */
-import { json } from "../report/run-folder.ts";
-import { inFlags } from "./flags.ts";
+import { json } from "../platform/json.ts";
 
 /** How much is said, and in what form. */
 export interface OutputFlags {
@@ -32,11 +31,6 @@ export function owesJson(): boolean {
 /** A line on stderr, unless only errors are wanted there. */
 export function say(line: string): void {
   if (!isQuiet()) console.error(line);
-}
-
-/** What a command tells of files besides its result: a line each; settings they name become flags. */
-export function sayNotes(notes: readonly string[]): void {
-  for (const note of notes) say(`note: ${inFlags(note)}${note.endsWith(".") ? "" : "."}`);
 }
 
 /** The result of a command, given once: `value` where JSON is wanted, else `text`. */

@@ -20,7 +20,8 @@ import {
 import { type Ceilings, formatStep, measuredCeilings, planStep } from "../runs/step-plan.ts";
 import { checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
-import { answer, sayNotes } from "./output.ts";
+import { sayNotes } from "./notes.ts";
+import { answer } from "./output.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
@@ -37,10 +38,7 @@ interface PlanFlags extends ForgetFlags, Omit<TrainFlags, "adapter">, Omit<Unlea
   adapter: "auto" | "gpu" | "software" | "none";
 }
 
-export function registerPlan(root: Command): void {
-  const command = root
-    .command("plan")
-    .description("print what a training and unlearning run would allocate, without running it");
+export function registerPlan(command: Command): void {
   example(
     command,
     "does ResNet-18 on CIFAR-10 fit into 2 GiB?",

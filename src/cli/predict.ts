@@ -16,10 +16,8 @@ const historiesSchema = z.looseObject({
   cases: z.array(z.looseObject({ history: z.array(z.number()).min(2) })).min(1),
 });
 
-export function registerPredict(root: Command): void {
-  const command = root
-    .command("predict")
-    .description("apply a predictor to weight histories (JSON)")
+export function registerPredict(command: Command): void {
+  command
     .requiredOption("--predictor <path>", "a .h5 or .safetensors file, linear, or linear:U")
     .requiredOption("--histories <file>", '{"cases": [{"history": [oldest … newest]} …]}')
     .requiredOption("--out <file>", "the same cases with predicted and residual")

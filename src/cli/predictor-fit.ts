@@ -12,7 +12,7 @@ import { fitLibrary, type FitRequest, type Score } from "../predictors-lab/fit-l
 import { openLibrary, type Phase, phases } from "../predictors-lab/sequences.ts";
 import { listed } from "../registry.ts";
 import { defaults } from "../runs/defaults.ts";
-import { json } from "../report/run-folder.ts";
+import { json } from "../platform/json.ts";
 import { type Column, markdownTable, textTable } from "../report/table.ts";
 import { example } from "./examples.ts";
 import { answer } from "./output.ts";

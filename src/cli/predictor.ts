@@ -12,7 +12,7 @@ import {
   truthOf,
 } from "../predictors-lab/response.ts";
 import { linePanels } from "../figures/plot.ts";
-import { json } from "../report/run-folder.ts";
+import { json } from "../platform/json.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
 import { example } from "./examples.ts";
 import { answer } from "./output.ts";
@@ -119,10 +119,7 @@ async function evaluatePredictor(
   answer({ folder: flags.out, ...numbers }, lines.join("\n"));
 }
 
-export function registerPredictor(root: Command): void {
-  const group = root
-    .command("predictor")
-    .description("weight predictors: show one, its response, fit one");
+export function registerPredictor(group: Command): void {
   const showing = group
     .command("show")
     .description("window, horizon, and which weight set serves which kind of parameter")

@@ -1,70 +1,62 @@
-/** All commands, one file each, and what becomes of their errors. */
-import { Command, CommanderError } from "commander";
+/** All commands as one program, and what becomes of their errors. */
+import { Command, CommanderError, Help } from "commander";
 import { UsageError } from "../errors.ts";
-import { inFlags } from "./flags.ts";
-import { registerCache } from "./cache.ts";
-import { registerDemo } from "./demo.ts";
-import { registerDoctor } from "./doctor.ts";
-import { registerEvaluate } from "./evaluate.ts";
-import { registerExperiment } from "./experiment.ts";
-import { registerExport } from "./export.ts";
-import { registerFetch } from "./fetch.ts";
-import { registerFigure } from "./figure.ts";
-import { registerImport } from "./import.ts";
-import { registerLira } from "./lira.ts";
-import { registerMethods } from "./methods.ts";
+import { nearest } from "../nearest.ts";
+import { beginCommand, releaseFolders } from "./claims.ts";
+import { commands, type Listed } from "./commands.ts";
 import { beginOutput, type OutputFlags, owesJson } from "./output.ts";
 import { refuseSilence } from "./parse.ts";
-import { registerPlan } from "./plan.ts";
-import { registerPredict } from "./predict.ts";
-import { registerPredictor } from "./predictor.ts";
-import { registerReport } from "./report.ts";
-import { beginCommand, releaseFolders } from "./run-folder.ts";
-import { nearest } from "../nearest.ts";
-import { registerSample } from "./sample.ts";
 import { withSuggestion } from "./suggest.ts";
-import { registerTrain } from "./train.ts";
-import { registerUnlearn } from "./unlearn.ts";
 import { packageVersion } from "./version.ts";
 
 /** Exit codes besides 0. */
 const exits = { failed: 1, usage: 2, interrupted: 130 } as const;
 
-/** The program with all commands. */
-export async function program(): Promise<Command> {
+/** Commands whose files are not loaded. */
+const waiting = new WeakMap<Command, Listed>();
+
+/**
+ * The program. Every command has its name and line of help; its options and action come with its file, and those that run
+ * a network load most of the package.
+ *
+ * @param words a command line: the file of the command that it names is loaded. Default: those of all commands.
+ */
+export async function program(words?: readonly string[]): Promise<Command> {
   const root = new Command("rewind")
     .description("Make a trained network forget: WebGPU training, unlearning and weight rewinding.")
     .version(await packageVersion(), "-V, --version", "print the version")
     .exitOverride()
     // Errors are printed in one place, below.
-    .configureOutput({ outputError: () => {} });
-  root.commandsGroup("Start here:");
-  registerDemo(root);
-  registerDoctor(root);
-  root.commandsGroup("Forget:");
-  registerTrain(root);
-  registerUnlearn(root);
-  registerEvaluate(root);
-  registerSample(root);
-  registerMethods(root);
-  registerPlan(root);
-  root.commandsGroup("Measure and compare:");
-  registerExperiment(root);
-  registerLira(root);
-  registerFigure(root);
-  registerReport(root);
-  root.commandsGroup("Data and checkpoints:");
-  registerFetch(root);
-  registerImport(root);
-  registerExport(root);
-  registerCache(root);
-  root.commandsGroup("Predictors of weights:");
-  registerPredict(root);
-  registerPredictor(root);
-  outputOptions(root);
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({
+      subcommandTerm: (command) => waiting.get(command)?.term ?? new Help().subcommandTerm(command),
+    });
+  for (const [group, entries] of Object.entries(commands)) {
+    root.commandsGroup(group);
+    for (const one of entries) {
+      const [name] = one.term.split(" ");
+      waiting.set(root.command(name!).description(one.description), one);
+    }
+  }
   refuseSilence(root);
   root.hook("preAction", (_, command) => beginOutput(command.opts<OutputFlags>()));
+  // `help` takes the name of a command.
+  const [named] = words?.filter((word) => !word.startsWith("-") && word !== "help") ?? [];
+  for (const command of root.commands) {
+    if (words === undefined || command.name() === named) await load(command);
+  }
   return root;
+}
+
+/** Loads the file of a command, once. */
+async function load(command: Command): Promise<void> {
+  const listed = waiting.get(command);
+  if (listed === undefined) return;
+  const register = await listed.load();
+  waiting.delete(command);
+  register(command);
+  outputOptions(command);
+  refuseSilence(command);
 }
 
 /** Adds `--quiet` and `--json` to every command that does something. */
@@ -81,7 +73,7 @@ function outputOptions(command: Command): void {
 export async function runCommand(words: readonly string[]): Promise<number> {
   beginOutput({ json: words.includes("--json") });
   beginCommand(words);
-  const root = await program();
+  const root = await program(words);
   try {
     try {
       await root.parseAsync(words, { from: "user" });
@@ -92,6 +84,7 @@ export async function runCommand(words: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return refused(root, words, error);
     const { name, message, stack = "" } = error as Error;
+    const { inFlags } = await import("./flags.ts");
     const debug = process.env["REWIND_DEBUG"] !== undefined;
     tell(name, withSuggestion(inFlags(message)), debug ? inFlags(stack) : undefined);
     if (name === "AbortError") return exits.interrupted;
@@ -107,12 +100,16 @@ function tell(name: string, message: string, detail = message): void {
 }
 
 /** What commander says of words it cannot use; help and the version are no errors. */
-function refused(root: Command, words: readonly string[], error: CommanderError): number {
+async function refused(
+  root: Command,
+  words: readonly string[],
+  error: CommanderError,
+): Promise<number> {
   if (error.exitCode === 0) return 0;
   const command = commandOf(root, words);
   const { message } = error.code.startsWith("commander.missing")
     ? (misspelt(command.command, command.rest) ?? error)
-    : (misplaced(command.command, error.message) ?? error);
+    : ((await misplaced(command.command, error.message)) ?? error);
   // Help for a group of commands that was named alone.
   if (error.code === "commander.help") return exits.usage;
   const path = pathOf(command.command);
@@ -139,8 +136,10 @@ function pathOf(command: Command): string {
 }
 
 /** The error of an option that stands before the command it belongs to. */
-function misplaced(group: Command, message: string): Error | undefined {
+async function misplaced(group: Command, message: string): Promise<Error | undefined> {
   const [, flag] = /unknown option '(--[^']+)'/.exec(message) ?? [];
+  if (flag === undefined) return undefined;
+  for (const command of group.commands) await load(command);
   const owner = leaves(group).find(({ options }) => options.some(({ long }) => long === flag));
   if (owner === undefined || owner === group) return undefined;
   return new Error(`${flag} stands after the command: ${pathOf(owner)} … ${flag}`);

@@ -21,12 +21,8 @@ interface ReportFlags {
   readonly private?: boolean;
 }
 
-export function registerReport(root: Command): void {
-  const command = root
-    .command("report")
-    .description(
-      "one page of runs or an experiment: words, tables, charts, images; HTML that needs nothing else",
-    )
+export function registerReport(command: Command): void {
+  command
     .argument("<run...>", "folders of `rewind unlearn` or `demo`, or one of `rewind experiment`")
     .requiredOption("--out <file>", "the page, such as report.html")
     .option("--no-images", "leave images of D_f out")

@@ -1,17 +1,10 @@
-/** Run folders of commands: claimed for one command at a time, and given free when it ends. */
+/** Run folders of commands: where they may lie, and how one is claimed. */
 import { UsageError } from "../errors.ts";
 import { absolutePath, relativePath } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { commandFile } from "../runs/run-view.ts";
+import { claim } from "./claims.ts";
 import { packageVersion } from "./version.ts";
-
-const claimed: RunFolder[] = [];
-let given: readonly string[] = [];
-
-/** Sets the words of the command that runs next: they are written into its folder. */
-export function beginCommand(words: readonly string[]): void {
-  given = words.filter((word) => !["--quiet", "--json"].includes(word));
-}
 
 /** Where a run goes, and who may read it. */
 export interface FolderFlags {
@@ -38,20 +31,15 @@ export function requireApart(out: string, ...folders: readonly (string | undefin
 }
 
 /**
- * Opens the folder of a run for the command that runs; {@link releaseFolders} gives it free.
+ * Opens the folder of a run for the command that runs; it is given free when the command ends.
  *
  * @throws DataError if it holds another run, or another process works in it.
  */
 export async function claimFolder(flags: FolderFlags, config: unknown): Promise<RunFolder> {
   const folder = await RunFolder.claim(flags.out, config, { ownerOnly: flags.private });
-  claimed.push(folder);
+  const given = claim(folder);
   if (given.length > 0 && !(await folder.has(commandFile))) {
     await folder.writeJson(commandFile, { version: await packageVersion(), words: given });
   }
   return folder;
-}
-
-/** Gives every folder of {@link claimFolder} free. */
-export async function releaseFolders(): Promise<void> {
-  for (const folder of claimed.splice(0)) await folder.close();
 }

@@ -4,7 +4,8 @@ import { UsageError } from "../errors.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { Owned } from "../gpu/owned.ts";
 import { absolutePath, writeAtomic } from "../platform/files.ts";
-import { json, RunFolder } from "../report/run-folder.ts";
+import { json } from "../platform/json.ts";
+import { RunFolder } from "../report/run-folder.ts";
 import { sampleSheetPng } from "../report/sample-sheet.ts";
 import { drawSamples, readDrawer } from "../runs/draw-samples.ts";
 import { gradesOf, learntBy } from "../runs/grades.ts";
@@ -30,10 +31,8 @@ interface SampleFlags extends DeviceFlags {
   out: string;
 }
 
-export function registerSample(root: Command): void {
-  const command = root
-    .command("sample")
-    .description("have a network of diffusion draw images")
+export function registerSample(command: Command): void {
+  command
     .requiredOption(
       "--run <dir>",
       "folder of `rewind train --task diffusion`, or of an unlearning of it",

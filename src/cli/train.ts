@@ -15,17 +15,16 @@ import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { forgetConfig, forgetOptions } from "./forget-options.ts";
 import { profileOption, startProfile, writeProfile } from "./profile.ts";
-import { answer, sayNotes } from "./output.ts";
+import { sayNotes } from "./notes.ts";
+import { answer } from "./output.ts";
 import { duration } from "./duration.ts";
 import { withProgress } from "./progress.ts";
 import { trainShown } from "./train-job.ts";
 import { type DeviceFlags, deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 
-export function registerTrain(root: Command): void {
-  const command = root
-    .command("train")
-    .description("train a network on data of which a part is to be forgotten (D_f)")
+export function registerTrain(command: Command): void {
+  command
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run")
     .option(...privateFlag);
   example(

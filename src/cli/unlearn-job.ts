@@ -15,7 +15,8 @@ import { adapterLine, beforeAfter, type UnlearnReport, writeReport } from "../re
 import { type Final, gapsTo } from "../metrics/final.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
-import { json, RunFolder } from "../report/run-folder.ts";
+import { json } from "../platform/json.ts";
+import { RunFolder } from "../report/run-folder.ts";
 import { pageText } from "../report/page.ts";
 import { runPage } from "../report/run-page.ts";
 import { imagesOf, surroundings } from "../runs/run-view.ts";

@@ -20,7 +20,7 @@ import { loadOwnModel } from "./model-file.ts";
 import { type NonfiniteFlags, nonfiniteOption } from "./nonfinite.ts";
 import { imagesFlag } from "./report.ts";
 import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
-import { sayNotes } from "./output.ts";
+import { sayNotes } from "./notes.ts";
 import {
   dataOf,
   dataOptions,
@@ -54,10 +54,8 @@ type Flags = UnlearnFlags &
     images: boolean;
   };
 
-export function registerUnlearn(root: Command): void {
-  const command = root
-    .command("unlearn")
-    .description("make a trained network forget images (D_f)")
+export function registerUnlearn(command: Command): void {
+  command
     .requiredOption("--out <dir>", "run folder; the same command continues an interrupted run")
     .option(...privateFlag)
     .option(...imagesFlag)

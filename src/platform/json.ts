@@ -1,4 +1,14 @@
-/** JSON of files that others made. */
+/** JSON that is written, and that of files that others made. */
+
+/** Turns NaN and infinities, which JSON lacks, into null: for `JSON.stringify`. */
+export function finite(_key: string, value: unknown): unknown {
+  return typeof value === "number" && !Number.isFinite(value) ? null : value;
+}
+
+/** An object as the JSON of a file; NaN and infinities become null. */
+export function json(value: unknown): string {
+  return `${JSON.stringify(value, finite, 2)}\n`;
+}
 
 /** Values in each other at most. */
 const deepest = 200;

@@ -28,7 +28,7 @@ import {
   removeLeftovers,
   writeAtomic,
 } from "../platform/files.ts";
-import { parseJson } from "../platform/json.ts";
+import { finite, json, parseJson } from "../platform/json.ts";
 import { FolderLock } from "./folder-lock.ts";
 
 /** Where config.json keeps the ways from the folder to the files of the run, by their paths from the root. */
@@ -285,15 +285,6 @@ function replaced(value: unknown, by: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((one) => replaced(one, by));
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, replaced(one, by)]));
-}
-
-function finite(_key: string, value: unknown): unknown {
-  return typeof value === "number" && !Number.isFinite(value) ? null : value;
-}
-
-/** An object as the JSON of a file; NaN and infinities, which JSON lacks, become null. */
-export function json(value: unknown): string {
-  return `${JSON.stringify(value, finite, 2)}\n`;
 }
 
 function parse(text: string, place: string): Record<string, unknown> {

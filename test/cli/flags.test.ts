@@ -46,8 +46,8 @@ test("settings that entries of registries declare become the flags that they hav
 
 test("every flag is one of the commands'", () => {
   const root = new Command();
-  registerExperiment(root);
-  registerUnlearn(root);
+  registerExperiment(root.command("experiment"));
+  registerUnlearn(root.command("unlearn"));
   trainOptions(root.command("train"), ["classification", "diffusion"]);
   const known = new Set(root.commands.flatMap(({ options }) => options.map(({ long }) => long)));
   for (const flag of [flags, methodFlags, forgetFlags].flatMap((of) => Object.values(of))) {

@@ -7,6 +7,7 @@ import { type DemoFlags, sized } from "../../src/cli/demo.ts";
 import { settingsOf } from "../../src/cli/methods.ts";
 import { duration } from "../../src/cli/duration.ts";
 import { Course, withRounds, withRuns } from "../../src/cli/progress.ts";
+import { commands } from "../../src/cli/commands.ts";
 import { program, runCommand } from "../../src/cli/program.ts";
 import { datasetOptions } from "../../src/cli/setup-options.ts";
 import { StepTime } from "../../src/cli/step-time.ts";
@@ -43,6 +44,25 @@ test("--version is that of the package", async () => {
     version: string;
   };
   assert.equal(await run("--version"), { code: 0, out: `${version}\n`, err: "" });
+});
+
+test("help lists commands by the terms that they have once they are loaded", async () => {
+  const terms = (of: Command): string[] =>
+    of.commands.map((command) => of.createHelp().subcommandTerm(command));
+  const listed = terms(await program([]));
+  assert.equal(
+    listed,
+    Object.values(commands)
+      .flat()
+      .map(({ term }) => term),
+  );
+  assert.equal(terms(await program()), listed);
+  const { commands: some } = await program(["help", "train"]);
+  const loaded = some.filter(({ options }) => options.length > 0);
+  assert.equal(
+    loaded.map((command) => command.name()),
+    ["train"],
+  );
 });
 
 test("every command has an example, --quiet and --json, and no default that is only a program's", async () => {

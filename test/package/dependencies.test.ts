@@ -1,6 +1,6 @@
 // What an installation brings is locked by hashes, and listed in docs/dependencies.md.
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { sbomOf } from "../../scripts/sbom.mjs";
@@ -239,6 +239,41 @@ test("the sources import what is declared, and all that is declared", () => {
   // Types alone: scripts/types-before-6.mjs names it.
   const unused = Object.keys(needed).filter((name) => !imported.has(name));
   assert.equal(unused, ["@webgpu/types"]);
+});
+
+test("the command line starts with little: the file of a command is loaded when it is named", () => {
+  /** What is loaded with a file of the sources, itself included: files, and packages. */
+  const loadedWith = (start: string): Set<string> => {
+    const loaded = new Set([start]);
+    for (const file of loaded) {
+      if (!file.endsWith(".ts")) continue;
+      for (const name of reachOf(text(file), "ts").before) {
+        const one = name === "#platform" ? "src/platform/node.ts" : name;
+        if (!one.startsWith("node:"))
+          loaded.add(one.startsWith(".") ? join(dirname(file), one) : one);
+      }
+    }
+    return loaded;
+  };
+  const start = [...loadedWith("src/cli/main.ts")];
+  assert.equal(
+    start.filter((name) => !/^src\/(?:cli|platform)\/|^src\/[a-z]+\.ts$/.test(name)),
+    ["commander"],
+  );
+  assert.ok(start.length < 30, start.join(" "));
+  // The walk goes on to the end where something leads further.
+  for (const name of ["models/index.ts", "zod"]) {
+    assert.ok(loadedWith("src/cli/train.ts").has(name), name);
+  }
+  // What draws charts, reads images and HDF5, and Dawn, come when they are used.
+  const heavy = ["vega", "vega-lite", "@resvg/resvg-wasm", "h5wasm", "hyparquet", "webgpu"];
+  for (const file of reachOf(text("src/cli/commands.ts"), "ts").modules.filter(
+    (name) => name !== "commander",
+  )) {
+    const loaded = [...loadedWith(join("src/cli", file))];
+    const early = loaded.filter((name) => heavy.includes(name) || name.startsWith("@jsquash/"));
+    assert.equal(early, [], `${file} loads them`);
+  }
 });
 
 test.run();

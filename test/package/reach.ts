@@ -5,6 +5,8 @@ import { parseAst } from "vite";
 export interface Reach {
   /** Modules that are imported, resolved, exported from or only named in a type. */
   readonly modules: readonly string[];
+  /** Of these, those that are loaded before it: what it imports as it runs, and types, are not among them. */
+  readonly before: readonly string[];
   /** Imports of what is only known when they run. */
   readonly computedImports: number;
   /** Of {@link reaching}, those that stand anywhere: as a variable, as a property, or as a property's quoted name. */
@@ -49,6 +51,7 @@ function nameOf({ type, computed, property, key, object, name }: Node): string |
 /** Reads a module of TypeScript or JavaScript. */
 export function reachOf(text: string, language: "ts" | "js"): Reach {
   const modules = new Set<string>();
+  const before = new Set<string>();
   const names = new Set<string>();
   let computedImports = 0;
   const visit = (node: Node): void => {
@@ -56,6 +59,8 @@ export function reachOf(text: string, language: "ts" | "js"): Reach {
     if (/^(?:Import|Export(?:All|Named))Declaration$|^TSImportType$/.test(type)) {
       const name = literal(source);
       if (name !== undefined) modules.add(name);
+      const kind = node["importKind"] ?? node["exportKind"];
+      if (name !== undefined && type !== "TSImportType" && kind !== "type") before.add(name);
     }
     if (type === "ImportExpression") {
       const name = literal(source);
@@ -80,7 +85,7 @@ export function reachOf(text: string, language: "ts" | "js"): Reach {
     }
   };
   visit(parseAst(text, { lang: language }) as unknown as Node);
-  return { modules: [...modules], computedImports, names: [...names] };
+  return { modules: [...modules], before: [...before], computedImports, names: [...names] };
 }
 
 /** The package that a module belongs to; undefined for a file of one's own, and for what a runtime has. */
@@ -89,7 +94,7 @@ export function packageOf(module: string): string | undefined {
 }
 
 /** Why a module may reach what others may not. */
-interface Allowed extends Partial<Omit<Reach, "modules">> {
+interface Allowed extends Partial<Omit<Reach, "modules" | "before">> {
   /** Modules of the runtime. */
   readonly builtIns?: readonly string[];
   readonly why: string;
