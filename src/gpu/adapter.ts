@@ -22,6 +22,16 @@ const wantedLimits = [
   "maxComputeWorkgroupSizeY",
 ] as const;
 
+/** What an adapter calls itself: browsers give some no description. */
+export function adapterName({
+  description,
+  architecture,
+  vendor,
+}: Pick<GPUAdapterInfo, "description" | "architecture" | "vendor">): string {
+  const named = [description, architecture, vendor].find((name) => name !== "");
+  return named ?? "an adapter without a name";
+}
+
 /** Whether an adapter computes on the processor. */
 export function isSoftware(info: GPUAdapterInfo): boolean {
   const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
@@ -85,11 +95,9 @@ export async function requestDevice(
   try {
     return await adapter.requestDevice({ requiredLimits, requiredFeatures: features });
   } catch (cause) {
-    const { description, architecture, vendor } = adapter.info;
-    const name = [description, architecture, vendor].find((one) => one !== "");
     const said = (cause as Error).message.trim().replace(/\.$/, "");
     throw new GpuError(
-      `${name === undefined ? "the adapter" : `adapter "${name}"`} refused a device: ${said}. ${gpuAdvice.refused}`,
+      `adapter "${adapterName(adapter.info)}" refused a device: ${said}. ${gpuAdvice.refused}`,
       { cause },
     );
   }

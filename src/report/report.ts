@@ -1,4 +1,5 @@
 /** What a run's report says: one object, written as JSON, Markdown and a chart. */
+import { adapterName } from "../gpu/adapter.ts";
 import type { AdapterReport } from "../gpu/device.ts";
 import { megabytes } from "../gpu/memory.ts";
 import type { Progress, StopReason } from "../unlearn/driver.ts";
@@ -55,7 +56,7 @@ export const pageFile = "report.html";
 
 /** The adapter in one line. */
 export function adapterLine(adapter: AdapterReport): string {
-  return `${adapter.description}${adapter.software ? " (software)" : ""}`;
+  return `${adapterName(adapter)}${adapter.software ? " (software)" : ""}`;
 }
 
 /** Columns and rows of states of a network; scores that were not measured have no column. */

@@ -260,8 +260,12 @@ export interface Engine {
   pause(paused: boolean): void;
   /** The network after a round, as a checkpoint. */
   checkpoint(run: number, round: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** A page about runs, the same as `rewind report` makes of their folders; it takes measurements. */
-  report(runs: readonly number[]): Promise<string>;
+  /**
+   * A page about runs, the same as `rewind report` makes of their folders; it takes measurements.
+   *
+   * @param onProgress called with the share of the work that is done, 0 to 1.
+   */
+  report(runs: readonly number[], onProgress: (share: number) => void): Promise<string>;
   /** What the network looked at after a round, in pictures of `side` pixels a side at least. */
   maps(run: number, round: number, side: number): Promise<Maps>;
   /** What a round did to the weights; undefined before the first, and for methods that record nothing. */

@@ -618,6 +618,29 @@ if (browserPath === undefined) {
       await page.textContent("#chosen"),
       "2 images of 300 are chosen. 2 images of the files were found. 1 image of the files is not among these.",
     );
+
+    // The report says how the network was trained, after a reload too.
+    await page.selectOption("#method", "neg-grad");
+    await page.fill("#rounds", "1");
+    await page.click("#start");
+    await ended(page);
+    await page.click("#report");
+    await page.click("#report-stop");
+    await page.waitForFunction(() =>
+      document.getElementById("kept-say")!.textContent!.startsWith("Stopped"),
+    );
+    await page.reload();
+    await page.click("#go-on");
+    await page.waitForSelector("#report:enabled");
+    const report = (await downloaded(page, "#report")).toString();
+    assert.match(report, /Mean training loss of each epoch/);
+    const row = new RegExp(`<th scope="row">${epochs}</th><td>(\\S+?)</td><td>(\\S+?)</td>`);
+    const [, endLoss, endAccuracy] = row.exec(
+      report.slice(report.indexOf("training accuracy (%)")),
+    )!;
+    assert.ok(Math.abs(Number(endLoss) - Number(loss)) < 1e-3, `${endLoss} for ${loss}`);
+    assert.is(Number(endAccuracy).toFixed(1), Number(accuracy).toFixed(1));
+    assert.match(report, /under &quot;training&quot;<[^]*?<code>learningRate<[^]*?0\.003/);
     assert.equal(hosted.problems, []);
   });
 

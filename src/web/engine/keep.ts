@@ -15,7 +15,7 @@ import type { KeptRun } from "./runs.ts";
 
 /** A run but for its states, which lie beside it: one is added a round. */
 interface RunRecord {
-  readonly version: 2;
+  readonly version: 3;
   readonly request: Request;
   readonly history: readonly Progress[];
   readonly rounds: readonly Round[];
@@ -34,7 +34,7 @@ let store: UseStore | undefined;
 const place = (): UseStore => (store ??= createStore("rewind page", "last run"));
 
 function recordOf({ request, history, rounds, moves, reason }: KeptRun): RunRecord {
-  return { version: 2, request, history, rounds, moves, reason };
+  return { version: 3, request, history, rounds, moves, reason };
 }
 
 /** Why nothing can be kept, in words. */
@@ -134,7 +134,7 @@ export async function found(): Promise<Found | undefined> {
     const { held = [] } = await navigator.locks.query();
     if (held.some(({ name }) => name === lockName)) return undefined;
     const record = await get<RunRecord>(runKey, place());
-    if (record?.version !== 2) return undefined;
+    if (record?.version !== 3) return undefined;
     const { request, history, rounds, moves, reason } = record;
     const [start, state, ...states] = await getMany<unknown>(
       [startKey, stateKey, ...rounds.map((_, round) => roundKey(round))],

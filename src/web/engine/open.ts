@@ -87,14 +87,15 @@ export async function makeWrong(scenario: Wrong | undefined): Promise<Scene> {
 }
 
 export function learn(
-  { model, settings, seed, ...training }: Learning,
+  learning: Learning,
   onEpoch: (epoch: Epoch) => void,
   onProgress: (share: number) => void,
 ): Promise<Scene> {
   return controlled(async ({ signal, breathe }) => {
     const { gpu, images } = await ready();
     const { train: set, labels } = images;
-    let done = 0;
+    const { model, settings, seed, ...training } = learning;
+    const epochs: Epoch[] = [];
     const classifier = await train(
       model,
       { train: set, labels },
@@ -102,18 +103,19 @@ export function learn(
         ...{ gpu, network: settings, seed, ...training },
         // It is waited for.
         onEpoch: (async (epoch: number, { accuracy, loss }: Totals) => {
-          done = epoch;
-          onEpoch({ epoch, accuracy, loss });
+          epochs.push({ epoch, accuracy, loss });
+          onEpoch(epochs.at(-1)!);
           await breathe();
         }) as (epoch: number, totals: Totals) => void,
         watch: {
           signal,
           progress: (step, steps) =>
-            onProgress((done + step / Math.max(1, steps)) / training.epochs),
+            onProgress((epochs.length + step / Math.max(1, steps)) / training.epochs),
         },
       },
     );
-    setOpened({ ...opened(), network: await kept(classifier, false) });
+    const network = { ...(await kept(classifier, false)), training: { learning, epochs } };
+    setOpened({ ...opened(), network });
     return sceneOf(opened());
   });
 }

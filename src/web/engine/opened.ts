@@ -4,6 +4,7 @@ import type { Split } from "../../data/source.ts";
 import type { Corrupted } from "../../scenarios/scenario.ts";
 import { acquireDevice, type Dataset, type Gpu } from "../../index.ts";
 import type { GivenFile } from "../files.ts";
+import type { Epoch, Learning } from "../messages.ts";
 
 /** Images with the labels that a network learns them with, and others to test it on. */
 export interface OpenImages extends Corrupted {
@@ -29,6 +30,9 @@ export interface OpenNetwork {
   readonly weights: number;
   /** It came with the page, and learnt the images that did. */
   readonly ofPage: boolean;
+  /** How it was trained in the page; undefined where it was not. */
+  readonly training?:
+    { readonly learning: Learning; readonly epochs: readonly Epoch[] } | undefined;
 }
 
 /** What is open. */

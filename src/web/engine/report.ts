@@ -13,14 +13,19 @@ import { thumbnailsOf } from "../../report/thumbnails.ts";
 import { describeAnswers } from "../../runs/answers.ts";
 import { listed } from "../../registry.ts";
 import { methodSettings } from "../../unlearn/methods/index.ts";
-import type { Round } from "../messages.ts";
+import type { Watch } from "../../train/replay.ts";
+import type { Learning, Round } from "../messages.ts";
+import { controlled } from "./control.ts";
 import { type KeptRun, runOf } from "./runs.ts";
 
 /** Images of D_f that a report names, as many as the command's. */
 const mostNamed = 20;
 
 /** What is measured once, at the end. */
-async function finalPart({ opened, request, states }: KeptRun): Promise<Partial<UnlearnReport>> {
+async function finalPart(
+  { opened, request, states }: KeptRun,
+  watch: Watch,
+): Promise<Partial<UnlearnReport>> {
   const { images, gpu } = opened;
   const { train, test } = images;
   const corrupted = { ...images, ...splitForget(train.count, request.forget) };
@@ -34,12 +39,22 @@ async function finalPart({ opened, request, states }: KeptRun): Promise<Partial<
   return Owned.within(async (owned) => {
     const model = owned.add(await load(states.at(-1)!, { gpu }));
     const work = owned.add(await workOn(model.model, model.info, corrupted, test));
-    const final = await measureFinal(work);
+    const final = await measureFinal(work, watch);
     return { final, gaps: gapsTo(final, undefined, "no network was retrained in the page") };
   });
 }
 
-async function viewOf(run: KeptRun, name: string): Promise<RunView> {
+/** What is said of a training, besides the network. */
+function taughtBy({
+  epochs,
+  batch,
+  learningRate,
+  seed,
+}: Learning): Omit<Learning, "model" | "settings"> {
+  return { epochs, batch, learningRate, seed };
+}
+
+async function viewOf(run: KeptRun, name: string, watch: Watch): Promise<RunView> {
   const { request, opened, history, rounds, reason } = run;
   const { gpu, images } = opened;
   const { train, labels, test } = images;
@@ -48,7 +63,7 @@ async function viewOf(run: KeptRun, name: string): Promise<RunView> {
     Array.from(classes, (one, i) => ({ class: train.classes[one]!, confidence: confidence[i]! }));
   const [first, last] = [history[0]!, history.at(-1)!];
   const settings = methodSettings(method, request.settings);
-  const { info } = opened.network;
+  const { info, training } = opened.network;
   const described = describeAnswers(
     { train, labels, forget },
     undefined,
@@ -71,7 +86,7 @@ async function viewOf(run: KeptRun, name: string): Promise<RunView> {
     runtime: gpu.adapter.runtimeVersion,
     gpuBytes: gpu.peakBytes,
     ...{ before: first.scores, after: last.scores },
-    ...(await finalPart(run)),
+    ...(await finalPart(run, watch)),
     definitions: scoreDefinitions(info.task),
     history,
   };
@@ -83,9 +98,10 @@ async function viewOf(run: KeptRun, name: string): Promise<RunView> {
     report: written,
     config: {
       network: info.network,
+      ...(training && { training: taughtBy(training.learning) }),
       unlearning: { method, rounds: request.rounds, seed: request.seed, settings },
     },
-    training: [],
+    training: training?.epochs ?? [],
     commands: [],
     noCommands: "the run is of the page for browsers",
     figures: [],
@@ -94,12 +110,24 @@ async function viewOf(run: KeptRun, name: string): Promise<RunView> {
   };
 }
 
+/** Share of the work for a run that its measurements take; drawing the page is the rest. */
+const measured = 0.8;
+
 /** A page of runs, by their numbers. */
-export async function report(numbers: readonly number[]): Promise<string> {
-  const views: RunView[] = [];
-  for (const number of numbers) {
-    const run = runOf(number);
-    views.push(await viewOf(run, `${run.request.method} (run ${number})`));
-  }
-  return pageText(await runPage(views));
+export function report(
+  numbers: readonly number[],
+  onProgress: (share: number) => void,
+): Promise<string> {
+  return controlled(async ({ signal }) => {
+    const views: RunView[] = [];
+    for (const number of numbers) {
+      const run = runOf(number);
+      const progress = (done: number, total: number): void =>
+        onProgress((views.length + (measured * done) / total) / numbers.length);
+      const name = `${run.request.method} (run ${number})`;
+      views.push(await viewOf(run, name, { signal, progress }));
+      signal.throwIfAborted();
+    }
+    return pageText(await runPage(views));
+  });
 }

@@ -2,27 +2,13 @@
 import { transfer } from "comlink";
 import { inClassOrder } from "../../data/class-names.ts";
 import { bytesOf, storedSize } from "../../data/dataset.ts";
-import {
-  type AdapterReport,
-  type Dataset,
-  imageName,
-  methods,
-  metrics,
-  networks,
-  scenarios,
-} from "../../index.ts";
+import { adapterName } from "../../gpu/adapter.ts";
+import { type Dataset, imageName, methods, metrics, networks, scenarios } from "../../index.ts";
 import { namedNetworks } from "../../../models/index.ts";
 import { preprocessingNames } from "../../nn/preprocessing.ts";
 import type { Images, Scene } from "../messages.ts";
 import { fieldsOf } from "./fields.ts";
 import type { OpenImages, Opened, OpenNetwork } from "./opened.ts";
-
-/** What an adapter calls itself: some give no description. */
-function nameOf({ description, architecture, vendor }: AdapterReport): string {
-  return (
-    [description, architecture, vendor].find((name) => name !== "") ?? "an adapter without a name"
-  );
-}
 
 /** Values as bytes; floats from the least, black, to the largest, white. */
 function drawable({ pixels }: Dataset): Uint8Array<ArrayBuffer> {
@@ -103,7 +89,7 @@ export function sceneOf(opened: Opened): Scene {
   const { classes } = network.info;
   const images = problem === undefined ? inOrderOf(opened.images, classes) : opened.images;
   const scene: Scene = {
-    adapter: nameOf(gpu.adapter),
+    adapter: adapterName(gpu.adapter),
     software: gpu.adapter.software,
     ...{ network: network.info.network.name, weights: network.weights },
     prepared: preparedBy(network),

@@ -1,11 +1,13 @@
 /** The panel of what is taken home: the network after a round, and the report. */
 import { engine } from "../client.ts";
 import { fail, part, saveAs } from "../dom.ts";
-import { onChange, type Shown, state } from "../state.ts";
+import { change, onChange, type Shown, state } from "../state.ts";
+import { wasStopped, Work } from "../work.ts";
 
 const save = part("save", HTMLButtonElement);
 const report = part("report", HTMLButtonElement);
 const says = part("kept-say", HTMLElement);
+const making = new Work("report");
 
 /** Makes a file of what is looked at, and offers it. */
 async function offer(
@@ -22,8 +24,9 @@ async function offer(
     saveAs(bytes, name);
     says.textContent = `Saved as ${name}.`;
   } catch (cause) {
-    says.textContent = "";
-    fail(cause);
+    const stopped = wasStopped(cause);
+    says.textContent = stopped ? "Stopped: no report was made." : "";
+    if (!stopped) fail(cause);
   } finally {
     refresh();
   }
@@ -54,8 +57,14 @@ export function startKeep(): void {
   });
   report.addEventListener("click", () => {
     void offer(report, "Measuring, for the report…", async ({ run, beside }) => {
-      const text = await engine.report(beside === undefined ? [run] : [run, beside]);
-      return [new TextEncoder().encode(text), "report.html"];
+      const runs = beside === undefined ? [run] : [run, beside];
+      change({ working: true });
+      try {
+        const text = await making.run((told) => engine.report(runs, told));
+        return [new TextEncoder().encode(text), "report.html"];
+      } finally {
+        change({ working: false });
+      }
     });
   });
   refresh();
