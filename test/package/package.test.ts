@@ -154,13 +154,14 @@ if ("refused" in project) {
   });
 
   test("the command line starts without the optional packages", async () => {
-    const { code, out, err } = await run(
-      join(folder, "node_modules/.bin/rewind"),
-      ["--help"],
-      folder,
-    );
+    const rewind = join(folder, "node_modules/.bin/rewind");
+    const { code, out, err } = await run(rewind, ["--help"], folder);
     assert.is(code, 0, err);
     assert.match(out, /unlearn/);
+    // Which command an option belongs to is known when the files of all are loaded.
+    const refused = await run(rewind, ["--epochs"], folder);
+    assert.is(refused.code, 2);
+    assert.match(refused.err, /--epochs stands after the command: rewind demo/);
   });
 
   test("Deno: the same numbers", async () => {
