@@ -7,13 +7,14 @@ import { loadDataset } from "../src/entries/data.ts";
 import { train } from "../src/index.ts";
 import { writeSafetensors } from "../src/io/safetensors.ts";
 import type { ForgetRecord } from "../src/runs/forget-record.ts";
+import { CommandLines } from "./cli/command.ts";
 import { folderOf, removeFolders } from "./data/folder.ts";
 import { png } from "./data/images.ts";
 import { closeGpus, testGpu } from "./device.ts";
 import { blocks, command, documents, linesOf, root, wordsOf } from "./documents.ts";
 
 const tsx = ["--import", import.meta.resolve("tsx")];
-const main = `${root}/src/cli/main.ts`;
+const commands = new CommandLines();
 
 /** Commands of a document. */
 function lines(document: string): string[] {
@@ -89,14 +90,14 @@ test("the README's program and command do what it says", async () => {
   const words = wordsOf(inSmall(line)).slice(1);
   const [ran, unlearned] = await Promise.all([
     command([...tsx, "program.mts"], dir),
-    command([...tsx, main, ...words], dir),
+    commands.runIn(dir, ...words),
   ]);
   assert.is(ran.code, 0, ran.said);
   assert.match(ran.said, /round[^]*forgetAccuracy[^]*testAccuracy/);
   assert.match(ran.said, /'(?:cat|dog|fox)'/);
   assert.ok(existsSync(`${dir}/forgotten.safetensors`));
 
-  assert.is(unlearned.code, 0, unlearned.said);
+  assert.is(unlearned.code, 0, unlearned.err);
   const record = JSON.parse(readFileSync(`${dir}/forgotten/forget.json`, "utf8")) as ForgetRecord;
   assert.is(record.count, 3 + 6, "three images and a class");
   for (const file of ["checkpoint.safetensors", "report.md"]) {
@@ -108,8 +109,8 @@ test("the README's program and command do what it says", async () => {
     /^rewind export .*--format same/.test(one),
   );
   assert.ok(way, "docs/own-network.md exports it");
-  const back = await command([...tsx, main, ...wordsOf(way).slice(1)], dir);
-  assert.is(back.code, 0, back.said);
+  const back = await commands.runIn(dir, ...wordsOf(way).slice(1));
+  assert.is(back.code, 0, back.err);
   assert.ok(existsSync(`${dir}/net.safetensors`));
 });
 
@@ -118,12 +119,13 @@ test("the documents' plans fit, and methods are listed", async () => {
   assert.ok(plans.length >= 3);
   for (const line of plans) {
     const words = wordsOf(line).slice(1);
-    const { code, said } = await command([...tsx, main, ...words]);
-    assert.is(code, 0, `${line}\n${said}`);
+    const { code, err } = await commands.run(...words);
+    assert.is(code, 0, `${line}\n${err}`);
   }
 });
 
 test.after(async () => {
+  await commands.close();
   removeFolders();
   await closeGpus();
 });

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { before, beforeWithAll, deno, root } from "./command.ts";
+import { before, beforeWithAll, CommandLines, deno, root } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-bad-`);
 
@@ -12,6 +12,9 @@ interface Outcome {
   readonly code: number | null;
   readonly err: string;
 }
+
+/** For what needs no process of its own. */
+const commands = new CommandLines();
 
 /** Runs the command line as a user would; `until`: sends an interruption once stderr has it. */
 function rewind(words: readonly string[], until?: RegExp, start = before): Promise<Outcome> {
@@ -73,7 +76,7 @@ const train = (name: string, ...words: string[]): string[] => [
 const lines = (name: string): string => readFileSync(`${folder}/${name}/metrics.jsonl`, "utf8");
 
 test("an interrupted training exits with 130, and the same command ends with the same bits", async () => {
-  const whole = await rewind(train("whole"));
+  const whole = await commands.run(...train("whole"));
   assert.is(whole.code, 0, whole.err);
   const { code, err } = await rewind(train("interrupted"), /training: \d+ %/);
   assert.is(code, 130, err);
@@ -91,12 +94,12 @@ test("a training that diverges says so and leaves no result", async () => {
   // Weight decay multiplies the weights by -1e31 in the first step; the loss of the second is infinite.
   const words = ["--optimizer", "sgd", "--lr", "10", "--weight-decay", "1e30", "--epochs", "2"];
   refused(
-    await rewind(train("diverged", ...words, "--batch", "30")),
+    await commands.run(...train("diverged", ...words, "--batch", "30")),
     /\nrewind: training: the loss was NaN or infinite in .*smaller learning rate/,
   );
   noResult("diverged");
   refused(
-    await rewind(train("rate", "--lr", "1e30")),
+    await commands.run(...train("rate", "--lr", "1e30")),
     /'1e30' is invalid\. needs a number above 0 and at most 10/,
     2,
   );
@@ -107,7 +110,7 @@ test("an unlearning that diverges says so, leaves no result, and the trained run
   const earlier = contents("whole");
   const run = ["--run", `${folder}/whole`, "--out", `${folder}/exploded`];
   refused(
-    await rewind(["unlearn", ...run, "--method", "neg-grad", "--set", "learningRate=1e30"]),
+    await commands.run("unlearn", ...run, "--method", "neg-grad", "--set", "learningRate=1e30"),
     /\nrewind: .* NaN or infinite.* learning rate/,
   );
   noResult("exploded");
@@ -116,7 +119,7 @@ test("an unlearning that diverges says so, leaves no result, and the trained run
 
 test("an unknown scenario is refused with the ones there are, and no folder is made", async () => {
   refused(
-    await rewind(train("unknown", "--scenario", "nope")),
+    await commands.run(...train("unknown", "--scenario", "nope")),
     /'nope' is invalid\. Allowed choices are label-noise, backdoor, standard, overfit/,
     2,
   );
@@ -126,7 +129,7 @@ test("an unknown scenario is refused with the ones there are, and no folder is m
 test("where everything is D_f, a method that needs D_r says that there is none", async () => {
   const words = ["--scenario", "overfit", "--epochs", "1", "--method", "scrub", "--rounds", "1"];
   refused(
-    await rewind(["demo", ...data, ...words, "--out", `${folder}/scrub`]),
+    await commands.run("demo", ...data, ...words, "--out", `${folder}/scrub`),
     /rewind: scrub needs the data to keep \(D_r\), and there is none/,
     2,
   );
@@ -161,5 +164,8 @@ test("a second process is refused while one works in the folder, and takes over 
   assert.equal(contents("shared").get(results[0]!), contents("whole").get(results[0]!));
 });
 
-test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.after(async () => {
+  await commands.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 test.run();

@@ -15,7 +15,7 @@ test("predictor show lists which set serves which kind", () => {
     assert.match(out, new RegExp(`\n${kind} `));
 });
 
-test("unlearn measures gaps to a retrained network, and refuses another folder as one", () => {
+test("unlearn measures gaps to a retrained network, and refuses another folder as one", async () => {
   const train = [
     "--train",
     "120",
@@ -28,22 +28,22 @@ test("unlearn measures gaps to a retrained network, and refuses another folder a
     "--hidden",
     "0",
   ];
-  assert.is(rewind("train", ...train, "--out", `${folder}/base`).code, 0);
+  assert.is((await commands.run("train", ...train, "--out", `${folder}/base`)).code, 0);
   const run = (name: string, ...words: string[]) =>
-    rewind("unlearn", "--run", `${folder}/base`, "--out", `${folder}/${name}`, ...words);
-  assert.is(run("retrained", "--method", "retrain").code, 0);
+    commands.run("unlearn", "--run", `${folder}/base`, "--out", `${folder}/${name}`, ...words);
+  assert.is((await run("retrained", "--method", "retrain")).code, 0);
   const quick = ["--method", "neg-grad", "--rounds", "1"];
-  assert.is(run("gap", ...quick, "--reference", `${folder}/retrained`).code, 0);
+  assert.is((await run("gap", ...quick, "--reference", `${folder}/retrained`)).code, 0);
   const { gaps, final } = JSON.parse(readFileSync(`${folder}/gap/report.json`, "utf8"));
   assert.type(gaps.average.value, "number");
   assert.is(final.accuracies.UA.n, 24);
-  const wrong = run("gap2", ...quick, "--reference", `${folder}/gap`);
+  const wrong = await run("gap2", ...quick, "--reference", `${folder}/gap`);
   assert.is(wrong.code, 1);
   assert.not(existsSync(`${folder}/gap2`));
   assert.match(wrong.err, /is not a finished run of `rewind unlearn --method retrain`/);
 });
 
-test("experiment nowcast compares trainings with forecasts, and goes on where it stopped", () => {
+test("experiment nowcast compares trainings with forecasts, and goes on where it stopped", async () => {
   const out = `${folder}/nowcast`;
   const words = ["experiment", "nowcast", "--size", "tiny", "--epochs", "5"].concat([
     "--train",
@@ -53,10 +53,10 @@ test("experiment nowcast compares trainings with forecasts, and goes on where it
     "--out",
     out,
   ]);
-  const first = rewind(...words, "--seeds", "1");
+  const first = await commands.run(...words, "--seeds", "1");
   assert.is(first.code, 0, first.err);
   assert.match(first.err, /adam, seed 1: .*\nlinear, seed 1: /);
-  const second = rewind(...words, "--seeds", "2");
+  const second = await commands.run(...words, "--seeds", "2");
   assert.is(second.code, 0, second.err);
   assert.match(second.out, /\| adam \| .* \|\n\| linear \| /);
   for (const file of ["report.md", "results.csv", "results.json", "loss.svg", "testAccuracy.png"]) {
@@ -64,7 +64,7 @@ test("experiment nowcast compares trainings with forecasts, and goes on where it
   }
   const rows = readFileSync(`${out}/results.csv`, "utf8").trim().split("\n");
   assert.is(rows.length, 1 + 2 * 2 * 5);
-  const wrong = rewind(...words, "--forecaster", "crystal=ball");
+  const wrong = await commands.run(...words, "--forecaster", "crystal=ball");
   assert.is(wrong.code, 2);
   assert.match(wrong.err, /it is wnn=PATH, introspection=PATH or nino=PATH/);
 });
@@ -73,10 +73,10 @@ const overfit = ["experiment", "overfit", "--size", "tiny", "--seeds", "2", "--e
   ["--train", "60", "--test", "30"],
 );
 
-test("experiment writes tables, figures and tuning, and goes on where it stopped", () => {
+test("experiment writes tables, figures and tuning, and goes on where it stopped", async () => {
   const out = `${folder}/experiment`;
   const words = [...overfit, "--arms", "task-vector"];
-  const first = rewind(...words, "--out", out);
+  const first = await commands.run(...words, "--out", out);
   assert.is(first.code, 0, first.err);
   assert.match(first.out, /\| task-vector \|/);
   const files = ["report.md", "results.csv", "results.json", "tuning.json", "testLoss.png"];
@@ -84,9 +84,9 @@ test("experiment writes tables, figures and tuning, and goes on where it stopped
     assert.ok(existsSync(`${out}/${file}`), file);
   }
   const table = readFileSync(`${out}/results.csv`, "utf8");
-  assert.is(rewind(...words, "--out", out).code, 0);
+  assert.is((await commands.run(...words, "--out", out)).code, 0);
   assert.is(readFileSync(`${out}/results.csv`, "utf8"), table);
-  const other = rewind(...words, "--tuning-seed", "7", "--out", out);
+  const other = await commands.run(...words, "--tuning-seed", "7", "--out", out);
   assert.match(other.err, /holds a run with another configuration/);
 });
 
@@ -95,7 +95,7 @@ test("an arm is added to earlier results where both start from the same networks
   const earlier = `${folder}/experiment`;
   const out = `${folder}/beside`;
   const words = [...overfit, "--arms", "neg-grad"];
-  const both = rewind(...words, "--beside", earlier, "--out", out);
+  const both = await commands.run(...words, "--beside", earlier, "--out", out);
   assert.is(both.code, 0, both.err);
   assert.match(both.out, /\| task-vector \| .* \|\n\| neg-grad \| /);
   const rows = (path: string): string[] =>
@@ -198,7 +198,7 @@ test("bad input gives one clear line, a non-zero exit, and no half-written file"
     assert.not.match(err, /\n\s+at /, "no stack trace");
   }
   writeFileSync(`${folder}/short.json`, JSON.stringify({ cases: [{ history: [1, 2, 3] }] }));
-  const short = rewind(
+  const short = await commands.run(
     "predict",
     "--predictor",
     "linear",
@@ -212,8 +212,8 @@ test("bad input gives one clear line, a non-zero exit, and no half-written file"
   assert.not(existsSync(`${folder}/no.json`));
 });
 
-test.after(() => {
-  commands.close();
+test.after(async () => {
+  await commands.close();
   rmSync(folder, { recursive: true, force: true });
 });
 test.run();

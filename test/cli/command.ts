@@ -56,26 +56,38 @@ export function rewindIn(cwd: string, ...words: string[]): Said {
   return { code: status, out: stdout, err: stderr };
 }
 
-/** Command lines of one process, for what is only refused or printed: all but the first start in no time. */
+/**
+ * Command lines of one process, for tests of what a command does, prints or refuses: all but the first start in no time,
+ * and kernels that one of them has compiled the next finds. What a process of its own does, {@link rewind} tests.
+ */
 export class CommandLines {
   #process: ChildProcess | undefined;
   #answers: AsyncIterator<string> | undefined;
 
   /** As {@link rewind}; one at a time. */
-  async run(...words: string[]): Promise<Said> {
+  run(...words: string[]): Promise<Said> {
+    return this.runIn(root, ...words);
+  }
+
+  /** As {@link rewindIn}; one at a time. */
+  async runIn(cwd: string, ...words: string[]): Promise<Said> {
     this.#process ??= spawn(process.execPath, [...before.slice(0, -1), each, before.at(-1)!], {
       cwd: root,
       stdio: ["pipe", "pipe", "inherit"],
     });
     this.#answers ??= createInterface({ input: this.#process.stdout! })[Symbol.asyncIterator]();
-    this.#process.stdin!.write(`${JSON.stringify(words)}\n`);
+    this.#process.stdin!.write(`${JSON.stringify({ cwd, words })}\n`);
     const { value, done } = await this.#answers.next();
     if (done === true) throw new Error(`the process ended at: rewind ${words.join(" ")}`);
     return JSON.parse(value) as Said;
   }
 
-  /** Lets the process end. */
-  close(): void {
-    this.#process?.stdin!.end();
+  /** Lets the process end, and waits for it: what it took is then its parent's. */
+  async close(): Promise<void> {
+    const child = this.#process;
+    if (child === undefined) return;
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    child.stdin!.end();
+    await ended;
   }
 }

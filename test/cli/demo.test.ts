@@ -3,10 +3,11 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { rewind } from "./command.ts";
+import { CommandLines, rewind } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-demo-`);
 const read = (path: string): Record<string, unknown> => JSON.parse(readFileSync(path, "utf8"));
+const commands = new CommandLines();
 const small = [
   "--train",
   "100",
@@ -79,7 +80,7 @@ test("demo writes a run folder with before and after, and does not run twice", (
   assert.match(other.err, /holds a run with another configuration/);
 });
 
-test("train, unlearn and evaluate share run folders and agree", () => {
+test("train, unlearn and evaluate share run folders and agree", async () => {
   const [trained, forgotten] = [`${folder}/trained`, `${folder}/forgotten`];
   const train = rewind("train", ...small.slice(0, -2), "--default-limits", "--out", trained);
   assert.is(train.code, 0, train.err);
@@ -101,7 +102,13 @@ test("train, unlearn and evaluate share run folders and agree", () => {
     after: object;
     gpuBytes: number;
   };
-  const plan = rewind("plan", ...small.slice(0, -2), "--predictor", "linear:2", "--json");
+  const plan = await commands.run(
+    "plan",
+    ...small.slice(0, -2),
+    "--predictor",
+    "linear:2",
+    "--json",
+  );
   const planned = (JSON.parse(plan.out) as { peak: number }).peak;
   const taken = Math.max(Number(read(`${trained}/report.json`)["gpuBytes"]), report.gpuBytes);
   assert.ok(Math.abs(taken / planned - 1) < 0.01, `${taken} of ${planned} planned`);
@@ -109,7 +116,7 @@ test("train, unlearn and evaluate share run folders and agree", () => {
     [trained, report.before],
     [forgotten, report.after],
   ] as const) {
-    const evaluate = rewind("evaluate", "--run", run, "--json");
+    const evaluate = await commands.run("evaluate", "--run", run, "--json");
     assert.is(evaluate.code, 0, evaluate.err);
     const scores = JSON.parse(evaluate.out) as Record<string, number>;
     for (const [name, value] of Object.entries(want)) assert.is(scores[name], value, name);
@@ -118,7 +125,7 @@ test("train, unlearn and evaluate share run folders and agree", () => {
   const accuracy = (report.before as Record<string, number>)["testAccuracy"]!.toFixed(2);
   assert.match(train.out, /^ +test % +D_f %.*\n─+\ntrained /);
   assert.match(train.out, new RegExp(`\ntrained +${accuracy} .*\n\nnetwork: .*checkpoint`));
-  const { out } = rewind("evaluate", "--run", trained);
+  const { out } = await commands.run("evaluate", "--run", trained);
   assert.match(out, new RegExp(`\ncheckpoint\\.safetensors +${accuracy} [^]*D_f, \\d+ in D_r`));
 });
 
@@ -141,5 +148,8 @@ test("predict writes the cases back with residual and prediction", () => {
   );
 });
 
-test.after(() => rmSync(folder, { recursive: true, force: true }));
+test.after(async () => {
+  await commands.close();
+  rmSync(folder, { recursive: true, force: true });
+});
 test.run();

@@ -13,14 +13,14 @@ import { prepareJob } from "../../src/runs/job.ts";
 import { loadTrained } from "../../src/runs/train-run.ts";
 import { unlearnInFolder } from "../../src/runs/unlearn-run.ts";
 import type { Progress } from "../../src/unlearn/driver.ts";
-import { CommandLines, rewind } from "./command.ts";
+import { CommandLines } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-diffusion-`);
 const [trained, forgotten] = [`${folder}/trained`, `${folder}/forgotten`];
 
 /** Runs a command that must end well. */
-function done(...words: string[]): string {
-  const { code, out, err } = rewind(...words);
+async function done(...words: string[]): Promise<string> {
+  const { code, out, err } = await commands.run(...words);
   assert.is(code, 0, err);
   return out;
 }
@@ -35,11 +35,11 @@ async function refused(says: RegExp, ...words: string[]): Promise<void> {
 
 const json = (text: string): Record<string, unknown> => JSON.parse(text) as never;
 
-test("a network of diffusion is trained by --task alone, and says what it measures", () => {
+test("a network of diffusion is trained by --task alone, and says what it measures", async () => {
   const small = ["--widths", "4,8", "--depth", "1", "--image-size", "8"];
   const sizes = ["--train", "40", "--test", "10", "--epochs", "2", "--batch", "20"];
   const said = json(
-    done("train", "--json", "--task", "diffusion", ...small, ...sizes, "--out", trained),
+    await done("train", "--json", "--task", "diffusion", ...small, ...sizes, "--out", trained),
   );
   assert.equal(
     Object.keys(said).filter((key) => key.endsWith("Noise")),
@@ -51,17 +51,17 @@ test("a network of diffusion is trained by --task alone, and says what it measur
 });
 
 test("images are drawn with the average or with the weights", async () => {
-  const draw = (name: string, ...words: string[]): Float32Array => {
+  const draw = async (name: string, ...words: string[]): Promise<Float32Array> => {
     const png = `${folder}/${name}.png`;
-    done("sample", "--run", trained, "--count", "5", "--steps", "3", "--out", png, ...words);
+    await done("sample", "--run", trained, "--count", "5", "--steps", "3", "--out", png, ...words);
     const { tensors, metadata } = readSafetensors(readFileSync(`${folder}/${name}.safetensors`));
     assert.is(metadata["weights"], words.includes("--raw") ? "weights" : "average");
     const { shape, data } = tensors.get("images")!;
     assert.equal(shape, [5, 8, 8, 1]);
     return data;
   };
-  const first = draw("first", "--columns", "5");
-  assert.not.equal(draw("raw", "--raw"), first);
+  const first = await draw("first", "--columns", "5");
+  assert.not.equal(await draw("raw", "--raw"), first);
   // Five images of 8 times 8 squares of 8 pixels, each with a frame of 3, and gaps of 4.
   const { width, height, data } = await decodeImage(readFileSync(`${folder}/first.png`), "first");
   assert.equal([width, height], [5 * (70 + 4) + 4, 78]);
@@ -75,9 +75,9 @@ test("it forgets a digit by methods that need no labels; the others are refused 
   await refused(labels, ...words, "--method", "random-label", "--out", `${folder}/none`);
   const grader = `${folder}/grader`;
   const sizes = ["--train", "40", "--test", "10", "--epochs", "1", "--batch", "20"];
-  done("train", "--model", "mlp", "--image-size", "8", ...sizes, "--out", grader);
+  await done("train", "--model", "mlp", "--image-size", "8", ...sizes, "--out", grader);
   const method = ["--method", "linear-rewind", "--rate", "1e-4"];
-  done(...words, ...method, "--grader", grader, "--out", forgotten);
+  await done(...words, ...method, "--grader", grader, "--out", forgotten);
   const report = json(readFileSync(`${forgotten}/report.json`, "utf8"));
   const noise = ["forgetNoise", "retainNoise", "testNoise"];
   const drawn = ["drawnForgotten", "forgetDistance", "retainDistance"];
@@ -86,7 +86,9 @@ test("it forgets a digit by methods that need no labels; the others are refused 
   assert.not.equal(report["after"], report["before"]);
   assert.match(readFileSync(`${forgotten}/report.md`, "utf8"), /\| D_f noise error \|/);
   const png = `${folder}/forgotten.png`;
-  const said = json(done("sample", "--run", forgotten, "--steps", "2", "--out", png, "--json"));
+  const said = json(
+    await done("sample", "--run", forgotten, "--steps", "2", "--out", png, "--json"),
+  );
   assert.equal([said["weights"], said["count"]], ["weights", 24]);
 });
 

@@ -4,29 +4,31 @@ import { tmpdir } from "node:os";
 import { csvParse } from "d3-dsv";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { rewind } from "./command.ts";
+import { CommandLines } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-figure-`);
 const network = ["--model", "small-cnn", "--filters", "2,4", "--hidden", "0"];
 const data = ["--train", "80", "--test", "40", "--epochs", "2"];
 
-function done(...words: string[]): string {
-  const { code, out, err } = rewind(...words);
+const commands = new CommandLines();
+
+async function done(...words: string[]): Promise<string> {
+  const { code, out, err } = await commands.run(...words);
   assert.is(code, 0, err);
   return out;
 }
 
-test.before(() => {
+test.before(async () => {
   const trained = `${folder}/trained`;
-  done("train", ...network, ...data, "--scenario", "backdoor", "--out", trained);
+  await done("train", ...network, ...data, "--scenario", "backdoor", "--out", trained);
   const words = ["--method", "rewind", "--predictor", "linear", "--rate", "1e-3"];
   const kept = ["--rounds", "2", "--keep-rounds", "4"];
-  done("unlearn", "--run", trained, ...words, ...kept, "--out", `${folder}/run`);
+  await done("unlearn", "--run", trained, ...words, ...kept, "--out", `${folder}/run`);
 });
 
-test("cam draws images of D_f before and after each run, and measures all of D_f on the signature", () => {
+test("cam draws images of D_f before and after each run, and measures all of D_f on the signature", async () => {
   const out = `${folder}/figures`;
-  done("figure", "cam", `${folder}/run`, "--out", out, "--count", "3");
+  await done("figure", "cam", `${folder}/run`, "--out", out, "--count", "3");
   const maps = JSON.parse(readFileSync(`${out}/cam.json`, "utf8"));
   assert.equal([maps.weights, maps.map], ["gradient", { height: 14, width: 14 }]);
   assert.is(maps.forget, 16);
@@ -62,10 +64,10 @@ test("cam draws images of D_f before and after each run, and measures all of D_f
   assert.is([...svg.matchAll(/<image /g)].length, 6 * 3);
 });
 
-test("landscape measures a grid over the plane of a run's rounds, and places the run's own scores in it", () => {
+test("landscape measures a grid over the plane of a run's rounds, and places the run's own scores in it", async () => {
   const out = `${folder}/figures`;
   const words = ["figure", "landscape", `${folder}/run`, "--out", out];
-  done(...words, "--side", "3");
+  await done(...words, "--side", "3");
   const { images, sets, explained, paths, grid } = JSON.parse(
     readFileSync(`${out}/landscape.json`, "utf8"),
   );
@@ -92,14 +94,14 @@ test("landscape measures a grid over the plane of a run's rounds, and places the
   assert.is(lines.length, 9 + 3);
   assert.ok(readFileSync(`${out}/landscape.svg`, "utf8").includes("first principal component"));
 
-  done(...words, "--perturbations", "3");
+  await done(...words, "--perturbations", "3");
   const perturbed = JSON.parse(readFileSync(`${out}/landscape-perturbed.json`, "utf8"));
   assert.equal([perturbed.sets, perturbed.perturbations.length, perturbed.grid], [5, 3, null]);
 });
 
-test("moves compares each round of a rewind with the fine-tuning that it recorded", () => {
+test("moves compares each round of a rewind with the fine-tuning that it recorded", async () => {
   const out = `${folder}/figures`;
-  done("figure", "moves", `${folder}/run`, "--out", out);
+  await done("figure", "moves", `${folder}/run`, "--out", out);
   const { rounds } = JSON.parse(readFileSync(`${out}/moves.json`, "utf8"));
   assert.equal(
     rounds.map(({ round, window }: Record<string, number>) => [round, window]),
@@ -124,16 +126,19 @@ test("moves compares each round of a rewind with the fine-tuning that it recorde
     recursive: true,
     filter: (path) => !/round-\d+\.json$/.test(path),
   });
-  const none = rewind("figure", "moves", `${folder}/unkept`, "--out", out);
+  const none = await commands.run("figure", "moves", `${folder}/unkept`, "--out", out);
   assert.is(none.code, 1);
   assert.match(none.err, /has no round-N\.json: its run did not keep its rounds \(--keep-rounds\)/);
 });
 
-test("folders that are no runs of one network are refused before anything is computed", () => {
-  const none = rewind("figure", "cam", `${folder}/trained`, "--out", `${folder}/no`);
+test("folders that are no runs of one network are refused before anything is computed", async () => {
+  const none = await commands.run("figure", "cam", `${folder}/trained`, "--out", `${folder}/no`);
   assert.is(none.code, 1);
   assert.match(none.err, /is no folder of an unlearning/);
 });
 
-test.after(() => rmSync(folder, { recursive: true }));
+test.after(async () => {
+  await commands.close();
+  rmSync(folder, { recursive: true });
+});
 test.run();

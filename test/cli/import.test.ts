@@ -11,7 +11,7 @@ import { declare } from "../../src/nn/model.ts";
 import { Random } from "../../src/random.ts";
 import { denseLayers, namedWeights } from "../io/keras-fixture.ts";
 import { floatBytes, torchFile } from "../io/torch-fixture.ts";
-import { rewind } from "./command.ts";
+import { CommandLines } from "./command.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-import-`);
 
@@ -26,9 +26,10 @@ function checkpoint(): Map<string, Tensor> {
   return exportPretrained(publishedNetwork("convnext-atto"), slots, tensors, "timm");
 }
 
+const commands = new CommandLines();
 const network = ["--model", "convnext-atto", "--image-size", "32"];
 
-test("a .pt of timm becomes a checkpoint, and an export gives its tensors back", () => {
+test("a .pt of timm becomes a checkpoint, and an export gives its tensors back", async () => {
   const tensors = checkpoint();
   const file = torchFile(
     Object.fromEntries(
@@ -36,13 +37,13 @@ test("a .pt of timm becomes a checkpoint, and an export gives its tensors back",
     ),
   );
   writeFileSync(`${folder}/atto.pt`, file);
-  const imported = rewind(
+  const imported = await commands.run(
     ...["import", `${folder}/atto.pt`, ...network, "--classes", "12", "--head", "keep"],
     ...["--out", `${folder}/atto.safetensors`],
   );
   assert.is(imported.code, 0, imported.err);
   assert.match(imported.out, /128 tensors, .* from the names of timm\./);
-  const exported = rewind(
+  const exported = await commands.run(
     ...["export", `${folder}/atto.safetensors`, "--format", "timm"],
     ...["--out", `${folder}/back.safetensors`],
   );
@@ -50,18 +51,18 @@ test("a .pt of timm becomes a checkpoint, and an export gives its tensors back",
   assert.equal(readSafetensors(readFileSync(`${folder}/back.safetensors`)).tensors, tensors);
 });
 
-test("a checkpoint for other classes says to replace the head; without it the rest is there", () => {
+test("a checkpoint for other classes says to replace the head; without it the rest is there", async () => {
   writeFileSync(`${folder}/timm.safetensors`, writeSafetensors(checkpoint()));
   const source = ["import", `${folder}/timm.safetensors`, ...network, "--classes", "10"];
   const out = `${folder}/body.safetensors`;
-  const kept = rewind(...source, "--head", "keep", "--out", out);
+  const kept = await commands.run(...source, "--head", "keep", "--out", out);
   assert.is(kept.code, 1);
   assert.match(kept.err, /2 of another shape: head\.fc\.weight .* replace the head/);
-  const imported = rewind(...source, "--out", out);
+  const imported = await commands.run(...source, "--out", out);
   assert.is(imported.code, 0, imported.err);
   assert.match(imported.out, /126 tensors.*the classifier is left out/);
 
-  const refused = rewind("import", `${folder}/none.pt`, ...network, "--out", out);
+  const refused = await commands.run("import", `${folder}/none.pt`, ...network, "--out", out);
   assert.is(refused.code, 1);
   assert.match(refused.err, /none\.pt.*no such file/);
 });
@@ -77,25 +78,28 @@ test("what was done to find the tensors is printed; a wrong or damaged file is o
   const given = `${folder}/wrapped.h5`;
   writeFileSync(given, torchFile(tensors, { inside: "net" }));
   const out = `${folder}/wrapped.safetensors`;
-  const imported = rewind("import", given, ...network, "--classes", "12", "--out", out);
+  const imported = await commands.run("import", given, ...network, "--classes", "12", "--out", out);
   assert.is(imported.code, 0, imported.err);
   assert.is(
     imported.err,
     `${given}: tensors taken from "net".\n` +
       `${given}: prefix \`module._orig_mod.\` taken off all 128 names.\n`,
   );
-  const keyed = rewind("import", given, ...network, "--key", "ema", "--out", out);
+  const keyed = await commands.run("import", given, ...network, "--key", "ema", "--out", out);
   assert.match(keyed.err, /--key ema of the checkpoint holds no tensors/);
 
   const keras = await namedWeights(denseLayers(["dense_1"]));
   writeFileSync(`${folder}/damaged.pt`, keras.fill(0xff, 96, 800));
-  const damaged = rewind("import", `${folder}/damaged.pt`, ...network, "--out", out);
+  const damaged = await commands.run("import", `${folder}/damaged.pt`, ...network, "--out", out);
   assert.is(damaged.code, 1);
   assert.match(damaged.err, /^[^\n]*damaged\.pt" is a damaged HDF5 file; copy it again\.\n$/);
   writeFileSync(`${folder}/page.pt`, "<!DOCTYPE html><title>Not found</title>");
-  const page = rewind("import", `${folder}/page.pt`, ...network, "--out", out);
+  const page = await commands.run("import", `${folder}/page.pt`, ...network, "--out", out);
   assert.match(page.err, /^[^\n]*page\.pt" is a web page \("Not found"\), not the file[^\n]*\n$/);
 });
 
-test.after(() => rmSync(folder, { recursive: true }));
+test.after(async () => {
+  await commands.close();
+  rmSync(folder, { recursive: true });
+});
 test.run();

@@ -69,8 +69,8 @@ test("a module that waits for nothing is an error, not an end without a word", (
   assert.match(err, /waits\.js cannot be loaded: it waits for something that never happens/);
 });
 
-test.after(() => {
-  commands.close();
+test.after(async () => {
+  await commands.close();
   removeFolders();
 });
 test.run();

@@ -18,7 +18,7 @@ import { png } from "../data/images.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import { torchFile } from "../io/torch-fixture.ts";
 import { Random } from "../../src/random.ts";
-import { rewind, rewindIn } from "./command.ts";
+import { CommandLines } from "./command.ts";
 
 const side = 12;
 const classes = ["cat", "dog", "fox"] as const;
@@ -118,9 +118,11 @@ async function elsewhere(): Promise<{ dir: string; scores: Scores }> {
   return { dir, scores };
 }
 
+const commands = new CommandLines();
 const made = elsewhere();
 
 test.after(async () => {
+  await commands.close();
   removeFolders();
   await closeGpus();
 });
@@ -142,7 +144,7 @@ test("named images and a class go from a .pt with its own normalisation; the rep
   const { dir, scores } = await made;
   const data = ["--dataset", "image-folder", "--data", `${dir}/photos`];
   const names = ["--forget-files", `${dir}/gone.txt`];
-  const { code, err } = rewind(
+  const { code, err } = await commands.run(
     ...["unlearn", ...network(dir), ...data, ...names, "--out", `${dir}/three`],
     ...ascent,
   );
@@ -182,7 +184,7 @@ test("named images and a class go from a .pt with its own normalisation; the rep
   );
   assert.equal(images[0]!.class, "dog");
 
-  const both = rewindIn(
+  const both = await commands.runIn(
     dir,
     ...["unlearn", ...network("."), "--dataset", "image-folder", "--data", "photos"],
     ...["--forget-files", "gone.txt", "--forget-class", "fox", "--forget-copies"],
@@ -193,7 +195,7 @@ test("named images and a class go from a .pt with its own normalisation; the rep
   assert.equal([record.count, record.copies], [3 + 1 + 10, []]);
 
   // The checkpoint that came out says all of it by itself.
-  const evaluated = rewind("evaluate", "--run", `${dir}/three`, "--json", ...software);
+  const evaluated = await commands.run("evaluate", "--run", `${dir}/three`, "--json", ...software);
   assert.is(evaluated.code, 0, evaluated.err);
   const scored = JSON.parse(evaluated.out) as Scores;
   assert.equal(
@@ -206,7 +208,14 @@ test("named images and a class go from a .pt with its own normalisation; the rep
   const moved = `${dir}-moved`;
   renameSync(dir, moved);
   try {
-    const there = rewindIn(tmpdir(), "evaluate", "--run", `${moved}/more`, "--json", ...software);
+    const there = await commands.runIn(
+      tmpdir(),
+      "evaluate",
+      "--run",
+      `${moved}/more`,
+      "--json",
+      ...software,
+    );
     assert.is(there.code, 0, there.err);
     assert.is((JSON.parse(there.out) as Scores)["testLoss"], after["testLoss"]);
   } finally {
@@ -223,7 +232,7 @@ test("only the images to forget are left: a folder of them, and the same ones ag
   );
   const results = folderOf();
   const out = `${results}/out`;
-  const { code, err } = rewind(
+  const { code, err } = await commands.run(
     ...["unlearn", ...network(dir), "--forget-data", only, "--out", out, ...ascent],
   );
   assert.is(code, 0, err);
@@ -235,7 +244,16 @@ test("only the images to forget are left: a folder of them, and the same ones ag
 
   // From the folder that came out: nothing but the images has to be said.
   const again = `${results}/again`;
-  const second = rewind("unlearn", "--from", out, "--same-as", out, "--out", again, ...ascent);
+  const second = await commands.run(
+    "unlearn",
+    "--from",
+    out,
+    "--same-as",
+    out,
+    "--out",
+    again,
+    ...ascent,
+  );
   assert.is(second.code, 0, second.err);
   const { before } = reported(again);
   assert.equal(before, report.after);
@@ -274,7 +292,7 @@ test("what is not said is asked for, and nothing is begun", async () => {
       /--preprocess imagenett: it takes imagenet, half/,
     ],
   ] as const) {
-    const { code, err } = rewind(...words);
+    const { code, err } = await commands.run(...words);
     // A file that is not there and a class no image has are wrong data, all else is wrong usage.
     const data = /none|bird/.test(says.source);
     assert.is(code, data ? 1 : 2, `${words.join(" ")}: ${err}`);

@@ -105,8 +105,8 @@ test("a weight set must be named where the predictor has several", () => {
   assert.match(err, /which weight set of ".*weights"\? Give --set with one of: conv, fc, bias\./);
 });
 
-test.after(() => {
-  commands.close();
+test.after(async () => {
+  await commands.close();
   rmSync(folder, { recursive: true, force: true });
 });
 test.run();

@@ -17,11 +17,19 @@ import { errorOf, folderOf, removeFolders } from "./folder.ts";
 import { image, png } from "./images.ts";
 
 /** 300 images of 3×3 pixels, each of a colour of its own. */
-async function sample(): Promise<{ dir: string; paths: string[] }> {
+async function drawn(): Promise<Record<string, Uint8Array>> {
   const files: Record<string, Uint8Array> = {};
   for (let i = 0; i < 300; i++) {
     files[`${i}.png`] = await png(image(3, 3, [i % 256, i >> 8, 7]));
   }
+  return files;
+}
+
+const once = drawn();
+
+/** A folder of its own with the images. */
+async function sample(): Promise<{ dir: string; paths: string[] }> {
+  const files = await once;
   const dir = folderOf(files);
   return { dir, paths: Object.keys(files).map((name) => `${dir}/${name}`) };
 }
@@ -70,11 +78,14 @@ test("a second start reads the cache; a changed source or another setting does n
   assert.is((await load({ paths: paths.slice(1) })).length, 27 * 299);
 });
 
+/** For what a cache holds, however many threads have decoded it: each takes time to start. */
+const threads = 1;
+
 test("a damaged or cut cache is made again", async () => {
   const { paths } = await sample();
   const cache = folderOf();
   const task = { ...settings, paths };
-  const first = await loadImageFiles(task, { cache });
+  const first = await loadImageFiles(task, { cache, threads });
   const file = `${cache}/${readdirSync(cache)[0]!}`;
   const good = readFileSync(file);
   for (const bad of [
@@ -82,7 +93,7 @@ test("a damaged or cut cache is made again", async () => {
     Buffer.from(good.map((b, i) => (i === 500 ? b ^ 1 : b))),
   ]) {
     writeFileSync(file, bad);
-    assert.equal(await loadImageFiles(task, { cache }), first);
+    assert.equal(await loadImageFiles(task, { cache, threads }), first);
     assert.equal(readFileSync(file), good);
   }
 });
@@ -93,7 +104,7 @@ test("a large cache is kept in parts; one lost or damaged part makes it again", 
   const cache = folderOf();
   const task = { ...settings, paths };
   // 8,100 bytes: two parts of 3,000, one of 2,100; the second one's pixels start within an image.
-  const load = (): Promise<Uint8Array> => loadImageFiles(task, { cache, partBytes: 3000 });
+  const load = (): Promise<Uint8Array> => loadImageFiles(task, { cache, threads, partBytes: 3000 });
   const first = await load();
   const files = readdirSync(cache).sort();
   assert.is(files.length, 3);
@@ -121,7 +132,7 @@ test("a large cache is kept in parts; one lost or damaged part makes it again", 
     }
   }
   // Parts of another size are not taken for these, nor these for them.
-  const whole = await loadImageFiles(task, { cache });
+  const whole = await loadImageFiles(task, { cache, threads });
   assert.equal(whole, first);
   assert.equal(await load(), first);
 });
@@ -129,11 +140,11 @@ test("a large cache is kept in parts; one lost or damaged part makes it again", 
 test("what is wrong with the cache is said in a line and ends nothing", async () => {
   const { paths } = await sample();
   const task = { ...settings, paths };
-  const plain = await loadImageFiles(task, { cache: null });
+  const plain = await loadImageFiles(task, { cache: null, threads });
   const file = `${folderOf({ file: "" })}/file`;
   const load = async (cache: string): Promise<string[]> => {
     const remarks = new Remarks();
-    assert.equal(await loadImageFiles(task, { cache, partBytes: 3000, remarks }), plain);
+    assert.equal(await loadImageFiles(task, { cache, threads, partBytes: 3000, remarks }), plain);
     return remarks.notes(String);
   };
   // The folder is a file.
@@ -160,7 +171,7 @@ test("the cache is its owner's alone and has a bound: what was not used for long
   const limit = process.env["REWIND_CACHE_LIMIT"];
   const task = { ...settings, paths: (await sample()).paths };
   const load = (size: number): Promise<unknown> =>
-    loadImageFiles({ ...task, size, resize: true }, { cache });
+    loadImageFiles({ ...task, size, resize: true }, { cache, threads });
   const sizes = async (): Promise<number[]> =>
     (await cacheFiles(cache)).map(({ size }) => size).sort((a, b) => a - b);
   try {

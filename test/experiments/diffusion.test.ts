@@ -5,8 +5,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { decodeImage } from "../../src/data/decode.ts";
 import { readSafetensors } from "../../src/io/safetensors.ts";
-import { rewind } from "../cli/command.ts";
+import { CommandLines } from "../cli/command.ts";
 
+const commands = new CommandLines();
 const root = mkdtempSync(`${tmpdir()}/rewind-experiment-diffusion-`);
 const out = `${root}/experiment`;
 const read = (name: string): string => readFileSync(`${out}/${name}`, "utf8");
@@ -19,7 +20,7 @@ interface Results {
 test("a network is trained, forgets a digit, and what it draws is judged round by round", async () => {
   const words = ["experiment", "diffusion", "--size", "tiny", "--seeds", "1"];
   const arms = ["--arms", "rewind,neg-grad", "--out", out];
-  const first = rewind(...words, ...arms);
+  const first = await commands.run(...words, ...arms);
   assert.is(first.code, 0, first.err);
   const results = JSON.parse(read("results.json")) as Results;
   assert.equal(
@@ -47,7 +48,7 @@ test("a network is trained, forgets a digit, and what it draws is judged round b
   await sheetShows("rewind");
   // The same command again does nothing anew.
   const before = read("results.json");
-  const again = rewind(...words, ...arms);
+  const again = await commands.run(...words, ...arms);
   assert.is(again.code, 0, again.err);
   assert.is(read("results.json"), before);
 });
@@ -71,9 +72,9 @@ async function sheetShows(arm: string): Promise<void> {
   }
 }
 
-test("images drawn again and graded by `rewind sample` give the same numbers", () => {
+test("images drawn again and graded by `rewind sample` give the same numbers", async () => {
   const png = `${root}/drawn.png`;
-  const { code, err } = rewind(
+  const { code, err } = await commands.run(
     ...["sample", "--run", `${out}/seed-1/neg-grad`, "--count", "16", "--steps", "2"],
     ...["--seed", "1", "--grader", `${out}/grader`, "--out", png],
   );
@@ -89,8 +90,8 @@ test("images drawn again and graded by `rewind sample` give the same numbers", (
   assert.ok(Math.abs(shares.reduce((a, b) => a + b) - 100) < 1e-9);
 });
 
-test("a grader that errs too often judges nothing", () => {
-  const { code, err } = rewind(
+test("a grader that errs too often judges nothing", async () => {
+  const { code, err } = await commands.run(
     ...["experiment", "diffusion", "--grader", `${out}/grader`, "--train", "40", "--test", "20"],
     ...["--image-size", "8", "--seeds", "1", "--out", `${root}/refused`],
   );
@@ -98,5 +99,8 @@ test("a grader that errs too often judges nothing", () => {
   assert.match(err, /takes \d+\.\d\d % of the test images for what they are, .* below 98\.5 %/);
 });
 
-test.after(() => rmSync(root, { recursive: true, force: true }));
+test.after(async () => {
+  await commands.close();
+  rmSync(root, { recursive: true, force: true });
+});
 test.run();

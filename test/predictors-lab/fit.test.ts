@@ -30,7 +30,7 @@ import {
   WindowSource,
 } from "../../src/predictors-lab/windows.ts";
 import { Random } from "../../src/random.ts";
-import { CommandLines, rewind, type Said } from "../cli/command.ts";
+import { CommandLines, type Said } from "../cli/command.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-fit-`);
@@ -254,7 +254,8 @@ function writeLibrary(path: string, length: number): void {
   writeFileSync(`${path}/manifest.json`, JSON.stringify(manifest));
 }
 
-const run = (...words: string[]): Said => rewind("predictor", ...words);
+const commands = new CommandLines();
+const run = (...words: string[]): Promise<Said> => commands.run("predictor", ...words);
 
 /** One step, as many rows as a pass of scoring: both then use the same kernels. */
 const quick = ["--epochs", "1", "--windows", "512", "--batch", "512"].concat([
@@ -264,12 +265,12 @@ const quick = ["--epochs", "1", "--windows", "512", "--batch", "512"].concat([
   "100",
 ]);
 
-test("predictor fit writes three sets that load, with provenance and scores", () => {
+test("predictor fit writes three sets that load, with provenance and scores", async () => {
   writeLibrary(`${folder}/library`, 9);
   const out = `${folder}/fitted`;
   const library = ["--library", `${folder}/library`];
   const words = [...quick, "--window", "5", "--against", "linear:3:5"];
-  const fit = run("fit", ...library, "--out", out, ...words);
+  const fit = await run("fit", ...library, "--out", out, ...words);
   assert.is(fit.code, 0, fit.err);
   for (const set of ["conv", "fc", "bias"])
     assert.ok(existsSync(`${out}/invwnn-${set}.safetensors`));
@@ -285,31 +286,30 @@ test("predictor fit writes three sets that load, with provenance and scores", ()
   for (const { linear, others } of report.scores) {
     assert.ok(Math.abs(others["linear (3 epochs)"]! - linear) < 1e-3 * linear, `${linear}`);
   }
-  const show = run("show", out);
+  const show = await run("show", out);
   assert.match(show.out, /window 5 snapshots/);
   assert.match(show.out, /heldOut +network small-cnn and source mnist/);
   assert.match(show.out, /library +4 trainings; sources synthetic, mnist;/);
 });
 
-test("predictor ablate has a row a variant, and goes on where it stopped", () => {
+test("predictor ablate has a row a variant, and goes on where it stopped", async () => {
   writeLibrary(`${folder}/long`, 25);
   const out = `${folder}/ablations`;
   const words = ["ablate", "--library", `${folder}/long`, "--out", out, ...quick, "--shared"];
-  const first = run(...words);
+  const first = await run(...words);
   assert.is(first.code, 0, first.err);
   const table = readFileSync(`${out}/ablations.md`, "utf8");
   assert.match(table, /\| K 15, U 3, width 128 \|( \d+\.\d{3} \|){9}\n/);
   assert.is(table.match(/^\| (?!variant|---)/gm)!.length, 12);
   rmSync(`${out}/k-5.json`);
-  const again = run(...words);
+  const again = await run(...words);
   assert.is(again.code, 0, again.err);
   assert.is(readFileSync(`${out}/ablations.md`, "utf8"), table, "the same bits");
-  const other = run(...words, "--seed", "2");
+  const other = await run(...words, "--seed", "2");
   assert.match(other.err, /holds a run with another configuration/);
 });
 
 test("predictor fit: errors say what is missing", async () => {
-  const commands = new CommandLines();
   const library = ["--library", `${folder}/library`, "--out", `${folder}/none`];
   for (const [words, message] of [
     [["--library", folder, "--out", folder], /no finished trajectory library/],
@@ -327,7 +327,6 @@ test("predictor fit: errors say what is missing", async () => {
     assert.is(code, /library|no windows/.test(message.source) ? 1 : 2, err);
     assert.match(err, message);
   }
-  commands.close();
 });
 
 test("the line and no change are what they are called", () => {
@@ -339,6 +338,7 @@ test("the line and no change are what they are called", () => {
 });
 
 test.after(async () => {
+  await commands.close();
   await closeGpus();
   rmSync(folder, { recursive: true });
 });
