@@ -112,7 +112,7 @@ class Read extends Error {}
 
 /** What the command line says against words; undefined where it takes them. */
 async function refusal(words: readonly string[]): Promise<string | undefined> {
-  const line = await program();
+  const line = await program(words);
   // The root's hooks come before those of its commands, and before the command.
   line.hook("preAction", () => {
     throw new Read();
