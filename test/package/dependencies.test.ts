@@ -242,12 +242,18 @@ test("the sources import what is declared, and all that is declared", () => {
 });
 
 test("the command line starts with little: the file of a command is loaded when it is named", () => {
+  const known = new Map<string, readonly string[]>();
+  const beforeOf = (file: string): readonly string[] => {
+    const before = known.get(file) ?? reachOf(text(file), "ts").before;
+    known.set(file, before);
+    return before;
+  };
   /** What is loaded with a file of the sources, itself included: files, and packages. */
   const loadedWith = (start: string): Set<string> => {
     const loaded = new Set([start]);
     for (const file of loaded) {
       if (!file.endsWith(".ts")) continue;
-      for (const name of reachOf(text(file), "ts").before) {
+      for (const name of beforeOf(file)) {
         const one = name === "#platform" ? "src/platform/node.ts" : name;
         if (!one.startsWith("node:"))
           loaded.add(one.startsWith(".") ? join(dirname(file), one) : one);
