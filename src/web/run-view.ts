@@ -24,8 +24,8 @@ function saysOf(
   const right = gone.filter((place, i) => classes[i] === all.truth[place]).length;
   return (
     (round < asked ? `After round ${round}, its last: of ` : "Of ") +
-    `${images(gone.length)} to forget, ${old} still get the label they were trained with` +
-    (relabelled > 0 ? `, and ${right} their true class.` : ".") +
+    `${images(gone.length)} to forget, ${old} still ${old === 1 ? "gets the label it was" : "get the label they were"} trained with` +
+    (relabelled > 0 ? `, and ${right} ${right === 1 ? "its" : "their"} true class.` : ".") +
     (round > 0 && round === asked && old === gone.length ? unmoved : "")
   );
 }
