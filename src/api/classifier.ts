@@ -79,7 +79,7 @@ export async function classifierOf(
     );
   }
   return Owned.during(async (owned) => {
-    const device = gpu ?? (await acquireDevice());
+    const device = gpu ?? (await acquireDevice({ quiet: true }));
     if (gpu === undefined) owned.add({ destroy: () => device.close() });
     const spec = modelSpec(info.network, info.input, info.classes.length);
     const model = owned.add(await Model.create(device, spec, seed));

@@ -3,6 +3,7 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isatty } from "node:tty";
+import { isMainThread } from "node:worker_threads";
 import { detectRuntime } from "./runtime.ts";
 
 /** Descriptor of a process's errors. */
@@ -13,17 +14,22 @@ function canBeReopened(): boolean {
   return isatty(errors) || fstatSync(errors).isFIFO();
 }
 
+/** Whether a file that this thread has asked for is still being opened or read: then one may be opened at any moment. */
+function opensFiles(): boolean {
+  return process.getActiveResourcesInfo().some((one) => one.startsWith("FSReq"));
+}
+
 /**
  * Calls a function, and prints what native code has written as errors during the call, without the lines that `hidden`
  * matches.
  *
- * Where errors go neither to a terminal nor into a pipe, or the system has no `/dev/fd`, it only calls the function. No
- * thread of the process may open a file during the call: it might get the descriptor of the errors.
+ * Where errors go neither to a terminal nor into a pipe, where the system has no `/dev/fd`, in a worker thread and while
+ * files are read, it only calls the function. No other thread of the process may open a file during the call: it might get
+ * the descriptor of the errors.
  */
 export function withoutLines<T>(hidden: RegExp, call: () => T): T {
-  if (detectRuntime() !== "node" || process.platform === "win32" || !canBeReopened()) {
-    return call();
-  }
+  const possible = detectRuntime() === "node" && process.platform !== "win32" && isMainThread;
+  if (!possible || !canBeReopened() || opensFiles()) return call();
   // Node opens a terminal for itself when the stream is first asked for.
   const { stderr } = process;
   const open: number[] = [];

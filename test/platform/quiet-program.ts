@@ -1,5 +1,6 @@
 /** Program of quiet.test.ts, on a terminal: what native code prints, and what comes after. */
 import { writeSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { isatty } from "node:tty";
 import { acquireDevice } from "../../src/gpu/device.ts";
 import { withoutLines } from "../../src/platform/native-errors.ts";
@@ -19,6 +20,9 @@ try {
 } catch (error) {
   console.error((error as Error).message);
 }
+const reading = readFile(import.meta.filename);
+withoutLines(/^hidden/, () => writeSync(2, "hidden not, as a file is being opened\n"));
+await reading;
 const gpu = await acquireDevice({ quiet: process.argv.includes("--quiet") });
 console.error("opened");
 gpu.close();
