@@ -1,5 +1,6 @@
 /** What a network of diffusion draws, beside the real images that it learnt: what metrics of drawn images are made from. */
 import { type Dataset, subset } from "../data/dataset.ts";
+import { DivergedError } from "../errors.ts";
 import { Owned } from "../gpu/owned.ts";
 import type { CheckpointInfo } from "../io/checkpoint.ts";
 import type { Model } from "../nn/model.ts";
@@ -153,6 +154,9 @@ export class Judge {
   async run(watch: Watch = {}): Promise<Drawn> {
     watch.phase?.("measuring");
     const values = await this.#sampler.run(this.#drawing, watch);
+    if (!values.every(Number.isFinite)) {
+      throw new DivergedError("the images that it draws are NaN or infinite: its weights went too far.");
+    }
     const { preprocessing, input } = this.#info;
     const drawn = await this.#real.compare(unprepared(values, preprocessing, input[2]));
     this.#last = drawn;
