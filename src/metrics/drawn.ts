@@ -155,7 +155,9 @@ export class Judge {
     watch.phase?.("measuring");
     const values = await this.#sampler.run(this.#drawing, watch);
     if (!values.every(Number.isFinite)) {
-      throw new DivergedError("the images that it draws are NaN or infinite: its weights went too far.");
+      throw new DivergedError(
+        "the images that it draws are NaN or infinite: its weights went too far.",
+      );
     }
     const { preprocessing, input } = this.#info;
     const drawn = await this.#real.compare(unprepared(values, preprocessing, input[2]));
