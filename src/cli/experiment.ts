@@ -14,6 +14,7 @@ import {
   graderFloorOf,
   graderTraining,
   untouchedArm,
+  matchedText,
 } from "../experiments/diffusion.ts";
 import { type DrawnSheet, drawnSheets } from "../experiments/drawn-sheets.ts";
 import { type GraderRecord, openGrader } from "../experiments/grader.ts";
@@ -305,8 +306,7 @@ function sheetLines(sheets: readonly DrawnSheet[]): string[] {
   return [
     "## Drawn images",
     "",
-    `Seed ${first[0]!.seed}, all from the same noise, each after the round whose KID to D_r is nearest to twice that of the ` +
-      `untouched network. Frames, ${framesText}.`,
+    `Seed ${first[0]!.seed}, all from the same noise, each ${matchedText}. Frames, ${framesText}.`,
     "",
     ...first.flatMap(({ arm, round, name }) => [
       `${arm}${round === 0 ? "" : `, round ${round}`}:`,

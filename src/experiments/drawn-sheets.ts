@@ -25,7 +25,7 @@ export function sheetName(seed: number, arm: string): string {
   return `drawn-seed-${seed}-${folderOf(arm)}.png`;
 }
 
-/** A sheet of each run, after the round whose KID to D_r is nearest to the one at which networks are compared. */
+/** A sheet of each run, after the round whose KID to D_f is nearest to the one at which networks are compared. */
 export async function drawnSheets(
   out: string,
   results: readonly ArmResult[],

@@ -29,6 +29,7 @@ import type { Arm } from "../unlearn/arm.ts";
 import { isReference } from "./arms.ts";
 import type { Comparison } from "./comparison.ts";
 import { histories } from "./earlier.ts";
+import { matchedText } from "./diffusion.ts";
 import { sheetName } from "./drawn-sheets.ts";
 import { curveCharts } from "./figures.ts";
 import { nowcastCharts, type NowcastSummary, readNowcast, nowcastRows } from "./nowcast.ts";
@@ -368,8 +369,7 @@ async function drawnSection(path: string, { seeds, summaries }: Results): Promis
   }
   if (parts.length === 0) return [];
   const text =
-    "All from the same noise, each after the round whose KID to D_r is nearest to twice that of the untouched network. " +
-    `Frames, ${framesText}.`;
+    `All from the same noise, each ${matchedText}. Frames, ${framesText}.`;
   return [{ title: "Drawn images", body: [paragraph(text)], parts }];
 }
 

@@ -4,10 +4,13 @@ import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { decodeImage } from "../../src/data/decode.ts";
+import { DivergedError } from "../../src/errors.ts";
 import { acquireDevice } from "../../src/gpu/device.ts";
+import { Owned } from "../../src/gpu/owned.ts";
 import { readSafetensors } from "../../src/io/safetensors.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
 import type { TrainConfig } from "../../src/runs/config.ts";
+import { graderOn, readGrader } from "../../src/runs/grader.ts";
 import { loadImages } from "../../src/runs/images.ts";
 import { prepareJob } from "../../src/runs/job.ts";
 import { loadTrained } from "../../src/runs/train-run.ts";
@@ -123,6 +126,28 @@ test("what works on answers of a classifier refuses a network that draws", async
   await refused(/--grader belongs to/, "experiment", "standard", "--grader", trained, ...none);
   const own = ["--run", trained, "--grader", trained, "--out", png];
   await refused(/a grader is a classifier/, "sample", ...own);
+});
+
+test("a network whose images are NaN has diverged", async () => {
+  using owned = new Owned();
+  const gpu = await acquireDevice();
+  owned.add({ destroy: () => gpu.close() });
+  const { train } = json(readFileSync(`${forgotten}/config.json`, "utf8")) as {
+    train: TrainConfig;
+  };
+  const grader = await graderOn(gpu, await readGrader(`${folder}/grader`), owned);
+  const judging = { grader, drawing: { count: 2, steps: 2, seed: 1 } };
+  const job = owned.add(await prepareJob(gpu, train, { judging }));
+  assert.ok(Number.isFinite((await job.evaluate({}, ["drawnConfidence"]))["drawnConfidence"]));
+  const weights = await job.model.save();
+  for (const { data } of weights.values()) data.fill(NaN);
+  job.model.load(weights);
+  try {
+    await job.evaluate({}, ["drawnConfidence"]);
+    assert.unreachable("it draws NaN");
+  } catch (error) {
+    assert.instance(error, DivergedError);
+  }
 });
 
 test("an unlearning that is killed goes on to the same bits", async () => {
