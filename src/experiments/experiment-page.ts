@@ -368,8 +368,7 @@ async function drawnSection(path: string, { seeds, summaries }: Results): Promis
     if (body.length > 0) parts.push({ title: `Seed ${seed}`, body });
   }
   if (parts.length === 0) return [];
-  const text =
-    `All from the same noise, each ${matchedText}. Frames, ${framesText}.`;
+  const text = `All from the same noise, each ${matchedText}. Frames, ${framesText}.`;
   return [{ title: "Drawn images", body: [paragraph(text)], parts }];
 }
 
