@@ -102,7 +102,7 @@ export async function matmulProgram(
   gpu: Gpu,
   n: number,
 ): Promise<{ program: Program; free: () => void }> {
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const x = graph.input("x", [n, n]);
   const w = graph.input("w", [n, n]);
   const y = linear(x, w, null);

@@ -95,7 +95,7 @@ async function layerProgram(
   batch: number,
   backward: boolean,
 ): Promise<{ program: Program; free: () => void }> {
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const inputs = layer.shapes(batch).map((shape, i) => graph.input(`input ${i}`, shape));
   const y = layer.build(inputs);
   const cotangent = graph.input("cotangent", y.shape);

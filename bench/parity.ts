@@ -200,7 +200,7 @@ async function evaluate(
   x: Value,
   bindings: ReadonlyMap<Value, BufferView>,
 ): Promise<Float32Array> {
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const { output, bindings: own } = model.build(graph, [x], "frozen");
   const program = await compile(gpu, graph.forward(), {
     label: `evaluate ${model.spec.name}`,

@@ -29,6 +29,8 @@ export {
   type AdapterReport,
   type DeviceOptions,
   Gpu,
+  type KernelChoice,
+  type Precision,
   type Tuning,
 } from "./gpu/device.ts";
 

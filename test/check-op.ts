@@ -112,7 +112,7 @@ export async function recordOp(
   run(values: readonly ArrayLike<number>[]): Promise<Float32Array[]>;
   destroy(): void;
 }> {
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const inputs = specs.map((spec, i) => graph.input(`x${i}`, spec.shape, spec.dtype));
   const y = build(inputs);
   const wrt = inputs.filter((_, i) => differentiable(specs[i]!));

@@ -79,7 +79,7 @@ function gather(gpu: Gpu): void {
 
 /** Launches of a forward and backward pass over random-shaped inputs. */
 function bothWays(gpu: Gpu, build: (graph: Graph) => { y: Value; wrt: Value[] }): Launch[] {
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const { y, wrt } = build(graph);
   const cotangent = graph.input("cotangent", y.shape);
   return [...graph.forward(), ...graph.backward(y, wrt, { cotangent }).launches];

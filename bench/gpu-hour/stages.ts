@@ -14,7 +14,6 @@ import { Trajectory } from "../../src/weights/trajectory/record.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { largeSteps, type NetworkStep, smallStep, stepName, withStep } from "../networks.ts";
 import {
-  alone,
   inSlices,
   inTile,
   isProduct,
@@ -29,7 +28,9 @@ import {
 import type { Figures } from "./rows.ts";
 import { sample } from "./sample.ts";
 import type { Context, Stage, Task } from "./stage.ts";
+import { round, timed } from "./timed.ts";
 import { torchTasks } from "./torch.ts";
+import { winograd } from "./winograd.ts";
 
 /** Operations an adapter does while it moves a byte: what decides which of both a kernel waits for. */
 const flopPerByte = 12;
@@ -37,33 +38,6 @@ const flopPerByte = 12;
 /** Steps to measure: the paper's networks, or a tiny one. */
 const stepsOf = ({ tiny }: Context): readonly NetworkStep[] =>
   tiny ? [{ ...smallStep, side: 8, batch: 2 }] : largeSteps;
-
-const round = (value: number): number => Number(value.toPrecision(5));
-
-function speeds(
-  ms: number,
-  { flop, bytes }: { readonly flop: number; readonly bytes: number },
-): Record<string, number> {
-  return { "GFLOP/s": round(flop / ms / 1e6), "GB/s": round(bytes / ms / 1e6) };
-}
-
-/** Times launches on buffers of their own. */
-async function timed(
-  { gpu, effort }: Context,
-  launches: readonly Launch[],
-): Promise<Record<string, number>> {
-  const { program, free } = await alone(gpu, launches);
-  try {
-    const { ms, low, high } = await sample(gpu, (times) => program.run(times), effort);
-    const bytes = program.dispatches.reduce((sum, dispatch) => sum + dispatch.bytes, 0);
-    return {
-      ...{ ms: round(ms), low: round(low), high: round(high) },
-      ...speeds(ms, { flop: program.flop, bytes }),
-    };
-  } finally {
-    free();
-  }
-}
 
 /** Compiles all kernels of a stage at once, as its first row: the driver takes several at a time. */
 function compiling(launches: readonly Launch[]): Task {
@@ -431,7 +405,7 @@ const products: Stage = {
 const waves: Stage = {
   name: "waves",
   decides: "how many workgroups run at a time: steps in the time against their number",
-  share: 0.06,
+  share: 0.05,
   tasks: ({ gpu, tiny }) => {
     if (gpu.tuning !== "gpu") return Promise.resolve([]);
     const kinds = tiny ? tiles.slice(-1) : [tiles[0]!, tiles[3]!];
@@ -478,7 +452,7 @@ const layers: Stage = {
   name: "layers",
   decides:
     "which distinct kernels of the networks are far from the ceiling, each direction by itself",
-  share: 0.18,
+  share: 0.15,
   async tasks(context) {
     const tasks: Task[] = [];
     for (const step of stepsOf(context)) {
@@ -504,7 +478,7 @@ const layers: Stage = {
 const choices: Stage = {
   name: "choices",
   decides: "the table: tile of each product of the networks, and slices of its weight gradients",
-  share: 0.2,
+  share: 0.16,
   async tasks(context) {
     if (context.gpu.tuning !== "gpu") return [];
     const tasks: Task[] = [];
@@ -590,6 +564,7 @@ export const stages: readonly Stage[] = [
   layers,
   products,
   choices,
+  winograd,
   predictors,
   memory,
   gaps,

@@ -146,7 +146,7 @@ export class ClassMapper {
     return largestBatch(passOver(data.count, batch), (rows) =>
       Owned.during(async (owned) => {
         const feed = owned.add(await ImageFeed.create(data, { batch: rows, items: data.count }));
-        const graph = new Graph(gpu.tuning);
+        const graph = new Graph(gpu);
         const built = model.build(graph, feed.inputs, "frozen", feed.queue.step);
         const found = featuresOf(graph, built.output, model.spec.name);
         const features = weights === "gradient" ? { ...found, head: undefined } : found;

@@ -120,7 +120,7 @@ export class PlaneEvaluator {
       const bound = owned.add(new Bound());
       const points = await bound.zeros(gpu, "points", [part, 2]);
       const totals = await bound.zeros(gpu, "totals", [part * sets.length * totalWords], "u32");
-      const graph = new Graph(gpu.tuning);
+      const graph = new Graph(gpu);
       const { built, loss, hits } = graph.build(() =>
         classification.objective(graph, model, feed, { norm: "frozen" }),
       );

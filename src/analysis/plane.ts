@@ -36,7 +36,7 @@ export async function gramMatrix(gpu: Gpu, sets: readonly WeightSet[]): Promise<
   );
   await Owned.within(async (owned) => {
     const bound = owned.add(new Bound());
-    const graph = new Graph(gpu.tuning);
+    const graph = new Graph(gpu);
     const x = graph.input("sets", [blocks, count, block]);
     const held = await bound.zeros(gpu, "sets", x.shape);
     const products = matmul(x, x, { transB: true });

@@ -22,7 +22,7 @@ const heldBytes = 128 * 2 ** 20;
 
 /** Bytes of a model's activations when evaluating a batch. */
 function evaluationBytes(model: Model, rows: number): number {
-  const graph = new Graph(model.gpu.tuning);
+  const graph = new Graph(model.gpu);
   const inputs = model.spec.inputs.map(
     (shape, i) => new Value(`input ${i}`, [rows, ...shape], "f32", "planned"),
   );

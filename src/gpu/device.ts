@@ -19,12 +19,26 @@ import { Pacing } from "./pacing.ts";
 /** Which family of kernels fits the adapter: `gpu` has tiles in workgroup memory, `software` has none. */
 export type Tuning = "gpu" | "software";
 
+/**
+ * What kernels may do to be faster. `exact` has direct sums alone, `fast` also convolutions in tiles, whose errors are up to
+ * four times as large; both are float32 (docs/performance.md). A run goes on to the same bits with the same precision only.
+ */
+export type Precision = "exact" | "fast";
+
+/** What kernels an operation takes. */
+export interface KernelChoice {
+  readonly tuning: Tuning;
+  readonly precision: Precision;
+}
+
 /** Settings of {@link acquireDevice}. */
 export interface DeviceOptions {
   /** `auto` (default) takes a real GPU when there is one and a software adapter otherwise. */
   readonly adapter?: AdapterChoice;
   /** Kernel family; by default it follows the adapter. Tests force it. */
   readonly tuning?: Tuning;
+  /** `exact` by default. */
+  readonly precision?: Precision;
   /** Ask for the limits that every WebGPU adapter keeps, even if this one has more. */
   readonly defaultLimits?: boolean;
   /** Upper bound for one storage binding in bytes, below what the device allows (tests of sharding). */
@@ -64,6 +78,7 @@ const leastBinding = 256;
 const optionsSchema = z.strictObject({
   adapter: z.custom<AdapterChoice>().optional(),
   tuning: z.enum(["gpu", "software"]).optional(),
+  precision: z.enum(["exact", "fast"]).optional(),
   defaultLimits: z.boolean().optional(),
   maxBinding: z.number().int().min(leastBinding).optional(),
   dawnOptions: z.array(z.string()).optional(),
@@ -99,7 +114,7 @@ export async function acquireDevice(given: DeviceOptions = {}): Promise<Gpu> {
       tuning: options.tuning ?? (software ? "software" : "gpu"),
       features: [...adapter.features].sort(),
     },
-    options.maxBinding,
+    options,
   );
 }
 
@@ -110,6 +125,8 @@ export class Gpu {
   readonly kernels: KernelCache;
   /** Times the first replays of every program when set. */
   profiler: DispatchTimer | undefined;
+  /** What the kernels of graphs on this device may do to be faster. */
+  readonly precision: Precision;
   /** Bytes of the largest storage binding; tensors and shards stay below. */
   readonly maxBinding: number;
   /** Bytes mapped to the host since the device was opened: proves what a rewind reads back. */
@@ -129,9 +146,18 @@ export class Gpu {
     this.#failure ??= new GpuError(`the GPU reported: ${said}. ${advice}`);
   };
 
-  constructor(device: GPUDevice, adapter: AdapterReport, maxBinding: number = Infinity) {
+  constructor(
+    device: GPUDevice,
+    adapter: AdapterReport,
+    options: {
+      readonly maxBinding?: number | undefined;
+      readonly precision?: Precision | undefined;
+    } = {},
+  ) {
+    const { maxBinding = Infinity, precision = "exact" } = options;
     this.device = device;
     this.adapter = adapter;
+    this.precision = precision;
     this.maxBinding = Math.min(maxBinding, device.limits.maxStorageBufferBindingSize);
     this.kernels = new KernelCache(device);
     this.#memory = new BufferMemory(device, (work) => this.race(work));

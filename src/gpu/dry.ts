@@ -6,12 +6,11 @@
  */
 import { openGpu } from "../platform/gpu.ts";
 import { detectRuntime, runtimeVersion } from "../platform/runtime.ts";
-import { type AdapterReport, Gpu, type Tuning } from "./device.ts";
+import { type AdapterReport, Gpu, type KernelChoice } from "./device.ts";
 import { megabytes } from "./memory.ts";
 
 /** The device that a {@link dryGpu} stands for. */
-export interface DryLimits {
-  readonly tuning: Tuning;
+export interface DryLimits extends KernelChoice {
   /** Largest storage binding in bytes; WebGPU's default is 128 MiB. */
   readonly maxBinding: number;
   /** Largest buffer in bytes; WebGPU's default is 256 MiB. */
@@ -23,6 +22,7 @@ export interface DryLimits {
 /** Limits every WebGPU adapter keeps. */
 export const defaultLimits: DryLimits = {
   tuning: "gpu",
+  precision: "exact",
   maxBinding: 128 * 2 ** 20,
   maxBuffer: 256 * 2 ** 20,
 };
@@ -31,6 +31,7 @@ export const defaultLimits: DryLimits = {
 export function limitsOf(gpu: Gpu): DryLimits {
   return {
     tuning: gpu.tuning,
+    precision: gpu.precision,
     maxBinding: gpu.maxBinding,
     maxBuffer: gpu.device.limits.maxBufferSize,
   };
@@ -122,7 +123,7 @@ export async function dryGpu(limits: DryLimits): Promise<Gpu> {
     tuning: limits.tuning,
     features: [],
   };
-  const gpu = new Gpu(device as unknown as GPUDevice, adapter, limits.maxBinding);
+  const gpu = new Gpu(device as unknown as GPUDevice, adapter, limits);
   dry.add(gpu);
   return gpu;
 }

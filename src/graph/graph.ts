@@ -6,7 +6,7 @@
  */
 import { shown } from "../checked.ts";
 import { ShapeError } from "../errors.ts";
-import type { Tuning } from "../gpu/device.ts";
+import type { KernelChoice, Precision, Tuning } from "../gpu/device.ts";
 import { elementwise } from "./elementwise.ts";
 import { type DType, type Launch, Value } from "./value.ts";
 import { count, format, sameShape, type Shape } from "../shape.ts";
@@ -19,6 +19,7 @@ export interface ForwardContext<A> {
   /** Values kept from forward to backward, by the names of `saved`. */
   readonly saved: Readonly<Record<string, Value>>;
   readonly tuning: Tuning;
+  readonly precision: Precision;
   /** A temporary of this launch list. */
   scratch(label: string, shape: Shape, dtype?: DType): Value;
 }
@@ -113,12 +114,17 @@ const { makers, adopters, adopted, building } = ((globalThis as { [ownersKey]?: 
 /** Records operations in execution order. Building one touches no GPU. */
 export class Graph {
   readonly tuning: Tuning;
+  readonly precision: Precision;
   readonly #nodes: Node[] = [];
   /** Numbers of the nodes that stages start with. */
   readonly #stages: number[] = [];
 
-  constructor(tuning: Tuning) {
+  /** @param kernels the device that it is for, or the family of its kernels, in `exact` precision. */
+  constructor(kernels: KernelChoice | Tuning) {
+    const { tuning, precision }: KernelChoice =
+      typeof kernels === "string" ? { tuning: kernels, precision: "exact" } : kernels;
     this.tuning = tuning;
+    this.precision = precision;
   }
 
   /** A value whose buffer the caller binds at compile time. */
@@ -311,6 +317,7 @@ export class Graph {
       y: node.output,
       saved: node.saved,
       tuning: this.tuning,
+      precision: this.precision,
       scratch: (label, shape, dtype = "f32") =>
         new Value(`${node.output.label}.${label}`, shape, dtype, "planned"),
     };

@@ -77,7 +77,7 @@ const cases: readonly Case[] = [
 
 async function check(gpu: Gpu, one: Case): Promise<Check> {
   const start = performance.now();
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const inputs = one.shapes.map((shape, i) => graph.input(`x${i}`, shape));
   const y = one.build(inputs);
   const random = new Random(1);
@@ -177,7 +177,7 @@ export async function diagnose(gpu: Gpu): Promise<Diagnosis> {
 /** Loss of three rows with hand-set logits; checks exp and log. */
 async function crossEntropyCheck(gpu: Gpu): Promise<Check> {
   const start = performance.now();
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const logits = graph.input("logits", [3, 4]);
   const labels = graph.input("labels", [3], "u32");
   const weights = graph.input("weights", [3]);

@@ -10,6 +10,12 @@ import {
 } from "./launch/conv2d.ts";
 import { type Conv2dAttrs, windowShape } from "./launch/conv2d-window.ts";
 import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
+import {
+  winogradForward,
+  winogradInputGrad,
+  winogradTile,
+  winogradWeightGrad,
+} from "./launch/winograd.ts";
 
 export type { Conv2dAttrs } from "./launch/conv2d-window.ts";
 
@@ -46,31 +52,45 @@ const operation: Operation<Conv2dAttrs> = {
     const { n, oh, ow, cout } = conv2dShape(shapes, attrs);
     return [n, oh, ow, cout];
   },
-  forward: ({ inputs, y, attrs, tuning }) => {
-    const [x, w, b] = inputs;
+  forward: (context) => {
+    const { inputs, y, attrs, tuning } = context;
+    const [x, w, b = null] = inputs as [Value, Value, Value?];
     const shape = conv2dShape(
       inputs.map((value) => value.shape),
       attrs,
     );
-    const bind = { a: x!, b: w!, bias: b ?? null, c: y };
+    const tile = winogradTile(context, shape, "forward");
+    if (tile !== undefined) return winogradForward(context, shape, tile, { x, w, bias: b, y });
+    const bind = { a: x, b: w, bias: b, c: y };
     return [{ ...conv2dForward(tuning, shape), bind, flop: flop(shape) }];
   },
-  backward: ({ inputs, dy, dinputs: [dx, dw, db], attrs, tuning, scratch }) => {
-    const [x, w] = inputs;
+  backward: (context) => {
+    const { inputs, dy, dinputs, attrs, tuning, scratch } = context;
+    const [x, w] = inputs as [Value, Value];
+    const [dx, dw, db] = dinputs;
     const shape = conv2dShape(
       inputs.map((value) => value.shape),
       attrs,
     );
     const launches: Launch[] = [];
     if (dx != null) {
-      const bind = { a: dy, b: w!, bias: null, c: dx };
-      launches.push({ ...conv2dInputGrad(tuning, shape), bind, flop: flop(shape) });
+      const tile = winogradTile(context, shape, "inputGrad");
+      const bind = { a: dy, b: w, bias: null, c: dx };
+      launches.push(
+        ...(tile === undefined
+          ? [{ ...conv2dInputGrad(tuning, shape), bind, flop: flop(shape) }]
+          : winogradInputGrad(context, shape, tile, { dy, w, dx })),
+      );
     }
     if (dw != null) {
-      const sliced = conv2dWeightGrad(tuning, shape);
-      const bind = { a: x!, b: dy, bias: null };
+      const tile = winogradTile(context, shape, "weightGrad");
+      const bind = { a: x, b: dy, bias: null };
       const output = { name: "c", value: dw };
-      launches.push(...sumOfSlices(tuning, sliced, bind, output, scratch, flop(shape)));
+      launches.push(
+        ...(tile === undefined
+          ? sumOfSlices(tuning, conv2dWeightGrad(tuning, shape), bind, output, scratch, flop(shape))
+          : winogradWeightGrad(context, shape, tile, { x, dy, dw })),
+      );
     }
     if (db != null) launches.push(...biasGradient(tuning, dy, db, scratch));
     return launches;

@@ -21,7 +21,7 @@ const outputs: Reading = (_, output) => output;
 
 /** Numbers that are collected of an example. */
 function widthOf(model: Model, read: Reading): number {
-  const graph = new Graph(model.gpu.tuning);
+  const graph = new Graph(model.gpu);
   const inputs = model.spec.inputs.map(
     (shape, i) => new Value(`input ${i}`, [1, ...shape], "f32", "planned"),
   );
@@ -103,7 +103,7 @@ function collecting(
   all: GPUBuffer,
   read: Reading,
 ): Promise<Program> {
-  const graph = new Graph(model.gpu.tuning);
+  const graph = new Graph(model.gpu);
   const { output: last, bindings } = model.build(graph, feed.inputs, "frozen", feed.queue.step);
   const output = read(graph, last);
   const rows = feed.queue.batch;

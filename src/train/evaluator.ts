@@ -62,7 +62,7 @@ export class Evaluator {
     label: string,
     owned: Owned,
   ): Promise<Evaluator> {
-    const graph = new Graph(gpu.tuning);
+    const graph = new Graph(gpu);
     const what = graph.build(() => objective(graph));
     const bindings = new Map([...feed.bindings, ...what.built.bindings]);
     const program = await compile(

@@ -127,7 +127,7 @@ export class Sampler {
       bind: { table, cursor, step },
       groups: [1, 1, 1],
     };
-    const graph = new Graph(gpu.tuning);
+    const graph = new Graph(gpu);
     const built = model.build(graph, [x, variance], "frozen");
     const constants = { B: batch, SIZE: count(shape) };
     const program = async (what: string, launches: readonly Launch[]): Promise<Program> =>

@@ -130,7 +130,7 @@ export class Trainer {
         ? arenas.gradients
         : owned.add(await Arena.create(gpu, layout, "micro-batch gradients", "gradients"));
 
-    const graph = new Graph(gpu.tuning);
+    const graph = new Graph(gpu);
     const objective = graph.build(() => options.objective(graph));
     const { built, loss, minimise = loss } = objective;
     const trained = [...built.parameters].filter(([name]) => rate(layout.slot(name)) !== 0);

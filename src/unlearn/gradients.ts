@@ -33,7 +33,7 @@ export async function sumOverImages(
     try {
       const feed = needed.add(await task.feed(data, { batch: rows, items: items.length }));
       const gradients = needed.add(await Arena.create(gpu, layout, "gradients", "gradients"));
-      const graph = new Graph(gpu.tuning);
+      const graph = new Graph(gpu);
       const { built, loss } = graph.build(() =>
         task.objective(graph, model, feed, { norm: "frozen" }),
       );

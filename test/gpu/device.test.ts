@@ -288,7 +288,7 @@ test("allocated bytes count up and down, in whole 16 bytes", async () => {
 test("a value larger than one binding is refused with a batch that fits", async () => {
   const gpu = await testGpu({ maxBinding: 65_536 });
   const build = async (batch: number): Promise<Program> => {
-    const graph = new Graph(gpu.tuning);
+    const graph = new Graph(gpu);
     const x = graph.input("x", [batch, 1024]);
     const y = relu(x);
     const { data } = await gpu.allocate({ data: x.bytes });
@@ -308,7 +308,7 @@ test("a value larger than one binding is refused with a batch that fits", async 
 
 test("a bound value larger than one binding is refused before anything is bound", async () => {
   const gpu = await testGpu({ maxBinding: 65_536 });
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const x = graph.input("all images", [20, 1024]);
   const y = sum(x);
   const { data } = await gpu.allocate({ data: x.bytes });
@@ -375,7 +375,7 @@ test("a binding that is unknown, missing, without a buffer or of two uses is nam
 
 test("a program names itself and a value it does not have", async () => {
   const gpu = await testGpu();
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const x = graph.input("x", [4]);
   relu(x);
   const { data } = await gpu.allocate({ data: 16 });

@@ -15,7 +15,7 @@ const [rows, features, units] = [8, 16, 4];
 
 /** relu(x w) with x [8, 16] and w [16, 4]. */
 async function build(gpu: Gpu, label: string): Promise<{ program: Program; y: Value }> {
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const x = graph.input("x", [rows, features]);
   const w = graph.input("w", [features, units]);
   const y = relu(linear(x, w, null));

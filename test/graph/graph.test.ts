@@ -24,7 +24,7 @@ const sum = (a: Value, b: Value, y: Value): Launch =>
 
 test("gradients of a value with several users are added", async () => {
   const gpu = await testGpu();
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const x = graph.input("x", [5]);
   const dx = graph.input("dx", [5]);
   const c = graph.input("c", [5]);
@@ -111,7 +111,7 @@ test("an operation finds its graph by its inputs; of none or of two it is an err
 
 test("a replay allocates nothing and reads nothing back", async () => {
   const gpu = await testGpu();
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const x = graph.input("x", [1000]);
   const y = relu(x);
   const { data } = await gpu.allocate({ data: 4000 });
@@ -167,7 +167,7 @@ test("compile refuses unknown, missing and conflicting bindings by name", async 
 
 test("a value larger than a binding is refused with the batch that would do", async () => {
   const gpu = await testGpu({ maxBinding: 1024 });
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   relu(relu(graph.input("x", [1024])));
   try {
     await compile(gpu, graph.forward(), { label: "test", bindings: new Map() });
@@ -218,7 +218,7 @@ test("launches whose sizes cannot be are refused when they are compiled, with th
 
 test("a program that was destroyed, or a buffer that was freed, is not used", async () => {
   const gpu = await testGpu();
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const x = graph.input("x", [4]);
   relu(x);
   const { data } = await gpu.allocate({ data: 16 });

@@ -96,7 +96,7 @@ test("smoothed targets match", async () => {
 test("a smoothed loss of known numbers", async () => {
   // Logits 0 and log 3: probabilities 1/4 and 3/4; label 0, smoothing 0.2: targets 0.9 and 0.1.
   const gpu = await testGpu();
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const [z, labels, weights] = [
     graph.input("z", [1, 2]),
     graph.input("l", [1], "u32"),

@@ -153,7 +153,7 @@ test("with rows, an example is dropped or kept as a whole, and each on its own",
 
 test("what is dropped is 0 whatever it was", async () => {
   const gpu = await testGpu();
-  const graph = new Graph(gpu.tuning);
+  const graph = new Graph(gpu);
   const x = graph.input("x", [64]);
   const record = graph.input("step", [8], "u32");
   const y = dropout(x, record, { rate: 0.5, salt: 0 });

@@ -238,7 +238,7 @@ test("published MLPs give the golden residuals of every case", async () => {
     assert.is(cases.length, 32);
     const weights = ninoWeights(tensors);
     const network = await NinoNetwork.create(gpu, weights);
-    const graph = new Graph(gpu.tuning);
+    const graph = new Graph(gpu);
     const width = rowWidth("mlp");
     const rows = graph.input("rows", [cases.length, width]);
     const { output, bindings } = network.mlp(rows);

@@ -125,7 +125,7 @@ test("every forward kernel that writes bound values is known as one that is not 
   const layers = [{ type: "flatten" }, { type: "linear", name: "head", units: "classes" }];
   for (const name of networks.names) {
     const settings = name === "described" ? { title: "x", layers } : {};
-    const graph = new Graph(gpu.tuning);
+    const graph = new Graph(gpu);
     const size = /^(?:pvt-v2-b0|unet|convnext)/.test(name) ? 32 : 28;
     const spec = modelSpec({ name, ...settings }, [size, size, 3], 10);
     const inputs = spec.inputs.map((shape, i) => graph.input(`input ${i}`, [2, ...shape]));

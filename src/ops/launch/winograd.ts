@@ -1,5 +1,5 @@
 /** Launches of convolutions by Winograd's algorithm (shaders/winograd), for 3×3 windows that move by one. */
-import type { Tuning } from "../../gpu/device.ts";
+import type { KernelChoice, Precision, Tuning } from "../../gpu/device.ts";
 import { elementwise } from "../../graph/elementwise.ts";
 import type { Launch, UnboundLaunch, Value } from "../../graph/value.ts";
 import type { Shape } from "../../shape.ts";
@@ -19,19 +19,22 @@ import { ceilDiv, columnQuads, foldGroups } from "./tiles.ts";
 /** Rows and columns of the outputs that one tile makes: F(2×2, 3×3), F(3×3, 3×3) or F(4×4, 3×3). */
 export type WinogradTile = 2 | 3 | 4;
 
+/** What a convolution's launches compute. */
+export type Direction = "forward" | "inputGrad" | "weightGrad";
+
 /** Where the launches are to run and get temporaries. */
 export interface LaunchContext {
   readonly tuning: Tuning;
   scratch(label: string, shape: Shape): Value;
-  /** Bytes of a temporary at most, where one image needs no more; 128 MiB by default. */
+  /** Bytes of a temporary at most, where one image needs no more; 64 MiB by default. */
   readonly mostBytes?: number;
 }
 
 /**
- * Bytes of a temporary at most: what every adapter binds. Larger batches are done in parts, of so many images each that
+ * Bytes of a temporary at most: half of what every adapter binds. Larger batches are done in parts, of so many images each that
  * nothing but the sizes decides, as the parts of a weight gradient are sums of their own.
  */
-const mostBytes = 128 * 2 ** 20;
+const mostBytes = 64 * 2 ** 20;
 
 /** Numbers added or multiplied by the transform of one line, which is done (rows in + rows out) times. */
 const lineFlop = {
@@ -156,12 +159,15 @@ function toImage(
   return { ...transform("to-image", m, image, constants, image.channels % 4 === 0), flop };
 }
 
+/** Bytes of the larger temporary of one image. */
+function imageBytes(shape: Conv2dShape, m: WinogradTile): number {
+  const { across, down } = tilesOf(shape, m);
+  return 4 * positions(m) * across * down * Math.max(shape.cin, shape.cout);
+}
+
 /** The parts that a batch is cut into so that no temporary has more bytes than `most`: as even as can be. */
 export function winogradParts(shape: Conv2dShape, m: WinogradTile, most = mostBytes): Part[] {
-  const { across, down } = tilesOf(shape, m);
-  const channels = Math.max(shape.cin, shape.cout);
-  const each = 4 * positions(m) * across * down * channels;
-  const count = ceilDiv(shape.n, Math.max(1, Math.floor(most / each)));
+  const count = ceilDiv(shape.n, Math.max(1, Math.floor(most / imageBytes(shape, m))));
   const begin = (part: number): number => Math.floor((part * shape.n) / count);
   return Array.from({ length: count }, (_, part) => ({
     first: begin(part),
@@ -338,4 +344,74 @@ export function winogradWeightGrad(
     } else total = own;
   }
   return launches;
+}
+
+/**
+ * What adapters do in a second: multiply-adds of a large product, bytes to and from memory, and how long a launch takes
+ * beside its work. `gpu` is what product.ts plans with; `software` is two cores of llvmpipe, whose memory is rated at half
+ * of what it copies, as every lane of a transform asks for its own.
+ */
+const speeds: Readonly<
+  Record<Tuning, { readonly multiplyAdds: number; readonly bytes: number; readonly launch: number }>
+> = {
+  gpu: { multiplyAdds: 17e12, bytes: 4.2e12, launch: 4e-6 },
+  software: { multiplyAdds: 5e9, bytes: 4e9, launch: 1e-4 },
+};
+
+/** Seconds that a layer takes directly, below which a software adapter compiles other kernels for longer than they save. */
+const leastSeconds: Readonly<Record<Tuning, number>> = { gpu: 0, software: 5e-3 };
+
+/** Times that a layer has to be faster by the estimate than by direct sums. */
+const leastGain = 1.15;
+
+/** Tiles to choose from. F(4×4) takes a software adapter ten seconds a kernel to compile, and is no faster there. */
+const candidates: Readonly<Record<Precision, Readonly<Record<Tuning, readonly WinogradTile[]>>>> = {
+  exact: { gpu: [], software: [] },
+  fast: { gpu: [2, 3, 4], software: [2, 3] },
+};
+
+/** Seconds by Winograd's algorithm: the products, and every temporary written and read once. */
+function estimate(
+  tuning: Tuning,
+  shape: Conv2dShape,
+  m: WinogradTile,
+  direction: Direction,
+): number {
+  const { n, h, w, cin, oh, ow, cout } = shape;
+  const { multiplyAdds, bytes, launch } = speeds[tuning];
+  const copies = positions(m);
+  const { across, down } = tilesOf(shape, m);
+  const tiles = n * across * down;
+  const images = n * (h * w * cin + oh * ow * cout);
+  // Those of a weight gradient are written as sums of slices as well.
+  const weights = (9 + copies * (direction === "weightGrad" ? 4 : 2)) * cin * cout;
+  const moved = 4 * (images + 2 * copies * tiles * (cin + cout) + weights);
+  const launches = (direction === "weightGrad" ? 5 : 3) * winogradParts(shape, m).length + 1;
+  return (copies * tiles * cin * cout) / multiplyAdds + moved / bytes + launches * launch;
+}
+
+/**
+ * The tile that a convolution is best done in, by its sizes alone; undefined where direct sums are to be kept: for other
+ * windows and strides, and where no tile is 1.15 times as fast by the estimate.
+ */
+export function winogradTile(
+  { tuning, precision }: KernelChoice,
+  shape: Conv2dShape,
+  direction: Direction,
+): WinogradTile | undefined {
+  const { n, oh, ow, cin, cout, kh, kw, strideH, strideW } = shape;
+  if (kh !== 3 || kw !== 3 || strideH !== 1 || strideW !== 1) return undefined;
+  const { multiplyAdds, launch } = speeds[tuning];
+  const direct = (9 * n * oh * ow * cin * cout) / multiplyAdds + launch;
+  if (direct < leastSeconds[tuning]) return undefined;
+  // The tiles of an input gradient are of the input's pixels.
+  const made = direction === "inputGrad" ? inputGradShape(shape) : shape;
+  let best: WinogradTile | undefined;
+  let least = direct / leastGain;
+  for (const m of candidates[precision][tuning]) {
+    if (imageBytes(made, m) > mostBytes) continue;
+    const seconds = estimate(tuning, made, m, direction);
+    if (seconds <= least) [best, least] = [m, seconds];
+  }
+  return best;
 }

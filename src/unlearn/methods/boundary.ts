@@ -90,7 +90,7 @@ function labelling(
   const normalisation = bound.buffer("normalisation", data.normalisation);
   const all = bound.buffer("new labels", relabelled.labels, "u32");
 
-  const clean = new Graph(gpu.tuning);
+  const clean = new Graph(gpu);
   const first = model.build(clean, [feed.x], "frozen");
   const z = first.output;
   const dz = new Value("margin gradient", z.shape, "f32", "planned");
@@ -98,7 +98,7 @@ function labelling(
   const gradients = clean.backward(z, [feed.x], { cotangent: dz });
   const dx = gradients.of.get(feed.x)!;
   const adversarial = new Value("adversarial", feed.x.shape, "f32", "planned");
-  const moved = new Graph(gpu.tuning);
+  const moved = new Graph(gpu);
   const second = model.build(moved, [adversarial], "frozen");
   const launches: Launch[] = [
     ...feed.launches,
