@@ -116,7 +116,7 @@ export const allowed: Readonly<Record<string, Allowed>> = {
     why: "the package's own files where they have an address: in browsers, and on Deno from JSR",
   },
   "src/platform/native-errors": {
-    builtIns: ["node:fs", "node:os", "node:path", "node:tty"],
+    builtIns: ["node:fs", "node:os", "node:path", "node:tty", "node:worker_threads"],
     why: "what native code prints goes to a file of its own while Dawn looks for adapters",
   },
   "src/platform/node": {
