@@ -159,9 +159,9 @@ export class TrainedNetwork {
     const written = folder.file("result.json");
     if (await exists(written)) {
       await discardRounds(folder);
-      const left = (await readJson(written)) as ArmResult;
+      const { statistic: _, ...left } = (await readJson(written)) as ArmResult;
       const statistic = protocol.statistic.of(left.history, retrainedUa);
-      return { ...left, statistic };
+      return { ...left, ...(statistic === undefined ? {} : { statistic }) };
     }
     await loadTrained(this.folder, job, "checkpoint.safetensors");
     const { history, reason } = await unlearnInFolder(folder, job, config, {
