@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { bytesOf } from "../data/dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
+import { type Precision, precisions } from "../gpu/device.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { readSealed, writeSealed } from "../io/seal.ts";
 import type { Tensors } from "../nn/model.ts";
@@ -16,6 +17,7 @@ export interface RunIdentity {
   readonly method: string;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly seed: number;
+  readonly precision: Precision;
   /** Digests of the weights it started from, and of its images, their labels and D_f. */
   readonly start: string;
   readonly images: string;
@@ -31,6 +33,7 @@ const what: Readonly<Record<keyof RunIdentity, string>> = {
   method: "method",
   settings: "settings of the method",
   seed: "seed",
+  precision: "precision of the device",
   start: "weights to start from",
   images: "images, labels or images to forget",
 };
@@ -41,6 +44,8 @@ const runSchema = z.object({
     method: z.string(),
     settings: z.record(z.string(), z.unknown()),
     seed: z.number(),
+    // States of earlier versions do not say it.
+    precision: z.enum(precisions).default("exact"),
     start: z.string(),
     images: z.string(),
   }),

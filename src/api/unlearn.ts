@@ -215,6 +215,7 @@ async function identityOf(
   let images: Promise<string> | undefined;
   return async () => ({
     ...{ method, settings: methodSettings(method, settings), seed, start },
+    precision: model.gpu.precision,
     images: await (images ??= imagesDigest(corrupted)),
   });
 }

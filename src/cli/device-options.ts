@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { type DeviceLostError, GpuError } from "../errors.ts";
 import type { AdapterChoice } from "../gpu/adapter.ts";
-import type { Gpu } from "../gpu/device.ts";
+import type { Gpu, Precision } from "../gpu/device.ts";
 import { say } from "./output.ts";
 
 const open: Gpu[] = [];
@@ -17,6 +17,7 @@ export function shareDevice(gpu: Gpu | undefined): void {
 export interface DeviceFlags {
   readonly adapter: AdapterChoice;
   readonly defaultLimits?: boolean;
+  readonly precision?: Precision;
   /** What a command with a run folder does where its device is lost; absent: it has no such choice. */
   readonly onDeviceLost?: "resume" | "fail";
 }
@@ -26,7 +27,24 @@ const mostReplacements = 3;
 /** Milliseconds to wait for the first of them; twice as long for each further one. */
 const firstWaitMs = 1000;
 
-/** Adds `--adapter` and `--default-limits`. */
+/** The option `--precision`. */
+export function precisionOption(): Option {
+  return new Option(
+    "--precision <kind>",
+    "fast: 3×3 convolutions in tiles where that is faster, with up to four times the rounding errors",
+  )
+    .choices(["exact", "fast"])
+    .default("exact");
+}
+
+/** What a configuration says of the precision; nothing where it is exact, as it is in those of earlier versions. */
+export function precisionOf({ precision }: Pick<DeviceFlags, "precision">): {
+  readonly precision?: "fast";
+} {
+  return precision === "fast" ? { precision } : {};
+}
+
+/** Adds `--adapter`, `--default-limits` and `--precision`. */
 export function deviceOptions(command: Command): Command {
   return command
     .optionsGroup("Device:")
@@ -38,7 +56,8 @@ export function deviceOptions(command: Command): Command {
     .option(
       "--default-limits",
       "keep to the limits of every WebGPU adapter, such as 128 MiB a binding",
-    );
+    )
+    .addOption(precisionOption());
 }
 
 /** Adds `--on-device-lost` to a command that {@link withDevice} runs. */
@@ -99,11 +118,12 @@ async function replaced(
 
 /** Opens the device a command's flags ask for; {@link closeAll} closes it at the end. */
 export async function openDevice(flags: DeviceFlags): Promise<Gpu> {
-  const { adapter, defaultLimits = false } = flags;
+  const { adapter, defaultLimits = false, precision = "exact" } = flags;
   // Loaded here: every command line imports this file, to close devices at its end.
   const { acquireDevice } = await import("../gpu/device.ts");
-  const usable = shared?.lost === undefined ? shared : undefined;
-  const gpu = usable ?? (await acquireDevice({ adapter, defaultLimits, quiet: true }));
+  const fits = shared?.lost === undefined && shared?.precision === precision;
+  const options = { adapter, defaultLimits, precision, quiet: true };
+  const gpu = fits ? shared! : await acquireDevice(options);
   if (gpu !== shared) open.push(gpu);
   const { description, software } = gpu.adapter;
   const slow = software ? " (software: slow, exact; a GPU driver makes this faster)" : "";

@@ -63,7 +63,7 @@ import {
   modelOption,
 } from "./setup-options.ts";
 import { setting } from "./unlearn-options.ts";
-import { deviceOptions, lossOption, withDevice } from "./device-options.ts";
+import { deviceOptions, lossOption, precisionOf, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { integer, most, repeatable } from "./parse.ts";
 
@@ -246,6 +246,7 @@ async function run(protocol: Protocol, flags: ExperimentFlags): Promise<void> {
     train: protocol.train(0),
     tuningSeed: flags.tuningSeed,
     shippedPredictor: await shippedDigest(),
+    ...precisionOf(flags),
     ...(asked && {
       grader: asked.given ?? asked.train,
       drawing: drawingOf(flags.size),

@@ -28,7 +28,7 @@ import { type NonfiniteFlags, takenPredictor } from "./nonfinite.ts";
 import { claimFolder, type FolderFlags } from "./run-folder.ts";
 import { answer } from "./output.ts";
 import { withRuns } from "./progress.ts";
-import { type DeviceFlags, withDevice } from "./device-options.ts";
+import { type DeviceFlags, precisionOf, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { texts } from "./parse.ts";
 import { refuseUnused, settingOptions, settingsGiven } from "./setting-options.ts";
@@ -114,7 +114,7 @@ export async function nowcastExperiment(
     flags,
     "no --forecaster uses it",
   );
-  const written = { experiment: "nowcast", train: config };
+  const written = { experiment: "nowcast", train: config, ...precisionOf(flags) };
   await RunFolder.check(flags.out, written);
   for (const { nowcast } of arms) await checkTraining({ ...config, nowcast });
   await loadSplit(config);

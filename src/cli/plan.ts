@@ -25,7 +25,7 @@ import { answer } from "./output.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
-import { openDevice } from "./device-options.ts";
+import { openDevice, precisionOption } from "./device-options.ts";
 import { integer, most, number } from "./parse.ts";
 
 interface PlanFlags extends ForgetFlags, Omit<TrainFlags, "adapter">, Omit<UnlearnFlags, "seed"> {
@@ -63,6 +63,7 @@ export function registerPlan(command: Command): void {
         .choices(["auto", "gpu", "software", "none"])
         .default("none"),
     )
+    .addOption(precisionOption())
     .option(
       "--profile",
       "a training step kernel by kernel: operations, bytes, and the time at best",
@@ -189,11 +190,12 @@ function imagesOf(flags: PlanFlags): ImageCounts {
 }
 
 async function wantedLimits(flags: PlanFlags): Promise<DryLimits> {
-  const { adapter, memory, maxBinding } = flags;
+  const { adapter, memory, maxBinding, precision = "exact" } = flags;
   const limits =
     adapter === "none" ? defaultLimits : limitsOf(await openDevice({ ...flags, adapter }));
   return {
     ...limits,
+    precision,
     ...(memory === undefined ? {} : { memory: memory * 2 ** 20 }),
     ...(maxBinding === undefined ? {} : { maxBinding: maxBinding * 2 ** 20 }),
   };

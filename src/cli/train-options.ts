@@ -4,6 +4,7 @@ import { absolutePath } from "../platform/files.ts";
 import { type Command, Option } from "commander";
 import type { NetworkTask } from "../../models/network.ts";
 import { UsageError } from "../errors.ts";
+import type { Precision } from "../gpu/device.ts";
 import { type ForgetConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
 import { forecasters, type NowcastConfig } from "../forecast/index.ts";
@@ -11,6 +12,7 @@ import { optimizers } from "../optim/index.ts";
 import { listed } from "../registry.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
+import { precisionOf } from "./device-options.ts";
 import type { ForgetFlags } from "./forget-options.ts";
 import { type NonfiniteFlags, nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { integer, most, number, numbers, validate } from "./parse.ts";
@@ -53,6 +55,7 @@ export interface TrainFlags extends SetupFlags, ForgetFlags, NonfiniteFlags {
   augment?: AugmentationName;
   nowcast?: NowcastConfig["method"];
   nowcastPredictor?: string;
+  precision?: Precision;
   seed: number;
 }
 
@@ -239,6 +242,7 @@ export async function trainConfig(flags: TrainFlags, forget?: ForgetConfig): Pro
         augment: flags.augment === undefined ? undefined : augmentations[flags.augment],
         nowcast: nowcastOf(flags),
       }),
+      ...precisionOf(flags),
       seed: flags.seed,
     },
     "training options",

@@ -8,10 +8,12 @@ import {
   unlearnSchema,
 } from "../runs/config.ts";
 import { UsageError } from "../errors.ts";
+import type { Precision } from "../gpu/device.ts";
 import { listed } from "../registry.ts";
 import { defaults } from "../runs/defaults.ts";
 import { hasSetting, methods, methodSettings } from "../unlearn/methods/index.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
+import { precisionOf } from "./device-options.ts";
 import { methodFlags } from "./flags.ts";
 import { type NonfiniteFlags, takenPredictor } from "./nonfinite.ts";
 import { integer, isSingle, most, number, repeatable, validate } from "./parse.ts";
@@ -19,6 +21,7 @@ import { present } from "./setup-options.ts";
 
 /** Unlearning flags as commander parses them. */
 export interface UnlearnFlags extends NonfiniteFlags {
+  precision?: Precision;
   method: string;
   set?: Record<string, unknown>;
   predictor?: string;
@@ -187,6 +190,7 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
         seconds: flags.untilSeconds,
         keepRounds: flags.keepRounds,
       }),
+      ...precisionOf(flags),
       seed: flags.seed,
     },
     "unlearning options",

@@ -21,9 +21,12 @@ export type Tuning = "gpu" | "software";
 
 /**
  * What kernels may do to be faster. `exact` has direct sums alone, `fast` also convolutions in tiles, whose errors are up to
- * four times as large; both are float32 (docs/performance.md). A run goes on to the same bits with the same precision only.
+ * four times as large; both are float32 (docs/performance.md). A run goes on in the precision that it was begun in only.
  */
-export type Precision = "exact" | "fast";
+export type Precision = (typeof precisions)[number];
+
+/** Their names. */
+export const precisions = ["exact", "fast"] as const;
 
 /** What kernels an operation takes. */
 export interface KernelChoice {
@@ -62,6 +65,7 @@ export interface AdapterReport {
   readonly description: string;
   readonly software: boolean;
   readonly tuning: Tuning;
+  readonly precision: Precision;
   readonly features: readonly string[];
 }
 
@@ -78,7 +82,7 @@ const leastBinding = 256;
 const optionsSchema = z.strictObject({
   adapter: z.custom<AdapterChoice>().optional(),
   tuning: z.enum(["gpu", "software"]).optional(),
-  precision: z.enum(["exact", "fast"]).optional(),
+  precision: z.enum(precisions).optional(),
   defaultLimits: z.boolean().optional(),
   maxBinding: z.number().int().min(leastBinding).optional(),
   dawnOptions: z.array(z.string()).optional(),
@@ -112,9 +116,10 @@ export async function acquireDevice(given: DeviceOptions = {}): Promise<Gpu> {
       description,
       software,
       tuning: options.tuning ?? (software ? "software" : "gpu"),
+      precision: options.precision ?? "exact",
       features: [...adapter.features].sort(),
     },
-    options,
+    options.maxBinding,
   );
 }
 
@@ -125,8 +130,6 @@ export class Gpu {
   readonly kernels: KernelCache;
   /** Times the first replays of every program when set. */
   profiler: DispatchTimer | undefined;
-  /** What the kernels of graphs on this device may do to be faster. */
-  readonly precision: Precision;
   /** Bytes of the largest storage binding; tensors and shards stay below. */
   readonly maxBinding: number;
   /** Bytes mapped to the host since the device was opened: proves what a rewind reads back. */
@@ -146,18 +149,9 @@ export class Gpu {
     this.#failure ??= new GpuError(`the GPU reported: ${said}. ${advice}`);
   };
 
-  constructor(
-    device: GPUDevice,
-    adapter: AdapterReport,
-    options: {
-      readonly maxBinding?: number | undefined;
-      readonly precision?: Precision | undefined;
-    } = {},
-  ) {
-    const { maxBinding = Infinity, precision = "exact" } = options;
+  constructor(device: GPUDevice, adapter: AdapterReport, maxBinding: number = Infinity) {
     this.device = device;
     this.adapter = adapter;
-    this.precision = precision;
     this.maxBinding = Math.min(maxBinding, device.limits.maxStorageBufferBindingSize);
     this.kernels = new KernelCache(device);
     this.#memory = new BufferMemory(device, (work) => this.race(work));
@@ -174,6 +168,11 @@ export class Gpu {
 
   get tuning(): Tuning {
     return this.adapter.tuning;
+  }
+
+  /** What the kernels of graphs on this device may do to be faster. */
+  get precision(): Precision {
+    return this.adapter.precision;
   }
 
   /** Bytes of live buffers made through {@link allocate}. */

@@ -121,9 +121,10 @@ export async function dryGpu(limits: DryLimits): Promise<Gpu> {
     description: "plan",
     software: limits.tuning === "software",
     tuning: limits.tuning,
+    precision: limits.precision,
     features: [],
   };
-  const gpu = new Gpu(device as unknown as GPUDevice, adapter, limits);
+  const gpu = new Gpu(device as unknown as GPUDevice, adapter, limits.maxBinding);
   dry.add(gpu);
   return gpu;
 }

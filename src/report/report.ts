@@ -56,7 +56,8 @@ export const pageFile = "report.html";
 
 /** The adapter in one line. */
 export function adapterLine(adapter: AdapterReport): string {
-  return `${adapterName(adapter)}${adapter.software ? " (software)" : ""}`;
+  const precision = adapter.precision === "exact" ? "" : `, precision ${adapter.precision}`;
+  return `${adapterName(adapter)}${adapter.software ? " (software)" : ""}${precision}`;
 }
 
 /** Columns and rows of states of a network; scores that were not measured have no column. */

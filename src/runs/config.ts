@@ -9,6 +9,7 @@ import {
   trainingFields,
 } from "../api/training-config.ts";
 import { datasets } from "../data/index.ts";
+import { type Precision, precisions } from "../gpu/device.ts";
 import { type PreprocessingConfig, preprocessingSchema } from "../nn/preprocessing.ts";
 import { nameSchema } from "../registry.ts";
 import { scenarioSchema, type ScenarioSettings } from "../scenarios/index.ts";
@@ -67,8 +68,13 @@ export interface SetupConfig {
   seed: number;
 }
 
+/** What a run is computed with; absent: `exact`. */
+export interface ComputedConfig {
+  precision?: Precision | undefined;
+}
+
 /** A training run. */
-export interface TrainConfig extends SetupConfig, TrainingConfig {
+export interface TrainConfig extends SetupConfig, TrainingConfig, ComputedConfig {
   data: DataConfig;
   model: ModelConfig;
   checkpoint?: undefined;
@@ -82,7 +88,7 @@ export interface TrainConfig extends SetupConfig, TrainingConfig {
 }
 
 /** An unlearning run. */
-export interface UnlearnConfig {
+export interface UnlearnConfig extends ComputedConfig {
   method: string;
   /** Settings of the method, checked by the method's own schema. */
   settings: Record<string, unknown>;
@@ -129,6 +135,8 @@ const setupFields = {
 
 export const setupSchema: z.ZodType<SetupConfig, SetupConfig> = z.strictObject(setupFields);
 
+const precision = z.enum(precisions).optional();
+
 export const trainSchema: z.ZodType<TrainConfig, TrainConfig> = consistent(
   z.strictObject({
     ...setupFields,
@@ -138,6 +146,7 @@ export const trainSchema: z.ZodType<TrainConfig, TrainConfig> = consistent(
     from: z.string().optional(),
     task: z.enum(["classification", "diffusion"]).optional(),
     average: z.number().gt(0).lt(1).optional(),
+    precision,
     ...trainingFields,
   }),
 ).superRefine(({ task = "classification", model, labelSmoothing, average }, context) => {
@@ -164,6 +173,7 @@ export const unlearnSchema: z.ZodType<UnlearnConfig, UnlearnConfig> = z.strictOb
   testFloor: z.number().min(0).max(100).optional(),
   seconds: z.number().positive().optional(),
   keepRounds: count.optional(),
+  precision,
   seed,
 });
 

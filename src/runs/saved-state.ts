@@ -1,6 +1,7 @@
 /** States that interrupted runs go on from: read back only where they are whole and fit the run. */
 import { z } from "zod";
-import { DataError, GpuError } from "../errors.ts";
+import { DataError, GpuError, UsageError } from "../errors.ts";
+import type { Gpu } from "../gpu/device.ts";
 import type { Tensors } from "../nn/model.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import { requireModel } from "./checkpoints.ts";
@@ -46,9 +47,21 @@ export async function readState<T>(
   const { metadata, tensors, sealed } = saved;
   if (!sealed) return refuse("it is damaged or of an earlier version: it has no digest");
   requireModel(metadata, job, path);
+  const { precision = "exact" } = metadata;
+  if (precision !== job.model.gpu.precision) {
+    throw new UsageError(
+      `"${path}": the run was begun with precision "${precision}" and is to go on with "${job.model.gpu.precision}", to other bits: ` +
+        `open the device with \`precision=${precision}\`.`,
+    );
+  }
   const parsed = fields.safeParse(metadata);
   if (!parsed.success) return refuse(z.prettifyError(parsed.error));
   return { fields: parsed.data, tensors, refuse };
+}
+
+/** What a state says of the precision that it was computed in; nothing where it is exact, as in states of earlier versions. */
+export function computedIn({ precision }: Pick<Gpu, "precision">): Record<string, string> {
+  return precision === "exact" ? {} : { precision };
 }
 
 /** Runs what puts a state back. @throws DataError where its tensors do not fit. */

@@ -9,7 +9,7 @@ import { prefixed, unprefixed, wholeText } from "../io/state-parts.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
 import { requireModel, writeWhole } from "./checkpoints.ts";
-import { putBack, readState } from "./saved-state.ts";
+import { computedIn, putBack, readState } from "./saved-state.ts";
 import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 import { classification } from "../tasks/classification.ts";
@@ -179,6 +179,7 @@ async function saveTraining(
     step: String(optimizer.step),
     moments: String(optimizer.moments.length),
     snapshots: String(snapshots.length),
+    ...computedIn(model.gpu),
   });
 }
 

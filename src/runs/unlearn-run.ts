@@ -18,7 +18,7 @@ import type { SessionState } from "../unlearn/method.ts";
 import { hasSetting, startMethod } from "../unlearn/methods/index.ts";
 import { writeWhole } from "./checkpoints.ts";
 import { keepRound } from "./kept-rounds.ts";
-import { putBack, readState, type SavedState } from "./saved-state.ts";
+import { computedIn, putBack, readState, type SavedState } from "./saved-state.ts";
 import type { SetupConfig, UnlearnConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 
@@ -179,17 +179,18 @@ async function savedRound(
 /** Saves a round's end, with the weights before it where the last round may be shortened. */
 async function saveRound(
   folder: RunFolder,
-  { model: { spec } }: Job<SetupConfig>,
+  { model: { gpu, spec } }: Job<SetupConfig>,
   session: SessionState,
   after: Tensors,
   before: Tensors | undefined,
 ): Promise<void> {
   if (before !== undefined) {
-    const metadata = { model: spec.name, round: String(session.round - 1) };
+    const round = String(session.round - 1);
+    const metadata = { model: spec.name, round, ...computedIn(gpu) };
     await folder.writeCheckpoint(previousFile, prefixed("model", before), metadata);
   }
   const { tensors, metadata } = packRound({ model: after, session }, spec.name);
-  await folder.writeCheckpoint(unlearningFile, tensors, metadata);
+  await folder.writeCheckpoint(unlearningFile, tensors, { ...metadata, ...computedIn(gpu) });
 }
 
 /** The rounds of the log up to one, round 0 first; later ones are struck out, they are run again. */

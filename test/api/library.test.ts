@@ -29,6 +29,7 @@ import { loadForeign } from "../../src/entries/io.ts";
 import { loadDataset } from "../../src/entries/data.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { errorOf, folderOf, removeFolders } from "../data/folder.ts";
+import type { DeviceOptions } from "../../src/gpu/device.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 test.after(async () => {
@@ -65,8 +66,8 @@ const trained = (): Promise<Classifier> =>
     }))());
 
 /** A classifier that may be changed. */
-async function copy(): Promise<Classifier> {
-  return load(await save(await trained()), { gpu: await testGpu() });
+async function copy(options: DeviceOptions = {}): Promise<Classifier> {
+  return load(await save(await trained()), { gpu: await testGpu(options) });
 }
 
 test("wrong labels are learnt and unlearnt; what is measured is what was asked for", async () => {
@@ -189,6 +190,12 @@ test("a run goes on from a state after two rounds and ends with the bits of one 
     "its settings of the method differ",
   );
   assert.match(await wrong({}, { forget: [1, 2] }), "images to forget differ");
+  const fast = await copy({ precision: "fast" });
+  assert.match(
+    (await errorOf(unlearn(fast, given, options))).message,
+    "its precision of the device differ",
+  );
+  fast.destroy();
   assert.match(await wrong({ resume: state!.slice(0, 200) }), "not a readable safetensors file");
   assert.match(await wrong({ resume: await save(again) }), "no state of an unlearning");
   assert.equal(

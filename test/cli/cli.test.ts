@@ -88,6 +88,8 @@ test("experiment writes tables, figures and tuning, and goes on where it stopped
   assert.is(readFileSync(`${out}/results.csv`, "utf8"), table);
   const other = await commands.run(...words, "--tuning-seed", "7", "--out", out);
   assert.match(other.err, /holds a run with another configuration/);
+  const fast = await commands.run(...words, "--precision", "fast", "--out", out);
+  assert.match(fast.err, /configuration \(config\.json\): precision is /);
 });
 
 test("an arm is added to earlier results where both start from the same networks", async () => {

@@ -73,6 +73,7 @@ const report: AdapterReport = {
   description: "fake",
   software: false,
   tuning: "gpu",
+  precision: "exact",
   features: [],
 };
 

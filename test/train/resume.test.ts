@@ -255,6 +255,10 @@ test("an interrupted training saves its last whole epoch, and one that is short 
   await stopped(train("kept", { saveEveryMs: Infinity, watch, onEpoch }), "AbortError");
   assert.equal(epochs, [1, 2, 3]);
   assert.ok(readdirSync(`${root}/kept`).includes("training-state.safetensors"));
+  const fast = await prepareJob(await testGpu({ precision: "fast" }), config);
+  const other = trainInFolder(await open("kept"), fast, result, { saveEveryMs: Infinity });
+  await stopped(other, "UsageError");
+  fast.destroy();
   await train("kept", { saveEveryMs: Infinity, onEpoch });
   assert.equal(epochs, [1, 2, 3, 4]);
   assert.equal(bytes("kept"), bytes("whole"));
