@@ -10,6 +10,7 @@ import { acquireDevice, type Tuning } from "../src/gpu/device.ts";
 import { comparison, resultsPage } from "./compare.ts";
 import { decode } from "./decode.bench.ts";
 import { hourCommand } from "./gpu-hour/command.ts";
+import { lab } from "./lab.bench.ts";
 import { layerBench } from "./layers.bench.ts";
 import { machineOf } from "./machine.ts";
 import { matmul } from "./matmul.bench.ts";
@@ -21,6 +22,7 @@ import type { BenchModule, BenchRow } from "./harness.ts";
 
 const benches: readonly BenchModule[] = [
   matmul,
+  lab,
   layerBench,
   smallCnnStep,
   networkStep,
