@@ -42,10 +42,11 @@ interface Flags {
 
 function print(bench: BenchModule, rows: readonly BenchRow[]): void {
   console.log(`\n${bench.name}: ${bench.summary}`);
+  const widest = Math.max(34, ...rows.map(({ name }) => name.length));
   for (const row of rows) {
     const figures = Object.entries(row.figures).map(([name, value]) => `${name} ${round(value)}`);
     const times = `${round(row.milliseconds)} ms (${round(row.low)} to ${round(row.high)})`;
-    console.log(`  ${row.name.padEnd(34)} ${times.padEnd(30)} ${figures.join(", ")}`);
+    console.log(`  ${row.name.padEnd(widest)} ${times.padEnd(30)} ${figures.join(", ")}`);
   }
 }
 

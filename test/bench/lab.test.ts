@@ -1,51 +1,51 @@
-// The kernels of the lab make the products that they are timed with.
+// The kernels of the lab make what they are timed with.
+import { readdirSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readdirSync } from "node:fs";
-import { labProduct } from "../../bench/lab.bench.ts";
-import { matmulRoad } from "../../bench/lab/roads.ts";
+import { type Operands, stepOf } from "../../bench/lab.bench.ts";
+import { roads } from "../../bench/lab/roads.ts";
 import { Random } from "../../src/random.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
-const n = 128;
-
-/** Products in float64, and a bound for the error of a float32 sum of n terms in any order: n 2⁻²⁴ Σ|a||b|, and a third more. */
-function expected(a: Float32Array, b: Float32Array): [value: Float64Array, bound: Float64Array] {
-  const [value, bound] = [new Float64Array(n * n), new Float64Array(n * n)];
-  for (let i = 0; i < n; i++) {
-    for (let k = 0; k < n; k++) {
-      for (let j = 0; j < n; j++) {
-        const term = a[n * i + k]! * b[n * k + j]!;
-        value[n * i + j]! += term;
-        bound[n * i + j]! += 1.34 * n * 2 ** -24 * Math.abs(term);
-      }
+for (const road of roads) {
+  test(`${road.name}: every kernel on the way gives the same result`, async () => {
+    const gpu = await testGpu();
+    const random = new Random(5);
+    const problem = road.problems.test;
+    const [a, b] = problem.operands.map((shape) =>
+      Float32Array.from({ length: shape.reduce((x, y) => x * y) }, () => random.normal()),
+    ) as unknown as [Float32Array, Float32Array];
+    const [rows, columns] = problem.result;
+    const [value, size, count] = [0, 1, 2].map(() => new Float64Array(rows * columns));
+    problem.terms((i, j, k) => {
+      const term = a[j]! * b[k]!;
+      value![i]! += term;
+      size![i]! += Math.abs(term);
+      count![i]! += 1;
+    });
+    const values: Operands = [a, b];
+    for (const step of road.steps) {
+      const made = await stepOf(gpu, road, step, problem, values);
+      made.run();
+      const results = await made.read();
+      made.free();
+      // A float32 sum of n products, in any order, is off by n 2⁻²⁴ Σ|term| to first order; a third more for the rest.
+      const wrong = results.findIndex((one, i) => {
+        const bound = 1.34 * count![i]! * 2 ** -24 * size![i]!;
+        return !(Math.abs(one - value![i]!) <= bound);
+      });
+      assert.is(wrong, -1, `${step.file}: ${wrong} is ${results[wrong]}, not ${value![wrong]}`);
     }
-  }
-  return [value, bound];
+  });
+
+  test(`${road.name}: each file is a step`, () => {
+    const folder = new URL(`../../bench/lab/${road.name}`, import.meta.url);
+    assert.equal(
+      readdirSync(folder).sort(),
+      road.steps.map(({ file }) => `${file}.wgsl`),
+    );
+  });
 }
-
-test("every kernel on the way gives the product of two matrices", async () => {
-  const gpu = await testGpu();
-  const random = new Random(5);
-  const [a, b] = [0, 1].map(() => Float32Array.from({ length: n * n }, () => random.normal()));
-  const [value, bound] = expected(a!, b!);
-  for (const step of matmulRoad.steps) {
-    const product = await labProduct(gpu, step, n, [a!, b!]);
-    product.run();
-    const made = await product.read();
-    product.free();
-    const wrong = made.findIndex((one, i) => !(Math.abs(one - value[i]!) <= bound[i]!));
-    assert.is(wrong, -1, `${step.file}: element ${wrong} is ${made[wrong]}, not ${value[wrong]}`);
-  }
-});
-
-test("each file of the road is a step of it", () => {
-  const files = readdirSync(new URL("../../bench/lab/matmul", import.meta.url)).sort();
-  assert.equal(
-    files,
-    matmulRoad.steps.map(({ file }) => `${file}.wgsl`),
-  );
-});
 
 test.after(closeGpus);
 test.run();
