@@ -61,6 +61,8 @@ function panel(
   const values = chart.series.flatMap(({ name, points }) =>
     points.map((point, order) => ({ series: name, order, ...point })),
   );
+  const labels = pointLabels(values, width, height);
+  const leftmost = (chart.reverseX === true ? Math.max : Math.min)(...labels.map(({ x }) => x));
   const banded = values.some((value) => value.low !== undefined);
   const x = {
     field: "x",
@@ -131,17 +133,102 @@ function panel(
         },
         encoding: { x, y, color, strokeDash, order: { field: "order" } },
       },
-      ...(values.some(({ label }) => label !== undefined)
+      ...(labels.length > 0
         ? [
             {
-              transform: [{ filter: "isValid(datum.label)" }],
-              mark: { type: "text", dy: -10, fontSize: 11, color: "#555555" },
+              data: { values: labels },
+              // The first in reading may stand on the axis, and would lie across it.
+              mark: {
+                ...{ type: "text", dy: -10, fontSize: 11, color: "#555555" },
+                align: { expr: `datum.x === ${leftmost} ? "left" : "center"` },
+              },
               encoding: { x, y, text: { field: "label", type: "nominal" } },
             },
           ]
         : []),
     ],
   };
+}
+
+/** Pixels that a label takes: a sign is so wide, a line so high, and so much lies between two. */
+const [signWidth, lineHeight, gap] = [7, 13, 4];
+
+/** A point as charts have it. */
+interface Point {
+  readonly series: string;
+  readonly order: number;
+  readonly x: number;
+  readonly y: number;
+  readonly label?: string;
+}
+
+/**
+ * The labels of points; those that would lie over each other are one, above all of their points: "0–3" where the curve
+ * stays there from one to the other, else "0, 3".
+ *
+ * @param width pixels between the ends of the x axis, and `height` of the y axis.
+ */
+export function pointLabels(
+  points: readonly Point[],
+  width: number,
+  height: number,
+): readonly { readonly x: number; readonly y: number; readonly label: string }[] {
+  const pixels = (values: readonly number[], length: number): ((value: number) => number) => {
+    const span = Math.max(...values) - Math.min(...values);
+    return (value) => (span === 0 ? 0 : (value * length) / span);
+  };
+  const right = pixels(
+    points.map(({ x }) => x),
+    width,
+  );
+  const up = pixels(
+    points.map(({ y }) => y),
+    height,
+  );
+  const meet = (one: Point, other: Point, signs: number): boolean =>
+    Math.abs(right(one.x) - right(other.x)) < (signs * signWidth) / 2 + gap &&
+    Math.abs(up(one.y) - up(other.y)) < lineHeight;
+  /** Whether a curve stays at a label from one of its points to another. */
+  const stays = (from: Point, to: Point): boolean =>
+    points
+      .filter(
+        ({ series, order }) => series === from.series && order > from.order && order < to.order,
+      )
+      .every((between) => meet(from, between, 1));
+  const text = (group: readonly Point[]): string => {
+    const runs: Point[][] = [];
+    for (const point of group) {
+      const [run, last] = [runs.at(-1), runs.at(-1)?.at(-1)];
+      if (last?.series === point.series && stays(last, point)) run!.push(point);
+      else runs.push([point]);
+    }
+    return runs
+      .map((run) =>
+        run.at(-1)!.order - run[0]!.order > 1
+          ? `${run[0]!.label}–${run.at(-1)!.label}`
+          : run.map(({ label }) => label).join(", "),
+      )
+      .join(", ");
+  };
+  let groups = points.filter(({ label }) => label !== undefined).map((point) => [point]);
+  for (;;) {
+    const apart: Point[][] = [];
+    for (const group of groups) {
+      const near = apart.find((other) =>
+        meet(other[0]!, group[0]!, text(other).length + text(group).length),
+      );
+      if (near === undefined) apart.push(group);
+      else near.push(...group);
+      near?.sort((one, other) => one.order - other.order);
+    }
+    if (apart.length === groups.length) break;
+    groups = apart;
+  }
+  return groups.map((group) => ({
+    x: group.reduce((sum, { x }) => sum + x, 0) / group.length,
+    y: Math.max(...group.map(({ y }) => y)),
+    label: text(group),
+  }));
 }
 
 /** Colours and dashes of a chart's curves, in their order. */

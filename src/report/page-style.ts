@@ -37,6 +37,7 @@ tbody th { font-weight: 500; }
 .words { text-align: left; }
 .texts { width: 100%; }
 .texts th, .texts td { overflow-wrap: anywhere; min-width: 7rem; }
+.texts th:has(code) { min-width: 9.5rem; }
 .texts td:empty { min-width: 0; }
 code, pre { font-family: ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: 0.9em; overflow-wrap: anywhere; }
 pre { background: var(--panel); border-radius: 6px; padding: 0.7rem 0.9rem; white-space: pre-wrap; margin: 0.6rem 0; }

@@ -36,6 +36,19 @@ export interface Figure {
   readonly table?: Html | undefined;
 }
 
+/** A text in which a number stays in one line with its deviation and its unit. */
+export function inOneLine(text: string): string {
+  return text
+    .replaceAll(" ± ", "\u00A0±\u00A0")
+    .replaceAll(/(?<=\d) (?=(?:%|s|nats|points|[KMG]iB)(?![\p{L}\d]))/gu, "\u00A0");
+}
+
+/** Texts of parts, with numbers in one line; what is HTML already stays as it is. */
+function lines(part: Part): Part {
+  if (typeof part === "string") return inOneLine(part);
+  return Array.isArray(part) ? (part as readonly Part[]).map(lines) : part;
+}
+
 /** A table; cells of the kind `texts` are long, and broken where there is no room. */
 export function table(
   caption: string,
@@ -47,13 +60,12 @@ export function table(
     value instanceof Html
       ? value
       : typeof value === "string"
-        ? // A number and its deviation stay in one line.
-          value.replaceAll(" ± ", "\u00A0±\u00A0")
+        ? inOneLine(value)
         : fixed(value, decimals);
   const head = columns.map(({ title }) =>
     title === "" ? markup`<td></td>` : markup`<th scope="col">${title}</th>`,
   );
-  const lines = rows.map((row) => {
+  const body = rows.map((row) => {
     const cells = columns.map((column, i) => {
       const text = cell(row[i], column);
       return i === 0 ? markup`<th scope="row">${text}</th>` : markup`<td>${text}</td>`;
@@ -61,7 +73,13 @@ export function table(
     return markup`<tr>${cells}</tr>\n`;
   });
   return markup`<div class="scroll" role="group" aria-label="${caption}" tabindex="0"><table${new Html(kind === undefined ? "" : ` class="${kind}"`)}><caption>${caption}</caption><thead><tr>${head}</tr></thead><tbody>
-${lines}</tbody></table></div>\n`;
+${body}</tbody></table></div>\n`;
+}
+
+/** A setting's name, which is broken, if at all, in front of a dot or a capital. */
+function settingName(name: string): Html {
+  const pieces = name.split(/(?=\.)|(?<=\p{Ll})(?=\p{Lu})/u);
+  return markup`<code>${pieces.map((piece, i) => (i === 0 ? piece : markup`<wbr>${piece}`))}</code>`;
 }
 
 /** Settings by name. */
@@ -69,14 +87,14 @@ export function settingsTable(caption: string, settings: readonly Setting[]): Ht
   return table(
     caption,
     [{ title: "setting" }, { title: "value" }],
-    settings.map(({ name, value }) => [markup`<code>${name}</code>`, named(value)]),
+    settings.map(({ name, value }) => [settingName(name), named(value)]),
     "texts",
   );
 }
 
 /** A paragraph. */
 export function paragraph(...parts: readonly Part[]): Html {
-  return markup`<p>${parts}</p>\n`;
+  return markup`<p>${lines(parts)}</p>\n`;
 }
 
 /** A figure with what it shows in words, and its numbers below it. */
@@ -138,7 +156,7 @@ export function facts(
 ): Html {
   const boxes = all.map(
     ({ name, value, note }) =>
-      markup`<div><dt>${name}</dt><dd>${value}${note === undefined ? undefined : markup` <small>${note}</small>`}</dd></div>\n`,
+      markup`<div><dt>${name}</dt><dd>${inOneLine(value)}${note === undefined ? undefined : markup` <small>${note}</small>`}</dd></div>\n`,
   );
   return markup`<dl class="facts">\n${boxes}</dl>\n`;
 }
@@ -178,7 +196,7 @@ export function pageText({ title, summary, sections }: Page): string {
 <a class="skip" href="#content">Skip to the content</a>
 <header>
 <h1>${named(title)}</h1>
-${summary.map((part) => markup`<p class="lead">${part}</p>\n`)}</header>
+${summary.map((part) => markup`<p class="lead">${lines(part)}</p>\n`)}</header>
 <nav aria-label="Contents"><ul>
 ${contents}</ul></nav>
 <main id="content">

@@ -172,7 +172,7 @@ function definitions(entries: readonly (readonly [string, string])[]): Html {
   return table("What these are", [{ title: "name" }, { title: "meaning" }], entries, "texts");
 }
 
-const percent = (share: number): string => `${fixed(100 * share, 1)} %`;
+const percent = (share: number): string => `${fixed(100 * share, 1)}\u00A0%`;
 
 function answerOf({ class: name, confidence }: ImageAnswers["before"]): Part {
   return markup`${named(shortened(name))} (${percent(confidence)})`;

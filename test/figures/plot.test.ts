@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { chartSpec, lineChart, type LineChart } from "../../src/figures/plot.ts";
+import { chartSpec, lineChart, type LineChart, pointLabels } from "../../src/figures/plot.ts";
 
 const chart: LineChart = {
   title: "Forgetting",
@@ -85,6 +85,60 @@ test("whole numbers have whole ticks, a level curve has room, one curve no legen
     { x: 1, y: 4 },
   ]).layer[0]!.encoding;
   assert.equal([rising.x.axis.tickMinStep, rising.y.scale.domain], [undefined, undefined]);
+});
+
+test("labels that would lie over each other are one, which says where a curve stays", () => {
+  const labelled = (points: readonly (readonly [x: number, y: number, label?: string])[]) =>
+    pointLabels(
+      points.map(([x, y, label], order) => ({
+        ...{ series: "rewind", order, x, y },
+        ...(label !== undefined && { label }),
+      })),
+      400,
+      250,
+    ).map(({ x, y, label }) => [x, y, label]);
+  const far = [30, 41] as const;
+  assert.equal(
+    labelled([
+      [100, 40, "0"],
+      [99.9, 40],
+      [100, 40, "2"],
+      [100, 40.04, "3"],
+      [...far, "4"],
+    ]),
+    [
+      [100, 40.04, "0–3"],
+      [...far, "4"],
+    ],
+  );
+  assert.equal(
+    labelled([
+      [100, 40, "0"],
+      [100, 40, "1"],
+      [...far, "2"],
+      [100, 40, "3"],
+    ]),
+    [
+      [100, 40, "0, 1, 3"],
+      [...far, "2"],
+    ],
+    "it went away in between",
+  );
+  assert.equal(labelled([[100, 40, "0"], far, [100, 40, "2"]]), [[100, 40, "0, 2"]]);
+  assert.equal(
+    labelled([
+      [5, 5, "0"],
+      [5, 5, "1"],
+    ]),
+    [[5, 5, "0, 1"]],
+    "a curve of one place",
+  );
+  const apart = [
+    [100, 40, "0"],
+    [80, 40, "1"],
+    [...far, "2"],
+  ] as const;
+  assert.equal(labelled(apart), apart, "what has room stays as it is");
 });
 
 test.run();

@@ -6,7 +6,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runCommand } from "../../src/cli/program.ts";
 import { experimentPage } from "../../src/experiments/experiment-page.ts";
-import { type Page, pageText } from "../../src/report/page.ts";
+import { inOneLine, type Page, pageText } from "../../src/report/page.ts";
 import { runPage, type RunView } from "../../src/report/run-page.ts";
 import { commandLine, settingsOf } from "../../src/report/written-numbers.ts";
 import { readViews } from "../../src/runs/run-view.ts";
@@ -87,7 +87,7 @@ test.before(() => {
 test("numbers are the report's, rounded, and without the noise of floats", async () => {
   const text = pageText(await runPage(await viewsOf("one")));
   for (const part of [
-    "80.3 → 12.1 %",
+    "80.3 → 12.1\u00A0%",
     "−68.1 points",
     "<td>80.25</td><td>12.13</td>",
     "<td>+3.25</td>",
@@ -101,6 +101,11 @@ test("numbers are the report's, rounded, and without the noise of floats", async
     { name: "c", value: "1, 2" },
   ]);
   assert.not.match(text, /0\.30000/);
+  assert.ok(text.includes("<code>learning<wbr>Rate</code>"), "a name is broken where a word ends");
+  assert.is(
+    inOneLine("1 ± 2 %, 3 s of 4 samples"),
+    "1\u00A0±\u00A02\u00A0%, 3\u00A0s of 4 samples",
+  );
 });
 
 test("names of strangers stay text, and the page asks for nothing", async () => {

@@ -640,7 +640,7 @@ if (browserPath === undefined) {
     )!;
     assert.ok(Math.abs(Number(endLoss) - Number(loss)) < 1e-3, `${endLoss} for ${loss}`);
     assert.is(Number(endAccuracy).toFixed(1), Number(accuracy).toFixed(1));
-    assert.match(report, /under &quot;training&quot;<[^]*?<code>learningRate<[^]*?0\.003/);
+    assert.match(report, /under &quot;training&quot;<[^]*?<code>learning<wbr>Rate<[^]*?0\.003/);
     assert.equal(hosted.problems, []);
   });
 
