@@ -42,6 +42,7 @@ test("the diagnosis survives JSON with every stated field", async () => {
     "description",
     "software",
     "tuning",
+    "precision",
     "features",
   ]);
   assert.match(report.adapter.runtimeVersion, new RegExp(`^${report.adapter.runtime} \\d+\\.`));
