@@ -16,6 +16,7 @@ import type {
   TaskVectorGiven,
 } from "../../src/unlearn/methods/choosers.ts";
 import type { boundary } from "../../src/unlearn/methods/boundary.ts";
+import type { deleteMethod } from "../../src/unlearn/methods/delete.ts";
 import type { fineTune } from "../../src/unlearn/methods/fine-tune.ts";
 import type { fisher } from "../../src/unlearn/methods/fisher.ts";
 import type { negGrad } from "../../src/unlearn/methods/neg-grad.ts";
@@ -43,11 +44,12 @@ const same: readonly [
   Same<StepGiven, Input<typeof fineTune>>,
   Same<RandomLabelGiven, Input<typeof randomLabel>>,
   Same<BoundaryGiven, Input<typeof boundary>>,
+  Same<StepGiven, Input<typeof deleteMethod>>,
   Same<SalunGiven, Input<typeof salun>>,
   Same<ScrubGiven, Input<typeof scrub>>,
   Same<FisherGiven, Input<typeof fisher>>,
   Same<RetrainGiven, Input<typeof retrain>>,
-] = [true, true, true, true, true, true, true, true, true, true, true, true];
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true];
 
 test("every method is a function that chooses it, with settings its schema takes", () => {
   assert.is(same.length, methods.all.length);

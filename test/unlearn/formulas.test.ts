@@ -368,6 +368,41 @@ test("boundary: every round trains on the clean images with the labels of the or
   of.destroy();
 });
 
+// ---- DELETE. ----
+
+test("delete: steps by p - m, m the original network's probabilities without the label", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
+  const { items } = of.request.forget;
+  // Far from even: with these weights the label's probability is 1 in 32 bits for some images.
+  const weights: Weights = new Map(
+    [...(await weightsOf(of.model))].map(([name, w]) => [name, w.map((v) => Math.fround(12 * v))]),
+  );
+  setWeights(of.model, weights);
+  of.labels.forEach((_, n) => (of.labels[n] = argmax(logits(weights, image(of, n)))));
+  of.data.setLabels(of.labels);
+  const masked = (n: number): number[] =>
+    softmax(logits(weights, image(of, n)).map((z, c) => (c === of.labels[n] ? -Infinity : z)));
+  const kl = (from: Weights): number =>
+    [...items].reduce((sum, n) => {
+      const p = softmax(logits(from, image(of, n)));
+      return sum + masked(n).reduce((s, m, c) => s + (m > 0 ? m * Math.log(m / p[c]!) : 0), 0);
+    }, 0);
+  const learningRate = 0.05;
+  let want = weights;
+  for (let round = 1; round <= 2; round++) {
+    const from = want;
+    const step = gradient(of, items, (n, x) => {
+      const m = masked(n);
+      return softmax(logits(from, x)).map((p, c) => p - m[c]!);
+    });
+    want = moved(from, step, -learningRate);
+    const settings = { ...plain, learningRate };
+    same(await after(of, "delete", settings, { rounds: round }), want, `round ${round}`);
+    assert.ok(kl(want) < kl(from), "nearer to what the teacher says of the other classes");
+  }
+  of.destroy();
+});
+
 // ---- Task Vector, SalUn. ----
 
 test("task-vector with one plain step on all of D_f and λ = 1 is neg-grad's step", async () => {

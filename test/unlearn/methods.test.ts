@@ -47,6 +47,7 @@ const small: Readonly<Record<string, Record<string, unknown>>> = {
   "neg-grad": { batch: 16 },
   "random-label": { batch: 16 },
   boundary: { batch: 16 },
+  delete: { batch: 16 },
   salun: { batch: 16 },
   "fine-tune": { batch: 16 },
   scrub: { batch: 16, forgetBatch: 16 },

@@ -136,6 +136,7 @@ export interface MethodChoosers {
   readonly negGrad: Choose<StepGiven>;
   readonly randomLabel: Choose<RandomLabelGiven>;
   readonly boundary: Choose<BoundaryGiven>;
+  readonly delete: Choose<StepGiven>;
   readonly salun: Choose<SalunGiven>;
   readonly fineTune: Choose<StepGiven>;
   readonly scrub: Choose<ScrubGiven>;

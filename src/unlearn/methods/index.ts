@@ -5,6 +5,7 @@ import { entryKinds, entrySchema, Registry } from "../../registry.ts";
 import type { Watch } from "../../train/replay.ts";
 import type { ChosenMethod, MethodChoosers } from "./choosers.ts";
 import { boundary } from "./boundary.ts";
+import { deleteMethod } from "./delete.ts";
 import { fineTune } from "./fine-tune.ts";
 import { fisher } from "./fisher.ts";
 import { type Method, restrict, type UnlearnSession, type UnlearnRequest } from "../method.ts";
@@ -24,6 +25,7 @@ const entries = {
   negGrad,
   randomLabel,
   boundary,
+  delete: deleteMethod,
   salun,
   fineTune,
   scrub,

@@ -10,9 +10,7 @@ import { z } from "zod";
 import { optimizerSchema } from "../../optim/index.ts";
 import { memoryFields } from "../../train/memory.ts";
 import { Owned } from "../../gpu/owned.ts";
-import type { Value } from "../../graph/value.ts";
-import type { Model } from "../../nn/model.ts";
-import { add, distillation, scale } from "../../ops/index.ts";
+import { add, scale } from "../../ops/index.ts";
 import { Random } from "../../random.ts";
 import { type StepOptions, taskTrainer } from "../../train/task-trainer.ts";
 import type { Totals } from "../../feed/step-queue.ts";
@@ -29,6 +27,7 @@ import {
 } from "../method.ts";
 import { loadOptimizer, saveOptimizer } from "../optimizer-state.ts";
 import { frozenNorm } from "../steps.ts";
+import { distilled, type Distilled } from "../teacher.ts";
 
 const schema = z.strictObject({
   learningRate: z.number().positive().default(5e-4).describe("the learning rate of its steps"),
@@ -61,24 +60,6 @@ const schema = z.strictObject({
     .describe("epochs that also pass over D_f, to leave the teacher there"),
   ...memoryFields,
 });
-
-/** What a student minimises, made of its distance to the teacher and its loss. */
-type Weigh = (kl: Value, ce: Value) => Value;
-
-/** Distillation from a teacher added to the objective of a student. */
-function distilled(
-  teacher: Model,
-  temperature: number,
-  weigh: Weigh,
-): NonNullable<StepOptions["objective"]> {
-  return (plain, feed, graph) => {
-    const { built, loss } = plain;
-    const target = teacher.build(graph, feed.inputs, "frozen");
-    const kl = distillation(built.output, target.output, feed.weights, temperature);
-    const bindings = new Map([...built.bindings, ...target.bindings]);
-    return { ...plain, built: { ...built, bindings }, minimise: weigh(kl, loss) };
-  };
-}
 
 interface Pass {
   readonly trainer: Trainer;
@@ -171,14 +152,14 @@ export const scrub = defineMethod({
       const pass = async (
         { data, items }: Subset,
         batch: number,
-        options: Pick<StepOptions, "sharing"> & { weigh: Weigh },
+        options: Pick<StepOptions, "sharing"> & Pick<Distilled, "weigh">,
       ): Promise<Pass> => {
         const step = { ...settings, batch: Math.min(batch, items.length) };
         const trainer = await taskTrainer(request, data, items.length, step, {
           norm: "frozen",
           rate: frozenNorm,
           sharing: options.sharing,
-          objective: distilled(teacher, temperature, options.weigh),
+          objective: distilled(teacher, { temperature, weigh: options.weigh }),
         });
         return { trainer: owned.add(trainer), items };
       };
