@@ -11,6 +11,8 @@ function controlOf({ control, usual, least, most }: Field): Control {
   if (control.kind === "choice" || control.kind === "choices") {
     const select = document.createElement("select");
     select.multiple = control.kind === "choices";
+    // All are seen: one that is chosen and out of sight would be overlooked.
+    if (select.multiple) select.size = control.choices.length;
     const chosen = Array.isArray(usual) ? usual : [usual];
     if (usual === undefined) select.append(new Option("as usual", ""));
     for (const choice of control.choices) {

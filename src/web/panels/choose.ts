@@ -11,6 +11,7 @@ import { wasStopped, Work } from "../work.ts";
 const shownAtOnce = 120;
 
 const says = part("chosen", HTMLElement);
+const red = part("choose-red", HTMLElement);
 const choose = {
   wrong: part("choose-wrong", HTMLButtonElement),
   class: part("choose-class", HTMLSelectElement),
@@ -39,6 +40,7 @@ function refresh(): void {
   const relabelled = [...scene.wrong].some(
     (place) => scene.images.labels[place] !== scene.images.truth[place],
   );
+  red.hidden = !relabelled;
   choose.wrong.textContent =
     relabelled || scenario === undefined ? "Images with wrong labels" : `Images of “${scenario}”`;
   const all = scene.images.count;
