@@ -4,7 +4,7 @@ import { createServer, type Server } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html",
@@ -51,7 +51,7 @@ export class Hosted {
   readonly #folder: string;
   #server: Server | undefined;
   #browser: Browser | undefined;
-  #page: Page | undefined;
+  #context: BrowserContext | undefined;
   #before = "";
   /** What pages complained of: errors, warnings of the policy, requests that failed. */
   readonly problems: string[] = [];
@@ -67,13 +67,18 @@ export class Hosted {
     return `http://localhost:${(this.#server!.address() as AddressInfo).port}/some/where/`;
   }
 
-  /** Opens the page anew, and closes the one before, whose engine would go on. @param before a script that runs before those of the page and its workers. */
+  /** Opens the page anew, and closes those before, whose engines would go on. @param before a script that runs before those of the page and its workers. */
   async open(before = ""): Promise<Page> {
     await this.#serve(before);
     this.#browser ??= await startBrowser();
-    await this.#page?.close();
-    const page = await this.#browser.newPage();
-    this.#page = page;
+    await this.#context?.close();
+    this.#context = await this.#browser.newContext();
+    return this.tab();
+  }
+
+  /** Opens the page in another tab, beside what {@link open} opened. */
+  async tab(): Promise<Page> {
+    const page = await this.#context!.newPage();
     page.setDefaultTimeout(patience);
     page.on("console", (message) => {
       if (["error", "warning"].includes(message.type())) this.problems.push(message.text());

@@ -153,7 +153,11 @@ export interface Round extends Pick<Progress, "round" | "seconds"> {
 
 /** The run that the browser keeps. */
 export interface Kept {
+  /** What no other run is called. */
+  readonly key: string;
   readonly method: string;
+  /** What the images are called that it is of. */
+  readonly title: string;
   /** Images to forget. */
   readonly images: number;
   /** Rounds that are done, and those it was to have at most. */
@@ -248,12 +252,12 @@ export interface Engine {
   ): Promise<string>;
   /** What the browser keeps of the last run, here or in a tab that was closed. */
   kept(): Promise<Kept | undefined>;
-  /** Opens what is kept, as the run of a number; undefined where nothing is kept any more. */
-  restore(run: number): Promise<Restored | undefined>;
+  /** Opens the run that is kept by a key, as the run of a number; undefined where it is kept no more. */
+  restore(key: string, run: number): Promise<Restored | undefined>;
   /** Goes on with the run that was restored, to the bits it would have had; as {@link forget}. */
   goOn(onRound: (round: Round) => void, onProgress: (share: number) => void): Promise<string>;
-  /** Keeps nothing of the last run any more. */
-  discard(): Promise<void>;
+  /** Keeps nothing of a run any more, by its key. */
+  discard(key: string): Promise<void>;
   /** Ends the work under way; what the rounds before have done stays. */
   cancel(): void;
   /** Holds the work under way before its next round, until it is called with false. */

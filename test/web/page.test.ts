@@ -273,15 +273,29 @@ if (browserPath === undefined) {
     assert.equal(hosted.problems, []);
   });
 
-  test("after a reload a run goes on to the same bits", async () => {
+  test("after a reload a run goes on to the same bits, and two tabs do not write over each other's", async () => {
     const page = await hosted.open();
     await begin(page);
+    await page.click("#pause");
+    await page.waitForFunction(() => document.querySelectorAll("#numbers tr").length === 2);
+    const other = await hosted.tab();
+    await other.waitForSelector("#images .tile");
+    assert.not(await other.locator("#unfinished").isVisible(), "another tab works on it");
+    await other.selectOption("#method", "neg-grad");
+    await other.fill("#rounds", "1");
+    await other.click("#start");
+    await ended(other);
+    assert.is(
+      await other.textContent("#kept-say"),
+      "Another tab keeps its own run: a reload of this one would lose what runs here.",
+    );
+    await page.click("#pause");
     await page.waitForFunction(() => document.querySelectorAll("#numbers tr").length === 3);
     await page.reload();
     await page.waitForSelector("#go-on");
     assert.match(
       (await page.textContent("#unfinished-says"))!,
-      /left before its end: rewind on 3 images, 1 of 2 rounds done/,
+      /left before its end: rewind on 3 images of “drawn digits”, 1 of 2 rounds done/,
     );
     assert.equal(await complaints(page), []);
     // Whoever is quick presses twice, and what would begin another run.
@@ -295,11 +309,26 @@ if (browserPath === undefined) {
 
     await page.reload();
     await page.waitForSelector("#go-on");
-    assert.match((await page.textContent("#unfinished-says"))!, /2 of 2 rounds done; all rounds/);
+    assert.match((await page.textContent("#unfinished-says"))!, /2 of 2 rounds done\.$/);
     await page.click("#go-on");
     await page.waitForFunction(() => document.querySelectorAll("#numbers tr").length === 4);
     assert.ok((await downloaded(page, "#save")).equals(straight!), "it is there again");
     await page.reload();
+    await page.waitForSelector("#discard");
+
+    // What is offered here is kept no more, once the other tab keeps what it has begun.
+    await other.click("#start");
+    await other.click("#pause");
+    await other.waitForFunction(() => document.querySelectorAll("#numbers tr").length === 2);
+    await page.click("#discard");
+    await other.click("#pause");
+    await ended(other);
+    await page.reload();
+    await page.waitForSelector("#discard");
+    assert.match(
+      (await page.textContent("#unfinished-says"))!,
+      /neg-grad on 30 images of “drawn digits”, 1 of 1 rounds done\.$/,
+    );
     await page.click("#discard");
     await page.reload();
     await page.waitForSelector("#images .tile");
@@ -721,7 +750,7 @@ if (browserPath === undefined) {
     await page.waitForSelector("#go-on");
     assert.match(
       (await page.textContent("#unfinished-says"))!,
-      /rewind on 30 images, 0 of 1 rounds done/,
+      /rewind on 30 images of “drawn digits”, 0 of 1 rounds done/,
     );
     assert.equal(hosted.problems, []);
   });

@@ -63,9 +63,9 @@ export function goOn(onRound: OnRound, onProgress: OnProgress): Promise<string> 
   return keeping((keeper) => unlearnIn(run, keeper, state, onRound, onProgress));
 }
 
-export async function restore(number: number): Promise<Restored | undefined> {
+export async function restore(key: string, number: number): Promise<Restored | undefined> {
   const past = await found();
-  if (past === undefined) return undefined;
+  if (past?.key !== key) return undefined;
   const { start, state, ...rest } = past;
   setOpened({ ...start, gpu: (await ready()).gpu });
   holdPredictor(start.predictor);
@@ -149,12 +149,12 @@ async function weightsIn(file: Uint8Array, gpu: Gpu): Promise<Tensors> {
 export async function kept(): Promise<Kept | undefined> {
   const past = await found();
   if (past === undefined) return undefined;
-  const { request, rounds, state, reason } = past;
+  const { key, start, request, rounds, state, reason } = past;
   return {
+    ...{ key, of: request.rounds, title: start.images.title },
     method: request.method,
     images: request.forget.length,
     rounds: state === undefined ? 0 : rounds.length - 1,
-    of: request.rounds,
     ended: reason === undefined ? undefined : reasons[reason],
   };
 }

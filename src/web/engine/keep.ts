@@ -1,13 +1,5 @@
 /** What outlives a reload: the last run with all that it needs to go on, in the browser's IndexedDB. */
-import {
-  clear,
-  createStore,
-  get,
-  getMany,
-  promisifyRequest,
-  setMany,
-  type UseStore,
-} from "idb-keyval";
+import { createStore, get, getMany, promisifyRequest, setMany, type UseStore } from "idb-keyval";
 import type { Progress, RoundMoves, StopReason } from "../../index.ts";
 import type { Request, Round } from "../messages.ts";
 import type { Opened } from "./opened.ts";
@@ -15,7 +7,8 @@ import type { KeptRun } from "./runs.ts";
 
 /** A run but for its states, which lie beside it: one is added a round. */
 interface RunRecord {
-  readonly version: 3;
+  readonly version: 4;
+  readonly key: string;
   readonly request: Request;
   readonly history: readonly Progress[];
   readonly rounds: readonly Round[];
@@ -33,8 +26,8 @@ const roundKey = (round: number): string => `round ${round}`;
 let store: UseStore | undefined;
 const place = (): UseStore => (store ??= createStore("rewind page", "last run"));
 
-function recordOf({ request, history, rounds, moves, reason }: KeptRun): RunRecord {
-  return { version: 3, request, history, rounds, moves, reason };
+function recordOf({ key, request, history, rounds, moves, reason }: KeptRun): RunRecord {
+  return { version: 4, key, request, history, rounds, moves, reason };
 }
 
 /** Why nothing can be kept, in words. */
@@ -134,15 +127,15 @@ export async function found(): Promise<Found | undefined> {
     const { held = [] } = await navigator.locks.query();
     if (held.some(({ name }) => name === lockName)) return undefined;
     const record = await get<RunRecord>(runKey, place());
-    if (record?.version !== 3) return undefined;
-    const { request, history, rounds, moves, reason } = record;
+    if (record?.version !== 4) return undefined;
+    const { key, request, history, rounds, moves, reason } = record;
     const [start, state, ...states] = await getMany<unknown>(
       [startKey, stateKey, ...rounds.map((_, round) => roundKey(round))],
       place(),
     );
     if (start === undefined || states.includes(undefined)) return undefined;
     return {
-      ...{ request, history: [...history], rounds: [...rounds], moves: [...moves] },
+      ...{ key, request, history: [...history], rounds: [...rounds], moves: [...moves] },
       states: states as Uint8Array<ArrayBuffer>[],
       ...(reason !== undefined && { reason }),
       start: start as Start,
@@ -154,10 +147,14 @@ export async function found(): Promise<Found | undefined> {
   }
 }
 
-/** Keeps no run any more. */
-export async function discard(): Promise<void> {
+/** Keeps a run no more; one that another tab has begun meanwhile stays. */
+export async function discard(key: string): Promise<void> {
   try {
-    await clear(place());
+    await place()("readwrite", async (kept) => {
+      const record = (await promisifyRequest(kept.get(runKey))) as RunRecord | undefined;
+      if (record?.key === key) kept.clear();
+      return promisifyRequest(kept.transaction);
+    });
   } catch {
     // Where there is no storage nothing is kept.
   }

@@ -27,6 +27,8 @@ const mostHistory = 2 ** 28;
 
 /** A run, round by round, that before the first among them. */
 export interface KeptRun {
+  /** What no other run is called, in this tab or another. */
+  readonly key: string;
   readonly request: Request;
   /** What it started from. */
   readonly opened: Opened;
@@ -43,7 +45,15 @@ const runs = new Map<number, KeptRun>();
 
 /** A run that has not begun. */
 export function newRun(request: Request, opened: Opened): KeptRun {
-  return { request, opened, history: [], rounds: [], states: [], moves: [] };
+  return {
+    key: crypto.randomUUID(),
+    request,
+    opened,
+    history: [],
+    rounds: [],
+    states: [],
+    moves: [],
+  };
 }
 
 /** Keeps a run in place of the oldest. */

@@ -11,39 +11,40 @@ const says = part("unfinished-says", HTMLElement);
 const goOn = part("go-on", HTMLButtonElement);
 const discard = part("discard", HTMLButtonElement);
 
-/** What is offered was left before its end. */
-let unfinished = false;
+/** What is offered. */
+let offered: Kept | undefined;
 
 /** Whether a run that would begin may take the place of one that was left before its end. */
 export function mayReplace(): boolean {
-  if (whole.hidden || !unfinished) return true;
+  if (whole.hidden || offered === undefined || offered.ended !== undefined) return true;
   return confirm(
     "A run was left before its end, and this browser keeps one run alone. Begin another and lose that one?",
   );
 }
 
-function show({ method, images: count, rounds, of, ended }: Kept): void {
-  const what = `${method} on ${images(count)}, ${rounds} of ${of} rounds done`;
+function show(kept: Kept): void {
+  const { method, images: count, title: set, rounds, of, ended } = kept;
+  const what = `${method} on ${images(count)} of “${set}”, ${rounds} of ${of} rounds done`;
   title.textContent = ended === undefined ? "Unfinished work" : "The last run";
   says.textContent =
     ended === undefined
       ? `A run was left before its end: ${what}. It goes on to the same numbers as if it had not been left.`
-      : `This browser kept it: ${what}; ${ended}.`;
+      : `This browser kept it: ${what}${rounds === of ? "" : `; ${ended}`}.`;
   goOn.textContent = ended === undefined ? "Go on" : "Show it";
   whole.hidden = false;
-  unfinished = ended === undefined;
+  offered = kept;
   // A browser goes back to where the page was scrolled to.
   whole.scrollIntoView({ block: "nearest" });
 }
 
 async function restore(): Promise<void> {
-  if (state().working) return;
+  if (state().working || offered === undefined) return;
   const id = nextRun();
   // Nothing else may begin while it is fetched.
   change({ working: true });
   tell("Fetching the run…");
   try {
-    const past = await engine.restore(id);
+    const past = await engine.restore(offered.key, id);
     if (past === undefined) throw new Error("the run is kept no more: another tab has begun one.");
     const { scene, request, rounds, ended } = past;
     const { method, forget: gone } = request;
@@ -66,7 +67,7 @@ export function startUnfinished(): void {
   goOn.addEventListener("click", () => void restore());
   discard.addEventListener("click", () => {
     whole.hidden = true;
-    void engine.discard();
+    if (offered !== undefined) void engine.discard(offered.key);
   });
   onChange(["working"], () => {
     if (state().working) whole.hidden = true;
