@@ -346,6 +346,16 @@ for (const tuning of tunings) {
       const job = { tuning, base, range, history: value, predicted: value, weights: {} };
       await compileAll(gpu, invWnnLaunches(job, { window: 5, pruning: bothStreams, flop: 1 }));
     }
+    const steps = ["squares", "unit_of", "direction", "total_of", "length_of", "step_back"];
+    for (const GRADIENTS of [false, true]) {
+      const constants = { WINDOW: 15, HORIZON: 3, CLIP: GRADIENTS ? 8 : 0, TENSORS: 3, GRADIENTS };
+      await compileAll(
+        gpu,
+        steps.map((entry) => ({
+          ...{ shader: "predict/weighted-steps", entry, constants: { ...constants, BASE: 0 } },
+        })),
+      );
+    }
     const statistics = { WINDOW: 5, SPAN: 4096, TENSORS: 3 };
     const rows = { WINDOW: 5, TAPS: 9, TYPES: 15, WIDTH: 60 };
     await compileAll(gpu, [

@@ -123,7 +123,7 @@ export function registerPredictor(group: Command): void {
   const showing = group
     .command("show")
     .description("window, horizon, and which weight set serves which kind of parameter")
-    .argument("[path]", "folder, file, linear or linear:U; default: the shipped InvWNN")
+    .argument("[path]", "folder, file, linear, linear:U or late; default: the shipped InvWNN")
     .addOption(
       new Option("--base <end>", "snapshot the residual is added to").choices(["oldest", "newest"]),
     );

@@ -81,7 +81,7 @@ export function unlearnOptions(command: Command): Command {
     )
     .option(
       "--predictor <path>",
-      "rewind: folder of three weight files, one file, linear, linear:U, or reversed:PATH of a forecaster; default: ours",
+      "rewind: folder of three weight files, one file, linear, linear:U, late, or reversed:PATH of a forecaster; default: ours",
     )
     .addOption(
       new Option("--base <end>", "rewind: snapshot the residual is added to").choices([

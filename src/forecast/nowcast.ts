@@ -81,7 +81,8 @@ export class Nowcaster {
     this.#trajectory.record(this.#model.parameters);
     if (event.forecast === undefined) return false;
     const { aim } = event.forecast;
-    if (aim !== undefined && this.#rewinder.predictor.joint !== undefined) this.#rewinder.aim(aim);
+    if (aim !== undefined && this.#rewinder.predictor.joint?.steps !== undefined)
+      this.#rewinder.aim(aim);
     await this.#rewinder.apply(this.#model.parameters);
     this.#trajectory.reset();
     return true;

@@ -11,6 +11,7 @@ import { ninoLoader } from "./nino/predictor.ts";
 import { type Base, type Predictor, reversedPredictor } from "./predictor.ts";
 import { shippedBytes, shippedName } from "./shipped.ts";
 import { parseWeightFile, type WeightFile } from "./weight-file.ts";
+import { filterLoader, lateLoader } from "./weighted-steps/predictor.ts";
 import { wnnLoader } from "./wnn.ts";
 
 /** All predictors; `predictors.add(…)` makes another one known to configurations and commands. */
@@ -18,6 +19,8 @@ export const predictors: Registry<PredictorLoader> = new Registry(
   "predictor",
   [
     linearLoader,
+    lateLoader,
+    filterLoader,
     // Before InvWNN, which takes every Keras file that is no WNN, to say what is wrong with it.
     wnnLoader,
     invWnnLoader,
@@ -61,7 +64,7 @@ async function pathsOf(spec: string): Promise<Partial<Record<SetName, string>>> 
   if ((await fileInfo(spec))?.directory === true) return findSets(spec);
   if (await exists(spec)) return { all: spec };
   throw new UsageError(
-    `no predictor "${spec}": give a folder, a .h5, .pt or .safetensors file, linear, linear:U or linear:U:K.`,
+    `no predictor "${spec}": give a folder, a .h5, .pt or .safetensors file, linear, linear:U, linear:U:K, late or late:C.`,
   );
 }
 
@@ -152,7 +155,8 @@ export async function predictorFiles(spec: string | undefined): Promise<string[]
  *
  * @param spec a folder with three weight files, one file (used for every kind), `linear` or `linear:U`
  *   for extrapolation by U epochs before the oldest snapshot (negative: after the newest), `linear:U:K`
- *   from K snapshots instead of 15; undefined for the shipped InvWNN. `published-bias:FOLDER` computes a
+ *   from K snapshots instead of 15; `late`, `late:C` for a line whose steps are weighted by exp(C k), 0.15 without C;
+ *   undefined for the shipped InvWNN. `published-bias:FOLDER` computes a
  *   WNN's biases as its published script does. `reversed:SPEC` shows a forecaster time backwards, so that
  *   it predicts the past. `nonfinite:SPEC` takes weights that are NaN or infinite as they are.
  * @param base overrides what an InvWNN's files say the residual is added to.

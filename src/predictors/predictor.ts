@@ -4,7 +4,7 @@
  * A predictor is a window K, a horizon and one or more weight sets. Which kind of parameter uses which
  * set is data; the kernel is the same for unlearning, for `rewind predict` and for tests.
  */
-import type { ParameterKind } from "../weights/arena.ts";
+import type { Arena, ParameterKind } from "../weights/arena.ts";
 import { UsageError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
 import type { Bound } from "../graph/bound.ts";
@@ -116,8 +116,10 @@ export interface Joint {
   /** Where its weights came from, for reports. */
   readonly source: string;
   readonly parameters: number;
-  /** Snapshots ahead it can be asked for. */
-  readonly steps: number;
+  /** Snapshots ahead it can be asked for; absent: it aims where it aims. */
+  readonly steps?: number;
+  /** It reads gradients on D_f beside the trajectory: of the loss, and towards the class named if not the label. */
+  readonly gradients?: boolean;
   prepare(place: JointPlace): Promise<PreparedJoint>;
 }
 
@@ -126,7 +128,7 @@ export function requireSingle({ name, joint }: Predictor): void {
   if (joint !== undefined) {
     throw new UsageError(
       `predictor "${name}" looks at whole tensors; histories of single weights tell it nothing. Use it for ` +
-        "the `nowcast` of a training.",
+        "a whole network: to `unlearn`, or for the `nowcast` of a training.",
     );
   }
 }
@@ -141,13 +143,17 @@ export interface JointPlace {
   readonly bound: Bound;
   /** Absent: the recorded tensors are all it knows. */
   readonly spec: ModelSpec | undefined;
+  /** The snapshot it adds to. */
+  readonly base: Exclude<Base, "none">;
+  /** Gradients on D_f at the oldest snapshot: of the loss, and towards the class named if not the label. */
+  readonly gradients?: readonly [own: Arena, runnerUp: Arena] | undefined;
 }
 
 /** A joint predictor compiled for a trajectory. Owns its network's memory. */
 export interface PreparedJoint {
   readonly steps: readonly (Launch | Program)[];
-  /** Chooses how many snapshots ahead, 1 at first. */
-  aim(step: number): void;
+  /** Chooses how many snapshots ahead, 1 at first; absent where there is no choice. */
+  aim?(step: number): void;
   destroy(): void;
   [Symbol.dispose](): void;
 }

@@ -13,7 +13,13 @@ import { Owned } from "../gpu/owned.ts";
 import type { Trajectory } from "../weights/trajectory/record.ts";
 import type { ModelSpec } from "../nn/model.ts";
 import { uploadSet } from "./launch.ts";
-import { kernelBase, type Predictor, type PredictorSet, type PreparedJoint } from "./predictor.ts";
+import {
+  type JointPlace,
+  kernelBase,
+  type Predictor,
+  type PredictorSet,
+  type PreparedJoint,
+} from "./predictor.ts";
 
 /** A prediction that is NaN or infinite; the weights were left as they were before it. */
 export class PredictionError extends DivergedError {
@@ -66,14 +72,21 @@ export class Rewinder {
    * Compiles the predictor for a trajectory's layout; takes 4 bytes a coordinate for the predictions.
    *
    * @param spec the recorded model, which a predictor that follows its connections needs.
-   * @throws UsageError if the windows differ or a recorded kind has no weight set.
+   * @param gradients for a predictor that reads them: on D_f at the oldest snapshot, as they are when {@link apply} runs.
+   * @throws UsageError if the windows differ, a recorded kind has no weight set, or gradients are missing.
    */
   static async create(
     trajectory: Trajectory,
     predictor: Predictor,
     spec?: ModelSpec,
+    gradients?: JointPlace["gradients"],
   ): Promise<Rewinder> {
     requireFit(trajectory, predictor);
+    if (predictor.joint?.gradients === true && gradients === undefined) {
+      throw new UsageError(
+        `predictor "${predictor.name}" reads gradients on D_f, and there is no D_f here: use it to \`unlearn\`.`,
+      );
+    }
     return Owned.during(async (owned) => {
       const bound = owned.add(new Bound());
       const { gpu, layout } = trajectory;
@@ -88,7 +101,8 @@ export class Rewinder {
         predicted.push(await bound.zeros(gpu, `predicted[${i}]`, [length], "f32", { purpose }));
       }
       const flags = await bound.zeros(gpu, "flags", [layout.tracks.length], "u32");
-      const place = { trajectory, histories, predicted, bound, spec };
+      const base = kernelBase(predictor);
+      const place = { trajectory, histories, predicted, bound, spec, base, gradients };
       const joint = await predictor.joint?.prepare(place);
       if (joint !== undefined) owned.add(joint);
       const predictions = trajectory.chunks.flatMap((chunk, i) =>
@@ -96,7 +110,7 @@ export class Rewinder {
           layout.ranges(chunk, set.kinds).flatMap((range) =>
             set.launches({
               tuning: gpu.tuning,
-              base: kernelBase(predictor),
+              base,
               range: { ...range, stride: chunk.stride, outFirst: range.first },
               history: histories[i]!,
               predicted: predicted[i]!,
@@ -163,7 +177,7 @@ export class Rewinder {
   /** How many snapshots ahead the next prediction is, where the predictor leaves a choice. */
   aim(step: number): void {
     const { joint } = this.#parts;
-    if (joint === undefined) {
+    if (joint?.aim === undefined) {
       throw new UsageError(
         `predictor "${this.predictor.name}" aims ${this.predictor.reach}, always.`,
       );

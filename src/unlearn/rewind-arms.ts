@@ -31,14 +31,30 @@ function armsOf(
   ];
 }
 
-/** With the predictor that ships, and with the authors' where it is at hand. */
+/**
+ * With the predictor that ships, with the authors' where it is at hand, and with the line whose last steps count more: a
+ * learnt predictor is worth what it adds to that.
+ */
 export function rewindArms(context: ArmContext): readonly Arm[] {
-  const { published } = context;
+  const { published, window, windowRates, rounds } = context;
   return [
     ...armsOf(context, "", {}),
     ...(published === undefined ? [] : armsOf(context, "-published", { predictor: published })),
+    {
+      ...late,
+      settings: { ...window, ...late.settings },
+      trials: rates(...windowRates),
+      rounds: rounds.windows,
+    },
   ];
 }
+
+/** The control of every learnt predictor: one number, chosen by hand. */
+const late = {
+  name: "late-rewind",
+  method: "rewind",
+  settings: { predictor: "late" },
+} as const;
 
 /** Straight lines in place of a predictor, tuned on their own. */
 export function linearRewindArms({ window, windowRates, rounds }: ArmContext): readonly Arm[] {
@@ -53,12 +69,16 @@ export function linearRewindArms({ window, windowRates, rounds }: ArmContext): r
   ];
 }
 
-/** With the predictor that ships, on a network that draws. */
+/** With the predictor that ships and with the late line, on a network that draws. */
 export function rewindDrawingArms({ window, rounds }: DrawingContext): readonly Arm[] {
   return [
     {
       ...{ name: "rewind", method: "rewind", settings: window, trials: [] },
       ...{ rounds: rounds.windows, compared: true },
+    },
+    {
+      ...{ ...late, settings: { ...window, ...late.settings }, trials: [] },
+      ...{ rounds: rounds.windows },
     },
   ];
 }

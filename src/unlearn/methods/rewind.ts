@@ -96,7 +96,7 @@ const predictorFields = {
   predictor: z
     .string()
     .optional()
-    .describe("a file of weights, a folder of three, or linear; without it our InvWNN"),
+    .describe("a file of weights, a folder of three, linear, or late; without it our InvWNN"),
   base: z
     .enum(["oldest", "newest"])
     .optional()
@@ -193,7 +193,7 @@ export class RewindSession implements UnlearnSession {
         }),
       );
       const rewinder = owned.add(await Rewinder.create(trajectory, predictor, model.spec));
-      if (aim !== undefined || predictor.joint !== undefined) rewinder.aim(aim ?? 3);
+      if (aim !== undefined || predictor.joint?.steps !== undefined) rewinder.aim(aim ?? 3);
       const before = await keep("before the round");
       let base: Arena | undefined;
       let direction: RandomDirection | undefined;
