@@ -61,8 +61,7 @@ function panel(
   const values = chart.series.flatMap(({ name, points }) =>
     points.map((point, order) => ({ series: name, order, ...point })),
   );
-  const labels = pointLabels(values, width, height);
-  const leftmost = (chart.reverseX === true ? Math.max : Math.min)(...labels.map(({ x }) => x));
+  const labels = pointLabels(values, width, height, chart.reverseX === true);
   const banded = values.some((value) => value.low !== undefined);
   const x = {
     field: "x",
@@ -137,10 +136,11 @@ function panel(
         ? [
             {
               data: { values: labels },
-              // The first in reading may stand on the axis, and would lie across it.
               mark: {
-                ...{ type: "text", dy: -10, fontSize: 11, color: "#555555" },
-                align: { expr: `datum.x === ${leftmost} ? "left" : "center"` },
+                ...{ type: "text", fontSize: 11, color: "#555555" },
+                align: { expr: "datum.align" },
+                dx: { expr: "datum.dx" },
+                dy: { expr: "datum.dy" },
               },
               encoding: { x, y, text: { field: "label", type: "nominal" } },
             },
@@ -162,17 +162,38 @@ interface Point {
   readonly label?: string;
 }
 
+/** Where a label lies to the point that it is of: its side, and pixels to the right and down. */
+interface Place {
+  readonly align: "left" | "center" | "right";
+  readonly dx: number;
+  readonly dy: number;
+}
+
+/** A label of one point or of several that lie together. */
+interface Label extends Place {
+  readonly x: number;
+  readonly y: number;
+  readonly label: string;
+}
+
+/** Pixels from a point up to the foot of its label, and aside where it gives way to a curve. */
+const [rise, aside] = [10, 6];
+const above: Place = { align: "center", dx: 0, dy: -rise };
+const below: Place = { ...above, dy: rise + lineHeight - 4 };
+
 /**
  * The labels of points; those that would lie over each other are one, above all of their points: "0–3" where the curve
- * stays there from one to the other, else "0, 3".
+ * stays there from one to the other, else "0, 3". Where the curve comes from above or goes there they give way to it.
  *
  * @param width pixels between the ends of the x axis, and `height` of the y axis.
+ * @param reversed x is drawn from large to small.
  */
 export function pointLabels(
   points: readonly Point[],
   width: number,
   height: number,
-): readonly { readonly x: number; readonly y: number; readonly label: string }[] {
+  reversed = false,
+): readonly Label[] {
   const pixels = (values: readonly number[], length: number): ((value: number) => number) => {
     const span = Math.max(...values) - Math.min(...values);
     return (value) => (span === 0 ? 0 : (value * length) / span);
@@ -224,11 +245,66 @@ export function pointLabels(
     if (apart.length === groups.length) break;
     groups = apart;
   }
-  return groups.map((group) => ({
-    x: group.reduce((sum, { x }) => sum + x, 0) / group.length,
-    y: Math.max(...group.map(({ y }) => y)),
-    label: text(group),
-  }));
+  const [lowest, first] = [
+    Math.min(...points.map(({ y }) => up(y))),
+    Math.min(...points.map(({ x }) => (reversed ? -right(x) : right(x)))),
+  ];
+  /** Pixels that a line goes to the right from a point, and up. */
+  const way = (from: Point, to: Point): readonly [number, number] => [
+    (right(to.x) - right(from.x)) * (reversed ? -1 : 1),
+    up(to.y) - up(from.y),
+  ];
+  const placed = groups.map((group) => {
+    const label = text(group);
+    const half = (label.length * signWidth) / 2;
+    const lines = group.flatMap((from) =>
+      points
+        .filter(
+          (to) =>
+            to.series === from.series &&
+            Math.abs(to.order - from.order) === 1 &&
+            !group.includes(to),
+        )
+        .map((to) => way(from, to)),
+    );
+    // A line is in the way where it is not past the label yet as it gets to its foot.
+    const crossing = lines.filter(
+      ([across, climb]) => climb > rise && (Math.abs(across) * rise) / climb < half + 2,
+    );
+    const [fromLeft, fromRight] = [
+      crossing.some(([across]) => across < 0),
+      crossing.some(([across]) => across >= 0),
+    ];
+    const x = group.reduce((sum, point) => sum + point.x, 0) / group.length;
+    const y = Math.max(...group.map((point) => point.y));
+    const atAxis = (reversed ? -right(x) : right(x)) - first < half;
+    const room = up(y) - lowest > rise + lineHeight;
+    let place = above;
+    if (fromLeft && !fromRight) place = { align: "left", dx: aside, dy: -rise - 3 };
+    else if (fromRight && !fromLeft && !atAxis)
+      place = { align: "right", dx: -aside, dy: -rise - 3 };
+    else if (fromRight && room) place = below;
+    // What stands on the axis would lie across it.
+    if (atAxis && place.align === "center") place = { ...place, align: "left" };
+    return { x, y, label, ...place };
+  });
+  /** The middle of a label, pixels to the right and up. */
+  const middle = ({ x, y, label, align, dx, dy }: Label): readonly [number, number] => {
+    const half = (label.length * signWidth) / 2;
+    const shift = align === "center" ? 0 : align === "left" ? half : -half;
+    return [(reversed ? -right(x) : right(x)) + dx + shift, up(y) - dy];
+  };
+  const overlap = (one: Label, other: Label): boolean => {
+    const [[x, y], [otherX, otherY]] = [middle(one), middle(other)];
+    const reach = ((one.label.length + other.label.length) * signWidth) / 2;
+    return Math.abs(x - otherX) < reach && Math.abs(y - otherY) < lineHeight;
+  };
+  // One that would give way to a curve and lie over another label stays where it was.
+  return placed.map((label) =>
+    label.dx !== 0 && placed.some((other) => other !== label && overlap(label, other))
+      ? { ...label, ...above }
+      : label,
+  );
 }
 
 /** Colours and dashes of a chart's curves, in their order. */

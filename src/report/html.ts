@@ -54,3 +54,9 @@ export function markup(texts: TemplateStringsArray, ...parts: readonly Part[]): 
 export function named(name: string): Html {
   return markup`<bdi>${name}</bdi>`;
 }
+
+/** A file's name as {@link named}, which is broken, if at all, after a slash or in front of another sign between words. */
+export function fileNamed(name: string): Html {
+  const pieces = name.split(/(?<=\/)|(?=[-._])/);
+  return markup`<bdi>${pieces.map((piece, i) => (i === 0 ? piece : markup`<wbr>${piece}`))}</bdi>`;
+}

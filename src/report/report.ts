@@ -101,7 +101,7 @@ function metricsTable(final: Final, gaps: Gaps, wrongLabels: boolean): string {
 export function attackLine({ auc, overForgetting }: MiaResult, wrongLabels: boolean): string {
   const flag = overForgetting ? "yes: D_f is less certain than unseen data" : "no";
   // To be uncertain of a wrong label is what was wanted.
-  const verdict = wrongLabels ? "" : `; over-forgetting: ${flag}`;
+  const verdict = wrongLabels ? "" : `; over-forgetting by this measure: ${flag}`;
   return (
     "AUC of confidence, D_f against test: " +
     `${auc.value!.toFixed(3)} ± ${auc.standardError.toFixed(3)} (0.5: cannot be told apart)${verdict}.`

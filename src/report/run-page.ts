@@ -5,7 +5,7 @@ import { axisLabel, inPlace, scoreMetrics } from "../metrics/index.ts";
 import type { Measurement } from "../metrics/measurement.ts";
 import type { Scores } from "../metrics/metric.ts";
 import type { ImageAnswers } from "./forgotten.ts";
-import { type Html, markup, named, type Part } from "./html.ts";
+import { fileNamed, type Html, markup, named, type Part } from "./html.ts";
 import {
   chartFigure,
   facts,
@@ -197,7 +197,7 @@ function imageCard(one: ImageAnswers, image: string | undefined): Html {
     one.trainedAs === undefined
       ? undefined
       : markup`<dt>trained as</dt><dd>${named(shortened(one.trainedAs))}</dd>`;
-  return markup`<li>${picture}<strong>${named(name)}</strong>
+  return markup`<li>${picture}<strong>${fileNamed(name)}</strong>
 <dl><dt>class</dt><dd>${named(shortened(one.class))}</dd>${trained}<dt>before</dt><dd>${answerOf(one.before)}</dd><dt>after</dt><dd>${answerOf(one.after)}</dd></dl></li>\n`;
 }
 

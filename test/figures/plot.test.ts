@@ -141,4 +141,41 @@ test("labels that would lie over each other are one, which says where a curve st
   assert.equal(labelled(apart), apart, "what has room stays as it is");
 });
 
+test("a label gives way to its curve", () => {
+  const sides = (ys: readonly number[], reversed: boolean) =>
+    pointLabels(
+      ys.map((y, order) => {
+        const x = reversed ? 100 - 10 * order : 10 * order;
+        return { series: "rewind", order, x, y, label: `${order}–9` };
+      }),
+      400,
+      250,
+      reversed,
+    ).map(({ align, dy }) => (dy > 0 ? `below, ${align}` : align));
+  for (const reversed of [false, true]) {
+    assert.equal(
+      sides([50, 50, 90, 90, 0], reversed),
+      ["left", "right", "center", "center", "left"],
+      "it stands beside a slope, and the first beside the axis",
+    );
+    assert.equal(
+      sides([90, 20, 90, 0, 90], reversed),
+      ["left", "below, center", "center", "center", "center"],
+      "in a valley it stands below, where there is room",
+    );
+    assert.equal(sides([20, 90, 0], reversed)[0], "below, left");
+  }
+  const close = [
+    [0, 90],
+    [20, 0],
+    [20.5, 3],
+  ].map(([x, y], order) => ({ series: "a", order, x: x!, y: y!, label: "30" }));
+  assert.ok(
+    pointLabels([...close, { series: "b", order: 0, x: 22, y: 0, label: "1" }], 400, 250)
+      .filter(({ y }) => y === 0)
+      .every(({ align }) => align === "center"),
+    "but never onto another",
+  );
+});
+
 test.run();

@@ -102,6 +102,7 @@ test("numbers are the report's, rounded, and without the noise of floats", async
   ]);
   assert.not.match(text, /0\.30000/);
   assert.ok(text.includes("<code>learning<wbr>Rate</code>"), "a name is broken where a word ends");
+  assert.ok(text.includes("<strong><bdi>very<wbr>-long<wbr>-very<wbr>-"), "and that of a file");
   assert.is(
     inOneLine("1 ± 2 %, 3 s of 4 samples"),
     "1\u00A0±\u00A02\u00A0%, 3\u00A0s of 4 samples",
