@@ -32,6 +32,7 @@ import { Trainer } from "../src/train/trainer.ts";
 import { Trajectory } from "../src/weights/trajectory/record.ts";
 import { Model } from "../src/nn/model.ts";
 import { syntheticDigits } from "../src/data/synthetic.ts";
+import { ForgetGradients } from "../src/unlearn/forget-gradients.ts";
 import { methods, startMethod } from "../src/unlearn/methods/index.ts";
 import { closeGpus, ownGpu, testGpu, tunings } from "./device.ts";
 import { winograd } from "./ops/winograd-operation.ts";
@@ -319,6 +320,7 @@ for (const tuning of tunings) {
     };
     const task = { model, task: classification, forget: subset(0), retain: subset(6), seed: 1 };
     for (const name of methods.names) (await startMethod(name, task, {})).destroy();
+    (await ForgetGradients.create(task, 6)).destroy();
     (await Collector.create(model, classification, data, 8)).destroy();
     gather(gpu);
   });

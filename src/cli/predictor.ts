@@ -42,21 +42,28 @@ async function show(
   });
   const metadata = await predictorMetadata(spec);
   const { name, window, reach, direction, base: added, normalisation } = predictor;
+  const reads =
+    predictor.joint?.gradients === true
+      ? "the trajectory, and D_f itself: two gradients at the oldest snapshot"
+      : "the trajectory";
   const kinds = rows.map(([kind, set, parameters, flop, source]) => ({
     ...{ kind, set, parameters, flop, source },
   }));
-  answer({ name, window, reach, direction, base: added, normalisation, kinds, metadata }, () =>
-    [
-      `${name}: window ${window} snapshots`,
-      `aims ${reach} ${end}; residual added to the ${added} snapshot`,
-      `normalisation: ${normalisation}\n`,
-      textTable(columns, rows),
-      ...Object.entries(metadata).flatMap(([set, of]) => {
-        const entries = Object.entries(of);
-        if (entries.length === 0) return [];
-        return [`\n${set}`, ...entries.map(([key, value]) => `  ${key.padEnd(20)} ${value}`)];
-      }),
-    ].join("\n"),
+  answer(
+    { name, window, reach, direction, base: added, normalisation, reads, kinds, metadata },
+    () =>
+      [
+        `${name}: window ${window} snapshots`,
+        `aims ${reach} ${end}; residual added to the ${added} snapshot`,
+        `normalisation: ${normalisation}`,
+        `reads: ${reads}\n`,
+        textTable(columns, rows),
+        ...Object.entries(metadata).flatMap(([set, of]) => {
+          const entries = Object.entries(of);
+          if (entries.length === 0) return [];
+          return [`\n${set}`, ...entries.map(([key, value]) => `  ${key.padEnd(20)} ${value}`)];
+        }),
+      ].join("\n"),
   );
 }
 

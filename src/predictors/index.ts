@@ -11,7 +11,7 @@ import { ninoLoader } from "./nino/predictor.ts";
 import { type Base, type Predictor, reversedPredictor } from "./predictor.ts";
 import { shippedBytes, shippedName } from "./shipped.ts";
 import { parseWeightFile, type WeightFile } from "./weight-file.ts";
-import { filterLoader, lateLoader } from "./weighted-steps/predictor.ts";
+import { filterLoader, lateLoader, mixLoader } from "./weighted-steps/predictor.ts";
 import { wnnLoader } from "./wnn.ts";
 
 /** All predictors; `predictors.add(…)` makes another one known to configurations and commands. */
@@ -21,6 +21,7 @@ export const predictors: Registry<PredictorLoader> = new Registry(
     linearLoader,
     lateLoader,
     filterLoader,
+    mixLoader,
     // Before InvWNN, which takes every Keras file that is no WNN, to say what is wrong with it.
     wnnLoader,
     invWnnLoader,

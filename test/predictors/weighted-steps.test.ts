@@ -1,4 +1,4 @@
-// Step weights (late line, filter) against float64, on whole networks of tensors in several chunks.
+// Step weights (late line, filter, mix) against float64, on whole networks of tensors in several chunks.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
@@ -58,11 +58,32 @@ const rms = (values: Iterable<number>): number => {
   return Math.sqrt(all.reduce((sum, v) => sum + v * v, 0) / all.length);
 };
 
+/** Of the loss on D_f and towards the runner-up, by tensor. */
+type Gradients = readonly Map<string, Float32Array>[];
+
+/** Some beyond the limit, one tensor without any. */
+function someGradients(): Gradients {
+  const random = new Random(21);
+  return [0, 1].map(
+    (input) =>
+      new Map(
+        specs.map((spec) => [
+          spec.name,
+          Float32Array.from({ length: sizeOf(spec) }, (_, i) =>
+            input === 1 && spec.name === "bias"
+              ? 0
+              : 1e-4 * (random.float() - 0.5) * (i % 19 === 0 ? 60 : 1),
+          ),
+        ]),
+      ),
+  );
+}
+
 /** What is predicted, in float64. `clip`: most a step counts. */
 function reference(
   history: ReadonlyMap<string, Float32Array[]>,
   { values, ...shape }: StepWeights,
-  { clip, base }: { clip: number; base: number },
+  { clip, base, gradients }: { clip: number; base: number; gradients?: Gradients },
 ): Map<string, Float64Array> {
   const inputs = inputsOf(shape);
   let [line2, e2] = [0, 0];
@@ -75,6 +96,12 @@ function reference(
     e.forEach((_, i) => {
       steps.forEach((step, k) => {
         e[i]! += values[at + k]! * Math.max(-clip * r, Math.min(clip * r, step[i]!));
+      });
+      gradients?.forEach((gradient, input) => {
+        const g = gradient.get(name)!;
+        const unit = rms(g);
+        if (unit === 0) return;
+        e[i]! += r * values[at + 14 + input]! * Math.max(-5, Math.min(5, g[i]! / unit));
       });
       e2 += e[i]! ** 2;
       line2 += ((3 / 14) * (h[14]![i]! - h[0]![i]!)) ** 2;
@@ -95,6 +122,7 @@ async function predicted(
   predictor: Predictor,
   history: ReadonlyMap<string, Float32Array[]>,
   options: { tuning: (typeof tunings)[number]; maxBinding?: number },
+  gradients?: Gradients,
 ): Promise<Map<string, Float32Array>> {
   const gpu = await testGpu(options);
   const arena = await Arena.create(gpu, new ArenaLayout(specs, gpu.maxBinding), "test");
@@ -104,10 +132,17 @@ async function predicted(
     for (const [name, values] of history) arena.write(name, values[k]!);
     trajectory.record(arena);
   }
-  const rewinder = await Rewinder.create(trajectory, predictor);
+  const arenas: Arena[] = [];
+  for (const gradient of gradients ?? []) {
+    const one = await Arena.create(gpu, arena.layout, "gradient");
+    for (const [name, values] of gradient) one.write(name, values);
+    arenas.push(one);
+  }
+  const given = arenas.length === 0 ? undefined : (arenas as [Arena, Arena]);
+  const rewinder = await Rewinder.create(trajectory, predictor, undefined, given);
   await rewinder.apply(arena);
   const read = await arena.read();
-  for (const one of [rewinder, trajectory, arena]) one.destroy();
+  for (const one of [rewinder, trajectory, arena, ...arenas]) one.destroy();
   return read;
 }
 
@@ -156,6 +191,20 @@ for (const tuning of tunings) {
       assert.is(predictor.joint?.parameters, 70);
       const want = reference(history, weights, { clip: 8, base: 0 });
       near(await predicted(predictor, history, options), want);
+    });
+
+    test(`a mix from a file is its formula in float64 (${where})`, async () => {
+      const history = snapshots();
+      const random = new Random(4);
+      const values = Float32Array.from({ length: 5 * 16 }, () => 2 * random.float() - 1);
+      const weights = { window, gradients: true, values };
+      const path = `${folder}/mix.safetensors`;
+      const { tensors, metadata } = stepFile(weights);
+      assert.is(metadata["format"], "rewind mix 1");
+      writeFileSync(path, writeSafetensors(tensors, metadata));
+      const gradients = someGradients();
+      const want = reference(history, weights, { clip: 8, base: 0, gradients });
+      near(await predicted(await loadPredictor(path), history, options, gradients), want);
     });
   }
 

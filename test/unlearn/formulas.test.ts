@@ -4,10 +4,13 @@ import * as assert from "uvu/assert";
 import { Bound } from "../../src/graph/bound.ts";
 import { compile } from "../../src/graph/program.ts";
 import { Random } from "../../src/random.ts";
+import { weightedSteps } from "../../src/predictors/weighted-steps/predictor.ts";
 import type { GpuDataset } from "../../src/feed/gpu-dataset.ts";
 import { boundaryLabels } from "../../src/unlearn/methods/boundary.ts";
+import { ForgetGradients } from "../../src/unlearn/forget-gradients.ts";
 import { sumOverImages } from "../../src/unlearn/gradients.ts";
 import { startMethod } from "../../src/unlearn/methods/index.ts";
+import { RewindSession, rewindSettings } from "../../src/unlearn/methods/rewind.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import {
@@ -459,6 +462,88 @@ test("salun: the mask is the original network's largest summed gradients, whatev
     masks.push(want.join());
   }
   assert.is.not(masks[0], masks[1]);
+  of.destroy();
+});
+
+test("the gradients on D_f that a mix reads are the loss's and the runner-up's, memorised images included", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
+  const start = await weightsOf(of.model);
+  const { items } = of.request.forget;
+  // At 60 times the weights the softmax of 32 bits is 1 for a class and 0 for the others.
+  for (const factor of [1, 60]) {
+    setWeights(of.model, moved(start, start, factor - 1));
+    const weights = await weightsOf(of.model);
+    // Three passes, the last one of two images.
+    const gradients = await ForgetGradients.create(of.request, 3);
+    await gradients.run();
+    const sums: Weights[] = [];
+    // A second run starts from nothing.
+    await gradients.run();
+    for (const arena of gradients.arenas) {
+      const read = await arena.read();
+      sums.push(new Map([...read].map(([name, g]) => [name, Float64Array.from(g)])));
+    }
+    gradients.destroy();
+    const of64 = (runnerUp: boolean): Weights => {
+      const mean = gradient(of, items, (n, x) => {
+        const z = logits(weights, x);
+        const y = of.labels[n]!;
+        const rest = softmax(z.map((v, c) => (c === y ? -Infinity : v)));
+        return softmax(z).map((p, c) => p - (runnerUp ? rest[c]! : Number(c === y)));
+      });
+      return moved(
+        new Map([...mean].map(([name, g]) => [name, g.map(() => 0)])),
+        mean,
+        items.length,
+      );
+    };
+    // Large logits are off by more.
+    const allowed = { absolute: 2e-6 * factor, relative: 2e-6 * factor };
+    for (const [i, sum] of sums.entries()) {
+      for (const [name, want] of of64(i === 1)) {
+        close(`gradient ${i} of ${name}, weights times ${factor}`, sum.get(name)!, want, allowed);
+      }
+    }
+  }
+  of.destroy();
+});
+
+test("a mix of nothing but the runner-up steps against that gradient at the oldest snapshot, as far as the line", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
+  const start = await weightsOf(of.model);
+  const values = Float32Array.from({ length: 5 * 16 }, (_, i) => Number(i % 16 === 15));
+  const predictor = weightedSteps(
+    { window: 15, gradients: true, values },
+    { name: "runner-up", source: "test" },
+  );
+  const settings = rewindSettings.parse({ learningRate: 1e-2, batch: 4 });
+  const session = await RewindSession.create(of.request, predictor, settings);
+  await session.round({});
+  const history = await session.recording.read();
+  const end = await weightsOf(of.model);
+  session.destroy();
+  const g = gradient(of, of.request.forget.items, (n, x) => {
+    const z = logits(start, x);
+    const rest = softmax(z.map((v, c) => (c === of.labels[n]! ? -Infinity : v)));
+    return softmax(z).map((p, c) => p - rest[c]!);
+  });
+  const rms = (v: ArrayLike<number>): number =>
+    Math.sqrt(Array.from(v).reduce((sum, one) => sum + one * one, 0) / v.length);
+  let [line2, e2] = [0, 0];
+  const e = new Map<string, Float64Array>();
+  for (const [name, g2] of g) {
+    const h = history.get(name)!;
+    const size = g2.length;
+    const steps = Float64Array.from({ length: 14 * size }, (_, i) => h[i + size]! - h[i]!);
+    const unit = rms(g2);
+    e.set(
+      name,
+      g2.map((v) => rms(steps) * Math.max(-5, Math.min(5, v / unit))),
+    );
+    for (const v of e.get(name)!) e2 += v * v;
+    for (let i = 0; i < size; i++) line2 += ((3 / 14) * (h[14 * size + i]! - h[i]!)) ** 2;
+  }
+  same(end, moved(start, e, -Math.sqrt(line2 / e2)), "the step");
   of.destroy();
 });
 

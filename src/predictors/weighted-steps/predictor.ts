@@ -2,7 +2,8 @@
  * Predictors that weigh the steps of a window: as long as the straight line, in a direction of their own.
  *
  * `late` weighs step k by exp(C k), so that the first ones, which are the optimiser's transient, count less. A filter has
- * learnt weights for each kind of tensor; its steps are limited to 8 root mean squares of their tensor's.
+ * learnt weights for each kind of tensor; its steps are limited to 8 root mean squares of their tensor's. A mix has
+ * weights for two gradients on D_f as well.
  */
 import { UsageError } from "../../errors.ts";
 import type { Tensors } from "../../nn/model.ts";
@@ -57,6 +58,7 @@ export function weightedSteps(weights: StepWeights, options: StepPredictorOption
     joint: {
       source,
       parameters,
+      gradients: weights.gradients,
       prepare: async (place: JointPlace) => {
         const steps = await stepLaunches(weights, formula, place);
         // All memory is bound by the place.
@@ -105,20 +107,34 @@ export const lateLoader: PredictorLoader = {
   },
 };
 
-/** A filter from a safetensors file: the metadata `format` is `rewind filter 1`. */
+/** A loader of learnt weights: the metadata `format` of a file is `rewind NAME 1`. */
+function learnt(name: string, gradients: boolean): Omit<PredictorLoader, "name"> {
+  return {
+    recognises: (file) => states(file, name),
+    load(request) {
+      requirePlain(request, name, { base: true });
+      const file = onlyFile(request);
+      const weights = stepWeights(tensorsOf(file), gradients, file.source, file.metadata["rows"]);
+      return weightedSteps(weights, {
+        ...{ name: request.name, source: file.source, base: request.base },
+      });
+    },
+  };
+}
+
+/** Learnt weights of the steps. */
 export const filterLoader: PredictorLoader = {
   name: "filter",
-  recognises: (file) => states(file, "filter"),
-  load(request) {
-    requirePlain(request, this.name, { base: true });
-    const file = onlyFile(request);
-    const weights = stepWeights(tensorsOf(file), false, file.source, file.metadata["rows"]);
-    const { name, base } = request;
-    return weightedSteps(weights, { name, source: file.source, base });
-  },
+  ...learnt("filter", false),
 };
 
-/** The tensors and metadata of a file that {@link filterLoader} reads. */
+/** Learnt weights of the steps and of two gradients on D_f: the mix of what D_f did to the weights and what it wants. */
+export const mixLoader: PredictorLoader = {
+  name: "mix",
+  ...learnt("mix", true),
+};
+
+/** The tensors and metadata of a file that {@link filterLoader} or {@link mixLoader} reads. */
 export function stepFile(weights: StepWeights): {
   tensors: Tensors;
   metadata: Record<string, string>;
@@ -126,6 +142,9 @@ export function stepFile(weights: StepWeights): {
   const shape = [rowNames.length, inputsOf(weights)];
   return {
     tensors: new Map([["weights", { shape, data: weights.values }]]),
-    metadata: { format: `rewind ${filterLoader.name} 1`, rows: rowNames.join() },
+    metadata: {
+      format: `rewind ${(weights.gradients ? mixLoader : filterLoader).name} 1`,
+      rows: rowNames.join(),
+    },
   };
 }

@@ -38,6 +38,7 @@ import {
   type UnlearnRequest,
 } from "../method.ts";
 import { loadOptimizer, saveOptimizer } from "../optimizer-state.ts";
+import { ForgetGradients } from "../forget-gradients.ts";
 import { fineTuneFields, stepTrainer } from "../steps.ts";
 
 /** Schemas of {@link RewindSettings}. */
@@ -129,6 +130,8 @@ interface RewindParts {
   /** The snapshot predictions are added to, kept where a step is changed. */
   readonly base: Arena | undefined;
   readonly direction: RandomDirection | undefined;
+  /** What some predictors read beside the trajectory. */
+  readonly gradients: ForgetGradients | undefined;
   /** Of the base and the predicted weights, where a step is lengthened or shortened. */
   readonly line: Combination | undefined;
 }
@@ -192,7 +195,13 @@ export class RewindSession implements UnlearnSession {
           reversed: predictor.reversed ?? false,
         }),
       );
-      const rewinder = owned.add(await Rewinder.create(trajectory, predictor, model.spec));
+      const gradients =
+        predictor.joint?.gradients === true
+          ? owned.add(await ForgetGradients.create(request, batch))
+          : undefined;
+      const rewinder = owned.add(
+        await Rewinder.create(trajectory, predictor, model.spec, gradients?.arenas),
+      );
       if (aim !== undefined || predictor.joint?.steps !== undefined) rewinder.aim(aim ?? 3);
       const before = await keep("before the round");
       let base: Arena | undefined;
@@ -207,7 +216,9 @@ export class RewindSession implements UnlearnSession {
           line = owned.add(await Combination.create(gpu, base, parameters, slots));
         }
       }
-      const parts = { owned, trainer, trajectory, rewinder, before, base, direction, line };
+      const parts = {
+        ...{ owned, trainer, trajectory, rewinder, before, base, direction, line, gradients },
+      };
       return new RewindSession(request, settings, method, parts);
     });
   }
@@ -221,7 +232,7 @@ export class RewindSession implements UnlearnSession {
     const { model, seed } = this.#request;
     const { items } = this.#request.forget;
     const { warmupEpochs, trailingEpoch, learningRate, resetOptimizer } = this.#settings;
-    const { trainer, trajectory, rewinder, before, base, direction, line } = this.#parts;
+    const { trainer, trajectory, rewinder, before, base, direction, line, gradients } = this.#parts;
     const { window } = trajectory.layout;
     const total = warmupEpochs + window - 1 + (trailingEpoch ? 1 : 0);
     // Every epoch's order depends on (seed, round, epoch) alone, so that a resumed run repeats it.
@@ -241,6 +252,7 @@ export class RewindSession implements UnlearnSession {
     model.gpu.submit((encoder) => before.copyFrom(model.parameters, encoder));
     trajectory.reset();
     for (let i = 0; i < warmupEpochs; i++) await train();
+    await gradients?.run({ signal: watch.signal });
     for (let k = 0; k < window; k++) {
       trajectory.record(model.parameters);
       if (base !== undefined && k === (rewinder.predictor.base === "oldest" ? 0 : window - 1)) {
