@@ -58,7 +58,7 @@ export const commands: Readonly<Record<string, readonly Listed[]>> = {
   ],
   "Measure and compare:": [
     {
-      term: "experiment [options] <name>",
+      term: "experiment [options] <name> [folders...]",
       description: "an experiment of the paper: every method over seeds, tuned on another seed",
       load: async () => (await import("./experiment.ts")).registerExperiment,
     },

@@ -1,60 +1,55 @@
 /** `rewind experiment`: the paper's experiments, every method, over seeds. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { UsageError } from "../errors.ts";
-import type { DataConfig } from "../runs/config.ts";
-import { defaults } from "../runs/defaults.ts";
-import type { Gpu } from "../gpu/device.ts";
+import { DataError, UsageError } from "../errors.ts";
 import type { Variant } from "../experiments/arms.ts";
-import { experimentPage } from "../experiments/experiment-page.ts";
-import { compare } from "../experiments/comparison.ts";
-import { tidyCsv } from "../experiments/csv.ts";
-import {
-  diffusionName,
-  drawingOf,
-  graderFloorOf,
-  graderTraining,
-  untouchedArm,
-  matchedText,
-} from "../experiments/diffusion.ts";
-import { type DrawnSheet, drawnSheets } from "../experiments/drawn-sheets.ts";
-import { type GraderRecord, openGrader } from "../experiments/grader.ts";
-import {
-  checkTunedTogether,
-  mergeEarlier,
-  type Merged,
-  readEarlier,
-} from "../experiments/earlier.ts";
-import { curvesOf, figures, labelOf } from "../experiments/figures.ts";
+import { diffusionName, drawingOf } from "../experiments/diffusion.ts";
+import { checkTunedTogether, readEarlier } from "../experiments/earlier.ts";
+import { resultsFile } from "../experiments/experiment-page.ts";
+import { openGrader, readGraderRecord } from "../experiments/grader.ts";
 import { nowcastScenario } from "../experiments/nowcast.ts";
-import { experimentNames, type Protocol, protocolOf } from "../experiments/protocol.ts";
-import { countRuns, runSeeds, tune, type Tuned } from "../experiments/run.ts";
-import { type Recipe, type Size, sizeNames } from "../experiments/scale.ts";
-import { summarise } from "../experiments/summary.ts";
-import { comparisonTable, resultCsv, resultTable, tuningTable } from "../experiments/tables.ts";
-import type { ArmResult, Environment } from "../experiments/trained-network.ts";
-import { withUntouched } from "../experiments/untouched.ts";
+import {
+  mergeParts,
+  type Part,
+  partFile,
+  readPart,
+  readParts,
+  requestPlan,
+} from "../experiments/parts.ts";
+import { placeOf } from "../experiments/places.ts";
+import { planOf, type PlannedRun, type Share, sharesOf, type Tuned } from "../experiments/plan.ts";
+import { experimentNames } from "../experiments/protocol.ts";
+import { type Reported, reportExperiment } from "../experiments/report.ts";
+import {
+  experimentConfig,
+  type ExperimentRequest,
+  graderOf,
+  requestProtocol,
+} from "../experiments/request.ts";
+import { countRuns, PlanResults, runPlan } from "../experiments/run.ts";
+import { type Overrides, type Size, sizeNames } from "../experiments/scale.ts";
+import type { Environment } from "../experiments/trained-network.ts";
 import { Owned } from "../gpu/owned.ts";
-import { scoreDefinitions } from "../metrics/index.ts";
 import { absolutePath, exists, readJson } from "../platform/files.ts";
-import { shippedDigest } from "../predictors/shipped.ts";
-import { pageText } from "../report/page.ts";
-import { adapterLine, pageFile } from "../report/report.ts";
-import { latexTable } from "../report/table.ts";
-import { RunFolder } from "../report/run-folder.ts";
 import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
+import { RunFolder } from "../report/run-folder.ts";
+import type { DataConfig, ForgetConfig } from "../runs/config.ts";
+import { defaults } from "../runs/defaults.ts";
 import { readGrader } from "../runs/grader.ts";
-import { framesText } from "../runs/grades.ts";
 import { loadImages } from "../runs/images.ts";
+import { inputsOf } from "../runs/inputs.ts";
 import { checkNetwork, checkTraining } from "./check-inputs.ts";
+import { deviceOptions, lossOption, precisionOf, withDevice } from "./device-options.ts";
 import { example } from "./examples.ts";
-import { claimFolder, privateFlag, requireApart } from "./run-folder.ts";
+import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { isModelFile, loadOwnModel, readModelFile } from "./model-file.ts";
 import { nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { sayNotes } from "./notes.ts";
-import { answer } from "./output.ts";
-import { withRuns } from "./progress.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
-import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
-import { isModelFile, readModelFile } from "./model-file.ts";
+import { answer } from "./output.ts";
+import { integer, most, repeatable } from "./parse.ts";
+import { withRuns } from "./progress.ts";
+import { claimFolder, privateFlag, requireApart } from "./run-folder.ts";
 import {
   classesOption,
   datasetOptions,
@@ -63,9 +58,7 @@ import {
   modelOption,
 } from "./setup-options.ts";
 import { setting } from "./unlearn-options.ts";
-import { deviceOptions, lossOption, precisionOf, withDevice } from "./device-options.ts";
-import { interruptSignal } from "./interrupt.ts";
-import { integer, most, repeatable } from "./parse.ts";
+import { packageVersion } from "./version.ts";
 
 interface ExperimentFlags extends NowcastFlags, ForgetFlags {
   readonly dataset: DataConfig["name"];
@@ -88,6 +81,24 @@ interface ExperimentFlags extends NowcastFlags, ForgetFlags {
   readonly activations?: "f32" | "f16";
   readonly onlyClasses?: string[];
   readonly grader?: string;
+  readonly shard?: Share;
+}
+
+/** The word that stands in the place of an experiment's name to put shares together. */
+const mergeName = "merge";
+const nowcastName = "nowcast";
+
+/** Parses `i/n`. */
+function share(text: string): Share {
+  const [, i = "", n = ""] = /^(\d{1,5})\/(\d{1,5})$/.exec(text) ?? [];
+  const [index, of] = [Number(i), Number(n)];
+  if (index >= 1 && index <= of) return { index, of };
+  throw new InvalidArgumentError("is a share and how many there are, such as 2/8.");
+}
+
+/** An object without the fields that are undefined. */
+function withoutAbsent<T extends object>(given: T): T {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** Collects `ARM KEY=VALUE ...`. */
@@ -102,7 +113,8 @@ function variant(text: string, before: Variant[] = []): Variant[] {
 
 export function registerExperiment(command: Command): void {
   command
-    .argument("<name>", `one of ${experimentNames().join(", ")}, nowcast`)
+    .argument("<name>", `one of ${experimentNames().join(", ")}, nowcast; or merge`)
+    .argument("[folders...]", "merge: the folders of all shares")
     .requiredOption("--out <dir>", "folder; the same command continues an interrupted experiment")
     .option(...privateFlag);
   datasetOptions(command, { preset: true })
@@ -124,6 +136,11 @@ export function registerExperiment(command: Command): void {
       "also a competitor with settings changed, the others as tuned (repeatable)",
       repeatable(variant),
     );
+  command.option(
+    "--shard <i/n>",
+    "only the i-th of n shares, for job arrays; `experiment merge` puts their folders together",
+    share,
+  );
   nowcastOptions(command)
     .addOption(
       new Option("--size <name>", "scaled to small machines; the paper's; `tiny` for a first look")
@@ -158,55 +175,77 @@ export function registerExperiment(command: Command): void {
     "--out runs/label-noise",
   );
   lossOption(deviceOptions(forgetOptions(command))).action(
-    async (name: string, flags: ExperimentFlags) => {
-      const nowcast = name === "nowcast";
-      if (!nowcast && !experimentNames().includes(name)) {
-        throw new UsageError(
-          `no experiment "${name}"; there are: ${experimentNames().join(", ")}, nowcast.`,
-        );
-      }
-      const data = {
-        name: flags.dataset,
-        ...(flags.data === undefined ? {} : { dir: flags.data }),
-        ...(flags.imageSize === undefined ? {} : { size: flags.imageSize }),
-        ...(flags.onlyClasses === undefined ? {} : { classes: flags.onlyClasses }),
-      };
-      requireApart(flags.out, flags.data);
+    async (name: string, folders: string[], flags: ExperimentFlags) => {
       requireOwnOptions(name, command, flags);
-      const only = flags.arms?.split(",").map((arm) => arm.trim());
-      const forget = await forgetConfig(flags);
-      if (nowcast && forget !== undefined) {
-        throw new UsageError("experiment nowcast forgets nothing: give no --forget option.");
+      if (name === mergeName) return merge(folders, command, flags);
+      if (folders.length > 0) {
+        throw new UsageError(`experiment ${name} takes no folders: "${folders[0]}".`);
       }
-      const own = isModelFile(flags.model) ? await readModelFile(flags.model) : undefined;
-      const protocol = protocolOf(nowcast ? nowcastScenario.name : name, data, {
-        size: flags.size,
-        published: takenPredictor(flags.predictor, flags),
-        ...(own ?? { model: flags.model }),
-        forget,
-        overrides: { train: flags.train, test: flags.test, recipe: recipeOf(flags) },
-        only,
-        variants: flags.variant ?? [],
-      });
-      if (nowcast) {
+      requireApart(flags.out, flags.data);
+      const forget = await forgetConfig(flags);
+      if (name === nowcastName) {
+        if (forget !== undefined) {
+          throw new UsageError("experiment nowcast forgets nothing: give no --forget option.");
+        }
+        const request = await requestOf(nowcastScenario.name, flags, forget);
+        const protocol = requestProtocol({ ...request, seeds: [] });
         const train = (seed: number) => ({ ...protocol.train(seed), scenario: nowcastScenario });
         await nowcastExperiment(train, flags);
       } else {
-        await run(protocol, flags);
+        await run(await requestOf(name, flags, forget), flags);
       }
     },
   );
 }
 
-/** The parts of a training's recipe that flags give. */
-function recipeOf(flags: ExperimentFlags): Partial<Recipe> {
-  const { from, allowNonfinite, epochs, batch, microBatch, recompute, activations } = flags;
-  const given = { from, allowNonfinite, epochs, batch, microBatch, recompute, activations };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+/** What the flags of a command ask for. */
+async function requestOf(
+  experiment: string,
+  flags: ExperimentFlags,
+  forget: ForgetConfig | undefined,
+): Promise<ExperimentRequest> {
+  const own = isModelFile(flags.model) ? await readModelFile(flags.model) : undefined;
+  const { epochs, from, allowNonfinite, batch, microBatch, recompute, activations } = flags;
+  const recipe = { from, allowNonfinite, epochs, batch, microBatch, recompute, activations };
+  const given = {
+    published: takenPredictor(flags.predictor, flags),
+    forget,
+    arms: flags.arms?.split(",").map((arm) => arm.trim()),
+    grader: flags.grader,
+    ...precisionOf(flags),
+  };
+  return withoutAbsent({
+    experiment,
+    data: withoutAbsent({
+      name: flags.dataset,
+      ...{ dir: flags.data, size: flags.imageSize, classes: flags.onlyClasses },
+    }),
+    size: flags.size,
+    ...(own ?? { model: flags.model }),
+    ...given,
+    overrides: withoutAbsent({
+      ...{ train: flags.train, test: flags.test },
+      recipe: withoutAbsent(recipe) as Overrides["recipe"] & object,
+    }),
+    variants: flags.variant ?? [],
+    seeds: Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i),
+    tuningSeed: flags.tuningSeed,
+  });
 }
 
 /** @throws UsageError for an option that an experiment does not have. */
 function requireOwnOptions(name: string, command: Command, flags: ExperimentFlags): void {
+  if (![...experimentNames(), nowcastName, mergeName].includes(name)) {
+    throw new UsageError(
+      `no experiment "${name}"; there are: ${experimentNames().join(", ")}, nowcast.`,
+    );
+  }
+  if (name === nowcastName && flags.shard !== undefined) {
+    throw new UsageError("--shard: experiment nowcast runs in one process.");
+  }
+  if (flags.shard !== undefined && flags.beside !== undefined) {
+    throw new UsageError("--beside is for a whole experiment: a share of one has no tables.");
+  }
   const draws = name === diffusionName;
   const given = (option: string): boolean => command.getOptionValueSource(option) === "cli";
   if (!draws && (flags.grader !== undefined || flags.onlyClasses !== undefined)) {
@@ -219,201 +258,135 @@ function requireOwnOptions(name: string, command: Command, flags: ExperimentFlag
   }
 }
 
-/** What drawn images are judged by, where the experiment is one of drawing. */
-function graderOf(protocol: Protocol, { grader: given, size }: ExperimentFlags) {
-  if (protocol.name !== diffusionName) return undefined;
-  const { data } = protocol.train(0);
-  return { train: graderTraining(data, size), given, floor: graderFloorOf(size) };
-}
-
-/** Runs the arms of a protocol. */
-async function run(protocol: Protocol, flags: ExperimentFlags): Promise<void> {
-  const seeds = Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i);
-  if (seeds.includes(flags.tuningSeed)) {
+/** The folders of shares become one experiment. */
+async function merge(
+  folders: readonly string[],
+  command: Command,
+  flags: ExperimentFlags,
+): Promise<void> {
+  const strange = command.options.find((option) => {
+    const name = option.attributeName();
+    const own = ["out", "private", "quiet", "json"].includes(name);
+    return !own && command.getOptionValueSource(name) === "cli";
+  });
+  if (strange !== undefined) {
     throw new UsageError(
-      `seed ${flags.tuningSeed} would both choose settings and be reported; give another --tuning-seed.`,
+      `experiment merge takes folders and --out, and no ${strange.long}: the shares say the rest.`,
     );
   }
+  if (folders.length === 0) {
+    throw new UsageError("experiment merge: name the folders of the shares.");
+  }
+  const parts = await readParts(folders);
+  const { request } = parts[0]!;
+  await loadOwnModel(request);
+  const protocol = requestProtocol(request);
+  const plan = requestPlan(protocol, request);
+  const folder = await claimFolder(flags, await experimentConfig(protocol, request));
+  await mergeParts(plan, parts, folder.path);
+  const results = new PlanResults(protocol, plan, {}, folder.path);
+  await tell(folder, {
+    ...{ protocol, request, plan },
+    results: await results.arms(),
+    tuned: await results.tuned(),
+    grader: await readGraderRecord(folder.path),
+  });
+}
+
+/** Writes a report and says it. */
+async function tell(folder: RunFolder, reported: Reported): Promise<void> {
+  const { numbers, table } = await reportExperiment(folder, reported);
+  answer({ folder: folder.path, ...numbers }, `${table}\n\nreport: ${folder.file("report.md")}`);
+}
+
+/** Tuning of an earlier process in the same folder. */
+async function knownTuning(folder: RunFolder): Promise<Readonly<Record<string, Tuned>>> {
+  const file = folder.file("tuning.json");
+  return (await exists(file)) ? ((await readJson(file)) as Record<string, Tuned>) : {};
+}
+
+/** Runs the arms of a request, or a share of them. */
+async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<void> {
+  const protocol = requestProtocol(request);
   const earlier =
     flags.beside === undefined
       ? undefined
-      : await readEarlier(flags.beside, protocol, flags.dataset, seeds);
+      : await readEarlier(flags.beside, protocol, flags.dataset, request.seeds);
   if (earlier !== undefined) checkTunedTogether(protocol, earlier);
-  const asked = graderOf(protocol, flags);
+  const asked = graderOf(protocol, request);
   if (asked?.given !== undefined) await readGrader(asked.given);
-  const written = {
-    experiment: protocol.name,
-    train: protocol.train(0),
-    tuningSeed: flags.tuningSeed,
-    shippedPredictor: await shippedDigest(),
-    ...precisionOf(flags),
-    ...(asked && {
-      grader: asked.given ?? asked.train,
-      drawing: drawingOf(flags.size),
-    }),
-  };
+  const written = await experimentConfig(protocol, request);
   await RunFolder.check(flags.out, written);
   await checkTraining(written.train);
-  if (flags.predictor !== undefined) await loadPredictor(takenPredictor(flags.predictor, flags));
-  const images = await loadImages(protocol.train(flags.tuningSeed));
+  const { published } = request;
+  if (published !== undefined) await loadPredictor(published);
+  const { shard } = flags;
+  const shareRuns = (plan: readonly PlannedRun[]): readonly PlannedRun[] =>
+    shard === undefined ? plan : sharesOf(plan, shard.of)[shard.index - 1]!.runs;
+  if (shard !== undefined) shareRuns(requestPlan(protocol, request));
+  const setup = protocol.train(flags.tuningSeed);
+  const images = await loadImages(setup);
   sayNotes(images.notes);
   checkNetwork(written.train, images);
   const folder = await claimFolder(flags, written);
+  const part = shard && {
+    ...{ version: await packageVersion(), request, share: shard },
+    inputs: await inputsOf({ setup, images }),
+  };
+  if (part !== undefined) await beginPart(folder, part);
   const signal = interruptSignal();
-  const { gpu, known, tuned, results, grader } = await withDevice(flags, async (gpu) => {
-    const known = (await exists(folder.file("tuning.json")))
-      ? ((await readJson(folder.file("tuning.json"))) as Record<string, Tuned>)
-      : {};
-    const runs = countRuns(protocol, seeds, known);
-    return withRuns(protocol.name, runs, signal, (told) =>
+  const known = shard === undefined ? await knownTuning(folder) : {};
+  const plan =
+    shard === undefined
+      ? planOf(protocol, {
+          ...{ seeds: request.seeds, tuningSeed: request.tuningSeed, known },
+          grader: asked !== undefined && asked.given === undefined,
+        })
+      : requestPlan(protocol, request);
+  const runs = shareRuns(plan);
+  const results = new PlanResults(protocol, plan, known, folder.path);
+  const { place, grader } = await withDevice(flags, (gpu) =>
+    withRuns(protocol.name, countRuns(runs), signal, (told) =>
       Owned.within(async (owned) => {
-        const plain: Environment = { gpu, out: flags.out, ...told };
+        const plain: Environment = { gpu, out: folder.path, ...told };
         const opened = asked && (await openGrader(asked, plain, owned));
-        const environment = {
-          ...plain,
-          ...(opened && {
-            judging: { grader: opened.grader, drawing: drawingOf(flags.size) },
-          }),
-        };
-        const tuned = await tune(protocol, flags.tuningSeed, environment, known);
-        await folder.writeJson("tuning.json", { ...known, ...tuned });
-        const results = await runSeeds(protocol, seeds, tuned, environment);
-        return { gpu, known, tuned, results, grader: opened?.record };
+        const judging = opened && { grader: opened.grader, drawing: drawingOf(request.size) };
+        await runPlan(protocol, runs, results, { ...plain, ...(judging && { judging }) });
+        return { place: placeOf(gpu), grader: opened?.record };
       }),
+    ),
+  );
+  if (part !== undefined) {
+    await folder.writeJson(partFile, { ...part, finished: true });
+    const { index, of } = part.share;
+    answer(
+      { folder: folder.path, share: part.share, runs: runs.map(({ key }) => key) },
+      `share ${index} of ${of}: ${countRuns(runs)} runs in ${folder.path}; with all shares: ` +
+        "rewind experiment merge FOLDER… --out DIR",
     );
-  });
-  const shown =
-    earlier === undefined
-      ? { ...shownOf(protocol, results), tuned: { ...known, ...tuned }, before: [] }
-      : mergeEarlier(protocol, results, tuned, earlier);
-  await report(folder, shown, flags, gpu, seeds, grader);
-}
-
-function graderLines(
-  { network, testAccuracy, testImages, digest }: GraderRecord,
-  { count, steps }: ReturnType<typeof drawingOf>,
-): string[] {
-  return [
-    `Each network draws ${count} images in ${steps} steps, from the same noise in all arms of a seed. They are judged by a ` +
-      `grader, a ${network} that takes ${testAccuracy.toFixed(2)} % of ${testImages} test images for what they are ` +
-      `(SHA-256 ${digest}).`,
-    "",
-  ];
-}
-
-/** Sheets of the first seed; those of the others lie beside them. */
-function sheetLines(sheets: readonly DrawnSheet[]): string[] {
-  const first = sheets.filter(({ seed }) => seed === sheets[0]!.seed);
-  return [
-    "## Drawn images",
-    "",
-    `Seed ${first[0]!.seed}, all from the same noise, each ${matchedText}. Frames, ${framesText}.`,
-    "",
-    ...first.flatMap(({ arm, round, name }) => [
-      `${arm}${round === 0 ? "" : `, round ${round}`}:`,
-      "",
-      `![what ${arm} draws](${name})`,
-      "",
-    ]),
-  ];
-}
-
-/** What is reported: where networks draw, what the untouched ones do as well. */
-function shownOf(
-  protocol: Protocol,
-  results: readonly ArmResult[],
-): Pick<Merged, "protocol" | "results"> {
-  if (protocol.name !== diffusionName) return { protocol, results };
-  return {
-    protocol: { ...protocol, arms: [untouchedArm, ...protocol.arms] },
-    results: withUntouched(results),
-  };
-}
-
-/** Writes tables, curves and numbers of an experiment. */
-async function report(
-  folder: RunFolder,
-  { protocol, results, tuned, before }: Merged,
-  flags: ExperimentFlags,
-  gpu: Gpu,
-  seeds: readonly number[],
-  grader?: GraderRecord,
-): Promise<void> {
-  await folder.writeJson("tuning.json", tuned);
-  const summaries = summarise(protocol, results);
-  const comparisons = seeds.length > 1 ? compare(protocol, results) : [];
-  await folder.write("results.csv", tidyCsv(protocol, results));
-  const numbers = {
-    experiment: protocol.name,
-    dataset: flags.dataset,
-    seeds,
-    ...(protocol.name === diffusionName ? {} : { tuningSeed: flags.tuningSeed }),
-    adapter: adapterLine(gpu.adapter),
-    runtime: gpu.adapter.runtimeVersion,
-    definitions: scoreDefinitions(protocol.train(0).task),
-    ...(grader && { grader, drawing: drawingOf(flags.size) }),
-    ...(before.length === 0 ? {} : { takenFromEarlier: before }),
-    statistic: protocol.statistic,
-    summaries,
-    comparisons,
-    // Histories are in results.csv, settings (with paths of this machine) in the runs' own folders.
-    runs: results.map((result) => ({ ...result, history: undefined, settings: undefined })),
-  };
-  await folder.writeJson("results.json", numbers);
-  const drawn = await figures(curvesOf(protocol), results);
-  for (const { name, svg, png } of drawn) {
-    await folder.write(`${name}.svg`, svg);
-    await folder.write(`${name}.png`, png);
+    return;
   }
-  const sheets = grader === undefined ? [] : await drawnSheets(folder.path, results);
-  for (const { name, png } of sheets) await folder.write(name, png);
-  const table = resultTable(protocol, summaries);
-  await folder.write("table.csv", resultCsv(protocol, summaries));
-  await folder.write("table.tex", resultTable(protocol, summaries, latexTable));
-  const { statistic } = protocol;
-  const first = results[0]!.history[0]!.scores;
-  const lines = [
-    `# ${protocol.title} (${flags.dataset})`,
-    "",
-    `Seeds ${seeds.join(", ")}; ${
-      protocol.name === diffusionName
-        ? "nothing is tuned"
-        : `settings chosen on seed ${flags.tuningSeed}`
-    }. ${statistic.name}: ` +
-      `${statistic.definition}; ${statistic.better} is better. Mean ± standard deviation over seeds.`,
-    "",
-    table,
-    "",
-    `Before, seed ${seeds[0]}: ${Object.entries(first)
-      .map(([key, value]) => `${key} ${value.toFixed(2)}`)
-      .join(", ")}.`,
-    "",
-    ...(grader === undefined ? [] : graderLines(grader, drawingOf(flags.size))),
-    ...(results.every(({ history }) => history.at(-1)!.round === 0)
-      ? [
-          "**No arm did a round: the rule that stops them held for the trained network as it was. Train longer " +
-            "(`--epochs`), so that it knows D_f before it forgets.**",
-          "",
-        ]
-      : []),
-    ...protocol.y
-      .filter((y) => drawn.some(({ name }) => name === y.score))
-      .map((y) => `![${labelOf(y)} against ${labelOf(protocol.x)}](${y.score}.svg)\n`),
-    "## Paired comparisons",
-    "",
-    comparisons.length === 0
-      ? "They need two seeds or more."
-      : comparisonTable(protocol, comparisons),
-    "",
-    ...(Object.keys(tuned).length === 0 ? [] : ["## Tuning", "", tuningTable(protocol, tuned), ""]),
-    ...(sheets.length === 0 ? [] : sheetLines(sheets)),
-    `${adapterLine(gpu.adapter)}, ${gpu.adapter.runtimeVersion}.`,
-    ...(before.length === 0
-      ? []
-      : [`From an earlier run with the same trained networks: ${before.join(", ")}.`]),
-    "",
-  ];
-  await folder.write(pageFile, pageText(await experimentPage(folder.path)));
-  await folder.write("report.md", lines.join("\n"));
-  answer({ folder: folder.path, ...numbers }, `${table}\n\nreport: ${folder.file("report.md")}`);
+  await tell(folder, {
+    ...{ protocol, request, plan, place, grader, earlier },
+    results: await results.arms(),
+    tuned: { ...known, ...(await results.tuned()) },
+  });
+}
+
+/** @throws DataError where the folder is another share of the experiment. */
+async function beginPart(folder: RunFolder, part: Omit<Part, "finished">): Promise<void> {
+  if (!(await folder.has(partFile))) {
+    if (await folder.has(resultsFile)) {
+      throw new DataError(
+        `"${folder.path}" holds the whole experiment: give a share another \`out\`.`,
+      );
+    }
+    return folder.writeJson(partFile, { ...part, finished: false });
+  }
+  const { finished: _, ...there } = await readPart(folder.path);
+  if (JSON.stringify(there) === JSON.stringify(part)) return;
+  throw new DataError(
+    `"${folder.path}" is share ${there.share.index} of ${there.share.of}, or was begun for something else ` +
+      `(${partFile}): give another \`out\`.`,
+  );
 }

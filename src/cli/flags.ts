@@ -53,11 +53,13 @@ export const flags: Readonly<Record<string, string>> = {
   schedule: "--schedule",
   seconds: "--until-seconds",
   seed: "--seed",
+  shard: "--shard",
   share: "--share",
   size: "--image-size",
   testCount: "--test",
   testFloor: "--until-test-below",
   trainCount: "--train",
+  tuningSeed: "--tuning-seed",
   unlearningAccuracy: "--until-ua",
   warmupEpochs: "--warmup-epochs",
 };

@@ -5,7 +5,7 @@ import { sampleSheetPng } from "../report/sample-sheet.ts";
 import { readDrawn } from "../runs/drawn-rounds.ts";
 import { framesOf } from "../runs/grades.ts";
 import { matchedRound, untouched } from "./diffusion.ts";
-import { folderOf } from "./run.ts";
+import { folderOf } from "./plan.ts";
 import type { ArmResult } from "./trained-network.ts";
 
 /** Images in a row. */

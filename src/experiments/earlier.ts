@@ -12,7 +12,7 @@ import { allScores } from "../metrics/index.ts";
 import type { Progress } from "../unlearn/driver.ts";
 import type { Arm } from "../unlearn/arm.ts";
 import type { Protocol } from "./protocol.ts";
-import type { Tuned } from "./run.ts";
+import type { Tuned } from "./plan.ts";
 import type { ArmResult } from "./trained-network.ts";
 
 /** What an earlier run left: the results of its arms, and how their settings were chosen. */

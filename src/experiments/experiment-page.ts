@@ -34,7 +34,7 @@ import { sheetName } from "./drawn-sheets.ts";
 import { curveCharts } from "./figures.ts";
 import { nowcastCharts, type NowcastSummary, readNowcast, nowcastRows } from "./nowcast.ts";
 import { experimentNamed, protocolOf } from "./protocol.ts";
-import { folderOf, type Tuned } from "./run.ts";
+import { folderOf, type Tuned } from "./plan.ts";
 import type { ArmSummary } from "./summary.ts";
 import { comparisonRows, resultRows, tuningRows, type Rows } from "./tables.ts";
 import type { ArmResult } from "./trained-network.ts";

@@ -7,6 +7,7 @@ import type { Grader } from "../metrics/grader.ts";
 import { exists, join, readJson } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { TrainConfig } from "../runs/config.ts";
+import { checkedFile } from "../runs/checked-file.ts";
 import { forgetRecord, recordForget } from "../runs/forget-record.ts";
 import { type GraderFile, graderOn, readGrader } from "../runs/grader.ts";
 import { loadImages, loadSplit } from "../runs/images.ts";
@@ -33,7 +34,13 @@ const recordSchema = z.object({
 });
 
 /** The file that says it of an experiment's folder. */
-const recordFile = "grader.json";
+export const graderFile = "grader.json";
+
+/** What the folder of an experiment says of its grader; undefined where it says nothing. */
+export async function readGraderRecord(out: string): Promise<GraderRecord | undefined> {
+  const path = join(out, graderFile);
+  return (await exists(path)) ? checkedFile(recordSchema, await readJson(path), path) : undefined;
+}
 
 /** Share of images that a grader takes for their own class, by its name, %. */
 export async function accuracyOn(grader: Grader, images: Dataset): Promise<number> {
@@ -96,11 +103,10 @@ async function recordOf(
   train: TrainConfig,
   out: string,
 ): Promise<GraderRecord> {
-  const path = join(out, recordFile);
-  if (await exists(path)) {
-    const known = recordSchema.safeParse(await readJson(path));
-    if (!known.success) throw new DataError(`"${path}": ${z.prettifyError(known.error)}.`);
-    if (known.data.digest === digest) return known.data;
+  const path = join(out, graderFile);
+  const known = await readGraderRecord(out);
+  if (known !== undefined) {
+    if (known.digest === digest) return known;
     throw new DataError(
       `"${path}" is of another grader: its numbers do not compare with this one's.`,
     );
@@ -111,6 +117,6 @@ async function recordOf(
     testAccuracy: await accuracyOn(grader, test),
     testImages: test.count,
   };
-  await (await RunFolder.open(out)).writeJson(recordFile, record);
+  await (await RunFolder.open(out)).writeJson(graderFile, record);
   return record;
 }

@@ -20,7 +20,7 @@ import { Owned } from "../gpu/owned.ts";
 import { axisLabel, scoreMetric } from "../metrics/index.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
 import type { NowcastConfig } from "../forecast/index.ts";
-import { folderOf } from "./run.ts";
+import { folderOf } from "./plan.ts";
 import type { Environment } from "./trained-network.ts";
 
 /** A competitor: a schedule and what forecasts, or plain Adam. */

@@ -1,47 +1,33 @@
 /**
- * Runs the arms of a protocol over seeds, each in a run folder of its own.
+ * Does the runs of a plan, each in a run folder of its own.
  *
  * Everything is resumable: a folder with a result is done, one without goes on from its last checkpoint.
  * Tuning runs on a seed of its own, picks each arm's settings by the experiment's statistic, and is
  * written down with every trial.
  */
+import { UsageError } from "../errors.ts";
 import { Owned } from "../gpu/owned.ts";
 import { join } from "../platform/files.ts";
-import type { Arm, Settings } from "../unlearn/arm.ts";
-import { isReference } from "./arms.ts";
+import type { Settings } from "../unlearn/arm.ts";
+import { planOf, type PlannedArm, type PlannedRun, type Tuned } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
 import {
   type ArmResult,
   type Environment,
+  finishedRun,
   settingsOf,
   TrainedNetwork,
   unlearningAccuracyOf,
 } from "./trained-network.ts";
 
-/** The trials of an arm on the tuning seed, and the settings that won. */
-export interface Tuned {
-  readonly settings: Settings;
-  readonly trials: readonly {
-    readonly settings: Settings;
-    readonly statistic: number | undefined;
-    /** Where on the x axis the run ended: decides where no trial reaches the statistic. */
-    readonly end: number;
-  }[];
-}
-
-/** Folder of an arm: its name, without what file systems mind. */
-export function folderOf(name: string): string {
-  return name.replaceAll(/[^\w.-]+/g, "-");
-}
-
 /** A finished run in one line. */
-function lineOf({ statistic }: Protocol, result: ArmResult, started: number): string {
+function lineOf({ statistic }: Protocol, run: PlannedArm, result: ArmResult, ms: number): string {
   const last = result.history.at(-1)!;
   const value = result.statistic?.toFixed(statistic.decimals) ?? "not reached";
-  const seconds = (performance.now() - started) / 1000;
+  const trial = run.kind === "trial" ? `tuning ${JSON.stringify(run.choice)} ` : "";
   return (
-    `${result.arm}, seed ${result.seed}: ${statistic.name} ${value}; ${last.round} rounds, ` +
-    `stopped by ${result.stoppedBy}, ${seconds.toFixed(0)} s`
+    `${trial}${result.arm}, seed ${result.seed}: ${statistic.name} ${value}; ${last.round} rounds, ` +
+    `stopped by ${result.stoppedBy}, ${(ms / 1000).toFixed(0)} s`
   );
 }
 
@@ -61,29 +47,170 @@ function bestTrial(protocol: Protocol, trials: Tuned["trials"]): Tuned["trials"]
   return best!;
 }
 
-/** The settings that are tried of an arm, and those known to have won already. */
-function trialsOf(
-  protocol: Protocol,
-  known: Readonly<Record<string, Tuned>>,
-): { readonly arm: Arm; readonly choices: readonly Settings[]; readonly before?: Tuned }[] {
-  return protocol.arms.flatMap((arm) => {
-    if (arm.trials.length === 0 && !(isReference(arm) && protocol.againstRetrained)) return [];
-    const before = known[arm.name];
-    const same =
-      JSON.stringify(before?.trials.map(({ settings }) => settings)) === JSON.stringify(arm.trials);
-    const choices = arm.trials.length === 0 ? [{}] : arm.trials;
-    return [before !== undefined && same ? { arm, choices: [], before } : { arm, choices }];
-  });
+/** How many runs of a plan are told of: {@link Environment.log} is called once for each. */
+export function countRuns(runs: readonly PlannedRun[]): number {
+  return runs.filter(({ kind }) => kind === "trial" || kind === "arm").length;
 }
 
-/** How many runs an experiment has: {@link Environment.log} is called once for each. */
-export function countRuns(
+/** Results of a plan's runs, as their folders have them. */
+export class PlanResults {
+  readonly #protocol: Protocol;
+  readonly #plan: readonly PlannedRun[];
+  readonly #known: Readonly<Record<string, Tuned>>;
+  readonly #out: string;
+  readonly #results = new Map<string, ArmResult>();
+
+  /** @param known what was tuned before, of arms that the plan has no trials of. */
+  constructor(
+    protocol: Protocol,
+    plan: readonly PlannedRun[],
+    known: Readonly<Record<string, Tuned>>,
+    out: string,
+  ) {
+    this.#protocol = protocol;
+    this.#plan = plan;
+    this.#known = known;
+    this.#out = out;
+  }
+
+  /** The result of a run; undefined where it is not finished. */
+  async of(key: string): Promise<ArmResult | undefined> {
+    const known = this.#results.get(key);
+    if (known !== undefined) return known;
+    const run = this.#plan.find((one) => one.key === key) as PlannedArm;
+    const path = join(this.#out, key);
+    const result = await finishedRun(this.#protocol, path, await this.retrainedUa(run));
+    if (result !== undefined) this.#results.set(key, result);
+    return result;
+  }
+
+  /** The result of a run that others need. @throws UsageError where it is not finished. */
+  async #needed(key: string): Promise<ArmResult> {
+    const result = await this.of(key);
+    if (result !== undefined) return result;
+    throw new UsageError(`${key} is not finished in "${this.#out}": do it before what needs it.`);
+  }
+
+  /** Unlearning accuracy that a run ends at, %; undefined where it ends otherwise. */
+  async retrainedUa({ reference }: PlannedArm): Promise<number | undefined> {
+    return reference === undefined
+      ? undefined
+      : unlearningAccuracyOf(await this.#needed(reference));
+  }
+
+  /** The trials of an arm and the settings that won; undefined where it is not tuned. */
+  async tunedOf(name: string): Promise<Tuned | undefined> {
+    const mine = this.#plan.filter(
+      (run): run is PlannedArm => run.kind === "trial" && run.arm.name === name,
+    );
+    if (mine.length === 0) return this.#known[name];
+    const trials: Tuned["trials"][number][] = [];
+    for (const { key, choice } of mine) {
+      const { statistic, history } = await this.#needed(key);
+      const end = history.at(-1)!.scores[this.#protocol.x.score]!;
+      trials.push({ settings: choice!, statistic, end });
+    }
+    return { settings: bestTrial(this.#protocol, trials).settings, trials };
+  }
+
+  /** What is tuned, by the name of the arm. */
+  async tuned(): Promise<Record<string, Tuned>> {
+    const names = this.#protocol.arms.map(({ name }) => name);
+    const tuned: Record<string, Tuned> = {};
+    for (const name of names) {
+      const one = await this.tunedOf(name);
+      if (one !== undefined) tuned[name] = one;
+    }
+    return tuned;
+  }
+
+  /** The settings that a run is made with. */
+  async settingsOf({ arm, choice }: PlannedArm): Promise<Settings> {
+    const chosen = choice ?? (await this.tunedOf(arm.tunedAs ?? arm.name))?.settings ?? {};
+    return settingsOf(this.#protocol, arm, chosen);
+  }
+
+  /** Results of the arms on the reported seeds, in the order of the plan. @throws UsageError where one is not finished. */
+  async arms(): Promise<ArmResult[]> {
+    const results: ArmResult[] = [];
+    for (const { key, kind } of this.#plan) {
+      if (kind === "arm") results.push(await this.#needed(key));
+    }
+    return results;
+  }
+}
+
+/**
+ * Does runs of a plan on a device: one after the other, in any order that has what a run needs before it. The trained
+ * network of the last one stays on the device.
+ */
+export class PlanRunner {
+  readonly results: PlanResults;
+  readonly #protocol: Protocol;
+  readonly #environment: Environment;
+  #network: { readonly group: string; readonly trained: TrainedNetwork } | undefined;
+
+  constructor(protocol: Protocol, results: PlanResults, environment: Environment) {
+    this.results = results;
+    this.#protocol = protocol;
+    this.#environment = environment;
+  }
+
+  /** Does a run, or finds that it is done; the grader's is done by who opens it. */
+  async do(run: PlannedRun): Promise<void> {
+    if (run.kind === "grader") return;
+    const started = performance.now();
+    const network = await this.#trained(run);
+    if (run.kind === "training") return;
+    const { results } = this;
+    const settings = await results.settingsOf(run);
+    const retrainedUa = await results.retrainedUa(run);
+    const { arm, seed, key } = run;
+    const path = join(this.#environment.out, key);
+    await network.run(
+      this.#protocol,
+      { arm, settings, seed, path, retrainedUa },
+      this.#environment,
+    );
+    const result = (await results.of(key))!;
+    const line = lineOf(this.#protocol, run, result, performance.now() - started);
+    this.#environment.log(line);
+  }
+
+  /** The network that a run starts from. */
+  async #trained({
+    group,
+    seed,
+  }: Exclude<PlannedRun, { kind: "grader" }>): Promise<TrainedNetwork> {
+    if (this.#network?.group === group) return this.#network.trained;
+    this.destroy();
+    const path = join(this.#environment.out, group);
+    const trained = await TrainedNetwork.open(this.#protocol, seed, path, this.#environment);
+    this.#network = { group, trained };
+    return trained;
+  }
+
+  destroy(): void {
+    this.#network?.trained.destroy();
+    this.#network = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+}
+
+/** Does runs of a plan, one after the other. */
+export async function runPlan(
   protocol: Protocol,
-  seeds: readonly number[],
-  known: Readonly<Record<string, Tuned>>,
-): number {
-  const tuning = trialsOf(protocol, known).map(({ choices }) => choices.length);
-  return tuning.reduce((a, b) => a + b, 0) + seeds.length * protocol.arms.length;
+  runs: readonly PlannedRun[],
+  results: PlanResults,
+  environment: Environment,
+): Promise<void> {
+  await Owned.within(async (owned) => {
+    const runner = owned.add(new PlanRunner(protocol, results, environment));
+    for (const run of runs) await runner.do(run);
+  });
 }
 
 /**
@@ -97,33 +224,10 @@ export async function tune(
   environment: Environment,
   known: Readonly<Record<string, Tuned>> = {},
 ): Promise<Record<string, Tuned>> {
-  const path = join(environment.out, "tuning", `seed-${seed}`);
-  const tuned: Record<string, Tuned> = {};
-  return Owned.within(async (owned) => {
-    let network: TrainedNetwork | undefined;
-    let retrainedUa: number | undefined;
-    for (const { arm, choices, before } of trialsOf(protocol, known)) {
-      if (before !== undefined) {
-        tuned[arm.name] = before;
-        continue;
-      }
-      network ??= owned.add(await TrainedNetwork.open(protocol, seed, path, environment));
-      const trials: Tuned["trials"][number][] = [];
-      for (const [i, chosen] of choices.entries()) {
-        const started = performance.now();
-        const settings = settingsOf(protocol, arm, chosen);
-        const run = { arm, settings, seed, path: join(path, `${arm.name}-${i + 1}`), retrainedUa };
-        const result = await network.run(protocol, run, environment);
-        if (protocol.againstRetrained && isReference(arm))
-          retrainedUa = unlearningAccuracyOf(result);
-        const end = result.history.at(-1)!.scores[protocol.x.score]!;
-        trials.push({ settings: chosen, statistic: result.statistic, end });
-        environment.log(`tuning ${JSON.stringify(chosen)} ${lineOf(protocol, result, started)}`);
-      }
-      tuned[arm.name] = { settings: bestTrial(protocol, trials).settings, trials };
-    }
-    return tuned;
-  });
+  const plan = planOf(protocol, { seeds: [], tuningSeed: seed, known });
+  const results = new PlanResults(protocol, plan, known, environment.out);
+  await runPlan(protocol, plan, results, environment);
+  return results.tuned();
 }
 
 /** Runs every arm on the given seeds with its tuned settings. */
@@ -133,29 +237,8 @@ export async function runSeeds(
   tuned: Readonly<Record<string, Tuned>>,
   environment: Environment,
 ): Promise<ArmResult[]> {
-  const results: ArmResult[] = [];
-  for (const seed of seeds) {
-    const path = join(environment.out, `seed-${seed}`);
-    await Owned.within(async (owned) => {
-      const network = owned.add(await TrainedNetwork.open(protocol, seed, path, environment));
-      let retrainedUa: number | undefined;
-      for (const arm of protocol.arms) {
-        const started = performance.now();
-        const chosen = tuned[arm.tunedAs ?? arm.name]?.settings ?? {};
-        const run = {
-          arm,
-          settings: settingsOf(protocol, arm, chosen),
-          seed,
-          path: join(path, folderOf(arm.name)),
-          retrainedUa: protocol.againstRetrained ? retrainedUa : undefined,
-        };
-        const result = await network.run(protocol, run, environment);
-        if (protocol.againstRetrained && isReference(arm))
-          retrainedUa = unlearningAccuracyOf(result);
-        results.push(result);
-        environment.log(lineOf(protocol, result, started));
-      }
-    });
-  }
-  return results;
+  const plan = planOf(protocol, { seeds });
+  const results = new PlanResults(protocol, plan, tuned, environment.out);
+  await runPlan(protocol, plan, results, environment);
+  return results.arms();
 }

@@ -4,7 +4,7 @@ import { type Cell, type Column, markdownTable } from "../report/table.ts";
 import { isReference } from "./arms.ts";
 import type { Comparison } from "./comparison.ts";
 import type { Protocol } from "./protocol.ts";
-import type { Tuned } from "./run.ts";
+import type { Tuned } from "./plan.ts";
 import { type ArmSummary, finalNames, type Spread } from "./summary.ts";
 
 /** What decides the columns of a result table. */

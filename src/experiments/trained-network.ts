@@ -22,6 +22,7 @@ import type { Arm, Settings } from "../unlearn/arm.ts";
 import type { Progress, StopReason } from "../unlearn/driver.ts";
 import { methodSettings } from "../unlearn/methods/index.ts";
 import { isReference } from "./arms.ts";
+import { recordPlace } from "./places.ts";
 import type { Protocol } from "./protocol.ts";
 
 /** Where and on what an experiment runs. */
@@ -93,6 +94,35 @@ function roundsToRetrain({ epochs, epochsPerRound }: Settings): number {
   return rounds;
 }
 
+/** The file of a run's {@link ArmResult}. */
+export const resultFile = "result.json";
+
+/** Scores as a file has them: JSON has null for what is no number. */
+function scoresIn(written: Readonly<Record<string, number | null>>): Scores {
+  return Object.fromEntries(
+    Object.entries(written).map(([name, value]) => [name, value ?? Number.NaN]),
+  ) as Scores;
+}
+
+/**
+ * The result of a run in its folder; undefined where there is none yet.
+ *
+ * @param retrainedUa as in {@link ArmRun}: the statistic is read off the curve anew.
+ */
+export async function finishedRun(
+  protocol: Protocol,
+  path: string,
+  retrainedUa: number | undefined,
+): Promise<ArmResult | undefined> {
+  const file = join(path, resultFile);
+  if (!(await exists(file))) return undefined;
+  const { statistic: _, ...left } = (await readJson(file)) as ArmResult;
+  const history = left.history.map((one) => ({ ...one, scores: scoresIn(one.scores) }));
+  const statistic = protocol.statistic.of(history, retrainedUa);
+  const end = scoresIn(left.end);
+  return { ...left, history, end, ...(statistic === undefined ? {} : { statistic }) };
+}
+
 /** A trained job with the folder its weights are in; shared by all arms of a seed. Owns the job. */
 export class TrainedNetwork {
   readonly job: Job;
@@ -121,6 +151,7 @@ export class TrainedNetwork {
       await recordInputs(folder, await inputsOf({ setup: train, images }));
       await recordForget(folder, await forgetRecord(images.corrupted, train));
       const job = owned.add(await prepareJob(gpu, train, { images, judging }));
+      if (!(await folder.has("checkpoint.safetensors"))) await recordPlace(folder, gpu);
       await trainInFolder(folder, job, "checkpoint.safetensors", { watch });
       if (!protocol.endCollapsed) return new TrainedNetwork(job, folder, 0);
       const accuracy = scoreOf(await job.evaluate(watch, ["testAccuracy"]), "testAccuracy");
@@ -128,8 +159,8 @@ export class TrainedNetwork {
     });
   }
 
-  /** Runs one arm from the trained weights, or returns the result it left behind. */
-  async run(protocol: Protocol, run: ArmRun, { watch }: Environment): Promise<ArmResult> {
+  /** Runs one arm from the trained weights, unless its result is there: {@link finishedRun} reads it. */
+  async run(protocol: Protocol, run: ArmRun, { gpu, watch }: Environment): Promise<void> {
     const { arm, settings, seed, path, retrainedUa } = run;
     const { job } = this;
     const reference = isReference(arm);
@@ -156,13 +187,9 @@ export class TrainedNetwork {
     });
     const trained = this.folder.file("checkpoint.safetensors");
     await recordInputs(folder, await inputsOf({ unlearn: config, given: { path: trained } }));
-    const written = folder.file("result.json");
-    if (await exists(written)) {
-      await discardRounds(folder);
-      const { statistic: _, ...left } = (await readJson(written)) as ArmResult;
-      const statistic = protocol.statistic.of(left.history, retrainedUa);
-      return { ...left, ...(statistic === undefined ? {} : { statistic }) };
-    }
+    const written = folder.file(resultFile);
+    if (await exists(written)) return discardRounds(folder);
+    await recordPlace(folder, gpu);
     await loadTrained(this.folder, job, "checkpoint.safetensors");
     const { history, reason } = await unlearnInFolder(folder, job, config, {
       watch,
@@ -184,9 +211,8 @@ export class TrainedNetwork {
       ...(statistic === undefined ? {} : { statistic }),
       ...(againstRetrained ? { final: await measureFinal(job, watch) } : {}),
     };
-    await folder.writeJson("result.json", result);
+    await folder.writeJson(resultFile, result);
     await discardRounds(folder);
-    return result;
   }
 
   destroy(): void {
