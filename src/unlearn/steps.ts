@@ -44,6 +44,11 @@ export const stepFields: typeof memoryFields & {
   ...memoryFields,
 };
 
+/** The optimiser of the methods whose published code has weight decay: those of SalUn's repository. */
+export const decayingSgd: z.ZodDefault<typeof optimizerSchema> = optimizerSchema
+  .default({ name: "sgd", momentum: 0.9, weightDecay: 5e-4 })
+  .describe("what takes the steps, with its settings");
+
 /** Settings of methods that fine-tune on D_f, to learn which way the weights went. */
 export const fineTuneFields: {
   readonly learningRate: z.ZodDefault<z.ZodNumber>;

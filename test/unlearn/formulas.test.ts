@@ -8,9 +8,10 @@ import { weightedSteps } from "../../src/predictors/weighted-steps/predictor.ts"
 import type { GpuDataset } from "../../src/feed/gpu-dataset.ts";
 import { boundaryLabels } from "../../src/unlearn/methods/boundary.ts";
 import { ForgetGradients } from "../../src/unlearn/forget-gradients.ts";
-import { sumOverImages } from "../../src/unlearn/gradients.ts";
+import { fisherSums } from "../../src/unlearn/gradients.ts";
 import { startMethod } from "../../src/unlearn/methods/index.ts";
 import { RewindSession, rewindSettings } from "../../src/unlearn/methods/rewind.ts";
+import type { Slot } from "../../src/weights/arena.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import {
@@ -126,9 +127,28 @@ test("scrub: D_f is climbed away from the teacher, D_r brought back to it, a pla
   assert.ok(far(retain, back) < far(retain, student) / 1.1, "nearer to the teacher on D_r");
 
   const weighed = { alpha: 0.7, gamma: 0.3 };
-  const first = moved(student, scrubGradient(of, retain, [teacher, student], weighed), -rate);
+  const nearer = (from: Weights): Weights =>
+    moved(from, scrubGradient(of, retain, [teacher, from], weighed), -rate);
+  const first = nearer(student);
   const second = moved(first, scrubGradient(of, forget, [teacher, first], only), rate);
-  same(await scrubRound(of, student, { maxEpochs: 1, ...weighed }), second, "D_r, then D_f");
+  same(
+    await scrubRound(of, student, { maxEpochs: 1, ...weighed }),
+    nearer(second),
+    "D_r, then D_f, then D_r",
+  );
+  of.destroy();
+});
+
+test("scrub: the rate is a tenth after each epoch that says so", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
+  const teacher = await weightsOf(of.model);
+  const settings = { ...plain, forgetBatch: 1000, learningRate: rate, maxEpochs: 0, alpha: 0 };
+  let want = teacher;
+  [rate, rate, rate / 10, rate / 100].forEach((step) => {
+    const ce = { alpha: 0, gamma: 1 };
+    want = moved(want, scrubGradient(of, of.request.retain!.items, [teacher, want], ce), -step);
+  });
+  same(await after(of, "scrub", { ...settings, decayAfter: [2, 3] }, { rounds: 4 }), want, "decay");
   of.destroy();
 });
 
@@ -144,10 +164,10 @@ test("scrub: D_f is passed over in the first maxEpochs rounds only", async () =>
   session.destroy();
   // 12 images of D_r take 3 steps, 8 of D_f as many.
   assert.equal(seen, [
-    [6, [12, 8]],
-    [12, [12, 8]],
-    [15, [12]],
+    [9, [12, 8, 12]],
+    [15, [8, 12]],
     [18, [12]],
+    [21, [12]],
   ]);
   of.destroy();
 });
@@ -173,56 +193,133 @@ function normal(z: readonly number[], what: string): void {
   }
 }
 
-test("fisher: noise of variance α / F, of α · cap at most, tenfold in the last layer", async () => {
+/** Fisher information of a network with one hidden layer: mean over images of sum over y of p(y) (d log p(y))². */
+function information(of: Tiny, weights: Weights, items: Uint32Array): Weights {
+  const [w1, b1, w2] = ["hidden.weight", "hidden.bias", "head.weight"].map((n) => weights.get(n)!);
+  const [hidden, { classes }] = [b1!.length, of];
+  const sums = new Map([...weights].map(([name, { length }]) => [name, new Float64Array(length)]));
+  const add = (name: string, i: number, term: number): void => {
+    sums.get(name)![i]! += term / items.length;
+  };
+  for (const n of items) {
+    const x = image(of, n);
+    const before = Array.from(b1!, (b, j) =>
+      x.reduce((s, v, i) => s + v * w1![i * hidden + j]!, b),
+    );
+    const h = before.map((v) => Math.max(0, v));
+    const p = softmax(logits(weights, h));
+    p.forEach((share, y) => {
+      const dz = p.map((v, c) => v - (c === y ? 1 : 0));
+      dz.forEach((d, c) => {
+        add("head.bias", c, share * d * d);
+        h.forEach((v, j) => add("head.weight", j * classes + c, share * (v * d) ** 2));
+      });
+      before.forEach((at, j) => {
+        if (at <= 0) return;
+        const d = dz.reduce((sum, one, c) => sum + one * w2![j * classes + c]!, 0);
+        add("hidden.bias", j, share * d * d);
+        x.forEach((v, i) => add("hidden.weight", i * hidden + j, share * (v * d) ** 2));
+      });
+    });
+  }
+  return sums;
+}
+
+/** The variance of Fisher forgetting's noise, without α, in the layout of the weights. */
+function variances(f: Weights, slots: readonly Slot[], cap: number): Weights {
+  return new Map(
+    slots.map(({ name, shape, size }) => {
+      const last = name.startsWith("head.");
+      const most = last ? cap / 10 : cap;
+      const least = f.get(name)!.map((v) => Math.min(1 / (v + 1e-8), most));
+      const [inputs, outputs] = shape.length === 2 ? (shape as [number, number]) : [1, size];
+      const mean = Array.from({ length: outputs }, (_, o) =>
+        Array.from({ length: inputs }, (_one, i) => least[i * outputs + o]!).reduce(
+          (sum, v) => sum + v / inputs,
+          0,
+        ),
+      );
+      const boost = last || shape.length === 1 ? 10 : 1;
+      return [name, Float64Array.from(least, (_, i) => boost * mean[i % outputs]!)];
+    }),
+  );
+}
+
+test("fisher: the information is over all classes, also where the network is sure; random signs have its mean", async () => {
+  const shape = { side: 4, classes: 5, count: 14, forget: 2, hidden: 6 };
+  const of = await tiny(await testGpu(), shape);
+  const { request, model } = of;
+  const retain = request.retain!;
+  // Large logits: most images have a class of probability 1 in 32 bits.
+  for (const scale of [1, 16]) {
+    const start = await weightsOf(model);
+    const weights = new Map([...start].map(([name, w]) => [name, w.map((v) => v * scale)]));
+    setWeights(model, weights);
+    const want = information(of, weights, retain.items);
+    const { sums, count } = await fisherSums(request, retain, undefined, 1);
+    assert.is(count, 12);
+    const got = await sums.read();
+    sums.destroy();
+    for (const [name, data] of want) {
+      const mean = got.get(name)!.map((v) => v / count);
+      // Exponents of logits of some hundred have errors of 1e-5.
+      close(`F of ${name}`, mean, data, { absolute: 1e-12, relative: scale === 1 ? 2e-5 : 1e-3 });
+    }
+    setWeights(model, start);
+  }
+  const trace = (of: ReadonlyMap<string, ArrayLike<number>>, by = 1): number =>
+    [...of.values()].reduce((sum, v) => sum + Array.from(v).reduce((s, one) => s + one, 0), 0) / by;
+  const want = trace(information(of, await weightsOf(model), retain.items));
+  const drawn: number[] = [];
+  for (let seed = 0; seed < 6; seed++) {
+    const { sums, count } = await fisherSums(request, retain, 4, seed);
+    assert.is(count, 48);
+    drawn.push(trace(await sums.read(), count));
+    sums.destroy();
+  }
+  const mean = drawn.reduce((sum, v) => sum + v, 0) / drawn.length;
+  assert.ok(Math.abs(mean / want - 1) < 0.1, `${drawn.join(", ")}; exact ${want}`);
+  assert.is(new Set(drawn).size, 6);
+  of.destroy();
+});
+
+test("fisher: noise of variance α · min(1 / F, cap), averaged over inputs, by the published factors", async () => {
   const shape = { side: 8, classes: 10, count: 14, forget: 2, hidden: 64 };
   const of = await tiny(await testGpu(), shape);
   const { model, request } = of;
   const [alpha, growth] = [1e-5, 4];
-  const sums = await sumOverImages(request, request.retain!, "squares", 1);
-  const information = await sums.read();
-  sums.destroy();
-  const f = (name: string, i: number): number => information.get(name)![i]! / 12;
   const start = await weightsOf(model);
-  const groups = new Map<string, number[]>();
-  const [once, twice] = [new Map<string, number[]>(), new Map<string, number[]>()];
-  // Half of all weights are capped.
-  const all = [...start].flatMap(([name, data]) => [...data.keys()].map((i) => f(name, i)));
-  const cap = 1 / [...all].sort((a, b) => a - b)[all.length >> 1]!;
-  const settings = { alpha, growth, cap };
-  for (const [rounds, into] of [
-    [1, once],
-    [2, twice],
-  ] as const) {
-    const end = await after(of, "fisher", settings, { rounds });
-    for (const [name, data] of start) {
-      const layer = name.startsWith("head.") ? "last layer" : "hidden layer";
-      const noise = Array.from(data, (v, i) => {
-        const least = 1 / (f(name, i) + 1e-8);
-        const variance = alpha * (layer === "last layer" ? 10 : 1) * Math.min(least, cap);
-        const z = (end.get(name)![i]! - v) / Math.sqrt(variance);
-        const group = `${layer}, ${least > cap ? "capped" : "by F"}`;
-        if (rounds === 1) groups.set(group, [...(groups.get(group) ?? []), z]);
-        return z;
-      });
-      into.set(name, noise);
-    }
-  }
-  assert.is(groups.size, 4);
-  for (const [group, z] of groups) {
-    assert.ok(z.length > 150, `${group}: ${z.length}`);
-    normal(z, group);
-  }
+  const f = information(of, start, request.retain!.items);
+  // About half of all weights are capped.
+  const all = [...f.values()].flatMap((values) => [...values]).sort((a, b) => a - b);
+  const cap = 1 / all[all.length >> 1]!;
+  const variance = variances(f, model.slots, cap);
+  const rounds = async (count: number): Promise<Map<string, number[]>> => {
+    const end = await after(of, "fisher", { alpha, growth, cap }, { rounds: count });
+    return new Map(
+      [...start].map(([name, data]) => [
+        name,
+        Array.from(data, (v, i) => {
+          return (end.get(name)![i]! - v) / Math.sqrt(alpha * variance.get(name)![i]!);
+        }),
+      ]),
+    );
+  };
+  const once = await rounds(1);
+  for (const name of ["hidden.weight", "head.weight"]) normal(once.get(name)!, name);
+  const biases = ["hidden.bias", "head.bias"].flatMap((name) => once.get(name)!);
+  normal(biases, "biases");
   // Each weight has a number of its own, also at the same place of another parameter.
   const [a, b] = ["hidden.weight", "head.weight"].map((name) => once.get(name)!);
   const product = b!.map((v, i) => v * a![i]!);
   const together = product.reduce((sum, v) => sum + v, 0) / product.length;
   assert.ok(Math.abs(together) < 4 / Math.sqrt(product.length), `correlation ${together}`);
   // The second round is the same noise on the original weights, for a larger α.
-  for (const [name, z] of once)
+  for (const [name, z] of await rounds(2))
     close(
       name,
-      twice.get(name)!,
-      z.map((v) => 2 * v),
+      z,
+      once.get(name)!.map((v) => 2 * v),
       { absolute: 1e-3, relative: 1e-3 },
     );
   of.destroy();

@@ -100,6 +100,8 @@ export interface ScrubGiven extends TrainingGiven {
   gamma?: number | undefined;
   /** Epochs that also go away from the original network on D_f. */
   maxEpochs?: number | undefined;
+  /** Epochs after each of which the learning rate falls to a tenth. */
+  decayAfter?: number[] | undefined;
 }
 
 /** Settings of Fisher forgetting. */
@@ -112,6 +114,8 @@ export interface FisherGiven {
   cap?: number | undefined;
   /** Images the information is measured on. */
   pictures?: number | undefined;
+  /** Backward passes an image; absent: one for each class. */
+  passes?: number | undefined;
 }
 
 /** Settings of retraining. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { sgdTrials, stepSettings } from "../arm.ts";
 import { defineMethod, retained } from "../method.ts";
-import { stepFields, StepSession, stepTrainer } from "../steps.ts";
+import { decayingSgd, stepFields, StepSession, stepTrainer } from "../steps.ts";
 
 export const fineTune = defineMethod({
   name: "fine-tune",
@@ -31,6 +31,7 @@ export const fineTune = defineMethod({
   settings: z.strictObject({
     ...stepFields,
     learningRate: z.number().positive().default(0.01).describe("the learning rate of its steps"),
+    optimizer: decayingSgd,
   }),
   async create(request, settings) {
     const { data, items } = retained(request);

@@ -2,24 +2,24 @@
  * Fisher forgetting: noise of variance α / F, where F is the diagonal Fisher information of D_r
  * (Golatkar, Achille, Soatto, 2020): weights D_r does not need are washed out.
  *
- * F_i is the mean over images of the squared gradient of -log p(label): per image, with the true label,
- * one forward and backward pass each (a batch's mean gradient squared would be something else). The
- * published code sums over all labels weighted by p, which costs as many passes an image as there are
- * classes; on a network that fits D_r both agree where p is near 1.
+ * F_i is the mean over images of sum over classes y of p(y) (∂ log p(y) / ∂θ_i)²: per image, since a batch's mean
+ * gradient squared would be something else. A network of another task has the squared gradient of its loss instead.
  *
- * Variance: α · min(1 / (F + 1e-8), `cap`), tenfold in the last layer. A one-shot method: each round starts
+ * Variance, as in the published code: α · min(1 / (F + 1e-8), `cap`), averaged over a tensor's input axis, tenfold
+ * in tensors of one axis; in the last layer with a tenth of the cap, and tenfold. A one-shot method: each round starts
  * from the original weights with the same noise and a larger α, so that rounds draw its whole curve.
  */
 import { z } from "zod";
-import { Arena } from "../../weights/arena.ts";
+import { Arena, type Slot } from "../../weights/arena.ts";
 import { Bound } from "../../graph/bound.ts";
 import { compile, type Program } from "../../graph/program.ts";
 import type { Value } from "../../graph/value.ts";
 import { Owned } from "../../gpu/owned.ts";
 import type { Model } from "../../nn/model.ts";
 import { Random } from "../../random.ts";
+import { classification } from "../../tasks/classification.ts";
 import type { Watch } from "../../train/replay.ts";
-import { sumOverImages } from "../gradients.ts";
+import { fisherSums, sumOverImages } from "../gradients.ts";
 import {
   defineMethod,
   retained,
@@ -39,7 +39,9 @@ const schema = z.strictObject({
     .number()
     .positive()
     .default(1e3)
-    .describe("the largest 1 / F that counts, where D_r does not need a weight"),
+    .describe(
+      "the largest 1 / F that counts, where D_r does not need a weight; a tenth of it in the last layer",
+    ),
   pictures: z
     .number()
     .int()
@@ -47,6 +49,14 @@ const schema = z.strictObject({
     .default(2000)
     .describe(
       "images of D_r that the Fisher information F is estimated on; all where there are fewer",
+    ),
+  passes: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "backward passes an image: without it one for each class, which is exact; fewer draw random signs, and F is right in the mean",
     ),
 });
 
@@ -59,7 +69,14 @@ interface FisherParts {
   readonly noise: Value;
 }
 
-/** Owns its program, the original weights and the Fisher information. */
+/** A tensor seen along its input axis; one of size 1 where it has none. */
+function inputAxis({ shape, size, kind }: Slot): { outer: number; axis: number; inner: number } {
+  if (shape.length < 2 || kind === "depthwise") return { outer: 1, axis: 1, inner: size };
+  const [axis, inner] = shape.slice(-2) as [number, number];
+  return { outer: size / axis / inner, axis, inner };
+}
+
+/** Owns its program, the original weights and the variances. */
 class FisherSession implements UnlearnSession {
   readonly method = "fisher";
   readonly #model: Model;
@@ -114,7 +131,7 @@ export const fisher = defineMethod({
     {
       name: "fisher",
       method: "fisher",
-      settings: { pictures: tiny ? 20 : 1000 },
+      settings: { pictures: tiny ? 20 : 500, passes: 10 },
       trials: [10, 100, 1e3, 1e4, 1e5].map((cap) => ({ cap })),
       rounds: Math.min(30, rounds.epochs),
       hidden: true,
@@ -131,29 +148,49 @@ export const fisher = defineMethod({
       .slice(0, settings.pictures);
     return Owned.during(async (owned) => {
       const part = { data, items: chosen };
-      const sums = owned.add(await sumOverImages(request, part, "squares", 1, watch));
+      const { sums, count } =
+        request.task.name === classification.name
+          ? await fisherSums(request, part, settings.passes, seed, watch)
+          : {
+              sums: await sumOverImages(request, part, "squares", 1, watch),
+              count: chosen.length,
+            };
+      owned.add(sums);
       const original = owned.add(await Arena.create(gpu, parameters.layout, "original weights"));
       gpu.submit((encoder) => original.copyFrom(parameters, encoder));
       const bound = owned.add(new Bound());
       const noise = await bound.zeros(gpu, "noise", [4], "u32");
-      const slots = model.slots.filter((slot) => slot.kind !== "norm");
+      const { slots } = model;
       const last = slots.at(-1)!.name.replace(/[^.]*$/, "");
+      const inLast = ({ name }: Slot): boolean => name.startsWith(last);
+      const variances = slots.map((slot) => {
+        const { outer: OUTER, axis: AXIS, inner: INNER } = inputAxis(slot);
+        const CAP = settings.cap / (inLast(slot) ? 10 : 1);
+        return {
+          shader: "unlearn/fisher-variance",
+          constants: { OUTER, AXIS, INNER, COUNT: count, CAP },
+          bind: { v: bound.slot(sums, slot) },
+          threads: OUTER * INNER,
+        };
+      });
+      const prepare = await compile(gpu, variances, {
+        label: "fisher variances",
+        bindings: bound.bindings,
+      });
+      prepare.run();
+      await gpu.idle();
+      prepare.destroy();
       let first = 0;
       const launches = slots.map((slot) => {
-        const constants = {
-          N: slot.size,
-          FIRST: first,
-          IMAGES: chosen.length,
-          BOOST: slot.name.startsWith(last) ? 10 : 1,
-          CAP: settings.cap,
-        };
+        const BOOST = inLast(slot) || slot.shape.length === 1 ? 10 : 1;
+        const constants = { N: slot.size, FIRST: first, BOOST };
         first += slot.size;
         return {
           shader: "unlearn/fisher",
           constants,
           bind: {
             original: bound.slot(original, slot),
-            f: bound.slot(sums, slot),
+            variance: bound.slot(sums, slot),
             settings: noise,
             y: bound.slot(parameters, slot),
           },

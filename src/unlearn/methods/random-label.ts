@@ -1,4 +1,8 @@
-/** Random Label: fine-tune on D_f with labels drawn at random (Hayase et al., 2020). */
+/**
+ * Random Label: fine-tune on D_f with labels drawn at random (Hayase et al., 2020), from all classes, as published.
+ * The optimiser is that of SalUn's repository, which has the method as a baseline and there reads D_r as well; here it does
+ * not.
+ */
 import { z } from "zod";
 import { Owned, type Owner } from "../../gpu/owned.ts";
 import { Random } from "../../random.ts";
@@ -6,12 +10,13 @@ import type { GpuDataset } from "../../feed/gpu-dataset.ts";
 import type { BoundLaunches } from "../../train/trainer.ts";
 import { relabellingArm } from "../arm.ts";
 import { defineMethod, type UnlearnRequest } from "../method.ts";
-import { stepFields, StepSession, stepTrainer } from "../steps.ts";
+import { decayingSgd, stepFields, StepSession, stepTrainer } from "../steps.ts";
 
 /** Settings of Random Label; SalUn adds its mask to them. */
 export const randomLabelFields = {
   ...stepFields,
   learningRate: z.number().positive().default(1e-3).describe("the learning rate of its steps"),
+  optimizer: decayingSgd,
   labels: z
     .enum(["uniform", "wrong"])
     .default("uniform")

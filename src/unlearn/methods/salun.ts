@@ -1,5 +1,8 @@
 /**
- * SalUn: Random Label, but only on the weights D_f weighs on most (Fan et al., 2023).
+ * SalUn, D_f only: Random Label, but only on the weights D_f weighs on most (Fan et al., 2023). Published, it passes
+ * over D_r as well after each pass over D_f.
+ *
+ * A label drawn is never the image's own, as in the paper; the published code draws from all classes.
  *
  * A weight is salient if the absolute value of its gradient, summed over D_f at the original network in
  * evaluation mode, is among the largest `ratio` of all weights (pooled over parameters; of equal values
@@ -17,12 +20,16 @@ import { randomLabelFields, randomLabelSession } from "./random-label.ts";
 
 export const salun = defineMethod({
   name: "salun",
-  summary: "random labels on D_f, on its most salient weights only",
+  summary: "SalUn, D_f only: other labels on D_f, on its most salient weights only",
   reads: "D_f",
   labels: true,
   arms: relabellingArm("salun"),
   settings: z.strictObject({
     ...randomLabelFields,
+    labels: randomLabelFields.labels
+      .unwrap()
+      .default("wrong")
+      .describe(randomLabelFields.labels.description!),
     ratio: z
       .number()
       .min(0)
