@@ -7,6 +7,8 @@ export interface Linked {
   /** Those of the method that are not as usual. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly rounds: number;
+  /** Where it stops before: accuracy on D_f, in % of that at the start. */
+  readonly until?: number | undefined;
   readonly seed: number;
   /** The images that places are of: what they are called, and how many there are. */
   readonly images: string;
@@ -34,7 +36,9 @@ export function rangesOf(numbers: readonly number[]): string {
 /** The fragment, with "#". */
 export function fragmentOf({ settings, forget, ...rest }: Linked): string {
   const parts = new URLSearchParams({ v: version });
-  for (const [name, value] of Object.entries(rest)) parts.set(name, String(value));
+  for (const [name, value] of Object.entries(rest)) {
+    if (value !== undefined) parts.set(name, String(value));
+  }
   if (Object.keys(settings).length > 0) parts.set("settings", JSON.stringify(settings));
   parts.set("forget", rangesOf(forget));
   return `#${parts.toString()}`;
@@ -95,6 +99,7 @@ export function linkedIn(fragment: string): Linked | undefined {
   return {
     ...{ method: text("method"), settings: settingsIn(parts.get("settings") ?? "{}") },
     rounds: whole(parts, "rounds", 1, mostRounds),
+    ...(parts.has("until") && { until: whole(parts, "until", 0, 99) }),
     seed: whole(parts, "seed", 0, 2 ** 32 - 1),
     ...{ images: text("images"), count, forget: numbersIn(text("forget"), count) },
   };

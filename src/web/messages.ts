@@ -137,7 +137,13 @@ export interface Scene {
   /** Names of ways to prepare images, for a network's file that does not say it. */
   readonly prepareds: readonly string[];
   /** What is measured in %, in the order of tables. */
-  readonly shares: readonly Named[];
+  readonly shares: readonly Share[];
+}
+
+/** A metric in %. */
+interface Share extends Named {
+  /** It is of D_r, and should not fall. */
+  readonly ofOthers: boolean;
 }
 
 /** What the network says of images. */
@@ -184,6 +190,8 @@ export interface Request {
   /** Those of the method that are not as usual. */
   readonly settings: Readonly<Record<string, unknown>>;
   readonly rounds: number;
+  /** Where it stops before: accuracy on D_f, in % of that at the start, 0 to 99. */
+  readonly until?: number | undefined;
   readonly seed: number;
 }
 

@@ -10,13 +10,26 @@ const unmoved =
   " No answer has changed yet: more rounds, a higher rate or another method may do it; an image that looks like the others " +
   "of its class may keep its answer.";
 
+/** Points that a share of D_r may fall by without a word. */
+const mostLost = 5;
+
+/** What helps where other images suffer; nothing where they do not. */
+function lostBy({ shares }: Scene, { rounds }: Run, { scores }: Round): string {
+  for (const { name, text, ofOthers } of shares) {
+    const [before, now] = [rounds[0]!.scores[name], scores[name]];
+    if (!ofOthers || before === undefined || now === undefined || before - now < mostLost) continue;
+    return (
+      ` Other images suffer: ${text} fell by ${(before - now).toFixed(1)} points. An earlier round, a lower rate or another ` +
+      "method may do better; the network of each round can be saved."
+    );
+  }
+  return "";
+}
+
 /** What is said of a round, and of whether the run has it. */
-function saysOf(
-  { images: all }: Scene,
-  run: Run,
-  { round, answers }: Round,
-  asked: number,
-): string {
+function saysOf(scene: Scene, run: Run, now: Round, asked: number): string {
+  const { images: all } = scene;
+  const { round, answers } = now;
   const gone = [...run.gone];
   const { classes } = answers;
   const old = gone.filter((place, i) => classes[i] === all.labels[place]).length;
@@ -26,7 +39,8 @@ function saysOf(
     (round < asked ? `After round ${round}, its last: of ` : "Of ") +
     `${images(gone.length)} to forget, ${old} still ${old === 1 ? "gets the label it was" : "get the label they were"} trained with` +
     (relabelled > 0 ? `, and ${right} ${right === 1 ? "its" : "their"} true class.` : ".") +
-    (round > 0 && round === asked && old === gone.length ? unmoved : "")
+    (round > 0 && round === asked && old === gone.length ? unmoved : "") +
+    lostBy(scene, run, now)
   );
 }
 

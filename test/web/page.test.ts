@@ -72,6 +72,7 @@ async function begin(page: Page): Promise<void> {
   await page.click("#choose-none");
   for (const i of clicked) await page.locator("#images .tile").nth(i).click();
   await page.fill("#rounds", String(rounds));
+  await page.fill("#until", "");
   await page.click("#method-details summary");
   await page.fill("#seed", String(seed));
   await page.locator("#method-fields").getByLabel("learning rate").fill(String(learningRate));
@@ -283,6 +284,7 @@ if (browserPath === undefined) {
     assert.not(await other.locator("#unfinished").isVisible(), "another tab works on it");
     await other.selectOption("#method", "neg-grad");
     await other.fill("#rounds", "1");
+    await other.fill("#until", "");
     await other.click("#start");
     await ended(other);
     assert.is(
@@ -344,19 +346,24 @@ if (browserPath === undefined) {
     await page.click("#choose-none");
     for (const i of clicked) await page.locator("#images .tile").nth(i).click();
     await page.selectOption("#method", "neg-grad");
-    await page.fill("#rounds", "1");
+    await page.fill("#rounds", "9");
+    await page.fill("#until", "67");
     await page.click("#method-details summary");
     await page.fill("#seed", "5");
     await page.click("#copy-link");
     await page.waitForSelector("#link");
     const link = await page.inputValue("#link");
-    assert.ok(link.startsWith(`${hosted.address}#v=1&method=neg-grad&rounds=1&seed=5&`), link);
+    assert.ok(
+      link.startsWith(`${hosted.address}#v=1&method=neg-grad&rounds=9&until=67&seed=5&`),
+      link,
+    );
     await page.goto("about:blank");
     await page.goto(link);
     await page.waitForSelector("#images .tile");
     assert.is(await page.textContent("#chosen"), "3 images of 300 are chosen.");
     assert.is(await page.inputValue("#method"), "neg-grad");
-    assert.is(await page.inputValue("#rounds"), "1");
+    assert.is(await page.inputValue("#rounds"), "9");
+    assert.is(await page.inputValue("#until"), "67");
     assert.is(await page.inputValue("#seed"), "5");
     await page.evaluate(() => (location.hash = "#v=9"));
     await page.waitForSelector("#error:not([hidden])");
@@ -366,7 +373,19 @@ if (browserPath === undefined) {
     );
     assert.equal(await complaints(page), []);
     await page.click("#start");
-    await ended(page);
+    await ended(page, "Done: enough is forgotten");
+    const [, ...rows] = (await cells(page)).map((row) => row.map(Number));
+    const [first, last] = [rows[0]!, rows.at(-1)!];
+    for (const row of rows) {
+      assert.is(row[1]! <= 0.67 * first[1]!, row === last, `${row[1]} % of D_f in round ${row[0]}`);
+    }
+    const lost = first[2]! - last[2]!;
+    const [, said] =
+      /Other images suffer: accuracy on D_r fell by ([\d.]+) points/.exec(
+        (await page.textContent("#round-says"))!,
+      ) ?? [];
+    assert.is(said !== undefined, lost >= 5, `${lost} points are lost, ${said} are spoken of`);
+    if (said !== undefined) assert.ok(Math.abs(Number(said) - lost) < 0.11, `${said} for ${lost}`);
     assert.is(
       await page.textContent("#kept-say"),
       "This browser keeps nothing of the run (it allows this page no storage): a reload would lose it.",

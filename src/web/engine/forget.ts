@@ -30,6 +30,14 @@ const reasons: Readonly<Record<StopReason, string>> = {
   diverged: "the weights became infinite",
 };
 
+/** Why a run ended; undefined where it did not. */
+function endOf({ reason, rounds }: Pick<KeptRun, "reason" | "rounds">): string | undefined {
+  if (reason === "forget share" && rounds.length === 1) {
+    return "the network knew none of these images to begin with";
+  }
+  return reason === undefined ? undefined : reasons[reason];
+}
+
 /** Share of a run's rounds and of the one under way, from reports of passes over data. */
 function passes(onProgress: (share: number) => void): (done: number, total: number) => void {
   return (done, total) => onProgress(total === 0 ? 1 : done / total);
@@ -74,9 +82,7 @@ export async function restore(key: string, number: number): Promise<Restored | u
   // Before the end of the first round there is nothing to go on from.
   if (state === undefined) [run.history, run.rounds, run.states, run.moves].forEach(emptied);
   goesOnFrom = { run, state };
-  const { rounds, reason } = run;
-  const ended = reason === undefined ? undefined : reasons[reason];
-  return { scene: sceneOf(opened()), request, rounds, ended };
+  return { scene: sceneOf(opened()), request, rounds: run.rounds, ended: endOf(run) };
 }
 
 function emptied(list: unknown[]): void {
@@ -92,7 +98,7 @@ function unlearnIn(
   onProgress: OnProgress,
 ): Promise<string> {
   return controlled(async ({ signal, breathe }) => {
-    const { forget, method, settings, rounds, seed } = run.request;
+    const { forget, method, settings, rounds, until, seed } = run.request;
     const { gpu, images, network } = run.opened;
     const { train, labels, test, sets } = images;
     const model = await load(network.file, { gpu });
@@ -122,14 +128,15 @@ function unlearnIn(
           ...(sets === undefined ? {} : { sets }),
         },
         {
-          ...{ method: { method, settings }, seed, until: { rounds } },
+          ...{ method: { method, settings }, seed },
+          until: { rounds, forgetShare: until === undefined ? undefined : until / 100 },
           ...{ onStart: seen, onRound: seen, resume },
           watch: { signal, progress: passes(onProgress) },
         },
       );
       run.reason = reason;
       await keeper.end(run);
-      return reasons[reason];
+      return endOf(run)!;
     } finally {
       model.destroy();
     }
@@ -149,12 +156,12 @@ async function weightsIn(file: Uint8Array, gpu: Gpu): Promise<Tensors> {
 export async function kept(): Promise<Kept | undefined> {
   const past = await found();
   if (past === undefined) return undefined;
-  const { key, start, request, rounds, state, reason } = past;
+  const { key, start, request, rounds, state } = past;
   return {
     ...{ key, of: request.rounds, title: start.images.title },
     method: request.method,
     images: request.forget.length,
     rounds: state === undefined ? 0 : rounds.length - 1,
-    ended: reason === undefined ? undefined : reasons[reason],
+    ended: endOf(past),
   };
 }

@@ -99,7 +99,11 @@ async function viewOf(run: KeptRun, name: string, watch: Watch): Promise<RunView
     config: {
       network: info.network,
       ...(training && { training: taughtBy(training.learning) }),
-      unlearning: { method, rounds: request.rounds, seed: request.seed, settings },
+      unlearning: {
+        ...{ method, rounds: request.rounds },
+        ...(request.until !== undefined && { forgetShare: request.until / 100 }),
+        ...{ seed: request.seed, settings },
+      },
     },
     training: training?.epochs ?? [],
     commands: [],

@@ -111,7 +111,12 @@ export function sceneOf(opened: Opened): Scene {
     prepareds: preprocessingNames,
     shares: metrics.all.flatMap((metric) =>
       metric.needs === "totals" && metric.unit === "%"
-        ? [{ name: metric.name, text: metric.label }]
+        ? [
+            {
+              ...{ name: metric.name, text: metric.label },
+              ofOthers: metric.on === "retain" && metric.better === "higher",
+            },
+          ]
         : [],
     ),
   };

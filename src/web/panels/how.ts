@@ -16,6 +16,7 @@ const says = {
 const form = part("how", HTMLFormElement);
 const method = part("method", HTMLSelectElement);
 const most = part("rounds", HTMLInputElement);
+const until = part("until", HTMLInputElement);
 const seed = part("seed", HTMLInputElement);
 const details = part("method-details", HTMLDetailsElement);
 const fields = new Fields(part("method-fields", HTMLElement));
@@ -32,7 +33,7 @@ let running = false;
 function refresh(): void {
   const { scene, chosen, working } = state();
   const ready = scene !== undefined && !working;
-  for (const control of [method, most, seed, predictorFile]) control.disabled = !ready;
+  for (const control of [method, most, until, seed, predictorFile]) control.disabled = !ready;
   fields.disabled = !ready;
   start.disabled = !ready || chosen.size === 0 || scene.problem !== undefined;
   for (const control of [pause, cancel, progress]) control.hidden = !running;
@@ -56,24 +57,27 @@ function showMethod(): void {
   refresh();
 }
 
-/** How it is to forget: the method, its settings that are not as usual, rounds and seed. */
-type How = Pick<Request, "method" | "settings" | "rounds" | "seed">;
+/** How it is to forget: the method, its settings that are not as usual, when it ends, and the seed. */
+type How = Pick<Request, "method" | "settings" | "rounds" | "until" | "seed">;
 
 /** What the form says. */
 export function toldHow(): How {
   return {
     ...{ method: method.value, settings: fields.values },
-    ...{ rounds: Number(most.value), seed: Number(seed.value) },
+    rounds: Number(most.value),
+    ...(until.value !== "" && { until: Number(until.value) }),
+    seed: Number(seed.value),
   };
 }
 
 /** Fills the form in. */
-export function setHow({ method: name, settings, rounds, seed: drawn }: How): void {
+export function setHow({ method: name, settings, rounds, until: share, seed: drawn }: How): void {
   method.value = name;
   showMethod();
   fields.fill(settings);
   details.open = Object.keys(settings).length > 0;
   [most.value, seed.value] = [String(rounds), String(drawn)];
+  until.value = share === undefined ? "" : String(share);
 }
 
 /** Takes a predictor from files, for a method that has one. */
