@@ -279,6 +279,7 @@ if (browserPath === undefined) {
     await begin(page);
     await page.click("#pause");
     await page.waitForFunction(() => document.querySelectorAll("#numbers tr").length === 2);
+    assert.is(await page.textContent("#state"), "Paused after round 0.");
     const other = await hosted.tab();
     await other.waitForSelector("#images .tile");
     assert.not(await other.locator("#unfinished").isVisible(), "another tab works on it");

@@ -37,12 +37,12 @@ export function cancel(): void {
   controller?.abort();
 }
 
-/** Holds the work under way where it next may be, until it is called with false. */
+/** Holds the work under way, or the next, where it next may be, until it is called with false. */
 export function pause(paused: boolean): void {
   if (!paused) {
     resume?.();
     held = undefined;
-  } else if (controller !== undefined) {
+  } else {
     held ??= new Promise((resolve) => (resume = resolve));
   }
 }

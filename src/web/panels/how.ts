@@ -29,6 +29,9 @@ const progress = part("progress", HTMLProgressElement);
 
 /** A run is under way. */
 let running = false;
+/** It is told to pause after a round. */
+let pausing = false;
+const soon = "It pauses after this round.";
 
 function refresh(): void {
   const { scene, chosen, working } = state();
@@ -122,12 +125,13 @@ export async function follow(
   const rounds = [...past];
   const told = (share: number): void => {
     const next = Math.min(rounds.length, last);
-    says.state.textContent = rounds.length === 0 ? "Measuring…" : `Round ${next} of ${last}…`;
+    const now = rounds.length === 0 ? "Measuring…" : `Round ${next} of ${last}…`;
+    says.state.textContent = pausing ? soon : now;
     progress.value = Math.min(1, (Math.max(0, rounds.length - 1) + share) / last);
   };
   clearError();
   pause.textContent = "Pause";
-  running = true;
+  [running, pausing] = [true, false];
   change({ working: true, run: { ...about, rounds: past } });
   told(0);
   try {
@@ -136,6 +140,7 @@ export async function follow(
         rounds.push(round);
         change({ run: { ...about, rounds: [...rounds] } });
         told(0);
+        if (pausing) says.state.textContent = `Paused after round ${round.round}.`;
       }),
       proxy(told),
     );
@@ -146,6 +151,8 @@ export async function follow(
     if (!stopped) fail(cause);
   } finally {
     running = false;
+    // Where it failed while it was held, what comes next is not.
+    void engine.pause(false);
     change({ working: false });
   }
 }
@@ -175,10 +182,10 @@ export function startHow(may: () => boolean): void {
   });
   cancel.addEventListener("click", () => void engine.cancel());
   pause.addEventListener("click", () => {
-    const paused = pause.textContent === "Pause";
-    pause.textContent = paused ? "Go on" : "Pause";
-    says.state.textContent = paused ? "It pauses after this round." : "";
-    void engine.pause(paused);
+    pausing = !pausing;
+    pause.textContent = pausing ? "Go on" : "Pause";
+    says.state.textContent = pausing ? soon : "It goes on…";
+    void engine.pause(pausing);
   });
   method.addEventListener("change", showMethod);
   predictorFile.addEventListener("change", () => {

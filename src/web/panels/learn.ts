@@ -107,6 +107,8 @@ async function learn(): Promise<void> {
     if (!stopped) fail(cause, error);
   } finally {
     running = false;
+    // Where it failed while it was held, what comes next is not.
+    void engine.pause(false);
     change({ working: false });
   }
 }
