@@ -25,12 +25,14 @@ import { cases, kernels, operations } from "${root}/test/web/check-once.ts";
 const failed = [];
 const began = performance.now();
 ${files.map((name) => `await import("${root}/test/ops/${name}");`).join("\n")}
+globalThis.done = 0;
 for (const { name, run } of tests) {
   try {
     await run();
   } catch (error) {
     failed.push(name + ": " + error.message);
   }
+  globalThis.done++;
 }
 globalThis.checked = { cases, kernels: [...kernels], operations: [...operations], failed, seconds: (performance.now() - began) / 1000 };
 `;
@@ -78,7 +80,16 @@ if (browserPath === undefined) {
       },
     });
     const page = await hosted.open();
-    await page.waitForFunction(() => "checked" in globalThis);
+    // A slow machine may take as long as it goes on: there is a limit for a case, and none for all.
+    for (let done: unknown = -1; done !== "all";) {
+      const next = await page.waitForFunction((last) => {
+        const { checked, done = -1 } = globalThis as unknown as { checked?: object; done?: number };
+        if (checked !== undefined) return "all";
+        // As text: 0 would count as nothing yet.
+        return done !== last && String(done);
+      }, Number(done));
+      done = await next.jsonValue();
+    }
     const checked = await page.evaluate(
       () => (globalThis as unknown as { checked: Checked }).checked,
     );
