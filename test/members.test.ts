@@ -44,7 +44,6 @@ const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]
     "src/api/train.ts": ["adam"],
     "src/api/unlearn.ts": ["rewind"],
     "src/unlearn/steps.ts": ["adam", "sgd"],
-    "src/unlearn/methods/neg-grad.ts": ["sgd"],
     "src/unlearn/methods/retrain.ts": ["adam"],
     "src/unlearn/methods/scrub.ts": ["adam"],
   },

@@ -49,6 +49,11 @@ export const decayingSgd: z.ZodDefault<typeof optimizerSchema> = optimizerSchema
   .default({ name: "sgd", momentum: 0.9, weightDecay: 5e-4 })
   .describe("what takes the steps, with its settings");
 
+/** The optimiser of methods that are published without momentum. */
+export const plainSgd: z.ZodDefault<typeof optimizerSchema> = optimizerSchema
+  .default({ name: "sgd" })
+  .describe("what takes the steps, with its settings");
+
 /** Settings of methods that fine-tune on D_f, to learn which way the weights went. */
 export const fineTuneFields: {
   readonly learningRate: z.ZodDefault<z.ZodNumber>;
@@ -77,10 +82,14 @@ export function stepTrainer(
   data: GpuDataset,
   items: Uint32Array,
   settings: StepSettings,
-  options: Pick<StepOptions, "after" | "objective"> = {},
+  options: Pick<StepOptions, "after" | "objective"> & {
+    /** Longest order list of an epoch, where that is not the items. */
+    readonly longest?: number;
+  } = {},
 ): Promise<Trainer> {
-  return taskTrainer(network, data, items.length, settings, {
-    ...options,
+  const { longest = items.length, ...step } = options;
+  return taskTrainer(network, data, longest, settings, {
+    ...step,
     norm: "frozen",
     rate: frozenNorm,
   });
@@ -90,8 +99,10 @@ export function stepTrainer(
 export interface StepParts {
   readonly method: string;
   readonly trainer: Trainer;
-  /** Examples of an epoch. */
+  /** Examples of an epoch, which passes over each once in an order of its own. */
   readonly items: Uint32Array;
+  /** What an epoch passes over, where that is something else: how many examples, and their order. */
+  readonly order?: { readonly length: number; readonly draw: (random: Random) => Uint32Array };
   readonly batch: number;
   readonly seed: number;
   readonly stepsPerRound?: number | undefined;
@@ -117,12 +128,13 @@ export class StepSession implements UnlearnSession {
   constructor(parts: StepParts) {
     this.method = parts.method;
     this.#parts = parts;
-    const batches = parts.items.length / parts.batch;
+    const batches = (parts.order?.length ?? parts.items.length) / parts.batch;
     this.#perEpoch = parts.dropLast === true ? Math.floor(batches) : Math.ceil(batches);
   }
 
   async round(watch: Watch): Promise<Round> {
     const { items, batch, seed, trainer, learningRate, beforeEpoch } = this.#parts;
+    const { draw } = this.#parts.order ?? {};
     const epochs: Totals[] = [];
     let left = this.#parts.stepsPerRound ?? this.#perEpoch;
     const total = left;
@@ -133,7 +145,7 @@ export class StepSession implements UnlearnSession {
       this.#prepared = epoch;
       // Each epoch's order depends on (seed, epoch) alone, so that a resumed run repeats it.
       const random = new Random(seed).fork(`epoch ${epoch}`);
-      const order = random.shuffle(Uint32Array.from(items));
+      const order = draw?.(random) ?? random.shuffle(Uint32Array.from(items));
       const count = Math.min(left, this.#perEpoch - done);
       const first = this.#steps;
       const before = total - left;

@@ -6,7 +6,9 @@ import { methods, methodSettings } from "../../src/unlearn/methods/index.ts";
 import type {
   BoundaryGiven,
   FisherGiven,
+  JitGiven,
   LinearRewindGiven,
+  NegGradPlusGiven,
   RandomLabelGiven,
   RetrainGiven,
   RewindGiven,
@@ -19,6 +21,8 @@ import type { boundary } from "../../src/unlearn/methods/boundary.ts";
 import type { deleteMethod } from "../../src/unlearn/methods/delete.ts";
 import type { fineTune } from "../../src/unlearn/methods/fine-tune.ts";
 import type { fisher } from "../../src/unlearn/methods/fisher.ts";
+import type { jit } from "../../src/unlearn/methods/jit.ts";
+import type { negGradPlus } from "../../src/unlearn/methods/neg-grad-plus.ts";
 import type { negGrad } from "../../src/unlearn/methods/neg-grad.ts";
 import type { randomLabel } from "../../src/unlearn/methods/random-label.ts";
 import type { retrain } from "../../src/unlearn/methods/retrain.ts";
@@ -45,11 +49,13 @@ const same: readonly [
   Same<RandomLabelGiven, Input<typeof randomLabel>>,
   Same<BoundaryGiven, Input<typeof boundary>>,
   Same<StepGiven, Input<typeof deleteMethod>>,
+  Same<JitGiven, Input<typeof jit>>,
   Same<SalunGiven, Input<typeof salun>>,
   Same<ScrubGiven, Input<typeof scrub>>,
+  Same<NegGradPlusGiven, Input<typeof negGradPlus>>,
   Same<FisherGiven, Input<typeof fisher>>,
   Same<RetrainGiven, Input<typeof retrain>>,
-] = [true, true, true, true, true, true, true, true, true, true, true, true, true];
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true];
 
 test("every method is a function that chooses it, with settings its schema takes", () => {
   assert.is(same.length, methods.all.length);

@@ -503,6 +503,91 @@ test("delete: steps by p - m, m the original network's probabilities without the
   of.destroy();
 });
 
+// ---- JiT. ----
+
+/** The hash of `shaders/math/hash.wgsl`. */
+function hash(seed: number): number {
+  const state = (Math.imul(seed, 747796405) + 2891336453) >>> 0;
+  const word = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737) >>> 0;
+  return ((word >>> 22) ^ word) >>> 0;
+}
+
+/** Number i of a seed of `shaders/math/normal.wgsl`. */
+function normalNumber(i: number, seed: number): number {
+  const [first, second] = [0, 1].map((k) => hash((hash((2 * i + k) >>> 0) ^ seed) >>> 0) >>> 8);
+  return (
+    Math.sqrt(-2 * Math.log((first! + 1) / 2 ** 24)) * Math.cos((2 * Math.PI * second!) / 2 ** 24)
+  );
+}
+
+test("jit: logits go towards those of the image with noise, by the length of the noise", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
+  const { items } = of.request.forget;
+  const start = await weightsOf(of.model);
+  const [copies, sigma, learningRate, size] = [3, 0.4, 0.5, of.mean.length];
+  const settings = { ...plain, copies, sigma, learningRate };
+  const got = await after(of, "jit", settings);
+  // The order of the epoch, and a seed for each copy of the batch.
+  const random = new Random(of.request.seed).fork("epoch 0");
+  const order = random.shuffle(Uint32Array.from(items));
+  const seeds = new Random(random.fork("step 0").int(2 ** 31));
+  const noise = Array.from({ length: copies }, () => {
+    const seed = seeds.int(2 ** 31);
+    return (n: number): number[] =>
+      Array.from({ length: size }, (_, i) => {
+        return sigma * normalNumber(order.indexOf(n) * size + i, seed);
+      });
+  });
+  const parts = (from: Weights, n: number, x: readonly number[]) =>
+    noise.map((of) => {
+      const xi = of(n);
+      const there = logits(
+        from,
+        x.map((v, i) => v + xi[i]!),
+      );
+      const apart = logits(from, x).map((z, c) => z - there[c]!);
+      return { apart, far: Math.hypot(...apart), long: Math.hypot(...xi) };
+    });
+  const step = gradient(of, items, (n, x) => {
+    const all = parts(start, n, x);
+    return all[0]!.apart.map((_, c) =>
+      all.reduce((sum, { apart, far, long }) => sum + apart[c]! / far / long / copies, 0),
+    );
+  });
+  const want = moved(start, step, -learningRate);
+  same(got, want, "one step");
+  of.destroy();
+});
+
+// ---- NegGrad+. ----
+
+test("neg-grad-plus: a step down on a batch of D_r and up on one of D_f, each the mean of its own", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 5 });
+  const [forget, retain] = [of.request.forget.items, of.request.retain!.items];
+  const start = await weightsOf(of.model);
+  const [alpha, learningRate] = [0.8, 0.5];
+  const ce = (from: Weights, items: Uint32Array): Weights =>
+    gradient(of, items, (n, x) =>
+      softmax(logits(from, x)).map((p, c) => p - (of.labels[n] === c ? 1 : 0)),
+    );
+  let want = start;
+  for (let round = 1; round <= 2; round++) {
+    const down = moved(want, ce(want, retain), -alpha * learningRate);
+    want = moved(down, ce(want, forget), (1 - alpha) * learningRate);
+    const settings = { optimizer: { name: "sgd" }, alpha, learningRate, batch: 15 };
+    same(await after(of, "neg-grad-plus", settings, { rounds: round }), want, `round ${round}`);
+    // In passes of four of the twenty rows.
+    const split = { ...settings, microBatch: 4 };
+    same(await after(of, "neg-grad-plus", split, { rounds: round }), want, `split, ${round}`);
+  }
+  // 15 images of D_r in batches of 4: three full ones, 5 of D_f beside each; of D_f none is left out.
+  const session = await startMethod("neg-grad-plus", of.request, { batch: 4 });
+  const { steps, epochs } = await session.round({});
+  assert.equal([steps, epochs.map(({ rows }) => rows)], [3, [3 * (4 + 4)]]);
+  session.destroy();
+  of.destroy();
+});
+
 // ---- Task Vector, SalUn. ----
 
 test("task-vector with one plain step on all of D_f and λ = 1 is neg-grad's step", async () => {

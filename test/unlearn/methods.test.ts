@@ -48,9 +48,11 @@ const small: Readonly<Record<string, Record<string, unknown>>> = {
   "random-label": { batch: 16 },
   boundary: { batch: 16 },
   delete: { batch: 16 },
+  jit: { batch: 16, copies: 2 },
   salun: { batch: 16 },
   "fine-tune": { batch: 16 },
   scrub: { batch: 16, forgetBatch: 16 },
+  "neg-grad-plus": { batch: 8 },
   fisher: { pictures: 10, alpha: 1e-6 },
   retrain: { epochs: 3, batch: 16 },
 };
@@ -104,7 +106,7 @@ test("a method sees only the data it declares", async () => {
     }
   };
   for (const name of methods.names) {
-    const needs = ["fine-tune", "scrub", "fisher", "retrain"].includes(name);
+    const needs = methods.find(name).reads !== "D_f";
     const message = await refusal(name);
     if (needs) assert.match(message, `${name} needs the data to keep (D_r), and there is none`);
     else assert.is(message, "", name);

@@ -89,6 +89,20 @@ export interface BoundaryGiven extends StepGiven {
   excludeLabel?: boolean | undefined;
 }
 
+/** Settings of JiT. */
+export interface JitGiven extends StepGiven {
+  /** Deviation of the noise, in the values that the network sees. */
+  sigma?: number | undefined;
+  /** Copies with noise of each image a step. */
+  copies?: number | undefined;
+}
+
+/** Settings of NegGrad+. */
+export interface NegGradPlusGiven extends StepGiven {
+  /** Weight of the loss on D_r; the rest is that of the ascent on D_f. */
+  alpha?: number | undefined;
+}
+
 /** Settings of SCRUB. */
 export interface ScrubGiven extends TrainingGiven {
   /** Images a step on D_f. */
@@ -141,9 +155,11 @@ export interface MethodChoosers {
   readonly randomLabel: Choose<RandomLabelGiven>;
   readonly boundary: Choose<BoundaryGiven>;
   readonly delete: Choose<StepGiven>;
+  readonly jit: Choose<JitGiven>;
   readonly salun: Choose<SalunGiven>;
   readonly fineTune: Choose<StepGiven>;
   readonly scrub: Choose<ScrubGiven>;
+  readonly negGradPlus: Choose<NegGradPlusGiven>;
   readonly fisher: Choose<FisherGiven>;
   readonly retrain: Choose<RetrainGiven>;
 }

@@ -9,7 +9,9 @@ import { deleteMethod } from "./delete.ts";
 import { fineTune } from "./fine-tune.ts";
 import { fisher } from "./fisher.ts";
 import { type Method, restrict, type UnlearnSession, type UnlearnRequest } from "../method.ts";
+import { jit } from "./jit.ts";
 import { negGrad } from "./neg-grad.ts";
+import { negGradPlus } from "./neg-grad-plus.ts";
 import { randomLabel } from "./random-label.ts";
 import { retrain } from "./retrain.ts";
 import { linearRewind, randomRewind, rewind } from "./rewind.ts";
@@ -26,9 +28,11 @@ const entries = {
   randomLabel,
   boundary,
   delete: deleteMethod,
+  jit,
   salun,
   fineTune,
   scrub,
+  negGradPlus,
   fisher,
   retrain,
 };

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { scale } from "../../ops/index.ts";
 import { defineMethod } from "../method.ts";
-import { stepFields, StepSession, stepTrainer } from "../steps.ts";
+import { plainSgd, stepFields, StepSession, stepTrainer } from "../steps.ts";
 
 export const negGrad = defineMethod({
   name: "neg-grad",
@@ -43,10 +43,7 @@ export const negGrad = defineMethod({
     ...stepFields,
     learningRate: z.number().positive().default(1e-3).describe("the learning rate of its steps"),
     // Momentum would carry the plateau's direction into the collapse.
-    optimizer: stepFields.optimizer
-      .unwrap()
-      .default({ name: "sgd" })
-      .describe("what takes the steps, with its settings"),
+    optimizer: plainSgd,
   }),
   async create(request, settings) {
     const { data, items } = request.forget;
