@@ -45,6 +45,15 @@ function source(text: string, before: LibrarySource[] = []): LibrarySource[] {
   return [...before, { name, data }];
 }
 
+/** The option `--source`. */
+export function sourceOption(command: Command): Command {
+  return command.option(
+    "--source <name[=dir]>",
+    `images (repeatable; default: ${defaults.dataset})`,
+    repeatable(source),
+  );
+}
+
 export function registerPredictorRecord(group: Command): void {
   const command = group
     .command("record")
@@ -57,12 +66,8 @@ export function registerPredictorRecord(group: Command): void {
       "trainings in all, each with three fine-tunings",
       integer(1, most.networks),
       60,
-    )
-    .option(
-      "--source <name[=dir]>",
-      `images (repeatable; default: ${defaults.dataset})`,
-      repeatable(source),
-    )
+    );
+  sourceOption(command)
     .option("--architectures <list>", `networks (default: ${libraryArchitectures.join(",")})`)
     .option(
       "--length <n>",

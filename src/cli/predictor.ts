@@ -19,6 +19,7 @@ import { answer } from "./output.ts";
 import { registerPredictorAblate } from "./predictor-ablate.ts";
 import { registerPredictorFit } from "./predictor-fit.ts";
 import { registerPredictorRecord } from "./predictor-record.ts";
+import { registerPredictorTrain } from "./predictor-train.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 
 async function show(
@@ -149,4 +150,5 @@ export function registerPredictor(group: Command): void {
   registerPredictorRecord(group);
   registerPredictorFit(group);
   registerPredictorAblate(group);
+  registerPredictorTrain(group);
 }

@@ -54,6 +54,8 @@ export interface Recording {
   readonly bytes: number;
   /** Snapshots [K, size] of each recorded parameter, oldest first. */
   read(): Promise<ReadonlyMap<string, Float32Array>>;
+  /** What a predictor read beside them: gradients on D_f by parameter, of the loss and towards the runner-up. */
+  gradients?(): Promise<readonly ReadonlyMap<string, Float32Array>[]>;
 }
 
 /** A method at work on a request. Owns what it allocated; the model and the data stay the caller's. */

@@ -21,10 +21,13 @@ import {
 } from "./weights.ts";
 
 /** The line's horizon: a rewound step is as long as that of `linear`. */
-const horizon = 3;
+export const horizon = 3;
 
 /** Most a step of a learnt filter counts, in root mean squares of its tensor's. */
-const clip = 8;
+export const stepClip = 8;
+
+/** Most a gradient counts, in its tensor's root mean squares; the kernel has the same number. */
+export const gradientClip = 5;
 
 /** Rate of `late` where none is given. */
 const usualRate = 0.15;
@@ -43,7 +46,7 @@ export interface StepPredictorOptions extends Partial<StepFormula> {
 /** A predictor of step weights. Its step is as long, over all recorded weights together, as that of `linear:3`. */
 export function weightedSteps(weights: StepWeights, options: StepPredictorOptions): Predictor {
   const { name, source, base = "oldest", parameters = weights.values.length } = options;
-  const formula = { horizon: options.horizon ?? horizon, clip: options.clip ?? clip };
+  const formula = { horizon: options.horizon ?? horizon, clip: options.clip ?? stepClip };
   return {
     name,
     window: weights.window,
@@ -148,3 +151,6 @@ export function stepFile(weights: StepWeights): {
     },
   };
 }
+
+/** Loaders of what `rewind predictor train` learns. */
+export const learntLoaders: readonly PredictorLoader[] = [filterLoader, mixLoader];

@@ -277,9 +277,15 @@ export class RewindSession implements UnlearnSession {
   }
 
   get recording(): Recording {
-    const { trajectory } = this.#parts;
+    const { trajectory, gradients } = this.#parts;
     const { window, coordinates } = trajectory.layout;
-    return { bytes: 4 * window * coordinates, read: () => trajectory.read() };
+    return {
+      bytes: 4 * window * coordinates,
+      read: () => trajectory.read(),
+      ...(gradients && {
+        gradients: () => Promise.all(gradients.arenas.map((arena) => arena.read())),
+      }),
+    };
   }
 
   async save(): Promise<SessionState> {

@@ -1,0 +1,325 @@
+/** `rewind predictor train`: weights of a window's steps, learnt for what unlearning is for. */
+import { type Command, Option } from "commander";
+import { UsageError } from "../errors.ts";
+import { loadDataset } from "../data/index.ts";
+import type { Split } from "../data/source.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { writeSafetensors } from "../io/safetensors.ts";
+import { readJson } from "../platform/files.ts";
+import { linearPredictor } from "../predictors/linear.ts";
+import type { Predictor } from "../predictors/predictor.ts";
+import {
+  filterLoader,
+  latePredictor,
+  learntLoaders,
+  mixLoader,
+  stepFile,
+} from "../predictors/weighted-steps/predictor.ts";
+import {
+  endStateMetadata,
+  type EndScores,
+  endStateScores,
+  type EndStateSettings,
+  endTraining,
+  leastGain,
+  leastKnown,
+  makeEndState,
+  unfit,
+} from "../predictors-lab/downstream/end-states.ts";
+import { Place } from "../predictors-lab/downstream/episode.ts";
+import {
+  metaStart,
+  type MetaSettings,
+  type MetaState,
+  metaStateSchema,
+  metaStep,
+  Places,
+  statisticOf,
+  triedAs,
+  triedSeed,
+  weightsOf,
+} from "../predictors-lab/downstream/train.ts";
+import { libraryArchitectures, type LibrarySource } from "../predictors-lab/library.ts";
+import type { RunFolder } from "../report/run-folder.ts";
+import { type Column, markdownTable, textTable } from "../report/table.ts";
+import type { TrainConfig } from "../runs/config.ts";
+import { defaults } from "../runs/defaults.ts";
+import { inputsOf, recordInputs } from "../runs/inputs.ts";
+import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { example } from "./examples.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { answer } from "./output.ts";
+import { integer, most, number } from "./parse.ts";
+import { sourceOption } from "./predictor-record.ts";
+import { withProgress } from "./progress.ts";
+import { claimFolder, requireApart } from "./run-folder.ts";
+
+interface TrainFlags extends DeviceFlags {
+  readonly out: string;
+  readonly library: string;
+  readonly predictor: string;
+  readonly source?: readonly LibrarySource[];
+  readonly architectures: string;
+  readonly imageSize: number;
+  readonly images: string;
+  readonly clean: number;
+  readonly epochs: number;
+  readonly trainings: number;
+  readonly validation: number;
+  readonly steps: number;
+  readonly episodes: number;
+  readonly tryEvery: number;
+  readonly lr: number;
+  readonly metaSeeds: number;
+  readonly seed: number;
+}
+
+/** An end state of the library. */
+interface Listed {
+  readonly file: string;
+  readonly source: string;
+  readonly train: TrainConfig;
+  readonly scores: EndScores;
+  readonly unfit?: string;
+}
+
+/** Names of networks. @throws UsageError for one that is not there. */
+function architecturesOf(list: string): EndStateSettings["architectures"] {
+  return list.split(",").map((name) => {
+    const known = libraryArchitectures.find((one) => one === name);
+    if (known !== undefined) return known;
+    throw new UsageError(
+      `no network "${name}" here; there are: ${libraryArchitectures.join(", ")}.`,
+    );
+  });
+}
+
+/** Numbers of images. */
+function countsOf(list: string): number[] {
+  return list.split(",").map((text) => {
+    const count = Number(text);
+    if (Number.isInteger(count) && count >= 20 && count <= most.images) return count;
+    throw new UsageError(`--images ${list}: "${text}" is no number of images from 20 on.`);
+  });
+}
+
+/** Makes the end states that a library lacks; lists all, the unfit with the reason. */
+async function library(
+  flags: TrainFlags,
+  folder: RunFolder,
+  gpu: Gpu,
+  trainingOf: (i: number) => { source: string; train: TrainConfig },
+  signal: AbortSignal,
+): Promise<Listed[]> {
+  const listed: Listed[] = [];
+  for (let i = 0; i < flags.trainings; i++) {
+    const { source, train } = trainingOf(i);
+    const file = `end-state-${String(i + 1).padStart(4, "0")}.safetensors`;
+    const known = await folder.readCheckpoint(file);
+    let scores: EndScores;
+    if (known === undefined) {
+      const what = `${train.model.name}, ${source}, ${train.data.trainCount} images`;
+      const made = await withProgress(
+        `end state ${i + 1} of ${flags.trainings} (${what})`,
+        signal,
+        (watch) => makeEndState(gpu, train, watch),
+      );
+      scores = made.scores;
+      await folder.writeCheckpoint(file, made.tensors, endStateMetadata(scores));
+    } else scores = endStateScores(known, folder.file(file));
+    const reason = unfit(scores);
+    listed.push({ file, source, train, scores, ...(reason && { unfit: reason }) });
+  }
+  return listed;
+}
+
+/** Runs meta-training of one seed to its end, from where it is. */
+async function metaTraining(
+  folder: RunFolder,
+  name: string,
+  settings: MetaSettings,
+  places: Places,
+  signal: AbortSignal,
+): Promise<MetaState> {
+  const file = `${name}.json`;
+  let state = (await folder.has(file))
+    ? metaStateSchema.parse(await readJson(folder.file(file)))
+    : metaStart(settings);
+  await withProgress(name, signal, async (watch) => {
+    while (state.step < settings.steps) {
+      state = await metaStep(state, settings, places, { signal: watch.signal });
+      await folder.writeJson(file, state);
+      watch.progress?.(state.step, settings.steps);
+    }
+  });
+  return state;
+}
+
+/** Which end states are learnt from, and which are kept apart: the last of those that are fit. */
+function divided(
+  listed: readonly Listed[],
+  validation: number,
+): { learnt: number[]; kept: number[] } {
+  const fit = [...listed.keys()].filter((i) => listed[i]!.unfit === undefined);
+  if (fit.length <= validation) {
+    const reasons = listed.flatMap(({ file, unfit: reason }) =>
+      reason === undefined ? [] : `${file}: ${reason}`,
+    );
+    throw new UsageError(
+      `only ${fit.length} of ${listed.length} end states are fit, and ${validation} are kept apart: make more ` +
+        `(--trainings), or train longer (--epochs). ${reasons.slice(0, 4).join("; ")}.`,
+    );
+  }
+  return { learnt: fit.slice(0, -validation), kept: fit.slice(-validation) };
+}
+
+async function train(flags: TrainFlags): Promise<void> {
+  const sources = flags.source ?? [{ name: defaults.dataset, data: { name: defaults.dataset } }];
+  const settings: EndStateSettings = {
+    seed: flags.seed,
+    architectures: architecturesOf(flags.architectures),
+    size: flags.imageSize,
+    counts: countsOf(flags.images),
+    clean: flags.clean,
+    epochs: flags.epochs,
+  };
+  const gradients = flags.predictor === mixLoader.name;
+  const meta = {
+    ...{ gradients, steps: flags.steps, episodes: flags.episodes, tryEvery: flags.tryEvery },
+    learningRate: flags.lr,
+  };
+  const { trainings, validation, predictor } = flags;
+  requireApart(flags.library, ...sources.map(({ data }) => data.dir));
+  requireApart(flags.out, flags.library, ...sources.map(({ data }) => data.dir));
+  const splits: Split[] = [];
+  for (const { data } of sources) splits.push(await loadDataset({ ...data, seed: flags.seed }));
+  const shelf = await claimFolder({ out: flags.library }, { ...settings, sources });
+  await recordInputs(shelf, await inputsOf({ splits }));
+  const folder = await claimFolder(flags, {
+    ...{ predictor, trainings, validation, ...meta, library: { ...settings, sources } },
+  });
+  const gpu = await openDevice(flags);
+  const signal = interruptSignal();
+  const trainingOf = (i: number): ReturnType<typeof endTraining> =>
+    endTraining(i, sources, settings);
+  const listed = await library(flags, shelf, gpu, trainingOf, signal);
+  const open = async (i: number): Promise<Place> => {
+    const { file, train: config } = listed[i]!;
+    const { tensors } = (await shelf.readCheckpoint(file))!;
+    return Place.open(gpu, config, tensors);
+  };
+  using places = new Places(open, divided(listed, validation));
+  const controls: Record<string, number> = {};
+  const tried = (name: string, of: Predictor): Promise<number> =>
+    withProgress(`${name} on the trainings kept apart`, signal, (watch) =>
+      statisticOf(of, places, triedSeed, { signal: watch.signal }),
+    );
+  controls["line"] = await tried("line", linearPredictor());
+  controls["late line"] = await tried("late line", latePredictor());
+  const results: { metaSeed: number; file: string; step: number; statistic: number }[] = [];
+  for (let metaSeed = 1; metaSeed <= flags.metaSeeds; metaSeed++) {
+    const name = `${predictor}-${metaSeed}`;
+    const state = await metaTraining(folder, name, { ...meta, seed: metaSeed }, places, signal);
+    const { step, values, statistic } = state.best!;
+    const { tensors, metadata } = stepFile(weightsOf(values, gradients));
+    const file = `${name}.safetensors`;
+    const made = {
+      objective: "clean loss at matched forgetting",
+      selected: `step ${step} of ${meta.steps}: ${statistic.toFixed(3)} points on ${validation} trainings kept apart`,
+      ...{ metaSeed: String(metaSeed), adapter: gpu.adapter.description },
+    };
+    await folder.write(file, writeSafetensors(tensors, { ...metadata, ...made }));
+    results.push({ metaSeed, file, step, statistic });
+  }
+  const fit = { learnt: places.learnt.length, kept: places.kept.length };
+  const manifest = {
+    format: "rewind meta-training 1",
+    ...{ predictor, settings: meta, library: settings, sources: sources.map(({ name }) => name) },
+    ...{ triedAs, fit, leastKnown, leastGain, adapter: gpu.adapter.description },
+    // Folders of this machine stay out of the manifest.
+    endStates: listed.map(({ train: { data, ...rest }, ...one }) => {
+      const { dir: _, ...images } = data;
+      return { ...one, train: { ...rest, data: images } };
+    }),
+    ...{ controls, results },
+  };
+  await folder.writeJson("train.json", manifest);
+  const columns: Column[] = [
+    { title: "predictor" },
+    { title: "chosen at step", decimals: 0 },
+    { title: "statistic", decimals: 3 },
+  ];
+  const rows = [
+    ...Object.entries(controls).map(([name, value]) => [name, undefined, value]),
+    ...results.map(({ metaSeed, step, statistic }) => [
+      `${predictor}, meta-seed ${metaSeed}`,
+      step,
+      statistic,
+    ]),
+  ];
+  const head =
+    `# Weights of the steps, learnt end to end\n\nGain in test accuracy, points, on ${fit.kept} trainings kept apart ` +
+    `(learnt from ${fit.learnt}; ${listed.length - fit.learnt - fit.kept} left out as unfit), rate ` +
+    `${triedAs.learningRate}, strength ${triedAs.strength}. The same trainings chose the step, so that another set of ` +
+    "images has to show what it is worth.\n\n";
+  await folder.write("train.md", `${head}${markdownTable(columns, rows)}\n`);
+  answer(
+    { folder: flags.out, controls, results },
+    `${textTable(columns, rows)}\n\nweights, train.md and train.json in ${flags.out}`,
+  );
+}
+
+export function registerPredictorTrain(group: Command): void {
+  const command = group
+    .command("train")
+    .description(
+      "weights of a window's steps, learnt for the test accuracy after forgetting; the same command goes on",
+    )
+    .addOption(
+      new Option(
+        "--objective <name>",
+        "what they are learnt for: a better network after forgetting",
+      )
+        .choices(["downstream"])
+        .default("downstream"),
+    )
+    .addOption(
+      new Option(
+        "--predictor <name>",
+        "filter: of the steps alone; mix: and of two gradients on D_f",
+      )
+        .choices(learntLoaders.map(({ name }) => name))
+        .default(filterLoader.name),
+    )
+    .requiredOption("--out <dir>", "where the weights and the state go")
+    .requiredOption(
+      "--library <dir>",
+      "folder of trained networks; those that are missing are trained",
+    );
+  sourceOption(command)
+    .option("--architectures <list>", "networks, in turn", "mlp,tiny-cnn,tiny-resnet,tiny-vit")
+    .option("--image-size <n>", "side of the images, in pixels", integer(4, most.side), 16)
+    .option("--images <list>", "images of a training, drawn from these numbers", "300,500,1000")
+    .option("--clean <n>", "clean images that measure", integer(20, most.images), 1000)
+    .option("--epochs <n>", "epochs of a training", integer(1, most.epochs), 80)
+    .option("--trainings <n>", "trained networks", integer(2, most.networks), 48)
+    .option("--validation <n>", "trained networks kept apart", integer(1, most.networks), 12)
+    .option("--steps <n>", "meta-steps", integer(1, most.epochs), 300)
+    .option("--episodes <n>", "rewinds of a meta-step", integer(1, 1000), 4)
+    .option("--try-every <n>", "meta-steps between tries on those kept apart", integer(1), 25)
+    .option(
+      "--lr <rate>",
+      "learning rate, which falls along a cosine",
+      number({ above: 0, to: 1 }),
+      0.03,
+    )
+    .option("--meta-seeds <n>", "meta-trainings, each with a seed of its own", integer(1, 100), 3)
+    .option("--seed <n>", "seed of the trained networks", integer(0), 1);
+  example(
+    command,
+    "a mix on drawn digits, small enough for two cores",
+    "rewind predictor train --objective downstream --predictor mix --architectures mlp --image-size 14",
+    "--trainings 16 --validation 4 --steps 50 --library runs/end-states --out runs/mix",
+  );
+  deviceOptions(command).action(train);
+}

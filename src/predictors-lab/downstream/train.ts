@@ -1,0 +1,188 @@
+/**
+ * Meta-training: weights of the steps are learnt for what unlearning is for, a better network where as much is forgotten.
+ *
+ * A step rewinds some end states to a level of forgetting, and moves the weights by Adam against the mean of the episodes'
+ * derivatives, each brought to length 1. The weights that are best in the experiment's statistic, on trainings kept apart, are
+ * kept: the loss of single episodes differs too much to choose by. All that is drawn follows from the seeds and the number of
+ * the step, so that a training goes on from its state to the same bits.
+ */
+import { z } from "zod";
+import {
+  rowNames,
+  inputsOf,
+  type StepWeights,
+  usualWindow,
+} from "../../predictors/weighted-steps/weights.ts";
+import { horizon, weightedSteps } from "../../predictors/weighted-steps/predictor.ts";
+import type { Predictor } from "../../predictors/predictor.ts";
+import { Random } from "../../random.ts";
+import type { Watch } from "../../train/replay.ts";
+import { drawOf, type Episode, type Place } from "./episode.ts";
+
+/** What decides a meta-training, given a library. */
+export interface MetaSettings {
+  readonly gradients: boolean;
+  readonly steps: number;
+  /** End states that are rewound in a step. */
+  readonly episodes: number;
+  /** Steps from one try on the trainings kept apart to the next. */
+  readonly tryEvery: number;
+  /** Largest learning rate; it falls along a cosine. */
+  readonly learningRate: number;
+  readonly seed: number;
+}
+
+/** How end states kept apart are rewound. */
+export const triedAs = { learningRate: 3e-3, strength: 1 } as const;
+
+/** Places that stay open, at most: each holds a network, its images and some programs. */
+const mostOpen = 24;
+
+/** End states by number, opened when they are needed. Owns those that are open. */
+export class Places {
+  readonly learnt: readonly number[];
+  readonly kept: readonly number[];
+  readonly #make: (i: number) => Promise<Place>;
+  readonly #open = new Map<number, Place>();
+
+  /**
+   * @param make opens an end state.
+   * @param parts numbers of those to learn from, and of those kept apart.
+   */
+  constructor(
+    make: (i: number) => Promise<Place>,
+    { learnt, kept }: Pick<Places, "learnt" | "kept">,
+  ) {
+    this.#make = make;
+    this.learnt = learnt;
+    this.kept = kept;
+  }
+
+  /** An end state on the device: of those that are open, the one not used for longest makes room. */
+  async open(i: number): Promise<Place> {
+    const place = this.#open.get(i) ?? (await this.#make(i));
+    this.#open.delete(i);
+    this.#open.set(i, place);
+    const [oldest] = this.#open;
+    if (oldest !== undefined && this.#open.size > mostOpen) {
+      this.#open.delete(oldest[0]);
+      oldest[1].destroy();
+    }
+    return place;
+  }
+
+  destroy(): void {
+    for (const place of this.#open.values()) place.destroy();
+    this.#open.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+}
+
+const numbers = z.array(z.number());
+
+const stateSchema = z.object({
+  step: z.number().int().min(0),
+  values: numbers,
+  first: numbers,
+  second: numbers,
+  best: z.object({ step: z.number(), values: numbers, statistic: z.number() }).nullable(),
+  losses: z.array(z.number().nullable()),
+  tries: z.array(z.object({ step: z.number(), statistic: z.number() })),
+});
+
+/** Where a meta-training is: weights, moments of Adam, and the best so far. */
+export type MetaState = z.output<typeof stateSchema>;
+
+export const metaStateSchema: z.ZodType<MetaState> = stateSchema;
+
+/** The beginning: the straight line. */
+export function metaStart({ gradients }: Pick<MetaSettings, "gradients">): MetaState {
+  const shape = { window: usualWindow, gradients };
+  const steps = usualWindow - 1;
+  const row = Array.from({ length: inputsOf(shape) }, (_, k) => (k < steps ? horizon / steps : 0));
+  const values = rowNames.flatMap(() => row);
+  const zeros = values.map(() => 0);
+  return { step: 0, values, first: zeros, second: zeros, best: null, losses: [], tries: [] };
+}
+
+/** Weights as kernels take them. */
+export function weightsOf(values: readonly number[], gradients: boolean): StepWeights {
+  return { window: usualWindow, gradients, values: Float32Array.from(values) };
+}
+
+/** Mean statistic of a predictor over trainings. */
+export async function statisticOf(
+  predictor: Predictor,
+  places: Places,
+  seed: number,
+  watch: Watch = {},
+): Promise<number> {
+  let sum = 0;
+  for (const i of places.kept) {
+    const place = await places.open(i);
+    sum += await place.statistic(predictor, { ...triedAs, seed: seed + i }, watch);
+  }
+  return sum / places.kept.length;
+}
+
+/** One step of Adam. */
+function adam(state: MetaState, gradient: readonly number[], rate: number): MetaState {
+  const [decay1, decay2] = [0.9, 0.99];
+  const step = state.step + 1;
+  const first = state.first.map((m, i) => decay1 * m + (1 - decay1) * gradient[i]!);
+  const second = state.second.map((v, i) => decay2 * v + (1 - decay2) * gradient[i]! ** 2);
+  const values = state.values.map((value, i) => {
+    const m = first[i]! / (1 - decay1 ** step);
+    const v = second[i]! / (1 - decay2 ** step);
+    return value - (rate * m) / (Math.sqrt(v) + 1e-8);
+  });
+  return { ...state, step, values, first, second };
+}
+
+/** The mean of derivatives, each of length 1: losses of end states differ tenfold. */
+export function meanDirection(episodes: readonly Episode[], size: number): number[] {
+  const mean = Array.from({ length: size }, () => 0);
+  for (const { gradient } of episodes) {
+    if (gradient === undefined) continue;
+    const length = Math.hypot(...gradient);
+    if (length > 0) gradient.forEach((g, i) => (mean[i]! += g / length / episodes.length));
+  }
+  return mean;
+}
+
+/** The next step from a state; after it, where it is due, a try on the trainings kept apart. */
+export async function metaStep(
+  state: MetaState,
+  settings: MetaSettings,
+  places: Places,
+  watch: Watch = {},
+): Promise<MetaState> {
+  const { gradients, steps, episodes, tryEvery, learningRate, seed } = settings;
+  const weights = weightsOf(state.values, gradients);
+  const random = new Random(seed).fork(`meta step ${state.step}`);
+  const found: Episode[] = [];
+  for (let e = 0; e < episodes; e++) {
+    const place = await places.open(places.learnt[random.int(places.learnt.length)]!);
+    found.push(await place.episode(weights, drawOf(random), watch));
+  }
+  const rate = (learningRate / 2) * (1 + Math.cos((Math.PI * state.step) / steps));
+  const next = adam(state, meanDirection(found, state.values.length), rate);
+  const known = found.flatMap(({ loss }) => loss ?? []);
+  const loss = known.length === 0 ? null : known.reduce((a, b) => a + b, 0) / known.length;
+  const losses = [...state.losses, loss];
+  if (next.step % tryEvery !== 0 && next.step !== steps) return { ...next, losses };
+  const predictor = weightedSteps(weightsOf(next.values, gradients), {
+    ...{ name: "in training", source: "meta-training" },
+  });
+  const statistic = await statisticOf(predictor, places, triedSeed, watch);
+  const tries = [...state.tries, { step: next.step, statistic }];
+  const better = state.best === null || statistic > state.best.statistic;
+  const best = better ? { step: next.step, values: next.values, statistic } : state.best;
+  return { ...next, losses, tries, best };
+}
+
+/** Every predictor, of every meta-seed, is tried with the same orders of D_f. */
+export const triedSeed = 77;

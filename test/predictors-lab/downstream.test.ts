@@ -1,0 +1,253 @@
+// Meta-training of step weights: its derivatives against finite differences and float64, a tiny run to the same bits.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  endStateMetadata,
+  endStateScores,
+  endTraining,
+  unfit,
+} from "../../src/predictors-lab/downstream/end-states.ts";
+import {
+  displacement,
+  metaGradient,
+  type RecordedRound,
+} from "../../src/predictors-lab/downstream/meta-gradient.ts";
+import { dot, matched, Slope } from "../../src/predictors-lab/downstream/slope.ts";
+import type { Draw, Episode, Place } from "../../src/predictors-lab/downstream/episode.ts";
+import {
+  meanDirection,
+  metaStart,
+  type MetaState,
+  metaStateSchema,
+  metaStep,
+  Places,
+} from "../../src/predictors-lab/downstream/train.ts";
+import type { StepWeights } from "../../src/predictors/weighted-steps/weights.ts";
+import { weightedSteps } from "../../src/predictors/weighted-steps/predictor.ts";
+import { rowNames, rowsOf } from "../../src/predictors/weighted-steps/weights.ts";
+import { Random } from "../../src/random.ts";
+import { RewindSession, rewindSettings } from "../../src/unlearn/methods/rewind.ts";
+import { rewind, type Said } from "../cli/command.ts";
+import { close } from "../check-op.ts";
+import { closeGpus, testGpu } from "../device.ts";
+import { gradient, image, logits, moved, softmax, tiny, weightsOf } from "../unlearn/tiny.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/rewind-downstream-`);
+
+const shape = { window: 5, gradients: true };
+const inputs = 6;
+
+/** Two rounds of three tensors, two of a kind; steps and gradients beyond their limits among them. */
+function someRounds(random: Random): RecordedRound[] {
+  const draw = (count: number, jump: number): Float32Array =>
+    Float32Array.from({ length: count }, (_, i) => (i === 1 ? jump : random.float() - 0.4));
+  return [1, 0.4].map((strength) => ({
+    strength,
+    tensors: [
+      { name: "a", row: 0, history: draw(5 * 90, 30), gradients: [draw(90, 60), draw(90, 0)] },
+      { name: "b", row: 2, history: draw(5 * 7, 2), gradients: [draw(7, 1), new Float32Array(7)] },
+      { name: "c", row: 0, history: draw(5 * 20, 1), gradients: [draw(20, 1), draw(20, 1)] },
+    ],
+  }));
+}
+
+test("the derivative of where rounds lead is that of finite differences", () => {
+  const random = new Random(12);
+  const rounds = someRounds(random);
+  const values = Float64Array.from({ length: 5 * inputs }, () => random.float() - 0.3);
+  const slope = new Map(
+    rounds[0]!.tensors.map(({ name, history }) => [
+      name,
+      Float64Array.from({ length: history.length / 5 }, () => random.float() - 0.5),
+    ]),
+  );
+  const at = (changed: Float64Array): number =>
+    rounds.reduce((sum, round) => sum + dot(displacement(round, shape, changed), slope), 0);
+  const got = metaGradient(rounds, shape, values, slope);
+  for (let i = 0; i < values.length; i++) {
+    const [more, less] = [values.slice(), values.slice()];
+    more[i]! += 1e-5;
+    less[i]! -= 1e-5;
+    const want = (at(more) - at(less)) / 2e-5;
+    assert.ok(Math.abs(got[i]! - want) <= 1e-6 + 1e-6 * Math.abs(want), `${i}: ${got[i]}, ${want}`);
+  }
+  assert.ok(got.some((g) => Math.abs(g) > 1e-2));
+  // The length is the line's: weights of twice the size lead to the same place.
+  assert.ok(Math.abs(at(values.map((v) => 2 * v)) - at(values)) < 1e-9);
+});
+
+test("the displacement that derivatives are of is the one that the kernels make", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8, hidden: 6 });
+  const start = await weightsOf(of.model);
+  const random = new Random(2);
+  const values = Float32Array.from({ length: 5 * 16 }, () => random.float() - 0.3);
+  const weights = { window: 15, gradients: true, values };
+  const predictor = weightedSteps(weights, { name: "mix", source: "test" });
+  const settings = rewindSettings.parse({ learningRate: 1e-2, batch: 8, strength: 1.5 });
+  const session = await RewindSession.create(of.request, predictor, settings);
+  await session.round({});
+  const histories = await session.recording.read();
+  const gradients = await session.recording.gradients!();
+  const rows = rowsOf(of.model.slots);
+  const tensors = of.model.slots.map(({ name }, t) => ({
+    name,
+    row: rowNames.indexOf(rows[t]!),
+    history: histories.get(name)!,
+    gradients: gradients.map((one) => one.get(name)!),
+  }));
+  const step = displacement({ strength: 1.5, tensors }, weights, values);
+  const end = await weightsOf(of.model);
+  for (const [name, want] of moved(start, step, 1)) {
+    close(name, end.get(name)!, want, { absolute: 1e-6, relative: 1e-5 });
+  }
+  session.destroy();
+  of.destroy();
+});
+
+test("slopes are gradients in float64; at matched forgetting the last step changes nothing", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 300, forget: 8 });
+  const weights = await weightsOf(of.model);
+  // Of two passes, the last one of ten images.
+  const items = Uint32Array.from({ length: 260 }, (_, i) => i + 20);
+  const theirs = Uint16Array.from(items, (i) => of.labels[i]!);
+  const slope = await Slope.create(of.model, of.data, items, theirs);
+  const answers = await slope.answers();
+  const temperature = answers.bestTemperature();
+  for (const factor of [0.97, 1.03]) {
+    assert.ok(answers.loss(temperature) < answers.loss(factor * temperature));
+  }
+  const loss = items.reduce(
+    (sum, n) => sum - Math.log(softmax(logits(weights, image(of, n)), 2)[of.labels[n]!]!),
+    0,
+  );
+  assert.ok(Math.abs(answers.loss(2) - loss / items.length) < 1e-5);
+  const got = await slope.gradient(answers.cotangent(2));
+  const want = gradient(of, items, (n, x) =>
+    softmax(logits(weights, x), 2).map((p, c) => (p - Number(c === of.labels[n])) / 2),
+  );
+  for (const [name, data] of want) {
+    close(name, got.get(name)!, data, { absolute: 2e-6, relative: 2e-5 });
+  }
+  slope.destroy();
+  of.destroy();
+
+  const [clean, forgotten] = [new Map([["w", [1, 2, 3]]]), new Map([["w", [2, 0, 3]]])];
+  const last = new Map([["w", [0.5, -1, 1]]]);
+  assert.ok(Math.abs(dot(matched(clean, forgotten, last), last)) < 1e-12);
+  // Where D_f's loss hardly changes along the step, it is taken off once at most.
+  const flat = new Map([["w", [0.001, 0, 0]]]);
+  assert.equal([...matched(clean, flat, last).get("w")!], [0.999, 2, 3]);
+});
+
+test("episodes of any size count alike, and one without an answer counts nothing", () => {
+  const episodes = [
+    { rounds: 1, gradient: Float64Array.of(1e3, 0) },
+    { rounds: 1, gradient: Float64Array.of(0, -1e-9) },
+    { rounds: 8 },
+    { rounds: 2, gradient: Float64Array.of(0, 0) },
+  ];
+  assert.equal(meanDirection(episodes, 2), [0.25, -0.25]);
+});
+
+test("a meta-training descends, keeps what its statistic calls best, and goes on from a file to the same bits", async () => {
+  // A network that is best where every weight is 0.5, and says so with noise that depends on the draw.
+  const asked: number[] = [];
+  const fake = (i: number) => ({
+    destroy: () => undefined,
+    episode: ({ values }: StepWeights, draw: Draw): Episode => {
+      asked.push(i, draw.learningRate, draw.strength, draw.level, draw.seed);
+      const gradient = Float64Array.from(values, (v) => v - 0.5 + 0.01 * (draw.strength - 1));
+      return { gradient, rounds: 1, loss: 1 };
+    },
+    statistic: (): number => [3, 5, 4].at(tried++)!,
+  });
+  let tried = 0;
+  const make = (i: number): Promise<Place> => Promise.resolve(fake(i) as unknown as Place);
+  const places = new Places(make, { learnt: [0, 1, 2], kept: [3] });
+  const settings = {
+    ...{ gradients: false, steps: 6, episodes: 2, tryEvery: 2, learningRate: 0.1, seed: 4 },
+  };
+  const states: MetaState[] = [metaStart(settings)];
+  for (let i = 0; i < 6; i++) states.push(await metaStep(states.at(-1)!, settings, places));
+  const far = ({ values }: MetaState): number =>
+    Math.hypot(...values.map((v) => v - 0.5)) / Math.sqrt(values.length);
+  assert.ok(far(states[6]!) < 0.3 * far(states[0]!), `${far(states[6]!)}`);
+  assert.equal(
+    states[6]!.tries,
+    [3, 5, 4].map((statistic, i) => ({ step: 2 * i + 2, statistic })),
+  );
+  assert.equal(states[6]!.best, { step: 4, statistic: 5, values: states[4]!.values });
+  const whole = asked.splice(0);
+  assert.ok(whole.every((_, j) => j % 5 > 0 || [0, 1, 2].includes(whole[j]!)));
+  const read = metaStateSchema.parse(JSON.parse(JSON.stringify(states[3]!)));
+  tried = 1;
+  let state = read;
+  for (let i = 3; i < 6; i++) state = await metaStep(state, settings, places);
+  assert.equal(state, states[6]);
+  assert.equal(asked, whole.slice(3 * 2 * 5));
+  places.destroy();
+});
+
+test("end states say what they are, and are left out where there is nothing to learn", () => {
+  const sources = [{ name: "synthetic", data: { name: "synthetic" } }];
+  const settings = {
+    ...{ seed: 1, architectures: ["mlp", "tiny-cnn"], size: 14 },
+    ...{ counts: [300, 500], clean: 100, epochs: 5 },
+  } as const;
+  const list = [0, 1, 2, 3].map((i) => endTraining(i, sources, settings).train);
+  assert.equal(list[2], endTraining(2, sources, settings).train);
+  assert.equal(
+    list.map(({ model }) => model.name),
+    ["mlp", "tiny-cnn", "mlp", "tiny-cnn"],
+  );
+  assert.is(new Set(list.map(({ seed }) => seed)).size, 4);
+  const scores = { known: 90, test: 70, retrained: 80 };
+  assert.equal(endStateScores({ metadata: endStateMetadata(scores) }, "x"), scores);
+  assert.throws(() => endStateScores({ metadata: {} }, "x"), /"x" is no end state/);
+  assert.is(unfit(scores), undefined);
+  assert.match(unfit({ ...scores, known: 60 })!, /only 60.0 % of D_f is known by heart/);
+  assert.match(unfit({ ...scores, retrained: 71 })!, /gains 1.0 points only/);
+});
+
+/** Small enough to learn wrong labels by heart in a second. */
+const small = [
+  ...["--architectures", "mlp", "--image-size", "8", "--images", "200", "--clean", "100"],
+  ...["--epochs", "60", "--validation", "1", "--episodes", "1", "--try-every", "2"],
+];
+
+test("predictor train learns, goes on to the same bits, and what it wrote rewinds", () => {
+  const train = (out: string, ...words: string[]): Said =>
+    rewind(
+      ...["predictor", "train", "--predictor", "mix", "--library", `${folder}/library`],
+      ...["--out", `${folder}/${out}`, "--trainings", "3", "--steps", "2", "--meta-seeds", "1"],
+      ...[...small, ...words],
+    );
+  const first = train("first");
+  assert.is(first.code, 0, first.err);
+  assert.match(first.out, /late line .*\n *mix, meta-seed 1 +2 /);
+  const weights = readFileSync(`${folder}/first/mix-1.safetensors`);
+  const state = readFileSync(`${folder}/first/mix-1.json`, "utf8");
+  const now = JSON.parse(state) as { tries: { step: number }[]; values: number[] };
+  assert.equal(
+    now.tries.map(({ step }) => step),
+    [2],
+  );
+  assert.ok(new Set(now.values).size > 20, "weights have moved apart");
+  const again = train("again");
+  assert.is(again.code, 0, again.err);
+  assert.equal(readFileSync(`${folder}/again/mix-1.json`, "utf8"), state);
+  assert.equal(readFileSync(`${folder}/again/mix-1.safetensors`), weights);
+  const shown = rewind("predictor", "show", `${folder}/first/mix-1.safetensors`);
+  assert.match(shown.out, /reads: the trajectory, and D_f itself/);
+  const other = train("first", "--lr", "0.1");
+  assert.is(other.code, 1);
+  assert.match(other.err, /holds a run with another configuration/);
+});
+
+test.after(async () => {
+  rmSync(folder, { recursive: true });
+  await closeGpus();
+});
+test.run();
