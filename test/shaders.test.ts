@@ -9,6 +9,7 @@ import { GpuError, UsageError } from "../src/errors.ts";
 import type { Gpu, Tuning } from "../src/gpu/device.ts";
 import { KernelCache, type KernelId, prelude, reflect } from "../src/gpu/kernel.ts";
 import { declaredNames, link, registerShader, shaderSource } from "../src/gpu/link.ts";
+import { fuse } from "../src/graph/fusion.ts";
 import { Graph } from "../src/graph/graph.ts";
 import { type Launch, Value } from "../src/graph/value.ts";
 import { Declarations, Layers } from "../src/nn/layers.ts";
@@ -78,12 +79,13 @@ function gather(gpu: Gpu): void {
   for (const file of gpu.kernels.files) compiled.add(file);
 }
 
-/** Launches of a forward and backward pass over random-shaped inputs. */
+/** Launches of a forward and backward pass over random-shaped inputs, one by one and fused. */
 function bothWays(gpu: Gpu, build: (graph: Graph) => { y: Value; wrt: Value[] }): Launch[] {
   const graph = new Graph(gpu);
   const { y, wrt } = build(graph);
   const cotangent = graph.input("cotangent", y.shape);
-  return [...graph.forward(), ...graph.backward(y, wrt, { cotangent }).launches];
+  const launches = [...graph.forward(), ...graph.backward(y, wrt, { cotangent }).launches];
+  return [...launches, ...fuse(launches)];
 }
 
 /** A network with every layer the models use, batch norm included. */
@@ -102,7 +104,7 @@ const everyLayer: ModelSpec = {
       size: 2,
       stride: 1,
     });
-    h = ops.maxPool(h, { size: 2, stride: 1, padding: 1 });
+    h = ops.maxPool(ops.relu(h), { size: 2, stride: 1, padding: 1 });
     return layers.linear("head", ops.globalAveragePool(h), 10);
   },
 };

@@ -1,6 +1,6 @@
 //! part
-//! import lane/f32
-// What becomes of a result before it is stored, in lanes of one float: nothing. Gives after(v) -> f32. Constants: none.
+//! needs Lane
+// What becomes of a result before it is stored: nothing. Gives after(v) -> Lane. Constants: none.
 fn after(v: Lane) -> Lane {
   return v;
 }

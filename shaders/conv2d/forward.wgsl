@@ -1,5 +1,5 @@
 //! part
-//! import product/slices, product/b-rows, conv2d/pixels
+//! import product/slices, product/b-rows, conv2d/pixels, conv2d/taps
 //! needs sizes
 // Operands of the convolution forward, y = conv(x, w) (+ bias).
 //
@@ -17,11 +17,4 @@ fn rowsOf(piece: Piece, row: u32) -> Rows {
   let h = p / sizes.ow % sizes.oh * SH - PH;
   let w = p % sizes.ow * SW - PW;
   return Rows(h, w, ((p / (sizes.oh * sizes.ow) * sizes.h + h) * sizes.w + w) * sizes.cin);
-}
-
-fn lineA(piece: Piece, rows: Rows, tap: u32) -> Line {
-  let kh = tap / KW;
-  let kw = tap % KW;
-  let inside = (rows.h + kh < vec4u(sizes.h)) & (rows.w + kw < vec4u(sizes.w));
-  return lineOf(rows.i + (kh * sizes.w + kw) * sizes.cin, inside);
 }

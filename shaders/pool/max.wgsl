@@ -1,10 +1,11 @@
 //! import pool/windows, math/nan
-//! needs LaneU
+//! needs LaneU, after, arriving
 // Max pooling: y = largest of the window, argmax = its tap kh * SIZE + kw, the first on ties; NaN counts as larger
 // than any number. dx = sum of dy over the windows whose largest element the pixel is.
 // `backward_tiles` is for windows that tile the image (STRIDE = SIZE, PAD = 0): each window writes its pixels; the
 // last ones of a row or column also write 0 to the pixels that no window covers.
 //
+// Needs what comes after (shaders/after) and the gradient that arrives (pool/arriving, pool/arriving-past-relu).
 // argmax, kept u32 [N, OH, OW, C]. Other shapes, constants and grid: pool/windows; tiles: a thread a lane of dy.
 @group(0) @binding(4) var<storage, read_write> argmax: array<LaneU>;
 @group(0) @binding(5) var<storage, read> kept: array<LaneU>;
@@ -24,12 +25,12 @@ fn take(taken: Taken, pixel: Lane, tap: u32) -> Taken {
 }
 
 fn put(i: u32, taken: Taken, pixels: f32) {
-  y[i] = taken.best;
+  y[i] = after(taken.best);
   argmax[i] = taken.tap;
 }
 
 fn share(at: u32, tap: u32, pixels: f32) -> Lane {
-  return select(Lane(), dy[at], kept[at] == LaneU(tap));
+  return select(Lane(), arriving(at), kept[at] == LaneU(tap));
 }
 
 @compute @workgroup_size(64)
@@ -44,7 +45,7 @@ fn backward_tiles(thread: Thread) {
   let rows = select(u32(SIZE), u32(H) - top, p.row == u32(OH) - 1u);
   let columns = select(u32(SIZE), u32(W) - left, p.column == u32(OW) - 1u);
   let tap = kept[i];
-  let g = dy[i];
+  let g = arriving(i);
   for (var kh = 0u; kh < rows; kh++) {
     for (var kw = 0u; kw < columns; kw++) {
       let covered = kh < u32(SIZE) && kw < u32(SIZE);

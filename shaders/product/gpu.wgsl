@@ -1,11 +1,12 @@
 //! part
-//! needs sizes, BAND, Piece, pieceOf, rowsOf, A_ALONG_K, blockA, B_ALONG_K, blockB
-//! needs HAS_BIAS, biasQuad, indexC, OUTSIDE, store
+//! needs sizes, BAND, pieceOf, rowsOf, A_ALONG_K, blockA, B_ALONG_K, blockB
+//! needs put
 // The tiled matrix product c = a b (+ bias) for GPUs: tiles, barriers and sums.
 //
 // c [m, n] is made `pieces` times in one dispatch, each piece over its own steps of k: slices of k, or classes
 // of pixels. Where a, b and c lie is the business of operands: of a file that says which elements a block of
-// a and b are (gemm/product, conv2d/*) and of product/{a,b,c}-{scalar,vec4}, which read and store them.
+// a and b are (gemm/product, conv2d/*) and of product/{a,b,c}-{scalar,vec4}, which read and store them; what is done
+// with four rows of results is that of product/rows-gpu or product/pool-gpu.
 // Constants: BM x BN = rows and columns a workgroup makes (32, 64 or 128 each, k in steps of 16); TM, TN = row
 // and column quads a lane makes (1 or 2: a lane has 4 TM x 4 TN results in registers); WG = lanes a workgroup.
 // Grid: ceil(m / BM) ceil(n / BN) pieces workgroups, folded into x and y.
@@ -54,25 +55,6 @@ fn multiplyAdd(s: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
     fma(vec4f(a.z), b, s[2]),
     fma(vec4f(a.w), b, s[3]),
   );
-}
-
-fn putRow(piece: Piece, row: u32, col: u32, value: vec4f) {
-  let i = indexC(piece, row);
-  if (row >= sizes.m || i == OUTSIDE) {
-    return;
-  }
-  if (HAS_BIAS) {
-    store(i, col, value + biasQuad(col));
-  } else {
-    store(i, col, value);
-  }
-}
-
-fn put(piece: Piece, s: mat4x4f, row: u32, col: u32) {
-  putRow(piece, row, col, s[0]);
-  putRow(piece, row + 1u, col, s[1]);
-  putRow(piece, row + 2u, col, s[2]);
-  putRow(piece, row + 3u, col, s[3]);
 }
 
 @compute @workgroup_size(WG)

@@ -1,12 +1,13 @@
 //! part
 //! needs sizes, pieceOf, rowsOf, lineA, A_QUADS, quadA, LANES_B, indexB, B_QUADS, quadB
-//! needs HAS_BIAS, biasQuad, indexC, OUTSIDE, store
+//! needs HAS_BIAS, biasQuad, finish
 // The matrix product c = a b (+ bias) for software adapters (lavapipe, SwiftShader): 8 rows x 4 VT columns a
 // lane, no workgroup memory.
 //
 // c [m, n] is made `pieces` times in one dispatch, each piece over its own steps of k: slices of k, or classes
 // of pixels. Where a, b and c lie is the business of operands: of a file that says which elements the rows and
-// columns are (gemm/product, conv2d/*) and of product/{a,b,c}-{scalar,vec4}, which read and store them.
+// columns are (gemm/product, conv2d/*) and of product/{a,b,c}-{scalar,vec4}, which read and store them; what is done
+// with a lane's results is that of product/rows-software or product/pool-software.
 // Constants: VT = vec4 columns a lane (1, 2 or 4); WG = lanes a workgroup.
 // Grid: ceil(ceil(m / 8) ceil(n / 4 / VT) pieces / WG) workgroups, folded into x and y.
 //
@@ -27,11 +28,23 @@ fn repeat(v: vec4f) -> mat4x4f {
   return mat4x4f(v, v, v, v);
 }
 
-// The r-th of eight rows: lets one loop store all rows, which keeps the code small.
-fn pick(r: u32, low: mat4x4f, high: mat4x4f) -> vec4f {
-  let l = select(select(low[0], low[1], r == 1u), select(low[2], low[3], r == 3u), r > 1u);
-  let h = select(select(high[0], high[1], r == 5u), select(high[2], high[3], r == 7u), r > 5u);
-  return select(l, h, r > 3u);
+// Where the results of a lane begin, and 0.
+struct Place {
+  row: u32,
+  col: u32,
+  hidden: u32,
+}
+
+// The low and high four rows of VT column quads.
+struct Sums {
+  l0: mat4x4f,
+  h0: mat4x4f,
+  l1: mat4x4f,
+  h1: mat4x4f,
+  l2: mat4x4f,
+  h2: mat4x4f,
+  l3: mat4x4f,
+  h3: mat4x4f,
 }
 
 @compute @workgroup_size(WG)
@@ -110,17 +123,5 @@ fn main(
       }
     }
   }
-  for (var r = 0u; r < 8u + hidden; r++) {
-    let i = indexC(piece, row0 + r);
-    if (row0 + r < sizes.m && i != OUTSIDE) {
-      store(i, col, pick(r, l0, h0));
-      if (VT > 1) {
-        store(i, col + 4u, pick(r, l1, h1));
-      }
-      if (VT > 2) {
-        store(i, col + 8u, pick(r, l2, h2));
-        store(i, col + 12u, pick(r, l3, h3));
-      }
-    }
-  }
+  finish(piece, Place(row0, col, hidden), Sums(l0, h0, l1, h1, l2, h2, l3, h3));
 }

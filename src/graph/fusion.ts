@@ -30,14 +30,18 @@ const normalisation: Open = {
 const open: readonly Open[] = [
   normalisation,
   { shader: "elementwise/sum", output: "y", part: "walk/pair", room: ["walk/pair-then"] },
+  ...["gemm/product", "conv2d/forward"].map((shader) => ({
+    ...{ shader, output: "c", part: "after/nothing", room: [] },
+  })),
 ];
 
 /** Functions of one value that can be done before its results are stored, and the parts that do them. */
 const functions: Readonly<Record<string, string>> = { "elementwise/relu": "after/relu" };
 
 /**
- * Puts functions of one value into the kernels that make it, and their gradients into those that take them: batch norm or
- * a sum, and the ReLU after it; and the sum of two gradients into the gradient that takes it.
+ * Puts functions of one value into the kernels that make it, and their gradients into those that take them: batch norm,
+ * a sum or a product, and the ReLU after it; a pooling and the ReLU before it, which may as well come after it; a
+ * convolution and the pooling after it; and the sum of two gradients into the gradient that takes it.
  *
  * @param keep values that must be there in the end.
  */
@@ -47,21 +51,18 @@ export function fuse<T extends object = Launch>(
 ): readonly (Launch | T)[] {
   const kept = new Set(keep);
   const steps: (Launch | T | undefined)[] = [...given];
-  const users = usersOf(given);
-  fuseFunctions(given, steps, users, kept);
-  fuseGradients(steps, users, kept);
-  fuseSums(steps, users, kept);
+  for (const pass of [fuseReluAndPool, fuseProductAndPool, fuseFunctions, fuseGradients, fuseSums])
+    pass(steps, usersOf(steps), kept);
   return steps.filter((step) => step !== undefined);
 }
 
 /** Numbers of the steps that have a value. */
 type Users = ReadonlyMap<Value, readonly number[]>;
 
-function usersOf(given: readonly object[]): Users {
+function usersOf(steps: readonly (object | undefined)[]): Users {
   const users = new Map<Value, number[]>();
-  for (const [index, step] of given.entries()) {
-    if (!isLaunch(step)) continue;
-    for (const value of new Set(Object.values(step.bind))) {
+  for (const [index, step] of steps.entries()) {
+    for (const value of new Set(Object.values(bindOf(step)))) {
       if (value !== null) users.set(value, [...(users.get(value) ?? []), index]);
     }
   }
@@ -70,27 +71,120 @@ function usersOf(given: readonly object[]): Users {
 
 const bindOf = (step: object | undefined): Launch["bind"] => (isLaunch(step) ? step.bind : {});
 
+const flopOf = ({ flop = 0 }: Launch): number => flop;
+
 const isLaunch = (step: object | undefined): step is Launch =>
   step !== undefined && "shader" in step;
 
-function fuseFunctions<T extends object>(
-  given: readonly (Launch | T)[],
-  steps: (Launch | T | undefined)[],
+function fuseFunctions(
+  steps: (object | undefined)[],
   users: Users,
-  kept: ReadonlySet<Value>,
+  wanted: ReadonlySet<Value>,
 ): void {
-  for (const [index, step] of given.entries()) {
+  for (const [index, step] of steps.entries()) {
     if (!isLaunch(step) || step.entry !== "forward") continue;
     const after = functions[step.shader];
     const { x, y } = step.bind;
     if (after === undefined || x?.storage !== "planned" || y?.storage !== "planned") continue;
     const [maker, user, ...others] = users.get(x)!;
-    const alone = user === index && others.length === 0 && !kept.has(x);
+    const alone = user === index && others.length === 0 && !wanted.has(x);
     // An output that was there before has other contents until here.
     if (!alone || maker === undefined || users.get(y)![0] !== index) continue;
-    const fused = extended(steps[maker] as Launch, x, y, after, step.constants);
+    const fused = extended(steps[maker] as Launch, step, x, y, after);
     if (fused === undefined) continue;
     steps[maker] = fused;
+    steps[index] = undefined;
+  }
+}
+
+/**
+ * The largest of what a ReLU gives is what it gives of the largest, and the gradient goes to the same pixel or is 0: so
+ * that a ReLU before max pooling is done after it, on as many values as there are windows.
+ */
+function fuseReluAndPool(
+  steps: (object | undefined)[],
+  users: Users,
+  wanted: ReadonlySet<Value>,
+): void {
+  for (const [index, step] of steps.entries()) {
+    if (!isLaunch(step) || step.shader !== "elementwise/relu" || step.entry !== "forward") continue;
+    const { x, y } = step.bind;
+    // With a slope, two numbers below 0 may become the same one, and the first of them would be another pixel.
+    const alone = x?.storage === "planned" && y?.storage === "planned" && !wanted.has(y);
+    if (!alone || step.constants["SLOPE"] !== 0) continue;
+    const readers = users.get(y)!.filter((at) => at !== index);
+    const [pool, back] = readers.map((at) => steps[at]);
+    if (readers.length > 2 || readers.some((at) => at < index) || !isLaunch(pool)) continue;
+    if (pool.shader !== "pool/max" || pool.entry !== "forward" || pool.bind["x"] !== y) continue;
+    const changed = new Map<number, Launch | undefined>([
+      [index, undefined],
+      [readers[0]!, withRelu(pool, { x })],
+    ]);
+    if (readers.length === 2) {
+      // The gradient of the ReLU, and that of the pooling before it, which nothing else reads.
+      if (!isLaunch(back) || back.shader !== step.shader || back.entry !== "backward") continue;
+      const { at, dy, dx } = back.bind;
+      if (at !== y || dy?.storage !== "planned" || wanted.has(dy) || dx == null) continue;
+      if (users.get(dx)![0] !== readers[1]) continue;
+      const [first, second, ...others] = users.get(dy)!;
+      const spread = steps[first!];
+      if (second !== readers[1] || others.length > 0 || !isLaunch(spread)) continue;
+      if (spread.shader !== "pool/max" || spread.bind["kept"] !== pool.bind["argmax"]) continue;
+      changed.set(first!, withRelu(spread, { dx, made: pool.bind["y"]! }));
+      changed.set(readers[1]!, undefined);
+    }
+    for (const [at, launch] of changed) steps[at] = launch;
+  }
+}
+
+/** Max pooling with a ReLU after it, or its gradient past one. */
+function withRelu(launch: Launch, bind: Launch["bind"]): Launch {
+  const others = { "after/nothing": "after/relu", "pool/arriving": "pool/arriving-past-relu" };
+  const part = (name: string): string => (others as Record<string, string>)[name] ?? name;
+  return {
+    ...launch,
+    parts: [...new Set(launch.parts?.map(part))],
+    constants: { ...launch.constants, SLOPE: 0 },
+    bind: { ...launch.bind, ...bind },
+    // An operation for each window.
+    flop: flopOf(launch) + launch.bind["argmax" in launch.bind ? "y" : "dy"]!.size,
+  };
+}
+
+/** A pooling of windows of 2 × 2 that tile the image, done before the convolution's results are stored. */
+function fuseProductAndPool(
+  steps: (object | undefined)[],
+  users: Users,
+  wanted: ReadonlySet<Value>,
+): void {
+  for (const [index, step] of steps.entries()) {
+    if (!isLaunch(step) || step.shader !== "pool/max" || step.entry !== "forward") continue;
+    const { SIZE, STRIDE, PAD, H, W } = step.constants as Record<string, number>;
+    const { x, y, argmax } = step.bind;
+    const tiles = SIZE === 2 && STRIDE === 2 && PAD === 0 && H! % 2 === 0 && W! % 2 === 0;
+    if (!tiles || x?.storage !== "planned" || wanted.has(x)) continue;
+    const [maker, reader, ...others] = users.get(x)!;
+    const product = steps[maker!];
+    if (reader !== index || others.length > 0 || !isLaunch(product)) continue;
+    // Outputs that were there before have other contents until here.
+    const fresh = (out: Value | null | undefined): out is Value =>
+      out?.storage === "planned" && users.get(out)![0] === index;
+    if (!fresh(y) || !fresh(argmax)) continue;
+    if (product.shader !== "conv2d/forward" || product.bind["c"] !== x) continue;
+    const { parts = [], constants, bind } = product;
+    // Of what comes before the pooling there is no room for; columns go four by four.
+    if (!parts.includes("after/nothing") || !parts.includes("product/c-vec4")) continue;
+    const after = step.parts!.find((part) => part.startsWith("after/"))!;
+    const part = (name: string): string => name.replace("product/rows-", "product/pool-");
+    const { SLOPE } = step.constants;
+    steps[maker!] = {
+      ...product,
+      shader: "conv2d/forward-pooled",
+      parts: [...parts.filter((name) => name !== "after/nothing").map(part), after],
+      constants: { ...constants, ...(SLOPE === undefined ? {} : { SLOPE }) },
+      bind: { ...bind, c: y, argmax },
+      flop: flopOf(product) + flopOf(step),
+    };
     steps[index] = undefined;
   }
 }
@@ -124,10 +218,10 @@ function fuseGradients(
 /** The launch that makes y of what another makes; undefined where its kernel has no room for it. */
 function extended(
   launch: Launch,
+  next: Launch,
   x: Value,
   y: Value,
   after: string,
-  { SLOPE }: Launch["constants"],
 ): Launch | undefined {
   const { shader, entry, parts = [], constants, bind } = launch;
   const kernel = open.find((one) => one.shader === shader && one.entry === entry);
@@ -137,8 +231,9 @@ function extended(
   return {
     ...launch,
     parts: [...parts.filter((part) => part !== kernel.part), ...kernel.room, after],
-    constants: { ...constants, SLOPE: SLOPE! },
+    constants: { ...constants, SLOPE: next.constants["SLOPE"]! },
     bind: { ...bind, [kernel.output]: y },
+    flop: flopOf(launch) + flopOf(next),
   };
 }
 

@@ -50,7 +50,7 @@ function pooledShape(name: string, x: Shape, { size, stride, padding }: PoolAttr
 
 /** Launch of a pooling kernel over `lanes` channels of pixels, four at a time where channels allow. */
 function launch(
-  kernel: { shader: "pool/max" | "pool/average"; entry: string },
+  kernel: { shader: "pool/max" | "pool/average"; entry: string; parts?: readonly string[] },
   { size, stride, padding }: PoolAttrs,
   image: Value,
   pooled: Value,
@@ -62,13 +62,15 @@ function launch(
   const vec4 = C % 4 === 0;
   return {
     ...kernel,
-    parts: [lanePart(vec4)],
+    parts: [lanePart(vec4), ...(kernel.parts ?? [])],
     constants: { N, H, W, C, OH, OW, SIZE: size, STRIDE: stride, PAD: padding },
     bind,
     threads: vec4 ? lanes.size / 4 : lanes.size,
     flop: pooled.size * size * size,
   };
 }
+
+const maxKernel = { shader: "pool/max", parts: ["after/nothing", "pool/arriving"] } as const;
 
 const max: Operation<PoolAttrs> = {
   name: "maxPool",
@@ -78,7 +80,7 @@ const max: Operation<PoolAttrs> = {
   // Position of the largest element within its window.
   saved: ([x], attrs) => ({ argmax: { shape: pooledShape("maxPool", x!, attrs), dtype: "u32" } }),
   forward: ({ inputs: [x], y, saved, attrs }) => [
-    launch({ shader: "pool/max", entry: "forward" }, attrs, x!, y, y, {
+    launch({ ...maxKernel, entry: "forward" }, attrs, x!, y, y, {
       x: x!,
       y,
       argmax: saved["argmax"]!,
@@ -89,8 +91,8 @@ const max: Operation<PoolAttrs> = {
     // Windows that tile the image can each write their own pixels; else each pixel asks its windows.
     const tiles = attrs.stride === attrs.size && attrs.padding === 0;
     return tiles
-      ? [launch({ shader: "pool/max", entry: "backward_tiles" }, attrs, dx!, y, y, bind)]
-      : [launch({ shader: "pool/max", entry: "backward" }, attrs, dx!, y, dx!, bind)];
+      ? [launch({ ...maxKernel, entry: "backward_tiles" }, attrs, dx!, y, y, bind)]
+      : [launch({ ...maxKernel, entry: "backward" }, attrs, dx!, y, dx!, bind)];
   },
 };
 

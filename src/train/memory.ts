@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { OutOfMemoryError, requireCount } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
+import { fuse } from "../graph/fusion.ts";
 import { keepHalf } from "../graph/half-storage.ts";
 import { recompute } from "../graph/recompute.ts";
 import type { Launch } from "../graph/value.ts";
@@ -93,6 +94,10 @@ export function passLaunches(
   const backward = again ? recompute(parts.feed, stages, parts.backward) : parts.backward;
   const forward = [...parts.feed, ...stages.flat(), ...parts.totals];
   if (activations === "f32") return [...forward, ...backward];
-  const kept = keepHalf(graph.tuning, forward, backward);
+  // Fused first: what no kernel writes any more need not be packed.
+  const border = {};
+  const fused = fuse<object>([...forward, border, ...backward]) as Launch[];
+  const at = fused.indexOf(border as Launch);
+  const kept = keepHalf(graph.tuning, fused.slice(0, at), fused.slice(at + 1));
   return [...kept.forward, ...kept.backward];
 }

@@ -67,9 +67,11 @@ test("--profile estimates a training step: its operations are those of the layer
     kernels.reduce((sum, { calls }) => sum + calls, 0),
     dispatches,
   );
-  const forward = kernels.find(({ kernel }) => kernel === "conv2d/forward")!;
-  // 28×28×1 → 16 and 14×14×16 → 32, windows of 3×3, two operations a multiply-add.
-  const flop = 2 * 8 * 9 * (28 ** 2 * 16 + 14 ** 2 * 16 * 32);
+  const forward = kernels.find(({ kernel }) => kernel === "conv2d/forward-pooled")!;
+  // 28×28×1 → 16 and 14×14×16 → 32, windows of 3×3, two operations a multiply-add; a quarter is left, of four each, and is
+  // compared with 0.
+  const pooled = 14 ** 2 * 16 + 7 ** 2 * 32;
+  const flop = 2 * 8 * 9 * (28 ** 2 * 16 + 14 ** 2 * 16 * 32) + 8 * 5 * pooled;
   assert.equal([forward.calls, forward.flop, forward.waitsFor], [2, flop, "arithmetic"]);
   assert.ok(Math.abs(forward.milliseconds - flop / 1e6) < 1e-6 * forward.milliseconds);
   const launches = await plan(...words, "--ceilings", "1e9,1e12,1000", "--json");

@@ -5,7 +5,18 @@ import { fuse } from "../../src/graph/fusion.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { compile } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
-import { add, batchNorm, leakyRelu, mul, relu, sum } from "../../src/ops/index.ts";
+import {
+  add,
+  batchNorm,
+  conv2d,
+  flatten,
+  leakyRelu,
+  linear,
+  maxPool,
+  mul,
+  relu,
+  sum,
+} from "../../src/ops/index.ts";
 import { Random } from "../../src/random.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 
@@ -87,6 +98,90 @@ test("batch norm and sums with the ReLU after them give the bits of the kernels 
         spoilt,
       );
       assert.ok(spoilt || met.some((value) => value < 0), "the slope is seen");
+    }
+  }
+});
+
+/** A convolutional network of two poolings, of which only the first has windows of 2 × 2 that tile the image. */
+function pooling(tuning: (typeof tunings)[number]) {
+  const graph = new Graph(tuning);
+  const x = graph.input("x", [3, 10, 12, 2]);
+  const weights = [
+    graph.input("w1", [3, 3, 2, 8]),
+    graph.input("b1", [8]),
+    graph.input("w2", [3, 3, 8, 5]),
+    graph.input("w3", [30, 7]),
+    graph.input("b3", [7]),
+  ];
+  const [w1, b1, w2, w3, b3] = weights as [Value, Value, Value, Value, Value];
+  const first = maxPool(relu(conv2d(x, w1, b1, { padding: 1 })), { size: 2 });
+  const second = maxPool(relu(conv2d(first, w2, null, { padding: 1 })), { size: 2, stride: 2 });
+  const last = relu(linear(flatten(second), w3, b3));
+  const loss = sum(mul(last, last));
+  const { launches, of } = graph.backward(loss, [x, ...weights]);
+  const gradients = [x, ...weights].map((value) => of.get(value)!);
+  return {
+    inputs: [x, ...weights],
+    results: [first, second, last, loss, ...gradients],
+    launches: [...graph.forward(), ...launches],
+  };
+}
+
+test("a product with ReLU and pooling after it gives the bits of the kernels one by one", async () => {
+  for (const tuning of tunings) {
+    const gpu = await testGpu({ tuning });
+    const { inputs, results, launches } = pooling(tuning);
+    const random = new Random(5);
+    const data = inputs.map((value) =>
+      // Whole numbers: many windows have several largest pixels.
+      Float32Array.from({ length: value.size }, () => random.int(5) - 2),
+    );
+    for (const spoilt of [false, true]) {
+      if (spoilt) data[0]![77] = NaN;
+      const bits: Uint32Array[][] = [];
+      const shaders: string[][] = [];
+      for (const whole of [false, true]) {
+        using bound = new Bound();
+        const { bindings } = bound;
+        for (const [i, value] of inputs.entries()) {
+          bindings.set(value, bound.at(await bound.upload(gpu, value.label, data[i]!)));
+        }
+        const read = launches
+          .filter(isRelu)
+          .flatMap((launch) =>
+            (forward(launch) ? ["x", "y"] : ["dx", "dy"]).map((name) => launch.bind[name]!),
+          );
+        using program = await compile(gpu, launches, {
+          label: whole ? "one by one" : "fused",
+          bindings,
+          keep: [...results, ...(whole ? read : [])],
+        });
+        program.run();
+        const parts = await gpu.read(...results.map((value) => program.view(value)));
+        bits.push(
+          parts.map((part) => {
+            // A gradient that is 0 may be -0 by one way: what is multiplied with the slope 0 keeps its sign.
+            const numbers = new Float32Array(part).map((one) => one + 0);
+            return new Uint32Array(numbers.buffer);
+          }),
+        );
+        shaders.push(program.dispatches.map(({ launch }) => launch.shader));
+      }
+      const [fused, single] = shaders as [string[], string[]];
+      const count = (list: string[], shader: string): number =>
+        list.filter((one) => one === shader).length;
+      assert.is(count(single, "elementwise/relu"), 6);
+      // That of the last layer has its gradient for itself.
+      assert.is(count(fused, "elementwise/relu"), 1);
+      assert.is(count(fused, "conv2d/forward-pooled"), 1);
+      // Five channels are not stored four by four.
+      assert.is(count(fused, "conv2d/forward"), 1);
+      assert.is(count(fused, "pool/max"), 3);
+      assert.equal(bits[0], bits[1]);
+      assert.ok(
+        bits[0]!.every((part) => part.some((word) => word !== 0)),
+        "no gradient is 0",
+      );
     }
   }
 });

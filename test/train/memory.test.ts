@@ -152,7 +152,7 @@ test("activations kept in half precision change gradients by their rounding", as
   const kept = await train(staged, {}, { epochs: 1, images: 20 });
   const half = await train(staged, { activations: "f16" }, { epochs: 1, images: 20 });
   // Little is kept here beside what lives at one time, which is not packed.
-  assert.ok(half.bytes < 0.92 * kept.bytes, `${half.bytes} of ${kept.bytes} bytes`);
+  assert.ok(half.bytes < 0.925 * kept.bytes, `${half.bytes} of ${kept.bytes} bytes`);
   // The forward pass is float32 in both.
   assert.is(half.loss, kept.loss);
   let moved = false;

@@ -192,7 +192,10 @@ function parts(tuning: Tuning, vec4: Product["vec4"]): string[] {
   const lanes = (["a", "b", "c"] as const).map(
     (name) => `${name}-${vec4[name] ? "vec4" : "scalar"}`,
   );
-  return [tuning, ...lanes].map((part) => `product/${part}`);
+  return [
+    ...[tuning, `rows-${tuning}`, ...lanes].map((part) => `product/${part}`),
+    "after/nothing",
+  ];
 }
 
 /** Launch of a product on a GPU, in given tiles. Bindings: a, b, bias, c. */

@@ -27,7 +27,7 @@ test("grids fold below 65,536 workgroups a dimension and cover the count", () =>
 /** The lanes of a, b and c that a launch picked. */
 function lanes({ parts }: UnboundLaunch): string {
   return parts!
-    .slice(1, 4)
+    .filter((part) => /^product\/[abc]-/.test(part))
     .map((part) => part.replace("product/", ""))
     .join(" ");
 }
