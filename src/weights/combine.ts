@@ -1,6 +1,6 @@
 /**
  * Linear combinations of two sets of weights, on the GPU: y becomes a · x + b · y, with factors of their own for
- * each kind of parameter. Task vectors, lengthened steps and shortened rounds are points of the line through x
+ * each parameter. Task vectors, lengthened steps and shortened rounds are points of the line through x
  * and y; a moving average is one, too.
  */
 import { Bound } from "../graph/bound.ts";
@@ -9,7 +9,7 @@ import { compile, type Program } from "../graph/program.ts";
 import type { Value } from "../graph/value.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
-import { type Arena, type ParameterKind, parameterKinds, type Slot } from "./arena.ts";
+import type { Arena, ParameterKind, Slot } from "./arena.ts";
 
 /**
  * What y becomes: a · x + b · y, or, given one number t, the point x + t (y - x) of the line through both: 0
@@ -24,9 +24,20 @@ export class Combination {
   readonly #program: Program;
   readonly #bound: Bound;
   readonly #factors: Value;
+  readonly #slots: readonly Slot[];
 
-  private constructor(gpu: Gpu, owned: Owned, program: Program, bound: Bound, factors: Value) {
+  private constructor(
+    gpu: Gpu,
+    slots: readonly Slot[],
+    {
+      owned,
+      program,
+      bound,
+      factors,
+    }: { owned: Owned; program: Program; bound: Bound; factors: Value },
+  ) {
     this.#gpu = gpu;
+    this.#slots = slots;
     this.#owned = owned;
     this.#program = program;
     this.#bound = bound;
@@ -42,11 +53,11 @@ export class Combination {
   ): Promise<Combination> {
     return Owned.during(async (owned) => {
       const bound = owned.add(new Bound());
-      const factors = await bound.zeros(gpu, "factors", [parameterKinds.length, 4]);
-      const launches = slots.map((slot) =>
+      const factors = await bound.zeros(gpu, "factors", [Math.max(1, slots.length), 4]);
+      const launches = slots.map((slot, row) =>
         elementwise(
           gpu.tuning,
-          { shader: "weights/combine", constants: { KIND: parameterKinds.indexOf(slot.kind) } },
+          { shader: "weights/combine", uniforms: { row: Uint32Array.of(row) } },
           slot.size,
           { x: bound.slot(x, slot), y: bound.slot(y, slot), factors },
         ),
@@ -55,19 +66,19 @@ export class Combination {
       const program = owned.add(
         await compile(gpu, launches, { label: "combine weights", bindings }),
       );
-      return new Combination(gpu, owned, program, bound, factors);
+      return new Combination(gpu, slots, { owned, program, bound, factors });
     });
   }
 
   /**
    * Combines; does not wait.
    *
-   * @param factors the same for all kinds of parameter, or by kind.
+   * @param factors the same for all parameters, or by kind or parameter.
    */
-  run(factors: Factors | ((kind: ParameterKind) => Factors)): void {
+  run(factors: Factors | ((kind: ParameterKind, slot: Slot) => Factors)): void {
     const of = typeof factors === "function" ? factors : () => factors;
-    const table = parameterKinds.flatMap((kind) => {
-      const factor = of(kind);
+    const table = this.#slots.flatMap((slot) => {
+      const factor = of(slot.kind, slot);
       return typeof factor === "number"
         ? [1 - factor, factor, 1, 0]
         : [factor.a, factor.b, Number(factor.a + factor.b === 1), 0];

@@ -9,6 +9,7 @@ import type {
   JitGiven,
   LinearRewindGiven,
   NegGradPlusGiven,
+  NegmergeGiven,
   RandomLabelGiven,
   RetrainGiven,
   RewindGiven,
@@ -24,6 +25,7 @@ import type { fisher } from "../../src/unlearn/methods/fisher.ts";
 import type { jit } from "../../src/unlearn/methods/jit.ts";
 import type { negGradPlus } from "../../src/unlearn/methods/neg-grad-plus.ts";
 import type { negGrad } from "../../src/unlearn/methods/neg-grad.ts";
+import type { negmerge } from "../../src/unlearn/methods/negmerge.ts";
 import type { randomLabel } from "../../src/unlearn/methods/random-label.ts";
 import type { retrain } from "../../src/unlearn/methods/retrain.ts";
 import type { linearRewind, randomRewind, rewind } from "../../src/unlearn/methods/rewind.ts";
@@ -44,6 +46,7 @@ const same: readonly [
   Same<RewindGiven, Input<typeof randomRewind>>,
   Same<LinearRewindGiven, Input<typeof linearRewind>>,
   Same<TaskVectorGiven, Input<typeof taskVector>>,
+  Same<NegmergeGiven, Input<typeof negmerge>>,
   Same<StepGiven, Input<typeof negGrad>>,
   Same<StepGiven, Input<typeof fineTune>>,
   Same<RandomLabelGiven, Input<typeof randomLabel>>,
@@ -55,7 +58,24 @@ const same: readonly [
   Same<NegGradPlusGiven, Input<typeof negGradPlus>>,
   Same<FisherGiven, Input<typeof fisher>>,
   Same<RetrainGiven, Input<typeof retrain>>,
-] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true];
+] = [
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+];
 
 test("every method is a function that chooses it, with settings its schema takes", () => {
   assert.is(same.length, methods.all.length);

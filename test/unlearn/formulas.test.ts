@@ -610,6 +610,74 @@ test("task-vector with one plain step on all of D_f and λ = 1 is neg-grad's ste
   of.destroy();
 });
 
+/** Weights where a fine-tuning of so many plain steps on all of D_f ends. */
+function fineTuned(of: Tiny, from: Weights, [rate, steps]: readonly [number, number]): Weights {
+  let at = from;
+  for (let step = 0; step < steps; step++) {
+    const now = at;
+    const down = gradient(of, of.request.forget.items, (n, x) =>
+      softmax(logits(now, x)).map((p, c) => p - (of.labels[n] === c ? 1 : 0)),
+    );
+    at = moved(at, down, -rate);
+  }
+  return at;
+}
+
+test("negmerge: the mean of the moves where all signs agree, 0 elsewhere, the other way", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
+  const [factors, learningRate, epochs, lambda] = [[0.3, 1, 12], 0.5, 3, 0.7];
+  let want = await weightsOf(of.model);
+  const settings = { ...plain, factors, learningRate, epochs, lambda };
+  let [agreed, split] = [0, 0];
+  for (let round = 1; round <= 2; round++) {
+    const from = want;
+    const ends = factors.map((factor) => fineTuned(of, from, [learningRate * factor, epochs]));
+    want = new Map(
+      [...from].map(([name, data]) => [
+        name,
+        data.map((v, i) => {
+          const moves = ends.map((end) => end.get(name)![i]! - v);
+          const same = moves.every((move) => Math.sign(move) === Math.sign(moves[0]!));
+          if (same) agreed++;
+          else split++;
+          const mean = moves.reduce((sum, move) => sum + move, 0) / moves.length;
+          return same ? v - lambda * mean : v;
+        }),
+      ]),
+    );
+    same(await after(of, "negmerge", settings, { rounds: round }), want, `round ${round}`);
+  }
+  assert.ok(agreed > 20 && split > 10, `${agreed} agree, ${split} do not`);
+  of.destroy();
+});
+
+test("task-vector, ranked: a layer goes back by its rank among the layers, in how far it moved for its length", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8, hidden: 6 });
+  const start = await weightsOf(of.model);
+  const settings = { ...plain, learningRate: 0.25, epochs: 2 };
+  const tuned = await after(of, "task-vector", { ...settings, lambda: -1 });
+  const length = (values: readonly (readonly [Float64Array, Float64Array])[]): number =>
+    Math.sqrt(
+      values.reduce((sum, [a, b]) => sum + a.reduce((s, v, i) => s + (v - b[i]!) ** 2, 0), 0),
+    );
+  const ratio = (layer: string): number => {
+    const names = [`${layer}.weight`, `${layer}.bias`];
+    const pairs = names.map((name) => [tuned.get(name)!, start.get(name)!] as const);
+    return length(pairs) / length(pairs.map(([, from]) => [from, from.map(() => 0)] as const));
+  };
+  const [first, second] = ratio("hidden") > ratio("head") ? ["hidden", "head"] : ["head", "hidden"];
+  const got = await after(of, "task-vector", { ...settings, lambda: 0.8, layers: "ranked" });
+  const want = new Map(
+    [...start].map(([name, data]) => {
+      const share = name.startsWith(`${first}.`) ? 1 : 0.5;
+      return [name, data.map((v, i) => v - 0.8 * share * (tuned.get(name)![i]! - v))];
+    }),
+  );
+  assert.is.not(second, first);
+  same(got, want, "ranked");
+  of.destroy();
+});
+
 test("salun: the mask is the original network's largest summed gradients, whatever labels are drawn", async () => {
   const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
   const ratio = 0.4;

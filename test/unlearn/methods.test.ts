@@ -44,6 +44,7 @@ const small: Readonly<Record<string, Record<string, unknown>>> = {
   "linear-rewind": { batch: 16 },
   "random-rewind": { batch: 16 },
   "task-vector": { batch: 16, epochs: 2 },
+  negmerge: { batch: 16, epochs: 2 },
   "neg-grad": { batch: 16 },
   "random-label": { batch: 16 },
   boundary: { batch: 16 },

@@ -66,6 +66,19 @@ export interface TaskVectorGiven extends TrainingGiven {
   epochs?: number | undefined;
   /** How many times as far the other way; a number a kind of parameter, or one for all. */
   lambda?: number | Partial<Record<ParameterKind, number>> | undefined;
+  /** Ranked: layers go back the less, the less fine-tuning moved them for their length. */
+  layers?: "equal" | "ranked" | undefined;
+}
+
+/** Settings of NegMerge. */
+export interface NegmergeGiven extends TrainingGiven {
+  augment?: Augmentation | undefined;
+  /** Epochs of each fine-tuning. */
+  epochs?: number | undefined;
+  /** One fine-tuning each, at so many times the learning rate. */
+  factors?: number[] | undefined;
+  /** How many times as far the other way as the mean of the moves that agree. */
+  lambda?: number | undefined;
 }
 
 /** Settings of random labels. */
@@ -151,6 +164,7 @@ export interface MethodChoosers {
   readonly linearRewind: Choose<LinearRewindGiven>;
   readonly randomRewind: Choose<RewindGiven>;
   readonly taskVector: Choose<TaskVectorGiven>;
+  readonly negmerge: Choose<NegmergeGiven>;
   readonly negGrad: Choose<StepGiven>;
   readonly randomLabel: Choose<RandomLabelGiven>;
   readonly boundary: Choose<BoundaryGiven>;

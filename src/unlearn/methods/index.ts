@@ -11,6 +11,7 @@ import { fisher } from "./fisher.ts";
 import { type Method, restrict, type UnlearnSession, type UnlearnRequest } from "../method.ts";
 import { jit } from "./jit.ts";
 import { negGrad } from "./neg-grad.ts";
+import { negmerge } from "./negmerge.ts";
 import { negGradPlus } from "./neg-grad-plus.ts";
 import { randomLabel } from "./random-label.ts";
 import { retrain } from "./retrain.ts";
@@ -24,6 +25,7 @@ const entries = {
   linearRewind,
   randomRewind,
   taskVector,
+  negmerge,
   negGrad,
   randomLabel,
   boundary,

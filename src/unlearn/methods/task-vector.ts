@@ -1,6 +1,11 @@
 /**
  * Task Vector: fine-tune on D_f to θ_FT, then θ ← θ - λ (θ_FT - θ) (Ilharco et al., 2023), repeated.
  *
+ * With `layers: "ranked"` each layer goes back by a share of λ of its own, as in layer-aware task arithmetic (Chen et al.,
+ * 2025): layers are ranked, and of L layers the one of rank r (from 0) has the share 1 - r / L. There the rank is by the
+ * likeness to what fine-tuning on instructions does, which image classifiers have none of; here the first layer is the
+ * one that D_f moved furthest for its length.
+ *
  * A round's fine-tuning is that of the rewind method (same epochs, optimiser, learning rate), so that the
  * only difference is a straight line in place of a prediction.
  */
@@ -26,7 +31,43 @@ const schema = z.strictObject({
     .describe(
       "how far to go back, in units of what fine-tuning moved; an object has a number for each kind of parameter",
     ),
+  layers: z
+    .enum(["equal", "ranked"])
+    .default("equal")
+    .describe(
+      "ranked: a layer goes back the less, the less fine-tuning moved it for its length, the last of L by 1 / L of lambda",
+    ),
 });
+
+/** A layer: parameters whose names differ in the last part alone. */
+function layerOf(name: string): string {
+  return name.replace(/[.][^.]*$/, "");
+}
+
+/**
+ * Share of each layer that has moved, by its rank among them: 1 for the one that moved furthest for its length, then
+ * less by 1 / L.
+ */
+function rankedShares(
+  start: ReadonlyMap<string, Float32Array>,
+  end: ReadonlyMap<string, Float32Array>,
+): Map<string, number> {
+  const squares = new Map<string, { moved: number; long: number }>();
+  for (const [name, before] of start) {
+    const sums = squares.get(layerOf(name)) ?? { moved: 0, long: 0 };
+    const after = end.get(name)!;
+    before.forEach((value, i) => {
+      sums.moved += (after[i]! - value) ** 2;
+      sums.long += value * value;
+    });
+    squares.set(layerOf(name), sums);
+  }
+  const ranked = [...squares]
+    .filter(([, { moved }]) => moved > 0)
+    .map(([layer, { moved, long }]) => ({ layer, ratio: moved / Math.max(long, Number.MIN_VALUE) }))
+    .sort((a, b) => b.ratio - a.ratio);
+  return new Map(ranked.map(({ layer }, rank) => [layer, 1 - rank / ranked.length]));
+}
 
 /** Owns its trainer and the weights a round starts from. */
 class TaskVectorSession implements UnlearnSession {
@@ -38,11 +79,13 @@ class TaskVectorSession implements UnlearnSession {
   /** Of the start and the fine-tuned weights. */
   readonly #line: Combination;
   readonly #lambda: (kind: ParameterKind) => number;
+  readonly #ranked: boolean;
 
   constructor(
     model: Model,
     parts: { owned: Owned; tuning: StepSession; start: Arena; line: Combination },
     lambda: (kind: ParameterKind) => number,
+    ranked: boolean,
   ) {
     this.#model = model;
     this.#owned = parts.owned;
@@ -50,13 +93,18 @@ class TaskVectorSession implements UnlearnSession {
     this.#start = parts.start;
     this.#line = parts.line;
     this.#lambda = lambda;
+    this.#ranked = ranked;
   }
 
   async round(watch: Watch): Promise<Round> {
     const { gpu, parameters } = this.#model;
     gpu.submit((encoder) => this.#start.copyFrom(parameters, encoder));
     const round = await this.#tuning.round(watch);
-    this.#line.run((kind) => -this.#lambda(kind));
+    const shares = this.#ranked
+      ? rankedShares(await this.#start.read(), await parameters.read())
+      : undefined;
+    const share = (name: string): number => shares?.get(layerOf(name)) ?? 1;
+    this.#line.run((kind, { name }) => -this.#lambda(kind) * share(name));
     await gpu.idle();
     return round;
   }
@@ -92,8 +140,15 @@ export const taskVector = defineMethod({
       { learningRate: middle, lambda: 1 },
       { learningRate: high, lambda: 0.25 },
     ];
+    const common = { method: "task-vector", trials, rounds: rounds.windows };
     return [
-      { name: "task-vector", method: "task-vector", settings, trials, rounds: rounds.windows },
+      { ...common, name: "task-vector", settings },
+      {
+        ...common,
+        name: "task-vector-layers",
+        settings: { ...settings, layers: "ranked" },
+        hidden: true,
+      },
     ];
   },
   drawingArms({ window, rounds }) {
@@ -108,7 +163,7 @@ export const taskVector = defineMethod({
   settings: schema,
   async create({ model, task, forget, seed }, settings) {
     const { data, items } = forget;
-    const { learningRate, epochs, lambda } = settings;
+    const { learningRate, epochs, lambda, layers } = settings;
     const batch = Math.min(settings.batch, items.length);
     const stepsPerRound = epochs * Math.ceil(items.length / batch);
     const { gpu, parameters } = model;
@@ -118,8 +173,11 @@ export const taskVector = defineMethod({
       const tuning = owned.add(new StepSession({ ...session, trainer }));
       const start = owned.add(await Arena.create(gpu, parameters.layout, "start of the round"));
       const line = owned.add(await Combination.create(gpu, start, parameters));
-      return new TaskVectorSession(model, { owned, tuning, start, line }, (kind) =>
-        typeof lambda === "number" ? lambda : (lambda[kind] ?? 1),
+      return new TaskVectorSession(
+        model,
+        { owned, tuning, start, line },
+        (kind) => (typeof lambda === "number" ? lambda : (lambda[kind] ?? 1)),
+        layers === "ranked",
       );
     });
   },
