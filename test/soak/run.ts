@@ -45,6 +45,8 @@ async function main({ minutes, iterations = Infinity, seed, out }: Flags): Promi
   const report = await soak(gpu, jobs, {
     seed,
     collectEvery: 5,
+    // By then every job has run many times, whole and cut off, and what is kept for the next time is there.
+    countFrom: 1000,
     more(done) {
       started ??= performance.now();
       return done < iterations && performance.now() < started + 60_000 * minutes;
@@ -78,6 +80,11 @@ async function main({ minutes, iterations = Infinity, seed, out }: Flags): Promi
     `  heap ${heap.start.toFixed(0)} to ${heap.end.toFixed(0)} KiB, slope ${heap.slope.toFixed(4)} ± ` +
       `${heap.standardError.toFixed(4)} KiB an iteration`,
   );
+  for (const { kind, objects, bytes } of report.grown?.kinds ?? []) {
+    console.log(
+      `  since iteration ${report.grown!.from}: ${objects} more of ${kind} (${bytes} bytes)`,
+    );
+  }
   console.log(`  resident memory ${rss.start.toFixed(0)} to ${rss.end.toFixed(0)} MiB`);
   for (const fault of [...report.leaks.slice(0, 10), ...faults]) console.error(`soak: ${fault}`);
   return faults.length === 0 ? 0 : 1;

@@ -3,7 +3,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { closeGpus, ownGpu } from "../device.ts";
 import { type Job, soakJobs } from "./jobs.ts";
-import { faultsOf, soak, slopeLimit } from "./soak.ts";
+import { faultsOf, kindsThatGrow, soak, slopeLimit } from "./soak.ts";
+import { census, grown } from "./census.ts";
 import { trend } from "./trend.ts";
 
 const nothing = { counted: 0, bytes: 0, buffers: 0 };
@@ -87,6 +88,23 @@ test("a heap that grows is a fault, one that only wavers is none", () => {
   assert.ok(Math.abs(fitted.slope - 5 * slopeLimit) < 4 * fitted.standardError);
   assert.match(faultsOf(nothing, nothing, [], fitted)[0]!, /the heap grows by/);
   assert.equal(faultsOf(nothing, nothing, [], { ...flat, slope: slopeLimit }), []);
+});
+
+test("objects that stay behind are found by their kind", async () => {
+  class Forgotten {
+    readonly place: number;
+    constructor(place: number) {
+      this.place = place;
+    }
+  }
+  const before = await census();
+  const kept = Array.from({ length: 30 }, (_, i) => new Forgotten(i));
+  const kinds = grown(before, await census());
+  const found = kinds.find(({ kind }) => kind === "object Forgotten")!;
+  assert.is(found.objects, kept.length);
+  assert.ok(found.bytes >= 16 * kept.length);
+  assert.equal(kindsThatGrow([found], 299), ["299 iterations left 30 objects: object Forgotten"]);
+  assert.equal(kindsThatGrow([found], 300), []);
 });
 
 test("a line's slope and its standard error are those of the textbook", () => {

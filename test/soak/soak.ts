@@ -9,6 +9,7 @@ import { OutOfMemoryError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { Random } from "../../src/random.ts";
 import { Buffers } from "./buffers.ts";
+import { census, type Growth, grown } from "./census.ts";
 import type { Job } from "./jobs.ts";
 import { type Trend, trend } from "./trend.ts";
 
@@ -23,6 +24,8 @@ export interface SoakOptions {
   readonly more: (done: number) => boolean;
   /** Iterations from one forced collection to the next. */
   readonly collectEvery: number;
+  /** After how many iterations the kinds of objects are counted that those at the end are compared with; none otherwise. */
+  readonly countFrom?: number | undefined;
   readonly onIteration?: ((done: number) => void) | undefined;
 }
 
@@ -45,6 +48,8 @@ export interface SoakReport {
   readonly leaks: readonly string[];
   /** Heap and array buffers after forced collections, in KiB; the slope is by iteration, after the first tenth. */
   readonly heap: Trend & { readonly start: number; readonly end: number; readonly samples: number };
+  /** Kinds of objects of which there are more than after `from` iterations: the ten that have grown most. */
+  readonly grown?: { readonly from: number; readonly kinds: readonly Growth[] };
   /** MiB. */
   readonly rss: { readonly start: number; readonly end: number };
   /** What does not hold; empty for a soak that passed. */
@@ -53,6 +58,9 @@ export interface SoakReport {
 
 /** KiB an iteration that the heap may grow by: less than the smallest array a job makes. */
 export const slopeLimit = 0.1;
+
+/** Objects of a kind that there may be more of, an iteration: what is left behind once in ten is found. */
+const growthLimit = 0.1;
 
 /** A slope counts where it is this many standard errors away. */
 const certain = 3;
@@ -63,7 +71,7 @@ class Broken extends Error {}
 export async function soak(
   gpu: Gpu,
   jobs: Readonly<Record<string, Job>>,
-  { seed, more, collectEvery, onIteration }: SoakOptions,
+  { seed, more, collectEvery, countFrom, onIteration }: SoakOptions,
 ): Promise<SoakReport> {
   const buffers = new Buffers(gpu.device);
   const random = new Random(seed);
@@ -134,6 +142,7 @@ export async function soak(
     await one(name, "whole");
     check(`${name}, the first time`);
   }
+  let first: Awaited<ReturnType<typeof census>> | undefined;
   const weights = names.map((name) => jobs[name]!.weight ?? 1);
   for (; more(done); done++) {
     if (done % collectEvery === 0) await sample();
@@ -141,6 +150,7 @@ export async function soak(
     const ending = endings[random.int(endings.length)]!;
     await one(name, ending);
     check(`iteration ${done}, ${name} (${ending})`);
+    if (done + 1 === countFrom) first = await census();
     onIteration?.(done + 1);
   }
   await sample();
@@ -152,14 +162,19 @@ export async function soak(
     Math.min(i * collectEvery, done),
   );
   const fitted = trend(iterations.subarray(from), heap.subarray(from, samples));
+  const kinds = first === undefined ? [] : grown(first, await census());
   return {
     iterations: done,
     jobs: Object.fromEntries([...counts].map(([name, ends]) => [name, Object.fromEntries(ends)])),
     gpu: { start, end, peakBytes: gpu.peakBytes },
     leaks,
     heap: { start: heap[0]!, end: heap[samples - 1]!, samples, ...fitted },
+    ...(first === undefined ? {} : { grown: { from: countFrom!, kinds: kinds.slice(0, 10) } }),
     rss: { start: rss / 2 ** 20, end: process.memoryUsage().rss / 2 ** 20 },
-    faults: faultsOf(start, end, leaks, fitted),
+    faults: [
+      ...faultsOf(start, end, leaks, fitted),
+      ...kindsThatGrow(kinds, done - (countFrom ?? 0)),
+    ],
   };
 }
 
@@ -179,6 +194,13 @@ export function faultsOf(start: Held, end: Held, leaks: readonly string[], heap:
         ]
       : []),
   ];
+}
+
+/** Kinds of which every tenth iteration, or more, leaves an object behind. */
+export function kindsThatGrow(kinds: readonly Growth[], iterations: number): string[] {
+  return kinds
+    .filter(({ objects }) => objects > growthLimit * iterations)
+    .map(({ kind, objects }) => `${iterations} iterations left ${objects} objects: ${kind}`);
 }
 
 /** How an iteration came to its end, or undefined for an error that it must not end with. */
