@@ -87,13 +87,18 @@ export async function makeEndState(
 ): Promise<{ tensors: Tensors; scores: EndScores }> {
   return Owned.within(async (owned) => {
     const job = owned.add(await prepareJob(gpu, train));
-    await trainJob(job, { watch });
+    // Two trainings of about one length.
+    const half = (second: number): Watch => ({
+      ...watch,
+      progress: (done, of) => watch.progress?.(second * of + done, 2 * of),
+    });
+    await trainJob(job, { watch: half(0) });
     const tensors = await job.model.save();
     const { forget: known, test } = await scoresOf(job);
     const reference = methods.all.find((method) => method.reference === true)!;
     const settings = { ...retrainSettings(train), epochsPerRound: train.epochs };
     const session = owned.add(await startMethod(reference.name, job.request(train.seed), settings));
-    await session.round(watch);
+    await session.round(half(1));
     const { test: retrained } = await scoresOf(job);
     return { tensors, scores: { known, test, retrained } };
   });
