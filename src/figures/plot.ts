@@ -150,8 +150,8 @@ function panel(
   };
 }
 
-/** Pixels that a label takes: a sign is so wide, a line so high, and so much lies between two. */
-const [signWidth, lineHeight, gap] = [7, 13, 4];
+/** Pixels that a label takes: a sign is so wide and high, a line so high, and so much lies between two. */
+const [signWidth, signHeight, lineHeight, gap] = [7, 8, 13, 4];
 
 /** A point as charts have it. */
 interface Point {
@@ -176,10 +176,36 @@ interface Label extends Place {
   readonly label: string;
 }
 
-/** Pixels from a point up to the foot of its label, and aside where it gives way to a curve. */
+/** Pixels from a point up to the middle of its label, and aside where it gives way to a curve. */
 const [rise, aside] = [10, 6];
 const above: Place = { align: "center", dx: 0, dy: -rise };
 const below: Place = { ...above, dy: rise + lineHeight - 4 };
+/** Pixels that a label may stand from its point at most. */
+const farthest = 3 * lineHeight;
+
+/** Pixels to the right and up. */
+type Spot = readonly [right: number, up: number];
+
+/** Whether a line goes through a box. */
+function meets(
+  [from, to]: readonly [Spot, Spot],
+  [left, right, low, high]: readonly [left: number, right: number, low: number, high: number],
+): boolean {
+  // The part of the line, 0 to 1, that is within the box's columns and its rows.
+  let [start, end] = [0, 1];
+  for (const [at, least, most] of [
+    [0, left, right],
+    [1, low, high],
+  ] as const) {
+    const [begin, way] = [from[at], to[at] - from[at]];
+    if (way === 0 && (begin < least || begin > most)) return false;
+    if (way === 0) continue;
+    const [one, other] = [(least - begin) / way, (most - begin) / way];
+    start = Math.max(start, Math.min(one, other));
+    end = Math.min(end, Math.max(one, other));
+  }
+  return start <= end;
+}
 
 /**
  * The labels of points; those that would lie over each other are one, above all of their points: "0–3" where the curve
@@ -249,50 +275,69 @@ export function pointLabels(
     Math.min(...points.map(({ y }) => up(y))),
     Math.min(...points.map(({ x }) => (reversed ? -right(x) : right(x)))),
   ];
-  /** Pixels that a line goes to the right from a point, and up. */
-  const way = (from: Point, to: Point): readonly [number, number] => [
-    (right(to.x) - right(from.x)) * (reversed ? -1 : 1),
-    up(to.y) - up(from.y),
-  ];
+  /** Where a point lies, pixels to the right and up. */
+  const spot = ({ x, y }: Pick<Point, "x" | "y">): Spot => [reversed ? -right(x) : right(x), up(y)];
   const placed = groups.map((group) => {
     const label = text(group);
     const half = (label.length * signWidth) / 2;
-    const lines = group.flatMap((from) =>
-      points
-        .filter(
-          (to) =>
-            to.series === from.series &&
-            Math.abs(to.order - from.order) === 1 &&
-            !group.includes(to),
-        )
-        .map((to) => way(from, to)),
-    );
-    // A line is in the way where it is not past the label yet as it gets to its foot.
-    const crossing = lines.filter(
-      ([across, climb]) => climb > rise && (Math.abs(across) * rise) / climb < half + 2,
-    );
-    const [fromLeft, fromRight] = [
-      crossing.some(([across]) => across < 0),
-      crossing.some(([across]) => across >= 0),
-    ];
     const x = group.reduce((sum, point) => sum + point.x, 0) / group.length;
     const y = Math.max(...group.map((point) => point.y));
-    const atAxis = (reversed ? -right(x) : right(x)) - first < half;
-    const room = up(y) - lowest > rise + lineHeight;
-    let place = above;
-    if (fromLeft && !fromRight) place = { align: "left", dx: aside, dy: -rise - 3 };
-    else if (fromRight && !fromLeft && !atAxis)
-      place = { align: "right", dx: -aside, dy: -rise - 3 };
-    else if (fromRight && room) place = below;
+    const [middleX, foot] = spot({ x, y });
+    const fromHere = (point: Point): Spot => {
+      const [across, climb] = spot(point);
+      return [across - middleX, climb - foot];
+    };
+    const own = new Set(group.map(({ series }) => series));
+    const lines = points
+      .filter(({ series }) => own.has(series))
+      .flatMap((from) =>
+        points
+          .filter(({ series, order }) => series === from.series && order === from.order + 1)
+          .map((to) => [fromHere(from), fromHere(to)] as const),
+      );
+    const free = ({ align, dx, dy }: Place): boolean => {
+      const shift = align === "center" ? -half : align === "left" ? 0 : -2 * half;
+      const [left, reach] = [dx + shift, signHeight / 2 + 1];
+      const box = [left - 2, left + 2 * half + 2, -dy - reach, reach - dy] as const;
+      return lines.every((line) => !meets(line, box));
+    };
+    const atAxis = middleX - first < half;
+    const room = foot - lowest > rise + lineHeight;
+    // How steeply its curve climbs from it, on either side.
+    const slopes = lines.flatMap(([from, to]) => {
+      const ends = [from, to].map(([across, climb]) => Math.hypot(across, climb));
+      const [near, far] = ends[0]! < ends[1]! ? [from, to] : [to, from];
+      const climb = far[1] - near[1];
+      return Math.min(...ends) < rise && climb > 0 ? [climb / (far[0] - near[0])] : [];
+    });
+    const widest = Math.max(0, ...slopes.map(Math.abs));
+    const lifted = widest * (half + 2) + signHeight / 2 + 2;
+    /** Pixels aside where its curve has risen past a label that stands on the axis. */
+    const past = (side: 1 | -1): number =>
+      Math.max(
+        aside,
+        ...slopes.map((slope) => (slope * side > 0 ? (2 * signHeight) / (slope * side) + 3 : 0)),
+      );
     // What stands on the axis would lie across it.
-    if (atAxis && place.align === "center") place = { ...place, align: "left" };
-    return { x, y, label, ...place };
+    const centred = (place: Place): Place => (atAxis ? { ...place, align: "left" } : place);
+    const places: readonly (Place | false)[] = [
+      centred(above),
+      { align: "left", dx: aside, dy: -rise - 3 },
+      !atAxis && { align: "right", dx: -aside, dy: -rise - 3 },
+      room && centred(below),
+      !atAxis && lifted <= farthest && { ...above, dy: -lifted },
+      past(1) <= farthest && { align: "left", dx: past(1), dy: -7 },
+      !atAxis && past(-1) <= farthest && { align: "right", dx: -past(-1), dy: -7 },
+    ];
+    const place = places.find((one): one is Place => one !== false && free(one));
+    return { x, y, label, ...(place ?? centred(above)) };
   });
   /** The middle of a label, pixels to the right and up. */
-  const middle = ({ x, y, label, align, dx, dy }: Label): readonly [number, number] => {
+  const middle = ({ x, y, label, align, dx, dy }: Label): Spot => {
     const half = (label.length * signWidth) / 2;
     const shift = align === "center" ? 0 : align === "left" ? half : -half;
-    return [(reversed ? -right(x) : right(x)) + dx + shift, up(y) - dy];
+    const [across, climb] = spot({ x, y });
+    return [across + dx + shift, climb - dy];
   };
   const overlap = (one: Label, other: Label): boolean => {
     const [[x, y], [otherX, otherY]] = [middle(one), middle(other)];
@@ -301,7 +346,8 @@ export function pointLabels(
   };
   // One that would give way to a curve and lie over another label stays where it was.
   return placed.map((label) =>
-    label.dx !== 0 && placed.some((other) => other !== label && overlap(label, other))
+    (label.dx !== 0 || label.dy < -rise) &&
+    placed.some((other) => other !== label && overlap(label, other))
       ? { ...label, ...above }
       : label,
   );

@@ -165,6 +165,32 @@ test("a label gives way to its curve", () => {
     );
     assert.equal(sides([20, 90, 0], reversed)[0], "below, left");
   }
+  const valleys = (
+    [
+      [0, 60],
+      [10, 0, "12–15"],
+      [20, 90],
+      [30, 40],
+      [40, 0],
+      [50, 55],
+      [70, 0],
+      [100, 30],
+    ] as const
+  ).map(([x, y, label], order) => ({ series: "a", order, x, y, label: label ?? String(order) }));
+  const [right, up] = [4, 250 / 90];
+  for (const { x, y, label, align, dx, dy } of pointLabels(valleys, 400, 250)) {
+    const half = 3 * label.length;
+    const middle = x * right + dx + (align === "left" ? half : align === "right" ? -half : 0);
+    const under = valleys.slice(1).filter((to, i) =>
+      Array.from({ length: 1000 }, (_, part) => part / 1000).some((part) => {
+        const [across, climb] = (["x", "y"] as const).map(
+          (axis) => valleys[i]![axis] + part * (to[axis] - valleys[i]![axis]),
+        );
+        return Math.abs(across! * right - middle) < half && Math.abs(climb! * up - y * up + dy) < 4;
+      }),
+    );
+    assert.equal(under, [], `the curve goes through ${label}`);
+  }
   const close = [
     [0, 90],
     [20, 0],
