@@ -37,6 +37,19 @@ export function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
+/**
+ * Says something with names that people gave, whatever way their letters run: what stands beside one keeps its place.
+ *
+ * @param words a text, with names in every second place.
+ */
+export function say(place: HTMLElement, ...words: readonly string[]): void {
+  const parts = words.map((text, i) => {
+    if (i % 2 === 0) return text;
+    return Object.assign(document.createElement("bdi"), { textContent: text });
+  });
+  place.replaceChildren(...parts);
+}
+
 /** Offers bytes as a file to save. */
 export function saveAs(bytes: Uint8Array<ArrayBuffer>, name: string): void {
   const link = document.createElement("a");

@@ -93,6 +93,20 @@ const ended = (page: Page, word = "Done") =>
     word,
   );
 
+/** Presses Tab until an element has the focus, so often at most. */
+async function tabTo(page: Page, selector: string, most = 40): Promise<void> {
+  for (let pressed = 0; pressed < most; pressed++) {
+    await page.keyboard.press("Tab");
+    const there = await page.evaluate((it) => document.activeElement!.matches(it), selector);
+    if (there) return;
+  }
+  assert.unreachable(`no Tab leads to ${selector}`);
+}
+
+/** Whether nothing runs out of the screen sideways. */
+const fitsAcross = (page: Page) =>
+  page.waitForFunction(() => document.documentElement.scrollWidth <= innerWidth);
+
 /** The network after the rounds of a run that was not left. */
 let straight: Buffer | undefined;
 
@@ -208,9 +222,19 @@ if (browserPath === undefined) {
     }
 
     await page.setViewportSize({ width: 390, height: 844 });
-    // The chart follows when it is told of its new width: then nothing runs out of the screen sideways.
-    await page.waitForFunction(() => document.documentElement.scrollWidth <= innerWidth);
-    await page.emulateMedia({ colorScheme: "dark" });
+    // The chart follows when it is told of its new width.
+    await fitsAcross(page);
+    await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
+    // Where less motion is wanted not even what has a style of its own moves.
+    const moving = await page.evaluate(`(() => {
+      for (const one of document.querySelectorAll("section")) one.style.transition = "opacity 9s";
+      const moves = [...document.querySelectorAll("*")].filter((one) => {
+        const { transitionDuration, animationName } = getComputedStyle(one);
+        return transitionDuration !== "0s" || animationName !== "none";
+      });
+      return moves.length + document.getAnimations().length;
+    })()`);
+    assert.is(moving, 0);
     assert.equal(await complaints(page), []);
     assert.equal(hosted.problems, []);
   });
@@ -218,25 +242,54 @@ if (browserPath === undefined) {
   test("a run is stopped, and the next begins anew and stands beside it", async () => {
     const page = await hosted.open();
     await page.waitForSelector(".tile");
-    await page.click("#start");
+    // By the keyboard alone.
+    await tabTo(page, ".skip", 1);
+    await page.keyboard.press("Enter");
+    await tabTo(page, "#images .tile", 9);
+    const ring = (place: number): Promise<string> =>
+      page
+        .locator("#images .tile")
+        .nth(place)
+        .evaluate((tile) => {
+          const { outlineStyle, outlineWidth, outlineOffset } = getComputedStyle(tile);
+          return `${outlineStyle} ${outlineWidth} ${outlineOffset}`;
+        });
+    assert.not.equal(await ring(0), await ring(1), "both are chosen, and one has the focus");
+    await page.keyboard.press("Space");
+    assert.is(await page.textContent("#chosen"), "29 images of 300 are chosen.");
+    assert.match(await ring(0), /^solid 3px/);
+    await page.keyboard.press("Enter");
+    assert.is(await page.textContent("#chosen"), "30 images of 300 are chosen.");
+    for (let past = 1; past < 120; past++) await page.keyboard.press("Tab");
+    await tabTo(page, "#start", 9);
+    await page.keyboard.press("Enter");
     await page.waitForSelector("#answers .tile");
     await drop(page, { "late.png": [1] });
     await page.waitForSelector("#open-error:not([hidden])");
     assert.match((await page.textContent("#open-error"))!, /^The page works: drop the files again/);
     assert.match((await page.textContent("#network-save"))!, /as it was before forgetting/);
-    await page.click("#cancel");
-    await page.waitForFunction(() =>
-      document.getElementById("state")!.textContent!.startsWith("Stopped"),
-    );
+    await tabTo(page, "#cancel");
+    await page.keyboard.press("Space");
+    await ended(page, "Stopped: ");
     await page.fill("#rounds", "1");
-    await page.click("#start");
-    await page.waitForFunction(() =>
-      document.getElementById("state")!.textContent!.startsWith("Done"),
-    );
+    await page.keyboard.press("Enter");
+    await ended(page);
     assert.is((await cells(page)).length, 3);
 
+    // Who stops a run at once is heard before its work begins, and sees what was seen before.
+    const title = await page.textContent("#title");
+    await page.evaluate(`{
+      for (const id of ["start", "cancel"]) document.getElementById(id).click();
+    }`);
+    await ended(page, "Stopped before anything was done");
+    assert.is(await page.textContent("#title"), title);
+    assert.is(await page.locator("#beside option").count(), 2, "nothing, and the run before");
+
+    await page.focus("#start");
+    await tabTo(page, "#round", 9);
+    await page.keyboard.press("ArrowLeft");
+    assert.is(await page.textContent("#round-number"), "0");
     await page.selectOption("#beside", { index: 1 });
-    await page.locator("#round").fill("0");
     const others = await page
       .locator("#other-answers .tile")
       .evaluateAll((tiles) => tiles.map((tile) => tile.textContent ?? ""));
@@ -246,7 +299,7 @@ if (browserPath === undefined) {
     await page.waitForFunction(() =>
       document.getElementById("paths-say")!.textContent!.startsWith("Before the first round"),
     );
-    await page.locator("#round").fill("1");
+    await page.locator("#round").press("ArrowRight");
     await page.waitForSelector("#paths-chart .uplot");
     assert.match(
       (await page.textContent("#paths-say"))!,
@@ -477,6 +530,33 @@ if (browserPath === undefined) {
     assert.ok(await page.locator("#open-error").isHidden(), "who stops it knows why");
     await page.fill("#image-side", "");
     assert.is(await page.locator("#images .tile").count(), 8, "nothing is lost");
+
+    // Words that know no end, and letters that run to the left.
+    const [long, leftwards] = ["Donaudampfschiff".repeat(9), "كلب كبير"];
+    const named = Array.from({ length: 6 }, (_, i) => {
+      const folder = i % 2 === 0 ? long : leftwards;
+      return [`תמונות/${folder}/${long}${i}.png`, files["mine/dogs/3.png"]!] as const;
+    });
+    await open(Buffer.from(zipSync(Object.fromEntries(named))));
+    assert.match((await page.textContent("#images-says"))!, /“תמונות”, 5 images of 2 classes/);
+    const after = await page.evaluate(`(() => {
+      const name = document.querySelector("#images-says bdi");
+      const digit = document.createRange();
+      digit.setStart(name.nextSibling, 3);
+      digit.setEnd(name.nextSibling, 4);
+      return digit.getBoundingClientRect().left - name.getBoundingClientRect().right;
+    })()`);
+    assert.ok((after as number) > 0, "the number stands after the name");
+    await page.selectOption("#choose-class", long);
+    const of = (await tiles()).filter(([, text]) => text === `“${long}”`).length;
+    assert.is(await page.textContent("#chosen"), `${of} images of 5 are chosen.`);
+    const cut = { name: `${long}.zip`, mimeType: "", buffer: archive.subarray(0, 3000) };
+    await page.setInputFiles("#image-files", cut);
+    await page.waitForSelector("#open-error:not([hidden])");
+    await page.setViewportSize({ width: 390, height: 844 });
+    await fitsAcross(page);
+    assert.equal(await complaints(page), []);
+    await page.setViewportSize({ width: 1280, height: 720 });
 
     // The other kinds of files that the page names.
     const image = files["mine/dogs/3.png"]!;

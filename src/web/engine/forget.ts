@@ -12,7 +12,7 @@ import {
   unlearn,
 } from "../../index.ts";
 import type { Kept, Request, Restored, Round } from "../messages.ts";
-import { controlled } from "./control.ts";
+import { type Control, controlled } from "./control.ts";
 import { found, type Keeper, keeping } from "./keep.ts";
 import { heldPredictor, holdPredictor } from "./network.ts";
 import { opened, ready, setOpened } from "./opened.ts";
@@ -47,17 +47,21 @@ function passes(onProgress: (share: number) => void): (done: number, total: numb
 type OnRound = (round: Round) => void;
 type OnProgress = (share: number) => void;
 
-export async function forget(
+export function forget(
   request: Request,
   onRound: OnRound,
   onProgress: OnProgress,
 ): Promise<string> {
-  const now = await ready();
-  const images = inOrderOf(now.images, now.network.info.classes);
-  const run = keepRun(newRun(request, { ...now, images, predictor: heldPredictor() }));
-  return keeping(async (keeper) => {
-    await keeper.begin(run);
-    return unlearnIn(run, keeper, undefined, onRound, onProgress);
+  // Whoever stops it at once is heard: nothing is waited for before.
+  return controlled(async (control) => {
+    const now = await ready();
+    const images = inOrderOf(now.images, now.network.info.classes);
+    const run = newRun(request, { ...now, images, predictor: heldPredictor() });
+    return keeping(async (keeper) => {
+      control.signal.throwIfAborted();
+      await keeper.begin(run);
+      return unlearnIn(run, keeper, control, undefined, onRound, onProgress);
+    });
   });
 }
 
@@ -65,10 +69,12 @@ export async function forget(
 let goesOnFrom: { readonly run: KeptRun; readonly state: Uint8Array | undefined } | undefined;
 
 export function goOn(onRound: OnRound, onProgress: OnProgress): Promise<string> {
-  if (goesOnFrom === undefined) throw new Error("there is no run to go on with.");
-  const { run, state } = goesOnFrom;
-  goesOnFrom = undefined;
-  return keeping((keeper) => unlearnIn(run, keeper, state, onRound, onProgress));
+  return controlled(async (control) => {
+    if (goesOnFrom === undefined) throw new Error("there is no run to go on with.");
+    const { run, state } = goesOnFrom;
+    goesOnFrom = undefined;
+    return keeping((keeper) => unlearnIn(run, keeper, control, state, onRound, onProgress));
+  });
 }
 
 export async function restore(key: string, number: number): Promise<Restored | undefined> {
@@ -90,57 +96,59 @@ function emptied(list: unknown[]): void {
 }
 
 /** Unlearns round by round; with a state from there on. */
-function unlearnIn(
+async function unlearnIn(
   run: KeptRun,
   keeper: Keeper,
+  { signal, breathe }: Control,
   resume: Uint8Array | undefined,
   onRound: OnRound,
   onProgress: OnProgress,
 ): Promise<string> {
-  return controlled(async ({ signal, breathe }) => {
-    const { forget, method, settings, rounds, until, seed } = run.request;
-    const { gpu, images, network } = run.opened;
-    const { train, labels, test, sets } = images;
-    const model = await load(network.file, { gpu });
-    const gone = subset({ ...train, labels }, [...forget]);
-    const last = run.states.at(-1);
-    let before = last === undefined ? await model.model.save() : await weightsIn(last, gpu);
-    const seen = async (progress: Progress, after?: AfterRound): Promise<void> => {
-      const { round, seconds, scores } = progress;
-      const now = await model.model.save();
-      run.history.push(progress);
-      run.states.push(await save(model));
-      run.moves.push(await movesIn(model, after?.recording, round, before, now));
-      before = now;
-      const { classes, confidence } = await predict(model, gone);
-      const said = { round, seconds, scores, answers: { classes, confidence } };
-      run.rounds.push(said);
-      await keeper.round(run, await after?.state());
-      onRound({ ...said, unkept: keeper.trouble });
-      await breathe();
-    };
-    try {
-      const { reason } = await unlearn(
-        model,
-        {
-          ...{ train, labels, forget },
-          ...(test.count === 0 ? {} : { test }),
-          ...(sets === undefined ? {} : { sets }),
-        },
-        {
-          ...{ method: { method, settings }, seed },
-          until: { rounds, forgetShare: until === undefined ? undefined : until / 100 },
-          ...{ onStart: seen, onRound: seen, resume },
-          watch: { signal, progress: passes(onProgress) },
-        },
-      );
-      run.reason = reason;
-      await keeper.end(run);
-      return endOf(run)!;
-    } finally {
-      model.destroy();
-    }
-  });
+  signal.throwIfAborted();
+  const { forget, method, settings, rounds, until, seed } = run.request;
+  const { gpu, images, network } = run.opened;
+  const { train, labels, test, sets } = images;
+  const model = await load(network.file, { gpu });
+  const gone = subset({ ...train, labels }, [...forget]);
+  const last = run.states.at(-1);
+  let before = last === undefined ? await model.model.save() : await weightsIn(last, gpu);
+  const seen = async (progress: Progress, after?: AfterRound): Promise<void> => {
+    const { round, seconds, scores } = progress;
+    const now = await model.model.save();
+    run.history.push(progress);
+    run.states.push(await save(model));
+    run.moves.push(await movesIn(model, after?.recording, round, before, now));
+    before = now;
+    const { classes, confidence } = await predict(model, gone);
+    const said = { round, seconds, scores, answers: { classes, confidence } };
+    run.rounds.push(said);
+    // One that was stopped before takes no other's place.
+    keepRun(run);
+    await keeper.round(run, await after?.state());
+    onRound({ ...said, unkept: keeper.trouble });
+    await breathe();
+  };
+  try {
+    const { reason } = await unlearn(
+      model,
+      {
+        ...{ train, labels, forget },
+        ...(test.count === 0 ? {} : { test }),
+        ...(sets === undefined ? {} : { sets }),
+      },
+      {
+        ...{ method: { method, settings }, seed },
+        until: { rounds, forgetShare: until === undefined ? undefined : until / 100 },
+        ...{ onStart: seen, onRound: seen, resume },
+        watch: { signal, progress: passes(onProgress) },
+      },
+    );
+    run.reason = reason;
+    await keeper.end(run);
+    return endOf(run)!;
+  } finally {
+    model.destroy();
+  }
 }
 
 /** The weights of a checkpoint. */

@@ -123,6 +123,7 @@ export async function follow(
   work: (...calls: Calls) => Promise<string>,
 ): Promise<void> {
   const rounds = [...past];
+  const before = state().run;
   const told = (share: number): void => {
     const next = Math.min(rounds.length, last);
     const now = rounds.length === 0 ? "Measuring…" : `Round ${next} of ${last}…`;
@@ -147,8 +148,12 @@ export async function follow(
     says.state.textContent = `Done: ${reason}.`;
   } catch (cause) {
     const stopped = wasStopped(cause);
-    says.state.textContent = stopped ? "Stopped: what the rounds before have done stays." : "";
+    const nothing = rounds.length === 0;
+    const done = nothing ? " before anything was done" : ": what the rounds before have done stays";
+    says.state.textContent = stopped ? `Stopped${done}.` : "";
     if (!stopped) fail(cause);
+    // What was looked at before is looked at again.
+    if (nothing) change({ run: before });
   } finally {
     running = false;
     // Where it failed while it was held, what comes next is not.

@@ -1,6 +1,6 @@
 /** The part of the panel of what is open that takes images: files that are chosen or dropped. */
 import { engine } from "../client.ts";
-import { clearErrors, fail, images, part } from "../dom.ts";
+import { clearErrors, fail, images, part, say } from "../dom.ts";
 import { chosenFiles, droppedFiles } from "../dropped.ts";
 import type { GivenFile } from "../files.ts";
 import type { FileKind, ImageSettings } from "../messages.ts";
@@ -33,9 +33,12 @@ function show(): void {
   const { images: all, title, tests, classes, wrong } = scene;
   const size = `${all.height}×${all.width} ${all.channels === 1 ? "grey" : all.channels === 3 ? "in colour" : `with ${all.channels} channels`}`;
   const mistaken = wrong.length === 0 ? "" : `, ${wrong.length} of them with wrong labels`;
-  says.textContent =
-    `The images: “${title}”, ${images(all.count)} of ${classes.length} classes to learn${mistaken}, ` +
-    `and ${tests} to test on; ${size}.`;
+  say(
+    says,
+    "The images: “",
+    title,
+    `”, ${images(all.count)} of ${classes.length} classes to learn${mistaken}, and ${tests} to test on; ${size}.`,
+  );
   notes.replaceChildren(
     ...scene.notes.map((text) =>
       Object.assign(document.createElement("li"), { textContent: text }),
@@ -67,7 +70,6 @@ async function read(files?: readonly GivenFile[]): Promise<boolean> {
   if (!form.reportValidity()) return false;
   clearErrors();
   change({ working: true });
-  const before = says.textContent;
   says.textContent = "Reading the images…";
   try {
     // They may be read again with other settings, should they not be opened now.
@@ -76,7 +78,7 @@ async function read(files?: readonly GivenFile[]): Promise<boolean> {
     change({ scene, chosen: new Set(), run: undefined });
     return true;
   } catch (cause) {
-    says.textContent = before;
+    show();
     if (!wasStopped(cause)) fail(cause, error);
     return false;
   } finally {

@@ -1,5 +1,5 @@
 /** The link that sets the page up again, and the page that a link was opened for. */
-import { fail, part } from "../dom.ts";
+import { fail, part, say } from "../dom.ts";
 import { fits, fragmentOf, type Linked, linkedIn, requireKnown } from "../link.ts";
 import { change, onChange, state } from "../state.ts";
 import { setHow, toldHow } from "./how.ts";
@@ -26,7 +26,13 @@ function setUp(): void {
   const { scene, working } = state();
   if (wanted === undefined || scene === undefined || working) return;
   if (!fits(wanted, scene)) {
-    says.textContent = `This link is for other images, “${wanted.images}” (${wanted.count}): open those, and it is set up.`;
+    const { images, count } = wanted;
+    say(
+      says,
+      "This link is for other images, “",
+      images,
+      `” (${count}): open those, and it is set up.`,
+    );
     return;
   }
   const { forget } = wanted;

@@ -94,7 +94,10 @@ function follow(): void {
     [scene, earlier] = [now.scene, []];
     offerEarlier();
   } else if (run !== undefined && now.run !== undefined && now.run.id !== run.id) {
+    const { id } = now.run;
     if (run.rounds.length > 0) earlier = [run, ...earlier].slice(0, mostEarlier);
+    // One that is gone back to stands not beside itself.
+    earlier = earlier.filter((one) => one.id !== id);
     offerEarlier();
     slider.max = slider.value = "0";
   }
