@@ -1,5 +1,19 @@
 /** Pacing: how long to sleep before waiting for the GPU. */
 
+/** Milliseconds since some moment, and a wait of so many. */
+export interface Clock {
+  now(): number;
+  sleep(milliseconds: number): Promise<void>;
+}
+
+const systemClock: Clock = {
+  now: () => performance.now(),
+  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+};
+
+/** Milliseconds: what is lost at most where the first time that was measured is far too long. */
+const longestSleep = 30_000;
+
 /**
  * Sleeps through most of the expected GPU time before a fence.
  *
@@ -9,6 +23,7 @@
  */
 export class Pacing {
   readonly #sleeps: boolean;
+  readonly #clock: Clock;
   /** Milliseconds per unit of cost, by key. */
   readonly #rates = new Map<string, number>();
   #pending = new Map<string, number>();
@@ -18,8 +33,9 @@ export class Pacing {
   #slept = 0;
 
   /** @param sleeps false where waiting costs no processor time; {@link sleep} then returns at once. */
-  constructor(sleeps: boolean) {
+  constructor(sleeps: boolean, clock: Clock = systemClock) {
     this.#sleeps = sleeps;
+    this.#clock = clock;
   }
 
   /**
@@ -28,7 +44,7 @@ export class Pacing {
    * @param first whether its kernels may still have to be compiled; nothing is learnt from its time.
    */
   submitted(cost: number, key: string, first: boolean): void {
-    if (this.#pending.size === 0) this.#start = performance.now();
+    if (this.#pending.size === 0) this.#start = this.#clock.now();
     this.#first ||= first;
     this.#pending.set(key, (this.#pending.get(key) ?? 0) + cost);
   }
@@ -40,21 +56,25 @@ export class Pacing {
     let expected = 0;
     for (const [key, cost] of this.#pending) expected += cost * (this.#rates.get(key) ?? 0);
     // Not to the end: waking too late is lost time, and nobody would learn how much of it.
-    const rest = 0.9 * expected - (performance.now() - this.#start);
+    const rest = 0.9 * expected - (this.#clock.now() - this.#start);
     if (rest < 2) return;
-    await new Promise((resolve) => setTimeout(resolve, rest));
-    this.#slept = performance.now() - this.#start;
+    await this.#clock.sleep(Math.min(rest, longestSleep));
+    this.#slept = this.#clock.now() - this.#start;
   }
 
   /** Learns from a fence that was passed just now. */
   finished(): void {
-    const elapsed = performance.now() - this.#start;
+    const elapsed = this.#clock.now() - this.#start;
     const [only] = this.#pending;
     if (this.#pending.size === 1 && !this.#first && only![1] > 0) {
       // A fence that was passed at once means the sleep was too long, by an unknown time: another process
       // may have held the processor while the last estimate was made.
       const late = this.#slept > 0 && elapsed - this.#slept < 1;
-      this.#rates.set(only![0], (late ? 0.6 * this.#slept : elapsed) / only![1]);
+      const [key, cost] = only!;
+      const before = this.#rates.get(key) ?? Infinity;
+      // A process that was stopped for an hour must not sleep for one: a rate at most doubles.
+      const rate = Math.min((late ? 0.6 * this.#slept : elapsed) / cost, 2 * before);
+      this.#rates.set(key, rate);
     }
     this.#pending = new Map();
     this.#first = false;
