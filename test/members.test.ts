@@ -96,6 +96,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]
     "src/ops/elementwise.ts": ["linear"],
     "src/ops/flatten.ts": ["linear"],
     "src/ops/linear.ts": ["linear"],
+    "src/unlearn/methods/boundary-expand.ts": ["linear"],
     "src/predictors/invwnn/pack.ts": ["linear"],
     "src/predictors/invwnn/weights.ts": ["linear"],
     "src/predictors/two-stream.ts": ["linear"],

@@ -186,11 +186,11 @@ export class GpuDataset {
     });
   }
 
-  /** The same images with other labels; shares the images' memory. */
-  async withLabels(labels: ArrayLike<number>): Promise<GpuDataset> {
-    this.#requireLabels(labels);
+  /** The same images with other labels, and of another number of classes where one is given; shares the images' memory. */
+  async withLabels(labels: ArrayLike<number>, classes: number = this.classes): Promise<GpuDataset> {
+    this.#requireLabels(labels, classes);
     const own = await this.gpu.allocate({ labels: 4 * this.count }, { purpose });
-    const relabelled = new GpuDataset({ ...this.#fields, ...own }, [own.labels]);
+    const relabelled = new GpuDataset({ ...this.#fields, classes, ...own }, [own.labels]);
     relabelled.setLabels(labels);
     return relabelled;
   }
@@ -214,11 +214,11 @@ export class GpuDataset {
     this.gpu.write(this.labels, Uint32Array.from(labels));
   }
 
-  #requireLabels(labels: ArrayLike<number>): void {
+  #requireLabels(labels: ArrayLike<number>, classes: number = this.classes): void {
     if (labels.length !== this.count) {
       throw new ShapeError(`${this.count} images need as many labels, got ${labels.length}.`);
     }
-    requireLabels(labels, this.classes);
+    requireLabels(labels, classes);
   }
 
   /** Frees what this set allocated; images shared with another set belong to that one. */

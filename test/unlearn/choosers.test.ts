@@ -15,10 +15,12 @@ import type {
   RewindGiven,
   SalunGiven,
   ScrubGiven,
+  SsdGiven,
   StepGiven,
   TaskVectorGiven,
 } from "../../src/unlearn/methods/choosers.ts";
 import type { boundary } from "../../src/unlearn/methods/boundary.ts";
+import type { boundaryExpand } from "../../src/unlearn/methods/boundary-expand.ts";
 import type { deleteMethod } from "../../src/unlearn/methods/delete.ts";
 import type { fineTune } from "../../src/unlearn/methods/fine-tune.ts";
 import type { fisher } from "../../src/unlearn/methods/fisher.ts";
@@ -31,6 +33,7 @@ import type { retrain } from "../../src/unlearn/methods/retrain.ts";
 import type { linearRewind, randomRewind, rewind } from "../../src/unlearn/methods/rewind.ts";
 import type { salun } from "../../src/unlearn/methods/salun.ts";
 import type { scrub } from "../../src/unlearn/methods/scrub.ts";
+import type { ssd } from "../../src/unlearn/methods/ssd.ts";
 import type { taskVector } from "../../src/unlearn/methods/task-vector.ts";
 
 /** Both have the same settings, each with the same values. */
@@ -51,14 +54,18 @@ const same: readonly [
   Same<StepGiven, Input<typeof fineTune>>,
   Same<RandomLabelGiven, Input<typeof randomLabel>>,
   Same<BoundaryGiven, Input<typeof boundary>>,
+  Same<StepGiven, Input<typeof boundaryExpand>>,
   Same<StepGiven, Input<typeof deleteMethod>>,
   Same<JitGiven, Input<typeof jit>>,
   Same<SalunGiven, Input<typeof salun>>,
   Same<ScrubGiven, Input<typeof scrub>>,
   Same<NegGradPlusGiven, Input<typeof negGradPlus>>,
+  Same<SsdGiven, Input<typeof ssd>>,
   Same<FisherGiven, Input<typeof fisher>>,
   Same<RetrainGiven, Input<typeof retrain>>,
 ] = [
+  true,
+  true,
   true,
   true,
   true,

@@ -588,6 +588,86 @@ test("neg-grad-plus: a step down on a batch of D_r and up on one of D_f, each th
   of.destroy();
 });
 
+// ---- Boundary expanding. ----
+
+test("boundary-expand: steps towards a class more, which the network then does without", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
+  const { items } = of.request.forget;
+  const start = await weightsOf(of.model);
+  const [learningRate, inputs] = [0.5, of.mean.length];
+  const session = await startMethod("boundary-expand", of.request, { ...plain, learningRate });
+  // The first save has the fresh weights of the new class, and those of the network beside them.
+  const { tensors } = await session.save();
+  const wide = (name: string): Float64Array =>
+    Float64Array.from(tensors.get(`wide.head.${name}`)!.data);
+  let want: Weights = new Map([
+    ["head.weight", wide("weight")],
+    ["head.bias", wide("bias")],
+  ]);
+  const cut = (from: Weights): Weights =>
+    new Map([...from].map(([name, data]) => [name, data.filter((_, i) => i % 6 < 5)]));
+  same(cut(want), start, "the start");
+  const fresh = wide("weight").filter((_, i) => i % 6 === 5);
+  assert.ok(new Set(fresh).size === inputs && fresh.every((v) => v !== 0));
+  for (let round = 1; round <= 2; round++) {
+    await session.round({});
+    const from = want;
+    const step = gradient({ ...of, classes: 6 }, items, (_, x) =>
+      softmax(logits(from, x)).map((p, c) => p - (c === 5 ? 1 : 0)),
+    );
+    want = moved(from, step, -learningRate);
+    same(await weightsOf(of.model), cut(want), `round ${round}`);
+  }
+  session.destroy();
+  of.destroy();
+});
+
+// ---- SSD. ----
+
+test("ssd: weights whose importance for D_f is above α times that for all are dampened by λ I / I_f", async () => {
+  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 5 });
+  const { forget } = of.request;
+  const start = await weightsOf(of.model);
+  const squares = (items: Uint32Array): Weights => {
+    const sums = new Map([...start].map(([name, w]) => [name, new Float64Array(w.length)]));
+    for (const n of items) {
+      const one = gradient(of, Uint32Array.of(n), (_, x) =>
+        softmax(logits(start, x)).map((p, c) => p - (of.labels[n] === c ? 1 : 0)),
+      );
+      for (const [name, g] of one) {
+        g.forEach((v, i) => (sums.get(name)![i]! += (v * v) / items.length));
+      }
+    }
+    return sums;
+  };
+  const [own, all] = [
+    squares(forget.items),
+    squares(Uint32Array.from({ length: 20 }, (_, i) => i)),
+  ];
+  const [alpha, lambda, growth] = [3, 2, 1.5];
+  const counts = { dampened: 0, kept: 0, whole: 0 };
+  for (let round = 0; round < 3; round++) {
+    const [a, l] = [alpha / growth ** round, lambda / growth ** round];
+    const want = new Map(
+      [...start].map(([name, data]) => [
+        name,
+        data.map((v, i) => {
+          const [mine, total] = [own.get(name)![i]!, all.get(name)![i]!];
+          assert.ok(Math.abs(mine - a * total) > 1e-6 * total, "no weight on the threshold");
+          if (mine <= a * total) return (counts.kept++, v);
+          const factor = Math.min((l * total) / mine, 1);
+          counts[factor < 1 ? "dampened" : "whole"]++;
+          return v * factor;
+        }),
+      ]),
+    );
+    const settings = { alpha, lambda, growth };
+    same(await after(of, "ssd", settings, { rounds: round + 1 }), want, `round ${round + 1}`);
+  }
+  assert.ok(counts.dampened > 10 && counts.kept > 10, JSON.stringify(counts));
+  of.destroy();
+});
+
 // ---- Task Vector, SalUn. ----
 
 test("task-vector with one plain step on all of D_f and λ = 1 is neg-grad's step", async () => {

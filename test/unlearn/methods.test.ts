@@ -48,6 +48,7 @@ const small: Readonly<Record<string, Record<string, unknown>>> = {
   "neg-grad": { batch: 16 },
   "random-label": { batch: 16 },
   boundary: { batch: 16 },
+  "boundary-expand": { batch: 16 },
   delete: { batch: 16 },
   jit: { batch: 16, copies: 2 },
   salun: { batch: 16 },
@@ -55,6 +56,7 @@ const small: Readonly<Record<string, Record<string, unknown>>> = {
   scrub: { batch: 16, forgetBatch: 16 },
   "neg-grad-plus": { batch: 8 },
   fisher: { pictures: 10, alpha: 1e-6 },
+  ssd: { pictures: 10, alpha: 1 },
   retrain: { epochs: 3, batch: 16 },
 };
 

@@ -116,6 +116,18 @@ export interface NegGradPlusGiven extends StepGiven {
   alpha?: number | undefined;
 }
 
+/** Settings of selective synaptic dampening. */
+export interface SsdGiven {
+  /** Weights are dampened whose importance for D_f is above so many times that for all data. */
+  alpha?: number | undefined;
+  /** How far they are dampened: larger is less. */
+  lambda?: number | undefined;
+  /** What both are divided by from round to round. */
+  growth?: number | undefined;
+  /** Images of D_f and of D_r that importances are measured on. */
+  pictures?: number | undefined;
+}
+
 /** Settings of SCRUB. */
 export interface ScrubGiven extends TrainingGiven {
   /** Images a step on D_f. */
@@ -168,12 +180,14 @@ export interface MethodChoosers {
   readonly negGrad: Choose<StepGiven>;
   readonly randomLabel: Choose<RandomLabelGiven>;
   readonly boundary: Choose<BoundaryGiven>;
+  readonly boundaryExpand: Choose<StepGiven>;
   readonly delete: Choose<StepGiven>;
   readonly jit: Choose<JitGiven>;
   readonly salun: Choose<SalunGiven>;
   readonly fineTune: Choose<StepGiven>;
   readonly scrub: Choose<ScrubGiven>;
   readonly negGradPlus: Choose<NegGradPlusGiven>;
+  readonly ssd: Choose<SsdGiven>;
   readonly fisher: Choose<FisherGiven>;
   readonly retrain: Choose<RetrainGiven>;
 }

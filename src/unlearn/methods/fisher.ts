@@ -12,21 +12,13 @@
 import { z } from "zod";
 import { Arena, type Slot } from "../../weights/arena.ts";
 import { Bound } from "../../graph/bound.ts";
-import { compile, type Program } from "../../graph/program.ts";
-import type { Value } from "../../graph/value.ts";
+import { compile } from "../../graph/program.ts";
 import { Owned } from "../../gpu/owned.ts";
-import type { Model } from "../../nn/model.ts";
 import { Random } from "../../random.ts";
 import { classification } from "../../tasks/classification.ts";
-import type { Watch } from "../../train/replay.ts";
 import { fisherSums, sumOverImages } from "../gradients.ts";
-import {
-  defineMethod,
-  retained,
-  type Round,
-  type SessionState,
-  type UnlearnSession,
-} from "../method.ts";
+import { defineMethod, retained } from "../method.ts";
+import { OneShotSession } from "../one-shot.ts";
 
 const schema = z.strictObject({
   alpha: z
@@ -60,67 +52,11 @@ const schema = z.strictObject({
     ),
 });
 
-interface FisherParts {
-  /** Of all parts. */
-  readonly owned: Owned;
-  readonly program: Program;
-  readonly bound: Bound;
-  /** Seed and α. */
-  readonly noise: Value;
-}
-
 /** A tensor seen along its input axis; one of size 1 where it has none. */
 function inputAxis({ shape, size, kind }: Slot): { outer: number; axis: number; inner: number } {
   if (shape.length < 2 || kind === "depthwise") return { outer: 1, axis: 1, inner: size };
   const [axis, inner] = shape.slice(-2) as [number, number];
   return { outer: size / axis / inner, axis, inner };
-}
-
-/** Owns its program, the original weights and the variances. */
-class FisherSession implements UnlearnSession {
-  readonly method = "fisher";
-  readonly #model: Model;
-  readonly #settings: z.output<typeof schema>;
-  readonly #parts: FisherParts;
-  readonly #seed: number;
-  #rounds = 0;
-
-  constructor(model: Model, settings: z.output<typeof schema>, parts: FisherParts, seed: number) {
-    this.#model = model;
-    this.#settings = settings;
-    this.#parts = parts;
-    this.#seed = seed;
-  }
-
-  async round(_watch: Watch): Promise<Round> {
-    const { gpu } = this.#model;
-    const { alpha, growth } = this.#settings;
-    const words = new Uint32Array(4);
-    words[0] = new Random(this.#seed).fork("fisher noise").int(2 ** 31);
-    new Float32Array(words.buffer)[1] = alpha * growth ** this.#rounds;
-    const { program, bound, noise } = this.#parts;
-    gpu.write(bound.at(noise).buffer, words);
-    program.run();
-    await gpu.idle();
-    this.#rounds++;
-    return { round: this.#rounds, steps: 0, epochs: [] };
-  }
-
-  async save(): Promise<SessionState> {
-    return { round: this.#rounds, steps: 0, optimizerStep: 0, tensors: new Map() };
-  }
-
-  load(state: SessionState): void {
-    this.#rounds = state.round;
-  }
-
-  destroy(): void {
-    this.#parts.owned.destroy();
-  }
-
-  [Symbol.dispose](): void {
-    this.destroy();
-  }
 }
 
 export const fisher = defineMethod({
@@ -199,7 +135,15 @@ export const fisher = defineMethod({
       });
       const { bindings } = bound;
       const program = owned.add(await compile(gpu, launches, { label: "fisher", bindings }));
-      return new FisherSession(model, settings, { owned, program, bound, noise }, seed);
+      const noiseSeed = new Random(seed).fork("fisher noise").int(2 ** 31);
+      return new OneShotSession({
+        ...{ method: "fisher", gpu, owned, program, bound, settings: noise },
+        of(round) {
+          const words = Uint32Array.of(noiseSeed, 0, 0, 0);
+          new Float32Array(words.buffer)[1] = settings.alpha * settings.growth ** round;
+          return words;
+        },
+      });
     });
   },
 });

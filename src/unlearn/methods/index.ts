@@ -5,6 +5,7 @@ import { entryKinds, entrySchema, Registry } from "../../registry.ts";
 import type { Watch } from "../../train/replay.ts";
 import type { ChosenMethod, MethodChoosers } from "./choosers.ts";
 import { boundary } from "./boundary.ts";
+import { boundaryExpand } from "./boundary-expand.ts";
 import { deleteMethod } from "./delete.ts";
 import { fineTune } from "./fine-tune.ts";
 import { fisher } from "./fisher.ts";
@@ -18,6 +19,7 @@ import { retrain } from "./retrain.ts";
 import { linearRewind, randomRewind, rewind } from "./rewind.ts";
 import { salun } from "./salun.ts";
 import { scrub } from "./scrub.ts";
+import { ssd } from "./ssd.ts";
 import { taskVector } from "./task-vector.ts";
 
 const entries = {
@@ -29,12 +31,14 @@ const entries = {
   negGrad,
   randomLabel,
   boundary,
+  boundaryExpand,
   delete: deleteMethod,
   jit,
   salun,
   fineTune,
   scrub,
   negGradPlus,
+  ssd,
   fisher,
   retrain,
 };
