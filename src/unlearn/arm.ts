@@ -64,13 +64,16 @@ export function stepSettings({ stepBatch, stepsPerRound }: ArmContext): Settings
 }
 
 /** The one arm of a method that relabels D_f and takes steps on it. */
-export function relabellingArm(method: string): (context: ArmContext) => readonly Arm[] {
+export function relabellingArm(
+  method: string,
+  trials: readonly Settings[] = sgdTrials,
+): (context: ArmContext) => readonly Arm[] {
   return (context) => [
     {
       name: method,
       method,
       settings: stepSettings(context),
-      trials: sgdTrials,
+      trials,
       rounds: context.rounds.epochs,
     },
   ];
