@@ -35,11 +35,16 @@ export class MovingAverage {
       );
       const launches = (["parameters", "statistics"] as const).flatMap((arena) =>
         of[arena].layout.shards.map((floats, shard) =>
-          elementwise(gpu.tuning, { shader: "weights/combine", constants: { KIND: 0 } }, floats, {
-            x: bound.view(`${arena}[${shard}]`, of[arena].shard(shard)),
-            y: bound.view(`average ${arena}[${shard}]`, average[arena].shard(shard)),
-            factors,
-          }),
+          elementwise(
+            gpu.tuning,
+            { shader: "weights/combine", uniforms: { row: Uint32Array.of(0) } },
+            floats,
+            {
+              x: bound.view(`${arena}[${shard}]`, of[arena].shard(shard)),
+              y: bound.view(`average ${arena}[${shard}]`, average[arena].shard(shard)),
+              factors,
+            },
+          ),
         ),
       );
       return new MovingAverage(average, { launches, bindings: bound.bindings }, owned);
