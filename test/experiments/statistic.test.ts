@@ -277,8 +277,9 @@ test("at full size the protocol is the paper's; options change parts of it", () 
   assert.is(changed.train(1).data.trainCount, 500);
   assert.is(changed.train(1).microBatch, 16);
   for (const { method, settings } of changed.arms) {
-    // Fisher's passes are of one image each.
-    assert.is(settings["microBatch"], method === "fisher" ? undefined : 16, method);
+    // Passes for squared gradients are of one image each.
+    const single = method === "fisher" || method === "ssd";
+    assert.is(settings["microBatch"], single ? undefined : 16, method);
   }
   assert.is(changed.arms.find(({ name }) => name === "retrain")!.settings["epochsPerRound"], 1);
 
