@@ -140,7 +140,7 @@ export {
   type Predictions,
   save,
 } from "./api/classifier.ts";
-export { train, type TrainingImages, type TrainOptions } from "./api/train.ts";
+export { type AfterEpoch, train, type TrainingImages, type TrainOptions } from "./api/train.ts";
 export {
   type AfterRound,
   unlearn,

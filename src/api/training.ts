@@ -2,18 +2,17 @@
 import type { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { TrainingConfig } from "./training-config.ts";
 import { Owned } from "../gpu/owned.ts";
-import type { Tensors } from "../nn/model.ts";
 import { epochSteps } from "../train/epochs.ts";
 import { Random } from "../random.ts";
 import { Nowcaster } from "../forecast/nowcast.ts";
 import { type TaskModel, taskTrainer } from "../train/task-trainer.ts";
 import { type Schedule, scheduleOf } from "../train/schedule.ts";
 import type { Totals } from "../feed/step-queue.ts";
-import type { OptimizerState } from "../train/optimizer-arenas.ts";
 import type { MovingAverage } from "../train/moving-average.ts";
 import type { Trainer } from "../train/trainer.ts";
 import type { Watch } from "../train/replay.ts";
 import { changingAlone } from "./given.ts";
+import type { TrainState } from "./train-state.ts";
 
 /** A model to train, on which examples and how. */
 export interface Training extends TaskModel {
@@ -21,17 +20,6 @@ export interface Training extends TaskModel {
   readonly data: GpuDataset;
   /** Follows the weights, where a training has an average. */
   readonly average?: MovingAverage | undefined;
-}
-
-/** What a training leaves behind after an epoch: enough to go on as if it had not been interrupted. */
-export interface TrainState {
-  readonly epoch: number;
-  readonly tensors: Tensors;
-  readonly optimizer: OptimizerState;
-  /** Snapshots a nowcast has taken since its last forecast, oldest first. */
-  readonly snapshots: readonly ReadonlyMap<string, Float32Array>[];
-  /** The average of the weights, where there is one. */
-  readonly average?: Tensors | undefined;
 }
 
 /** Hooks of {@link trainJob}. */

@@ -69,7 +69,11 @@ export async function weightsDigest(weights: Tensors): Promise<string> {
 }
 
 /** The digest of the images of a run, of the labels they were trained with, and of which must go. */
-export async function imagesDigest({ train, labels, forget }: Corrupted): Promise<string> {
+export async function imagesDigest({
+  train,
+  labels,
+  forget,
+}: Pick<Corrupted, "train" | "labels" | "forget">): Promise<string> {
   const parts = [bytesOf(train.pixels), bytesOfNumbers(labels), bytesOfNumbers(forget)];
   const digests = await Promise.all(parts.map(contentDigest));
   return contentDigest(new TextEncoder().encode(digests.join()));

@@ -4,8 +4,7 @@
  * A training that was killed anywhere continues, with the same command, from its last checkpoint and ends
  * with the same bits on the same adapter.
  */
-import { z } from "zod";
-import { prefixed, unprefixed, wholeText } from "../io/state-parts.ts";
+import { unprefixed } from "../io/state-parts.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
 import { requireModel, writeWhole } from "./checkpoints.ts";
@@ -13,7 +12,13 @@ import { computedIn, putBack, readState } from "./saved-state.ts";
 import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
 import { classification } from "../tasks/classification.ts";
-import { type TrainState, trainJob } from "../api/training.ts";
+import {
+  packTraining,
+  type TrainState,
+  trainingFields,
+  unpackTraining,
+} from "../api/train-state.ts";
+import { trainJob } from "../api/training.ts";
 
 /** Training state between epochs; removed when training is done. */
 const trainingFile = "training-state.safetensors";
@@ -106,81 +111,31 @@ export async function trainInFolder(
   await folder.discard(trainingFile);
 }
 
-const stateFields = (epochs: number) =>
-  z.object({
-    epoch: wholeText.pipe(
-      z
-        .number()
-        .min(1)
-        .max(epochs - 1),
-    ),
-    step: wholeText,
-    moments: wholeText.pipe(z.number().max(8)),
-    snapshots: wholeText.pipe(z.number().max(10_000)),
-  });
-
 /** Reads what {@link saveTraining} wrote. */
 async function savedTraining(
   folder: RunFolder,
   job: Job,
 ): Promise<{ readonly resume: TrainState; refuse: (what: string) => never } | undefined> {
-  const state = await readState(folder, trainingFile, job, stateFields(job.config.epochs));
+  const fields = trainingFields(job.config.epochs - 1);
+  const state = await readState(folder, trainingFile, job, fields);
   if (state === undefined) return undefined;
-  const { fields, tensors, refuse } = state;
-  const slots = job.model.parameters.layout.slots;
-  const parts = (prefix: string, count: number): Map<string, Float32Array>[] =>
-    Array.from({ length: count }, (_, i) => {
-      const part = unprefixed(`${prefix}${i + 1}`, tensors);
-      const unfit = slots.find(({ name, size }) => part.get(name)?.data.length !== size);
-      if (unfit !== undefined || part.size !== slots.length) {
-        refuse(`its ${prefix} ${i + 1} does not fit the network`);
-      }
-      return new Map([...part].map(([name, { data }]) => [name, data]));
-    });
-  const averaged = unprefixed("average", tensors);
-  if (averaged.size > 0 !== (job.average !== undefined)) {
+  const { refuse } = state;
+  const resume = unpackTraining(state.tensors, state.fields, job.model, refuse);
+  const { average } = resume;
+  if ((average !== undefined) !== (job.average !== undefined)) {
     refuse("its weights have an average where the configuration has none, or the other way");
   }
-  const resume = {
-    epoch: fields.epoch,
-    average: averaged.size > 0 ? averaged : undefined,
-    tensors: unprefixed("model", tensors),
-    optimizer: { step: fields.step, moments: parts("moment", fields.moments) },
-    snapshots: parts("snapshot", fields.snapshots),
-  };
   putBack(state, () => {
     job.model.load(resume.tensors);
-    job.average?.model.load(averaged);
+    if (average !== undefined) job.average?.model.load(average);
   });
   return { resume, refuse };
 }
 
 /** Saves the state after an epoch. */
-async function saveTraining(
-  folder: RunFolder,
-  { model }: Job,
-  { epoch, tensors: weights, optimizer, snapshots, average = new Map() }: TrainState,
-): Promise<void> {
-  const shapes = new Map(model.slots.map((slot) => [slot.name, slot.shape]));
-  const tensors = new Map([...prefixed("model", weights), ...prefixed("average", average)]);
-  for (const [prefix, list] of [
-    ["moment", optimizer.moments],
-    ["snapshot", snapshots],
-  ] as const) {
-    for (const [i, part] of list.entries()) {
-      for (const [name, data] of part) {
-        tensors.set(`${prefix}${i + 1}/${name}`, { shape: shapes.get(name)!, data });
-      }
-    }
-  }
-  await folder.writeCheckpoint(trainingFile, tensors, {
-    model: model.spec.name,
-    epoch: String(epoch),
-    step: String(optimizer.step),
-    moments: String(optimizer.moments.length),
-    snapshots: String(snapshots.length),
-    ...computedIn(model.gpu),
-  });
+async function saveTraining(folder: RunFolder, { model }: Job, state: TrainState): Promise<void> {
+  const { tensors, metadata } = packTraining(state, model);
+  await folder.writeCheckpoint(trainingFile, tensors, { ...metadata, ...computedIn(model.gpu) });
 }
 
 /** Loads a trained checkpoint of a folder into the job's model; false if there is none. */

@@ -157,24 +157,46 @@ export interface Round extends Pick<Progress, "round" | "seconds"> {
   readonly unkept?: string | undefined;
 }
 
-/** The run that the browser keeps. */
-export interface Kept {
-  /** What no other run is called. */
+/** The run or the training that the browser keeps. */
+export type Kept = KeptRunSaid | KeptTrainingSaid;
+
+interface KeptWork {
+  /** What no other is called. */
   readonly key: string;
-  readonly method: string;
   /** What the images are called that it is of. */
   readonly title: string;
-  /** Images to forget. */
-  readonly images: number;
-  /** Rounds that are done, and those it was to have at most. */
-  readonly rounds: number;
+  /** Rounds or epochs that it was to have at most. */
   readonly of: number;
   /** Why it ended; undefined where it did not. */
   readonly ended: string | undefined;
 }
 
-/** What the browser kept, open again. */
-export interface Restored extends Pick<Kept, "ended"> {
+export interface KeptRunSaid extends KeptWork {
+  readonly kind: "run";
+  readonly method: string;
+  /** Images to forget. */
+  readonly images: number;
+  /** Rounds that are done. */
+  readonly rounds: number;
+}
+
+export interface KeptTrainingSaid extends KeptWork {
+  readonly kind: "training";
+  /** The architecture. */
+  readonly network: string;
+  /** Epochs that are kept. */
+  readonly epochs: number;
+}
+
+/** A training that the browser kept, open again as before its first epoch. */
+export interface RestoredTraining {
+  readonly scene: Scene;
+  readonly learning: Learning;
+  readonly epochs: readonly Epoch[];
+}
+
+/** A run that the browser kept, open again. */
+export interface Restored extends Pick<KeptWork, "ended"> {
   readonly scene: Scene;
   readonly request: Request;
   readonly rounds: readonly Round[];
@@ -232,12 +254,12 @@ export interface Engine {
   /**
    * Trains a network on the images, in place of the one that is open; what is stopped leaves that as it is.
    *
-   * @param onEpoch called after each epoch.
+   * @param onEpoch called after each epoch, with why a reload would lose it; undefined where it would go on.
    * @param onProgress called with the share of the training that is done, 0 to 1.
    */
   learn(
     learning: Learning,
-    onEpoch: (epoch: Epoch) => void,
+    onEpoch: (epoch: Epoch, unkept: string | undefined) => void,
     onProgress: (share: number) => void,
   ): Promise<Scene>;
   /** Finds images of files, in whatever folders, among those that are open, by their content; it can be stopped. */
@@ -258,13 +280,20 @@ export interface Engine {
     onRound: (round: Round) => void,
     onProgress: (share: number) => void,
   ): Promise<string>;
-  /** What the browser keeps of the last run, here or in a tab that was closed. */
+  /** What the browser keeps of the last run or training, here or in a tab that was closed. */
   kept(): Promise<Kept | undefined>;
   /** Opens the run that is kept by a key, as the run of a number; undefined where it is kept no more. */
   restore(key: string, run: number): Promise<Restored | undefined>;
   /** Goes on with the run that was restored, to the bits it would have had; as {@link forget}. */
   goOn(onRound: (round: Round) => void, onProgress: (share: number) => void): Promise<string>;
-  /** Keeps nothing of a run any more, by its key. */
+  /** Opens what a training that is kept by a key began with; undefined where it is kept no more. */
+  restoreTraining(key: string): Promise<RestoredTraining | undefined>;
+  /** Goes on with the training that was restored, to the bits it would have had; as {@link learn}. */
+  learnOn(
+    onEpoch: (epoch: Epoch, unkept: string | undefined) => void,
+    onProgress: (share: number) => void,
+  ): Promise<Scene>;
+  /** Keeps nothing of a run or a training any more, by its key. */
   discard(key: string): Promise<void>;
   /** Ends the work under way; what the rounds before have done stays. */
   cancel(): void;

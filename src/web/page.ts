@@ -13,7 +13,7 @@ import { startWatch } from "./panels/watch.ts";
 for (const start of [
   startNetwork,
   startImages,
-  startLearn,
+  () => startLearn(mayReplace),
   startChoose,
   () => startHow(mayReplace),
   startWatch,

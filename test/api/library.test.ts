@@ -210,6 +210,39 @@ test("a run goes on from a state after two rounds and ends with the bits of one 
   for (const one of [straight, left, again]) one.destroy();
 });
 
+test("a training goes on from a state after an epoch and ends with the bits of one that was not left", async () => {
+  const { train: images, labels } = await noisy();
+  const given = { train: subset(images, [...Array(40).keys()]), labels: labels.slice(0, 40) };
+  const options = { gpu: await testGpu(), epochs: 3, batch: 10, augment: { shift: 0.1 } };
+  const states: Uint8Array[] = [];
+  const straight = await train(tinyNet, given, {
+    ...options,
+    onEpoch: async (_, __, after) => states.push(await after.state()),
+  });
+  const wanted = await save(straight);
+  for (const [done, resume] of states.entries()) {
+    const seen: number[] = [];
+    const onEpoch = (epoch: number): number => seen.push(epoch);
+    const left = await train(tinyNet, given, { ...options, onEpoch, resume });
+    assert.equal(await save(left), wanted);
+    assert.equal(seen, [1, 2, 3].slice(done + 1));
+    left.destroy();
+  }
+  const wrong = async (what: object, of: object = given): Promise<string> =>
+    (await errorOf(train(tinyNet, of as typeof given, { ...options, resume: states[0], ...what })))
+      .message;
+  assert.match(await wrong({ epochs: 4 }), "state of another training: its settings differ");
+  assert.match(await wrong({ preprocessing: "none" }), "weights it started from, differ");
+  assert.match(
+    await wrong({}, { ...given, labels: labels.slice(40, 80) }),
+    "images or labels differ",
+  );
+  assert.match(await wrong({ gpu: await testGpu({ precision: "fast" }) }), "device differ");
+  assert.match(await wrong({ resume: states[0]!.slice(0, 99) }), "not a readable safetensors file");
+  assert.match(await wrong({ resume: wanted }), "no state of a training");
+  straight.destroy();
+});
+
 test("maps of images are of the network's answers, or of the classes that are asked for", async () => {
   const { test: tests } = await noisy();
   const model = await trained();

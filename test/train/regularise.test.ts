@@ -12,7 +12,8 @@ import { declare, Model, type ModelSpec, type Tensors } from "../../src/nn/model
 import { add, gelu, globalAveragePool } from "../../src/ops/index.ts";
 import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
 import { ImageFeed } from "../../src/feed/image-feed.ts";
-import { type TrainState, trainJob } from "../../src/api/training.ts";
+import type { TrainState } from "../../src/api/train-state.ts";
+import { trainJob } from "../../src/api/training.ts";
 import { classification } from "../../src/tasks/classification.ts";
 import { Trainer, type TrainerOptions } from "../../src/train/trainer.ts";
 import { closeGpus, testGpu } from "../device.ts";

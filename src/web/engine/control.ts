@@ -9,6 +9,8 @@ export interface Control {
   readonly signal: AbortSignal;
   /** Waits while the work is held. @throws an AbortError where it is to end. */
   breathe(): Promise<void>;
+  /** Whether it is to wait where it next may. */
+  held(): boolean;
 }
 
 /** Does work that `cancel` ends and `pause` holds. @throws Error while other such work is under way. */
@@ -25,6 +27,7 @@ export async function controlled<T>(work: (control: Control) => Promise<T>): Pro
         await held;
         signal.throwIfAborted();
       },
+      held: () => held !== undefined,
     });
   } finally {
     controller = undefined;

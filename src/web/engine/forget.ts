@@ -11,7 +11,7 @@ import {
   type Tensors,
   unlearn,
 } from "../../index.ts";
-import type { Kept, Request, Restored, Round } from "../messages.ts";
+import type { KeptRunSaid, Request, Restored, Round } from "../messages.ts";
 import { type Control, controlled } from "./control.ts";
 import { found, type Keeper, keeping } from "./keep.ts";
 import { heldPredictor, holdPredictor } from "./network.ts";
@@ -57,7 +57,7 @@ export function forget(
     const now = await ready();
     const images = inOrderOf(now.images, now.network.info.classes);
     const run = newRun(request, { ...now, images, predictor: heldPredictor() });
-    return keeping(async (keeper) => {
+    return keeping("run", async (keeper) => {
       control.signal.throwIfAborted();
       await keeper.begin(run);
       return unlearnIn(run, keeper, control, undefined, onRound, onProgress);
@@ -73,7 +73,7 @@ export function goOn(onRound: OnRound, onProgress: OnProgress): Promise<string> 
     if (goesOnFrom === undefined) throw new Error("there is no run to go on with.");
     const { run, state } = goesOnFrom;
     goesOnFrom = undefined;
-    return keeping((keeper) => unlearnIn(run, keeper, control, state, onRound, onProgress));
+    return keeping("run", (keeper) => unlearnIn(run, keeper, control, state, onRound, onProgress));
   });
 }
 
@@ -161,12 +161,12 @@ async function weightsIn(file: Uint8Array, gpu: Gpu): Promise<Tensors> {
   }
 }
 
-export async function kept(): Promise<Kept | undefined> {
+export async function keptRun(): Promise<KeptRunSaid | undefined> {
   const past = await found();
   if (past === undefined) return undefined;
   const { key, start, request, rounds, state } = past;
   return {
-    ...{ key, of: request.rounds, title: start.images.title },
+    ...{ kind: "run", key, of: request.rounds, title: start.images.title },
     method: request.method,
     images: request.forget.length,
     rounds: state === undefined ? 0 : rounds.length - 1,

@@ -1,7 +1,7 @@
-/** What outlives a reload: the last run with all that it needs to go on, in the browser's IndexedDB. */
+/** What outlives a reload: the last run or training with all that it needs to go on, in the browser's IndexedDB. */
 import { createStore, get, getMany, promisifyRequest, setMany, type UseStore } from "idb-keyval";
 import type { Progress, RoundMoves, StopReason } from "../../index.ts";
-import type { Request, Round } from "../messages.ts";
+import type { Epoch, Learning, Request, Round } from "../messages.ts";
 import type { Opened } from "./opened.ts";
 import type { KeptRun } from "./runs.ts";
 
@@ -16,11 +16,29 @@ interface RunRecord {
   readonly reason: StopReason | undefined;
 }
 
-/** What a run started from. */
+/** A training, from epoch to epoch. */
+export interface KeptTraining {
+  /** What no other training or run is called, in this tab or another. */
+  readonly key: string;
+  readonly learning: Learning;
+  readonly epochs: Epoch[];
+  /** What it started from. */
+  readonly opened: Opened;
+}
+
+/** A training but for its state, which lies beside it. */
+interface TrainingRecord extends Pick<KeptTraining, "key" | "learning"> {
+  readonly version: 1;
+  /** Those before the state. */
+  readonly epochs: readonly Epoch[];
+}
+
+/** What a run or a training started from. */
 type Start = Omit<Opened, "gpu">;
 
 const lockName = "rewind run";
-const [runKey, startKey, stateKey] = ["run", "start", "state"];
+/** A run has one of the first two, a training the other. */
+const [runKey, trainingKey, startKey, stateKey] = ["run", "training", "start", "state"];
 const roundKey = (round: number): string => `round ${round}`;
 
 let store: UseStore | undefined;
@@ -28,6 +46,10 @@ const place = (): UseStore => (store ??= createStore("rewind page", "last run"))
 
 function recordOf({ key, request, history, rounds, moves, reason }: KeptRun): RunRecord {
   return { version: 4, key, request, history, rounds, moves, reason };
+}
+
+function trainingRecordOf({ key, learning, epochs }: KeptTraining): TrainingRecord {
+  return { version: 1, key, learning, epochs };
 }
 
 /** Why nothing can be kept, in words. */
@@ -41,29 +63,56 @@ function whyOf(cause: unknown): string {
   return message;
 }
 
-/** Keeps a run as it goes on. */
+/** What is kept. */
+type KindOfWork = "run" | "training";
+
+/** Keeps a run or a training as it goes on. */
 export class Keeper {
+  readonly #kind: KindOfWork;
   #trouble: string | undefined;
 
-  constructor(trouble?: string) {
+  constructor(kind: KindOfWork, trouble?: string) {
+    this.#kind = kind;
     this.#trouble = trouble;
   }
 
-  /** Why a reload would lose the run; undefined where it would not. */
+  /** Why a reload would lose it; undefined where it would not. */
   get trouble(): string | undefined {
     return this.#trouble;
   }
 
-  /** Keeps what a run starts from, in place of the run before, which stays where that fails. */
-  async begin(run: KeptRun): Promise<void> {
-    const { gpu: _, ...start } = run.opened;
-    await this.#try("a reload would lose it", "nothing", () =>
+  /** Keeps what a run starts from, in place of what was kept before, which stays where that fails. */
+  begin(run: KeptRun): Promise<void> {
+    return this.#begin(run.opened, runKey, recordOf(run));
+  }
+
+  /** The same for a training. */
+  beginTraining(training: KeptTraining): Promise<void> {
+    return this.#begin(training.opened, trainingKey, trainingRecordOf(training));
+  }
+
+  #begin(opened: Opened, key: string, record: object): Promise<void> {
+    const { gpu: _, ...start } = opened;
+    return this.#try("a reload would lose it", "nothing", () =>
       place()("readwrite", (kept) => {
         kept.clear();
         kept.put(start, startKey);
-        kept.put(recordOf(run), runKey);
+        kept.put(record, key);
         return promisifyRequest(kept.transaction);
       }),
+    );
+  }
+
+  /** Keeps a training after an epoch; all of it or nothing. What was kept before stays. */
+  async epoch(training: KeptTraining, state: Uint8Array): Promise<void> {
+    await this.#try("a reload would go back to an earlier epoch", "no more", () =>
+      setMany(
+        [
+          [trainingKey, trainingRecordOf(training)],
+          [stateKey, state],
+        ],
+        place(),
+      ),
     );
   }
 
@@ -96,22 +145,52 @@ export class Keeper {
     try {
       await work();
     } catch (cause) {
-      this.#trouble = `This browser keeps ${kept} of the run (${whyOf(cause)}): ${reload}.`;
+      this.#trouble = `This browser keeps ${kept} of the ${this.#kind} (${whyOf(cause)}): ${reload}.`;
     }
   }
 }
 
 /** Does work with a keeper, which keeps nothing while another tab keeps its own run. */
-export function keeping<T>(work: (keeper: Keeper) => Promise<T>): Promise<T> {
+export function keeping<T>(kind: KindOfWork, work: (keeper: Keeper) => Promise<T>): Promise<T> {
   return navigator.locks.request(lockName, { ifAvailable: true }, (lock) =>
     work(
       new Keeper(
+        kind,
         lock === null
           ? "Another tab keeps its own run: a reload of this one would lose what runs here."
           : undefined,
       ),
     ),
   ) as Promise<T>;
+}
+
+/** A training that was kept, and what it started from. */
+interface FoundTraining extends TrainingRecord {
+  readonly start: Start;
+  /** State after its last epoch, to go on from. */
+  readonly state: Uint8Array | undefined;
+}
+
+/** Reads what is kept; undefined where another tab works on it. */
+async function read<T>(reading: () => Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    const { held = [] } = await navigator.locks.query();
+    return held.some(({ name }) => name === lockName) ? undefined : await reading();
+  } catch {
+    // Where nothing can be kept nothing was.
+    return undefined;
+  }
+}
+
+/** The training that is kept, unless another tab works on it. */
+export function foundTraining(): Promise<FoundTraining | undefined> {
+  return read(async () => {
+    const record = await get<TrainingRecord>(trainingKey, place());
+    if (record?.version !== 1) return undefined;
+    const [start, state] = await getMany<unknown>([startKey, stateKey], place());
+    if (start === undefined) return undefined;
+    return { ...record, start: start as Start, state: state as Uint8Array | undefined };
+  });
 }
 
 /** A run that was kept, and what it started from. */
@@ -122,10 +201,8 @@ export interface Found extends Omit<KeptRun, "opened"> {
 }
 
 /** The run that is kept, unless another tab works on it. */
-export async function found(): Promise<Found | undefined> {
-  try {
-    const { held = [] } = await navigator.locks.query();
-    if (held.some(({ name }) => name === lockName)) return undefined;
+export function found(): Promise<Found | undefined> {
+  return read(async () => {
     const record = await get<RunRecord>(runKey, place());
     if (record?.version !== 4) return undefined;
     const { key, request, history, rounds, moves, reason } = record;
@@ -141,18 +218,17 @@ export async function found(): Promise<Found | undefined> {
       start: start as Start,
       state: state as Uint8Array | undefined,
     };
-  } catch {
-    // Where nothing can be kept nothing was.
-    return undefined;
-  }
+  });
 }
 
-/** Keeps a run no more; one that another tab has begun meanwhile stays. */
+/** Keeps a run or a training no more; what another tab has begun meanwhile stays. */
 export async function discard(key: string): Promise<void> {
   try {
     await place()("readwrite", async (kept) => {
-      const record = (await promisifyRequest(kept.get(runKey))) as RunRecord | undefined;
-      if (record?.key === key) kept.clear();
+      for (const name of [runKey, trainingKey]) {
+        const record = (await promisifyRequest(kept.get(name))) as { key: string } | undefined;
+        if (record?.key === key) kept.clear();
+      }
       return promisifyRequest(kept.transaction);
     });
   } catch {

@@ -1,6 +1,5 @@
 /** Opening: what comes with the page, and what people bring. */
 import { checked } from "../../checked.ts";
-import type { Totals } from "../../feed/step-queue.ts";
 import {
   acquireDevice,
   type Classifier,
@@ -9,20 +8,18 @@ import {
   load,
   save,
   splitForget,
-  train,
 } from "../../index.ts";
 import { scenarioSchema } from "../../scenarios/index.ts";
 import type { GivenFile } from "../files.ts";
-import type { Epoch, ImageSettings, Learning, NetworkSaid, Scene, Wrong } from "../messages.ts";
+import type { ImageSettings, NetworkSaid, Scene, Wrong } from "../messages.ts";
 import { startImages, startTraining } from "../start.ts";
-import { controlled } from "./control.ts";
 import { readImages } from "./images.ts";
 import { readClassifier } from "./network.ts";
 import { ifOpened, opened, ready, type OpenImages, type OpenNetwork, setOpened } from "./opened.ts";
 import { sceneOf } from "./scene.ts";
 
 /** A classifier as it is kept; frees it. */
-async function kept(model: Classifier, ofPage: boolean): Promise<OpenNetwork> {
+export async function kept(model: Classifier, ofPage: boolean): Promise<OpenNetwork> {
   try {
     const weights = model.model.slots.reduce((sum, { size }) => sum + size, 0);
     return { file: await save(model), info: model.info, weights, ofPage };
@@ -84,40 +81,6 @@ export async function makeWrong(scenario: Wrong | undefined): Promise<Scene> {
         };
   setOpened({ ...opened(), images });
   return sceneOf(opened());
-}
-
-export function learn(
-  learning: Learning,
-  onEpoch: (epoch: Epoch) => void,
-  onProgress: (share: number) => void,
-): Promise<Scene> {
-  return controlled(async ({ signal, breathe }) => {
-    const { gpu, images } = await ready();
-    const { train: set, labels } = images;
-    const { model, settings, seed, ...training } = learning;
-    const epochs: Epoch[] = [];
-    const classifier = await train(
-      model,
-      { train: set, labels },
-      {
-        ...{ gpu, network: settings, seed, ...training },
-        // It is waited for.
-        onEpoch: (async (epoch: number, { accuracy, loss }: Totals) => {
-          epochs.push({ epoch, accuracy, loss });
-          onEpoch(epochs.at(-1)!);
-          await breathe();
-        }) as (epoch: number, totals: Totals) => void,
-        watch: {
-          signal,
-          progress: (step, steps) =>
-            onProgress((epochs.length + step / Math.max(1, steps)) / training.epochs),
-        },
-      },
-    );
-    const network = { ...(await kept(classifier, false)), training: { learning, epochs } };
-    setOpened({ ...opened(), network });
-    return sceneOf(opened());
-  });
 }
 
 export async function openNetwork(said: NetworkSaid, files?: readonly GivenFile[]): Promise<Scene> {

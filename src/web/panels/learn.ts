@@ -3,7 +3,7 @@ import { proxy } from "comlink";
 import { engine } from "../client.ts";
 import { clearError, fail, part } from "../dom.ts";
 import { Fields } from "../fields.ts";
-import type { Epoch, Settable } from "../messages.ts";
+import type { Epoch, Learning, RestoredTraining, Scene, Settable } from "../messages.ts";
 import { change, onChange, state } from "../state.ts";
 import { wasStopped } from "../work.ts";
 import { opening } from "./network.ts";
@@ -17,6 +17,7 @@ const wrong = {
   fields: new Fields(part("scenario-fields", HTMLElement)),
   apply: part("wrong-apply", HTMLButtonElement),
 };
+const whole = part("learn", HTMLDetailsElement);
 const form = part("learn-form", HTMLFormElement);
 const model = part("learn-model", HTMLSelectElement);
 const epochs = part("learn-epochs", HTMLInputElement);
@@ -34,6 +35,8 @@ const says = part("learn-state", HTMLElement);
 let running = false;
 /** It was told to end. */
 let stopping = false;
+/** Why a reload would lose it; undefined where it would not. */
+let unkept: string | undefined;
 
 function refresh(): void {
   const { scene, working } = state();
@@ -75,32 +78,75 @@ function makeWrong(): Promise<void> {
   );
 }
 
-async function learn(): Promise<void> {
+/** Fills the form in. */
+function setLearning(learning: Learning): void {
+  whole.open = true;
+  model.value = learning.model;
+  showModel();
+  fields.fill(learning.settings);
+  epochs.value = String(learning.epochs);
+  batch.value = String(learning.batch);
+  rate.value = String(learning.learningRate);
+  seed.value = String(learning.seed);
+}
+
+/** What a training calls as it goes on. */
+type Calls = readonly [
+  onEpoch: (epoch: Epoch, unkept: string | undefined) => void,
+  onProgress: (share: number) => void,
+];
+
+/** Goes on with a training that was kept. */
+export function learnOn({
+  learning,
+  epochs: past,
+}: Omit<RestoredTraining, "scene">): Promise<void> {
+  setLearning(learning);
+  return follow(learning, past, (...calls) => engine.learnOn(...calls));
+}
+
+async function learn(may: () => boolean): Promise<void> {
+  if (state().working || !may()) return;
+  const learning = {
+    ...{ model: model.value, settings: fields.values, batch: Number(batch.value) },
+    ...{ epochs: Number(epochs.value), learningRate: Number(rate.value), seed: Number(seed.value) },
+  };
+  await follow(learning, [], (...calls) => engine.learn(learning, ...calls));
+}
+
+/** Shows a training from its start to its end. @param past its epochs so far, where it goes on. */
+async function follow(
+  { epochs: all }: Learning,
+  past: readonly Epoch[],
+  work: (...calls: Calls) => Promise<Scene>,
+): Promise<void> {
   clearError(error);
-  const all = Number(epochs.value);
-  let known = "";
+  const knownAfter = ({ accuracy, loss }: Epoch): string =>
+    ` It knows ${accuracy.toFixed(1)} % of the images; loss ${loss.toFixed(3)}.`;
+  let known = past.length === 0 ? "" : knownAfter(past.at(-1)!);
+  const lost = (): string => (unkept === undefined ? "" : ` ${unkept}`);
   const tell = (share: number): void => {
     progress.value = share;
     if (stopping || pause.textContent !== "Pause") return;
-    says.textContent = `Epoch ${Math.min(all, Math.floor(share * all) + 1)} of ${all}.${known}`;
+    const epoch = Math.min(all, Math.floor(share * all) + 1);
+    says.textContent = `Epoch ${epoch} of ${all}.${known}${lost()}`;
   };
   pause.textContent = "Pause";
-  [running, stopping] = [true, false];
+  [running, stopping, unkept] = [true, false, undefined];
   change({ working: true });
-  tell(0);
+  tell(past.length / all);
   try {
-    const scene = await engine.learn(
-      {
-        ...{ model: model.value, settings: fields.values, epochs: all, batch: Number(batch.value) },
-        ...{ learningRate: Number(rate.value), seed: Number(seed.value) },
-      },
-      proxy(({ accuracy, loss }: Epoch) => {
-        known = ` It knows ${accuracy.toFixed(1)} % of the images; loss ${loss.toFixed(3)}.`;
+    const scene = await work(
+      proxy((epoch: Epoch, trouble: string | undefined) => {
+        known = knownAfter(epoch);
+        unkept = trouble;
+        if (pause.textContent === "Pause" || stopping) return;
+        says.textContent = `Paused after epoch ${epoch.epoch}.${known}${lost()}`;
       }),
       proxy(tell),
     );
     change({ scene, chosen: new Set(scene.wrong), run: undefined });
-    says.textContent = `Done.${known}`;
+    says.textContent = `Done.${known}${lost()}`;
   } catch (cause) {
     const stopped = wasStopped(cause);
     says.textContent = stopped ? "Stopped: the network that was open before stays." : "";
@@ -113,8 +159,8 @@ async function learn(): Promise<void> {
   }
 }
 
-/** Ties the panel to what there is and what is done. */
-export function startLearn(): void {
+/** Ties the panel to what there is and what is done. @param may whether a training may begin now. */
+export function startLearn(may: () => boolean): void {
   onChange(["scene"], show);
   onChange(["scene", "working"], refresh);
   wrong.name.addEventListener("change", showScenario);
@@ -125,16 +171,16 @@ export function startLearn(): void {
   });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    void learn();
+    void learn(may);
   });
   cancel.addEventListener("click", () => {
     stopping = true;
     says.textContent = "Stopping…";
     void engine.cancel();
   });
-  // A training is not kept: whoever reloads the page is asked.
+  // Where it is not kept, whoever reloads the page is asked.
   addEventListener("beforeunload", (event) => {
-    if (running) event.preventDefault();
+    if (running && unkept !== undefined) event.preventDefault();
   });
   pause.addEventListener("click", () => {
     const paused = pause.textContent === "Pause";

@@ -1,9 +1,10 @@
-/** The panel of the run that the browser kept: it goes on after a reload, or is shown again. */
+/** The panel of the run or the training that the browser kept: it goes on after a reload, or is opened again. */
 import { engine } from "../client.ts";
-import { fail, images, part } from "../dom.ts";
+import { fail, images, part, say } from "../dom.ts";
 import type { Kept } from "../messages.ts";
 import { change, onChange, state } from "../state.ts";
 import { follow, nextRun, tell } from "./how.ts";
+import { learnOn } from "./learn.ts";
 
 const whole = part("unfinished", HTMLElement);
 const title = part("unfinished-title", HTMLElement);
@@ -14,23 +15,36 @@ const discard = part("discard", HTMLButtonElement);
 /** What is offered. */
 let offered: Kept | undefined;
 
-/** Whether a run that would begin may take the place of one that was left before its end. */
+/** Whether what would begin may take the place of what was left before its end. */
 export function mayReplace(): boolean {
   if (whole.hidden || offered === undefined || offered.ended !== undefined) return true;
   return confirm(
-    "A run was left before its end, and this browser keeps one run alone. Begin another and lose that one?",
+    `A ${offered.kind} was left before its end, and this browser keeps one run or training alone. Begin another and lose that one?`,
   );
 }
 
+/** What was kept, before the name of its images and after it. */
+function wordsOf(kept: Kept): readonly [string, string] {
+  if (kept.kind === "training") {
+    return [`${kept.network} on “`, `”, ${kept.epochs} of ${kept.of} epochs done`];
+  }
+  const { method, images: count, rounds, of } = kept;
+  return [`${method} on ${images(count)} of “`, `”, ${rounds} of ${of} rounds done`];
+}
+
 function show(kept: Kept): void {
-  const { method, images: count, title: set, rounds, of, ended } = kept;
-  const what = `${method} on ${images(count)} of “${set}”, ${rounds} of ${of} rounds done`;
-  title.textContent = ended === undefined ? "Unfinished work" : "The last run";
-  says.textContent =
-    ended === undefined
-      ? `A run was left before its end: ${what}. It goes on to the same numbers as if it had not been left.`
-      : `This browser kept it: ${what}${rounds === of ? "" : `; ${ended}`}.`;
-  goOn.textContent = ended === undefined ? "Go on" : "Show it";
+  const { kind, title: set, ended } = kept;
+  const [before, after] = wordsOf(kept);
+  title.textContent = ended === undefined ? "Unfinished work" : `The last ${kind}`;
+  if (ended === undefined) {
+    const goes = "It goes on to the same numbers as if it had not been left.";
+    say(says, `A ${kind} was left before its end: ${before}`, set, `${after}. ${goes}`);
+  } else {
+    const why = kept.kind === "training" || kept.rounds === kept.of ? "" : `; ${ended}`;
+    say(says, `This browser kept it: ${before}`, set, `${after}${why}.`);
+  }
+  const again = kind === "run" ? "Show it" : "Open it";
+  goOn.textContent = ended === undefined ? "Go on" : again;
   whole.hidden = false;
   offered = kept;
   // A browser goes back to where the page was scrolled to.
@@ -39,27 +53,46 @@ function show(kept: Kept): void {
 
 async function restore(): Promise<void> {
   if (state().working || offered === undefined) return;
-  const id = nextRun();
+  const { kind, key } = offered;
   // Nothing else may begin while it is fetched.
   change({ working: true });
-  tell("Fetching the run…");
+  tell(`Fetching the ${kind}…`);
   try {
-    const past = await engine.restore(offered.key, id);
-    if (past === undefined) throw new Error("the run is kept no more: another tab has begun one.");
-    const { scene, request, rounds, ended } = past;
-    const { method, forget: gone } = request;
-    change({ scene, chosen: new Set(gone) });
-    const about = { id, method, gone };
-    tell("");
-    if (ended === undefined) {
-      await follow(about, rounds, request.rounds, (...calls) => engine.goOn(...calls));
-    } else change({ run: { ...about, rounds } });
+    const there = await (kind === "run" ? restoreRun(key) : restoreTraining(key));
+    if (!there) throw new Error(`the ${kind} is kept no more: another tab has begun its own.`);
   } catch (cause) {
     tell("");
     fail(cause);
   } finally {
     change({ working: false });
   }
+}
+
+/** @returns whether it was there. */
+async function restoreRun(key: string): Promise<boolean> {
+  const id = nextRun();
+  const past = await engine.restore(key, id);
+  if (past === undefined) return false;
+  const { scene, request, rounds, ended } = past;
+  const { method, forget: gone } = request;
+  change({ scene, chosen: new Set(gone) });
+  const about = { id, method, gone };
+  tell("");
+  if (ended === undefined) {
+    await follow(about, rounds, request.rounds, (...calls) => engine.goOn(...calls));
+  } else change({ run: { ...about, rounds } });
+  return true;
+}
+
+/** @returns whether it was there. */
+async function restoreTraining(key: string): Promise<boolean> {
+  const past = await engine.restoreTraining(key);
+  if (past === undefined) return false;
+  const { scene, ...training } = past;
+  change({ scene, chosen: new Set(scene.wrong), run: undefined });
+  tell("");
+  await learnOn(training);
+  return true;
 }
 
 /** Ties the panel to what there is and what is done. */
