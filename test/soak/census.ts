@@ -46,15 +46,26 @@ export interface Growth extends Count {
   readonly kind: string;
 }
 
-/** Of which kinds there are more objects, most first, and how many more. */
-export function grown(
-  before: ReadonlyMap<string, Count>,
-  after: ReadonlyMap<string, Count>,
-): Growth[] {
-  return [...after]
-    .map(([kind, { objects, bytes }]) => {
-      const past = before.get(kind) ?? { objects: 0, bytes: 0 };
-      return { kind, objects: objects - past.objects, bytes: bytes - past.bytes };
+/**
+ * Of which kinds there were more objects at every count of the later half than at any of the earlier half, most first, and
+ * how many more: what one moment happens to hold does not count.
+ */
+export function grown(counts: readonly ReadonlyMap<string, Count>[]): Growth[] {
+  const half = Math.floor(counts.length / 2);
+  const [before, after] = [counts.slice(0, half), counts.slice(-half)];
+  if (half === 0) return [];
+  const kinds = [...new Set(after.flatMap((count) => [...count.keys()]))];
+  return kinds
+    .map((kind) => {
+      const of = (parts: typeof counts): Count[] =>
+        parts.map((count) => count.get(kind) ?? { objects: 0, bytes: 0 });
+      const least = (key: keyof Count): number => Math.min(...of(after).map((one) => one[key]));
+      const most = (key: keyof Count): number => Math.max(...of(before).map((one) => one[key]));
+      return {
+        kind,
+        objects: least("objects") - most("objects"),
+        bytes: least("bytes") - most("bytes"),
+      };
     })
     .filter(({ objects }) => objects > 0)
     .sort((a, b) => b.objects - a.objects);

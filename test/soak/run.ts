@@ -45,8 +45,7 @@ async function main({ minutes, iterations = Infinity, seed, out }: Flags): Promi
   const report = await soak(gpu, jobs, {
     seed,
     collectEvery: 5,
-    // By then every job has run many times, whole and cut off, and what is kept for the next time is there.
-    countFrom: 1000,
+    countEvery: 500,
     more(done) {
       started ??= performance.now();
       return done < iterations && performance.now() < started + 60_000 * minutes;
@@ -81,9 +80,7 @@ async function main({ minutes, iterations = Infinity, seed, out }: Flags): Promi
       `${heap.standardError.toFixed(4)} KiB an iteration`,
   );
   for (const { kind, objects, bytes } of report.grown?.kinds ?? []) {
-    console.log(
-      `  since iteration ${report.grown!.from}: ${objects} more of ${kind} (${bytes} bytes)`,
-    );
+    console.log(`  in the later half ${objects} more of ${kind} (${bytes} bytes)`);
   }
   console.log(`  resident memory ${rss.start.toFixed(0)} to ${rss.end.toFixed(0)} MiB`);
   for (const fault of [...report.leaks.slice(0, 10), ...faults]) console.error(`soak: ${fault}`);

@@ -24,8 +24,8 @@ export interface SoakOptions {
   readonly more: (done: number) => boolean;
   /** Iterations from one forced collection to the next. */
   readonly collectEvery: number;
-  /** After how many iterations the kinds of objects are counted that those at the end are compared with; none otherwise. */
-  readonly countFrom?: number | undefined;
+  /** Iterations from one count of the kinds of objects to the next; without it there is none. */
+  readonly countEvery?: number | undefined;
   readonly onIteration?: ((done: number) => void) | undefined;
 }
 
@@ -48,8 +48,8 @@ export interface SoakReport {
   readonly leaks: readonly string[];
   /** Heap and array buffers after forced collections, in KiB; the slope is by iteration, after the first tenth. */
   readonly heap: Trend & { readonly start: number; readonly end: number; readonly samples: number };
-  /** Kinds of objects of which there are more than after `from` iterations: the ten that have grown most. */
-  readonly grown?: { readonly from: number; readonly kinds: readonly Growth[] };
+  /** Kinds of which there were more objects at every count of the later half than at any before: the ten most. */
+  readonly grown?: { readonly counts: number; readonly kinds: readonly Growth[] };
   /** MiB. */
   readonly rss: { readonly start: number; readonly end: number };
   /** What does not hold; empty for a soak that passed. */
@@ -71,7 +71,7 @@ class Broken extends Error {}
 export async function soak(
   gpu: Gpu,
   jobs: Readonly<Record<string, Job>>,
-  { seed, more, collectEvery, countFrom, onIteration }: SoakOptions,
+  { seed, more, collectEvery, countEvery, onIteration }: SoakOptions,
 ): Promise<SoakReport> {
   const buffers = new Buffers(gpu.device);
   const random = new Random(seed);
@@ -142,7 +142,7 @@ export async function soak(
     await one(name, "whole");
     check(`${name}, the first time`);
   }
-  let first: Awaited<ReturnType<typeof census>> | undefined;
+  const counted: Awaited<ReturnType<typeof census>>[] = [];
   const weights = names.map((name) => jobs[name]!.weight ?? 1);
   for (; more(done); done++) {
     if (done % collectEvery === 0) await sample();
@@ -150,7 +150,7 @@ export async function soak(
     const ending = endings[random.int(endings.length)]!;
     await one(name, ending);
     check(`iteration ${done}, ${name} (${ending})`);
-    if (done + 1 === countFrom) first = await census();
+    if ((done + 1) % (countEvery ?? Infinity) === 0) counted.push(await census());
     onIteration?.(done + 1);
   }
   await sample();
@@ -162,19 +162,18 @@ export async function soak(
     Math.min(i * collectEvery, done),
   );
   const fitted = trend(iterations.subarray(from), heap.subarray(from, samples));
-  const kinds = first === undefined ? [] : grown(first, await census());
+  const kinds = grown(counted);
   return {
     iterations: done,
     jobs: Object.fromEntries([...counts].map(([name, ends]) => [name, Object.fromEntries(ends)])),
     gpu: { start, end, peakBytes: gpu.peakBytes },
     leaks,
     heap: { start: heap[0]!, end: heap[samples - 1]!, samples, ...fitted },
-    ...(first === undefined ? {} : { grown: { from: countFrom!, kinds: kinds.slice(0, 10) } }),
+    ...(countEvery === undefined
+      ? {}
+      : { grown: { counts: counted.length, kinds: kinds.slice(0, 10) } }),
     rss: { start: rss / 2 ** 20, end: process.memoryUsage().rss / 2 ** 20 },
-    faults: [
-      ...faultsOf(start, end, leaks, fitted),
-      ...kindsThatGrow(kinds, done - (countFrom ?? 0)),
-    ],
+    faults: [...faultsOf(start, end, leaks, fitted), ...kindsThatGrow(kinds, done / 2)],
   };
 }
 
@@ -196,7 +195,7 @@ export function faultsOf(start: Held, end: Held, leaks: readonly string[], heap:
   ];
 }
 
-/** Kinds of which every tenth iteration, or more, leaves an object behind. */
+/** Kinds of which every tenth of so many iterations, or more, leaves an object behind. */
 export function kindsThatGrow(kinds: readonly Growth[], iterations: number): string[] {
   return kinds
     .filter(({ objects }) => objects > growthLimit * iterations)
