@@ -6,12 +6,12 @@ import type { StepQueue } from "../feed/step-queue.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { Bound } from "../graph/bound.ts";
-import { elementwise } from "../graph/elementwise.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile, type Program } from "../graph/program.ts";
 import { type Launch, Value } from "../graph/value.ts";
 import { replay, type Watch } from "../train/replay.ts";
 import { Arena } from "../weights/arena.ts";
+import { addGradients } from "./gradients.ts";
 import type { UnlearnRequest } from "./method.ts";
 
 /**
@@ -89,18 +89,7 @@ export class ForgetGradients {
       /** A backward pass, whose gradients are added up. */
       const summed = (launches: readonly Launch[], sums: Arena): Launch[] => [
         ...launches,
-        ...layout.shards.map((floats, shard) =>
-          elementwise(
-            gpu.tuning,
-            { shader: "unlearn/accumulate", constants: { SQUARES: false } },
-            floats,
-            {
-              g: bound.shard(gradients, shard),
-              y: bound.shard(sums, shard),
-              step: feed.queue.step,
-            },
-          ),
-        ),
+        ...addGradients(gpu.tuning, bound, { gradients, sums }, feed.queue.step),
       ];
       const program = owned.add(
         await compile(

@@ -5,6 +5,7 @@ import { elementwise } from "../graph/elementwise.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile } from "../graph/program.ts";
 import { type Launch, Value } from "../graph/value.ts";
+import type { Tuning } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { passRows, type StepRow } from "../feed/step-queue.ts";
 import type { TaskModel } from "../train/task-trainer.ts";
@@ -27,6 +28,28 @@ interface Sum {
 interface LogitGradient {
   readonly value: Value;
   readonly launch: Launch;
+}
+
+/**
+ * Launches that add the gradients of a pass to sums, both arenas of one layout.
+ *
+ * @param step the row of the step table, whose number of images a mean's gradient is multiplied by; null: the squares are
+ *   added, of passes over one image.
+ */
+export function addGradients(
+  tuning: Tuning,
+  bound: Bound,
+  { gradients, sums }: { readonly gradients: Arena; readonly sums: Arena },
+  step: Value | null,
+): Launch[] {
+  const kernel = { shader: "unlearn/accumulate", constants: { SQUARES: step === null } };
+  return sums.layout.shards.map((floats, shard) =>
+    elementwise(tuning, kernel, floats, {
+      g: bound.shard(gradients, shard),
+      y: bound.shard(sums, shard),
+      step,
+    }),
+  );
 }
 
 /** Adds up gradients, or their squares, of the rows of a pass over images, in evaluation mode. */
@@ -61,17 +84,11 @@ async function sumOver(
               targets,
               cotangent: logits.value,
             });
-      const accumulate = layout.shards.map((floats, shard) =>
-        elementwise(
-          gpu.tuning,
-          { shader: "unlearn/accumulate", constants: { SQUARES: squares } },
-          floats,
-          {
-            g: bound.shard(gradients, shard),
-            y: bound.shard(sums, shard),
-            step: squares ? null : step,
-          },
-        ),
+      const accumulate = addGradients(
+        gpu.tuning,
+        bound,
+        { gradients, sums },
+        squares ? null : step,
       );
       const program = needed.add(
         await compile(

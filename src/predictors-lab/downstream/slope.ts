@@ -4,7 +4,6 @@ import { ImageFeed } from "../../feed/image-feed.ts";
 import { passRows } from "../../feed/step-queue.ts";
 import { Owned } from "../../gpu/owned.ts";
 import { Bound } from "../../graph/bound.ts";
-import { elementwise } from "../../graph/elementwise.ts";
 import { Graph } from "../../graph/graph.ts";
 import { compile, type Program } from "../../graph/program.ts";
 import type { Value } from "../../graph/value.ts";
@@ -12,6 +11,7 @@ import type { Model } from "../../nn/model.ts";
 import { classification } from "../../tasks/classification.ts";
 import { Collector } from "../../train/collector.ts";
 import { replay, type Watch } from "../../train/replay.ts";
+import { addGradients } from "../../unlearn/gradients.ts";
 import { Arena } from "../../weights/arena.ts";
 
 /** Images of a pass. */
@@ -148,18 +148,7 @@ export class Slope {
       const cotangent = await bound.zeros(gpu, "cotangent", output.shape);
       const targets = bound.gradients(gradients, built.parameters);
       const wrt = [...targets.keys()];
-      const accumulate = layout.shards.map((floats, shard) =>
-        elementwise(
-          gpu.tuning,
-          { shader: "unlearn/accumulate", constants: { SQUARES: false } },
-          floats,
-          {
-            g: bound.shard(gradients, shard),
-            y: bound.shard(sums, shard),
-            step: feed.queue.step,
-          },
-        ),
-      );
+      const accumulate = addGradients(gpu.tuning, bound, { gradients, sums }, feed.queue.step);
       const program = owned.add(
         await compile(
           gpu,
