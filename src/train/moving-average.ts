@@ -1,6 +1,6 @@
 /** An exponential moving average of a network's tensors, which follows a training on the GPU. */
 import { Bound } from "../graph/bound.ts";
-import { elementwise } from "../graph/elementwise.ts";
+import { combineLaunch } from "../weights/combine.ts";
 import { Owned } from "../gpu/owned.ts";
 import type { Model } from "../nn/model.ts";
 import type { BoundLaunches } from "./trainer.ts";
@@ -35,16 +35,11 @@ export class MovingAverage {
       );
       const launches = (["parameters", "statistics"] as const).flatMap((arena) =>
         of[arena].layout.shards.map((floats, shard) =>
-          elementwise(
-            gpu.tuning,
-            { shader: "weights/combine", uniforms: { row: Uint32Array.of(0) } },
-            floats,
-            {
-              x: bound.view(`${arena}[${shard}]`, of[arena].shard(shard)),
-              y: bound.view(`average ${arena}[${shard}]`, average[arena].shard(shard)),
-              factors,
-            },
-          ),
+          combineLaunch(gpu.tuning, floats, 0, {
+            x: bound.view(`${arena}[${shard}]`, of[arena].shard(shard)),
+            y: bound.view(`average ${arena}[${shard}]`, average[arena].shard(shard)),
+            factors,
+          }),
         ),
       );
       return new MovingAverage(average, { launches, bindings: bound.bindings }, owned);

@@ -6,10 +6,21 @@
 import { Bound } from "../graph/bound.ts";
 import { elementwise } from "../graph/elementwise.ts";
 import { compile, type Program } from "../graph/program.ts";
-import type { Value } from "../graph/value.ts";
-import type { Gpu } from "../gpu/device.ts";
+import type { Launch, Value } from "../graph/value.ts";
+import type { Gpu, Tuning } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import type { Arena, ParameterKind, Slot } from "./arena.ts";
+
+/** Launch of y = a x + b y over n floats, (a, b, 1 where a + b = 1, 0) being the row of `factors` [rows, 4]. */
+export function combineLaunch(
+  tuning: Tuning,
+  n: number,
+  row: number,
+  bind: Readonly<Record<"x" | "y" | "factors", Value>>,
+): Launch {
+  const kernel = { shader: "weights/combine", uniforms: { row: Uint32Array.of(row) } };
+  return elementwise(tuning, kernel, n, bind);
+}
 
 /**
  * What y becomes: a · x + b · y, or, given one number t, the point x + t (y - x) of the line through both: 0
@@ -55,12 +66,11 @@ export class Combination {
       const bound = owned.add(new Bound());
       const factors = await bound.zeros(gpu, "factors", [Math.max(1, slots.length), 4]);
       const launches = slots.map((slot, row) =>
-        elementwise(
-          gpu.tuning,
-          { shader: "weights/combine", uniforms: { row: Uint32Array.of(row) } },
-          slot.size,
-          { x: bound.slot(x, slot), y: bound.slot(y, slot), factors },
-        ),
+        combineLaunch(gpu.tuning, slot.size, row, {
+          x: bound.slot(x, slot),
+          y: bound.slot(y, slot),
+          factors,
+        }),
       );
       const { bindings } = bound;
       const program = owned.add(
