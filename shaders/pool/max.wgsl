@@ -1,7 +1,7 @@
-//! import pool/windows, math/nan
+//! import pool/windows, pool/largest
 //! needs LaneU, after, arriving
-// Max pooling: y = largest of the window, argmax = its tap kh * SIZE + kw, the first on ties; NaN counts as larger
-// than any number. dx = sum of dy over the windows whose largest element the pixel is.
+// Max pooling: y = largest of the window (pool/largest), argmax = its tap kh * SIZE + kw. dx = sum of dy over the windows
+// whose largest element the pixel is.
 // `backward_tiles` is for windows that tile the image (STRIDE = SIZE, PAD = 0): each window writes its pixels; the
 // last ones of a row or column also write 0 to the pixels that no window covers.
 //
@@ -9,20 +9,6 @@
 // argmax, kept u32 [N, OH, OW, C]. Other shapes, constants and grid: pool/windows; tiles: a thread a lane of dy.
 @group(0) @binding(4) var<storage, read_write> argmax: array<LaneU>;
 @group(0) @binding(5) var<storage, read> kept: array<LaneU>;
-
-struct Taken {
-  best: Lane,
-  tap: LaneU,
-}
-
-fn start_of(pixel: Lane, tap: u32) -> Taken {
-  return Taken(pixel, LaneU(tap));
-}
-
-fn take(taken: Taken, pixel: Lane, tap: u32) -> Taken {
-  let wins = ((pixel > taken.best) | is_nan(pixel)) & !is_nan(taken.best);
-  return Taken(select(taken.best, pixel, wins), select(taken.tap, LaneU(tap), wins));
-}
 
 fn put(i: u32, taken: Taken, pixels: f32) {
   y[i] = after(taken.best);
