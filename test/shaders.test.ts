@@ -352,7 +352,8 @@ for (const tuning of tunings) {
     }
     const steps = ["squares", "unit_of", "direction", "total_of", "length_of", "step_back"];
     for (const GRADIENTS of [false, true]) {
-      const constants = { WINDOW: 15, HORIZON: 3, CLIP: GRADIENTS ? 8 : 0, TENSORS: 3, GRADIENTS };
+      const clips = { CLIP: GRADIENTS ? 8 : 0, GRADIENT_CLIP: 5 };
+      const constants = { WINDOW: 15, HORIZON: 3, ...clips, TENSORS: 3, GRADIENTS };
       await compileAll(
         gpu,
         steps.map((entry) => ({

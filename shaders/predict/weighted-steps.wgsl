@@ -1,8 +1,8 @@
-//! import walk/thread, walk/rolled
+//! import walk/thread, walk/rolled, predict/base
 // A step back of which the straight line gives the length and learnt weights give the direction:
 //   line = HORIZON / (WINDOW - 1) (newest - oldest)
 //   e = r sum over k of w[k] x[k], x[k] = step k / r, at most CLIP; r the root mean square of a tensor's steps
-//   where GRADIENTS: e += r (w[WINDOW - 1] own / rms(own) + w[WINDOW] runner_up / rms(runner_up)), quotients at most 5
+//   where GRADIENTS: e += r (w[WINDOW - 1] own / rms(own) + w[WINDOW] runner_up / rms(runner_up)), quotients at most GRADIENT_CLIP
 //   predicted = base - |line| / |e| e, the norms over all recorded weights. Where e is 0, predicted = base.
 // Without CLIP (0) x is not limited, and r has no say. A tensor that lies in several chunks is as many pieces.
 //
@@ -11,7 +11,7 @@
 // weights [rows, inputs]; sums, known: a vec4 a slice of a piece; table: first slice, slices and weights of each tensor; units: of each
 // tensor r, 1 / rms(own), 1 / rms(runner_up); lengths: of each tensor, then of all: (|e|^2, |line|^2), at the end |line| / |e|.
 // squares and direction: one thread a slice; unit_of, total_of: a tensor; step_back: a weight; length_of: one thread.
-// Constants: WINDOW snapshots, HORIZON, CLIP, GRADIENTS, TENSORS, BASE (see predict/base).
+// Constants: WINDOW snapshots, HORIZON, CLIP, GRADIENT_CLIP, GRADIENTS, TENSORS, BASE (see predict/base).
 struct Piece {
   // Of the chunk, in floats: where it begins, how many there are, from a snapshot to the next.
   first: u32,
@@ -121,7 +121,7 @@ fn direction(thread: Thread) {
     }
     if (GRADIENTS) {
       let g = scale.yz * vec2f(own[piece.inside + i], runner_up[piece.inside + i]);
-      let limited = clamp(g, vec2f(-5.0), vec2f(5.0));
+      let limited = clamp(g, vec2f(-f32(GRADIENT_CLIP)), vec2f(f32(GRADIENT_CLIP)));
       e += scale.x * (weights[w + STEPS] * limited.x + weights[w + STEPS + 1u] * limited.y);
     }
     let line = f32(HORIZON) / f32(STEPS) * (before - oldest);
@@ -154,9 +154,6 @@ fn step_back(thread: Thread) {
   if (i >= piece.count) {
     return;
   }
-  var base = 0.0;
-  if (BASE != 2) {
-    base = snapshot(select(0u, STEPS, BASE == 1), i);
-  }
+  let base = base_of(snapshot(0u, i), snapshot(STEPS, i));
   predicted[piece.first + i] = base - total[TENSORS].z * predicted[piece.first + i];
 }

@@ -3,7 +3,8 @@
  * with fixed trajectories lead. The arithmetic is that of `predict/weighted-steps`, in float64.
  */
 import { inputsOf, rowNames, type StepWeights } from "../../predictors/weighted-steps/weights.ts";
-import { gradientClip, horizon, stepClip } from "../../predictors/weighted-steps/predictor.ts";
+import { gradientClip } from "../../predictors/weighted-steps/launches.ts";
+import { horizon, stepClip } from "../../predictors/weighted-steps/predictor.ts";
 
 /** What a round recorded of a tensor of n weights. */
 export interface RecordedTensor {

@@ -9,6 +9,9 @@ import { inputsOf, rowNames, rowsOf, type StepWeights } from "./weights.ts";
 const slice = 64;
 const mostSlices = 1024;
 
+/** Most a gradient counts, in its tensor's root mean squares. */
+export const gradientClip = 5;
+
 /** What the kernel is besides its weights. */
 export interface StepFormula {
   /** Epochs the line goes back, which gives the length. */
@@ -69,7 +72,7 @@ export async function stepLaunches(
   const [squares, products] = [planned("squares", total), planned("products", total)];
   const [units, lengths] = [planned("units", tensors), planned("lengths", tensors + 1)];
   const constants: Constants = {
-    ...{ WINDOW: weights.window, HORIZON: horizon, CLIP: clip },
+    ...{ WINDOW: weights.window, HORIZON: horizon, CLIP: clip, GRADIENT_CLIP: gradientClip },
     ...{ GRADIENTS: weights.gradients, TENSORS: tensors, BASE: baseCode[base] },
   };
   const kernel = (entry: string): Pick<Launch, "shader" | "entry" | "constants"> => ({

@@ -26,9 +26,6 @@ export const horizon = 3;
 /** Most a step of a learnt filter counts, in root mean squares of its tensor's. */
 export const stepClip = 8;
 
-/** Most a gradient counts, in its tensor's root mean squares; the kernel has the same number. */
-export const gradientClip = 5;
-
 /** Rate of `late` where none is given. */
 const usualRate = 0.15;
 
