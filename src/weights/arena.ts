@@ -30,6 +30,11 @@ export interface Slot extends ParameterSpec {
   readonly size: number;
 }
 
+/** A parameter's layer: those of a layer have names that differ after the last point alone. */
+export function layerOf({ name }: Pick<ParameterSpec, "name">): string {
+  return name.replace(/[.][^.]*$/, "");
+}
+
 /** Floats every slot is aligned to: 256 bytes, the largest offset alignment WebGPU allows. */
 export const slotAlignment = 64;
 

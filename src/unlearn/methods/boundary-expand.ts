@@ -11,13 +11,15 @@ import { Owned } from "../../gpu/owned.ts";
 import type { Layers } from "../../nn/layers.ts";
 import { Model, type ModelSpec } from "../../nn/model.ts";
 import type { Watch } from "../../train/replay.ts";
+import { layerOf } from "../../weights/arena.ts";
 import { relabellingArm } from "../arm.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
 import { stepFields, StepSession, stepTrainer } from "../steps.ts";
 
 /** The dense layer that the logits come from. @throws UsageError if the network ends with no such layer. */
 function headOf({ slots, spec }: Model): { readonly name: string; readonly units: number } {
-  const name = slots.at(-1)?.name.replace(/[.][^.]*$/, "");
+  const last = slots.at(-1);
+  const name = last && layerOf(last);
   const weight = slots.find((slot) => slot.name === `${name}.weight`);
   const [units] = spec.output as [number];
   if (name === undefined || weight?.kind !== "fc" || weight.shape.at(-1) !== units) {

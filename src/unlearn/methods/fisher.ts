@@ -10,7 +10,7 @@
  * from the original weights with the same noise and a larger α, so that rounds draw its whole curve.
  */
 import { z } from "zod";
-import { Arena, type Slot } from "../../weights/arena.ts";
+import { Arena, layerOf, type Slot } from "../../weights/arena.ts";
 import { Bound } from "../../graph/bound.ts";
 import { compile } from "../../graph/program.ts";
 import { Owned } from "../../gpu/owned.ts";
@@ -97,7 +97,7 @@ export const fisher = defineMethod({
       const bound = owned.add(new Bound());
       const noise = await bound.zeros(gpu, "noise", [4], "u32");
       const { slots } = model;
-      const last = slots.at(-1)!.name.replace(/[^.]*$/, "");
+      const last = `${layerOf(slots.at(-1)!)}.`;
       const inLast = ({ name }: Slot): boolean => name.startsWith(last);
       const variances = slots.map((slot) => {
         const { outer: OUTER, axis: AXIS, inner: INNER } = inputAxis(slot);

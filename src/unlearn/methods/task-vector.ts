@@ -12,7 +12,13 @@
 import { z } from "zod";
 import { augmentSchema } from "../../feed/augment.ts";
 import { memoryFields } from "../../train/memory.ts";
-import { Arena, type ParameterKind, parameterKinds } from "../../weights/arena.ts";
+import {
+  Arena,
+  layerOf,
+  type ParameterKind,
+  parameterKinds,
+  type Slot,
+} from "../../weights/arena.ts";
 import { Combination } from "../../weights/combine.ts";
 import { Owned } from "../../gpu/owned.ts";
 import type { Model } from "../../nn/model.ts";
@@ -39,11 +45,6 @@ const schema = z.strictObject({
     ),
 });
 
-/** A layer: parameters whose names differ in the last part alone. */
-function layerOf(name: string): string {
-  return name.replace(/[.][^.]*$/, "");
-}
-
 /**
  * Share of each layer that has moved, by its rank among them: 1 for the one that moved furthest for its length, then
  * less by 1 / L.
@@ -54,13 +55,14 @@ function rankedShares(
 ): Map<string, number> {
   const squares = new Map<string, { moved: number; long: number }>();
   for (const [name, before] of start) {
-    const sums = squares.get(layerOf(name)) ?? { moved: 0, long: 0 };
+    const layer = layerOf({ name });
+    const sums = squares.get(layer) ?? { moved: 0, long: 0 };
     const after = end.get(name)!;
     before.forEach((value, i) => {
       sums.moved += (after[i]! - value) ** 2;
       sums.long += value * value;
     });
-    squares.set(layerOf(name), sums);
+    squares.set(layer, sums);
   }
   const ranked = [...squares]
     .filter(([, { moved }]) => moved > 0)
@@ -103,8 +105,8 @@ class TaskVectorSession implements UnlearnSession {
     const shares = this.#ranked
       ? rankedShares(await this.#start.read(), await parameters.read())
       : undefined;
-    const share = (name: string): number => shares?.get(layerOf(name)) ?? 1;
-    this.#line.run((kind, { name }) => -this.#lambda(kind) * share(name));
+    const share = (slot: Slot): number => shares?.get(layerOf(slot)) ?? 1;
+    this.#line.run((kind, slot) => -this.#lambda(kind) * share(slot));
     await gpu.idle();
     return round;
   }
