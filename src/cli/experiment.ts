@@ -16,7 +16,7 @@ import {
   requestPlan,
 } from "../experiments/parts.ts";
 import { placeOf } from "../experiments/places.ts";
-import { planOf, type PlannedRun, type Share, sharesOf, type Tuned } from "../experiments/plan.ts";
+import { type PlannedRun, type Share, sharesOf, type Tuned } from "../experiments/plan.ts";
 import { experimentNames } from "../experiments/protocol.ts";
 import { type Reported, reportExperiment } from "../experiments/report.ts";
 import {
@@ -24,6 +24,7 @@ import {
   type ExperimentRequest,
   graderOf,
   requestProtocol,
+  unknownExperiment,
 } from "../experiments/request.ts";
 import { countRuns, PlanResults, runPlan } from "../experiments/run.ts";
 import { type Overrides, type Size, sizeNames } from "../experiments/scale.ts";
@@ -236,9 +237,7 @@ async function requestOf(
 /** @throws UsageError for an option that an experiment does not have. */
 function requireOwnOptions(name: string, command: Command, flags: ExperimentFlags): void {
   if (![...experimentNames(), nowcastName, mergeName].includes(name)) {
-    throw new UsageError(
-      `no experiment "${name}"; there are: ${experimentNames().join(", ")}, nowcast.`,
-    );
+    throw unknownExperiment(name);
   }
   if (name === nowcastName && flags.shard !== undefined) {
     throw new UsageError("--shard: experiment nowcast runs in one process.");
@@ -336,13 +335,7 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
   if (part !== undefined) await beginPart(folder, part);
   const signal = interruptSignal();
   const known = shard === undefined ? await knownTuning(folder) : {};
-  const plan =
-    shard === undefined
-      ? planOf(protocol, {
-          ...{ seeds: request.seeds, tuningSeed: request.tuningSeed, known },
-          grader: asked !== undefined && asked.given === undefined,
-        })
-      : requestPlan(protocol, request);
+  const plan = requestPlan(protocol, request, known);
   const runs = shareRuns(plan);
   const results = new PlanResults(protocol, plan, known, folder.path);
   const { place, grader } = await withDevice(flags, (gpu) =>

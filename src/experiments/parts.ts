@@ -18,7 +18,7 @@ import { checkedFile } from "../runs/checked-file.ts";
 import type { Inputs } from "../runs/inputs.ts";
 import { graderFile } from "./grader.ts";
 import { placesOf } from "./places.ts";
-import { planOf, type PlannedRun, type Share, sharesOf } from "./plan.ts";
+import { planOf, type PlannedRun, type Share, sharesOf, type Tuned } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
 import { type ExperimentRequest, graderOf, requestSchema } from "./request.ts";
 import { resultFile } from "./trained-network.ts";
@@ -45,12 +45,16 @@ const partSchema: z.ZodType<Part> = z.object({
   finished: z.boolean(),
 });
 
-/** The plan of a request whose settings are chosen in it. */
-export function requestPlan(protocol: Protocol, request: ExperimentRequest): readonly PlannedRun[] {
+/** The plan of a request. @param known what is tuned already; without it all settings are chosen in the plan. */
+export function requestPlan(
+  protocol: Protocol,
+  request: ExperimentRequest,
+  known: Readonly<Record<string, Tuned>> = {},
+): readonly PlannedRun[] {
   const asked = graderOf(protocol, request);
   const { seeds, tuningSeed } = request;
   return planOf(protocol, {
-    ...{ seeds, tuningSeed },
+    ...{ seeds, tuningSeed, known },
     grader: asked !== undefined && asked.given === undefined,
   });
 }

@@ -4,7 +4,7 @@ import { type ModelConfig, modelSchema } from "../../models/index.ts";
 import { UsageError } from "../errors.ts";
 import { type Precision, precisions } from "../gpu/device.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
-import { type ForgetConfig, forgetSchema, type TrainConfig, trainSchema } from "../runs/config.ts";
+import { type ForgetConfig, forgetSchema, type TrainConfig } from "../runs/config.ts";
 import type { Variant } from "./arms.ts";
 import { diffusionName, drawingOf, graderFloorOf, graderTraining } from "./diffusion.ts";
 import type { GraderOptions } from "./grader.ts";
@@ -86,6 +86,13 @@ export const requestSchema: z.ZodType<ExperimentRequest> = z.strictObject({
   precision: z.enum(precisions).optional(),
 });
 
+/** The error for an experiment that there is not. */
+export function unknownExperiment(name: string): UsageError {
+  return new UsageError(
+    `no experiment "${name}"; there are: ${experimentNames().join(", ")}, nowcast.`,
+  );
+}
+
 /**
  * The protocol of a request.
  *
@@ -95,9 +102,7 @@ export function requestProtocol(request: ExperimentRequest): Protocol {
   const { experiment, data, size, published, model, modelFile, forget, overrides } = request;
   const { arms, variants, seeds, tuningSeed } = request;
   if (!experimentNames().includes(experiment)) {
-    throw new UsageError(
-      `no experiment "${experiment}"; there are: ${experimentNames().join(", ")}, nowcast.`,
-    );
+    throw unknownExperiment(experiment);
   }
   if (seeds.includes(tuningSeed)) {
     throw new UsageError(
@@ -108,11 +113,6 @@ export function requestProtocol(request: ExperimentRequest): Protocol {
     ...{ size, published, model, modelFile, forget, overrides, variants },
     only: arms,
   });
-}
-
-/** Checks the training of a request whose values come from elsewhere. @throws what zod throws, naming the place. */
-export function checkedTraining(protocol: Protocol): TrainConfig {
-  return trainSchema.parse(protocol.train(0));
 }
 
 /** What drawn images are judged by; undefined where none are drawn. */
