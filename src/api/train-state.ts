@@ -1,12 +1,11 @@
 /** A training between two epochs: what a file of it holds, and the file that the same call goes on from. */
 import { z } from "zod";
-import { DataError, UsageError } from "../errors.ts";
 import { type Precision, precisions } from "../gpu/device.ts";
-import { readSealed, writeSealed } from "../io/seal.ts";
+import { writeSealed } from "../io/seal.ts";
 import { prefixed, unprefixed, wholeText } from "../io/state-parts.ts";
 import type { Model, Tensors } from "../nn/model.ts";
-import { parseJson } from "../platform/json.ts";
 import type { OptimizerState } from "../train/optimizer-arenas.ts";
+import { differingPart, otherState, readGivenState, type StateWords } from "./given-state.ts";
 import type { TrainingConfig } from "./training-config.ts";
 
 /** What a training leaves behind after an epoch: enough to go on as if it had not been interrupted. */
@@ -120,7 +119,10 @@ const identitySchema = z.object({
   }),
 });
 
-const key = "training";
+const words: StateWords = {
+  ...{ call: "train", key: "training", of: "a training" },
+  ...{ another: "another training", again: "the training" },
+};
 
 /** A state as the bytes of a sealed safetensors file. */
 export function writeTrainState(
@@ -129,7 +131,7 @@ export function writeTrainState(
   model: Model,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { tensors, metadata } = packTraining(state, model);
-  return writeSealed(tensors, { ...metadata, [key]: JSON.stringify({ version: 1, of }) });
+  return writeSealed(tensors, { ...metadata, [words.key]: JSON.stringify({ version: 1, of }) });
 }
 
 /**
@@ -142,25 +144,9 @@ export async function readTrainState(
   of: TrainingIdentity,
   model: Model,
 ): Promise<TrainState> {
-  const { tensors, metadata, sealed } = await readSealed(bytes, "train: resume");
-  const refuse = (why: string): never => {
-    throw new DataError(
-      `\`resume\` is no state of a training: ${why}; leave it out, and the training starts over.`,
-    );
-  };
-  if (!sealed || metadata[key] === undefined) refuse("it was not written by `state()`");
-  const parsed = identitySchema.safeParse(parseJson(metadata[key]!));
-  if (!parsed.success) return refuse(z.prettifyError(parsed.error));
-  const other = parsed.data.of;
-  const differs = (Object.keys(what) as (keyof TrainingIdentity)[]).find(
-    (one) => JSON.stringify(other[one]) !== JSON.stringify(of[one]),
-  );
-  if (differs !== undefined) {
-    throw new UsageError(
-      `train: \`resume\` is the state of another training: its ${what[differs]} differ from those given. ` +
-        "Give those it was made with, or leave it out.",
-    );
-  }
+  const { tensors, metadata, said, refuse } = await readGivenState(bytes, words, identitySchema);
+  const part = differingPart(what, of, said.of);
+  if (part !== undefined) throw otherState(words, part);
   const fields = trainingFields(of.config.epochs).safeParse(metadata);
   if (!fields.success) return refuse(z.prettifyError(fields.error));
   return unpackTraining(tensors, fields.data, model, refuse);

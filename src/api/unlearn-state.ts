@@ -1,15 +1,14 @@
 /** An unlearning between two rounds as a file, which the same call goes on from. */
 import { z } from "zod";
 import { bytesOf } from "../data/dataset.ts";
-import { DataError, UsageError } from "../errors.ts";
 import { type Precision, precisions } from "../gpu/device.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
-import { readSealed, writeSealed } from "../io/seal.ts";
+import { writeSealed } from "../io/seal.ts";
 import type { Tensors } from "../nn/model.ts";
 import { contentDigest } from "../platform/digest.ts";
-import { parseJson } from "../platform/json.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import type { Progress } from "../unlearn/driver.ts";
+import { differingPart, otherState, readGivenState, type StateWords } from "./given-state.ts";
 import { packRound, type RoundState, sessionFields, unpackRound } from "../unlearn/round-state.ts";
 
 /** What a run is of: a state of another one is refused. */
@@ -61,7 +60,10 @@ const runSchema = z.object({
     .min(2),
 });
 
-const key = "run";
+const words: StateWords = {
+  ...{ call: "unlearn", key: "run", of: "an unlearning" },
+  ...{ another: "another run", again: "the run" },
+};
 
 /** The digest of weights. */
 export async function weightsDigest(weights: Tensors): Promise<string> {
@@ -90,7 +92,10 @@ export async function writeRunState(
   name: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { tensors, metadata } = packRound(round, name);
-  return writeSealed(tensors, { ...metadata, [key]: JSON.stringify({ version: 1, run, history }) });
+  return writeSealed(tensors, {
+    ...metadata,
+    [words.key]: JSON.stringify({ version: 1, run, history }),
+  });
 }
 
 /**
@@ -103,28 +108,13 @@ export async function readRunState(
   run: RunIdentity,
   name: string,
 ): Promise<RunState> {
-  const file = "unlearn: resume";
-  const { tensors, metadata, sealed } = await readSealed(bytes, file);
-  const refuse = (why: string): never => {
-    throw new DataError(
-      `\`resume\` is no state of an unlearning: ${why}; leave it out, and the run starts over.`,
-    );
-  };
-  if (!sealed || metadata[key] === undefined) refuse("it was not written by `state()`");
+  const { tensors, metadata, said, refuse } = await readGivenState(bytes, words, runSchema);
+  const { history, run: other } = said;
   const fields = z.object(sessionFields).safeParse(metadata);
-  const parsed = runSchema.safeParse(parseJson(metadata[key]!));
-  if (!fields.success || !parsed.success)
-    return refuse(z.prettifyError((fields.error ?? parsed.error)!));
-  const { history, run: other } = parsed.data;
-  const differs = (Object.keys(what) as (keyof RunIdentity)[]).find(
-    (one) => JSON.stringify(other[one]) !== JSON.stringify(run[one]),
-  );
-  if (differs !== undefined || metadata["model"] !== name) {
-    throw new UsageError(
-      `unlearn: \`resume\` is the state of another run: its ${differs === undefined ? "network" : what[differs]} differ` +
-        " from those given. Give those it was made with, or leave it out.",
-    );
-  }
+  if (!fields.success) return refuse(z.prettifyError(fields.error));
+  const part =
+    differingPart(what, run, other) ?? (metadata["model"] === name ? undefined : "network");
+  if (part !== undefined) throw otherState(words, part);
   if (history.at(-1)!.round !== fields.data.round) refuse("its rounds do not fit its weights");
   return { ...unpackRound(tensors, fields.data), history };
 }
