@@ -94,7 +94,7 @@ function share(text: string): Share {
   const [, i = "", n = ""] = /^(\d{1,5})\/(\d{1,5})$/.exec(text) ?? [];
   const [index, of] = [Number(i), Number(n)];
   if (index >= 1 && index <= of) return { index, of };
-  throw new InvalidArgumentError("is a share and how many there are, such as 2/8.");
+  throw new InvalidArgumentError("needs a share and how many there are, such as 2/8.");
 }
 
 /** An object without the fields that are undefined. */
