@@ -56,6 +56,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "unlearn/rewind.test.ts",
     "unlearn/shorten-round.test.ts",
   ],
+  "processes of Node, and packages of it": ["queue/queue.test.ts"],
   "what Dawn prints": ["platform/quiet.test.ts"],
   "the page and the kernels, in a browser": ["web/kernels.test.ts", "web/page.test.ts"],
   "the package, which it runs on Deno itself": ["package/jsr.test.ts", "package/package.test.ts"],

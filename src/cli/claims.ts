@@ -10,7 +10,13 @@ let given: readonly string[] = [];
 
 /** Sets the words of the command that runs next: they are written into its folder. */
 export function beginCommand(words: readonly string[]): void {
-  given = words.filter((word) => !["--quiet", "--json"].includes(word));
+  const kept = words.filter((word) => !["--quiet", "--json"].includes(word));
+  given = kept.map(withoutPassword);
+}
+
+/** A word without the password of an address that it is or ends in. */
+function withoutPassword(word: string): string {
+  return word.replace(/((?:^|=)[a-z][\w+.-]*:\/\/)[^@/\s]*@/i, "$1***@");
 }
 
 /** Keeps a folder for {@link releaseFolders}; gives the words of the command. */

@@ -63,6 +63,11 @@ export const commands: Readonly<Record<string, readonly Listed[]>> = {
       load: async () => (await import("./experiment.ts")).registerExperiment,
     },
     {
+      term: "worker [options]",
+      description: "do runs of experiments that wait on a queue",
+      load: async () => (await import("./worker.ts")).registerWorker,
+    },
+    {
       term: "lira [options]",
       description:
         "attack a method with shadow models: can forgotten images be told from unseen ones?",

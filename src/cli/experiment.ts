@@ -58,10 +58,12 @@ import {
   imageSizeText,
   modelOption,
 } from "./setup-options.ts";
+import { queueOption, storeOption } from "./queue-options.ts";
+import { submitExperiment, type SubmitFlags } from "./submit.ts";
 import { setting } from "./unlearn-options.ts";
 import { packageVersion } from "./version.ts";
 
-interface ExperimentFlags extends NowcastFlags, ForgetFlags {
+interface ExperimentFlags extends NowcastFlags, ForgetFlags, SubmitFlags {
   readonly dataset: DataConfig["name"];
   readonly data?: string;
   readonly tuningSeed: number;
@@ -84,6 +86,11 @@ interface ExperimentFlags extends NowcastFlags, ForgetFlags {
   readonly grader?: string;
   readonly shard?: Share;
 }
+
+/** Priority on a queue where nothing is said. */
+const usualPriority = 100;
+/** Tries of a run. */
+const usualAttempts = 4;
 
 /** The word that stands in the place of an experiment's name to put shares together. */
 const mergeName = "merge";
@@ -142,6 +149,20 @@ export function registerExperiment(command: Command): void {
     "only the i-th of n shares, for job arrays; `experiment merge` puts their folders together",
     share,
   );
+  queueOption(command)
+    .addOption(storeOption())
+    .option("--priority <n>", "--queue: 1 comes first, 1000 last", integer(1, 1000), usualPriority)
+    .option(
+      "--attempts <n>",
+      "--queue: how often a run is tried before it counts as failed",
+      integer(1, 100),
+      usualAttempts,
+    )
+    .option("--detach", "--queue: submit, and do not wait; the same command without it waits")
+    .option(
+      "--cancel",
+      "--queue: take the runs off the queue; the same command without it goes on",
+    );
   nowcastOptions(command)
     .addOption(
       new Option("--size <name>", "scaled to small machines; the paper's; `tiny` for a first look")
@@ -234,17 +255,34 @@ async function requestOf(
   });
 }
 
+/** @throws UsageError for options of shares and queues that do not go together. */
+function requireSpread(name: string, command: Command, flags: ExperimentFlags): void {
+  const { shard, queue, store, beside } = flags;
+  const spread = shard !== undefined ? "--shard" : queue !== undefined ? "--queue" : undefined;
+  if (shard !== undefined && queue !== undefined) {
+    throw new UsageError("--shard is for machines without a queue: give it or --queue.");
+  }
+  if (name === nowcastName && spread !== undefined) {
+    throw new UsageError(`${spread}: experiment nowcast runs in one process.`);
+  }
+  if (beside !== undefined && spread !== undefined) {
+    throw new UsageError(`--beside is reported by one process: leave ${spread} out.`);
+  }
+  if (queue !== undefined && store === undefined) {
+    throw new UsageError("--queue: say where the machines put their results, by --store.");
+  }
+  const alone = ["store", "priority", "attempts", "detach", "cancel"].find(
+    (option) => queue === undefined && command.getOptionValueSource(option) === "cli",
+  );
+  if (alone !== undefined) throw new UsageError(`--${alone} belongs to --queue: give both.`);
+}
+
 /** @throws UsageError for an option that an experiment does not have. */
 function requireOwnOptions(name: string, command: Command, flags: ExperimentFlags): void {
   if (![...experimentNames(), nowcastName, mergeName].includes(name)) {
     throw unknownExperiment(name);
   }
-  if (name === nowcastName && flags.shard !== undefined) {
-    throw new UsageError("--shard: experiment nowcast runs in one process.");
-  }
-  if (flags.shard !== undefined && flags.beside !== undefined) {
-    throw new UsageError("--beside is for a whole experiment: a share of one has no tables.");
-  }
+  requireSpread(name, command, flags);
   const draws = name === diffusionName;
   const given = (option: string): boolean => command.getOptionValueSource(option) === "cli";
   if (!draws && (flags.grader !== undefined || flags.onlyClasses !== undefined)) {
@@ -327,6 +365,12 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
   const images = await loadImages(setup);
   sayNotes(images.notes);
   checkNetwork(written.train, images);
+  if (flags.queue !== undefined) {
+    const begin = (): Promise<RunFolder> => claimFolder(flags, written);
+    const submitted = await submitExperiment(protocol, request, written, flags, begin);
+    if (submitted !== undefined) await tell(await RunFolder.open(flags.out), submitted);
+    return;
+  }
   const folder = await claimFolder(flags, written);
   const part = shard && {
     ...{ version: await packageVersion(), request, share: shard },

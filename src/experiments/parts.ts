@@ -144,15 +144,30 @@ async function outcomeOf(path: string): Promise<string> {
   return contentDigest(await readBytes(join(path, "checkpoint.safetensors")));
 }
 
-/** Copies a run's folder; its config.json is written anew, with the ways from its new place. */
-async function copyRun(from: string, to: string): Promise<void> {
+/**
+ * Copies a run's folder; its config.json is written anew, with the ways from its new place.
+ *
+ * @param options `networks`: its weights are copied, too.
+ */
+export async function copyRun(
+  from: string,
+  to: string,
+  { networks }: { readonly networks: boolean },
+): Promise<void> {
   await RunFolder.start(to, await (await RunFolder.open(from)).config());
   for (const name of await listDir(from)) {
     if (name === "config.json" || name.startsWith(".") || isLeftover(name)) continue;
+    if (!networks && name.endsWith(".safetensors") && !name.startsWith("drawn-")) continue;
     const path = join(from, name);
     if ((await fileInfo(path))?.directory === true) continue;
     await writeAtomic(join(to, name), await readBytes(path));
   }
+}
+
+/** Copies what the folder of an experiment says of its grader, where it says something. */
+export async function copyGraderRecord(from: string, to: string): Promise<void> {
+  const file = join(from, graderFile);
+  if (await exists(file)) await writeAtomic(join(to, graderFile), await readBytes(file));
 }
 
 /**
@@ -182,8 +197,7 @@ export async function mergeParts(
           "runs that start from it do not compare. Compute all shares on one kind of adapter.",
       );
     }
-    await copyRun(join(first.path, run.key), join(out, run.key));
+    await copyRun(join(first.path, run.key), join(out, run.key), { networks: true });
   }
-  const graded = join(parts[0]!.path, graderFile);
-  if (await exists(graded)) await writeAtomic(join(out, graderFile), await readBytes(graded));
+  await copyGraderRecord(parts[0]!.path, out);
 }

@@ -20,14 +20,19 @@ import {
   unlearningAccuracyOf,
 } from "./trained-network.ts";
 
-/** A finished run in one line. */
-function lineOf({ statistic }: Protocol, run: PlannedArm, result: ArmResult, ms: number): string {
+/** A finished run in one line; `ms`: what it took, where that is known. */
+export function lineOf(
+  { statistic }: Protocol,
+  run: PlannedArm,
+  result: ArmResult,
+  ms?: number,
+): string {
   const last = result.history.at(-1)!;
   const value = result.statistic?.toFixed(statistic.decimals) ?? "not reached";
   const trial = run.kind === "trial" ? `tuning ${JSON.stringify(run.choice)} ` : "";
   return (
     `${trial}${result.arm}, seed ${result.seed}: ${statistic.name} ${value}; ${last.round} rounds, ` +
-    `stopped by ${result.stoppedBy}, ${(ms / 1000).toFixed(0)} s`
+    `stopped by ${result.stoppedBy}${ms === undefined ? "" : `, ${(ms / 1000).toFixed(0)} s`}`
   );
 }
 

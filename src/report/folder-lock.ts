@@ -35,6 +35,9 @@ const holderSchema = z.object({
 
 type Holder = z.infer<typeof holderSchema>;
 
+/** Another process works in a folder. */
+export class FolderInUse extends DataError {}
+
 /** A run folder that this process holds. */
 export class FolderLock {
   readonly #path: string;
@@ -127,13 +130,13 @@ async function takeAway(path: string, token: string): Promise<void> {
   }
 }
 
-function inUse(folder: string, path: string, { process, since }: Holder): DataError {
+function inUse(folder: string, path: string, { process, since }: Holder): FolderInUse {
   const { place, machine, number }: ProcessId = process;
   const { own, runs } = host.processes!;
   const unsure = place !== own.place || runs(process) === undefined;
   const who =
     machine === "" ? "another process" : `process ${number} on "${machine}", since ${since},`;
-  return new DataError(
+  return new FolderInUse(
     `"${folder}" is in use: ${who} works in it. Wait until it has ended, or give another \`out\`.` +
       (unsure
         ? ` If it has ended already, the folder is free ${patience / 60_000} minutes after that, or at once without "${path}".`

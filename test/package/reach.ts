@@ -110,6 +110,14 @@ export const allowed: Readonly<Record<string, Allowed>> = {
     builtIns: ["node:child_process", "node:fs", "node:url"],
     why: "`npm run setup` in a clone: installs a Vulkan driver by the system's packages; nothing imports it",
   },
+  "src/cli/worker": {
+    builtIns: ["node:child_process"],
+    why: "`rewind worker` starts one process of its own, which has the device",
+  },
+  "src/cli/worker-metrics": {
+    builtIns: ["node:http"],
+    why: "`rewind worker --metrics` answers Prometheus",
+  },
   "src/data/fetch": { names: ["fetch"], why: "`rewind fetch`" },
   "src/platform/files": {
     names: ["fetch"],
@@ -128,6 +136,10 @@ export const allowed: Readonly<Record<string, Allowed>> = {
     why: "files, threads and Dawn; a thread from a TypeScript module starts with two imports as text",
   },
   "src/platform/runtime": { names: ["Deno"], why: "asks only whether it is there" },
+  "src/queue/connection": {
+    names: ["Worker"],
+    why: "the connection to the Redis that --queue names, by ioredis and BullMQ, whose class has that name",
+  },
 };
 
 /** What modules reach outside the package, in the form of {@link allowed}; `modules` has their texts by their paths. */

@@ -1,0 +1,26 @@
+/** The options of a queue, which `experiment` and `worker` have. */
+import { type Command, Option } from "commander";
+import { UsageError } from "../errors.ts";
+
+/** The variable that says which queue, so that a password stands in no list of processes. */
+const variable = "REWIND_QUEUE";
+
+/** Adds `--queue`. */
+export function queueOption(command: Command): Command {
+  return command.option(
+    "--queue <url>",
+    `queue on Redis: redis://[USER:PASSWORD@]HOST[:PORT], rediss:// with TLS; also the variable ${variable}`,
+  );
+}
+
+/** The option `--store`. */
+export function storeOption(): Option {
+  return new Option("--store <dir>", "folder that all machines share: results and checkpoints");
+}
+
+/** Which queue. @throws UsageError where nothing says. */
+export function queueAddress({ queue }: { readonly queue?: string }): string {
+  const given = queue ?? process.env[variable];
+  if (given !== undefined && given !== "") return given;
+  throw new UsageError(`nothing says which queue: give --queue, or set ${variable}.`);
+}

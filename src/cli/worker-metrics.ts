@@ -1,0 +1,99 @@
+/** Numbers of a worker for Prometheus: `rewind worker --metrics`. */
+import { createServer, type Server } from "node:http";
+import type * as Prometheus from "prom-client";
+import { UsageError } from "../errors.ts";
+import type { Told } from "./worker-process.ts";
+
+/** What a run came to. */
+type Ended = Extract<Told, { kind: "ended" }>;
+
+/** The numbers, and the server that tells them. */
+export class WorkerMetrics {
+  readonly #server: Server;
+  readonly #count: (outcome: "done" | "failed", ended?: Ended) => void;
+
+  private constructor(server: Server, count: WorkerMetrics["count"]) {
+    this.#server = server;
+    this.#count = count;
+  }
+
+  /**
+   * Listens on `[HOST:]PORT`, on this machine alone where no host is said.
+   *
+   * @param waiting how many jobs wait that this worker could do.
+   * @throws UsageError where the package is not installed, or the port is taken.
+   */
+  static async listen(
+    place: string,
+    adapter: string,
+    waiting: () => Promise<number>,
+  ): Promise<WorkerMetrics> {
+    const { Counter, Gauge, Registry } = await loaded();
+    const registry = new Registry();
+    registry.setDefaultLabels({ adapter });
+    const registers = [registry];
+    const runs = new Counter({
+      name: "rewind_runs_total",
+      help: "runs that this worker has ended",
+      labelNames: ["outcome"],
+      registers,
+    });
+    for (const outcome of ["done", "failed"]) runs.inc({ outcome }, 0);
+    const counter = (name: string, help: string) => new Counter({ name, help, registers });
+    const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+    const steps = counter("rewind_steps_total", "steps of trainings and methods");
+    const seconds = counter("rewind_step_seconds_total", "seconds that these steps took");
+    const memory = gauge("rewind_device_bytes", "bytes on the device at most, since it was opened");
+    const depth = gauge("rewind_queue_depth", "jobs that wait for a worker of this kind");
+    const server = createServer((request, response) => {
+      if (request.url !== "/metrics") {
+        response.writeHead(404).end();
+        return;
+      }
+      const told = async (): Promise<string> => {
+        depth.set(await waiting());
+        return registry.metrics();
+      };
+      told().then(
+        (text) => response.writeHead(200, { "content-type": registry.contentType }).end(text),
+        () => response.writeHead(503).end(),
+      );
+    });
+    const [, host = "127.0.0.1", port = place] = /^(.+):(\d+)$/.exec(place) ?? [];
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", ({ message }) =>
+        reject(new UsageError(`--metrics ${place}: ${message}.`)),
+      );
+      server.listen(Number(port), host.replaceAll(/^\[|\]$/g, ""), resolve);
+    });
+    return new WorkerMetrics(server, (outcome, ended) => {
+      runs.inc({ outcome });
+      if (ended === undefined) return;
+      steps.inc(ended.steps);
+      seconds.inc(ended.seconds);
+      memory.set(ended.gpuBytes);
+    });
+  }
+
+  /** Counts a run. */
+  count(outcome: "done" | "failed", ended?: Ended): void {
+    this.#count(outcome, ended);
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+}
+
+async function loaded(): Promise<typeof Prometheus> {
+  try {
+    return await import("prom-client");
+  } catch (cause) {
+    if ((Object(cause) as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw cause;
+    throw new UsageError(
+      "--metrics needs the package prom-client, which is not installed: `npm install prom-client`.",
+      { cause },
+    );
+  }
+}

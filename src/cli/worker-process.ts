@@ -1,0 +1,107 @@
+/**
+ * The process of a worker that has the device: it does runs, one after the other, and says how they go.
+ *
+ * It is a process of its own so that the worker can tell the queue that it lives while kernels compile, and goes on where
+ * a driver ends the process. It ends with the worker, so that no run goes on that nobody knows of.
+ */
+import { placeOf } from "../experiments/places.ts";
+import type { Gpu } from "../gpu/device.ts";
+import { DeviceWork } from "../queue/device-work.ts";
+import type { RunPayload } from "../queue/payload.ts";
+import { FolderInUse } from "../report/folder-lock.ts";
+import type { Phase } from "../train/replay.ts";
+import type { DeviceFlags } from "./device-options.ts";
+
+/** What the worker asks for. */
+export type Asked =
+  | { readonly kind: "open"; readonly flags: DeviceFlags }
+  | { readonly kind: "do"; readonly payload: RunPayload; readonly out: string }
+  | { readonly kind: "stop" };
+
+/** What its process says. */
+export type Told =
+  | { readonly kind: "opened"; readonly place: ReturnType<typeof placeOf> }
+  | {
+      readonly kind: "progress";
+      readonly phase: Phase;
+      readonly done: number;
+      readonly total: number;
+    }
+  | {
+      readonly kind: "ended";
+      readonly line: string;
+      /** Steps of trainings and methods, and the seconds that they took. */
+      readonly steps: number;
+      readonly seconds: number;
+      /** Bytes on the device at most. */
+      readonly gpuBytes: number;
+    }
+  | {
+      readonly kind: "failed";
+      readonly message: string;
+      /** "busy": another process does the run; "stopped": it was asked to stop; "broken": the device cannot be used. */
+      readonly why: "error" | "busy" | "stopped" | "broken";
+    };
+
+/** Progress is told this many milliseconds apart. */
+const tellEvery = 500;
+
+let gpu: Gpu | undefined;
+let work: DeviceWork | undefined;
+let stopping: AbortController | undefined;
+
+function tell(told: Told): void {
+  process.send?.(told);
+}
+
+async function answer(asked: Asked): Promise<void> {
+  if (asked.kind === "stop") {
+    return stopping?.abort(new DOMException("the worker was asked to stop.", "AbortError"));
+  }
+  if (asked.kind === "open") {
+    const { acquireDevice } = await import("../gpu/device.ts");
+    const { adapter, defaultLimits = false, precision = "exact" } = asked.flags;
+    gpu = await acquireDevice({ adapter, defaultLimits, precision, quiet: true });
+    work = new DeviceWork(gpu);
+    return tell({ kind: "opened", place: placeOf(gpu) });
+  }
+  stopping = new AbortController();
+  const { signal } = stopping;
+  let phase: Phase = "steps";
+  let last = 0;
+  let steps = 0;
+  let seconds = 0;
+  let before = 0;
+  const line = await work!.do(asked.payload, asked.out, {
+    signal,
+    phase: (next) => (phase = next),
+    addSeconds: (more) => (seconds += phase === "steps" ? more : 0),
+    progress(done, total) {
+      if (phase === "steps") steps += done >= before ? done - before : done;
+      before = done;
+      const now = performance.now();
+      if (now - last < tellEvery) return;
+      last = now;
+      tell({ kind: "progress", phase, done, total });
+    },
+  });
+  tell({ kind: "ended", line, steps, seconds, gpuBytes: gpu!.peakBytes });
+}
+
+process.on("message", (asked: Asked) => {
+  answer(asked).catch((error: Error) => {
+    const broken = gpu === undefined || gpu.lost !== undefined;
+    const why =
+      error instanceof FolderInUse
+        ? "busy"
+        : stopping?.signal.aborted === true
+          ? "stopped"
+          : broken
+            ? "broken"
+            : "error";
+    tell({ kind: "failed", message: error.message, why });
+  });
+});
+// A second worker may have taken the run by the time that it could be saved: it is saved after each epoch and round.
+process.on("disconnect", () => process.exit(3));
+for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => undefined);

@@ -1,0 +1,384 @@
+/** `rewind worker`: does runs of experiments that wait on a queue. */
+import { type ChildProcess, fork } from "node:child_process";
+import { type Command, InvalidArgumentError } from "commander";
+import type { Job } from "bullmq";
+import { DataError, GpuError, UsageError } from "../errors.ts";
+import type { Place } from "../experiments/places.ts";
+import { QueueServer, shownAddress } from "../queue/connection.ts";
+import { announceWorker, Flow, withdrawWorker } from "../queue/flow.ts";
+import { kindOf, queueName, readPayload, type RunPayload } from "../queue/payload.ts";
+import { Store } from "../queue/store.ts";
+import { type DeviceFlags, deviceOptions } from "./device-options.ts";
+import { example } from "./examples.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { answer, say } from "./output.ts";
+import { integer, number } from "./parse.ts";
+import { ProgressBar } from "./progress.ts";
+import { queueAddress, queueOption, storeOption } from "./queue-options.ts";
+import { packageVersion } from "./version.ts";
+import { WorkerMetrics } from "./worker-metrics.ts";
+import type { Asked, Told } from "./worker-process.ts";
+
+interface WorkerFlags extends DeviceFlags {
+  readonly queue?: string;
+  readonly store: string;
+  readonly silence: number;
+  readonly idle?: number;
+  readonly runs?: number;
+  readonly metrics?: string;
+}
+
+/** Checks `[HOST:]PORT`. */
+function metricsPlace(text: string): string {
+  const [, port = text] = /^.+:(\d+)$/.exec(text) ?? [];
+  if (/^\d{1,5}$/.test(port) && Number(port) < 65_536) return text;
+  throw new InvalidArgumentError("needs a port, or a host and a port such as 0.0.0.0:9400.");
+}
+
+/** Pause before the queue is asked again where nothing waits. */
+const pauseMs = 1000;
+
+/** A worker says so often that it listens. */
+const announceMs = 5000;
+
+/** A run whose folder another process works in is tried again after this pause. */
+const busyMs = 10_000;
+
+/** How often a run may be left by workers that ended without a word. */
+const mostStalls = 20;
+
+export function registerWorker(command: Command): void {
+  queueOption(command).addOption(storeOption().makeOptionMandatory());
+  command
+    .option(
+      "--silence <seconds>",
+      "after so long without a word from a worker its run is given to another",
+      number({ from: 1, to: 3600 }),
+      30,
+    )
+    .option(
+      "--idle <seconds>",
+      "end where nothing was to do for so long (default: never)",
+      number({ from: 0 }),
+    )
+    .option(
+      "--metrics <[host:]port>",
+      "numbers for Prometheus at http://HOST:PORT/metrics (host: 127.0.0.1)",
+      metricsPlace,
+    )
+    .option("--runs <n>", "end after so many runs (default: never)", integer(1));
+  example(
+    command,
+    "runs of experiments from a queue, until it is stopped",
+    "rewind worker --queue redis://HOST --store /shared/experiments",
+  );
+  deviceOptions(command).action(async (flags: WorkerFlags) => {
+    const version = await packageVersion();
+    const store = await Store.open(flags.store);
+    const signal = interruptSignal();
+    const server = await QueueServer.connect(queueAddress(flags), { say });
+    const device = new DeviceProcess(flags);
+    let metrics: WorkerMetrics | undefined;
+    try {
+      const place = await device.place();
+      say(`adapter: ${place.adapter}; queue: ${shownAddress(queueAddress(flags))}`);
+      const kind = await kindOf(place);
+      if (flags.metrics !== undefined) {
+        const queues = [queueName(version, kind), queueName(version)].map((name) =>
+          server.queue(name),
+        );
+        metrics = await WorkerMetrics.listen(flags.metrics, place.adapter, async () => {
+          const counts = queues.map((queue) => queue.getJobCountByTypes("waiting", "prioritized"));
+          return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+        });
+      }
+      const loop = new Loop(server, store, device, version, kind, flags, metrics);
+      const { done, failed } = await loop.run(signal);
+      answer({ done, failed }, `${done} runs done, ${failed} failed`);
+    } finally {
+      metrics?.close();
+      device.end();
+      await server.close();
+    }
+  });
+}
+
+/** A run that did not end well. */
+class RunFailed extends Error {
+  readonly why: Extract<Told, { kind: "failed" }>["why"];
+
+  constructor(message: string, why: RunFailed["why"]) {
+    super(message);
+    this.why = why;
+  }
+}
+
+/** The process that has the device; another is started where it ends. */
+class DeviceProcess {
+  readonly #flags: DeviceFlags;
+  #child: ChildProcess | undefined;
+  #place: Promise<Place> | undefined;
+  #hear: (told: Told) => void = () => undefined;
+
+  constructor({ adapter, defaultLimits, precision }: DeviceFlags) {
+    this.#flags = {
+      adapter,
+      ...(defaultLimits === undefined ? {} : { defaultLimits }),
+      ...(precision === undefined ? {} : { precision }),
+    };
+  }
+
+  /** Starts it, where it does not run. @returns what device it has. @throws GpuError where it has none. */
+  place(): Promise<Place> {
+    this.#place ??= this.#started();
+    return this.#place;
+  }
+
+  #started(): Promise<Place> {
+    // The built file or the source, as this one is.
+    const [ending] = /\.[jt]s$/.exec(import.meta.url)!;
+    const child = fork(new URL(`./worker-process${ending}`, import.meta.url), {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    this.#child = child;
+    return new Promise((resolve, reject) => {
+      const fail = (message: string): void => {
+        if (this.#child === child) this.#child = this.#place = undefined;
+        reject(new GpuError(message));
+        this.#hear({ kind: "failed", message, why: "broken" });
+      };
+      child.on("message", (told: Told) => {
+        if (told.kind === "opened") resolve(told.place);
+        else if (told.kind === "failed" && told.why === "broken") {
+          fail(told.message);
+          child.kill("SIGKILL");
+        } else this.#hear(told);
+      });
+      child.on("error", ({ message }) => fail(message));
+      child.on("exit", (code, by) => {
+        if (this.#child === child) {
+          fail(`the process with the device ended (${by ?? `exit code ${code}`}).`);
+        }
+      });
+      this.#ask({ kind: "open", flags: this.#flags });
+    });
+  }
+
+  #ask(asked: Asked): void {
+    this.#child?.send(asked, () => undefined);
+  }
+
+  /** Does a run. @throws RunFailed saying why it did not end. */
+  async do(
+    payload: RunPayload,
+    out: string,
+    signal: AbortSignal,
+    hear: (told: Extract<Told, { kind: "progress" }>) => void,
+  ): Promise<Extract<Told, { kind: "ended" }>> {
+    await this.place();
+    const stop = (): void => this.#ask({ kind: "stop" });
+    signal.addEventListener("abort", stop);
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#hear = (told) => {
+          if (told.kind === "progress") hear(told);
+          else if (told.kind === "ended") resolve(told);
+          else if (told.kind === "failed") reject(new RunFailed(told.message, told.why));
+        };
+        this.#ask({ kind: "do", payload, out });
+        if (signal.aborted) stop();
+      });
+    } finally {
+      signal.removeEventListener("abort", stop);
+      this.#hear = () => undefined;
+    }
+  }
+
+  /** Ends it at once. */
+  end(): void {
+    const child = this.#child;
+    this.#child = this.#place = undefined;
+    child?.kill("SIGKILL");
+  }
+}
+
+/** Why a run is left. */
+type Reason = "interrupted" | "lost" | "cancelled";
+
+/** Takes jobs and does them, one at a time. */
+class Loop {
+  readonly #server: QueueServer;
+  readonly #store: Store;
+  readonly #device: DeviceProcess;
+  readonly #version: string;
+  readonly #flags: WorkerFlags;
+  readonly #metrics: WorkerMetrics | undefined;
+  /** Jobs for this kind of adapter first, then those that any kind may do. */
+  readonly #sources: readonly ReturnType<QueueServer["worker"]>[];
+  readonly #token = crypto.randomUUID();
+  #done = 0;
+  #failed = 0;
+
+  constructor(
+    server: QueueServer,
+    store: Store,
+    device: DeviceProcess,
+    version: string,
+    kind: string,
+    flags: WorkerFlags,
+    metrics: WorkerMetrics | undefined,
+  ) {
+    this.#metrics = metrics;
+    this.#server = server;
+    this.#store = store;
+    this.#device = device;
+    this.#version = version;
+    this.#flags = flags;
+    const silence = flags.silence * 1000;
+    this.#sources = [queueName(version, kind), queueName(version)].map((name) =>
+      server.worker(name, {
+        lockDuration: silence,
+        stalledInterval: silence,
+        maxStalledCount: mostStalls,
+      }),
+    );
+  }
+
+  async run(signal: AbortSignal): Promise<{ readonly done: number; readonly failed: number }> {
+    for (const source of this.#sources) await source.startStalledCheckTimer();
+    const announce = (): void => {
+      announceWorker(this.#server, this.#version, this.#token).catch(() => undefined);
+    };
+    announce();
+    const announcing = setInterval(announce, announceMs);
+    try {
+      await this.#listen(signal);
+    } finally {
+      clearInterval(announcing);
+      await withdrawWorker(this.#server, this.#version, this.#token).catch(() => undefined);
+    }
+    return { done: this.#done, failed: this.#failed };
+  }
+
+  async #listen(signal: AbortSignal): Promise<void> {
+    const { idle = Infinity, runs = Infinity } = this.#flags;
+    let since = performance.now();
+    while (!signal.aborted && this.#done + this.#failed < runs) {
+      const job = await this.#next();
+      if (job !== undefined) {
+        await this.#do(job, signal);
+        since = performance.now();
+      } else if (performance.now() - since >= idle * 1000) break;
+      else await pause(pauseMs, signal);
+    }
+  }
+
+  async #next(): Promise<Job | undefined> {
+    for (const source of this.#sources) {
+      const job = (await source.getNextJob(this.#token, { block: false })) as Job | undefined;
+      if (job !== undefined) return job;
+    }
+    return undefined;
+  }
+
+  async #do(job: Job, interrupted: AbortSignal): Promise<void> {
+    const left = new AbortController();
+    let reason: Reason | undefined;
+    const leave = (why: Reason): void => {
+      reason ??= why;
+      left.abort();
+    };
+    const interrupt = (): void => leave("interrupted");
+    interrupted.addEventListener("abort", interrupt);
+    const bar = new ProgressBar(job.name, true);
+    let renewing: ReturnType<typeof setInterval> | undefined;
+    try {
+      const payload = readPayload(job.data, this.#version);
+      const out = this.#store.folder(payload.folder);
+      const flow = new Flow(this.#server, payload, out);
+      if (payload.run === undefined) return await this.#complete(job, "done");
+      renewing = this.#renew(job, flow, leave);
+      const ended = await this.#device.do(payload, out, left.signal, ({ phase, done, total }) =>
+        bar.update(done, total, phase === "steps" ? "" : phase),
+      );
+      await flow.finished(payload.run);
+      await this.#complete(job, ended.line);
+      this.#done++;
+      this.#metrics?.count("done", ended);
+      bar.say(ended.line);
+    } catch (error) {
+      await this.#left(job, error as Error, reason);
+    } finally {
+      clearInterval(renewing);
+      interrupted.removeEventListener("abort", interrupt);
+      bar.stop();
+    }
+  }
+
+  async #complete(job: Job, line: string): Promise<void> {
+    await job.moveToCompleted(line, this.#token, false);
+  }
+
+  /** Says to the queue that the run goes on; leaves it where it was given to another, or is not wanted any more. */
+  #renew(job: Job, flow: Flow, leave: (why: Reason) => void): ReturnType<typeof setInterval> {
+    const silence = this.#flags.silence * 1000;
+    let asking = false;
+    return setInterval(() => {
+      if (asking) return;
+      asking = true;
+      void (async () => {
+        try {
+          if ((await job.extendLock(this.#token, silence)) !== 1) leave("lost");
+          else if (await flow.cancelled()) leave("cancelled");
+        } catch (error) {
+          if (/lock|job/i.test((error as Error).message)) leave("lost");
+        } finally {
+          asking = false;
+        }
+      })();
+    }, silence / 3);
+  }
+
+  /** What becomes of a job whose run did not end. */
+  async #left(job: Job, error: Error, reason: Reason | undefined): Promise<void> {
+    const why = error instanceof RunFailed ? error.why : "error";
+    if (reason === "lost") {
+      say(`${job.name}: it was silent for too long, and another worker has it now`);
+      return;
+    }
+    if (reason === "interrupted" && why === "stopped") {
+      await job.moveToWait(this.#token);
+      return;
+    }
+    if (reason === "cancelled") {
+      say(`${job.name}: cancelled`);
+      await job.moveToFailed(this.#server.final("cancelled"), this.#token, false);
+      return;
+    }
+    if (why === "busy") {
+      await job.moveToDelayed(Date.now() + busyMs, this.#token);
+      return;
+    }
+    this.#failed++;
+    this.#metrics?.count("failed");
+    say(`${job.name}: ${error.message}`);
+    // What a job says does not change by trying it again.
+    const final = error instanceof UsageError || error instanceof DataError;
+    await job.moveToFailed(final ? this.#server.final(error.message) : error, this.#token, false);
+  }
+}
+
+/** Waits, or until it is aborted. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

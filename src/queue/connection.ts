@@ -1,0 +1,146 @@
+/** The connection to Redis, and BullMQ's classes on it; both packages are loaded here, when a queue is used. */
+import type * as BullMq from "bullmq";
+import type { FlowProducer, Queue, QueueOptions, Worker, WorkerOptions } from "bullmq";
+import type { Redis, RedisOptions } from "ioredis";
+import { DataError, UsageError } from "../errors.ts";
+
+/** What a queue says of its connection. */
+export interface QueueNotes {
+  /** A line for people. */
+  readonly say: (line: string) => void;
+}
+
+/** The address of a queue without its password, for people. */
+export function shownAddress(address: string): string {
+  return address.replace(/^([a-z][\w+.-]*:\/\/)[^@/]*@/i, "$1***@");
+}
+
+/** @throws UsageError for what is no address of Redis. */
+export function checkAddress(address: string): string {
+  if (/^rediss?:\/\/\S+$/i.test(address) && URL.canParse(address)) return address;
+  throw new UsageError(
+    `"${shownAddress(address)}" is no queue: it is redis://[USER:PASSWORD@]HOST[:PORT], or rediss:// with TLS.`,
+  );
+}
+
+/** Redis with the queues on it. */
+export class QueueServer {
+  readonly redis: Redis;
+  readonly #bull: typeof BullMq;
+  readonly #open: { close(): Promise<void> }[] = [];
+
+  private constructor(bull: typeof BullMq, redis: Redis) {
+    this.#bull = bull;
+    this.redis = redis;
+  }
+
+  /**
+   * Connects.
+   *
+   * @throws UsageError where the packages are not installed, DataError where the server does not answer or refuses.
+   */
+  static async connect(address: string, { say }: QueueNotes): Promise<QueueServer> {
+    checkAddress(address);
+    const [bull, { Redis }] = await loaded();
+    await probe(Redis, address);
+    const redis = new Redis(address, {
+      ...persistent,
+      // A lost connection is no end: commands wait, and are sent when it is back.
+      maxRetriesPerRequest: null,
+    });
+    let lost = false;
+    redis.on("error", ({ message }: Error) => {
+      if (!lost)
+        say(`the connection to ${shownAddress(address)} is lost (${message}); trying again`);
+      lost = true;
+    });
+    redis.on("ready", () => {
+      if (lost) say(`the connection to ${shownAddress(address)} is back`);
+      lost = false;
+    });
+    await redis.ping();
+    return new QueueServer(bull, redis);
+  }
+
+  /** What every class of BullMQ is told. */
+  get #shared(): QueueOptions {
+    return { connection: this.redis as unknown as QueueOptions["connection"] };
+  }
+
+  queue(name: string): Queue {
+    return this.#kept(new this.#bull.Queue(name, this.#shared));
+  }
+
+  flows(): FlowProducer {
+    return this.#kept(new this.#bull.FlowProducer(this.#shared));
+  }
+
+  /** A worker that is asked for its jobs: nothing runs by itself. */
+  worker(name: string, options: Partial<WorkerOptions>): Worker {
+    const worker = new this.#bull.Worker(name, null, {
+      ...this.#shared,
+      ...options,
+      autorun: false,
+    });
+    return this.#kept(worker);
+  }
+
+  /** The error after which a job is not tried again. */
+  final(message: string): Error {
+    return new this.#bull.UnrecoverableError(message);
+  }
+
+  /** What BullMQ says of a lost connection is said once, by the connection itself. */
+  #kept<T extends { close(): Promise<void>; on(event: "error", to: () => void): unknown }>(
+    one: T,
+  ): T {
+    one.on("error", () => {});
+    this.#open.push(one);
+    return one;
+  }
+
+  /** Closes everything; a server that is away is not waited for. */
+  async close(): Promise<void> {
+    const closing = Promise.all(this.#open.splice(0).map((one) => one.close().catch(() => {})));
+    await Promise.race([closing, new Promise((resolve) => setTimeout(resolve, 2000))]);
+    this.redis.disconnect();
+  }
+}
+
+/** How a connection that was lost is made again: for ever, every ten seconds in the end. */
+const persistent = {
+  retryStrategy: (times: number) => Math.min(10_000, 200 * 2 ** Math.min(times, 6)),
+} as const satisfies RedisOptions;
+
+async function loaded(): Promise<[typeof BullMq, { readonly Redis: typeof Redis }]> {
+  try {
+    return [await import("bullmq"), await import("ioredis")];
+  } catch (cause) {
+    const code = (Object(cause) as { code?: unknown }).code;
+    if (code !== "ERR_MODULE_NOT_FOUND") throw cause;
+    throw new UsageError(
+      "a queue needs the packages bullmq and ioredis, which are not installed: `npm install bullmq ioredis`.",
+      { cause },
+    );
+  }
+}
+
+/** Asks the server once. @throws DataError saying why it cannot be used. */
+async function probe(Client: typeof Redis, address: string): Promise<void> {
+  const client = new Client(address, { lazyConnect: true, retryStrategy: () => null });
+  let said: Error | undefined;
+  client.on("error", (error: Error) => (said ??= error));
+  try {
+    await client.connect();
+    await client.ping();
+  } catch (cause) {
+    const { message } = said ?? (cause as Error);
+    throw new DataError(
+      `the queue ${shownAddress(address)} cannot be used: ${message.replace(/\.$/, "")}. Is Redis running there, and are the ` +
+        "password and rediss:// (for TLS) right?",
+      { cause },
+    );
+  } finally {
+    client.disconnect();
+  }
+}

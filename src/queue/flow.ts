@@ -1,0 +1,271 @@
+/**
+ * An experiment as a flow of jobs, and their order.
+ *
+ * One job stands for the experiment and waits for all others, its children in BullMQ's flow. Children are added when what
+ * they need is done: by whoever finishes the last of it, before its own job ends. So the experiment's job never finds all
+ * its children done too early, and a worker that dies between the two leaves a job that the next one finds finished and
+ * releases again: adding a job of the same name twice adds it once.
+ *
+ * Redis holds which runs are done in a set of their own; the store holds the results, and where Redis lost everything the
+ * same submission fills it again from there.
+ */
+import type { Job, JobsOptions, Queue } from "bullmq";
+import { requestPlan } from "../experiments/parts.ts";
+import { placesOf } from "../experiments/places.ts";
+import type { PlannedRun } from "../experiments/plan.ts";
+import { requestProtocol } from "../experiments/request.ts";
+import { resultFile } from "../experiments/trained-network.ts";
+import { exists, join } from "../platform/files.ts";
+import type { QueueServer } from "./connection.ts";
+import { kindOf, queueName, type RunPayload } from "./payload.ts";
+
+/** Runs of one experiment on a queue. */
+export interface FlowState {
+  /** Runs in all, and of these done. */
+  readonly runs: number;
+  readonly done: readonly string[];
+  /** Keys of runs that a worker computes, and that wait to be tried again; the others wait for a worker, or for runs. */
+  readonly active: readonly string[];
+  readonly delayed: readonly string[];
+  /** Runs that were tried in vain, each with its last error. */
+  readonly failed: readonly {
+    readonly run: string;
+    readonly error: string;
+    readonly attempts: number;
+  }[];
+  /** Workers that listen. */
+  readonly workers: number;
+}
+
+/** Whether a run is finished in the folder of its experiment. */
+export async function isFinished(run: PlannedRun, out: string): Promise<boolean> {
+  const last = run.kind === "trial" || run.kind === "arm" ? resultFile : "checkpoint.safetensors";
+  return exists(join(out, run.key, last));
+}
+
+/** Milliseconds after which a worker that said nothing is not counted. */
+const present = 20_000;
+
+const workersKey = (version: string): string => `rewind:workers:${version}`;
+
+/** Says that a worker listens; it does so again every few seconds. */
+export async function announceWorker(
+  { redis }: QueueServer,
+  version: string,
+  worker: string,
+): Promise<void> {
+  await redis.zadd(workersKey(version), Date.now(), worker);
+}
+
+/** Says that a worker has ended. */
+export async function withdrawWorker(
+  { redis }: QueueServer,
+  version: string,
+  worker: string,
+): Promise<void> {
+  await redis.zrem(workersKey(version), worker);
+}
+
+/** How many workers listen. */
+export async function countWorkers({ redis }: QueueServer, version: string): Promise<number> {
+  return redis.zcount(workersKey(version), Date.now() - present, "+inf");
+}
+
+/** A submission on its queue. */
+export class Flow {
+  readonly plan: readonly PlannedRun[];
+  readonly payload: RunPayload;
+  readonly #server: QueueServer;
+  readonly #queues = new Map<string, Queue>();
+  readonly #out: string;
+
+  /**
+   * @param payload of any of its jobs.
+   * @param out the experiment's folder in the store, as this process sees it.
+   */
+  constructor(server: QueueServer, payload: RunPayload, out: string) {
+    const { run: _, ...shared } = payload;
+    this.payload = shared;
+    this.plan = requestPlan(requestProtocol(payload.request), payload.request);
+    this.#server = server;
+    this.#out = out;
+  }
+
+  get #doneKey(): string {
+    return `rewind:done:${this.payload.flow}`;
+  }
+
+  get #cancelledKey(): string {
+    return `rewind:cancelled:${this.payload.flow}`;
+  }
+
+  get #kindsKey(): string {
+    return `rewind:kinds:${this.payload.version}`;
+  }
+
+  #queue(name: string): Queue {
+    const queue = this.#queues.get(name) ?? this.#server.queue(name);
+    this.#queues.set(name, queue);
+    return queue;
+  }
+
+  /** The queue of a run: that of the kind of adapter that its network was trained on, or of all. */
+  async #queueOf(run: PlannedRun): Promise<string> {
+    const { version } = this.payload;
+    if (run.kind === "grader" || run.kind === "training") return queueName(version);
+    const place = (await placesOf(join(this.#out, run.group, "trained"))).at(-1);
+    if (place === undefined) return queueName(version);
+    const kind = await kindOf(place);
+    await this.#server.redis.sadd(this.#kindsKey, kind);
+    return queueName(version, kind);
+  }
+
+  /** All queues that runs may wait in. */
+  async #allQueues(): Promise<Queue[]> {
+    const { version } = this.payload;
+    const kinds = await this.#server.redis.smembers(this.#kindsKey);
+    return [queueName(version), ...kinds.map((kind) => queueName(version, kind))].map((name) =>
+      this.#queue(name),
+    );
+  }
+
+  #jobId(run: string): string {
+    return `${this.payload.flow}.${run.replaceAll("/", ".")}`;
+  }
+
+  #options(run: string): JobsOptions {
+    return {
+      jobId: this.#jobId(run),
+      priority: this.payload.priority,
+      attempts: this.payload.retries.attempts,
+      backoff: { type: "exponential", delay: this.payload.retries.delayMs },
+    };
+  }
+
+  /**
+   * Submits the runs, or what is left of them; a submission that is there already goes on, and its failed runs are tried
+   * again.
+   */
+  async submit(): Promise<void> {
+    const { redis } = this.#server;
+    const { flow, version } = this.payload;
+    await redis.del(this.#cancelledKey);
+    for (const run of this.plan) {
+      if (await isFinished(run, this.#out)) await redis.sadd(this.#doneKey, run.key);
+      else await redis.srem(this.#doneKey, run.key);
+    }
+    const ready = await this.#ready(this.plan);
+    const name = queueName(version);
+    const done = new Set(await redis.smembers(this.#doneKey));
+    const root = await this.#queue(name).getJob(flow);
+    const ended = (await root?.getState()) === "completed";
+    // Results were removed from the store since: the experiment has not ended.
+    if (ended && done.size < this.plan.length) await root!.remove();
+    if (root === undefined || ended) await this.#forget(() => true);
+    else await this.#forget((run) => !done.has(run), ["completed"]);
+    const children = await Promise.all(
+      ready.map(async (run) => ({
+        name: run.key,
+        queueName: await this.#queueOf(run),
+        data: { ...this.payload, run: run.key },
+        opts: this.#options(run.key),
+      })),
+    );
+    if (done.size === this.plan.length && ended) return;
+    if ((await this.#queue(name).getJob(flow)) === undefined) {
+      await this.#server.flows().add({
+        name: this.payload.folder,
+        queueName: name,
+        data: this.payload,
+        opts: { jobId: flow },
+        children,
+      });
+    } else {
+      for (const run of ready) await this.#add(run);
+    }
+    for (const job of await this.#jobs(["failed"]))
+      await job.retry("failed", { resetAttemptsMade: true });
+  }
+
+  /** Removes jobs that have ended, so that runs can be submitted anew under their names. */
+  async #forget(
+    which: (run: string) => boolean,
+    among: readonly string[] = ["completed", "failed"],
+  ): Promise<void> {
+    for (const job of await this.#jobs(among)) {
+      if (job.id !== this.payload.flow && which(job.name)) await job.remove();
+    }
+  }
+
+  /** Runs that are not done and whose needs are. */
+  async #ready(runs: readonly PlannedRun[]): Promise<PlannedRun[]> {
+    const done = new Set(await this.#server.redis.smembers(this.#doneKey));
+    return runs.filter(({ key, after }) => !done.has(key) && after.every((one) => done.has(one)));
+  }
+
+  async #add(run: PlannedRun): Promise<void> {
+    const { flow, version } = this.payload;
+    const root = this.#queue(queueName(version));
+    await this.#queue(await this.#queueOf(run)).add(
+      run.key,
+      { ...this.payload, run: run.key },
+      {
+        ...this.#options(run.key),
+        parent: { id: flow, queue: root.qualifiedName },
+      },
+    );
+  }
+
+  /** Says that a run is finished in the store, and adds the runs that waited for it alone. */
+  async finished(key: string): Promise<void> {
+    await this.#server.redis.sadd(this.#doneKey, key);
+    const waiting = this.plan.filter(({ after }) => after.includes(key));
+    for (const run of await this.#ready(waiting)) await this.#add(run);
+  }
+
+  /** Jobs of this submission in some states. */
+  async #jobs(which: readonly string[]): Promise<Job[]> {
+    const jobs: Job[] = [];
+    for (const queue of await this.#allQueues()) {
+      const found = await queue.getJobs(which as Parameters<Queue["getJobs"]>[0]);
+      jobs.push(
+        ...found.filter((job) => (job?.data as RunPayload | undefined)?.flow === this.payload.flow),
+      );
+    }
+    return jobs;
+  }
+
+  /** How far it is. */
+  async state(): Promise<FlowState> {
+    const keys = async (state: string): Promise<string[]> =>
+      (await this.#jobs([state])).map(({ name }) => name).sort();
+    const failed = await this.#jobs(["failed"]);
+    return {
+      runs: this.plan.length,
+      done: await this.#server.redis.smembers(this.#doneKey),
+      active: await keys("active"),
+      delayed: await keys("delayed"),
+      failed: failed.map((job) => ({
+        run: job.name,
+        error: job.failedReason ?? "",
+        attempts: job.attemptsMade,
+      })),
+      workers: await countWorkers(this.#server, this.payload.version),
+    };
+  }
+
+  /** Takes its runs off the queue; what workers compute they leave at once. A new submission goes on. */
+  async cancel(): Promise<void> {
+    await this.#server.redis.set(this.#cancelledKey, "1");
+    for (const job of await this.#jobs(["waiting", "prioritized", "delayed", "failed"])) {
+      await job.remove().catch(() => undefined);
+    }
+    const root = await this.#queue(queueName(this.payload.version)).getJob(this.payload.flow);
+    await root?.remove().catch(() => undefined);
+  }
+
+  /** Whether it was cancelled. */
+  async cancelled(): Promise<boolean> {
+    return (await this.#server.redis.exists(this.#cancelledKey)) === 1;
+  }
+}

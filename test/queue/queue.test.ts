@@ -1,0 +1,308 @@
+// Experiments on a queue: workers that are killed, a server that is, and what must not run.
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { shareDevice } from "../../src/cli/device-options.ts";
+import { packageVersion } from "../../src/cli/version.ts";
+import { requestPlan } from "../../src/experiments/parts.ts";
+import {
+  experimentConfig,
+  type ExperimentRequest,
+  requestProtocol,
+} from "../../src/experiments/request.ts";
+import { QueueServer } from "../../src/queue/connection.ts";
+import { DeviceWork } from "../../src/queue/device-work.ts";
+import { Flow, isFinished } from "../../src/queue/flow.ts";
+import { namesOf, queueName, readPayload, type RunPayload } from "../../src/queue/payload.ts";
+import { Store } from "../../src/queue/store.ts";
+import { FolderInUse } from "../../src/report/folder-lock.ts";
+import { interposeFiles } from "../../src/platform/files.ts";
+import { before, root } from "../cli/command.ts";
+import { closeGpus, testGpu } from "../device.ts";
+import { contentsOf, differencesOf, run } from "../faults/kill.ts";
+import { freePort, hasRedis, RedisServer } from "./redis.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/rewind-queue-`);
+const version = await packageVersion();
+const small = { train: 60, test: 40, recipe: { epochs: 3, batch: 20 } };
+const request: ExperimentRequest = {
+  experiment: "standard",
+  data: { name: "synthetic" },
+  size: "tiny",
+  model: "mlp",
+  overrides: small,
+  arms: ["neg-grad"],
+  variants: [],
+  seeds: [1],
+  tuningSeed: 101,
+};
+
+/** A job of the request, in a store of its own. */
+async function begun(name: string, changes: Partial<ExperimentRequest> = {}) {
+  mkdirSync(`${folder}/${name}`);
+  const store = await Store.open(`${folder}/${name}`);
+  const asked = { ...request, ...changes };
+  const config = await experimentConfig(requestProtocol(asked), asked);
+  const payload: RunPayload = {
+    ...{ version, ...(await namesOf(asked, config, version)) },
+    ...{ request: asked, priority: 100, retries: { attempts: 2, delayMs: 50 } },
+  };
+  await store.begin(payload.folder, config);
+  return { payload, out: store.folder(payload.folder) };
+}
+
+test("a job of another version, with code, or that is none is refused before anything runs", async () => {
+  const { payload } = await begun("refused");
+  const job = { ...payload, run: "seed-1/neg-grad" };
+  assert.equal(readPayload(job, version), job);
+  const refused = (changes: object, says: RegExp): void =>
+    assert.throws(() => readPayload({ ...job, ...changes }, version), says);
+  refused({ version: "0.0.1" }, /of version 0\.0\.1, and this worker is of version/);
+  refused({ script: "rm" }, /not valid: .*script/);
+  refused({ folder: "../elsewhere" }, /not valid/);
+  refused({ request: { ...request, modelFile: "/tmp/net.ts" } }, /code, which no job names/);
+  refused({ request: { ...request, seeds: [-1] } }, /not valid/);
+  const { overrides } = request;
+  const recipe = { ...overrides.recipe, run: "x" };
+  refused({ request: { ...request, overrides: { ...overrides, recipe } } }, /not valid/);
+  assert.throws(() => readPayload("rm -rf", version), /not valid/);
+});
+
+test("one worker at a time does a run; a full disk fails it, and it goes on from what was saved", async () => {
+  const { payload, out } = await begun("twice");
+  const plan = requestPlan(requestProtocol(request), request);
+  const gpu = await testGpu();
+  const [first, second] = [new DeviceWork(gpu), new DeviceWork(gpu)];
+  const group = "tuning/seed-101";
+  const job = (run: string): RunPayload => ({ ...payload, run: `${group}/${run}` });
+  const race = await Promise.allSettled(
+    [first, second].map((work) => work.do(job("trained"), out, {})),
+  );
+  const lost = race.filter((one) => one.status === "rejected");
+  assert.is(lost.length, 1);
+  assert.instance(lost[0]!.reason, FolderInUse);
+  let writes = 0;
+  const restore = interposeFiles((below) => ({
+    ...below,
+    createFlushed: (path, ...rest) =>
+      path.includes("unlearning-state") && ++writes === 2
+        ? Promise.reject(Object.assign(new Error("no space"), { code: "ENOSPC" }))
+        : below.createFlushed(path, ...rest),
+  }));
+  try {
+    await first.do(job("retrain-1"), out, {});
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /the disk is full/);
+  } finally {
+    restore();
+  }
+  const retrain = plan.find(({ key }) => key === `${group}/retrain-1`)!;
+  assert.not(await isFinished(retrain, out));
+  await second.do(job("retrain-1"), out, {});
+  assert.ok(await isFinished(retrain, out));
+  assert.match(await second.do(job("retrain-1"), out, {}), /retrain, seed 1/);
+  try {
+    await first.do(job("../elsewhere"), out, {});
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /has no run "tuning\/seed-101\/\.\.\/elsewhere"/);
+  }
+  first.destroy();
+  second.destroy();
+});
+
+if (!hasRedis) console.log("skipped: there is no redis-server (apt-get install redis-server)");
+const withRedis = hasRedis ? test : test.skip;
+
+/** A process of the command line. */
+interface Started {
+  readonly child: ChildProcess;
+  readonly said: () => string;
+  readonly ended: Promise<number | null>;
+}
+
+const started = new Set<ChildProcess>();
+
+function start(...words: string[]): Started {
+  const child = spawn(process.execPath, [...before, ...words], {
+    cwd: root,
+    env: { ...process.env, REWIND_QUEUE: redis.address },
+  });
+  started.add(child);
+  let said = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => (said += part));
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  return { child, said: () => said, ended };
+}
+
+async function until(holds: () => boolean | Promise<boolean>, what: () => string): Promise<void> {
+  const late = Date.now() + 240_000;
+  while (!(await holds())) {
+    if (Date.now() > late) throw new Error(`it did not happen: ${what()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+let redis: RedisServer;
+test.before(async () => {
+  shareDevice(await testGpu());
+  if (hasRedis) redis = await RedisServer.start(`${folder}/redis`);
+});
+
+/** Runs that are finished in a store. */
+const finishedIn = (store: string): number =>
+  (readdirSync(store, { recursive: true }) as string[]).filter((name) =>
+    name.endsWith("result.json"),
+  ).length;
+
+/** Kills the worker that works on a run, in the midst of it. */
+async function killOne(store: string): Promise<number> {
+  let worker = 0;
+  await until(
+    () => {
+      const locks = (readdirSync(store, { recursive: true }) as string[]).filter((name) =>
+        name.endsWith("/.lock"),
+      );
+      for (const name of locks) {
+        try {
+          const lock = JSON.parse(readFileSync(`${store}/${name}`, "utf8")) as {
+            process: { number: number };
+          };
+          const stat = readFileSync(`/proc/${lock.process.number}/stat`, "utf8");
+          const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+          if (![...started].some(({ pid }) => pid === parent)) continue;
+          process.kill(parent, "SIGKILL");
+          worker = parent;
+          return true;
+        } catch {
+          // The run has just ended.
+        }
+      }
+      return false;
+    },
+    () => "a run under way",
+  );
+  return worker;
+}
+
+const words =
+  "experiment standard --size tiny --dataset synthetic --train 60 --test 40 --epochs 3 --batch 20 --model mlp " +
+  "--seeds 2 --arms neg-grad,linear-rewind";
+
+withRedis(
+  "three workers, two of them and the server killed, two submissions: the tables are those of one process",
+  async () => {
+    const alone = await run(`${words} --out ${folder}/whole`, undefined);
+    assert.is(alone.code, 0, alone.said);
+    const store = `${folder}/spread`;
+    mkdirSync(store);
+    const worker = (): Started =>
+      start("worker", "--store", store, "--silence", "2", "--idle", "600", "--quiet");
+    const submit = (out: string): Started =>
+      start(...words.split(" "), "--queue", redis.address, "--store", store, "--out", out);
+    const workers = [worker(), worker(), worker()];
+    const submitted = [submit(`${folder}/first`), submit(`${folder}/second`)];
+    const all = (): string => [...workers, ...submitted].map(({ said }) => said()).join("\n---\n");
+    await until(() => finishedIn(store) >= 1, all);
+    const killed = [await killOne(store)];
+    await until(() => finishedIn(store) >= 4, all);
+    await redis.kill();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await redis.begin();
+    killed.push(await killOne(store));
+    assert.is(new Set(killed).size, 2);
+    for (const { ended, said } of submitted) assert.is(await ended, 0, said());
+    const contents = (name: string) =>
+      new Map(
+        [...contentsOf(`${folder}/${name}`)].filter(
+          // Networks stay in the store; pages and command.json have the words of the command.
+          ([file]) => !/command\.json$|\.html$|\.safetensors$/.test(file),
+        ),
+      );
+    for (const name of ["first", "second"]) {
+      assert.equal(differencesOf(contents(name), contents("whole")), []);
+    }
+    const written = readFileSync(`${folder}/first/command.json`, "utf8");
+    assert.not.match(written, /secret/);
+    assert.match(written, /redis:\/\/\*\*\*@127/);
+    // The same command finds everything done, without a worker.
+    for (const { child } of workers) child.kill("SIGTERM");
+    for (const { ended } of workers) await ended;
+    const again = submit(`${folder}/third`);
+    assert.is(await again.ended, 0, again.said());
+    assert.equal(differencesOf(contents("third"), contents("whole")), []);
+  },
+);
+
+withRedis(
+  "runs that fail are told with their error, and what was submitted can be taken back",
+  async () => {
+    const changes = { variants: [{ arm: "neg-grad", settings: { nonsense: 1 } }] };
+    const { payload, out } = await begun("failing", changes);
+    const server = await QueueServer.connect(redis.address, { say: () => undefined });
+    const flow = new Flow(server, payload, out);
+    await flow.submit();
+    assert.is((await flow.state()).failed.length, 0);
+    await flow.cancel();
+    const waiting = await server.queue(queueName(version)).getJobCounts();
+    assert.equal([waiting["waiting"], waiting["prioritized"], waiting["failed"]], [0, 0, 0]);
+    // A job that is no run of ours is a dead letter, and the worker goes on.
+    await server
+      .queue(queueName(version))
+      .add("rogue", { ...payload, flow: "rogue", run: 7 }, { priority: 1 });
+    await flow.submit();
+    const port = String(await freePort());
+    const worker = start(
+      ...["worker", "--store", `${folder}/failing`, "--silence", "5", "--quiet", "--metrics", port],
+    );
+    await until(async () => (await flow.state()).failed.length > 0, worker.said);
+    await until(async () => {
+      const { done, failed } = await flow.state();
+      return done.length === flow.plan.length - 1 && failed.length > 0;
+    }, worker.said);
+    const { failed } = await flow.state();
+    assert.is(failed.length, 1);
+    assert.match(failed[0]!.run, /neg-grad-nonsense-1/);
+    assert.match(failed[0]!.error, /nonsense/);
+    assert.is(failed[0]!.attempts, 2);
+    const [rogue] = await server.queue(queueName(version)).getFailed();
+    assert.match(rogue!.failedReason, /the job is not valid/);
+    worker.child.kill("SIGTERM");
+    assert.is(await worker.ended, 0, worker.said());
+    await server.close();
+  },
+);
+
+withRedis(
+  "a server that does not answer, or wants another password, is said with its address alone",
+  async () => {
+    const wrong = async (address: string, says: RegExp): Promise<void> => {
+      try {
+        await QueueServer.connect(address, { say: () => undefined });
+        assert.unreachable();
+      } catch (error) {
+        assert.match((error as Error).message, says);
+        assert.not.match((error as Error).message, /guess/);
+      }
+    };
+    await wrong(
+      `redis://:guess@127.0.0.1:${redis.port}`,
+      /\*\*\*@127.* cannot be used: .*WRONGPASS/,
+    );
+    await wrong(`redis://127.0.0.1:${redis.port}`, /cannot be used: .*NOAUTH/);
+    await wrong("redis://:guess@127.0.0.1:1", /cannot be used: .*ECONNREFUSED/);
+    await wrong("http://:guess@127.0.0.1", /is no queue: it is redis:\/\//);
+  },
+);
+
+test.after(async () => {
+  shareDevice(undefined);
+  for (const child of started) child.kill("SIGKILL");
+  if (hasRedis) await redis.kill();
+  rmSync(folder, { recursive: true, force: true });
+  await closeGpus();
+});
+test.run();
