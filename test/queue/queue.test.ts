@@ -228,6 +228,7 @@ withRedis(
     const written = readFileSync(`${folder}/first/command.json`, "utf8");
     assert.not.match(written, /secret/);
     assert.match(written, /redis:\/\/\*\*\*@127/);
+    assert.not.match(all(), /MaxListeners/);
     // The same command finds everything done, without a worker.
     for (const { child } of workers) child.kill("SIGTERM");
     for (const { ended } of workers) await ended;
