@@ -3,13 +3,14 @@ import { UsageError } from "../errors.ts";
 import { drawingOf } from "../experiments/diffusion.ts";
 import { openGrader } from "../experiments/grader.ts";
 import { requestPlan } from "../experiments/parts.ts";
-import { checkedTraining, graderOf, requestProtocol } from "../experiments/request.ts";
+import { graderOf, requestProtocol } from "../experiments/request.ts";
 import { PlanResults, PlanRunner } from "../experiments/run.ts";
 import type { Environment } from "../experiments/trained-network.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { join, makeDir } from "../platform/files.ts";
 import { FolderLock } from "../report/folder-lock.ts";
+import { trainSchema } from "../runs/config.ts";
 import type { Watch } from "../train/replay.ts";
 import type { RunPayload } from "./payload.ts";
 
@@ -31,7 +32,7 @@ export class DeviceWork {
    */
   async do(payload: RunPayload, out: string, watch: Watch): Promise<string> {
     const protocol = requestProtocol(payload.request);
-    checkedTraining(protocol);
+    trainSchema.parse(protocol.train(0));
     const plan = requestPlan(protocol, payload.request);
     const run = plan.find(({ key }) => key === payload.run);
     if (run === undefined) {
