@@ -102,6 +102,14 @@ export { classShares, type ClassShares } from "./metrics/class-shares.ts";
 export { kernelInceptionDistance } from "./metrics/kernel-distance.ts";
 export { whereReached } from "./metrics/curve.ts";
 export { metrics } from "./metrics/index.ts";
+export {
+  klom,
+  klomFloor,
+  type KlomOptions,
+  type KlomResult,
+  marginDivergence,
+} from "./metrics/klom.ts";
+export { type MarginPair } from "./metrics/margins.ts";
 export { Logits } from "./metrics/logits.ts";
 export { measureFinal, measureScores } from "./metrics/measure.ts";
 export { type Measurement, missing, share } from "./metrics/measurement.ts";
@@ -113,6 +121,7 @@ export {
   type Scores,
   type TotalsMetric,
 } from "./metrics/metric.ts";
+export { uLira, type ULiraResult } from "./metrics/u-lira.ts";
 
 export { predictHistories } from "./predictors/histories.ts";
 export { loadPredictor, predictorOf, predictors } from "./predictors/index.ts";

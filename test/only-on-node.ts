@@ -24,6 +24,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "metrics/lira.test.ts",
     "metrics/metrics.test.ts",
     "metrics/svm.test.ts",
+    "metrics/unlearned.test.ts",
     "models.test.ts",
     "predictors-lab/windows.test.ts",
     "registry.test.ts",

@@ -28,15 +28,20 @@ export interface LiraResult {
   readonly scores: readonly Float64Array[];
 }
 
-/** Shadow models below which one variance is pooled over all targets. */
-const poolBelow = 64;
+/** Networks below which one variance is pooled over all images. */
+export const poolBelow = 64;
 
-interface Normal {
+/** The least variance of a fitted normal: margins that are all equal have none. */
+export const varianceFloor = 1e-6;
+
+/** A fitted normal distribution of margins. */
+export interface Normal {
   readonly mean: number;
   readonly variance: number;
 }
 
-function logDensity(x: number, { mean, variance }: Normal): number {
+/** Log density of a normal, up to a constant. */
+export function logDensity(x: number, { mean, variance }: Normal): number {
   return -0.5 * (Math.log(variance) + (x - mean) ** 2 / variance);
 }
 
@@ -115,13 +120,14 @@ function fit(groups: readonly (readonly number[])[], models: number): Normal[] {
     values.reduce((sum, v) => sum + (v - means[t]!) ** 2, 0),
   );
   const freedom = groups.map((values) => values.length - 1);
-  const floor = 1e-6;
   const total = (of: readonly number[]): number => of.reduce((sum, v) => sum + v, 0);
   // A group left with one value has no spread of its own; the pooled one counts it with zero freedom.
-  const pooled = Math.max(floor, total(squares) / Math.max(1, total(freedom)));
+  const pooled = Math.max(varianceFloor, total(squares) / Math.max(1, total(freedom)));
   return means.map((mean, t) => ({
     mean,
     variance:
-      models < poolBelow || freedom[t]! < 1 ? pooled : Math.max(floor, squares[t]! / freedom[t]!),
+      models < poolBelow || freedom[t]! < 1
+        ? pooled
+        : Math.max(varianceFloor, squares[t]! / freedom[t]!),
   }));
 }
