@@ -39,7 +39,8 @@ function verdict(results: Results, first: string, second: string): string {
   const { difference, holmP } = found.result;
   const better = results.statistic.better === "higher" ? difference > 0 : difference < 0;
   const sign = difference > 0 ? "+" : "";
-  const word = holmP >= 0.05 ? "ties" : better ? "wins" : "loses";
+  const word =
+    holmP === undefined ? "not planned" : holmP >= 0.05 ? "not shown" : better ? "wins" : "loses";
   return `${word} (${sign}${difference.toFixed(decimalsOf(results.statistic))})`;
 }
 

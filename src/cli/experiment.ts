@@ -67,6 +67,7 @@ interface ExperimentFlags extends NowcastFlags, ForgetFlags, SubmitFlags {
   readonly dataset: DataConfig["name"];
   readonly data?: string;
   readonly tuningSeed: number;
+  readonly tuningSeeds?: number;
   readonly predictor?: string;
   readonly arms?: string;
   readonly variant?: readonly Variant[];
@@ -128,7 +129,12 @@ export function registerExperiment(command: Command): void {
   datasetOptions(command, { preset: true })
     .option("--seeds <n>", "seeds reported", integer(1, most.networks), 5)
     .option("--first-seed <n>", "the first of them", integer(0), 1)
-    .option("--tuning-seed <n>", "seed that settings are chosen on", integer(0), 101)
+    .option("--tuning-seed <n>", "first of the seeds that settings are chosen on", integer(0), 101)
+    .option(
+      "--tuning-seeds <n>",
+      "how many of them (default: 3; at size tiny, 1)",
+      integer(1, most.networks),
+    )
     .option(
       "--predictor <dir>",
       "folder of the published InvWNN, for the arms that use it",
@@ -165,7 +171,10 @@ export function registerExperiment(command: Command): void {
     );
   nowcastOptions(command)
     .addOption(
-      new Option("--size <name>", "scaled to small machines; the paper's; `tiny` for a first look")
+      new Option(
+        "--size <name>",
+        "scaled to small machines; small, for many seeds; the paper's; `tiny` for a first look",
+      )
         .choices(sizeNames)
         .default("scaled"),
     )
@@ -220,6 +229,12 @@ export function registerExperiment(command: Command): void {
   );
 }
 
+/** Seeds that settings are chosen on: one would be chance, and more than a first look takes. */
+function tuningSeedsOf({ tuningSeed, tuningSeeds, size }: ExperimentFlags): number[] {
+  const count = tuningSeeds ?? (size === "tiny" ? 1 : 3);
+  return Array.from({ length: count }, (_, i) => tuningSeed + i);
+}
+
 /** What the flags of a command ask for. */
 async function requestOf(
   experiment: string,
@@ -251,7 +266,7 @@ async function requestOf(
     }),
     variants: flags.variant ?? [],
     seeds: Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i),
-    tuningSeed: flags.tuningSeed,
+    tuningSeeds: tuningSeedsOf(flags),
   });
 }
 

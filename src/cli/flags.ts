@@ -60,6 +60,7 @@ export const flags: Readonly<Record<string, string>> = {
   testFloor: "--until-test-below",
   trainCount: "--train",
   tuningSeed: "--tuning-seed",
+  tuningSeeds: "--tuning-seeds",
   unlearningAccuracy: "--until-ua",
   warmupEpochs: "--warmup-epochs",
 };

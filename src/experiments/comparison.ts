@@ -1,47 +1,94 @@
 /** Paired comparisons of an experiment's arms. */
-import { holm, type Paired, paired } from "../metrics/statistics.ts";
+import { equivalenceP, holm, type Paired, paired } from "../metrics/statistics.ts";
 import { methods } from "../unlearn/methods/index.ts";
 import { isReference } from "./arms.ts";
 import type { Protocol } from "./protocol.ts";
 import type { ArmResult } from "./trained-network.ts";
 
-/** An arm against another, on the seeds where both reach the statistic. */
+/** An arm against another, seed by seed. */
 export interface Comparison {
   readonly first: string;
   readonly second: string;
-  readonly result?: Paired & { readonly holmP: number };
+  /** Seeds on which each gets as far as the statistic is read; on the others a run counts as the statistic says. */
+  readonly reached?: readonly [number, number];
+  readonly result?: Paired & {
+    /** p corrected by Holm over the first arm's planned comparisons; absent where it is not one of them. */
+    readonly holmP?: number;
+    /** p of the test that the two differ by less than the statistic's margin. */
+    readonly equalP: number;
+  };
   readonly missing?: string;
 }
 
-/** Each arm that says so against every other one but the reference, p corrected within each. */
+/** What is said of a planned comparison: which arm is better, that both are equal, or that neither is shown. */
+export type Verdict = "first" | "second" | "equal" | "not shown";
+
+/** Errors that are taken in a planned comparison. */
+const level = 0.05;
+
+/** What a planned comparison shows; undefined for others. */
+export function verdictOf(
+  { better }: Protocol["statistic"],
+  { result }: Comparison,
+): Verdict | undefined {
+  if (result?.holmP === undefined) return undefined;
+  if (result.holmP < level)
+    return result.difference > 0 === (better === "higher") ? "first" : "second";
+  return result.equalP < level ? "equal" : "not shown";
+}
+
+/** What a run counts as, by arm and seed; undefined on a seed that no arm gets anywhere on. */
+function valuesOf(
+  { statistic }: Protocol,
+  results: readonly ArmResult[],
+): (run: ArmResult) => number | undefined {
+  const sign = statistic.better === "higher" ? 1 : -1;
+  const worst = (seed: number): number | undefined => {
+    const reached = results.flatMap((one) => (one.seed === seed ? (one.statistic ?? []) : []));
+    return reached.length === 0
+      ? undefined
+      : sign * Math.min(...reached.map((value) => sign * value));
+  };
+  return (run) => run.statistic ?? statistic.never?.(run.history) ?? worst(run.seed);
+}
+
+/** Each arm that says so against every other one but the reference; p corrected over the planned ones within each. */
 export function compare(protocol: Protocol, results: readonly ArmResult[]): Comparison[] {
+  const valueOf = valuesOf(protocol, results);
   const compared = protocol.arms.filter((arm) => arm.compared === true);
   return compared.flatMap(({ name: first }) => {
     const others = protocol.arms.filter(
       (arm) => arm.name !== first && !isReference(arm) && methods.has(arm.method),
     );
-    const raw = others.map(({ name: second }): { second: string; result?: Paired } => {
-      const pairs = results
-        .filter(({ arm }) => arm === first)
-        .flatMap((mine) => {
-          const theirs = results.find(({ arm, seed }) => arm === second && seed === mine.seed);
-          return mine.statistic === undefined || theirs?.statistic === undefined
-            ? []
-            : [[mine.statistic, theirs.statistic] as const];
-        });
-      if (pairs.length < 2) return { second };
+    const raw = others.map(({ name: second, planned = false }) => {
+      const pairs = results.flatMap((mine) => {
+        const theirs = results.find(({ arm, seed }) => arm === second && seed === mine.seed);
+        return mine.arm === first && theirs !== undefined ? [[mine, theirs] as const] : [];
+      });
+      const count = (at: 0 | 1): number =>
+        pairs.filter((pair) => pair[at].statistic !== undefined).length;
+      const reached = [count(0), count(1)] as const;
+      const values = pairs.flatMap(([mine, theirs]) => {
+        const [a, b] = [valueOf(mine), valueOf(theirs)];
+        return a === undefined || b === undefined ? [] : [[a, b] as const];
+      });
+      if (reached[0] + reached[1] === 0)
+        return { second, reached, missing: "neither gets there on any seed" };
+      if (values.length < 2) return { second, reached, missing: "it needs two seeds or more" };
       const result = paired(
-        pairs.map(([a]) => a),
-        pairs.map(([, b]) => b),
+        values.map(([a]) => a),
+        values.map(([, b]) => b),
       );
-      return { second, result };
+      return { second, reached, planned, result };
     });
-    const adjusted = holm(raw.flatMap(({ result }) => (result === undefined ? [] : [result.p])));
+    const planned = raw.flatMap(({ planned: is, result }) => (is === true ? [result!.p] : []));
+    const adjusted = holm(planned);
     let at = 0;
-    return raw.map(({ second, result }) =>
-      result === undefined
-        ? { first, second, missing: "fewer than two seeds where both reach the statistic" }
-        : { first, second, result: { ...result, holmP: adjusted[at++]! } },
-    );
+    return raw.map(({ planned: is, result, ...one }): Comparison => {
+      if (result === undefined) return { first, ...one };
+      const equalP = equivalenceP(result, protocol.statistic.margin);
+      const holmP = is ? { holmP: adjusted[at++]! } : {};
+      return { first, ...one, result: { ...result, ...holmP, equalP } };
+    });
   });
 }

@@ -55,7 +55,7 @@ const common = {
 const wide: TrainConfig["model"] = { name: defaults.network, filters: [32, 64], hidden: 64 };
 
 /** Sizes by name; four digits, so that the one forgotten is a quarter and not a tenth. */
-const sizesOf: Readonly<Record<Size, Sizes>> = {
+const sizes: Readonly<Record<Exclude<Size, "small">, Sizes>> = {
   scaled: {
     data: { size: 16, classes: ["0", "1", "4", "7"], trainCount: 2000, testCount: 400 },
     recipe: {
@@ -100,21 +100,24 @@ const sizesOf: Readonly<Record<Size, Sizes>> = {
   },
 };
 
+/** What is scaled is small already. */
+const sizesOf: Readonly<Record<Size, Sizes>> = { ...sizes, small: sizes.scaled };
+
 /** The training of the network that forgets. */
 export function drawerTraining(options: DiffusionOptions, seed: number): TrainConfig {
   const { size, data, forget, overrides = {} } = options;
   const { train, test, recipe } = overrides;
-  const sizes = sizesOf[size];
+  const own = sizesOf[size];
   return {
     data: {
-      ...sizes.data,
+      ...own.data,
       ...data,
       ...(train === undefined ? {} : { trainCount: train }),
       ...(test === undefined ? {} : { testCount: test }),
     },
     scenario: { name: defaults.named },
     forget: forget ?? { images: [{ classes: [defaultTarget] }] },
-    ...sizes.recipe,
+    ...own.recipe,
     ...recipe,
     seed,
   };
@@ -138,6 +141,7 @@ export const diffusionExperiment: Experiment = {
       "the untouched network",
     better: "lower",
     decimals: 2,
+    margin: 1,
     of: (curve) => whereReached(pointsOf(curve, ...matched), matchedAt(curve), "rising"),
   },
   endColumns: [

@@ -25,7 +25,7 @@ export interface Earlier {
 interface Written {
   readonly experiment?: unknown;
   readonly dataset?: unknown;
-  readonly statistic?: { readonly definition?: unknown };
+  readonly statistic?: { readonly name?: string; readonly definition?: string };
   readonly runs?: readonly Omit<ArmResult, "history" | "settings">[];
 }
 
@@ -47,11 +47,15 @@ export async function histories(path: string): Promise<Map<string, Progress[]>> 
   return curves;
 }
 
+/** What the results in a folder were judged by, in words. */
+export type WrittenStatistic = Partial<Pick<Protocol["statistic"], "name" | "definition">>;
+
 /**
  * Reads the results of an experiment.
  *
  * @param dir its folder.
  * @param dataset name of the data set, as `--dataset` gives it.
+ * @returns the results, and what they were judged by then.
  * @throws if it is another experiment or data set, lacks one of the seeds, or a file is damaged.
  */
 export async function readResults(
@@ -59,17 +63,12 @@ export async function readResults(
   protocol: Protocol,
   dataset: string,
   seeds: readonly number[],
-): Promise<ArmResult[]> {
+): Promise<{ readonly results: ArmResult[]; readonly statistic: WrittenStatistic }> {
   const written = (await readJson(join(dir, "results.json"))) as Written;
   if (written.experiment !== protocol.name || written.dataset !== dataset) {
     throw new DataError(
       `"${dir}" holds results of ${String(written.experiment)} on ${String(written.dataset)}, ` +
         `not of ${protocol.name} on ${dataset}.`,
-    );
-  }
-  if (written.statistic?.definition !== protocol.statistic.definition) {
-    throw new DataError(
-      `"${dir}" measured another statistic: ${String(written.statistic?.definition)}. Run all arms again.`,
     );
   }
   const curves = await histories(join(dir, "results.csv"));
@@ -93,17 +92,26 @@ export async function readResults(
       );
     }
   }
-  return results;
+  return { results, statistic: written.statistic ?? {} };
 }
 
-/** Reads what an experiment's earlier run wrote, as {@link readResults} does, and how its settings were chosen. */
+/**
+ * Reads what an experiment's earlier run wrote, as {@link readResults} does, and how its settings were chosen.
+ *
+ * @throws DataError where it was judged by another statistic, too.
+ */
 export async function readEarlier(
   dir: string,
   protocol: Protocol,
   dataset: string,
   seeds: readonly number[],
 ): Promise<Earlier> {
-  const results = await readResults(dir, protocol, dataset, seeds);
+  const { results, statistic } = await readResults(dir, protocol, dataset, seeds);
+  if (statistic.definition !== protocol.statistic.definition) {
+    throw new DataError(
+      `"${dir}" measured another statistic: ${String(statistic.definition)}. Run all arms again.`,
+    );
+  }
   return { results, tuned: (await readJson(join(dir, "tuning.json"))) as Earlier["tuned"] };
 }
 

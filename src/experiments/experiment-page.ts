@@ -47,6 +47,8 @@ const resultsSchema = z.looseObject({
   dataset: z.string(),
   seeds: z.array(z.number()),
   tuningSeed: z.number().optional(),
+  tuningSeeds: z.array(z.number()).optional(),
+  statistic: z.looseObject({ name: z.string(), definition: z.string() }).optional(),
   adapter: z.string(),
   runtime: z.string(),
   takenFromEarlier: z.array(z.string()).optional(),
@@ -124,20 +126,29 @@ function curveTable(chart: LineChart, name: string): Html {
   return table(`${chart.yLabel} by ${chart.xLabel}`, columns, rows);
 }
 
+/** Seeds that settings were chosen on; undefined where none were. */
+function tuningSeedsOf({
+  tuningSeed,
+  tuningSeeds,
+}: Pick<Results, "tuningSeed" | "tuningSeeds">): string | undefined {
+  return tuningSeeds?.join(", ") ?? tuningSeed?.toString();
+}
+
 function environment({
   adapter,
   runtime,
   seeds,
   dataset,
-  tuningSeed,
   takenFromEarlier,
+  ...results
 }: Results): Html {
+  const tuning = tuningSeedsOf(results);
   return settingsTable("Where and on what it ran", [
     { name: "adapter", value: adapter },
     { name: "runtime", value: runtime },
     { name: "data set", value: dataset },
     { name: "seeds", value: seeds.join(", ") },
-    ...(tuningSeed === undefined ? [] : [{ name: "tuning seed", value: String(tuningSeed) }]),
+    ...(tuning === undefined ? [] : [{ name: "tuning seeds", value: tuning }]),
     ...(takenFromEarlier === undefined
       ? []
       : [{ name: "from an earlier run", value: takenFromEarlier.join(", ") }]),
@@ -247,12 +258,15 @@ function comparisonTables(experiment: Experiment, comparisons: readonly Comparis
 
 async function methodsPage(path: string, results: Results, images: boolean): Promise<Page> {
   const file = join(path, resultsFile);
-  const experiment = experimentNamed(results.experiment);
-  if (experiment === undefined) {
+  const now = experimentNamed(results.experiment);
+  if (now === undefined) {
     throw new DataError(
       `"${file}" is of an experiment "${results.experiment}", which there is not.`,
     );
   }
+  // Judged as it was when it was run.
+  const experiment = { ...now, statistic: { ...now.statistic, ...results.statistic } };
+  const tuning = tuningSeedsOf(results);
   for (const one of results.summaries) checkedFile(summarySchema, one, file);
   const summaries = results.summaries as unknown as ArmSummary[];
   const comparisons = (results.comparisons ?? []) as unknown as Comparison[];
@@ -298,7 +312,7 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
     title: `${experiment.title} (${results.dataset})`,
     summary: [
       `${summaries.length} arms over seeds ${results.seeds.join(", ")}` +
-        `${results.tuningSeed === undefined ? "" : `; settings chosen on seed ${results.tuningSeed}`}. ` +
+        `${tuning === undefined ? "" : `; settings chosen on seeds ${tuning}`}. ` +
         `They are judged by ${statistic.name}: ${statistic.definition}; ${statistic.better} is better.`,
       reached.length === 0
         ? `No arm reached it.`

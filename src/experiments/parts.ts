@@ -32,7 +32,7 @@ export interface Part {
   readonly version: string;
   readonly request: ExperimentRequest;
   readonly share: Share;
-  /** Digests of what the tuning seed reads. */
+  /** Digests of what the first tuning seed reads. */
   readonly inputs: Inputs;
   readonly finished: boolean;
 }
@@ -52,9 +52,9 @@ export function requestPlan(
   known: Readonly<Record<string, Tuned>> = {},
 ): readonly PlannedRun[] {
   const asked = graderOf(protocol, request);
-  const { seeds, tuningSeed } = request;
+  const { seeds, tuningSeeds } = request;
   return planOf(protocol, {
-    ...{ seeds, tuningSeed, known },
+    ...{ seeds, tuningSeeds, known },
     grader: asked !== undefined && asked.given === undefined,
   });
 }

@@ -1,7 +1,7 @@
 /**
  * The runs of an experiment, in their order: what one process does, what a share of one is, and what a queue spreads.
  *
- * A run is a folder: a training, a trial of an arm on the tuning seed, or an arm on a reported seed. What a run takes from
+ * A run is a folder: a training, a trial of an arm on a tuning seed, or an arm on a reported seed. What a run takes from
  * others it reads in their folders, so that any process that has these can do it.
  */
 import { UsageError } from "../errors.ts";
@@ -10,13 +10,16 @@ import type { Arm, Settings } from "../unlearn/arm.ts";
 import { isReference } from "./arms.ts";
 import type { Protocol } from "./protocol.ts";
 
-/** The trials of an arm on the tuning seed, and the settings that won. */
+/** The trials of an arm on the tuning seeds, and the settings that won. */
 export interface Tuned {
   readonly settings: Settings;
   readonly trials: readonly {
     readonly settings: Settings;
+    /** Mean over the tuning seeds, as in a summary; undefined where none reaches it. */
     readonly statistic: number | undefined;
-    /** Where on the x axis the run ended: decides where no trial reaches the statistic. */
+    /** Tuning seeds that reach it. */
+    readonly reached?: number;
+    /** Where on the x axis the runs ended, on average: decides where no trial reaches the statistic. */
     readonly end: number;
   }[];
 }
@@ -42,13 +45,13 @@ export interface PlannedTraining extends Planned {
   readonly group: string;
 }
 
-/** An arm with one choice of settings, on the tuning seed or with the best choice on a reported one. */
+/** An arm with one choice of settings, on a tuning seed or with the best choice on a reported one. */
 export interface PlannedArm extends Planned {
   readonly kind: "trial" | "arm";
   readonly seed: number;
   readonly group: string;
   readonly arm: Arm;
-  /** The settings that a trial tries; those of an arm follow from its trials. */
+  /** The settings that a trial tries, on each tuning seed; those of an arm follow from its trials. */
   readonly choice?: Settings;
   /** The run of the retrained network whose unlearning accuracy it ends at. */
   readonly reference?: string;
@@ -61,8 +64,8 @@ export type PlannedRun = PlannedGrader | PlannedTraining | PlannedArm;
 export interface PlanOptions {
   /** Seeds reported; none: only settings are chosen. */
   readonly seeds: readonly number[];
-  /** The seed that settings are chosen on; absent: they are those that are known. */
-  readonly tuningSeed?: number | undefined;
+  /** The seeds that settings are chosen on; none: they are those that are known. */
+  readonly tuningSeeds?: readonly number[];
   /** What is tuned already; arms whose trials are the same are not tuned again. */
   readonly known?: Readonly<Record<string, Tuned>>;
   /** Its first run is the training of a grader. */
@@ -98,10 +101,10 @@ function choicesOf(
 
 /** The runs of an experiment: each stands after those that it needs. */
 export function planOf(protocol: Protocol, options: PlanOptions): readonly PlannedRun[] {
-  const { seeds, tuningSeed, known = {}, grader = false } = options;
+  const { seeds, tuningSeeds = [], known = {}, grader = false } = options;
   const first: PlannedRun[] = grader ? [{ kind: "grader", key: "grader", after: [] }] : [];
   const before = first.map(({ key }) => key);
-  const tuning = tuningSeed === undefined ? [] : choicesOf(protocol, known);
+  const tuning = tuningSeeds.length === 0 ? [] : choicesOf(protocol, known);
   const isMeasured = (arm: Arm): boolean => protocol.againstRetrained && isReference(arm);
   /** The runs of one seed, with its training first. */
   const ofSeed = (
@@ -119,20 +122,22 @@ export function planOf(protocol: Protocol, options: PlanOptions): readonly Plann
     });
     return [{ kind: "training", key: trained, seed, group, after: before }, ...planned];
   };
-  const trialKey = (group: string, { name }: Arm, i: number): string =>
-    join(group, `${name}-${i + 1}`);
-  const tuningGroup = join("tuning", `seed-${tuningSeed}`);
-  const trials = tuning.flatMap(({ arm, choices }) =>
-    choices.map((choice, i) => ({
-      ...({ kind: "trial", arm, choice, after: [] } as const),
-      key: trialKey(tuningGroup, arm, i),
-    })),
-  );
+  const trialsOf = (seed: number): PlannedRun[] => {
+    const group = join("tuning", `seed-${seed}`);
+    const trials = tuning.flatMap(({ arm, choices }) =>
+      choices.map((choice, i) => ({
+        ...({ kind: "trial", arm, choice, after: [] } as const),
+        key: join(group, `${arm.name}-${i + 1}`),
+      })),
+    );
+    return trials.length === 0 ? [] : ofSeed(seed, group, trials);
+  };
+  const trials = tuningSeeds.flatMap(trialsOf);
   const tried = (name: string): string[] =>
-    trials.filter(({ arm }) => arm.name === name).map(({ key }) => key);
+    trials.flatMap((run) => (run.kind === "trial" && run.arm.name === name ? [run.key] : []));
   return [
     ...first,
-    ...(trials.length === 0 ? [] : ofSeed(tuningSeed!, tuningGroup, trials)),
+    ...trials,
     ...seeds.flatMap((seed) => {
       const group = `seed-${seed}`;
       const runs = protocol.arms.map((arm) => ({

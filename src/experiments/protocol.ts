@@ -14,7 +14,7 @@ import {
   drawingArmsOf,
   untouchedArm,
 } from "./diffusion.ts";
-import { channelsOf, type Overrides, type Size, scaleOf } from "./scale.ts";
+import { channelsOf, type Overrides, type Size, scaleOf, smallSide } from "./scale.ts";
 
 /** An experiment on one data set. */
 export interface Protocol extends Experiment {
@@ -116,6 +116,7 @@ export function protocolOf(
     known: armsOf({ ...context, published: published ?? "" }, recipe, readsRetained),
     train: (seed) => ({
       data: {
+        ...(size === "small" ? { size: smallSide } : {}),
         ...data,
         ...(train === undefined ? {} : { trainCount: train }),
         ...(test === undefined ? {} : { testCount: test }),

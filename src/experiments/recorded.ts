@@ -3,7 +3,7 @@ import { z } from "zod";
 import { DataError } from "../errors.ts";
 import { join, readJson } from "../platform/files.ts";
 import type { Arm } from "../unlearn/arm.ts";
-import { readResults } from "./earlier.ts";
+import { readResults, type WrittenStatistic } from "./earlier.ts";
 import { type NowcastResult, readNowcast } from "./nowcast.ts";
 import { type Protocol, protocolOf } from "./protocol.ts";
 import type { ArmResult } from "./trained-network.ts";
@@ -40,11 +40,18 @@ export async function recordedNowcast(
   return { dataset, results: await readNowcast(join(dir, "results.csv")) };
 }
 
-/** Reads an experiment. @throws DataError for a folder of none, or of an experiment that is judged otherwise by now. */
+/** What an experiment is judged by, or was when results were written: then runs that never got there were left out. */
+function asThen({ statistic: now }: Protocol, then: WrittenStatistic): Protocol["statistic"] {
+  if (then.definition === now.definition) return now;
+  const { never: _, ...without } = now;
+  return { ...without, ...then };
+}
+
+/** Reads an experiment, judged as it was then. @throws DataError for a folder of none. */
 export async function recordedExperiment(dir: string): Promise<RecordedExperiment> {
   const { experiment, dataset, seeds } = await writtenExperiment(dir);
   const protocol = protocolOf(experiment, { name: dataset }, { size: "scaled" });
-  const results = await readResults(dir, protocol, dataset, seeds);
+  const { results, statistic } = await readResults(dir, protocol, dataset, seeds);
   const names = [...new Set(results.map(({ arm }) => arm))];
   const arms = names.map((name): Arm => {
     const { method } = results.find(({ arm }) => arm === name)!;
@@ -59,5 +66,5 @@ export async function recordedExperiment(dir: string): Promise<RecordedExperimen
       }
     );
   });
-  return { protocol: { ...protocol, arms }, results };
+  return { protocol: { ...protocol, arms, statistic: asThen(protocol, statistic) }, results };
 }

@@ -67,7 +67,7 @@ function shownOf(
 /** What a report is made from. */
 export interface Reported {
   readonly protocol: Protocol;
-  readonly request: Pick<ExperimentRequest, "seeds" | "tuningSeed" | "size">;
+  readonly request: Pick<ExperimentRequest, "seeds" | "tuningSeeds" | "size">;
   /** The runs, whose folders say where they were computed. */
   readonly plan: readonly PlannedRun[];
   readonly results: readonly ArmResult[];
@@ -130,7 +130,7 @@ export async function reportExperiment(
   reported: Reported,
 ): Promise<{ readonly numbers: object; readonly table: string }> {
   const { request, grader, earlier } = reported;
-  const { seeds, tuningSeed } = request;
+  const { seeds, tuningSeeds } = request;
   const { protocol, results, tuned, before } =
     earlier === undefined
       ? { ...shownOf(reported.protocol, reported.results), tuned: reported.tuned, before: [] }
@@ -148,7 +148,7 @@ export async function reportExperiment(
     experiment: protocol.name,
     dataset,
     seeds,
-    ...(protocol.name === diffusionName ? {} : { tuningSeed }),
+    ...(protocol.name === diffusionName ? {} : { tuningSeeds }),
     adapter,
     runtime,
     ...(ran.length > 1 ? { ranOn: ran } : {}),
@@ -178,7 +178,9 @@ export async function reportExperiment(
     `# ${protocol.title} (${dataset})`,
     "",
     `Seeds ${seeds.join(", ")}; ${
-      protocol.name === diffusionName ? "nothing is tuned" : `settings chosen on seed ${tuningSeed}`
+      protocol.name === diffusionName
+        ? "nothing is tuned"
+        : `settings chosen on seeds ${tuningSeeds.join(", ")}`
     }. ${statistic.name}: ` +
       `${statistic.definition}; ${statistic.better} is better. Mean ± standard deviation over seeds.`,
     "",

@@ -33,7 +33,8 @@ export interface ExperimentRequest {
   readonly arms?: readonly string[] | undefined;
   readonly variants: readonly Variant[];
   readonly seeds: readonly number[];
-  readonly tuningSeed: number;
+  /** Seeds that settings are chosen on; none of them is reported. */
+  readonly tuningSeeds: readonly number[];
   /** What drawn images are judged by; absent: a grader that is trained first. */
   readonly grader?: string | undefined;
   readonly precision?: Precision | undefined;
@@ -81,7 +82,7 @@ export const requestSchema: z.ZodType<ExperimentRequest> = z.strictObject({
     z.strictObject({ arm: z.string(), settings: z.record(z.string(), z.unknown()) }),
   ),
   seeds: z.array(seed).min(1).max(10_000),
-  tuningSeed: seed,
+  tuningSeeds: z.array(seed).min(1).max(100),
   grader: z.string().optional(),
   precision: z.enum(precisions).optional(),
 });
@@ -100,13 +101,14 @@ export function unknownExperiment(name: string): UsageError {
  */
 export function requestProtocol(request: ExperimentRequest): Protocol {
   const { experiment, data, size, published, model, modelFile, forget, overrides } = request;
-  const { arms, variants, seeds, tuningSeed } = request;
+  const { arms, variants, seeds, tuningSeeds } = request;
   if (!experimentNames().includes(experiment)) {
     throw unknownExperiment(experiment);
   }
-  if (seeds.includes(tuningSeed)) {
+  const both = tuningSeeds.find((one) => seeds.includes(one));
+  if (both !== undefined) {
     throw new UsageError(
-      `seed ${tuningSeed} would both choose settings and be reported; give another \`tuningSeed\`.`,
+      `seed ${both} would both choose settings and be reported; give another \`tuningSeed\`.`,
     );
   }
   return protocolOf(experiment, data, {
@@ -128,13 +130,13 @@ export function graderOf(
 /** What the folder of an experiment is begun with (config.json): arms and seeds may be added later. */
 export async function experimentConfig(
   protocol: Protocol,
-  request: Pick<ExperimentRequest, "tuningSeed" | "precision" | "grader" | "size">,
+  request: Pick<ExperimentRequest, "tuningSeeds" | "precision" | "grader" | "size">,
 ): Promise<{ readonly train: TrainConfig } & Readonly<Record<string, unknown>>> {
   const asked = graderOf(protocol, request);
   return {
     experiment: protocol.name,
     train: protocol.train(0),
-    tuningSeed: request.tuningSeed,
+    tuningSeeds: request.tuningSeeds,
     shippedPredictor: await shippedDigest(),
     ...(request.precision === "fast" ? { precision: request.precision } : {}),
     ...(asked && { grader: asked.given ?? asked.train, drawing: drawingOf(request.size) }),

@@ -2,11 +2,12 @@
  * Does the runs of a plan, each in a run folder of its own.
  *
  * Everything is resumable: a folder with a result is done, one without goes on from its last checkpoint.
- * Tuning runs on a seed of its own, picks each arm's settings by the experiment's statistic, and is
+ * Tuning runs on seeds of its own, picks each arm's settings by the experiment's statistic, and is
  * written down with every trial.
  */
 import { UsageError } from "../errors.ts";
 import { Owned } from "../gpu/owned.ts";
+import { meanAndDeviation } from "../metrics/statistics.ts";
 import { join } from "../platform/files.ts";
 import type { Settings } from "../unlearn/arm.ts";
 import { planOf, type PlannedArm, type PlannedRun, type Tuned } from "./plan.ts";
@@ -36,13 +37,21 @@ export function lineOf(
   );
 }
 
-/** The trial with the best statistic; where none reaches it, the one that got furthest along x. */
-function bestTrial(protocol: Protocol, trials: Tuned["trials"]): Tuned["trials"][number] {
+/**
+ * The trial with the best statistic, of those that reach it on any seed; where some seeds count as nothing, that which
+ * reaches it on most; where none does, the one that got furthest along x.
+ */
+function bestTrial(
+  protocol: Protocol,
+  trials: readonly (Tuned["trials"][number] & { readonly reached: number })[],
+): Tuned["trials"][number] {
+  const everyCounts = protocol.statistic.never !== undefined;
   const sign = protocol.statistic.better === "higher" ? 1 : -1;
   const along = protocol.reverseX ? -1 : 1;
   const [best] = [...trials].sort((a, b) => {
     if (a.statistic !== undefined && b.statistic !== undefined) {
-      return sign * (b.statistic - a.statistic);
+      const more = everyCounts ? 0 : b.reached - a.reached;
+      return more || sign * (b.statistic - a.statistic);
     }
     if (a.statistic !== undefined || b.statistic !== undefined) {
       return a.statistic === undefined ? 1 : -1;
@@ -109,11 +118,26 @@ export class PlanResults {
       (run): run is PlannedArm => run.kind === "trial" && run.arm.name === name,
     );
     if (mine.length === 0) return this.#known[name];
-    const trials: Tuned["trials"][number][] = [];
-    for (const { key, choice } of mine) {
-      const { statistic, history } = await this.#needed(key);
-      const end = history.at(-1)!.scores[this.#protocol.x.score]!;
-      trials.push({ settings: choice!, statistic, end });
+    const choices = new Map<string, PlannedArm[]>();
+    for (const run of mine) {
+      const name = JSON.stringify(run.choice);
+      choices.set(name, [...(choices.get(name) ?? []), run]);
+    }
+    const { statistic, x } = this.#protocol;
+    const trials: Parameters<typeof bestTrial>[1][number][] = [];
+    for (const runs of choices.values()) {
+      const results = await Promise.all(runs.map(({ key }) => this.#needed(key)));
+      const reached = results.filter((one) => one.statistic !== undefined).length;
+      const values = results.flatMap(
+        (one) => one.statistic ?? statistic.never?.(one.history) ?? [],
+      );
+      const ends = results.map(({ history }) => history.at(-1)!.scores[x.score]!);
+      trials.push({
+        settings: runs[0]!.choice!,
+        statistic: reached === 0 ? undefined : meanAndDeviation(values).mean,
+        reached,
+        end: meanAndDeviation(ends).mean,
+      });
     }
     return { settings: bestTrial(this.#protocol, trials).settings, trials };
   }
@@ -219,17 +243,17 @@ export async function runPlan(
 }
 
 /**
- * Tries every trial of every arm on one seed and keeps the best settings of each.
+ * Tries every trial of every arm on some seeds and keeps the best settings of each.
  *
  * @param known what is tuned already; arms whose trials are the same are not tuned again.
  */
 export async function tune(
   protocol: Protocol,
-  seed: number,
+  tuningSeeds: readonly number[],
   environment: Environment,
   known: Readonly<Record<string, Tuned>> = {},
 ): Promise<Record<string, Tuned>> {
-  const plan = planOf(protocol, { seeds: [], tuningSeed: seed, known });
+  const plan = planOf(protocol, { seeds: [], tuningSeeds, known });
   const results = new PlanResults(protocol, plan, known, environment.out);
   await runPlan(protocol, plan, results, environment);
   return results.tuned();

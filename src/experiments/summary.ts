@@ -25,7 +25,9 @@ export interface ArmSummary {
   readonly arm: string;
   readonly method: string;
   readonly seeds: number;
-  /** Statistic over the seeds that reach it. */
+  /** Seeds that get as far as the statistic is read. */
+  readonly reached?: number;
+  /** Statistic over the seeds that reach it, and those that count as something without; null where none reaches it. */
   readonly statistic: Spread | null;
   readonly missing?: string;
   /** Scores at the end of the runs. */
@@ -85,14 +87,18 @@ export function summarise(protocol: Protocol, results: readonly ArmResult[]): Ar
   return protocol.arms.map((arm) => {
     const { name, method } = arm;
     const runs = results.filter((result) => result.arm === name);
-    const reached = runs.flatMap(({ statistic }) => (statistic === undefined ? [] : [statistic]));
+    const reached = runs.filter(({ statistic }) => statistic !== undefined).length;
+    const counted = runs.flatMap(
+      ({ statistic, history }) => statistic ?? protocol.statistic.never?.(history) ?? [],
+    );
     const last = runs.map(({ history }) => history.at(-1)!);
     return {
       arm: name,
       method,
       seeds: runs.length,
-      statistic: reached.length === 0 ? null : spread(reached),
-      ...(reached.length > 0
+      reached,
+      statistic: reached === 0 ? null : spread(counted),
+      ...(reached > 0
         ? {}
         : {
             missing:

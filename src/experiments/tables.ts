@@ -1,8 +1,10 @@
 /** An experiment's results as tables. */
 import { csvFormatRows } from "d3-dsv";
 import { type Cell, type Column, markdownTable } from "../report/table.ts";
+import { listed } from "../registry.ts";
+import type { Settings } from "../unlearn/arm.ts";
 import { isReference } from "./arms.ts";
-import type { Comparison } from "./comparison.ts";
+import { type Comparison, verdictOf } from "./comparison.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Tuned } from "./plan.ts";
 import { type ArmSummary, finalNames, type Spread } from "./summary.ts";
@@ -66,7 +68,7 @@ export function resultRows(protocol: Judged, summaries: readonly ArmSummary[]): 
         ]
       : []),
     plusMinus(one.statistic, statistic.decimals),
-    one.statistic === null ? `0 of ${one.seeds}` : `${one.statistic.n} of ${one.seeds}`,
+    `${one.reached ?? one.statistic?.n ?? 0} of ${one.seeds}`,
     ...ends.map(({ score, decimals }) => plusMinus(one.end[score], decimals)),
     one.seconds.toFixed(1),
   ]);
@@ -128,10 +130,19 @@ export function comparisonRows(
     "95 % interval",
     "seeds first is better",
     "p (Holm)",
+    "shown",
   ].map((title) => ({ title }));
-  const { better, decimals } = protocol.statistic;
-  const rows = comparisons.map(({ first, second, result, missing: why }) => {
-    if (result === undefined) return [first, second, why ?? "–", "", "", ""];
+  const { better, decimals, margin } = protocol.statistic;
+  const rows = comparisons.map((comparison) => {
+    const { first, second, result, missing: why } = comparison;
+    if (result === undefined) return [first, second, why ?? "–", "", "", "", ""];
+    const verdict = verdictOf(protocol.statistic, comparison);
+    const shown = {
+      first: `${first} is better`,
+      second: `${second} is better`,
+      equal: `equal within ${margin}`,
+      "not shown": "not shown",
+    };
     const wins = better === "higher" ? result.wins : result.losses;
     return [
       first,
@@ -139,7 +150,9 @@ export function comparisonRows(
       result.difference.toFixed(decimals),
       `${result.interval[0].toFixed(decimals)} to ${result.interval[1].toFixed(decimals)}`,
       `${wins} of ${result.n}`,
-      result.holmP < 0.001 ? "< 0.001" : result.holmP.toFixed(3),
+      ...(result.holmP === undefined
+        ? ["–", "not planned"]
+        : [result.holmP < 0.001 ? "< 0.001" : result.holmP.toFixed(3), shown[verdict!]]),
     ];
   });
   return { columns, rows };
@@ -154,20 +167,32 @@ export function comparisonTable(
   return markdownTable(columns, rows);
 }
 
+/** Settings whose chosen value is the least or most of three or more that were tried: beyond it may be a better one. */
+function edgesOf(settings: Settings, trials: Tuned["trials"]): readonly string[] {
+  return Object.entries(settings).flatMap(([name, value]) => {
+    const tried = [...new Set(trials.map((trial) => trial.settings[name]))].map(Number);
+    const isEdge = [Math.min(...tried), Math.max(...tried)].includes(Number(value));
+    return tried.length >= 3 && isEdge ? [name] : [];
+  });
+}
+
 /** What tuning tried and chose; `written`: settings as a text. */
 export function tuningRows(
   { statistic }: Pick<Judged, "statistic">,
   tuned: Readonly<Record<string, Tuned>>,
   written: (settings: unknown) => string,
 ): Rows {
-  const rows = Object.entries(tuned).flatMap(([arm, { settings, trials }]) =>
-    trials.map((trial) => [
+  const rows = Object.entries(tuned).flatMap(([arm, { settings, trials }]) => {
+    const edges = edgesOf(settings, trials);
+    const chosen =
+      edges.length === 0 ? "chosen" : `chosen, at the edge of what was tried of ${listed(edges)}`;
+    return trials.map((trial) => [
       arm,
       written(trial.settings),
       trial.statistic?.toFixed(statistic.decimals) ?? "not reached",
-      JSON.stringify(trial.settings) === JSON.stringify(settings) ? "chosen" : "",
-    ]),
-  );
+      JSON.stringify(trial.settings) === JSON.stringify(settings) ? chosen : "",
+    ]);
+  });
   const columns = ["method", "settings", statistic.name, ""].map((title) => ({ title }));
   return { columns, rows };
 }

@@ -104,6 +104,16 @@ function scoresIn(written: Readonly<Record<string, number | null>>): Scores {
   ) as Scores;
 }
 
+/** The number that a run of a method is judged by; undefined where its curve does not get that far. */
+function statisticOf(
+  { statistic }: Protocol,
+  arm: Pick<Arm, "method">,
+  history: readonly Progress[],
+  retrainedUa: number | undefined,
+): number | undefined {
+  return isReference(arm) ? statistic.ofRetrained?.(history) : statistic.of(history, retrainedUa);
+}
+
 /**
  * The result of a run in its folder; undefined where there is none yet.
  *
@@ -118,7 +128,7 @@ export async function finishedRun(
   if (!(await exists(file))) return undefined;
   const { statistic: _, ...left } = (await readJson(file)) as ArmResult;
   const history = left.history.map((one) => ({ ...one, scores: scoresIn(one.scores) }));
-  const statistic = protocol.statistic.of(history, retrainedUa);
+  const statistic = statisticOf(protocol, left, history, retrainedUa);
   const end = scoresIn(left.end);
   return { ...left, history, end, ...(statistic === undefined ? {} : { statistic }) };
 }
@@ -164,7 +174,7 @@ export class TrainedNetwork {
     const { arm, settings, seed, path, retrainedUa } = run;
     const { job } = this;
     const reference = isReference(arm);
-    const { againstRetrained, endCollapsed, until } = protocol;
+    const { againstRetrained, endCollapsed, until, landing } = protocol;
     const config: UnlearnConfig = {
       method: arm.method,
       settings,
@@ -196,9 +206,11 @@ export class TrainedNetwork {
       endOnDivergence: true,
       scores: protocol.scores,
       shortenLast: againstRetrained && !reference,
+      // Between trained weights and those of a network begun anew there is nothing to measure.
+      landing: reference ? undefined : landing,
       ...(job.judge && { onRound: ({ round }) => keepDrawn(folder, job, round) }),
     });
-    const statistic = protocol.statistic.of(history, retrainedUa);
+    const statistic = statisticOf(protocol, arm, history, retrainedUa);
     const result: ArmResult = {
       arm: arm.name,
       method: arm.method,

@@ -94,6 +94,19 @@ export function paired(first: readonly number[], second: readonly number[]): Pai
   };
 }
 
+/**
+ * p of two one-sided t tests that a mean difference lies between -margin and margin (Schuirmann, 1987): small where two
+ * methods are shown to be as good as equal.
+ */
+export function equivalenceP(
+  { n, difference, standardError }: Pick<Paired, "n" | "difference" | "standardError">,
+  margin: number,
+): number {
+  const room = margin - Math.abs(difference);
+  if (standardError === 0) return room > 0 ? 0 : 1;
+  return 1 - studentCdf(room / standardError, n - 1);
+}
+
 /** Two-sided p of the sign test: how often a fair coin is at least so one-sided. */
 export function signTest(wins: number, losses: number): number {
   const n = wins + losses;

@@ -29,7 +29,7 @@ const previousFile = "unlearning-previous.safetensors";
 
 /** What an unlearning run did. */
 export interface UnlearnResult {
-  /** Round 0 first; the end of a shortened round stands before that of the whole one. */
+  /** Round 0 first; where a round was shortened or landed stands before its own end, with a fraction for its number. */
   readonly history: readonly Progress[];
   readonly reason: StopReason;
 }
@@ -44,6 +44,14 @@ export interface UnlearnOptions {
   readonly scores?: readonly string[];
   /** Shorten the last round so that it ends at the unlearning accuracy asked for; see unlearn/shorten-round.ts. */
   readonly shortenLast?: boolean;
+  /** A level of forgetting: the round that first gets there is also measured where it does, and goes on from its end. */
+  readonly landing?: Landing | undefined;
+}
+
+/** A level of forgetting that a round may reach before its end. */
+export interface Landing {
+  /** Whether scores are at the level or past it; both measure D_f. `start`: those of the untouched network. */
+  reached(scores: Scores, start: Scores): boolean;
 }
 
 /** Unlearns from the job's model (which must hold the trained weights) in a folder, round by round. */
@@ -54,13 +62,15 @@ export async function unlearnInFolder(
   options: UnlearnOptions = {},
 ): Promise<UnlearnResult> {
   const { model } = job;
-  const { watch = {}, scores, shortenLast = false } = options;
+  const { watch = {}, scores, shortenLast = false, landing } = options;
   const { phase, progress: told } = watch;
   // A round that is done is measured to its end.
   const measuring: Watch = { phase, progress: told };
   const start = await model.save();
   const saved = await savedRound(folder, job, config);
-  const rounds = await keptRounds(folder, saved?.session.round ?? -1);
+  const logged = await keptRounds(folder, saved?.session.round ?? -1);
+  const rounds = logged.filter(({ round }) => Number.isInteger(round));
+  let landed = logged.find(({ round }) => !Number.isInteger(round));
   if (saved !== undefined && rounds.length !== saved.session.round + 1) {
     saved.refuse(
       `metrics.jsonl has ${rounds.length} of the ${saved.session.round + 1} rounds it has behind it, round 0 among them`,
@@ -83,6 +93,20 @@ export async function unlearnInFolder(
   } else {
     for (const round of rounds) await options.onRound?.(round);
   }
+  /** Whether the level was reached in a round, at its end or before. */
+  const isPast = ({ scores: own }: Progress): boolean => landing!.reached(own, rounds[0]!.scores);
+  let isOpen = landing !== undefined && !rounds.some(isPast);
+  /** Measures where a round gets to the level, from the weights before it; the model ends where it was. */
+  const land = async (whole: Progress, from: Tensors): Promise<Progress | undefined> => {
+    const end = await model.save();
+    const share = await shortenRound(model, from, end, async () =>
+      landing!.reached(await job.evaluate(measuring, []), rounds[0]!.scores),
+    );
+    if (share === 1) return undefined;
+    const there = await job.evaluate(measuring, scores);
+    model.load(end);
+    return { ...whole, round: whole.round - 1 + share, scores: there };
+  };
   // Weights after the last round and before it.
   let after = saved?.model ?? start;
   let before = saved?.previous ?? start;
@@ -109,6 +133,11 @@ export async function unlearnInFolder(
       resume: rounds,
       watch,
       async onRound(progress) {
+        if (isOpen && isPast(progress)) {
+          isOpen = false;
+          landed = await land(progress, after);
+          if (landed !== undefined) await folder.log({ phase: "unlearn", ...landed });
+        }
         await report(progress);
         const state = await session.save();
         [before, after] = [after, await model.save()];
@@ -135,6 +164,14 @@ export async function unlearnInFolder(
     const shortened = { ...last, round: last.round - 1 + share };
     // Before the round's own end: curves are read along their rounds.
     history.splice(-1, 0, { ...shortened, scores: await job.evaluate(measuring, scores) });
+  }
+  if (landed !== undefined) {
+    const at = landed.round;
+    history.splice(
+      history.findIndex(({ round }) => round > at),
+      0,
+      landed,
+    );
   }
   await writeWhole(folder, "checkpoint.safetensors", job);
   return { history, reason };

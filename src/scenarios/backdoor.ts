@@ -7,6 +7,9 @@ import { whereReached } from "../metrics/curve.ts";
 import { Random } from "../random.ts";
 import { amountOf, defineScenario, pointsOf, shareOption } from "./scenario.ts";
 
+/** Share of D_f classified as the target at which runs are compared, %. */
+const level = 10;
+
 const settings = z.strictObject({
   share: z.number().gt(0).lt(1).optional(),
   /** Class the signature stands for. */
@@ -137,14 +140,20 @@ export const backdoor = defineScenario({
     x: { score: "forgetAccuracy", label: "D_f classified as the target" },
     y: [{ score: "forgetTrueAccuracy" }, { score: "testAccuracy" }],
     reverseX: true,
+    landing: { reached: (scores) => scores["forgetAccuracy"]! <= level },
     statistic: {
-      name: "clean-label accuracy at 10 %",
-      definition:
-        "share of D_f (with the signature) classified as its true class where the share classified as the target has fallen to 10 %, interpolated between rounds, %",
+      name: `clean-label accuracy at ${level} %`,
+      definition: `share of D_f (with the signature) classified as its true class where the share classified as the target first gets to ${level} %; what it was at first for a run that never gets there, %`,
       better: "higher",
       decimals: 2,
+      margin: 2,
+      never: (curve) => curve[0]!.scores["forgetTrueAccuracy"]!,
       of: (curve) =>
-        whereReached(pointsOf(curve, "forgetAccuracy", "forgetTrueAccuracy"), 10, "falling"),
+        whereReached(pointsOf(curve, "forgetAccuracy", "forgetTrueAccuracy"), level, "falling"),
+      ofRetrained(curve) {
+        const end = curve.at(-1)!.scores;
+        return end["forgetAccuracy"]! <= level ? end["forgetTrueAccuracy"] : undefined;
+      },
     },
     endColumns: [
       { score: "attackSuccess", title: "attack success, end", decimals: 2 },

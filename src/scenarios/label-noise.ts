@@ -1,7 +1,13 @@
 /** A random share has wrong labels. */
 import { z } from "zod";
 import { mislabel, splitForget } from "../data/corrupt.ts";
-import { amountOf, best, defineScenario, shareOption } from "./scenario.ts";
+import { whereReached } from "../metrics/curve.ts";
+import type { Scores } from "../metrics/metric.ts";
+import { amountOf, defineScenario, pointsOf, shareOption } from "./scenario.ts";
+
+function isHalved(scores: Scores, start: Scores): boolean {
+  return scores["forgetAccuracy"]! <= start["forgetAccuracy"]! / 2;
+}
 
 export const labelNoise = defineScenario({
   name: "label-noise",
@@ -23,20 +29,24 @@ export const labelNoise = defineScenario({
     x: { score: "forgetAccuracy", label: "accuracy on the wrong labels" },
     y: [{ score: "testAccuracy" }],
     reverseX: true,
+    landing: { reached: isHalved },
     statistic: {
       name: "gain in test accuracy",
       definition:
-        "largest test accuracy among rounds with at most half the first accuracy on the wrong labels, minus the first test accuracy, points",
+        "test accuracy where the accuracy on the wrong labels first gets to half of what it was, minus the first test accuracy, points; 0 for a run that never gets there",
       better: "higher",
       decimals: 2,
+      margin: 1,
+      never: () => 0,
       of(curve) {
         const start = curve[0]!.scores;
-        const top = best(
-          curve,
-          ({ forgetAccuracy }) => forgetAccuracy! <= start["forgetAccuracy"]! / 2,
-          ({ testAccuracy }) => testAccuracy!,
-        );
-        return top === undefined ? undefined : top - start["testAccuracy"]!;
+        const points = pointsOf(curve, "forgetAccuracy", "testAccuracy");
+        const there = whereReached(points, start["forgetAccuracy"]! / 2, "falling");
+        return there === undefined ? undefined : there - start["testAccuracy"]!;
+      },
+      ofRetrained(curve) {
+        const [start, end] = [curve[0]!.scores, curve.at(-1)!.scores];
+        return isHalved(end, start) ? end["testAccuracy"]! - start["testAccuracy"]! : undefined;
       },
     },
     endColumns: [

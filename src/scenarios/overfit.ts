@@ -2,7 +2,11 @@
 import { z } from "zod";
 import { splitForget } from "../data/corrupt.ts";
 import { UsageError } from "../errors.ts";
-import { best, defineScenario } from "./scenario.ts";
+import { whereReached } from "../metrics/curve.ts";
+import { defineScenario, pointsOf } from "./scenario.ts";
+
+/** Cross-entropy on D_f at which runs are compared, nats. */
+const level = 0.5;
 
 export const overfit = defineScenario({
   name: "overfit",
@@ -27,19 +31,18 @@ export const overfit = defineScenario({
     x: { score: "forgetLoss" },
     y: [{ score: "testLoss" }, { score: "testAccuracy" }],
     reverseX: false,
+    landing: { reached: (scores) => scores["forgetLoss"]! >= level },
     statistic: {
       name: "change of test cross-entropy",
-      definition:
-        "smallest test cross-entropy among rounds with a cross-entropy on D_f of 0.1 to 1.5, minus the first test cross-entropy, nats",
+      definition: `test cross-entropy where the cross-entropy on D_f first gets to ${level} nats, minus the first test cross-entropy, nats; 0 for a run that never gets there`,
       better: "lower",
       decimals: 3,
+      margin: 0.1,
+      never: () => 0,
       of(curve) {
-        const low = best(
-          curve,
-          ({ forgetLoss }) => forgetLoss! >= 0.1 && forgetLoss! <= 1.5,
-          ({ testLoss }) => -testLoss!,
-        );
-        return low === undefined ? undefined : -low - curve[0]!.scores["testLoss"]!;
+        const points = pointsOf(curve, "forgetLoss", "testLoss");
+        const there = whereReached(points, level, "rising");
+        return there === undefined ? undefined : there - curve[0]!.scores["testLoss"]!;
       },
     },
     endColumns: [

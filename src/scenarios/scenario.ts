@@ -43,6 +43,14 @@ export interface Statistic {
   readonly definition: string;
   readonly better: "higher" | "lower";
   readonly decimals: number;
+  /** Arms whose difference is shown to be smaller are called equal. */
+  readonly margin: number;
+  /**
+   * What a run counts as that never gets as far; absent: as the worst on its seed.
+   *
+   * @param curve the run.
+   */
+  never?(curve: Curve): number;
   /**
    * Reads it.
    *
@@ -50,6 +58,8 @@ export interface Statistic {
    * @returns undefined where the curve does not get that far.
    */
   of(curve: Curve, retrainedUa: number | undefined): number | undefined;
+  /** Reads it off a network trained anew, which counts as it ends; absent: it has none. */
+  ofRetrained?(curve: Curve): number | undefined;
 }
 
 /** How much is trained on in experiments for small machines, and how long. */
@@ -66,6 +76,9 @@ export interface Experiment {
   readonly title: string;
   /** Settings of the scenario for images of so many channels. */
   settings(channels: 1 | 3): Readonly<Record<string, unknown>>;
+  /** The level of forgetting at which runs are compared, where a run goes on beyond it: the round that first gets there is
+   *  measured there, too, so that no method gains by many small rounds. */
+  readonly landing?: { reached(scores: Scores, start: Scores): boolean };
   /** Where a run ends besides its rounds; see `StopRules`. */
   readonly until: { readonly unlearningAccuracy?: number; readonly forgetLoss?: number };
   /** There is a D_r; without one, methods that read it do not compete. */
@@ -155,14 +168,4 @@ export function amountOf(share: number | undefined, count: number): number {
 /** A score of every round, with another: the points of a curve. */
 export function pointsOf(curve: Curve, x: string, y: string): { x: number; y: number }[] {
   return curve.map(({ scores }) => ({ x: scores[x]!, y: scores[y]! }));
-}
-
-/** The largest value of the rounds for which `holds`; undefined if it holds for none. */
-export function best(
-  curve: Curve,
-  holds: (scores: Scores) => boolean,
-  value: (scores: Scores) => number,
-): number | undefined {
-  const values = curve.filter(({ scores }) => holds(scores)).map(({ scores }) => value(scores));
-  return values.length === 0 ? undefined : values.reduce((a, b) => Math.max(a, b));
 }

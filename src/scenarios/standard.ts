@@ -33,6 +33,7 @@ export const standard = defineScenario({
         "test accuracy (%) where unlearning accuracy reaches the retrained network's; the last round is shortened to end there",
       better: "higher",
       decimals: 2,
+      margin: 0.5,
       of: (curve, retrainedUa) =>
         retrainedUa === undefined
           ? undefined

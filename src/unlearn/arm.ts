@@ -16,6 +16,8 @@ export interface Arm {
   readonly tunedAs?: string;
   /** It is compared with every other arm, seed by seed. */
   readonly compared?: boolean;
+  /** The comparisons with it are planned before an experiment is run: p values hold for these alone. */
+  readonly planned?: boolean;
   /** Figures leave it out. */
   readonly hidden?: boolean;
 }
@@ -53,6 +55,23 @@ export interface DrawingContext {
 /** Learning rates as trials. */
 export function rates(...values: readonly number[]): { learningRate: number }[] {
   return values.map((learningRate) => ({ learningRate }));
+}
+
+/**
+ * Trials of a method that goes back by what a window on D_f moved the weights: each learning rate with each step length, so
+ * that all such methods choose from as many settings.
+ *
+ * @param lengths a step as long as the method's own measure says, and a longer one.
+ */
+export function windowTrials(
+  { tiny, windowRates }: Pick<ArmContext, "tiny" | "windowRates">,
+  name: string,
+  lengths: readonly [number, number],
+): Settings[] {
+  const tried = tiny ? lengths.slice(0, 1) : lengths;
+  return tried.flatMap((length) =>
+    windowRates.map((learningRate) => ({ learningRate, [name]: length })),
+  );
 }
 
 /** Rates on a logarithmic grid for stochastic gradient descent. */

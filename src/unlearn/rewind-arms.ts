@@ -1,12 +1,24 @@
 /** The rewind's arms in experiments: with either predictor, on either snapshot, and its controls. */
-import { type Arm, type ArmContext, type DrawingContext, rates } from "./arm.ts";
+import {
+  type Arm,
+  type ArmContext,
+  type DrawingContext,
+  type Settings,
+  windowTrials,
+} from "./arm.ts";
+
+/** A rewind goes as far as its predictor says, or four times as far, as Task Vector does. */
+function trialsOf(context: ArmContext): Settings[] {
+  return windowTrials(context, "strength", [1, 4]);
+}
 
 /** The arms of one predictor; `suffix`: what their names end with. */
 function armsOf(
-  { window, windowRates, rounds }: ArmContext,
+  context: ArmContext,
   suffix: string,
   predictor: { readonly predictor?: string },
 ): Arm[] {
+  const { window, rounds } = context;
   const name = `rewind${suffix}`;
   const settings = { ...window, ...predictor };
   const common = { trials: [], tunedAs: name, rounds: rounds.windows };
@@ -15,9 +27,10 @@ function armsOf(
       name,
       method: "rewind",
       settings,
-      trials: rates(...windowRates),
+      trials: trialsOf(context),
       rounds: rounds.windows,
       compared: true,
+      planned: suffix !== "",
     },
     {
       ...common,
@@ -36,15 +49,16 @@ function armsOf(
  * learnt predictor is worth what it adds to that.
  */
 export function rewindArms(context: ArmContext): readonly Arm[] {
-  const { published, window, windowRates, rounds } = context;
+  const { published, window, rounds } = context;
   return [
     ...armsOf(context, "", {}),
     ...(published === undefined ? [] : armsOf(context, "-published", { predictor: published })),
     {
       ...late,
       settings: { ...window, ...late.settings },
-      trials: rates(...windowRates),
+      trials: trialsOf(context),
       rounds: rounds.windows,
+      compared: true,
     },
   ];
 }
@@ -57,14 +71,16 @@ const late = {
 } as const;
 
 /** Straight lines in place of a predictor, tuned on their own. */
-export function linearRewindArms({ window, windowRates, rounds }: ArmContext): readonly Arm[] {
+export function linearRewindArms(context: ArmContext): readonly Arm[] {
+  const { window, rounds } = context;
   return [
     {
       name: "linear-rewind",
       method: "linear-rewind",
       settings: window,
-      trials: rates(...windowRates),
+      trials: trialsOf(context),
       rounds: rounds.windows,
+      planned: true,
     },
   ];
 }

@@ -69,7 +69,8 @@ test("experiment nowcast compares trainings with forecasts, and goes on where it
   assert.match(wrong.err, /it is wnn=PATH, introspection=PATH or nino=PATH/);
 });
 
-const overfit = ["experiment", "overfit", "--size", "tiny", "--seeds", "2", "--epochs", "2"].concat(
+// Of one seed: curves of two networks this small may have no place in common.
+const overfit = ["experiment", "overfit", "--size", "tiny", "--seeds", "1", "--epochs", "2"].concat(
   ["--train", "60", "--test", "30"],
 );
 
@@ -127,7 +128,7 @@ test("an arm is added to earlier results where both start from the same networks
     [
       () => {},
       words.map((word, i) => (words[i - 1] === "--seeds" ? "3" : word)),
-      /has no result of task-vector on seed 3/,
+      /has no result of task-vector on seed 2, 3/,
     ],
     [
       () => {},

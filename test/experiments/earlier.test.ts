@@ -6,14 +6,12 @@ import * as assert from "uvu/assert";
 import { compare } from "../../src/experiments/comparison.ts";
 import { checkTunedTogether, mergeEarlier, readEarlier } from "../../src/experiments/earlier.ts";
 import { experimentNames, protocolOf } from "../../src/experiments/protocol.ts";
+import { recordedExperiment } from "../../src/experiments/recorded.ts";
 import { summarise } from "../../src/experiments/summary.ts";
 
 const results = fileURLToPath(new URL("../../bench/results", import.meta.url));
 const seeds = [1, 2, 3, 4, 5];
-const sets = [
-  ["mnist", "mnist"],
-  ["cifar", "image-folder"],
-] as const;
+const sets = ["mnist", "cifar"];
 
 /** A committed results.json, as far as it is compared. */
 interface Written {
@@ -29,16 +27,13 @@ interface Written {
 test("committed results load, and their numbers come out again", async () => {
   const there: string[] = [];
   for (const name of experimentNames()) {
-    for (const [folder, dataset] of sets) {
+    for (const folder of sets) {
       const dir = `${results}/${name}/${folder}`;
       if (!existsSync(dir)) continue;
       there.push(`${name}/${folder}`);
       const written = JSON.parse(readFileSync(`${dir}/results.json`, "utf8")) as Written;
-      const protocol = protocolOf(name, { name: dataset, dir: "x" }, { size: "scaled", only: [] });
-      const earlier = await readEarlier(dir, protocol, dataset, written.seeds);
-      const none = { ...protocol, arms: [] };
-      const merged = mergeEarlier(none, [], {}, earlier);
-      const summaries = summarise(merged.protocol, merged.results);
+      const { protocol, results: read } = await recordedExperiment(dir);
+      const summaries = summarise(protocol, read);
       const numbers = (all: Written["summaries"]): string[] =>
         all.map(({ arm, statistic, gap }) => JSON.stringify([arm, statistic, gap?.value])).sort();
       assert.equal(numbers(summaries), numbers(written.summaries), dir);
@@ -46,7 +41,7 @@ test("committed results load, and their numbers come out again", async () => {
         all.map(({ first, second }) => `${first} ${second}`).sort();
       assert.equal(
         // One seed alone is not compared.
-        pairs(written.seeds.length > 1 ? compare(merged.protocol, merged.results) : []),
+        pairs(written.seeds.length > 1 ? compare(protocol, read) : []),
         pairs(written.comparisons),
         `${dir}: the arms that are compared`,
       );
@@ -59,12 +54,31 @@ test("committed results load, and their numbers come out again", async () => {
   );
 });
 
+test("results of the same statistic stand in one report with new ones, those of another are refused", async () => {
+  const data = { name: "mnist", dir: "x" };
+  const standard = protocolOf("standard", data, { size: "scaled", only: [] });
+  const dir = `${results}/standard/mnist`;
+  const earlier = await readEarlier(dir, standard, "mnist", seeds);
+  const merged = mergeEarlier({ ...standard, arms: [] }, [], {}, earlier);
+  const recorded = await recordedExperiment(dir);
+  assert.equal(
+    summarise(merged.protocol, merged.results),
+    summarise(recorded.protocol, recorded.results),
+  );
+  const noise = protocolOf("label-noise", data, { size: "scaled", only: [] });
+  try {
+    await readEarlier(`${results}/label-noise/mnist`, noise, "mnist", seeds);
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, /measured another statistic: largest test accuracy/);
+  }
+});
+
 test("arms that take over settings run with the arm whose they are", async () => {
   const options = { size: "scaled", published: "x" } as const;
   const data = { name: "mnist", dir: "x" };
   const dir = `${results}/label-noise/mnist`;
-  const all = protocolOf("label-noise", data, options);
-  const earlier = await readEarlier(dir, all, "mnist", seeds);
+  const earlier = await recordedExperiment(dir);
   const check = (...only: string[]): void =>
     checkTunedTogether(protocolOf("label-noise", data, { ...options, only }), earlier);
   check("salun");

@@ -5,6 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { curvesOf, figures } from "../../src/experiments/figures.ts";
 import { experimentNames, protocolOf } from "../../src/experiments/protocol.ts";
+import { folderOf } from "../../src/experiments/plan.ts";
 import { runSeeds, tune } from "../../src/experiments/run.ts";
 import { summarise } from "../../src/experiments/summary.ts";
 import { resultTable } from "../../src/experiments/tables.ts";
@@ -60,7 +61,7 @@ for (const name of experimentNames().filter((one) => one !== "diffusion")) {
         overrides: { ...tiny.overrides, train: trainOf[name] ?? tiny.overrides.train },
       },
     );
-    const tuned = await tune(protocol, 101, await around(out));
+    const tuned = await tune(protocol, [101], await around(out));
     assert.equal(Object.keys(tuned).includes("task-vector"), true);
     assert.is(tuned["salun"]!.trials.length, 5);
     const results = await runSeeds(protocol, [1, 2], tuned, await around(out));
@@ -144,6 +145,76 @@ test("an experiment killed between rounds goes on, and ends with the same number
   assert.is(readFileSync(join(out, "seed-1", "scrub", "result.json"), "utf8"), written);
 });
 
+test("the round that first gets to the level is measured where it does, and the run goes on as without", async () => {
+  const options = {
+    ...tiny,
+    only: ["neg-grad"],
+    variants: [{ arm: "neg-grad", settings: { learningRate: 0.05 } }],
+    overrides: {
+      ...tiny.overrides,
+      recipe: { ...tiny.overrides.recipe, epochs: 30, learningRate: 3e-3 },
+    },
+  };
+  const protocol = protocolOf("label-noise", { name: "synthetic" }, options);
+  const { landing, ...without } = protocol;
+  const [, landed] = await runSeeds(protocol, [1], {}, await around(join(folder, "landed")));
+  const [, whole] = await runSeeds(without, [1], {}, await around(join(folder, "not-landed")));
+  const rounds = ({ history }: typeof landed & object) =>
+    history.map((one) => ({ ...one, seconds: 0 }));
+  const at = landed!.history.findIndex(({ round }) => !Number.isInteger(round));
+  const inserted = landed!.history[at]!;
+  assert.equal(
+    rounds(landed!).filter((_, i) => i !== at),
+    rounds(whole!),
+  );
+  assert.is(Math.ceil(inserted.round), landed!.history[at + 1]!.round);
+  const start = landed!.history[0]!.scores;
+  const known = landed!.history.map(({ scores }) => landing!.reached(scores, start));
+  assert.equal(known.indexOf(true), at);
+  assert.not.equal(inserted.scores["testLoss"], landed!.history[at + 1]!.scores["testLoss"]);
+  assert.equal(Object.keys(inserted.scores), Object.keys(landed!.history[at + 1]!.scores));
+  // Ended after it has landed, the run finds it in its log.
+  const controller = new AbortController();
+  const out = join(folder, "landed-killed");
+  const log = join(out, "seed-1", folderOf(landed!.arm), "metrics.jsonl");
+  const progress = (): void => {
+    if (existsSync(log) && readFileSync(log, "utf8").includes('"round":2,')) controller.abort();
+  };
+  const watch = { signal: controller.signal, progress };
+  try {
+    await runSeeds(protocol, [1], {}, await around(out, { watch }));
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as Error).name, "AbortError");
+  }
+  const [, resumed] = await runSeeds(protocol, [1], {}, await around(out));
+  assert.equal(rounds(resumed!), rounds(landed!));
+});
+
+test("settings are chosen by the mean over the tuning seeds", async () => {
+  const protocol = protocolOf(
+    "label-noise",
+    { name: "synthetic" },
+    { ...tiny, only: ["neg-grad"] },
+  );
+  const out = join(folder, "tuning-seeds");
+  const both = await tune(protocol, [101, 102], await around(out));
+  const each: Awaited<ReturnType<typeof tune>>[] = [];
+  for (const seed of [101, 102]) each.push(await tune(protocol, [seed], await around(out)));
+  both["neg-grad"]!.trials.forEach(({ settings, statistic, reached, end }, i) => {
+    const alone = each.map((one) => one["neg-grad"]!.trials[i]!);
+    assert.ok(alone.every((one) => JSON.stringify(one.settings) === JSON.stringify(settings)));
+    assert.is(
+      reached,
+      alone.reduce((sum, one) => sum + one.reached!, 0),
+    );
+    // A seed that never gets there counts as no gain.
+    const mean = alone.reduce((sum, one) => sum + (one.statistic ?? 0), 0) / 2;
+    assert.is(statistic, reached === 0 ? undefined : mean);
+    assert.is(end, (alone[0]!.end + alone[1]!.end) / 2);
+  });
+});
+
 test("a variant is its arm with settings changed, tuned as that arm; only new arms are tuned", async () => {
   const options = { ...tiny, only: ["task-vector"] } as const;
   const settings = { lambda: { conv: 1, fc: 0.5 }, learningRate: 1e-5 };
@@ -159,7 +230,7 @@ test("a variant is its arm with settings changed, tuned as that arm; only new ar
     end: 1,
   }));
   const known = { "task-vector": { settings: { lambda: 3, learningRate: 1e-4 }, trials } };
-  const tuned = await tune(protocol, 101, await around(out), known);
+  const tuned = await tune(protocol, [101], await around(out), known);
   assert.equal(tuned, known);
   assert.not(existsSync(join(out, "tuning")));
   const results = await runSeeds(protocol, [1], tuned, await around(out));

@@ -59,7 +59,7 @@ const windows = training.draw(8, new Random(1));
 
 const works: Record<string, (on: Environment) => Promise<unknown>> = {
   "an experiment": (on) => runSeeds(protocol, [1], {}, on),
-  tuning: (on) => tune(protocol, 101, on),
+  tuning: (on) => tune(protocol, [101], on),
   nowcasting: (on) => runNowcast(() => train, [{ name: "adam" }], [1], on),
   "an attack": (on) =>
     runLira(on.gpu, { train, unlearn, models: 4, targets: 2 }, on.out, { ...on, log: () => {} }),

@@ -31,7 +31,7 @@ test.before(async () => shareDevice(await testGpu()));
 
 test("a plan has every run once, after those that it needs", () => {
   const protocol = protocolOf("standard", { name: "synthetic" }, { size: "tiny" });
-  const plan = planOf(protocol, { seeds: [1, 2, 3], tuningSeed: 101 });
+  const plan = planOf(protocol, { seeds: [1, 2, 3], tuningSeeds: [101] });
   const before = new Set<string>();
   for (const { key, after } of plan) {
     assert.not(before.has(key), key);
@@ -64,7 +64,7 @@ test("an arm is tuned against the reference, whether that was tuned before or no
         .map(({ name, trials }) => [name, trialsOf(name === "retrain" ? [{}] : trials)]),
     );
   const trials = (...names: string[]): string[] =>
-    planOf(protocol, { seeds: [1], tuningSeed: 101, known: tuned(names) })
+    planOf(protocol, { seeds: [1], tuningSeeds: [101], known: tuned(names) })
       .filter(({ kind }) => kind === "trial")
       .map(({ key }) => key.replace("tuning/seed-101/", ""));
   assert.equal(trials("retrain", "neg-grad", "salun"), []);
@@ -85,8 +85,8 @@ test("a result that is read has NaN where its run had none of a number", async (
 
 test("shares have every arm and seed between them once, and whatever these need", () => {
   const protocol = protocolOf("label-noise", { name: "synthetic" }, { size: "tiny" });
-  for (const tuningSeed of [101, undefined]) {
-    const plan = planOf(protocol, { seeds: [1, 2, 3], tuningSeed });
+  for (const tuningSeeds of [[101], [101, 102], []]) {
+    const plan = planOf(protocol, { seeds: [1, 2, 3], tuningSeeds });
     const arms = plan.filter(({ kind }) => kind === "arm").map(({ key }) => key);
     for (const count of [1, 2, 3, 7, arms.length]) {
       const shares = sharesOf(plan, count);
@@ -99,12 +99,12 @@ test("shares have every arm and seed between them once, and whatever these need"
     assert.throws(() => sharesOf(plan, arms.length + 1), /not split further/);
   }
   // Cut by arms where settings are chosen, so that trials are run once; else by seeds, so that trainings are.
-  const trialsOf = (tuningSeed: number | undefined): number[] =>
-    sharesOf(planOf(protocol, { seeds: [1, 2, 3], tuningSeed }), 3).map(
+  const trialsOf = (tuningSeeds: readonly number[]): number[] =>
+    sharesOf(planOf(protocol, { seeds: [1, 2, 3], tuningSeeds }), 3).map(
       ({ runs }) => runs.filter(({ kind }) => kind === "training").length,
     );
-  assert.equal(trialsOf(undefined), [1, 1, 1]);
-  assert.equal(trialsOf(101), [4, 4, 4]);
+  assert.equal(trialsOf([]), [1, 1, 1]);
+  assert.equal(trialsOf([101]), [4, 4, 4]);
 });
 
 test("shares that are put together say what one process says", async () => {

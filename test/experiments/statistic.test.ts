@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { csvParse } from "d3-dsv";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { compare } from "../../src/experiments/comparison.ts";
+import { compare, verdictOf } from "../../src/experiments/comparison.ts";
 import { tidyCsv } from "../../src/experiments/csv.ts";
 import { curvesOf, meanCurve } from "../../src/experiments/figures.ts";
 import { experimentNames, protocolOf } from "../../src/experiments/protocol.ts";
 import { summarise } from "../../src/experiments/summary.ts";
 import { recordedExperiment } from "../../src/experiments/recorded.ts";
-import { resultCsv, resultTable } from "../../src/experiments/tables.ts";
+import { comparisonTable, resultCsv, resultTable } from "../../src/experiments/tables.ts";
 import { latexTable } from "../../src/report/table.ts";
 import { type ArmResult, collapseFloor } from "../../src/experiments/trained-network.ts";
 import { whereReached } from "../../src/metrics/curve.ts";
@@ -52,24 +52,24 @@ test("the statistic of each experiment, by hand", () => {
     { forgetAccuracy: 50, testAccuracy: 99 },
     { forgetAccuracy: 40, testAccuracy: 88 },
     { forgetAccuracy: 10, testAccuracy: 90 },
-    { forgetAccuracy: 2, testAccuracy: 70 },
   );
-  // Round 1 is better, but has not halved the accuracy on D_f yet.
-  assert.is(statisticOf("label-noise", noise), 5);
+  // Where it has halved, neither where it is best before nor beyond.
+  assert.is(statisticOf("label-noise", noise), 3);
+  assert.is(statisticOf("label-noise", [noise[0]!, noise[1]!, noise[3]!]), 11.75);
   assert.is(statisticOf("label-noise", noise.slice(0, 2)), undefined);
   const backdoor = history(
-    { forgetAccuracy: 100, forgetTrueAccuracy: 0 },
+    { forgetAccuracy: 100, forgetTrueAccuracy: 4 },
     { forgetAccuracy: 20, forgetTrueAccuracy: 60 },
     { forgetAccuracy: 0, forgetTrueAccuracy: 80 },
   );
   assert.is(statisticOf("backdoor", backdoor), 70);
   const overfit = history(
-    { forgetLoss: 0.001, testLoss: 2 },
-    { forgetLoss: 0.2, testLoss: 1.5 },
-    { forgetLoss: 1.4, testLoss: 1.25 },
+    { forgetLoss: 0.25, testLoss: 2 },
+    { forgetLoss: 0.375, testLoss: 1 },
+    { forgetLoss: 0.625, testLoss: 1.25 },
     { forgetLoss: 2, testLoss: 0.5 },
   );
-  assert.is(statisticOf("overfit", overfit), -0.75);
+  assert.is(statisticOf("overfit", overfit), -0.875);
   const half = history(
     { forgetAccuracy: 100, testAccuracy: 95 },
     { forgetAccuracy: 90, testAccuracy: 85 },
@@ -77,6 +77,16 @@ test("the statistic of each experiment, by hand", () => {
   assert.is(statisticOf("standard", half, 5), 90);
   assert.is(statisticOf("standard", half, 20), undefined);
   assert.is(statisticOf("standard", half), undefined);
+  // A network trained anew counts as it ends, and only where it does not know D_f; what never gets there, as it started.
+  const of = (name: string) => scenarios.find(name).experiment!.statistic;
+  assert.is(of("label-noise").ofRetrained!(noise), 5);
+  assert.is(of("label-noise").ofRetrained!(noise.slice(0, 2)), undefined);
+  assert.is(of("backdoor").ofRetrained!(backdoor), 80);
+  assert.equal(
+    ["label-noise", "overfit", "backdoor"].map((name) => of(name).never!(backdoor)),
+    [0, 0, 4],
+  );
+  assert.is(of("standard").never, undefined);
 });
 
 const protocol = protocolOf(
@@ -117,15 +127,71 @@ test("means, comparisons and tables over seeds", () => {
   const [comparison] = compare(protocol, results);
   assert.is(comparison!.result!.difference, 3.5);
   assert.is(comparison!.result!.wins, 2);
+  assert.equal(comparison!.reached, [2, 2]);
   const table = resultTable(protocol, summarise(protocol, results));
   assert.match(table, "| rewind | 5.00 ± 1.41 | 2 of 2 | 40.00 ± 0.00 | 85.00 ± 1.41 | 1.0 |");
-  // An arm that never gets there has a dash and says so, and no comparison.
+  // A seed that never gets there counts as what it started from.
   const short = [...results.slice(0, 3), result("neg-grad", 2, [80])];
   assert.match(
     resultTable(protocol, summarise(protocol, short)),
-    "| neg-grad | 1.00 ± 0.00 | 1 of 2 |",
+    "| neg-grad | 0.50 ± 0.71 | 1 of 2 |",
   );
-  assert.match(compare(protocol, short)[0]!.missing!, /fewer than two seeds/);
+  const [counted] = compare(protocol, short);
+  assert.equal([counted!.result!.difference, counted!.reached], [4.5, [2, 1]]);
+  const none = [0, 2].map((i) => ({ ...results[i]!, statistic: undefined }));
+  const neither = [...none, result("neg-grad", 1, [80]), result("neg-grad", 2, [80])];
+  assert.is(compare(protocol, neither)[0]!.missing, "neither gets there on any seed");
+  assert.match(resultTable(protocol, summarise(protocol, neither)), "| neg-grad | – | 0 of 2 |");
+});
+
+test("p values are for what was planned; a verdict says better, equal or not shown", () => {
+  const planned = protocolOf(
+    "label-noise",
+    { name: "synthetic" },
+    { size: "tiny", only: ["rewind", "linear-rewind", "task-vector", "neg-grad"] },
+  );
+  const gains = {
+    rewind: [5, 6, 7, 8],
+    "linear-rewind": [1, 2.5, 3, 4],
+    "task-vector": [5.1, 5.9, 7.1, 7.9],
+    "neg-grad": [0, 12, 1, 13],
+  };
+  const all = Object.entries(gains).flatMap(([arm, values]) =>
+    values.map((gain, seed) => result(arm, seed, [80, 80 + gain])),
+  );
+  const of = (second: string) =>
+    compare(planned, all).find((one) => one.first === "rewind" && one.second === second)!;
+  const [line, vector, other] = ["linear-rewind", "task-vector", "neg-grad"].map(of);
+  // Differences 4, 3.5, 4, 4: mean 3.875, standard error 0.125, t = 31 with 3 degrees of freedom, p = 7.4e-5.
+  assert.ok(Math.abs(line!.result!.p - 7.38e-5) < 1e-6);
+  assert.ok(Math.abs(line!.result!.holmP! - 2 * line!.result!.p) < 1e-12);
+  assert.is(verdictOf(planned.statistic, line!), "first");
+  // Differences -0.1, 0.1, -0.1, 0.1: none, and smaller than the margin of a point.
+  assert.is(vector!.result!.holmP, 1);
+  assert.is(verdictOf(planned.statistic, vector!), "equal");
+  assert.is(other!.result!.holmP, undefined);
+  assert.is(verdictOf(planned.statistic, other!), undefined);
+  const wide = all.map((one) =>
+    one.arm === "task-vector" ? result(one.arm, one.seed, [80, [80, 95, 78, 98][one.seed]!]) : one,
+  );
+  const unsure = compare(planned, wide).find(({ second }) => second === "task-vector")!;
+  assert.is(verdictOf(planned.statistic, unsure), "not shown");
+  const table = comparisonTable(planned, [line!, other!]);
+  assert.match(table, "| rewind is better |");
+  assert.match(table, "| – | not planned |");
+  // Where nothing counts for a run that never gets there, it counts as the worst on its seed.
+  const half = protocolOf(
+    "standard",
+    { name: "synthetic" },
+    { size: "tiny", only: ["rewind", "neg-grad"] },
+  );
+  const at = (arm: string, seed: number, statistic?: number): ArmResult => {
+    const { statistic: _, ...one } = result(arm, seed, [80, 84]);
+    return statistic === undefined ? one : { ...one, statistic };
+  };
+  const runs = [at("rewind", 1, 90), at("rewind", 2, 80), at("neg-grad", 1), at("neg-grad", 2, 81)];
+  const [worst] = compare(half, runs);
+  assert.equal([worst!.result!.difference, worst!.reached], [-0.5, [2, 1]]);
 });
 
 test("the tidy table has a line a round, and mean curves a band", () => {
@@ -198,10 +264,10 @@ test("protocols: D_r methods are left out of overfit, retraining always runs in 
     assert.is(new Set(names).size, names.length);
     assert.is(names.includes("retrain"), name !== "overfit");
     const tuned = arms.filter((arm) => arm.trials.length > 0);
-    assert.ok(
-      tuned.every((arm) => arm.trials.length === 5),
-      "every arm has the same number of trials",
-    );
+    // Methods that go back by what a window moved choose from as many settings as each other, and more than the rest.
+    for (const { name: arm, trials } of tuned) {
+      assert.is(trials.length, /rewind|task-vector|negmerge/.test(arm) ? 12 : 5, arm);
+    }
     for (const { tunedAs } of arms) assert.ok(tunedAs === undefined || names.includes(tunedAs));
   }
   const only = protocolOf("standard", { name: "mnist" }, { size: "scaled", only: ["neg-grad"] });

@@ -8,6 +8,7 @@ import { missing, share, wilson } from "../../src/metrics/measurement.ts";
 import { mia } from "../../src/metrics/mia.ts";
 import { auc, aucError, bestThreshold, tprAtFpr } from "../../src/metrics/ranking.ts";
 import {
+  equivalenceP,
   holm,
   meanAndDeviation,
   paired,
@@ -95,6 +96,13 @@ test("Student's t against table values, sign test and Holm by hand", () => {
   near(result.standardError, 1 / Math.sqrt(3), 1e-12);
   near(result.interval[0], 2 - 4.30265 / Math.sqrt(3), 1e-4);
   assert.is(result.wins, 3);
+  // Two one-sided tests: t = (1 - 0.5) / standard error is 2.13185 with 4 degrees of freedom where p is 0.05.
+  const half = { n: 5, difference: -0.5, standardError: 0.5 / 2.13185 };
+  near(equivalenceP(half, 1), 0.05, 1e-5);
+  near(equivalenceP(half, 0.5), 0.5, 1e-12);
+  assert.ok(equivalenceP(half, 0.25) > 0.5);
+  assert.is(equivalenceP({ ...half, standardError: 0 }, 1), 0);
+  assert.is(equivalenceP({ ...half, standardError: 0 }, 0.5), 1);
   assert.equal(meanAndDeviation([7]), { mean: 7, deviation: 0 });
   assert.throws(() => paired([1], [1]), /two pairs or more/);
 });

@@ -36,7 +36,7 @@ const request: ExperimentRequest = {
   arms: ["neg-grad"],
   variants: [],
   seeds: [1],
-  tuningSeed: 101,
+  tuningSeeds: [101],
 };
 
 /** A job of the request, in a store of its own. */

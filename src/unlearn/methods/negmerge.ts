@@ -17,8 +17,10 @@ import type { Trainer } from "../../train/trainer.ts";
 import type { Watch } from "../../train/replay.ts";
 import { Arena } from "../../weights/arena.ts";
 import { Combination } from "../../weights/combine.ts";
+import { windowTrials } from "../arm.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
 import { fineTuneFields, StepSession, stepTrainer } from "../steps.ts";
+import { lambdaTrials } from "./task-vector.ts";
 
 const schema = z.strictObject({
   ...fineTuneFields,
@@ -105,7 +107,8 @@ export const negmerge = defineMethod({
   name: "negmerge",
   summary: "several fine-tunings on D_f; go the other way where their signs agree",
   reads: "D_f",
-  arms({ tiny, window, windowRates: [, low, middle, high], rounds }) {
+  arms(context) {
+    const { tiny, window, rounds } = context;
     // Of a window only what a method without one has as well.
     const { warmupEpochs: _, trailingEpoch: __, ...settings } = window;
     return [
@@ -113,13 +116,7 @@ export const negmerge = defineMethod({
         name: "negmerge",
         method: "negmerge",
         settings: { ...settings, ...(tiny ? { epochs: 2 } : {}) },
-        trials: [
-          { learningRate: low, lambda: 0.25 },
-          { learningRate: low, lambda: 1 },
-          { learningRate: middle, lambda: 0.25 },
-          { learningRate: middle, lambda: 1 },
-          { learningRate: high, lambda: 0.25 },
-        ],
+        trials: windowTrials(context, "lambda", lambdaTrials),
         rounds: rounds.windows,
       },
     ];

@@ -23,6 +23,7 @@ import { Combination } from "../../weights/combine.ts";
 import { Owned } from "../../gpu/owned.ts";
 import type { Model } from "../../nn/model.ts";
 import type { Watch } from "../../train/replay.ts";
+import { windowTrials } from "../arm.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
 import { fineTuneFields, StepSession, stepTrainer } from "../steps.ts";
 
@@ -128,23 +129,21 @@ class TaskVectorSession implements UnlearnSession {
   }
 }
 
+/** About as far as a line through the window goes in three epochs, and four times as far. */
+export const lambdaTrials = [0.25, 1] as const;
+
 export const taskVector = defineMethod({
   name: "task-vector",
   summary: "fine-tune on D_f, then go λ times as far the other way",
   reads: "D_f",
-  arms({ window, windowRates: [, low, middle, high], rounds }) {
+  arms(context) {
+    const { window, rounds } = context;
     // Of a window only what a method without one has as well.
     const { warmupEpochs: _, trailingEpoch: __, ...settings } = window;
-    const trials = [
-      { learningRate: low, lambda: 0.25 },
-      { learningRate: low, lambda: 1 },
-      { learningRate: middle, lambda: 0.25 },
-      { learningRate: middle, lambda: 1 },
-      { learningRate: high, lambda: 0.25 },
-    ];
+    const trials = windowTrials(context, "lambda", lambdaTrials);
     const common = { method: "task-vector", trials, rounds: rounds.windows };
     return [
-      { ...common, name: "task-vector", settings },
+      { ...common, name: "task-vector", settings, planned: true },
       {
         ...common,
         name: "task-vector-layers",
