@@ -68,6 +68,11 @@ export const commands: Readonly<Record<string, readonly Listed[]>> = {
       load: async () => (await import("./worker.ts")).registerWorker,
     },
     {
+      term: "dashboard [options]",
+      description: "experiments of a queue in a browser: their tables filling up, and the queue",
+      load: async () => (await import("./dashboard.ts")).registerDashboard,
+    },
+    {
       term: "lira [options]",
       description:
         "attack a method with shadow models: can forgotten images be told from unseen ones?",

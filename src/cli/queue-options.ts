@@ -1,5 +1,5 @@
 /** The options of a queue, which `experiment` and `worker` have. */
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../errors.ts";
 
 /** The variable that says which queue, so that a password stands in no list of processes. */
@@ -23,4 +23,19 @@ export function queueAddress({ queue }: { readonly queue?: string }): string {
   const given = queue ?? process.env[variable];
   if (given !== undefined && given !== "") return given;
   throw new UsageError(`nothing says which queue: give --queue, or set ${variable}.`);
+}
+
+/** Splits `[HOST:]PORT`. @throws InvalidArgumentError for what is none. */
+export function placeToListen(text: string): { readonly host: string; readonly port: number } {
+  const [, host = "127.0.0.1", port = text] = /^(.+):(\d+)$/.exec(text) ?? [];
+  if (/^\d{1,5}$/.test(port) && Number(port) < 65_536) {
+    return { host: host.replaceAll(/^\[|\]$/g, ""), port: Number(port) };
+  }
+  throw new InvalidArgumentError("needs a port, or a host and a port such as 0.0.0.0:9400.");
+}
+
+/** Checks `[HOST:]PORT`; it stays text. */
+export function checkedPlace(text: string): string {
+  placeToListen(text);
+  return text;
 }

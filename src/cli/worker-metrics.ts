@@ -2,6 +2,7 @@
 import { createServer, type Server } from "node:http";
 import type * as Prometheus from "prom-client";
 import { UsageError } from "../errors.ts";
+import { placeToListen } from "./queue-options.ts";
 import type { Told } from "./worker-process.ts";
 
 /** What a run came to. */
@@ -59,12 +60,12 @@ export class WorkerMetrics {
         () => response.writeHead(503).end(),
       );
     });
-    const [, host = "127.0.0.1", port = place] = /^(.+):(\d+)$/.exec(place) ?? [];
+    const { host, port } = placeToListen(place);
     await new Promise<void>((resolve, reject) => {
       server.once("error", ({ message }) =>
         reject(new UsageError(`--metrics ${place}: ${message}.`)),
       );
-      server.listen(Number(port), host.replaceAll(/^\[|\]$/g, ""), resolve);
+      server.listen(port, host, resolve);
     });
     return new WorkerMetrics(server, (outcome, ended) => {
       runs.inc({ outcome });

@@ -1,6 +1,6 @@
 /** `rewind worker`: does runs of experiments that wait on a queue. */
 import { type ChildProcess, fork } from "node:child_process";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import type { Job } from "bullmq";
 import { DataError, GpuError, UsageError } from "../errors.ts";
 import type { Place } from "../experiments/places.ts";
@@ -14,7 +14,7 @@ import { interruptSignal } from "./interrupt.ts";
 import { answer, say } from "./output.ts";
 import { integer, number } from "./parse.ts";
 import { ProgressBar } from "./progress.ts";
-import { queueAddress, queueOption, storeOption } from "./queue-options.ts";
+import { checkedPlace, queueAddress, queueOption, storeOption } from "./queue-options.ts";
 import { packageVersion } from "./version.ts";
 import { WorkerMetrics } from "./worker-metrics.ts";
 import type { Asked, Told } from "./worker-process.ts";
@@ -26,13 +26,6 @@ interface WorkerFlags extends DeviceFlags {
   readonly idle?: number;
   readonly runs?: number;
   readonly metrics?: string;
-}
-
-/** Checks `[HOST:]PORT`. */
-function metricsPlace(text: string): string {
-  const [, port = text] = /^.+:(\d+)$/.exec(text) ?? [];
-  if (/^\d{1,5}$/.test(port) && Number(port) < 65_536) return text;
-  throw new InvalidArgumentError("needs a port, or a host and a port such as 0.0.0.0:9400.");
 }
 
 /** Pause before the queue is asked again where nothing waits. */
@@ -64,7 +57,7 @@ export function registerWorker(command: Command): void {
     .option(
       "--metrics <[host:]port>",
       "numbers for Prometheus at http://HOST:PORT/metrics (host: 127.0.0.1)",
-      metricsPlace,
+      checkedPlace,
     )
     .option("--runs <n>", "end after so many runs (default: never)", integer(1));
   example(

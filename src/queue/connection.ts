@@ -3,6 +3,7 @@ import type * as BullMq from "bullmq";
 import type { FlowProducer, Queue, QueueOptions, Worker, WorkerOptions } from "bullmq";
 import type { Redis, RedisOptions } from "ioredis";
 import { DataError, UsageError } from "../errors.ts";
+import { queueName } from "./payload.ts";
 
 /** What a queue says of its connection. */
 export interface QueueNotes {
@@ -27,6 +28,8 @@ export function checkAddress(address: string): string {
 export class QueueServer {
   readonly redis: Redis;
   readonly #bull: typeof BullMq;
+  readonly #queues = new Map<string, Queue>();
+  #flows: FlowProducer | undefined;
   readonly #open: { close(): Promise<void> }[] = [];
 
   private constructor(bull: typeof BullMq, redis: Redis) {
@@ -67,12 +70,32 @@ export class QueueServer {
     return { connection: this.redis as unknown as QueueOptions["connection"] };
   }
 
+  /** A queue; the same name gives the same object. */
   queue(name: string): Queue {
-    return this.#kept(new this.#bull.Queue(name, this.#shared));
+    const queue = this.#queues.get(name) ?? this.#kept(new this.#bull.Queue(name, this.#shared));
+    this.#queues.set(name, queue);
+    return queue;
+  }
+
+  /** Whether there is a connection now. */
+  get connected(): boolean {
+    return this.redis.status === "ready";
+  }
+
+  /** Names of the queues of a version: the one of all, and those of the kinds of adapters that there were. */
+  async namesOf(version: string): Promise<readonly string[]> {
+    const kinds = await this.redis.smembers(kindsKey(version));
+    return [queueName(version), ...kinds.sort().map((kind) => queueName(version, kind))];
+  }
+
+  /** Says that there is a kind of adapter. */
+  async addKind(version: string, kind: string): Promise<void> {
+    await this.redis.sadd(kindsKey(version), kind);
   }
 
   flows(): FlowProducer {
-    return this.#kept(new this.#bull.FlowProducer(this.#shared));
+    this.#flows ??= this.#kept(new this.#bull.FlowProducer(this.#shared));
+    return this.#flows;
   }
 
   /** A worker that is asked for its jobs: nothing runs by itself. */
@@ -106,6 +129,8 @@ export class QueueServer {
     this.redis.disconnect();
   }
 }
+
+const kindsKey = (version: string): string => `rewind:kinds:${version}`;
 
 /** How a connection that was lost is made again: for ever, every ten seconds in the end. */
 const persistent = {

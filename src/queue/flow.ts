@@ -17,7 +17,7 @@ import { requestProtocol } from "../experiments/request.ts";
 import { resultFile } from "../experiments/trained-network.ts";
 import { exists, join } from "../platform/files.ts";
 import type { QueueServer } from "./connection.ts";
-import { kindOf, queueName, type RunPayload } from "./payload.ts";
+import { kindOf, queueName, readPayload, type RunPayload } from "./payload.ts";
 
 /** Runs of one experiment on a queue. */
 export interface FlowState {
@@ -35,6 +35,20 @@ export interface FlowState {
   }[];
   /** Workers that listen. */
   readonly workers: number;
+}
+
+/** Names of submissions, by the time that they were first made. */
+const flowsKey = (version: string): string => `rewind:flows:${version}`;
+
+/** What was submitted, the last first. @throws DataError for what this version did not write. */
+export async function submissions(
+  server: QueueServer,
+  version: string,
+): Promise<readonly RunPayload[]> {
+  const names = await server.redis.zrange(flowsKey(version), "0", "-1", "REV");
+  const roots = names.map((flow) => server.queue(queueName(version)).getJob(flow));
+  const found = (await Promise.all(roots)).filter((root) => root !== undefined);
+  return found.map((root) => readPayload(root.data, version));
 }
 
 /** Whether a run is finished in the folder of its experiment. */
@@ -76,7 +90,6 @@ export class Flow {
   readonly plan: readonly PlannedRun[];
   readonly payload: RunPayload;
   readonly #server: QueueServer;
-  readonly #queues = new Map<string, Queue>();
   readonly #out: string;
 
   /**
@@ -99,14 +112,8 @@ export class Flow {
     return `rewind:cancelled:${this.payload.flow}`;
   }
 
-  get #kindsKey(): string {
-    return `rewind:kinds:${this.payload.version}`;
-  }
-
   #queue(name: string): Queue {
-    const queue = this.#queues.get(name) ?? this.#server.queue(name);
-    this.#queues.set(name, queue);
-    return queue;
+    return this.#server.queue(name);
   }
 
   /** The queue of a run: that of the kind of adapter that its network was trained on, or of all. */
@@ -116,17 +123,14 @@ export class Flow {
     const place = (await placesOf(join(this.#out, run.group, "trained"))).at(-1);
     if (place === undefined) return queueName(version);
     const kind = await kindOf(place);
-    await this.#server.redis.sadd(this.#kindsKey, kind);
+    await this.#server.addKind(version, kind);
     return queueName(version, kind);
   }
 
   /** All queues that runs may wait in. */
   async #allQueues(): Promise<Queue[]> {
-    const { version } = this.payload;
-    const kinds = await this.#server.redis.smembers(this.#kindsKey);
-    return [queueName(version), ...kinds.map((kind) => queueName(version, kind))].map((name) =>
-      this.#queue(name),
-    );
+    const names = await this.#server.namesOf(this.payload.version);
+    return names.map((name) => this.#queue(name));
   }
 
   #jobId(run: string): string {
@@ -150,6 +154,7 @@ export class Flow {
     const { redis } = this.#server;
     const { flow, version } = this.payload;
     await redis.del(this.#cancelledKey);
+    await redis.zadd(flowsKey(version), "NX", Date.now(), flow);
     for (const run of this.plan) {
       if (await isFinished(run, this.#out)) await redis.sadd(this.#doneKey, run.key);
       else await redis.srem(this.#doneKey, run.key);
@@ -256,6 +261,8 @@ export class Flow {
 
   /** Takes its runs off the queue; what workers compute they leave at once. A new submission goes on. */
   async cancel(): Promise<void> {
+    const { version, flow } = this.payload;
+    await this.#server.redis.zrem(flowsKey(version), flow);
     await this.#server.redis.set(this.#cancelledKey, "1");
     for (const job of await this.#jobs(["waiting", "prioritized", "delayed", "failed"])) {
       await job.remove().catch(() => undefined);

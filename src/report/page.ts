@@ -23,7 +23,13 @@ export interface Page {
   /** What came out, in a sentence or two. */
   readonly summary: readonly Part[];
   readonly sections: readonly Section[];
+  /** What its last line says; that of a file where nothing is given. */
+  readonly ending?: string;
 }
+
+/** The last line of a page that is a file. */
+const alone =
+  "Made by Rewind. This page holds all it needs: no script, no file beside it, no address.";
 
 /** A drawing with its numbers. */
 export interface Figure {
@@ -176,7 +182,7 @@ function sectionHtml(section: Section, id: string, level: number): Html {
 }
 
 /** A page as the text of a file; the same page gives the same bytes. */
-export function pageText({ title, summary, sections }: Page): string {
+export function pageText({ title, summary, sections, ending = alone }: Page): string {
   const ids = sections.map((_, i) => `part-${i + 1}`);
   const contents = sections.map(
     ({ title: own, short = own }, i) => markup`<li><a href="#${ids[i]}">${named(short)}</a></li>\n`,
@@ -201,7 +207,7 @@ ${summary.map((part) => markup`<p class="lead">${lines(part)}</p>\n`)}</header>
 ${contents}</ul></nav>
 <main id="content">
 ${sections.map((section, i) => sectionHtml(section, ids[i]!, 2))}</main>
-<footer><p>Made by Rewind. This page holds all it needs: no script, no file beside it, no address.</p></footer>
+<footer><p>${ending}</p></footer>
 </body>
 </html>
 `.text;

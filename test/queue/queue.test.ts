@@ -1,6 +1,7 @@
 // Experiments on a queue: workers that are killed, a server that is, and what must not run.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { type IncomingMessage, request as ask, type RequestOptions } from "node:http";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -12,10 +13,17 @@ import {
   type ExperimentRequest,
   requestProtocol,
 } from "../../src/experiments/request.ts";
+import { placeOf } from "../../src/experiments/places.ts";
 import { QueueServer } from "../../src/queue/connection.ts";
 import { DeviceWork } from "../../src/queue/device-work.ts";
 import { Flow, isFinished } from "../../src/queue/flow.ts";
-import { namesOf, queueName, readPayload, type RunPayload } from "../../src/queue/payload.ts";
+import {
+  kindOf,
+  namesOf,
+  queueName,
+  readPayload,
+  type RunPayload,
+} from "../../src/queue/payload.ts";
 import { Store } from "../../src/queue/store.ts";
 import { FolderInUse } from "../../src/report/folder-lock.ts";
 import { interposeFiles } from "../../src/platform/files.ts";
@@ -272,6 +280,38 @@ withRedis(
     const [rogue] = await server.queue(queueName(version)).getFailed();
     assert.match(rogue!.failedReason, /the job is not valid/);
     worker.child.kill("SIGTERM");
+    const dashboard = start("dashboard", "--store", `${folder}/failing`, "--listen", "0");
+    await until(() => dashboard.said().includes("/queues"), dashboard.said);
+    const [address] = /http:\/\/127\.0\.0\.1:\d+/.exec(dashboard.said())!;
+    const page = await (await fetch(address!)).text();
+    const runs = flow.plan.length;
+    assert.ok(page.includes(`${runs - 1} of ${runs} runs done, 0 under way, 1 failed`), page);
+    const row = (name: string): string[] | undefined =>
+      new RegExp(`<th scope="row">${name}</th>(.*?)</tr>`).exec(page)?.[1]!.split(/<\/?td>/);
+    const { end } = JSON.parse(readFileSync(`${out}/seed-1/neg-grad/result.json`, "utf8")) as {
+      end: { testAccuracy: number };
+    };
+    const accuracy = end.testAccuracy.toFixed(2);
+    assert.ok(
+      row("neg-grad")!.some((cell) => cell.startsWith(`${accuracy}\u00A0±`)),
+      page,
+    );
+    assert.match(row("seed-1/neg-grad-nonsense-1")!.join(" "), /nonsense/);
+    const queues = await fetch(`${address}/queues/api/queues`);
+    assert.match(queues.headers.get("content-security-policy")!, /default-src 'self'/);
+    assert.match(await queues.text(), queueName(version, await kindOf(placeOf(await testGpu()))));
+    const refused = async (status: number, options: RequestOptions): Promise<void> => {
+      const response = await new Promise<IncomingMessage>((resolve) => {
+        ask(address!, options, resolve).end();
+      });
+      response.resume();
+      assert.is(response.statusCode, status);
+    };
+    await refused(405, { method: "POST" });
+    await refused(403, { headers: { host: "elsewhere.test" } });
+    dashboard.child.kill("SIGTERM");
+    assert.is(await dashboard.ended, 0, dashboard.said());
+    assert.not.match(dashboard.said(), /secret/);
     assert.is(await worker.ended, 0, worker.said());
     await server.close();
   },

@@ -1,0 +1,100 @@
+/** The page of `rewind dashboard`: experiments that were submitted to a queue, and their tables as far as they go. */
+import { requestProtocol } from "../experiments/request.ts";
+import { PlanResults } from "../experiments/run.ts";
+import { summarise } from "../experiments/summary.ts";
+import { resultRows } from "../experiments/tables.ts";
+import type { ArmResult } from "../experiments/trained-network.ts";
+import type { QueueServer } from "../queue/connection.ts";
+import { countWorkers, Flow, submissions } from "../queue/flow.ts";
+import type { Store } from "../queue/store.ts";
+import { type Html, markup } from "../report/html.ts";
+import { pageText, paragraph, type Section, table } from "../report/page.ts";
+
+/** A number of things. */
+function counted(n: number, one: string): string {
+  return `${n} ${one}${n === 1 ? "" : "s"}`;
+}
+
+/** Experiments of a queue; what was read of them is kept for the next time that they are shown. */
+export class Submissions {
+  readonly #server: QueueServer;
+  readonly #store: Store;
+  readonly #version: string;
+  readonly #known = new Map<string, { readonly flow: Flow; readonly results: PlanResults }>();
+
+  constructor(server: QueueServer, store: Store, version: string) {
+    this.#server = server;
+    this.#store = store;
+    this.#version = version;
+  }
+
+  /**
+   * The page as it is now.
+   *
+   * @param board address of the queues themselves.
+   */
+  async page(board: string): Promise<string> {
+    const sections: Section[] = [];
+    for (const payload of await submissions(this.#server, this.#version)) {
+      const known = this.#known.get(payload.flow) ?? this.#opened(payload);
+      this.#known.set(payload.flow, known);
+      sections.push(await this.#section(known.flow, known.results));
+    }
+    const workers = await countWorkers(this.#server, this.#version);
+    const submitted =
+      sections.length === 0 ? "Nothing was submitted yet" : `${sections.length} submitted`;
+    return pageText({
+      title: "Experiments on the queue",
+      summary: [
+        `${submitted}; ${counted(workers, "worker")} listen${workers === 1 ? "s" : ""}.`,
+        markup`<a href="${board}">The queues themselves</a>, job by job.`,
+      ],
+      sections,
+      ending: "Made by Rewind from the queue and the store. It is read again every few seconds.",
+    });
+  }
+
+  #opened(payload: Flow["payload"]): { readonly flow: Flow; readonly results: PlanResults } {
+    const out = this.#store.folder(payload.folder);
+    const flow = new Flow(this.#server, payload, out);
+    const results = new PlanResults(requestProtocol(payload.request), flow.plan, {}, out);
+    return { flow, results };
+  }
+
+  async #section(flow: Flow, results: PlanResults): Promise<Section> {
+    const { request } = flow.payload;
+    const protocol = requestProtocol(request);
+    const { done, runs, active, delayed, failed } = await flow.state();
+    const finished: ArmResult[] = [];
+    for (const { key, kind } of flow.plan) {
+      const result = kind === "arm" && done.includes(key) ? await results.of(key) : undefined;
+      if (result !== undefined) finished.push(result);
+    }
+    const arms = protocol.arms.filter(({ name }) => finished.some(({ arm }) => arm === name));
+    const { columns, rows } = resultRows(protocol, summarise({ ...protocol, arms }, finished));
+    const counts = [
+      `${done.length} of ${counted(runs, "run")} done`,
+      `${active.length} under way`,
+      ...(delayed.length === 0 ? [] : [`${delayed.length} to be tried again`]),
+      ...(failed.length === 0 ? [] : [`${failed.length} failed`]),
+    ];
+    const body: Html[] = [
+      markup`<p><progress value="${done.length}" max="${runs}" aria-label="runs done"></progress> ${counts.join(", ")}</p>\n`,
+      rows.length === 0
+        ? paragraph("No method has ended on a reported seed yet.")
+        : table(`Mean ± standard deviation over the seeds that are done`, columns, rows),
+    ];
+    if (active.length > 0) body.push(paragraph(`Under way: ${active.join(", ")}.`));
+    if (failed.length > 0) {
+      const titles = ["run", "tries", "error"].map((title) => ({ title }));
+      const lines = failed.map(({ run, attempts, error }) => [run, String(attempts), error]);
+      body.push(table("Runs that failed", titles, lines, "texts"));
+    }
+    const { name } = protocol.train(0).data;
+    return {
+      title: `${protocol.title} (${name}), ${counted(request.seeds.length, "seed")}`,
+      short: flow.payload.flow,
+      body,
+    };
+  }
+}
