@@ -41,6 +41,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "experiments/diffusion.test.ts",
     "experiments/experiment.test.ts",
     "experiments/lira.test.ts",
+    "experiments/oracle.test.ts",
     "experiments/shares.test.ts",
     "faults/kill.test.ts",
     "experiments/ownership.test.ts",

@@ -79,6 +79,12 @@ export const commands: Readonly<Record<string, readonly Listed[]>> = {
       load: async () => (await import("./lira.ts")).registerLira,
     },
     {
+      term: "oracle",
+      description:
+        "many small networks trained with D_f and without it, and what methods are worth against them",
+      load: async () => (await import("./oracle.ts")).registerOracle,
+    },
+    {
       term: "figure",
       description: "pictures of finished runs, as SVG and PNG, with their numbers as JSON and CSV",
       load: async () => (await import("./figure.ts")).registerFigure,

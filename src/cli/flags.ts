@@ -41,6 +41,8 @@ export const flags: Readonly<Record<string, string>> = {
   microBatch: "--micro-batch",
   milestones: "--milestones",
   model: "--model",
+  name: "--name",
+  networks: "--networks",
   nowcast: "--nowcast",
   optimizer: "--optimizer",
   out: "--out",
@@ -62,6 +64,7 @@ export const flags: Readonly<Record<string, string>> = {
   tuningSeed: "--tuning-seed",
   tuningSeeds: "--tuning-seeds",
   unlearningAccuracy: "--until-ua",
+  untilRetrained: "--until-retrained",
   warmupEpochs: "--warmup-epochs",
 };
 

@@ -8,7 +8,7 @@ import { shareDevice } from "../../src/cli/device-options.ts";
 import { contentsOf, differencesOf, killAtWrites, run, victims } from "./kill.ts";
 
 /** One of so many points is tried; `npm run kill` tries all. */
-const strides = [4, 11, 15, 150, 40, 75, 12];
+const strides = [4, 11, 15, 150, 40, 75, 20, 23, 12];
 
 for (const [i, victim] of victims.entries()) {
   const stride = strides[i]!;

@@ -52,6 +52,16 @@ export const victims: readonly Victim[] = [
     words: `lira ${small} --shadows 4 --targets 6 --method neg-grad --rounds 1 --out OUT`,
   },
   {
+    name: "oracle build",
+    words: `oracle build ${small} --scenario standard --share 0.5 --networks 1 --out OUT`,
+  },
+  {
+    name: "oracle measure, the last rounds shortened",
+    before: `oracle build ${small} --scenario standard --share 0.5 --networks 1 --out DATA`,
+    words:
+      "oracle measure --oracle DATA --method neg-grad --rate 0.1 --every 1 --rounds 4 --until-retrained --out OUT",
+  },
+  {
     name: "predictor record",
     words: "predictor record --trainings 2 --architectures mlp --per-tensor 4 --length 6 --out OUT",
   },
