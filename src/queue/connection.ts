@@ -150,6 +150,21 @@ async function loaded(): Promise<[typeof BullMq, { readonly Redis: typeof Redis 
   }
 }
 
+/** What to do where a connection failed with a code of Node's. */
+function adviceOn(code: string): string {
+  if (/SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)/.test(code)) {
+    return (
+      "No authority that this machine trusts has signed the server's certificate: let NODE_EXTRA_CA_CERTS name the file of the " +
+      "one that did (PEM)."
+    );
+  }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return "The server's certificate is of another name: give the address that it names.";
+  }
+  if (code === "CERT_HAS_EXPIRED") return "The server needs a new certificate.";
+  return "Is Redis running there, and are the password and rediss:// (for TLS) right?";
+}
+
 /** Asks the server once. @throws DataError saying why it cannot be used. */
 async function probe(Client: typeof Redis, address: string): Promise<void> {
   const client = new Client(address, { lazyConnect: true, retryStrategy: () => null });
@@ -159,10 +174,9 @@ async function probe(Client: typeof Redis, address: string): Promise<void> {
     await client.connect();
     await client.ping();
   } catch (cause) {
-    const { message } = said ?? (cause as Error);
+    const { message, code = "" } = (said ?? cause) as NodeJS.ErrnoException;
     throw new DataError(
-      `the queue ${shownAddress(address)} cannot be used: ${message.replace(/\.$/, "")}. Is Redis running there, and are the ` +
-        "password and rediss:// (for TLS) right?",
+      `the queue ${shownAddress(address)} cannot be used: ${message.replace(/\.$/, "")}. ${adviceOn(code)}`,
       { cause },
     );
   } finally {

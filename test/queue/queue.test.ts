@@ -30,7 +30,7 @@ import { interposeFiles } from "../../src/platform/files.ts";
 import { before, root } from "../cli/command.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import { contentsOf, differencesOf, run } from "../faults/kill.ts";
-import { freePort, hasRedis, RedisServer } from "./redis.ts";
+import { certificates, freePort, hasRedis, RedisServer } from "./redis.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-queue-`);
 const version = await packageVersion();
@@ -135,9 +135,13 @@ interface Started {
 const started = new Set<ChildProcess>();
 
 function start(...words: string[]): Started {
+  return startWith({}, ...words);
+}
+
+function startWith(variables: Readonly<Record<string, string>>, ...words: string[]): Started {
   const child = spawn(process.execPath, [...before, ...words], {
     cwd: root,
-    env: { ...process.env, REWIND_QUEUE: redis.address },
+    env: { ...process.env, REWIND_QUEUE: redis.address, ...variables },
   });
   started.add(child);
   let said = "";
@@ -336,6 +340,49 @@ withRedis(
     await wrong(`redis://127.0.0.1:${redis.port}`, /cannot be used: .*NOAUTH/);
     await wrong("redis://:guess@127.0.0.1:1", /cannot be used: .*ECONNREFUSED/);
     await wrong("http://:guess@127.0.0.1", /is no queue: it is redis:\/\//);
+  },
+);
+
+withRedis(
+  "a queue with a password and TLS; a certificate that nobody trusted has signed is refused",
+  async () => {
+    const tls = certificates(`${folder}/certificates`);
+    const safe = await RedisServer.start(`${folder}/safe`, tls);
+    try {
+      mkdirSync(`${folder}/tls`);
+      const trusting = { NODE_EXTRA_CA_CERTS: tls.authority };
+      const submit = (address: string): Started =>
+        startWith(
+          trusting,
+          ...[...words.split(" "), "--store", `${folder}/tls`, "--out", `${folder}/none`],
+          ...["--queue", address, "--detach"],
+        );
+      const misnamed = submit(safe.address.replace("127.0.0.1", "localhost"));
+      const submitted = submit(safe.address);
+      assert.is(await submitted.ended, 0, submitted.said());
+      assert.is.not(await misnamed.ended, 0);
+      assert.match(misnamed.said(), /certificate is of another name/);
+      assert.match(submitted.said(), /rediss:\/\/\*\*\*@127/);
+      const worker = startWith(
+        { ...trusting, REWIND_QUEUE: safe.address },
+        ...["worker", "--store", `${folder}/tls`, "--runs", "1", "--quiet"],
+      );
+      assert.is(await worker.ended, 0, worker.said());
+      assert.match(worker.said(), /1 runs done, 0 failed/);
+      const refused = async (address: string, says: RegExp): Promise<void> => {
+        try {
+          await QueueServer.connect(address, { say: () => undefined });
+          assert.unreachable();
+        } catch (error) {
+          assert.match((error as Error).message, says);
+          assert.not.match((error as Error).message, /secret/);
+        }
+      };
+      await refused(safe.address, /certificate.*NODE_EXTRA_CA_CERTS/);
+      await refused(safe.address.replace("rediss", "redis"), /cannot be used/);
+    } finally {
+      await safe.kill();
+    }
   },
 );
 
