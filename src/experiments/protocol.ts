@@ -97,6 +97,7 @@ export function protocolOf(
     tiny,
     stepsPerRound: tiny ? undefined : experiment.stepsPerRound,
     trainingEpochs: recipe.epochs,
+    byLoss: experiment.until.forgetLoss !== undefined,
     published,
   };
   const readsRetained = experiment.retains;

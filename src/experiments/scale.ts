@@ -92,7 +92,8 @@ function scaled(
     },
     // Divides the size of D_f in most experiments, so that no row of a batch is empty.
     window: { batch: 200 },
-    windowRates: [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2],
+    // Little of a small network's D_f goes at lower rates.
+    windowRates: small ? [3e-4, 1e-3, 3e-3, 1e-2] : [3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2],
     // Small enough for several steps an epoch.
     stepBatch: 128,
     rounds: tiny ? { windows: 2, epochs: 3 } : { windows: 10, epochs: 40 },

@@ -36,6 +36,8 @@ export interface ArmContext {
   readonly rounds: { readonly windows: number; readonly epochs: number };
   /** Epochs the network was trained for. */
   readonly trainingEpochs: number;
+  /** Runs are compared by cross-entropies, which the temperature of the softmax alone moves. */
+  readonly byLoss: boolean;
   /** Folder of the authors' predictors, if it was given. */
   readonly published?: string | undefined;
 }

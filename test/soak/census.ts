@@ -2,12 +2,6 @@
 import { json } from "node:stream/consumers";
 import v8 from "node:v8";
 
-/** Objects of a kind and the bytes that they take themselves. */
-export interface Count {
-  readonly objects: number;
-  readonly bytes: number;
-}
-
 /** What of V8's heap snapshots is read here. */
 interface Snapshot {
   readonly snapshot: {
@@ -23,49 +17,55 @@ interface Snapshot {
 /** Kinds of V8's own: what it compiles and notes for code, which comes and goes with use. */
 const ofCode = new Set(["code", "hidden", "object shape", "synthetic"]);
 
-/** Objects by kind: the constructor of objects, one kind for all strings, numbers and so on. */
-export async function census(): Promise<ReadonlyMap<string, Count>> {
+/** Numbers of the kinds that were seen, which all counts share. */
+export type Kinds = Map<string, number>;
+
+/**
+ * Objects and bytes by kind (the constructor of objects, one kind for all strings, numbers and so on): two numbers a kind, in
+ * its place. They lie outside the heap: counts that are kept would be the growth that they look for.
+ */
+export async function census(kinds: Kinds): Promise<Float64Array> {
   const { snapshot, nodes, strings } = (await json(v8.getHeapSnapshot())) as Snapshot;
   const { node_fields: fields, node_types } = snapshot.meta;
   const [type, name, size] = ["type", "name", "self_size"].map((field) => fields.indexOf(field));
-  const counts = new Map<string, Count>();
+  const counts: number[] = [];
   for (let i = 0; i < nodes.length; i += fields.length) {
-    const kind = node_types[0][nodes[i + type!]!]!;
-    if (ofCode.has(kind)) continue;
-    const called = ["object", "native", "closure"].includes(kind)
+    const own = node_types[0][nodes[i + type!]!]!;
+    if (ofCode.has(own)) continue;
+    const called = ["object", "native", "closure"].includes(own)
       ? ` ${strings[nodes[i + name!]!]}`
       : "";
-    const { objects, bytes } = counts.get(kind + called) ?? { objects: 0, bytes: 0 };
-    counts.set(kind + called, { objects: objects + 1, bytes: bytes + nodes[i + size!]! });
+    const kind = own + called;
+    let at = kinds.get(kind);
+    if (at === undefined) kinds.set(kind, (at = kinds.size));
+    counts[2 * at] = (counts[2 * at] ?? 0) + 1;
+    counts[2 * at + 1] = (counts[2 * at + 1] ?? 0) + nodes[i + size!]!;
   }
-  return counts;
+  return Float64Array.from({ length: 2 * kinds.size }, (_, i) => counts[i] ?? 0);
 }
 
 /** A kind of which there is more than before. */
-export interface Growth extends Count {
+export interface Growth {
   readonly kind: string;
+  readonly objects: number;
+  /** That they take themselves. */
+  readonly bytes: number;
 }
 
 /**
  * Of which kinds there were more objects at every count of the later half than at any of the earlier half, most first, and
  * how many more: what one moment happens to hold does not count.
  */
-export function grown(counts: readonly ReadonlyMap<string, Count>[]): Growth[] {
+export function grown(kinds: Kinds, counts: readonly Float64Array[]): Growth[] {
   const half = Math.floor(counts.length / 2);
   const [before, after] = [counts.slice(0, half), counts.slice(-half)];
   if (half === 0) return [];
-  const kinds = [...new Set(after.flatMap((count) => [...count.keys()]))];
-  return kinds
-    .map((kind) => {
-      const of = (parts: typeof counts): Count[] =>
-        parts.map((count) => count.get(kind) ?? { objects: 0, bytes: 0 });
-      const least = (key: keyof Count): number => Math.min(...of(after).map((one) => one[key]));
-      const most = (key: keyof Count): number => Math.max(...of(before).map((one) => one[key]));
-      return {
-        kind,
-        objects: least("objects") - most("objects"),
-        bytes: least("bytes") - most("bytes"),
-      };
+  return [...kinds]
+    .map(([kind, at]) => {
+      const more = (place: number): number =>
+        Math.min(...after.map((count) => count[place] ?? 0)) -
+        Math.max(...before.map((count) => count[place] ?? 0));
+      return { kind, objects: more(2 * at), bytes: more(2 * at + 1) };
     })
     .filter(({ objects }) => objects > 0)
     .sort((a, b) => b.objects - a.objects);

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { closeGpus, ownGpu } from "../device.ts";
 import { type Job, soakJobs } from "./jobs.ts";
 import { faultsOf, kindsThatGrow, soak, slopeLimit } from "./soak.ts";
-import { census, grown } from "./census.ts";
+import { census, grown, type Kinds } from "./census.ts";
 import { trend } from "./trend.ts";
 
 const nothing = { counted: 0, bytes: 0, buffers: 0 };
@@ -97,11 +97,11 @@ test("objects that stay behind are found by their kind", async () => {
       this.place = place;
     }
   }
-  const before = await census();
+  const kinds: Kinds = new Map();
+  const before = await census(kinds);
   const kept = Array.from({ length: 30 }, (_, i) => new Forgotten(i));
-  const after = await census();
-  const kinds = grown([before, after]);
-  const found = kinds.find(({ kind }) => kind === "object Forgotten")!;
+  const after = await census(kinds);
+  const found = grown(kinds, [before, after]).find(({ kind }) => kind === "object Forgotten")!;
   assert.is(found.objects, kept.length);
   assert.ok(found.bytes >= 16 * kept.length);
   // What one count alone has seen is held for a moment, and not left behind.
@@ -109,10 +109,19 @@ test("objects that stay behind are found by their kind", async () => {
     [before, after, before, before],
     [before, before, after, before],
   ]) {
-    assert.not(grown(moment).some(({ kind }) => kind === found.kind));
+    assert.not(grown(kinds, moment).some(({ kind }) => kind === found.kind));
   }
   assert.equal(kindsThatGrow([found], 299), ["299 iterations left 30 objects: object Forgotten"]);
   assert.equal(kindsThatGrow([found], 300), []);
+});
+
+test("counts that are kept are no growth themselves", async () => {
+  const kinds: Kinds = new Map();
+  const counts = [await census(kinds)];
+  for (let i = 0; i < 3; i++) counts.push(await census(kinds));
+  // A kind for each was an object, a string and its parts a count: thousands.
+  assert.ok(grown(kinds, counts).every(({ objects }) => objects < 100));
+  assert.is(counts.length, 4);
 });
 
 test("a line's slope and its standard error are those of the textbook", () => {

@@ -9,7 +9,7 @@ import { OutOfMemoryError } from "../../src/errors.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { Random } from "../../src/random.ts";
 import { Buffers } from "./buffers.ts";
-import { census, type Growth, grown } from "./census.ts";
+import { census, grown, type Growth, type Kinds } from "./census.ts";
 import type { Job } from "./jobs.ts";
 import { type Trend, trend } from "./trend.ts";
 
@@ -142,7 +142,10 @@ export async function soak(
     await one(name, "whole");
     check(`${name}, the first time`);
   }
-  const counted: Awaited<ReturnType<typeof census>>[] = [];
+  const kinds: Kinds = new Map();
+  // The names of most kinds are there before the heap is first looked at.
+  if (countEvery !== undefined) await census(kinds);
+  const counted: Float64Array[] = [];
   const weights = names.map((name) => jobs[name]!.weight ?? 1);
   for (; more(done); done++) {
     if (done % collectEvery === 0) await sample();
@@ -150,7 +153,7 @@ export async function soak(
     const ending = endings[random.int(endings.length)]!;
     await one(name, ending);
     check(`iteration ${done}, ${name} (${ending})`);
-    if ((done + 1) % (countEvery ?? Infinity) === 0) counted.push(await census());
+    if ((done + 1) % (countEvery ?? Infinity) === 0) counted.push(await census(kinds));
     onIteration?.(done + 1);
   }
   await sample();
@@ -162,7 +165,7 @@ export async function soak(
     Math.min(i * collectEvery, done),
   );
   const fitted = trend(iterations.subarray(from), heap.subarray(from, samples));
-  const kinds = grown(counted);
+  const growth = grown(kinds, counted);
   return {
     iterations: done,
     jobs: Object.fromEntries([...counts].map(([name, ends]) => [name, Object.fromEntries(ends)])),
@@ -171,9 +174,9 @@ export async function soak(
     heap: { start: heap[0]!, end: heap[samples - 1]!, samples, ...fitted },
     ...(countEvery === undefined
       ? {}
-      : { grown: { counts: counted.length, kinds: kinds.slice(0, 10) } }),
+      : { grown: { counts: counted.length, kinds: growth.slice(0, 10) } }),
     rss: { start: rss / 2 ** 20, end: process.memoryUsage().rss / 2 ** 20 },
-    faults: [...faultsOf(start, end, leaks, fitted), ...kindsThatGrow(kinds, done / 2)],
+    faults: [...faultsOf(start, end, leaks, fitted), ...kindsThatGrow(growth, done / 2)],
   };
 }
 

@@ -18,6 +18,7 @@ import type {
   SsdGiven,
   StepGiven,
   TaskVectorGiven,
+  TemperatureGiven,
 } from "../../src/unlearn/methods/choosers.ts";
 import type { boundary } from "../../src/unlearn/methods/boundary.ts";
 import type { boundaryExpand } from "../../src/unlearn/methods/boundary-expand.ts";
@@ -35,6 +36,7 @@ import type { salun } from "../../src/unlearn/methods/salun.ts";
 import type { scrub } from "../../src/unlearn/methods/scrub.ts";
 import type { ssd } from "../../src/unlearn/methods/ssd.ts";
 import type { taskVector } from "../../src/unlearn/methods/task-vector.ts";
+import type { temperature } from "../../src/unlearn/methods/temperature.ts";
 
 /** Both have the same settings, each with the same values. */
 type Same<A, B> = [A, B, keyof A] extends [B, A, keyof B]
@@ -57,6 +59,7 @@ const same: readonly [
   Same<StepGiven, Input<typeof boundaryExpand>>,
   Same<StepGiven, Input<typeof deleteMethod>>,
   Same<JitGiven, Input<typeof jit>>,
+  Same<TemperatureGiven, Input<typeof temperature>>,
   Same<SalunGiven, Input<typeof salun>>,
   Same<ScrubGiven, Input<typeof scrub>>,
   Same<NegGradPlusGiven, Input<typeof negGradPlus>>,
@@ -64,6 +67,7 @@ const same: readonly [
   Same<FisherGiven, Input<typeof fisher>>,
   Same<RetrainGiven, Input<typeof retrain>>,
 ] = [
+  true,
   true,
   true,
   true,

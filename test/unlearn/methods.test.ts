@@ -51,6 +51,7 @@ const small: Readonly<Record<string, Record<string, unknown>>> = {
   "boundary-expand": { batch: 16 },
   delete: { batch: 16 },
   jit: { batch: 16, copies: 2 },
+  temperature: {},
   salun: { batch: 16 },
   "fine-tune": { batch: 16 },
   scrub: { batch: 16, forgetBatch: 16 },
@@ -366,6 +367,25 @@ test("random-rewind: steps as long as the rewind's, parameter by parameter, in a
       assert.ok(Math.abs(dot(a, b)) < 0.2 * na * nb, `${name}: cosine ${dot(a, b) / na / nb}`);
     }
   }
+});
+
+test("a temperature scales the last layer from the original weights, and nothing else", async () => {
+  const job = await freshJob();
+  const before = await weights(job);
+  const session = await startMethod("temperature", job.request(1), { growth: 2 });
+  for (const share of [0.5, 0.25]) {
+    await session.round({});
+    const after = await weights(job);
+    for (const [name, values] of before) {
+      const factor = name.startsWith("head.") ? share : 1;
+      assert.equal(
+        after.get(name),
+        values.map((value) => value * factor),
+        name,
+      );
+    }
+  }
+  session.destroy();
 });
 
 test.after(closeGpus);

@@ -102,6 +102,12 @@ export interface BoundaryGiven extends StepGiven {
   excludeLabel?: boolean | undefined;
 }
 
+/** Settings of the temperature. */
+export interface TemperatureGiven {
+  /** What the temperature is multiplied by from round to round. */
+  growth?: number | undefined;
+}
+
 /** Settings of JiT. */
 export interface JitGiven extends StepGiven {
   /** Deviation of the noise, in the values that the network sees. */
@@ -183,6 +189,7 @@ export interface MethodChoosers {
   readonly boundaryExpand: Choose<StepGiven>;
   readonly delete: Choose<StepGiven>;
   readonly jit: Choose<JitGiven>;
+  readonly temperature: Choose<TemperatureGiven>;
   readonly salun: Choose<SalunGiven>;
   readonly fineTune: Choose<StepGiven>;
   readonly scrub: Choose<ScrubGiven>;

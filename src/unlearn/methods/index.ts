@@ -21,6 +21,7 @@ import { salun } from "./salun.ts";
 import { scrub } from "./scrub.ts";
 import { ssd } from "./ssd.ts";
 import { taskVector } from "./task-vector.ts";
+import { temperature } from "./temperature.ts";
 
 const entries = {
   rewind,
@@ -34,6 +35,7 @@ const entries = {
   boundaryExpand,
   delete: deleteMethod,
   jit,
+  temperature,
   salun,
   fineTune,
   scrub,
