@@ -260,7 +260,31 @@ if (browserPath === undefined) {
     assert.match(await ring(0), /^solid 3px/);
     await page.keyboard.press("Enter");
     assert.is(await page.textContent("#chosen"), "30 images of 300 are chosen.");
-    for (let past = 1; past < 120; past++) await page.keyboard.press("Tab");
+    // Arrows go through the images, of which one alone is on the way of Tab.
+    const onImage = (): Promise<number> =>
+      page
+        .locator("#images .tile")
+        .evaluateAll((tiles) => tiles.indexOf(document.activeElement as HTMLElement));
+    const columns = await page.locator("#images .tile").evaluateAll((tiles) => {
+      const tops = tiles.map((tile) => (tile as HTMLElement).offsetTop);
+      return tops.filter((top) => top === tops[0]).length;
+    });
+    for (const [key, place] of [
+      ["ArrowLeft", 0],
+      ["ArrowRight", 1],
+      ["ArrowDown", 1 + columns],
+      ["ArrowUp", 1],
+      ["End", 119],
+      ["ArrowRight", 119],
+      ["Home", 0],
+      ["ArrowRight", 1],
+    ] as const) {
+      await page.keyboard.press(key);
+      assert.is(await onImage(), place, key);
+    }
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Tab");
+    assert.is(await onImage(), 1, "Tab comes back to where it left");
     await tabTo(page, "#start", 9);
     await page.keyboard.press("Enter");
     await page.waitForSelector("#answers .tile");

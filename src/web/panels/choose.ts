@@ -56,6 +56,38 @@ function press(place: number): void {
   change({ chosen });
 }
 
+/** Puts one tile on the way of the Tab key, which passes the others by; arrow keys go to them. */
+function putOnTheWay(one: HTMLElement): void {
+  for (const element of tiles.values()) element.tabIndex = element === one ? 0 : -1;
+}
+
+/** Where a key goes to from a tile; undefined for keys that go nowhere. */
+function goal(key: string, from: number, all: readonly HTMLElement[]): number | undefined {
+  const top = all[0]!.offsetTop;
+  const below = all.findIndex(({ offsetTop }) => offsetTop !== top);
+  const columns = below < 0 ? all.length : below;
+  const forward = getComputedStyle(grid).direction === "rtl" ? -1 : 1;
+  const steps: Readonly<Record<string, number>> = {
+    ArrowRight: forward,
+    ArrowLeft: -forward,
+    ArrowDown: columns,
+    ArrowUp: -columns,
+    Home: -from,
+    End: all.length - 1 - from,
+  };
+  const step = steps[key];
+  return step === undefined ? undefined : from + step;
+}
+
+function onKey(event: KeyboardEvent): void {
+  const all = [...tiles.values()];
+  const from = all.indexOf(event.target as HTMLElement);
+  const to = from < 0 ? undefined : goal(event.key, from, all);
+  if (to === undefined) return;
+  event.preventDefault();
+  all[to]?.focus();
+}
+
 /** Adds tiles: those with wrong labels come first. */
 function showMore(): void {
   const { images: all, wrong, classes } = state().scene!;
@@ -69,6 +101,7 @@ function showMore(): void {
     const words = [{ text: `“${classes[label]!}”`, wrong: label !== truth }];
     const element = tile(all, place, words, () => press(place));
     tiles.set(place, element);
+    element.tabIndex = tiles.size === 1 ? 0 : -1;
     grid.append(element);
   }
   more.hidden = tiles.size >= all.count;
@@ -108,6 +141,8 @@ function show(): void {
 export function startChoose(): void {
   onChange(["scene"], show);
   onChange(["scene", "chosen", "working"], refresh);
+  grid.addEventListener("keydown", onKey);
+  grid.addEventListener("focusin", ({ target }) => putOnTheWay(target as HTMLElement));
   choose.wrong.addEventListener("click", () => change({ chosen: new Set(state().scene!.wrong) }));
   choose.files.addEventListener("change", () => {
     const files = chosenFiles(choose.files);
