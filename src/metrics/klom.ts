@@ -6,9 +6,9 @@
  * being better.
  */
 import { UsageError } from "../errors.ts";
+import { meanOf, quantile } from "./averages.ts";
 import { clamped, imagesOf, marginClamp, type MarginPair } from "./margins.ts";
 import type { Measurement } from "./measurement.ts";
-import { meanAndDeviation, quantile } from "./statistics.ts";
 
 /** Settings of {@link klom}; as published where nothing is said. */
 export interface KlomOptions {
@@ -112,7 +112,7 @@ export function klom(pair: MarginPair, options: KlomOptions = {}): KlomResult {
   });
   return {
     perImage,
-    mean: measured("mean", "mean", meanAndDeviation([...perImage]).mean),
+    mean: measured("mean", "mean", meanOf(perImage)),
     median: measured("median", "median", quantile(perImage, 0.5)),
     p95: measured("95th percentile", "95th percentile", quantile(perImage, 0.95)),
   };

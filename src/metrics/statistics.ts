@@ -11,16 +11,6 @@ export function meanAndDeviation(values: readonly number[]): { mean: number; dev
   };
 }
 
-/** The value that a share (0 to 1) of the values lies below, linear between neighbours. */
-export function quantile(values: ArrayLike<number>, share: number): number {
-  if (values.length === 0) throw new UsageError("a quantile needs at least one value.");
-  const sorted = Float64Array.from(values).sort();
-  const place = share * (sorted.length - 1);
-  const below = Math.floor(place);
-  const [low, high] = [sorted[below]!, sorted[Math.min(below + 1, sorted.length - 1)]!];
-  return low + (place - below) * (high - low);
-}
-
 /** P(T ≤ t) of Student's t with a whole number of degrees of freedom (Abramowitz and Stegun 26.7.3-4). */
 export function studentCdf(t: number, df: number): number {
   const angle = Math.atan(t / Math.sqrt(df));

@@ -3,11 +3,11 @@
  * has unlearned and retrained networks of the same making is given a fresh one, and says by its margin on the image which
  * of the two it is.
  */
+import { meanOf, varianceOf } from "./averages.ts";
 import { logDensity, type Normal, poolBelow, varianceFloor } from "./lira.ts";
 import { clamped, imagesOf, type MarginPair } from "./margins.ts";
 import { type Measurement, missing } from "./measurement.ts";
 import { tprAtFpr } from "./ranking.ts";
-import { meanAndDeviation } from "./statistics.ts";
 
 /** What the attack finds. */
 export interface ULiraResult {
@@ -94,16 +94,15 @@ export function uLira(pair: MarginPair): ULiraResult {
   const credits = Object.entries(scores).map(([kind, rows]) =>
     rows.map((row) => row.map((score) => credit(score, kind === "unlearned"))),
   );
-  const mean = (values: Iterable<number>): number => meanAndDeviation([...values]).mean;
   const perImage = Float64Array.from(
     { length: images },
-    (_, image) => 100 * mean(credits.map((rows) => mean(rows.map((row) => row[image]!)))),
+    (_, image) => 100 * meanOf(credits.map((rows) => meanOf(rows.map((row) => row[image]!)))),
   );
-  const accuracy = mean(perImage);
-  const variance = credits.reduce((sum, rows) => {
-    const { deviation } = meanAndDeviation(rows.map(mean));
-    return sum + deviation ** 2 / rows.length;
-  }, 0);
+  const accuracy = meanOf(perImage);
+  const variance = credits.reduce(
+    (sum, rows) => sum + varianceOf(rows.map(meanOf)) / rows.length,
+    0,
+  );
   const spread = 1.959964 * 50 * Math.sqrt(variance);
   const of = `${pair.unlearned.length} unlearned and ${pair.retrained.length} retrained networks, ${images} images`;
   const all = (rows: readonly Float64Array[]): Float64Array =>
