@@ -6,7 +6,7 @@ import { resultRows } from "../experiments/tables.ts";
 import type { ArmResult } from "../experiments/trained-network.ts";
 import type { QueueServer } from "../queue/connection.ts";
 import { countWorkers, Flow, submissions } from "../queue/flow.ts";
-import type { Store } from "../queue/store.ts";
+import type { Store, StoredFolder } from "../queue/stored-folder.ts";
 import { type Html, markup } from "../report/html.ts";
 import { pageText, paragraph, type Section, table } from "../report/page.ts";
 
@@ -15,12 +15,19 @@ function counted(n: number, one: string): string {
   return `${n} ${one}${n === 1 ? "" : "s"}`;
 }
 
+/** An experiment that was submitted, and what was read of it. */
+interface Known {
+  readonly flow: Flow;
+  readonly results: PlanResults;
+  readonly folder: StoredFolder;
+}
+
 /** Experiments of a queue; what was read of them is kept for the next time that they are shown. */
 export class Submissions {
   readonly #server: QueueServer;
   readonly #store: Store;
   readonly #version: string;
-  readonly #known = new Map<string, { readonly flow: Flow; readonly results: PlanResults }>();
+  readonly #known = new Map<string, Known>();
 
   constructor(server: QueueServer, store: Store, version: string) {
     this.#server = server;
@@ -38,7 +45,7 @@ export class Submissions {
     for (const payload of await submissions(this.#server, this.#version)) {
       const known = this.#known.get(payload.flow) ?? this.#opened(payload);
       this.#known.set(payload.flow, known);
-      sections.push(await this.#section(known.flow, known.results));
+      sections.push(await this.#section(known));
     }
     const workers = await countWorkers(this.#server, this.#version);
     const submitted =
@@ -54,17 +61,18 @@ export class Submissions {
     });
   }
 
-  #opened(payload: Flow["payload"]): { readonly flow: Flow; readonly results: PlanResults } {
-    const out = this.#store.folder(payload.folder);
-    const flow = new Flow(this.#server, payload, out);
-    const results = new PlanResults(requestProtocol(payload.request), flow.plan, {}, out);
-    return { flow, results };
+  #opened(payload: Flow["payload"]): Known {
+    const folder = this.#store.folder(payload.folder);
+    const flow = new Flow(this.#server, payload, folder);
+    const results = new PlanResults(requestProtocol(payload.request), flow.plan, {}, folder.path);
+    return { flow, results, folder };
   }
 
-  async #section(flow: Flow, results: PlanResults): Promise<Section> {
+  async #section({ flow, results, folder }: Known): Promise<Section> {
     const { request } = flow.payload;
     const protocol = requestProtocol(request);
     const { done, runs, active, delayed, failed } = await flow.state();
+    await folder.bring(done, { networks: false });
     const finished: ArmResult[] = [];
     for (const { key, kind } of flow.plan) {
       const result = kind === "arm" && done.includes(key) ? await results.of(key) : undefined;

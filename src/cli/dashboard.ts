@@ -4,7 +4,8 @@ import type { BaseAdapter } from "@bull-board/api/baseAdapter";
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { QueueServer, shownAddress } from "../queue/connection.ts";
-import { Store } from "../queue/store.ts";
+import { openStore } from "../queue/store.ts";
+import type { Store } from "../queue/stored-folder.ts";
 import { Submissions } from "./dashboard-page.ts";
 import { example } from "./examples.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -46,10 +47,11 @@ export function registerDashboard(command: Command): void {
   );
   command.action(async (flags: DashboardFlags) => {
     const version = await packageVersion();
-    const store = await Store.open(flags.store);
+    const store = await openStore(flags.store);
     const signal = interruptSignal();
-    const queue = await QueueServer.connect(queueAddress(flags), { say });
+    let queue: QueueServer | undefined;
     try {
+      queue = await QueueServer.connect(queueAddress(flags), { say });
       const server = await listen(flags.listen, queue, store, version);
       const { port } = server.address() as { port: number };
       const { host } = placeToListen(flags.listen);
@@ -66,7 +68,8 @@ export function registerDashboard(command: Command): void {
       server.close();
       (server as Partial<Server>).closeAllConnections?.();
     } finally {
-      await queue.close();
+      await queue?.close();
+      await store.close();
     }
   });
 }

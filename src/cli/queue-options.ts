@@ -15,7 +15,10 @@ export function queueOption(command: Command): Command {
 
 /** The option `--store`. */
 export function storeOption(): Option {
-  return new Option("--store <dir>", "folder that all machines share: results and checkpoints");
+  return new Option(
+    "--store <place>",
+    "results and checkpoints: a folder that all machines share, or s3://BUCKET/PREFIX?endpoint=URL&region=NAME",
+  );
 }
 
 /** Which queue. @throws UsageError where nothing says. */

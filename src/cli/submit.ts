@@ -12,7 +12,8 @@ import type { RunFolder } from "../report/run-folder.ts";
 import { QueueServer, shownAddress } from "../queue/connection.ts";
 import { Flow, type FlowState } from "../queue/flow.ts";
 import { namesOf, refuseCode, usualDelayMs } from "../queue/payload.ts";
-import { Store } from "../queue/store.ts";
+import { beginIn, openStore } from "../queue/store.ts";
+import type { StoredFolder } from "../queue/stored-folder.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { answer, say } from "./output.ts";
 import { ProgressBar } from "./progress.ts";
@@ -50,23 +51,24 @@ export async function submitExperiment(
 ): Promise<Submitted | undefined> {
   refuseCode(request);
   const address = queueAddress(flags);
-  const store = await Store.open(flags.store!);
   const version = await packageVersion();
   const names = await namesOf(request, config, version);
-  const server = await QueueServer.connect(address, { say });
+  const store = await openStore(flags.store!);
+  let server: QueueServer | undefined;
   try {
+    server = await QueueServer.connect(address, { say });
     const from = store.folder(names.folder);
     const retries = { attempts: flags.attempts, delayMs: usualDelayMs };
     const payload = { version, ...names, request, priority: flags.priority, retries };
     const flow = new Flow(server, payload, from);
-    const where = { queue: shownAddress(address), store: from, runs: flow.plan.length };
+    const where = { queue: shownAddress(address), store: from.shown, runs: flow.plan.length };
     if (flags.cancel === true) {
       await flow.cancel();
-      answer({ ...where, cancelled: true }, `cancelled; what was done stays in ${from}`);
+      answer({ ...where, cancelled: true }, `cancelled; what was done stays in ${from.shown}`);
       return undefined;
     }
     const folder = flags.detach === true ? undefined : await begin();
-    await store.begin(names.folder, config);
+    await beginIn(from, config);
     await flow.submit();
     if (folder === undefined) {
       answer(
@@ -77,9 +79,11 @@ export async function submitExperiment(
     }
     await finished(flow, protocol, from, interruptSignal());
     for (const { key, kind } of flow.plan) {
-      await copyRun(join(from, key), join(folder.path, key), { networks: kind === "grader" });
+      const networks = kind === "grader";
+      await from.bring([key], { networks });
+      await copyRun(join(from.path, key), join(folder.path, key), { networks });
     }
-    await copyGraderRecord(from, folder.path);
+    await copyGraderRecord(from.path, folder.path);
     const results = new PlanResults(protocol, flow.plan, {}, folder.path);
     return {
       ...{ protocol, request, plan: flow.plan },
@@ -88,7 +92,8 @@ export async function submitExperiment(
       grader: await readGraderRecord(folder.path),
     };
   } finally {
-    await server.close();
+    await server?.close();
+    await store.close();
   }
 }
 
@@ -107,11 +112,11 @@ function blockedBy(plan: readonly PlannedRun[], failed: readonly string[]): Set<
 async function finished(
   flow: Flow,
   protocol: Protocol,
-  from: string,
+  from: StoredFolder,
   signal: AbortSignal,
 ): Promise<void> {
   const bar = new ProgressBar(protocol.name, true);
-  const results = new PlanResults(protocol, flow.plan, {}, from);
+  const results = new PlanResults(protocol, flow.plan, {}, from.path);
   const told = new Set<string>();
   const complained = new Set<string>();
   let lonely = false;
@@ -119,6 +124,7 @@ async function finished(
     for (;;) {
       signal.throwIfAborted();
       const state = await flow.state();
+      await from.bring(state.done, { networks: false });
       for (const run of flow.plan) {
         if (told.has(run.key) || !state.done.includes(run.key)) continue;
         told.add(run.key);

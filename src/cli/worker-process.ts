@@ -8,14 +8,21 @@ import { placeOf } from "../experiments/places.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { DeviceWork } from "../queue/device-work.ts";
 import type { RunPayload } from "../queue/payload.ts";
+import { openStore } from "../queue/store.ts";
+import { RunLost, type Store, type StoredFolder } from "../queue/stored-folder.ts";
 import { FolderInUse } from "../report/folder-lock.ts";
 import type { Phase } from "../train/replay.ts";
 import type { DeviceFlags } from "./device-options.ts";
 
 /** What the worker asks for. */
 export type Asked =
-  | { readonly kind: "open"; readonly flags: DeviceFlags }
-  | { readonly kind: "do"; readonly payload: RunPayload; readonly out: string }
+  | {
+      readonly kind: "open";
+      readonly flags: DeviceFlags;
+      /** As `openStore` takes it. */
+      readonly store: { readonly place: string; readonly mirror?: string };
+    }
+  | { readonly kind: "do"; readonly payload: RunPayload }
   | { readonly kind: "stop" };
 
 /** What its process says. */
@@ -39,8 +46,8 @@ export type Told =
   | {
       readonly kind: "failed";
       readonly message: string;
-      /** "busy": another process does the run; "stopped": it was asked to stop; "broken": the device cannot be used. */
-      readonly why: "error" | "busy" | "stopped" | "broken";
+      /** "busy": another process does the run; "lost": it was given to another while this one was silent; "stopped": it was asked to stop; "broken": the device cannot be used. */
+      readonly why: "error" | "busy" | "lost" | "stopped" | "broken";
     };
 
 /** Progress is told this many milliseconds apart. */
@@ -48,6 +55,8 @@ const tellEvery = 500;
 
 let gpu: Gpu | undefined;
 let work: DeviceWork | undefined;
+let store: Store | undefined;
+const folders = new Map<string, StoredFolder>();
 let stopping: AbortController | undefined;
 
 function tell(told: Told): void {
@@ -63,6 +72,7 @@ async function answer(asked: Asked): Promise<void> {
     const { adapter, defaultLimits = false, precision = "exact" } = asked.flags;
     gpu = await acquireDevice({ adapter, defaultLimits, precision, quiet: true });
     work = new DeviceWork(gpu);
+    store = await openStore(asked.store.place, asked.store.mirror);
     return tell({ kind: "opened", place: placeOf(gpu) });
   }
   stopping = new AbortController();
@@ -72,7 +82,10 @@ async function answer(asked: Asked): Promise<void> {
   let steps = 0;
   let seconds = 0;
   let before = 0;
-  const line = await work!.do(asked.payload, asked.out, {
+  const name = asked.payload.folder;
+  const folder = folders.get(name) ?? store!.folder(name);
+  folders.set(name, folder);
+  const line = await work!.do(asked.payload, folder, {
     signal,
     phase: (next) => (phase = next),
     addSeconds: (more) => (seconds += phase === "steps" ? more : 0),
@@ -94,11 +107,13 @@ process.on("message", (asked: Asked) => {
     const why =
       error instanceof FolderInUse
         ? "busy"
-        : stopping?.signal.aborted === true
-          ? "stopped"
-          : broken
-            ? "broken"
-            : "error";
+        : error instanceof RunLost
+          ? "lost"
+          : stopping?.signal.aborted === true
+            ? "stopped"
+            : broken
+              ? "broken"
+              : "error";
     tell({ kind: "failed", message: error.message, why });
   });
 });

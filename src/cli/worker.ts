@@ -7,7 +7,8 @@ import type { Place } from "../experiments/places.ts";
 import { QueueServer, shownAddress } from "../queue/connection.ts";
 import { announceWorker, Flow, withdrawWorker } from "../queue/flow.ts";
 import { kindOf, queueName, readPayload, type RunPayload } from "../queue/payload.ts";
-import { Store } from "../queue/store.ts";
+import { openStore } from "../queue/store.ts";
+import type { Store, StoredFolder } from "../queue/stored-folder.ts";
 import { type DeviceFlags, deviceOptions } from "./device-options.ts";
 import { example } from "./examples.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -67,19 +68,19 @@ export function registerWorker(command: Command): void {
   );
   deviceOptions(command).action(async (flags: WorkerFlags) => {
     const version = await packageVersion();
-    const store = await Store.open(flags.store);
+    const store = await openStore(flags.store);
     const signal = interruptSignal();
-    const server = await QueueServer.connect(queueAddress(flags), { say });
-    const device = new DeviceProcess(flags);
+    const device = new DeviceProcess(flags, store.mirror);
+    let server: QueueServer | undefined;
     let metrics: WorkerMetrics | undefined;
     try {
+      server = await QueueServer.connect(queueAddress(flags), { say });
       const place = await device.place();
       say(`adapter: ${place.adapter}; queue: ${shownAddress(queueAddress(flags))}`);
       const kind = await kindOf(place);
       if (flags.metrics !== undefined) {
-        const queues = [queueName(version, kind), queueName(version)].map((name) =>
-          server.queue(name),
-        );
+        const names = [queueName(version, kind), queueName(version)];
+        const queues = names.map((name) => server!.queue(name));
         metrics = await WorkerMetrics.listen(flags.metrics, place.adapter, async () => {
           const counts = queues.map((queue) => queue.getJobCountByTypes("waiting", "prioritized"));
           return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
@@ -91,7 +92,8 @@ export function registerWorker(command: Command): void {
     } finally {
       metrics?.close();
       device.end();
-      await server.close();
+      await server?.close();
+      await store.close();
     }
   });
 }
@@ -109,11 +111,13 @@ class RunFailed extends Error {
 /** The process that has the device; another is started where it ends. */
 class DeviceProcess {
   readonly #flags: DeviceFlags;
+  readonly #store: Extract<Asked, { kind: "open" }>["store"];
   #child: ChildProcess | undefined;
   #place: Promise<Place> | undefined;
   #hear: (told: Told) => void = () => undefined;
 
-  constructor({ adapter, defaultLimits, precision }: DeviceFlags) {
+  constructor({ adapter, defaultLimits, precision, store }: WorkerFlags, mirror?: string) {
+    this.#store = { place: store, ...(mirror === undefined ? {} : { mirror }) };
     this.#flags = {
       adapter,
       ...(defaultLimits === undefined ? {} : { defaultLimits }),
@@ -153,7 +157,7 @@ class DeviceProcess {
           fail(`the process with the device ended (${by ?? `exit code ${code}`}).`);
         }
       });
-      this.#ask({ kind: "open", flags: this.#flags });
+      this.#ask({ kind: "open", flags: this.#flags, store: this.#store });
     });
   }
 
@@ -164,7 +168,6 @@ class DeviceProcess {
   /** Does a run. @throws RunFailed saying why it did not end. */
   async do(
     payload: RunPayload,
-    out: string,
     signal: AbortSignal,
     hear: (told: Extract<Told, { kind: "progress" }>) => void,
   ): Promise<Extract<Told, { kind: "ended" }>> {
@@ -178,7 +181,7 @@ class DeviceProcess {
           else if (told.kind === "ended") resolve(told);
           else if (told.kind === "failed") reject(new RunFailed(told.message, told.why));
         };
-        this.#ask({ kind: "do", payload, out });
+        this.#ask({ kind: "do", payload });
         if (signal.aborted) stop();
       });
     } finally {
@@ -209,6 +212,7 @@ class Loop {
   /** Jobs for this kind of adapter first, then those that any kind may do. */
   readonly #sources: readonly ReturnType<QueueServer["worker"]>[];
   readonly #token = crypto.randomUUID();
+  readonly #folders = new Map<string, StoredFolder>();
   #done = 0;
   #failed = 0;
 
@@ -287,11 +291,10 @@ class Loop {
     let renewing: ReturnType<typeof setInterval> | undefined;
     try {
       const payload = readPayload(job.data, this.#version);
-      const out = this.#store.folder(payload.folder);
-      const flow = new Flow(this.#server, payload, out);
+      const flow = new Flow(this.#server, payload, this.#folder(payload.folder));
       if (payload.run === undefined) return await this.#complete(job, "done");
       renewing = this.#renew(job, flow, leave);
-      const ended = await this.#device.do(payload, out, left.signal, ({ phase, done, total }) =>
+      const ended = await this.#device.do(payload, left.signal, ({ phase, done, total }) =>
         bar.update(done, total, phase === "steps" ? "" : phase),
       );
       await flow.finished(payload.run);
@@ -300,12 +303,22 @@ class Loop {
       this.#metrics?.count("done", ended);
       bar.say(ended.line);
     } catch (error) {
-      await this.#left(job, error as Error, reason);
+      await this.#left(job, error as Error, reason).catch((later: Error) => {
+        // The queue has given the run to another, and takes no word of this worker on it.
+        if (!/missing lock|lock mismatch/i.test(later.message)) throw later;
+      });
     } finally {
       clearInterval(renewing);
       interrupted.removeEventListener("abort", interrupt);
       bar.stop();
     }
+  }
+
+  /** The folder of an experiment; the same for all its runs, as it knows what it has. */
+  #folder(name: string): StoredFolder {
+    const folder = this.#folders.get(name) ?? this.#store.folder(name);
+    this.#folders.set(name, folder);
+    return folder;
   }
 
   async #complete(job: Job, line: string): Promise<void> {
@@ -335,7 +348,7 @@ class Loop {
   /** What becomes of a job whose run did not end. */
   async #left(job: Job, error: Error, reason: Reason | undefined): Promise<void> {
     const why = error instanceof RunFailed ? error.why : "error";
-    if (reason === "lost") {
+    if (reason === "lost" || why === "lost") {
       say(`${job.name}: it was silent for too long, and another worker has it now`);
       return;
     }

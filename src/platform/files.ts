@@ -46,6 +46,8 @@ async function access<T>(
   try {
     return await work(layer);
   } catch (cause) {
+    // A layer that was put between says it itself.
+    if (cause instanceof DataError) throw cause;
     const { code, message } = cause as { code?: string; message: string };
     throw new DataError(`cannot ${act} "${path}": ${advice[code ?? ""] ?? message}.`, { cause });
   }

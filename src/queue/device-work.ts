@@ -8,11 +8,11 @@ import { PlanResults, PlanRunner } from "../experiments/run.ts";
 import type { Environment } from "../experiments/trained-network.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
-import { join, makeDir } from "../platform/files.ts";
-import { FolderLock } from "../report/folder-lock.ts";
 import { trainSchema } from "../runs/config.ts";
 import type { Watch } from "../train/replay.ts";
+import { neededBy } from "./flow.ts";
 import type { RunPayload } from "./payload.ts";
+import type { StoredFolder } from "./stored-folder.ts";
 
 /** Does runs on one device; what the last one had on the device stays for the next. */
 export class DeviceWork {
@@ -30,7 +30,7 @@ export class DeviceWork {
    * @returns a line about it.
    * @throws DataError where another process works on it.
    */
-  async do(payload: RunPayload, out: string, watch: Watch): Promise<string> {
+  async do(payload: RunPayload, folder: StoredFolder, watch: Watch): Promise<string> {
     const protocol = requestProtocol(payload.request);
     trainSchema.parse(protocol.train(0));
     const plan = requestPlan(protocol, payload.request);
@@ -38,20 +38,25 @@ export class DeviceWork {
     if (run === undefined) {
       throw new UsageError(`the experiment of the job has no run "${payload.run}".`);
     }
-    const path = join(out, run.key);
-    await makeDir(path);
-    const lock = await FolderLock.take(path);
+    const held = await folder.hold(run.key);
     this.#watch = watch;
     let said = `${run.key} is done`;
+    let ended = false;
     try {
-      const runner = await this.#runner(payload, out, (line) => (said = line));
+      const needed = neededBy(plan, run.key);
+      const large = needed.filter(({ kind }) => kind === "training" || kind === "grader");
+      const keys = (runs: typeof needed): string[] => runs.map(({ key }) => key);
+      await folder.bring(keys(large), { networks: true });
+      await folder.bring(keys(needed), { networks: false });
+      const runner = await this.#runner(payload, folder.path, (line) => (said = line));
       await runner.do(run);
+      ended = true;
     } catch (error) {
       // What an aborted or failed run leaves on the device is not gone on from.
       this.destroy();
       throw error;
     } finally {
-      await lock.release();
+      await held.release(ended && (run.kind === "training" || run.kind === "grader"));
     }
     return said;
   }

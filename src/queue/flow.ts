@@ -15,9 +15,10 @@ import { placesOf } from "../experiments/places.ts";
 import type { PlannedRun } from "../experiments/plan.ts";
 import { requestProtocol } from "../experiments/request.ts";
 import { resultFile } from "../experiments/trained-network.ts";
-import { exists, join } from "../platform/files.ts";
+import { join } from "../platform/files.ts";
 import type { QueueServer } from "./connection.ts";
 import { kindOf, queueName, readPayload, type RunPayload } from "./payload.ts";
+import type { StoredFolder } from "./stored-folder.ts";
 
 /** Runs of one experiment on a queue. */
 export interface FlowState {
@@ -52,9 +53,19 @@ export async function submissions(
 }
 
 /** Whether a run is finished in the folder of its experiment. */
-export async function isFinished(run: PlannedRun, out: string): Promise<boolean> {
+export async function isFinished(run: PlannedRun, folder: StoredFolder): Promise<boolean> {
   const last = run.kind === "trial" || run.kind === "arm" ? resultFile : "checkpoint.safetensors";
-  return exists(join(out, run.key, last));
+  return folder.has(join(run.key, last));
+}
+
+/** All runs that a run needs, and those that these need. */
+export function neededBy(plan: readonly PlannedRun[], key: string): readonly PlannedRun[] {
+  const needed = new Set([key]);
+  // Each stands after those that it needs.
+  for (const run of plan.toReversed()) {
+    if (needed.has(run.key)) for (const one of run.after) needed.add(one);
+  }
+  return plan.filter((run) => run.key !== key && needed.has(run.key));
 }
 
 /** Milliseconds after which a worker that said nothing is not counted. */
@@ -90,18 +101,18 @@ export class Flow {
   readonly plan: readonly PlannedRun[];
   readonly payload: RunPayload;
   readonly #server: QueueServer;
-  readonly #out: string;
+  readonly #folder: StoredFolder;
 
   /**
    * @param payload of any of its jobs.
-   * @param out the experiment's folder in the store, as this process sees it.
+   * @param folder the experiment's in the store.
    */
-  constructor(server: QueueServer, payload: RunPayload, out: string) {
+  constructor(server: QueueServer, payload: RunPayload, folder: StoredFolder) {
     const { run: _, ...shared } = payload;
     this.payload = shared;
     this.plan = requestPlan(requestProtocol(payload.request), payload.request);
     this.#server = server;
-    this.#out = out;
+    this.#folder = folder;
   }
 
   get #doneKey(): string {
@@ -120,7 +131,9 @@ export class Flow {
   async #queueOf(run: PlannedRun): Promise<string> {
     const { version } = this.payload;
     if (run.kind === "grader" || run.kind === "training") return queueName(version);
-    const place = (await placesOf(join(this.#out, run.group, "trained"))).at(-1);
+    const trained = join(run.group, "trained");
+    await this.#folder.bring([trained], { networks: false });
+    const place = (await placesOf(join(this.#folder.path, trained))).at(-1);
     if (place === undefined) return queueName(version);
     const kind = await kindOf(place);
     await this.#server.addKind(version, kind);
@@ -155,8 +168,9 @@ export class Flow {
     const { flow, version } = this.payload;
     await redis.del(this.#cancelledKey);
     await redis.zadd(flowsKey(version), "NX", Date.now(), flow);
+    await this.#folder.look();
     for (const run of this.plan) {
-      if (await isFinished(run, this.#out)) await redis.sadd(this.#doneKey, run.key);
+      if (await isFinished(run, this.#folder)) await redis.sadd(this.#doneKey, run.key);
       else await redis.srem(this.#doneKey, run.key);
     }
     const ready = await this.#ready(this.plan);

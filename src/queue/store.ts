@@ -1,39 +1,72 @@
-/** Where results and checkpoints of a queue's runs lie: a folder that all machines share. */
+/** Where results and checkpoints of a queue's runs lie: a folder that all machines share, or a bucket. */
 import { UsageError } from "../errors.ts";
 import { absolutePath, exists, join, makeDir } from "../platform/files.ts";
+import { FolderLock } from "../report/folder-lock.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { BucketStore } from "./bucket-store.ts";
+import type { Held, Store, StoredFolder } from "./stored-folder.ts";
 
-/** A store. */
-export class Store {
+/**
+ * Opens a store: a folder, or `s3://…`.
+ *
+ * @param mirror where another process of this store has its files, to share them.
+ * @throws UsageError for a place that is none; DataError for a bucket that refuses.
+ */
+export async function openStore(place: string, mirror?: string): Promise<Store> {
+  if (/^s3:\/\//i.test(place)) return BucketStore.open(place, mirror);
+  // A place may hold a key that somebody put there: it is not repeated.
+  if (/^[a-z][\w+.-]+:\/\//i.test(place)) {
+    throw new UsageError(
+      "the store is no folder and no bucket: give one that all machines share, or s3://BUCKET/PREFIX.",
+    );
+  }
+  const path = absolutePath(place);
+  if (!(await exists(path))) {
+    throw new UsageError(
+      `the store "${place}" is not there: make it, or mount what all machines share.`,
+    );
+  }
+  return {
+    folder: (name) => new SharedFolder(join(path, name)),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Makes the folder of an experiment, or finds it. @throws DataError where it was begun for something else. */
+export async function beginIn(folder: StoredFolder, config: unknown): Promise<void> {
+  await makeDir(folder.path);
+  await folder.bring([], { networks: false });
+  if (!(await RunFolder.check(folder.path, config))) await RunFolder.start(folder.path, config);
+}
+
+/** A folder that all machines see: everything is here already. */
+class SharedFolder implements StoredFolder {
   readonly path: string;
 
-  private constructor(path: string) {
+  constructor(path: string) {
     this.path = path;
   }
 
-  /** @throws UsageError for a place that is no folder; DataError where there is none. */
-  static async open(place: string): Promise<Store> {
-    if (/^[a-z][\w+.-]+:\/\//i.test(place)) {
-      throw new UsageError(`the store "${place}" is no folder: give one that all machines share.`);
-    }
-    const path = absolutePath(place);
-    if (!(await exists(path))) {
-      throw new UsageError(
-        `the store "${place}" is not there: make it, or mount what all machines share.`,
-      );
-    }
-    return new Store(path);
+  get shown(): string {
+    return this.path;
   }
 
-  /** The folder of an experiment. */
-  folder(name: string): string {
-    return join(this.path, name);
+  has(file: string): Promise<boolean> {
+    return exists(join(this.path, file));
   }
 
-  /** Makes the folder of an experiment, or finds it. @throws DataError where it was begun for something else. */
-  async begin(name: string, config: unknown): Promise<void> {
-    const path = this.folder(name);
+  look(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  bring(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async hold(run: string): Promise<Held> {
+    const path = join(this.path, run);
     await makeDir(path);
-    if (!(await RunFolder.check(path, config))) await RunFolder.start(path, config);
+    const lock = await FolderLock.take(path);
+    return { release: () => lock.release() };
   }
 }

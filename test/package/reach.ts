@@ -141,6 +141,10 @@ export const allowed: Readonly<Record<string, Allowed>> = {
     why: "files, threads and Dawn; a thread from a TypeScript module starts with two imports as text",
   },
   "src/platform/runtime": { names: ["Deno"], why: "asks only whether it is there" },
+  "src/queue/bucket": {
+    names: ["fetch"],
+    why: "the bucket that --store names, by signed requests of aws4fetch",
+  },
   "src/queue/connection": {
     names: ["Worker"],
     why: "the connection to the Redis that --queue names, by ioredis and BullMQ, whose class has that name",

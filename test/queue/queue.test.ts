@@ -1,6 +1,6 @@
 // Experiments on a queue: workers that are killed, a server that is, and what must not run.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { type IncomingMessage, request as ask, type RequestOptions } from "node:http";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
@@ -24,13 +24,14 @@ import {
   readPayload,
   type RunPayload,
 } from "../../src/queue/payload.ts";
-import { Store } from "../../src/queue/store.ts";
+import { beginIn, openStore } from "../../src/queue/store.ts";
 import { FolderInUse } from "../../src/report/folder-lock.ts";
-import { interposeFiles } from "../../src/platform/files.ts";
+import { appendText, interposeFiles, remove, writeAtomic } from "../../src/platform/files.ts";
 import { before, root } from "../cli/command.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import { contentsOf, differencesOf, run } from "../faults/kill.ts";
 import { certificates, freePort, hasRedis, RedisServer } from "./redis.ts";
+import { S3Server } from "./s3.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-queue-`);
 const version = await packageVersion();
@@ -50,15 +51,16 @@ const request: ExperimentRequest = {
 /** A job of the request, in a store of its own. */
 async function begun(name: string, changes: Partial<ExperimentRequest> = {}) {
   mkdirSync(`${folder}/${name}`);
-  const store = await Store.open(`${folder}/${name}`);
+  const store = await openStore(`${folder}/${name}`);
   const asked = { ...request, ...changes };
   const config = await experimentConfig(requestProtocol(asked), asked);
   const payload: RunPayload = {
     ...{ version, ...(await namesOf(asked, config, version)) },
     ...{ request: asked, priority: 100, retries: { attempts: 2, delayMs: 50 } },
   };
-  await store.begin(payload.folder, config);
-  return { payload, out: store.folder(payload.folder) };
+  const stored = store.folder(payload.folder);
+  await beginIn(stored, config);
+  return { payload, stored, out: stored.path };
 }
 
 test("a job of another version, with code, or that is none is refused before anything runs", async () => {
@@ -79,7 +81,7 @@ test("a job of another version, with code, or that is none is refused before any
 });
 
 test("one worker at a time does a run; a full disk fails it, and it goes on from what was saved", async () => {
-  const { payload, out } = await begun("twice");
+  const { payload, stored: out } = await begun("twice");
   const plan = requestPlan(requestProtocol(request), request);
   const gpu = await testGpu();
   const [first, second] = [new DeviceWork(gpu), new DeviceWork(gpu)];
@@ -200,6 +202,14 @@ async function killOne(store: string): Promise<number> {
   return worker;
 }
 
+/** What an experiment writes wherever it runs: networks stay in the store; pages and command.json have the command's words. */
+const spreadContents = (name: string) =>
+  new Map(
+    [...contentsOf(`${folder}/${name}`)].filter(
+      ([file]) => !/command\.json$|\.html$|\.safetensors$/.test(file),
+    ),
+  );
+
 const words =
   "experiment standard --size tiny --dataset synthetic --train 60 --test 40 --epochs 3 --batch 20 --model mlp " +
   "--seeds 2 --arms neg-grad,linear-rewind";
@@ -227,15 +237,8 @@ withRedis(
     killed.push(await killOne(store));
     assert.is(new Set(killed).size, 2);
     for (const { ended, said } of submitted) assert.is(await ended, 0, said());
-    const contents = (name: string) =>
-      new Map(
-        [...contentsOf(`${folder}/${name}`)].filter(
-          // Networks stay in the store; pages and command.json have the words of the command.
-          ([file]) => !/command\.json$|\.html$|\.safetensors$/.test(file),
-        ),
-      );
     for (const name of ["first", "second"]) {
-      assert.equal(differencesOf(contents(name), contents("whole")), []);
+      assert.equal(differencesOf(spreadContents(name), spreadContents("whole")), []);
     }
     const written = readFileSync(`${folder}/first/command.json`, "utf8");
     assert.not.match(written, /secret/);
@@ -246,7 +249,7 @@ withRedis(
     for (const { ended } of workers) await ended;
     const again = submit(`${folder}/third`);
     assert.is(await again.ended, 0, again.said());
-    assert.equal(differencesOf(contents("third"), contents("whole")), []);
+    assert.equal(differencesOf(spreadContents("third"), spreadContents("whole")), []);
   },
 );
 
@@ -254,9 +257,9 @@ withRedis(
   "runs that fail are told with their error, and what was submitted can be taken back",
   async () => {
     const changes = { variants: [{ arm: "neg-grad", settings: { nonsense: 1 } }] };
-    const { payload, out } = await begun("failing", changes);
+    const { payload, stored, out } = await begun("failing", changes);
     const server = await QueueServer.connect(redis.address, { say: () => undefined });
-    const flow = new Flow(server, payload, out);
+    const flow = new Flow(server, payload, stored);
     await flow.submit();
     assert.is((await flow.state()).failed.length, 0);
     await flow.cancel();
@@ -318,6 +321,135 @@ withRedis(
     assert.not.match(dashboard.said(), /secret/);
     assert.is(await worker.ended, 0, worker.said());
     await server.close();
+  },
+);
+
+test("a bucket: lists of several pages, refusals by name, and no write of who has lost a run", async () => {
+  const server = await S3Server.start();
+  const variables = { ...process.env };
+  const place = (prefix: string): string => `s3://tests/${prefix}?endpoint=${server.endpoint}`;
+  const refused = async (act: () => Promise<unknown>, says: RegExp): Promise<void> => {
+    try {
+      await act();
+      assert.unreachable();
+    } catch (error) {
+      assert.match((error as Error).message, says);
+      assert.not.match((error as Error).message, /a\+secret|session-token/);
+    }
+  };
+  try {
+    await refused(() => openStore(place("p")), /set AWS_ACCESS_KEY_ID/);
+    Object.assign(process.env, server.variables, { AWS_SECRET_ACCESS_KEY: "wrong" });
+    await refused(() => openStore(place("p")), /403 SignatureDoesNotMatch.*AWS_SECRET_ACCESS_KEY/);
+    Object.assign(process.env, server.variables);
+    await refused(() => openStore(place("p").replace("tests", "none")), /NoSuchBucket/);
+    await refused(() => openStore("s3://id:a+secret@tests/p"), /AWS_ACCESS_KEY_ID/);
+    await refused(() => openStore(`s3://tests?endpoint=ftp://x`), /`endpoint` is http/);
+
+    const [one, other] = [await openStore(place("a b")), await openStore(place("a b"))];
+    const [mine, theirs] = [one.folder("e"), other.folder("e")];
+    const held = await mine.hold("seed-1/x");
+    const file = `${mine.path}/seed-1/x`;
+    for (let i = 0; i < 20; i++) await writeAtomic(`${file}/${i}`, String(i));
+    await appendText(`${file}/metrics.jsonl`, "first\n");
+    await remove(`${file}/3`);
+    // Another takes the run, has all that was saved, and goes on; the first cannot write any more.
+    const taken = await theirs.hold("seed-1/x");
+    assert.is(readdirSync(`${theirs.path}/seed-1/x`).length, 20);
+    await appendText(`${theirs.path}/seed-1/x/metrics.jsonl`, "second\n");
+    for (const act of [
+      () => appendText(`${file}/metrics.jsonl`, "late\n"),
+      () => writeAtomic(`${file}/5`, "late"),
+      () => remove(`${file}/5`),
+    ]) {
+      await refused(act, /given to another worker/);
+    }
+    await held.release(false);
+    const stored = (name: string): string | undefined =>
+      server.objects.get(`a b/e/seed-1/x/${name}`)?.toString();
+    assert.is(stored("metrics.jsonl"), "first\nsecond\n");
+    assert.is(stored("5"), "5");
+    assert.ok(await mine.has("seed-1/x/5"));
+    assert.not(await mine.has("seed-1/x/3"));
+    // A refused write is one that was not done.
+    server.refuse = (request) => (request.startsWith("PUT") ? "AccessDenied" : undefined);
+    await refused(
+      () => writeAtomic(`${theirs.path}/seed-1/x/5`, "new"),
+      /cannot write .*403 AccessDenied/,
+    );
+    assert.is(readFileSync(`${theirs.path}/seed-1/x/5`, "utf8"), "5");
+    server.refuse = () => undefined;
+    await taken.release(false);
+    assert.not([...server.objects.keys()].some((key) => key.endsWith(".owner")));
+    for (const key of ["../../z", "a\\z"]) {
+      server.objects.set(`a b/e/seed-1/${key.length}/${key}`, Buffer.from("x"));
+      const runs = [`seed-1/${key.length}`];
+      await refused(() => mine.bring(runs, { networks: false }), /none of an experiment/);
+    }
+    await other.close();
+    await one.close();
+    assert.not(existsSync(one.mirror!));
+  } finally {
+    process.env = variables;
+    server.close();
+  }
+});
+
+withRedis(
+  "a bucket: a worker is killed as soon as it has saved, a write is refused, and the tables are those of one process",
+  async () => {
+    const small = words.replace(
+      "--seeds 2 --arms neg-grad,linear-rewind",
+      "--seeds 1 --arms neg-grad",
+    );
+    const alone = await run(`${small} --out ${folder}/small`, undefined);
+    assert.is(alone.code, 0, alone.said);
+    const server = await S3Server.start();
+    try {
+      const place = `s3://tests/all?endpoint=${server.endpoint}`;
+      const at = ["--store", place];
+      const variables = { ...server.variables, TMPDIR: folder };
+      const worker = (): Started => startWith(variables, "worker", ...at, "--silence", "2");
+      let killed = "";
+      const first = worker();
+      let refusals = 0;
+      server.refuse = (request) => {
+        const saved = /^PUT (.*)\/unlearning-state/.exec(request);
+        if (saved !== null && killed === "") {
+          killed = saved[1]!;
+          first.child.kill("SIGKILL");
+        }
+        return /^PUT .*seed-1\/neg-grad\/result/.test(request) && ++refusals === 1
+          ? "AccessDenied"
+          : undefined;
+      };
+      const submitted = startWith(
+        variables,
+        ...[...small.split(" "), ...at, "--queue", redis.address, "--out", `${folder}/bucket`],
+      );
+      await until(() => killed !== "", first.said);
+      await first.ended;
+      const from = server.asked.length;
+      const second = worker();
+      const said = (): string => [submitted, second].map((one) => one.said()).join("\n---\n");
+      assert.is(await submitted.ended, 0, said());
+      // The second worker goes on from what the first had saved.
+      const state = server.asked
+        .slice(from)
+        .find((one) => one.startsWith(`GET ${killed}/unlearning-state`));
+      assert.ok(state, server.asked.slice(from).join("\n"));
+      assert.is(refusals, 2);
+      assert.match(
+        said(),
+        /cannot write ".*neg-grad\/result\.json" in the store s3:\/\/tests\/all.*AccessDenied/,
+      );
+      assert.equal(differencesOf(spreadContents("bucket"), spreadContents("small")), []);
+      second.child.kill("SIGTERM");
+      assert.is(await second.ended, 0, said());
+      assert.not.match(`${said()}${first.said()}`, /a\+secret|session-token/);
+    } finally {
+      server.close();
+    }
   },
 );
 
