@@ -1,5 +1,4 @@
 /** `rewind dashboard`: experiments of a queue in a browser, their tables filling up, and the queue itself by bull-board. */
-import type { Server } from "node:http";
 import type { BaseAdapter } from "@bull-board/api/baseAdapter";
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
@@ -18,6 +17,13 @@ import {
   storeOption,
 } from "./queue-options.ts";
 import { packageVersion } from "./version.ts";
+
+/** What of Node's server is used here. */
+interface Listening {
+  address(): string | { readonly port: number } | null;
+  close(): void;
+  closeAllConnections(): void;
+}
 
 interface DashboardFlags {
   readonly queue?: string;
@@ -66,7 +72,7 @@ export function registerDashboard(command: Command): void {
         signal.addEventListener("abort", () => resolve());
       });
       server.close();
-      (server as Partial<Server>).closeAllConnections?.();
+      server.closeAllConnections();
     } finally {
       await queue?.close();
       await store.close();
@@ -87,7 +93,7 @@ async function listen(
   queue: QueueServer,
   store: Store,
   version: string,
-): Promise<Server> {
+): Promise<Listening> {
   const { host, port } = placeToListen(place);
   const { createBullBoard, BullMQAdapter, HonoAdapter, Hono, serve, serveStatic } = await loaded();
   const adapter = new HonoAdapter(serveStatic);
@@ -137,7 +143,7 @@ async function listen(
   });
   return new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, hostname: host, port }, () => {
-      resolve(server as Server);
+      resolve(server as Listening);
     });
     server.once("error", ({ message }) => {
       reject(new UsageError(`--listen ${place}: ${message}.`));
