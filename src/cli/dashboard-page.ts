@@ -72,10 +72,15 @@ export class Submissions {
     const { request } = flow.payload;
     const protocol = requestProtocol(request);
     const { done, runs, active, delayed, failed } = await flow.state();
-    await folder.bring(done, { networks: false });
+    // Submissions of one queue may have stores of their own, and results may have been removed since.
+    const here = await folder.has("config.json");
+    if (here) await folder.bring(done, { networks: false });
     const finished: ArmResult[] = [];
-    for (const { key, kind } of flow.plan) {
-      const result = kind === "arm" && done.includes(key) ? await results.of(key) : undefined;
+    for (const run of flow.plan) {
+      if (run.kind !== "arm" || !done.includes(run.key)) continue;
+      const { reference } = run;
+      if (reference !== undefined && (await results.of(reference)) === undefined) continue;
+      const result = await results.of(run.key);
       if (result !== undefined) finished.push(result);
     }
     const arms = protocol.arms.filter(({ name }) => finished.some(({ arm }) => arm === name));
@@ -89,7 +94,11 @@ export class Submissions {
     const body: Html[] = [
       markup`<p><progress value="${done.length}" max="${runs}" aria-label="runs done"></progress> ${counts.join(", ")}</p>\n`,
       rows.length === 0
-        ? paragraph("No method has ended on a reported seed yet.")
+        ? paragraph(
+            here
+              ? "No method has ended on a reported seed yet."
+              : "Its results are in another store than this dashboard's.",
+          )
         : table(`Mean ± standard deviation over the seeds that are done`, columns, rows),
     ];
     if (active.length > 0) body.push(paragraph(`Under way: ${active.join(", ")}.`));

@@ -287,12 +287,21 @@ withRedis(
     const [rogue] = await server.queue(queueName(version)).getFailed();
     assert.match(rogue!.failedReason, /the job is not valid/);
     worker.child.kill("SIGTERM");
+    assert.is(await worker.ended, 0, worker.said());
+    // One queue may have submissions to several stores.
+    const apart = await begun("apart", { seeds: [2] });
+    const elsewhere = new Flow(server, apart.payload, apart.stored);
+    await elsewhere.submit();
+    for (const { key } of elsewhere.plan) await elsewhere.finished(key);
+    rmSync(apart.out, { recursive: true });
     const dashboard = start("dashboard", "--store", `${folder}/failing`, "--listen", "0");
     await until(() => dashboard.said().includes("/queues"), dashboard.said);
     const [address] = /http:\/\/127\.0\.0\.1:\d+/.exec(dashboard.said())!;
     const page = await (await fetch(address!)).text();
     const runs = flow.plan.length;
     assert.ok(page.includes(`${runs - 1} of ${runs} runs done, 0 under way, 1 failed`), page);
+    assert.match(page, `${elsewhere.plan.length} of ${elsewhere.plan.length} runs done`);
+    assert.match(page, "in another store");
     const row = (name: string): string[] | undefined =>
       new RegExp(`<th scope="row">${name}</th>(.*?)</tr>`).exec(page)?.[1]!.split(/<\/?td>/);
     const { end } = JSON.parse(readFileSync(`${out}/seed-1/neg-grad/result.json`, "utf8")) as {
@@ -319,7 +328,7 @@ withRedis(
     dashboard.child.kill("SIGTERM");
     assert.is(await dashboard.ended, 0, dashboard.said());
     assert.not.match(dashboard.said(), /secret/);
-    assert.is(await worker.ended, 0, worker.said());
+    await elsewhere.cancel();
     await server.close();
   },
 );
