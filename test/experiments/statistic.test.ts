@@ -263,6 +263,7 @@ test("protocols: D_r methods are left out of overfit, retraining always runs in 
     const names = arms.map((arm) => arm.name);
     assert.is(new Set(names).size, names.length);
     assert.is(names.includes("retrain"), name !== "overfit");
+    assert.is(names.includes("temperature"), name === "overfit");
     const tuned = arms.filter((arm) => arm.trials.length > 0);
     // Methods that go back by what a window moved choose from as many settings as each other, and more than the rest.
     for (const { name: arm, trials } of tuned) {
