@@ -69,6 +69,8 @@ export function noiseImages({ batch, side, channels, classes }: NetworkStep): Da
 /** A trainer that stands, and an epoch of so many steps of it. */
 export interface ReadyStep {
   readonly trainer: Trainer;
+  /** Weights of the network. */
+  readonly parameters: number;
   epoch(steps: number): Promise<void>;
 }
 
@@ -97,6 +99,6 @@ export function withStep<T>(
       const order = Uint32Array.from({ length: batch * steps }, (_, i) => i % batch);
       await trainer.epoch({ order, learningRate: 1e-4, seed: 1 });
     };
-    return use({ trainer, epoch });
+    return use({ trainer, parameters: model.parameters.layout.parameters, epoch });
   });
 }

@@ -18,6 +18,7 @@ import { networkStep } from "./network-step.bench.ts";
 import { rewind } from "./rewind.bench.ts";
 import { smallCnnStep } from "./small-cnn-step.bench.ts";
 import { snapshot } from "./snapshot.bench.ts";
+import { twoDevices } from "./two-devices.bench.ts";
 import type { BenchModule, BenchRow } from "./harness.ts";
 
 const benches: readonly BenchModule[] = [
@@ -29,6 +30,7 @@ const benches: readonly BenchModule[] = [
   rewind,
   snapshot,
   decode,
+  twoDevices,
 ];
 
 interface Flags {
