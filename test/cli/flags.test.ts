@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { test } from "uvu";
 import { flags, forgetFlags, inFlags, methodFlags } from "../../src/cli/flags.ts";
 import { registerExperiment } from "../../src/cli/experiment.ts";
+import { registerOracle } from "../../src/cli/oracle.ts";
 import { registerUnlearn } from "../../src/cli/unlearn.ts";
 import { trainOptions } from "../../src/cli/train-options.ts";
 
@@ -49,7 +50,13 @@ test("every flag is one of the commands'", () => {
   registerExperiment(root.command("experiment"));
   registerUnlearn(root.command("unlearn"));
   trainOptions(root.command("train"), ["classification", "diffusion"]);
-  const known = new Set(root.commands.flatMap(({ options }) => options.map(({ long }) => long)));
+  const oracle = root.command("oracle");
+  registerOracle(oracle);
+  const known = new Set(
+    [...root.commands, ...oracle.commands].flatMap(({ options }) =>
+      options.map(({ long }) => long),
+    ),
+  );
   for (const flag of [flags, methodFlags, forgetFlags].flatMap((of) => Object.values(of))) {
     assert.ok(known.has(flag), flag);
   }
