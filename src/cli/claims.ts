@@ -1,4 +1,5 @@
 /** What the command that runs has claimed, and the words that it was given. */
+import { withoutPassword } from "../platform/address.ts";
 
 /** What is given free in the end. */
 interface Claimed {
@@ -12,11 +13,6 @@ let given: readonly string[] = [];
 export function beginCommand(words: readonly string[]): void {
   const kept = words.filter((word) => !["--quiet", "--json"].includes(word));
   given = kept.map(withoutPassword);
-}
-
-/** A word without the password of an address that it is or ends in. */
-function withoutPassword(word: string): string {
-  return word.replace(/((?:^|=)[a-z][\w+.-]*:\/\/)[^@/\s]*@/i, "$1***@");
 }
 
 /** Keeps a folder for {@link releaseFolders}; gives the words of the command. */

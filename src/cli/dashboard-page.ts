@@ -75,9 +75,10 @@ export class Submissions {
     // Submissions of one queue may have stores of their own, and results may have been removed since.
     const here = await folder.has("config.json");
     if (here) await folder.bring(done, { networks: false });
+    const ended = new Set(done);
     const finished: ArmResult[] = [];
     for (const run of flow.plan) {
-      if (run.kind !== "arm" || !done.includes(run.key)) continue;
+      if (run.kind !== "arm" || !ended.has(run.key)) continue;
       const { reference } = run;
       if (reference !== undefined && (await results.of(reference)) === undefined) continue;
       const result = await results.of(run.key);

@@ -2,7 +2,9 @@
 import type { BaseAdapter } from "@bull-board/api/baseAdapter";
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
-import { QueueServer, shownAddress } from "../queue/connection.ts";
+import { requireInstalled } from "../platform/optional.ts";
+import { withoutPassword } from "../platform/address.ts";
+import { QueueServer } from "../queue/connection.ts";
 import { openStore } from "../queue/store.ts";
 import type { Store } from "../queue/stored-folder.ts";
 import { Submissions } from "./dashboard-page.ts";
@@ -65,7 +67,7 @@ export function registerDashboard(command: Command): void {
       const address = ["http:", "", `${name}:${port}`, ""].join("/");
       answer(
         { address, queues: `${address.slice(0, -1)}${board}` },
-        `${address} shows ${shownAddress(queueAddress(flags))}; the queues are at ${board}`,
+        `${address} shows ${withoutPassword(queueAddress(flags))}; the queues are at ${board}`,
       );
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
@@ -95,7 +97,11 @@ async function listen(
   version: string,
 ): Promise<Listening> {
   const { host, port } = placeToListen(place);
-  const { createBullBoard, BullMQAdapter, HonoAdapter, Hono, serve, serveStatic } = await loaded();
+  const { createBullBoard, BullMQAdapter, HonoAdapter, Hono, serve, serveStatic } =
+    await requireInstalled(
+      modules,
+      `the dashboard needs packages that are not installed: \`npm install ${packages.join(" ")}\`.`,
+    );
   const adapter = new HonoAdapter(serveStatic);
   adapter.setBasePath(board);
   const bull = createBullBoard({
@@ -151,22 +157,15 @@ async function listen(
   });
 }
 
-async function loaded() {
-  try {
-    const { createBullBoard } = await import("@bull-board/api");
-    const { BullMQAdapter } = await import("@bull-board/api/bullMQAdapter");
-    const { HonoAdapter } = await import("@bull-board/hono");
-    const { Hono } = await import("hono");
-    const { serve } = await import("@hono/node-server");
-    const { serveStatic } = await import("@hono/node-server/serve-static");
-    return { createBullBoard, BullMQAdapter, HonoAdapter, Hono, serve, serveStatic };
-  } catch (cause) {
-    if ((Object(cause) as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-    throw new UsageError(
-      `the dashboard needs packages that are not installed: \`npm install ${packages.join(" ")}\`.`,
-      { cause },
-    );
-  }
+/** The modules of the dashboard. */
+async function modules() {
+  const { createBullBoard } = await import("@bull-board/api");
+  const { BullMQAdapter } = await import("@bull-board/api/bullMQAdapter");
+  const { HonoAdapter } = await import("@bull-board/hono");
+  const { Hono } = await import("hono");
+  const { serve } = await import("@hono/node-server");
+  const { serveStatic } = await import("@hono/node-server/serve-static");
+  return { createBullBoard, BullMQAdapter, HonoAdapter, Hono, serve, serveStatic };
 }
 
 /** What the dashboard is made with; the two of bull-board must be of one version. */

@@ -9,7 +9,8 @@ import type { ExperimentRequest } from "../experiments/request.ts";
 import { lineOf, PlanResults } from "../experiments/run.ts";
 import { join } from "../platform/files.ts";
 import type { RunFolder } from "../report/run-folder.ts";
-import { QueueServer, shownAddress } from "../queue/connection.ts";
+import { withoutPassword } from "../platform/address.ts";
+import { QueueServer } from "../queue/connection.ts";
 import { Flow, type FlowState } from "../queue/flow.ts";
 import { namesOf, refuseCode, usualDelayMs } from "../queue/payload.ts";
 import { beginIn, openStore } from "../queue/store.ts";
@@ -61,7 +62,7 @@ export async function submitExperiment(
     const retries = { attempts: flags.attempts, delayMs: usualDelayMs };
     const payload = { version, ...names, request, priority: flags.priority, retries };
     const flow = new Flow(server, payload, from);
-    const where = { queue: shownAddress(address), store: from.shown, runs: flow.plan.length };
+    const where = { queue: withoutPassword(address), store: from.shown, runs: flow.plan.length };
     if (flags.cancel === true) {
       await flow.cancel();
       answer({ ...where, cancelled: true }, `cancelled; what was done stays in ${from.shown}`);
@@ -124,9 +125,10 @@ async function finished(
     for (;;) {
       signal.throwIfAborted();
       const state = await flow.state();
+      const done = new Set(state.done);
       await from.bring(state.done, { networks: false });
       for (const run of flow.plan) {
-        if (told.has(run.key) || !state.done.includes(run.key)) continue;
+        if (told.has(run.key) || !done.has(run.key)) continue;
         told.add(run.key);
         if (run.kind === "trial" || run.kind === "arm") {
           bar.say(lineOf(protocol, run, (await results.of(run.key))!));
@@ -164,7 +166,8 @@ function requireHope({ plan }: Flow, { done, failed, active, delayed }: FlowStat
     plan,
     failed.map(({ run }) => run),
   );
-  if (plan.some(({ key }) => !blocked.has(key) && !done.includes(key))) return;
+  const ended = new Set([...blocked, ...done]);
+  if (plan.some(({ key }) => !ended.has(key))) return;
   const lines = failed.map(({ run, error, attempts }) => `  ${run} (${attempts} times): ${error}`);
   throw new DataError(
     `${failed.length} runs failed, and ${plan.length - done.length} are not done:\n${lines.join("\n")}\n` +

@@ -1,7 +1,7 @@
 /** Numbers of a worker for Prometheus: `rewind worker --metrics`. */
 import { createServer, type Server } from "node:http";
-import type * as Prometheus from "prom-client";
 import { UsageError } from "../errors.ts";
+import { requireInstalled } from "../platform/optional.ts";
 import { placeToListen } from "./queue-options.ts";
 import type { Told } from "./worker-process.ts";
 
@@ -29,7 +29,10 @@ export class WorkerMetrics {
     adapter: string,
     waiting: () => Promise<number>,
   ): Promise<WorkerMetrics> {
-    const { Counter, Gauge, Registry } = await loaded();
+    const { Counter, Gauge, Registry } = await requireInstalled(
+      () => import("prom-client"),
+      "--metrics needs the package prom-client, which is not installed: `npm install prom-client`.",
+    );
     const registry = new Registry();
     registry.setDefaultLabels({ adapter });
     const registers = [registry];
@@ -84,17 +87,5 @@ export class WorkerMetrics {
   close(): void {
     this.#server.close();
     this.#server.closeAllConnections();
-  }
-}
-
-async function loaded(): Promise<typeof Prometheus> {
-  try {
-    return await import("prom-client");
-  } catch (cause) {
-    if ((Object(cause) as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-    throw new UsageError(
-      "--metrics needs the package prom-client, which is not installed: `npm install prom-client`.",
-      { cause },
-    );
   }
 }

@@ -4,7 +4,8 @@ import type { Command } from "commander";
 import type { Job } from "bullmq";
 import { DataError, GpuError, UsageError } from "../errors.ts";
 import type { Place } from "../experiments/places.ts";
-import { QueueServer, shownAddress } from "../queue/connection.ts";
+import { withoutPassword } from "../platform/address.ts";
+import { QueueServer } from "../queue/connection.ts";
 import { announceWorker, Flow, withdrawWorker } from "../queue/flow.ts";
 import { kindOf, queueName, readPayload, type RunPayload } from "../queue/payload.ts";
 import { openStore } from "../queue/store.ts";
@@ -76,7 +77,7 @@ export function registerWorker(command: Command): void {
     try {
       server = await QueueServer.connect(queueAddress(flags), { say });
       const place = await device.place();
-      say(`adapter: ${place.adapter}; queue: ${shownAddress(queueAddress(flags))}`);
+      say(`adapter: ${place.adapter}; queue: ${withoutPassword(queueAddress(flags))}`);
       const kind = await kindOf(place);
       if (flags.metrics !== undefined) {
         const names = [queueName(version, kind), queueName(version)];

@@ -5,7 +5,7 @@ import type { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { hits, perSample } from "../metrics/classification.ts";
-import { klom, type KlomResult } from "../metrics/klom.ts";
+import { halves, klom, type KlomResult } from "../metrics/klom.ts";
 import type { MarginPair } from "../metrics/margins.ts";
 import { type Measurement, missing } from "../metrics/measurement.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
@@ -198,8 +198,7 @@ function compared(
 /** What retrained networks score against each other. */
 function floorOf(retrained: readonly Reading[]): OracleRow[] {
   if (retrained.length < 2) return [];
-  const [first, second] = [0, 1].map((half) => retrained.filter((_, i) => i % 2 === half));
-  return [compared(oracleRows.floor, first!, second!).row];
+  return [compared(oracleRows.floor, ...halves(retrained)).row];
 }
 
 /** How the unlearning of one network went. */

@@ -144,6 +144,11 @@ async function outcomeOf(path: string): Promise<string> {
   return contentDigest(await readBytes(join(path, "checkpoint.safetensors")));
 }
 
+/** Whether a file of a run's folder holds a network or the state of one: the others are small. */
+export function isNetworkFile(name: string): boolean {
+  return name.endsWith(".safetensors") && !name.startsWith("drawn-");
+}
+
 /**
  * Copies a run's folder; its config.json is written anew, with the ways from its new place.
  *
@@ -157,7 +162,7 @@ export async function copyRun(
   await RunFolder.start(to, await (await RunFolder.open(from)).config());
   for (const name of await listDir(from)) {
     if (name === "config.json" || name.startsWith(".") || isLeftover(name)) continue;
-    if (!networks && name.endsWith(".safetensors") && !name.startsWith("drawn-")) continue;
+    if (!networks && isNetworkFile(name)) continue;
     const path = join(from, name);
     if ((await fileInfo(path))?.directory === true) continue;
     await writeAtomic(join(to, name), await readBytes(path));

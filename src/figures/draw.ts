@@ -1,8 +1,7 @@
 /** What all figures share: Vega-Lite draws, resvg rasterises with the DejaVu fonts it is given. */
 import type * as resvgModule from "@resvg/resvg-wasm";
-import { UsageError } from "../errors.ts";
 import { readBytes } from "../platform/files.ts";
-import { ifInstalled } from "../platform/optional.ts";
+import { requireInstalled } from "../platform/optional.ts";
 
 /** Okabe and Ito's palette: told apart with any colour vision; dashed from the eighth series on. */
 export const palette: readonly string[] = [
@@ -77,10 +76,9 @@ export interface Drawn {
 }
 
 /** Draws a figure. @throws UsageError where the packages that draw are not installed. */
-export async function drawn(spec: object): Promise<Drawn> {
-  const figure = await ifInstalled(() => draw(spec));
-  if (figure !== undefined) return figure;
-  throw new UsageError(
+export function drawn(spec: object): Promise<Drawn> {
+  return requireInstalled(
+    () => draw(spec),
     "charts need optional packages: `npm install vega vega-interpreter vega-lite @resvg/resvg-wasm dejavu-fonts-ttf`.",
   );
 }

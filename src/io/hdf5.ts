@@ -1,8 +1,8 @@
 /** HDF5 files by h5wasm, which prints nothing here and reads no more than a file can hold. */
 import type { Dataset, File as H5File, Group } from "h5wasm";
 import type * as h5wasm from "h5wasm";
-import { DataError, UsageError } from "../errors.ts";
-import { ifInstalled } from "../platform/optional.ts";
+import { DataError } from "../errors.ts";
+import { requireInstalled } from "../platform/optional.ts";
 import { count } from "../shape.ts";
 import { decodeNumbers, type NumberFormat } from "./number-formats.ts";
 import type { Tensor } from "./safetensors.ts";
@@ -51,10 +51,10 @@ type Library = typeof h5wasm;
 
 /** The library, whose error stack goes nowhere: what is wrong is said by errors alone. */
 async function quietLibrary(): Promise<Library> {
-  const library = await ifInstalled(() => import("h5wasm"));
-  if (library === undefined) {
-    throw new UsageError("HDF5 files need an optional package: `npm install h5wasm`.");
-  }
+  const library = await requireInstalled(
+    () => import("h5wasm"),
+    "HDF5 files need an optional package: `npm install h5wasm`.",
+  );
   const { FS } = await library.ready;
   const streams = FS as unknown as { getStream(fd: number): Parameters<typeof FS.close>[0] };
   if (!quiet) {

@@ -119,11 +119,9 @@ export function klom(pair: MarginPair, options: KlomOptions = {}): KlomResult {
 }
 
 /** Networks of one kind as if they were of two: every second one against the others. */
-export function halves(networks: readonly Float64Array[]): MarginPair {
-  return {
-    unlearned: networks.filter((_, i) => i % 2 === 0),
-    retrained: networks.filter((_, i) => i % 2 === 1),
-  };
+export function halves<T>(networks: readonly T[]): readonly [T[], T[]] {
+  const every = (from: number): T[] => networks.filter((_, i) => i % 2 === from);
+  return [every(0), every(1)];
 }
 
 /**
@@ -139,5 +137,6 @@ export function klomFloor(
   if (retrained.length < 2) {
     throw new UsageError(`KLoM: two halves need two retrained networks, got ${retrained.length}.`);
   }
-  return klom(halves(retrained), options);
+  const [first, second] = halves(retrained);
+  return klom({ unlearned: first, retrained: second }, options);
 }

@@ -10,6 +10,7 @@
 import { host } from "#platform";
 import { DataError } from "../errors.ts";
 import { graderFile } from "../experiments/grader.ts";
+import { isNetworkFile } from "../experiments/parts.ts";
 import type { HostFiles } from "../platform/host.ts";
 import { interposeFiles, isLeftover, join, makeDir, remove } from "../platform/files.ts";
 import { Bucket } from "./bucket.ts";
@@ -208,8 +209,7 @@ class BucketFolder implements StoredFolder {
     const all = await this.#store.bucket.list(`${this.#name}/${run}/`);
     const keys = all.filter((key) => {
       const name = key.slice(key.lastIndexOf("/") + 1);
-      const large = name.endsWith(".safetensors") && !name.startsWith("drawn-");
-      return !name.startsWith(".") && (networks || !large);
+      return !name.startsWith(".") && (networks || !isNetworkFile(name));
     });
     for (let i = 0; i < keys.length; i += atOnce) {
       await Promise.all(keys.slice(i, i + atOnce).map((key) => this.#store.bring(key)));

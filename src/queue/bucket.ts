@@ -2,6 +2,8 @@
 import { host } from "#platform";
 import type { AwsClient } from "aws4fetch";
 import { DataError, UsageError } from "../errors.ts";
+import { sha256 } from "../platform/digest.ts";
+import { requireInstalled } from "../platform/optional.ts";
 
 /** Requests that failed by the network alone are tried so often, after 0.2 s, 0.4 s, …; those that a server failed as well. */
 const tries = 5;
@@ -73,7 +75,10 @@ export class Bucket {
       );
     }
     const sessionToken = variable("AWS_SESSION_TOKEN");
-    const { AwsClient: Client } = await loaded();
+    const { AwsClient: Client } = await requireInstalled(
+      () => import("aws4fetch"),
+      "a store in a bucket needs the package aws4fetch, which is not installed: `npm install aws4fetch`.",
+    );
     const client = new Client({
       ...{ accessKeyId, secretAccessKey, region, service: "s3", retries: tries },
       ...(sessionToken === undefined ? {} : { sessionToken }),
@@ -97,9 +102,7 @@ export class Bucket {
 
   /** Writes a whole object; the server compares its digest. */
   async put(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-    const sum = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    const headers = { "x-amz-content-sha256": sum };
+    const headers = { "x-amz-content-sha256": await sha256(bytes) };
     await this.#ask("write", key, { method: "PUT", body: bytes, headers });
   }
 
@@ -184,16 +187,4 @@ function plain(text: string | undefined): string | undefined {
   return text
     ?.replaceAll(/&(lt|gt|quot|apos);/g, (_, name: string) => signs[name]!)
     .replaceAll("&amp;", "&");
-}
-
-async function loaded(): Promise<{ readonly AwsClient: typeof AwsClient }> {
-  try {
-    return await import("aws4fetch");
-  } catch (cause) {
-    if ((Object(cause) as { code?: unknown }).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-    throw new UsageError(
-      "a store in a bucket needs the package aws4fetch, which is not installed: `npm install aws4fetch`.",
-      { cause },
-    );
-  }
 }

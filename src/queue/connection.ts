@@ -3,6 +3,8 @@ import type * as BullMq from "bullmq";
 import type { FlowProducer, Queue, QueueOptions, Worker, WorkerOptions } from "bullmq";
 import type { Redis, RedisOptions } from "ioredis";
 import { DataError, UsageError } from "../errors.ts";
+import { withoutPassword } from "../platform/address.ts";
+import { requireInstalled } from "../platform/optional.ts";
 import { queueName } from "./payload.ts";
 
 /** What a queue says of its connection. */
@@ -11,16 +13,11 @@ export interface QueueNotes {
   readonly say: (line: string) => void;
 }
 
-/** The address of a queue without its password, for people. */
-export function shownAddress(address: string): string {
-  return address.replace(/^([a-z][\w+.-]*:\/\/)[^@/]*@/i, "$1***@");
-}
-
 /** @throws UsageError for what is no address of Redis. */
-export function checkAddress(address: string): string {
-  if (/^rediss?:\/\/\S+$/i.test(address) && URL.canParse(address)) return address;
+function checkAddress(address: string): void {
+  if (/^rediss?:\/\/\S+$/i.test(address) && URL.canParse(address)) return;
   throw new UsageError(
-    `"${shownAddress(address)}" is no queue: it is redis://[USER:PASSWORD@]HOST[:PORT], or rediss:// with TLS.`,
+    `"${withoutPassword(address)}" is no queue: it is redis://[USER:PASSWORD@]HOST[:PORT], or rediss:// with TLS.`,
   );
 }
 
@@ -44,7 +41,10 @@ export class QueueServer {
    */
   static async connect(address: string, { say }: QueueNotes): Promise<QueueServer> {
     checkAddress(address);
-    const [bull, { Redis }] = await loaded();
+    const [bull, { Redis }] = await requireInstalled(
+      () => Promise.all([import("bullmq"), import("ioredis")]),
+      "a queue needs the packages bullmq and ioredis, which are not installed: `npm install bullmq ioredis`.",
+    );
     await probe(Redis, address);
     const redis = new Redis(address, {
       ...persistent,
@@ -54,11 +54,11 @@ export class QueueServer {
     let lost = false;
     redis.on("error", ({ message }: Error) => {
       if (!lost)
-        say(`the connection to ${shownAddress(address)} is lost (${message}); trying again`);
+        say(`the connection to ${withoutPassword(address)} is lost (${message}); trying again`);
       lost = true;
     });
     redis.on("ready", () => {
-      if (lost) say(`the connection to ${shownAddress(address)} is back`);
+      if (lost) say(`the connection to ${withoutPassword(address)} is back`);
       lost = false;
     });
     await redis.ping();
@@ -137,19 +137,6 @@ const persistent = {
   retryStrategy: (times: number) => Math.min(10_000, 200 * 2 ** Math.min(times, 6)),
 } as const satisfies RedisOptions;
 
-async function loaded(): Promise<[typeof BullMq, { readonly Redis: typeof Redis }]> {
-  try {
-    return [await import("bullmq"), await import("ioredis")];
-  } catch (cause) {
-    const code = (Object(cause) as { code?: unknown }).code;
-    if (code !== "ERR_MODULE_NOT_FOUND") throw cause;
-    throw new UsageError(
-      "a queue needs the packages bullmq and ioredis, which are not installed: `npm install bullmq ioredis`.",
-      { cause },
-    );
-  }
-}
-
 /** What to do where a connection failed with a code of Node's. */
 function adviceOn(code: string): string {
   if (/SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)/.test(code)) {
@@ -176,7 +163,7 @@ async function probe(Client: typeof Redis, address: string): Promise<void> {
   } catch (cause) {
     const { message, code = "" } = (said ?? cause) as NodeJS.ErrnoException;
     throw new DataError(
-      `the queue ${shownAddress(address)} cannot be used: ${message.replace(/\.$/, "")}. ${adviceOn(code)}`,
+      `the queue ${withoutPassword(address)} cannot be used: ${message.replace(/\.$/, "")}. ${adviceOn(code)}`,
       { cause },
     );
   } finally {

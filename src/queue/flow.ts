@@ -123,10 +123,6 @@ export class Flow {
     return `rewind:cancelled:${this.payload.flow}`;
   }
 
-  #queue(name: string): Queue {
-    return this.#server.queue(name);
-  }
-
   /** The queue of a run: that of the kind of adapter that its network was trained on, or of all. */
   async #queueOf(run: PlannedRun): Promise<string> {
     const { version } = this.payload;
@@ -143,7 +139,7 @@ export class Flow {
   /** All queues that runs may wait in. */
   async #allQueues(): Promise<Queue[]> {
     const names = await this.#server.namesOf(this.payload.version);
-    return names.map((name) => this.#queue(name));
+    return names.map((name) => this.#server.queue(name));
   }
 
   #jobId(run: string): string {
@@ -176,7 +172,7 @@ export class Flow {
     const ready = await this.#ready(this.plan);
     const name = queueName(version);
     const done = new Set(await redis.smembers(this.#doneKey));
-    const root = await this.#queue(name).getJob(flow);
+    const root = await this.#server.queue(name).getJob(flow);
     const ended = (await root?.getState()) === "completed";
     // Results were removed from the store since: the experiment has not ended.
     if (ended && done.size < this.plan.length) await root!.remove();
@@ -191,7 +187,7 @@ export class Flow {
       })),
     );
     if (done.size === this.plan.length && ended) return;
-    if ((await this.#queue(name).getJob(flow)) === undefined) {
+    if ((await this.#server.queue(name).getJob(flow)) === undefined) {
       await this.#server.flows().add({
         name: this.payload.folder,
         queueName: name,
@@ -224,8 +220,8 @@ export class Flow {
 
   async #add(run: PlannedRun): Promise<void> {
     const { flow, version } = this.payload;
-    const root = this.#queue(queueName(version));
-    await this.#queue(await this.#queueOf(run)).add(
+    const root = this.#server.queue(queueName(version));
+    await this.#server.queue(await this.#queueOf(run)).add(
       run.key,
       { ...this.payload, run: run.key },
       {
@@ -281,7 +277,7 @@ export class Flow {
     for (const job of await this.#jobs(["waiting", "prioritized", "delayed", "failed"])) {
       await job.remove().catch(() => undefined);
     }
-    const root = await this.#queue(queueName(this.payload.version)).getJob(this.payload.flow);
+    const root = await this.#server.queue(queueName(version)).getJob(flow);
     await root?.remove().catch(() => undefined);
   }
 

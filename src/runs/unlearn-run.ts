@@ -93,19 +93,23 @@ export async function unlearnInFolder(
   } else {
     for (const round of rounds) await options.onRound?.(round);
   }
-  /** Whether the level was reached in a round, at its end or before. */
-  const isPast = ({ scores: own }: Progress): boolean => landing!.reached(own, rounds[0]!.scores);
-  let isOpen = landing !== undefined && !rounds.some(isPast);
-  /** Measures where a round gets to the level, from the weights before it; the model ends where it was. */
-  const land = async (whole: Progress, from: Tensors): Promise<Progress | undefined> => {
-    const end = await model.save();
-    const share = await shortenRound(model, from, end, async () =>
-      landing!.reached(await job.evaluate(measuring, []), rounds[0]!.scores),
+  const isPast = (own: Scores): boolean => landing!.reached(own, rounds[0]!.scores);
+  /** Whether the level is still to be reached. */
+  let isOpen = landing !== undefined && !rounds.some((one) => isPast(one.scores));
+  /** Leaves the model where a round first gets to a level, and measures it there. */
+  const landOn = async (
+    whole: Progress,
+    ends: readonly [from: Tensors, to: Tensors],
+    reached: (scores: Scores) => boolean,
+  ): Promise<Progress> => {
+    const share = await shortenRound(model, ...ends, async () =>
+      reached(await job.evaluate(measuring, [])),
     );
-    if (share === 1) return undefined;
-    const there = await job.evaluate(measuring, scores);
-    model.load(end);
-    return { ...whole, round: whole.round - 1 + share, scores: there };
+    return {
+      ...whole,
+      round: whole.round - 1 + share,
+      scores: await job.evaluate(measuring, scores),
+    };
   };
   // Weights after the last round and before it.
   let after = saved?.model ?? start;
@@ -133,14 +137,19 @@ export async function unlearnInFolder(
       resume: rounds,
       watch,
       async onRound(progress) {
-        if (isOpen && isPast(progress)) {
+        const end = await model.save();
+        if (isOpen && isPast(progress.scores)) {
           isOpen = false;
-          landed = await land(progress, after);
-          if (landed !== undefined) await folder.log({ phase: "unlearn", ...landed });
+          const there = await landOn(progress, [after, end], isPast);
+          model.load(end);
+          if (there.round < progress.round) {
+            landed = there;
+            await folder.log({ phase: "unlearn", ...landed });
+          }
         }
         await report(progress);
         const state = await session.save();
-        [before, after] = [after, await model.save()];
+        [before, after] = [after, end];
         if (config.keepRounds !== undefined) {
           const { round } = progress;
           await keepRound(folder, job, session, round, config.keepRounds, before, after);
@@ -157,13 +166,13 @@ export async function unlearnInFolder(
   const last = history.at(-1)!;
   if (shortenLast && reason === "unlearning accuracy" && last.round > 0) {
     const target = config.unlearningAccuracy!;
-    const share = await shortenRound(model, before, after, async () => {
-      const measured = await job.evaluate(measuring, []);
-      return 100 - scoreOf(measured, "forgetAccuracy") >= target;
-    });
-    const shortened = { ...last, round: last.round - 1 + share };
+    const shortened = await landOn(
+      last,
+      [before, after],
+      (own) => 100 - scoreOf(own, "forgetAccuracy") >= target,
+    );
     // Before the round's own end: curves are read along their rounds.
-    history.splice(-1, 0, { ...shortened, scores: await job.evaluate(measuring, scores) });
+    history.splice(-1, 0, shortened);
   }
   if (landed !== undefined) {
     const at = landed.round;

@@ -462,18 +462,22 @@ withRedis(
   },
 );
 
+/** A connection that is refused, with an error that keeps the password to itself. */
+async function refusedConnection(address: string, says: RegExp, password: RegExp): Promise<void> {
+  try {
+    await QueueServer.connect(address, { say: () => undefined });
+    assert.unreachable();
+  } catch (error) {
+    assert.match((error as Error).message, says);
+    assert.not.match((error as Error).message, password);
+  }
+}
+
 withRedis(
   "a server that does not answer, or wants another password, is said with its address alone",
   async () => {
-    const wrong = async (address: string, says: RegExp): Promise<void> => {
-      try {
-        await QueueServer.connect(address, { say: () => undefined });
-        assert.unreachable();
-      } catch (error) {
-        assert.match((error as Error).message, says);
-        assert.not.match((error as Error).message, /guess/);
-      }
-    };
+    const wrong = (address: string, says: RegExp): Promise<void> =>
+      refusedConnection(address, says, /guess/);
     await wrong(
       `redis://:guess@127.0.0.1:${redis.port}`,
       /\*\*\*@127.* cannot be used: .*WRONGPASS/,
@@ -510,15 +514,8 @@ withRedis(
       );
       assert.is(await worker.ended, 0, worker.said());
       assert.match(worker.said(), /1 runs done, 0 failed/);
-      const refused = async (address: string, says: RegExp): Promise<void> => {
-        try {
-          await QueueServer.connect(address, { say: () => undefined });
-          assert.unreachable();
-        } catch (error) {
-          assert.match((error as Error).message, says);
-          assert.not.match((error as Error).message, /secret/);
-        }
-      };
+      const refused = (address: string, says: RegExp): Promise<void> =>
+        refusedConnection(address, says, /secret/);
       await refused(safe.address, /certificate.*NODE_EXTRA_CA_CERTS/);
       await refused(safe.address.replace("rediss", "redis"), /cannot be used/);
     } finally {
