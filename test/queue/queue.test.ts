@@ -485,6 +485,10 @@ withRedis(
     await wrong(`redis://127.0.0.1:${redis.port}`, /cannot be used: .*NOAUTH/);
     await wrong("redis://:guess@127.0.0.1:1", /cannot be used: .*ECONNREFUSED/);
     await wrong("http://:guess@127.0.0.1", /is no queue: it is redis:\/\//);
+    // A password that is not escaped is no part of an address, and is not shown either.
+    for (const address of ["redis://:gu/guess@127.0.0.1", "redis://:g@guess@127.0.0.1:1"]) {
+      await wrong(address, /\*\*\*@127/);
+    }
   },
 );
 
