@@ -131,7 +131,7 @@ async function trainEpoch(
         dropLast,
       },
       {
-        signal: watch.signal,
+        ...watch,
         progress: (steps) => watch.progress?.(epoch * all + done + steps, config.epochs * all),
       },
     );

@@ -199,6 +199,9 @@ class DeviceProcess {
   }
 }
 
+/** An experiment was submitted with another store than this worker's. */
+class InAnotherStore extends Error {}
+
 /** Why a run is left. */
 type Reason = "interrupted" | "lost" | "cancelled";
 
@@ -214,6 +217,8 @@ class Loop {
   readonly #sources: readonly ReturnType<QueueServer["worker"]>[];
   readonly #token = crypto.randomUUID();
   readonly #folders = new Map<string, StoredFolder>();
+  /** Experiments of other stores, which were told of. */
+  readonly #strange = new Set<string>();
   #done = 0;
   #failed = 0;
 
@@ -292,8 +297,10 @@ class Loop {
     let renewing: ReturnType<typeof setInterval> | undefined;
     try {
       const payload = readPayload(job.data, this.#version);
-      const flow = new Flow(this.#server, payload, this.#folder(payload.folder));
+      const folder = this.#folder(payload.folder);
+      const flow = new Flow(this.#server, payload, folder);
       if (payload.run === undefined) return await this.#complete(job, "done");
+      await this.#requireHere(payload.folder, folder);
       renewing = this.#renew(job, flow, leave);
       const ended = await this.#device.do(payload, left.signal, ({ phase, done, total }) =>
         bar.update(done, total, phase === "steps" ? "" : phase),
@@ -320,6 +327,18 @@ class Loop {
     const folder = this.#folders.get(name) ?? this.#store.folder(name);
     this.#folders.set(name, folder);
     return folder;
+  }
+
+  /** @throws InAnotherStore where the experiment was submitted with another store. */
+  async #requireHere(name: string, folder: StoredFolder): Promise<void> {
+    if (await folder.has("config.json")) return;
+    if (!this.#strange.has(name)) {
+      say(
+        `"${name}" is not in this worker's store: it is left to workers of the store that it was submitted with`,
+      );
+    }
+    this.#strange.add(name);
+    throw new InAnotherStore();
   }
 
   async #complete(job: Job, line: string): Promise<void> {
@@ -360,6 +379,10 @@ class Loop {
     if (reason === "cancelled") {
       say(`${job.name}: cancelled`);
       await job.moveToFailed(this.#server.final("cancelled"), this.#token, false);
+      return;
+    }
+    if (error instanceof InAnotherStore) {
+      await job.moveToDelayed(Date.now() + pauseMs, this.#token);
       return;
     }
     if (why === "busy") {

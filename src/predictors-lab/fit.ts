@@ -158,7 +158,7 @@ export async function fitPredictor(
           dropLast: true,
         },
         {
-          signal: watch.signal,
+          ...watch,
           progress: (done, all) => watch.progress?.(epoch * all + done, epochs * all),
         },
       );

@@ -102,6 +102,7 @@ export class DeviceWork {
       },
       phase: (phase) => work.#watch.phase?.(phase),
       progress: (done, total) => work.#watch.progress?.(done, total),
+      addSeconds: (seconds) => work.#watch.addSeconds?.(seconds),
     };
   }
 

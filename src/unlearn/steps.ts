@@ -160,7 +160,7 @@ export class StepSession implements UnlearnSession {
             seed: random.fork(`step ${done}`).int(2 ** 31),
           },
           {
-            signal: watch.signal,
+            ...watch,
             progress: (steps) => watch.progress?.(before + steps, total),
           },
         ),

@@ -1,4 +1,5 @@
 // Experiments on a queue: workers that are killed, a server that is, and what must not run.
+import { once } from "node:events";
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { type IncomingMessage, request as ask, type RequestOptions } from "node:http";
@@ -286,12 +287,24 @@ withRedis(
     assert.is(failed[0]!.attempts, 2);
     const [rogue] = await server.queue(queueName(version)).getFailed();
     assert.match(rogue!.failedReason, /the job is not valid/);
-    worker.child.kill("SIGTERM");
-    assert.is(await worker.ended, 0, worker.said());
-    // One queue may have submissions to several stores.
+    const told = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const number = (name: string): number =>
+      Number(new RegExp(`^rewind_${name}[,{].*\\} ([\\d.e+-]+)$`, "m").exec(told)?.[1]);
+    assert.is(number('runs_total{outcome="done"'), flow.plan.length - 1, told);
+    assert.is(number('runs_total{outcome="failed"'), 3, told);
+    for (const name of ["steps_total", "step_seconds_total", "device_bytes"]) {
+      assert.ok(number(name) > 0, `${name}\n${told}`);
+    }
+    assert.is(number("queue_depth"), 0, told);
+    // One queue may have submissions to several stores: a worker leaves the runs of another's.
     const apart = await begun("apart", { seeds: [2] });
     const elsewhere = new Flow(server, apart.payload, apart.stored);
     await elsewhere.submit();
+    await until(async () => (await elsewhere.state()).delayed.length > 0, worker.said);
+    worker.child.kill("SIGTERM");
+    assert.is(await worker.ended, 0, worker.said());
+    assert.equal((await elsewhere.state()).done, []);
+    assert.equal(readdirSync(`${folder}/failing`), [payload.folder]);
     for (const { key } of elsewhere.plan) await elsewhere.finished(key);
     rmSync(apart.out, { recursive: true });
     const dashboard = start("dashboard", "--store", `${folder}/failing`, "--listen", "0");
@@ -528,9 +541,22 @@ withRedis(
   },
 );
 
+/** A test that failed leaves no worker for the next one's queue. */
+test.after.each(async () => {
+  const running = [...started].filter(
+    ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
+  );
+  await Promise.all(
+    running.map(async (child) => {
+      const ended = once(child, "close");
+      child.kill("SIGKILL");
+      await ended;
+    }),
+  );
+  started.clear();
+});
 test.after(async () => {
   shareDevice(undefined);
-  for (const child of started) child.kill("SIGKILL");
   if (hasRedis) await redis.kill();
   rmSync(folder, { recursive: true, force: true });
   await closeGpus();

@@ -243,7 +243,7 @@ export class RewindSession implements UnlearnSession {
       const stream = random.fork(`epoch ${epoch}`);
       const order = stream.shuffle(Uint32Array.from(items));
       const watched: Watch = {
-        signal: watch.signal,
+        ...watch,
         progress: (done, steps) => watch.progress?.(epoch * steps + done, total * steps),
       };
       epochs.push(await trainer.epoch({ order, learningRate, seed: stream.int(2 ** 31) }, watched));
