@@ -15,6 +15,7 @@ import { layerBench } from "./layers.bench.ts";
 import { machineOf } from "./machine.ts";
 import { matmul } from "./matmul.bench.ts";
 import { networkStep } from "./network-step.bench.ts";
+import { pageTasks } from "./page-tasks.bench.ts";
 import { rewind } from "./rewind.bench.ts";
 import { smallCnnStep } from "./small-cnn-step.bench.ts";
 import { snapshot } from "./snapshot.bench.ts";
@@ -31,6 +32,7 @@ const benches: readonly BenchModule[] = [
   snapshot,
   decode,
   twoDevices,
+  pageTasks,
 ];
 
 interface Flags {

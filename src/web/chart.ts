@@ -1,5 +1,6 @@
 /** Charts of lines. */
 import UPlot from "uplot";
+import { later } from "./later.ts";
 
 /** Colours that are told apart with any colour vision, by how light the page is (after Okabe and Ito). */
 const palettes = {
@@ -42,9 +43,15 @@ export class Chart {
     this.#dark.addEventListener("change", () => this.show(this.#lines));
   }
 
-  /** Draws anew: there are few values. */
+  /** Draws anew, soon: there are few values. */
   show(lines: Lines | undefined): void {
     this.#lines = lines;
+    if (lines !== undefined) this.#place.setAttribute("aria-label", lines.says);
+    later(this, () => this.#draw());
+  }
+
+  #draw(): void {
+    const lines = this.#lines;
     this.#plot?.destroy();
     this.#plot = undefined;
     if (lines === undefined) return;
@@ -81,6 +88,5 @@ export class Chart {
       series: [{ label: xLabel }, ...series],
     };
     this.#plot = new UPlot(options, [[...x], ...lines.series.map(({ y }) => [...y])], this.#place);
-    this.#place.setAttribute("aria-label", lines.says);
   }
 }

@@ -116,7 +116,7 @@ export class RunView {
   /** Draws pictures on its tiles, the first ones where there are fewer; without any the images themselves. */
   draw({ images: all }: Scene, run: Run, pictures: readonly Picture[] = []): void {
     for (const [i, place] of [...run.gone].entries()) {
-      setPicture(this.#answers.children[i]!, pictures[i] ?? pictureOf(all, place));
+      setPicture(this.#answers.children[i]!, () => pictures[i] ?? pictureOf(all, place));
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Images drawn as small tiles. */
+import { later } from "./later.ts";
 import type { Images, Picture } from "./messages.ts";
 
 /** An image of 1 or 3 channels at its own size; others by their first channel. */
@@ -15,15 +16,15 @@ export function pictureOf(images: Images, place: number): Picture {
   return { height, width, data };
 }
 
-function draw(canvas: HTMLCanvasElement, { height, width, data }: Picture): HTMLCanvasElement {
+function draw(canvas: HTMLCanvasElement, { height, width, data }: Picture): void {
   Object.assign(canvas, { height, width });
   canvas.getContext("2d")!.putImageData(new ImageData(data, width, height), 0, 0);
-  return canvas;
 }
 
-/** Draws another picture on a tile. */
-export function setPicture(element: Element, picture: Picture): void {
-  draw(element.querySelector("canvas")!, picture);
+/** Draws another picture on a tile, soon. */
+export function setPicture(element: Element, picture: () => Picture): void {
+  const canvas = element.querySelector("canvas")!;
+  later(canvas, () => draw(canvas, picture()));
 }
 
 /** Words below an image; `wrong` marks them. */
@@ -56,10 +57,10 @@ export function tile(
   const element = document.createElement(onPress === undefined ? "div" : "button");
   element.className = "tile";
   element.title = images.names[place]!;
-  element.append(
-    draw(document.createElement("canvas"), pictureOf(images, place)),
-    ...words.map(line),
-  );
+  const { height, width } = images;
+  const canvas = Object.assign(document.createElement("canvas"), { height, width });
+  element.append(canvas, ...words.map(line));
+  setPicture(element, () => pictureOf(images, place));
   if (element instanceof HTMLButtonElement) {
     element.type = "button";
     element.setAttribute("aria-pressed", "false");

@@ -103,6 +103,9 @@ async function tabTo(page: Page, selector: string, most = 40): Promise<void> {
   assert.unreachable(`no Tab leads to ${selector}`);
 }
 
+/** Waits until all pictures and charts are drawn. */
+const drawnAll = (page: Page) => page.waitForSelector("html:not([data-drawing])");
+
 /** Whether nothing runs out of the screen sideways. */
 const fitsAcross = (page: Page) =>
   page.waitForFunction(() => document.documentElement.scrollWidth <= innerWidth);
@@ -193,6 +196,7 @@ if (browserPath === undefined) {
     await page.waitForFunction(() =>
       document.getElementById("maps-say")!.textContent!.startsWith("Grad-CAM"),
     );
+    await drawnAll(page);
     const pictures = await page
       .locator("#answers canvas")
       .evaluateAll((all) =>
@@ -500,11 +504,13 @@ if (browserPath === undefined) {
       /1 file passed over: 1 \.txt.*2 of 10 images, .* held back/,
     );
     assert.match((await page.textContent("#problem"))!, /^The network that came with the page/);
-    const tiles = (): Promise<[string, string, number[]][]> =>
-      page.evaluate(`[...document.querySelectorAll("#images .tile")].map((tile) => {
+    const tiles = async (): Promise<[string, string, number[]][]> => {
+      await drawnAll(page);
+      return page.evaluate(`[...document.querySelectorAll("#images .tile")].map((tile) => {
         const { data } = tile.querySelector("canvas").getContext("2d").getImageData(0, 0, 28, 28);
         return [tile.title, tile.textContent, Array.from(data).filter((_, i) => i % 4 === 1)];
       })`);
+    };
     const drawn = await tiles();
     assert.is(drawn.length, 8);
     for (const [title, text, values] of drawn) {
