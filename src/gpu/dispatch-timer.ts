@@ -14,6 +14,8 @@ export interface ProfiledDispatch {
 export interface Span {
   readonly program: string;
   readonly kernel: string;
+  /** Which of the program's timed replays, from 0. In the first, drivers compile what they left until then. */
+  readonly replay: number;
   readonly start: number;
   readonly end: number;
   readonly flop: number;

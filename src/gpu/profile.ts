@@ -31,6 +31,7 @@ export class Profiler implements DispatchTimer {
   readonly #gpu: Gpu;
   readonly #pending: {
     program: string;
+    replay: number;
     dispatches: readonly ProfiledDispatch[];
     buffer: GPUBuffer;
   }[] = [];
@@ -53,14 +54,15 @@ export class Profiler implements DispatchTimer {
 
   /** Submits one timed replay. */
   run(program: string, dispatches: readonly ProfiledDispatch[]): void {
-    this.#taken.set(program, (this.#taken.get(program) ?? 0) + 1);
+    const replay = this.#taken.get(program) ?? 0;
+    this.#taken.set(program, replay + 1);
     // A query set holds 4,096 queries at most.
     for (let first = 0; first < dispatches.length; first += 2048) {
-      this.#time(program, dispatches.slice(first, first + 2048));
+      this.#time(program, replay, dispatches.slice(first, first + 2048));
     }
   }
 
-  #time(program: string, dispatches: readonly ProfiledDispatch[]): void {
+  #time(program: string, replay: number, dispatches: readonly ProfiledDispatch[]): void {
     const { device } = this.#gpu;
     const queries = device.createQuerySet({ type: "timestamp", count: 2 * dispatches.length });
     const size = 16 * dispatches.length;
@@ -84,19 +86,19 @@ export class Profiler implements DispatchTimer {
       encoder.resolveQuerySet(queries, 0, 2 * dispatches.length, buffer, 0);
     });
     queries.destroy();
-    this.#pending.push({ program, dispatches, buffer });
+    this.#pending.push({ program, replay, dispatches, buffer });
   }
 
   /** Reads all timings taken so far. */
   async collect(): Promise<Span[]> {
     const spans: Span[] = [];
-    for (const { program, dispatches, buffer } of this.#pending) {
+    for (const { program, replay, dispatches, buffer } of this.#pending) {
       const [bytes] = await this.#gpu.read({ buffer, offset: 0, size: buffer.size });
       const ticks = new BigUint64Array(bytes!);
       dispatches.forEach(({ label, flop, bytes: moved }, i) => {
         const start = Number(ticks[2 * i]!);
         const end = Number(ticks[2 * i + 1]!);
-        spans.push({ program, kernel: label, start, end, flop, bytes: moved });
+        spans.push({ program, kernel: label, replay, start, end, flop, bytes: moved });
       });
     }
     this.destroy();
@@ -113,8 +115,13 @@ export class Profiler implements DispatchTimer {
   }
 }
 
-/** Totals by program and kernel, longest first within each program. */
-export function summarise(spans: readonly Span[]): KernelTime[] {
+/**
+ * Totals by program and kernel, longest first within each program. A program's first replay is left out where there are
+ * later ones: drivers compile in it.
+ */
+export function summarise(taken: readonly Span[]): KernelTime[] {
+  const again = new Set(taken.filter(({ replay }) => replay > 0).map(({ program }) => program));
+  const spans = taken.filter(({ program, replay }) => replay > 0 || !again.has(program));
   const groups = new Map<string, Span[]>();
   for (const span of spans) {
     const key = `${span.program}\n${span.kernel}`;
