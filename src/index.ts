@@ -86,6 +86,7 @@ export type { Watch } from "./train/replay.ts";
 export { type SampleOptions, Sampler, type SamplerName, samplerNames } from "./train/sampler.ts";
 export {
   cosine,
+  oneCycle,
   type Schedule,
   scheduleNames,
   scheduleOf,

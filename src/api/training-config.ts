@@ -51,5 +51,9 @@ export function consistent<S extends z.ZodType<TrainingConfig>>(schema: S): S {
     .refine(({ warmupEpochs = 0, epochs }) => warmupEpochs < epochs, {
       path: ["warmupEpochs"],
       error: "the warm-up must be shorter than the training",
+    })
+    .refine(({ schedule, warmupEpochs = 0 }) => schedule !== "one-cycle" || warmupEpochs === 0, {
+      path: ["warmupEpochs"],
+      error: 'schedule "one-cycle" rises by itself',
     });
 }

@@ -1,9 +1,8 @@
 /** The page of `rewind dashboard`: experiments that were submitted to a queue, and their tables as far as they go. */
 import { requestProtocol } from "../experiments/request.ts";
 import { PlanResults } from "../experiments/run.ts";
-import { summarise } from "../experiments/summary.ts";
+import { summariseFinished } from "../experiments/summary.ts";
 import { resultRows } from "../experiments/tables.ts";
-import type { ArmResult } from "../experiments/trained-network.ts";
 import type { QueueServer } from "../queue/connection.ts";
 import { countWorkers, Flow, submissions } from "../queue/flow.ts";
 import type { Store, StoredFolder } from "../queue/stored-folder.ts";
@@ -75,17 +74,8 @@ export class Submissions {
     // Submissions of one queue may have stores of their own, and results may have been removed since.
     const here = await folder.has("config.json");
     if (here) await folder.bring(done, { networks: false });
-    const ended = new Set(done);
-    const finished: ArmResult[] = [];
-    for (const run of flow.plan) {
-      if (run.kind !== "arm" || !ended.has(run.key)) continue;
-      const { reference } = run;
-      if (reference !== undefined && (await results.of(reference)) === undefined) continue;
-      const result = await results.of(run.key);
-      if (result !== undefined) finished.push(result);
-    }
-    const arms = protocol.arms.filter(({ name }) => finished.some(({ arm }) => arm === name));
-    const { columns, rows } = resultRows(protocol, summarise({ ...protocol, arms }, finished));
+    const finished = await results.finished(new Set(done));
+    const { columns, rows } = resultRows(protocol, summariseFinished(protocol, finished));
     const counts = [
       `${done.length} of ${counted(runs, "run")} done`,
       `${active.length} under way`,

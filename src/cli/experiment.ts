@@ -26,7 +26,10 @@ import {
   requestProtocol,
   unknownExperiment,
 } from "../experiments/request.ts";
+import type { Protocol } from "../experiments/protocol.ts";
 import { countRuns, PlanResults, runPlan } from "../experiments/run.ts";
+import { summariseFinished } from "../experiments/summary.ts";
+import { resultTable } from "../experiments/tables.ts";
 import { type Overrides, type Size, sizeNames } from "../experiments/scale.ts";
 import type { Environment } from "../experiments/trained-network.ts";
 import { Owned } from "../gpu/owned.ts";
@@ -38,17 +41,18 @@ import { defaults } from "../runs/defaults.ts";
 import { readGrader } from "../runs/grader.ts";
 import { loadImages } from "../runs/images.ts";
 import { inputsOf } from "../runs/inputs.ts";
+import { scheduleNames } from "../train/schedule.ts";
 import { checkNetwork, checkTraining } from "./check-inputs.ts";
 import { deviceOptions, lossOption, precisionOf, withDevice } from "./device-options.ts";
 import { example } from "./examples.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
-import { interruptSignal } from "./interrupt.ts";
+import { timeLimit } from "./interrupt.ts";
 import { isModelFile, loadOwnModel, readModelFile } from "./model-file.ts";
 import { nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { sayNotes } from "./notes.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
 import { answer } from "./output.ts";
-import { integer, most, repeatable } from "./parse.ts";
+import { integer, most, number, repeatable } from "./parse.ts";
 import { withRuns } from "./progress.ts";
 import { claimFolder, privateFlag, requireApart } from "./run-folder.ts";
 import {
@@ -60,6 +64,7 @@ import {
 } from "./setup-options.ts";
 import { queueOption, storeOption } from "./queue-options.ts";
 import { submitExperiment, type SubmitFlags } from "./submit.ts";
+import { optimizerNames, optimizerOf } from "./train-options.ts";
 import { setting } from "./unlearn-options.ts";
 import { packageVersion } from "./version.ts";
 
@@ -80,6 +85,11 @@ interface ExperimentFlags extends NowcastFlags, ForgetFlags, SubmitFlags {
   readonly imageSize?: number;
   readonly epochs?: number;
   readonly batch?: number;
+  readonly lr?: number;
+  readonly schedule?: (typeof scheduleNames)[number];
+  readonly optimizer?: string;
+  readonly weightDecay?: number;
+  readonly minutes?: number;
   readonly microBatch?: number;
   readonly recompute?: boolean;
   readonly activations?: "f32" | "f16";
@@ -151,6 +161,11 @@ export function registerExperiment(command: Command): void {
       repeatable(variant),
     );
   command.option(
+    "--minutes <n>",
+    "end after so many minutes, with what is done; the same command goes on another time",
+    number({ above: 0, to: 60 * 24 * 365 }),
+  );
+  command.option(
     "--shard <i/n>",
     "only the i-th of n shares, for job arrays; `experiment merge` puts their folders together",
     share,
@@ -191,6 +206,23 @@ export function registerExperiment(command: Command): void {
   imageSizeOption(command, imageSizeText)
     .option("--epochs <n>", "training epochs instead of the size's", integer(1, most.epochs))
     .option("--batch <n>", "images a training step instead of the size's", integer(1, most.images))
+    .option(
+      "--lr <rate>",
+      "learning rate of training instead of the size's",
+      number({ above: 0, to: 10 }),
+    )
+    .addOption(
+      new Option(
+        "--schedule <kind>",
+        "learning rate over time instead of the size's; one-cycle for few epochs at a high rate",
+      ).choices(scheduleNames),
+    )
+    .addOption(
+      new Option("--optimizer <name>", "how training steps instead of the size's").choices(
+        optimizerNames(),
+      ),
+    )
+    .option("--weight-decay <d>", "--optimizer: weight decay of training", number({ from: 0 }))
     .option("--micro-batch <n>", "images a pass, in training and methods", integer(1))
     .option("--recompute", "compute activations again for the backward pass")
     .addOption(
@@ -243,7 +275,15 @@ async function requestOf(
 ): Promise<ExperimentRequest> {
   const own = isModelFile(flags.model) ? await readModelFile(flags.model) : undefined;
   const { epochs, from, allowNonfinite, batch, microBatch, recompute, activations } = flags;
-  const recipe = { from, allowNonfinite, epochs, batch, microBatch, recompute, activations };
+  const { lr: learningRate, schedule, optimizer, weightDecay } = flags;
+  if (weightDecay !== undefined && optimizer === undefined) {
+    throw new UsageError("--weight-decay belongs to --optimizer: give both.");
+  }
+  const recipe = {
+    ...{ from, allowNonfinite, epochs, batch, microBatch, recompute, activations },
+    ...{ learningRate, schedule },
+    optimizer: optimizer === undefined ? undefined : optimizerOf({ ...flags, optimizer }),
+  };
   const given = {
     published: takenPredictor(flags.predictor, flags),
     forget,
@@ -276,6 +316,13 @@ function requireSpread(name: string, command: Command, flags: ExperimentFlags): 
   const spread = shard !== undefined ? "--shard" : queue !== undefined ? "--queue" : undefined;
   if (shard !== undefined && queue !== undefined) {
     throw new UsageError("--shard is for machines without a queue: give it or --queue.");
+  }
+  if (flags.minutes !== undefined && (queue !== undefined || name === nowcastName)) {
+    throw new UsageError(
+      name === nowcastName
+        ? "experiment nowcast has no --minutes: leave it out."
+        : "--minutes is for a command that does the runs: workers of a --queue have --idle and --runs.",
+    );
   }
   if (name === nowcastName && spread !== undefined) {
     throw new UsageError(`${spread}: experiment nowcast runs in one process.`);
@@ -392,13 +439,13 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
     inputs: await inputsOf({ setup, images }),
   };
   if (part !== undefined) await beginPart(folder, part);
-  const signal = interruptSignal();
+  const limit = timeLimit(flags.minutes);
   const known = shard === undefined ? await knownTuning(folder) : {};
   const plan = requestPlan(protocol, request, known);
   const runs = shareRuns(plan);
   const results = new PlanResults(protocol, plan, known, folder.path);
-  const { place, grader } = await withDevice(flags, (gpu) =>
-    withRuns(protocol.name, countRuns(runs), signal, (told) =>
+  const ran = await withDevice(flags, (gpu) =>
+    withRuns(protocol.name, countRuns(runs), limit.signal, (told) =>
       Owned.within(async (owned) => {
         const plain: Environment = { gpu, out: folder.path, ...told };
         const opened = asked && (await openGrader(asked, plain, owned));
@@ -407,7 +454,12 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
         return { place: placeOf(gpu), grader: opened?.record };
       }),
     ),
-  );
+  ).catch((error: unknown) => {
+    if (!limit.isEnd(error)) throw error;
+    return undefined;
+  });
+  if (ran === undefined) return tellSoFar(folder, protocol, runs, results);
+  const { place, grader } = ran;
   if (part !== undefined) {
     await folder.writeJson(partFile, { ...part, finished: true });
     const { index, of } = part.share;
@@ -423,6 +475,26 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
     results: await results.arms(),
     tuned: { ...known, ...(await results.tuned()) },
   });
+}
+
+/** Says how far an experiment is whose time is spent. */
+async function tellSoFar(
+  folder: RunFolder,
+  protocol: Protocol,
+  runs: readonly PlannedRun[],
+  results: PlanResults,
+): Promise<void> {
+  const done = await results.count(runs);
+  const all = countRuns(runs);
+  const summaries = summariseFinished(protocol, await results.finished());
+  const table =
+    summaries.length === 0
+      ? ""
+      : `\n\n${resultTable(protocol, summaries)}\n\nOver the seeds that are done.`;
+  answer(
+    { folder: folder.path, finished: false, done, runs: all, summaries },
+    `the time is spent: ${done} of ${all} runs are done in ${folder.path}; the same command goes on.${table}`,
+  );
 }
 
 /** @throws DataError where the folder is another share of the experiment. */

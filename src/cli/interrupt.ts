@@ -15,3 +15,25 @@ export function interruptSignal(): AbortSignal {
   process.on("SIGTERM", stop);
   return controller.signal;
 }
+
+/** What `--minutes` leaves: `signal` aborts at an interruption as well. */
+export interface TimeLimit {
+  readonly signal: AbortSignal;
+  /** Whether an error is the end of the time, and no interruption by the user. */
+  isEnd(error: unknown): boolean;
+}
+
+/** An {@link interruptSignal} that also aborts after some minutes; undefined: never. */
+export function timeLimit(minutes: number | undefined): TimeLimit {
+  const interrupted = interruptSignal();
+  if (minutes === undefined) return { signal: interrupted, isEnd: () => false };
+  const end = new AbortController();
+  const reason = new DOMException("the time of `minutes` is spent.", "AbortError");
+  const timer = setTimeout(() => end.abort(reason), 60_000 * minutes);
+  // It keeps no process alive that is done.
+  if (typeof timer === "object") timer.unref();
+  return {
+    signal: AbortSignal.any([interrupted, end.signal]),
+    isEnd: (error) => end.signal.aborted && !interrupted.aborted && error === reason,
+  };
+}

@@ -8,7 +8,7 @@ import type { Precision } from "../gpu/device.ts";
 import { type ForgetConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
 import { forecasters, type NowcastConfig } from "../forecast/index.ts";
-import { optimizers } from "../optim/index.ts";
+import { optimizers, type OptimizerSettings } from "../optim/index.ts";
 import { listed } from "../registry.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
@@ -179,11 +179,14 @@ function taskOptions(command: Command, tasks: readonly NetworkTask[]): void {
 }
 
 /** Names of --optimizer, other names included. */
-function optimizerNames(): string[] {
+export function optimizerNames(): string[] {
   return optimizers.all.flatMap(({ name, aliases }) => [name, ...Object.keys(aliases ?? {})]);
 }
 
-function optimizerOf(flags: TrainFlags): object {
+/** The optimiser that `--optimizer` and `--weight-decay` name, with its settings. */
+export function optimizerOf(
+  flags: Pick<TrainFlags, "optimizer" | "weightDecay">,
+): OptimizerSettings {
   const called = flags.optimizer;
   const optimizer =
     optimizers.all.find(({ aliases = {} }) => called in aliases) ?? optimizers.find(called);

@@ -8,6 +8,8 @@ import { type ForgetConfig, forgetSchema, type TrainConfig } from "../runs/confi
 import type { Variant } from "./arms.ts";
 import { diffusionName, drawingOf, graderFloorOf, graderTraining } from "./diffusion.ts";
 import type { GraderOptions } from "./grader.ts";
+import { optimizerSchema } from "../optim/index.ts";
+import { scheduleNames } from "../train/schedule.ts";
 import { experimentNames, type Protocol, protocolOf } from "./protocol.ts";
 import { type Overrides, type Size, sizeNames } from "./scale.ts";
 
@@ -53,6 +55,9 @@ const recipeSchema = z.strictObject({
   allowNonfinite: z.boolean().optional(),
   epochs: count.optional(),
   batch: count.optional(),
+  learningRate: z.number().positive().optional(),
+  schedule: z.enum(scheduleNames).optional(),
+  optimizer: optimizerSchema.optional(),
   microBatch: count.optional(),
   recompute: z.boolean().optional(),
   activations: z.enum(["f32", "f16"]).optional(),

@@ -159,6 +159,35 @@ export class PlanResults {
     return settingsOf(this.#protocol, arm, chosen);
   }
 
+  /**
+   * Results of the arms on the reported seeds that are finished, in the order of the plan.
+   *
+   * @param among only these runs are looked at; absent: all of them.
+   */
+  async finished(among?: ReadonlySet<string>): Promise<ArmResult[]> {
+    const results: ArmResult[] = [];
+    for (const run of this.#plan) {
+      if (run.kind !== "arm" || among?.has(run.key) === false) continue;
+      const { reference } = run;
+      if (reference !== undefined && (await this.of(reference)) === undefined) continue;
+      const result = await this.of(run.key);
+      if (result !== undefined) results.push(result);
+    }
+    return results;
+  }
+
+  /** How many of some runs are finished, of those that {@link countRuns} counts. */
+  async count(runs: readonly PlannedRun[]): Promise<number> {
+    let count = 0;
+    for (const run of runs) {
+      if (run.kind !== "trial" && run.kind !== "arm") continue;
+      const { reference } = run;
+      if (reference !== undefined && (await this.of(reference)) === undefined) continue;
+      if ((await this.of(run.key)) !== undefined) count++;
+    }
+    return count;
+  }
+
   /** Results of the arms on the reported seeds, in the order of the plan. @throws UsageError where one is not finished. */
   async arms(): Promise<ArmResult[]> {
     const results: ArmResult[] = [];

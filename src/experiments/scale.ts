@@ -115,6 +115,11 @@ export function scaleOf(
     ...base,
     ...(train === undefined ? {} : { train }),
     ...(test === undefined ? {} : { test }),
-    recipe: { ...base.recipe, ...recipe },
+    recipe: {
+      ...base.recipe,
+      ...recipe,
+      // It rises by itself.
+      ...(recipe?.schedule === "one-cycle" ? { warmupEpochs: undefined } : {}),
+    },
   };
 }

@@ -142,3 +142,9 @@ function finalPart(
   const value = names.reduce((sum, name) => sum + gaps[name]! / names.length, 0);
   return { final, gaps, gap: { ...averageGap(names), value, n: runs.length } };
 }
+
+/** Summaries of the arms that have results, while an experiment is under way. */
+export function summariseFinished(protocol: Protocol, results: readonly ArmResult[]): ArmSummary[] {
+  const arms = protocol.arms.filter(({ name }) => results.some(({ arm }) => arm === name));
+  return summarise({ ...protocol, arms }, results);
+}

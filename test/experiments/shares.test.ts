@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { shareDevice } from "../../src/cli/device-options.ts";
+import { runCommand } from "../../src/cli/program.ts";
 import { planOf, sharesOf } from "../../src/experiments/plan.ts";
 import { protocolOf } from "../../src/experiments/protocol.ts";
 import { finishedRun } from "../../src/experiments/trained-network.ts";
@@ -25,6 +26,24 @@ async function refused(line: string, says: RegExp): Promise<void> {
   const { code, said } = await run(line, undefined);
   assert.is.not(code, 0);
   assert.match(said, says);
+}
+
+/** What a command says on stdout, where its time is spent. */
+async function answered(line: string): Promise<{
+  finished: boolean;
+  done: number;
+  runs: number;
+  summaries: { arm: string; seeds: number }[];
+}> {
+  const { log } = console;
+  const said: string[] = [];
+  console.log = (text: string) => void said.push(text);
+  try {
+    assert.is(await runCommand([...line.split(" "), "--quiet", "--json"]), 0);
+  } finally {
+    console.log = log;
+  }
+  return JSON.parse(said.join("\n")) as Awaited<ReturnType<typeof answered>>;
 }
 
 test.before(async () => shareDevice(await testGpu()));
@@ -159,6 +178,39 @@ test("what does not belong together is refused by name", async () => {
     '"testLoss": 1',
     /retrain-1 came out differently in .*Compute all shares on one kind of adapter/,
   );
+});
+
+test("an experiment ends after its minutes with what is done, and goes on by the same command", async () => {
+  const out = `${folder}/minutes`;
+  await done(`${words.replace("--seeds 2", "--seeds 1")} --out ${out}`);
+  const told = await answered(`${words} --minutes 0.00001 --out ${out}`);
+  const named = ["retrain", "linear-rewind", "neg-grad"];
+  // What was tuned is not tuned again.
+  assert.equal([told.finished, told.done, told.runs], [false, 3, 6]);
+  const shown = told.summaries.map(({ arm, seeds }) => [arm, seeds]);
+  assert.equal(
+    shown,
+    named.map((arm) => [arm, 1]),
+  );
+  await done(`${words} --out ${out}`);
+  const { seeds } = JSON.parse(readFileSync(`${out}/results.json`, "utf8")) as { seeds: number[] };
+  assert.equal(seeds, [1, 2]);
+  await refused(`${words} --minutes 1 --queue redis://localhost --store x --out ${out}`, /--idle/);
+  await refused(`experiment nowcast --minutes 1 --out ${folder}/none`, /has no --minutes/);
+});
+
+test("the training of an experiment takes another rate, schedule and optimiser", async () => {
+  const own = "--lr 0.1 --schedule one-cycle --optimizer sgd --weight-decay 0.0005";
+  const out = `${folder}/one-cycle`;
+  const line = `${words.replace("--seeds 2", "--seeds 1")} ${own} --minutes 0.00001 --out ${out}`;
+  await done(line);
+  const { train } = JSON.parse(readFileSync(`${out}/config.json`, "utf8")) as {
+    train: { learningRate: number; schedule: string; optimizer: object };
+  };
+  const { learningRate, schedule, optimizer } = train;
+  assert.equal([learningRate, schedule], [0.1, "one-cycle"]);
+  assert.equal(optimizer, { name: "sgd", momentum: 0.9, weightDecay: 5e-4 });
+  await refused(line.replace("--optimizer sgd ", ""), /--weight-decay belongs to --optimizer/);
 });
 
 test.after(() => {

@@ -5,6 +5,7 @@ import { retrainSettings, type TrainConfig, trainSchema } from "../../src/runs/c
 import {
   constant,
   cosine,
+  oneCycle,
   scheduleOf,
   type ScheduleSettings,
   stepwise,
@@ -51,6 +52,25 @@ test("the cosine of a configuration keeps the bits that older runs trained with"
     );
     assert.equal(rates({ learningRate, schedule: "cosine", epochs }, steps), want);
   }
+});
+
+test("one cycle rises over three tenths from a 25th of the rate, and falls by half a cosine to a ten-thousandth", () => {
+  const falling = [0, 1, 2, 3, 4, 5, 6, 7].map(
+    (s) => 5e-5 + 0.5 * (0.5 - 5e-5) * (1 + Math.cos((Math.PI * s) / 7)),
+  );
+  const want = [0.02, 0.18, 0.34, ...falling];
+  near(
+    Array.from({ length: 11 }, (_, s) => oneCycle(0.5, 10)(s)),
+    want,
+  );
+  const settings = { learningRate: 0.5, schedule: "one-cycle", epochs: 5 } as const;
+  near(rates(settings, 10), want.slice(0, 10));
+  // Of one step none rises.
+  near(rates({ ...settings, epochs: 1 }, 1), [0.5]);
+  assert.throws(
+    () => scheduleOf({ ...settings, warmupEpochs: 1 }, 10),
+    (error: Error) => error instanceof UsageError && /rises by itself/.test(error.message),
+  );
 });
 
 test("step multiplies by its factor from each milestone on", () => {
@@ -116,6 +136,9 @@ test("configurations take the settings, and refuse those that contradict each ot
   };
   refused({ schedule: "cosine" }, /belong to schedule "step"/);
   refused({ warmupEpochs: 10 }, /shorter than the training/);
+  const cycle = { schedule: "one-cycle", milestones: undefined, factor: undefined };
+  refused(cycle, /"one-cycle" rises by itself/);
+  assert.ok(trainSchema.safeParse({ ...config, ...cycle, warmupEpochs: undefined }).success);
   refused({ labelSmoothing: 1 }, /./);
   refused({ clipNorm: 0 }, /./);
 });
