@@ -31,18 +31,25 @@ export interface Job {
 const network = { filters: [2, 4], hidden: 0 };
 const batch = 20;
 
-/** Settings of each method with which a round takes a moment. */
-const settings: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+/** Settings of every method with which a round takes a moment. */
+export const methodSettings: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   rewind: { batch },
   "linear-rewind": { batch },
   "random-rewind": { batch },
   "task-vector": { batch, epochs: 2 },
+  negmerge: { batch, epochs: 1, factors: [0.5, 1] },
   "neg-grad": { batch },
   "random-label": { batch },
   boundary: { batch },
+  "boundary-expand": { batch },
+  delete: { batch },
+  jit: { batch, copies: 2 },
+  temperature: {},
   salun: { batch },
   "fine-tune": { batch },
   scrub: { batch, forgetBatch: batch },
+  "neg-grad-plus": { batch },
+  ssd: { pictures: 10 },
   fisher: { pictures: 10, alpha: 1e-6 },
   retrain: { epochs: 2, batch },
 };
@@ -87,7 +94,7 @@ export async function soakJobs(gpu: Gpu): Promise<Readonly<Record<string, Job>>>
     },
     "train on a device of its own": { run: training({ network, gpu: undefined }), weight: 0.1 },
     ...Object.fromEntries(
-      Object.entries(settings).map(([method, chosen]) => [
+      Object.entries(methodSettings).map(([method, chosen]) => [
         `unlearn by ${method}`,
         { run: unlearning({ method: { method, settings: chosen } }) },
       ]),

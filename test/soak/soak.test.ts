@@ -1,14 +1,19 @@
 // A short soak: what its long run relies on is right, and a fixed number of iterations leaves nothing behind.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { methods } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, ownGpu } from "../device.ts";
-import { type Job, soakJobs } from "./jobs.ts";
+import { type Job, methodSettings, soakJobs } from "./jobs.ts";
 import { faultsOf, kindsThatGrow, soak, slopeLimit } from "./soak.ts";
 import { census, grown, type Kinds } from "./census.ts";
 import { trend } from "./trend.ts";
 
 const nothing = { counted: 0, bytes: 0, buffers: 0 };
 const flat = { slope: 0, standardError: 0.01, blocks: 30 };
+
+test("a soak has every method", () => {
+  assert.equal(Object.keys(methodSettings).toSorted(), methods.names.toSorted());
+});
 
 test("trainings and unlearnings, whole and cut off, give back what they took", async () => {
   const gpu = await ownGpu();
