@@ -21,6 +21,7 @@ import { countsOf, type PlannedRun, planRun } from "../runs/memory-plan.ts";
 import { pageText } from "../report/page.ts";
 import { adapterLine, pageFile } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { numbersLine } from "../report/written-numbers.ts";
 import { forecasters } from "../forecast/index.ts";
 import { listed } from "../registry.ts";
 import { checkTraining } from "./check-inputs.ts";
@@ -151,7 +152,7 @@ export async function nowcastExperiment(
   const report = [
     `# Nowcasting (${flags.dataset})`,
     "",
-    `Seeds ${seeds.join(", ")}; ${config.epochs} epochs of ${images} images. Epochs to where plain Adam of the same ` +
+    `Seeds ${numbersLine(seeds)}; ${config.epochs} epochs of ${images} images. Epochs to where plain Adam of the same ` +
       "seed ends; mean ± standard deviation over the seeds that get there.",
     "",
     table,

@@ -18,7 +18,7 @@ import {
 import { RunFolder } from "../report/run-folder.ts";
 import { commandsBody, configTables, figuresSection } from "../report/run-page.ts";
 import type { Column } from "../report/table.ts";
-import { fixed, settingsLine } from "../report/written-numbers.ts";
+import { fixed, numbersLine, settingsLine } from "../report/written-numbers.ts";
 import { listed } from "../registry.ts";
 import { checkedFile } from "../runs/checked-file.ts";
 import { framesText } from "../runs/grades.ts";
@@ -147,7 +147,7 @@ function environment({
     { name: "adapter", value: adapter },
     { name: "runtime", value: runtime },
     { name: "data set", value: dataset },
-    { name: "seeds", value: seeds.join(", ") },
+    { name: "seeds", value: numbersLine(seeds) },
     ...(tuning === undefined ? [] : [{ name: "tuning seeds", value: tuning }]),
     ...(takenFromEarlier === undefined
       ? []
@@ -311,7 +311,7 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
   return {
     title: `${experiment.title} (${results.dataset})`,
     summary: [
-      `${summaries.length} arms over seeds ${results.seeds.join(", ")}` +
+      `${summaries.length} arms over seeds ${numbersLine(results.seeds)}` +
         `${tuning === undefined ? "" : `; settings chosen on seeds ${tuning}`}. ` +
         `They are judged by ${statistic.name}: ${statistic.definition}; ${statistic.better} is better.`,
       reached.length === 0
@@ -403,7 +403,7 @@ async function nowcastPage(path: string, results: Results): Promise<Page> {
   return {
     title: `Nowcasting (${results.dataset})`,
     summary: [
-      `${summaries.length} trainings over seeds ${results.seeds.join(", ")}: how many epochs each takes to where plain Adam ` +
+      `${summaries.length} trainings over seeds ${numbersLine(results.seeds)}: how many epochs each takes to where plain Adam ` +
         "of the same seed ends.",
     ],
     sections: [

@@ -3,6 +3,7 @@ import { join } from "../platform/files.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
 import { pageText } from "../report/page.ts";
 import { pageFile } from "../report/report.ts";
+import { numbersLine } from "../report/written-numbers.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import { latexTable, markdownTable } from "../report/table.ts";
 import { framesText } from "../runs/grades.ts";
@@ -177,10 +178,10 @@ export async function reportExperiment(
   const lines = [
     `# ${protocol.title} (${dataset})`,
     "",
-    `Seeds ${seeds.join(", ")}; ${
+    `Seeds ${numbersLine(seeds)}; ${
       protocol.name === diffusionName
         ? "nothing is tuned"
-        : `settings chosen on seeds ${tuningSeeds.join(", ")}`
+        : `settings chosen on seeds ${numbersLine(tuningSeeds)}`
     }. ${statistic.name}: ` +
       `${statistic.definition}; ${statistic.better} is better. Mean ± standard deviation over seeds.`,
     "",

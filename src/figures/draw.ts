@@ -47,12 +47,12 @@ export const page: {
 /** Characters of a line under a title at most: a longer one widens the figure past its axes. */
 const lineLength = 72;
 
-/** A text in lines, broken at blanks. */
-export function wrapped(text: string): string[] {
+/** A text in lines, broken at blanks. @param most characters of a line. */
+export function wrapped(text: string, most: number = lineLength): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
     const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > lineLength) lines.push(word);
+    if (last === undefined || last.length + 1 + word.length > most) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;
   }
   return lines;

@@ -46,6 +46,9 @@ function panelsSpec(title: string, charts: readonly LineChart[]): object {
   return { $schema: schema, ...page, title: head, concat, columns: 2, spacing: 30, resolve };
 }
 
+/** Pixels that the drawing reckons with for a sign of an axis's title, 0.8 of its size: of 12, and of 14 in plain charts. */
+const [signOfTitle, signOfPlainTitle] = [9.6, 11.2];
+
 /**
  * One chart, `width` by `height` pixels inside its axes; a panel's title is small, as long ones widen it.
  *
@@ -81,7 +84,8 @@ function panel(
   const y = {
     field: "y",
     type: "quantitative",
-    title: chart.yLabel,
+    // A longer title would take room above the chart.
+    title: wrapped(chart.yLabel, Math.floor(height / (keyed ? signOfTitle : signOfPlainTitle))),
     scale: { zero: false, nice: true, ...flat(values.map((value) => value.y)) },
   };
   const names = chart.series.map((one) => one.name);

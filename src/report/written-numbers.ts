@@ -21,6 +21,22 @@ export function counted(value: number): string {
   return value.toLocaleString("en-GB");
 }
 
+/** Fewest whole numbers in a row that are written as their ends. */
+const fewestRow = 6;
+
+/** Whole numbers in ascending order, rows of them by their ends: "1 to 30, 101". */
+export function numbersLine(numbers: readonly number[]): string {
+  const rows: number[][] = [];
+  for (const number of numbers) {
+    const row = rows.at(-1);
+    if (row !== undefined && row.at(-1)! + 1 === number) row.push(number);
+    else rows.push([number]);
+  }
+  return rows
+    .map((row) => (row.length < fewestRow ? row.join(", ") : `${row[0]} to ${row.at(-1)}`))
+    .join(", ");
+}
+
 /** Values of a list that are shown. */
 const mostListed = 24;
 

@@ -1,6 +1,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { chartSpec, lineChart, type LineChart, pointLabels } from "../../src/figures/plot.ts";
+import {
+  chartSpec,
+  lineChart,
+  type LineChart,
+  plainChart,
+  pointLabels,
+} from "../../src/figures/plot.ts";
 
 const chart: LineChart = {
   title: "Forgetting",
@@ -37,6 +43,16 @@ test("a chart is SVG with its labels and PNG of twice the size, the same each ti
   const again = (await lineChart(chart))!;
   assert.is(again.svg, svg);
   assert.equal(again.png, png);
+});
+
+test("a long title of the y axis is in lines, and takes no room above a plain chart", async () => {
+  const yLabel = "accuracy on D_f, clean labels (%)";
+  const top = async (of: LineChart): Promise<number> => {
+    const svg = (await plainChart(of))!;
+    return Number(/translate\([\d.]+,([\d.]+)\)"><g class="mark-group role-frame/.exec(svg)![1]);
+  };
+  const plain = await top(chart);
+  assert.is(await top({ ...chart, yLabel }), plain);
 });
 
 test("points are drawn in the order given, with a band where bounds are given", () => {

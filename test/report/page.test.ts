@@ -8,7 +8,7 @@ import { runCommand } from "../../src/cli/program.ts";
 import { experimentPage } from "../../src/experiments/experiment-page.ts";
 import { inOneLine, type Page, pageText } from "../../src/report/page.ts";
 import { runPage, type RunView } from "../../src/report/run-page.ts";
-import { commandLine, settingsOf } from "../../src/report/written-numbers.ts";
+import { commandLine, numbersLine, settingsOf } from "../../src/report/written-numbers.ts";
 import { readViews } from "../../src/runs/run-view.ts";
 import { browserPath, complaints, startBrowser } from "../browser.ts";
 
@@ -82,6 +82,12 @@ async function viewsOf(...names: string[]): Promise<RunView[]> {
 test.before(() => {
   made("one");
   made("two", { method: "neg-grad" });
+});
+
+test("rows of whole numbers are written by their ends", () => {
+  assert.is(numbersLine([1, 2, 3, 4, 5]), "1, 2, 3, 4, 5");
+  assert.is(numbersLine([1, 2, 3, 4, 5, 6, 9, 11, 12]), "1 to 6, 9, 11, 12");
+  assert.is(numbersLine([]), "");
 });
 
 test("numbers are the report's, rounded, and without the noise of floats", async () => {
