@@ -18,6 +18,7 @@ import {
   queueOption,
   storeOption,
 } from "./queue-options.ts";
+import { soon } from "../queue/soon.ts";
 import { packageVersion } from "./version.ts";
 
 /** What of Node's server is used here. */
@@ -38,6 +39,9 @@ const refresh = 5;
 
 /** Where bull-board is. */
 const board = "/queues";
+
+/** How long the queue may take for a page. */
+const askedMs = 20_000;
 
 export function registerDashboard(command: Command): void {
   queueOption(command)
@@ -134,7 +138,10 @@ async function listen(
   });
   app.get("/", async (context) => {
     context.header("refresh", String(refresh));
-    return context.html(await experiments.page(board));
+    const page = await soon(experiments.page(board), askedMs);
+    return page === undefined
+      ? context.text("the queue does not answer; trying again", 503)
+      : context.html(page);
   });
   app.use(`${board}/*`, async (context, next) => {
     await look();

@@ -336,6 +336,9 @@ function requireSpread(name: string, command: Command, flags: ExperimentFlags): 
   const alone = ["store", "priority", "attempts", "detach", "cancel"].find(
     (option) => queue === undefined && command.getOptionValueSource(option) === "cli",
   );
+  if (flags.detach === true && flags.cancel === true) {
+    throw new UsageError("--detach submits and --cancel takes back: give one of them.");
+  }
   if (alone !== undefined) throw new UsageError(`--${alone} belongs to --queue: give both.`);
 }
 
@@ -444,6 +447,7 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
   const plan = requestPlan(protocol, request, known);
   const runs = shareRuns(plan);
   const results = new PlanResults(protocol, plan, known, folder.path);
+  const before = flags.minutes === undefined ? 0 : await results.count(runs);
   const ran = await withDevice(flags, (gpu) =>
     withRuns(protocol.name, countRuns(runs), limit.signal, (told) =>
       Owned.within(async (owned) => {
@@ -458,7 +462,7 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
     if (!limit.isEnd(error)) throw error;
     return undefined;
   });
-  if (ran === undefined) return tellSoFar(folder, protocol, runs, results);
+  if (ran === undefined) return tellSoFar(folder, protocol, runs, results, before);
   const { place, grader } = ran;
   if (part !== undefined) {
     await folder.writeJson(partFile, { ...part, finished: true });
@@ -483,8 +487,13 @@ async function tellSoFar(
   protocol: Protocol,
   runs: readonly PlannedRun[],
   results: PlanResults,
+  before: number,
 ): Promise<void> {
   const done = await results.count(runs);
+  const none =
+    done > before
+      ? ""
+      : " None ended in this time: a training goes on from its last epoch, an unlearning from its last round, so give more minutes than one takes.";
   const all = countRuns(runs);
   const summaries = summariseFinished(protocol, await results.finished());
   const table =
@@ -493,7 +502,7 @@ async function tellSoFar(
       : `\n\n${resultTable(protocol, summaries)}\n\nOver the seeds that are done.`;
   answer(
     { folder: folder.path, finished: false, done, runs: all, summaries },
-    `the time is spent: ${done} of ${all} runs are done in ${folder.path}; the same command goes on.${table}`,
+    `the time is spent: ${done} of ${all} runs are done in ${folder.path}; the same command goes on.${none}${table}`,
   );
 }
 

@@ -1,12 +1,15 @@
 /** Interruption of a command by its user. */
 import { say } from "./output.ts";
 
-/** A signal that Ctrl-C (or SIGTERM) aborts; a second Ctrl-C ends the process at once. */
-export function interruptSignal(): AbortSignal {
+/** What is said where work was interrupted. */
+const goesOn = "\ninterrupting after the steps under way; run the same command again to continue";
+
+/** A signal that Ctrl-C (or SIGTERM) aborts; a second Ctrl-C ends the process at once. @param words what is said then. */
+export function interruptSignal(words: string = goesOn): AbortSignal {
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130);
-    say("\ninterrupting after the steps under way; run the same command again to continue");
+    say(words);
     controller.abort(
       new DOMException("interrupted; run the same command again to continue.", "AbortError"),
     );

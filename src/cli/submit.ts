@@ -1,5 +1,5 @@
 /** `rewind experiment … --queue`: submits the runs of an experiment, shows how they go, and writes what they came to. */
-import { DataError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { readGraderRecord } from "../experiments/grader.ts";
 import { copyGraderRecord, copyRun } from "../experiments/parts.ts";
 import type { PlannedRun } from "../experiments/plan.ts";
@@ -30,6 +30,9 @@ export interface SubmitFlags {
   readonly detach?: true;
   readonly cancel?: true;
 }
+
+/** What who waits is told at an interruption. */
+const waiting = "\nno longer waiting: workers go on, and the same command waits again";
 
 /** How often the queue is asked how far it is. */
 const askMs = 1000;
@@ -64,7 +67,11 @@ export async function submitExperiment(
     const flow = new Flow(server, payload, from);
     const where = { queue: withoutPassword(address), store: from.shown, runs: flow.plan.length };
     if (flags.cancel === true) {
-      await flow.cancel();
+      if (!(await flow.cancel())) {
+        throw new UsageError(
+          "--cancel: no such experiment is on the queue, or it has ended; give the options that it was submitted with.",
+        );
+      }
       answer({ ...where, cancelled: true }, `cancelled; what was done stays in ${from.shown}`);
       return undefined;
     }
@@ -78,7 +85,7 @@ export async function submitExperiment(
       );
       return undefined;
     }
-    await finished(flow, protocol, from, interruptSignal());
+    await finished(flow, protocol, from, interruptSignal(waiting));
     for (const { key, kind } of flow.plan) {
       const networks = kind === "grader";
       await from.bring([key], { networks });
@@ -124,6 +131,11 @@ async function finished(
   try {
     for (;;) {
       signal.throwIfAborted();
+      if (await flow.cancelled()) {
+        throw new DataError(
+          `the experiment was cancelled; what was done stays in ${from.shown}, and the same command goes on.`,
+        );
+      }
       const state = await flow.state();
       const done = new Set(state.done);
       await from.bring(state.done, { networks: false });

@@ -3,19 +3,25 @@ import { createServer, type Server } from "node:http";
 import { UsageError } from "../errors.ts";
 import { requireInstalled } from "../platform/optional.ts";
 import { placeToListen } from "./queue-options.ts";
-import type { Told } from "./worker-process.ts";
+import { soon } from "../queue/soon.ts";
+import type { Taken } from "./worker-process.ts";
 
-/** What a run came to. */
-type Ended = Extract<Told, { kind: "ended" }>;
+/** How long the queue may take to say its depth; Prometheus waits ten seconds. */
+const askedMs = 2000;
+
+const nothing = { steps: 0, seconds: 0 } as const;
 
 /** The numbers, and the server that tells them. */
 export class WorkerMetrics {
   readonly #server: Server;
-  readonly #count: (outcome: "done" | "failed", ended?: Ended) => void;
+  readonly #count: WorkerMetrics["count"];
+  readonly #add: (more: Taken) => void;
+  #before: Pick<Taken, "steps" | "seconds"> = nothing;
 
-  private constructor(server: Server, count: WorkerMetrics["count"]) {
+  private constructor(server: Server, count: WorkerMetrics["count"], add: (more: Taken) => void) {
     this.#server = server;
     this.#count = count;
+    this.#add = add;
   }
 
   /**
@@ -38,7 +44,7 @@ export class WorkerMetrics {
     const registers = [registry];
     const runs = new Counter({
       name: "rewind_runs_total",
-      help: "runs that this worker has ended",
+      help: "runs that this worker has ended: done, or failed at a try",
       labelNames: ["outcome"],
       registers,
     });
@@ -48,14 +54,18 @@ export class WorkerMetrics {
     const steps = counter("rewind_steps_total", "steps of trainings and methods");
     const seconds = counter("rewind_step_seconds_total", "seconds that these steps took");
     const memory = gauge("rewind_device_bytes", "bytes on the device at most, since it was opened");
-    const depth = gauge("rewind_queue_depth", "jobs that wait for a worker of this kind");
+    const depth = gauge(
+      "rewind_queue_depth",
+      "jobs that wait for a worker of this kind; NaN where the queue is away",
+    );
     const server = createServer((request, response) => {
       if (request.url !== "/metrics") {
         response.writeHead(404).end();
         return;
       }
       const told = async (): Promise<string> => {
-        depth.set(await waiting());
+        // Where the queue is away its depth is not known.
+        depth.set((await soon(waiting(), askedMs)) ?? NaN);
         return registry.metrics();
       };
       told().then(
@@ -70,18 +80,32 @@ export class WorkerMetrics {
       );
       server.listen(port, host, resolve);
     });
-    return new WorkerMetrics(server, (outcome, ended) => {
-      runs.inc({ outcome });
-      if (ended === undefined) return;
-      steps.inc(ended.steps);
-      seconds.inc(ended.seconds);
-      memory.set(ended.gpuBytes);
-    });
+    return new WorkerMetrics(
+      server,
+      (outcome) => runs.inc({ outcome }),
+      (more) => {
+        steps.inc(more.steps);
+        seconds.inc(more.seconds);
+        memory.set(more.gpuBytes);
+      },
+    );
+  }
+
+  /** A run begins: what it takes is counted from nothing. */
+  begin(): void {
+    this.#before = nothing;
+  }
+
+  /** Counts what the run under way has taken since the last call. */
+  taken({ steps, seconds, gpuBytes }: Taken): void {
+    const { steps: before, seconds: past } = this.#before;
+    this.#add({ steps: steps - before, seconds: seconds - past, gpuBytes });
+    this.#before = { steps, seconds };
   }
 
   /** Counts a run. */
-  count(outcome: "done" | "failed", ended?: Ended): void {
-    this.#count(outcome, ended);
+  count(outcome: "done" | "failed"): void {
+    this.#count(outcome);
   }
 
   close(): void {

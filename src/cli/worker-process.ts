@@ -25,6 +25,15 @@ export type Asked =
   | { readonly kind: "do"; readonly payload: RunPayload }
   | { readonly kind: "stop" };
 
+/** What a run has taken so far. */
+export interface Taken {
+  /** Steps of trainings and methods, and the seconds that they took. */
+  readonly steps: number;
+  readonly seconds: number;
+  /** Bytes on the device at most, since it was opened. */
+  readonly gpuBytes: number;
+}
+
 /** What its process says. */
 export type Told =
   | { readonly kind: "opened"; readonly place: ReturnType<typeof placeOf> }
@@ -33,16 +42,9 @@ export type Told =
       readonly phase: Phase;
       readonly done: number;
       readonly total: number;
+      readonly taken: Taken;
     }
-  | {
-      readonly kind: "ended";
-      readonly line: string;
-      /** Steps of trainings and methods, and the seconds that they took. */
-      readonly steps: number;
-      readonly seconds: number;
-      /** Bytes on the device at most. */
-      readonly gpuBytes: number;
-    }
+  | { readonly kind: "ended"; readonly line: string; readonly taken: Taken }
   | {
       readonly kind: "failed";
       readonly message: string;
@@ -82,6 +84,7 @@ async function answer(asked: Asked): Promise<void> {
   let steps = 0;
   let seconds = 0;
   let before = 0;
+  const taken = (): Taken => ({ steps, seconds, gpuBytes: gpu!.peakBytes });
   const name = asked.payload.folder;
   const folder = folders.get(name) ?? store!.folder(name);
   folders.set(name, folder);
@@ -95,10 +98,10 @@ async function answer(asked: Asked): Promise<void> {
       const now = performance.now();
       if (now - last < tellEvery) return;
       last = now;
-      tell({ kind: "progress", phase, done, total });
+      tell({ kind: "progress", phase, done, total, taken: taken() });
     },
   });
-  tell({ kind: "ended", line, steps, seconds, gpuBytes: gpu!.peakBytes });
+  tell({ kind: "ended", line, taken: taken() });
 }
 
 process.on("message", (asked: Asked) => {

@@ -5,10 +5,11 @@ import type { Job } from "bullmq";
 import { DataError, GpuError, UsageError } from "../errors.ts";
 import type { Place } from "../experiments/places.ts";
 import { withoutPassword } from "../platform/address.ts";
+import { absolutePath, exists, join, remove, writeAtomic } from "../platform/files.ts";
 import { QueueServer } from "../queue/connection.ts";
 import { announceWorker, Flow, withdrawWorker } from "../queue/flow.ts";
 import { kindOf, queueName, readPayload, type RunPayload } from "../queue/payload.ts";
-import { openStore } from "../queue/store.ts";
+import { isBucket, openStore } from "../queue/store.ts";
 import type { Store, StoredFolder } from "../queue/stored-folder.ts";
 import { type DeviceFlags, deviceOptions } from "./device-options.ts";
 import { example } from "./examples.ts";
@@ -29,6 +30,9 @@ interface WorkerFlags extends DeviceFlags {
   readonly runs?: number;
   readonly metrics?: string;
 }
+
+/** What a worker says at an interruption. */
+const givingBack = "\nsaving the run under way and giving it back to the queue";
 
 /** Pause before the queue is asked again where nothing waits. */
 const pauseMs = 1000;
@@ -70,7 +74,8 @@ export function registerWorker(command: Command): void {
   deviceOptions(command).action(async (flags: WorkerFlags) => {
     const version = await packageVersion();
     const store = await openStore(flags.store);
-    const signal = interruptSignal();
+    await requireWritable(flags.store);
+    const signal = interruptSignal(givingBack);
     const device = new DeviceProcess(flags, store.mirror);
     let server: QueueServer | undefined;
     let metrics: WorkerMetrics | undefined;
@@ -97,6 +102,14 @@ export function registerWorker(command: Command): void {
       await store.close();
     }
   });
+}
+
+/** @throws DataError where a store that is a folder cannot be written: runs would use up their tries. */
+async function requireWritable(store: string): Promise<void> {
+  if (isBucket(store)) return;
+  const probe = join(absolutePath(store), `.worker-${crypto.randomUUID()}`);
+  await writeAtomic(probe, "");
+  await remove(probe);
 }
 
 /** A run that did not end well. */
@@ -219,6 +232,8 @@ class Loop {
   readonly #folders = new Map<string, StoredFolder>();
   /** Experiments of other stores, which were told of. */
   readonly #strange = new Set<string>();
+  /** Jobs whose folder another process works in, which were told of. */
+  readonly #busy = new Set<string>();
   #done = 0;
   #failed = 0;
 
@@ -278,7 +293,9 @@ class Loop {
 
   async #next(): Promise<Job | undefined> {
     for (const source of this.#sources) {
-      const job = (await source.getNextJob(this.#token, { block: false })) as Job | undefined;
+      const ask = async (): Promise<Job | undefined> =>
+        (await source.getNextJob(this.#token, { block: false })) as Job | undefined;
+      const job = await this.#server.readable(source.name, ask);
       if (job !== undefined) return job;
     }
     return undefined;
@@ -302,13 +319,16 @@ class Loop {
       if (payload.run === undefined) return await this.#complete(job, "done");
       await this.#requireHere(payload.folder, folder);
       renewing = this.#renew(job, flow, leave);
-      const ended = await this.#device.do(payload, left.signal, ({ phase, done, total }) =>
-        bar.update(done, total, phase === "steps" ? "" : phase),
-      );
+      this.#metrics?.begin();
+      const ended = await this.#device.do(payload, left.signal, ({ phase, done, total, taken }) => {
+        this.#metrics?.taken(taken);
+        bar.update(done, total, phase === "steps" ? "" : phase);
+      });
+      this.#metrics?.taken(ended.taken);
       await flow.finished(payload.run);
       await this.#complete(job, ended.line);
       this.#done++;
-      this.#metrics?.count("done", ended);
+      this.#metrics?.count("done");
       bar.say(ended.line);
     } catch (error) {
       await this.#left(job, error as Error, reason).catch((later: Error) => {
@@ -333,8 +353,12 @@ class Loop {
   async #requireHere(name: string, folder: StoredFolder): Promise<void> {
     if (await folder.has("config.json")) return;
     if (!this.#strange.has(name)) {
+      const { store } = this.#flags;
+      const away = !isBucket(store) && !(await exists(absolutePath(store)));
       say(
-        `"${name}" is not in this worker's store: it is left to workers of the store that it was submitted with`,
+        away
+          ? `the store "${store}" is not there any more: runs wait until it is back`
+          : `"${name}" is not in this worker's store: it is left to workers of the store that it was submitted with`,
       );
     }
     this.#strange.add(name);
@@ -386,6 +410,8 @@ class Loop {
       return;
     }
     if (why === "busy") {
+      if (!this.#busy.has(job.id!)) say(`${job.name}: ${error.message} It is tried again.`);
+      this.#busy.add(job.id!);
       await job.moveToDelayed(Date.now() + busyMs, this.#token);
       return;
     }

@@ -108,6 +108,34 @@ export class QueueServer {
     return this.#kept(worker);
   }
 
+  /**
+   * Asks queues for jobs. What is no JSON in a job, which no program of ours writes, is replaced by what is refused as not
+   * valid when a worker takes it; the queue is then asked again.
+   *
+   * @param name of one of the version's queues.
+   */
+  async readable<T>(name: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      await this.#mend(name);
+      return ask();
+    }
+  }
+
+  /** Replaces what is no JSON in a queue's jobs. */
+  async #mend(name: string): Promise<void> {
+    const { redis } = this;
+    for (const key of await redis.keys(`${this.queue(name).toKey("")}*`)) {
+      if ((await redis.type(key)) !== "hash") continue;
+      for (const [field, instead] of jobFields) {
+        const text = await redis.hget(key, field);
+        if (text !== null && !isJson(text)) await redis.hset(key, field, instead);
+      }
+    }
+  }
+
   /** The error after which a job is not tried again. */
   final(message: string): Error {
     return new this.#bull.UnrecoverableError(message);
@@ -130,6 +158,23 @@ export class QueueServer {
   }
 }
 
+/** What of a job is JSON, and what stands for what is none. */
+const jobFields = [
+  ["data", "null"],
+  ["opts", "{}"],
+  ["progress", "0"],
+  ["stacktrace", "[]"],
+] as const;
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const kindsKey = (version: string): string => `rewind:kinds:${version}`;
 
 /** How a connection that was lost is made again: for ever, every ten seconds in the end. */
@@ -137,8 +182,8 @@ const persistent = {
   retryStrategy: (times: number) => Math.min(10_000, 200 * 2 ** Math.min(times, 6)),
 } as const satisfies RedisOptions;
 
-/** What to do where a connection failed with a code of Node's. */
-function adviceOn(code: string): string {
+/** What to do where a connection failed with a code of Node's, or a message of the server's. */
+function adviceOn(code: string, message: string): string {
   if (/SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)/.test(code)) {
     return (
       "No authority that this machine trusts has signed the server's certificate: let NODE_EXTRA_CA_CERTS name the file of the " +
@@ -149,6 +194,9 @@ function adviceOn(code: string): string {
     return "The server's certificate is of another name: give the address that it names.";
   }
   if (code === "CERT_HAS_EXPIRED") return "The server needs a new certificate.";
+  if (/NOAUTH|HELLO must be called/.test(message)) {
+    return "It wants a password: redis://:PASSWORD@HOST.";
+  }
   return "Is Redis running there, and are the password and rediss:// (for TLS) right?";
 }
 
@@ -162,8 +210,10 @@ async function probe(Client: typeof Redis, address: string): Promise<void> {
     await client.ping();
   } catch (cause) {
     const { message, code = "" } = (said ?? cause) as NodeJS.ErrnoException;
+    // It goes on with the words of the protocol.
+    const short = message.startsWith("NOAUTH") ? "NOAUTH" : message.replace(/\.$/, "");
     throw new DataError(
-      `the queue ${withoutPassword(address)} cannot be used: ${message.replace(/\.$/, "")}. ${adviceOn(code)}`,
+      `the queue ${withoutPassword(address)} cannot be used: ${short}. ${adviceOn(code, message)}`,
       { cause },
     );
   } finally {

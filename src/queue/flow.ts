@@ -242,7 +242,8 @@ export class Flow {
   async #jobs(which: readonly string[]): Promise<Job[]> {
     const jobs: Job[] = [];
     for (const queue of await this.#allQueues()) {
-      const found = await queue.getJobs(which as Parameters<Queue["getJobs"]>[0]);
+      const ask = (): Promise<Job[]> => queue.getJobs(which as Parameters<Queue["getJobs"]>[0]);
+      const found = await this.#server.readable(queue.name, ask);
       jobs.push(
         ...found.filter((job) => (job?.data as RunPayload | undefined)?.flow === this.payload.flow),
       );
@@ -269,16 +270,23 @@ export class Flow {
     };
   }
 
-  /** Takes its runs off the queue; what workers compute they leave at once. A new submission goes on. */
-  async cancel(): Promise<void> {
+  /**
+   * Takes its runs off the queue; what workers compute they leave at once. A new submission goes on.
+   *
+   * @returns whether it was on the queue, and had not ended.
+   */
+  async cancel(): Promise<boolean> {
     const { version, flow } = this.payload;
+    const submitted = await this.#server.redis.zscore(flowsKey(version), flow);
+    const top = await this.#server.queue(queueName(version)).getJob(flow);
+    if (submitted === null || (await top?.getState()) === "completed") return false;
     await this.#server.redis.zrem(flowsKey(version), flow);
     await this.#server.redis.set(this.#cancelledKey, "1");
     for (const job of await this.#jobs(["waiting", "prioritized", "delayed", "failed"])) {
       await job.remove().catch(() => undefined);
     }
-    const root = await this.#server.queue(queueName(version)).getJob(flow);
-    await root?.remove().catch(() => undefined);
+    await top?.remove().catch(() => undefined);
+    return true;
   }
 
   /** Whether it was cancelled. */

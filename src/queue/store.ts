@@ -6,6 +6,11 @@ import { RunFolder } from "../report/run-folder.ts";
 import { BucketStore } from "./bucket-store.ts";
 import type { Held, Store, StoredFolder } from "./stored-folder.ts";
 
+/** Whether a store is a bucket, and no folder. */
+export function isBucket(place: string): boolean {
+  return /^s3:\/\//i.test(place);
+}
+
 /**
  * Opens a store: a folder, or `s3://…`.
  *
@@ -13,7 +18,7 @@ import type { Held, Store, StoredFolder } from "./stored-folder.ts";
  * @throws UsageError for a place that is none; DataError for a bucket that refuses.
  */
 export async function openStore(place: string, mirror?: string): Promise<Store> {
-  if (/^s3:\/\//i.test(place)) return BucketStore.open(place, mirror);
+  if (isBucket(place)) return BucketStore.open(place, mirror);
   // A place may hold a key that somebody put there: it is not repeated.
   if (/^[a-z][\w+.-]+:\/\//i.test(place)) {
     throw new UsageError(

@@ -25,6 +25,7 @@ import {
   readPayload,
   type RunPayload,
 } from "../../src/queue/payload.ts";
+import { soon } from "../../src/queue/soon.ts";
 import { beginIn, openStore } from "../../src/queue/store.ts";
 import { FolderInUse } from "../../src/report/folder-lock.ts";
 import { appendText, interposeFiles, remove, writeAtomic } from "../../src/platform/files.ts";
@@ -263,13 +264,28 @@ withRedis(
     const flow = new Flow(server, payload, stored);
     await flow.submit();
     assert.is((await flow.state()).failed.length, 0);
-    await flow.cancel();
+    assert.ok(await flow.cancel());
+    assert.not(await flow.cancel(), "what is not on the queue cannot be taken off");
+    const cancelling = start(
+      ...words.split(" "),
+      ...["--queue", redis.address, "--store", `${folder}/failing`, "--cancel", "--quiet"],
+      ...["--out", `${folder}/none`],
+    );
+    assert.is(await cancelling.ended, 2, cancelling.said());
+    assert.match(cancelling.said(), /no such experiment is on the queue/);
     const waiting = await server.queue(queueName(version)).getJobCounts();
     assert.equal([waiting["waiting"], waiting["prioritized"], waiting["failed"]], [0, 0, 0]);
     // A job that is no run of ours is a dead letter, and the worker goes on.
     await server
       .queue(queueName(version))
       .add("rogue", { ...payload, flow: "rogue", run: 7 }, { priority: 1 });
+    // One that is no JSON, put there by hand.
+    const { redis: raw } = server;
+    const queue = server.queue(queueName(version));
+    await raw.hset(queue.toKey("raw"), { name: "raw", data: "no JSON", opts: '{"attempts":1}' });
+    await raw.hset(queue.toKey("raw"), { timestamp: 1, delay: 0, priority: 0, atm: 0 });
+    await raw.lpush(queue.toKey("wait"), "raw");
+    await raw.zadd(queue.toKey("marker"), 0, "0");
     await flow.submit();
     const port = String(await freePort());
     const worker = start(
@@ -285,13 +301,16 @@ withRedis(
     assert.match(failed[0]!.run, /neg-grad-nonsense-1/);
     assert.match(failed[0]!.error, /nonsense/);
     assert.is(failed[0]!.attempts, 2);
-    const [rogue] = await server.queue(queueName(version)).getFailed();
-    assert.match(rogue!.failedReason, /the job is not valid/);
+    // What is no JSON was taken by the worker before it was seen, and comes back when that was silent about it.
+    await until(async () => (await queue.getFailedCount()) === 2, worker.said);
+    for (const { failedReason } of await queue.getFailed()) {
+      assert.match(failedReason, /the job is not valid/);
+    }
     const told = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     const number = (name: string): number =>
       Number(new RegExp(`^rewind_${name}[,{].*\\} ([\\d.e+-]+)$`, "m").exec(told)?.[1]);
     assert.is(number('runs_total{outcome="done"'), flow.plan.length - 1, told);
-    assert.is(number('runs_total{outcome="failed"'), 3, told);
+    assert.is(number('runs_total{outcome="failed"'), 4, told);
     for (const name of ["steps_total", "step_seconds_total", "device_bytes"]) {
       assert.ok(number(name) > 0, `${name}\n${told}`);
     }
@@ -303,6 +322,8 @@ withRedis(
     await until(async () => (await elsewhere.state()).delayed.length > 0, worker.said);
     worker.child.kill("SIGTERM");
     assert.is(await worker.ended, 0, worker.said());
+    assert.is(await soon(new Promise(() => undefined), 1), undefined);
+    assert.is(await soon(Promise.resolve(3), 1000), 3);
     assert.equal((await elsewhere.state()).done, []);
     assert.equal(readdirSync(`${folder}/failing`), [payload.folder]);
     for (const { key } of elsewhere.plan) await elsewhere.finished(key);

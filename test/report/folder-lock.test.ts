@@ -42,6 +42,11 @@ async function isFree(): Promise<void> {
   assert.not(existsSync(file));
 }
 
+test("a lock that this process could not remove when it gave the folder free does not shut it out", async () => {
+  await left(() => undefined);
+  await isFree();
+});
+
 test("a folder is of one process at a time, which the error names", async () => {
   const lock = await FolderLock.take(root);
   const message = await refusal(FolderLock.take(root));
