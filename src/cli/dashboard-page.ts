@@ -83,6 +83,7 @@ export class Submissions {
       ...(failed.length === 0 ? [] : [`${failed.length} failed`]),
     ];
     const body: Html[] = [
+      paragraph(`${flow.payload.flow}, in the store's folder ${folder.shown}.`),
       markup`<p><progress value="${done.length}" max="${runs}" aria-label="runs done"></progress> ${counts.join(", ")}</p>\n`,
       rows.length === 0
         ? paragraph(
