@@ -1,5 +1,5 @@
 /** How long the page holds its own thread while the engine works in the worker: longest tasks, in a trace of Chromium. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
@@ -15,7 +15,7 @@ interface Entry {
   readonly ts: number;
   readonly dur?: number;
   readonly tdur?: number;
-  readonly args?: { readonly name?: string; readonly data?: { readonly frames?: unknown } };
+  readonly args?: { readonly name?: string };
 }
 
 /** What a task is called in a trace. */
@@ -54,7 +54,7 @@ export const pageTasks: BenchModule = {
       return rows;
     } finally {
       await hosted.close();
-      if (existsSync(folder)) rmSync(folder, { recursive: true });
+      rmSync(folder, { recursive: true });
     }
   },
 };
@@ -126,12 +126,12 @@ const says = async (page: Page, id: string, word: string): Promise<void> => {
   );
 };
 
-/** Three rounds of a method on the images with wrong labels. */
+/** Rounds of a method on the images with wrong labels. */
 const forget =
-  (method: string) =>
+  (method: string, rounds = 3) =>
   async (page: Page): Promise<void> => {
     await page.selectOption("#method", method);
-    await page.fill("#rounds", "3");
+    await page.fill("#rounds", String(rounds));
     await page.fill("#until", "");
     await page.click("#start");
     await says(page, "state", "Done");
@@ -152,11 +152,7 @@ const works: readonly (readonly [string, (page: Page) => Promise<void>])[] = [
   [
     "three rounds beside maps and paths",
     async (page) => {
-      await page.selectOption("#method", "neg-grad");
-      await page.fill("#rounds", "1");
-      await page.fill("#until", "");
-      await page.click("#start");
-      await says(page, "state", "Done");
+      await forget("neg-grad", 1)(page);
       await page.check("#maps");
       await page.click("#paths summary");
       await forget("rewind")(page);

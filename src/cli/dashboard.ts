@@ -5,6 +5,7 @@ import { UsageError } from "../errors.ts";
 import { requireInstalled } from "../platform/optional.ts";
 import { withoutPassword } from "../platform/address.ts";
 import { QueueServer } from "../queue/connection.ts";
+import { soon } from "../queue/soon.ts";
 import { openStore } from "../queue/store.ts";
 import type { Store } from "../queue/stored-folder.ts";
 import { Submissions } from "./dashboard-page.ts";
@@ -18,7 +19,6 @@ import {
   queueOption,
   storeOption,
 } from "./queue-options.ts";
-import { soon } from "../queue/soon.ts";
 import { packageVersion } from "./version.ts";
 
 /** What of Node's server is used here. */

@@ -17,7 +17,7 @@ import {
 } from "../experiments/parts.ts";
 import { placeOf } from "../experiments/places.ts";
 import { type PlannedRun, type Share, sharesOf, type Tuned } from "../experiments/plan.ts";
-import { experimentNames } from "../experiments/protocol.ts";
+import { experimentNames, type Protocol } from "../experiments/protocol.ts";
 import { type Reported, reportExperiment } from "../experiments/report.ts";
 import {
   experimentConfig,
@@ -26,11 +26,10 @@ import {
   requestProtocol,
   unknownExperiment,
 } from "../experiments/request.ts";
-import type { Protocol } from "../experiments/protocol.ts";
 import { countRuns, PlanResults, runPlan } from "../experiments/run.ts";
+import { type Overrides, type Size, sizeNames } from "../experiments/scale.ts";
 import { summariseFinished } from "../experiments/summary.ts";
 import { resultTable } from "../experiments/tables.ts";
-import { type Overrides, type Size, sizeNames } from "../experiments/scale.ts";
 import type { Environment } from "../experiments/trained-network.ts";
 import { Owned } from "../gpu/owned.ts";
 import { absolutePath, exists, readJson } from "../platform/files.ts";
@@ -46,7 +45,7 @@ import { checkNetwork, checkTraining } from "./check-inputs.ts";
 import { deviceOptions, lossOption, precisionOf, withDevice } from "./device-options.ts";
 import { example } from "./examples.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
-import { timeLimit } from "./interrupt.ts";
+import { mostMinutes, timeLimit } from "./interrupt.ts";
 import { isModelFile, loadOwnModel, readModelFile } from "./model-file.ts";
 import { nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { sayNotes } from "./notes.ts";
@@ -163,7 +162,7 @@ export function registerExperiment(command: Command): void {
   command.option(
     "--minutes <n>",
     "end after so many minutes, with what is done; the same command goes on another time",
-    number({ above: 0, to: 60 * 24 * 365 }),
+    number({ above: 0, to: mostMinutes }),
   );
   command.option(
     "--shard <i/n>",

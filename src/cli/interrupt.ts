@@ -26,17 +26,16 @@ export interface TimeLimit {
   isEnd(error: unknown): boolean;
 }
 
+/** Minutes at most: timers count no further than 24 days. */
+export const mostMinutes: number = 24 * 24 * 60;
+
 /** An {@link interruptSignal} that also aborts after some minutes; undefined: never. */
 export function timeLimit(minutes: number | undefined): TimeLimit {
   const interrupted = interruptSignal();
   if (minutes === undefined) return { signal: interrupted, isEnd: () => false };
-  const end = new AbortController();
-  const reason = new DOMException("the time of `minutes` is spent.", "AbortError");
-  const timer = setTimeout(() => end.abort(reason), 60_000 * minutes);
-  // It keeps no process alive that is done.
-  if (typeof timer === "object") timer.unref();
+  const end = AbortSignal.timeout(Math.ceil(60_000 * minutes));
   return {
-    signal: AbortSignal.any([interrupted, end.signal]),
-    isEnd: (error) => end.signal.aborted && !interrupted.aborted && error === reason,
+    signal: AbortSignal.any([interrupted, end]),
+    isEnd: (error) => end.aborted && !interrupted.aborted && error === end.reason,
   };
 }

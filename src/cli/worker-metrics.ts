@@ -9,19 +9,20 @@ import type { Taken } from "./worker-process.ts";
 /** How long the queue may take to say its depth; Prometheus waits ten seconds. */
 const askedMs = 2000;
 
-const nothing = { steps: 0, seconds: 0 } as const;
-
 /** The numbers, and the server that tells them. */
 export class WorkerMetrics {
   readonly #server: Server;
   readonly #count: WorkerMetrics["count"];
-  readonly #add: (more: Taken) => void;
-  #before: Pick<Taken, "steps" | "seconds"> = nothing;
+  readonly #taken: WorkerMetrics["taken"];
 
-  private constructor(server: Server, count: WorkerMetrics["count"], add: (more: Taken) => void) {
+  private constructor(
+    server: Server,
+    count: WorkerMetrics["count"],
+    taken: WorkerMetrics["taken"],
+  ) {
     this.#server = server;
     this.#count = count;
-    this.#add = add;
+    this.#taken = taken;
   }
 
   /**
@@ -91,16 +92,9 @@ export class WorkerMetrics {
     );
   }
 
-  /** A run begins: what it takes is counted from nothing. */
-  begin(): void {
-    this.#before = nothing;
-  }
-
-  /** Counts what the run under way has taken since the last call. */
-  taken({ steps, seconds, gpuBytes }: Taken): void {
-    const { steps: before, seconds: past } = this.#before;
-    this.#add({ steps: steps - before, seconds: seconds - past, gpuBytes });
-    this.#before = { steps, seconds };
+  /** Counts what a run has taken since it was last told. */
+  taken(more: Taken): void {
+    this.#taken(more);
   }
 
   /** Counts a run. */

@@ -25,7 +25,7 @@ export type Asked =
   | { readonly kind: "do"; readonly payload: RunPayload }
   | { readonly kind: "stop" };
 
-/** What a run has taken so far. */
+/** What a run has taken since it was last told. */
 export interface Taken {
   /** Steps of trainings and methods, and the seconds that they took. */
   readonly steps: number;
@@ -84,7 +84,11 @@ async function answer(asked: Asked): Promise<void> {
   let steps = 0;
   let seconds = 0;
   let before = 0;
-  const taken = (): Taken => ({ steps, seconds, gpuBytes: gpu!.peakBytes });
+  const taken = (): Taken => {
+    const told = { steps, seconds, gpuBytes: gpu!.peakBytes };
+    steps = seconds = 0;
+    return told;
+  };
   const name = asked.payload.folder;
   const folder = folders.get(name) ?? store!.folder(name);
   folders.set(name, folder);

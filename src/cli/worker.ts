@@ -230,10 +230,8 @@ class Loop {
   readonly #sources: readonly ReturnType<QueueServer["worker"]>[];
   readonly #token = crypto.randomUUID();
   readonly #folders = new Map<string, StoredFolder>();
-  /** Experiments of other stores, which were told of. */
-  readonly #strange = new Set<string>();
-  /** Jobs whose folder another process works in, which were told of. */
-  readonly #busy = new Set<string>();
+  /** Experiments of other stores, and jobs that another process works on, which were told of. */
+  readonly #told = new Set<string>();
   #done = 0;
   #failed = 0;
 
@@ -319,7 +317,6 @@ class Loop {
       if (payload.run === undefined) return await this.#complete(job, "done");
       await this.#requireHere(payload.folder, folder);
       renewing = this.#renew(job, flow, leave);
-      this.#metrics?.begin();
       const ended = await this.#device.do(payload, left.signal, ({ phase, done, total, taken }) => {
         this.#metrics?.taken(taken);
         bar.update(done, total, phase === "steps" ? "" : phase);
@@ -352,17 +349,21 @@ class Loop {
   /** @throws InAnotherStore where the experiment was submitted with another store. */
   async #requireHere(name: string, folder: StoredFolder): Promise<void> {
     if (await folder.has("config.json")) return;
-    if (!this.#strange.has(name)) {
-      const { store } = this.#flags;
-      const away = !isBucket(store) && !(await exists(absolutePath(store)));
-      say(
-        away
-          ? `the store "${store}" is not there any more: runs wait until it is back`
-          : `"${name}" is not in this worker's store: it is left to workers of the store that it was submitted with`,
-      );
-    }
-    this.#strange.add(name);
+    const { store } = this.#flags;
+    const away = !isBucket(store) && !(await exists(absolutePath(store)));
+    this.#once(
+      name,
+      away
+        ? `the store "${store}" is not there any more: runs wait until it is back`
+        : `"${name}" is not in this worker's store: it is left to workers of the store that it was submitted with`,
+    );
     throw new InAnotherStore();
+  }
+
+  /** Says a line, once for each experiment or job. */
+  #once(about: string, line: string): void {
+    if (!this.#told.has(about)) say(line);
+    this.#told.add(about);
   }
 
   async #complete(job: Job, line: string): Promise<void> {
@@ -410,8 +411,7 @@ class Loop {
       return;
     }
     if (why === "busy") {
-      if (!this.#busy.has(job.id!)) say(`${job.name}: ${error.message} It is tried again.`);
-      this.#busy.add(job.id!);
+      this.#once(job.id!, `${job.name}: ${error.message} It is tried again.`);
       await job.moveToDelayed(Date.now() + busyMs, this.#token);
       return;
     }

@@ -61,9 +61,14 @@ function bestTrial(
   return best!;
 }
 
+/** Whether a run is of an arm, a trial or not: what else there is are trainings. */
+function isTold(run: PlannedRun): run is PlannedArm {
+  return run.kind === "trial" || run.kind === "arm";
+}
+
 /** How many runs of a plan are told of: {@link Environment.log} is called once for each. */
 export function countRuns(runs: readonly PlannedRun[]): number {
-  return runs.filter(({ kind }) => kind === "trial" || kind === "arm").length;
+  return runs.filter(isTold).length;
 }
 
 /** Results of a plan's runs, as their folders have them. */
@@ -165,27 +170,23 @@ export class PlanResults {
    * @param among only these runs are looked at; absent: all of them.
    */
   async finished(among?: ReadonlySet<string>): Promise<ArmResult[]> {
-    const results: ArmResult[] = [];
-    for (const run of this.#plan) {
-      if (run.kind !== "arm" || among?.has(run.key) === false) continue;
-      const { reference } = run;
-      if (reference !== undefined && (await this.of(reference)) === undefined) continue;
-      const result = await this.of(run.key);
-      if (result !== undefined) results.push(result);
-    }
-    return results;
+    const runs = this.#plan.filter(({ kind, key }) => kind === "arm" && among?.has(key) !== false);
+    const results = await Promise.all(runs.map((run) => this.#ended(run)));
+    return results.filter((result) => result !== undefined);
   }
 
   /** How many of some runs are finished, of those that {@link countRuns} counts. */
   async count(runs: readonly PlannedRun[]): Promise<number> {
-    let count = 0;
-    for (const run of runs) {
-      if (run.kind !== "trial" && run.kind !== "arm") continue;
-      const { reference } = run;
-      if (reference !== undefined && (await this.of(reference)) === undefined) continue;
-      if ((await this.of(run.key)) !== undefined) count++;
-    }
-    return count;
+    const results = await Promise.all(runs.map((run) => this.#ended(run)));
+    return results.filter((result) => result !== undefined).length;
+  }
+
+  /** The result of a trial or an arm that is finished, and where its reference is. */
+  async #ended(run: PlannedRun): Promise<ArmResult | undefined> {
+    if (!isTold(run)) return undefined;
+    const { key, reference } = run;
+    if (reference !== undefined && (await this.of(reference)) === undefined) return undefined;
+    return this.of(key);
   }
 
   /** Results of the arms on the reported seeds, in the order of the plan. @throws UsageError where one is not finished. */

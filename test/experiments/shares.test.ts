@@ -196,6 +196,8 @@ test("an experiment ends after its minutes with what is done, and goes on by the
   const { seeds } = JSON.parse(readFileSync(`${out}/results.json`, "utf8")) as { seeds: number[] };
   assert.equal(seeds, [1, 2]);
   await refused(`${words} --minutes 1 --queue redis://localhost --store x --out ${out}`, /--idle/);
+  // Timers count no further than 24 days: more would be none.
+  await refused(`${words} --minutes 50000 --out ${out}`, /at most 34560/);
   await refused(`experiment nowcast --minutes 1 --out ${folder}/none`, /has no --minutes/);
 });
 
