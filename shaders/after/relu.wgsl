@@ -1,13 +1,8 @@
 //! part
-//! import math/nan
+//! import math/rectify
 //! needs Lane
-// What becomes of a result before it is stored: ReLU or LeakyReLU, v for v > 0 and SLOPE v otherwise; NaN stays NaN.
-// Gives after(v) -> Lane; past(at, dy) -> Lane, its gradient at its input or its output, which have one sign: dy or
-// SLOPE dy, and dy where that is NaN. Constants: SLOPE (0 for ReLU).
-fn after(v: Lane) -> Lane {
-  return select(v * SLOPE, v, (v > Lane()) | is_nan(v));
-}
-
-fn past(at: Lane, dy: Lane) -> Lane {
-  return select(dy * SLOPE, dy, (at > Lane()) | is_nan(at));
+// What becomes of a result before it is stored: ReLU or LeakyReLU. Gives after(v, at) -> Lane, as after/nothing.
+// Constants: SLOPE (0 for ReLU).
+fn after(v: Lane, at: u32) -> Lane {
+  return rectified(v);
 }

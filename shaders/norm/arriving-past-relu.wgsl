@@ -1,5 +1,5 @@
 //! part
-//! import after/relu, lane/f32
+//! import math/rectify, lane/f32
 //! needs dy, x, stats, gamma, sizes
 // The gradient that arrives at batch normalisation past the ReLU after it, dy being that of the ReLU's output: dy or
 // SLOPE dy by the sign of the output, which is made again as norm/batch-norm-forward makes it. NaN gives dy.

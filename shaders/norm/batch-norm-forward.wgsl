@@ -69,7 +69,7 @@ fn channel_of(c: u32) -> Channel {
 }
 
 fn element_of(channel: Channel, at: u32) -> f32 {
-  return after((x[at] - channel.mean) * channel.scale + channel.shift);
+  return after((x[at] - channel.mean) * channel.scale + channel.shift, at);
 }
 
 fn put_stats(c: u32, mean: f32, variance: f32) {

@@ -1,5 +1,5 @@
 //! part
-//! import after/relu
+//! import math/rectify
 //! needs Lane, dy
 // The gradient that arrives at pooling past the ReLU after it, dy being that of the ReLU's output `made`.
 // Gives arriving(at) -> Lane of window `at`. made as y. Constants: SLOPE (0 for ReLU).

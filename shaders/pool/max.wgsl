@@ -11,7 +11,7 @@
 @group(0) @binding(5) var<storage, read> kept: array<LaneU>;
 
 fn put(i: u32, taken: Taken, pixels: f32) {
-  y[i] = after(taken.best);
+  y[i] = after(taken.best, i);
   argmax[i] = taken.tap;
 }
 

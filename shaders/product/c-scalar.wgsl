@@ -1,6 +1,8 @@
 //! part
-//! needs sizes
-// Stores c, the result of a product, one element at a time, and reads its bias [n].
+//! import lane/vec4f
+//! needs sizes, after
+// Stores c, the result of a product with what comes after (shaders/after), one element at a time, and reads its bias
+// [n]. No lane of four lies where one is stored: what comes after must not ask where.
 //
 // Gives biasQuad, the biases of four columns, and store, four columns of the row that begins at index i; columns
 // past n are left out. Constants: none.
@@ -13,7 +15,8 @@ fn biasQuad(col: u32) -> vec4f {
   return vec4f(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
 }
 
-fn store(i: u32, col: u32, value: vec4f) {
+fn store(i: u32, col: u32, result: vec4f) {
+  let value = after(result, 0u);
   if (col < sizes.n) {
     c[i + col] = value.x;
   }

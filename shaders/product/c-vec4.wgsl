@@ -1,6 +1,7 @@
 //! part
-//! needs sizes
-// Stores c, the result of a product, four columns at a time, and reads its bias [n].
+//! import lane/vec4f
+//! needs sizes, after
+// Stores c, the result of a product with what comes after (shaders/after), four columns at a time, and reads its bias [n].
 //
 // Gives biasQuad, the biases of four columns, and store, four columns of the row that begins at index i; columns
 // past n, which is a multiple of four, are left out. Constants: none.
@@ -14,6 +15,7 @@ fn biasQuad(col: u32) -> vec4f {
 
 fn store(i: u32, col: u32, value: vec4f) {
   if (col < sizes.n) {
-    c[(i + col) / 4u] = value;
+    let at = (i + col) / 4u;
+    c[at] = after(value, at);
   }
 }

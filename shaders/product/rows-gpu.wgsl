@@ -1,7 +1,6 @@
 //! part
-//! import lane/vec4f
-//! needs Piece, sizes, HAS_BIAS, biasQuad, indexC, OUTSIDE, store, after
-// Stores four rows of results of product/gpu with their bias and what comes after (shaders/after). Constants: none.
+//! needs Piece, sizes, HAS_BIAS, biasQuad, indexC, OUTSIDE, store
+// Stores four rows of results of product/gpu with their bias. Constants: none.
 
 fn putRow(piece: Piece, row: u32, col: u32, value: vec4f) {
   let i = indexC(piece, row);
@@ -9,9 +8,9 @@ fn putRow(piece: Piece, row: u32, col: u32, value: vec4f) {
     return;
   }
   if (HAS_BIAS) {
-    store(i, col, after(value + biasQuad(col)));
+    store(i, col, value + biasQuad(col));
   } else {
-    store(i, col, after(value));
+    store(i, col, value);
   }
 }
 

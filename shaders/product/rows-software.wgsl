@@ -1,7 +1,6 @@
 //! part
-//! import lane/vec4f
-//! needs Piece, Place, Sums, VT, sizes, indexC, OUTSIDE, store, after
-// Stores the results of a lane of product/software row by row, with what comes after (shaders/after). Constants: none.
+//! needs Piece, Place, Sums, VT, sizes, indexC, OUTSIDE, store
+// Stores the results of a lane of product/software row by row. Constants: none.
 
 // The r-th of eight rows: lets one loop store all rows, which keeps the code small.
 fn pick(r: u32, low: mat4x4f, high: mat4x4f) -> vec4f {
@@ -14,13 +13,13 @@ fn finish(piece: Piece, place: Place, sums: Sums) {
   for (var r = 0u; r < 8u + place.hidden; r++) {
     let i = indexC(piece, place.row + r);
     if (place.row + r < sizes.m && i != OUTSIDE) {
-      store(i, place.col, after(pick(r, sums.l0, sums.h0)));
+      store(i, place.col, pick(r, sums.l0, sums.h0));
       if (VT > 1) {
-        store(i, place.col + 4u, after(pick(r, sums.l1, sums.h1)));
+        store(i, place.col + 4u, pick(r, sums.l1, sums.h1));
       }
       if (VT > 2) {
-        store(i, place.col + 8u, after(pick(r, sums.l2, sums.h2)));
-        store(i, place.col + 12u, after(pick(r, sums.l3, sums.h3)));
+        store(i, place.col + 8u, pick(r, sums.l2, sums.h2));
+        store(i, place.col + 12u, pick(r, sums.l3, sums.h3));
       }
     }
   }

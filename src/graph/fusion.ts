@@ -35,13 +35,15 @@ const open: readonly Open[] = [
   })),
 ];
 
-/** Functions of one value that can be done before its results are stored, and the parts that do them. */
-const functions: Readonly<Record<string, string>> = { "elementwise/relu": "after/relu" };
+/** Functions whose kernels can do what a product does with its results, or with a gradient, before it stores them. */
+const functions: readonly string[] = ["gelu", "silu", "tanh"].map((name) => `elementwise/${name}`);
 
 /**
  * Puts functions of one value into the kernels that make it, and their gradients into those that take them: batch norm,
- * a sum or a product, and the ReLU after it; a pooling and the ReLU before it, which may as well come after it; a
- * convolution and the pooling after it; and the sum of two gradients into the gradient that takes it.
+ * a sum or a product, and the ReLU after it; a product and another function after it, which stores what the function's
+ * gradient needs as well; a product that makes the gradient of a function's output, and that of its input; a pooling
+ * and the ReLU before it, which may as well come after it; a convolution and the pooling after it; and the sum of two
+ * gradients into the gradient that takes it.
  *
  * @param keep values that must be there in the end.
  */
@@ -51,7 +53,10 @@ export function fuse<T extends object = Launch>(
 ): readonly (Launch | T)[] {
   const kept = new Set(keep);
   const steps: (Launch | T | undefined)[] = [...given];
-  for (const pass of [fuseReluAndPool, fuseProductAndPool, fuseFunctions, fuseGradients, fuseSums])
+  for (const pass of [
+    ...[fuseReluAndPool, fuseProductAndPool, fuseRelu, fuseFunctions],
+    ...[fuseGradients, fuseProductAndGradient, fuseSums],
+  ])
     pass(steps, usersOf(steps), kept);
   return steps.filter((step) => step !== undefined);
 }
@@ -76,25 +81,91 @@ const flopOf = ({ flop = 0 }: Launch): number => flop;
 const isLaunch = (step: object | undefined): step is Launch =>
   step !== undefined && "shader" in step;
 
+function fuseRelu(steps: (object | undefined)[], users: Users, wanted: ReadonlySet<Value>): void {
+  for (const [index, step] of steps.entries()) {
+    if (!isLaunch(step) || step.shader !== "elementwise/relu" || step.entry !== "forward") continue;
+    const { x, y } = step.bind;
+    if (x?.storage !== "planned" || y?.storage !== "planned") continue;
+    const [maker, user, ...others] = users.get(x)!;
+    const alone = user === index && others.length === 0 && !wanted.has(x);
+    // An output that was there before has other contents until here.
+    if (!alone || maker === undefined || users.get(y)![0] !== index) continue;
+    const fused = extended(steps[maker] as Launch, step, x, y);
+    if (fused === undefined) continue;
+    steps[maker] = fused;
+    steps[index] = undefined;
+  }
+}
+
+/** Functions after a product, which stores what they are a function of only where others read it. */
 function fuseFunctions(
   steps: (object | undefined)[],
   users: Users,
   wanted: ReadonlySet<Value>,
 ): void {
   for (const [index, step] of steps.entries()) {
-    if (!isLaunch(step) || step.entry !== "forward") continue;
-    const after = functions[step.shader];
+    if (!isLaunch(step) || step.entry !== "forward" || !functions.includes(step.shader)) continue;
     const { x, y } = step.bind;
-    if (after === undefined || x?.storage !== "planned" || y?.storage !== "planned") continue;
-    const [maker, user, ...others] = users.get(x)!;
-    const alone = user === index && others.length === 0 && !wanted.has(x);
+    if (x?.storage !== "planned" || y?.storage !== "planned") continue;
+    const [maker, first, ...others] = users.get(x)!;
+    const product = steps[maker!];
     // An output that was there before has other contents until here.
-    if (!alone || maker === undefined || users.get(y)![0] !== index) continue;
-    const fused = extended(steps[maker] as Launch, step, x, y, after);
-    if (fused === undefined) continue;
-    steps[maker] = fused;
+    if (first !== index || users.get(y)![0] !== index || !storesQuads(product, x)) continue;
+    if (wanted.has(x)) continue;
+    const kept = others.length > 0;
+    steps[maker!] = {
+      ...withAfter(product, step, kept ? "after/function-kept" : "after/function"),
+      bind: { ...product.bind, c: y, ...(kept ? { before: x } : {}) },
+    };
     steps[index] = undefined;
   }
+}
+
+/** Gradients of functions that a product's results arrive at alone. */
+function fuseProductAndGradient(
+  steps: (object | undefined)[],
+  users: Users,
+  wanted: ReadonlySet<Value>,
+): void {
+  for (const [index, step] of steps.entries()) {
+    if (!isLaunch(step) || step.parts?.includes("walk/backward") !== true) continue;
+    if (![...functions, "elementwise/relu"].includes(step.shader)) continue;
+    const { at, dy, dx } = step.bind;
+    if (at?.storage !== "planned" || dy?.storage !== "planned" || wanted.has(dy)) continue;
+    const [maker, user, ...others] = users.get(dy)!;
+    const product = steps[maker!];
+    if (user !== index || others.length > 0 || !storesQuads(product, dy)) continue;
+    // What it is taken at has to be there when the product is made, and nothing else in the output.
+    const ready = users.get(at)![0]! < maker!;
+    if (!ready || dx?.storage !== "planned" || users.get(dx)![0] !== index) continue;
+    steps[maker!] = {
+      ...withAfter(product, step, "after/past-function"),
+      bind: { ...product.bind, c: dx, taken_at: at },
+    };
+    steps[index] = undefined;
+  }
+}
+
+/** Whether a step is a product that does nothing yet with its results c, which it stores four by four. */
+function storesQuads(step: object | undefined, c: Value): step is Launch {
+  return (
+    isLaunch(step) &&
+    step.bind["c"] === c &&
+    ["after/nothing", "product/c-vec4"].every((part) => step.parts?.includes(part) === true)
+  );
+}
+
+/** A product with a function's kernel as a part that another one calls. */
+function withAfter(product: Launch, step: Launch, after: string): Launch {
+  const { parts = [], constants } = product;
+  // How it walks over its elements is not asked for.
+  const { PER: _, ...own } = step.constants;
+  return {
+    ...product,
+    parts: [...parts.filter((part) => part !== "after/nothing"), after, step.shader],
+    constants: { ...constants, ...own },
+    flop: flopOf(product) + flopOf(step),
+  };
 }
 
 /**
@@ -215,14 +286,8 @@ function fuseGradients(
   }
 }
 
-/** The launch that makes y of what another makes; undefined where its kernel has no room for it. */
-function extended(
-  launch: Launch,
-  next: Launch,
-  x: Value,
-  y: Value,
-  after: string,
-): Launch | undefined {
+/** The launch that makes a ReLU's y of the x that it makes; undefined where its kernel has no room for it. */
+function extended(launch: Launch, next: Launch, x: Value, y: Value): Launch | undefined {
   const { shader, entry, parts = [], constants, bind } = launch;
   const kernel = open.find((one) => one.shader === shader && one.entry === entry);
   if (kernel === undefined || bind[kernel.output] !== x || !parts.includes(kernel.part)) {
@@ -230,7 +295,7 @@ function extended(
   }
   return {
     ...launch,
-    parts: [...parts.filter((part) => part !== kernel.part), ...kernel.room, after],
+    parts: [...parts.filter((part) => part !== kernel.part), ...kernel.room, "after/relu"],
     constants: { ...constants, SLOPE: next.constants["SLOPE"]! },
     bind: { ...bind, [kernel.output]: y },
     flop: flopOf(launch) + flopOf(next),

@@ -10,12 +10,15 @@ import {
   batchNorm,
   conv2d,
   flatten,
+  gelu,
   leakyRelu,
   linear,
   maxPool,
   mul,
   relu,
+  silu,
   sum,
+  tanh,
 } from "../../src/ops/index.ts";
 import { Random } from "../../src/random.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
@@ -183,6 +186,96 @@ test("a product with ReLU and pooling after it gives the bits of the kernels one
         "no gradient is 0",
       );
     }
+  }
+});
+
+/** Products with functions between them, whose gradients other products make. */
+function functions(tuning: (typeof tunings)[number]) {
+  const graph = new Graph(tuning);
+  const x = graph.input("x", [3, 7, 5, 4]);
+  const weights = [
+    graph.input("w1", [3, 3, 4, 8]),
+    graph.input("b1", [8]),
+    graph.input("w2", [8, 12]),
+    graph.input("b2", [12]),
+    graph.input("w3", [12, 20]),
+    graph.input("w4", [20, 8]),
+    graph.input("w5", [8, 6]),
+  ];
+  const [w1, b1, w2, b2, w3, w4, w5] = weights as [Value, Value, Value, Value, Value, Value, Value];
+  const first = gelu(conv2d(x, w1, b1, { padding: 1 }));
+  const second = gelu(linear(first, w2, b2), { approximate: "tanh" });
+  const third = silu(linear(second, w3, null));
+  const fourth = relu(linear(third, w4, null));
+  // Six columns are not stored four by four.
+  const last = tanh(linear(tanh(fourth), w5, null));
+  const loss = sum(mul(last, last));
+  const { launches, of } = graph.backward(loss, [x, ...weights]);
+  const gradients = [x, ...weights].map((value) => of.get(value)!);
+  return {
+    inputs: [x, ...weights],
+    evaluated: graph.forward(),
+    results: [last, loss, ...gradients],
+    launches: [...graph.forward(), ...launches],
+  };
+}
+
+test("a product with a function after it, or its gradient, gives the bits of the kernels one by one", async () => {
+  const isFunction = ({ shader }: Launch): boolean =>
+    /^elementwise\/(gelu|silu|tanh|relu)$/.test(shader);
+  for (const tuning of tunings) {
+    const gpu = await testGpu({ tuning });
+    const { inputs, evaluated, results, launches } = functions(tuning);
+    const random = new Random(5);
+    const data = inputs.map((value) =>
+      Float32Array.from({ length: value.size }, () => random.normal()),
+    );
+    for (const spoilt of [false, true]) {
+      if (spoilt) data[0]![77] = NaN;
+      const bits: Uint32Array[][] = [];
+      const left: string[][] = [];
+      for (const whole of [false, true]) {
+        using bound = new Bound();
+        const { bindings } = bound;
+        for (const [i, value] of inputs.entries()) {
+          bindings.set(value, bound.at(await bound.upload(gpu, value.label, data[i]!)));
+        }
+        // What a function's gradient arrives at is made by its own kernel, and so is what a function is of.
+        const between = launches
+          .filter(isFunction)
+          .flatMap((launch) =>
+            (forward(launch) ? ["x", "y"] : ["dx", "dy"]).map((name) => launch.bind[name]!),
+          );
+        using program = await compile(gpu, launches, {
+          label: whole ? "one by one" : "fused",
+          bindings,
+          keep: [...results, ...(whole ? between : [])],
+        });
+        program.run();
+        const parts = await gpu.read(...results.map((value) => program.view(value)));
+        bits.push(parts.map((part) => new Uint32Array(part)));
+        left.push(
+          program.dispatches
+            .map(({ launch }) => launch)
+            .filter(isFunction)
+            .map(({ shader, entry }) => `${shader.slice(12)} ${entry}`),
+        );
+      }
+      const [fused, single] = left as [string[], string[]];
+      assert.is(single.length, 12);
+      // A product does one function, here the ReLU before the first tanh and the gradient after its own; six columns are
+      // not stored four by four, and the last gradient arrives from a sum.
+      assert.equal(fused, ["tanh forward", "tanh forward", "tanh backward", "relu backward"]);
+      assert.equal(bits[0], bits[1]);
+      assert.ok(
+        bits[0]!.every((part) => part.some((word) => word !== 0)),
+        "no gradient is 0",
+      );
+    }
+    // Where nobody needs what a function is of, it is not stored.
+    const parts = fuse(evaluated, results).flatMap((launch) => launch.parts ?? []);
+    assert.is(parts.filter((part) => part === "after/function").length, 3);
+    assert.is(parts.includes("after/function-kept"), false);
   }
 });
 
