@@ -257,6 +257,26 @@ for (const tuning of tunings) {
         }),
       );
     }
+    // Ends of residual branches, with and without a scale that is learnt; those of 6 columns are not stored as quads.
+    for (const [channels, learnt] of [
+      [8, true],
+      [8, false],
+      [6, true],
+    ] as const) {
+      await compileAll(
+        gpu,
+        bothWays(gpu, (graph) => {
+          const [x, w] = [graph.input("x", [6, channels]), graph.input("w", [channels, channels])];
+          const gamma = graph.input("gamma", [channels]);
+          const step = graph.input("step", [8], "u32");
+          const start = ops.gelu(ops.linear(x, w, null));
+          const branch = ops.mul(ops.linear(start, w, null), gamma);
+          const dropped = ops.dropout(branch, step, { rate: 0.5, salt: 0, rows: true });
+          const wrt = [x, ...(learnt ? [w, gamma] : [])];
+          return { y: ops.add(ops.add(start, dropped), ops.linear(start, w, null)), wrt };
+        }),
+      );
+    }
     for (const channels of [8, 5]) {
       await compileAll(
         gpu,

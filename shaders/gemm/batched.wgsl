@@ -1,4 +1,4 @@
-//! import product/c-scalar
+//! import product/c-scalar, after/nothing
 //! needs sizes
 // Products of many small matrices: c_i = op(a_i) op(b_i), any shape, either tuning.
 //

@@ -1,6 +1,6 @@
 //! part
 //! import reduce/terms
-//! needs Lane
+//! needs Lane, term
 // Terms that are added in eight sums, term k in sum k % 8, which a tree joins: for GPUs, where a thread that waits for
 // one term before it asks for the next takes a trip to memory for each. Gives total(start, terms) -> Lane, whose start
 // the first of the sums begins with. Constants: none.
@@ -8,7 +8,7 @@
 // x[first + k * step] of the last terms, and nothing past them.
 fn last(terms: Terms, done: u32, k: u32) -> Lane {
   let there = done + k < terms.count;
-  return select(Lane(), x[terms.first + select(0u, done + k, there) * terms.step], there);
+  return select(Lane(), term(terms.first + select(0u, done + k, there) * terms.step), there);
 }
 
 fn total(start: Lane, terms: Terms) -> Lane {
@@ -27,14 +27,14 @@ fn total(start: Lane, terms: Terms) -> Lane {
       break;
     }
     let at = terms.first + round * 8u * terms.step;
-    a += x[at];
-    b += x[at + terms.step];
-    c += x[at + 2u * terms.step];
-    d += x[at + 3u * terms.step];
-    e += x[at + 4u * terms.step];
-    f += x[at + 5u * terms.step];
-    g += x[at + 6u * terms.step];
-    h += x[at + 7u * terms.step];
+    a += term(at);
+    b += term(at + terms.step);
+    c += term(at + 2u * terms.step);
+    d += term(at + 3u * terms.step);
+    e += term(at + 4u * terms.step);
+    f += term(at + 5u * terms.step);
+    g += term(at + 6u * terms.step);
+    h += term(at + 7u * terms.step);
   }
   let done = rounds * 8u;
   a += last(terms, done, 0u);

@@ -1,6 +1,6 @@
 //! part
 //! import reduce/terms
-//! needs Lane
+//! needs Lane, term
 // Terms that are added one after the other. Gives total(start, terms) -> Lane. Constants: none.
 fn total(start: Lane, terms: Terms) -> Lane {
   var sum = start;
@@ -9,7 +9,7 @@ fn total(start: Lane, terms: Terms) -> Lane {
     if (k >= terms.count) {
       break;
     }
-    sum += x[terms.first + k * terms.step];
+    sum += term(terms.first + k * terms.step);
   }
   return sum;
 }

@@ -1,8 +1,9 @@
 //! part
 //! needs Lane, LANES
 // Sums over the middle axis of x [outer, axis, inner] into y [outer, slices, inner]; inner is a multiple of LANES.
-// Gives the bindings x and y; sizes, a uniform, so that one kernel serves all shapes; Terms, which elements of x a sum
-// adds; width() -> u32, lanes of a row. Constants: none.
+// Gives the binding y; sizes, a uniform, so that one kernel serves all shapes; Terms, which elements of x a sum
+// adds; width() -> u32, lanes of a row. What a lane of x is, term(at) says (reduce/as-stored, reduce/of-product).
+// Constants: none.
 struct Sizes {
   outer: u32,
   axis: u32,
@@ -18,7 +19,6 @@ struct Terms {
   count: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<Lane>;
 @group(0) @binding(1) var<storage, read_write> y: array<Lane>;
 @group(0) @binding(7) var<uniform> sizes: Sizes;
 

@@ -6,6 +6,7 @@
  * only where a compiler rounds the same sum differently in two kernels may an output of batch norm within that rounding
  * of 0 count as positive in one and not in the other.
  */
+import { sameShape } from "../shape.ts";
 import type { Launch, Value } from "./value.ts";
 
 /** A kernel that can do more with its results before it stores them. */
@@ -41,9 +42,10 @@ const functions: readonly string[] = ["gelu", "silu", "tanh"].map((name) => `ele
 /**
  * Puts functions of one value into the kernels that make it, and their gradients into those that take them: batch norm,
  * a sum or a product, and the ReLU after it; a product and another function after it, which stores what the function's
- * gradient needs as well; a product that makes the gradient of a function's output, and that of its input; a pooling
- * and the ReLU before it, which may as well come after it; a convolution and the pooling after it; and the sum of two
- * gradients into the gradient that takes it.
+ * gradient needs as well; a product that makes the gradient of a function's output, and that of its input; a product
+ * that ends the branch of a residual block, with its scale, its dropout and the sum, or that makes the second of two
+ * gradients; a pooling and the ReLU before it, which may as well come after it; a convolution and the pooling after it;
+ * the sum of two gradients into the gradient that takes it; and products into their sum over an axis.
  *
  * @param keep values that must be there in the end.
  */
@@ -55,7 +57,7 @@ export function fuse<T extends object = Launch>(
   const steps: (Launch | T | undefined)[] = [...given];
   for (const pass of [
     ...[fuseReluAndPool, fuseProductAndPool, fuseRelu, fuseFunctions],
-    ...[fuseGradients, fuseProductAndGradient, fuseSums],
+    ...[fuseGradients, fuseProductAndGradient, fuseSums, fuseProductAndSum, fuseSumOfProducts],
   ])
     pass(steps, usersOf(steps), kept);
   return steps.filter((step) => step !== undefined);
@@ -143,6 +145,143 @@ function fuseProductAndGradient(
       bind: { ...product.bind, c: dx, taken_at: at },
     };
     steps[index] = undefined;
+  }
+}
+
+/** What a value came through before it is added: its maker and what it was then, from a product on. */
+interface Branch {
+  readonly at: number;
+  readonly product: Launch;
+  /** Scale of its columns, and its dropout, where it has them. */
+  readonly scale: number | undefined;
+  readonly drop: number | undefined;
+}
+
+/** Sums of what was there before and what a product makes. */
+function fuseProductAndSum(
+  steps: (object | undefined)[],
+  users: Users,
+  wanted: ReadonlySet<Value>,
+): void {
+  for (const [index, step] of steps.entries()) {
+    if (!isLaunch(step) || step.shader !== "elementwise/sum") continue;
+    const { a, b, y } = step.bind;
+    if (step.parts?.includes("walk/pair") !== true || a == null || b == null || a === b) continue;
+    if (y?.storage !== "planned" || users.get(y)![0] !== index) continue;
+    for (const [value, residual] of [
+      [b, a],
+      [a, b],
+    ] as const) {
+      const branch = branchTo(value, index, steps, users, wanted);
+      const ready = residual.storage === "planned" && users.get(residual)![0]!;
+      if (branch === undefined || ready === false || ready >= branch.at) continue;
+      const { product, scale, drop } = branch;
+      const [scaling, dropping] = [scale, drop].map((at) =>
+        at === undefined ? undefined : (steps[at] as Launch),
+      );
+      const scaled = product.bind["c"]!;
+      // Its gradient needs what was scaled.
+      const kept = scaling !== undefined && users.get(scaled)!.length > 2;
+      const { a: column, b: other } = scaling?.bind ?? {};
+      steps[branch.at] = {
+        ...product,
+        parts: [
+          ...product.parts!.filter((part) => part !== "after/nothing"),
+          "after/sum",
+          ...[`after/${scaling === undefined ? "unscaled" : kept ? "scaled-kept" : "scaled"}`],
+          ...[`after/${dropping === undefined ? "undropped" : "dropped"}`],
+        ],
+        constants: {
+          ...product.constants,
+          ...(dropping === undefined ? {} : { EXAMPLES: dropping.constants["EXAMPLES"]! }),
+        },
+        uniforms: {
+          ...product.uniforms,
+          ...(dropping === undefined ? {} : { draw: dropping.uniforms!["draw"]! }),
+        },
+        bind: {
+          ...product.bind,
+          ...{ c: y, residual },
+          ...(kept ? { before: scaled } : {}),
+          ...(scaling === undefined ? {} : { column_scale: (column === scaled ? other : column)! }),
+          ...(dropping === undefined ? {} : { step: dropping.bind["step"]! }),
+        },
+        flop: [product, scaling, dropping, step].reduce(
+          (sum, one) => sum + (one === undefined ? 0 : flopOf(one)),
+          0,
+        ),
+      };
+      for (const at of [scale, drop, index]) if (at !== undefined) steps[at] = undefined;
+      break;
+    }
+  }
+}
+
+/** What leads from a product to a value that only step `index` reads; undefined where nothing of that kind does. */
+function branchTo(
+  value: Value,
+  index: number,
+  steps: readonly (object | undefined)[],
+  users: Users,
+  wanted: ReadonlySet<Value>,
+): Branch | undefined {
+  let [drop, scale]: [number | undefined, number | undefined] = [undefined, undefined];
+  let reader = index;
+  for (let made = value; ;) {
+    if (made.storage !== "planned" || wanted.has(made)) return undefined;
+    const [at, first, ...others] = users.get(made)!;
+    const maker = steps[at!];
+    if (first !== reader || !isLaunch(maker)) return undefined;
+    const quads: boolean = storesQuads(maker, made);
+    if (quads) {
+      return others.length > 0 && scale === undefined
+        ? undefined
+        : { at: at!, product: maker, scale, drop };
+    }
+    if (others.length > 0 || maker.bind["y"] !== made || scale !== undefined) return undefined;
+    const before = maker.shader === "elementwise/dropout" ? maker.bind["x"] : scaledBy(maker, made);
+    if (before == null || (maker.shader === "elementwise/dropout" && drop !== undefined))
+      return undefined;
+    if (maker.shader === "elementwise/dropout") drop = at;
+    else scale = at;
+    [made, reader] = [before, at!];
+  }
+}
+
+/** What a launch scales column by column to make y; undefined for any other. */
+function scaledBy({ shader, parts, bind }: Launch, { shape }: Value): Value | undefined {
+  const { a, b } = bind;
+  const broadcast = shader === "elementwise/product" && parts?.includes("walk/broadcast") === true;
+  if (!broadcast || a == null || b == null) return undefined;
+  const columns = (scale: Value): boolean =>
+    scale.size === shape.at(-1) && scale.shape.at(-1) === scale.size;
+  if (columns(b) && sameShape(a.shape, shape)) return a;
+  return columns(a) && sameShape(b.shape, shape) ? b : undefined;
+}
+
+/** Products of two values of one shape that only a sum over an axis reads. */
+function fuseSumOfProducts(
+  steps: (object | undefined)[],
+  users: Users,
+  wanted: ReadonlySet<Value>,
+): void {
+  for (const [index, step] of steps.entries()) {
+    if (!isLaunch(step) || step.parts?.includes("reduce/as-stored") !== true) continue;
+    const { x, ...others } = step.bind;
+    if (x?.storage !== "planned" || wanted.has(x)) continue;
+    const [maker, user, ...more] = users.get(x)!;
+    const product = steps[maker!];
+    if (user !== index || more.length > 0 || !isLaunch(product)) continue;
+    if (product.shader !== "elementwise/product" || product.parts?.includes("walk/pair") !== true)
+      continue;
+    const { a = null, b = null } = product.bind;
+    steps[index] = {
+      ...step,
+      parts: step.parts.map((part) => (part === "reduce/as-stored" ? "reduce/of-product" : part)),
+      bind: { ...others, a, b },
+      flop: flopOf(step) + flopOf(product),
+    };
+    steps[maker!] = undefined;
   }
 }
 

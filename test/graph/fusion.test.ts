@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import type { Gpu } from "../../src/gpu/device.ts";
 import { Bound } from "../../src/graph/bound.ts";
 import { fuse } from "../../src/graph/fusion.ts";
 import { Graph } from "../../src/graph/graph.ts";
@@ -9,6 +10,7 @@ import {
   add,
   batchNorm,
   conv2d,
+  dropout,
   flatten,
   gelu,
   leakyRelu,
@@ -220,52 +222,108 @@ function functions(tuning: (typeof tunings)[number]) {
   };
 }
 
+/** Residual branches with layer scale and stochastic depth, and gradients that meet. */
+function branches(tuning: (typeof tunings)[number], rate: number) {
+  const graph = new Graph(tuning);
+  const x = graph.input("x", [5, 3, 8]);
+  const step = graph.input("step", [8], "u32");
+  const weights = [
+    ...[graph.input("w1", [8, 12]), graph.input("b1", [12])],
+    ...[graph.input("w2", [12, 8]), graph.input("b2", [8]), graph.input("gamma", [8])],
+    ...[graph.input("w3", [8, 8]), graph.input("w4", [8, 6])],
+  ];
+  const [w1, b1, w2, b2, gamma, w3, w4] = weights as [
+    Value,
+    Value,
+    Value,
+    Value,
+    Value,
+    Value,
+    Value,
+  ];
+  const dropped = (value: Value, salt: number): Value =>
+    rate === 0 ? value : dropout(value, step, { rate, salt, rows: true });
+  const start = relu(x);
+  const branch = linear(silu(linear(start, w1, b1)), w2, b2);
+  const first = add(start, dropped(mul(branch, gamma), 1));
+  const second = add(dropped(linear(first, w3, null), 2), first);
+  // Six columns are not stored four by four.
+  const last = linear(second, w4, null);
+  const loss = sum(mul(last, last));
+  const { launches, of } = graph.backward(loss, [x, ...weights]);
+  const gradients = [x, ...weights].map((value) => of.get(value)!);
+  return {
+    inputs: [x, step, ...weights],
+    evaluated: graph.forward(),
+    results: [first, second, last, loss, ...gradients],
+    launches: [...graph.forward(), ...launches],
+  };
+}
+
+/** Bits of the results of launches as they are fused and, with every planned value kept, one by one. */
+async function bothWays(
+  gpu: Gpu,
+  {
+    inputs,
+    results,
+    launches,
+  }: Pick<ReturnType<typeof functions>, "inputs" | "results" | "launches">,
+  data: readonly Float32Array[],
+): Promise<{ bits: Uint32Array[][]; ran: Launch[][] }> {
+  const bits: Uint32Array[][] = [];
+  const ran: Launch[][] = [];
+  const all = launches.flatMap(({ bind }) => Object.values(bind));
+  const planned = all.filter((value): value is Value => value?.storage === "planned");
+  for (const whole of [false, true]) {
+    using bound = new Bound();
+    const { bindings } = bound;
+    for (const [i, value] of inputs.entries()) {
+      bindings.set(value, bound.at(await bound.upload(gpu, value.label, data[i]!)));
+    }
+    using program = await compile(gpu, launches, {
+      label: whole ? "one by one" : "fused",
+      bindings,
+      keep: whole ? planned : results,
+    });
+    program.run();
+    const parts = await gpu.read(...results.map((value) => program.view(value)));
+    bits.push(parts.map((part) => new Uint32Array(part)));
+    ran.push(program.dispatches.map(({ launch }) => launch));
+  }
+  return { bits, ran };
+}
+
+/** Numbers from the normal distribution for each value; a step record where it is one. */
+function normals(values: readonly Value[]): Float32Array[] {
+  const random = new Random(5);
+  return values.map((value) =>
+    value.dtype === "u32"
+      ? new Float32Array(Uint32Array.of(0, 0, 77, 0, 0, 0, 0, 0).buffer)
+      : Float32Array.from({ length: value.size }, () => random.normal()),
+  );
+}
+
 test("a product with a function after it, or its gradient, gives the bits of the kernels one by one", async () => {
-  const isFunction = ({ shader }: Launch): boolean =>
-    /^elementwise\/(gelu|silu|tanh|relu)$/.test(shader);
+  const left = (launches: readonly Launch[] | undefined): string[] =>
+    launches!
+      .filter(({ shader }) => /^elementwise\/(gelu|silu|tanh|relu)$/.test(shader))
+      .map(({ shader, entry }) => `${shader.slice(12)} ${entry}`);
   for (const tuning of tunings) {
     const gpu = await testGpu({ tuning });
-    const { inputs, evaluated, results, launches } = functions(tuning);
-    const random = new Random(5);
-    const data = inputs.map((value) =>
-      Float32Array.from({ length: value.size }, () => random.normal()),
-    );
+    const whole = functions(tuning);
+    const data = normals(whole.inputs);
     for (const spoilt of [false, true]) {
       if (spoilt) data[0]![77] = NaN;
-      const bits: Uint32Array[][] = [];
-      const left: string[][] = [];
-      for (const whole of [false, true]) {
-        using bound = new Bound();
-        const { bindings } = bound;
-        for (const [i, value] of inputs.entries()) {
-          bindings.set(value, bound.at(await bound.upload(gpu, value.label, data[i]!)));
-        }
-        // What a function's gradient arrives at is made by its own kernel, and so is what a function is of.
-        const between = launches
-          .filter(isFunction)
-          .flatMap((launch) =>
-            (forward(launch) ? ["x", "y"] : ["dx", "dy"]).map((name) => launch.bind[name]!),
-          );
-        using program = await compile(gpu, launches, {
-          label: whole ? "one by one" : "fused",
-          bindings,
-          keep: [...results, ...(whole ? between : [])],
-        });
-        program.run();
-        const parts = await gpu.read(...results.map((value) => program.view(value)));
-        bits.push(parts.map((part) => new Uint32Array(part)));
-        left.push(
-          program.dispatches
-            .map(({ launch }) => launch)
-            .filter(isFunction)
-            .map(({ shader, entry }) => `${shader.slice(12)} ${entry}`),
-        );
-      }
-      const [fused, single] = left as [string[], string[]];
-      assert.is(single.length, 12);
+      const { bits, ran } = await bothWays(gpu, whole, data);
+      assert.is(left(ran[1]).length, 12);
       // A product does one function, here the ReLU before the first tanh and the gradient after its own; six columns are
       // not stored four by four, and the last gradient arrives from a sum.
-      assert.equal(fused, ["tanh forward", "tanh forward", "tanh backward", "relu backward"]);
+      assert.equal(left(ran[0]), [
+        "tanh forward",
+        "tanh forward",
+        "tanh backward",
+        "relu backward",
+      ]);
       assert.equal(bits[0], bits[1]);
       assert.ok(
         bits[0]!.every((part) => part.some((word) => word !== 0)),
@@ -273,9 +331,41 @@ test("a product with a function after it, or its gradient, gives the bits of the
       );
     }
     // Where nobody needs what a function is of, it is not stored.
-    const parts = fuse(evaluated, results).flatMap((launch) => launch.parts ?? []);
+    const parts = fuse(whole.evaluated, whole.results).flatMap((launch) => launch.parts ?? []);
     assert.is(parts.filter((part) => part === "after/function").length, 3);
     assert.is(parts.includes("after/function-kept"), false);
+  }
+});
+
+test("a product at the end of a residual branch gives the bits of the kernels one by one", async () => {
+  const count = (launches: readonly Launch[] | undefined, name: string): number =>
+    launches!.filter(({ shader, parts = [] }) => shader === name || parts.includes(name)).length;
+  for (const tuning of tunings) {
+    const gpu = await testGpu({ tuning });
+    for (const rate of [0, 0.4]) {
+      const whole = branches(tuning, rate);
+      const { bits, ran } = await bothWays(gpu, whole, normals(whole.inputs));
+      const [fused, single] = ran;
+      assert.is(count(single, "after/sum"), 0);
+      // The sums of both branches, and where two gradients meet; those at the start meet in the ReLU's gradient.
+      assert.is(count(fused, "after/sum"), 3);
+      assert.is(count(fused, "after/scaled-kept"), 1);
+      assert.is(count(fused, "after/dropped"), rate === 0 ? 0 : 2);
+      // What is left of dropout are the gradients.
+      assert.is(count(single, "elementwise/dropout"), rate === 0 ? 0 : 4);
+      assert.is(count(fused, "elementwise/dropout"), rate === 0 ? 0 : 2);
+      assert.is(count(fused, "reduce/of-product"), 2);
+      assert.equal(bits[0], bits[1]);
+      assert.ok(
+        bits[0]!.every((part) => part.some((word) => word !== 0)),
+        "no gradient is 0",
+      );
+      const parts = fuse(whole.evaluated, whole.results).flatMap((launch) => launch.parts ?? []);
+      assert.equal(
+        [parts.includes("after/scaled"), parts.includes("after/scaled-kept")],
+        [true, false],
+      );
+    }
   }
 });
 

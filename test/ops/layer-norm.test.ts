@@ -179,7 +179,7 @@ test("gradients only where asked", () => {
         .launches.map(({ entry, shader, parts = [] }) => entry ?? [shader, ...parts].join(" "));
     assert.equal(launches(x), ["input_gradient"]);
     const order = tuning === "software" ? "reduce/one-by-one" : "reduce/by-eight";
-    const added = `reduce/axis-sum lane/vec4f reduce/from-zero ${order}`;
+    const added = `reduce/axis-sum lane/vec4f reduce/from-zero reduce/as-stored ${order}`;
     assert.equal(launches(beta), ["sums", added]);
     assert.equal(launches(gamma), ["sums", added]);
   }

@@ -3,7 +3,7 @@ import type { Tuning } from "../../gpu/device.ts";
 import type { Launch, Value } from "../../graph/value.ts";
 import type { Shape } from "../../shape.ts";
 import { lanePart } from "./lanes.ts";
-import { orderPart, sumSizes } from "./reduce.ts";
+import { asStored, orderPart, sumSizes } from "./reduce.ts";
 import { ceilDiv } from "./tiles.ts";
 
 /** Threads that fill an adapter. */
@@ -50,7 +50,7 @@ export function axisSum(
     const to = last ? y : scratch("partial sums", [outer, slices, inner]);
     launches.push({
       shader: "reduce/axis-sum",
-      parts: [lanePart(vec4), "reduce/from-zero", orderPart(tuning)],
+      parts: [lanePart(vec4), "reduce/from-zero", asStored, orderPart(tuning)],
       constants: {},
       uniforms: { sizes: sumSizes({ outer, axis, inner, slices, scale: last ? scale : 1 }) },
       bind: { x: from, y: to },

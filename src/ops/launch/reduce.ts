@@ -24,6 +24,9 @@ export function orderPart(tuning: Tuning): string {
   return tuning === "software" ? "reduce/one-by-one" : "reduce/by-eight";
 }
 
+/** The part that says what a kernel of shaders/reduce adds: x as it is. */
+export const asStored = "reduce/as-stored";
+
 /**
  * Launch of y[i] = sum over s of x[s, i], i < length, in an order that the number of slices fixes. Bindings: x, y.
  *
@@ -41,7 +44,7 @@ export function sumSlices(
   return {
     shader: "reduce/axis-sum",
     // Lanes of one float: there are few sums, and more threads hide what each waits for.
-    parts: [lanePart(false), start, orderPart(tuning)],
+    parts: [lanePart(false), start, asStored, orderPart(tuning)],
     constants: {},
     uniforms: columns === undefined ? { sizes } : { sizes, columns: Uint32Array.of(columns) },
     groups: foldGroups(ceilDiv(length, 64)),
@@ -71,7 +74,7 @@ export function columnSum(tuning: Tuning, rows: number, columns: number): Sliced
     const slices = Math.max(1, Math.min(ceilDiv(rows, 16), ceilDiv(1024, perSlice)));
     return {
       shader: "reduce/column-sum",
-      parts: [lanePart(vec4)],
+      parts: [lanePart(vec4), asStored],
       constants: {},
       groups: foldGroups(ceilDiv(perSlice * slices, 64)),
       ...launch(slices),
@@ -83,7 +86,7 @@ export function columnSum(tuning: Tuning, rows: number, columns: number): Sliced
   const slices = Math.max(1, Math.min(enough, ceilDiv(wantedBands, parts), mostBands));
   return {
     shader: "reduce/column-bands",
-    parts: [lanePart(vec4)],
+    parts: [lanePart(vec4), asStored],
     constants: { ACROSS: across },
     groups: foldGroups(parts * slices),
     ...launch(slices),
