@@ -1,5 +1,5 @@
 //! import walk/thread
-//! needs Lane, LANES
+//! needs Lane, LANES, after
 // Depthwise convolution, forward and input gradient: each channel has a window of its own.
 //
 // forward: y[n, oh, ow, c] = b[c] + sum over kh, kw of x[n, oh SH - PH + kh, ow SW - PW + kw, c]
@@ -8,7 +8,7 @@
 // with oh SH + kh = h + PH and ow SW + kw = i + PW.
 // x, dx [N, H, W, C]; w [KH, KW, C]; b [C] (read only if HAS_BIAS); y, dy [N, OH, OW, C]; C a multiple
 // of LANES.
-// `source` is x or dy, `result` is y or dx.
+// `source` is x or dy, `result` is y or dx, with what comes after (shaders/after).
 // Constants: N, H, W, C, OH, OW, KH, KW, SH, SW (stride), PH, PW (top and left padding), HAS_BIAS,
 // PER = pixels of a row a thread makes, WG = threads a workgroup.
 // Grid, folded into x and y: forward ceil(N OH ceil(OW / PER) C / LANES / WG) workgroups,
@@ -106,7 +106,8 @@ fn forward(thread: Thread) {
   }
   for (var p = 0u; p < PER; p++) {
     if (left + p < OW) {
-      result[(row * OW + left + p) * WIDTH + lane] = sums[p];
+      let at = (row * OW + left + p) * WIDTH + lane;
+      result[at] = after(sums[p], at);
     }
   }
 }
@@ -143,7 +144,8 @@ fn input_gradient(thread: Thread) {
   }
   for (var p = 0u; p < PER; p++) {
     if (left + p * SW < W) {
-      result[(row * W + left + p * SW) * WIDTH + lane] = sums[p];
+      let at = (row * W + left + p * SW) * WIDTH + lane;
+      result[at] = after(sums[p], at);
     }
   }
 }

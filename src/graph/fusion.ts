@@ -117,7 +117,7 @@ function fuseFunctions(
     const kept = others.length > 0;
     steps[maker!] = {
       ...withAfter(product, step, kept ? "after/function-kept" : "after/function"),
-      bind: { ...product.bind, c: y, ...(kept ? { before: x } : {}) },
+      bind: { ...product.bind, [quadsOf(product)!]: y, ...(kept ? { before: x } : {}) },
     };
     steps[index] = undefined;
   }
@@ -142,7 +142,7 @@ function fuseProductAndGradient(
     if (!ready || dx?.storage !== "planned" || users.get(dx)![0] !== index) continue;
     steps[maker!] = {
       ...withAfter(product, step, "after/past-function"),
-      bind: { ...product.bind, c: dx, taken_at: at },
+      bind: { ...product.bind, [quadsOf(product)!]: dx, taken_at: at },
     };
     steps[index] = undefined;
   }
@@ -179,7 +179,8 @@ function fuseProductAndSum(
       const [scaling, dropping] = [scale, drop].map((at) =>
         at === undefined ? undefined : (steps[at] as Launch),
       );
-      const scaled = product.bind["c"]!;
+      const output = quadsOf(product)!;
+      const scaled = product.bind[output]!;
       // Its gradient needs what was scaled.
       const kept = scaling !== undefined && users.get(scaled)!.length > 2;
       const { a: column, b: other } = scaling?.bind ?? {};
@@ -201,7 +202,7 @@ function fuseProductAndSum(
         },
         bind: {
           ...product.bind,
-          ...{ c: y, residual },
+          ...{ [output]: y, residual },
           ...(kept ? { before: scaled } : {}),
           ...(scaling === undefined ? {} : { column_scale: (column === scaled ? other : column)! }),
           ...(dropping === undefined ? {} : { step: dropping.bind["step"]! }),
@@ -225,31 +226,42 @@ function branchTo(
   users: Users,
   wanted: ReadonlySet<Value>,
 ): Branch | undefined {
-  let [drop, scale]: [number | undefined, number | undefined] = [undefined, undefined];
-  let reader = index;
-  for (let made = value; ;) {
-    if (made.storage !== "planned" || wanted.has(made)) return undefined;
+  let [made, reader] = [value, index];
+  /** Whose value it is, where the reader is the first to read it, or the only one. */
+  const maker = (alone: boolean): number | undefined => {
     const [at, first, ...others] = users.get(made)!;
-    const maker = steps[at!];
-    if (first !== reader || !isLaunch(maker)) return undefined;
-    const quads: boolean = storesQuads(maker, made);
-    if (quads) {
-      return others.length > 0 && scale === undefined
-        ? undefined
-        : { at: at!, product: maker, scale, drop };
-    }
-    if (others.length > 0 || maker.bind["y"] !== made || scale !== undefined) return undefined;
-    const before = maker.shader === "elementwise/dropout" ? maker.bind["x"] : scaledBy(maker, made);
-    if (before == null || (maker.shader === "elementwise/dropout" && drop !== undefined))
-      return undefined;
-    if (maker.shader === "elementwise/dropout") drop = at;
-    else scale = at;
-    [made, reader] = [before, at!];
+    const free = made.storage === "planned" && !wanted.has(made);
+    return free && first === reader && (!alone || others.length === 0) ? at : undefined;
+  };
+  const launchAt = (at: number | undefined): Launch | undefined => {
+    const step = at === undefined ? undefined : steps[at];
+    return isLaunch(step) ? step : undefined;
+  };
+  let at = maker(true);
+  let drop: number | undefined;
+  const dropout = launchAt(at);
+  if (dropout?.shader === "elementwise/dropout") {
+    drop = at;
+    [made, reader] = [dropout.bind["x"]!, at!];
+    at = maker(true);
   }
+  let scale: number | undefined;
+  const before = scaledBy(launchAt(at), made);
+  if (before !== undefined) {
+    scale = at;
+    [made, reader] = [before, at!];
+    at = maker(false);
+  }
+  const product = launchAt(at);
+  // A scale by columns takes the sizes of a product.
+  const fits = storesQuads(product, made) && (scale === undefined || quadsOf(product) === "c");
+  return fits ? { at: at!, product, scale, drop } : undefined;
 }
 
 /** What a launch scales column by column to make y; undefined for any other. */
-function scaledBy({ shader, parts, bind }: Launch, { shape }: Value): Value | undefined {
+function scaledBy(launch: Launch | undefined, { shape }: Value): Value | undefined {
+  if (launch === undefined) return undefined;
+  const { shader, parts, bind } = launch;
   const { a, b } = bind;
   const broadcast = shader === "elementwise/product" && parts?.includes("walk/broadcast") === true;
   if (!broadcast || a == null || b == null) return undefined;
@@ -285,13 +297,20 @@ function fuseSumOfProducts(
   }
 }
 
-/** Whether a step is a product that does nothing yet with its results c, which it stores four by four. */
-function storesQuads(step: object | undefined, c: Value): step is Launch {
-  return (
-    isLaunch(step) &&
-    step.bind["c"] === c &&
-    ["after/nothing", "product/c-vec4"].every((part) => step.parts?.includes(part) === true)
-  );
+/**
+ * The binding of a launch's results, where it is a product or a depthwise convolution that stores them four by four and
+ * does nothing with them before.
+ */
+function quadsOf({ shader, parts = [] }: Launch): "c" | "result" | undefined {
+  if (!parts.includes("after/nothing")) return undefined;
+  if (parts.includes("product/c-vec4")) return "c";
+  return shader === "depthwise/correlate" && parts.includes("lane/vec4f") ? "result" : undefined;
+}
+
+/** Whether a step makes a value in such a way. */
+function storesQuads(step: object | undefined, value: Value): step is Launch {
+  const output = isLaunch(step) ? quadsOf(step) : undefined;
+  return output !== undefined && (step as Launch).bind[output] === value;
 }
 
 /** A product with a function's kernel as a part that another one calls. */

@@ -10,6 +10,7 @@ import {
   add,
   batchNorm,
   conv2d,
+  depthwiseConv2d,
   dropout,
   flatten,
   gelu,
@@ -191,22 +192,26 @@ test("a product with ReLU and pooling after it gives the bits of the kernels one
   }
 });
 
-/** Products with functions between them, whose gradients other products make. */
+type Eight = [Value, Value, Value, Value, Value, Value, Value, Value];
+
+/** Products and a depthwise convolution with functions between them, whose gradients others of them make. */
 function functions(tuning: (typeof tunings)[number]) {
   const graph = new Graph(tuning);
   const x = graph.input("x", [3, 7, 5, 4]);
   const weights = [
-    graph.input("w1", [3, 3, 4, 8]),
+    graph.input("w1", [4, 8]),
     graph.input("b1", [8]),
     graph.input("w2", [8, 12]),
     graph.input("b2", [12]),
     graph.input("w3", [12, 20]),
     graph.input("w4", [20, 8]),
     graph.input("w5", [8, 6]),
+    graph.input("window", [3, 2, 8]),
   ];
-  const [w1, b1, w2, b2, w3, w4, w5] = weights as [Value, Value, Value, Value, Value, Value, Value];
-  const first = gelu(conv2d(x, w1, b1, { padding: 1 }));
-  const second = gelu(linear(first, w2, b2), { approximate: "tanh" });
+  const [w1, b1, w2, b2, w3, w4, w5, window] = weights as Eight;
+  const first = gelu(linear(x, w1, b1));
+  const windowed = gelu(depthwiseConv2d(first, window, null, { padding: 1 }));
+  const second = gelu(linear(windowed, w2, b2), { approximate: "tanh" });
   const third = silu(linear(second, w3, null));
   const fourth = relu(linear(third, w4, null));
   // Six columns are not stored four by four.
@@ -225,28 +230,24 @@ function functions(tuning: (typeof tunings)[number]) {
 /** Residual branches with layer scale and stochastic depth, and gradients that meet. */
 function branches(tuning: (typeof tunings)[number], rate: number) {
   const graph = new Graph(tuning);
-  const x = graph.input("x", [5, 3, 8]);
+  const x = graph.input("x", [5, 3, 2, 8]);
   const step = graph.input("step", [8], "u32");
   const weights = [
     ...[graph.input("w1", [8, 12]), graph.input("b1", [12])],
     ...[graph.input("w2", [12, 8]), graph.input("b2", [8]), graph.input("gamma", [8])],
     ...[graph.input("w3", [8, 8]), graph.input("w4", [8, 6])],
+    graph.input("window", [3, 2, 8]),
   ];
-  const [w1, b1, w2, b2, gamma, w3, w4] = weights as [
-    Value,
-    Value,
-    Value,
-    Value,
-    Value,
-    Value,
-    Value,
-  ];
+  const [w1, b1, w2, b2, gamma, w3, w4, window] = weights as Eight;
   const dropped = (value: Value, salt: number): Value =>
     rate === 0 ? value : dropout(value, step, { rate, salt, rows: true });
   const start = relu(x);
   const branch = linear(silu(linear(start, w1, b1)), w2, b2);
   const first = add(start, dropped(mul(branch, gamma), 1));
-  const second = add(dropped(linear(first, w3, null), 2), first);
+  const second = add(
+    dropped(linear(depthwiseConv2d(first, window, null, { padding: [1, 1, 1, 0] }), w3, null), 2),
+    first,
+  );
   // Six columns are not stored four by four.
   const last = linear(second, w4, null);
   const loss = sum(mul(last, last));
@@ -315,7 +316,7 @@ test("a product with a function after it, or its gradient, gives the bits of the
     for (const spoilt of [false, true]) {
       if (spoilt) data[0]![77] = NaN;
       const { bits, ran } = await bothWays(gpu, whole, data);
-      assert.is(left(ran[1]).length, 12);
+      assert.is(left(ran[1]).length, 14);
       // A product does one function, here the ReLU before the first tanh and the gradient after its own; six columns are
       // not stored four by four, and the last gradient arrives from a sum.
       assert.equal(left(ran[0]), [
@@ -332,7 +333,7 @@ test("a product with a function after it, or its gradient, gives the bits of the
     }
     // Where nobody needs what a function is of, it is not stored.
     const parts = fuse(whole.evaluated, whole.results).flatMap((launch) => launch.parts ?? []);
-    assert.is(parts.filter((part) => part === "after/function").length, 3);
+    assert.is(parts.filter((part) => part === "after/function").length, 4);
     assert.is(parts.includes("after/function-kept"), false);
   }
 });
