@@ -17,7 +17,10 @@ function baseConstants(shape: DepthwiseShape): Record<string, number> {
 }
 
 /** A kernel and its lanes: four channels at a time where channels come in fours. */
-function kernel(name: "correlate" | "weight-grad", { c }: DepthwiseShape): Pick<UnboundLaunch, "shader" | "parts"> {
+function kernel(
+  name: "correlate" | "weight-grad",
+  { c }: DepthwiseShape,
+): Pick<UnboundLaunch, "shader" | "parts"> {
   const after = name === "correlate" ? ["after/nothing"] : [];
   return { shader: `depthwise/${name}`, parts: [lanePart(c % 4 === 0), ...after] };
 }
