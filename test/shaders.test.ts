@@ -354,7 +354,7 @@ for (const tuning of tunings) {
         const bases = Object.keys(baseCode) as (keyof typeof baseCode)[];
         const value = new Value("w", [1000], "f32", "bound");
         const job = {
-          ...{ tuning, history: value, predicted: value, weights: {} },
+          ...{ tuning, history: value, predicted: value, weights: {}, workgroupStorage: 16_384 },
           range: { first: 0, count: 1000, stride: 1000, outFirst: 0 },
         };
         await compileAll(
@@ -367,7 +367,8 @@ for (const tuning of tunings) {
     for (const base of ["oldest", "none"] as const) {
       const value = new Value("w", [1000], "f32", "bound");
       const range = { first: 0, count: 1000, stride: 1000, outFirst: 0 };
-      const job = { tuning, base, range, history: value, predicted: value, weights: {} };
+      const values = { history: value, predicted: value, weights: {} };
+      const job = { tuning, workgroupStorage: 32_768, base, range, ...values };
       await compileAll(gpu, invWnnLaunches(job, { window: 5, pruning: bothStreams, flop: 1 }));
     }
     const steps = ["squares", "unit_of", "direction", "total_of", "length_of", "step_back"];

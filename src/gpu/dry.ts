@@ -15,6 +15,8 @@ export interface DryLimits extends KernelChoice {
   readonly maxBinding: number;
   /** Largest buffer in bytes; WebGPU's default is 256 MiB. */
   readonly maxBuffer: number;
+  /** Memory of a workgroup in bytes; WebGPU's default is 16 KiB. */
+  readonly workgroupStorage: number;
   /** Bytes of buffers at most; absent: as many as wanted. */
   readonly memory?: number | undefined;
 }
@@ -25,6 +27,7 @@ export const defaultLimits: DryLimits = {
   precision: "exact",
   maxBinding: 128 * 2 ** 20,
   maxBuffer: 256 * 2 ** 20,
+  workgroupStorage: 16 * 2 ** 10,
 };
 
 /** Limits of an open device. */
@@ -34,6 +37,7 @@ export function limitsOf(gpu: Gpu): DryLimits {
     precision: gpu.precision,
     maxBinding: gpu.maxBinding,
     maxBuffer: gpu.device.limits.maxBufferSize,
+    workgroupStorage: gpu.device.limits.maxComputeWorkgroupStorageSize,
   };
 }
 
@@ -68,6 +72,7 @@ export async function dryGpu(limits: DryLimits): Promise<Gpu> {
     limits: {
       maxStorageBufferBindingSize: limits.maxBinding,
       maxBufferSize: limits.maxBuffer,
+      maxComputeWorkgroupStorageSize: limits.workgroupStorage,
     },
     lost: new Promise<never>(nothing),
     queue: {

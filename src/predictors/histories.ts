@@ -39,6 +39,7 @@ export async function predictHistories(
     const weights = await uploadSet(gpu, set, bound);
     const job = {
       tuning: gpu.tuning,
+      workgroupStorage: gpu.device.limits.maxComputeWorkgroupStorageSize,
       range: { first: 0, count, stride: count, outFirst: 0 },
       history,
       weights,

@@ -48,6 +48,8 @@ export interface HistoryRange {
 /** What a weight set is asked to predict. */
 export interface PredictionJob {
   readonly tuning: Tuning;
+  /** Bytes of memory that a workgroup may have. */
+  readonly workgroupStorage: number;
   readonly base: Base;
   readonly range: HistoryRange;
   /** Slices of snapshots, oldest first. */

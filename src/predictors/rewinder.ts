@@ -110,6 +110,7 @@ export class Rewinder {
           layout.ranges(chunk, set.kinds).flatMap((range) =>
             set.launches({
               tuning: gpu.tuning,
+              workgroupStorage: gpu.device.limits.maxComputeWorkgroupStorageSize,
               base,
               range: { ...range, stride: chunk.stride, outFirst: range.first },
               history: histories[i]!,

@@ -99,10 +99,13 @@ async function hotKernels(): Promise<Record<string, readonly KernelId[]>> {
   ];
   const predictor = await loadPredictor(undefined);
   const value = new Value("weights", [1000], "f32", "bound");
-  const invwnn = predictor.sets[0]!.launches({
-    ...{ tuning: "gpu", history: value, predicted: value, weights: {}, base: "newest" },
-    range: { first: 0, count: 1000, stride: 1000, outFirst: 0 },
-  });
+  const invwnn = [16, 32].flatMap((kib) =>
+    predictor.sets[0]!.launches({
+      ...{ tuning: "gpu", history: value, predicted: value, weights: {}, base: "newest" },
+      range: { first: 0, count: 1000, stride: 1000, outFirst: 0 },
+      workgroupStorage: kib * 1024,
+    }),
+  );
   return {
     product: [...product, ...convolution, ...tiled],
     depthwise,

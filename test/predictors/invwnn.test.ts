@@ -175,6 +175,7 @@ async function predict(
   base: Base,
   pruning: StreamPruning = bothStreams,
   place: { first: number; pad: number; outFirst: number } = { first: 0, pad: 0, outFirst: 0 },
+  workgroupStorage = gpu.device.limits.maxComputeWorkgroupStorageSize,
 ): Promise<Float32Array> {
   const count = histories.length;
   const stride = place.first + count + place.pad;
@@ -189,6 +190,7 @@ async function predict(
   const predicted = await bound.upload(gpu, "predicted", marked);
   const launches = set.launches({
     tuning: gpu.tuning,
+    workgroupStorage,
     base,
     range: { first: place.first, count, stride, outFirst: place.outFirst },
     history,
@@ -294,6 +296,23 @@ test("a stream is left out only if no input in the proven range can move the out
 });
 
 // ---- Kernels on random weights. ----
+
+test("gpu: as many coordinates a workgroup as its memory holds, to the same bits", async () => {
+  const gpu = await testGpu({ tuning: "gpu" });
+  const most = gpu.device.limits.maxComputeWorkgroupStorageSize;
+  const weights = randomWeights(15, 3);
+  const histories = randomHistories(15, 131, 4);
+  const want = histories.map((history) => predictReference(weights, history));
+  const results: Float32Array[] = [];
+  for (const storage of [16_384, 32_768, 49_152].filter((bytes) => bytes <= most)) {
+    const place = { first: 5, pad: 3, outFirst: 9 };
+    const got = await predict(gpu, weights, histories, "none", bothStreams, place, storage);
+    const { ratio } = worst(got, want, want, randomTolerance);
+    assert.ok(ratio <= 1, `${storage} bytes: ${ratio} times the tolerance`);
+    results.push(got);
+  }
+  assert.ok(results.every((got) => got.every((one, i) => Object.is(one, results[0]![i]))));
+});
 
 for (const tuning of tunings) {
   test(`${tuning}: random weights give the float64 network's residuals for every count`, async () => {

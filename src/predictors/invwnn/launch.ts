@@ -4,6 +4,11 @@ import { predictionLaunch } from "../launch.ts";
 import { baseCode, type PredictionJob } from "../predictor.ts";
 import { keptStreams, type StreamPruning } from "./streams.ts";
 
+/** Threads of a workgroup of the kernel for GPUs: each takes 384 bytes of its memory. */
+function groupThreads(workgroupStorage: number): number {
+  return [128, 64].find((threads) => 384 * threads <= workgroupStorage) ?? 32;
+}
+
 /**
  * The launches that predict a range; `job.weights` are those of `packInvWnn` for the same pruning.
  *
@@ -13,17 +18,20 @@ export function invWnnLaunches(
   job: PredictionJob,
   { window, pruning, flop }: { window: number; pruning: StreamPruning; flop: number },
 ): Launch[] {
-  const { tuning, base, weights } = job;
+  const { tuning, base, weights, workgroupStorage } = job;
   const constants = { WINDOW: window, BASE: baseCode[base] };
   if (tuning === "gpu") {
     const { keepValue: KEEP_VALUE, keepDifference: KEEP_DIFFERENCE } = pruning;
     return [
       predictionLaunch(job, {
         shader: "predict/invwnn-gpu",
-        constants: { ...constants, KEEP_VALUE, KEEP_DIFFERENCE },
+        constants: {
+          ...{ ...constants, KEEP_VALUE, KEEP_DIFFERENCE },
+          WG: groupThreads(workgroupStorage),
+        },
         bind: { weights: weights["weights"]! },
-        // 128 threads of a workgroup take 32 coordinates.
-        threads: 4,
+        // Two threads of a workgroup for each of its coordinates.
+        threads: 2,
         flop,
       }),
     ];
