@@ -30,6 +30,7 @@ import { countRuns, PlanResults, runPlan } from "../experiments/run.ts";
 import { type Overrides, type Size, sizeNames } from "../experiments/scale.ts";
 import { summariseFinished } from "../experiments/summary.ts";
 import { resultTable } from "../experiments/tables.ts";
+import { readTaken } from "../experiments/taken.ts";
 import type { Environment } from "../experiments/trained-network.ts";
 import { Owned } from "../gpu/owned.ts";
 import { absolutePath, exists, readJson } from "../platform/files.ts";
@@ -72,6 +73,7 @@ interface ExperimentFlags extends NowcastFlags, ForgetFlags, SubmitFlags {
   readonly data?: string;
   readonly tuningSeed: number;
   readonly tuningSeeds?: number;
+  readonly tuned?: string;
   readonly predictor?: string;
   readonly arms?: string;
   readonly variant?: readonly Variant[];
@@ -143,6 +145,11 @@ export function registerExperiment(command: Command): void {
       "--tuning-seeds <n>",
       "how many of them (default: 3; at size tiny, 1)",
       integer(1, most.networks),
+    )
+    .option(
+      "--tuned <dir>",
+      "take over the settings that another run of the experiment chose, and try none (its results.json, tuning.json)",
+      absolutePath,
     )
     .option(
       "--predictor <dir>",
@@ -306,6 +313,7 @@ async function requestOf(
     variants: flags.variant ?? [],
     seeds: Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i),
     tuningSeeds: tuningSeedsOf(flags),
+    tuned: flags.tuned === undefined ? undefined : await readTaken(flags.tuned, experiment),
   });
 }
 
@@ -341,6 +349,24 @@ function requireSpread(name: string, command: Command, flags: ExperimentFlags): 
   if (alone !== undefined) throw new UsageError(`--${alone} belongs to --queue: give both.`);
 }
 
+/** @throws UsageError where settings would be taken over and chosen. */
+function requireOneChoice(name: string, command: Command, { tuned }: ExperimentFlags): void {
+  if (tuned === undefined) return;
+  if (name === diffusionName || name === nowcastName) {
+    throw new UsageError(`--tuned: experiment ${name} tunes nothing: leave it out.`);
+  }
+  const other = command.options.find(
+    (option) =>
+      ["--tuning-seed", "--tuning-seeds", "--beside"].includes(option.long ?? "") &&
+      command.getOptionValueSource(option.attributeName()) === "cli",
+  );
+  if (other !== undefined) {
+    throw new UsageError(
+      `--tuned tries no settings: leave ${other.long!} out, or choose them here.`,
+    );
+  }
+}
+
 /** @throws UsageError for an option that an experiment does not have. */
 function requireOwnOptions(name: string, command: Command, flags: ExperimentFlags): void {
   if (![...experimentNames(), nowcastName, mergeName].includes(name)) {
@@ -348,6 +374,7 @@ function requireOwnOptions(name: string, command: Command, flags: ExperimentFlag
   }
   requireSpread(name, command, flags);
   const draws = name === diffusionName;
+  requireOneChoice(name, command, flags);
   const given = (option: string): boolean => command.getOptionValueSource(option) === "cli";
   if (!draws && (flags.grader !== undefined || flags.onlyClasses !== undefined)) {
     const flag = flags.grader === undefined ? "--only-classes" : "--grader";

@@ -61,6 +61,7 @@ export const flags: Readonly<Record<string, string>> = {
   testCount: "--test",
   testFloor: "--until-test-below",
   trainCount: "--train",
+  tuned: "--tuned",
   tuningSeed: "--tuning-seed",
   tuningSeeds: "--tuning-seeds",
   unlearningAccuracy: "--until-ua",

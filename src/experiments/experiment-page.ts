@@ -36,6 +36,7 @@ import { nowcastCharts, type NowcastSummary, readNowcast, nowcastRows } from "./
 import { experimentNamed, protocolOf } from "./protocol.ts";
 import { folderOf, type Tuned } from "./plan.ts";
 import type { ArmSummary } from "./summary.ts";
+import { takenSchema, takenText } from "./taken.ts";
 import { comparisonRows, resultRows, tuningRows, type Rows } from "./tables.ts";
 import type { ArmResult } from "./trained-network.ts";
 
@@ -48,6 +49,7 @@ const resultsSchema = z.looseObject({
   seeds: z.array(z.number()),
   tuningSeed: z.number().optional(),
   tuningSeeds: z.array(z.number()).optional(),
+  settingsFrom: takenSchema.optional(),
   statistic: z.looseObject({ name: z.string(), definition: z.string() }).optional(),
   adapter: z.string(),
   runtime: z.string(),
@@ -140,6 +142,7 @@ function environment({
   seeds,
   dataset,
   takenFromEarlier,
+  settingsFrom,
   ...results
 }: Results): Html {
   const tuning = tuningSeedsOf(results);
@@ -149,6 +152,9 @@ function environment({
     { name: "data set", value: dataset },
     { name: "seeds", value: numbersLine(seeds) },
     ...(tuning === undefined ? [] : [{ name: "tuning seeds", value: tuning }]),
+    ...(settingsFrom === undefined
+      ? []
+      : [{ name: "settings of arms", value: takenText(settingsFrom) }]),
     ...(takenFromEarlier === undefined
       ? []
       : [{ name: "from an earlier run", value: takenFromEarlier.join(", ") }]),
@@ -267,6 +273,9 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
   // Judged as it was when it was run.
   const experiment = { ...now, statistic: { ...now.statistic, ...results.statistic } };
   const tuning = tuningSeedsOf(results);
+  const { settingsFrom } = results;
+  const ownChoice = tuning === undefined ? undefined : `settings chosen on seeds ${tuning}`;
+  const chosen = settingsFrom === undefined ? ownChoice : takenText(settingsFrom);
   for (const one of results.summaries) checkedFile(summarySchema, one, file);
   const summaries = results.summaries as unknown as ArmSummary[];
   const comparisons = (results.comparisons ?? []) as unknown as Comparison[];
@@ -312,7 +321,7 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
     title: `${experiment.title} (${results.dataset})`,
     summary: [
       `${summaries.length} arms over seeds ${numbersLine(results.seeds)}` +
-        `${tuning === undefined ? "" : `; settings chosen on seeds ${tuning}`}. ` +
+        `${chosen === undefined ? "" : `; ${chosen}`}. ` +
         `They are judged by ${statistic.name}: ${statistic.definition}; ${statistic.better} is better.`,
       reached.length === 0
         ? `No arm reached it.`

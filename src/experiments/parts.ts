@@ -52,7 +52,8 @@ export function requestPlan(
   known: Readonly<Record<string, Tuned>> = {},
 ): readonly PlannedRun[] {
   const asked = graderOf(protocol, request);
-  const { seeds, tuningSeeds } = request;
+  const { seeds, tuned } = request;
+  const tuningSeeds = tuned === undefined ? request.tuningSeeds : [];
   return planOf(protocol, {
     ...{ seeds, tuningSeeds, known },
     grader: asked !== undefined && asked.given === undefined,

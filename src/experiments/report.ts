@@ -20,6 +20,7 @@ import type { PlannedRun, Tuned } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
 import type { ExperimentRequest } from "./request.ts";
 import { summarise } from "./summary.ts";
+import { takenText } from "./taken.ts";
 import { comparisonTable, resultCsv, resultTable, tuningTable } from "./tables.ts";
 import type { ArmResult } from "./trained-network.ts";
 import { withUntouched } from "./untouched.ts";
@@ -68,7 +69,7 @@ function shownOf(
 /** What a report is made from. */
 export interface Reported {
   readonly protocol: Protocol;
-  readonly request: Pick<ExperimentRequest, "seeds" | "tuningSeeds" | "size">;
+  readonly request: Pick<ExperimentRequest, "seeds" | "tuningSeeds" | "tuned" | "size">;
   /** The runs, whose folders say where they were computed. */
   readonly plan: readonly PlannedRun[];
   readonly results: readonly ArmResult[];
@@ -131,7 +132,7 @@ export async function reportExperiment(
   reported: Reported,
 ): Promise<{ readonly numbers: object; readonly table: string }> {
   const { request, grader, earlier } = reported;
-  const { seeds, tuningSeeds } = request;
+  const { seeds, tuningSeeds, tuned: taken } = request;
   const { protocol, results, tuned, before } =
     earlier === undefined
       ? { ...shownOf(reported.protocol, reported.results), tuned: reported.tuned, before: [] }
@@ -149,7 +150,11 @@ export async function reportExperiment(
     experiment: protocol.name,
     dataset,
     seeds,
-    ...(protocol.name === diffusionName ? {} : { tuningSeeds }),
+    ...(protocol.name === diffusionName
+      ? {}
+      : taken === undefined
+        ? { tuningSeeds }
+        : { settingsFrom: taken }),
     adapter,
     runtime,
     ...(ran.length > 1 ? { ranOn: ran } : {}),
@@ -181,7 +186,9 @@ export async function reportExperiment(
     `Seeds ${numbersLine(seeds)}; ${
       protocol.name === diffusionName
         ? "nothing is tuned"
-        : `settings chosen on seeds ${numbersLine(tuningSeeds)}`
+        : taken === undefined
+          ? `settings chosen on seeds ${numbersLine(tuningSeeds)}`
+          : takenText(taken)
     }. ${statistic.name}: ` +
       `${statistic.definition}; ${statistic.better} is better. Mean ± standard deviation over seeds.`,
     "",

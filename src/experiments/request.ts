@@ -11,6 +11,7 @@ import type { GraderOptions } from "./grader.ts";
 import { optimizerSchema } from "../optim/index.ts";
 import { scheduleNames } from "../train/schedule.ts";
 import { experimentNames, type Protocol, protocolOf } from "./protocol.ts";
+import { type TakenSettings, takenSchema, withTaken } from "./taken.ts";
 import { type Overrides, type Size, sizeNames } from "./scale.ts";
 
 /** An experiment over seeds. */
@@ -37,6 +38,8 @@ export interface ExperimentRequest {
   readonly seeds: readonly number[];
   /** Seeds that settings are chosen on; none of them is reported. */
   readonly tuningSeeds: readonly number[];
+  /** Settings that another run chose: nothing is tried. */
+  readonly tuned?: TakenSettings | undefined;
   /** What drawn images are judged by; absent: a grader that is trained first. */
   readonly grader?: string | undefined;
   readonly precision?: Precision | undefined;
@@ -88,6 +91,7 @@ export const requestSchema: z.ZodType<ExperimentRequest> = z.strictObject({
   ),
   seeds: z.array(seed).min(1).max(10_000),
   tuningSeeds: z.array(seed).min(1).max(100),
+  tuned: takenSchema.optional(),
   grader: z.string().optional(),
   precision: z.enum(precisions).optional(),
 });
@@ -106,20 +110,25 @@ export function unknownExperiment(name: string): UsageError {
  */
 export function requestProtocol(request: ExperimentRequest): Protocol {
   const { experiment, data, size, published, model, modelFile, forget, overrides } = request;
-  const { arms, variants, seeds, tuningSeeds } = request;
+  const { arms, variants, seeds, tuningSeeds, tuned } = request;
   if (!experimentNames().includes(experiment)) {
     throw unknownExperiment(experiment);
   }
   const both = tuningSeeds.find((one) => seeds.includes(one));
-  if (both !== undefined) {
+  if (both !== undefined && tuned === undefined) {
     throw new UsageError(
       `seed ${both} would both choose settings and be reported; give another \`tuningSeed\`.`,
     );
   }
-  return protocolOf(experiment, data, {
+  const protocol = protocolOf(experiment, data, {
     ...{ size, published, model, modelFile, forget, overrides, variants },
     only: arms,
   });
+  if (tuned === undefined) return protocol;
+  if (experiment === diffusionName) {
+    throw new UsageError(`\`tuned\`: experiment ${diffusionName} tunes nothing: leave it out.`);
+  }
+  return { ...protocol, arms: withTaken(protocol.arms, tuned) };
 }
 
 /** What drawn images are judged by; undefined where none are drawn. */
@@ -135,13 +144,15 @@ export function graderOf(
 /** What the folder of an experiment is begun with (config.json): arms and seeds may be added later. */
 export async function experimentConfig(
   protocol: Protocol,
-  request: Pick<ExperimentRequest, "tuningSeeds" | "precision" | "grader" | "size">,
+  request: Pick<ExperimentRequest, "tuningSeeds" | "tuned" | "precision" | "grader" | "size">,
 ): Promise<{ readonly train: TrainConfig } & Readonly<Record<string, unknown>>> {
   const asked = graderOf(protocol, request);
   return {
     experiment: protocol.name,
     train: protocol.train(0),
-    tuningSeeds: request.tuningSeeds,
+    ...(request.tuned === undefined
+      ? { tuningSeeds: request.tuningSeeds }
+      : { tuned: request.tuned }),
     shippedPredictor: await shippedDigest(),
     ...(request.precision === "fast" ? { precision: request.precision } : {}),
     ...(asked && { grader: asked.given ?? asked.train, drawing: drawingOf(request.size) }),

@@ -1,8 +1,9 @@
 // An experiment in shares: put together, they say what one process says; what does not belong together is refused.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { csvRecords } from "../../src/data/csv.ts";
 import { shareDevice } from "../../src/cli/device-options.ts";
 import { runCommand } from "../../src/cli/program.ts";
 import { planOf, sharesOf } from "../../src/experiments/plan.ts";
@@ -199,6 +200,56 @@ test("an experiment ends after its minutes with what is done, and goes on by the
   // Timers count no further than 24 days: more would be none.
   await refused(`${words} --minutes 50000 --out ${out}`, /at most 34560/);
   await refused(`experiment nowcast --minutes 1 --out ${folder}/none`, /has no --minutes/);
+});
+
+test("settings that another run chose are taken over: to the same bits, and at the paper's size", async () => {
+  const [chose, takes] = [`${folder}/minutes`, `${folder}/taken`];
+  const line = `${words} --tuned ${chose}`;
+  await done(`${line} --out ${takes}`);
+  const read = (dir: string, file: string): string => readFileSync(`${dir}/${file}`, "utf8");
+  const curves = (dir: string): string[] =>
+    // Without their seconds.
+    csvRecords(read(dir, "results.csv"), dir).map((row) => JSON.stringify({ ...row, seconds: "" }));
+  assert.equal(curves(takes), curves(chose));
+  assert.is(existsSync(`${takes}/tuning`), false);
+  const { tuningSeeds, settingsFrom } = JSON.parse(read(takes, "results.json")) as {
+    tuningSeeds?: object;
+    settingsFrom: { dataset: string; tuningSeeds: number[]; settings: Record<string, object> };
+  };
+  assert.equal(
+    [tuningSeeds, settingsFrom.dataset, settingsFrom.tuningSeeds],
+    [undefined, "synthetic", [101]],
+  );
+  const tuned = JSON.parse(read(chose, "tuning.json")) as Record<string, { settings: object }>;
+  // The reference has none of its own.
+  assert.equal(Object.keys(settingsFrom.settings).sort(), ["linear-rewind", "neg-grad", "retrain"]);
+  for (const [arm, { settings }] of Object.entries(tuned)) {
+    assert.equal(settingsFrom.settings[arm], settings);
+  }
+  assert.match(
+    read(takes, "report.md"),
+    /settings taken over from another run \(synthetic, seeds 101\)/,
+  );
+  // A hundredth of the paper's images, by a network that takes seconds: training, retraining, windows and report.
+  const full = `${folder}/full`;
+  const short = "--train 500 --test 100 --epochs 2 --schedule one-cycle --seeds 1";
+  const paper = `${line
+    .replace("--size tiny", "--size full")
+    .replace(/--train 60 .* --batch 20/, short)
+    .replace("--seeds 2 ", "")}`;
+  await done(`${paper.replace("neg-grad,", "")} --minutes 45 --out ${full}`);
+  const { summaries } = JSON.parse(read(full, "results.json")) as { summaries: { arm: string }[] };
+  assert.equal(summaries.map(({ arm }) => arm).sort(), ["linear-rewind", "retrain"]);
+  await refused(`${paper.replace("neg-grad", "task-vector")} --out ${folder}/none`, /task-vector/);
+  await refused(`${line} --tuning-seeds 2 --out ${folder}/none`, /leave --tuning-seeds out/);
+  await refused(
+    `${line.replace("standard", "overfit")} --out ${folder}/none`,
+    /of standard, not of/,
+  );
+  await refused(`${words} --tuned ${takes} --out ${folder}/none`, /chose no settings/);
+  await refused(`${words} --tuned ${folder} --out ${folder}/none`, /there is no .*results\.json/);
+  await refused(`${line} --out ${chose}`, /tuned|another/);
+  await refused(`experiment diffusion --tuned ${chose} --out ${folder}/none`, /tunes nothing/);
 });
 
 test("the training of an experiment takes another rate, schedule and optimiser", async () => {
