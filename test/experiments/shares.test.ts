@@ -233,10 +233,10 @@ test("settings that another run chose are taken over: to the same bits, and at t
   // A hundredth of the paper's images, by a network that takes seconds: training, retraining, windows and report.
   const full = `${folder}/full`;
   const short = "--train 500 --test 100 --epochs 2 --schedule one-cycle --seeds 1";
-  const paper = `${line
+  const paper = line
     .replace("--size tiny", "--size full")
     .replace(/--train 60 .* --batch 20/, short)
-    .replace("--seeds 2 ", "")}`;
+    .replace("--seeds 2 ", "");
   await done(`${paper.replace("neg-grad,", "")} --minutes 45 --out ${full}`);
   const { summaries } = JSON.parse(read(full, "results.json")) as { summaries: { arm: string }[] };
   assert.equal(summaries.map(({ arm }) => arm).sort(), ["linear-rewind", "retrain"]);
