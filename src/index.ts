@@ -34,6 +34,8 @@ export {
   type Tuning,
 } from "./gpu/device.ts";
 
+export type { TimedTile, TunedChoice, TunedTable } from "./gpu/tuned.ts";
+
 export { applyOperation, type Graph } from "./graph/graph.ts";
 export type { Value } from "./graph/value.ts";
 export * from "./ops/index.ts";

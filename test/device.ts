@@ -22,7 +22,8 @@ function find(devices: Map<string, Promise<Gpu>>, options: DeviceOptions): Promi
   const key = JSON.stringify(options);
   let gpu = devices.get(key);
   if (gpu === undefined) {
-    gpu = acquireDevice(options);
+    // Tiles are those of the shapes, whatever was measured on the machine.
+    gpu = acquireDevice({ tuned: false, ...options });
     devices.set(key, gpu);
   }
   return gpu;

@@ -1,11 +1,12 @@
 /** The stages of a GPU hour, the most valuable first. */
 import { Profiler, summarise } from "../../src/gpu/profile.ts";
 import { elementwise } from "../../src/graph/elementwise.ts";
+import { type GpuTile, gpuTiles, retile, tileName, tileOf } from "../../src/graph/product-tiles.ts";
 import { compile } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
 import { diagnose } from "../../src/inspect/doctor.ts";
+import { shapesOf, type StepKernel } from "../../src/inspect/kernels.ts";
 import { gemm } from "../../src/ops/launch/gemm.ts";
-import { type Tile, tiles } from "../../src/ops/launch/product.ts";
 import { linearPredictor } from "../../src/predictors/linear.ts";
 import { loadPredictor } from "../../src/predictors/index.ts";
 import { Rewinder } from "../../src/predictors/rewinder.ts";
@@ -13,18 +14,7 @@ import { Arena, ArenaLayout } from "../../src/weights/arena.ts";
 import { Trajectory } from "../../src/weights/trajectory/record.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { largeSteps, type NetworkStep, smallStep, stepName, withStep } from "../networks.ts";
-import {
-  inSlices,
-  inTile,
-  isProduct,
-  isSliced,
-  kernelId,
-  shapesOf,
-  type StepKernel,
-  stepKernels,
-  tileName,
-  tileOf,
-} from "./kernels.ts";
+import { inSlices, isProduct, isSliced, kernelId, stepKernels } from "./kernels.ts";
 import type { Figures } from "./rows.ts";
 import { sample } from "./sample.ts";
 import type { Context, Stage, Task } from "./stage.ts";
@@ -369,7 +359,7 @@ const predictors: Stage = {
 };
 
 /** A square product in a tile. */
-function square(n: number, tile: Tile | undefined): Launch {
+function square(n: number, tile: GpuTile | undefined): Launch {
   const shape = { m: n, n, k: n, transA: false, transB: false, hasBias: false };
   const { slices: _, ...launch } = gemm("gpu", shape);
   const value = (label: string): Value => new Value(label, [n, n], "f32", "planned");
@@ -378,7 +368,7 @@ function square(n: number, tile: Tile | undefined): Launch {
     bind: { a: value("a"), b: value("b"), bias: null, c: value("c") },
     flop: 2 * n ** 3,
   };
-  return tile === undefined ? bound : inTile(bound, tile);
+  return tile === undefined ? bound : retile(bound, tile);
 }
 
 const products: Stage = {
@@ -388,7 +378,7 @@ const products: Stage = {
   tasks: ({ gpu, tiny }) => {
     if (gpu.tuning !== "gpu") return Promise.resolve([]);
     const sizes = tiny ? [64] : [4096, 2048, 1024];
-    const some = tiny ? tiles.slice(-2) : tiles;
+    const some = tiny ? gpuTiles.slice(-2) : gpuTiles;
     const all = sizes.flatMap((n) =>
       some.map((tile) => ({ name: `${n}³, ${tileName(tile)}`, launch: square(n, tile) })),
     );
@@ -408,7 +398,7 @@ const waves: Stage = {
   share: 0.05,
   tasks: ({ gpu, tiny }) => {
     if (gpu.tuning !== "gpu") return Promise.resolve([]);
-    const kinds = tiny ? tiles.slice(-1) : [tiles[0]!, tiles[3]!];
+    const kinds = tiny ? gpuTiles.slice(-1) : [gpuTiles[0]!, gpuTiles[3]!];
     const [from, to, step] = tiny ? [1, 3, 1] : [120, 600, 12];
     const counts: number[] = [];
     for (let count = from; count <= to; count += step) counts.push(count);
@@ -417,7 +407,7 @@ const waves: Stage = {
         counts.map((count): Task => ({
           name: `${tileName(tile)}, ${count} workgroups`,
           run: (context) => {
-            const { BM, BN } = tile.constants;
+            const { BM, BN } = tile;
             const [m, n, k] = [BM * count, BN, context.tiny ? 32 : 1024];
             const value = (label: string, shape: readonly number[]): Value =>
               new Value(label, shape, "f32", "planned");
@@ -430,7 +420,7 @@ const waves: Stage = {
               bias: null,
               c: value("c", [m, n]),
             };
-            return timed(context, [inTile({ ...launch, bind, flop: 2 * m * n * k }, tile)]);
+            return timed(context, [retile({ ...launch, bind, flop: 2 * m * n * k }, tile)]);
           },
         })),
       ),
@@ -488,14 +478,14 @@ const choices: Stage = {
         const shape = `${stepName(step)}: ${label}, ${shapesOf(launch)}`;
         const chosen = tileOf(launch)!;
         const [few, cuts] = context.tiny
-          ? [tiles.slice(-2), [1, 2]]
-          : [tiles.slice(0, 6), [1, 2, 3, 5, 7, 11, 22, 29]];
+          ? [gpuTiles.slice(-2), [1, 2]]
+          : [gpuTiles.slice(0, 6), [1, 2, 3, 5, 7, 11, 22, 29]];
         const others = [chosen, ...few.filter((tile) => tile !== chosen)];
         tasks.push(
           ...others.map((tile, i): Task => ({
             name: `${shape}, tile ${tileName(tile)}`,
             run: async (within) => ({
-              ...(await timed(within, [inTile(launch, tile)])),
+              ...(await timed(within, [retile(launch, tile)])),
               calls,
               chosen: i === 0 ? "yes" : "no",
             }),

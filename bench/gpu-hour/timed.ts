@@ -1,6 +1,6 @@
 /** Times of launches, each on buffers of their own. */
 import type { Launch } from "../../src/graph/value.ts";
-import { alone } from "./kernels.ts";
+import { alone } from "../../src/inspect/kernels.ts";
 import { sample } from "./sample.ts";
 import type { Context } from "./stage.ts";
 

@@ -1,19 +1,7 @@
 /** The version of the package, from its package.json. */
-import { DataError } from "../errors.ts";
-import { readText } from "../platform/files.ts";
+import { host } from "#platform";
 
-const packageName = "rewind-webgpu";
-
-/** Reads the version; the file lies two folders up in the sources, and three in the built package. */
+/** The version, or "unknown" where the file is not there. */
 export async function packageVersion(): Promise<string> {
-  for (const up of ["../../", "../../../"]) {
-    try {
-      const text = await readText(new URL(`${up}package.json`, import.meta.url));
-      const { name, version } = JSON.parse(text) as { name?: unknown; version?: unknown };
-      if (name === packageName && typeof version === "string") return version;
-    } catch (error) {
-      if (!(error instanceof DataError)) throw error;
-    }
-  }
-  return "unknown";
+  return (await host.version?.()) ?? "unknown";
 }

@@ -15,6 +15,7 @@ import type { DispatchTimer } from "./dispatch-timer.ts";
 import { KernelCache } from "./kernel.ts";
 import { type AllocateOptions, BufferMemory } from "./memory.ts";
 import { Pacing } from "./pacing.ts";
+import { readTuned, type Tuned, tunedOf, tunedSchema, type TunedTable } from "./tuned.ts";
 
 /** Which family of kernels fits the adapter: `gpu` has tiles in workgroup memory, `software` has none. */
 export type Tuning = "gpu" | "software";
@@ -53,6 +54,12 @@ export interface DeviceOptions {
    * thread of the process may open a file at that moment (errors go elsewhere meanwhile): so a program has to ask for it.
    */
   readonly quiet?: boolean;
+  /**
+   * Tiles of matrix products that were measured: those that `rewind tune` has kept for this adapter (true, the default; there
+   * are none in browsers), a table that it has written, or those that follow from the shapes alone (false). They change how
+   * long a kernel takes, and no bit of what it makes.
+   */
+  readonly tuned?: boolean | TunedTable;
 }
 
 /** What a report says about the adapter. */
@@ -87,6 +94,7 @@ const optionsSchema = z.strictObject({
   maxBinding: z.number().int().min(leastBinding).optional(),
   dawnOptions: z.array(z.string()).optional(),
   quiet: z.boolean().optional(),
+  tuned: z.union([z.boolean(), tunedSchema]).optional(),
 });
 
 /**
@@ -105,22 +113,21 @@ export async function acquireDevice(given: DeviceOptions = {}): Promise<Gpu> {
   const software = isSoftware(adapter.info);
   const device = await requestDevice(adapter, options.defaultLimits === true);
   const { vendor, architecture, device: deviceName, description } = adapter.info;
-  return new Gpu(
-    device,
-    {
-      runtime: detectRuntime(),
-      runtimeVersion: runtimeVersion(),
-      vendor,
-      architecture,
-      device: deviceName,
-      description,
-      software,
-      tuning: options.tuning ?? (software ? "software" : "gpu"),
-      precision: options.precision ?? "exact",
-      features: [...adapter.features].sort(),
-    },
-    options.maxBinding,
-  );
+  const report: AdapterReport = {
+    runtime: detectRuntime(),
+    runtimeVersion: runtimeVersion(),
+    vendor,
+    architecture,
+    device: deviceName,
+    description,
+    software,
+    tuning: options.tuning ?? (software ? "software" : "gpu"),
+    precision: options.precision ?? "exact",
+    features: [...adapter.features].sort(),
+  };
+  const { tuned = true } = options;
+  const table = tuned === true ? (await readTuned(report)).table : tuned || undefined;
+  return new Gpu(device, report, options.maxBinding, tunedOf(table));
 }
 
 /** An open device with its kernel cache, its error state and its read-back counters. */
@@ -128,6 +135,8 @@ export class Gpu {
   readonly device: GPUDevice;
   readonly adapter: AdapterReport;
   readonly kernels: KernelCache;
+  /** Tiles that were measured on the adapter, by the kernels that are made in them. */
+  readonly tuned: Tuned;
   /** Times the first replays of every program when set. */
   profiler: DispatchTimer | undefined;
   /** Bytes of the largest storage binding; tensors and shards stay below. */
@@ -149,9 +158,15 @@ export class Gpu {
     this.#failure ??= new GpuError(`the GPU reported: ${said}. ${advice}`);
   };
 
-  constructor(device: GPUDevice, adapter: AdapterReport, maxBinding: number = Infinity) {
+  constructor(
+    device: GPUDevice,
+    adapter: AdapterReport,
+    maxBinding: number = Infinity,
+    tuned: Tuned = tunedOf(),
+  ) {
     this.device = device;
     this.adapter = adapter;
+    this.tuned = tuned;
     this.maxBinding = Math.min(maxBinding, device.limits.maxStorageBufferBindingSize);
     this.kernels = new KernelCache(device);
     this.#memory = new BufferMemory(device, (work) => this.race(work));

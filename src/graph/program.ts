@@ -11,7 +11,9 @@ import type { Kernel } from "../gpu/kernel.ts";
 import { shown } from "../checked.ts";
 import { format } from "../shape.ts";
 import type { Uncopied } from "./copies.ts";
+import { foldGroups, mostGroups } from "./grid.ts";
 import { type MemoryPlan, planMemory } from "./memory-plan.ts";
+import { inTunedTile } from "./product-tiles.ts";
 import { rewrite } from "./rewrite.ts";
 import type { Launch, Value } from "./value.ts";
 
@@ -128,7 +130,8 @@ export interface CompileOptions {
  * Plans buffers, compiles kernels and makes bind groups.
  *
  * @param todo launches in order; copies between planned values are left out, and functions are done by the
- *   kernels before them (fusion.ts). A program among them is replayed at its place, on its own memory, as often
+ *   kernels before them (fusion.ts); products are made in the tiles that were measured on the device (product-tiles.ts).
+ *   A program among them is replayed at its place, on its own memory, as often
  *   as it stands there; it stays the caller's.
  * @throws OutOfMemoryError if a value exceeds a storage binding or memory runs out.
  * @throws UsageError if a binding is missing, unknown, too small or would be read-only and writable at once, or the
@@ -142,7 +145,10 @@ export async function compile(
   for (const step of todo) if (!(step instanceof Program)) requireUniforms(step);
   for (const [value, view] of options.bindings) requireView(gpu, value, view);
   const uncopied = rewrite<Program>(todo, options.keep);
-  const { steps, same } = uncopied;
+  const { same } = uncopied;
+  const steps = await Promise.all(
+    uncopied.steps.map(async (step) => (step instanceof Program ? step : inTunedTile(gpu, step))),
+  );
   const launches = steps.filter((step): step is Launch => !(step instanceof Program));
   const keep = (options.keep ?? []).map((value) => same.get(value) ?? value);
   const plan = planMemory(launches, keep);
@@ -243,7 +249,7 @@ function groupsOf({ groups, threads = 1 }: Launch, kernel: Kernel): [number, num
       `kernel ${kernel.label}: \`threads\` must be a number above 0, got ${shown(threads)}.`,
     );
   }
-  const wanted: unknown = groups ?? foldGrid(threads, kernel.workgroupSize[0]);
+  const wanted: unknown = groups ?? foldGroups(Math.ceil(threads / kernel.workgroupSize[0]));
   const fits = (size: unknown): boolean =>
     Number.isInteger(size) && (size as number) >= 1 && (size as number) <= mostGroups;
   if (Array.isArray(wanted) && wanted.length === 3 && wanted.every(fits)) {
@@ -363,14 +369,4 @@ function bindEntries(launch: Launch, kernel: Kernel, memory: ProgramMemory): GPU
     const size = whole ? view.buffer.size : Math.ceil(view.size / 16) * 16;
     return { binding: binding.index, resource: { buffer: view.buffer, offset: view.offset, size } };
   });
-}
-
-/** Workgroups of a dimension at most, on every adapter. */
-const mostGroups = 65_535;
-
-/** Workgroups for a 1-D kernel: folded into rows of at most 65,535 groups. */
-export function foldGrid(threads: number, workgroup: number): [number, number, number] {
-  const groups = Math.ceil(threads / workgroup);
-  const rows = Math.ceil(groups / mostGroups);
-  return [Math.ceil(groups / rows), rows, 1];
 }

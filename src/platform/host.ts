@@ -92,6 +92,8 @@ export interface Host {
   readonly md5?: (bytes: Uint8Array) => string;
   /** A variable of the environment. */
   readonly variable?: (name: string) => string | undefined;
+  /** The version of the package, which pins those of its dependencies. */
+  readonly version?: () => Promise<string>;
   /** Where a terminal's is of no use. */
   readonly gpuAdvice?: GpuAdvice;
   /** Makes a WebGPU entry object where none is built in, and the globals that go with it. */

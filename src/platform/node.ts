@@ -155,7 +155,22 @@ const processes: HostProcesses = {
   },
 };
 
+const packageName = "rewind-webgpu";
+
+/** Reads the version; package.json lies two folders up in the sources, and three in the built package. */
+async function version(): Promise<string> {
+  for (const up of ["../../", "../../../"]) {
+    const text = await readFile(new URL(`${up}package.json`, import.meta.url), "utf8").catch(
+      () => "{}",
+    );
+    const found = JSON.parse(text) as { name?: unknown; version?: unknown };
+    if (found.name === packageName && typeof found.version === "string") return found.version;
+  }
+  return "unknown";
+}
+
 export const host: Host = {
+  version,
   files,
   threads,
   processes,

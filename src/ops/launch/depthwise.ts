@@ -1,9 +1,10 @@
 /** Launches of the depthwise convolution (shaders/depthwise), for both tunings. */
 import type { Tuning } from "../../gpu/device.ts";
+import { foldGroups } from "../../graph/grid.ts";
 import type { UnboundLaunch, SlicedLaunch } from "../../graph/value.ts";
 import type { Conv2dShape } from "./conv2d.ts";
 import { lanePart } from "./lanes.ts";
-import { ceilDiv, foldGroups, softwareGrid } from "./tiles.ts";
+import { ceilDiv, softwareGrid } from "./tiles.ts";
 
 /** Shape of a depthwise convolution: [n, h, w, c] -> [n, oh, ow, c] with weights [kh, kw, c]. */
 export type DepthwiseShape = Omit<Conv2dShape, "cin" | "cout"> & { readonly c: number };

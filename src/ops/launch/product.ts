@@ -5,7 +5,9 @@
 import type { Tuning } from "../../gpu/device.ts";
 import type { UnboundLaunch } from "../../graph/value.ts";
 import type { Constants } from "../../gpu/kernel.ts";
-import { ceilDiv, foldGroups, softwareGrid } from "./tiles.ts";
+import { foldGroups } from "../../graph/grid.ts";
+import { type GpuTile, gpuTiles, groupsIn } from "../../graph/product-tiles.ts";
+import { ceilDiv, softwareGrid } from "./tiles.ts";
 
 /** Sizes of a product, as shaders/product/sizes.wgsl has them. */
 export interface ProductSizes {
@@ -91,39 +93,29 @@ export interface Product {
 
 /** Tile of one workgroup on a GPU. */
 export interface Tile {
-  /** Rows and columns of the tile, row and column quads a lane makes of it, lanes. */
-  readonly constants: Readonly<Record<"BM" | "BN" | "TM" | "TN" | "WG", number>>;
+  readonly constants: GpuTile;
   /** Expected arithmetic speed relative to the largest tile, when the GPU is full. */
   readonly speed: number;
 }
 
-function tile(bm: number, bn: number, tm: 1 | 2, tn: 1 | 2, speed: number): Tile {
-  const WG = (bm * bn) / (16 * tm * tn);
-  return { constants: { BM: bm, BN: bn, TM: tm, TN: tn, WG }, speed };
-}
-
 /**
- * The tiles to choose from. Lanes with 8 × 8 results load one vec4 per 16 multiply-adds, those with 4 × 4
- * one per 8. The speeds are estimates from that ratio and from published comparisons of tile sizes.
+ * Speeds of {@link gpuTiles}. Lanes with 8 × 8 results load one vec4 per 16 multiply-adds, those with 4 × 4
+ * one per 8. They are estimates from that ratio and from published comparisons of tile sizes.
  */
-export const tiles: readonly Tile[] = [
-  tile(128, 128, 2, 2, 1),
-  tile(128, 64, 2, 1, 0.85),
-  tile(64, 128, 1, 2, 0.85),
-  tile(64, 64, 2, 1, 0.75),
-  tile(128, 32, 1, 1, 0.5),
-  tile(32, 128, 1, 1, 0.5),
-  tile(64, 32, 1, 1, 0.45),
-  tile(32, 64, 1, 1, 0.45),
-  tile(32, 32, 1, 1, 0.35),
-];
+const speeds = [1, 0.85, 0.85, 0.75, 0.5, 0.5, 0.45, 0.45, 0.35] as const;
+
+/** The tiles to choose from. */
+export const tiles: readonly Tile[] = gpuTiles.map((constants, i) => ({
+  constants,
+  speed: speeds[i]!,
+}));
 
 /** Processors the choice of tiles plans for; WebGPU does not tell the real number. */
 const processors = 128;
 
 /** Workgroups that cover a product [m, n], without slices and copies. */
-export function tileCount({ constants: { BM, BN } }: Tile, m: number, n: number): number {
-  return ceilDiv(m, BM) * ceilDiv(n, BN);
+export function tileCount({ constants }: Tile, m: number, n: number): number {
+  return groupsIn({ m, n, pieces: 1 }, constants);
 }
 
 /** Results that the busiest processor makes, in those that the fastest tile makes in that time. */

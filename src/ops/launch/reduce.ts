@@ -1,8 +1,9 @@
 /** Launches of the sums over slices and over rows (shaders/reduce). */
 import type { Tuning } from "../../gpu/device.ts";
+import { foldGroups } from "../../graph/grid.ts";
 import { floatWord, type SlicedLaunch, type UnboundLaunch } from "../../graph/value.ts";
 import { lanePart } from "./lanes.ts";
-import { ceilDiv, foldGroups } from "./tiles.ts";
+import { ceilDiv } from "./tiles.ts";
 
 /** What a kernel of shaders/reduce adds: x [outer, axis, inner], in slices that y [outer, slices, inner] holds. */
 export interface SumSizes {

@@ -1,18 +1,9 @@
 /** Arithmetic shared by the launch functions: grids, slices and tile widths. */
-
-/** Workgroups a dispatch may have in one dimension (WebGPU's default limit). */
-const maxGroups = 65_535;
+import { foldGroups } from "../../graph/grid.ts";
 
 /** Integer division, rounded up. */
 export function ceilDiv(value: number, by: number): number {
   return Math.ceil(value / by);
-}
-
-/** A 1-D number of workgroups as a grid: folded into two dimensions when one is too short. */
-export function foldGroups(count: number): readonly [number, number, number] {
-  if (count <= maxGroups) return [Math.max(1, count), 1, 1];
-  const rows = ceilDiv(count, maxGroups);
-  return [ceilDiv(count, rows), rows, 1];
 }
 
 /**

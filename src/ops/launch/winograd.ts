@@ -1,6 +1,7 @@
 /** Launches of convolutions by Winograd's algorithm (shaders/winograd), for 3×3 windows that move by one. */
 import type { KernelChoice, Precision, Tuning } from "../../gpu/device.ts";
 import { elementwise } from "../../graph/elementwise.ts";
+import { foldGroups } from "../../graph/grid.ts";
 import type { Launch, UnboundLaunch, Value } from "../../graph/value.ts";
 import type { Shape } from "../../shape.ts";
 import type { Conv2dShape } from "./conv2d.ts";
@@ -14,7 +15,7 @@ import {
   sliceLength,
 } from "./product.ts";
 import { sumOfSlices } from "./sliced.ts";
-import { ceilDiv, columnQuads, foldGroups } from "./tiles.ts";
+import { ceilDiv, columnQuads } from "./tiles.ts";
 
 /** Rows and columns of the outputs that one tile makes: F(2×2, 3×3), F(3×3, 3×3) or F(4×4, 3×3). */
 export type WinogradTile = 2 | 3 | 4;

@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { foldGroups } from "../../../src/graph/grid.ts";
 import type { UnboundLaunch } from "../../../src/graph/value.ts";
 import {
   conv2dForward,
@@ -9,7 +10,6 @@ import {
 } from "../../../src/ops/launch/conv2d.ts";
 import { gemm } from "../../../src/ops/launch/gemm.ts";
 import { columnSum, sumSlices } from "../../../src/ops/launch/reduce.ts";
-import { foldGroups } from "../../../src/ops/launch/tiles.ts";
 
 const product = { m: 64, n: 12, k: 30, transA: false, transB: false, hasBias: true };
 const conv: Conv2dShape = {
