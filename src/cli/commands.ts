@@ -23,6 +23,11 @@ export const commands: Readonly<Record<string, readonly Listed[]>> = {
       description: "adapter, limits, features, a self-check of kernels, and advice",
       load: async () => (await import("./doctor.ts")).registerDoctor,
     },
+    {
+      term: "tune [options]",
+      description: "measure which tiles matrix products are fastest in, and keep them for later",
+      load: async () => (await import("./tune.ts")).registerTune,
+    },
   ],
   "Forget:": [
     {

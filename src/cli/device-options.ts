@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { type DeviceLostError, GpuError } from "../errors.ts";
 import type { AdapterChoice } from "../gpu/adapter.ts";
-import type { Gpu, Precision } from "../gpu/device.ts";
+import type { DeviceOptions, Gpu, Precision } from "../gpu/device.ts";
 import { say } from "./output.ts";
 
 const open: Gpu[] = [];
@@ -116,13 +116,21 @@ async function replaced(
   }
 }
 
-/** Opens the device a command's flags ask for; {@link closeAll} closes it at the end. */
-export async function openDevice(flags: DeviceFlags): Promise<Gpu> {
+/**
+ * Opens the device a command's flags ask for; {@link closeAll} closes it at the end.
+ *
+ * @param more settings that no flag gives.
+ */
+export async function openDevice(
+  flags: DeviceFlags,
+  more: Pick<DeviceOptions, "tuned"> = {},
+): Promise<Gpu> {
   const { adapter, defaultLimits = false, precision = "exact" } = flags;
   // Loaded here: every command line imports this file, to close devices at its end.
   const { acquireDevice } = await import("../gpu/device.ts");
-  const fits = shared?.lost === undefined && shared?.precision === precision;
-  const options = { adapter, defaultLimits, precision, quiet: true };
+  const fits =
+    more.tuned === undefined && shared?.lost === undefined && shared?.precision === precision;
+  const options = { adapter, defaultLimits, precision, quiet: true, ...more };
   const gpu = fits ? shared! : await acquireDevice(options);
   if (gpu !== shared) open.push(gpu);
   const { description, software } = gpu.adapter;

@@ -9,13 +9,14 @@ import { inFlags } from "./flags.ts";
 import { answer, answerJson, owesJson } from "./output.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 
-function described({ adapter, limits, checks, advice }: Diagnosis): string {
+function described({ adapter, limits, checks, tiles, advice }: Diagnosis): string {
   const { vendor, architecture, device } = adapter;
   return [
     `runtime   ${adapter.runtimeVersion}`,
     `adapter   ${adapter.description}${adapter.software ? " (software)" : ""}`,
     `driver    vendor ${vendor || "–"}, architecture ${architecture || "–"}, device ${device || "–"}`,
     `kernels   tuned for ${adapter.tuning === "gpu" ? "GPUs" : "software adapters"}`,
+    `tiles     ${tiles === 0 ? "by shape" : `by shape, but for ${tiles} ${tiles === 1 ? "product" : "products"} that rewind tune has measured`}`,
     `features  ${adapter.features.join(", ")}`,
     "limits",
     ...Object.entries(limits).map(

@@ -1,13 +1,9 @@
 /** `rewind plan`: what a run would allocate, without running it. */
 import { type Command, Option } from "commander";
-import { modelSpec } from "../../models/index.ts";
 import { datasets } from "../data/index.ts";
-import type { DatasetSizes } from "../data/source.ts";
-import { listed } from "../registry.ts";
 import type { TrainConfig } from "../runs/config.ts";
 import { defaultLimits, type DryLimits, limitsOf } from "../gpu/dry.ts";
-import { ShapeError, UsageError } from "../errors.ts";
-import { declare } from "../nn/model.ts";
+import { UsageError } from "../errors.ts";
 import { loadImages } from "../runs/images.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import {
@@ -17,6 +13,7 @@ import {
   type PlannedRun,
   planRun,
 } from "../runs/memory-plan.ts";
+import { imagesOf, takenImages } from "./planned-images.ts";
 import { type Ceilings, formatStep, measuredCeilings, planStep } from "../runs/step-plan.ts";
 import { checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
@@ -78,13 +75,13 @@ export function registerPlan(command: Command): void {
       const train = await trainConfig(flags, await forgetConfig(flags));
       const unlearn = unlearnConfig(flags, train);
       const read = await readImages(flags, train);
-      const asked = read ?? imagesOf(flags);
+      const asked = read ?? imagesOf(flags, "give --data, whose images are read, or ");
       const free =
         read === undefined &&
         command.getOptionValueSource("dataset") === "default" &&
         flags.imageSize === undefined;
-      const enlarged = free && !takes(train, asked);
-      const images = enlarged ? { ...asked, ...larger, ...channelsOf(flags) } : asked;
+      const images = free ? takenImages(flags, train.model, asked) : asked;
+      const enlarged = images !== asked;
       const run = { train, unlearn, images };
       await checkUnlearning(unlearn);
       const limits = await wantedLimits(flags);
@@ -118,27 +115,6 @@ function ceilingsOf(text: string): Ceilings {
   );
 }
 
-/** Images to plan for when the default ones are too small for a network and the user names no others. */
-const larger = { size: 64, channels: 3 } as const;
-
-/** Whether a network can be built for images of this size. */
-function takes({ model }: TrainConfig, { size, channels, classes }: ImageCounts): boolean {
-  try {
-    declare(modelSpec(model, [size, size, channels], classes));
-    return true;
-  } catch (error) {
-    if (error instanceof ShapeError) return false;
-    throw error;
-  }
-}
-
-/** The channels that are asked for, if any are. */
-function channelsOf({ channels }: PlanFlags): { channels?: 1 | 3 } {
-  if (channels === undefined) return {};
-  if (channels !== 1 && channels !== 3) throw new UsageError("--channels: images have 1 or 3.");
-  return { channels };
-}
-
 /** Counts of images that only their files tell: of folders, and where images of D_f are named. */
 async function readImages(
   { data, dataset, channels, classes }: PlanFlags,
@@ -153,40 +129,6 @@ async function readImages(
   const { corrupted, test, notes } = await loadImages(train);
   sayNotes(notes);
   return countsOf({ train: corrupted.train, test }, train.forget && corrupted.forget);
-}
-
-/** What is known of a data set's images, those of some classes alone where they are named. */
-function sizesOf({ dataset, onlyClasses }: PlanFlags): DatasetSizes | undefined {
-  const { sizes } = datasets.find(dataset);
-  if (sizes === undefined || onlyClasses === undefined) return sizes;
-  const classes = new Set(onlyClasses).size;
-  const [train, test] = [sizes.train, sizes.test].map((n) =>
-    Math.round((n * classes) / sizes.classes),
-  ) as [number, number];
-  return { ...sizes, classes, train, test };
-}
-
-function imagesOf(flags: PlanFlags): ImageCounts {
-  const known = sizesOf(flags);
-  const lacking: string[] = [];
-  const need = <T>(name: string, value: T | undefined): T => {
-    if (value === undefined) lacking.push(`--${name}`);
-    return value as T;
-  };
-  const counts = {
-    size: need("image-size", flags.imageSize ?? known?.size),
-    ...(known !== undefined && (flags.imageSize ?? 0) > known.size
-      ? { stored: { height: known.size, width: known.size } }
-      : {}),
-    channels: need("channels", channelsOf(flags).channels ?? known?.channels),
-    classes: need("classes", flags.classes ?? known?.classes),
-    train: need("train", flags.train ?? known?.train),
-    test: need("test", flags.test ?? known?.test),
-  };
-  if (lacking.length === 0) return counts;
-  throw new UsageError(
-    `--dataset ${flags.dataset}: give --data, whose images are read, or ${listed(lacking)}.`,
-  );
 }
 
 async function wantedLimits(flags: PlanFlags): Promise<DryLimits> {

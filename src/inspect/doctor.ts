@@ -2,6 +2,7 @@
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { megabytes } from "../gpu/memory.ts";
+import { readTuned } from "../gpu/tuned.ts";
 import { Graph } from "../graph/graph.ts";
 import { compile } from "../graph/program.ts";
 import type { Value } from "../graph/value.ts";
@@ -125,6 +126,8 @@ export interface Diagnosis {
   readonly limits: Readonly<Record<string, number>>;
   readonly checks: readonly Check[];
   readonly healthy: boolean;
+  /** Products whose tiles `rewind tune` has measured. */
+  readonly tiles: number;
   readonly advice: readonly string[];
 }
 
@@ -171,7 +174,11 @@ export async function diagnose(gpu: Gpu): Promise<Diagnosis> {
         "larger activations need a smaller batch.",
     );
   }
-  return { adapter: gpu.adapter, limits, checks, healthy, advice };
+  const { problem } = await readTuned(gpu.adapter);
+  if (problem !== undefined) {
+    advice.push(`${problem} Nothing of it is used; \`rewind tune\` writes it anew.`);
+  }
+  return { adapter: gpu.adapter, limits, checks, healthy, tiles: gpu.tuned.size, advice };
 }
 
 /** Loss of three rows with hand-set logits; checks exp and log. */

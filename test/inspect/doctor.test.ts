@@ -32,7 +32,7 @@ for (const tuning of tunings) {
 test("the diagnosis survives JSON with every stated field", async () => {
   const gpu = await testGpu();
   const report = JSON.parse(JSON.stringify(await diagnose(gpu))) as Diagnosis;
-  assert.equal(Object.keys(report), ["adapter", "limits", "checks", "healthy", "advice"]);
+  assert.equal(Object.keys(report), ["adapter", "limits", "checks", "healthy", "tiles", "advice"]);
   assert.equal(Object.keys(report.adapter), [
     "runtime",
     "runtimeVersion",
