@@ -151,10 +151,15 @@ async function tune(gpu: Gpu, flags: TuneFlags, free: boolean): Promise<void> {
   const products = await stepProducts({ train, images }, limitsOf(gpu));
   const end = performance.now() + (minutes ?? Infinity) * 60_000;
   const times: ProductTimes[] = [];
+  const kept = new Map((table?.choices ?? []).map((choice) => [choice.kernel, choice]));
   for (const product of products) {
     if (performance.now() >= end) break;
     const one = await measureProduct(gpu, product, { ...usualEffort, rounds });
     times.push(one);
+    kept.delete(productKey(product.launch));
+    if (isFaster(one)) kept.set(productKey(product.launch), await choiceOf(one));
+    // Now: who stops it keeps what is measured.
+    if (path !== null) await writeTuned(adapter, path, [...kept.values()]);
     const { usual, best } = one;
     const what = `${times.length} of ${products.length}: ${productName(product)}`;
     say(
@@ -163,12 +168,7 @@ async function tune(gpu: Gpu, flags: TuneFlags, free: boolean): Promise<void> {
         : `${what}: ${shownMs(usual.ms)} ms, no tile is faster`,
     );
   }
-  const choices = await Promise.all(times.filter(isFaster).map(choiceOf));
-  const measured = new Set(times.map(({ product }) => productKey(product.launch)));
-  const others = (table?.choices ?? []).filter(({ kernel }) => !measured.has(kernel));
-  const all = [...others, ...choices];
-  if (out !== undefined) await writeAtomic(out, json(await tableOf(adapter, all)));
-  if (path !== null) await writeTuned(adapter, path, all);
+  if (out !== undefined) await writeAtomic(out, json(await tableOf(adapter, [...kept.values()])));
   const [before, after] = (["usual", "best"] as const).map((which) =>
     times.reduce((sum, one) => sum + one.product.calls * one[which].ms, 0),
   );
@@ -176,9 +176,9 @@ async function tune(gpu: Gpu, flags: TuneFlags, free: boolean): Promise<void> {
   answer(
     {
       path,
-      products: times.map(({ product, usual, best, runnerUp }) => ({
+      products: times.map(({ product, usual, best, tiles }) => ({
         ...{ kernel: product.label, ...sizeOf(product.launch), calls: product.calls },
-        ...{ usual, best, runnerUp },
+        ...{ usual, best, tiles },
       })),
       ...{ left, milliseconds: { before, after } },
     },
@@ -186,7 +186,7 @@ async function tune(gpu: Gpu, flags: TuneFlags, free: boolean): Promise<void> {
       timesTable(times),
       "",
       `products of a step: ${shownMs(before!)} ms in the tiles of their shapes, ${shownMs(after!)} in the best ones ` +
-        `(${choices.length} of ${times.length} changed)`,
+        `(${times.filter(isFaster).length} of ${times.length} changed)`,
       ...(left === 0 ? [] : [`${left} products had no time: --minutes`]),
       path === null ? "nothing is kept (REWIND_CACHE is off)" : `kept in ${path}`,
     ].join("\n"),

@@ -4,7 +4,7 @@
  * Only tiles are tried: they change no bit (graph/product-tiles.ts). What does, slices of k, convolutions in tiles and
  * number formats, follows from a shape or is asked for.
  */
-import { median } from "simple-statistics";
+import { mean, median } from "simple-statistics";
 import { jobTrainer } from "../api/training.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { dryGpu, type DryLimits } from "../gpu/dry.ts";
@@ -56,8 +56,8 @@ export interface TuneEffort {
 /** Five turns of 20 ms at least. */
 export const usualEffort: TuneEffort = { rounds: 5, turnMs: 20 };
 
-/** What a tile's time may be of the usual one's, in each half, so that it takes its place. */
-const atMost = 0.97;
+/** What a tile's time must be below, of the usual one's, in each half, so that it takes its place. */
+const below = 0.97;
 
 /** A tile that takes so many times as long as the usual one when it first runs is not measured further. */
 const hopeless = 3;
@@ -69,9 +69,11 @@ const mostCalls = 10_000;
 export interface ProductTimes {
   readonly product: StepKernel;
   readonly usual: TimedTile;
-  /** The usual one, unless another is at least 3 % faster in both halves of the measurement. */
+  /** The usual one, unless another takes less than 97 % of its time in both halves of the measurement. */
   readonly best: TimedTile;
   readonly runnerUp: TimedTile;
+  /** All of them, the fastest first. */
+  readonly tiles: readonly TimedTile[];
 }
 
 /** A tile that is measured. */
@@ -120,23 +122,25 @@ export async function measureProduct(
     const [usual, ...others] = contenders as [Contender, ...Contender[]];
     const first = others.filter((one) => one.each < hopeless * usual.each);
     const ahead = (half: 0 | 1) => (one: Contender) =>
-      median(one.halves[half]) <= atMost * median(usual.halves[half]);
+      median(one.halves[half]) < below * median(usual.halves[half]);
     await takeTurns(watch, [usual, ...first], 0, rounds);
     const second = first.filter(ahead(0));
     if (second.length > 0) await takeTurns(watch, [usual, ...second], 1, rounds);
-    const timed = ({ tile, halves }: Contender): TimedTile => ({ tile, ms: median(halves.flat()) });
     const ranked = second.filter(ahead(1)).map(timed).sort(byTime);
     const best = ranked[0] ?? timed(usual);
-    const [runnerUp] = contenders
-      .map(timed)
-      .filter(({ tile }) => tile !== best.tile)
-      .sort(byTime);
-    return { product, usual: timed(usual), best, runnerUp: runnerUp! };
+    const all = contenders.map(timed).sort(byTime);
+    const runnerUp = all.find(({ tile }) => tile !== best.tile)!;
+    return { product, usual: timed(usual), best, runnerUp, tiles: all };
   } finally {
     for (const program of made) program.destroy();
     stand.destroy();
     free();
   }
+}
+
+/** What a call took: the mean of both halves, of one where there was no second. */
+function timed({ tile, halves }: Contender): TimedTile {
+  return { tile, ms: mean(halves.filter((half) => half.length > 0).map((half) => median(half))) };
 }
 
 const byTime = (a: TimedTile, b: TimedTile): number => a.ms - b.ms;
@@ -152,17 +156,20 @@ async function takeTurns(
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? contenders : contenders.toReversed();
     for (const { program, calls, each, halves } of order) {
-      halves[half].push(await watch(program, calls, each));
+      halves[half].push(await watch(program, calls, halves[half].at(-1) ?? each));
     }
   }
 }
+
+/** What is slept before a wait, of the time that is expected. */
+const oversleep = 1.25;
 
 /** Milliseconds of a call, of several in one pass; `expected`: what one takes, as far as it is known. */
 type Watch = (program: Program, calls: number, expected?: number) => Promise<number>;
 
 /**
- * Times by the device's clock. Meanwhile this thread sleeps, as a wait may take one of the cores that a software adapter runs
- * on; what it sleeps too long does not count.
+ * Times by the device's clock. Until the work should be over this thread sleeps, as a wait may take one of the cores that a
+ * software adapter runs on; what it sleeps too long does not count.
  */
 function deviceWatch(gpu: Gpu): { readonly watch: Watch; readonly free: () => void } {
   const { device } = gpu;
@@ -182,7 +189,7 @@ function deviceWatch(gpu: Gpu): { readonly watch: Watch; readonly free: () => vo
       pass.end();
       encoder.resolveQuerySet(queries, 0, 2, buffer, 0);
     });
-    await new Promise((resolve) => setTimeout(resolve, 0.9 * calls * expected));
+    await new Promise((resolve) => setTimeout(resolve, oversleep * calls * expected));
     const [bytes] = await gpu.read({ buffer, offset: 0, size: 16 });
     const [begin, end] = new BigUint64Array(bytes!);
     return Number(end! - begin!) / 1e6 / calls;
@@ -215,7 +222,7 @@ export async function choiceOf({
   usual,
   best: { tile, ms },
   runnerUp,
-}: ProductTimes): Promise<TunedChoice> {
+}: Omit<ProductTimes, "tiles">): Promise<TunedChoice> {
   const { launch } = product;
   return {
     ...{ product: productName(product), kernel: productKey(launch) },

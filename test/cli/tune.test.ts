@@ -85,7 +85,10 @@ test("wrong uses are refused before anything is measured", async () => {
     [["--clear", "--model", "mlp"], /--clear measures nothing: give it without --model/],
     [["--model", "nothing"], /allowed are .*mlp/],
     [["--model", "mlp", "--rounds", "0"], /--rounds.*integer of at least 1/],
-    [["--model", "mlp", "--dataset", "image-folder"], /give --image-size, --channels, --classes/],
+    [
+      ["--model", "mlp", "--dataset", "image-folder"],
+      /give --image-size, --channels and --classes/,
+    ],
   ] as const) {
     const { code, err } = await commands.run("tune", ...words);
     assert.is(code, 2, err);
