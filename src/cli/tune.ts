@@ -24,7 +24,7 @@ import {
   stepProducts,
   usualEffort,
 } from "../inspect/tune.ts";
-import { absolutePath, writeAtomic } from "../platform/files.ts";
+import { absolutePath, dirname, makeDir, writeAtomic } from "../platform/files.ts";
 import { json } from "../platform/json.ts";
 import { textTable } from "../report/table.ts";
 import { type TrainConfig, trainSchema } from "../runs/config.ts";
@@ -79,7 +79,7 @@ export function registerTune(command: Command): void {
     )
     .option(
       "--minutes <m>",
-      "begin no product after so many minutes; those with most arithmetic come first",
+      "begin no further product after so many minutes; those with most arithmetic come first",
       number({ above: 0 }),
     )
     .option(
@@ -144,6 +144,7 @@ async function tune(gpu: Gpu, flags: TuneFlags, free: boolean): Promise<void> {
   const { rounds, minutes, out } = flags;
   const { path, table, problem } = await readTuned(adapter);
   if (problem !== undefined) say(`not used, and written anew: ${problem}`);
+  if (out !== undefined) await makeDir(dirname(out));
   const train = await trainOf(flags);
   const images = stepImages(flags, train, free);
   const { size, channels } = images;
@@ -153,7 +154,7 @@ async function tune(gpu: Gpu, flags: TuneFlags, free: boolean): Promise<void> {
   const times: ProductTimes[] = [];
   const kept = new Map((table?.choices ?? []).map((choice) => [choice.kernel, choice]));
   for (const product of products) {
-    if (performance.now() >= end) break;
+    if (times.length > 0 && performance.now() >= end) break;
     const one = await measureProduct(gpu, product, { ...usualEffort, rounds });
     times.push(one);
     kept.delete(productKey(product.launch));
@@ -207,6 +208,8 @@ async function trainOf(flags: TuneFlags): Promise<TrainConfig> {
         model,
         ...own,
         ...present({ task, microBatch }),
+        // Said, as there are no pixels that it could be taken from.
+        preprocessing: "none",
       },
       ...{ epochs: 1, batch, learningRate: 1e-3, schedule: "constant" },
       ...{ optimizer: { name: defaults.optimizer }, ...precisionOf(flags), seed: 1 },

@@ -46,6 +46,16 @@ test("`tune` measures the products of a step and keeps what is faster, for this 
   assert.is(gpu.tuned.size, faster);
 });
 
+test("networks of diffusion have products as well; --minutes ends between two of them", async () => {
+  const small = ["--model", "unet", "--widths", "4,8", "--depth", "1", "--image-size", "8"];
+  const words = [...small, "--batch", "2", "--rounds", "1", "--minutes", "0.00001", "--json"];
+  const { code, out, err } = await commands.run("tune", ...words);
+  assert.is(code, 0, err);
+  const { products, left } = JSON.parse(out) as Printed;
+  assert.is(products.length, 1);
+  assert.ok(left > 10);
+});
+
 test("what is kept is listed and removed; what cannot be used is said, and written anew", async () => {
   const { adapter } = await testGpu();
   const path = (await tunedPath(adapter))!;
