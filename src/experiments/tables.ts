@@ -144,12 +144,13 @@ export function comparisonRows(
       "not shown": "not shown",
     };
     const wins = better === "higher" ? result.wins : result.losses;
+    const ties = result.n - result.wins - result.losses;
     return [
       first,
       second,
       result.difference.toFixed(decimals),
       `${result.interval[0].toFixed(decimals)} to ${result.interval[1].toFixed(decimals)}`,
-      `${wins} of ${result.n}`,
+      `${wins} of ${result.n}${ties === 0 ? "" : `, ${ties} equal`}`,
       ...(result.holmP === undefined
         ? ["–", "not planned"]
         : [result.holmP < 0.001 ? "< 0.001" : result.holmP.toFixed(3), shown[verdict!]]),

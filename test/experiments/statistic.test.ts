@@ -179,6 +179,13 @@ test("p values are for what was planned; a verdict says better, equal or not sho
   const table = comparisonTable(planned, [line!, other!]);
   assert.match(table, "| rewind is better |");
   assert.match(table, "| – | not planned |");
+  assert.match(table, "| 4 of 4 |");
+  // Seeds on which neither is better are told.
+  const tied = all.map((one) =>
+    one.arm === "linear-rewind" && one.seed === 0 ? result(one.arm, 0, [80, 85]) : one,
+  );
+  const drawn = compare(planned, tied).find(({ second }) => second === "linear-rewind")!;
+  assert.match(comparisonTable(planned, [drawn]), "| 3 of 4, 1 equal |");
   // Where nothing counts for a run that never gets there, it counts as the worst on its seed.
   const half = protocolOf(
     "standard",
