@@ -1,7 +1,7 @@
-/** The roads of the lab: small kernels from the naive one on, one change at a time, and what they compute. */
+/** The roads of the lab: small kernels from the naive one on, one change at a time. */
 import { readFileSync } from "node:fs";
-import { conv2d, linear } from "../../src/ops/index.ts";
-import type { Value } from "../../src/graph/value.ts";
+import type { Precision, Tuning } from "../../src/gpu/device.ts";
+import { convolution, coordinates, heads, type Problem, product } from "./problems.ts";
 
 /** A kernel on the way. */
 export interface Step {
@@ -9,23 +9,18 @@ export interface Step {
   readonly file: string;
   /** What is new in it. */
   readonly change: string;
-  /** Rows and columns of the result, seen as a matrix, that a workgroup makes. */
+  /** Rows and columns of the problem's grid that a workgroup makes. */
   readonly tile: readonly [rows: number, columns: number];
+  /** Its kernels in the order they run in, where it is not `main` alone: they share the problem's scratch. */
+  readonly entries?: readonly string[];
 }
 
-/** What all kernels of a road compute, of one size. */
-export interface Problem {
-  /** Shapes of the two operands, in the order of their bindings; that of the result comes after them. */
-  readonly operands: readonly [readonly number[], readonly number[]];
-  /** The result as a matrix [rows, columns]. */
-  readonly result: readonly [rows: number, columns: number];
-  /** What kernels are told of the sizes. */
-  readonly constants: Readonly<Record<string, number>>;
-  readonly flop: number;
-  /** The same by the engine's operation. */
-  readonly engine: (a: Value, b: Value) => Value;
-  /** Calls `add(result, a, b)` for each product of elements that a result is the sum of, by their places. */
-  readonly terms: (add: (result: number, a: number, b: number) => void) => void;
+/** Another way of the engine's to the same result. */
+export interface Other {
+  readonly name: string;
+  readonly precision?: Precision;
+  /** Left out on an adapter that has it anyway. */
+  readonly tuning?: Tuning;
 }
 
 /** An operation and the kernels on the way to the engine's. */
@@ -34,6 +29,7 @@ export interface Road {
   readonly steps: readonly Step[];
   /** Sizes to time on a software adapter and on a GPU, and to test. */
   readonly problems: Readonly<Record<"software" | "gpu" | "test", Problem>>;
+  readonly others?: readonly Other[];
 }
 
 /** The text of a step's kernel. */
@@ -41,52 +37,7 @@ export function shaderOf({ name }: Pick<Road, "name">, { file }: Pick<Step, "fil
   return readFileSync(new URL(`${name}/${file}.wgsl`, import.meta.url), "utf8");
 }
 
-/** c = a b of n×n matrices, n a multiple of 128: whole tiles only, so that nothing hides the idea. */
-function product(n: number): Problem {
-  return {
-    ...{ operands: [[n, n] as const, [n, n] as const], result: [n, n], constants: { N: n } },
-    flop: 2 * n ** 3,
-    engine: (a, b) => linear(a, b, null),
-    terms(add) {
-      for (let i = 0; i < n; i++) {
-        for (let k = 0; k < n; k++) {
-          for (let j = 0; j < n; j++) add(n * i + j, n * i + k, n * k + j);
-        }
-      }
-    },
-  };
-}
-
-/** y = x convolved with w [3, 3, c, k], of n images of side×side and c channels, at the borders with 0 beyond. */
-function convolution(n: number, side: number, c: number, k: number): Problem {
-  const inside = (place: number): boolean => place >= 0 && place < side;
-  return {
-    operands: [
-      [n, side, side, c],
-      [3, 3, c, k],
-    ],
-    ...{ result: [n * side ** 2, k], constants: { H: side, W: side, C: c, K: k } },
-    flop: 18 * n * side ** 2 * c * k,
-    engine: (x, w) => conv2d(x, w, null, { padding: 1 }),
-    terms(add) {
-      for (let pixel = 0; pixel < n * side ** 2; pixel++) {
-        for (let tap = 0; tap < 9; tap++) {
-          const [down, right] = [Math.floor(tap / 3) - 1, (tap % 3) - 1];
-          if (
-            !inside((Math.floor(pixel / side) % side) + down) ||
-            !inside((pixel % side) + right)
-          ) {
-            continue;
-          }
-          const from = pixel + down * side + right;
-          for (let i = 0; i < c; i++) {
-            for (let o = 0; o < k; o++) add(k * pixel + o, c * from + i, k * (c * tap + i) + o);
-          }
-        }
-      }
-    },
-  };
-}
+const forGpus: Other = { name: "the engine's for GPUs", tuning: "gpu" };
 
 export const roads: readonly Road[] = [
   {
@@ -107,10 +58,10 @@ export const roads: readonly Road[] = [
   },
   {
     name: "conv2d",
+    // The side is no multiple of the workgroup's rows; four pixels lie in one row of an image.
     problems: {
       software: convolution(8, 32, 64, 64),
       gpu: convolution(128, 32, 128, 128),
-      // The side is no multiple of the workgroup's rows; four pixels lie in one row of an image.
       test: convolution(4, 12, 5, 64),
     },
     steps: [
@@ -120,5 +71,52 @@ export const roads: readonly Road[] = [
       { file: "4-four-pixels", change: "four pixels × four channels a lane", tile: [16, 64] },
       { file: "5-sixteen-channels", change: "four pixels × 16 channels a lane", tile: [64, 64] },
     ],
+    others: [{ name: "precision fast", precision: "fast" }],
+  },
+  {
+    name: "attention",
+    // The second stage of PVTv2-B0 at 224²: 28² queries, 7² keys, two heads. In the test queries are no multiple of a
+    // lane's or a workgroup's; keys are none of four, and in two blocks.
+    problems: {
+      software: heads(16, 2, 784, 49, "rolled"),
+      gpu: heads(512, 2, 784, 49, "unrolled"),
+      test: heads(2, 3, 133, 49, "rolled"),
+    },
+    steps: [
+      {
+        ...{ file: "1-three-kernels", change: "three kernels, scores in memory" },
+        ...{ tile: [1, 64], entries: ["scores", "softmax", "average"] },
+      },
+      { file: "2-two-passes", change: "one kernel, keys read twice", tile: [1, 64] },
+      { file: "3-one-pass", change: "online softmax, keys read once", tile: [1, 64] },
+      { file: "4-vec4", change: "everything as vec4", tile: [1, 64] },
+      { file: "5-four-keys", change: "four keys at a time", tile: [1, 64] },
+      { file: "6-two-queries", change: "two queries a lane", tile: [1, 128] },
+      { file: "7-four-queries", change: "four queries a lane", tile: [1, 256] },
+      {
+        ...{ file: "8-shared-keys", change: "keys in workgroup memory, two queries a lane" },
+        tile: [1, 128],
+      },
+    ],
+    others: [forGpus],
+  },
+  {
+    name: "invwnn",
+    // No multiple of a workgroup's coordinates, nor of a lane's.
+    problems: {
+      software: coordinates(8192, "rolled"),
+      gpu: coordinates(200_000, "unrolled"),
+      test: coordinates(301, "rolled"),
+    },
+    steps: [
+      { file: "1-one-neuron", change: "a lane makes one coordinate", tile: [1, 64] },
+      { file: "2-four-neurons", change: "four neurons at a time, as vec4", tile: [1, 64] },
+      { file: "3-four-coordinates", change: "four coordinates a lane", tile: [1, 256] },
+      { file: "4-sixteen-neurons", change: "16 neurons × four coordinates", tile: [1, 256] },
+      { file: "5-whole-rows", change: "a row of weights written out", tile: [1, 256] },
+      { file: "6-shared-activations", change: "a lane makes one neuron of four", tile: [1, 4] },
+      { file: "7-shared-eight-by-four", change: "8 neurons × four coordinates", tile: [1, 32] },
+    ],
+    others: [forGpus],
   },
 ];
