@@ -15,6 +15,7 @@ import { Trajectory } from "../../src/weights/trajectory/record.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
 import { largeSteps, type NetworkStep, smallStep, stepName, withStep } from "../networks.ts";
 import { inSlices, isProduct, isSliced, kernelId, stepKernels } from "./kernels.ts";
+import { lab } from "./lab.ts";
 import type { Figures } from "./rows.ts";
 import { sample } from "./sample.ts";
 import type { Context, Stage, Task } from "./stage.ts";
@@ -78,7 +79,7 @@ const start: Stage = {
 const networks: Stage = {
   name: "networks",
   decides: "the table of training steps, PyTorch's in the same minutes",
-  share: 0.2,
+  share: 0.19,
   tasks: (context) => {
     const small = context.tiny ? [] : [smallStep];
     return Promise.resolve(
@@ -442,7 +443,7 @@ const layers: Stage = {
   name: "layers",
   decides:
     "which distinct kernels of the networks are far from the ceiling, each direction by itself",
-  share: 0.15,
+  share: 0.13,
   async tasks(context) {
     const tasks: Task[] = [];
     for (const step of stepsOf(context)) {
@@ -468,7 +469,7 @@ const layers: Stage = {
 const choices: Stage = {
   name: "choices",
   decides: "the table: tile of each product of the networks, and slices of its weight gradients",
-  share: 0.16,
+  share: 0.15,
   async tasks(context) {
     if (context.gpu.tuning !== "gpu") return [];
     const tasks: Task[] = [];
@@ -560,4 +561,5 @@ export const stages: readonly Stage[] = [
   gaps,
   waves,
   growth,
+  lab,
 ];
