@@ -144,7 +144,9 @@ export function coordinates(n: number, loops: Loops): Problem {
       const history = new Value("history", [window * n], "f32", "bound");
       const result = new Value("predicted", [n], "f32", "planned");
       const range = { first: 0, count: n, stride: n, outFirst: 0 };
-      const job = { tuning, base: "oldest", range, history, predicted: result } as const;
+      const workgroupStorage = gpu.device.limits.maxComputeWorkgroupStorageSize;
+      const place = { range, history, predicted: result } as const;
+      const job = { tuning, workgroupStorage, base: "oldest", ...place } as const;
       return {
         operands: [history],
         launches: set.launches({ ...job, weights: packed }),
