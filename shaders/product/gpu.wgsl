@@ -1,5 +1,6 @@
 //! part
-//! needs sizes, BAND, pieceOf, rowsOf, A_ALONG_K, blockA, B_ALONG_K, blockB
+//! import product/bands
+//! needs sizes, pieceOf, rowsOf, A_ALONG_K, blockA, B_ALONG_K, blockB
 //! needs put
 // The tiled matrix product c = a b (+ bias) for GPUs: tiles, barriers and sums.
 //
@@ -17,9 +18,6 @@ const_assert TN == 1 || (TN == 2 && BN >= 64);
 const_assert WG == BM * BN / (16 * TM * TN) && WG <= 256;
 const_assert BM == 32 || BM == 64 || BM == 128;
 const_assert BN == 32 || BN == 64 || BN == 128;
-
-const ROW_TILES = (sizes.m + BM - 1u) / BM;
-const COL_TILES = (sizes.n + BN - 1u) / BN;
 
 // Whether there are enough lanes for some to copy only a and the others only b.
 const SPLIT = WG >= BM + BN;
@@ -65,17 +63,13 @@ fn main(
 ) {
   let id = wid.y * grid.x + wid.x;
   let hidden = grid.z - 1u; // always 0, but the driver does not know, and so unrolls only four steps
-  if (id >= ROW_TILES * COL_TILES * sizes.pieces) {
+  let tile = tileOf(id);
+  if (!tile.inside) {
     return;
   }
-  // Tiles go in bands of BAND tile rows, column by column, so that neighbours share caches.
-  let piece = pieceOf(id / (ROW_TILES * COL_TILES));
-  let tile = id % (ROW_TILES * COL_TILES);
-  let band = tile / (BAND * COL_TILES);
-  let inBand = tile % (BAND * COL_TILES);
-  let bandRows = min(BAND, ROW_TILES - BAND * band);
-  let row0 = (BAND * band + inBand % bandRows) * BM;
-  let col0 = inBand / bandRows * BN;
+  let piece = pieceOf(tile.piece);
+  let row0 = tile.row;
+  let col0 = tile.col;
 
   let isA = t < BM;
   let isB = t >= FIRST_B && t < FIRST_B + BN;

@@ -4,6 +4,7 @@ import { type Precision, precisions } from "../gpu/device.ts";
 import { writeSealed } from "../io/seal.ts";
 import { prefixed, unprefixed, wholeText } from "../io/state-parts.ts";
 import type { Model, Tensors } from "../nn/model.ts";
+import { lossScaleName, lossScaleOf, lossScaleTensor } from "../train/loss-scale.ts";
 import type { OptimizerState } from "../train/optimizer-arenas.ts";
 import { differingPart, otherState, readGivenState, type StateWords } from "./given-state.ts";
 import type { TrainingConfig } from "./training-config.ts";
@@ -54,6 +55,8 @@ export function packTraining(
       }
     }
   }
+  const { lossScale } = optimizer;
+  if (lossScale !== undefined) tensors.set(lossScaleName, lossScaleTensor(lossScale));
   return {
     tensors,
     metadata: {
@@ -88,7 +91,11 @@ export function unpackTraining(
     epoch: fields.epoch,
     average: average.size > 0 ? average : undefined,
     tensors: unprefixed("model", tensors),
-    optimizer: { step: fields.step, moments: parts("moment", fields.moments) },
+    optimizer: {
+      step: fields.step,
+      moments: parts("moment", fields.moments),
+      lossScale: lossScaleOf(tensors),
+    },
     snapshots: parts("snapshot", fields.snapshots),
   };
 }

@@ -31,17 +31,18 @@ const firstWaitMs = 1000;
 export function precisionOption(): Option {
   return new Option(
     "--precision <kind>",
-    "fast: 3×3 convolutions in tiles where that is faster, with up to four times the rounding errors",
+    "fast: 3×3 convolutions in tiles where that is faster, with up to four times the rounding errors; mixed: products " +
+      "of halves on a GPU's matrix units, where there are any",
   )
-    .choices(["exact", "fast"])
+    .choices(["exact", "fast", "mixed"])
     .default("exact");
 }
 
 /** What a configuration says of the precision; nothing where it is exact, as it is in those of earlier versions. */
 export function precisionOf({ precision }: Pick<DeviceFlags, "precision">): {
-  readonly precision?: "fast";
+  readonly precision?: Precision;
 } {
-  return precision === "fast" ? { precision } : {};
+  return precision === undefined || precision === "exact" ? {} : { precision };
 }
 
 /** Adds `--adapter`, `--default-limits` and `--precision`. */

@@ -66,8 +66,9 @@ export function registerPlan(command: Command): void {
       "a training step kernel by kernel: operations, bytes, and the time at best",
     )
     .option(
-      "--ceilings <a,b,c>",
-      "for --profile: TFLOP/s, GB/s and µs a dispatch (default: 27.3,2300,3.5, an H200's)",
+      "--ceilings <a,b,c[,d]>",
+      "for --profile: TFLOP/s, GB/s and µs a dispatch (default: 27.3,2300,3.5, an H200's); a fourth: TFLOP/s of its " +
+        "matrix units, for --precision mixed",
       ceilingsOf,
       measuredCeilings,
     )
@@ -103,15 +104,17 @@ export function registerPlan(command: Command): void {
     });
 }
 
-/** Three numbers above 0. @throws UsageError for others. */
+/** Three or four numbers above 0. @throws UsageError for others. */
 function ceilingsOf(text: string): Ceilings {
   const numbers = text.split(",").map(Number);
-  const [tflops, gigabytes, gap] = numbers;
-  if (numbers.length === 3 && numbers.every((value) => value > 0 && Number.isFinite(value))) {
-    return { tflops: tflops!, gigabytes: gigabytes!, gap: gap! };
+  const [tflops, gigabytes, gap, matrices] = numbers;
+  const counted = numbers.length === 3 || numbers.length === 4;
+  if (counted && numbers.every((value) => value > 0 && Number.isFinite(value))) {
+    return { tflops: tflops!, gigabytes: gigabytes!, gap: gap!, ...(matrices && { matrices }) };
   }
   throw new UsageError(
-    `--ceilings: three numbers above 0, TFLOP/s, GB/s and µs a dispatch, such as 27.3,2300,3.5; got "${text}".`,
+    "--ceilings: three numbers above 0, TFLOP/s, GB/s and µs a dispatch, such as 27.3,2300,3.5, and a fourth for " +
+      `matrix units; got "${text}".`,
   );
 }
 

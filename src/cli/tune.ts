@@ -196,6 +196,11 @@ async function tune(gpu: Gpu, flags: TuneFlags, free: boolean): Promise<void> {
 
 /** A training step of the network that flags name, as far as its products go. */
 async function trainOf(flags: TuneFlags): Promise<TrainConfig> {
+  if (flags.precision === "mixed") {
+    throw new UsageError(
+      "--precision mixed: its products are made on matrix units, whose tiles follow from the shapes; tune another precision.",
+    );
+  }
   const { dataset, batch, microBatch, imageSize: size } = flags;
   const { model, ...own } = await networkOf(flags);
   const task = taskOf(model!) === "diffusion" ? ("diffusion" as const) : undefined;

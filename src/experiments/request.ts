@@ -154,7 +154,7 @@ export async function experimentConfig(
       ? { tuningSeeds: request.tuningSeeds }
       : { tuned: request.tuned }),
     shippedPredictor: await shippedDigest(),
-    ...(request.precision === "fast" ? { precision: request.precision } : {}),
+    ...((request.precision ?? "exact") === "exact" ? {} : { precision: request.precision }),
     ...(asked && { grader: asked.given ?? asked.train, drawing: drawingOf(request.size) }),
   };
 }

@@ -81,17 +81,21 @@ export async function chooseAdapter(
  * Asks an adapter for a device with timestamps, where it has them.
  *
  * @param defaultLimits ask for the limits that every adapter keeps, instead of all this one has.
+ * @param needed further features that the adapter has.
  * @throws GpuError when the device is refused.
  */
 export async function requestDevice(
   adapter: GPUAdapter,
   defaultLimits: boolean,
+  needed: readonly string[] = [],
 ): Promise<GPUDevice> {
   const requiredLimits: Record<string, number> = {};
   if (!defaultLimits) {
     for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
   }
-  const features = [...adapter.features].filter((f) => f === "timestamp-query") as GPUFeatureName[];
+  const features = [...adapter.features].filter(
+    (feature) => feature === "timestamp-query" || needed.includes(feature),
+  ) as GPUFeatureName[];
   try {
     return await adapter.requestDevice({ requiredLimits, requiredFeatures: features });
   } catch (cause) {

@@ -15,6 +15,14 @@ import type { DispatchTimer } from "./dispatch-timer.ts";
 import { KernelCache } from "./kernel.ts";
 import { type AllocateOptions, BufferMemory } from "./memory.ts";
 import { Pacing } from "./pacing.ts";
+import {
+  type Matrices,
+  matricesFeatures,
+  matricesKinds,
+  matricesOptions,
+  requireMatrices,
+} from "./matrices.ts";
+import { requireExactMatrices } from "./matrices-check.ts";
 import { readTuned, type Tuned, tunedOf, tunedSchema, type TunedTable } from "./tuned.ts";
 
 /** Which family of kernels fits the adapter: `gpu` has tiles in workgroup memory, `software` has none. */
@@ -22,12 +30,13 @@ export type Tuning = "gpu" | "software";
 
 /**
  * What kernels may do to be faster. `exact` has direct sums alone, `fast` also convolutions in tiles, whose errors are up to
- * four times as large; both are float32 (docs/performance.md). A run goes on in the precision that it was begun in only.
+ * four times as large; both are float32 (docs/performance.md). `mixed` has matrix units multiply factors that are rounded to
+ * halves, where an adapter has such units; sums, weights and all else are float32. A run goes on in the precision that it was begun in only.
  */
 export type Precision = (typeof precisions)[number];
 
 /** Their names. */
-export const precisions = ["exact", "fast"] as const;
+export const precisions = ["exact", "fast", "mixed"] as const;
 
 /** What kernels an operation takes. */
 export interface KernelChoice {
@@ -43,6 +52,11 @@ export interface DeviceOptions {
   readonly tuning?: Tuning;
   /** `exact` by default. */
   readonly precision?: Precision;
+  /**
+   * Who multiplies in `mixed` precision: the adapter's matrix units (default), or the same kernels with those products
+   * written out, which every adapter runs, slowly (for tests).
+   */
+  readonly matrices?: Matrices;
   /** Ask for the limits that every WebGPU adapter keeps, even if this one has more. */
   readonly defaultLimits?: boolean;
   /** Upper bound for one storage binding in bytes, below what the device allows (tests of sharding). */
@@ -73,6 +87,8 @@ export interface AdapterReport {
   readonly software: boolean;
   readonly tuning: Tuning;
   readonly precision: Precision;
+  /** Who multiplies in `mixed` precision; absent in others. */
+  readonly matrices?: Matrices;
   readonly features: readonly string[];
 }
 
@@ -90,6 +106,7 @@ const optionsSchema = z.strictObject({
   adapter: z.custom<AdapterChoice>().optional(),
   tuning: z.enum(["gpu", "software"]).optional(),
   precision: z.enum(precisions).optional(),
+  matrices: z.enum(matricesKinds).optional(),
   defaultLimits: z.boolean().optional(),
   maxBinding: z.number().int().min(leastBinding).optional(),
   dawnOptions: z.array(z.string()).optional(),
@@ -100,18 +117,24 @@ const optionsSchema = z.strictObject({
 /**
  * Opens a device on Node, Deno or a browser with the limits the adapter really has.
  *
- * @throws UsageError for an option that is not valid; GpuError when no adapter fits the choice or the
- *   device is refused.
+ * @throws UsageError for an option that is not valid; GpuError when no adapter fits the choice, the device is refused, or
+ *   the adapter has no matrix units for `mixed` precision, or ones that multiply wrongly.
  */
 export async function acquireDevice(given: DeviceOptions = {}): Promise<Gpu> {
   const options = checked(optionsSchema, given, "acquireDevice");
+  const matrices = matricesOf(options);
   const adapter = await chooseAdapter(
-    await openGpu(options.dawnOptions),
+    await openGpu([
+      ...(matrices === "adapter" ? matricesOptions : []),
+      ...(options.dawnOptions ?? []),
+    ]),
     options.adapter ?? "auto",
     options.quiet,
   );
+  if (matrices === "adapter") requireMatrices(adapter);
   const software = isSoftware(adapter.info);
-  const device = await requestDevice(adapter, options.defaultLimits === true);
+  const features = matrices === "adapter" ? matricesFeatures : [];
+  const device = await requestDevice(adapter, options.defaultLimits === true, features);
   const { vendor, architecture, device: deviceName, description } = adapter.info;
   const report: AdapterReport = {
     runtime: detectRuntime(),
@@ -121,13 +144,41 @@ export async function acquireDevice(given: DeviceOptions = {}): Promise<Gpu> {
     device: deviceName,
     description,
     software,
-    tuning: options.tuning ?? (software ? "software" : "gpu"),
+    tuning: options.tuning ?? (software && matrices === undefined ? "software" : "gpu"),
     precision: options.precision ?? "exact",
+    ...(matrices === undefined ? {} : { matrices }),
     features: [...adapter.features].sort(),
   };
   const { tuned = true } = options;
   const table = tuned === true ? (await readTuned(report)).table : tuned || undefined;
-  return new Gpu(device, report, options.maxBinding, tunedOf(table));
+  const gpu = new Gpu(device, report, options.maxBinding, tunedOf(table));
+  try {
+    if (matrices !== undefined) await requireExactMatrices(gpu, matrices);
+  } catch (cause) {
+    gpu.close();
+    throw cause;
+  }
+  return gpu;
+}
+
+/** Who multiplies on a device with these options. @throws UsageError for options that do not go together. */
+function matricesOf({
+  precision,
+  matrices,
+  tuning,
+}: z.output<typeof optionsSchema>): Matrices | undefined {
+  if (precision !== "mixed") {
+    if (matrices === undefined) return undefined;
+    throw new UsageError(
+      `acquireDevice: \`matrices\` is for \`precision: "mixed"\`, which is ${precision === undefined ? "left out" : `"${precision}"`}.`,
+    );
+  }
+  if (tuning === "software") {
+    throw new UsageError(
+      'acquireDevice: `precision: "mixed"` takes kernels of the tuning "gpu"; leave `tuning` out.',
+    );
+  }
+  return matrices ?? "adapter";
 }
 
 /** An open device with its kernel cache, its error state and its read-back counters. */
@@ -188,6 +239,11 @@ export class Gpu {
   /** What the kernels of graphs on this device may do to be faster. */
   get precision(): Precision {
     return this.adapter.precision;
+  }
+
+  /** Who multiplies in `mixed` precision; undefined in others. */
+  get matrices(): Matrices | undefined {
+    return this.adapter.matrices;
   }
 
   /** Bytes of live buffers made through {@link allocate}. */

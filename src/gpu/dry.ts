@@ -127,6 +127,7 @@ export async function dryGpu(limits: DryLimits): Promise<Gpu> {
     software: limits.tuning === "software",
     tuning: limits.tuning,
     precision: limits.precision,
+    ...(limits.precision === "mixed" ? { matrices: "adapter" as const } : {}),
     features: [],
   };
   const gpu = new Gpu(device as unknown as GPUDevice, adapter, limits.maxBinding);

@@ -4,7 +4,7 @@
  */
 import { ResourceType, type VariableInfo, WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
 import { GpuError, UsageError } from "../errors.ts";
-import { link } from "./link.ts";
+import { link, type Linked, twinsOf } from "./link.ts";
 
 /** Values put in front of a shader as `const NAME = value;`: they fix shapes, tiles and switches. */
 export type Constants = Readonly<Record<string, number | boolean>>;
@@ -115,6 +115,12 @@ function kernelLabel({ shader, entry = "main" }: KernelId): string {
 /** What was reflected of each entry of a shader with its parts: the same for all constants and devices. */
 const reflected = new Map<string, Reflection>();
 
+/** A kernel's text as reflection can read it. */
+async function readable(id: KernelId, head: string, linked: Linked): Promise<Linked> {
+  const twins = await twinsOf(id.parts);
+  return twins.every((part, i) => part === id.parts![i]) ? linked : link(id.shader, twins, head);
+}
+
 /** Compiles each specialisation once per device. */
 export class KernelCache {
   readonly #device: GPUDevice;
@@ -165,11 +171,10 @@ export class KernelCache {
     const head = prelude(id.constants);
     const label = kernelLabel(id);
     const linked = await link(id.shader, id.parts, head);
-    const { code } = linked;
     let reflection = reflected.get(text);
     let workgroupSize: [number, number, number];
     try {
-      reflection ??= reflect(code, entry);
+      reflection ??= reflect((await readable(id, head, linked)).code, entry);
       workgroupSize = reflection.workgroupSize(id.constants);
       reflected.set(text, reflection);
     } catch (cause) {
@@ -187,7 +192,7 @@ export class KernelCache {
     const layout = this.#layout(bindings);
     // The scope keeps a faulty shader from being reported a second time as an uncaptured error.
     this.#device.pushErrorScope("validation");
-    const module = this.#device.createShaderModule({ label, code });
+    const module = this.#device.createShaderModule({ label, code: linked.code });
     const scope = this.#device.popErrorScope();
     try {
       const pipeline = await this.#device.createComputePipelineAsync({

@@ -5,7 +5,8 @@
  * the parts that it calls in lines of its own, `//! import tile/product-gpu`; a launch adds the parts that it
  * chooses (scalar or vec4 lanes, a tile, a formula). `//! needs name, name` says what a part calls without
  * importing it: whoever picks the part has to pick another one that declares these names. `//! part` in
- * line 1 marks a file that cannot stand alone.
+ * line 1 marks a file that cannot stand alone. `//! twin matrix/emulated` names the part that reflection reads in its
+ * place, with the same bindings, where a file is of a dialect that the reader does not know.
  */
 import { shaderText } from "#shaders";
 import { UsageError } from "../errors.ts";
@@ -95,7 +96,7 @@ export function registerShader(name: string, text: string): void {
 }
 
 /** The names after `//! word` lines of a text. */
-function directive(text: string, word: "import" | "needs"): string[] {
+function directive(text: string, word: "import" | "needs" | "twin"): string[] {
   const lines = text.matchAll(new RegExp(`^//! ${word} +(.+)$`, "gm"));
   return [...lines].flatMap(([, names]) => names!.split(/[\s,]+/).filter((name) => name !== ""));
 }
@@ -106,12 +107,12 @@ function directive(text: string, word: "import" | "needs"): string[] {
  * @throws UsageError for a directive that does not begin its line, or that the linker does not know.
  */
 function requireDirectives(name: string, text: string): void {
-  const meant = /^.*\/\/ *! *(?:part|import|needs)\b.*$|^\/\/!.*$/gm;
-  const known = /^\/\/! (?:part *$|(?:import|needs) +[\w/-])/;
+  const meant = /^.*\/\/ *! *(?:part|import|needs|twin)\b.*$|^\/\/!.*$/gm;
+  const known = /^\/\/! (?:part *$|(?:import|needs|twin) +[\w/-])/;
   const wrong = text.match(meant)?.find((line) => !known.test(line));
   if (wrong !== undefined) {
     throw new UsageError(
-      `shader ${name}: "${wrong.trim()}" is none of //! part, //! import NAME, … and //! needs NAME, …`,
+      `shader ${name}: "${wrong.trim()}" is none of //! part, //! import NAME, …, //! needs NAME, … and //! twin NAME`,
     );
   }
 }
@@ -182,18 +183,41 @@ export async function link(
       );
     }
   }
+  const { enabled, bare } = enables(texts);
   const starts: { readonly file: string; readonly first: number }[] = [];
-  let line = 1;
-  for (const [name, text] of [[constantsFile, head] as const, ...texts]) {
+  let line = 1 + enabled.length;
+  for (const [name, text] of [[constantsFile, head] as const, ...bare]) {
     starts.push({ file: name, first: line });
     line += text.split("\n").length - 1;
   }
   return {
-    code: head + [...texts.values()].join(""),
+    code: [...enabled.map((one) => `${one}\n`), head, ...bare.values()].join(""),
     files: [...texts.keys()],
     origin(at) {
       const start = starts.findLast(({ first }) => first <= at) ?? starts[0]!;
       return { file: start.file, line: at - start.first + 1 };
     },
   };
+}
+
+/** Directives of texts, which have to stand before all declarations, and the texts without them, line for line. */
+function enables(texts: ReadonlyMap<string, string>): {
+  readonly enabled: readonly string[];
+  readonly bare: ReadonlyMap<string, string>;
+} {
+  const directives = /^enable [\w, ]+;$/gm;
+  const enabled = new Set<string>();
+  const bare = new Map<string, string>();
+  for (const [name, text] of texts) {
+    for (const [found] of text.matchAll(directives)) enabled.add(found);
+    bare.set(name, text.replaceAll(directives, ""));
+  }
+  return { enabled: [...enabled], bare };
+}
+
+/** The parts that reflection reads in place of those that a launch chose. */
+export function twinsOf(parts: readonly string[] = []): Promise<string[]> {
+  return Promise.all(
+    parts.map(async (part) => directive(await shaderSource(part), "twin")[0] ?? part),
+  );
 }

@@ -8,6 +8,7 @@ import { shown } from "../checked.ts";
 import { ShapeError } from "../errors.ts";
 import type { KernelChoice, Precision, Tuning } from "../gpu/device.ts";
 import { elementwise } from "./elementwise.ts";
+import { allowHalves } from "./product-matrices.ts";
 import { type DType, type Launch, Value } from "./value.ts";
 import { count, format, sameShape, type Shape } from "../shape.ts";
 
@@ -83,6 +84,7 @@ export interface Gradients {
 export interface BackwardOptions {
   readonly targets?: ReadonlyMap<Value, Value>;
   readonly cotangent?: Value;
+  readonly scaled?: boolean;
 }
 
 /** Which graph a value belongs to. */
@@ -240,8 +242,12 @@ export class Graph {
     return starts.map((start, i) =>
       this.#nodes
         .slice(start, starts[i + 1])
-        .flatMap((node) => [...node.operation.forward(this.#context(node))]),
+        .flatMap((node) => this.#halved(node.operation.forward(this.#context(node)))),
     );
+  }
+
+  #halved(launches: readonly Launch[]): readonly Launch[] {
+    return this.precision === "mixed" ? allowHalves(launches) : launches;
   }
 
   /**
@@ -250,7 +256,8 @@ export class Graph {
    * @param loss a value of one element, or of any shape if a cotangent is given.
    * @param options `targets`: where a gradient must be written, for example a view of the gradient
    *   arena (gradients without a target are planned values); `cotangent`: d/d(loss) to start from
-   *   instead of 1, of the loss's shape.
+   *   instead of 1, of the loss's shape; `scaled`: the cotangent is large enough for gradients in half precision, so
+   *   that products may round them where the graph's precision is `mixed`.
    */
   backward(loss: Value, wrt: readonly Value[], options: BackwardOptions = {}): Gradients {
     const targets = options.targets ?? new Map<Value, Value>();
@@ -307,7 +314,7 @@ export class Graph {
       launches.push(...node.operation.backward({ ...this.#context(node), dy, dinputs }));
     }
     for (const value of wrt) if (!of.has(value)) settle(value);
-    return { launches, of };
+    return { launches: options.scaled === true ? this.#halved(launches) : launches, of };
   }
 
   #context(node: Node): ForwardContext<unknown> {

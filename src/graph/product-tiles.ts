@@ -87,7 +87,7 @@ const isIn = (constants: Launch["constants"], tile: TileConstants): boolean =>
 /** Workgroups that cover a product in tiles. */
 export function groupsIn(
   { m, n, pieces }: Omit<ProductSize, "k">,
-  tile: GpuTile | SoftwareTile,
+  tile: Pick<GpuTile, "BM" | "BN"> | SoftwareTile,
 ): number {
   if ("BM" in tile) return Math.ceil(m / tile.BM) * Math.ceil(n / tile.BN) * pieces;
   return Math.ceil((Math.ceil(m / 8) * Math.ceil(n / (4 * tile.VT)) * pieces) / tile.WG);

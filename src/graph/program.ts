@@ -13,6 +13,7 @@ import { format } from "../shape.ts";
 import type { Uncopied } from "./copies.ts";
 import { foldGroups, mostGroups } from "./grid.ts";
 import { type MemoryPlan, planMemory } from "./memory-plan.ts";
+import { inMatrices } from "./product-matrices.ts";
 import { inTunedTile } from "./product-tiles.ts";
 import { rewrite } from "./rewrite.ts";
 import type { Launch, Value } from "./value.ts";
@@ -130,7 +131,8 @@ export interface CompileOptions {
  * Plans buffers, compiles kernels and makes bind groups.
  *
  * @param todo launches in order; copies between planned values are left out, and functions are done by the
- *   kernels before them (fusion.ts); products are made in the tiles that were measured on the device (product-tiles.ts).
+ *   kernels before them (fusion.ts); products are made on matrix units where they
+ *   may be (product-matrices.ts), or in the tiles that were measured on the device (product-tiles.ts).
  *   A program among them is replayed at its place, on its own memory, as often
  *   as it stands there; it stays the caller's.
  * @throws OutOfMemoryError if a value exceeds a storage binding or memory runs out.
@@ -147,7 +149,9 @@ export async function compile(
   const uncopied = rewrite<Program>(todo, options.keep);
   const { same } = uncopied;
   const steps = await Promise.all(
-    uncopied.steps.map(async (step) => (step instanceof Program ? step : inTunedTile(gpu, step))),
+    uncopied.steps.map(async (step) =>
+      step instanceof Program ? step : inTunedTile(gpu, inMatrices(gpu, step)),
+    ),
   );
   const launches = steps.filter((step): step is Launch => !(step instanceof Program));
   const keep = (options.keep ?? []).map((value) => same.get(value) ?? value);

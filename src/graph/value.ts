@@ -72,6 +72,8 @@ export interface Launch {
   readonly groups?: readonly [number, number, number];
   /** …the number of threads of a 1-D kernel; the grid is folded to two dimensions where it is large. */
   readonly threads?: number;
+  /** A product whose factors may be rounded to halves, where the device has units for that (product-matrices.ts). */
+  readonly halves?: boolean | undefined;
   /** Whether it changes what outlives the step, which a repetition would change twice. */
   readonly changesState?: boolean | undefined;
   /** Floating-point operations, for profiles and benches (multiply-add = 2). */

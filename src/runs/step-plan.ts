@@ -4,6 +4,7 @@
  */
 import { jobTrainer } from "../api/training.ts";
 import { dryGpu, type DryLimits } from "../gpu/dry.ts";
+import { matricesPart } from "../graph/product-matrices.ts";
 import { textTable } from "../report/table.ts";
 import type { TrainConfig } from "./config.ts";
 import { dryJob, type PlannedRun } from "./memory-plan.ts";
@@ -16,6 +17,8 @@ export interface Ceilings {
   readonly gigabytes: number;
   /** Microseconds from one dispatch to the next that a small one takes. */
   readonly gap: number;
+  /** 10¹² operations a second of matrix units; those of {@link tflops} where nobody has measured it. */
+  readonly matrices?: number | undefined;
 }
 
 /** One NVIDIA H200 through Dawn, as measured: our own matrix product, element-wise kernels, small dispatches. */
@@ -38,6 +41,8 @@ export interface StepEstimate {
   readonly kernels: readonly KernelEstimate[];
   readonly dispatches: number;
   readonly flop: number;
+  /** Of these, in products of halves on matrix units. */
+  readonly halves: number;
   readonly bytes: number;
   readonly milliseconds: number;
 }
@@ -50,17 +55,24 @@ export interface StepEstimate {
 export async function planStep(
   run: PlannedRun & { readonly train: TrainConfig },
   limits: DryLimits,
-  { tflops, gigabytes, gap }: Ceilings,
+  { tflops, gigabytes, gap, matrices = tflops }: Ceilings,
 ): Promise<StepEstimate> {
   const gpu = await dryGpu(limits);
   const job = await dryJob(run, gpu);
   const { program } = await jobTrainer({ ...job, config: run.train });
   const found = new Map<string, { calls: number; flop: number; bytes: number; times: number[] }>();
-  for (const { label, flop, bytes } of program.dispatches) {
+  let halves = 0;
+  for (const { label, flop, bytes, launch } of program.dispatches) {
+    const onMatrices = launch.parts?.includes(matricesPart) === true;
+    if (onMatrices) halves += flop;
     const one = found.get(label) ?? { calls: 0, flop: 0, bytes: 0, times: [0, 0, 0] };
     found.set(label, one);
     // Milliseconds: of the arithmetic, the memory and the launch; the longest counts.
-    const each = [flop / tflops / 1e9, bytes / gigabytes / 1e6, gap / 1e3];
+    const each = [
+      flop / (onMatrices ? matrices : tflops) / 1e9,
+      bytes / gigabytes / 1e6,
+      gap / 1e3,
+    ];
     const longest = each.indexOf(Math.max(...each));
     one.calls++;
     one.flop += flop;
@@ -79,14 +91,22 @@ export async function planStep(
     kernels: kernels.sort((a, b) => b.milliseconds - a.milliseconds),
     dispatches: program.dispatches.length,
     flop: sum((one) => one.flop),
+    halves,
     bytes: sum((one) => one.bytes),
     milliseconds: sum((one) => one.milliseconds),
   };
 }
 
 /** An estimate as lines of text. */
-export function formatStep(step: StepEstimate, { tflops, gigabytes, gap }: Ceilings): string {
-  const { kernels, dispatches, flop, bytes, milliseconds } = step;
+export function formatStep(step: StepEstimate, ceilings: Ceilings): string {
+  const { tflops, gigabytes, gap, matrices } = ceilings;
+  const { kernels, dispatches, flop, halves, bytes, milliseconds } = step;
+  const rate =
+    matrices === undefined
+      ? "no rate of matrix units given: that of float32"
+      : `${matrices} TFLOP/s there`;
+  const onMatrices =
+    halves === 0 ? "" : `; ${(halves / 1e9).toFixed(1)} GFLOP of them on matrix units (${rate})`;
   const table = textTable(
     [
       { title: "kernel" },
@@ -103,6 +123,6 @@ export function formatStep(step: StepEstimate, { tflops, gigabytes, gap }: Ceili
   return (
     `${table}\n\na training step: ${dispatches} dispatches, ${(flop / 1e9).toFixed(1)} GFLOP, ` +
     `${(bytes / 1e9).toFixed(2)} GB: ${milliseconds.toFixed(2)} ms at best with ${tflops} TFLOP/s, ` +
-    `${gigabytes} GB/s and ${gap} µs a dispatch`
+    `${gigabytes} GB/s and ${gap} µs a dispatch${onMatrices}`
   );
 }

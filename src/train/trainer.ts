@@ -134,6 +134,7 @@ export class Trainer {
     const objective = graph.build(() => options.objective(graph));
     const { built, loss, minimise = loss } = objective;
     const trained = [...built.parameters].filter(([name]) => rate(layout.slot(name)) !== 0);
+    const { lossScale } = arenas;
     const targets = bound.gradients(micro, new Map(trained));
     if (targets.size === 0) {
       throw new UsageError("training: no parameter is trainable with these settings.");
@@ -143,11 +144,15 @@ export class Trainer {
       {
         feed: feed.launches,
         totals: tally(feed.queue, objective),
-        backward: graph.backward(minimise, [...targets.keys()], { targets }).launches,
+        backward: graph.backward(minimise, [...targets.keys()], {
+          targets,
+          ...(lossScale && { cotangent: lossScale.cotangent, scaled: true }),
+        }).launches,
       },
       options.memory ?? {},
     );
     const update = [
+      ...(lossScale?.launches(shards) ?? []),
       ...(clipNorm === undefined ? [] : clipLaunches(gpu.tuning, shards, clipNorm)),
       ...shards.map((shard) => optimizerLaunch(optimizer, shard)),
       ...(after?.launches ?? []),
@@ -159,6 +164,7 @@ export class Trainer {
         ...built.bindings,
         ...(after?.bindings ?? []),
         ...bound.bindings,
+        ...(lossScale?.bound.bindings ?? []),
       ]);
       const label = `${what} ${model.spec.name}`;
       const purpose = "activations and their gradients";

@@ -1,18 +1,20 @@
 /** Optimiser state as tensors of a session's state. */
+import { lossScaleName, lossScaleOf, lossScaleTensor } from "../train/loss-scale.ts";
 import type { Trainer } from "../train/trainer.ts";
 import type { SessionState } from "./method.ts";
 
-/** Downloads a trainer's moments as tensors `moment1.NAME`, …. */
+/** Downloads a trainer's moments as tensors `moment1.NAME`, …, and its loss scale. */
 export async function saveOptimizer(
   trainer: Trainer,
 ): Promise<Pick<SessionState, "optimizerStep" | "tensors">> {
-  const { step, moments } = await trainer.saveState();
+  const { step, moments, lossScale } = await trainer.saveState();
   const tensors: SessionState["tensors"] = new Map();
   moments.forEach((moment, i) => {
     for (const [name, data] of moment) {
       tensors.set(`moment${i + 1}.${name}`, { shape: [data.length], data });
     }
   });
+  if (lossScale !== undefined) tensors.set(lossScaleName, lossScaleTensor(lossScale));
   return { optimizerStep: step, tensors };
 }
 
@@ -27,5 +29,6 @@ export function loadOptimizer(
     if (match === null) continue;
     (moments[Number(match[1]) - 1] ??= new Map()).set(match[2]!, data);
   }
-  trainer.loadState({ step: optimizerStep, moments });
+  const lossScale = lossScaleOf(tensors);
+  trainer.loadState({ step: optimizerStep, moments, lossScale });
 }

@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { UsageError } from "../../src/errors.ts";
-import { declaredNames, link, registerShader } from "../../src/gpu/link.ts";
+import { declaredNames, link, registerShader, twinsOf } from "../../src/gpu/link.ts";
 
 /** A source of texts by name. */
 function from(files: Record<string, string>): (file: string) => Promise<string> {
@@ -35,6 +35,29 @@ test("a line of the text is traced back to its file and line", async () => {
   assert.equal(place("fn main"), { file: "walk/loop", line: 4 });
   assert.equal(place("alias Lane"), { file: "lane/one", line: 2 });
   assert.equal(place("return x"), { file: "kernel", line: 4 });
+});
+
+test("directives that enable something stand before all declarations, each once; lines keep their place", async () => {
+  const enabling = {
+    ...files,
+    "lane/one": "//! part\nenable f16;\nalias Lane = f32;\n",
+    kernel: `enable f16;\nenable other;\n${files.kernel}`,
+  };
+  const linked = await link("kernel", [], "const N = 3;\n", from(enabling));
+  const lines = linked.code.split("\n");
+  assert.equal(lines.slice(0, 3), ["enable f16;", "enable other;", "const N = 3;"]);
+  assert.is(lines.filter((line) => line.startsWith("enable")).length, 2);
+  const place = (text: string) => linked.origin(lines.findIndex((line) => line.includes(text)) + 1);
+  assert.equal(place("N = 3"), { file: "constants", line: 1 });
+  assert.equal(place("alias Lane"), { file: "lane/one", line: 3 });
+  assert.equal(place("return x"), { file: "kernel", line: 6 });
+});
+
+test("reflection reads a part's twin in its place", async () => {
+  registerShader("own/plain", "//! part\nalias Kind = f32;\n");
+  registerShader("own/dialect", "//! part\n//! twin own/plain\nalias Kind = f16;\n");
+  assert.equal(await twinsOf(["own/plain", "own/dialect"]), ["own/plain", "own/plain"]);
+  assert.equal(await twinsOf(), []);
 });
 
 test("a name declared twice names both files", async () => {

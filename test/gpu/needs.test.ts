@@ -11,9 +11,17 @@ const language = new Set(
     "alias break const const_assert else false fn for if let return struct true var " +
     "private read read_write storage uniform workgroup " +
     "array atomic bool f32 i32 u32 mat4x4f vec2f vec2u vec3f vec3u vec4 vec4f vec4u " +
-    "abs all atomicAdd atomicLoad atomicOr atomicStore bitcast clamp cos dot exp firstTrailingBit " +
+    "abs all any atomicAdd atomicLoad atomicOr atomicStore bitcast clamp cos dot exp firstTrailingBit " +
     "floor fma log max min mix pack2x16float radians round select sign sin sqrt transpose " +
     "unpack2x16float workgroupBarrier"
+  ).split(" "),
+);
+
+/** Those of matrix units, which a file with a twin for other compilers uses. */
+const matrixUnits = new Set(
+  (
+    "f16 subgroup_matrix_left subgroup_matrix_right subgroup_matrix_result row_major col_major subgroupMatrixLoad " +
+    "subgroupMatrixStore subgroupMatrixMultiplyAccumulate"
   ).split(" "),
 );
 
@@ -21,6 +29,8 @@ const language = new Set(
 interface Part {
   readonly imports: readonly string[];
   readonly needs: readonly string[];
+  /** Whether another part stands in for it where a compiler does not know its dialect. */
+  readonly twin: boolean;
   /** Names at module scope. */
   readonly declared: readonly string[];
   /** Names of parameters, members and variables anywhere in the file. */
@@ -36,7 +46,9 @@ function take(text: string): Part {
     [...text.matchAll(new RegExp(`^//! ${word} (.+)$`, "gm"))].flatMap(([, names]) =>
       names!.split(/[\s,]+/).filter((name) => name !== ""),
     );
-  const code = text.replace(/\/\/.*/g, "").replace(/@(?:builtin|group|binding)\(\w+\)|@\w+/g, "");
+  const code = text
+    .replace(/\/\/.*|^enable .*/gm, "")
+    .replace(/@(?:builtin|group|binding)\(\w+\)|@\w+/g, "");
   const comments = text.match(/\/\/ .*/g)?.join("\n") ?? "";
   const documented = new Set(comments.match(/[A-Za-z_]\w*/g));
   for (const [, name, first, last] of comments.matchAll(/\b([A-Z]+)(\d) to \1(\d)\b/g)) {
@@ -46,6 +58,7 @@ function take(text: string): Part {
   return {
     imports: list("import"),
     needs: list("needs"),
+    twin: list("twin").length > 0,
     declared: declaredNames(text),
     local: new Set([...local].map(([, variable, member]) => variable ?? member!)),
     used: new Set(code.match(/(?<![\w.])[A-Za-z_]\w*/g)),
@@ -88,6 +101,7 @@ test("a name that a file uses is declared, imported, needed, or a constant that 
     const known = new Set(all.flatMap(({ declared, needs }) => [...declared, ...needs]));
     for (const used of part.used) {
       if (language.has(used) || known.has(used) || part.local.has(used)) continue;
+      if (part.twin && matrixUnits.has(used)) continue;
       const constant = /^[A-Z][A-Z0-9_]*$/.test(used);
       if (constant && all.some(({ documented }) => documented.has(used))) continue;
       unknown.push(`${name}: ${used}`);

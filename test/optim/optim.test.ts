@@ -90,6 +90,11 @@ for (const settings of all) {
         reference(settings, state, gradient, t);
         const step = new Float32Array(8);
         step.set([rate, ...corrections(settings, t)], 4);
+        // A step of no rows, as one is whose gradients were too large for halves, changes neither weights nor moments.
+        gpu.write(buffers["gradients"]!, new Float32Array(size).fill(NaN));
+        gpu.write(buffers["step"]!, step);
+        program.run();
+        new Uint32Array(step.buffer)[0] = 1;
         gpu.write(buffers["gradients"]!, Float32Array.from(gradient));
         gpu.write(buffers["step"]!, step);
         program.run();

@@ -365,10 +365,14 @@ const leastSeconds: Readonly<Record<Tuning, number>> = { gpu: 0, software: 5e-3 
 /** Times that a layer has to be faster by the estimate than by direct sums. */
 const leastGain = 1.15;
 
-/** Tiles to choose from. F(4×4) takes a software adapter ten seconds a kernel to compile, and is no faster there. */
+/**
+ * Tiles to choose from; none in halves, whose rounding errors they would enlarge. F(4×4) takes a software adapter ten seconds a kernel to compile, and is no
+ * faster there.
+ */
 const candidates: Readonly<Record<Precision, Readonly<Record<Tuning, readonly WinogradTile[]>>>> = {
   exact: { gpu: [], software: [] },
   fast: { gpu: [2, 3, 4], software: [2, 3] },
+  mixed: { gpu: [], software: [] },
 };
 
 /** Seconds by Winograd's algorithm: the products, and every temporary written and read once. */

@@ -72,7 +72,7 @@ export async function graphLaunches(
     laplacianEncodings(wiring, ninoEncodings),
     [wiring.nodes, ninoEncodings],
   );
-  const graph = new Graph(gpu);
+  const graph = new Graph(gpu.tuning);
   graph.adopt(encodings, ...inputs.map(({ rows }) => rows));
   const { outputs, bindings } = network.graph(inputs, encodings, shares);
   for (const [value, view] of bindings) bound.bindings.set(value, view);

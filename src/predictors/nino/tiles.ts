@@ -18,7 +18,7 @@ export async function tileSteps(
   const { place, parts, blocks } = forecast;
   const { bound, predicted } = place;
   const { gpu } = place.trajectory;
-  const graph = new Graph(gpu);
+  const graph = new Graph(gpu.tuning);
   const rows = await bound.zeros(gpu, "rows", [blocks[0]!.count, rowWidth("mlp")]);
   graph.adopt(rows);
   const { output, bindings } = network.mlp(rows);

@@ -1,0 +1,62 @@
+/**
+ * Products on matrix units (shaders/product/matrices): a launch that may round its factors to halves, made in the core for
+ * them. This is how `precision: "mixed"` computes; sums, results and everything else stay float32.
+ */
+import type { Gpu } from "../gpu/device.ts";
+import { fitsWorkgroup, matrixBuffers, type MatrixTile, matrixTiles } from "../gpu/matrices.ts";
+import { foldGroups } from "./grid.ts";
+import { coreOf, groupsIn, type ProductSize, sizeOf } from "./product-tiles.ts";
+import type { Launch } from "./value.ts";
+
+/** The part of kernels that matrix units do. */
+export const matricesPart = "product/matrices";
+
+/** Marks the products among launches as ones whose factors may be rounded to halves. */
+export function allowHalves(launches: readonly Launch[]): Launch[] {
+  return launches.map((launch) =>
+    coreOf(launch) === "gpu" ? { ...launch, halves: true } : launch,
+  );
+}
+
+/**
+ * Times that the busiest of this many processors is faster by the largest tile than by each of {@link matrixTiles}:
+ * estimates from what a subgroup loads for a product of 16 × 16.
+ */
+const speeds = [1, 0.8, 0.8, 0.75, 0.5, 0.5, 0.35] as const;
+const processors = 128;
+
+/** The tile for a product, of those that fit a workgroup, that makes the least work on the busiest processor. */
+function chooseTile(gpu: Gpu, size: ProductSize): MatrixTile | undefined {
+  let best: MatrixTile | undefined;
+  let least = Infinity;
+  for (const [i, tile] of matrixTiles.entries()) {
+    if (!fitsWorkgroup(gpu, tile)) continue;
+    const turns = Math.ceil(groupsIn(size, tile) / processors);
+    const cost = (turns * tile.BM * tile.BN) / speeds[i]!;
+    if (cost < least) [best, least] = [tile, cost];
+  }
+  return best;
+}
+
+/** A product's launch as it runs on the device: on matrix units where it may, and they are asked for. */
+export function inMatrices(gpu: Gpu, launch: Launch): Launch {
+  if (launch.halves !== true || coreOf(launch) !== "gpu" || gpu.matrices === undefined)
+    return launch;
+  const tile = chooseTile(gpu, sizeOf(launch));
+  return tile === undefined ? launch : inMatrixTile(gpu, launch, tile);
+}
+
+/** A launch of product/gpu in a tile of product/matrices. */
+export function inMatrixTile(gpu: Gpu, launch: Launch, tile: MatrixTile): Launch {
+  const size = sizeOf(launch);
+  const { TM: _TM, TN: _TN, ...kept } = launch.constants;
+  return {
+    ...launch,
+    parts: [
+      ...launch.parts!.map((part) => (part === "product/gpu" ? matricesPart : part)),
+      `matrix/${gpu.matrices}`,
+    ],
+    constants: { ...kept, ...tile, BUFFERS: matrixBuffers(gpu, tile) },
+    groups: foldGroups(groupsIn(size, tile)),
+  };
+}
