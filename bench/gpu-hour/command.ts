@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, Option } from "commander";
 import { acquireDevice, type DeviceOptions } from "../../src/gpu/device.ts";
+import { matricesOptions } from "../../src/gpu/matrices.ts";
 import { machineOf } from "../machine.ts";
 import { runHour } from "./hour.ts";
 import { hourPage } from "./read.ts";
@@ -18,9 +19,11 @@ interface Flags {
   readonly only?: string;
 }
 
-/** Settings of the device: timestamps as the device has them, not rounded to 0.1 ms. */
+/** Settings of the device: timestamps as it has them, not rounded to 0.1 ms, and what the stage `mixed` needs of Dawn. */
 function deviceOptions({ adapter, tuning }: Flags): DeviceOptions {
-  const exact = { dawnOptions: ["disable-dawn-features=timestamp_quantization"] };
+  const exact = {
+    dawnOptions: [...matricesOptions, "disable-dawn-features=timestamp_quantization"],
+  };
   // Its rows say what the choices by shape are worth.
   return { adapter, tuned: false, ...(tuning === undefined ? {} : { tuning }), ...exact };
 }

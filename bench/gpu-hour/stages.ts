@@ -1,7 +1,7 @@
 /** The stages of a GPU hour, the most valuable first. */
 import { Profiler, summarise } from "../../src/gpu/profile.ts";
 import { elementwise } from "../../src/graph/elementwise.ts";
-import { type GpuTile, gpuTiles, retile, tileName, tileOf } from "../../src/graph/product-tiles.ts";
+import { gpuTiles, retile, tileName, tileOf } from "../../src/graph/product-tiles.ts";
 import { compile } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
 import { diagnose } from "../../src/inspect/doctor.ts";
@@ -13,22 +13,20 @@ import { Rewinder } from "../../src/predictors/rewinder.ts";
 import { Arena, ArenaLayout } from "../../src/weights/arena.ts";
 import { Trajectory } from "../../src/weights/trajectory/record.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
-import { largeSteps, type NetworkStep, smallStep, stepName, withStep } from "../networks.ts";
+import { type NetworkStep, smallStep, stepName, withStep } from "../networks.ts";
 import { inSlices, isProduct, isSliced, kernelId, stepKernels } from "./kernels.ts";
 import { lab } from "./lab.ts";
 import type { Figures } from "./rows.ts";
 import { sample } from "./sample.ts";
+import { mixed } from "./mixed.ts";
 import type { Context, Stage, Task } from "./stage.ts";
+import { hostMs, square, stepsOf, stepTask } from "./steps.ts";
 import { round, timed } from "./timed.ts";
 import { torchTasks } from "./torch.ts";
 import { winograd } from "./winograd.ts";
 
 /** Operations an adapter does while it moves a byte: what decides which of both a kernel waits for. */
 const flopPerByte = 12;
-
-/** Steps to measure: the paper's networks, or a tiny one. */
-const stepsOf = ({ tiny }: Context): readonly NetworkStep[] =>
-  tiny ? [{ ...smallStep, side: 8, batch: 2 }] : largeSteps;
 
 /** Compiles all kernels of a stage at once, as its first row: the driver takes several at a time. */
 function compiling(launches: readonly Launch[]): Task {
@@ -90,52 +88,6 @@ const networks: Stage = {
     );
   },
 };
-
-/** Time of a whole step in epochs of several, and of what the host does for it. */
-function stepTask(step: NetworkStep, name: string): Task {
-  return {
-    name,
-    run({ gpu, effort, tiny }) {
-      const most = tiny ? 2 : 32;
-      const start = performance.now();
-      return withStep(gpu, step, most, async ({ trainer, epoch }) => {
-        await epoch(1);
-        const first = (performance.now() - start) / 1000;
-        const { program } = trainer;
-        const { ms, low, high } = await sample(
-          gpu,
-          async (times) => {
-            for (let left = times; left > 0; left -= most) await epoch(Math.min(most, left));
-          },
-          { ...effort, sampleMs: 10 * effort.sampleMs },
-        );
-        const host = hostMs(gpu, () => program.run());
-        await gpu.idle();
-        return {
-          ...{ ms: round(ms), low: round(low), high: round(high) },
-          "GFLOP/s": round(program.flop / ms / 1e6),
-          "images/s": round((1000 * step.batch) / ms),
-          "GFLOP a step": round(program.flop / 1e9),
-          "GB a step": round(program.dispatches.reduce((sum, { bytes }) => sum + bytes, 0) / 1e9),
-          "dispatches a step": program.dispatches.length,
-          "host ms a step": round(host),
-          "s to the first step": round(first),
-        };
-      });
-    },
-  };
-}
-
-/** Milliseconds that a call keeps the host, without waiting for the device: the least of five. */
-function hostMs(gpu: Gpu, work: () => void): number {
-  const all = Array.from({ length: 5 }, () => {
-    const begin = performance.now();
-    work();
-    return performance.now() - begin;
-  });
-  gpu.check();
-  return Math.min(...all);
-}
 
 const profile: Stage = {
   name: "profile",
@@ -359,19 +311,6 @@ const predictors: Stage = {
   },
 };
 
-/** A square product in a tile. */
-function square(n: number, tile: GpuTile | undefined): Launch {
-  const shape = { m: n, n, k: n, transA: false, transB: false, hasBias: false };
-  const { slices: _, ...launch } = gemm("gpu", shape);
-  const value = (label: string): Value => new Value(label, [n, n], "f32", "planned");
-  const bound = {
-    ...launch,
-    bind: { a: value("a"), b: value("b"), bias: null, c: value("c") },
-    flop: 2 * n ** 3,
-  };
-  return tile === undefined ? bound : retile(bound, tile);
-}
-
 const products: Stage = {
   name: "products",
   decides: "the ceiling, and the speed of each tile relative to the largest",
@@ -554,6 +493,7 @@ export const stages: readonly Stage[] = [
   profile,
   layers,
   products,
+  mixed,
   choices,
   winograd,
   predictors,
