@@ -159,6 +159,7 @@ export {
   type Unlearned,
   type UnlearnImages,
   type UnlearnOptions,
+  type UnlearnRecord,
 } from "./api/unlearn.ts";
 export type { Progress, StopReason, StopRules } from "./unlearn/driver.ts";
 export {

@@ -3,14 +3,18 @@ import { z } from "zod";
 import { checked, functionSchema, shown } from "../checked.ts";
 import { splitForget } from "../data/corrupt.ts";
 import { type Dataset, subset } from "../data/dataset.ts";
-import { UsageError } from "../errors.ts";
+import { DeviceLostError, UsageError } from "../errors.ts";
+import type { AdapterReport } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
+import type { CheckpointInfo } from "../io/checkpoint.ts";
+import { type Answer, answersOf } from "../metrics/answers.ts";
 import type { Final } from "../metrics/final.ts";
 import { metrics } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
 import type { Metric } from "../metrics/metric.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import { type Selection, selected, selectionSchema } from "../scenarios/selection.ts";
+import { Collector } from "../train/collector.ts";
 import type { Watch } from "../train/replay.ts";
 import {
   type Progress,
@@ -31,7 +35,7 @@ import {
   weightsDigest,
   writeRunState,
 } from "./unlearn-state.ts";
-import { workOn } from "./work.ts";
+import { type Work, workOn } from "./work.ts";
 
 /** Which images must go, and what there is besides to measure on or to learn from. */
 export type UnlearnImages = {
@@ -80,6 +84,7 @@ const optionsSchema = z.strictObject({
   until: untilSchema.default({ rounds: 6 }),
   measure: z.array(named).optional(),
   final: z.boolean().default(false),
+  record: z.boolean().default(false),
   seed: seedSchema.default(1),
   onStart: functionSchema.optional(),
   onRound: functionSchema.optional(),
@@ -97,6 +102,8 @@ export interface UnlearnOptions {
   readonly measure?: readonly (string | Pick<Metric, "name">)[] | undefined;
   /** Measure the metrics that need every image's logits at the end. Default: no. */
   readonly final?: boolean | undefined;
+  /** Keep what a report is made of, the network's answer to each image of D_f among it: see {@link Unlearned.record}. Default: no. */
+  readonly record?: boolean | undefined;
   /** Default: 1. */
   readonly seed?: number | undefined;
   /** Called with the scores before the first round; the run waits for it. */
@@ -127,10 +134,35 @@ export interface Unlearned {
   readonly reason: StopReason;
   /** UA, RA, TA and membership inference, where they were asked for. */
   readonly final?: Final;
+  /** What `reportPage` makes a page of, where it was asked for. */
+  readonly record?: UnlearnRecord;
+}
+
+/** An unlearning, as its report shows it. */
+export interface UnlearnRecord extends Omit<Unlearned, "record"> {
+  /** The method's name, its settings, and the seed. */
+  readonly method: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+  readonly until: StopRules;
+  readonly info: CheckpointInfo;
+  readonly train: Dataset;
+  /** Labels the network was trained on, of every training image. */
+  readonly labels: ArrayLike<number>;
+  /** Places of D_f among the training images. */
+  readonly forget: Uint32Array;
+  /** Images that the network was tested on. */
+  readonly testImages: number;
+  /** The network's answers to D_f, in its order. */
+  readonly answers: Readonly<Record<"before" | "after", readonly Answer[]>>;
+  readonly adapter: AdapterReport;
+  /** Bytes of the device's buffers, at most. */
+  readonly gpuBytes: number;
 }
 
 /**
- * Makes a classifier forget images. Its weights are changed; after an error they are those of the last whole round.
+ * Makes a classifier forget images. Its weights are changed; after an error, or where `watch.signal` ends it, they are
+ * those of the last whole round.
  *
  * @throws UsageError naming every wrong setting, where the method needs images to keep and there are none, for a state
  *   of another run, or while another call changes the classifier; DataError for images that the network cannot see, and
@@ -142,7 +174,14 @@ export async function unlearn(
   options: UnlearnOptions = {},
 ): Promise<Unlearned> {
   requireClassifier(model, "unlearn");
-  const { final, seed, until: stop, resume, watch } = checked(optionsSchema, options, "unlearn");
+  const {
+    final,
+    record,
+    seed,
+    until: stop,
+    resume,
+    watch,
+  } = checked(optionsSchema, options, "unlearn");
   const { onStart, onRound } = options;
   const { method, settings } = chosen(options.method);
   const only = options.measure?.map((one) => nameOf(one));
@@ -166,6 +205,7 @@ export async function unlearn(
     const saved =
       resume === undefined ? undefined : await readRunState(resume, await identity!(), spec.name);
     // Measured before the method starts: retraining throws the weights away at once.
+    const first = record ? await answersTo(work) : [];
     const before = saved?.history ?? [
       { round: 0, steps: 0, seconds: 0, scores: await work.evaluate(watch) },
     ];
@@ -175,6 +215,7 @@ export async function unlearn(
       model.model.load(saved.model);
       session.load(saved.session);
     }
+    const whole = owned.add(await model.model.clone("last whole round"));
     // Who hears of no phases takes all progress for that of a round.
     const { phase, progress: told } = watch;
     const measuring: Watch = phase === undefined ? {} : { phase, progress: told };
@@ -190,19 +231,58 @@ export async function unlearn(
         return session.recording;
       },
     };
-    const { history, reason } = await drive(session, {
+    const { history, reason } = await driveOr(() => model.model.copyFrom(whole), session, {
       stop,
       resume: before,
       evaluate: () => work.evaluate(measuring, only),
       onRound: async (progress) => {
+        whole.copyFrom(model.model);
         done.push(progress);
         await onRound?.(progress, after);
       },
       watch,
     });
-    return { history, reason, ...(final ? { final: await measureFinal(work, measuring) } : {}) };
+    const ended = {
+      ...{ history, reason },
+      ...(final ? { final: await measureFinal(work, measuring) } : {}),
+    };
+    if (!record) return ended;
+    const { adapter, peakBytes: gpuBytes } = model.model.gpu;
+    return {
+      ...ended,
+      record: {
+        ...{ ...ended, method, settings: methodSettings(method, settings), seed, until: stop },
+        ...{ info: model.info, train: corrupted.train, labels: corrupted.labels },
+        ...{ forget: work.forget, testImages: test.count, adapter, gpuBytes },
+        answers: { before: first, after: await answersTo(work) },
+      },
+    };
   };
   return changingAlone(model.model, "unlearn", () => Owned.within(run));
+}
+
+/** Rounds, and what is done where they do not come to their end. */
+async function driveOr(
+  restore: () => void,
+  ...[session, options]: Parameters<typeof drive>
+): ReturnType<typeof drive> {
+  try {
+    return await drive(session, options);
+  } catch (cause) {
+    if (!(cause instanceof DeviceLostError)) restore();
+    throw cause;
+  }
+}
+
+/** Images a pass; larger only costs memory. */
+const answersBatch = 256;
+
+/** The network's answers to D_f, in its order. */
+function answersTo({ model, task, data, train, forget }: Work): Promise<Answer[]> {
+  return Owned.within(async (owned) => {
+    const collector = owned.add(await Collector.create(model, task, data, answersBatch));
+    return answersOf(await collector.run(forget), train.classes.length);
+  });
 }
 
 /** What a run is of; its images, which do not change, are read when that is first asked. */

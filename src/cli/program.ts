@@ -65,7 +65,10 @@ function outputOptions(command: Command): void {
   if (command.commands.length > 0) return;
   command
     .optionsGroup("Output:")
-    .option("--quiet", "nothing on stderr but errors: no notes, no progress")
+    .option(
+      "--quiet",
+      "nothing on stderr but errors: no notes, no progress (where it goes to a file, Dawn may add two warnings)",
+    )
     .option("--json", "the result as one JSON document on stdout");
 }
 

@@ -233,6 +233,7 @@ export function withRounds<T>(
     },
     progress(steps, total) {
       if (phase === "steps") bar.warn(about.time?.at(steps, total));
+      if (phase === "predicting") bar.warn(about.time?.predicting(steps, total));
       if (phase === "steps") bar.update(done + steps / total, rounds, note());
       else bar.update(steps, total, note());
     },

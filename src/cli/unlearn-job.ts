@@ -2,7 +2,7 @@
 import { DataError } from "../errors.ts";
 import { isReference } from "../experiments/arms.ts";
 import { listed } from "../registry.ts";
-import { answersToForget, describeAnswers } from "../runs/answers.ts";
+import { answersToForget, describeAnswers, mostNamed } from "../runs/answers.ts";
 import type { ForgetConfig, SetupConfig, UnlearnConfig } from "../runs/config.ts";
 import type { ForgetRecord } from "../runs/forget-record.ts";
 import { limitsOf } from "../gpu/dry.ts";
@@ -27,9 +27,6 @@ import type { Scores } from "../metrics/metric.ts";
 import { answer, say } from "./output.ts";
 import { StepTime } from "./step-time.ts";
 import { withProgress, withRounds } from "./progress.ts";
-
-/** Images of D_f that a report names; forget.json has all. */
-const mostNamed = 20;
 
 /** Prints the report of a folder whose run is finished; false if it is not. */
 export async function showFinished(folder: RunFolder): Promise<boolean> {

@@ -95,6 +95,19 @@ export class Program {
     this.#ran = true;
   }
 
+  /**
+   * Submits the dispatches from `first` up to `end` of one replay that takes long; does not wait. It is not profiled.
+   */
+  runPart(first: number, end: number): void {
+    if (this.#destroyed) throw new UsageError(`program "${this.label}" was destroyed.`);
+    this.#gpu.submit((encoder) => {
+      const pass = encoder.beginComputePass({ label: this.label });
+      this.encode(pass, first, end);
+      pass.end();
+    });
+    this.#ran = true;
+  }
+
   /** Where a value of the program lives, for reading it back or writing it. @throws UsageError if it has none such. */
   view(value: Value): BufferView {
     const view = this.#views.get(value);

@@ -1,4 +1,5 @@
 /** The one way to open a file of tensors that somebody gives: its kind is told by its content. */
+import { shown } from "../checked.ts";
 import { DataError, printable, UsageError } from "../errors.ts";
 import { tensorFileKind } from "./file-kind.ts";
 import { requireFinite } from "./finite.ts";
@@ -40,13 +41,19 @@ export interface ReadOptions {
  *
  * @param name what errors call the file.
  * @throws DataError for a file that is damaged or of another kind: what it is, and what to do, and for numbers that are
- *   not finite; UsageError for a `key` that holds no tensors.
+ *   not finite; UsageError for a `key` that holds no tensors, and for a path in place of bytes.
  */
 export async function readTensors(
   bytes: Uint8Array,
   name: string,
   options: ReadOptions = {},
 ): Promise<TensorContents> {
+  if (!(bytes instanceof Uint8Array) || typeof name !== "string") {
+    throw new UsageError(
+      `readTensors: \`bytes\` must be the bytes of a file and \`name\` what errors call it, got ${shown(bytes)} and ` +
+        `${shown(name)}; read the file first, as by readFile.`,
+    );
+  }
   try {
     const contents = await contentsOf(bytes, name, options);
     if (options.allowNonfinite !== true) requireFinite(contents.tensors, name);

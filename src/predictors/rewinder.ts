@@ -9,9 +9,12 @@ import { DivergedError, UsageError } from "../errors.ts";
 import { Bound } from "../graph/bound.ts";
 import { compile, type Program } from "../graph/program.ts";
 import type { Launch, Value } from "../graph/value.ts";
+import type { Tuning } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
+import type { Range } from "../weights/trajectory/layout.ts";
 import type { Trajectory } from "../weights/trajectory/record.ts";
 import type { ModelSpec } from "../nn/model.ts";
+import { replay, type Replayed, type Watch } from "../train/replay.ts";
 import { uploadSet } from "./launch.ts";
 import {
   type JointPlace,
@@ -60,12 +63,21 @@ export class Rewinder {
   readonly flop: number;
   readonly #trajectory: Trajectory;
   readonly #parts: Parts;
+  /** The program's dispatches one after the other, from the next on. */
+  readonly #dispatches: Replayed;
+  #next = 0;
 
   private constructor(trajectory: Trajectory, predictor: Predictor, parts: Parts) {
     this.#trajectory = trajectory;
     this.predictor = predictor;
     this.#parts = parts;
     this.flop = parts.program.flop;
+    this.#dispatches = {
+      run: (count) => {
+        parts.program.runPart(this.#next, this.#next + count);
+        this.#next += count;
+      },
+    };
   }
 
   /**
@@ -107,7 +119,7 @@ export class Rewinder {
       if (joint !== undefined) owned.add(joint);
       const predictions = trajectory.chunks.flatMap((chunk, i) =>
         sets.flatMap(({ set, weights }) =>
-          layout.ranges(chunk, set.kinds).flatMap((range) =>
+          piecesOf(layout.ranges(chunk, set.kinds), mostPredicted[gpu.tuning]).flatMap((range) =>
             set.launches({
               tuning: gpu.tuning,
               workgroupStorage: gpu.device.limits.maxComputeWorkgroupStorageSize,
@@ -147,14 +159,15 @@ export class Rewinder {
   /**
    * Predicts from the recorded window and overwrites the arena's recorded parameters.
    *
+   * @param watch its progress is in dispatches; once `signal` says so, the arena is left untouched.
    * @throws PredictionError naming the parameters whose prediction is not finite; the arena is untouched.
    */
-  async apply(arena: Arena): Promise<void> {
+  async apply(arena: Arena, watch: Pick<Watch, "signal" | "progress"> = {}): Promise<void> {
     const { bound, program, flags, predicted } = this.#parts;
     const { gpu, layout, chunks } = this.#trajectory;
     this.#trajectory.requireComplete();
     gpu.submit((encoder) => encoder.clearBuffer(bound.at(flags).buffer));
-    program.run();
+    await this.#predict(program, watch);
     const [bytes] = await gpu.read(bound.at(flags));
     const marks = new Uint32Array(bytes!);
     const bad = layout.tracks.filter((_, i) => marks[i] !== 0).map((track) => track.slot.name);
@@ -175,6 +188,15 @@ export class Rewinder {
     });
   }
 
+  /** Runs the program in submits short enough to be interrupted; where it is profiled, in one. */
+  async #predict(program: Program, watch: Pick<Watch, "signal" | "progress">): Promise<void> {
+    const { gpu } = this.#trajectory;
+    if (gpu.profiler?.wants(program.label) === true) return program.run();
+    this.#next = 0;
+    const { signal, progress } = watch;
+    await replay(gpu, this.#dispatches, program.dispatches.length, { signal, progress });
+  }
+
   /** How many snapshots ahead the next prediction is, where the predictor leaves a choice. */
   aim(step: number): void {
     const { joint } = this.#parts;
@@ -193,6 +215,19 @@ export class Rewinder {
   [Symbol.dispose](): void {
     this.destroy();
   }
+}
+
+/** Coordinates that one dispatch predicts at most, so that a long prediction can be interrupted and tells how far it is. */
+const mostPredicted: Readonly<Record<Tuning, number>> = { gpu: 2 ** 22, software: 2 ** 14 };
+
+/** Ranges of at most so many coordinates. */
+function piecesOf(ranges: readonly Range[], most: number): Range[] {
+  return ranges.flatMap(({ first, count }) =>
+    Array.from({ length: Math.ceil(count / most) }, (_, i) => ({
+      first: first + i * most,
+      count: Math.min(most, count - i * most),
+    })),
+  );
 }
 
 /** @throws UsageError if a trajectory is not what the predictor needs. */

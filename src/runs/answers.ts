@@ -11,6 +11,9 @@ import type { Job } from "./job.ts";
 /** Images a pass; larger only costs memory. */
 const batch = 256;
 
+/** Images of D_f that a report names; forget.json has all. */
+export const mostNamed = 20;
+
 /** The answers to all of D_f, in its order. */
 export async function answersToForget({
   model,

@@ -9,7 +9,7 @@ export interface Watch {
   readonly signal?: AbortSignal | undefined;
   /** Called after each chunk of steps with the steps done and all steps. */
   readonly progress?: ((done: number, total: number) => void) | undefined;
-  /** Called where a phase begins; the progress after it is that of this phase. A predictor tells of none. */
+  /** Called where a phase begins; the progress after it is that of this phase. */
   readonly phase?: ((phase: Phase) => void) | undefined;
   /** Called after each chunk with the seconds it took: compiling is not among them. */
   readonly addSeconds?: ((seconds: number) => void) | undefined;

@@ -25,6 +25,7 @@ import {
   unlearn,
   UsageError,
 } from "../../src/index.ts";
+import { reportPage } from "../../src/entries/report.ts";
 import { loadForeign } from "../../src/entries/io.ts";
 import { loadDataset } from "../../src/entries/data.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
@@ -145,6 +146,65 @@ test("images are named by what names them, or are all there is left", async () =
   const left = await unlearn(alone, { forget: subset(images, zeros) }, options);
   assert.equal(Object.keys(left.history[0]!.scores), ["forgetAccuracy", "forgetLoss"]);
   for (const one of [model, again, alone]) one.destroy();
+});
+
+test("a run that is ended within a round leaves the weights of the last whole one", async () => {
+  const { train: images, labels, forget } = await noisy();
+  const given = { train: images, labels, forget };
+  for (const method of [
+    methods.rewind({ learningRate: 2e-4, batch: 20 }),
+    methods.linearRewind({ learningRate: 2e-4, batch: 20 }),
+  ]) {
+    const whole = await copy();
+    await unlearn(whole, given, { method, until: { rounds: 1 } });
+    const ended = await copy();
+    const stop = new AbortController();
+    let rounds = 0;
+    const error = await errorOf(
+      unlearn(ended, given, {
+        ...{ method, until: { rounds: 3 } },
+        onRound: () => ++rounds,
+        watch: {
+          signal: stop.signal,
+          progress: (done, total) => {
+            if (rounds === 1 && done > total / 3) stop.abort();
+          },
+        },
+      }),
+    );
+    assert.is(error.name, "AbortError");
+    assert.is(rounds, 1);
+    assert.equal(await save(ended), await save(whole));
+    for (const one of [whole, ended]) one.destroy();
+  }
+});
+
+test("a run keeps what its report is made of, and the page names the images with their answers", async () => {
+  const { train: images, labels, test: tests, forget } = await noisy();
+  const model = await copy();
+  const before = await predict(model, subset(images, forget));
+  const given = { train: images, labels, forget, test: tests };
+  const settings = { ...{ until: { rounds: 1 }, record: true }, method: "fine-tune" };
+  const { record, history } = await unlearn(model, given, settings);
+  const after = await predict(model, subset(images, forget));
+  assert.equal(
+    (["before", "after"] as const).map((when) =>
+      record!.answers[when].map(({ class: number }) => images.classes[number]!),
+    ),
+    [before, after].map(({ names }) => [...names]),
+  );
+  const page = await reportPage(record);
+  const text = page.replaceAll(/<[^>]+>/g, "");
+  assert.ok(text.includes(`The first 20 of ${forget.length} images`), "D_f is counted");
+  assert.ok(text.includes(history[1]!.scores["testAccuracy"]!.toFixed(2)), "scores are told");
+  assert.ok(text.includes("a program did it"));
+  assert.is(page.match(/<img src="data:image\/png/g)?.length, 20);
+  const again = await unlearn(model, given, { ...settings, method: "task-vector" });
+  assert.match(await reportPage(record, again.record), "task-vector (run 2)");
+  const none = await unlearn(model, given, { until: { rounds: 1 }, method: "fine-tune" });
+  assert.is(none.record, undefined);
+  assert.match((await errorOf(reportPage(none.record))).message, "keeps one with `record: true`");
+  model.destroy();
 });
 
 test("a run goes on from a state after two rounds and ends with the bits of one that was not left", async () => {

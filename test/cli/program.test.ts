@@ -292,9 +292,20 @@ test("a step of a large network on a software adapter is timed, once kernels are
   assert.is(
     at(70_000, 4),
     "warning: big has 11.2 million weights and the adapter is software: a step takes 5.0 s, as measured, and the 150 " +
-      "steps 12 min 30 s. A smaller network, smaller or fewer images or a GPU take less.",
+      "steps 12 min 30 s, without what comes after them. A smaller network, smaller or fewer images or a GPU take less.",
   );
   assert.is(at(90_000, 6), undefined);
+  const predicting = (ms: number, done: number): string | undefined => {
+    now = ms;
+    return time.predicting(done, 700);
+  };
+  assert.is(predicting(100_000, 2), undefined);
+  assert.is(
+    predicting(101_200, 4),
+    "warning: predicting where the weights were takes 7 min 0 s, as measured, in each of at most 3 rounds. " +
+      "--method linear-rewind and task-vector do without it.",
+  );
+  assert.is(predicting(102_000, 6), undefined);
   const job = (software: boolean, size: number) =>
     ({
       gpu: { adapter: { software } },

@@ -51,11 +51,12 @@ import { loadDataset } from "rewind-webgpu/data";
 import { Graph } from "rewind-webgpu/engine";
 import { protocolOf } from "rewind-webgpu/experiments";
 import { readTensors } from "rewind-webgpu/io";
+import { reportPage } from "rewind-webgpu/report";
 export const gpu: Gpu = await acquireDevice();
 export const device: GPUDevice = gpu.device;
 // @ts-expect-error -- were a type missing, this would be any
 export const none: number = gpu.device;
-export { Graph, loadDataset, protocolOf, readTensors };
+export { Graph, loadDataset, protocolOf, readTensors, reportPage };
 `,
   "tsconfig.json": JSON.stringify({
     compilerOptions: {

@@ -177,6 +177,42 @@ test("a partial history is an error that says so", async () => {
   assert.throws(() => trajectory.record(arena), /all 4 snapshots are taken/);
 });
 
+test("a long prediction is made in parts: it tells how far it is, and can be given up before a weight is changed", async () => {
+  const gpu = await testGpu({ tuning: "software" });
+  // Three parts and a bit, the last one smaller.
+  const layout = new ArenaLayout([{ name: "w", shape: [50_001], kind: "fc" }], gpu.maxBinding);
+  const arena = await Arena.create(gpu, layout, "test");
+  const trajectory = await Trajectory.create(gpu, layout.slots, window);
+  for (let k = 0; k < window; k++) {
+    arena.write(
+      "w",
+      Float32Array.from({ length: 50_001 }, (_, i) => line("w", i, k)),
+    );
+    trajectory.record(arena);
+  }
+  const before = (await arena.read()).get("w")!;
+  const rewinder = await Rewinder.create(trajectory, linearPredictor(window, 3));
+  const stopped = new AbortController();
+  const told: number[] = [];
+  const progress = (done: number, total: number): void => {
+    told.push(done / total);
+    if (done > 1) stopped.abort();
+  };
+  try {
+    await rewinder.apply(arena, { signal: stopped.signal, progress });
+    assert.unreachable();
+  } catch (error) {
+    assert.is((error as Error).name, "AbortError");
+  }
+  assert.equal((await arena.read()).get("w"), before);
+  await rewinder.apply(arena, { progress: (done, total) => told.push(done / total) });
+  assert.ok(told[0]! < 1 && told.at(-1) === 1, `${told}`);
+  (await arena.read()).get("w")!.forEach((value, i) => {
+    assert.ok(Math.abs(value - line("w", i, -3)) < 1e-5 * Math.abs(value) + 1e-5, `${i}: ${value}`);
+  });
+  for (const part of [rewinder, trajectory, arena]) part.destroy();
+});
+
 test("an infinite prediction names its parameter and leaves every weight alone", async () => {
   const gpu = await testGpu();
   const { arena, trajectory } = await record(gpu);

@@ -262,7 +262,11 @@ export class RewindSession implements UnlearnSession {
     }
     watch.phase?.("predicting");
     try {
-      await rewinder.apply(model.parameters);
+      await rewinder.apply(model.parameters, {
+        signal: watch.signal,
+        // Who hears of no phases takes all progress for that of the steps.
+        progress: watch.phase && watch.progress,
+      });
     } catch (cause) {
       if (cause instanceof PredictionError) {
         model.gpu.submit((encoder) => model.parameters.copyFrom(before, encoder));

@@ -1,0 +1,4 @@
+/// <reference lib="dom" preserve="true" />
+/// <reference lib="esnext.disposable" preserve="true" />
+/** `rewind-webgpu/report`: what became of D_f, as a page for people. */
+export { reportPage } from "../runs/unlearn-page.ts";
