@@ -453,6 +453,11 @@ test("kernels of mixed precision compile, with matrix units emulated", async () 
   // Products are made when it is opened.
   const gpu = await ownGpu({ precision: "mixed", matrices: "emulated" });
   await compileAll(gpu, [
+    {
+      shader: "predict/invwnn-matrices",
+      parts: ["matrix/emulated"],
+      constants: { WINDOW: 15, BASE: 1, KEEP_VALUE: true, KEEP_DIFFERENCE: true },
+    },
     { shader: "optim/unscale", constants: { PER: 1 } },
     { shader: "optim/loss-scale", constants: { GROWTH: 2000, LEAST: 1, MOST: 2 ** 24 } },
   ]);

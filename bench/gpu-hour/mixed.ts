@@ -7,6 +7,7 @@ import { compile } from "../../src/graph/program.ts";
 import type { Launch } from "../../src/graph/value.ts";
 import { Random } from "../../src/random.ts";
 import { stepName } from "../networks.ts";
+import { rewindTask } from "./rewinds.ts";
 import type { Figures } from "./rows.ts";
 import type { Context, Stage, Task } from "./stage.ts";
 import { square, stepsOf, stepTask } from "./steps.ts";
@@ -110,6 +111,7 @@ export const mixed: Stage = {
       ...sizes.slice(0, 1).map(tiles),
       ...stepsOf(context).map((step) => onMatrices(stepTask(step, `${stepName(step)}, mixed`))),
       ...sizes.slice(1).map(tiles),
+      onMatrices(rewindTask("InvWNN", context.tiny ? 1024 : 11_200_000)),
       errors(context.tiny ? 40 : 1024),
     ]);
   },

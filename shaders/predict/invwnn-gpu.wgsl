@@ -1,7 +1,6 @@
-//! import predict/invwnn
+//! import predict/invwnn-quads
 // InvWNN (predict/invwnn) for GPUs. Constants: those of the part; KEEP_VALUE, KEEP_DIFFERENCE: a stream that is
 // not kept is a constant which the packer has added to the output bias; WG threads of a group: 32, 64 or 128.
-// weights: packed for "gpu"; offsets below, in vec4f.
 // Grid: 1-D folded to 2-D; a group takes half as many coordinates as it has threads.
 // Activations stay in one tile [neuron][coordinate], which every layer reads and, behind a barrier, overwrites. A
 // thread makes 8 neurons (og, og + 16 in vec4f) x 8 coordinates (cg, cg + ACROSS / 2 in vec4f): 64 multiply-adds for
@@ -9,28 +8,9 @@
 // one, the next is on its way in registers. The streams run one after the other because their halves of the output layer
 // are separate sums. Every sum is one chain in order, whatever WG.
 // Workgroup memory: 256 WG bytes of activations and 128 WG of slices: 12, 24 or 48 KiB.
-@group(0) @binding(3) var<storage, read> weights: array<vec4f>;
-
 const_assert WG == 32 || WG == 64 || WG == 128;
 
 const COORDINATES = u32(WG) / 2u;
-
-// Offsets within a stream: kernels [in][out] and their biases; compress is stored [out][in].
-const firstBias = window * 32u;
-const secondKernel = firstBias + 32u;
-const secondBias = secondKernel + 4096u;
-const compressKernel = secondBias + 32u;
-const compressBias = compressKernel + 256u;
-const linearKernel = compressBias + 2u;
-const linearBias = linearKernel + 256u;
-const amplitudeKernel = linearBias + 32u;
-const amplitudeBias = amplitudeKernel + 256u;
-const rateKernel = amplitudeBias + 32u;
-const rateBias = rateKernel + 256u;
-const thirdKernel = rateBias + 32u;
-const thirdBias = thirdKernel + 2048u;
-const outputKernel = thirdBias + 16u;
-const streamSize = outputKernel + 16u;
 
 // Coordinate quads of a group.
 const ACROSS = COORDINATES / 4u;
@@ -53,40 +33,6 @@ var<workgroup> slices: array<vec4f, 2u * SLICE>;
 const inputRows = (window + STEPS - 1u) / STEPS * STEPS;
 // Rounds of all threads that fetch them.
 const inputRounds = (inputRows * ACROSS + u32(WG) - 1u) / u32(WG);
-
-// Four neurons for four coordinates.
-struct Quad {
-  y0: vec4f,
-  y1: vec4f,
-  y2: vec4f,
-  y3: vec4f,
-}
-
-fn quad(b: vec4f) -> Quad {
-  return Quad(vec4f(b.x), vec4f(b.y), vec4f(b.z), vec4f(b.w));
-}
-
-fn grow(q: Quad, x: vec4f, w: vec4f) -> Quad {
-  return Quad(fma(x, vec4f(w.x), q.y0), fma(x, vec4f(w.y), q.y1), fma(x, vec4f(w.z), q.y2), fma(x, vec4f(w.w), q.y3));
-}
-
-fn bent(q: Quad, slope: f32) -> Quad {
-  return Quad(max(q.y0, slope * q.y0), max(q.y1, slope * q.y1), max(q.y2, slope * q.y2), max(q.y3, slope * q.y3));
-}
-
-fn gated(l: Quad, a: Quad, r: Quad, y: Quad) -> Quad {
-  return Quad(
-    l.y0 + a.y0 * exp(r.y0 * y.y0),
-    l.y1 + a.y1 * exp(r.y1 * y.y1),
-    l.y2 + a.y2 * exp(r.y2 * y.y2),
-    l.y3 + a.y3 * exp(r.y3 * y.y3),
-  );
-}
-
-// The third layer's part of the output.
-fn part_of(q: Quad, w: vec4f) -> vec4f {
-  return leaky(q.y0) * w.x + leaky(q.y1) * w.y + leaky(q.y2) * w.z + leaky(q.y3) * w.w;
-}
 
 @compute @workgroup_size(WG)
 fn main(

@@ -40,6 +40,7 @@ export async function predictHistories(
     const job = {
       tuning: gpu.tuning,
       workgroupStorage: gpu.device.limits.maxComputeWorkgroupStorageSize,
+      matrices: gpu.matrices,
       range: { first: 0, count, stride: count, outFirst: 0 },
       history,
       weights,

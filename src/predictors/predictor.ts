@@ -7,6 +7,7 @@
 import type { Arena, ParameterKind } from "../weights/arena.ts";
 import { UsageError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
+import type { Matrices } from "../gpu/matrices.ts";
 import type { Bound } from "../graph/bound.ts";
 import type { Program } from "../graph/program.ts";
 import type { Launch, Value } from "../graph/value.ts";
@@ -50,6 +51,8 @@ export interface PredictionJob {
   readonly tuning: Tuning;
   /** Bytes of memory that a workgroup may have. */
   readonly workgroupStorage: number;
+  /** Who multiplies halves in mixed precision; undefined in others. */
+  readonly matrices?: Matrices | undefined;
   readonly base: Base;
   readonly range: HistoryRange;
   /** Slices of snapshots, oldest first. */

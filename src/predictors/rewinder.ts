@@ -123,6 +123,7 @@ export class Rewinder {
             set.launches({
               tuning: gpu.tuning,
               workgroupStorage: gpu.device.limits.maxComputeWorkgroupStorageSize,
+              matrices: gpu.matrices,
               base,
               range: { ...range, stride: chunk.stride, outFirst: range.first },
               history: histories[i]!,

@@ -28,7 +28,9 @@ import {
   fromTensors,
   type StreamName,
 } from "../../src/predictors/two-stream.ts";
+import { Value } from "../../src/graph/value.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
+import { nearestHalf } from "../nearest-half.ts";
 import { sharedFile, skip } from "../shared.ts";
 import { toTensors } from "./to-tensors.ts";
 
@@ -36,25 +38,33 @@ import { toTensors } from "./to-tensors.ts";
 
 type Layers = Record<string, number[]>;
 
-function dense(x: readonly number[], { kernel, bias }: DenseWeights): number[] {
+/** What becomes of the factors of the second and third layer. */
+type Rounding = (value: number) => number;
+const asItIs: Rounding = (value) => value;
+
+function dense(
+  x: readonly number[],
+  { kernel, bias }: DenseWeights,
+  rounded: Rounding = asItIs,
+): number[] {
   return Array.from(bias, (b, o) =>
-    x.reduce((sum, v, i) => sum + v * kernel[i * bias.length + o]!, b),
+    x.reduce((sum, v, i) => sum + v * rounded(kernel[i * bias.length + o]!), b),
   );
 }
 
 const leaky = (x: number): number => (x > 0 ? x : 0.3 * x);
 
-function referenceStream(w: StreamWeights, input: number[]): Layers {
+function referenceStream(w: StreamWeights, input: number[], rounded = asItIs): Layers {
   const dense1 = dense(input, w.first);
-  const leaky1 = dense1.map(leaky);
-  const dense2 = dense(leaky1, w.second);
+  const leaky1 = dense1.map((v) => rounded(leaky(v)));
+  const dense2 = dense(leaky1, w.second, rounded).map(rounded);
   const compressed = dense(dense2, w.compress).map((v) => Math.max(0, v));
   const linear = dense(compressed, w.linear);
   const amplitude = dense(compressed, w.amplitude);
   const rate = dense(compressed, w.rate);
   const exponential = rate.map((r, i) => Math.exp(r * dense2[i]!));
-  const tract = linear.map((l, i) => l + amplitude[i]! * exponential[i]!);
-  const dense3 = dense(tract, w.third);
+  const tract = linear.map((l, i) => rounded(l + amplitude[i]! * exponential[i]!));
+  const dense3 = dense(tract, w.third, rounded);
   const leaky2 = dense3.map(leaky);
   return {
     input,
@@ -82,9 +92,10 @@ function predictReference(
   weights: InvWnnWeights,
   history: readonly number[],
   pruning: StreamPruning = bothStreams,
+  rounded = asItIs,
 ): number {
   const part = (name: StreamName, from: number): number =>
-    referenceStream(weights[name], streamInput(name, history)).leaky2!.reduce(
+    referenceStream(weights[name], streamInput(name, history), rounded).leaky2!.reduce(
       (sum, v, i) => sum + v * weights.output.kernel[from + i]!,
       0,
     );
@@ -191,6 +202,7 @@ async function predict(
   const launches = set.launches({
     tuning: gpu.tuning,
     workgroupStorage,
+    matrices: gpu.matrices,
     base,
     range: { first: place.first, count, stride, outFirst: place.outFirst },
     history,
@@ -377,6 +389,49 @@ for (const tuning of tunings) {
     assert.ok(Number.isNaN(got[33]));
   });
 }
+
+// ---- Matrix units, emulated. ----
+
+test("on matrix units the network is that of factors rounded to halves, for every count, window and stream", async () => {
+  const gpu = await testGpu({ precision: "mixed", matrices: "emulated" });
+  const place = { first: 5, pad: 3, outFirst: 9 };
+  for (const [window, count, pruning] of [
+    [15, 1, bothStreams],
+    [15, 197, bothStreams],
+    [5, 65, { keepValue: true, keepDifference: false, constant: 0.125, note: "" }],
+    [20, 64, { keepValue: false, keepDifference: true, constant: 0.125, note: "" }],
+  ] as const) {
+    const weights = randomWeights(window, 11);
+    const histories = randomHistories(window, count, count);
+    const want = (rounded: Rounding): number[] =>
+      histories.map((history) => predictReference(weights, history, pruning, rounded));
+    const [exact, halves] = [want(asItIs), want(nearestHalf)];
+    const got = await predict(gpu, weights, histories, "none", pruning, place);
+    const name = `window ${window}, count ${count}`;
+    // A value near the middle between two halves may go either way: a few of 640 by 2^-11 of themselves.
+    const { ratio } = worst(got, halves, halves, { absolute: 3e-4, relative: 1e-4 });
+    assert.ok(ratio <= 1, `${name}: ${ratio} times the tolerance`);
+    const rms = (values: readonly number[]): number => Math.hypot(...values) / Math.sqrt(count);
+    const share = rms(exact.map((value, i) => got[i]! - value)) / rms(exact);
+    assert.ok(share > 1e-7 && share < 5e-3, `${name}: off by ${share} of the residuals`);
+    assert.equal(await predict(gpu, weights, histories, "none", pruning, place), got);
+  }
+});
+
+test("the kernel for matrix units is left where a workgroup has too little memory, or precision is exact", async () => {
+  const weights = randomWeights(15, 11);
+  const set = invWnnSet("test", ["fc"], { weights, source: "test" });
+  const value = new Value("v", [64], "f32", "bound");
+  const shader = (matrices: "emulated" | undefined, workgroupStorage: number): string =>
+    set.launches({
+      ...{ tuning: "gpu", matrices, workgroupStorage, base: "oldest", weights: {} },
+      ...{ history: value, predicted: value },
+      range: { first: 0, count: 4, stride: 4, outFirst: 0 },
+    })[0]!.shader;
+  assert.is(shader("emulated", 32_768), "predict/invwnn-matrices");
+  assert.is(shader("emulated", 16_384), "predict/invwnn-gpu");
+  assert.is(shader(undefined, 49_152), "predict/invwnn-gpu");
+});
 
 // ---- Golden vectors of the published checkpoints. ----
 

@@ -9,6 +9,9 @@ function groupThreads(workgroupStorage: number): number {
   return [128, 64].find((threads) => 384 * threads <= workgroupStorage) ?? 32;
 }
 
+/** Bytes of workgroup memory that the kernel for matrix units takes. */
+const matricesStorage = 8 * (2304 + 1088) + 16 * 256;
+
 /**
  * The launches that predict a range; `job.weights` are those of `packInvWnn` for the same pruning.
  *
@@ -18,10 +21,23 @@ export function invWnnLaunches(
   job: PredictionJob,
   { window, pruning, flop }: { window: number; pruning: StreamPruning; flop: number },
 ): Launch[] {
-  const { tuning, base, weights, workgroupStorage } = job;
+  const { tuning, base, weights, workgroupStorage, matrices } = job;
   const constants = { WINDOW: window, BASE: baseCode[base] };
   if (tuning === "gpu") {
     const { keepValue: KEEP_VALUE, keepDifference: KEEP_DIFFERENCE } = pruning;
+    if (matrices !== undefined && workgroupStorage >= matricesStorage) {
+      return [
+        predictionLaunch(job, {
+          shader: "predict/invwnn-matrices",
+          parts: [`matrix/${matrices}`],
+          constants: { ...constants, KEEP_VALUE, KEEP_DIFFERENCE },
+          bind: { weights: weights["weights"]! },
+          // 128 threads of a workgroup take 64 coordinates.
+          threads: 2,
+          flop,
+        }),
+      ];
+    }
     return [
       predictionLaunch(job, {
         shader: "predict/invwnn-gpu",

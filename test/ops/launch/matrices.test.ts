@@ -11,6 +11,7 @@ import { type Launch, Value } from "../../../src/graph/value.ts";
 import { gemm } from "../../../src/ops/launch/gemm.ts";
 import { Random } from "../../../src/random.ts";
 import { closeGpus, testGpu } from "../../device.ts";
+import { nearestHalf } from "../../nearest-half.ts";
 import { bitsOf, combinations, oddProducts } from "./products.ts";
 
 const emulated = (): Promise<Gpu> => testGpu({ precision: "mixed", matrices: "emulated" });
@@ -58,15 +59,6 @@ test("products of small integers have the bits of the core in float32, in every 
     for (const one of made) assert.equal(await bitsOf(gpu, one, integer), right, name(one));
   }
 });
-
-/** The nearest half of a number, ties to even; for numbers that halves reach. */
-function nearestHalf(value: number): number {
-  const unit = 2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(value)))) - 10);
-  const scaled = value / unit;
-  const low = Math.floor(scaled);
-  const up = scaled - low > 0.5 || (scaled - low === 0.5 && low % 2 !== 0);
-  return value === 0 ? value : (low + (up ? 1 : 0)) * unit;
-}
 
 test("factors are rounded to the nearest half, and sums are float32", async () => {
   const gpu = await emulated();
@@ -165,6 +157,11 @@ test("every combination of parts compiles and is reflected, emulated and for mat
     assert.equal(reflect(code, "main").workgroupSize(constants), [constants["WG"], 1, 1]);
   }
   assert.is(pipelines > 2, units !== undefined, `${pipelines} pipelines`);
+  const constants = { WINDOW: 15, BASE: 1, KEEP_VALUE: true, KEEP_DIFFERENCE: true };
+  const { code } = await link("predict/invwnn-matrices", ["matrix/adapter"], prelude(constants));
+  units?.pushErrorScope("validation");
+  units?.createShaderModule({ code });
+  assert.is((await units?.popErrorScope())?.message, undefined, "InvWNN");
 });
 
 // Dawn may crash where it is collected while its devices live.
