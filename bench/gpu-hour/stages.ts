@@ -1,7 +1,14 @@
 /** The stages of a GPU hour, the most valuable first. */
 import { Profiler, summarise } from "../../src/gpu/profile.ts";
 import { elementwise } from "../../src/graph/elementwise.ts";
-import { gpuTiles, retile, tileName, tileOf } from "../../src/graph/product-tiles.ts";
+import {
+  bufferedTiles,
+  fitsTile,
+  gpuTiles,
+  retile,
+  tileName,
+  tileOf,
+} from "../../src/graph/product-tiles.ts";
 import { compile } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
 import { diagnose } from "../../src/inspect/doctor.ts";
@@ -251,7 +258,8 @@ const products: Stage = {
   tasks: ({ gpu, tiny }) => {
     if (gpu.tuning !== "gpu") return Promise.resolve([]);
     const sizes = tiny ? [64] : [4096, 2048, 1024];
-    const some = tiny ? gpuTiles.slice(-2) : gpuTiles;
+    const fitting = [...gpuTiles, ...bufferedTiles].filter((tile) => fitsTile(gpu, tile));
+    const some = tiny ? [gpuTiles.at(-1)!, bufferedTiles.at(-1)!] : fitting;
     const all = sizes.flatMap((n) =>
       some.map((tile) => ({ name: `${n}³, ${tileName(tile)}`, launch: square(n, tile) })),
     );

@@ -9,13 +9,15 @@
 // a and b are (gemm/product, conv2d/*) and of product/{a,b,c}-{scalar,vec4}, which read and store them; what is done
 // with four rows of results is that of product/rows-gpu or product/pool-gpu.
 // Constants: BM x BN = rows and columns a workgroup makes (32, 64 or 128 each, k in steps of 16); TM, TN = row
-// and column quads a lane makes (1 or 2: a lane has 4 TM x 4 TN results in registers); WG = lanes a workgroup.
+// and column quads a lane makes (1 or 2: a lane has 4 TM x 4 TN results in registers); WG = lanes a workgroup;
+// BUFFERS = tiles of a and of b (1, or 2: copied and read in turn, with one barrier a round instead of two).
 // Grid: ceil(m / BM) ceil(n / BN) pieces workgroups, folded into x and y.
-// Workgroup memory: 64 (BM + BN) bytes. Made for discrete NVIDIA GPUs, within WebGPU's default limits.
+// Workgroup memory: 64 BUFFERS (BM + BN) bytes. Made for discrete NVIDIA GPUs, within WebGPU's default limits.
 
 const_assert TM == 1 || (TM == 2 && BM >= 64);
 const_assert TN == 1 || (TN == 2 && BN >= 64);
 const_assert WG == BM * BN / (16 * TM * TN) && WG <= 256;
+const_assert BUFFERS == 1 || BUFFERS == 2;
 const_assert BM == 32 || BM == 64 || BM == 128;
 const_assert BN == 32 || BN == 64 || BN == 128;
 
@@ -42,8 +44,8 @@ const ROUNDS = (sizes.longest + 15u) / 16u + 1u;
 // neighbouring k store without bank conflicts, and no padding breaks the 16 KiB. Indices into the tiles are made
 // in `main` of the lane's number, constants and loop variables, by operations whose range a compiler knows
 // (hence the % after ^): where it can prove an index to be inside, it adds no clamp.
-var<workgroup> tileA: array<vec4f, 4 * BM>;
-var<workgroup> tileB: array<vec4f, 4 * BN>;
+var<workgroup> tileA: array<vec4f, BUFFERS * 4 * BM>;
+var<workgroup> tileB: array<vec4f, BUFFERS * 4 * BN>;
 
 // s plus the rows of a product: a's rows times four columns of b.
 fn multiplyAdd(s: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
@@ -107,9 +109,10 @@ fn main(
       u = blockB(piece, col, k + 4u * kB);
     }
     if (round > 0u) {
+      let readable = (round + 1u) % BUFFERS * 4u;
       for (var q = hidden; q < 4u; q++) {
-        let fromA = q % 4u * BM + (ty ^ (2u * q)) % TY;
-        let fromB = q % 4u * BN + (tx ^ (2u * q)) % TX;
+        let fromA = (readable + q % 4u) * BM + (ty ^ (2u * q)) % TY;
+        let fromB = (readable + q % 4u) * BN + (tx ^ (2u * q)) % TX;
         for (var j = 0u; j < 4u; j++) {
           let a0 = tileA[fromA + j * (BM / 4u)];
           let a1 = tileA[fromA + j * (BM / 4u) + SECOND_A];
@@ -128,21 +131,26 @@ fn main(
         }
       }
     }
-    workgroupBarrier();
+    if (BUFFERS == 1) {
+      workgroupBarrier();
+    }
+    let writable = round % BUFFERS * 4u;
     if (isA) {
-      tileA[storeA] = v[0];
-      tileA[storeA + BM / 4u] = v[1];
-      tileA[storeA + BM / 2u] = v[2];
-      tileA[storeA + 3u * (BM / 4u)] = v[3];
+      let to = writable * BM + storeA;
+      tileA[to] = v[0];
+      tileA[to + BM / 4u] = v[1];
+      tileA[to + BM / 2u] = v[2];
+      tileA[to + 3u * (BM / 4u)] = v[3];
     }
     if (isB) {
       if (!SPLIT) {
         v = u;
       }
-      tileB[storeB] = v[0];
-      tileB[storeB + BN / 4u] = v[1];
-      tileB[storeB + BN / 2u] = v[2];
-      tileB[storeB + 3u * (BN / 4u)] = v[3];
+      let to = writable * BN + storeB;
+      tileB[to] = v[0];
+      tileB[to + BN / 4u] = v[1];
+      tileB[to + BN / 2u] = v[2];
+      tileB[to + 3u * (BN / 4u)] = v[3];
     }
     workgroupBarrier();
   }

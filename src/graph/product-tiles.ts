@@ -13,14 +13,14 @@ import type { Launch } from "./value.ts";
 /** A tile as the constants of its core. */
 export type TileConstants = Readonly<Record<string, number>>;
 
-/** Constants of product/gpu: rows and columns of a tile, row and column quads a lane makes of it, lanes. */
-export type GpuTile = Readonly<Record<"BM" | "BN" | "TM" | "TN" | "WG", number>>;
+/** Constants of product/gpu: rows and columns of a tile, row and column quads a lane makes of it, lanes, buffers. */
+export type GpuTile = Readonly<Record<"BM" | "BN" | "TM" | "TN" | "WG" | "BUFFERS", number>>;
 
 /** Constants of product/software: vec4 columns a lane, lanes. */
 export type SoftwareTile = Readonly<Record<"VT" | "WG", number>>;
 
 function gpuTile(BM: number, BN: number, TM: 1 | 2, TN: 1 | 2): GpuTile {
-  return { BM, BN, TM, TN, WG: (BM * BN) / (16 * TM * TN) };
+  return { BM, BN, TM, TN, WG: (BM * BN) / (16 * TM * TN), BUFFERS: 1 };
 }
 
 /** The tiles of product/gpu, the largest first. */
@@ -36,6 +36,21 @@ export const gpuTiles: readonly GpuTile[] = [
   gpuTile(32, 32, 1, 1),
 ];
 
+/**
+ * The same with two buffers, which save a barrier a round and take twice the memory. What that is worth nobody has
+ * measured: they are what `rewind tune` and the GPU hour compare, and nothing takes them by itself.
+ */
+export const bufferedTiles: readonly GpuTile[] = gpuTiles.map((tile) => ({ ...tile, BUFFERS: 2 }));
+
+/** Whether a tile fits the memory of a workgroup. */
+export function fitsTile(
+  { device }: { readonly device: Pick<GPUDevice, "limits"> },
+  tile: TileConstants,
+): boolean {
+  const { BM = 0, BN = 0, BUFFERS = 0 } = tile as Partial<GpuTile>;
+  return 64 * BUFFERS * (BM + BN) <= device.limits.maxComputeWorkgroupStorageSize;
+}
+
 /** The tiles of product/software. */
 export const softwareTiles: readonly SoftwareTile[] = [4, 2, 1].flatMap((VT) =>
   [32, 16, 8].map((WG) => ({ VT, WG })),
@@ -43,7 +58,7 @@ export const softwareTiles: readonly SoftwareTile[] = [4, 2, 1].flatMap((VT) =>
 
 /** The tiles of a core. */
 export const coreTiles: Readonly<Record<Tuning, readonly TileConstants[]>> = {
-  gpu: gpuTiles,
+  gpu: [...gpuTiles, ...bufferedTiles],
   software: softwareTiles,
 };
 
@@ -104,9 +119,9 @@ export function retile<L extends ProductLaunch>(launch: L, tile: TileConstants):
 
 /** A tile by its sizes, for tables. */
 export function tileName(tile: TileConstants): string {
-  const { BM, BN, TM, TN, VT, WG } = tile as Partial<GpuTile & SoftwareTile>;
+  const { BM, BN, TM, TN, VT, WG, BUFFERS } = tile as Partial<GpuTile & SoftwareTile>;
   return VT === undefined
-    ? `${BM}×${BN} (${4 * TM!}×${4 * TN!} a lane)`
+    ? `${BM}×${BN} (${4 * TM!}×${4 * TN!} a lane${BUFFERS === 2 ? ", two buffers" : ""})`
     : `8×${4 * VT} a lane, ${WG} lanes`;
 }
 
@@ -132,8 +147,11 @@ export async function inTunedTile(gpu: Gpu, launch: Launch): Promise<Launch> {
   if (gpu.tuned.size === 0 || tileOf(launch) === undefined) return launch;
   const choice = gpu.tuned.get(productKey(launch));
   if (choice === undefined || choice.shader !== (await textDigest(launch))) return launch;
-  // What is in no list was written by nobody who measured: it is left aside, as all that does not fit.
-  const tile = coreTiles[coreOf(launch)!].find((one) => isSame(one, choice.tile));
+  // What is in no list was written by nobody who measured, or before the list was as it is: it is left aside, as all
+  // that does not fit.
+  const tile = coreTiles[coreOf(launch)!].find(
+    (one) => isSame(one, choice.tile) && fitsTile(gpu, one),
+  );
   return tile === undefined ? launch : retile(launch, tile);
 }
 

@@ -13,6 +13,7 @@ import type { Program } from "../graph/program.ts";
 import {
   coreOf,
   coreTiles,
+  fitsTile,
   productKey,
   retile,
   sizeOf,
@@ -100,7 +101,8 @@ export async function measureProduct(
 ): Promise<ProductTimes> {
   const { launch } = product;
   const own = tileOf(launch)!;
-  const tiles = [own, ...coreTiles[coreOf(launch)!].filter((tile) => tile !== own)];
+  const others = coreTiles[coreOf(launch)!].filter((tile) => tile !== own && fitsTile(gpu, tile));
+  const tiles = [own, ...others];
   const stand = await standIns(gpu, [launch]);
   const { watch, free } = gpu.device.features.has("timestamp-query")
     ? deviceWatch(gpu)
