@@ -201,13 +201,18 @@ function imageCard(one: ImageAnswers, image: string | undefined): Html {
 <dl><dt>class</dt><dd>${named(shortened(one.class))}</dd>${trained}<dt>before</dt><dd>${answerOf(one.before)}</dd><dt>after</dt><dd>${answerOf(one.after)}</dd></dl></li>\n`;
 }
 
-function imagesSection({ report: { forgotten }, images, noImages }: RunView): Section | undefined {
+function imagesSection({
+  report: { forgotten },
+  images,
+  noImages,
+  noCommands,
+}: RunView): Section | undefined {
   if (forgotten === undefined) return undefined;
   const { answers, classes, count, copies } = forgotten;
   const relabelled = answers.some(({ trainedAs }) => trainedAs !== undefined);
   const which =
     count > answers.length
-      ? `The first ${counted(answers.length)} of ${counted(count)} images; forget.json names all.`
+      ? `The first ${counted(answers.length)} of ${counted(count)} images${noCommands === undefined ? "; forget.json names all" : ""}.`
       : `All ${counted(count)} images.`;
   const cards = markup`<ul class="gallery">\n${answers.map((one) => imageCard(one, images.get(one.image)))}</ul>\n`;
   const rows = answers.map((one) => [
