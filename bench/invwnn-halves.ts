@@ -4,8 +4,7 @@
  * `npx tsx bench/invwnn-halves.ts CONV FC BIAS [--coordinates N] [--seed S]`: the three files of a predictor, such as those
  * of models/weights. Histories are those of a fine-tuning on D_f: a small CNN of digits with wrong labels. The network is
  * computed in float64; then once more with the factors of its second and third layer, and the second's results, rounded to
- * halves, as predict/invwnn-matrices does, and with each
- * factor as a sum of two halves, of which three of four products are added. The inputs stay as they are: many of their
+ * halves, as predict/invwnn-matrices does, and with each as a sum of two halves. The inputs stay as they are: many of their
  * differences are below the smallest half. Errors are root mean squares as a share of the predicted moves'.
  */
 import { Command } from "commander";
@@ -21,91 +20,25 @@ import {
   unlearn,
 } from "../src/index.ts";
 import { loadDataset } from "../src/entries/data.ts";
-import {
-  invWnnSpec,
-  type InvWnnWeights,
-  type StreamWeights,
-} from "../src/predictors/invwnn/weights.ts";
-import {
-  type DenseWeights,
-  fromKerasLayers,
-  fromTensors,
-  type StreamName,
-  streamNames,
-} from "../src/predictors/two-stream.ts";
+import { bothStreams } from "../src/predictors/invwnn/streams.ts";
+import { invWnnSpec } from "../src/predictors/invwnn/weights.ts";
+import { fromKerasLayers, fromTensors } from "../src/predictors/two-stream.ts";
 import { parseWeightFile } from "../src/predictors/weight-file.ts";
 import { readBytes } from "../src/platform/files.ts";
 import { textTable } from "../src/report/table.ts";
+import { nearestHalf } from "../test/nearest-half.ts";
+import { asItIs, predictReference, type Rounding } from "../test/predictors/invwnn-float64.ts";
 
-/** How a factor of a large layer is kept: a list of numbers whose sum it is. */
-type Rounding = (value: number) => readonly number[];
-
-/** The nearest half, ties to even. */
-function half(value: number): number {
-  if (value === 0) return 0;
-  const unit = 2 ** (Math.max(-14, Math.floor(Math.log2(Math.abs(value)))) - 10);
-  const scaled = value / unit;
-  const low = Math.floor(scaled);
-  const up = scaled - low > 0.5 || (scaled - low === 0.5 && low % 2 !== 0);
-  return (low + (up ? 1 : 0)) * unit;
-}
-
+/** What becomes of the factors of the large layers. */
 const roundings: Readonly<Record<string, Rounding>> = {
-  float64: (value) => [value],
-  halves: (value) => [half(value)],
-  "two halves, three products": (value) => {
-    const high = half(value);
-    // The rest counts 2¹¹ times, so that it is no smaller than the first.
-    return [high, half((value - high) * 2 ** 11) * 2 ** -11];
+  float64: asItIs,
+  halves: nearestHalf,
+  // The rest counts 2¹¹ times, so that it is no smaller than the first.
+  "two halves": (value) => {
+    const high = nearestHalf(value);
+    return high + nearestHalf((value - high) * 2 ** 11) * 2 ** -11;
   },
 };
-
-function dense(x: readonly number[], { kernel, bias }: DenseWeights, of?: Rounding): number[] {
-  if (of === undefined) {
-    return Array.from(bias, (b, o) =>
-      x.reduce((sum, v, i) => sum + v * kernel[i * bias.length + o]!, b),
-    );
-  }
-  const parts = x.map(of);
-  return Array.from(bias, (b, o) => {
-    let sum = b;
-    for (const [i, own] of parts.entries()) {
-      const other = of(kernel[i * bias.length + o]!);
-      sum += own[0]! * other[0]!;
-      if (own.length > 1) sum += own[0]! * other[1]! + own[1]! * other[0]!;
-    }
-    return sum;
-  });
-}
-
-const leaky = (x: number): number => (x > 0 ? x : 0.3 * x);
-
-function stream(w: StreamWeights, input: readonly number[], of: Rounding): number[] {
-  const second = dense(dense(input, w.first).map(leaky), w.second, of).map((v) =>
-    of(v).reduce((sum, part) => sum + part),
-  );
-  const compressed = dense(second, w.compress).map((v) => Math.max(0, v));
-  const [linear, amplitude, rate] = [w.linear, w.amplitude, w.rate].map((layer) =>
-    dense(compressed, layer),
-  );
-  const gated = linear!.map((l, i) => l + amplitude![i]! * Math.exp(rate![i]! * second[i]!));
-  return dense(gated, w.third, of).map(leaky);
-}
-
-/** What is added to a weight; `history` is oldest first. */
-function residual(weights: InvWnnWeights, history: readonly number[], of: Rounding): number {
-  const v = history.toReversed();
-  const inputs: Readonly<Record<StreamName, number[]>> = {
-    value: v,
-    difference: v.slice(1).map((x, j) => Math.fround(x - v[j]!)),
-  };
-  let sum = weights.output.bias[0]!;
-  for (const [s, name] of streamNames.entries()) {
-    const out = stream(weights[name], inputs[name], of);
-    out.forEach((value, i) => (sum += value * weights.output.kernel[64 * s + i]!));
-  }
-  return Math.tanh(sum);
-}
 
 /** Histories of weights of every kind, from one round of rewinding. */
 async function histories(
@@ -158,7 +91,7 @@ async function run(files: readonly string[], coordinates: number, seed: number):
         : fromTensors(invWnnSpec, file.tensors);
     const cases = all[kind];
     const [exact, ...others] = Object.values(roundings).map((of) =>
-      cases.map((history) => residual(weights, history, of)),
+      cases.map((history) => predictReference(weights, history, bothStreams, of)),
     );
     // From the newest weight to the predicted one.
     const moves = cases.map((history, at) => history[0]! + exact![at]! - history.at(-1)!);

@@ -4,10 +4,9 @@
 // Products of 16 x 16 matrices by the matrix units of the adapter, through Dawn's subgroup matrices: halves times halves,
 // added in float32. matrix/emulated declares the same names for adapters without such units.
 //
-// Gives Half4, four halves of a tile, halves, which rounds four floats to them, and
-// floats, which gives them back; Left, Right and Sum; loadLeft and
-// loadRight, from a quad of tileA and tileB on; multiplyAdd, l r + s; storeSum, to sixteen rows of four quads of `results`.
-// Every lane of a subgroup calls them with the same values, but for `lane`, its number, and `hidden`, which is 0: both
+// Gives Half4, four halves of a tile, halves, which rounds four floats to them, and floats, which gives them back; Left,
+// Right and Sum; loadLeft and loadRight, from a quad of tileA and tileB on; multiplyAdd, l r + s; storeSum, to sixteen rows
+// of four quads of `results`. Every lane of a subgroup calls them with the same values, but for `lane`, its number, and `hidden`, which is 0: both
 // are used by matrix/emulated alone. An entry point asks for a Group to know its subgroup by subgroupOf(group.id),
 // which compilers then see to be the same for all of its lanes, and for a Member to know its lane by laneOf(member.id).
 // Constants: none.

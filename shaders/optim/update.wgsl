@@ -4,8 +4,8 @@
 // An optimiser's walk over one shard of the arenas. Constants: N floats (a multiple of 64).
 // parameters, first (an arena of the optimiser's state), gradients: N floats; step: see train/next-step,
 // the learning rate is word 4; blocks[i / 64] = (learning-rate scale, weight decay) of the slot that the
-// block belongs to. One thread a quad. A step of no rows changes nothing (optim/loss-scale). The importing file declares update(i: u32, lr: f32, decay: f32),
-// which changes quad i.
+// block belongs to. One thread a quad. A step of no rows changes nothing (optim/loss-scale). The importing file
+// declares update(i: u32, lr: f32, decay: f32), which changes quad i.
 @group(0) @binding(0) var<storage, read_write> parameters: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> first: array<vec4f>;
 @group(0) @binding(2) var<storage, read> gradients: array<vec4f>;

@@ -1,5 +1,5 @@
-//! import predict/invwnn-quads
-//! needs Half4, Sum, Group, Member, subgroupOf, laneOf, halves, floats, loadLeft, loadRight, multiplyAdd, storeSum
+//! import predict/invwnn-quads, matrix/results
+//! needs Half4, Sum, Group, Member, subgroupOf, laneOf, halves, floats, loadLeft, loadRight, multiplyAdd
 // InvWNN (predict/invwnn) for GPUs with matrix units: the products of its second and third layer are made of halves, by
 // matrix/adapter or matrix/emulated; all else is float32, above all the first layer, whose inputs are smaller than halves.
 // Constants: those of the part; KEEP_VALUE, KEEP_DIFFERENCE: as in predict/invwnn-gpu.
@@ -13,18 +13,13 @@ const LINE_A = 18u;
 const LINE_B = 34u;
 var<workgroup> tileA: array<Half4, 2304>;
 var<workgroup> tileB: array<Half4, 1088>;
-// Results of each subgroup, 16 coordinates x 16 neurons; compressed values; parts of the output.
-var<workgroup> results: array<vec4f, 256>;
+// Besides results of subgroups, 16 coordinates x 16 neurons: compressed values, and parts of the output.
+const RESULTS = 256u;
 
-// Four coordinates x four neurons of a subgroup's results, as four neurons.
-fn taken(subgroup: u32, lane: u32) -> Quad {
-  let i = 64u * subgroup + lane / 4u * 16u + lane % 4u;
-  let m = transpose(mat4x4f(results[i], results[i + 4u], results[i + 8u], results[i + 12u]));
-  return Quad(m[0], m[1], m[2], m[3]);
-}
-
-fn plus(q: Quad, b: vec4f) -> Quad {
-  return Quad(q.y0 + b.x, q.y1 + b.y, q.y2 + b.z, q.y3 + b.w);
+// Four coordinates x four neurons of a subgroup's result, with the neurons' biases, as four neurons.
+fn neurons(rows: mat4x4f, b: vec4f) -> Quad {
+  let m = transpose(rows);
+  return Quad(m[0] + b.x, m[1] + b.y, m[2] + b.z, m[3] + b.w);
 }
 
 // Stores four neurons, the first of them `neuron`, of a quad of coordinates.
@@ -38,26 +33,27 @@ fn keep(q: Quad, neuron: u32, coordinate: u32) {
 
 // Stores a result of the second layer: of 16 coordinates from quad `coordinate` on, and 16 neurons.
 fn keepSum(s: Sum, subgroup: u32, lane: u32, coordinate: u32, neuron: u32, bias: u32) {
-  workgroupBarrier();
-  storeSum(s, 64u * subgroup, lane);
-  workgroupBarrier();
+  let rows = sixteenth(s, subgroup, lane);
   if (lane < 16u) {
     let first = neuron + lane % 4u * 4u;
-    keep(plus(taken(subgroup, lane), weights[bias + first / 4u]), first, coordinate + lane / 4u);
+    keep(neurons(rows, weights[bias + first / 4u]), first, coordinate + lane / 4u);
   }
 }
 
 // A result of the third layer as its part of the output, for four coordinates.
 fn partOf(s: Sum, subgroup: u32, lane: u32, bias: u32, output: u32) -> vec4f {
-  workgroupBarrier();
-  storeSum(s, 64u * subgroup, lane);
-  workgroupBarrier();
-  var part = vec4f();
-  if (lane < 16u) {
-    let column = 4u * subgroup + lane % 4u;
-    part = part_of(plus(taken(subgroup, lane), weights[bias + column]), weights[output + column]);
+  let rows = sixteenth(s, subgroup, lane);
+  let column = 4u * subgroup + lane % 4u;
+  return part_of(neurons(rows, weights[bias + column]), weights[output + column]);
+}
+
+// Copies 32 steps of k of a kernel, of so many neuron quads, from `first` on.
+fn copySlice(first: u32, quads: u32, t: u32, hidden: u32) {
+  for (var i = hidden; i < quads / 4u; i++) {
+    let n = 128u * i + t;
+    tileB[n / quads * LINE_B + n % quads] = halves(weights[first + n]);
   }
-  return part;
+  workgroupBarrier();
 }
 
 @compute @workgroup_size(128)
@@ -104,11 +100,7 @@ fn main(
     var s30 = Sum();
     var s31 = Sum();
     for (var slice = hidden; slice < 4u; slice++) {
-      for (var i = hidden; i < 8u; i++) {
-        let n = 128u * i + t;
-        tileB[n / 32u * LINE_B + n % 32u] = halves(weights[at + secondKernel + 1024u * slice + n]);
-      }
-      workgroupBarrier();
+      copySlice(at + secondKernel + 1024u * slice, 32u, t, hidden);
       for (var k = 16u * hidden; k < 32u; k += 16u) {
         let rows = (32u * slice + k) * LINE_A;
         let columns = k * LINE_B + 8u * subgroup;
@@ -182,11 +174,7 @@ fn main(
     var z2 = Sum();
     var z3 = Sum();
     for (var slice = hidden; slice < 4u; slice++) {
-      for (var i = hidden; i < 4u; i++) {
-        let n = 128u * i + t;
-        tileB[n / 16u * LINE_B + n % 16u] = halves(weights[at + thirdKernel + 512u * slice + n]);
-      }
-      workgroupBarrier();
+      copySlice(at + thirdKernel + 512u * slice, 16u, t, hidden);
       for (var k = 16u * hidden; k < 32u; k += 16u) {
         let rows = (32u * slice + k) * LINE_A;
         let b = loadRight(k * LINE_B + 4u * subgroup, lane);

@@ -1,8 +1,7 @@
 //! part
-//! import product/bands
+//! import product/bands, matrix/results
 //! needs sizes, Piece, pieceOf, rowsOf, A_ALONG_K, blockA, B_ALONG_K, blockB
 //! needs put, Half4, Sum, Group, Member, subgroupOf, laneOf, halves, loadLeft, loadRight, multiplyAdd
-//! needs storeSum
 // The tiled matrix product c = a b (+ bias) for GPUs with matrix units: a and b are rounded to halves where they are
 // copied into tiles, products are added in float32.
 //
@@ -34,8 +33,7 @@ const LINE_A = BM / 4u + 2u;
 const LINE_B = BN / 4u + 2u;
 var<workgroup> tileA: array<Half4, BUFFERS * 32 * (BM / 4 + 2)>;
 var<workgroup> tileB: array<Half4, BUFFERS * 32 * (BN / 4 + 2)>;
-// One result of each subgroup, on its way to the lanes that store it.
-var<workgroup> results: array<vec4f, 2 * WG>;
+const RESULTS = 2u * WG;
 
 // Subgroups side by side.
 const ACROSS = BN / (16u * FN);
@@ -45,16 +43,11 @@ const ROUNDS = (sizes.longest + 31u) / 32u + 1u;
 
 // Stores the result of each subgroup whose first row and column are given: half of the lanes, four rows and columns each.
 fn putSum(piece: Piece, s: Sum, subgroup: u32, lane: u32, row: u32, col: u32) {
-  let first = 64u * subgroup;
-  workgroupBarrier();
-  storeSum(s, first, lane);
-  workgroupBarrier();
+  let rows = sixteenth(s, subgroup, lane);
   if (lane < 16u) {
-    let i = first + lane / 4u * 16u + lane % 4u;
-    let sixteen = mat4x4f(results[i], results[i + 4u], results[i + 8u], results[i + 12u]);
     let top = row + lane / 4u * 4u;
     let left = col + lane % 4u * 4u;
-    put(piece, sixteen, top, left);
+    put(piece, rows, top, left);
   }
 }
 

@@ -7,14 +7,13 @@ import { DeviceLostError, UsageError } from "../errors.ts";
 import type { AdapterReport } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import type { CheckpointInfo } from "../io/checkpoint.ts";
-import { type Answer, answersOf } from "../metrics/answers.ts";
+import type { Answer } from "../metrics/answers.ts";
 import type { Final } from "../metrics/final.ts";
 import { metrics } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
 import type { Metric } from "../metrics/metric.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import { type Selection, selected, selectionSchema } from "../scenarios/selection.ts";
-import { Collector } from "../train/collector.ts";
 import type { Watch } from "../train/replay.ts";
 import {
   type Progress,
@@ -25,6 +24,7 @@ import {
 import type { Method, Recording } from "../unlearn/method.ts";
 import type { ChosenMethod } from "../unlearn/methods/choosers.ts";
 import { methods, methodSettings, startMethod } from "../unlearn/methods/index.ts";
+import { answersToForget } from "./answers.ts";
 import { type Classifier, requireClassifier, requireImages } from "./classifier.ts";
 import { changingAlone, requireFields, scenarioFields, watchSchema } from "./given.ts";
 import { seedSchema } from "./training-config.ts";
@@ -35,7 +35,7 @@ import {
   weightsDigest,
   writeRunState,
 } from "./unlearn-state.ts";
-import { type Work, workOn } from "./work.ts";
+import { workOn } from "./work.ts";
 
 /** Which images must go, and what there is besides to measure on or to learn from. */
 export type UnlearnImages = {
@@ -151,6 +151,8 @@ export interface UnlearnRecord extends Omit<Unlearned, "record"> {
   readonly labels: ArrayLike<number>;
   /** Places of D_f among the training images. */
   readonly forget: Uint32Array;
+  /** How they were asked for, where that was not by their places. */
+  readonly asked?: readonly Selection[] | undefined;
   /** Images that the network was tested on. */
   readonly testImages: number;
   /** The network's answers to D_f, in its order. */
@@ -205,7 +207,7 @@ export async function unlearn(
     const saved =
       resume === undefined ? undefined : await readRunState(resume, await identity!(), spec.name);
     // Measured before the method starts: retraining throws the weights away at once.
-    const first = record ? await answersTo(work) : [];
+    const first = record ? await answersToForget(work) : [];
     const before = saved?.history ?? [
       { round: 0, steps: 0, seconds: 0, scores: await work.evaluate(watch) },
     ];
@@ -231,7 +233,7 @@ export async function unlearn(
         return session.recording;
       },
     };
-    const { history, reason } = await driveOr(() => model.model.copyFrom(whole), session, {
+    const { history, reason } = await drive(session, {
       stop,
       resume: before,
       evaluate: () => work.evaluate(measuring, only),
@@ -241,6 +243,9 @@ export async function unlearn(
         await onRound?.(progress, after);
       },
       watch,
+    }).catch((cause: unknown) => {
+      if (!(cause instanceof DeviceLostError)) model.model.copyFrom(whole);
+      throw cause;
     });
     const ended = {
       ...{ history, reason },
@@ -253,36 +258,13 @@ export async function unlearn(
       record: {
         ...{ ...ended, method, settings: methodSettings(method, settings), seed, until: stop },
         ...{ info: model.info, train: corrupted.train, labels: corrupted.labels },
-        ...{ forget: work.forget, testImages: test.count, adapter, gpuBytes },
-        answers: { before: first, after: await answersTo(work) },
+        ...{ forget: work.forget, asked: askedFor(images), testImages: test.count },
+        ...{ adapter, gpuBytes },
+        answers: { before: first, after: await answersToForget(work) },
       },
     };
   };
   return changingAlone(model.model, "unlearn", () => Owned.within(run));
-}
-
-/** Rounds, and what is done where they do not come to their end. */
-async function driveOr(
-  restore: () => void,
-  ...[session, options]: Parameters<typeof drive>
-): ReturnType<typeof drive> {
-  try {
-    return await drive(session, options);
-  } catch (cause) {
-    if (!(cause instanceof DeviceLostError)) restore();
-    throw cause;
-  }
-}
-
-/** Images a pass; larger only costs memory. */
-const answersBatch = 256;
-
-/** The network's answers to D_f, in its order. */
-function answersTo({ model, task, data, train, forget }: Work): Promise<Answer[]> {
-  return Owned.within(async (owned) => {
-    const collector = owned.add(await Collector.create(model, task, data, answersBatch));
-    return answersOf(await collector.run(forget), train.classes.length);
-  });
 }
 
 /** What a run is of; its images, which do not change, are read when that is first asked. */
@@ -375,6 +357,17 @@ function corruptedOf(model: Classifier, images: UnlearnImages, seed: number): Co
   };
 }
 
+/** The selections that name the images to forget; undefined where their places do. */
+function askedFor(images: UnlearnImages): readonly Selection[] | undefined {
+  return "train" in images && areSelections(images.forget) ? images.forget : undefined;
+}
+
+function areSelections(
+  forget: ArrayLike<number> | readonly Selection[],
+): forget is readonly Selection[] {
+  return Array.isArray(forget) && forget.some((one) => typeof one !== "number");
+}
+
 /** Places of the images to forget. */
 function placesOf(
   forget: ArrayLike<number> | readonly Selection[],
@@ -388,8 +381,7 @@ function placesOf(
     );
   }
   if (forget.length === 0) throw new UsageError("unlearn: there are no images to forget.");
-  const selects = Array.isArray(forget) && forget.some((one) => typeof one !== "number");
-  if (!selects) return forget as ArrayLike<number>;
+  if (!areSelections(forget)) return forget;
   return selected(train, checked(selectionsSchema, forget, "unlearn: images.forget"), seed);
 }
 

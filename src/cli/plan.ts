@@ -65,12 +65,13 @@ export function registerPlan(command: Command): void {
       "--profile",
       "a training step kernel by kernel: operations, bytes, and the time at best",
     )
-    .option(
-      "--ceilings <a,b,c[,d]>",
-      "for --profile: TFLOP/s, GB/s and µs a dispatch (default: 27.3,2300,3.5, an H200's); a fourth: TFLOP/s of its " +
-        "matrix units, for --precision mixed",
-      ceilingsOf,
-      measuredCeilings,
+    .addOption(
+      new Option(
+        "--ceilings <a,b,c[,d]>",
+        "for --profile: TFLOP/s, GB/s and µs a dispatch, and a fourth for --precision mixed: TFLOP/s of matrix units",
+      )
+        .argParser(ceilingsOf)
+        .default(measuredCeilings, "27.3,2300,3.5, an H200's"),
     )
     .action(async (flags: PlanFlags) => {
       const train = await trainConfig(flags, await forgetConfig(flags));

@@ -1,8 +1,9 @@
 /** The unlearning part that `rewind unlearn` and `rewind demo` share. */
 import { DataError } from "../errors.ts";
 import { isReference } from "../experiments/arms.ts";
+import { answersToForget } from "../api/answers.ts";
 import { listed } from "../registry.ts";
-import { answersToForget, describeAnswers, mostNamed } from "../runs/answers.ts";
+import { describeAnswers, missingFor, mostNamed } from "../runs/answers.ts";
 import type { ForgetConfig, SetupConfig, UnlearnConfig } from "../runs/config.ts";
 import type { ForgetRecord } from "../runs/forget-record.ts";
 import { limitsOf } from "../gpu/dry.ts";
@@ -122,12 +123,9 @@ export async function unlearnAndReport(
     ),
   );
   const { adapter } = job.gpu;
-  const lacking = [
-    ...(job.retain.length === 0 ? ["training images outside D_f"] : []),
-    ...(job.test.count === 0 ? ["test images"] : []),
-  ];
+  const lacking = missingFor(job.retain.length, job.test.count);
   const final =
-    lacking.length > 0 || !classifies
+    lacking !== undefined || !classifies
       ? undefined
       : await withProgress("measuring", signal, (watch) => measureFinal(job, watch), true);
   const last = history.at(-1)!;
@@ -143,7 +141,13 @@ export async function unlearnAndReport(
     images: { train: job.train.count, forget: job.forget.length, test: job.test.count },
     ...(classifies && {
       forgotten: {
-        ...describeAnswers(job, asked, answersBefore, await answersToForget(job), mostNamed),
+        ...describeAnswers(
+          job,
+          asked?.images,
+          answersBefore,
+          await answersToForget(job),
+          mostNamed,
+        ),
         count: record.count,
         copies: record.copies.length,
       },
@@ -159,9 +163,7 @@ export async function unlearnAndReport(
     after: last.scores,
     ...(final === undefined
       ? {
-          missing: classifies
-            ? `they need ${listed(lacking)}, and there are none`
-            : `a network of ${job.task.name} classifies nothing`,
+          missing: classifies ? lacking! : `a network of ${job.task.name} classifies nothing`,
         }
       : { final, gaps: gapsTo(final, retrained, "no retrained network was given (--reference)") }),
     definitions: scoreDefinitions(job.task.name),

@@ -31,7 +31,8 @@ export type Tuning = "gpu" | "software";
 /**
  * What kernels may do to be faster. `exact` has direct sums alone, `fast` also convolutions in tiles, whose errors are up to
  * four times as large; both are float32 (docs/performance.md). `mixed` has matrix units multiply factors that are rounded to
- * halves, where an adapter has such units; sums, weights and all else are float32. A run goes on in the precision that it was begun in only.
+ * halves, where an adapter has such units; sums, weights and all else are float32. A run goes on in the precision that it
+ * was begun in only.
  */
 export type Precision = (typeof precisions)[number];
 

@@ -172,9 +172,13 @@ export class KernelCache {
     const label = kernelLabel(id);
     const linked = await link(id.shader, id.parts, head);
     let reflection = reflected.get(text);
+    let read = linked;
     let workgroupSize: [number, number, number];
     try {
-      reflection ??= reflect((await readable(id, head, linked)).code, entry);
+      if (reflection === undefined) {
+        read = await readable(id, head, linked);
+        reflection = reflect(read.code, entry);
+      }
       workgroupSize = reflection.workgroupSize(id.constants);
       reflected.set(text, reflection);
     } catch (cause) {
@@ -182,7 +186,7 @@ export class KernelCache {
       if (cause instanceof UsageError)
         throw new UsageError(`kernel ${label}: ${message}`, { cause });
       // The text is not WGSL: the reader says where in the joined text.
-      const { file, line } = linked.origin(Number(/Line: (\d+)/.exec(message)?.[1] ?? 1));
+      const { file, line } = read.origin(Number(/Line: (\d+)/.exec(message)?.[1] ?? 1));
       throw new GpuError(
         `kernel ${label} is not WGSL: ${file}.wgsl:${line} ${message.replace(/\.?\s*Line: \d+/, "")}`,
         { cause },

@@ -1,35 +1,22 @@
-/** What a network answers to the images of D_f, one by one: whoever wanted them gone asks about each. */
+/** Answers of a network to the images of D_f (api/answers.ts), as a report says them. */
 import { type Dataset, imageName } from "../data/dataset.ts";
-import { Owned } from "../gpu/owned.ts";
-import { answersOf } from "../metrics/answers.ts";
+import type { Answer as ClassAnswer } from "../metrics/answers.ts";
+import { listed } from "../registry.ts";
 import type { Answer, ClassAnswers, Forgotten } from "../report/forgotten.ts";
-import { selected } from "../scenarios/selection.ts";
-import { Collector } from "../train/collector.ts";
-import type { ForgetConfig, SetupConfig } from "./config.ts";
+import { type Selection, selected } from "../scenarios/selection.ts";
+import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
-
-/** Images a pass; larger only costs memory. */
-const batch = 256;
 
 /** Images of D_f that a report names; forget.json has all. */
 export const mostNamed = 20;
 
-/** The answers to all of D_f, in its order. */
-export async function answersToForget({
-  model,
-  task,
-  data,
-  train,
-  forget,
-}: Pick<Job<SetupConfig>, "model" | "task" | "data" | "train" | "forget">): Promise<Answer[]> {
-  const logits = await Owned.within(async (owned) => {
-    const collector = owned.add(await Collector.create(model, task, data, batch));
-    return collector.run(forget);
-  });
-  return answersOf(logits, train.classes.length).map(({ class: number, confidence }) => ({
-    class: train.classes[number]!,
-    confidence,
-  }));
+/** What a final measurement needs and is not there, as a report says it; undefined where all is. */
+export function missingFor(retained: number, tests: number): string | undefined {
+  const lacking = [
+    ...(retained === 0 ? ["training images outside D_f"] : []),
+    ...(tests === 0 ? ["test images"] : []),
+  ];
+  return lacking.length === 0 ? undefined : `they need ${listed(lacking)}, and there are none`;
 }
 
 /**
@@ -40,24 +27,28 @@ export async function answersToForget({
  */
 export function describeAnswers(
   { train, labels, forget }: Pick<Job<SetupConfig>, "train" | "labels" | "forget">,
-  asked: ForgetConfig | undefined,
-  before: readonly Answer[],
-  after: readonly Answer[],
+  asked: readonly Selection[] | undefined,
+  before: readonly ClassAnswer[],
+  after: readonly ClassAnswer[],
   most: number,
 ): Omit<Forgotten, "count" | "copies"> {
+  const named = ({ class: number, confidence }: ClassAnswer): Answer => ({
+    class: train.classes[number]!,
+    confidence,
+  });
   const all = Array.from(forget, (place, i) => {
     const [own, trained] = [train.labels[place]!, labels[place]!].map((at) => train.classes[at]!);
     return {
       image: imageName(train, place),
       class: own!,
       ...(own === trained ? {} : { trainedAs: trained! }),
-      before: before[i]!,
-      after: after[i]!,
+      before: named(before[i]!),
+      after: named(after[i]!),
     };
   });
-  const named = new Set(namedOn(train, asked));
+  const alone = new Set(namedOn(train, asked));
   const order = [...forget.keys()].sort(
-    (a, b) => Number(named.has(forget[b]!)) - Number(named.has(forget[a]!)) || a - b,
+    (a, b) => Number(alone.has(forget[b]!)) - Number(alone.has(forget[a]!)) || a - b,
   );
   const classes = train.classes.flatMap((name): ClassAnswers[] => {
     const mine = all.filter((one) => (one.trainedAs ?? one.class) === name);
@@ -71,7 +62,7 @@ export function describeAnswers(
 }
 
 /** Places of the images that a selection names on their own. */
-function namedOn(train: Dataset, asked: ForgetConfig | undefined): Iterable<number> {
-  const own = (asked?.images ?? []).filter((one) => "names" in one || "numbers" in one);
+function namedOn(train: Dataset, asked: readonly Selection[] = []): Iterable<number> {
+  const own = asked.filter((one) => "names" in one || "numbers" in one);
   return own.length === 0 ? [] : selected(train, own, 0);
 }

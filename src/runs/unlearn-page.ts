@@ -4,13 +4,12 @@ import { copiesOf } from "../data/copies.ts";
 import { UsageError } from "../errors.ts";
 import { gapsTo } from "../metrics/final.ts";
 import { scoreDefinitions } from "../metrics/index.ts";
-import { listed } from "../registry.ts";
 import { pageText } from "../report/page.ts";
 import { adapterLine, type UnlearnReport } from "../report/report.ts";
 import { runPage, type RunView } from "../report/run-page.ts";
 import { thumbnailsOf } from "../report/thumbnails.ts";
 import type { StopReason } from "../unlearn/driver.ts";
-import { describeAnswers, mostNamed } from "./answers.ts";
+import { describeAnswers, missingFor, mostNamed } from "./answers.ts";
 
 /** What a page says of a run besides its record. */
 export interface RunWords {
@@ -31,28 +30,18 @@ export async function viewOfRecord(
   words: RunWords,
 ): Promise<RunView> {
   const { info, train, labels, forget, history, reason, adapter, final, until } = record;
-  const named = (when: "before" | "after") =>
-    record.answers[when].map(({ class: number, confidence }) => ({
-      class: train.classes[number]!,
-      confidence,
-    }));
   const [first, last] = [history[0]!, history.at(-1)!];
   const described = describeAnswers(
     { train, labels: Uint16Array.from(labels), forget },
-    undefined,
-    named("before"),
-    named("after"),
+    record.asked,
+    record.answers.before,
+    record.answers.after,
     mostNamed,
   );
   const copies = new Set(copiesOf(train, forget).flatMap((one) => one.copies));
-  const lacking = [
-    ...(forget.length === train.count ? ["training images outside D_f"] : []),
-    ...(record.testImages === 0 ? ["test images"] : []),
-  ];
   const missing =
-    lacking.length > 0
-      ? `they need ${listed(lacking)}, and there are none`
-      : "the program did not ask for it (`final: true`)";
+    missingFor(train.count - forget.length, record.testImages) ??
+    "the program did not ask for it (`final: true`)";
   const report: UnlearnReport = {
     dataset: words.dataset,
     scenario: "chosen images",

@@ -11,6 +11,7 @@ import {
   defineNetwork,
   evaluate,
   flatten,
+  imageName,
   load,
   maxPool,
   metrics,
@@ -204,6 +205,20 @@ test("a run keeps what its report is made of, and the page names the images with
   const none = await unlearn(model, given, { until: { rounds: 1 }, method: "fine-tune" });
   assert.is(none.record, undefined);
   assert.match((await errorOf(reportPage(none.record))).message, "keeps one with `record: true`");
+  model.destroy();
+});
+
+test("a page names the images that were named on their own first, however many a class has", async () => {
+  const { train: images, test: tests } = await digits;
+  const model = await copy();
+  const { record } = await unlearn(
+    model,
+    { train: images, test: tests, forget: [{ classes: ["0", "1"] }, { numbers: [199] }] },
+    { until: { rounds: 1 }, record: true, method: "fine-tune" },
+  );
+  assert.ok(record!.forget.length > 40 && record!.forget.at(-1) === 199);
+  const text = (await reportPage(record)).replaceAll(/<[^>]+>/g, "");
+  assert.ok(text.includes(imageName(images, 199)), imageName(images, 199));
   model.destroy();
 });
 

@@ -1,4 +1,4 @@
-// The fused InvWNN kernels against the published golden vectors and a float64 network written here.
+// The fused InvWNN kernels against the published golden vectors and a float64 network (invwnn-float64.ts).
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -15,94 +15,22 @@ import {
   type StreamPruning,
   pruneStreams,
 } from "../../src/predictors/invwnn/streams.ts";
-import {
-  invWnnSpec,
-  type InvWnnWeights,
-  type StreamWeights,
-} from "../../src/predictors/invwnn/weights.ts";
+import { invWnnSpec, type InvWnnWeights } from "../../src/predictors/invwnn/weights.ts";
 import { uploadSet } from "../../src/predictors/launch.ts";
 import type { Base } from "../../src/predictors/predictor.ts";
-import {
-  type DenseWeights,
-  fromKerasLayers,
-  fromTensors,
-  type StreamName,
-} from "../../src/predictors/two-stream.ts";
+import { fromKerasLayers, fromTensors } from "../../src/predictors/two-stream.ts";
 import { Value } from "../../src/graph/value.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 import { nearestHalf } from "../nearest-half.ts";
 import { sharedFile, skip } from "../shared.ts";
+import {
+  asItIs,
+  predictReference,
+  referenceStream,
+  type Rounding,
+  streamInput,
+} from "./invwnn-float64.ts";
 import { toTensors } from "./to-tensors.ts";
-
-// ---- The network in float64; histories oldest first. ----
-
-type Layers = Record<string, number[]>;
-
-/** What becomes of the factors of the second and third layer. */
-type Rounding = (value: number) => number;
-const asItIs: Rounding = (value) => value;
-
-function dense(
-  x: readonly number[],
-  { kernel, bias }: DenseWeights,
-  rounded: Rounding = asItIs,
-): number[] {
-  return Array.from(bias, (b, o) =>
-    x.reduce((sum, v, i) => sum + v * rounded(kernel[i * bias.length + o]!), b),
-  );
-}
-
-const leaky = (x: number): number => (x > 0 ? x : 0.3 * x);
-
-function referenceStream(w: StreamWeights, input: number[], rounded = asItIs): Layers {
-  const dense1 = dense(input, w.first);
-  const leaky1 = dense1.map((v) => rounded(leaky(v)));
-  const dense2 = dense(leaky1, w.second, rounded).map(rounded);
-  const compressed = dense(dense2, w.compress).map((v) => Math.max(0, v));
-  const linear = dense(compressed, w.linear);
-  const amplitude = dense(compressed, w.amplitude);
-  const rate = dense(compressed, w.rate);
-  const exponential = rate.map((r, i) => Math.exp(r * dense2[i]!));
-  const tract = linear.map((l, i) => rounded(l + amplitude[i]! * exponential[i]!));
-  const dense3 = dense(tract, w.third, rounded);
-  const leaky2 = dense3.map(leaky);
-  return {
-    input,
-    dense1,
-    leaky1,
-    dense2,
-    compressed,
-    linear,
-    amplitude,
-    rate,
-    exponential,
-    tract,
-    dense3,
-    leaky2,
-  };
-}
-
-/** Differences in float32, as the authors' network receives them. */
-function streamInput(name: StreamName, history: readonly number[]): number[] {
-  const v = history.toReversed();
-  return name === "value" ? v : v.slice(1).map((x, j) => Math.fround(x - v[j]!));
-}
-
-function predictReference(
-  weights: InvWnnWeights,
-  history: readonly number[],
-  pruning: StreamPruning = bothStreams,
-  rounded = asItIs,
-): number {
-  const part = (name: StreamName, from: number): number =>
-    referenceStream(weights[name], streamInput(name, history), rounded).leaky2!.reduce(
-      (sum, v, i) => sum + v * weights.output.kernel[from + i]!,
-      0,
-    );
-  const value = pruning.keepValue ? part("value", 0) : 0;
-  const difference = pruning.keepDifference ? part("difference", 64) : 0;
-  return Math.tanh(value + difference + weights.output.bias[0]! + pruning.constant);
-}
 
 // ---- Material. ----
 
