@@ -17,12 +17,16 @@ const folder = fileURLToPath(new URL(".", import.meta.url));
 const deno = (globalThis as { Deno?: unknown }).Deno !== undefined;
 /** A file of a minute on a fast machine takes ten on a slow one that does other work. */
 const timeoutMs = 1_500_000;
-/** Files in a process of their own: what they add by name would be found by the files after them. */
+/**
+ * Files in a process of their own: what they add by name would be found by the files after them, or they count
+ * the objects of the whole heap, which takes minutes where other files have filled it.
+ */
 const alone: readonly string[] = [
   "adding.test.ts",
   "api/given.test.ts",
   "api/library.test.ts",
   "data/fetch.test.ts",
+  "soak/soak.test.ts",
 ];
 
 /** What a file took. */
