@@ -18,7 +18,6 @@ const computing: readonly string[] = [
   "predictors-lab/downstream.test.ts",
   "predictors-lab/fit.test.ts",
   "predictors-lab/library.test.ts",
-  "predictors/invwnn.test.ts",
   "train/resume.test.ts",
 ];
 
