@@ -126,7 +126,7 @@ function kernels(rows: readonly Row[], most: number): string {
 function others(rows: readonly Row[]): string {
   const known = ["networks", "layers", "choices"];
   return markdownTable(
-    [{ title: "stage" }, { title: "row" }, { title: "figures" }],
+    [{ title: "stage" }, { title: "row", words: true }, { title: "figures", words: true }],
     rows
       .filter(({ stage, figures }) => !known.includes(stage) && figures !== undefined)
       .map(({ stage, name, figures }) => [

@@ -111,9 +111,7 @@ function refuseMeasuring(command: Command, task: string): void {
   const others = command.options.filter(
     (option) =>
       command.getOptionValueSource(option.attributeName()) === "cli" &&
-      !["adapter", "defaultLimits", "show", "clear", "quiet", "json"].includes(
-        option.attributeName(),
-      ),
+      !["adapter", "show", "clear", "quiet", "json"].includes(option.attributeName()),
   );
   if (others.length === 0) return;
   throw new UsageError(`--${task} measures nothing: give it without ${others[0]!.long}.`);

@@ -7,6 +7,12 @@ export type Cell = string | number | undefined;
 export interface Column {
   readonly title: string;
   readonly decimals?: number;
+  /** Words, which begin at the left, as those of the first column do in any case. */
+  readonly words?: boolean;
+}
+
+function isLeft({ words = false }: Column, place: number): boolean {
+  return words || place === 0;
 }
 
 function texts(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string[][] {
@@ -18,13 +24,15 @@ function texts(columns: readonly Column[], rows: readonly (readonly Cell[])[]): 
   );
 }
 
-/** Left-aligned first column, right-aligned rest, for a terminal. */
+/** Words left-aligned, the rest right-aligned, for a terminal. */
 export function textTable(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
   const all = [columns.map((column) => column.title), ...texts(columns, rows)];
   const widths = columns.map((_, i) => Math.max(...all.map((row) => row[i]!.length)));
   const lines = all.map((row) =>
     row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .map((cell, i) =>
+        isLeft(columns[i]!, i) ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!),
+      )
       .join("  ")
       .trimEnd(),
   );
@@ -50,7 +58,7 @@ export function latexTable(columns: readonly Column[], rows: readonly (readonly 
     cell.replaceAll(/[\\~^<>±–#$%&_{}]/g, (found) => latex[found] ?? `\\${found}`);
   const line = (cells: readonly string[]): string => `${cells.map(escaped).join(" & ")} \\\\`;
   return [
-    `\\begin{tabular}{l${"r".repeat(columns.length - 1)}}`,
+    `\\begin{tabular}{${columns.map((column, i) => (isLeft(column, i) ? "l" : "r")).join("")}}`,
     "\\hline",
     line(columns.map(({ title }) => title)),
     "\\hline",
@@ -69,7 +77,7 @@ export function markdownTable(
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
   return [
     line(columns.map((column) => column.title)),
-    line(columns.map((_, i) => (i === 0 ? "---" : "---:"))),
+    line(columns.map((column, i) => (isLeft(column, i) ? "---" : "---:"))),
     ...texts(columns, rows).map(line),
   ].join("\n");
 }

@@ -93,6 +93,7 @@ test("wrong uses are refused before anything is measured", async () => {
     [[], /--model says which network's products are measured/],
     [["--show", "--clear"], /--show and --clear: give one of them/],
     [["--clear", "--model", "mlp"], /--clear measures nothing: give it without --model/],
+    [["--show", "--default-limits"], /--show measures nothing: give it without --default-limits/],
     [["--model", "nothing"], /allowed are .*mlp/],
     [["--model", "mlp", "--rounds", "0"], /--rounds.*integer of at least 1/],
     [

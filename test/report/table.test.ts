@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { markdownTable, textTable } from "../../src/report/table.ts";
+import { latexTable, markdownTable, textTable } from "../../src/report/table.ts";
 
 const columns = [{ title: "run" }, { title: "test %", decimals: 2 }, { title: "n", decimals: 0 }];
 const rows = [
@@ -30,6 +30,14 @@ test("the same as Markdown", () => {
       "| after | 9.13 | – |",
     ].join("\n"),
   );
+});
+
+test("a column of words begins at the left in each of the three", () => {
+  const two = [{ title: "run" }, { title: "note", words: true }, { title: "n", decimals: 0 }];
+  const row = [["a", "is new", 1]];
+  assert.is(textTable(two, row), ["run  note    n", "──────────────", "a    is new  1"].join("\n"));
+  assert.match(markdownTable(two, row), /^\| --- \| --- \| ---: \|$/m);
+  assert.match(latexTable(two, row), /\\begin\{tabular\}\{llr\}/);
 });
 
 test.run();
