@@ -83,6 +83,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "cli/figure.test.ts",
     "cli/plan.test.ts",
     "cli/predict.test.ts",
+    "cli/predictor-standing.test.ts",
     "cli/tune.test.ts",
     "predictors-lab/response.test.ts",
   ],

@@ -19,6 +19,7 @@ import { answer } from "./output.ts";
 import { registerPredictorAblate } from "./predictor-ablate.ts";
 import { registerPredictorFit } from "./predictor-fit.ts";
 import { registerPredictorRecord } from "./predictor-record.ts";
+import { standingOf, standingText } from "./predictor-standing.ts";
 import { registerPredictorTrain } from "./predictor-train.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 
@@ -30,10 +31,10 @@ async function show(
   const end = predictor.direction === "past" ? "before the oldest" : "after the newest";
   const columns: Column[] = [
     { title: "kind" },
-    { title: "weight set" },
+    { title: "weight set", words: true },
     { title: "parameters", decimals: 0 },
     { title: "FLOP a weight", decimals: 0 },
-    { title: "source" },
+    { title: "source", words: true },
   ];
   const rows = parameterKinds.map((kind) => {
     const set = predictor.sets.find((one) => one.kinds.includes(kind));
@@ -42,6 +43,8 @@ async function show(
     return [kind, name, parameters, flop, source];
   });
   const metadata = await predictorMetadata(spec);
+  // Measured as it is by itself: the residual added where it belongs.
+  const standing = base === undefined ? standingOf(spec) : undefined;
   const { name, window, reach, direction, base: added, normalisation } = predictor;
   const reads =
     predictor.joint?.gradients === true
@@ -51,7 +54,10 @@ async function show(
     ...{ kind, set, parameters, flop, source },
   }));
   answer(
-    { name, window, reach, direction, base: added, normalisation, reads, kinds, metadata },
+    {
+      ...{ name, window, reach, direction, base: added, normalisation, reads, kinds, metadata },
+      ...(standing === undefined ? {} : { standing }),
+    },
     () =>
       [
         `${name}: window ${window} snapshots`,
@@ -59,6 +65,7 @@ async function show(
         `normalisation: ${normalisation}`,
         `reads: ${reads}\n`,
         textTable(columns, rows),
+        ...(standing === undefined ? [] : [`\n${standingText(spec, standing)}`]),
         ...Object.entries(metadata).flatMap(([set, of]) => {
           const entries = Object.entries(of);
           if (entries.length === 0) return [];
