@@ -325,14 +325,14 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
         `They are judged by ${statistic.name}: ${statistic.definition}; ${statistic.better} is better.`,
       reached.length === 0
         ? `No arm reached it.`
-        : `${listed(
+        : `${reached.length === 1 ? "One arm reached it" : "In the order of their means"}: ${listed(
             reached
               .slice(0, 3)
               .map(
                 ({ arm, statistic: own }) =>
                   `${arm} (${fixed(own!.mean, statistic.decimals)} ± ${fixed(own!.deviation, statistic.decimals)})`,
               ),
-          )} ${reached.length === 1 ? "reached it" : "came first, by their means"}.`,
+          )}${reached.length > 3 ? `; then ${reached.length - 3} more` : ""}.`,
     ],
     sections: [
       {
