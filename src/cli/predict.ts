@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { z } from "zod";
 import { DataError, UsageError } from "../errors.ts";
-import { readText, writeAtomic } from "../platform/files.ts";
+import { readText, requireWritable, writeAtomic } from "../platform/files.ts";
 import { loadPredictor } from "../predictors/index.ts";
 import { predictHistories } from "../predictors/histories.ts";
 import { requireSingle } from "../predictors/predictor.ts";
@@ -55,6 +55,7 @@ export function registerPredict(command: Command): void {
           `which weight set of "${flags.predictor}"? Give --set with one of: ${names}.`,
         );
       }
+      await requireWritable(flags.out);
       const gpu = await openDevice(flags);
       const { residual, predicted } = await predictHistories(
         gpu,

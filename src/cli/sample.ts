@@ -1,14 +1,15 @@
 /** `rewind sample`: images that a network of diffusion draws. */
 import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
-import { writeSafetensors } from "../io/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { Owned } from "../gpu/owned.ts";
-import { absolutePath, writeAtomic } from "../platform/files.ts";
-import { json } from "../platform/json.ts";
+import { absolutePath, requireWritable, writeAtomic } from "../platform/files.ts";
+import { json, parseJson } from "../platform/json.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { sampleSheetPng } from "../report/sample-sheet.ts";
 import { drawSamples, readDrawer } from "../runs/draw-samples.ts";
 import { gradesOf, learntBy } from "../runs/grades.ts";
+import { requireGrader } from "../metrics/grader.ts";
 import { graderOn, readGrader } from "../runs/grader.ts";
 import { type SamplerName, samplerNames } from "../train/sampler.ts";
 import { type DeviceFlags, deviceOptions, withDevice } from "./device-options.ts";
@@ -17,6 +18,7 @@ import { interruptSignal } from "./interrupt.ts";
 import { answer } from "./output.ts";
 import { integer, most } from "./parse.ts";
 import { withProgress } from "./progress.ts";
+import { requireReplaceable } from "./replaced-files.ts";
 
 interface SampleFlags extends DeviceFlags {
   run: string;
@@ -29,6 +31,17 @@ interface SampleFlags extends DeviceFlags {
   columns?: number;
   grader?: string;
   out: string;
+}
+
+/** Whether numbers are those of images that were drawn before. */
+function areNumbers(bytes: Uint8Array<ArrayBuffer>): boolean {
+  return readSafetensors(bytes).metadata["sampler"] !== undefined;
+}
+
+/** Whether grades are those of images that were drawn before. */
+function areGrades(bytes: Uint8Array<ArrayBuffer>): boolean {
+  const read = parseJson(new TextDecoder().decode(bytes));
+  return typeof read === "object" && read !== null && "sampler" in read;
 }
 
 export function registerSample(command: Command): void {
@@ -75,6 +88,13 @@ export function registerSample(command: Command): void {
     const numbers = out.replace(/\.png$/i, ".safetensors");
     const drawer = await readDrawer(await RunFolder.open(run), { checkpoint, raw });
     const file = flags.grader === undefined ? undefined : await readGrader(flags.grader);
+    const grades = out.replace(/\.png$/i, ".json");
+    await requireReplaceable(numbers, out, areNumbers);
+    if (file !== undefined) {
+      await requireReplaceable(grades, out, areGrades);
+      requireGrader(file.info, drawer.info.input);
+    }
+    await requireWritable(out);
     const learnt = file && (await learntBy(run, checkpoint));
     const { count, steps, sampler, seed } = flags;
     const options = { count, steps, sampler, seed };
@@ -86,21 +106,21 @@ export function registerSample(command: Command): void {
       const weights = drawer.averaged ? "average" : "weights";
       const metadata = { run, weights, sampler, steps: `${steps}`, seed: `${seed}` };
       const images = { shape: [count, height, width, channels], data: pixels };
-      await writeAtomic(numbers, writeSafetensors(new Map([["images", images]]), metadata));
       const graded =
         file &&
         (await Owned.within(async (owned) =>
           gradesOf(await graderOn(gpu, file, owned), learnt!, samples, seed),
         ));
       const frames = graded?.frames;
+      await writeAtomic(numbers, writeSafetensors(new Map([["images", images]]), metadata));
       await writeAtomic(out, await sampleSheetPng(samples, { columns, frames }));
       if (graded !== undefined) {
-        const grades = { run, weights, ...options, ...graded.grades };
-        await writeAtomic(out.replace(/\.png$/i, ".json"), json(grades));
+        await writeAtomic(grades, json({ run, weights, ...options, ...graded.grades }));
       }
       answer(
         { out, numbers, ...options, weights, height, width, channels, ...graded?.grades },
-        `${graded === undefined ? "" : `${graded.text}\n\n`}${count} images in ${out}, their numbers in ${numbers}`,
+        `${graded === undefined ? "" : `${graded.text}\n\n`}${count} images in ${out}, their numbers in ${numbers}` +
+          (graded === undefined ? "" : `, what the grader says of them in ${grades}`),
       );
     });
   });

@@ -24,7 +24,7 @@ import {
   stepProducts,
   usualEffort,
 } from "../inspect/tune.ts";
-import { absolutePath, dirname, makeDir, writeAtomic } from "../platform/files.ts";
+import { absolutePath, dirname, makeDir, requireWritable, writeAtomic } from "../platform/files.ts";
 import { json } from "../platform/json.ts";
 import { textTable } from "../report/table.ts";
 import { type TrainConfig, trainSchema } from "../runs/config.ts";
@@ -142,7 +142,10 @@ async function tune(gpu: Gpu, flags: TuneFlags, free: boolean): Promise<void> {
   const { rounds, minutes, out } = flags;
   const { path, table, problem } = await readTuned(adapter);
   if (problem !== undefined) say(`not used, and written anew: ${problem}`);
-  if (out !== undefined) await makeDir(dirname(out));
+  if (out !== undefined) {
+    await makeDir(dirname(out));
+    await requireWritable(out);
+  }
   const train = await trainOf(flags);
   const images = stepImages(flags, train, free);
   const { size, channels } = images;

@@ -5,7 +5,7 @@ import type { Job } from "bullmq";
 import { DataError, GpuError, UsageError } from "../errors.ts";
 import type { Place } from "../experiments/places.ts";
 import { withoutPassword } from "../platform/address.ts";
-import { absolutePath, exists, join, remove, writeAtomic } from "../platform/files.ts";
+import { absolutePath, exists, join, requireWritable } from "../platform/files.ts";
 import { QueueServer } from "../queue/connection.ts";
 import { announceWorker, Flow, withdrawWorker } from "../queue/flow.ts";
 import { kindOf, queueName, readPayload, type RunPayload } from "../queue/payload.ts";
@@ -74,7 +74,8 @@ export function registerWorker(command: Command): void {
   deviceOptions(command).action(async (flags: WorkerFlags) => {
     const version = await packageVersion();
     const store = await openStore(flags.store);
-    await requireWritable(flags.store);
+    // A store that cannot be written would use up the tries of its runs.
+    if (!isBucket(flags.store)) await requireWritable(join(absolutePath(flags.store), ".worker"));
     const signal = interruptSignal(givingBack);
     const device = new DeviceProcess(flags, store.mirror);
     let server: QueueServer | undefined;
@@ -102,14 +103,6 @@ export function registerWorker(command: Command): void {
       await store.close();
     }
   });
-}
-
-/** @throws DataError where a store that is a folder cannot be written: runs would use up their tries. */
-async function requireWritable(store: string): Promise<void> {
-  if (isBucket(store)) return;
-  const probe = join(absolutePath(store), `.worker-${crypto.randomUUID()}`);
-  await writeAtomic(probe, "");
-  await remove(probe);
 }
 
 /** A run that did not end well. */

@@ -35,6 +35,27 @@ const featuresAndLogits: Reading = (graph, logits) => {
   return graph.build(() => concat([flatten(features), logits], -1));
 };
 
+/**
+ * Requires that a network can grade images.
+ *
+ * @param size of the images: height, width, channels.
+ * @throws UsageError for a network that is no classifier, ShapeError for images of another size than it has learnt.
+ */
+export function requireGrader(
+  { task, network, input }: CheckpointInfo,
+  size: readonly number[],
+): void {
+  if (task !== classification.name) {
+    throw new UsageError(`a grader is a classifier, and "${network.name}" is for ${task}.`);
+  }
+  if (input.some((extent, axis) => extent !== size[axis])) {
+    throw new ShapeError(
+      `the grader has learnt images of ${input.join("×")} and is to judge ${size.join("×")}: train one ` +
+        "on images of this size.",
+    );
+  }
+}
+
 /** A classifier that grades images; see {@link Grader.of}. The model stays the caller's. */
 export class Grader {
   /** Class names, in the order of the answers. */
@@ -53,11 +74,7 @@ export class Grader {
 
   /** @throws UsageError for a network that is no classifier. */
   static of(model: Model, info: CheckpointInfo, digest: string): Grader {
-    if (info.task !== classification.name) {
-      throw new UsageError(
-        `a grader is a classifier, and "${info.network.name}" is for ${info.task}.`,
-      );
-    }
+    requireGrader(info, info.input);
     return new Grader(model, info, digest);
   }
 
@@ -68,13 +85,8 @@ export class Grader {
    */
   async grade(images: Dataset, watch: Watch = {}): Promise<Graded> {
     const { height, width, channels, count } = images;
-    const { input, preprocessing, classes } = this.#info;
-    if (input[0] !== height || input[1] !== width || input[2] !== channels) {
-      throw new ShapeError(
-        `the grader has learnt images of ${input.join("×")} and is to judge ${height}×${width}×${channels}: train one ` +
-          "on images of this size.",
-      );
-    }
+    const { preprocessing, classes } = this.#info;
+    requireGrader(this.#info, [height, width, channels]);
     return Owned.within(async (owned) => {
       const { gpu } = this.#model;
       const { mean, deviation } = preprocessing;

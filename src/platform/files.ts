@@ -160,6 +160,15 @@ export async function writeAtomic(
   });
 }
 
+/** Requires that {@link writeAtomic} can write a file, before the work whose result it is to hold. */
+export async function requireWritable(path: string): Promise<void> {
+  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  await access("write", path, async (files) => {
+    await files.createFlushed(temporary, "");
+    await files.remove(temporary);
+  });
+}
+
 /** Whether a file is what an interrupted call of {@link writeAtomic} left. */
 export function isLeftover(name: string): boolean {
   return /\.[0-9a-f]{8}\.tmp$/.test(name);

@@ -241,6 +241,11 @@ export class RunFolder {
     return (await exists(path)) ? readSealed(await readBytes(path), path) : undefined;
   }
 
+  /** Names of its files that can be checkpoints. */
+  async checkpoints(): Promise<string[]> {
+    return (await listDir(this.path)).filter((name) => name.endsWith(".safetensors")).toSorted();
+  }
+
   /** Removes a file of the folder. */
   async discard(name: string): Promise<void> {
     await remove(this.file(name));

@@ -33,8 +33,12 @@ export async function readDrawer(
 ): Promise<Drawer> {
   const file = folder.file(name);
   const contents = await folder.readCheckpoint(name);
-  if (contents === undefined)
-    throw new DataError(`"${folder.path}" has no ${name}: its training is not finished.`);
+  if (contents === undefined) {
+    const others = await folder.checkpoints();
+    throw new DataError(
+      `"${folder.path}" has no ${name}${others.length === 0 ? ": its training is not finished." : `; it has ${others.join(", ")}.`}`,
+    );
+  }
   requireFinite(contents.tensors, file);
   const { info, tensors, average } = parseCheckpoint(contents, file);
   if (info === undefined) throw new DataError(`"${file}" does not say what network it is of.`);

@@ -219,7 +219,15 @@ export async function readViews(paths: readonly string[], images: boolean): Prom
       throw new DataError(`"${path}" has no report.json: its run is not finished.`);
     }
     const file = folder.file("report.json");
-    const read = checkedFile(reportSchema, await readJson(file), file) as unknown as UnlearnReport;
+    const contents = await readJson(file);
+    // A training writes its scores, and no method or rounds.
+    if (typeof contents === "object" && contents !== null && !("method" in contents)) {
+      throw new UsageError(
+        `"${path}" is the folder of a training: a page is of what was forgotten, in a folder of \`rewind unlearn\`, ` +
+          "`rewind demo` or `rewind experiment`.",
+      );
+    }
+    const read = checkedFile(reportSchema, contents, file) as unknown as UnlearnReport;
     const { history = await loggedRounds(folder) } = read as Partial<UnlearnReport>;
     const report = { ...read, history };
     const own = await surroundings(folder, images);

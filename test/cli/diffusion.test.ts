@@ -1,5 +1,5 @@
 // Diffusion from the command line: trained, made to forget a digit, and drawn with.
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -93,6 +93,40 @@ test("it forgets a digit by methods that need no labels; the others are refused 
     await done("sample", "--run", forgotten, "--steps", "2", "--out", png, "--json"),
   );
   assert.equal([said["weights"], said["count"]], ["weights", 24]);
+});
+
+test("what cannot be drawn, graded or written is refused before anything is, and nothing is lost", async () => {
+  const draw = ["sample", "--run", trained, "--count", "2", "--steps", "2"];
+  // The numbers' name is made of the picture's: here it is that of a trained network, or of a report.
+  for (const [name, file] of [
+    ["checkpoint.png", "checkpoint.safetensors"],
+    ["report.png", "report.json"],
+  ]) {
+    const before = readFileSync(`${folder}/grader/${file}`);
+    const out = ["--grader", `${folder}/grader`, "--out", `${folder}/grader/${name}`];
+    await refused(/would replace ".*", which this command did not write/, ...draw, ...out);
+    assert.equal(readFileSync(`${folder}/grader/${file}`), before);
+  }
+  // What it wrote itself it replaces.
+  for (let i = 0; i < 2; i++) {
+    const again = ["--grader", `${folder}/grader`, "--out", `${folder}/again.png`];
+    assert.match(await done(...draw, ...again), /what the grader says of them in .*again\.json/);
+  }
+  const none = `${folder}/none.png`;
+  await refused(/a grader is a classifier/, ...draw, "--grader", trained, "--out", none);
+  assert.not(existsSync(`${folder}/none.safetensors`));
+  const nowhere = await commands.run(...draw, "--out", `${folder}/no/where.png`);
+  assert.is(nowhere.code, 1);
+  assert.match(nowhere.err, /cannot write ".*\/no\/where\.png"/);
+  assert.not(nowhere.err.includes("drawing"), "it says so before it draws");
+  const other = await commands.run(...draw, "--checkpoint", "foo.safetensors", "--out", none);
+  assert.is(other.code, 1);
+  assert.match(other.err, /has no foo\.safetensors; it has checkpoint\.safetensors\./);
+});
+
+test("a page is of unlearning: the folder of a training is told from a damaged one", async () => {
+  const page = ["--out", `${folder}/page.html`];
+  await refused(/"[^"]*" is the folder of a training: a page is of/, "report", trained, ...page);
 });
 
 test("networks and tasks that do not go together are refused", async () => {
