@@ -27,6 +27,7 @@ const experiments = {
   "label-noise-mnist": ["label-noise", "MNIST, MLP", "gained test accuracy, points", 1],
   "label-noise-cifar": ["label-noise", "CIFAR-10, CNN", "gained test accuracy, points", 1],
   "backdoor-mnist": ["backdoor", "MNIST, MLP", "D_f taken for its true class, %", 2],
+  "backdoor-cifar": ["backdoor", "CIFAR-10, CNN", "D_f taken for its true class, %", 2],
   "standard-mnist": ["standard", "MNIST, MLP", "test accuracy, %", 0.5],
   "overfit-mnist": ["overfit", "MNIST, MLP", "test cross-entropy, nats; lower is better", 0.1],
 } as const;
@@ -47,6 +48,7 @@ const standings = {
     standing("label-noise-mnist", "-0.08", ["-0.17", "0.02"], "equal"),
     standing("label-noise-cifar", "0.04", ["-0.14", "0.22"], "equal"),
     standing("backdoor-mnist", "0.36", ["0.15", "0.58"], "better"),
+    standing("backdoor-cifar", "-0.69", ["-2.09", "0.71"], "equal"),
     standing("standard-mnist", "-0.28", ["-0.48", "-0.07"], "worse"),
     standing("overfit-mnist", "0.019", ["0.013", "0.025"], "worse"),
   ],
@@ -54,6 +56,7 @@ const standings = {
     standing("label-noise-mnist", "-0.25", ["-0.39", "-0.12"], "worse"),
     standing("label-noise-cifar", "-0.24", ["-0.43", "-0.04"], "worse"),
     standing("backdoor-mnist", "0.06", ["-0.03", "0.16"], "equal"),
+    standing("backdoor-cifar", "0.01", ["-0.04", "0.06"], "equal"),
     standing("standard-mnist", "0.27", ["0.10", "0.44"], "better"),
     standing("overfit-mnist", "-0.001", ["-0.007", "0.006"], "equal"),
   ],
