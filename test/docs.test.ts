@@ -8,6 +8,7 @@ import { describedConfig } from "../models/described.ts";
 import { commandsDoc } from "../scripts/commands-doc.ts";
 import { preprocessingSchema } from "../src/nn/preprocessing.ts";
 import { program } from "../src/cli/program.ts";
+import { methods } from "../src/unlearn/methods/index.ts";
 import {
   blocks,
   type Block,
@@ -196,6 +197,15 @@ function anchorsOf(text: string): string[] {
       .replaceAll(" ", "-"),
   );
 }
+
+test("docs/diffusion.md names the methods that work on labels, all of them", () => {
+  const [, named] = /Methods that work on labels \(([^)]*)\)/.exec(read("docs/diffusion.md"))!;
+  const ofLabels = methods.all.filter(({ labels = false }) => labels).map(({ name }) => name);
+  assert.equal(
+    Array.from(named!.matchAll(/`([^`]+)`/g), ([, name]) => name),
+    ofLabels.toSorted(),
+  );
+});
 
 test("links lead to files and headings that exist", () => {
   for (const file of documents) {
