@@ -34,9 +34,11 @@ export async function readDrawer(
   const file = folder.file(name);
   const contents = await folder.readCheckpoint(name);
   if (contents === undefined) {
-    const others = await folder.checkpoints();
+    // A run that goes on has its state alone.
+    const finished = await folder.has("checkpoint.safetensors");
+    const others = finished ? `; it has ${(await folder.checkpoints()).join(", ")}` : "";
     throw new DataError(
-      `"${folder.path}" has no ${name}${others.length === 0 ? ": its training is not finished." : `; it has ${others.join(", ")}.`}`,
+      `"${folder.path}" has no ${name}${finished ? others : ": its run is not finished"}.`,
     );
   }
   requireFinite(contents.tensors, file);

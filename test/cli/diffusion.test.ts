@@ -1,5 +1,5 @@
 // Diffusion from the command line: trained, made to forget a digit, and drawn with.
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -122,6 +122,13 @@ test("what cannot be drawn, graded or written is refused before anything is, and
   const other = await commands.run(...draw, "--checkpoint", "foo.safetensors", "--out", none);
   assert.is(other.code, 1);
   assert.match(other.err, /has no foo\.safetensors; it has checkpoint\.safetensors\./);
+  cpSync(trained, `${folder}/begun`, { recursive: true });
+  renameSync(`${folder}/begun/checkpoint.safetensors`, `${folder}/begun/state.safetensors`);
+  const begun = ["--run", `${folder}/begun`, "--out", none];
+  assert.match(
+    (await commands.run("sample", ...begun)).err,
+    /has no checkpoint\.safetensors: its run is not finished\./,
+  );
 });
 
 test("a page is of unlearning: the folder of a training is told from a damaged one", async () => {
