@@ -39,9 +39,7 @@ export function registerEvaluate(command: Command): void {
         `${flags.run}/config.json`,
         DataError,
       );
-      if (!(await folder.has(flags.checkpoint))) {
-        throw new DataError(`"${flags.run}" has no ${flags.checkpoint}.`);
-      }
+      await folder.requireCheckpoint(flags.checkpoint);
       const given = await readNetwork(folder.file(flags.checkpoint), {
         model: setup.model,
         allowNonfinite: flags.allowNonfinite ?? setup.allowNonfinite,

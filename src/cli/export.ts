@@ -9,14 +9,13 @@ import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { readTensors } from "../io/tensor-file.ts";
 import { type ModelSpec, tensorsOf } from "../nn/model.ts";
 import { join, makeDir, readBytes, writeAtomic } from "../platform/files.ts";
-import { parseJson } from "../platform/json.ts";
 import { hubFolder } from "../runs/hub-folder.ts";
 import { example } from "./examples.ts";
 import { deviationOption } from "./import.ts";
 import { nonfiniteOption } from "./nonfinite.ts";
 import { sayNotes } from "./notes.ts";
 import { answer } from "./output.ts";
-import { requireReplaceable } from "./replaced-files.ts";
+import { jsonWith, requireReplaceable } from "./replaced-files.ts";
 
 interface ExportFlags {
   readonly format: PublishedFormat;
@@ -53,8 +52,8 @@ export function registerExport(command: Command): void {
       const { files, notes } = hubFolder({ tensors, metadata, info }, file);
       sayNotes(notes);
       await makeDir(out);
-      for (const name of Object.keys(files).filter((one) => one.endsWith(".json")))
-        await requireReplaceable(join(out, name), out, isHubConfig);
+      // A run has a config.json as well, which names no architecture.
+      await requireReplaceable(join(out, "config.json"), out, jsonWith("architecture"));
       for (const [name, data] of Object.entries(files)) await writeAtomic(join(out, name), data);
       answer({ out, files: Object.keys(files) }, `${out}: ${Object.keys(files).join(" and ")}.`);
       return;
@@ -68,12 +67,6 @@ export function registerExport(command: Command): void {
       `${out}: ${exported.size} tensors with the names of ${format}.`,
     );
   });
-}
-
-/** Whether a file is a config.json as the Hub has them, and not that of a run. */
-function isHubConfig(bytes: Uint8Array<ArrayBuffer>): boolean {
-  const read = parseJson(new TextDecoder().decode(bytes));
-  return typeof read === "object" && read !== null && "architecture" in read;
 }
 
 /** The model that a checkpoint says it is of. */

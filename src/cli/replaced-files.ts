@@ -1,6 +1,15 @@
 /** Files whose names nobody has given, but a command makes of the one that was given. */
 import { UsageError } from "../errors.ts";
 import { exists, readBytes } from "../platform/files.ts";
+import { parseJson } from "../platform/json.ts";
+
+/** Says whether bytes are a JSON object with a key. @throws SyntaxError for bytes that are no JSON. */
+export function jsonWith(key: string): (bytes: Uint8Array<ArrayBuffer>) => boolean {
+  return (bytes) => {
+    const read = parseJson(new TextDecoder().decode(bytes));
+    return typeof read === "object" && read !== null && key in read;
+  };
+}
 
 /**
  * Requires that a file is not there, or may be replaced: it is what the command itself wrote before.

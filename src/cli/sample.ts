@@ -4,7 +4,7 @@ import { UsageError } from "../errors.ts";
 import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
 import { Owned } from "../gpu/owned.ts";
 import { absolutePath, requireWritable, writeAtomic } from "../platform/files.ts";
-import { json, parseJson } from "../platform/json.ts";
+import { json } from "../platform/json.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { sampleSheetPng } from "../report/sample-sheet.ts";
 import { drawSamples, readDrawer } from "../runs/draw-samples.ts";
@@ -18,7 +18,7 @@ import { interruptSignal } from "./interrupt.ts";
 import { answer } from "./output.ts";
 import { integer, most } from "./parse.ts";
 import { withProgress } from "./progress.ts";
-import { requireReplaceable } from "./replaced-files.ts";
+import { jsonWith, requireReplaceable } from "./replaced-files.ts";
 
 interface SampleFlags extends DeviceFlags {
   run: string;
@@ -36,12 +36,6 @@ interface SampleFlags extends DeviceFlags {
 /** Whether numbers are those of images that were drawn before. */
 function areNumbers(bytes: Uint8Array<ArrayBuffer>): boolean {
   return readSafetensors(bytes).metadata["sampler"] !== undefined;
-}
-
-/** Whether grades are those of images that were drawn before. */
-function areGrades(bytes: Uint8Array<ArrayBuffer>): boolean {
-  const read = parseJson(new TextDecoder().decode(bytes));
-  return typeof read === "object" && read !== null && "sampler" in read;
 }
 
 export function registerSample(command: Command): void {
@@ -91,7 +85,7 @@ export function registerSample(command: Command): void {
     const grades = out.replace(/\.png$/i, ".json");
     await requireReplaceable(numbers, out, areNumbers);
     if (file !== undefined) {
-      await requireReplaceable(grades, out, areGrades);
+      await requireReplaceable(grades, out, jsonWith("sampler"));
       requireGrader(file.info, drawer.info.input);
     }
     await requireWritable(out);

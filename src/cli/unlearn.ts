@@ -197,9 +197,7 @@ async function subjectOf(flags: Flags): Promise<Subject> {
     const config = await folder.config();
     await loadOwnModel(config);
     const train = validate(trainSchema, config, `${run}/config.json`, DataError);
-    if (!(await folder.has("checkpoint.safetensors"))) {
-      throw new DataError(`"${run}" has no checkpoint.safetensors: its training is not finished.`);
-    }
+    await folder.requireCheckpoint("checkpoint.safetensors");
     const given = await readNetwork(folder.file("checkpoint.safetensors"), {
       model: train.model,
       allowNonfinite: flags.allowNonfinite ?? train.allowNonfinite,

@@ -38,12 +38,12 @@ const featuresAndLogits: Reading = (graph, logits) => {
 /**
  * Requires that a network can grade images.
  *
- * @param size of the images: height, width, channels.
+ * @param size of the images: height, width, channels; those that it has learnt where it is left out.
  * @throws UsageError for a network that is no classifier, ShapeError for images of another size than it has learnt.
  */
 export function requireGrader(
   { task, network, input }: CheckpointInfo,
-  size: readonly number[],
+  size: readonly number[] = input,
 ): void {
   if (task !== classification.name) {
     throw new UsageError(`a grader is a classifier, and "${network.name}" is for ${task}.`);
@@ -74,7 +74,7 @@ export class Grader {
 
   /** @throws UsageError for a network that is no classifier. */
   static of(model: Model, info: CheckpointInfo, digest: string): Grader {
-    requireGrader(info, info.input);
+    requireGrader(info);
     return new Grader(model, info, digest);
   }
 

@@ -142,13 +142,18 @@ export function makeDir(path: string, { ownerOnly }: Access = {}): Promise<void>
   );
 }
 
+/** A name for what becomes the file of a path once it is whole; {@link isLeftover} knows it. */
+export function temporaryName(path: string): string {
+  return `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+}
+
 /** Writes a whole file: under a temporary name beside it, flushed, then renamed. */
 export async function writeAtomic(
   path: string,
   data: Uint8Array | string,
   { ownerOnly }: Access = {},
 ): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const temporary = temporaryName(path);
   await access("write", path, async (files) => {
     try {
       await files.createFlushed(temporary, data, ownerOnly === true ? 0o600 : undefined);
@@ -162,14 +167,14 @@ export async function writeAtomic(
 
 /** Requires that {@link writeAtomic} can write a file, before the work whose result it is to hold. */
 export async function requireWritable(path: string): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  const temporary = temporaryName(path);
   await access("write", path, async (files) => {
     await files.createFlushed(temporary, "");
     await files.remove(temporary);
   });
 }
 
-/** Whether a file is what an interrupted call of {@link writeAtomic} left. */
+/** Whether a file is what an interrupted write left under a {@link temporaryName}. */
 export function isLeftover(name: string): boolean {
   return /\.[0-9a-f]{8}\.tmp$/.test(name);
 }

@@ -12,7 +12,14 @@ import { DataError } from "../errors.ts";
 import { graderFile } from "../experiments/grader.ts";
 import { isNetworkFile } from "../experiments/parts.ts";
 import type { HostFiles } from "../platform/host.ts";
-import { interposeFiles, isLeftover, join, makeDir, remove } from "../platform/files.ts";
+import {
+  interposeFiles,
+  isLeftover,
+  join,
+  makeDir,
+  remove,
+  temporaryName,
+} from "../platform/files.ts";
 import { Bucket } from "./bucket.ts";
 import { type Held, RunLost, type Store, type StoredFolder } from "./stored-folder.ts";
 
@@ -75,7 +82,7 @@ export class BucketStore implements Store {
     if (bytes === undefined) return false;
     const path = join(this.mirror, key);
     await makeDir(path.slice(0, path.lastIndexOf("/")));
-    const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+    const temporary = temporaryName(path);
     await this.#below.createFlushed(temporary, bytes);
     await this.#below.rename(temporary, path);
     return true;

@@ -241,9 +241,16 @@ export class RunFolder {
     return (await exists(path)) ? readSealed(await readBytes(path), path) : undefined;
   }
 
-  /** Names of its files that can be checkpoints. */
-  async checkpoints(): Promise<string[]> {
-    return (await listDir(this.path)).filter((name) => name.endsWith(".safetensors")).toSorted();
+  /** @throws DataError where a run has no such checkpoint: it is not finished, or has others. */
+  async requireCheckpoint(name: string): Promise<void> {
+    if (await this.has(name)) return;
+    // A run that goes on has its state alone.
+    const finished = await this.has("checkpoint.safetensors");
+    const others = (await listDir(this.path)).filter((one) => one.endsWith(".safetensors"));
+    throw new DataError(
+      `"${this.path}" has no ${name}` +
+        (finished ? `; it has ${others.toSorted().join(", ")}.` : ": its run is not finished."),
+    );
   }
 
   /** Removes a file of the folder. */

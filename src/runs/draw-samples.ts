@@ -32,15 +32,8 @@ export async function readDrawer(
   { checkpoint: name, raw = false }: { checkpoint: string; raw?: boolean | undefined },
 ): Promise<Drawer> {
   const file = folder.file(name);
-  const contents = await folder.readCheckpoint(name);
-  if (contents === undefined) {
-    // A run that goes on has its state alone.
-    const finished = await folder.has("checkpoint.safetensors");
-    const others = finished ? `; it has ${(await folder.checkpoints()).join(", ")}` : "";
-    throw new DataError(
-      `"${folder.path}" has no ${name}${finished ? others : ": its run is not finished"}.`,
-    );
-  }
+  await folder.requireCheckpoint(name);
+  const contents = (await folder.readCheckpoint(name))!;
   requireFinite(contents.tensors, file);
   const { info, tensors, average } = parseCheckpoint(contents, file);
   if (info === undefined) throw new DataError(`"${file}" does not say what network it is of.`);

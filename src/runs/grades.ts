@@ -1,5 +1,4 @@
 /** What a grader says of images that the network of a run has drawn. */
-import { DataError } from "../errors.ts";
 import { type Learnt, RealImages } from "../metrics/drawn.ts";
 import { leastConfidence } from "../metrics/drawn-unsure.ts";
 import type { Grader } from "../metrics/grader.ts";
@@ -40,7 +39,7 @@ export async function learntBy(run: string, checkpoint: string): Promise<Learnt>
     await folder.config(),
     `${run}/config.json`,
   );
-  if (!(await folder.has(checkpoint))) throw new DataError(`"${run}" has no ${checkpoint}.`);
+  await folder.requireCheckpoint(checkpoint);
   const given = await readNetwork(folder.file(checkpoint), {
     model: setup.model,
     allowNonfinite: setup.allowNonfinite,
