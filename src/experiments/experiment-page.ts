@@ -37,7 +37,7 @@ import { experimentNamed, protocolOf } from "./protocol.ts";
 import { folderOf, type Tuned } from "./plan.ts";
 import type { ArmSummary } from "./summary.ts";
 import { takenSchema, takenText } from "./taken.ts";
-import { comparisonRows, resultRows, tuningRows, type Rows } from "./tables.ts";
+import { comparisonRows, reachedText, resultRows, tuningRows, type Rows } from "./tables.ts";
 import type { ArmResult } from "./trained-network.ts";
 
 const spread = z.looseObject({ mean: z.number(), deviation: z.number() });
@@ -339,10 +339,10 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
         title: "Results",
         body: [
           facts(
-            reached.slice(0, 4).map(({ arm, statistic: own, seeds }) => ({
-              name: arm,
-              value: `${fixed(own!.mean, statistic.decimals)} ± ${fixed(own!.deviation, statistic.decimals)}`,
-              note: `${own!.n} of ${seeds} seeds`,
+            reached.slice(0, 4).map((one) => ({
+              name: one.arm,
+              value: `${fixed(one.statistic!.mean, statistic.decimals)} ± ${fixed(one.statistic!.deviation, statistic.decimals)}`,
+              note: `${reachedText(one)} seeds`,
             })),
           ),
           tableOf("Mean ± standard deviation over seeds", timed(resultRows(experiment, summaries))),

@@ -29,6 +29,11 @@ function plusMinus(
 /** Metrics that the margin adds up: how much better D_r is kept than D_f. */
 const marginParts = ["RA", "UA"] as const;
 
+/** On how many of its seeds an arm gets as far as the statistic is read. Older results count those that have a value. */
+export function reachedText({ reached, statistic, seeds }: ArmSummary): string {
+  return `${reached ?? statistic?.n ?? 0} of ${seeds}`;
+}
+
 function marginOf({ final }: ArmSummary): string {
   const means = marginParts.map((name) => final?.[name]?.mean ?? NaN);
   const margin = means.reduce((sum, mean) => sum + mean) - 100;
@@ -68,7 +73,7 @@ export function resultRows(protocol: Judged, summaries: readonly ArmSummary[]): 
         ]
       : []),
     plusMinus(one.statistic, statistic.decimals),
-    `${one.reached ?? one.statistic?.n ?? 0} of ${one.seeds}`,
+    reachedText(one),
     ...ends.map(({ score, decimals }) => plusMinus(one.end[score], decimals)),
     one.seconds.toFixed(1),
   ]);

@@ -235,6 +235,13 @@ test("the command writes the page of an experiment from its committed results", 
   }
 });
 
+test("a page counts the seeds on which an arm gets there, as its table does", async () => {
+  // One of thirty does not, and counts as something all the same.
+  const text = pageText(await experimentPage("bench/results/small/backdoor-cifar"));
+  assert.ok(text.includes("29 of 30 seeds"));
+  assert.ok(text.includes("<td>29 of 30</td>"));
+});
+
 if (browserPath !== undefined) {
   const pages: Readonly<Record<string, () => Promise<Page>>> = {
     runs: async () =>
