@@ -2,7 +2,7 @@
 import { Profiler, summarise } from "../../src/gpu/profile.ts";
 import { elementwise } from "../../src/graph/elementwise.ts";
 import {
-  bufferedTiles,
+  variantTiles,
   fitsTile,
   gpuTiles,
   retile,
@@ -258,8 +258,8 @@ const products: Stage = {
   tasks: ({ gpu, tiny }) => {
     if (gpu.tuning !== "gpu") return Promise.resolve([]);
     const sizes = tiny ? [64] : [4096, 2048, 1024];
-    const fitting = [...gpuTiles, ...bufferedTiles].filter((tile) => fitsTile(gpu, tile));
-    const some = tiny ? [gpuTiles.at(-1)!, bufferedTiles.at(-1)!] : fitting;
+    const fitting = [...gpuTiles, ...variantTiles].filter((tile) => fitsTile(gpu, tile));
+    const some = tiny ? [gpuTiles.at(-1)!, variantTiles.at(-1)!] : fitting;
     const all = sizes.flatMap((n) =>
       some.map((tile) => ({ name: `${n}³, ${tileName(tile)}`, launch: square(n, tile) })),
     );

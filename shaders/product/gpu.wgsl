@@ -10,7 +10,9 @@
 // with four rows of results is that of product/rows-gpu or product/pool-gpu.
 // Constants: BM x BN = rows and columns a workgroup makes (32, 64 or 128 each, k in steps of 16); TM, TN = row
 // and column quads a lane makes (1 or 2: a lane has 4 TM x 4 TN results in registers); WG = lanes a workgroup;
-// BUFFERS = tiles of a and of b (1, or 2: copied and read in turn, with one barrier a round instead of two).
+// BUFFERS = tiles of a and of b (1, or 2: copied and read in turn, with one barrier a round instead of two);
+// INTERLEAVE = rows of quads whose neighbouring lanes of a warp take turns (1, or 2: eight lanes then read two quads of a
+// and four of b, instead of one and eight).
 // Grid: ceil(m / BM) ceil(n / BN) pieces workgroups, folded into x and y.
 // Workgroup memory: 64 BUFFERS (BM + BN) bytes. Made for discrete NVIDIA GPUs, within WebGPU's default limits.
 
@@ -18,6 +20,7 @@ const_assert TM == 1 || (TM == 2 && BM >= 64);
 const_assert TN == 1 || (TN == 2 && BN >= 64);
 const_assert WG == BM * BN / (16 * TM * TN) && WG <= 256;
 const_assert BUFFERS == 1 || BUFFERS == 2;
+const_assert INTERLEAVE == 1 || INTERLEAVE == 2;
 const_assert BM == 32 || BM == 64 || BM == 128;
 const_assert BN == 32 || BN == 64 || BN == 128;
 
@@ -85,8 +88,8 @@ fn main(
   let rows = rowsOf(piece, row0 + 4u * qA);
   let col = col0 + 4u * qB;
   // Results: a warp makes 4 x 8 quads, which reads the tiles with the fewest bank conflicts.
-  let tx = t % 8u + 8u * (t / 32u % (TX / 8u));
-  let ty = t / 8u % 4u + 4u * (t / 32u / (TX / 8u));
+  let tx = t / INTERLEAVE % 8u + 8u * (t / 32u % (TX / 8u));
+  let ty = t % INTERLEAVE + INTERLEAVE * (t % 32u / (8u * INTERLEAVE)) + 4u * (t / 32u / (TX / 8u));
   var s00 = mat4x4f();
   var s01 = mat4x4f();
   var s10 = mat4x4f();

@@ -49,7 +49,7 @@ export function inMatrices(gpu: Gpu, launch: Launch): Launch {
 /** A launch of product/gpu in a tile of product/matrices. */
 export function inMatrixTile(gpu: Gpu, launch: Launch, tile: MatrixTile): Launch {
   const size = sizeOf(launch);
-  const { TM: _TM, TN: _TN, ...kept } = launch.constants;
+  const { TM: _TM, TN: _TN, INTERLEAVE: _INTERLEAVE, ...kept } = launch.constants;
   return {
     ...launch,
     parts: [

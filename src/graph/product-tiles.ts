@@ -13,14 +13,16 @@ import type { Launch } from "./value.ts";
 /** A tile as the constants of its core. */
 export type TileConstants = Readonly<Record<string, number>>;
 
-/** Constants of product/gpu: rows and columns of a tile, row and column quads a lane makes of it, lanes, buffers. */
-export type GpuTile = Readonly<Record<"BM" | "BN" | "TM" | "TN" | "WG" | "BUFFERS", number>>;
+/** Constants of product/gpu: rows and columns of a tile, row and column quads a lane makes of it, lanes, buffers, order of lanes. */
+export type GpuTile = Readonly<
+  Record<"BM" | "BN" | "TM" | "TN" | "WG" | "BUFFERS" | "INTERLEAVE", number>
+>;
 
 /** Constants of product/software: vec4 columns a lane, lanes. */
 export type SoftwareTile = Readonly<Record<"VT" | "WG", number>>;
 
 function gpuTile(BM: number, BN: number, TM: 1 | 2, TN: 1 | 2): GpuTile {
-  return { BM, BN, TM, TN, WG: (BM * BN) / (16 * TM * TN), BUFFERS: 1 };
+  return { BM, BN, TM, TN, WG: (BM * BN) / (16 * TM * TN), BUFFERS: 1, INTERLEAVE: 1 };
 }
 
 /** The tiles of product/gpu, the largest first. */
@@ -37,10 +39,16 @@ export const gpuTiles: readonly GpuTile[] = [
 ];
 
 /**
- * The same with two buffers, which save a barrier a round and take twice the memory. What that is worth nobody has
- * measured: they are what `rewind tune` and the GPU hour compare, and nothing takes them by itself.
+ * The same with two buffers, which save a barrier a round and take twice the memory; and, where a lane makes more than
+ * 4 × 4 results, all of these with lanes in the interleaved order of CUTLASS, in which a warp reads its tiles by fewer
+ * accesses. What either is worth nobody has measured: they are what `rewind tune` and the GPU hour compare, and nothing
+ * takes them by itself.
  */
-export const bufferedTiles: readonly GpuTile[] = gpuTiles.map((tile) => ({ ...tile, BUFFERS: 2 }));
+export const variantTiles: readonly GpuTile[] = (() => {
+  const buffered = gpuTiles.map((tile) => ({ ...tile, BUFFERS: 2 }));
+  const large = [...gpuTiles, ...buffered].filter(({ TM, TN }) => TM * TN > 1);
+  return [...buffered, ...large.map((tile) => ({ ...tile, INTERLEAVE: 2 }))];
+})();
 
 /** Whether a tile fits the memory of a workgroup. */
 export function fitsTile(
@@ -58,7 +66,7 @@ export const softwareTiles: readonly SoftwareTile[] = [4, 2, 1].flatMap((VT) =>
 
 /** The tiles of a core. */
 export const coreTiles: Readonly<Record<Tuning, readonly TileConstants[]>> = {
-  gpu: [...gpuTiles, ...bufferedTiles],
+  gpu: [...gpuTiles, ...variantTiles],
   software: softwareTiles,
 };
 
@@ -119,10 +127,13 @@ export function retile<L extends ProductLaunch>(launch: L, tile: TileConstants):
 
 /** A tile by its sizes, for tables. */
 export function tileName(tile: TileConstants): string {
-  const { BM, BN, TM, TN, VT, WG, BUFFERS } = tile as Partial<GpuTile & SoftwareTile>;
-  return VT === undefined
-    ? `${BM}×${BN} (${4 * TM!}×${4 * TN!} a lane${BUFFERS === 2 ? ", two buffers" : ""})`
-    : `8×${4 * VT} a lane, ${WG} lanes`;
+  const { BM, BN, TM, TN, VT, WG, BUFFERS, INTERLEAVE } = tile as Partial<GpuTile & SoftwareTile>;
+  if (VT !== undefined) return `8×${4 * VT} a lane, ${WG} lanes`;
+  const variant = [
+    ...(BUFFERS === 2 ? [", two buffers"] : []),
+    ...(INTERLEAVE === 2 ? [", interleaved"] : []),
+  ];
+  return `${BM}×${BN} (${4 * TM!}×${4 * TN!} a lane${variant.join("")})`;
 }
 
 /** What a product's kernel is known by whatever its tile: shader, parts, constants and words of its sizes. */

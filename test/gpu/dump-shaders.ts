@@ -7,7 +7,7 @@ import type { KernelId } from "../../src/gpu/kernel.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import { Value } from "../../src/graph/value.ts";
 import * as ops from "../../src/ops/index.ts";
-import { bufferedTiles } from "../../src/graph/product-tiles.ts";
+import { variantTiles } from "../../src/graph/product-tiles.ts";
 import { tiles } from "../../src/ops/launch/product.ts";
 import { loadPredictor } from "../../src/predictors/index.ts";
 
@@ -50,7 +50,7 @@ async function hotKernels(): Promise<Record<string, readonly KernelId[]>> {
     ],
     ([x, w]) => ops.conv2d(x!, w!, null, { stride: 2, padding: 1 }),
   );
-  const tiled = [...tiles, ...bufferedTiles.map((constants) => ({ constants }))].map((tile) => ({
+  const tiled = [...tiles, ...variantTiles.map((constants) => ({ constants }))].map((tile) => ({
     ...product[0]!,
     constants: { ...product[0]!.constants, ...tile.constants },
   }));

@@ -39,9 +39,10 @@ test("neither tile nor lanes change a bit of a product", async () => {
       assert.ok(own, name);
       const same = retile(launch, own);
       assert.equal([same.constants, same.groups], [launch.constants, launch.groups], name);
-      // With two buffers, which operands do not know of, one product in the largest tile and another in the smallest.
-      const buffered = [9, undefined, undefined, 17][index];
-      const tiles = coreTiles[tuning].filter((_, i) => i < 9 || i === buffered);
+      // Two buffers and the other order of lanes, which operands do not know of, in a few tiles: two buffers in the largest
+      // and the smallest, the order in every shape that has it, and once both.
+      const variants = [[9, 18], [19], [20, 25], [17, 21]][index] ?? [];
+      const tiles = coreTiles[tuning].filter((_, i) => i < 9 || variants.includes(i));
       const others = tiles.map((tile) => retile(launch, tile));
       const [first, ...rest] = await Promise.all(others.map((other) => bitsOf(gpu, other)));
       assert.ok(new Set(first).size > first!.length / 3, `${name}: results differ from each other`);
@@ -75,7 +76,7 @@ test("a tile that the core cannot make is refused by the compiler", async () => 
   const { shader, parts, constants } = gemm("gpu", {
     ...{ m: 8, n: 8, k: 8, transA: false, transB: false, hasBias: false },
   });
-  for (const wrong of [{ TM: 2 }, { TN: 4 }, { WG: 32 }, { BM: 48 }]) {
+  for (const wrong of [{ TM: 2 }, { TN: 4 }, { WG: 32 }, { BM: 48 }, { INTERLEAVE: 3 }]) {
     const { code } = await link(shader, parts, prelude({ ...constants, ...wrong }));
     gpu.device.pushErrorScope("validation");
     gpu.device.createShaderModule({ code });
