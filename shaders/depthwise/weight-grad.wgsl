@@ -5,7 +5,8 @@
 // partial[s, kh, kw, c] = sum over the output rows (n, oh) of slice s and all ow of x[n, oh SH - PH
 // + kh, ow SW - PW + kw, c] dy[n, oh, ow, c]; x outside the image counts as zero.
 // x [N, H, W, C], dy [N, OH, OW, C], partial [SLICES, KH, KW, C]; C a multiple of LANES.
-// Constants: N, H, W, C, OH, OW, KH, KW, SH, SW (stride), PH, PW (top and left padding), SLICES,
+// With SUMS also partial_bias[s, c] = sum over the same rows and columns of dy [SLICES, C]: the bias gradient.
+// Constants: SUMS (boolean), N, H, W, C, OH, OW, KH, KW, SH, SW (stride), PH, PW (top and left padding), SLICES,
 // TAPH, TAPW = window rows and columns of a thread's tile of taps, WG = threads a workgroup.
 // Grid: ceil(SLICES ceil(KH / TAPH) ceil(KW / TAPW) C / LANES / WG) workgroups, folded into x and y.
 //
@@ -16,6 +17,7 @@
 @group(0) @binding(0) var<storage, read> x: array<Lane>;
 @group(0) @binding(1) var<storage, read> dy: array<Lane>;
 @group(0) @binding(2) var<storage, read_write> partial: array<Lane>;
+@group(0) @binding(3) var<storage, read_write> partial_bias: array<Lane>;
 
 const WIDTH = u32(C) / LANES;
 const TILES_W = (u32(KW) + TAPW - 1u) / TAPW;
@@ -47,6 +49,7 @@ fn main(thread: Thread) {
     return;
   }
   var sums: array<Lane, TILE>;
+  var plain = Lane();
   for (var round = 0u; round < SLICE_ROWS; round++) {
     let row = slice * SLICE_ROWS + round;
     if (row >= DY_ROWS) {
@@ -63,6 +66,9 @@ fn main(thread: Thread) {
     }
     for (var ow = hidden; ow < OW; ow++) {
       let g = dy[(row * OW + ow) * WIDTH + lane];
+      if (SUMS) {
+        plain += g;
+      }
       for (var i = 0u; i < TAPH; i++) {
         for (var k = 0u; k < TAPW; k++) {
           let t = i * TAPW + k;
@@ -77,6 +83,9 @@ fn main(thread: Thread) {
         }
       }
     }
+  }
+  if (SUMS && kh == 0u && kw == 0u) {
+    partial_bias[slice * WIDTH + lane] = plain;
   }
   for (var i = 0u; i < TAPH; i++) {
     for (var k = 0u; k < TAPW; k++) {

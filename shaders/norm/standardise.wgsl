@@ -32,6 +32,9 @@
 
 const ONES = Lane(1.0);
 
+// Threads of a workgroup (norm/team).
+const GROUP = 64u;
+
 @compute @workgroup_size(64)
 fn forward(thread: Thread) {
   let at = place_of(thread);

@@ -1,8 +1,9 @@
 //! part
 //! import product/bands
 //! needs sizes, pieceOf, rowsOf, A_ALONG_K, blockA, B_ALONG_K, blockB
-//! needs put
-// The tiled matrix product c = a b (+ bias) for GPUs: tiles, barriers and sums.
+//! needs put, SUMS, storeSums
+// The tiled matrix product c = a b (+ bias) for GPUs: tiles, barriers and sums; and sums of b's columns where they are asked
+// for (product/with-sums, product/without-sums).
 //
 // c [m, n] is made `pieces` times in one dispatch, each piece over its own steps of k: slices of k, or classes
 // of pixels. Where a, b and c lie is the business of operands: of a file that says which elements a block of
@@ -60,6 +61,11 @@ fn multiplyAdd(s: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
   );
 }
 
+// Sum of four steps of k.
+fn rowsOfB(v: mat4x4f) -> vec4f {
+  return (v[0] + v[1]) + (v[2] + v[3]);
+}
+
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
@@ -94,6 +100,8 @@ fn main(
   var s01 = mat4x4f();
   var s10 = mat4x4f();
   var s11 = mat4x4f();
+  let summing = SUMS && row0 == 0u;
+  var sumB = vec4f();
   // A round loads its 16 steps of k into registers, multiplies those of the round before, which hides the
   // loads, and stores its own. Every result is one chain of sums over k, in order, whatever the tile.
   for (var round = 0u; round < ROUNDS; round++) {
@@ -149,6 +157,9 @@ fn main(
       if (!SPLIT) {
         v = u;
       }
+      if (summing) {
+        sumB += rowsOfB(v);
+      }
       let to = writable * BN + storeB;
       tileB[to] = v[0];
       tileB[to + BN / 4u] = v[1];
@@ -156,6 +167,18 @@ fn main(
       tileB[to + 3u * (BN / 4u)] = v[3];
     }
     workgroupBarrier();
+  }
+  if (summing) {
+    // Nobody reads the tiles any more.
+    if (isB) {
+      tileB[kB * (BN / 4u) + qB] = sumB;
+    }
+    workgroupBarrier();
+    let quad = t % (BN / 4u);
+    if (t == quad) {
+      let half = tileB[quad] + tileB[quad + BN / 4u];
+      storeSums(tile.piece, col0 + 4u * quad, half + (tileB[quad + BN / 2u] + tileB[quad + 3u * (BN / 4u)]));
+    }
   }
   let top = row0 + 4u * ty;
   let left = col0 + 4u * tx;

@@ -1,11 +1,11 @@
 //! part
 //! import product/bands, matrix/results
 //! needs sizes, Piece, pieceOf, rowsOf, A_ALONG_K, blockA, B_ALONG_K, blockB
-//! needs put, Half4, Sum, Group, Member, subgroupOf, laneOf, halves, loadLeft, loadRight, multiplyAdd
+//! needs put, SUMS, storeSums, Half4, Sum, Group, Member, subgroupOf, laneOf, halves, loadLeft, loadRight, multiplyAdd
 // The tiled matrix product c = a b (+ bias) for GPUs with matrix units: a and b are rounded to halves where they are
 // copied into tiles, products are added in float32.
 //
-// Operands, pieces and what is done with results are those of product/gpu; the 16 x 16 products are those of
+// Operands, pieces, what is done with results and sums of b's columns (not rounded) are those of product/gpu; the 16 x 16 products are those of
 // matrix/adapter or matrix/emulated.
 // Constants: BM x BN = rows and columns a workgroup makes (32, 64 or 128, k in steps of 32); FM x FN = results of
 // 16 x 16 a subgroup of 32 lanes makes of them (1 or 2; 1, 2 or 4); WG = lanes a workgroup; BUFFERS = tiles of a and of b
@@ -83,6 +83,8 @@ fn main(
   var s11 = Sum();
   var s12 = Sum();
   var s13 = Sum();
+  let summing = SUMS && tile.row == 0u;
+  var sumB = vec4f();
   for (var round = 0u; round < ROUNDS; round++) {
     let k = piece.begin + 32u * round;
     if (k >= piece.end + 32u) {
@@ -147,8 +149,25 @@ fn main(
       tileB[to + LINE_B] = halves(u[1]);
       tileB[to + 2u * LINE_B] = halves(u[2]);
       tileB[to + 3u * LINE_B] = halves(u[3]);
+      if (summing) {
+        sumB += (u[0] + u[1]) + (u[2] + u[3]);
+      }
     }
     workgroupBarrier();
+  }
+  if (summing) {
+    if (t < 2u * BN) {
+      results[kB * (BN / 4u) + qB] = sumB;
+    }
+    workgroupBarrier();
+    let quad = t % (BN / 4u);
+    if (t == quad) {
+      var sum = results[quad];
+      for (var i = 1u; i < 8u; i++) {
+        sum += results[i * (BN / 4u) + quad];
+      }
+      storeSums(tile.piece, tile.col + 4u * quad, sum);
+    }
   }
   let row = tile.row + top;
   let column = tile.col + left;

@@ -1,22 +1,13 @@
-//! import walk/thread, reduce/by-eight
+//! import walk/thread, reduce/by-eight, reduce/across
 //! needs Lane
 // Sums of columns, the first of two stages, for GPUs: y[s, c] = scale * sum of x[row, c] over the rows of band s, which
 // are neighbours. Bias gradients. x [axis, inner], y [slices, inner]; outer is 1. The last bands may have no row.
 // A workgroup takes a band of ACROSS lanes of columns: 256 / ACROSS threads a column add every so-many-th row in
 // registers, and their sums meet in workgroup memory, in a tree of fixed order.
 // Constants: ACROSS, a power of two up to 256. Grid: slices * ceil(inner / LANES / ACROSS) workgroups of 256.
-const DOWN = 256u / u32(ACROSS);
-
-// Levels of the tree.
-const LEVELS = firstTrailingBit(DOWN);
-
-const_assert ACROSS <= 256 && 256 % ACROSS == 0;
-
-var<workgroup> sums: array<Lane, 256>;
-
 @compute @workgroup_size(256)
 fn main(thread: Thread) {
-  let at = thread.local % 256u; // all of it, but so a compiler knows the range of indices
+  let at = thread.local;
   let parts = (width() + u32(ACROSS) - 1u) / u32(ACROSS);
   let band = group_of(thread) / parts;
   let lane = group_of(thread) % parts * u32(ACROSS) + at % u32(ACROSS);
@@ -25,16 +16,8 @@ fn main(thread: Thread) {
   let rows = min(longest, sizes.axis - first);
   let row = at / u32(ACROSS);
   let own = select(0u, (rows - row + DOWN - 1u) / DOWN, row < rows && lane < width());
-  sums[at] = total(Lane(), Terms((first + row) * width() + lane, DOWN * width(), own));
-  workgroupBarrier();
-  for (var level = 1u; level <= LEVELS; level++) {
-    let reach = DOWN >> level;
-    if (row < reach) {
-      sums[at] += sums[(at + reach * u32(ACROSS)) % 256u];
-    }
-    workgroupBarrier();
-  }
+  let sum = across_sum(total(Lane(), Terms((first + row) * width() + lane, DOWN * width(), own)), at);
   if (row == 0u && lane < width() && band < sizes.slices) {
-    y[band * width() + lane] = sizes.scale * sums[at];
+    y[band * width() + lane] = sizes.scale * sum;
   }
 }

@@ -48,7 +48,7 @@ function kernelOf(
       ...["matrices", "rows-gpu", "a-vec4", "b-vec4", "c-vec4", "sizes-const"].map(
         (part) => `product/${part}`,
       ),
-      ...["after/nothing", `matrix/${matrices}`],
+      ...["product/without-sums", "after/nothing", `matrix/${matrices}`],
     ],
     constants: {
       ...{ TRANS_A: false, TRANS_B: false, HAS_BIAS: false, COLUMNS: 4 },

@@ -9,7 +9,7 @@ import {
   conv2dWeightGrad,
 } from "./launch/conv2d.ts";
 import { type Conv2dAttrs, windowShape } from "./launch/conv2d-window.ts";
-import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
+import { biasGradient, productGradients } from "./launch/sliced.ts";
 import {
   winogradForward,
   winogradInputGrad,
@@ -82,17 +82,14 @@ const operation: Operation<Conv2dAttrs> = {
           : winogradInputGrad(context, shape, tile, { dy, w, dx })),
       );
     }
-    if (dw != null) {
-      const tile = winogradTile(context, shape, "weightGrad");
-      const bind = { a: x, b: dy, bias: null };
-      const output = { name: "c", value: dw };
-      launches.push(
-        ...(tile === undefined
-          ? sumOfSlices(tuning, conv2dWeightGrad(tuning, shape), bind, output, scratch, flop(shape))
-          : winogradWeightGrad(context, shape, tile, { x, dy, dw })),
-      );
+    const tile = dw == null ? undefined : winogradTile(context, shape, "weightGrad");
+    if (dw != null && tile === undefined) {
+      const weights = { launch: conv2dWeightGrad(tuning, shape), a: x, flop: flop(shape) };
+      launches.push(...productGradients(tuning, weights, dy, [dw, db ?? null], scratch));
+    } else {
+      if (dw != null) launches.push(...winogradWeightGrad(context, shape, tile!, { x, dy, dw }));
+      if (db != null) launches.push(...biasGradient(tuning, dy, db, scratch));
     }
-    if (db != null) launches.push(...biasGradient(tuning, dy, db, scratch));
     return launches;
   },
 };

@@ -9,7 +9,7 @@ import {
   type DepthwiseShape,
   depthwiseWeightGrad,
 } from "./launch/depthwise.ts";
-import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
+import { biasGradient, layerGradients, type WeightGradient } from "./launch/sliced.ts";
 
 /** All sizes of a depthwise convolution; throws {@link ShapeError} where they do not fit. */
 function depthwiseShape([x, w, b]: readonly Shape[], attrs: Conv2dAttrs): DepthwiseShape {
@@ -65,11 +65,18 @@ const operation: Operation<Conv2dAttrs> = {
       launches.push({ ...depthwiseInputGrad(shape, tuning), bind, flop: flop(shape) });
     }
     if (dw != null) {
-      const output = { name: "partial", value: dw };
-      const sliced = depthwiseWeightGrad(shape, tuning);
-      launches.push(...sumOfSlices(tuning, sliced, { x: x!, dy }, output, scratch, flop(shape)));
+      // On GPUs, where reading costs more than adding.
+      const sums = db != null && tuning === "gpu" ? "partial_bias" : undefined;
+      const weights: WeightGradient = {
+        launch: depthwiseWeightGrad(shape, tuning, sums !== undefined),
+        bind: { x: x!, dy, partial_bias: null },
+        output: { name: "partial", value: dw },
+        ...{ flop: flop(shape), sums },
+      };
+      launches.push(...layerGradients(tuning, weights, dy, db ?? null, scratch));
+    } else if (db != null) {
+      launches.push(...biasGradient(tuning, dy, db, scratch));
     }
-    if (db != null) launches.push(...biasGradient(tuning, dy, db, scratch));
     return launches;
   },
 };

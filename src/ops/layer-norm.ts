@@ -1,9 +1,13 @@
 import { z } from "zod";
 import type { Tuning } from "../gpu/device.ts";
-import { applyOperation, type Operation } from "../graph/graph.ts";
-import type { Value } from "../graph/value.ts";
+import { applyOperation, type BackwardContext, type Operation } from "../graph/graph.ts";
+import { foldGroups } from "../graph/grid.ts";
+import type { Launch, Value } from "../graph/value.ts";
 import { requirePerChannel } from "./affine.ts";
+import { lanePart } from "./launch/lanes.ts";
+import { columnBands } from "./launch/reduce.ts";
 import { type Sets, standardise, standardiseGradients } from "./launch/standardise.ts";
+import { ceilDiv } from "./launch/tiles.ts";
 import { settingsOf } from "./settings.ts";
 
 /** Settings of {@link layerNorm}. */
@@ -31,6 +35,45 @@ function setsOf(tuning: Tuning, x: Value, epsilon: number): Sets {
   };
 }
 
+/** Threads of a workgroup of norm/layer-norm-gradients, bands of rows that fill a GPU, and rounds that one pays for. */
+const [bandThreads, wantedBands, leastRounds] = [256, 512, 4] as const;
+
+/** Launches of all three gradients of layer norm on a GPU, of which the first reads x and dy once. */
+function allGradients(
+  { inputs: [x, gamma], saved, dy, scratch }: BackwardContext<unknown>,
+  [dx, dgamma, dbeta]: readonly [Value, Value, Value],
+): Launch[] {
+  const channels = x!.shape.at(-1)!;
+  const rows = x!.size / channels;
+  const vec4 = channels % 4 === 0;
+  const width = vec4 ? channels / 4 : channels;
+  const team = 2 ** Math.ceil(Math.log2(width));
+  const enough = ceilDiv(rows * team, bandThreads * leastRounds);
+  const span = ceilDiv(rows, Math.min(enough, wantedBands));
+  const bands = ceilDiv(rows, span);
+  const partial_gamma = scratch("partial gamma", [bands, channels]);
+  const partial_beta = scratch("partial beta", [bands, channels]);
+  const joined = (partial: Value, whole: Value): Launch => {
+    const { slices: _, ...launch } = columnBands(bands, channels, 1);
+    return { ...launch, bind: { x: partial, y: whole }, flop: partial.size };
+  };
+  return [
+    {
+      shader: "norm/layer-norm-gradients",
+      parts: [lanePart(vec4)],
+      constants: { TEAM: team },
+      uniforms: { sizes: Uint32Array.of(rows, width, span) },
+      bind: {
+        ...{ x: x!, gamma: gamma!, stats: saved["stats"]!, dy, dx, partial_gamma, partial_beta },
+      },
+      groups: foldGroups(bands),
+      flop: 16 * x!.size,
+    },
+    joined(partial_gamma, dgamma),
+    joined(partial_beta, dbeta),
+  ];
+}
+
 const operation: Operation<Required<LayerNormAttrs>> = {
   name: "layerNorm",
   takes: { x: "f32", gamma: "f32", beta: "f32" },
@@ -43,8 +86,17 @@ const operation: Operation<Required<LayerNormAttrs>> = {
   saved: ([x]) => ({ stats: { shape: [x!.slice(0, -1).reduce((n, size) => n * size, 1), 2] } }),
   forward: (given) =>
     standardise(setsOf(given.tuning, given.inputs[0]!, given.attrs.epsilon), given),
-  backward: (given) =>
-    standardiseGradients(setsOf(given.tuning, given.inputs[0]!, given.attrs.epsilon), given),
+  backward: (given) => {
+    const { tuning, inputs, dinputs, attrs } = given;
+    const [dx, dgamma, dbeta] = dinputs;
+    const sets = setsOf(tuning, inputs[0]!, attrs.epsilon);
+    const all = dx != null && dgamma != null && dbeta != null;
+    // A workgroup has a thread for each lane of a row.
+    const fits = sets.channels <= bandThreads * (sets.vec4 ? 4 : 1);
+    return tuning === "gpu" && all && fits
+      ? allGradients(given, [dx, dgamma, dbeta])
+      : standardiseGradients(sets, given);
+  },
 };
 
 /**

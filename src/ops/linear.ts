@@ -6,7 +6,7 @@ import { format, sameShape } from "../shape.ts";
 import { gemm } from "./launch/gemm.ts";
 import { planProduct } from "./launch/product.ts";
 import { sumSlices } from "./launch/reduce.ts";
-import { biasGradient, sumOfSlices } from "./launch/sliced.ts";
+import { biasGradient, productGradients, sumOfSlices } from "./launch/sliced.ts";
 
 /** Steps of k in a slice at least, on each kind of adapter. */
 const shortestSlice = { software: 64, gpu: 128 } as const;
@@ -100,12 +100,12 @@ const operation: Operation<null> = {
     if (dw != null) {
       // dw = xᵀ dy
       const shape = { ...product, m: features, n: units, k: rows, transA: true };
-      const bind = { a: x!, b: dy, bias: null };
       const slices = slicesOfK(tuning, features, units, rows);
-      const sliced = { ...gemm(tuning, { ...shape, slices }), slices };
-      launches.push(...sumOfSlices(tuning, sliced, bind, { name: "c", value: dw }, scratch, flop));
+      const weights = { launch: gemm(tuning, { ...shape, slices }), a: x!, flop };
+      launches.push(...productGradients(tuning, weights, dy, [dw, db ?? null], scratch));
+    } else if (db != null) {
+      launches.push(...biasGradient(tuning, dy, db, scratch));
     }
-    if (db != null) launches.push(...biasGradient(tuning, dy, db, scratch));
     return launches;
   },
 };

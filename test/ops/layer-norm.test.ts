@@ -91,9 +91,34 @@ test("layerNorm normalises each row by its own mean and variance", async () => {
 test("rows as long as ConvNeXt-T's widest, and more rows than one slice holds", async () => {
   await check([3, 768], {}, 1);
   await check([2, 1031], {}, 1);
+  // More lanes than a workgroup of the kernel for all gradients has threads.
+  await check([3, 1028], {}, 1);
   // 8,210 rows of 4: over 300 slices in the gpu tuning, joined in stages.
   await check([8210, 4], {}, 1);
   await check([4099, 3], {}, 1);
+});
+
+test("one gradient alone", async () => {
+  for (const [rows, channels] of [
+    [70, 12],
+    [5, 3],
+  ] as const) {
+    for (const wanted of [0, 1, 2]) {
+      const shapes = [[rows, channels], [channels], [channels]];
+      await checkOp({
+        label: `layerNorm [${rows}, ${channels}], gradient ${wanted}`,
+        inputs: shapes.map((shape, i) => ({
+          shape,
+          gradient: i === wanted,
+          ...(i === 0 ? { make: spread } : {}),
+        })),
+        build: ([x, gamma, beta]) => layerNorm(x!, gamma!, beta!),
+        reference: (inputs) => reference(inputs),
+        tolerance: tolerance(rows, channels),
+        seeds: 1,
+      });
+    }
+  }
 });
 
 test("one channel gives beta, and no gradient of x or gamma", async () => {

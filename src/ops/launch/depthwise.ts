@@ -94,9 +94,15 @@ export function depthwiseInputGrad(
 
 /**
  * Launch of the weight gradient: partial sums [slices, kh, kw, c], to be added by
- * sumSlices. Bindings: x, dy, partial.
+ * sumSlices. Bindings: x, dy, partial, partial_bias (null without sums).
+ *
+ * @param sums whether it adds dy as well: partial sums [slices, c] of the bias gradient.
  */
-export function depthwiseWeightGrad(shape: DepthwiseShape, tuning: Tuning): SlicedLaunch {
+export function depthwiseWeightGrad(
+  shape: DepthwiseShape,
+  tuning: Tuning,
+  sums: boolean,
+): SlicedLaunch {
   const { kh, kw, n, oh } = shape;
   const tapW = evenly(kw, tapsPerLane);
   const tapH = tuning === "gpu" ? 1 : evenly(kh, Math.max(1, Math.floor(tapsPerLane / tapW)));
@@ -108,7 +114,14 @@ export function depthwiseWeightGrad(shape: DepthwiseShape, tuning: Tuning): Slic
   const { wg, groups } = grid(tuning, tiles * slices);
   return {
     ...kernel("weight-grad", shape),
-    constants: { ...baseConstants(shape), SLICES: slices, TAPH: tapH, TAPW: tapW, WG: wg },
+    constants: {
+      ...baseConstants(shape),
+      SUMS: sums,
+      SLICES: slices,
+      TAPH: tapH,
+      TAPW: tapW,
+      WG: wg,
+    },
     groups,
     slices,
   };

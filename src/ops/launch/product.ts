@@ -3,7 +3,7 @@
  * product, and scalar or vec4 lanes for each factor and the result.
  */
 import type { Tuning } from "../../gpu/device.ts";
-import type { UnboundLaunch } from "../../graph/value.ts";
+import type { Launch, UnboundLaunch } from "../../graph/value.ts";
 import type { Constants } from "../../gpu/kernel.ts";
 import { foldGroups } from "../../graph/grid.ts";
 import { type GpuTile, gpuTiles, groupsIn } from "../../graph/product-tiles.ts";
@@ -179,6 +179,9 @@ export function planProduct(
   return best;
 }
 
+/** The part of a product that does not add the rows of b. */
+const alone = "product/without-sums";
+
 /** The parts of a product beside its operands. */
 function parts(tuning: Tuning, vec4: Product["vec4"]): string[] {
   const lanes = (["a", "b", "c"] as const).map(
@@ -186,6 +189,7 @@ function parts(tuning: Tuning, vec4: Product["vec4"]): string[] {
   );
   return [
     ...[tuning, `rows-${tuning}`, ...lanes].map((part) => `product/${part}`),
+    ...(tuning === "gpu" ? [alone] : []),
     "after/nothing",
   ];
 }
@@ -200,6 +204,18 @@ export function productGpu(product: Product, tile: Tile): UnboundLaunch {
     constants: { ...constants, ...known.constants, COLUMNS: 4, ...tile.constants },
     groups: foldGroups(tileCount(tile, m, n) * pieces),
   };
+}
+
+/**
+ * A product on a GPU that adds the rows of b as well, in as many pieces as it has (shaders/product/with-sums): where it is
+ * a weight gradient, these are the bias gradient. Binding besides: column_sums [pieces, n]. Undefined where b's columns do
+ * not come in fours, and for a kernel of another kind.
+ */
+export function withColumnSums<L extends Pick<Launch, "parts">>(launch: L): L | undefined {
+  const { parts = [] } = launch;
+  const fits = ["product/gpu", "product/c-vec4", alone].every((part) => parts.includes(part));
+  if (!fits) return undefined;
+  return { ...launch, parts: parts.map((part) => (part === alone ? "product/with-sums" : part)) };
 }
 
 /** Launch of a product on a software adapter, `vt` vec4 columns a lane. Bindings: a, b, bias, c. */

@@ -59,6 +59,28 @@ const [wantedBands, mostBands] = [256, 128] as const;
 /** Rows a thread adds at least before another band pays: as many as it asks for at once. */
 const leastRows = 8;
 
+/** Lanes of columns that a workgroup of reduce/column-bands covers. */
+const acrossBand = (lanes: number): number =>
+  Math.min(widestBand, 2 ** Math.ceil(Math.log2(lanes)));
+
+/**
+ * Launch of column sums of x [rows, columns] on a GPU, in so many bands of rows: y [slices, columns]. With one slice, that of
+ * what few bands have left. Bindings: x, y.
+ */
+export function columnBands(rows: number, columns: number, slices: number): SlicedLaunch {
+  const vec4 = columns % 4 === 0;
+  const lanes = vec4 ? columns / 4 : columns;
+  const across = acrossBand(lanes);
+  return {
+    shader: "reduce/column-bands",
+    parts: [lanePart(vec4), asStored],
+    constants: { ACROSS: across },
+    uniforms: { sizes: sumSizes({ outer: 1, axis: rows, inner: columns, slices }) },
+    groups: foldGroups(ceilDiv(lanes, across) * slices),
+    slices,
+  };
+}
+
 /**
  * Launch of partial column sums of x [rows, columns]: y [slices, columns], to be added by
  * {@link sumSlices}. Bindings: x, y.
@@ -66,10 +88,6 @@ const leastRows = 8;
 export function columnSum(tuning: Tuning, rows: number, columns: number): SlicedLaunch {
   const vec4 = columns % 4 === 0;
   const perSlice = vec4 ? columns / 4 : columns;
-  const launch = (slices: number): Pick<SlicedLaunch, "uniforms" | "slices"> => ({
-    uniforms: { sizes: sumSizes({ outer: 1, axis: rows, inner: columns, slices }) },
-    slices,
-  });
   if (tuning === "software") {
     // About 1,024 lanes, each with 16 rows or more.
     const slices = Math.max(1, Math.min(ceilDiv(rows, 16), ceilDiv(1024, perSlice)));
@@ -77,19 +95,13 @@ export function columnSum(tuning: Tuning, rows: number, columns: number): Sliced
       shader: "reduce/column-sum",
       parts: [lanePart(vec4), asStored],
       constants: {},
+      uniforms: { sizes: sumSizes({ outer: 1, axis: rows, inner: columns, slices }) },
       groups: foldGroups(ceilDiv(perSlice * slices, 64)),
-      ...launch(slices),
+      slices,
     };
   }
-  const across = Math.min(widestBand, 2 ** Math.ceil(Math.log2(perSlice)));
-  const parts = ceilDiv(perSlice, across);
-  const enough = ceilDiv(rows, (bandThreads / across) * leastRows);
+  const enough = ceilDiv(rows, (bandThreads / acrossBand(perSlice)) * leastRows);
+  const parts = ceilDiv(perSlice, acrossBand(perSlice));
   const slices = Math.max(1, Math.min(enough, ceilDiv(wantedBands, parts), mostBands));
-  return {
-    shader: "reduce/column-bands",
-    parts: [lanePart(vec4), asStored],
-    constants: { ACROSS: across },
-    groups: foldGroups(parts * slices),
-    ...launch(slices),
-  };
+  return columnBands(rows, columns, slices);
 }

@@ -45,7 +45,7 @@ test("products of small integers have the bits of the core in float32, in every 
     assert.ok(new Set(right).size > 20, `${name(launch)}: results differ from each other`);
     // Operands do not know of tiles: the last product is made in all, each of the others in one.
     const all = index === products.length - 1;
-    const tiles = all ? matrixTiles : [matrixTiles[index + 2]!];
+    const tiles = all ? matrixTiles : [matrixTiles[(index + 2) % matrixTiles.length]!];
     const made = tiles.map((tile) => inMatrixTile(gpu, launch, tile));
     // In the smallest tile, of which there is room for two, with one as well.
     const last = made.at(-1)!;

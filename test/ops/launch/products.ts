@@ -13,7 +13,7 @@ import {
   conv2dWeightGrad,
 } from "../../../src/ops/launch/conv2d.ts";
 import { gemm } from "../../../src/ops/launch/gemm.ts";
-import { tiles } from "../../../src/ops/launch/product.ts";
+import { tiles, withColumnSums } from "../../../src/ops/launch/product.ts";
 
 /** Launches that ask for every combination of core, operands and lanes, and for every tile. */
 export function combinations(): UnboundLaunch[] {
@@ -54,7 +54,8 @@ export function combinations(): UnboundLaunch[] {
     ...product,
     constants: { ...product.constants, ...tile.constants },
   }));
-  return [...found.values(), ...tiled];
+  const summing = [...found.values()].flatMap((launch) => withColumnSums(launch) ?? []);
+  return [...found.values(), ...summing, ...tiled];
 }
 
 /** Products of odd sizes, by what they are: tiles hang over both edges, and the last step of k is not whole. */
@@ -80,8 +81,13 @@ export function oddProducts(tuning: Tuning): Launch[] {
   const found = ["conv2d/forward-pooled", "conv2d/weight-grad", "conv2d/input-grad"].map((shader) =>
     steps.find((step) => step.shader === shader)!,
   );
-  // Read element by element, and as vec4.
-  return [...found, product(37, 67, 29, true), product(70, 68, 36, false)];
+  // Read element by element; read as vec4, and with the sums of b's columns where the core has them.
+  const summing = withColumnSums(product(70, 68, 36, true));
+  const column_sums = value("column sums", [68]);
+  return [
+    ...[...found, product(37, 67, 29, true), product(70, 68, 36, false)],
+    ...(summing === undefined ? [] : [{ ...summing, bind: { ...summing.bind, column_sums } }]),
+  ];
 }
 
 /** Element `i` of an input of so many. */
@@ -93,7 +99,7 @@ export async function bitsOf(
   launch: Launch,
   number: Numbers = (i, size) => Math.sin(i * i + size),
 ): Promise<Uint32Array> {
-  const results = ["c", "argmax"].flatMap((name) => launch.bind[name] ?? []);
+  const results = ["c", "argmax", "column_sums"].flatMap((name) => launch.bind[name] ?? []);
   const inputs = Object.values(launch.bind).filter(
     (value) => value !== null && !results.includes(value),
   );
