@@ -3,7 +3,7 @@
 // Neighbouring threads read neighbouring elements, even where inner is 1. Sizes: see reduce/terms.
 // Constants: none. Grid: outer * slices * inner / LANES threads.
 fn terms_of(i: u32) -> Terms {
-  let slice = i / width() % sizes.slices;
-  let first = (i / (width() * sizes.slices) * sizes.axis + slice) * width() + i % width();
-  return Terms(first, sizes.slices * width(), (sizes.axis - slice + sizes.slices - 1u) / sizes.slices);
+  let slice = i / width() % job().slices;
+  let first = (i / (width() * job().slices) * job().axis + slice) * width() + i % width();
+  return Terms(first, job().slices * width(), (job().axis - slice + job().slices - 1u) / job().slices);
 }

@@ -4,7 +4,7 @@
 // The last slices may have fewer rows than the others, or none.
 // Constants: none. Grid: slices * inner / LANES threads.
 fn terms_of(i: u32) -> Terms {
-  let longest = (sizes.axis + sizes.slices - 1u) / sizes.slices;
-  let row = min(i / width() * longest, sizes.axis);
-  return Terms(row * width() + i % width(), width(), min(longest, sizes.axis - row));
+  let longest = (job().axis + job().slices - 1u) / job().slices;
+  let row = min(i / width() * longest, job().axis);
+  return Terms(row * width() + i % width(), width(), min(longest, job().axis - row));
 }

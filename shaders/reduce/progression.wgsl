@@ -1,6 +1,6 @@
 //! part
 //! import walk/thread, reduce/terms
-//! needs terms_of, start_of, total
+//! needs terms_of, start_of, total, group_in_job, job, put
 // Sums over the middle axis of x [outer, axis, inner], one stage: y [outer, slices, inner] of
 //   y[i] = scale * (start_of(i) + x[first] + x[first + step] + …).
 // One thread a lane of y, in workgroups of 64.
@@ -10,9 +10,9 @@
 // Constants: none.
 @compute @workgroup_size(64)
 fn main(thread: Thread) {
-  let i = number_of(thread);
-  if (i >= sizes.outer * sizes.slices * width()) {
+  let i = group_in_job(group_of(thread)) * 64u + thread.local;
+  if (i >= job().outer * job().slices * width()) {
     return;
   }
-  y[i] = sizes.scale * total(start_of(i), terms_of(i));
+  put(i, job().scale * total(start_of(i), terms_of(i)));
 }

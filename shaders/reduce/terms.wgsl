@@ -1,7 +1,7 @@
 //! part
-//! needs Lane, LANES
+//! needs Lane, LANES, job
 // Sums over the middle axis of x [outer, axis, inner] into y [outer, slices, inner]; inner is a multiple of LANES.
-// Gives the binding y; sizes, a uniform, so that one kernel serves all shapes; Terms, which elements of x a sum
+// Gives Sizes, of a uniform, so that one kernel serves all shapes (reduce/alone, reduce/beside); Terms, which elements of x a sum
 // adds; width() -> u32, lanes of a row. What a lane of x is, term(at) says (reduce/as-stored, reduce/of-product).
 // Constants: none.
 struct Sizes {
@@ -19,10 +19,7 @@ struct Terms {
   count: u32,
 }
 
-@group(0) @binding(1) var<storage, read_write> y: array<Lane>;
-@group(0) @binding(7) var<uniform> sizes: Sizes;
-
 // Lanes of a row of x and of y.
 fn width() -> u32 {
-  return sizes.inner / LANES;
+  return job().inner / LANES;
 }

@@ -7,6 +7,7 @@
  * of 0 count as positive in one and not in the other.
  */
 import { sameShape } from "../shape.ts";
+import { foldGroups } from "./grid.ts";
 import type { Launch, Value } from "./value.ts";
 
 /** A kernel that can do more with its results before it stores them. */
@@ -45,7 +46,8 @@ const functions: readonly string[] = ["gelu", "silu", "tanh"].map((name) => `ele
  * gradient needs as well; a product that makes the gradient of a function's output, and that of its input; a product
  * that ends the branch of a residual block, with its scale, its dropout and the sum, or that makes the second of two
  * gradients; a pooling and the ReLU before it, which may as well come after it; a convolution and the pooling after it;
- * the sum of two gradients into the gradient that takes it; and products into their sum over an axis.
+ * the sum of two gradients into the gradient that takes it; products into their sum over an axis; and two sums over
+ * slices, one after the other, into one launch.
  *
  * @param keep values that must be there in the end.
  */
@@ -58,6 +60,7 @@ export function fuse<T extends object = Launch>(
   for (const pass of [
     ...[fuseReluAndPool, fuseProductAndPool, fuseRelu, fuseFunctions],
     ...[fuseGradients, fuseProductAndGradient, fuseSums, fuseProductAndSum, fuseSumOfProducts],
+    pairSums,
   ])
     pass(steps, usersOf(steps), kept);
   return steps.filter((step) => step !== undefined);
@@ -295,6 +298,62 @@ function fuseSumOfProducts(
     };
     steps[maker!] = undefined;
   }
+}
+
+/**
+ * Sums over slices of one kernel that follow each other, on GPUs, where each costs a launch and little else. As with all
+ * rewrites, who keeps every value gets the kernels one by one.
+ */
+function pairSums(steps: (object | undefined)[], _: Users, wanted: ReadonlySet<Value>): void {
+  let last: number | undefined;
+  for (const [index, step] of steps.entries()) {
+    if (step === undefined) continue;
+    const pair = last === undefined ? undefined : paired(steps[last], step, wanted);
+    if (pair !== undefined) {
+      steps[last!] = undefined;
+      steps[index] = pair;
+    }
+    last = pair === undefined ? index : undefined;
+  }
+}
+
+/** Two sums in one launch, to the same bits; undefined where they are others, or the second may need the first. */
+function paired(
+  first: object | undefined,
+  second: object | undefined,
+  wanted: ReadonlySet<Value>,
+): Launch | undefined {
+  if (!isLaunch(first) || !isLaunch(second) || first.shader !== second.shader) return undefined;
+  const parts = first.parts ?? [];
+  const band = first.shader === "reduce/column-bands";
+  if (!band && !(first.shader === "reduce/axis-sum" && parts.includes("reduce/by-eight"))) {
+    return undefined;
+  }
+  const alike =
+    parts.join() === second.parts!.join() &&
+    JSON.stringify(first.constants) === JSON.stringify(second.constants);
+  const plain = ["reduce/as-stored", "reduce/alone"].every((part) => parts.includes(part));
+  // What starts from a bias has bindings of its own.
+  if (!alike || !plain || parts.includes("reduce/from-bias")) return undefined;
+  const [{ x, y }, { x: x_too, y: y_too }] = [first.bind, second.bind];
+  if (x?.storage !== "planned" || x_too?.storage !== "planned") return undefined;
+  if (wanted.has(x) || wanted.has(x_too)) return undefined;
+  if (y == null || y_too == null || x_too === y || y_too === x || y_too === y) return undefined;
+  const [before, after] = [first, second].map(
+    ({ groups, threads = 1 }) =>
+      groups?.reduce((product, size) => product * size, 1) ?? Math.ceil(threads / 64),
+  ) as [number, number];
+  return {
+    ...first,
+    parts: [...parts.filter((part) => !/as-stored|alone/.test(part)), "reduce/beside"],
+    uniforms: {
+      ...first.uniforms,
+      ...{ sizes_too: second.uniforms!["sizes"]!, before: Uint32Array.of(before) },
+    },
+    bind: { x, y, x_too, y_too },
+    groups: foldGroups(before + after),
+    flop: flopOf(first) + flopOf(second),
+  };
 }
 
 /**

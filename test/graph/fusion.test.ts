@@ -14,6 +14,7 @@ import {
   dropout,
   flatten,
   gelu,
+  layerNorm,
   leakyRelu,
   linear,
   maxPool,
@@ -367,6 +368,34 @@ test("a product at the end of a residual branch gives the bits of the kernels on
         [true, false],
       );
     }
+  }
+});
+
+test("two sums in one launch give the bits of one after the other", async () => {
+  for (const tuning of tunings) {
+    const gpu = await testGpu({ tuning });
+    const graph = new Graph(tuning);
+    const x = graph.input("x", [700, 24]);
+    const weights = [[24], [24], [24, 8], [8]].map((shape, i) => graph.input(`w${i}`, shape));
+    const [gamma, beta, w, b] = weights as [Value, Value, Value, Value];
+    const y = linear(layerNorm(x, gamma, beta), w, b);
+    const loss = sum(mul(y, y));
+    const inputs = [x, ...weights];
+    const { launches, of } = graph.backward(loss, inputs);
+    const whole = {
+      inputs,
+      results: inputs.map((value) => of.get(value)!),
+      launches: [...graph.forward(), ...launches],
+    };
+    const { bits, ran } = await bothWays(gpu, whole, normals(whole.inputs));
+    const pairs = ran.map((steps) =>
+      steps.filter(({ parts = [] }) => parts.includes("reduce/beside")).map(({ shader }) => shader),
+    );
+    // Slices of a weight and a bias gradient, and bands of both of the norm's.
+    const both = ["reduce/axis-sum", "reduce/column-bands"];
+    assert.equal(pairs, [tuning === "gpu" ? both : [], []]);
+    assert.equal(bits[0], bits[1]);
+    for (const part of bits[0]!) assert.ok(new Set(part).size > part.length / 2, "they differ");
   }
 });
 

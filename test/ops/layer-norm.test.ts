@@ -203,10 +203,11 @@ test("gradients only where asked", () => {
         .backward(y, [wrt], { cotangent })
         .launches.map(({ entry, shader, parts = [] }) => entry ?? [shader, ...parts].join(" "));
     assert.equal(launches(x), ["input_gradient"]);
-    const order = tuning === "software" ? "reduce/one-by-one" : "reduce/by-eight";
-    const added = `reduce/axis-sum lane/vec4f reduce/from-zero reduce/as-stored ${order}`;
-    assert.equal(launches(beta), ["sums", added]);
-    assert.equal(launches(gamma), ["sums", added]);
+    for (const parameter of [beta, gamma]) {
+      const [first, second, ...others] = launches(parameter);
+      assert.equal([first, others], ["sums", []]);
+      assert.match(second!, /^reduce\/axis-sum /);
+    }
   }
 });
 

@@ -50,7 +50,7 @@ export function axisSum(
     const to = last ? y : scratch("partial sums", [outer, slices, inner]);
     launches.push({
       shader: "reduce/axis-sum",
-      parts: [lanePart(vec4), "reduce/from-zero", asStored, orderPart(tuning)],
+      parts: [lanePart(vec4), "reduce/from-zero", ...asStored, orderPart(tuning)],
       constants: {},
       uniforms: { sizes: sumSizes({ outer, axis, inner, slices, scale: last ? scale : 1 }) },
       bind: { x: from, y: to },

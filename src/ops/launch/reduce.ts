@@ -25,8 +25,8 @@ export function orderPart(tuning: Tuning): string {
   return tuning === "software" ? "reduce/one-by-one" : "reduce/by-eight";
 }
 
-/** The part that says what a kernel of shaders/reduce adds: x as it is. */
-export const asStored = "reduce/as-stored";
+/** The parts that say what a kernel of shaders/reduce adds: x as it is, and nothing beside it. */
+export const asStored = ["reduce/as-stored", "reduce/alone"] as const;
 
 /**
  * Launch of y[i] = sum over s of x[s, i], i < length, in an order that the number of slices fixes. Bindings: x, y.
@@ -45,7 +45,7 @@ export function sumSlices(
   return {
     shader: "reduce/axis-sum",
     // Lanes of one float: there are few sums, and more threads hide what each waits for.
-    parts: [lanePart(false), start, asStored, orderPart(tuning)],
+    parts: [lanePart(false), start, ...asStored, orderPart(tuning)],
     constants: {},
     uniforms: columns === undefined ? { sizes } : { sizes, columns: Uint32Array.of(columns) },
     groups: foldGroups(ceilDiv(length, 64)),
@@ -73,7 +73,7 @@ export function columnBands(rows: number, columns: number, slices: number): Slic
   const across = acrossBand(lanes);
   return {
     shader: "reduce/column-bands",
-    parts: [lanePart(vec4), asStored],
+    parts: [lanePart(vec4), ...asStored],
     constants: { ACROSS: across },
     uniforms: { sizes: sumSizes({ outer: 1, axis: rows, inner: columns, slices }) },
     groups: foldGroups(ceilDiv(lanes, across) * slices),
@@ -93,7 +93,7 @@ export function columnSum(tuning: Tuning, rows: number, columns: number): Sliced
     const slices = Math.max(1, Math.min(ceilDiv(rows, 16), ceilDiv(1024, perSlice)));
     return {
       shader: "reduce/column-sum",
-      parts: [lanePart(vec4), asStored],
+      parts: [lanePart(vec4), ...asStored],
       constants: {},
       uniforms: { sizes: sumSizes({ outer: 1, axis: rows, inner: columns, slices }) },
       groups: foldGroups(ceilDiv(perSlice * slices, 64)),
