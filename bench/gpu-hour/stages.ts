@@ -17,7 +17,14 @@ import { gemm } from "../../src/ops/launch/gemm.ts";
 import { linearPredictor } from "../../src/predictors/linear.ts";
 import { Rewinder } from "../../src/predictors/rewinder.ts";
 import { type NetworkStep, smallStep, stepName, withStep } from "../networks.ts";
-import { inSlices, isProduct, isSliced, kernelId, stepKernels } from "./kernels.ts";
+import {
+  inSlices,
+  isProduct,
+  isSliced,
+  kernelId,
+  stepKernels,
+  withFourChannels,
+} from "./kernels.ts";
 import { lab } from "./lab.ts";
 import { rewindTask, withTrajectory } from "./rewinds.ts";
 import type { Figures } from "./rows.ts";
@@ -348,7 +355,8 @@ const layers: Stage = {
 
 const choices: Stage = {
   name: "choices",
-  decides: "the table: tile of each product of the networks, and slices of its weight gradients",
+  decides:
+    "the table: tile of each product of the networks, slices of its weight gradients, channels of pictures",
   share: 0.15,
   async tasks(context) {
     if (context.gpu.tuning !== "gpu") return [];
@@ -372,6 +380,16 @@ const choices: Stage = {
             }),
           })),
         );
+        const padded = withFourChannels(launch);
+        if (padded !== undefined) {
+          tasks.push({
+            name: `${shape}, with a fourth channel of zeros`,
+            run: async (within) => ({
+              ...(await timed(within, [padded])),
+              ...{ calls, chosen: "no" },
+            }),
+          });
+        }
         if (!isSliced(launch)) continue;
         tasks.push(
           ...cuts.map((slices): Task => ({
