@@ -1,5 +1,5 @@
 //! part
-//! needs Lane, LANES, job
+//! needs LANES, job
 // Sums over the middle axis of x [outer, axis, inner] into y [outer, slices, inner]; inner is a multiple of LANES.
 // Gives Sizes, of a uniform, so that one kernel serves all shapes (reduce/alone, reduce/beside); Terms, which elements of x a sum
 // adds; width() -> u32, lanes of a row. What a lane of x is, term(at) says (reduce/as-stored, reduce/of-product).
