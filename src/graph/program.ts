@@ -73,13 +73,18 @@ export class Program {
     }
   }
 
-  /** Submits `times` replays as one command buffer; does not wait. */
-  run(times = 1): void {
+  /**
+   * Submits `times` replays as one command buffer; does not wait.
+   *
+   * @param after encodes what comes behind them into the same command buffer.
+   */
+  run(times = 1, after?: (encoder: GPUCommandEncoder) => void): void {
     if (this.#destroyed) throw new UsageError(`program "${this.label}" was destroyed.`);
     const { profiler } = this.#gpu;
     if (profiler?.wants(this.label) === true) {
       profiler.run(this.label, this.dispatches);
-      if (times > 1) this.run(times - 1);
+      if (times > 1) this.run(times - 1, after);
+      else if (after !== undefined) this.#gpu.submit(after);
       return;
     }
     this.#gpu.submit(
@@ -87,6 +92,7 @@ export class Program {
         const pass = encoder.beginComputePass({ label: this.label });
         for (let i = 0; i < times; i++) this.encode(pass);
         pass.end();
+        after?.(encoder);
       },
       times,
       this.label,

@@ -17,7 +17,8 @@ export interface Watch {
 
 /** Something that submits so many steps: a program, or several in turn. */
 export interface Replayed {
-  run(times: number): void;
+  /** @param after encodes what comes behind the last of them into its command buffer. */
+  run(times: number, after?: (encoder: GPUCommandEncoder) => void): void;
 }
 
 /** Time one submit should take: short enough to interrupt and to stay clear of watchdogs. */
@@ -26,12 +27,17 @@ const submitMs = 400;
 /** Milliseconds a step took when it was last replayed: the next epoch need not begin with short submits. */
 const lastStepMs = new WeakMap<Replayed, number>();
 
-/** Replays a program in submits of about {@link submitMs}, waiting for each so that it can be interrupted. */
+/**
+ * Replays a program in submits of about {@link submitMs}, waiting for each so that it can be interrupted.
+ *
+ * @param after encodes what comes behind the last step, into its submit.
+ */
 export async function replay(
   gpu: Gpu,
   program: Replayed,
   steps: number,
   watch: Watch = {},
+  after?: (encoder: GPUCommandEncoder) => void,
 ): Promise<void> {
   const known = lastStepMs.get(program);
   const chunkOf = (left: number, perStep: number): number =>
@@ -40,7 +46,7 @@ export async function replay(
   for (let done = 0; done < steps;) {
     watch.signal?.throwIfAborted();
     const start = performance.now();
-    program.run(chunk);
+    program.run(chunk, done + chunk === steps ? after : undefined);
     await gpu.idle();
     const passed = performance.now() - start;
     const perStep = passed / chunk;

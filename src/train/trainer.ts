@@ -59,6 +59,8 @@ export interface Epoch {
   readonly seed: number;
   /** Leave out a last batch that is not full (needed where batch norm uses batch statistics). */
   readonly dropLast?: boolean;
+  /** Encodes what comes behind the last step, into its submit: the snapshot of a trajectory. */
+  readonly after?: ((encoder: GPUCommandEncoder) => void) | undefined;
 }
 
 /** What gradient accumulation adds: the update is a program of its own, after so many batches. */
@@ -217,7 +219,7 @@ export class Trainer {
     }
     const rows = this.#rowsOf(epoch, steps, batch);
     queue.load(order, rows.flat());
-    await replay(this.#model.gpu, this.#replayed(rows), steps, watch);
+    await replay(this.#model.gpu, this.#replayed(rows), steps, watch, epoch.after);
     this.#arenas.step += steps;
     const totals = await queue.read();
     if (totals.badSteps > 0) {
@@ -257,12 +259,12 @@ export class Trainer {
     if (accumulation === undefined) return this.program;
     let at = 0;
     return {
-      run: (count) => {
-        for (const parts of rows.slice(at, at + count)) {
-          this.program.run(parts.length);
-          accumulation.update.run();
+      run: (count, after) => {
+        const last = at + count;
+        for (; at < last; at++) {
+          this.program.run(rows[at]!.length);
+          accumulation.update.run(1, at === last - 1 ? after : undefined);
         }
-        at += count;
       },
     };
   }

@@ -12,6 +12,7 @@ import { epochSteps } from "../../src/train/epochs.ts";
 import { Evaluator } from "../../src/train/evaluator.ts";
 import { type StepOptions, type StepSettings, taskTrainer } from "../../src/train/task-trainer.ts";
 import type { Trainer } from "../../src/train/trainer.ts";
+import { Trajectory } from "../../src/weights/trajectory/record.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const digits = syntheticDigits(10, 1, "train");
@@ -133,6 +134,44 @@ test("a last batch that is not full is left out where that is asked for; an epoc
   const error = await errorOf(() => trainer.epoch({ ...epoch, order: everything.slice(0, 3) }));
   assert.instance(error, UsageError);
   assert.match((error as Error).message, /3 examples has no full batch of 4/);
+  on.destroy();
+});
+
+test("what comes behind the last step is in its submit", async () => {
+  const on = await prepared();
+  const { model } = on;
+  const { gpu, parameters } = model;
+  const submit = gpu.submit.bind(gpu);
+  let submits = 0;
+  gpu.submit = (...given) => {
+    submits++;
+    submit(...given);
+  };
+  // Micro-batches have an update of their own behind them.
+  for (const settings of [{}, { microBatch: 2 }]) {
+    using trajectory = await Trajectory.create(gpu, parameters.layout.slots, 3);
+    const trainer = await on.trainer(settings);
+    const epoch = { order: everything, learningRate: 0.01, seed: 1 };
+    await trainer.epoch(epoch);
+    const counts: number[] = [];
+    const weights: Map<string, Float32Array>[] = [];
+    for (let k = 0; k < 3; k++) {
+      submits = 0;
+      const after = (encoder: GPUCommandEncoder): void => trajectory.encode(parameters, encoder);
+      await trainer.epoch({ ...epoch, ...(k < 2 ? { after } : {}) });
+      counts.push(submits);
+      if (k < 2) weights.push(await parameters.read());
+    }
+    assert.is(counts[0], counts[2]);
+    assert.is(counts[1], counts[2]);
+    const snapshots = await trajectory.snapshots();
+    assert.equal(
+      snapshots.map((part) => part.get("body.weight")),
+      weights.map((part) => part.get("body.weight")),
+    );
+    assert.not.equal(snapshots[0]!.get("body.weight"), snapshots[1]!.get("body.weight"));
+  }
+  gpu.submit = submit;
   on.destroy();
 });
 

@@ -238,7 +238,16 @@ export class RewindSession implements UnlearnSession {
     // Every epoch's order depends on (seed, round, epoch) alone, so that a resumed run repeats it.
     const random = new Random(seed).fork(`rewind round ${this.#rounds}`);
     const epochs: Totals[] = [];
-    const train = async (): Promise<void> => {
+    /** Appends snapshot k behind what is encoded, and keeps what the step is taken from. */
+    const snapshot =
+      (k: number) =>
+      (encoder: GPUCommandEncoder): void => {
+        trajectory.encode(model.parameters, encoder);
+        if (k === (rewinder.predictor.base === "oldest" ? 0 : window - 1)) {
+          base?.copyFrom(model.parameters, encoder);
+        }
+      };
+    const train = async (after?: (encoder: GPUCommandEncoder) => void): Promise<void> => {
       const epoch = epochs.length;
       const stream = random.fork(`epoch ${epoch}`);
       const order = stream.shuffle(Uint32Array.from(items));
@@ -246,20 +255,18 @@ export class RewindSession implements UnlearnSession {
         ...watch,
         progress: (done, steps) => watch.progress?.(epoch * steps + done, total * steps),
       };
-      epochs.push(await trainer.epoch({ order, learningRate, seed: stream.int(2 ** 31) }, watched));
+      const steps = { order, learningRate, seed: stream.int(2 ** 31), after };
+      epochs.push(await trainer.epoch(steps, watched));
     };
     if (resetOptimizer) trainer.resetOptimizer();
     model.gpu.submit((encoder) => before.copyFrom(model.parameters, encoder));
     trajectory.reset();
-    for (let i = 0; i < warmupEpochs; i++) await train();
+    const early = warmupEpochs - 1;
+    for (let i = 0; i < warmupEpochs; i++) await train(i === early ? snapshot(0) : undefined);
+    if (warmupEpochs === 0) model.gpu.submit(snapshot(0));
     await gradients?.run({ signal: watch.signal });
-    for (let k = 0; k < window; k++) {
-      trajectory.record(model.parameters);
-      if (base !== undefined && k === (rewinder.predictor.base === "oldest" ? 0 : window - 1)) {
-        model.gpu.submit((encoder) => base.copyFrom(model.parameters, encoder));
-      }
-      if (k < window - 1 || trailingEpoch) await train();
-    }
+    for (let k = 1; k < window; k++) await train(snapshot(k));
+    if (trailingEpoch) await train();
     watch.phase?.("predicting");
     try {
       await rewinder.apply(model.parameters, {

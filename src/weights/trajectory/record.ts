@@ -145,6 +145,11 @@ export class Trajectory {
 
   /** Appends a snapshot of an arena: device copies only, no host memory touched. */
   record(arena: Arena): void {
+    this.gpu.submit((encoder) => this.encode(arena, encoder));
+  }
+
+  /** {@link record}, as a part of what someone else submits: behind the last step of an epoch it costs no submit of its own. */
+  encode(arena: Arena, encoder: GPUCommandEncoder): void {
     const { window } = this.layout;
     if (this.#recorded === window) {
       throw new UsageError(
@@ -152,24 +157,22 @@ export class Trajectory {
       );
     }
     const k = this.#recorded;
-    this.gpu.submit((encoder) => {
-      for (const [i, chunk] of this.chunks.entries()) {
-        const half = this.#halves[i];
-        const slice = half === undefined ? 4 * this.#slice(k) * chunk.stride : 0;
-        const target = half !== undefined && k === 0 ? half.buffers.oldest : chunk.buffer;
-        for (const { track, inSlot, inChunk, length } of this.layout.pieces(chunk)) {
-          const { slot } = track;
-          encoder.copyBufferToBuffer(
-            arena.buffers[slot.shard]!,
-            4 * (slot.offset + inSlot),
-            target,
-            slice + 4 * inChunk,
-            4 * length,
-          );
-        }
-        if (k > 0) half?.pack(encoder, k);
+    for (const [i, chunk] of this.chunks.entries()) {
+      const half = this.#halves[i];
+      const slice = half === undefined ? 4 * this.#slice(k) * chunk.stride : 0;
+      const target = half !== undefined && k === 0 ? half.buffers.oldest : chunk.buffer;
+      for (const { track, inSlot, inChunk, length } of this.layout.pieces(chunk)) {
+        const { slot } = track;
+        encoder.copyBufferToBuffer(
+          arena.buffers[slot.shard]!,
+          4 * (slot.offset + inSlot),
+          target,
+          slice + 4 * inChunk,
+          4 * length,
+        );
       }
-    });
+      if (k > 0) half?.pack(encoder, k);
+    }
     this.#recorded++;
   }
 
