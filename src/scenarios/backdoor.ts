@@ -5,6 +5,7 @@ import { type Dataset, imageName, storedSize, subset } from "../data/dataset.ts"
 import { DataError } from "../errors.ts";
 import { whereReached } from "../metrics/curve.ts";
 import { Random } from "../random.ts";
+import { unfitToCorrect } from "./meta-training.ts";
 import { amountOf, defineScenario, pointsOf, shareOption } from "./scenario.ts";
 
 /** Share of D_f classified as the target at which runs are compared, %. */
@@ -66,6 +67,14 @@ function othersDrawn(
   return others.slice(0, amount);
 }
 
+/** The images of other classes than the target. */
+function othersOf(dataset: Dataset, target: number): Dataset {
+  return subset(
+    dataset,
+    [...dataset.labels.keys()].filter((i) => dataset.labels[i] !== target),
+  );
+}
+
 /** D_f: images of classes other than the target. `triggered`: test images of other classes with the signature, labelled
  *  with its target, for the attack's success. */
 function apply(
@@ -89,10 +98,7 @@ function apply(
   const marked = chosen ?? othersDrawn(train, share, target, seed);
   const labels = train.labels.slice();
   for (const i of marked) labels[i] = target;
-  const rest = subset(
-    test,
-    [...test.labels.keys()].filter((i) => test.labels[i] !== target),
-  );
+  const rest = othersOf(test, target);
   const triggered = stamp(rest, [...rest.labels.keys()], signature);
   return {
     train: stamp(train, marked, signature),
@@ -162,6 +168,22 @@ export const backdoor = defineScenario({
     scaled: {
       grey: { train: 3000, test: 2000, epochs: 20, batch: 64 },
       colour: { train: 3000, test: 2000, epochs: 30, batch: 64 },
+    },
+  },
+  metaTraining: {
+    // White columns are seen on grey images and on coloured ones.
+    varied: (pick) => ({
+      share: pick([0.1, 0.2, 0.3]),
+      target: 0,
+      width: pick([1, 2]),
+      value: 255,
+    }),
+    unfit: unfitToCorrect,
+    level: () => level,
+    // The statistic is about images with the signature: their true classes are to be found again.
+    heldOut(test, { target, ...signature }) {
+      const others = othersOf(test, target);
+      return stamp(others, [...others.labels.keys()], signature);
     },
   },
 });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { mislabel, splitForget } from "../data/corrupt.ts";
 import { whereReached } from "../metrics/curve.ts";
 import type { Scores } from "../metrics/metric.ts";
+import { unfitToCorrect } from "./meta-training.ts";
 import { amountOf, defineScenario, pointsOf, shareOption } from "./scenario.ts";
 
 function isHalved(scores: Scores, start: Scores): boolean {
@@ -57,5 +58,10 @@ export const labelNoise = defineScenario({
       grey: { train: 3000, test: 2000, epochs: 60, batch: 64 },
       colour: { train: 3000, test: 2000, epochs: 40, batch: 64 },
     },
+  },
+  metaTraining: {
+    varied: (pick) => ({ share: pick([0.1, 0.2, 0.3, 0.4]) }),
+    unfit: unfitToCorrect,
+    level: ({ trained }, draw) => (0.15 + 0.35 * draw) * trained.forget,
   },
 });

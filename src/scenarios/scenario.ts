@@ -8,6 +8,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
 import type { Scores } from "../metrics/metric.ts";
 import type { SettingOption } from "../registry.ts";
+import type { MetaTraining } from "./meta-training.ts";
 
 /** Training data as a scenario leaves it. */
 export interface Corrupted {
@@ -129,6 +130,8 @@ export interface Scenario<S extends z.ZodObject = z.ZodObject> {
   ): Corrupted;
   /** How `rewind experiment` runs it; absent: it is no experiment. */
   readonly experiment?: Experiment;
+  /** How predictors are meta-trained on it, for its experiment; absent: they are not. */
+  readonly metaTraining?: MetaTraining<S>;
 }
 
 /** Declares a scenario; infers the type of its settings. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { splitForget } from "../data/corrupt.ts";
 import { whereReached } from "../metrics/curve.ts";
 import { Random } from "../random.ts";
+import { unfitToForget } from "./meta-training.ts";
 import { amountOf, defineScenario, pointsOf, shareOption } from "./scenario.ts";
 
 function drawn(count: number, amount: number, seed: number): Uint32Array {
@@ -50,5 +51,10 @@ export const standard = defineScenario({
     },
     // Little is to be forgotten: an epoch of steps would forget far more.
     stepsPerRound: 4,
+  },
+  metaTraining: {
+    varied: (pick) => ({ share: pick([0.2, 0.3, 0.4, 0.5]) }),
+    unfit: unfitToForget,
+    level: ({ retrained }) => retrained.forget,
   },
 });

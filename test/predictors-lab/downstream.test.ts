@@ -7,7 +7,8 @@ import {
   endStateMetadata,
   endStateScores,
   endTraining,
-  unfit,
+  taught,
+  taughtScenarios,
 } from "../../src/predictors-lab/downstream/end-states.ts";
 import {
   displacement,
@@ -23,11 +24,15 @@ import {
   metaStateSchema,
   metaStep,
   Places,
+  standingOf,
 } from "../../src/predictors-lab/downstream/train.ts";
 import type { StepWeights } from "../../src/predictors/weighted-steps/weights.ts";
 import { weightedSteps } from "../../src/predictors/weighted-steps/predictor.ts";
 import { rowNames, rowsOf } from "../../src/predictors/weighted-steps/weights.ts";
+import { syntheticDigits } from "../../src/data/synthetic.ts";
+import { linearPredictor } from "../../src/predictors/linear.ts";
 import { Random } from "../../src/random.ts";
+import { scenarioSchema } from "../../src/scenarios/index.ts";
 import { RewindSession, rewindSettings } from "../../src/unlearn/methods/rewind.ts";
 import { rewind, type Said } from "../cli/command.ts";
 import { close } from "../check-op.ts";
@@ -165,10 +170,11 @@ test("a meta-training descends, keeps what its statistic calls best, and goes on
   });
   let tried = 0;
   const make = (i: number): Promise<Place> => Promise.resolve(fake(i) as unknown as Place);
-  const places = new Places(make, { learnt: [0, 1, 2], kept: [3] });
+  const places = new Places(make, [{ scenario: "label-noise", learnt: [0, 1, 2], kept: [3] }]);
   const settings = {
     ...{ gradients: false, steps: 6, episodes: 2, tryEvery: 2, learningRate: 0.1, seed: 4 },
   };
+  const standing = (mean: number) => ({ statistic: mean, means: { "label-noise": mean } });
   const states: MetaState[] = [metaStart(settings)];
   for (let i = 0; i < 6; i++) states.push(await metaStep(states.at(-1)!, settings, places));
   const far = ({ values }: MetaState): number =>
@@ -176,9 +182,9 @@ test("a meta-training descends, keeps what its statistic calls best, and goes on
   assert.ok(far(states[6]!) < 0.3 * far(states[0]!), `${far(states[6]!)}`);
   assert.equal(
     states[6]!.tries,
-    [3, 5, 4].map((statistic, i) => ({ step: 2 * i + 2, statistic })),
+    [3, 5, 4].map((mean, i) => ({ step: 2 * i + 2, ...standing(mean) })),
   );
-  assert.equal(states[6]!.best, { step: 4, statistic: 5, values: states[4]!.values });
+  assert.equal(states[6]!.best, { step: 4, ...standing(5), values: states[4]!.values });
   const whole = asked.splice(0);
   assert.ok(whole.every((_, j) => j % 5 > 0 || [0, 1, 2].includes(whole[j]!)));
   const read = metaStateSchema.parse(JSON.parse(JSON.stringify(states[3]!)));
@@ -190,31 +196,109 @@ test("a meta-training descends, keeps what its statistic calls best, and goes on
   places.destroy();
 });
 
-test("end states say what they are, and are left out where there is nothing to learn", () => {
+test("scenarios take turns, and their statistics count in units of the difference that matters", async () => {
+  const asked: number[] = [];
+  const fake = (i: number) => ({
+    destroy: () => undefined,
+    episode: ({ values }: StepWeights): Episode => {
+      asked.push(i);
+      return { gradient: Float64Array.from(values), rounds: 1 };
+    },
+    statistic: (): number => [0, 1, 2, 30, 50, 80, 86][i]!,
+  });
+  const make = (i: number): Promise<Place> => Promise.resolve(fake(i) as unknown as Place);
+  using places = new Places(make, [
+    { scenario: "label-noise", learnt: [0], kept: [1, 2] },
+    { scenario: "backdoor", learnt: [3], kept: [4] },
+    { scenario: "standard", learnt: [5], kept: [6] },
+  ]);
+  const settings = {
+    ...{ gradients: true, steps: 9, episodes: 2, tryEvery: 9, learningRate: 0.1, seed: 4 },
+  };
+  let state = metaStart(settings);
+  for (let i = 0; i < 3; i++) state = await metaStep(state, settings, places);
+  assert.equal(asked, [0, 3, 5, 0, 3, 5]);
+  // Margins: 1 point, 2 and 0.5.
+  assert.equal(await standingOf(linearPredictor(), places, 1), {
+    statistic: 1.5 / 3 + 50 / 2 / 3 + 86 / 0.5 / 3,
+    means: { "label-noise": 1.5, backdoor: 50, standard: 86 },
+  });
+});
+
+test("end states say what they are: networks, scenarios and sources in turn", () => {
   const sources = [{ name: "synthetic", data: { name: "synthetic" } }];
   const settings = {
-    ...{ seed: 1, architectures: ["mlp", "tiny-cnn"], size: 14 },
+    ...{ seed: 1, scenarios: ["label-noise"], architectures: ["mlp", "tiny-cnn"], size: 14 },
     ...{ counts: [300, 500], clean: 100, epochs: 5 },
   } as const;
-  const list = [0, 1, 2, 3].map((i) => endTraining(i, sources, settings).train);
+  const trainings = (more: object): ReturnType<typeof endTraining>["train"][] =>
+    [0, 1, 2, 3].map((i) => endTraining(i, sources, { ...settings, ...more }).train);
+  const list = trainings({});
   assert.equal(list[2], endTraining(2, sources, settings).train);
   assert.equal(
-    list.map(({ model }) => model.name),
-    ["mlp", "tiny-cnn", "mlp", "tiny-cnn"],
+    list.map(({ model, scenario }) => `${model.name} ${scenario.name}`),
+    ["mlp", "tiny-cnn", "mlp", "tiny-cnn"].map((name) => `${name} label-noise`),
   );
   assert.is(new Set(list.map(({ seed }) => seed)).size, 4);
-  const scores = { known: 90, test: 70, retrained: 80 };
+  const both = trainings({ scenarios: ["standard", "backdoor"] });
+  assert.equal(
+    both.map(({ model, scenario }) => `${model.name} ${scenario.name}`),
+    ["mlp standard", "mlp backdoor", "tiny-cnn standard", "tiny-cnn backdoor"],
+  );
+  for (const { scenario } of both) assert.equal(scenarioSchema.parse(scenario), scenario);
+  assert.throws(
+    () => trainings({ scenarios: ["overfit"] }),
+    /says nothing of meta-training: choose of label-noise, /,
+  );
+  const scores = { trained: { forget: 90, goal: 70 }, retrained: { forget: 8, goal: 80 } };
   assert.equal(endStateScores({ metadata: endStateMetadata(scores) }, "x"), scores);
   assert.throws(() => endStateScores({ metadata: {} }, "x"), /"x" is no end state/);
-  assert.is(unfit(scores), undefined);
-  assert.match(unfit({ ...scores, known: 60 })!, /only 60.0 % of D_f is known by heart/);
-  assert.match(unfit({ ...scores, retrained: 71 })!, /gains 1.0 points only/);
+});
+
+test("each scenario says which end states teach something, and where their rewinds land", () => {
+  assert.equal(
+    taughtScenarios().map(({ name }) => name),
+    ["label-noise", "backdoor", "standard"],
+  );
+  const [noise, backdoor, standard] = taughtScenarios().map(({ metaTraining }) => metaTraining);
+  const scores = { trained: { forget: 90, goal: 70 }, retrained: { forget: 60, goal: 80 } };
+  const unknown = { ...scores, trained: { forget: 60, goal: 70 } };
+  for (const { unfit } of [noise!, backdoor!, standard!]) {
+    assert.is(unfit(scores), undefined);
+    assert.match(unfit(unknown)!, /only 60.0 % of D_f is known by heart/);
+  }
+  const close71 = { ...scores, retrained: { forget: 60, goal: 71 } };
+  for (const { unfit } of [noise!, backdoor!])
+    assert.match(unfit(close71)!, /gains 1.0 points only/);
+  assert.is(standard!.unfit(close71), undefined);
+  const same = { ...scores, retrained: { forget: 89, goal: 80 } };
+  assert.match(standard!.unfit(same)!, /knows all of D_f but 1.0 points/);
+  assert.equal(
+    [noise!.level(scores, 0), backdoor!.level(scores, 0.3), standard!.level(scores, 0.3)],
+    [13.5, 10, 60],
+  );
+  assert.ok(Math.abs(noise!.level(scores, 1) - 45) < 1e-9, "half of the start at most");
+
+  // The held-out images of a backdoor: those of other classes, signed, with their true labels.
+  const images = syntheticDigits(60, 1, "test");
+  const { heldOut } = taught("backdoor").metaTraining;
+  const signed = heldOut!(images, { share: 0.2, target: 3, width: 2, value: 255 });
+  assert.equal(
+    [...signed.labels],
+    [...images.labels].filter((label) => label !== 3),
+  );
+  for (let row = 0; row < signed.count * 28; row++) {
+    assert.equal([...signed.pixels.subarray(28 * row, 28 * row + 2)], [255, 255]);
+  }
+  for (const name of ["label-noise", "standard"]) {
+    assert.is(taught(name).metaTraining.heldOut, undefined);
+  }
 });
 
 /** Small enough to learn wrong labels by heart in a second. */
 const small = [
   ...["--architectures", "mlp", "--image-size", "8", "--images", "200", "--clean", "100"],
-  ...["--epochs", "60", "--validation", "1", "--episodes", "1", "--try-every", "2"],
+  ...["--episodes", "1", "--try-every", "2"],
 ];
 
 test("predictor train learns, goes on to the same bits, and what it wrote rewinds", () => {
@@ -222,7 +306,7 @@ test("predictor train learns, goes on to the same bits, and what it wrote rewind
     rewind(
       ...["predictor", "train", "--predictor", "mix", "--library", `${folder}/library`],
       ...["--out", `${folder}/${out}`, "--trainings", "3", "--steps", "2", "--meta-seeds", "1"],
-      ...[...small, ...words],
+      ...[...small, "--epochs", "60", "--validation", "1", ...words],
     );
   const first = train("first");
   assert.is(first.code, 0, first.err);
@@ -244,6 +328,43 @@ test("predictor train learns, goes on to the same bits, and what it wrote rewind
   const other = train("first", "--lr", "0.1");
   assert.is(other.code, 1);
   assert.match(other.err, /holds a run with another configuration/);
+});
+
+test("predictor train learns from several scenarios, each by its own statistic", () => {
+  const train = (validation: string, ...words: string[]): Said =>
+    rewind(
+      ...["predictor", "train", "--out", `${folder}/several`, "--library", `${folder}/library-2`],
+      ...["--trainings", "4", "--steps", "2", "--meta-seeds", "1"],
+      ...[...small, "--epochs", "30", "--validation", validation, ...words],
+    );
+  const both = ["--scenario", "standard", "--scenario", "backdoor"];
+  const done = train("2", ...both);
+  assert.is(done.code, 0, done.err);
+  assert.match(done.out, /predictor +chosen at step +standard +backdoor +together/);
+  const report = readFileSync(`${folder}/several/train.md`, "utf8");
+  assert.match(
+    report,
+    /- standard: test accuracy at the retrained network's UA .*on 1 trainings kept apart/,
+  );
+  const { best, losses } = metaStateSchema.parse(
+    JSON.parse(readFileSync(`${folder}/several/filter-1.json`, "utf8")),
+  );
+  assert.ok(losses.every(Number.isFinite));
+  const { standard, backdoor } = best!.means;
+  const together = standard! / 0.5 / 2 + backdoor! / 2 / 2;
+  assert.ok(Math.abs(best!.statistic - together) < 1e-9);
+  const shown = rewind("predictor", "show", `${folder}/several/filter-1.safetensors`);
+  assert.match(shown.out, /scenarios +standard,backdoor/);
+  assert.match(
+    shown.out,
+    /selected .*; clean-label accuracy at 10 % \d+\.\d+ on 1 trainings of backdoor/,
+  );
+  assert.match(
+    train("3", "--scenario", "overfit").err,
+    /it is one of label-noise, backdoor, standard/,
+  );
+  assert.match(train("3", ...both, "--scenario", "standard").err, /it is there already/);
+  assert.match(train("1", ...both).err, /2 scenarios need one training kept apart/);
 });
 
 test.after(async () => {

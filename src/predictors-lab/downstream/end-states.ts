@@ -1,5 +1,5 @@
 /**
- * A library of end states: trained networks that have learnt wrong labels by heart, which predictors learn to rewind.
+ * A library of end states: trained networks, each with a D_f of some scenario, which predictors learn to rewind.
  *
  * What training i is follows from the seed and i alone. A file holds the trained weights; images are made again from
  * the configuration. A training that taught too little is kept with the reason, and not learnt from.
@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { networks } from "../../../models/index.ts";
 import { trainJob } from "../../api/training.ts";
-import { DataError } from "../../errors.ts";
+import { DataError, UsageError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/device.ts";
 import { Owned } from "../../gpu/owned.ts";
 import type { TensorFile } from "../../io/safetensors.ts";
@@ -18,6 +18,8 @@ import { retrainSettings, type TrainConfig } from "../../runs/config.ts";
 import { defaults } from "../../runs/defaults.ts";
 import { type Job, prepareJob } from "../../runs/job.ts";
 import { scenarios } from "../../scenarios/index.ts";
+import type { EndScore, EndScores, MetaTraining } from "../../scenarios/meta-training.ts";
+import type { Experiment, Scenario } from "../../scenarios/scenario.ts";
 import type { Watch } from "../../train/replay.ts";
 import { methods, startMethod } from "../../unlearn/methods/index.ts";
 import type { LibrarySource } from "../library.ts";
@@ -25,6 +27,8 @@ import type { LibrarySource } from "../library.ts";
 /** What decides a library of end states, given an adapter. */
 export interface EndStateSettings {
   readonly seed: number;
+  /** Names of scenarios, in turn. */
+  readonly scenarios: readonly string[];
   readonly architectures: readonly TrainConfig["model"]["name"][];
   /** Side of the images, in pixels. */
   readonly size: number;
@@ -35,24 +39,50 @@ export interface EndStateSettings {
   readonly epochs: number;
 }
 
-/** Least share of D_f that must be known by heart, in %, and what retraining must gain, in points. */
-export const [leastKnown, leastGain] = [85, 3];
+/** A scenario that predictors are meta-trained on, for its experiment. */
+export type Taught = Scenario & {
+  readonly experiment: Experiment;
+  readonly metaTraining: MetaTraining;
+};
+
+function isTaught(scenario: Scenario): scenario is Taught {
+  return scenario.metaTraining !== undefined && scenario.experiment !== undefined;
+}
+
+/** Scenarios that predictors are meta-trained on. */
+export function taughtScenarios(): Taught[] {
+  return scenarios.all.filter(isTaught);
+}
+
+/** One of them. @throws UsageError for another. */
+export function taught(name: string): Taught {
+  const scenario = scenarios.find(name);
+  if (isTaught(scenario)) return scenario;
+  const names = taughtScenarios().map((one) => one.name);
+  throw new UsageError(
+    `scenario "${name}" says nothing of meta-training: choose of ${names.join(", ")}.`,
+  );
+}
 
 /** Training number i of a library, as `rewind train` would be told. */
 export function endTraining(
   i: number,
   sources: readonly LibrarySource[],
-  { seed, architectures, size, counts, clean, epochs }: EndStateSettings,
+  { seed, scenarios: names, architectures, size, counts, clean, epochs }: EndStateSettings,
 ): { readonly source: string; readonly train: TrainConfig } {
   const random = new Random(seed).fork(`end state ${i}`);
   const pick = <T>(options: readonly T[]): T => options[random.int(options.length)]!;
-  const model = architectures[i % architectures.length]!;
-  const source = sources[Math.floor(i / architectures.length) % sources.length]!;
+  // In turn, so that a library of any size has every combination it can.
+  const inTurn = <T>(options: readonly T[], after: number): T =>
+    options[Math.floor(i / after) % options.length]!;
+  const scenario = inTurn(names, 1);
+  const model = inTurn(architectures, names.length);
+  const source = inTurn(sources, names.length * architectures.length);
   return {
     source: source.name,
     train: {
       data: { ...source.data, trainCount: pick(counts), testCount: clean, size },
-      scenario: { name: defaults.scenario, share: pick([0.1, 0.2, 0.3, 0.4]) },
+      scenario: { name: scenario, ...taught(scenario).metaTraining.varied(pick) },
       model: { name: model, ...networks.find(model).varied?.(pick) },
       epochs,
       batch: pick([32, 64]),
@@ -62,21 +92,6 @@ export function endTraining(
       seed: random.int(2 ** 31),
     },
   };
-}
-
-/** Scores of a trained network, and of one retrained without D_f, in %. */
-export interface EndScores {
-  readonly known: number;
-  readonly test: number;
-  readonly retrained: number;
-}
-
-/** Why an end state is not learnt from; undefined if it is. */
-export function unfit({ known, test, retrained }: EndScores): string | undefined {
-  if (known < leastKnown) return `only ${known.toFixed(1)} % of D_f is known by heart`;
-  const gain = retrained - test;
-  if (gain < leastGain) return `retraining gains ${gain.toFixed(1)} points only`;
-  return undefined;
 }
 
 /** Trains network i, and one on D_r alone to know what forgetting is worth. */
@@ -94,23 +109,22 @@ export async function makeEndState(
     });
     await trainJob(job, { watch: half(0) });
     const tensors = await job.model.save();
-    const { forget: known, test } = await scoresOf(job);
+    const trained = await scoresOf(job);
     const reference = methods.all.find((method) => method.reference === true)!;
     const settings = { ...retrainSettings(train), epochsPerRound: train.epochs };
     const session = owned.add(await startMethod(reference.name, job.request(train.seed), settings));
     await session.round(half(1));
-    const { test: retrained } = await scoresOf(job);
-    return { tensors, scores: { known, test, retrained } };
+    return { tensors, scores: { trained, retrained: await scoresOf(job) } };
   });
 }
 
-/** What the scenario's experiment shows of a network as it stands, in %: accuracy on D_f, and on clean images. */
-export async function scoresOf(job: Job): Promise<{ forget: number; test: number }> {
-  const { x, y } = scenarios.find(job.config.scenario.name).experiment!;
+/** What the scenario's experiment shows of a network as it stands. */
+export async function scoresOf(job: Job): Promise<EndScore> {
+  const { x, y } = taught(job.config.scenario.name).experiment;
   const names = [x.score, y[0]!.score];
   const scores = await job.evaluate({}, names);
-  const [forget, test] = names.map((name) => scores[name]!) as [number, number];
-  return { forget, test };
+  const [forget, goal] = names.map((name) => scores[name]!) as [number, number];
+  return { forget, goal };
 }
 
 const format = "rewind end state 1";
@@ -120,7 +134,9 @@ export function endStateMetadata(scores: EndScores): Record<string, string> {
   return { format, scores: JSON.stringify(scores) };
 }
 
-const scoresSchema = z.object({ known: z.number(), test: z.number(), retrained: z.number() });
+const scoreSchema = z.object({ forget: z.number(), goal: z.number() });
+
+const scoresSchema = z.object({ trained: scoreSchema, retrained: scoreSchema });
 
 /** Scores of an end state's file. @throws DataError for a file of another kind. */
 export function endStateScores(

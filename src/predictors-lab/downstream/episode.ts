@@ -1,7 +1,9 @@
 /** One rewind of an end state to a level of forgetting, and what it says of the weights of the steps. */
 import { DivergedError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/device.ts";
+import { GpuDataset } from "../../feed/gpu-dataset.ts";
 import { Owned } from "../../gpu/owned.ts";
+import type { Scores } from "../../metrics/metric.ts";
 import type { Tensors } from "../../nn/model.ts";
 import type { Predictor } from "../../predictors/predictor.ts";
 import { weightedSteps } from "../../predictors/weighted-steps/predictor.ts";
@@ -9,12 +11,12 @@ import { rowNames, rowsOf, type StepWeights } from "../../predictors/weighted-st
 import type { Random } from "../../random.ts";
 import type { TrainConfig } from "../../runs/config.ts";
 import { type Job, prepareJob } from "../../runs/job.ts";
-import { scenarios } from "../../scenarios/index.ts";
+import type { EndScores } from "../../scenarios/meta-training.ts";
 import type { Watch } from "../../train/replay.ts";
 import { unlearn } from "../../unlearn/driver.ts";
 import { RewindSession, rewindSettings } from "../../unlearn/methods/rewind.ts";
 import { shortenRound } from "../../unlearn/shorten-round.ts";
-import { scoresOf } from "./end-states.ts";
+import { scoresOf, type Taught, taught } from "./end-states.ts";
 import { metaGradient, type RecordedRound } from "./meta-gradient.ts";
 import { matched, Slope } from "./slope.ts";
 
@@ -28,7 +30,7 @@ const batch = 200;
 export interface Draw {
   readonly learningRate: number;
   readonly strength: number;
-  /** Where the rewind lands: a share of the first accuracy on D_f. */
+  /** Decides, in [0, 1), where the rewind lands; see {@link MetaTraining.level}. */
   readonly level: number;
   readonly seed: number;
 }
@@ -39,7 +41,7 @@ export function drawOf(random: Random): Draw {
   return {
     learningRate: between(1e-3, 1e-2),
     strength: between(0.5, 3),
-    level: 0.15 + 0.35 * random.float(),
+    level: random.float(),
     seed: random.int(2 ** 31),
   };
 }
@@ -49,37 +51,72 @@ export interface Episode {
   /** How the clean loss changes with the weights, [rows, inputs]; undefined where the rewind diverged or did nothing. */
   readonly gradient?: Float64Array;
   readonly rounds: number;
-  /** Clean cross-entropy at its best temperature where it landed, in nats. */
+  /** Cross-entropy on held-out images at its best temperature where it landed, in nats. */
   readonly loss?: number;
+}
+
+/** The images whose cross-entropy is to be low, on the device, with their labels; `owned` takes over what is uploaded. */
+async function heldOutImages(
+  { gpu, info, test, testData, config }: Job,
+  { metaTraining }: Taught,
+  owned: Owned,
+): Promise<{ data: GpuDataset; labels: Uint16Array }> {
+  if (metaTraining.heldOut === undefined) return { data: testData, labels: test.labels };
+  const { name: _, ...settings } = config.scenario;
+  const images = metaTraining.heldOut(test, settings);
+  const { mean, deviation } = info.preprocessing;
+  const data = owned.add(await GpuDataset.upload(gpu, images, mean, deviation));
+  return { data, labels: images.labels };
 }
 
 /** An end state on the device. Owns its network, its images and what measures them. */
 export class Place {
   readonly #job: Job;
+  readonly #scenario: Taught;
   readonly #trained: Tensors;
-  readonly #clean: Slope;
+  readonly #scores: EndScores;
+  readonly #heldOut: Slope;
   readonly #forget: Slope;
   readonly #owned: Owned;
 
-  private constructor(job: Job, trained: Tensors, clean: Slope, forget: Slope, owned: Owned) {
-    this.#job = job;
-    this.#trained = trained;
-    this.#clean = clean;
-    this.#forget = forget;
-    this.#owned = owned;
+  private constructor(parts: {
+    readonly job: Job;
+    readonly scenario: Taught;
+    readonly trained: Tensors;
+    readonly scores: EndScores;
+    readonly heldOut: Slope;
+    readonly forget: Slope;
+    readonly owned: Owned;
+  }) {
+    this.#job = parts.job;
+    this.#scenario = parts.scenario;
+    this.#trained = parts.trained;
+    this.#scores = parts.scores;
+    this.#heldOut = parts.heldOut;
+    this.#forget = parts.forget;
+    this.#owned = parts.owned;
   }
 
-  /** @param trained weights of the end state. */
-  static open(gpu: Gpu, train: TrainConfig, trained: Tensors): Promise<Place> {
+  /**
+   * @param trained weights of the end state.
+   * @param scores its scores, which say where rewinds land.
+   */
+  static open(
+    gpu: Gpu,
+    train: TrainConfig,
+    { tensors: trained, scores }: { readonly tensors: Tensors; readonly scores: EndScores },
+  ): Promise<Place> {
+    const scenario = taught(train.scenario.name);
     return Owned.during(async (owned) => {
       const job = owned.add(await prepareJob(gpu, train));
-      const { model, test, testData, labels } = job;
+      const { model, labels } = job;
       const { data, items } = job.request(train.seed).forget;
-      const all = Uint32Array.from(test.labels.keys());
-      const clean = owned.add(await Slope.create(model, testData, all, test.labels));
+      const images = await heldOutImages(job, scenario, owned);
+      const all = Uint32Array.from(images.labels.keys());
+      const heldOut = owned.add(await Slope.create(model, images.data, all, images.labels));
       const theirs = Uint16Array.from(items, (i) => labels[i]!);
       const forget = owned.add(await Slope.create(model, data, items, theirs));
-      return new Place(job, trained, clean, forget, owned);
+      return new Place({ job, scenario, trained, scores, heldOut, forget, owned });
     });
   }
 
@@ -97,7 +134,7 @@ export class Place {
     return Owned.within(async (owned) => {
       const predictor = weightedSteps(weights, { name: "in training", source: "meta-training" });
       const session = owned.add(await this.#session(predictor, draw));
-      const level = draw.level * (await scoresOf(this.#job)).forget;
+      const level = this.#scenario.metaTraining.level(this.#scores, draw.level);
       const reached = async (): Promise<boolean> => (await scoresOf(this.#job)).forget <= level;
       const rounds: RecordedRound[] = [];
       let before = this.#trained;
@@ -124,14 +161,14 @@ export class Place {
           return [name, Float64Array.from(end.get(name)!, (w, i) => w - from[i]!)];
         }),
       );
-      const answers = await this.#clean.answers(watch);
+      const answers = await this.#heldOut.answers(watch);
       const temperature = answers.bestTemperature();
       const loss = answers.loss(temperature);
       if (!Number.isFinite(loss)) return { rounds: rounds.length };
-      const clean = await this.#clean.gradient(answers.cotangent(temperature), watch);
+      const better = await this.#heldOut.gradient(answers.cotangent(temperature), watch);
       const own = await this.#forget.answers(watch);
       const forgotten = await this.#forget.gradient(own.cotangent(1), watch);
-      const slope = matched(clean, forgotten, last);
+      const slope = matched(better, forgotten, last);
       const gradient = metaGradient(rounds, weights, weights.values, slope);
       if (!gradient.every(Number.isFinite)) return { rounds: rounds.length, loss };
       return { gradient, rounds: rounds.length, loss };
@@ -154,8 +191,9 @@ export class Place {
   }
 
   /**
-   * The statistic of the scenario's experiment for a rewind by a predictor: for wrong labels, the gain in test
-   * accuracy, in points. A rewind that never arrives gains nothing.
+   * The statistic of the scenario's experiment for a rewind by a predictor; for one that never arrives what the experiment
+   * counts it as, else 0. Where the experiment ends at the retrained network's accuracy on D_f, the last round is
+   * shortened to end there.
    */
   async statistic(
     predictor: Predictor,
@@ -163,17 +201,39 @@ export class Place {
     watch: Watch = {},
   ): Promise<number> {
     const job = this.#job;
-    const experiment = scenarios.find(job.config.scenario.name).experiment!;
-    const names = [experiment.x, ...experiment.y].map(({ score }) => score);
+    const { model } = job;
+    const { x, y, until, againstRetrained, statistic } = this.#scenario.experiment;
+    const evaluate = (): Promise<Scores> =>
+      job.evaluate(
+        {},
+        [x, ...y].map(({ score }) => score),
+      );
+    const { forget: level } = this.#scores.retrained;
+    const retrainedUa = againstRetrained ? 100 - level : undefined;
     return Owned.within(async (owned) => {
       const session = owned.add(await this.#session(predictor, draw));
-      const { history } = await unlearn(session, {
-        stop: { rounds: mostRounds, ...experiment.until },
-        evaluate: () => job.evaluate({}, names),
+      let [before, after] = [this.#trained, this.#trained];
+      const { history, reason } = await unlearn(session, {
+        stop: {
+          rounds: mostRounds,
+          ...until,
+          ...(againstRetrained && { unlearningAccuracy: 100 - level }),
+        },
+        evaluate,
         endOnDivergence: true,
         watch,
+        ...(againstRetrained && {
+          onRound: async () => {
+            [before, after] = [after, await model.save()];
+          },
+        }),
       });
-      return experiment.statistic.of(history, undefined) ?? 0;
+      if (againstRetrained && reason === "unlearning accuracy") {
+        const reached = async (): Promise<boolean> => (await scoresOf(job)).forget <= level;
+        await shortenRound(model, before, after, reached);
+        history.splice(-1, 0, { ...history.at(-1)!, scores: await evaluate() });
+      }
+      return statistic.of(history, retrainedUa) ?? statistic.never?.(history) ?? 0;
     });
   }
 

@@ -1,9 +1,9 @@
 /**
  * Meta-training: weights of the steps are learnt for what unlearning is for, a better network where as much is forgotten.
  *
- * A step rewinds some end states to a level of forgetting, and moves the weights by Adam against the mean of the episodes'
- * derivatives, each brought to length 1. The weights that are best in the experiment's statistic, on trainings kept apart, are
- * kept: the loss of single episodes differs too much to choose by. All that is drawn follows from the seeds and the number of
+ * A step rewinds some end states to a level of forgetting, those of each scenario in turn, and moves the weights by Adam
+ * against the mean of the episodes' derivatives, each brought to length 1. The weights that are best in the experiments'
+ * statistics, on trainings kept apart, are kept: the loss of single episodes differs too much to choose by. All that is drawn follows from the seeds and the number of
  * the step, so that a training goes on from its state to the same bits.
  */
 import { z } from "zod";
@@ -17,6 +17,7 @@ import { horizon, weightedSteps } from "../../predictors/weighted-steps/predicto
 import type { Predictor } from "../../predictors/predictor.ts";
 import { Random } from "../../random.ts";
 import type { Watch } from "../../train/replay.ts";
+import { taught } from "./end-states.ts";
 import { drawOf, type Episode, type Place } from "./episode.ts";
 
 /** What decides a meta-training, given a library. */
@@ -38,24 +39,23 @@ export const triedAs = { learningRate: 3e-3, strength: 1 } as const;
 /** Places that stay open, at most: each holds a network, its images and some programs. */
 const mostOpen = 24;
 
-/** End states by number, opened when they are needed. Owns those that are open. */
-export class Places {
+/** End states of a scenario, by number: those to learn from, and those kept apart. */
+export interface Division {
+  readonly scenario: string;
   readonly learnt: readonly number[];
   readonly kept: readonly number[];
+}
+
+/** End states by number, opened when they are needed. Owns those that are open. */
+export class Places {
+  readonly divisions: readonly Division[];
   readonly #make: (i: number) => Promise<Place>;
   readonly #open = new Map<number, Place>();
 
-  /**
-   * @param make opens an end state.
-   * @param parts numbers of those to learn from, and of those kept apart.
-   */
-  constructor(
-    make: (i: number) => Promise<Place>,
-    { learnt, kept }: Pick<Places, "learnt" | "kept">,
-  ) {
+  /** @param make opens an end state. */
+  constructor(make: (i: number) => Promise<Place>, divisions: readonly Division[]) {
     this.#make = make;
-    this.learnt = learnt;
-    this.kept = kept;
+    this.divisions = divisions;
   }
 
   /** An end state on the device: of those that are open, the one not used for longest makes room. */
@@ -83,14 +83,24 @@ export class Places {
 
 const numbers = z.array(z.number());
 
+const standingSchema = z.object({
+  /** What predictors are chosen by: the mean over scenarios, each in units of its experiment's margin. */
+  statistic: z.number(),
+  /** Mean statistic of each scenario's experiment, by the scenario's name. */
+  means: z.record(z.string(), z.number()),
+});
+
+/** How a predictor does on the trainings kept apart. */
+export type MetaStanding = z.output<typeof standingSchema>;
+
 const stateSchema = z.object({
   step: z.number().int().min(0),
   values: numbers,
   first: numbers,
   second: numbers,
-  best: z.object({ step: z.number(), values: numbers, statistic: z.number() }).nullable(),
+  best: standingSchema.extend({ step: z.number(), values: numbers }).nullable(),
   losses: z.array(z.number().nullable()),
-  tries: z.array(z.object({ step: z.number(), statistic: z.number() })),
+  tries: z.array(standingSchema.extend({ step: z.number() })),
 });
 
 /** Where a meta-training is: weights, moments of Adam, and the best so far. */
@@ -113,19 +123,28 @@ export function weightsOf(values: readonly number[], gradients: boolean): StepWe
   return { window: usualWindow, gradients, values: Float32Array.from(values) };
 }
 
-/** Mean statistic of a predictor over trainings. */
-export async function statisticOf(
+/** What a predictor is worth on the trainings kept apart. */
+export async function standingOf(
   predictor: Predictor,
   places: Places,
   seed: number,
   watch: Watch = {},
-): Promise<number> {
-  let sum = 0;
-  for (const i of places.kept) {
-    const place = await places.open(i);
-    sum += await place.statistic(predictor, { ...triedAs, seed: seed + i }, watch);
+): Promise<MetaStanding> {
+  const means: Record<string, number> = {};
+  let statistic = 0;
+  const { divisions } = places;
+  for (const { scenario, kept } of divisions) {
+    let sum = 0;
+    for (const i of kept) {
+      const place = await places.open(i);
+      sum += await place.statistic(predictor, { ...triedAs, seed: seed + i }, watch);
+    }
+    const { better, margin } = taught(scenario).experiment.statistic;
+    const mean = sum / kept.length;
+    means[scenario] = mean;
+    statistic += (better === "higher" ? mean : -mean) / margin / divisions.length;
   }
-  return sum / places.kept.length;
+  return { statistic, means };
 }
 
 /** One step of Adam. */
@@ -164,8 +183,10 @@ export async function metaStep(
   const weights = weightsOf(state.values, gradients);
   const random = new Random(seed).fork(`meta step ${state.step}`);
   const found: Episode[] = [];
+  const { divisions } = places;
   for (let e = 0; e < episodes; e++) {
-    const place = await places.open(places.learnt[random.int(places.learnt.length)]!);
+    const { learnt } = divisions[(state.step * episodes + e) % divisions.length]!;
+    const place = await places.open(learnt[random.int(learnt.length)]!);
     found.push(await place.episode(weights, drawOf(random), watch));
   }
   const rate = (learningRate / 2) * (1 + Math.cos((Math.PI * state.step) / steps));
@@ -177,10 +198,11 @@ export async function metaStep(
   const predictor = weightedSteps(weightsOf(next.values, gradients), {
     ...{ name: "in training", source: "meta-training" },
   });
-  const statistic = await statisticOf(predictor, places, triedSeed, watch);
-  const tries = [...state.tries, { step: next.step, statistic }];
-  const better = state.best === null || statistic > state.best.statistic;
-  const best = better ? { step: next.step, values: next.values, statistic } : state.best;
+  const standing = await standingOf(predictor, places, triedSeed, watch);
+  const { step, values } = next;
+  const tries = [...state.tries, { step, ...standing }];
+  const better = state.best === null || standing.statistic > state.best.statistic;
+  const best = better ? { step, values, ...standing } : state.best;
   return { ...next, losses, tries, best };
 }
 
