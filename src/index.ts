@@ -71,6 +71,7 @@ export { ImageFeed } from "./feed/image-feed.ts";
 export { copiesOf, joinImages } from "./data/copies.ts";
 export { type Selection, selected } from "./scenarios/selection.ts";
 export { corrupt, scenarios, type ScenarioSettings } from "./scenarios/index.ts";
+export type { EndScore, EndScores, MetaTraining } from "./scenarios/meta-training.ts";
 export {
   type Corrupted,
   defineScenario,

@@ -3,6 +3,7 @@
 //   line = HORIZON / (WINDOW - 1) (newest - oldest)
 //   e = r sum over k of w[k] x[k], x[k] = step k / r, at most CLIP; r the root mean square of a tensor's steps
 //   where GRADIENTS: e += r (w[WINDOW - 1] own / rms(own) + w[WINDOW] runner_up / rms(runner_up)), quotients at most GRADIENT_CLIP
+//   rms(runner_up) is of what `squares` is given; `direction` may get the same with its images weighted, whose size then counts
 //   predicted = base - |line| / |e| e, the norms over all recorded weights. Where e is 0, predicted = base.
 // Without CLIP (0) x is not limited, and r has no say. A tensor that lies in several chunks is as many pieces.
 //

@@ -7,7 +7,7 @@ import type { Gpu } from "../gpu/device.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { readJson } from "../platform/files.ts";
 import { linearPredictor } from "../predictors/linear.ts";
-import type { Predictor } from "../predictors/predictor.ts";
+import { type Predictor, type Weighting, weightings } from "../predictors/predictor.ts";
 import {
   filterLoader,
   latePredictor,
@@ -59,6 +59,7 @@ interface TrainFlags extends DeviceFlags {
   readonly out: string;
   readonly library: string;
   readonly predictor: string;
+  readonly weighting: Weighting;
   readonly scenario?: readonly string[];
   readonly source?: readonly LibrarySource[];
   readonly architectures: string;
@@ -217,9 +218,15 @@ async function train(flags: TrainFlags): Promise<void> {
     epochs: flags.epochs,
   };
   const gradients = flags.predictor === mixLoader.name;
+  if (!gradients && flags.weighting !== "even") {
+    throw new UsageError(
+      `--weighting ${flags.weighting}: ${flags.predictor} reads no gradients on D_f; take --predictor ${mixLoader.name}.`,
+    );
+  }
   const meta = {
     ...{ gradients, steps: flags.steps, episodes: flags.episodes, tryEvery: flags.tryEvery },
     learningRate: flags.lr,
+    ...(gradients && { weighting: flags.weighting }),
   };
   const { trainings, validation, predictor } = flags;
   if (validation < names.length) {
@@ -260,7 +267,7 @@ async function train(flags: TrainFlags): Promise<void> {
     const name = `${predictor}-${metaSeed}`;
     const state = await metaTraining(folder, name, { ...meta, seed: metaSeed }, places, signal);
     const { step, values, ...standing } = state.best!;
-    const { tensors, metadata } = stepFile(weightsOf(values, gradients));
+    const { tensors, metadata } = stepFile(weightsOf(values, meta));
     const file = `${name}.safetensors`;
     const made = {
       objective: "clean loss at matched forgetting",
@@ -345,6 +352,14 @@ export function registerPredictorTrain(group: Command): void {
       )
         .choices(learntLoaders.map(({ name }) => name))
         .default(filterLoader.name),
+    )
+    .addOption(
+      new Option(
+        "--weighting <name>",
+        "mix: how images of D_f count in the runner-up's gradient: alike, or by how far each is forgotten",
+      )
+        .choices(weightings)
+        .default("even"),
     )
     .requiredOption("--out <dir>", "where the weights and the state go")
     .requiredOption(

@@ -46,10 +46,12 @@ async function show(
   // Measured as it is by itself: the residual added where it belongs.
   const standing = base === undefined ? standingOf(spec) : undefined;
   const { name, window, reach, direction, base: added, normalisation } = predictor;
-  const reads =
-    predictor.joint?.gradients === true
-      ? "the trajectory, and D_f itself: two gradients at the oldest snapshot"
-      : "the trajectory";
+  const { gradients = false, weighting } = predictor.joint ?? {};
+  const counted =
+    weighting === "forgotten" ? "; in the second images count by how far each is forgotten" : "";
+  const reads = gradients
+    ? `the trajectory, and D_f itself: two gradients at the oldest snapshot${counted}`
+    : "the trajectory";
   const kinds = rows.map(([kind, set, parameters, flop, source]) => ({
     ...{ kind, set, parameters, flop, source },
   }));

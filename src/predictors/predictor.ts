@@ -116,6 +116,14 @@ export function kernelBase({ base, reversed }: Predictor): Exclude<Base, "none">
   return reversed === true ? (base === "newest" ? "oldest" : "newest") : base;
 }
 
+/**
+ * How images of D_f count in the gradient towards the class named if not the label: alike, or by how far each is forgotten,
+ * 1 - p of its label.
+ */
+export const weightings = ["even", "forgotten"] as const;
+
+export type Weighting = (typeof weightings)[number];
+
 /** A predictor that looks at more than one weight at a time. */
 export interface Joint {
   /** Where its weights came from, for reports. */
@@ -125,6 +133,8 @@ export interface Joint {
   readonly steps?: number;
   /** It reads gradients on D_f beside the trajectory: of the loss, and towards the class named if not the label. */
   readonly gradients?: boolean;
+  /** How images count there; absent: alike. */
+  readonly weighting?: Weighting | undefined;
   prepare(place: JointPlace): Promise<PreparedJoint>;
 }
 
@@ -150,8 +160,9 @@ export interface JointPlace {
   readonly spec: ModelSpec | undefined;
   /** The snapshot it adds to. */
   readonly base: Exclude<Base, "none">;
-  /** Gradients on D_f at the oldest snapshot: of the loss, and towards the class named if not the label. */
-  readonly gradients?: readonly [own: Arena, runnerUp: Arena] | undefined;
+  /** Gradients on D_f at the oldest snapshot: of the loss, towards the class named if not the label, and the latter weighted
+   *  by how far images are forgotten for a predictor that weighs them so. */
+  readonly gradients?: readonly [own: Arena, runnerUp: Arena, ...weighted: Arena[]] | undefined;
 }
 
 /** A joint predictor compiled for a trajectory. Owns its network's memory. */

@@ -54,7 +54,8 @@ export interface Recording {
   readonly bytes: number;
   /** Snapshots [K, size] of each recorded parameter, oldest first. */
   read(): Promise<ReadonlyMap<string, Float32Array>>;
-  /** What a predictor read beside them: gradients on D_f by parameter, of the loss and towards the runner-up. */
+  /** What a predictor read beside them: gradients on D_f by parameter, of the loss, towards the runner-up, and the latter weighted
+   *  where the predictor weighs images. */
   gradients?(): Promise<readonly ReadonlyMap<string, Float32Array>[]>;
 }
 

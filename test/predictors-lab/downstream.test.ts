@@ -27,6 +27,7 @@ import {
   standingOf,
 } from "../../src/predictors-lab/downstream/train.ts";
 import type { StepWeights } from "../../src/predictors/weighted-steps/weights.ts";
+import { weightings } from "../../src/predictors/predictor.ts";
 import { weightedSteps } from "../../src/predictors/weighted-steps/predictor.ts";
 import { rowNames, rowsOf } from "../../src/predictors/weighted-steps/weights.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
@@ -53,7 +54,11 @@ function someRounds(random: Random): RecordedRound[] {
     tensors: [
       { name: "a", row: 0, history: draw(5 * 90, 30), gradients: [draw(90, 60), draw(90, 0)] },
       { name: "b", row: 2, history: draw(5 * 7, 2), gradients: [draw(7, 1), new Float32Array(7)] },
-      { name: "c", row: 0, history: draw(5 * 20, 1), gradients: [draw(20, 1), draw(20, 1)] },
+      // Images weighted by how far they are forgotten, whose gradient is small beside the even one.
+      {
+        ...{ name: "c", row: 0, history: draw(5 * 20, 1) },
+        gradients: [draw(20, 1), draw(20, 1), draw(20, 1).map((g) => g / 30)],
+      },
     ],
   }));
 }
@@ -83,33 +88,41 @@ test("the derivative of where rounds lead is that of finite differences", () => 
   assert.ok(Math.abs(at(values.map((v) => 2 * v)) - at(values)) < 1e-9);
 });
 
-test("the displacement that derivatives are of is the one that the kernels make", async () => {
-  const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8, hidden: 6 });
-  const start = await weightsOf(of.model);
-  const random = new Random(2);
-  const values = Float32Array.from({ length: 5 * 16 }, () => random.float() - 0.3);
-  const weights = { window: 15, gradients: true, values };
-  const predictor = weightedSteps(weights, { name: "mix", source: "test" });
-  const settings = rewindSettings.parse({ learningRate: 1e-2, batch: 8, strength: 1.5 });
-  const session = await RewindSession.create(of.request, predictor, settings);
-  await session.round({});
-  const histories = await session.recording.read();
-  const gradients = await session.recording.gradients!();
-  const rows = rowsOf(of.model.slots);
-  const tensors = of.model.slots.map(({ name }, t) => ({
-    name,
-    row: rowNames.indexOf(rows[t]!),
-    history: histories.get(name)!,
-    gradients: gradients.map((one) => one.get(name)!),
-  }));
-  const step = displacement({ strength: 1.5, tensors }, weights, values);
-  const end = await weightsOf(of.model);
-  for (const [name, want] of moved(start, step, 1)) {
-    close(name, end.get(name)!, want, { absolute: 1e-6, relative: 1e-5 });
-  }
-  session.destroy();
-  of.destroy();
-});
+const same = "the displacement that derivatives are of is the one that the kernels make";
+for (const weighting of weightings)
+  test(`${same} (${weighting})`, async () => {
+    const of = await tiny(await testGpu(), {
+      side: 4,
+      classes: 5,
+      count: 20,
+      forget: 8,
+      hidden: 6,
+    });
+    const start = await weightsOf(of.model);
+    const random = new Random(2);
+    const values = Float32Array.from({ length: 5 * 16 }, () => random.float() - 0.3);
+    const weights = { window: 15, gradients: true, weighting, values };
+    const predictor = weightedSteps(weights, { name: "mix", source: "test" });
+    const settings = rewindSettings.parse({ learningRate: 1e-2, batch: 8, strength: 1.5 });
+    const session = await RewindSession.create(of.request, predictor, settings);
+    await session.round({});
+    const histories = await session.recording.read();
+    const gradients = await session.recording.gradients!();
+    const rows = rowsOf(of.model.slots);
+    const tensors = of.model.slots.map(({ name }, t) => ({
+      name,
+      row: rowNames.indexOf(rows[t]!),
+      history: histories.get(name)!,
+      gradients: gradients.map((one) => one.get(name)!),
+    }));
+    const step = displacement({ strength: 1.5, tensors }, weights, values);
+    const end = await weightsOf(of.model);
+    for (const [name, want] of moved(start, step, 1)) {
+      close(name, end.get(name)!, want, { absolute: 1e-6, relative: 1e-5 });
+    }
+    session.destroy();
+    of.destroy();
+  });
 
 test("slopes are gradients in float64; at matched forgetting the last step changes nothing", async () => {
   const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 300, forget: 8 });
@@ -324,7 +337,15 @@ test("predictor train learns, goes on to the same bits, and what it wrote rewind
   assert.equal(readFileSync(`${folder}/again/mix-1.json`, "utf8"), state);
   assert.equal(readFileSync(`${folder}/again/mix-1.safetensors`), weights);
   const shown = rewind("predictor", "show", `${folder}/first/mix-1.safetensors`);
-  assert.match(shown.out, /reads: the trajectory, and D_f itself/);
+  assert.match(
+    shown.out,
+    /reads: the trajectory, and D_f itself: two gradients at the oldest snapshot\n/,
+  );
+  const forgotten = train("forgotten", "--weighting", "forgotten");
+  assert.is(forgotten.code, 0, forgotten.err);
+  assert.not.equal(readFileSync(`${folder}/forgotten/mix-1.json`, "utf8"), state);
+  const counted = rewind("predictor", "show", `${folder}/forgotten/mix-1.safetensors`);
+  assert.match(counted.out, /; in the second images count by how far each is forgotten\n/);
   const other = train("first", "--lr", "0.1");
   assert.is(other.code, 1);
   assert.match(other.err, /holds a run with another configuration/);
@@ -358,6 +379,10 @@ test("predictor train learns from several scenarios, each by its own statistic",
   assert.match(
     shown.out,
     /selected .*; clean-label accuracy at 10 % \d+\.\d+ on 1 trainings of backdoor/,
+  );
+  assert.match(
+    train("2", "--weighting", "forgotten").err,
+    /filter reads no gradients on D_f; take --predictor mix/,
   );
   assert.match(
     train("3", "--scenario", "overfit").err,

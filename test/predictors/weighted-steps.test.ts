@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { loadPredictor } from "../../src/predictors/index.ts";
 import { linearPredictor } from "../../src/predictors/linear.ts";
-import type { Predictor } from "../../src/predictors/predictor.ts";
+import { type Predictor, weightings } from "../../src/predictors/predictor.ts";
 import { Rewinder } from "../../src/predictors/rewinder.ts";
 import {
   inputsOf,
@@ -58,21 +58,21 @@ const rms = (values: Iterable<number>): number => {
   return Math.sqrt(all.reduce((sum, v) => sum + v * v, 0) / all.length);
 };
 
-/** Of the loss on D_f and towards the runner-up, by tensor. */
+/** Of the loss on D_f, towards the runner-up, and the latter weighted, by tensor. */
 type Gradients = readonly Map<string, Float32Array>[];
 
 /** Some beyond the limit, one tensor without any. */
 function someGradients(): Gradients {
   const random = new Random(21);
-  return [0, 1].map(
+  return [0, 1, 2].map(
     (input) =>
       new Map(
         specs.map((spec) => [
           spec.name,
           Float32Array.from({ length: sizeOf(spec) }, (_, i) =>
-            input === 1 && spec.name === "bias"
+            input > 0 && spec.name === "bias"
               ? 0
-              : 1e-4 * (random.float() - 0.5) * (i % 19 === 0 ? 60 : 1),
+              : (input === 2 ? 3e-5 : 1e-4) * (random.float() - 0.5) * (i % 19 === 0 ? 60 : 1),
           ),
         ]),
       ),
@@ -83,8 +83,14 @@ function someGradients(): Gradients {
 function reference(
   history: ReadonlyMap<string, Float32Array[]>,
   { values, ...shape }: StepWeights,
-  { clip, base, gradients }: { clip: number; base: number; gradients?: Gradients },
+  { clip, base, gradients = [] }: { clip: number; base: number; gradients?: Gradients },
 ): Map<string, Float64Array> {
+  const [own, runnerUp, weighted] = gradients;
+  // What counts, and what its size is measured by.
+  const read = [
+    [own, own],
+    [shape.weighting === "forgotten" ? weighted : runnerUp, runnerUp],
+  ] as const;
   const inputs = inputsOf(shape);
   let [line2, e2] = [0, 0];
   const directions = specs.map(({ name, row }) => {
@@ -97,9 +103,10 @@ function reference(
       steps.forEach((step, k) => {
         e[i]! += values[at + k]! * Math.max(-clip * r, Math.min(clip * r, step[i]!));
       });
-      gradients?.forEach((gradient, input) => {
+      read.forEach(([gradient, measure], input) => {
+        if (gradient === undefined) return;
         const g = gradient.get(name)!;
-        const unit = rms(g);
+        const unit = rms(measure!.get(name)!);
         if (unit === 0) return;
         e[i]! += r * values[at + 14 + input]! * Math.max(-5, Math.min(5, g[i]! / unit));
       });
@@ -138,7 +145,7 @@ async function predicted(
     for (const [name, values] of gradient) one.write(name, values);
     arenas.push(one);
   }
-  const given = arenas.length === 0 ? undefined : (arenas as [Arena, Arena]);
+  const given = arenas.length === 0 ? undefined : (arenas as [Arena, Arena, Arena]);
   const rewinder = await Rewinder.create(trajectory, predictor, undefined, given);
   await rewinder.apply(arena);
   const read = await arena.read();
@@ -193,19 +200,22 @@ for (const tuning of tunings) {
       near(await predicted(predictor, history, options), want);
     });
 
-    test(`a mix from a file is its formula in float64 (${where})`, async () => {
-      const history = snapshots();
-      const random = new Random(4);
-      const values = Float32Array.from({ length: 5 * 16 }, () => 2 * random.float() - 1);
-      const weights = { window, gradients: true, values };
-      const path = `${folder}/mix.safetensors`;
-      const { tensors, metadata } = stepFile(weights);
-      assert.is(metadata["format"], "rewind mix 1");
-      writeFileSync(path, writeSafetensors(tensors, metadata));
-      const gradients = someGradients();
-      const want = reference(history, weights, { clip: 8, base: 0, gradients });
-      near(await predicted(await loadPredictor(path), history, options, gradients), want);
-    });
+    for (const weighting of weightings) {
+      test(`a mix from a file is its formula in float64 (${where}, images weighted: ${weighting})`, async () => {
+        const history = snapshots();
+        const random = new Random(4);
+        const values = Float32Array.from({ length: 5 * 16 }, () => 2 * random.float() - 1);
+        const weights = { window, gradients: true, weighting, values };
+        const path = `${folder}/mix.safetensors`;
+        const { tensors, metadata } = stepFile(weights);
+        assert.is(metadata["format"], "rewind mix 1");
+        assert.is(metadata["weighting"], weighting);
+        writeFileSync(path, writeSafetensors(tensors, metadata));
+        const gradients = someGradients();
+        const want = reference(history, weights, { clip: 8, base: 0, gradients });
+        near(await predicted(await loadPredictor(path), history, options, gradients), want);
+      });
+    }
   }
 
   test(`with all weights equal it is the straight line, and it is always as long (${tuning})`, async () => {
@@ -232,10 +242,10 @@ test("weights that give no direction leave the network at the oldest snapshot", 
 });
 
 test("what is no filter, or no late line, is refused with the reason", async () => {
-  const write = (name: string, shape: number[], rows: string): string => {
+  const write = (name: string, shape: number[], rows: string, more = {}): string => {
     const path = `${folder}/${name}.safetensors`;
     const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    const metadata = { format: "rewind filter 1", rows };
+    const metadata = { format: "rewind filter 1", rows, ...more };
     writeFileSync(path, writeSafetensors(new Map([["weights", { shape, data }]]), metadata));
     return path;
   };
@@ -249,6 +259,11 @@ test("what is no filter, or no late line, is refused with the reason", async () 
   };
   await refused(write("short", [4, 14], rowNames.join()), /has shape \[4, 14\]; \[5, steps\]/);
   await refused(write("rows", [5, 14], "conv,bias"), /its rows are conv,bias; conv,depthwise/);
+  const odd = { format: "rewind mix 1", weighting: "odd" };
+  await refused(
+    write("odd", [5, 16], rowNames.join(), odd),
+    /its images count by "odd"; even or forgotten is needed/,
+  );
   await refused("late:0.15:1", /takes two snapshots or more/);
   await refused("late:9", /leaves one step all the weight/);
 });

@@ -795,7 +795,7 @@ test("salun: the mask is the original network's largest summed gradients, whatev
   of.destroy();
 });
 
-test("the gradients on D_f that a mix reads are the loss's and the runner-up's, memorised images included", async () => {
+test("the gradients on D_f that a mix reads are the loss's, the runner-up's and the latter weighted, memorised images included", async () => {
   const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 20, forget: 8 });
   const start = await weightsOf(of.model);
   const { items } = of.request.forget;
@@ -804,7 +804,7 @@ test("the gradients on D_f that a mix reads are the loss's and the runner-up's, 
     setWeights(of.model, moved(start, start, factor - 1));
     const weights = await weightsOf(of.model);
     // Three passes, the last one of two images.
-    const gradients = await ForgetGradients.create(of.request, 3);
+    const gradients = await ForgetGradients.create(of.request, 3, "forgotten");
     await gradients.run();
     const sums: Weights[] = [];
     // A second run starts from nothing.
@@ -814,12 +814,16 @@ test("the gradients on D_f that a mix reads are the loss's and the runner-up's, 
       sums.push(new Map([...read].map(([name, g]) => [name, Float64Array.from(g)])));
     }
     gradients.destroy();
-    const of64 = (runnerUp: boolean): Weights => {
+    const of64 = (which: number): Weights => {
       const mean = gradient(of, items, (n, x) => {
         const z = logits(weights, x);
         const y = of.labels[n]!;
         const rest = softmax(z.map((v, c) => (c === y ? -Infinity : v)));
-        return softmax(z).map((p, c) => p - (runnerUp ? rest[c]! : Number(c === y)));
+        const all = softmax(z);
+        const others = all.reduce((sum, p, c) => (c === y ? sum : sum + p), 0);
+        return all.map((p, c) =>
+          which === 0 ? p - Number(c === y) : (which === 1 ? 1 : others) * (p - rest[c]!),
+        );
       });
       return moved(
         new Map([...mean].map(([name, g]) => [name, g.map(() => 0)])),
@@ -827,10 +831,11 @@ test("the gradients on D_f that a mix reads are the loss's and the runner-up's, 
         items.length,
       );
     };
+    assert.is(sums.length, 3);
     // Large logits are off by more.
     const allowed = { absolute: 2e-6 * factor, relative: 2e-6 * factor };
     for (const [i, sum] of sums.entries()) {
-      for (const [name, want] of of64(i === 1)) {
+      for (const [name, want] of of64(i)) {
         close(`gradient ${i} of ${name}, weights times ${factor}`, sum.get(name)!, want, allowed);
       }
     }

@@ -13,7 +13,8 @@ export interface RecordedTensor {
   readonly row: number;
   /** Snapshots [K, n], oldest first. */
   readonly history: Float32Array;
-  /** Gradients on D_f at the oldest snapshot, [n] each: of the loss, and towards the runner-up. */
+  /** Gradients on D_f at the oldest snapshot, [n] each: of the loss, towards the runner-up, and the latter weighted by how
+   *  far images are forgotten where they count so. */
   readonly gradients: readonly Float32Array[];
 }
 
@@ -43,8 +44,16 @@ function inputsOfTensor({ history, gradients }: RecordedTensor, shape: StepShape
     all.subarray(k * size, (k + 1) * size).map((x) => limited(x, stepClip * r)),
   );
   if (!shape.gradients) return inputs;
-  for (const gradient of gradients) {
-    const unit = rms(gradient);
+  const [own, runnerUp, weighted = runnerUp] = gradients as [
+    Float32Array,
+    Float32Array,
+    Float32Array?,
+  ];
+  for (const [gradient, unitOf] of [
+    [own, own],
+    [weighted, runnerUp],
+  ] as const) {
+    const unit = rms(unitOf);
     const scale = unit === 0 ? 0 : 1 / unit;
     inputs.push(Float64Array.from(gradient, (g) => r * limited(g * scale, gradientClip)));
   }

@@ -14,7 +14,7 @@ import {
   usualWindow,
 } from "../../predictors/weighted-steps/weights.ts";
 import { horizon, weightedSteps } from "../../predictors/weighted-steps/predictor.ts";
-import type { Predictor } from "../../predictors/predictor.ts";
+import type { Predictor, Weighting } from "../../predictors/predictor.ts";
 import { Random } from "../../random.ts";
 import type { Watch } from "../../train/replay.ts";
 import { taught } from "./end-states.ts";
@@ -23,6 +23,8 @@ import { drawOf, type Episode, type Place } from "./episode.ts";
 /** What decides a meta-training, given a library. */
 export interface MetaSettings {
   readonly gradients: boolean;
+  /** How images of D_f count in the second; absent: alike. */
+  readonly weighting?: Weighting | undefined;
   readonly steps: number;
   /** End states that are rewound in a step. */
   readonly episodes: number;
@@ -119,8 +121,11 @@ export function metaStart({ gradients }: Pick<MetaSettings, "gradients">): MetaS
 }
 
 /** Weights as kernels take them. */
-export function weightsOf(values: readonly number[], gradients: boolean): StepWeights {
-  return { window: usualWindow, gradients, values: Float32Array.from(values) };
+export function weightsOf(
+  values: readonly number[],
+  { gradients, weighting }: Pick<MetaSettings, "gradients" | "weighting">,
+): StepWeights {
+  return { window: usualWindow, gradients, weighting, values: Float32Array.from(values) };
 }
 
 /** What a predictor is worth on the trainings kept apart. */
@@ -179,8 +184,8 @@ export async function metaStep(
   places: Places,
   watch: Watch = {},
 ): Promise<MetaState> {
-  const { gradients, steps, episodes, tryEvery, learningRate, seed } = settings;
-  const weights = weightsOf(state.values, gradients);
+  const { steps, episodes, tryEvery, learningRate, seed } = settings;
+  const weights = weightsOf(state.values, settings);
   const random = new Random(seed).fork(`meta step ${state.step}`);
   const found: Episode[] = [];
   const { divisions } = places;
@@ -195,7 +200,7 @@ export async function metaStep(
   const loss = known.length === 0 ? null : known.reduce((a, b) => a + b, 0) / known.length;
   const losses = [...state.losses, loss];
   if (next.step % tryEvery !== 0 && next.step !== steps) return { ...next, losses };
-  const predictor = weightedSteps(weightsOf(next.values, gradients), {
+  const predictor = weightedSteps(weightsOf(next.values, settings), {
     ...{ name: "in training", source: "meta-training" },
   });
   const standing = await standingOf(predictor, places, triedSeed, watch);

@@ -1,6 +1,7 @@
 /** Launches of `predict/weighted-steps`. */
 import type { Constants } from "../../gpu/kernel.ts";
 import { type Launch, Value } from "../../graph/value.ts";
+import type { Arena } from "../../weights/arena.ts";
 import type { Piece } from "../../weights/trajectory/layout.ts";
 import { baseCode, type JointPlace } from "../predictor.ts";
 import { inputsOf, rowNames, rowsOf, type StepWeights } from "./weights.ts";
@@ -84,18 +85,18 @@ export async function stepLaunches(
       ...[tensor, rows[tensor]!, first, slices],
     ),
   });
-  const arenas = weights.gradients ? gradients : undefined;
-  const read = ({ piece }: Part): Launch["bind"] => {
-    const [own, runnerUp] = arenas ?? [];
-    const view = (arena: typeof own): Value | null =>
+  const [own, runnerUp, weighted] = (weights.gradients ? gradients : undefined) ?? [];
+  const pushing = weights.weighting === "forgotten" ? weighted : runnerUp;
+  const read = ({ piece }: Part, second: Arena | undefined): Launch["bind"] => {
+    const view = (arena: Arena | undefined): Value | null =>
       arena === undefined ? null : bound.slot(arena, piece.track.slot);
-    return { own: view(own), runner_up: view(runnerUp) };
+    return { own: view(own), runner_up: view(second) };
   };
   const steps = layout.window - 1;
   return [
     ...parts.map((part) => ({
       ...kernel("squares"),
-      bind: { history: histories[part.chunk]!, sums: squares, ...read(part) },
+      bind: { history: histories[part.chunk]!, sums: squares, ...read(part, runnerUp) },
       uniforms: of(part),
       threads: part.slices,
       flop: 3 * steps * part.piece.length,
@@ -107,7 +108,7 @@ export async function stepLaunches(
         history: histories[part.chunk]!,
         predicted: predicted[part.chunk]!,
         ...{ weights: values, unit: units, sums: products },
-        ...read(part),
+        ...read(part, pushing),
       },
       uniforms: of(part),
       threads: part.slices,

@@ -3,7 +3,7 @@
  *
  * `late` weighs step k by exp(C k), so that the first ones, which are the optimiser's transient, count less. A filter has
  * learnt weights for each kind of tensor; its steps are limited to 8 root mean squares of their tensor's. A mix has
- * weights for two gradients on D_f as well.
+ * weights for two gradients on D_f as well; in the second images may count by how far they are forgotten.
  */
 import { UsageError } from "../../errors.ts";
 import type { Tensors } from "../../nn/model.ts";
@@ -15,6 +15,7 @@ import {
   evenWeights,
   inputsOf,
   rowNames,
+  statedWeighting,
   stepWeights,
   type StepWeights,
   usualWindow,
@@ -59,6 +60,7 @@ export function weightedSteps(weights: StepWeights, options: StepPredictorOption
       source,
       parameters,
       gradients: weights.gradients,
+      weighting: weights.weighting,
       prepare: async (place: JointPlace) => {
         const steps = await stepLaunches(weights, formula, place);
         // All memory is bound by the place.
@@ -115,9 +117,13 @@ function learnt(name: string, gradients: boolean): Omit<PredictorLoader, "name">
       requirePlain(request, name, { base: true });
       const file = onlyFile(request);
       const weights = stepWeights(tensorsOf(file), gradients, file.source, file.metadata["rows"]);
-      return weightedSteps(weights, {
-        ...{ name: request.name, source: file.source, base: request.base },
-      });
+      const weighting = gradients ? statedWeighting(file.metadata, file.source) : undefined;
+      return weightedSteps(
+        { ...weights, weighting },
+        {
+          ...{ name: request.name, source: file.source, base: request.base },
+        },
+      );
     },
   };
 }
@@ -145,6 +151,7 @@ export function stepFile(weights: StepWeights): {
     metadata: {
       format: `rewind ${(weights.gradients ? mixLoader : filterLoader).name} 1`,
       rows: rowNames.join(),
+      ...(weights.gradients && { weighting: weights.weighting ?? "even" }),
     },
   };
 }

@@ -2,6 +2,7 @@
 import { DataError, ShapeError } from "../../errors.ts";
 import type { ParameterKind, Slot } from "../../weights/arena.ts";
 import type { Tensors } from "../../nn/model.ts";
+import { type Weighting, weightings } from "../predictor.ts";
 
 /** Kinds of tensor, a row each; the last dense layer is the one that gives the logits. */
 export const rowNames = ["conv", "depthwise", "dense", "last-dense", "bias"] as const;
@@ -21,6 +22,8 @@ export interface StepWeights {
   readonly window: number;
   /** Whether the last two of a row are for the gradients on D_f ({@link gradientInputs}). */
   readonly gradients: boolean;
+  /** How images count in the runner-up's; absent: alike. */
+  readonly weighting?: Weighting | undefined;
   /** [rows, inputs], row-major: rows as {@link rowNames}; inputs are the K - 1 steps, oldest first, and the gradients. */
   readonly values: Float32Array;
 }
@@ -48,6 +51,18 @@ export function rowsOf(slots: readonly Pick<Slot, "name" | "kind">[]): RowName[]
 export function evenWeights(steps: readonly number[]): StepWeights {
   const values = Float32Array.from(rowNames.flatMap(() => steps));
   return { window: steps.length + 1, gradients: false, values };
+}
+
+/** How a file's metadata say that images count; nothing said: alike. @throws DataError for another word. */
+export function statedWeighting(
+  { weighting = "even" }: Readonly<Record<string, string>>,
+  source: string,
+): Weighting {
+  const known = weightings.find((one) => one === weighting);
+  if (known !== undefined) return known;
+  throw new DataError(
+    `predictor "${source}": its images count by "${weighting}"; ${weightings.join(" or ")} is needed.`,
+  );
 }
 
 /**

@@ -197,7 +197,7 @@ export class RewindSession implements UnlearnSession {
       );
       const gradients =
         predictor.joint?.gradients === true
-          ? owned.add(await ForgetGradients.create(request, batch))
+          ? owned.add(await ForgetGradients.create(request, batch, predictor.joint.weighting))
           : undefined;
       const rewinder = owned.add(
         await Rewinder.create(trajectory, predictor, model.spec, gradients?.arenas),
