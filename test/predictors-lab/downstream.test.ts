@@ -88,9 +88,8 @@ test("the derivative of where rounds lead is that of finite differences", () => 
   assert.ok(Math.abs(at(values.map((v) => 2 * v)) - at(values)) < 1e-9);
 });
 
-const same = "the displacement that derivatives are of is the one that the kernels make";
-for (const weighting of weightings)
-  test(`${same} (${weighting})`, async () => {
+for (const weighting of weightings) {
+  test(`the displacement that derivatives are of is the one that the kernels make (${weighting})`, async () => {
     const of = await tiny(await testGpu(), {
       side: 4,
       classes: 5,
@@ -123,6 +122,7 @@ for (const weighting of weightings)
     session.destroy();
     of.destroy();
   });
+}
 
 test("slopes are gradients in float64; at matched forgetting the last step changes nothing", async () => {
   const of = await tiny(await testGpu(), { side: 4, classes: 5, count: 300, forget: 8 });
@@ -372,6 +372,7 @@ test("predictor train learns from several scenarios, each by its own statistic",
   );
   assert.ok(losses.every(Number.isFinite));
   const { standard, backdoor } = best!.means;
+  assert.ok(standard! > 20, `${standard} % of test images`);
   const together = standard! / 0.5 / 2 + backdoor! / 2 / 2;
   assert.ok(Math.abs(best!.statistic - together) < 1e-9);
   const shown = rewind("predictor", "show", `${folder}/several/filter-1.safetensors`);

@@ -44,16 +44,14 @@ function inputsOfTensor({ history, gradients }: RecordedTensor, shape: StepShape
     all.subarray(k * size, (k + 1) * size).map((x) => limited(x, stepClip * r)),
   );
   if (!shape.gradients) return inputs;
-  const [own, runnerUp, weighted = runnerUp] = gradients as [
-    Float32Array,
-    Float32Array,
-    Float32Array?,
-  ];
-  for (const [gradient, unitOf] of [
-    [own, own],
-    [weighted, runnerUp],
-  ] as const) {
-    const unit = rms(unitOf);
+  const [own, runnerUp, weighted = runnerUp] = gradients;
+  // What counts, and what its size is measured by.
+  const pairs = [
+    [own!, own!],
+    [weighted!, runnerUp!],
+  ] as const;
+  for (const [gradient, measure] of pairs) {
+    const unit = rms(measure);
     const scale = unit === 0 ? 0 : 1 / unit;
     inputs.push(Float64Array.from(gradient, (g) => r * limited(g * scale, gradientClip)));
   }
