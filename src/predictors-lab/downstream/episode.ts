@@ -13,7 +13,6 @@ import type { TrainConfig } from "../../runs/config.ts";
 import { type Job, prepareJob } from "../../runs/job.ts";
 import type { EndScores } from "../../scenarios/meta-training.ts";
 import type { Watch } from "../../train/replay.ts";
-import { unlearn } from "../../unlearn/driver.ts";
 import { RewindSession, rewindSettings } from "../../unlearn/methods/rewind.ts";
 import { shortenRound } from "../../unlearn/shorten-round.ts";
 import { scoresOf, type Taught, taught } from "./end-states.ts";
@@ -128,6 +127,30 @@ export class Place {
     return RewindSession.create(job.request(draw.seed), predictor, settings);
   }
 
+  /**
+   * Rewinds until it is there, the last round shortened to end there, or for {@link mostRounds} rounds.
+   *
+   * @param onRound called after each round with the share of it that was kept, and the weights before it.
+   */
+  async #rewind(
+    session: RewindSession,
+    isThere: () => Promise<boolean>,
+    onRound: (share: number, before: Tensors) => Promise<void>,
+    watch: Watch,
+  ): Promise<void> {
+    const { model } = this.#job;
+    let before = this.#trained;
+    for (let round = 1; round <= mostRounds; round++) {
+      await session.round(watch);
+      const arrived = await isThere();
+      const after = await model.save();
+      const share = arrived ? await shortenRound(model, before, after, isThere) : 1;
+      await onRound(share, before);
+      if (arrived) return;
+      before = after;
+    }
+  }
+
   /** Rewinds by the weights until D_f is forgotten as far as the draw says, and looks where that has led. */
   async episode(weights: StepWeights, draw: Draw, watch: Watch = {}): Promise<Episode> {
     const { model } = this.#job;
@@ -135,21 +158,18 @@ export class Place {
       const predictor = weightedSteps(weights, { name: "in training", source: "meta-training" });
       const session = owned.add(await this.#session(predictor, draw));
       const level = this.#scenario.metaTraining.level(this.#scores, draw.level);
-      const reached = async (): Promise<boolean> => (await scoresOf(this.#job)).forget <= level;
       const rounds: RecordedRound[] = [];
       let before = this.#trained;
       try {
-        for (;;) {
-          await session.round(watch);
-          const arrived = await reached();
-          const after =
-            arrived || rounds.length === mostRounds - 1 ? undefined : await model.save();
-          let share = 1;
-          if (arrived) share = await shortenRound(model, before, await model.save(), reached);
-          rounds.push(await this.#recorded(session, draw.strength * share));
-          if (after === undefined) break;
-          before = after;
-        }
+        await this.#rewind(
+          session,
+          async () => (await scoresOf(this.#job)).forget <= level,
+          async (share, from) => {
+            rounds.push(await this.#recorded(session, draw.strength * share));
+            before = from;
+          },
+          watch,
+        );
       } catch (cause) {
         if (cause instanceof DivergedError) return { rounds: rounds.length };
         throw cause;
@@ -191,48 +211,37 @@ export class Place {
   }
 
   /**
-   * The statistic of the scenario's experiment for a rewind by a predictor; for one that never arrives what the experiment
-   * counts it as, else 0. Where the experiment ends at the retrained network's accuracy on D_f, the last round is
-   * shortened to end there.
+   * The statistic of the scenario's experiment for a rewind by a predictor, which ends at the experiment's level of
+   * forgetting; for one that never gets there what the experiment counts it as, else 0.
    */
   async statistic(
     predictor: Predictor,
     draw: Omit<Draw, "level">,
     watch: Watch = {},
   ): Promise<number> {
-    const job = this.#job;
-    const { model } = job;
-    const { x, y, until, againstRetrained, statistic } = this.#scenario.experiment;
-    const evaluate = (): Promise<Scores> =>
-      job.evaluate(
-        {},
-        [x, ...y].map(({ score }) => score),
-      );
+    const { x, y, landing, againstRetrained, statistic } = this.#scenario.experiment;
+    const names = [x, ...y].map(({ score }) => score);
+    const evaluate = (): Promise<Scores> => this.#job.evaluate({}, names);
     const { forget: level } = this.#scores.retrained;
-    const retrainedUa = againstRetrained ? 100 - level : undefined;
     return Owned.within(async (owned) => {
       const session = owned.add(await this.#session(predictor, draw));
-      let [before, after] = [this.#trained, this.#trained];
-      const { history, reason } = await unlearn(session, {
-        stop: {
-          rounds: mostRounds,
-          ...until,
-          ...(againstRetrained && { unlearningAccuracy: 100 - level }),
-        },
-        evaluate,
-        endOnDivergence: true,
-        watch,
-        ...(againstRetrained && {
-          onRound: async () => {
-            [before, after] = [after, await model.save()];
-          },
-        }),
-      });
-      if (againstRetrained && reason === "unlearning accuracy") {
-        const reached = async (): Promise<boolean> => (await scoresOf(job)).forget <= level;
-        await shortenRound(model, before, after, reached);
-        history.splice(-1, 0, { ...history.at(-1)!, scores: await evaluate() });
+      const start = await evaluate();
+      const history = [{ scores: start }];
+      const isThere = async (): Promise<boolean> => {
+        const scores = await evaluate();
+        return againstRetrained
+          ? scores[x.score]! <= level
+          : landing?.reached(scores, start) === true;
+      };
+      const onRound = async (): Promise<void> => {
+        history.push({ scores: await evaluate() });
+      };
+      try {
+        await this.#rewind(session, isThere, onRound, watch);
+      } catch (cause) {
+        if (!(cause instanceof DivergedError)) throw cause;
       }
+      const retrainedUa = againstRetrained ? 100 - level : undefined;
       return statistic.of(history, retrainedUa) ?? statistic.never?.(history) ?? 0;
     });
   }
