@@ -1,19 +1,19 @@
-/** `rewind predictor train`: weights of a window's steps, learnt for what unlearning is for. */
+/** `rewind predictor train`: weights of a window's steps, or an InvWNN, learnt for what unlearning is for. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import { loadDataset } from "../data/index.ts";
 import type { Split } from "../data/source.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
-import { readJson } from "../platform/files.ts";
+import { makeDir, readJson } from "../platform/files.ts";
 import { linearPredictor } from "../predictors/linear.ts";
+import { invWnnLoader } from "../predictors/invwnn/loader.ts";
 import { type Predictor, type Weighting, weightings } from "../predictors/predictor.ts";
 import {
   filterLoader,
   latePredictor,
   learntLoaders,
   mixLoader,
-  stepFile,
 } from "../predictors/weighted-steps/predictor.ts";
 import {
   endStateMetadata,
@@ -25,6 +25,8 @@ import {
   taughtScenarios,
 } from "../predictors-lab/downstream/end-states.ts";
 import { Place } from "../predictors-lab/downstream/episode.ts";
+import { type Learner, stepLearner } from "../predictors-lab/downstream/learner.ts";
+import { NetworkLearner } from "../predictors-lab/downstream/network-learner.ts";
 import {
   type Division,
   metaStart,
@@ -37,7 +39,6 @@ import {
   standingOf,
   triedAs,
   triedSeed,
-  weightsOf,
 } from "../predictors-lab/downstream/train.ts";
 import { libraryArchitectures, type LibrarySource } from "../predictors-lab/library.ts";
 import type { RunFolder } from "../report/run-folder.ts";
@@ -72,10 +73,13 @@ interface TrainFlags extends DeviceFlags {
   readonly steps: number;
   readonly episodes: number;
   readonly tryEvery: number;
-  readonly lr: number;
+  readonly lr?: number;
   readonly metaSeeds: number;
   readonly seed: number;
 }
+
+/** Learning rates where none is asked for: of weights of the steps, and of a network. */
+const usualRates = { steps: 0.03, network: 3e-4 } as const;
 
 /** An end state of the library. */
 interface Listed {
@@ -151,16 +155,17 @@ async function metaTraining(
   folder: RunFolder,
   name: string,
   settings: MetaSettings,
+  learner: Learner,
   places: Places,
   signal: AbortSignal,
 ): Promise<MetaState> {
   const file = `${name}.json`;
   let state = (await folder.has(file))
     ? metaStateSchema.parse(await readJson(folder.file(file)))
-    : metaStart(settings);
+    : metaStart(learner);
   await withProgress(name, signal, async (watch) => {
     while (state.step < settings.steps) {
-      state = await metaStep(state, settings, places, { signal: watch.signal });
+      state = await metaStep(state, settings, learner, places, { signal: watch.signal });
       await folder.writeJson(file, state);
       watch.progress?.(state.step, settings.steps);
     }
@@ -223,9 +228,10 @@ async function train(flags: TrainFlags): Promise<void> {
       `--weighting ${flags.weighting}: ${flags.predictor} reads no gradients on D_f; take --predictor ${mixLoader.name}.`,
     );
   }
+  const network = flags.predictor === invWnnLoader.name;
   const meta = {
     ...{ gradients, steps: flags.steps, episodes: flags.episodes, tryEvery: flags.tryEvery },
-    learningRate: flags.lr,
+    learningRate: flags.lr ?? (network ? usualRates.network : usualRates.steps),
     ...(gradients && { weighting: flags.weighting }),
   };
   const { trainings, validation, predictor } = flags;
@@ -255,6 +261,8 @@ async function train(flags: TrainFlags): Promise<void> {
   };
   const divisions = divided(listed, names, validation);
   using places = new Places(open, divisions);
+  using nonlinear = network ? await NetworkLearner.create(gpu) : undefined;
+  const learner = nonlinear ?? stepLearner(meta);
   const controls: Record<string, MetaStanding> = {};
   const tried = (name: string, of: Predictor): Promise<MetaStanding> =>
     withProgress(`${name} on the trainings kept apart`, signal, (watch) =>
@@ -265,17 +273,28 @@ async function train(flags: TrainFlags): Promise<void> {
   const results: ({ metaSeed: number; file: string; step: number } & MetaStanding)[] = [];
   for (let metaSeed = 1; metaSeed <= flags.metaSeeds; metaSeed++) {
     const name = `${predictor}-${metaSeed}`;
-    const state = await metaTraining(folder, name, { ...meta, seed: metaSeed }, places, signal);
+    const state = await metaTraining(
+      folder,
+      name,
+      { ...meta, seed: metaSeed },
+      learner,
+      places,
+      signal,
+    );
     const { step, values, ...standing } = state.best!;
-    const { tensors, metadata } = stepFile(weightsOf(values, meta));
-    const file = `${name}.safetensors`;
     const made = {
       objective: "clean loss at matched forgetting",
       scenarios: names.join(),
       selected: `step ${step} of ${meta.steps}: ${standingText(standing, divisions)}`,
       ...{ metaSeed: String(metaSeed), adapter: gpu.adapter.description },
     };
-    await folder.write(file, writeSafetensors(tensors, { ...metadata, ...made }));
+    const files = learner.files(values);
+    if (files.length > 1) await makeDir(folder.file(name));
+    for (const { name: end, tensors, metadata } of files) {
+      const bytes = writeSafetensors(tensors, { ...metadata, ...made });
+      await folder.write(`${name}${end}`, bytes);
+    }
+    const file = files.length > 1 ? name : `${name}${files[0]!.name}`;
     results.push({ metaSeed, file, step, ...standing });
   }
   const manifest = {
@@ -321,7 +340,7 @@ async function train(flags: TrainFlags): Promise<void> {
     ? "Together is the mean of these, each in units of the difference that counts in its experiment. "
     : "";
   const head =
-    `# Weights of the steps, learnt end to end\n\n${parts.join("")}\nRate ${triedAs.learningRate}, strength ` +
+    `# Learnt end to end\n\n${parts.join("")}\nRate ${triedAs.learningRate}, strength ` +
     `${triedAs.strength}. ${together}The same trainings chose the step, so that another set of images has to show what it ` +
     "is worth.\n\n";
   await folder.write("train.md", `${head}${markdownTable(columns, rows)}\n`);
@@ -334,9 +353,7 @@ async function train(flags: TrainFlags): Promise<void> {
 export function registerPredictorTrain(group: Command): void {
   const command = group
     .command("train")
-    .description(
-      "weights of a window's steps, learnt for what unlearning is for; the same command goes on",
-    )
+    .description("a predictor learnt for what unlearning is for; the same command goes on")
     .addOption(
       new Option(
         "--objective <name>",
@@ -348,9 +365,9 @@ export function registerPredictorTrain(group: Command): void {
     .addOption(
       new Option(
         "--predictor <name>",
-        "filter: of the steps alone; mix: and of two gradients on D_f",
+        "filter: weights of the steps alone; mix: and of two gradients on D_f; invwnn: the network, from the shipped one on",
       )
-        .choices(learntLoaders.map(({ name }) => name))
+        .choices([...learntLoaders, invWnnLoader].map(({ name }) => name))
         .default(filterLoader.name),
     )
     .addOption(
@@ -388,9 +405,8 @@ export function registerPredictorTrain(group: Command): void {
     .option("--try-every <n>", "meta-steps between tries on those kept apart", integer(1), 25)
     .option(
       "--lr <rate>",
-      "learning rate, which falls along a cosine",
+      `learning rate, which falls along a cosine (default: ${usualRates.steps}; invwnn: ${usualRates.network})`,
       number({ above: 0, to: 1 }),
-      0.03,
     )
     .option("--meta-seeds <n>", "meta-trainings, each with a seed of its own", integer(1, 100), 3)
     .option("--seed <n>", "seed of the trained networks", integer(0), 1);

@@ -15,6 +15,7 @@ import {
   metaGradient,
   type RecordedRound,
 } from "../../src/predictors-lab/downstream/meta-gradient.ts";
+import { type Learner, stepLearner } from "../../src/predictors-lab/downstream/learner.ts";
 import { dot, matched, Slope } from "../../src/predictors-lab/downstream/slope.ts";
 import type { Draw, Episode, Place } from "../../src/predictors-lab/downstream/episode.ts";
 import {
@@ -26,7 +27,6 @@ import {
   Places,
   standingOf,
 } from "../../src/predictors-lab/downstream/train.ts";
-import type { StepWeights } from "../../src/predictors/weighted-steps/weights.ts";
 import { weightings } from "../../src/predictors/predictor.ts";
 import { weightedSteps } from "../../src/predictors/weighted-steps/predictor.ts";
 import { rowNames, rowsOf } from "../../src/predictors/weighted-steps/weights.ts";
@@ -174,7 +174,7 @@ test("a meta-training descends, keeps what its statistic calls best, and goes on
   const asked: number[] = [];
   const fake = (i: number) => ({
     destroy: () => undefined,
-    episode: ({ values }: StepWeights, draw: Draw): Episode => {
+    episode: (_: Learner, values: readonly number[], draw: Draw): Episode => {
       asked.push(i, draw.learningRate, draw.strength, draw.level, draw.seed);
       const gradient = Float64Array.from(values, (v) => v - 0.5 + 0.01 * (draw.strength - 1));
       return { gradient, rounds: 1, loss: 1 };
@@ -184,12 +184,12 @@ test("a meta-training descends, keeps what its statistic calls best, and goes on
   let tried = 0;
   const make = (i: number): Promise<Place> => Promise.resolve(fake(i) as unknown as Place);
   const places = new Places(make, [{ scenario: "label-noise", learnt: [0, 1, 2], kept: [3] }]);
-  const settings = {
-    ...{ gradients: false, steps: 6, episodes: 2, tryEvery: 2, learningRate: 0.1, seed: 4 },
-  };
+  const settings = { steps: 6, episodes: 2, tryEvery: 2, learningRate: 0.1, seed: 4 };
+  const learner = stepLearner({ gradients: false });
   const standing = (mean: number) => ({ statistic: mean, means: { "label-noise": mean } });
-  const states: MetaState[] = [metaStart(settings)];
-  for (let i = 0; i < 6; i++) states.push(await metaStep(states.at(-1)!, settings, places));
+  const states: MetaState[] = [metaStart(learner)];
+  for (let i = 0; i < 6; i++)
+    states.push(await metaStep(states.at(-1)!, settings, learner, places));
   const far = ({ values }: MetaState): number =>
     Math.hypot(...values.map((v) => v - 0.5)) / Math.sqrt(values.length);
   assert.ok(far(states[6]!) < 0.3 * far(states[0]!), `${far(states[6]!)}`);
@@ -203,7 +203,7 @@ test("a meta-training descends, keeps what its statistic calls best, and goes on
   const read = metaStateSchema.parse(JSON.parse(JSON.stringify(states[3]!)));
   tried = 1;
   let state = read;
-  for (let i = 3; i < 6; i++) state = await metaStep(state, settings, places);
+  for (let i = 3; i < 6; i++) state = await metaStep(state, settings, learner, places);
   assert.equal(state, states[6]);
   assert.equal(asked, whole.slice(3 * 2 * 5));
   places.destroy();
@@ -213,7 +213,7 @@ test("scenarios take turns, and their statistics count in units of the differenc
   const asked: number[] = [];
   const fake = (i: number) => ({
     destroy: () => undefined,
-    episode: ({ values }: StepWeights): Episode => {
+    episode: (_: Learner, values: readonly number[]): Episode => {
       asked.push(i);
       return { gradient: Float64Array.from(values), rounds: 1 };
     },
@@ -225,11 +225,10 @@ test("scenarios take turns, and their statistics count in units of the differenc
     { scenario: "backdoor", learnt: [3], kept: [4] },
     { scenario: "standard", learnt: [5], kept: [6] },
   ]);
-  const settings = {
-    ...{ gradients: true, steps: 9, episodes: 2, tryEvery: 9, learningRate: 0.1, seed: 4 },
-  };
-  let state = metaStart(settings);
-  for (let i = 0; i < 3; i++) state = await metaStep(state, settings, places);
+  const settings = { steps: 9, episodes: 2, tryEvery: 9, learningRate: 0.1, seed: 4 };
+  const learner = stepLearner({ gradients: true });
+  let state = metaStart(learner);
+  for (let i = 0; i < 3; i++) state = await metaStep(state, settings, learner, places);
   assert.equal(asked, [0, 3, 5, 0, 3, 5]);
   // Margins: 1 point, 2 and 0.5.
   assert.equal(await standingOf(linearPredictor(), places, 1), {
@@ -349,6 +348,27 @@ test("predictor train learns, goes on to the same bits, and what it wrote rewind
   const other = train("first", "--lr", "0.1");
   assert.is(other.code, 1);
   assert.match(other.err, /holds a run with another configuration/);
+});
+
+test("predictor train learns an InvWNN as well, a file for each of its sets", () => {
+  const done = rewind(
+    ...["predictor", "train", "--predictor", "invwnn", "--library", `${folder}/library`],
+    ...["--out", `${folder}/network`, "--trainings", "3", "--steps", "1", "--meta-seeds", "1"],
+    ...[...small, "--epochs", "60", "--validation", "1"],
+  );
+  assert.is(done.code, 0, done.err);
+  assert.match(done.out, /invwnn, meta-seed 1 +1 /);
+  const state = metaStateSchema.parse(
+    JSON.parse(readFileSync(`${folder}/network/invwnn-1.json`, "utf8")),
+  );
+  const shown = rewind("predictor", "show", `${folder}/network/invwnn-1`);
+  assert.is(shown.code, 0, shown.err);
+  assert.match(shown.out, /InvWNN|invwnn/);
+  assert.match(shown.out, /selected .*step 1 of 1/);
+  assert.ok(
+    state.first.some((m) => m !== 0),
+    "the derivative is not 0",
+  );
 });
 
 test("predictor train learns from several scenarios, each by its own statistic", () => {

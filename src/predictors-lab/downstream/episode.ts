@@ -1,4 +1,4 @@
-/** One rewind of an end state to a level of forgetting, and what it says of the weights of the steps. */
+/** One rewind of an end state to a level of forgetting, and what it says of the predictor in training. */
 import { DivergedError } from "../../errors.ts";
 import type { Gpu } from "../../gpu/device.ts";
 import { GpuDataset } from "../../feed/gpu-dataset.ts";
@@ -6,8 +6,7 @@ import { Owned } from "../../gpu/owned.ts";
 import type { Scores } from "../../metrics/metric.ts";
 import type { Tensors } from "../../nn/model.ts";
 import type { Predictor } from "../../predictors/predictor.ts";
-import { weightedSteps } from "../../predictors/weighted-steps/predictor.ts";
-import { rowNames, rowsOf, type StepWeights } from "../../predictors/weighted-steps/weights.ts";
+import { rowNames, rowsOf } from "../../predictors/weighted-steps/weights.ts";
 import type { Random } from "../../random.ts";
 import type { TrainConfig } from "../../runs/config.ts";
 import { type Job, prepareJob } from "../../runs/job.ts";
@@ -16,7 +15,8 @@ import type { Watch } from "../../train/replay.ts";
 import { RewindSession, rewindSettings } from "../../unlearn/methods/rewind.ts";
 import { shortenRound } from "../../unlearn/shorten-round.ts";
 import { scoresOf, type Taught, taught } from "./end-states.ts";
-import { metaGradient, type RecordedRound } from "./meta-gradient.ts";
+import type { Learner } from "./learner.ts";
+import type { RecordedRound } from "./meta-gradient.ts";
 import { matched, Slope } from "./slope.ts";
 
 /** Rounds of a rewind at most. */
@@ -47,7 +47,7 @@ export function drawOf(random: Random): Draw {
 
 /** What an episode found. */
 export interface Episode {
-  /** How the clean loss changes with the weights, [rows, inputs]; undefined where the rewind diverged or did nothing. */
+  /** How the clean loss changes with what is learnt; undefined where the rewind diverged or did nothing. */
   readonly gradient?: Float64Array;
   readonly rounds: number;
   /** Cross-entropy on held-out images at its best temperature where it landed, in nats. */
@@ -151,12 +151,16 @@ export class Place {
     }
   }
 
-  /** Rewinds by the weights until D_f is forgotten as far as the draw says, and looks where that has led. */
-  async episode(weights: StepWeights, draw: Draw, watch: Watch = {}): Promise<Episode> {
+  /** Rewinds by the predictor in training until D_f is forgotten as far as the draw says, and looks where that has led. */
+  async episode(
+    learner: Learner,
+    values: readonly number[],
+    draw: Draw,
+    watch: Watch = {},
+  ): Promise<Episode> {
     const { model } = this.#job;
     return Owned.within(async (owned) => {
-      const predictor = weightedSteps(weights, { name: "in training", source: "meta-training" });
-      const session = owned.add(await this.#session(predictor, draw));
+      const session = owned.add(await this.#session(learner.predictor(values), draw));
       const level = this.#scenario.metaTraining.level(this.#scores, draw.level);
       const rounds: RecordedRound[] = [];
       let before = this.#trained;
@@ -189,7 +193,7 @@ export class Place {
       const own = await this.#forget.answers(watch);
       const forgotten = await this.#forget.gradient(own.cotangent(1), watch);
       const slope = matched(better, forgotten, last);
-      const gradient = metaGradient(rounds, weights, weights.values, slope);
+      const gradient = await learner.gradient(rounds, values, slope, draw.seed);
       if (!gradient.every(Number.isFinite)) return { rounds: rounds.length, loss };
       return { gradient, rounds: rounds.length, loss };
     });

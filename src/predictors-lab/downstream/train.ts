@@ -1,30 +1,21 @@
 /**
- * Meta-training: weights of the steps are learnt for what unlearning is for, a better network where as much is forgotten.
+ * Meta-training: a predictor's numbers are learnt for what unlearning is for, a better network where as much is forgotten.
  *
- * A step rewinds some end states to a level of forgetting, those of each scenario in turn, and moves the weights by Adam
- * against the mean of the episodes' derivatives, each brought to length 1. The weights that are best in the experiments'
+ * A step rewinds some end states to a level of forgetting, those of each scenario in turn, and moves the numbers by Adam
+ * against the mean of the episodes' derivatives, each brought to length 1. Those that are best in the experiments'
  * statistics, on trainings kept apart, are kept: the loss of single episodes differs too much to choose by. All that is drawn follows from the seeds and the number of
  * the step, so that a training goes on from its state to the same bits.
  */
 import { z } from "zod";
-import {
-  rowNames,
-  inputsOf,
-  type StepWeights,
-  usualWindow,
-} from "../../predictors/weighted-steps/weights.ts";
-import { horizon, weightedSteps } from "../../predictors/weighted-steps/predictor.ts";
-import type { Predictor, Weighting } from "../../predictors/predictor.ts";
+import type { Predictor } from "../../predictors/predictor.ts";
 import { Random } from "../../random.ts";
 import type { Watch } from "../../train/replay.ts";
 import { taught } from "./end-states.ts";
 import { drawOf, type Episode, type Place } from "./episode.ts";
+import type { Learner } from "./learner.ts";
 
-/** What decides a meta-training, given a library. */
+/** What decides a meta-training, given a library and what is learnt. */
 export interface MetaSettings {
-  readonly gradients: boolean;
-  /** How images of D_f count in the second; absent: alike. */
-  readonly weighting?: Weighting | undefined;
   readonly steps: number;
   /** End states that are rewound in a step. */
   readonly episodes: number;
@@ -105,27 +96,16 @@ const stateSchema = z.object({
   tries: z.array(standingSchema.extend({ step: z.number() })),
 });
 
-/** Where a meta-training is: weights, moments of Adam, and the best so far. */
+/** Where a meta-training is: numbers, moments of Adam, and the best so far. */
 export type MetaState = z.output<typeof stateSchema>;
 
 export const metaStateSchema: z.ZodType<MetaState> = stateSchema;
 
 /** The beginning: the straight line. */
-export function metaStart({ gradients }: Pick<MetaSettings, "gradients">): MetaState {
-  const shape = { window: usualWindow, gradients };
-  const steps = usualWindow - 1;
-  const row = Array.from({ length: inputsOf(shape) }, (_, k) => (k < steps ? horizon / steps : 0));
-  const values = rowNames.flatMap(() => row);
-  const zeros = values.map(() => 0);
-  return { step: 0, values, first: zeros, second: zeros, best: null, losses: [], tries: [] };
-}
-
-/** Weights as kernels take them. */
-export function weightsOf(
-  values: readonly number[],
-  { gradients, weighting }: Pick<MetaSettings, "gradients" | "weighting">,
-): StepWeights {
-  return { window: usualWindow, gradients, weighting, values: Float32Array.from(values) };
+export function metaStart({ start }: Pick<Learner, "start">): MetaState {
+  const zeros = start.map(() => 0);
+  const nothing = { step: 0, best: null, losses: [], tries: [] };
+  return { ...nothing, values: [...start], first: zeros, second: zeros };
 }
 
 /** What a predictor is worth on the trainings kept apart. */
@@ -153,7 +133,12 @@ export async function standingOf(
 }
 
 /** One step of Adam. */
-function adam(state: MetaState, gradient: readonly number[], rate: number): MetaState {
+function adam(
+  state: MetaState,
+  gradient: readonly number[],
+  rate: number,
+  { rates }: Pick<Learner, "rates">,
+): MetaState {
   const [decay1, decay2] = [0.9, 0.99];
   const step = state.step + 1;
   const first = state.first.map((m, i) => decay1 * m + (1 - decay1) * gradient[i]!);
@@ -161,7 +146,7 @@ function adam(state: MetaState, gradient: readonly number[], rate: number): Meta
   const values = state.values.map((value, i) => {
     const m = first[i]! / (1 - decay1 ** step);
     const v = second[i]! / (1 - decay2 ** step);
-    return value - (rate * m) / (Math.sqrt(v) + 1e-8);
+    return value - ((rates?.[i] ?? 1) * rate * m) / (Math.sqrt(v) + 1e-8);
   });
   return { ...state, step, values, first, second };
 }
@@ -171,7 +156,7 @@ export function meanDirection(episodes: readonly Episode[], size: number): numbe
   const mean = Array.from({ length: size }, () => 0);
   for (const { gradient } of episodes) {
     if (gradient === undefined) continue;
-    const length = Math.hypot(...gradient);
+    const length = Math.sqrt(gradient.reduce((sum, g) => sum + g ** 2, 0));
     if (length > 0) gradient.forEach((g, i) => (mean[i]! += g / length / episodes.length));
   }
   return mean;
@@ -181,29 +166,26 @@ export function meanDirection(episodes: readonly Episode[], size: number): numbe
 export async function metaStep(
   state: MetaState,
   settings: MetaSettings,
+  learner: Learner,
   places: Places,
   watch: Watch = {},
 ): Promise<MetaState> {
   const { steps, episodes, tryEvery, learningRate, seed } = settings;
-  const weights = weightsOf(state.values, settings);
   const random = new Random(seed).fork(`meta step ${state.step}`);
   const found: Episode[] = [];
   const { divisions } = places;
   for (let e = 0; e < episodes; e++) {
     const { learnt } = divisions[(state.step * episodes + e) % divisions.length]!;
     const place = await places.open(learnt[random.int(learnt.length)]!);
-    found.push(await place.episode(weights, drawOf(random), watch));
+    found.push(await place.episode(learner, state.values, drawOf(random), watch));
   }
   const rate = (learningRate / 2) * (1 + Math.cos((Math.PI * state.step) / steps));
-  const next = adam(state, meanDirection(found, state.values.length), rate);
+  const next = adam(state, meanDirection(found, state.values.length), rate, learner);
   const known = found.flatMap(({ loss }) => loss ?? []);
   const loss = known.length === 0 ? null : known.reduce((a, b) => a + b, 0) / known.length;
   const losses = [...state.losses, loss];
   if (next.step % tryEvery !== 0 && next.step !== steps) return { ...next, losses };
-  const predictor = weightedSteps(weightsOf(next.values, settings), {
-    ...{ name: "in training", source: "meta-training" },
-  });
-  const standing = await standingOf(predictor, places, triedSeed, watch);
+  const standing = await standingOf(learner.predictor(next.values), places, triedSeed, watch);
   const { step, values } = next;
   const tries = [...state.tries, { step, ...standing }];
   const better = state.best === null || standing.statistic > state.best.statistic;

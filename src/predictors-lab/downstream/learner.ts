@@ -1,0 +1,69 @@
+/** What meta-training moves: the numbers of a predictor, and how where rounds lead depends on them. */
+import type { Tensors } from "../../nn/model.ts";
+import type { Predictor, Weighting } from "../../predictors/predictor.ts";
+import { horizon, stepFile, weightedSteps } from "../../predictors/weighted-steps/predictor.ts";
+import {
+  inputsOf,
+  rowNames,
+  type StepWeights,
+  usualWindow,
+} from "../../predictors/weighted-steps/weights.ts";
+import { metaGradient, type RecordedRound } from "./meta-gradient.ts";
+import type { Vector } from "./slope.ts";
+
+/** What a predictor in training is called. */
+export const inTraining = { name: "in training", source: "meta-training" } as const;
+
+/** A file of a predictor; its name follows that of the meta-training. */
+export interface LearntFile {
+  readonly name: string;
+  readonly tensors: Tensors;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** A kind of predictor that is learnt end to end. */
+export interface Learner {
+  /** Where its numbers begin: at a straight line. */
+  readonly start: readonly number[];
+  /** Learning-rate factor of each number; 1 where it is absent. */
+  readonly rates?: readonly number[];
+  predictor(values: readonly number[]): Predictor;
+  /**
+   * The derivative of `slope` · (sum of the rounds' displacements) in the numbers, trajectories held fixed.
+   *
+   * @param slope the derivative of a loss at the end, by parameter of the network that was rewound.
+   * @param seed decides what is drawn, where not all weights are looked at.
+   */
+  gradient(
+    rounds: readonly RecordedRound[],
+    values: readonly number[],
+    slope: Vector,
+    seed: number,
+  ): Promise<Float64Array>;
+  /** The predictor as its loader reads it. */
+  files(values: readonly number[]): LearntFile[];
+}
+
+/** Weights of the steps, a row for each kind of tensor; with `gradients` of those on D_f too. */
+export function stepLearner(shape: {
+  readonly gradients: boolean;
+  readonly weighting?: Weighting | undefined;
+}): Learner {
+  const { gradients, weighting } = shape;
+  const steps = usualWindow - 1;
+  const count = inputsOf({ window: usualWindow, gradients });
+  const row = Array.from({ length: count }, (_, k) => (k < steps ? horizon / steps : 0));
+  /** Weights as kernels take them. */
+  const weightsOf = (values: readonly number[]): StepWeights => ({
+    ...{ window: usualWindow, gradients, weighting, values: Float32Array.from(values) },
+  });
+  return {
+    start: rowNames.flatMap(() => row),
+    predictor: (values) => weightedSteps(weightsOf(values), inTraining),
+    gradient: (rounds, values, slope) => {
+      const weights = weightsOf(values);
+      return Promise.resolve(metaGradient(rounds, weights, weights.values, slope));
+    },
+    files: (values) => [{ name: ".safetensors", ...stepFile(weightsOf(values)) }],
+  };
+}

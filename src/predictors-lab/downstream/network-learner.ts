@@ -1,0 +1,231 @@
+/** InvWNN learnt for what unlearning is for: does a nonlinear answer add anything to weights of the steps? */
+import type { Gpu } from "../../gpu/device.ts";
+import { Owned } from "../../gpu/owned.ts";
+import { RowFeed } from "../../feed/row-feed.ts";
+import { passRows } from "../../feed/step-queue.ts";
+import { Bound } from "../../graph/bound.ts";
+import { Graph } from "../../graph/graph.ts";
+import { compile, type Program } from "../../graph/program.ts";
+import type { Value } from "../../graph/value.ts";
+import { readSafetensors } from "../../io/safetensors.ts";
+import { Model, type Tensors } from "../../nn/model.ts";
+import { mul, sum } from "../../ops/index.ts";
+import { invWnnPredictor } from "../../predictors/invwnn/predictor.ts";
+import { invWnnSpec } from "../../predictors/invwnn/weights.ts";
+import { setNames } from "../../predictors/loader.ts";
+import type { Predictor } from "../../predictors/predictor.ts";
+import { shippedBytes } from "../../predictors/shipped.ts";
+import { fromTensors } from "../../predictors/two-stream.ts";
+import { type RowName, rowNames } from "../../predictors/weighted-steps/weights.ts";
+import { Random } from "../../random.ts";
+import { replay } from "../../train/replay.ts";
+import { addGradients } from "../../unlearn/gradients.ts";
+import { Arena } from "../../weights/arena.ts";
+import { invWnnFamily } from "../families/invwnn.ts";
+import { inTraining, type Learner, type LearntFile } from "./learner.ts";
+import type { RecordedRound } from "./meta-gradient.ts";
+import type { Vector } from "./slope.ts";
+
+/** Weights of a set that a derivative looks at, at most, and those of a pass. */
+const [mostWindows, batch] = [16_384, 512] as const;
+
+/** The set that serves a kind of tensor. */
+const setOf: Readonly<Record<RowName, (typeof setNames)[number]>> = {
+  ...{ conv: "conv", depthwise: "conv", dense: "fc", "last-dense": "fc", bias: "bias" },
+};
+
+/** A tensor of a round: the histories of its weights, and what the slope is multiplied by. */
+interface Part {
+  readonly history: Float32Array;
+  readonly slope: ArrayLike<number>;
+  readonly strength: number;
+}
+
+/** A program that adds up derivatives of residuals in a network's weights, and what it reads and writes. */
+interface Parts {
+  readonly gpu: Gpu;
+  readonly model: Model;
+  /** Histories newest first, their differences, and what each residual's derivative is multiplied by. */
+  readonly feed: RowFeed;
+  readonly program: Program;
+  readonly sums: Arena;
+}
+
+/**
+ * An InvWNN of three sets, from the shipped one on, which answers as a straight line does.
+ *
+ * Its residual is taken as it is, times the strength: other than the weights of the steps it is not made as long as the
+ * line's. The slope is one at matched forgetting, which a longer or shorter last step does not change. Owns its program.
+ */
+export class NetworkLearner implements Learner {
+  readonly start: readonly number[];
+  readonly rates: readonly number[];
+  readonly #family = invWnnFamily();
+  readonly #begin: Readonly<Record<string, Tensors>>;
+  readonly #parts: Parts;
+  readonly #owned: Owned;
+  /** Tensors that are learnt, in the order of the numbers of a set. */
+  readonly #names: readonly string[];
+
+  private constructor(begin: Readonly<Record<string, Tensors>>, parts: Parts, owned: Owned) {
+    this.#begin = begin;
+    this.#parts = parts;
+    this.#owned = owned;
+    const learnt = parts.model.slots.filter((slot) => this.#family.rate(slot) !== 0);
+    this.#names = learnt.map(({ name }) => name);
+    const rates = learnt.flatMap((slot) =>
+      Array.from({ length: slot.size }, () => this.#family.rate(slot)),
+    );
+    this.rates = setNames.flatMap(() => rates);
+    this.start = setNames.flatMap((set) =>
+      this.#names.flatMap((name) => [...begin[set]!.get(name)!.data]),
+    );
+  }
+
+  static async create(gpu: Gpu): Promise<NetworkLearner> {
+    const files = setNames.map(async (set) => {
+      const { tensors } = readSafetensors(await shippedBytes(set));
+      return [set, tensors] as const;
+    });
+    const begin = Object.fromEntries(await Promise.all(files));
+    const { spec, widths } = invWnnFamily();
+    return Owned.during(async (owned) => {
+      const model = owned.add(await Model.create(gpu, spec, 1));
+      const columns = widths.reduce((all, width) => all + width, 1);
+      const rows = new Float32Array(mostWindows * columns);
+      const feed = owned.add(await RowFeed.create(gpu, rows, [...widths, 1], batch));
+      const { layout } = model.parameters;
+      const sums = owned.add(await Arena.create(gpu, layout, "slope", "gradients"));
+      const gradients = owned.add(await Arena.create(gpu, layout, "gradients", "gradients"));
+      const bound = owned.add(new Bound());
+      const graph = new Graph(gpu);
+      const cotangent = feed.blocks.at(-1) as Value;
+      graph.adopt(cotangent);
+      const built = graph.build(() => model.build(graph, feed.blocks.slice(0, -1), "train"));
+      const loss = graph.build(() => sum(mul(built.output, cotangent)));
+      const targets = bound.gradients(gradients, built.parameters);
+      const launches = [
+        ...feed.launches,
+        ...graph.forward(),
+        ...graph.backward(loss, [...targets.keys()], { targets }).launches,
+        ...addGradients(gpu.tuning, bound, { gradients, sums }, feed.queue.step),
+      ];
+      const bindings = new Map([...feed.bindings, ...built.bindings, ...bound.bindings]);
+      const program = owned.add(
+        await compile(gpu, launches, { label: "derivative of InvWNN", bindings }),
+      );
+      return new NetworkLearner(begin, { gpu, model, feed, program, sums }, owned);
+    });
+  }
+
+  /** The network of a set with the numbers that are learnt. */
+  #tensors(values: readonly number[], set: (typeof setNames)[number]): Tensors {
+    const begin = this.#begin[set]!;
+    let at = setNames.indexOf(set) * (values.length / setNames.length);
+    const learnt = this.#names.map((name) => {
+      const { shape, data } = begin.get(name)!;
+      const part = Float32Array.from(values.slice(at, at + data.length));
+      at += data.length;
+      return [name, { shape, data: part }] as const;
+    });
+    return new Map([...begin, ...learnt]);
+  }
+
+  predictor(values: readonly number[]): Predictor {
+    const { horizon, base } = this.#family;
+    const sources = setNames.map((set) => {
+      const weights = fromTensors(invWnnSpec, this.#tensors(values, set));
+      return [set, { weights, source: inTraining.source }] as const;
+    });
+    return invWnnPredictor(inTraining.name, Object.fromEntries(sources), { horizon, base });
+  }
+
+  async gradient(
+    rounds: readonly RecordedRound[],
+    values: readonly number[],
+    slope: Vector,
+    seed: number,
+  ): Promise<Float64Array> {
+    const result = new Float64Array(values.length);
+    const each = values.length / setNames.length;
+    for (const [i, set] of setNames.entries()) {
+      const parts = rounds.flatMap(({ tensors, strength }) =>
+        tensors
+          .filter(({ row }) => setOf[rowNames[row]!] === set)
+          .map(({ name, history }): Part => ({ history, strength, slope: slope.get(name)! })),
+      );
+      if (parts.length === 0) continue;
+      const random = new Random(seed).fork(set);
+      const of = await this.#derivative(this.#tensors(values, set), parts, random);
+      result.set(
+        this.#names.flatMap((name) => [...of.get(name)!]),
+        i * each,
+      );
+    }
+    return result;
+  }
+
+  /** The derivative, by tensor, of the sum of slope · strength · residual over all weights of some tensors. */
+  async #derivative(
+    tensors: Tensors,
+    parts: readonly Part[],
+    random: Random,
+  ): Promise<Map<string, Float32Array>> {
+    const { gpu, model, feed, program, sums } = this.#parts;
+    const { shape, widths } = this.#family;
+    const { window } = shape;
+    const ends: number[] = [];
+    for (const { history } of parts) ends.push((ends.at(-1) ?? 0) + history.length / window);
+    const all = ends.at(-1)!;
+    const count = Math.min(all, mostWindows);
+    const columns = widths.reduce((sum, width) => sum + width, 1);
+    // Rows of zeros fill the last pass.
+    const rows = new Float32Array(Math.ceil(count / batch) * batch * columns);
+    let largest = 0;
+    for (let r = 0; r < count; r++) {
+      const place = all === count ? r : random.int(all);
+      const p = ends.findIndex((end) => place < end);
+      const { history, slope, strength } = parts[p]!;
+      const size = history.length / window;
+      const i = place - (ends[p - 1] ?? 0);
+      const row = rows.subarray(r * columns, (r + 1) * columns);
+      for (let k = 0; k < window; k++) row[k] = history[(window - 1 - k) * size + i]!;
+      for (let k = 0; k < window - 1; k++) row[window + k] = row[k + 1]! - row[k]!;
+      row[columns - 1] = strength * slope[i]!;
+      largest = Math.max(largest, Math.abs(row[columns - 1]!));
+    }
+    // The largest is 1 then, but for the rows of a pass, by which the kernel multiplies.
+    const unit = largest === 0 ? 1 : largest;
+    for (let r = 0; r < count; r++) rows[(r + 1) * columns - 1]! /= unit * batch;
+    model.load(tensors);
+    feed.refill(rows);
+    sums.clear();
+    const order = Uint32Array.from({ length: rows.length / columns }, (_, r) => r);
+    const pass = passRows(order.length, batch);
+    feed.queue.load(order, pass);
+    await replay(gpu, program, pass.length);
+    const factor = (unit * all) / count;
+    const found = await sums.read();
+    return new Map([...found].map(([name, data]) => [name, data.map((g) => factor * g)]));
+  }
+
+  files(values: readonly number[]): LearntFile[] {
+    const { name, horizon, base, shape } = this.#family;
+    return setNames.map((set) => ({
+      name: `/${name}-${set}.safetensors`,
+      tensors: this.#family.finish(this.#tensors(values, set)),
+      metadata: {
+        format: `rewind ${name} 1`,
+        ...{ set, horizon: String(horizon), base, window: String(shape.window) },
+      },
+    }));
+  }
+
+  destroy(): void {
+    this.#owned.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+}
