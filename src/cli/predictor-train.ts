@@ -26,7 +26,7 @@ import {
 } from "../predictors-lab/downstream/end-states.ts";
 import { Place } from "../predictors-lab/downstream/episode.ts";
 import { type Learner, stepLearner } from "../predictors-lab/downstream/learner.ts";
-import { NetworkLearner } from "../predictors-lab/downstream/network-learner.ts";
+import { NetworkLearner } from "../predictors-lab/network-learner.ts";
 import {
   type Division,
   metaStart,

@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { RecordedRound } from "../../src/predictors-lab/downstream/meta-gradient.ts";
-import { NetworkLearner } from "../../src/predictors-lab/downstream/network-learner.ts";
+import { NetworkLearner } from "../../src/predictors-lab/network-learner.ts";
 import { linearPredictor } from "../../src/predictors/linear.ts";
 import { type InvWnnWeights, invWnnSpec } from "../../src/predictors/invwnn/weights.ts";
 import { fromTensors } from "../../src/predictors/two-stream.ts";
