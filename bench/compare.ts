@@ -1,5 +1,6 @@
 /** Two results of `npm run bench -- NAME… --out`: what became slower, by share of the ceiling where there is one. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { z } from "zod";
 import { markdownTable } from "../src/report/table.ts";
 import type { BenchRow } from "./harness.ts";
 import type { Machine } from "./machine.ts";
@@ -56,14 +57,32 @@ export function changes(before: BenchResults, after: BenchResults): Change[] {
   return found.sort((a, b) => a.ratio - b.ratio);
 }
 
+const rowSchema = z.looseObject({
+  name: z.string(),
+  milliseconds: z.number(),
+  figures: z.record(z.string(), z.number()),
+});
+
+const resultsSchema = z.looseObject({
+  machine: z.looseObject({ adapter: z.string() }),
+  results: z.record(z.string(), z.array(rowSchema)),
+});
+
 /** @throws Error where a file is none of bench's. */
 function read(file: string): BenchResults {
-  const found = JSON.parse(readFileSync(file, "utf8")) as Partial<BenchResults>;
-  if (found.machine === undefined || found.results === undefined) {
-    throw new Error(
-      `${file} is no result of \`bench -- NAME… --out FILE\`: it lacks machine or results.`,
-    );
+  const refuse = (why: string): never => {
+    throw new Error(`${file} is no result of \`bench -- NAME… --out FILE\`: ${why}.`);
+  };
+  if (!existsSync(file)) return refuse("there is no such file");
+  let found: unknown;
+  try {
+    found = JSON.parse(readFileSync(file, "utf8"));
+  } catch {
+    return refuse("it is not JSON");
   }
+  const { error } = resultsSchema.safeParse(found);
+  const [issue] = error?.issues ?? [];
+  if (issue !== undefined) refuse(`${issue.path.join(".") || "what it holds"}: ${issue.message}`);
   return found as BenchResults;
 }
 

@@ -7,6 +7,7 @@ import { Command, Option } from "commander";
 import type { AdapterChoice } from "../src/gpu/adapter.ts";
 import { inFlags } from "../src/cli/flags.ts";
 import { acquireDevice, type Tuning } from "../src/gpu/device.ts";
+import { dirname, makeDir, requireWritable } from "../src/platform/files.ts";
 import { comparison, resultsPage } from "./compare.ts";
 import { decode } from "./decode.bench.ts";
 import { hourCommand } from "./gpu-hour/command.ts";
@@ -67,6 +68,14 @@ async function main(asked: readonly string[], flags: Flags): Promise<void> {
       `${unknown === undefined ? "which bench?" : `no bench "${unknown}".`} There are:\n${known}`,
     );
   }
+  const seconds = Number(flags.seconds);
+  if (!(seconds > 0 && seconds < Infinity)) {
+    throw new Error(`--seconds must be a number above 0, got "${flags.seconds}".`);
+  }
+  if (flags.out !== undefined) {
+    await makeDir(dirname(flags.out));
+    await requireWritable(flags.out);
+  }
   const tuning = flags.tuning === undefined ? {} : { tuning: flags.tuning };
   const gpu = await acquireDevice({ adapter: flags.adapter, ...tuning });
   const { runtimeVersion, description } = gpu.adapter;
@@ -79,7 +88,7 @@ async function main(asked: readonly string[], flags: Flags): Promise<void> {
   for (const bench of benches.filter((candidate) => names.includes(candidate.name))) {
     const rows = await bench.run(gpu, {
       peers: flags.peers === true,
-      seconds: Number(flags.seconds),
+      seconds,
     });
     results[bench.name] = rows;
     if (flags.json !== true) print(bench, rows);

@@ -20,7 +20,9 @@ interface Flags {
 }
 
 /** Settings of the device: timestamps as it has them, not rounded to 0.1 ms, and what the stage `mixed` needs of Dawn. */
-function deviceOptions({ adapter, tuning }: Flags): DeviceOptions {
+function deviceOptions(flags: Flags): DeviceOptions {
+  // What is tried without a GPU are the kernels for one.
+  const { adapter, tiny, tuning = tiny === true ? "gpu" : undefined } = flags;
   const exact = {
     dawnOptions: [...matricesOptions, "disable-dawn-features=timestamp_quantization"],
   };
@@ -44,6 +46,9 @@ async function run(flags: Flags): Promise<void> {
     throw new Error(`no stage "${unknown}". There are:\n${known}`);
   }
   const folder = new RowFolder(flags.out, await machine(flags));
+  console.log(
+    `rows go to ${flags.out} one by one, README.md at the end; the same command goes on where it was stopped`,
+  );
   const { measured, failed, earlier, left } = await runHour({
     minutes,
     tiny: flags.tiny === true,

@@ -74,6 +74,7 @@ export async function runHour(options: HourOptions): Promise<HourEnd> {
       say(`  FAILED: ${(cause as Error).message}`);
       continue;
     }
+    if (tasks.length === 0) say(`  nothing to measure with ${gpu.tuning} kernels`);
     for (const task of tasks) {
       if (folder.has(stage.name, task.name)) earlier++;
       else if (performance.now() < deadline) await measure(stage, task);

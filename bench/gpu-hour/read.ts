@@ -159,21 +159,23 @@ export function hourPage(folder: string): string {
     part("Kernels that take most of a step", kernels(rows, 40)),
     part(
       "Choices to change",
-      better.length === 0
-        ? "None of those measured is quicker than the present one by 3 % or more."
-        : markdownTable(
-            [
-              { title: "shape" },
-              { title: "now" },
-              { title: "better" },
-              { title: "ms now", decimals: 4 },
-              { title: "ms", decimals: 4 },
-              { title: "calls", decimals: 0 },
-            ],
-            better.map(({ shape, now, best, nowMs, bestMs, calls }) => [
-              ...[shape, now, best, nowMs, bestMs, calls],
-            ]),
-          ),
+      !rows.some(({ figures }) => figures?.["chosen"] === "yes")
+        ? "None were measured."
+        : better.length === 0
+          ? "None of those measured is quicker than the present one by 3 % or more."
+          : markdownTable(
+              [
+                { title: "shape" },
+                { title: "now" },
+                { title: "better" },
+                { title: "ms now", decimals: 4 },
+                { title: "ms", decimals: 4 },
+                { title: "calls", decimals: 0 },
+              ],
+              better.map(({ shape, now, best, nowMs, bestMs, calls }) => [
+                ...[shape, now, best, nowMs, bestMs, calls],
+              ]),
+            ),
     ),
     part("Other rows", others(rows)),
     ...(failed.length === 0

@@ -383,7 +383,7 @@ const choices: Stage = {
         const padded = withFourChannels(launch);
         if (padded !== undefined) {
           tasks.push({
-            name: `${shape}, with a fourth channel of zeros`,
+            name: `${shape}, tile by shape, with a fourth channel of zeros`,
             run: async (within) => ({
               ...(await timed(within, [padded])),
               ...{ calls, chosen: "no" },

@@ -14,7 +14,13 @@ import {
   planRun,
 } from "../runs/memory-plan.ts";
 import { imagesOf, takenImages } from "./planned-images.ts";
-import { type Ceilings, formatStep, measuredCeilings, planStep } from "../runs/step-plan.ts";
+import {
+  type Ceilings,
+  formatStep,
+  measuredCeilings,
+  planStep,
+  type StepEstimate,
+} from "../runs/step-plan.ts";
 import { checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
 import { sayNotes } from "./notes.ts";
@@ -87,15 +93,32 @@ export function registerPlan(command: Command): void {
       const run = { train, unlearn, images };
       await checkUnlearning(unlearn);
       const limits = await wantedLimits(flags);
-      const plan = await withAdvice(run, limits, () => planRun(run, limits));
+      const { profile, ceilings } = flags;
+      if (profile !== true && command.getOptionValueSource("ceilings") !== "default") {
+        throw new UsageError("--ceilings is for --profile; add that.");
+      }
+      if (ceilings.matrices !== undefined && limits.precision !== "mixed") {
+        throw new UsageError("--ceilings: the fourth number is for --precision mixed.");
+      }
+      const profiled = async (): Promise<StepEstimate | undefined> =>
+        profile === true ? planStep(run, limits, ceilings) : undefined;
+      const plan = await withAdvice(run, limits, () => planRun(run, limits)).catch(
+        async (error: unknown) => {
+          // A training step may fit where what comes after the training does not.
+          const step = await profiled().catch(() => undefined);
+          if (step !== undefined) {
+            answer({ step: { ...step, ceilings } }, formatStep(step, ceilings));
+          }
+          throw error;
+        },
+      );
       const rows = plan.rows.map(({ during, ...row }) => ({ phase: during, ...row }));
       const note = enlarged
         ? `\n\n${train.model.name} does not take ${asked.size}×${asked.size} images, the default: planned for ` +
           `${images.size}×${images.size}×${images.channels}. --dataset or --image-size choose others.`
         : "";
       const { chosen, ...counts } = images;
-      const { profile, ceilings } = flags;
-      const step = profile === true ? await planStep(run, limits, ceilings) : undefined;
+      const step = await profiled();
       const told = { ...counts, ...(chosen && { forget: chosen.forget.length }) };
       const text = step === undefined ? "" : `\n\n${formatStep(step, ceilings)}`;
       answer(
@@ -143,7 +166,12 @@ async function wantedLimits(flags: PlanFlags): Promise<DryLimits> {
     ...limits,
     precision,
     ...(memory === undefined ? {} : { memory: memory * 2 ** 20 }),
-    ...(maxBinding === undefined ? {} : { maxBinding: maxBinding * 2 ** 20 }),
+    ...(maxBinding === undefined
+      ? {}
+      : {
+          maxBinding: maxBinding * 2 ** 20,
+          maxBuffer: Math.max(limits.maxBuffer, maxBinding * 2 ** 20),
+        }),
   };
 }
 

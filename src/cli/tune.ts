@@ -14,7 +14,7 @@ import {
   tunedPath,
   writeTuned,
 } from "../gpu/tuned.ts";
-import { productKey, sizeOf, tileName } from "../graph/product-tiles.ts";
+import { isKnownTile, productKey, sizeOf, tileName } from "../graph/product-tiles.ts";
 import {
   choiceOf,
   isFaster,
@@ -32,6 +32,7 @@ import type { ImageCounts } from "../runs/memory-plan.ts";
 import { defaults } from "../runs/defaults.ts";
 import { type DeviceFlags, deviceOptions, openDevice, precisionOf } from "./device-options.ts";
 import { example } from "./examples.ts";
+import { interruptSignal } from "./interrupt.ts";
 import { answer, say } from "./output.ts";
 import { integer, most, number, validate } from "./parse.ts";
 import { imagesOf, takenImages } from "./planned-images.ts";
@@ -152,10 +153,13 @@ async function tune(gpu: Gpu, flags: TuneFlags, free: boolean): Promise<void> {
   say(`training step: ${train.model.name}, ${train.batch} images ${size}×${size}×${channels}`);
   const products = await stepProducts({ train, images }, limitsOf(gpu));
   const end = performance.now() + (minutes ?? Infinity) * 60_000;
+  const signal = interruptSignal(
+    "\ninterrupting after the product under way; the choices so far are kept",
+  );
   const times: ProductTimes[] = [];
   const kept = new Map((table?.choices ?? []).map((choice) => [choice.kernel, choice]));
   for (const product of products) {
-    if (times.length > 0 && performance.now() >= end) break;
+    if (signal.aborted || (times.length > 0 && performance.now() >= end)) break;
     const one = await measureProduct(gpu, product, { ...usualEffort, rounds });
     times.push(one);
     kept.delete(productKey(product.launch));
@@ -189,10 +193,16 @@ async function tune(gpu: Gpu, flags: TuneFlags, free: boolean): Promise<void> {
       "",
       `products of a step: ${shownMs(before!)} ms in the tiles of their shapes, ${shownMs(after!)} in the best ones ` +
         `(${times.filter(isFaster).length} of ${times.length} changed)`,
-      ...(left === 0 ? [] : [`${left} products had no time: --minutes`]),
+      ...(left === 0
+        ? []
+        : [
+            `${left} products ${signal.aborted ? "were not measured; the same command measures all anew" : "had no time: --minutes"}`,
+          ]),
       path === null ? "nothing is kept (REWIND_CACHE is off)" : `kept in ${path}`,
+      ...(out === undefined ? [] : [`written to ${out}`]),
     ].join("\n"),
   );
+  if (signal.aborted) process.exitCode = 130;
 }
 
 /** A training step of the network that flags name, as far as its products go. */
@@ -252,7 +262,9 @@ function choicesTable(choices: readonly TunedChoice[]): string {
   return textTable(
     ["product", "tile by shape: ms", "best: ms", "next: ms"].map((title) => ({ title })),
     choices.map((one) => [
-      ...[one.product, shownTile(one.usual), shownTile(one), shownTile(one.runnerUp)],
+      ...[one.product, shownTile(one.usual)],
+      isKnownTile(one.tile) ? shownTile(one) : "not used: no tile of this version",
+      shownTile(one.runnerUp),
     ]),
   );
 }

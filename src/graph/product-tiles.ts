@@ -125,6 +125,11 @@ export function retile<L extends ProductLaunch>(launch: L, tile: TileConstants):
   };
 }
 
+/** Whether a core has such a tile. */
+export function isKnownTile(tile: TileConstants): boolean {
+  return Object.values(coreTiles).some((tiles) => tiles.some((one) => isSame(one, tile)));
+}
+
 /** A tile by its sizes, for tables. */
 export function tileName(tile: TileConstants): string {
   const { BM, BN, TM, TN, VT, WG, BUFFERS, INTERLEAVE } = tile as Partial<GpuTile & SoftwareTile>;

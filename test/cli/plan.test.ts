@@ -84,6 +84,19 @@ test("--profile estimates a training step: its operations are those of the layer
   const refused = await plan(...words, "--ceilings", "1,2");
   assert.is(refused.code, 2);
   assert.match(refused.err, /^rewind: --ceilings: three numbers above 0, .*; got "1,2"\.\n$/);
+  for (const [unused, why] of [
+    [words.slice(0, -1), /--ceilings is for --profile; add that/],
+    [words, /--ceilings: the fourth number is for --precision mixed/],
+  ] as const) {
+    const { code: status, err: said } = await plan(...unused, "--ceilings", "1,2,3,4");
+    assert.is(status, 2);
+    assert.match(said, why);
+  }
+  // Where training fits and what comes after it does not, the step is told all the same.
+  const tight = await plan(...words, "--max-binding", "20", "--forget-batch", "512", "--json");
+  assert.is(tight.code, 1);
+  assert.match(tight.err, /training fits, and rewind with one of these: --forget-batch/);
+  assert.ok((JSON.parse(tight.out) as Step).step.dispatches >= dispatches);
 });
 
 test("--memory refuses what does not fit and names what does", async () => {
