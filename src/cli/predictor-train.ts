@@ -270,6 +270,10 @@ async function train(flags: TrainFlags): Promise<void> {
     );
   controls["line"] = await tried("line", linearPredictor());
   controls["late line"] = await tried("late line", latePredictor());
+  if (nonlinear !== undefined) {
+    const start = nonlinear.predictor(nonlinear.start);
+    controls["as shipped"] = await tried("InvWNN as shipped", start);
+  }
   const results: ({ metaSeed: number; file: string; step: number } & MetaStanding)[] = [];
   for (let metaSeed = 1; metaSeed <= flags.metaSeeds; metaSeed++) {
     const name = `${predictor}-${metaSeed}`;

@@ -357,7 +357,7 @@ test("predictor train learns an InvWNN as well, a file for each of its sets", ()
     ...[...small, "--epochs", "60", "--validation", "1"],
   );
   assert.is(done.code, 0, done.err);
-  assert.match(done.out, /invwnn, meta-seed 1 +1 /);
+  assert.match(done.out, /as shipped .*\n *invwnn, meta-seed 1 +1 /);
   const state = metaStateSchema.parse(
     JSON.parse(readFileSync(`${folder}/network/invwnn-1.json`, "utf8")),
   );
