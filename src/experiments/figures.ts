@@ -77,16 +77,28 @@ export function meanCurve(
   });
 }
 
+/**
+ * Names for a legend, which cuts long ones at the end: of paths in a variant's settings the last part, unless two names
+ * would be the same.
+ */
+export function legendNames(names: readonly string[]): string[] {
+  const short = names.map((name) => name.replaceAll(/=\S*[/\\](?=[^/\\\s])/g, "="));
+  return names.map((name, i) =>
+    short.filter((one) => one === short[i]).length > 1 ? name : short[i]!,
+  );
+}
+
 /** Charts of an experiment, one an y axis, in the form of the paper's Figure 3. */
 export function curveCharts(
   curves: Curves,
   results: readonly CurveOfRun[],
 ): { readonly name: string; readonly chart: LineChart & { readonly subtitle: string } }[] {
   const seeds = new Set(results.map(({ seed }) => seed)).size;
+  const names = legendNames(curves.arms);
   return curves.y.flatMap((y) => {
     const series = curves.arms
-      .map((name) => ({
-        name,
+      .map((name, i) => ({
+        name: names[i]!,
         points: meanCurve(
           curves,
           results.filter(({ arm }) => arm === name),

@@ -49,6 +49,16 @@ function panelsSpec(title: string, charts: readonly LineChart[]): object {
 /** Pixels that the drawing reckons with for a sign of an axis's title, 0.8 of its size: of 12, and of 14 in plain charts. */
 const [signOfTitle, signOfPlainTitle] = [9.6, 11.2];
 
+/** Pixels of a name in a legend at most, of one of its signs, and of what stands around it. */
+const [widestName, signOfName, besideName] = [320, 7.2, 40] as const;
+
+/** Columns of a legend that is about as wide as its chart, three at most. */
+function legendColumns(names: readonly string[], width: number): number {
+  const longest = Math.max(...names.map((name) => name.length));
+  const each = Math.min(widestName, longest * signOfName) + besideName;
+  return Math.max(1, Math.min(3, Math.floor((width + besideName) / each)));
+}
+
 /**
  * One chart, `width` by `height` pixels inside its axes; a panel's title is small, as long ones widen it.
  *
@@ -89,6 +99,7 @@ function panel(
     scale: { zero: false, nice: true, ...flat(values.map((value) => value.y)) },
   };
   const names = chart.series.map((one) => one.name);
+  const columns = legendColumns(names, width);
   const named = { field: "series", type: "nominal", title: null, sort: names };
   // One curve is named by the chart's title.
   const legend =
@@ -96,8 +107,8 @@ function panel(
       ? null
       : {
           orient: "bottom",
-          columns: 3,
-          labelLimit: 320,
+          columns,
+          labelLimit: columns === 1 ? width : widestName,
           // Else a banded chart's legend takes the band's pale fill.
           symbolType: "stroke",
           symbolOpacity: 1,

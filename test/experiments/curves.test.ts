@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { labelOf, meanCurve } from "../../src/experiments/figures.ts";
+import { labelOf, legendNames, meanCurve } from "../../src/experiments/figures.ts";
 
 /** A run whose forgotten loss and test accuracy are these, round by round. */
 const run = (...points: readonly (readonly [number, number])[]) => ({
@@ -32,6 +32,17 @@ test("without one it ends where the last round does, from a start of 0 as well",
       { x: 80, y: 0 },
     ],
   );
+});
+
+test("a legend names variants by the last part of their paths, unless two would be the same", () => {
+  const variant = (path: string): string => `late-rewind predictor=${path} strength=2`;
+  assert.equal(legendNames(["rewind", variant("runs/a/mix-1.safetensors"), variant("/b/mix-2")]), [
+    "rewind",
+    variant("mix-1.safetensors"),
+    variant("mix-2"),
+  ]);
+  const same = [variant("a/mix-1"), variant("b/mix-1")];
+  assert.equal(legendNames(same), same);
 });
 
 test("the label of a number without a unit is its name", () => {
