@@ -61,11 +61,6 @@ fn multiplyAdd(s: mat4x4f, a: vec4f, b: vec4f) -> mat4x4f {
   );
 }
 
-// Sum of four steps of k.
-fn rowsOfB(v: mat4x4f) -> vec4f {
-  return (v[0] + v[1]) + (v[2] + v[3]);
-}
-
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
@@ -158,7 +153,7 @@ fn main(
         v = u;
       }
       if (summing) {
-        sumB += rowsOfB(v);
+        sumB += (v[0] + v[1]) + (v[2] + v[3]);
       }
       let to = writable * BN + storeB;
       tileB[to] = v[0];

@@ -40,12 +40,10 @@ const [bandThreads, wantedBands, leastRounds] = [256, 512, 4] as const;
 
 /** Launches of all three gradients of layer norm on a GPU, of which the first reads x and dy once. */
 function allGradients(
+  { sets: rows, channels, vec4 }: Sets,
   { inputs: [x, gamma], saved, dy, scratch }: BackwardContext<unknown>,
   [dx, dgamma, dbeta]: readonly [Value, Value, Value],
 ): Launch[] {
-  const channels = x!.shape.at(-1)!;
-  const rows = x!.size / channels;
-  const vec4 = channels % 4 === 0;
   const width = vec4 ? channels / 4 : channels;
   const team = 2 ** Math.ceil(Math.log2(width));
   const enough = ceilDiv(rows * team, bandThreads * leastRounds);
@@ -94,7 +92,7 @@ const operation: Operation<Required<LayerNormAttrs>> = {
     // A workgroup has a thread for each lane of a row.
     const fits = sets.channels <= bandThreads * (sets.vec4 ? 4 : 1);
     return tuning === "gpu" && all && fits
-      ? allGradients(given, [dx, dgamma, dbeta])
+      ? allGradients(sets, given, [dx, dgamma, dbeta])
       : standardiseGradients(sets, given);
   },
 };

@@ -29,6 +29,11 @@ import type { Vector } from "./downstream/slope.ts";
 /** Weights of a set that a derivative looks at, at most, and those of a pass. */
 const [mostWindows, batch] = [16_384, 512] as const;
 
+const family = invWnnFamily();
+
+/** Floats of a row: the network's inputs, and what its residual's derivative is multiplied by. */
+const columns = family.widths.reduce((sum, width) => sum + width, 1);
+
 /** The set that serves a kind of tensor. */
 const setOf: Readonly<Record<RowName, (typeof setNames)[number]>> = {
   ...{ conv: "conv", depthwise: "conv", dense: "fc", "last-dense": "fc", bias: "bias" },
@@ -60,7 +65,6 @@ interface Parts {
 export class NetworkLearner implements Learner {
   readonly start: readonly number[];
   readonly rates: readonly number[];
-  readonly #family = invWnnFamily();
   readonly #begin: Readonly<Record<string, Tensors>>;
   readonly #parts: Parts;
   readonly #owned: Owned;
@@ -71,10 +75,10 @@ export class NetworkLearner implements Learner {
     this.#begin = begin;
     this.#parts = parts;
     this.#owned = owned;
-    const learnt = parts.model.slots.filter((slot) => this.#family.rate(slot) !== 0);
+    const learnt = parts.model.slots.filter((slot) => family.rate(slot) !== 0);
     this.#names = learnt.map(({ name }) => name);
     const rates = learnt.flatMap((slot) =>
-      Array.from({ length: slot.size }, () => this.#family.rate(slot)),
+      Array.from({ length: slot.size }, () => family.rate(slot)),
     );
     this.rates = setNames.flatMap(() => rates);
     this.start = setNames.flatMap((set) =>
@@ -88,12 +92,10 @@ export class NetworkLearner implements Learner {
       return [set, tensors] as const;
     });
     const begin = Object.fromEntries(await Promise.all(files));
-    const { spec, widths } = invWnnFamily();
     return Owned.during(async (owned) => {
-      const model = owned.add(await Model.create(gpu, spec, 1));
-      const columns = widths.reduce((all, width) => all + width, 1);
+      const model = owned.add(await Model.create(gpu, family.spec, 1));
       const rows = new Float32Array(mostWindows * columns);
-      const feed = owned.add(await RowFeed.create(gpu, rows, [...widths, 1], batch));
+      const feed = owned.add(await RowFeed.create(gpu, rows, [...family.widths, 1], batch));
       const { layout } = model.parameters;
       const sums = owned.add(await Arena.create(gpu, layout, "slope", "gradients"));
       const gradients = owned.add(await Arena.create(gpu, layout, "gradients", "gradients"));
@@ -132,7 +134,7 @@ export class NetworkLearner implements Learner {
   }
 
   predictor(values: readonly number[]): Predictor {
-    const { horizon, base } = this.#family;
+    const { horizon, base } = family;
     const sources = setNames.map((set) => {
       const weights = fromTensors(invWnnSpec, this.#tensors(values, set));
       return [set, { weights, source: inTraining.source }] as const;
@@ -172,13 +174,11 @@ export class NetworkLearner implements Learner {
     random: Random,
   ): Promise<Map<string, Float32Array>> {
     const { gpu, model, feed, program, sums } = this.#parts;
-    const { shape, widths } = this.#family;
-    const { window } = shape;
+    const { window } = family.shape;
     const ends: number[] = [];
     for (const { history } of parts) ends.push((ends.at(-1) ?? 0) + history.length / window);
     const all = ends.at(-1)!;
     const count = Math.min(all, mostWindows);
-    const columns = widths.reduce((sum, width) => sum + width, 1);
     // Rows of zeros fill the last pass.
     const rows = new Float32Array(Math.ceil(count / batch) * batch * columns);
     let largest = 0;
@@ -189,8 +189,8 @@ export class NetworkLearner implements Learner {
       const size = history.length / window;
       const i = place - (ends[p - 1] ?? 0);
       const row = rows.subarray(r * columns, (r + 1) * columns);
-      for (let k = 0; k < window; k++) row[k] = history[(window - 1 - k) * size + i]!;
-      for (let k = 0; k < window - 1; k++) row[window + k] = row[k + 1]! - row[k]!;
+      const own = Float32Array.from({ length: window }, (_, k) => history[k * size + i]!);
+      row.set(family.encode({ history: own, target: 0 }).inputs);
       row[columns - 1] = strength * slope[i]!;
       largest = Math.max(largest, Math.abs(row[columns - 1]!));
     }
@@ -210,10 +210,10 @@ export class NetworkLearner implements Learner {
   }
 
   files(values: readonly number[]): LearntFile[] {
-    const { name, horizon, base, shape } = this.#family;
+    const { name, horizon, base, shape } = family;
     return setNames.map((set) => ({
       name: `/${name}-${set}.safetensors`,
-      tensors: this.#family.finish(this.#tensors(values, set)),
+      tensors: family.finish(this.#tensors(values, set)),
       metadata: {
         format: `rewind ${name} 1`,
         ...{ set, horizon: String(horizon), base, window: String(shape.window) },

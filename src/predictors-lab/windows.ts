@@ -200,7 +200,7 @@ export function linePrediction({ history }: Window, { ahead, direction }: Window
 }
 
 /** The snapshot next to the target: what predicting no change gives. */
-export function nearest({ history }: Window, { direction }: WindowShape): number {
+export function nearest({ history }: Pick<Window, "history">, { direction }: WindowShape): number {
   return direction === "past" ? history[0]! : history.at(-1)!;
 }
 

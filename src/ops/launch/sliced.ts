@@ -25,14 +25,16 @@ export function sumOfSlices(
   const { name, value } = output;
   if (slices === 1) return [{ ...kernel, bind: { ...bind, [name]: value }, flop }];
   const partial = scratch(`${value.label} partial`, [slices, ...value.shape]);
-  return [
-    { ...kernel, bind: { ...bind, [name]: partial }, flop },
-    {
-      ...sumSlices(tuning, value.size, slices),
-      bind: { x: partial, y: value },
-      flop: partial.size,
-    },
-  ];
+  return [{ ...kernel, bind: { ...bind, [name]: partial }, flop }, joined(tuning, partial, value)];
+}
+
+/** Launch that adds the slices of `partial` [slices, ...]. */
+function joined(tuning: Tuning, partial: Value, value: Value): Launch {
+  return {
+    ...sumSlices(tuning, value.size, partial.shape[0]!),
+    bind: { x: partial, y: value },
+    flop: partial.size,
+  };
 }
 
 /** A kernel that makes a layer's weight gradient. */
@@ -64,13 +66,7 @@ export function layerGradients(
   const partial = slices === 1 ? db : scratch(`${db.label} partial`, [slices, ...db.shape]);
   const both = { ...bind, [sums]: partial };
   const weights = sumOfSlices(tuning, launch, both, output, scratch, flop + dy.size);
-  if (slices === 1) return weights;
-  const rest = {
-    ...sumSlices(tuning, db.size, slices),
-    bind: { x: partial, y: db },
-    flop: partial.size,
-  };
-  return [...weights, rest];
+  return slices === 1 ? weights : [...weights, joined(tuning, partial, db)];
 }
 
 /** The same of a layer whose weight gradient is a product c = a b of which b is dy: on GPUs it adds the rows of b. */

@@ -130,12 +130,12 @@ export class Place {
   /**
    * Rewinds until it is there, the last round shortened to end there, or for {@link mostRounds} rounds.
    *
-   * @param onRound called after each round with the share of it that was kept, and the weights before it.
+   * @param onRound called after each round with the share of it that was kept, the weights before it, and whether it is there.
    */
   async #rewind(
     session: RewindSession,
     isThere: () => Promise<boolean>,
-    onRound: (share: number, before: Tensors) => Promise<void>,
+    onRound: (share: number, before: Tensors, arrived: boolean) => Promise<void>,
     watch: Watch,
   ): Promise<void> {
     const { model } = this.#job;
@@ -145,7 +145,7 @@ export class Place {
       const arrived = await isThere();
       const after = await model.save();
       const share = arrived ? await shortenRound(model, before, after, isThere) : 1;
-      await onRound(share, before);
+      await onRound(share, before, arrived);
       if (arrived) return;
       before = after;
     }
@@ -231,14 +231,16 @@ export class Place {
       const session = owned.add(await this.#session(predictor, draw));
       const start = await evaluate();
       const history = [{ scores: start }];
+      let scores = start;
       const isThere = async (): Promise<boolean> => {
-        const scores = await evaluate();
+        scores = await evaluate();
         return againstRetrained
           ? scores[x.score]! <= level
           : landing?.reached(scores, start) === true;
       };
-      const onRound = async (): Promise<void> => {
-        history.push({ scores: await evaluate() });
+      const onRound = async (_: number, _before: Tensors, arrived: boolean): Promise<void> => {
+        // A round that was shortened is another network than the last one measured.
+        history.push({ scores: arrived ? await evaluate() : scores });
       };
       try {
         await this.#rewind(session, isThere, onRound, watch);

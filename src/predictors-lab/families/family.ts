@@ -19,7 +19,11 @@ export interface Family {
   /** Weight sets and the kinds each serves. */
   readonly sets: Readonly<Record<string, readonly ParameterKind[]>>;
   /** The network's inputs, what its output should be, and what one of the output is in units of the weight. */
-  encode(window: Window): { inputs: Float32Array; target: number; scale: number };
+  encode(window: Pick<Window, "history" | "target">): {
+    inputs: Float32Array;
+    target: number;
+    scale: number;
+  };
   /** Learning-rate factor of a parameter; 0 holds it where it started. */
   rate(slot: Slot): number;
   /** Where fitting starts, given random weights. */
