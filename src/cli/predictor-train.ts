@@ -142,8 +142,8 @@ async function library(
         (watch) => makeEndState(gpu, train, watch),
       );
       scores = made.scores;
-      await folder.writeCheckpoint(file, made.tensors, endStateMetadata(scores));
-    } else scores = endStateScores(known, folder.file(file));
+      await folder.writeCheckpoint(file, made.tensors, endStateMetadata(train, scores));
+    } else scores = endStateScores(known, train, folder.file(file));
     const reason = taught(train.scenario.name).metaTraining.unfit(scores);
     listed.push({ file, source, train, scores, ...(reason && { unfit: reason }) });
   }

@@ -257,14 +257,39 @@ test("end states say what they are: networks, scenarios and sources in turn", ()
     both.map(({ model, scenario }) => `${model.name} ${scenario.name}`),
     ["mlp standard", "mlp backdoor", "tiny-cnn standard", "tiny-cnn backdoor"],
   );
+  // Every pair of a network and images, with any few on end of several images.
+  for (const [models, images] of [
+    [6, 3],
+    [2, 2],
+    [2, 3],
+    [4, 6],
+  ] as const) {
+    const architectures = (["mlp", "tiny-cnn"] as const).flatMap((name) =>
+      Array.from({ length: models / 2 }, () => name),
+    );
+    const several = Array.from({ length: images }, (_, s) => ({ ...sources[0]!, name: `${s}` }));
+    const pairs = Array.from({ length: architectures.length * images }, (_, i) => {
+      const { source } = endTraining(i, several, { ...settings, architectures });
+      return `${i % architectures.length} ${source}`;
+    });
+    assert.is(new Set(pairs).size, architectures.length * images);
+    const last = pairs.slice(-images).map((pair) => pair.split(" ")[1]);
+    assert.ok(new Set(last).size >= Math.min(images, 2), pairs.join());
+  }
   for (const { scenario } of both) assert.equal(scenarioSchema.parse(scenario), scenario);
   assert.throws(
     () => trainings({ scenarios: ["overfit"] }),
     /says nothing of meta-training: choose of label-noise, /,
   );
   const scores = { trained: { forget: 90, goal: 70 }, retrained: { forget: 8, goal: 80 } };
-  assert.equal(endStateScores({ metadata: endStateMetadata(scores) }, "x"), scores);
-  assert.throws(() => endStateScores({ metadata: {} }, "x"), /"x" is no end state/);
+  const [first, second] = list;
+  const metadata = endStateMetadata(first!, scores);
+  const elsewhere = { ...first!, data: { ...first!.data, dir: "elsewhere" } };
+  assert.equal(endStateScores({ metadata }, elsewhere, "x"), scores);
+  assert.throws(() => endStateScores({ metadata }, second!, "x"), /"x" is of another training/);
+  const damaged = { ...metadata, scores: "{" };
+  assert.throws(() => endStateScores({ metadata: damaged }, first!, "x"), /"x" is damaged/);
+  assert.throws(() => endStateScores({ metadata: {} }, first!, "x"), /"x" is no end state/);
 });
 
 test("each scenario says which end states teach something, and where their rewinds land", () => {

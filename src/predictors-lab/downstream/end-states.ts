@@ -64,6 +64,12 @@ export function taught(name: string): Taught {
   );
 }
 
+function leastCommonMultiple(a: number, b: number): number {
+  let multiple = a;
+  while (multiple % b !== 0) multiple += a;
+  return multiple;
+}
+
 /** Training number i of a library, as `rewind train` would be told. */
 export function endTraining(
   i: number,
@@ -72,12 +78,13 @@ export function endTraining(
 ): { readonly source: string; readonly train: TrainConfig } {
   const random = new Random(seed).fork(`end state ${i}`);
   const pick = <T>(options: readonly T[]): T => options[random.int(options.length)]!;
-  // In turn, so that a library of any size has every combination it can.
-  const inTurn = <T>(options: readonly T[], after: number): T =>
-    options[Math.floor(i / after) % options.length]!;
-  const scenario = inTurn(names, 1);
-  const model = inTurn(architectures, names.length);
-  const source = inTurn(sources, names.length * architectures.length);
+  // Scenarios, then networks and images together in turn: any few trainings on end, such as those kept apart, are of several.
+  const scenario = names[i % names.length]!;
+  const turn = Math.floor(i / names.length);
+  const model = architectures[turn % architectures.length]!;
+  // One further each time that the same pairs would come again.
+  const again = Math.floor(turn / leastCommonMultiple(architectures.length, sources.length));
+  const source = sources[(turn + again) % sources.length]!;
   return {
     source: source.name,
     train: {
@@ -127,24 +134,40 @@ export async function scoresOf(job: Job): Promise<EndScore> {
   return { forget, goal };
 }
 
-const format = "rewind end state 1";
+const format = "rewind end state 2";
+
+/** What a training is, wherever its images lie. */
+function identity({ data, ...rest }: TrainConfig): string {
+  const { dir: _, ...images } = data;
+  return JSON.stringify({ data: images, ...rest });
+}
 
 /** Metadata of an end state's file. */
-export function endStateMetadata(scores: EndScores): Record<string, string> {
-  return { format, scores: JSON.stringify(scores) };
+export function endStateMetadata(train: TrainConfig, scores: EndScores): Record<string, string> {
+  return { format, train: identity(train), scores: JSON.stringify(scores) };
 }
 
 const scoreSchema = z.object({ forget: z.number(), goal: z.number() });
 
 const scoresSchema = z.object({ trained: scoreSchema, retrained: scoreSchema });
 
-/** Scores of an end state's file. @throws DataError for a file of another kind. */
+/** Scores of an end state's file. @throws DataError for a file of another kind, or of another training. */
 export function endStateScores(
   { metadata }: Pick<TensorFile, "metadata">,
+  train: TrainConfig,
   name: string,
 ): EndScores {
-  if (metadata["format"] !== format) throw new DataError(`"${name}" is no end state.`);
-  const parsed = scoresSchema.safeParse(parseJson(metadata["scores"] ?? "{}"));
-  if (parsed.success) return parsed.data;
-  throw new DataError(`"${name}" is damaged: it has no scores; remove it and it is made again.`);
+  if (metadata["format"] !== format) {
+    throw new DataError(`"${name}" is no end state of this version; take another folder.`);
+  }
+  if (metadata["train"] !== identity(train)) {
+    throw new DataError(`"${name}" is of another training; remove it and it is made again.`);
+  }
+  try {
+    return scoresSchema.parse(parseJson(metadata["scores"] ?? "{}"));
+  } catch (cause) {
+    throw new DataError(`"${name}" is damaged: it has no scores; remove it and it is made again.`, {
+      cause,
+    });
+  }
 }
