@@ -38,6 +38,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
     "adding.test.ts",
     "bench/gpu-hour.test.ts",
     "cli/diffusion.test.ts",
+    "cli/predictor-train.test.ts",
     "experiments/committed.test.ts",
     "experiments/diffusion.test.ts",
     "experiments/experiment.test.ts",

@@ -12,6 +12,7 @@ export type Kind = "computing" | "compiling";
  */
 const computing: readonly string[] = [
   "cli/cli.test.ts",
+  "cli/predictor-train.test.ts",
   "experiments/experiment.test.ts",
   "faults/kill.test.ts",
   "io/pretrained.test.ts",

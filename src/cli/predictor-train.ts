@@ -5,7 +5,7 @@ import { loadDataset } from "../data/index.ts";
 import type { Split } from "../data/source.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
-import { makeDir, readJson } from "../platform/files.ts";
+import { makeDir, readBytes, readJson } from "../platform/files.ts";
 import { linearPredictor } from "../predictors/linear.ts";
 import { invWnnLoader } from "../predictors/invwnn/loader.ts";
 import { type Predictor, type Weighting, weightings } from "../predictors/predictor.ts";
@@ -14,7 +14,10 @@ import {
   latePredictor,
   learntLoaders,
   mixLoader,
+  weightsOfFile,
 } from "../predictors/weighted-steps/predictor.ts";
+import { parseWeightFile, states } from "../predictors/weight-file.ts";
+import { type StepWeights, usualWindow } from "../predictors/weighted-steps/weights.ts";
 import {
   endStateMetadata,
   endStateScores,
@@ -74,6 +77,7 @@ interface TrainFlags extends DeviceFlags {
   readonly episodes: number;
   readonly tryEvery: number;
   readonly lr?: number;
+  readonly start?: string;
   readonly metaSeeds: number;
   readonly seed: number;
 }
@@ -99,6 +103,24 @@ function architecturesOf(list: string): EndStateSettings["architectures"] {
       `no network "${name}" here; there are: ${libraryArchitectures.join(", ")}.`,
     );
   });
+}
+
+/** What a meta-training begins at: a filter, or where a mix is learnt a mix. */
+async function startOf({ start, predictor }: TrainFlags): Promise<StepWeights | undefined> {
+  if (start === undefined) return undefined;
+  const file = await parseWeightFile(await readBytes(start), start, {});
+  const mix = predictor === mixLoader.name && states(file, mixLoader.name);
+  if (!mix && !states(file, filterLoader.name)) {
+    const needed = predictor === mixLoader.name ? "a filter or a mix" : "a filter";
+    throw new UsageError(
+      `--start ${start}: ${predictor} begins at ${needed}, a .safetensors file that this command wrote; this is none.`,
+    );
+  }
+  const weights = weightsOfFile(file, mix);
+  if (weights.window === usualWindow) return weights;
+  throw new UsageError(
+    `--start ${start}: it looks at ${weights.window} snapshots; here it is ${usualWindow}.`,
+  );
 }
 
 /** A scenario that predictors are meta-trained on, beside those before it. */
@@ -229,6 +251,7 @@ async function train(flags: TrainFlags): Promise<void> {
     );
   }
   const network = flags.predictor === invWnnLoader.name;
+  const start = await startOf(flags);
   const meta = {
     ...{ gradients, steps: flags.steps, episodes: flags.episodes, tryEvery: flags.tryEvery },
     learningRate: flags.lr ?? (network ? usualRates.network : usualRates.steps),
@@ -248,7 +271,11 @@ async function train(flags: TrainFlags): Promise<void> {
   await recordInputs(shelf, await inputsOf({ splits }));
   const folder = await claimFolder(flags, {
     ...{ predictor, trainings, validation, ...meta, library: { ...settings, sources } },
+    ...(flags.start !== undefined && { start: flags.start }),
   });
+  if (flags.start !== undefined) {
+    await recordInputs(folder, await inputsOf({ files: [["start", flags.start]] }));
+  }
   const gpu = await openDevice(flags);
   const signal = interruptSignal();
   const trainingOf = (i: number): ReturnType<typeof endTraining> =>
@@ -261,8 +288,8 @@ async function train(flags: TrainFlags): Promise<void> {
   };
   const divisions = divided(listed, names, validation);
   using places = new Places(open, divisions);
-  using nonlinear = network ? await NetworkLearner.create(gpu) : undefined;
-  const learner = nonlinear ?? stepLearner(meta);
+  using nonlinear = network ? await NetworkLearner.create(gpu, start) : undefined;
+  const learner = nonlinear ?? stepLearner({ gradients, weighting: meta.weighting, begin: start });
   const controls: Record<string, MetaStanding> = {};
   const tried = (name: string, of: Predictor): Promise<MetaStanding> =>
     withProgress(`${name} on the trainings kept apart`, signal, (watch) =>
@@ -270,9 +297,10 @@ async function train(flags: TrainFlags): Promise<void> {
     );
   controls["line"] = await tried("line", linearPredictor());
   controls["late line"] = await tried("late line", latePredictor());
-  if (nonlinear !== undefined) {
-    const start = nonlinear.predictor(nonlinear.start);
-    controls["as shipped"] = await tried("InvWNN as shipped", start);
+  if (network || start !== undefined) {
+    const [name, what] =
+      start === undefined ? ["as shipped", "as shipped"] : ["start", "as it begins"];
+    controls[name] = await tried(`${predictor} ${what}`, learner.predictor(learner.start));
   }
   const results: ({ metaSeed: number; file: string; step: number } & MetaStanding)[] = [];
   for (let metaSeed = 1; metaSeed <= flags.metaSeeds; metaSeed++) {
@@ -305,6 +333,7 @@ async function train(flags: TrainFlags): Promise<void> {
     format: "rewind meta-training 1",
     ...{ predictor, settings: meta, library: settings, sources: sources.map(({ name }) => name) },
     ...{ triedAs, divisions, adapter: gpu.adapter.description },
+    ...(start !== undefined && { start: [...start.values] }),
     // Folders of this machine stay out of the manifest.
     endStates: listed.map(({ train: { data, ...rest }, ...one }) => {
       const { dir: _, ...images } = data;
@@ -369,7 +398,7 @@ export function registerPredictorTrain(group: Command): void {
     .addOption(
       new Option(
         "--predictor <name>",
-        "filter: weights of the steps alone; mix: and of two gradients on D_f; invwnn: the network, from the shipped one on",
+        "filter: weights of the steps alone; mix: and of two gradients on D_f; invwnn: the network, from the shipped one on, or from --start",
       )
         .choices([...learntLoaders, invWnnLoader].map(({ name }) => name))
         .default(filterLoader.name),
@@ -412,6 +441,7 @@ export function registerPredictorTrain(group: Command): void {
       `learning rate, which falls along a cosine (default: ${usualRates.steps}; invwnn: ${usualRates.network})`,
       number({ above: 0, to: 1 }),
     )
+    .option("--start <file>", "a learnt filter to begin at; mix: or a learnt mix")
     .option("--meta-seeds <n>", "meta-trainings, each with a seed of its own", integer(1, 100), 3)
     .option("--seed <n>", "seed of the trained networks", integer(0), 1);
   example(

@@ -16,13 +16,13 @@ import { setNames } from "../predictors/loader.ts";
 import type { Predictor } from "../predictors/predictor.ts";
 import { shippedBytes } from "../predictors/shipped.ts";
 import { fromTensors } from "../predictors/two-stream.ts";
-import { type RowName, rowNames } from "../predictors/weighted-steps/weights.ts";
+import { type RowName, rowNames, type StepWeights } from "../predictors/weighted-steps/weights.ts";
 import { Random } from "../random.ts";
 import { replay } from "../train/replay.ts";
 import { addGradients } from "../unlearn/gradients.ts";
 import { Arena } from "../weights/arena.ts";
 import { invWnnFamily } from "./families/invwnn.ts";
-import { inTraining, type Learner, type LearntFile } from "./downstream/learner.ts";
+import { evenWeight, inTraining, type Learner, type LearntFile } from "./downstream/learner.ts";
 import type { RecordedRound } from "./downstream/meta-gradient.ts";
 import type { Vector } from "./downstream/slope.ts";
 
@@ -38,6 +38,91 @@ const columns = family.widths.reduce((sum, width) => sum + width, 1);
 const setOf: Readonly<Record<RowName, (typeof setNames)[number]>> = {
   ...{ conv: "conv", depthwise: "conv", dense: "fc", "last-dense": "fc", bias: "bias" },
 };
+
+type Tensor = Tensors extends Map<string, infer T> ? T : never;
+
+/** The row of a filter that a set begins at: that of most of its weights. */
+const rowOf = { conv: "conv", fc: "dense", bias: "bias" } as const satisfies Readonly<
+  Record<(typeof setNames)[number], RowName>
+>;
+
+/** What f(x) - f(-x) is of x, f the leaky ReLU of the network. */
+const pair = 1 + 0.3;
+
+/**
+ * A set that answers as weights of the steps do, and can learn to answer otherwise.
+ *
+ * Two units of each layer of the difference stream carry the weighted sum and its negative, one of which is 0 after the
+ * compression's ReLU; the gate adds nothing to them. All other units keep their weights among themselves, and the output
+ * reads none of them yet. It is exact up to rounding and the output's tanh, which takes off r³ / 3 of a residual r.
+ *
+ * @param weights of the K - 1 steps, oldest first: the residual is minus their weighted sum.
+ */
+function answeringAs(tensors: Tensors, weights: readonly number[]): Tensors {
+  /** A kernel [in, out] with rows and columns 0 and 1 replaced: what goes from one pair of units to the next. */
+  const paired = (
+    name: string,
+    between: (row: number, column: number) => number,
+  ): readonly [string, Tensor] => {
+    const full = `difference.${name}.weight`;
+    const { shape, data } = tensors.get(full)!;
+    const columns = shape[1]!;
+    const replaced = data.map((w, at) => {
+      const [row, column] = [Math.floor(at / columns), at % columns];
+      return row < 2 || column < 2 ? between(row, column) : w;
+    });
+    return [full, { shape, data: replaced }];
+  };
+  const sign = (unit: number): number => (unit === 0 ? 1 : -1);
+  /** The sum out of the two units behind a leaky ReLU, in the first of a pair of units as it is, in the second negated. */
+  const sum = (row: number, column: number): number =>
+    row < 2 && column < 2 ? (sign(row) * sign(column)) / pair : 0;
+  const same = (row: number, column: number): number => (row === column ? 1 : 0);
+  const first = tensors.get("difference.first.weight")!;
+  const width = first.shape[1]!;
+  const output = tensors.get("output.weight")!;
+  const tail = output.data.length / 2;
+  return new Map([
+    ...tensors,
+    [
+      "difference.first.weight",
+      {
+        ...first,
+        data: first.data.map((w, at) => {
+          const [step, unit] = [Math.floor(at / width), at % width];
+          // Differences are newest first and of the other sign: each is minus a step.
+          return unit < 2 ? sign(unit) * weights[weights.length - 1 - step]! : w;
+        }),
+      },
+    ],
+    paired("second", sum),
+    paired("compress", same),
+    paired("linear", same),
+    paired("amplitude", () => 0),
+    paired("rate", () => 0),
+    paired("third", same),
+    [
+      "output.weight",
+      {
+        ...output,
+        data: output.data.map((_, at) => (at === tail ? 1 : at === tail + 1 ? -1 : 0)),
+      },
+    ],
+  ]);
+}
+
+/** The weights that a set begins at, so that those of all sets together are the straight line's. */
+function beginning({ window, values }: StepWeights): (set: (typeof setNames)[number]) => number[] {
+  const steps = window - 1;
+  const row = (set: (typeof setNames)[number]): Float32Array =>
+    values.subarray(
+      rowNames.indexOf(rowOf[set]) * steps,
+      (rowNames.indexOf(rowOf[set]) + 1) * steps,
+    );
+  const total = setNames.reduce((sum, set) => sum + row(set).reduce((a, b) => a + b, 0), 0);
+  const scale = (evenWeight * steps * setNames.length) / total;
+  return (set) => Array.from(row(set), (w) => scale * w);
+}
 
 /** A tensor of a round: the histories of its weights, and what the slope is multiplied by. */
 interface Part {
@@ -57,7 +142,8 @@ interface Parts {
 }
 
 /**
- * An InvWNN of three sets, from the shipped one on, which answers as a straight line does.
+ * An InvWNN of three sets, from the shipped one on, which answers as a straight line does, or from one on that answers as
+ * a filter does, but for its limit of a step and for the length that all weights together are brought to.
  *
  * Its residual is taken as it is, times the strength: other than the weights of the steps it is not made as long as the
  * line's. The slope is one at matched forgetting, which a longer or shorter last step does not change. Owns its program.
@@ -86,10 +172,12 @@ export class NetworkLearner implements Learner {
     );
   }
 
-  static async create(gpu: Gpu): Promise<NetworkLearner> {
+  /** @param from a filter's weights to begin at; the shipped InvWNN where there are none. */
+  static async create(gpu: Gpu, from?: StepWeights): Promise<NetworkLearner> {
+    const weightsOf = from && beginning(from);
     const files = setNames.map(async (set) => {
       const { tensors } = readSafetensors(await shippedBytes(set));
-      return [set, tensors] as const;
+      return [set, weightsOf ? answeringAs(tensors, weightsOf(set)) : tensors] as const;
     });
     const begin = Object.fromEntries(await Promise.all(files));
     return Owned.during(async (owned) => {

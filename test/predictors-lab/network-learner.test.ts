@@ -111,5 +111,46 @@ test("it begins as the shipped InvWNN, a straight line of three epochs", async (
   );
 });
 
+test("from a filter on it begins as that filter, and all of it can learn", async () => {
+  const random = new Random(9);
+  const values = Float32Array.from({ length: 5 * 14 }, () => 0.3 * random.float());
+  const from = { window: 15, gradients: false, values };
+  using learner = await NetworkLearner.create(await testGpu(), from);
+  const rowOfSet = [0, 2, 4].map((row) => values.slice(row * 14, (row + 1) * 14));
+  const total = rowOfSet.reduce((sum, row) => sum + row.reduce((a, b) => a + b, 0), 0);
+  const files = learner.files(learner.start);
+  for (const [s, row] of rowOfSet.entries()) {
+    const weights: InvWnnWeights = fromTensors(invWnnSpec, files[s]!.tensors);
+    for (let i = 0; i < 20; i++) {
+      let at = 0.3 * random.normal();
+      const history = Array.from({ length: 15 }, () => (at += 0.01 * random.normal()));
+      // All three sets together weigh the steps as three lines of three epochs do.
+      const want = row.reduce(
+        (sum, w, k) => sum - ((9 * w) / total) * (history[k + 1]! - history[k]!),
+        0,
+      );
+      // tanh takes r³ / 3 off, and the numbers are float32.
+      const tolerance = Math.abs(want) ** 3 / 2 + 1e-6;
+      const got = predictReference(weights, history);
+      assert.ok(Math.abs(got - want) < tolerance, `set ${s}: ${got}, ${want}`);
+    }
+  }
+  // Every kernel gets a derivative within two steps: at first the output reads the filter's units alone.
+  const { history, slope } = walk(random, 7);
+  const round = { strength: 1, tensors: [{ name: "w", row: 2, history, gradients: [] }] };
+  const derivative = (at: readonly number[]): Promise<Float64Array> =>
+    learner.gradient([round], at, new Map([["w", slope]]), 1);
+  const first = await derivative(learner.start);
+  const moved = learner.start.map((value, i) => value - 1e-3 * Math.sign(first[i]!));
+  const second = await derivative(moved);
+  for (const [name, { data }] of learner.files(learner.start.map((_, i) => i))[1]!.tensors) {
+    if (!name.endsWith(".weight")) continue;
+    assert.ok(
+      data.some((place) => second[place]! !== 0),
+      name,
+    );
+  }
+});
+
 test.after(closeGpus);
 test.run();

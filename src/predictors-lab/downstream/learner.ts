@@ -23,7 +23,7 @@ export interface LearntFile {
 
 /** A kind of predictor that is learnt end to end. */
 export interface Learner {
-  /** Where its numbers begin: at a straight line. */
+  /** Where its numbers begin. */
   readonly start: readonly number[];
   /** Learning-rate factor of each number; 1 where it is absent. */
   readonly rates?: readonly number[];
@@ -44,21 +44,35 @@ export interface Learner {
   files(values: readonly number[]): LearntFile[];
 }
 
-/** Weights of the steps, a row for each kind of tensor; with `gradients` of those on D_f too. */
+/** A step's weight where all steps weigh alike: the straight line's. */
+export const evenWeight = horizon / (usualWindow - 1);
+
+/**
+ * Weights of the steps, a row for each kind of tensor; with `gradients` of those on D_f too.
+ *
+ * @param shape `begin`: learnt weights to begin at, with or without gradients; the straight line where there are none.
+ */
 export function stepLearner(shape: {
   readonly gradients: boolean;
   readonly weighting?: Weighting | undefined;
+  readonly begin?: StepWeights | undefined;
 }): Learner {
-  const { gradients, weighting } = shape;
+  const { gradients, weighting, begin } = shape;
   const steps = usualWindow - 1;
   const count = inputsOf({ window: usualWindow, gradients });
-  const row = Array.from({ length: count }, (_, k) => (k < steps ? horizon / steps : 0));
+  const start = rowNames.flatMap((_, r) =>
+    Array.from({ length: count }, (__, k) => {
+      if (begin === undefined) return k < steps ? evenWeight : 0;
+      const known = inputsOf(begin);
+      return k < known ? begin.values[r * known + k]! : 0;
+    }),
+  );
   /** Weights as kernels take them. */
   const weightsOf = (values: readonly number[]): StepWeights => ({
     ...{ window: usualWindow, gradients, weighting, values: Float32Array.from(values) },
   });
   return {
-    start: rowNames.flatMap(() => row),
+    start,
     predictor: (values) => weightedSteps(weightsOf(values), inTraining),
     gradient: (rounds, values, slope) => {
       const weights = weightsOf(values);

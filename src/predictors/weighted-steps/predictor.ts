@@ -9,7 +9,7 @@ import { UsageError } from "../../errors.ts";
 import type { Tensors } from "../../nn/model.ts";
 import { onlyFile, type PredictorLoader, requirePlain } from "../loader.ts";
 import type { JointPlace, Predictor } from "../predictor.ts";
-import { states, tensorsOf } from "../weight-file.ts";
+import { states, tensorsOf, type WeightFile } from "../weight-file.ts";
 import { type StepFormula, stepLaunches } from "./launches.ts";
 import {
   evenWeights,
@@ -109,6 +109,15 @@ export const lateLoader: PredictorLoader = {
   },
 };
 
+/** The weights of a file of format `rewind filter 1` or, with `gradients`, `rewind mix 1`. */
+export function weightsOfFile(file: WeightFile, gradients: boolean): StepWeights {
+  const weights = stepWeights(tensorsOf(file), gradients, file.source, file.metadata["rows"]);
+  return {
+    ...weights,
+    weighting: gradients ? statedWeighting(file.metadata, file.source) : undefined,
+  };
+}
+
 /** A loader of learnt weights: the metadata `format` of a file is `rewind NAME 1`. */
 function learnt(name: string, gradients: boolean): Omit<PredictorLoader, "name"> {
   return {
@@ -116,14 +125,9 @@ function learnt(name: string, gradients: boolean): Omit<PredictorLoader, "name">
     load(request) {
       requirePlain(request, name, { base: true });
       const file = onlyFile(request);
-      const weights = stepWeights(tensorsOf(file), gradients, file.source, file.metadata["rows"]);
-      const weighting = gradients ? statedWeighting(file.metadata, file.source) : undefined;
-      return weightedSteps(
-        { ...weights, weighting },
-        {
-          ...{ name: request.name, source: file.source, base: request.base },
-        },
-      );
+      return weightedSteps(weightsOfFile(file, gradients), {
+        ...{ name: request.name, source: file.source, base: request.base },
+      });
     },
   };
 }
