@@ -64,14 +64,13 @@ function answeringAs(tensors: Tensors, weights: readonly number[]): Tensors {
     name: string,
     between: (row: number, column: number) => number,
   ): readonly [string, Tensor] => {
-    const full = `difference.${name}.weight`;
-    const { shape, data } = tensors.get(full)!;
+    const { shape, data } = tensors.get(name)!;
     const columns = shape[1]!;
     const replaced = data.map((w, at) => {
       const [row, column] = [Math.floor(at / columns), at % columns];
       return row < 2 || column < 2 ? between(row, column) : w;
     });
-    return [full, { shape, data: replaced }];
+    return [name, { shape, data: replaced }];
   };
   const sign = (unit: number): number => (unit === 0 ? 1 : -1);
   /** The sum out of the two units behind a leaky ReLU, in the first of a pair of units as it is, in the second negated. */
@@ -95,12 +94,12 @@ function answeringAs(tensors: Tensors, weights: readonly number[]): Tensors {
         }),
       },
     ],
-    paired("second", sum),
-    paired("compress", same),
-    paired("linear", same),
-    paired("amplitude", () => 0),
-    paired("rate", () => 0),
-    paired("third", same),
+    paired("difference.second.weight", sum),
+    paired("difference.compress.weight", same),
+    paired("difference.linear.weight", same),
+    paired("difference.amplitude.weight", () => 0),
+    paired("difference.rate.weight", () => 0),
+    paired("difference.third.weight", same),
     [
       "output.weight",
       {
