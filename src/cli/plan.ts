@@ -94,8 +94,15 @@ export function registerPlan(command: Command): void {
       await checkUnlearning(unlearn);
       const limits = await wantedLimits(flags);
       const { profile, ceilings } = flags;
-      if (profile !== true && command.getOptionValueSource("ceilings") !== "default") {
+      const given = command.getOptionValueSource("ceilings") !== "default";
+      if (profile !== true && given) {
         throw new UsageError("--ceilings is for --profile; add that.");
+      }
+      if (profile === true && !given && limits.tuning === "software") {
+        throw new UsageError(
+          "--profile: the ceilings are an H200's unless others are given, and this adapter is a software one: leave " +
+            "--adapter out, or give --ceilings.",
+        );
       }
       if (ceilings.matrices !== undefined && limits.precision !== "mixed") {
         throw new UsageError("--ceilings: the fourth number is for --precision mixed.");

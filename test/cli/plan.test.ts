@@ -92,6 +92,9 @@ test("--profile estimates a training step: its operations are those of the layer
     assert.is(status, 2);
     assert.match(said, why);
   }
+  const software = await plan(...words, "--adapter", "software");
+  assert.is(software.code, 2);
+  assert.match(software.err, /the ceilings are an H200's .* leave --adapter out/);
   // Where training fits and what comes after it does not, the step is told all the same.
   const tight = await plan(...words, "--max-binding", "20", "--forget-batch", "512", "--json");
   assert.is(tight.code, 1);
