@@ -448,6 +448,10 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
   await checkTraining(written.train);
   const { published } = request;
   if (published !== undefined) await loadPredictor(published);
+  for (const { settings } of request.variants) {
+    const { predictor } = settings;
+    if (typeof predictor === "string") await loadPredictor(predictor);
+  }
   const { shard } = flags;
   const shareRuns = (plan: readonly PlannedRun[]): readonly PlannedRun[] =>
     shard === undefined ? plan : sharesOf(plan, shard.of)[shard.index - 1]!.runs;

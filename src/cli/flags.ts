@@ -37,6 +37,7 @@ export const flags: Readonly<Record<string, string>> = {
   label: "--forget-label",
   labelSmoothing: "--label-smoothing",
   learningRate: "--lr",
+  library: "--library",
   precision: "--precision",
   microBatch: "--micro-batch",
   milestones: "--milestones",

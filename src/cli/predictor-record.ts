@@ -41,7 +41,16 @@ function source(text: string, before: LibrarySource[] = []): LibrarySource[] {
       `it is a data set (${datasets.names.join(", ")}), or one with its folder: mnist=DIR.`,
     );
   }
+  if (datasets.find(name).folder !== (dir !== undefined)) {
+    throw new InvalidArgumentError(
+      dir === undefined
+        ? `${name} is read from files: give its folder, ${name}=DIR.`
+        : `${name} is drawn, and takes no folder.`,
+    );
+  }
   const data = { name, ...(dir === undefined ? {} : { dir: absolutePath(dir) }) };
+  const known = before.some((one) => one.name === name && one.data.dir === data.dir);
+  if (known) throw new InvalidArgumentError("it is there already.");
   return [...before, { name, data }];
 }
 

@@ -1,10 +1,12 @@
 /** `rewind predictor train`: weights of a window's steps, or an InvWNN, learnt for what unlearning is for. */
+import { z } from "zod";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { UsageError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { loadDataset } from "../data/index.ts";
 import type { Split } from "../data/source.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
+import { contentDigest } from "../platform/digest.ts";
 import { makeDir, readBytes, readJson } from "../platform/files.ts";
 import { linearPredictor } from "../predictors/linear.ts";
 import { invWnnLoader } from "../predictors/invwnn/loader.ts";
@@ -96,13 +98,19 @@ interface Listed {
 
 /** Names of networks. @throws UsageError for one that is not there. */
 function architecturesOf(list: string): EndStateSettings["architectures"] {
-  return list.split(",").map((name) => {
+  return list.split(",").map((part) => {
+    const name = part.trim();
     const known = libraryArchitectures.find((one) => one === name);
     if (known !== undefined) return known;
     throw new UsageError(
-      `no network "${name}" here; there are: ${libraryArchitectures.join(", ")}.`,
+      `--architectures ${list}: ${name === "" ? "a name is empty" : `no network "${name}" here`}; there are: ` +
+        `${libraryArchitectures.join(", ")}.`,
     );
   });
+}
+
+function digestOf(said: Iterable<unknown>): Promise<string> {
+  return contentDigest(new TextEncoder().encode(JSON.stringify([...said])));
 }
 
 /** What a meta-training begins at: a filter, or where a mix is learnt a mix. */
@@ -113,7 +121,8 @@ async function startOf({ start, predictor }: TrainFlags): Promise<StepWeights | 
   if (!mix && !states(file, filterLoader.name)) {
     const needed = predictor === mixLoader.name ? "a filter or a mix" : "a filter";
     throw new UsageError(
-      `--start ${start}: ${predictor} begins at ${needed}, a .safetensors file that this command wrote; this is none.`,
+      `--start ${start}: ${predictor} begins at ${needed}, a .safetensors file of \`predictor train\`; this holds ` +
+        `"${file.metadata["format"] ?? file.format}".`,
     );
   }
   const weights = weightsOfFile(file, mix);
@@ -142,6 +151,29 @@ function countsOf(list: string): number[] {
   });
 }
 
+/** Of `all` trainings that take turns, those of scenario `s` of `of`: of the first ones one more where they do not share evenly. */
+const shareOf = (all: number, s: number, of: number): number => Math.ceil((all - s) / of);
+
+/** @throws UsageError where a scenario has no training to learn from, whatever they turn out to be. */
+function requireSomeToLearn({ trainings, validation }: TrainFlags, names: readonly string[]): void {
+  if (validation < names.length) {
+    throw new UsageError(
+      `--validation ${validation}: ${names.length} scenarios need one training kept apart each.`,
+    );
+  }
+  for (const [s, name] of names.entries()) {
+    const [all, apart] = [trainings, validation].map((n) => shareOf(n, s, names.length)) as [
+      number,
+      number,
+    ];
+    if (all > apart) continue;
+    throw new UsageError(
+      `--validation ${validation}: of ${trainings} trainings ${name} has ${all}, and none would be left to learn from; ` +
+        "keep fewer apart, or make more (--trainings).",
+    );
+  }
+}
+
 /** Makes the end states that a library lacks; lists all, the unfit with the reason. */
 async function library(
   flags: TrainFlags,
@@ -154,7 +186,10 @@ async function library(
   for (let i = 0; i < flags.trainings; i++) {
     const { source, train } = trainingOf(i);
     const file = `end-state-${String(i + 1).padStart(4, "0")}.safetensors`;
-    const known = await folder.readCheckpoint(file);
+    const known = await folder.readCheckpoint(file).catch((cause: unknown) => {
+      if (!(cause instanceof DataError)) throw cause;
+      throw new DataError(`${cause.message} Remove it and it is made again.`, { cause });
+    });
     let scores: EndScores;
     if (known === undefined) {
       const what = `${train.scenario.name}, ${train.model.name}, ${source}, ${train.data.trainCount} images`;
@@ -172,6 +207,43 @@ async function library(
   return listed;
 }
 
+/** A state with the digest of what it says. */
+async function sealedState(said: MetaState): Promise<z.input<typeof sealedSchema>> {
+  // Its parts in the schema's order, as it is read.
+  const state = metaStateSchema.parse(said);
+  return { sha256: await contentDigest(new TextEncoder().encode(JSON.stringify(state))), state };
+}
+
+const sealedSchema = z.object({ sha256: z.string(), state: metaStateSchema });
+
+/** The state of a meta-training. @throws DataError for a file that is damaged, or of another meta-training. */
+async function readState(
+  path: string,
+  { steps }: MetaSettings,
+  learner: Learner,
+): Promise<MetaState> {
+  const advice = "Remove it and this meta-training starts over.";
+  const read = await readJson(path).catch((cause: unknown) => {
+    throw new DataError(`${(cause as Error).message} ${advice}`, { cause });
+  });
+  const parsed = sealedSchema.safeParse(read);
+  if (!parsed.success) {
+    throw new DataError(`"${path}" holds no state of a meta-training. ${advice}`);
+  }
+  const { sha256, state } = parsed.data;
+  if (sha256 !== (await sealedState(state)).sha256) {
+    throw new DataError(`"${path}" is damaged: its SHA-256 is another. ${advice}`);
+  }
+  const numbers = learner.start.length;
+  if (state.values.length !== numbers || state.step > steps) {
+    throw new DataError(
+      `"${path}" is of another meta-training: ${state.values.length} numbers after step ${state.step}, where ${numbers} ` +
+        `and ${steps} steps at most are asked for. ${advice}`,
+    );
+  }
+  return state;
+}
+
 /** Runs meta-training of one seed to its end, from where it is. */
 async function metaTraining(
   folder: RunFolder,
@@ -183,12 +255,12 @@ async function metaTraining(
 ): Promise<MetaState> {
   const file = `${name}.json`;
   let state = (await folder.has(file))
-    ? metaStateSchema.parse(await readJson(folder.file(file)))
+    ? await readState(folder.file(file), settings, learner)
     : metaStart(learner);
   await withProgress(name, signal, async (watch) => {
     while (state.step < settings.steps) {
       state = await metaStep(state, settings, learner, places, { signal: watch.signal });
-      await folder.writeJson(file, state);
+      await folder.writeJson(file, await sealedState(state));
       watch.progress?.(state.step, settings.steps);
     }
   });
@@ -205,7 +277,7 @@ function divided(
   validation: number,
 ): Division[] {
   return names.map((name, s) => {
-    const apart = Math.ceil((validation - s) / names.length);
+    const apart = shareOf(validation, s, names.length);
     const all = [...listed.keys()].filter((i) => listed[i]!.train.scenario.name === name);
     const fit = all.filter((i) => listed[i]!.unfit === undefined);
     if (fit.length <= apart) {
@@ -215,19 +287,21 @@ function divided(
       });
       throw new UsageError(
         `${name}: only ${fit.length} of ${all.length} end states are fit, and ${apart} are kept apart: make more ` +
-          `(--trainings), or train longer (--epochs). ${reasons.slice(0, 4).join("; ")}.`,
+          `(--trainings), or train longer (--epochs), in another --library. ${reasons.slice(0, 4).join("; ")}.`,
       );
     }
     return { scenario: name, learnt: fit.slice(0, -apart), kept: fit.slice(-apart) };
   });
 }
 
+const trainingsOf = (count: number): string => `${count} training${count === 1 ? "" : "s"}`;
+
 /** How a predictor stands, by scenario: "gain in test accuracy 5.123 on 4 trainings of label-noise kept apart". */
 function standingText({ means }: MetaStanding, divisions: readonly Division[]): string {
   return divisions
     .map(({ scenario: name, kept }) => {
       const { statistic } = taught(name).experiment;
-      return `${statistic.name} ${means[name]!.toFixed(3)} on ${kept.length} trainings of ${name} kept apart`;
+      return `${statistic.name} ${means[name]!.toFixed(3)} on ${trainingsOf(kept.length)} of ${name} kept apart`;
     })
     .join("; ");
 }
@@ -258,29 +332,28 @@ async function train(flags: TrainFlags): Promise<void> {
     ...(gradients && { weighting: flags.weighting }),
   };
   const { trainings, validation, predictor } = flags;
-  if (validation < names.length) {
-    throw new UsageError(
-      `--validation ${validation}: ${names.length} scenarios need one training kept apart each.`,
-    );
-  }
+  requireSomeToLearn(flags, names);
   requireApart(flags.library, ...sources.map(({ data }) => data.dir));
   requireApart(flags.out, flags.library, ...sources.map(({ data }) => data.dir));
   const splits: Split[] = [];
   for (const { data } of sources) splits.push(await loadDataset({ ...data, seed: flags.seed }));
-  const shelf = await claimFolder({ out: flags.library }, { ...settings, sources });
+  const shelf = await claimFolder(
+    { out: flags.library, called: "library" },
+    { ...settings, sources },
+  );
   await recordInputs(shelf, await inputsOf({ splits }));
   const folder = await claimFolder(flags, {
     ...{ predictor, trainings, validation, ...meta, library: { ...settings, sources } },
-    ...(flags.start !== undefined && { start: flags.start }),
+    ...(start !== undefined && { start: await digestOf(start.values) }),
   });
-  if (flags.start !== undefined) {
-    await recordInputs(folder, await inputsOf({ files: [["start", flags.start]] }));
-  }
   const gpu = await openDevice(flags);
   const signal = interruptSignal();
   const trainingOf = (i: number): ReturnType<typeof endTraining> =>
     endTraining(i, sources, settings);
   const listed = await library(flags, shelf, gpu, trainingOf, signal);
+  const states = await Promise.all(listed.map(({ file }) => readBytes(shelf.file(file))));
+  const digests = await Promise.all(states.map((bytes) => contentDigest(bytes)));
+  await recordInputs(folder, { "networks of the library": await digestOf(digests) });
   const open = async (i: number): Promise<Place> => {
     const { file, train: config, scores } = listed[i]!;
     const { tensors } = (await shelf.readCheckpoint(file))!;
@@ -365,8 +438,8 @@ async function train(flags: TrainFlags): Promise<void> {
     const all = listed.filter(({ train: { scenario: of } }) => of.name === name).length;
     const { statistic } = taught(name).experiment;
     return (
-      `- ${name}: ${statistic.name} (${statistic.definition}), on ${kept.length} trainings kept apart; learnt from ` +
-      `${learnt.length}, ${all - learnt.length - kept.length} left out as unfit.\n`
+      `- ${name}: ${statistic.name} (${statistic.definition}${statistic.never ? "" : "; 0 for a rewind that never gets there"}), ` +
+      `on ${trainingsOf(kept.length)} kept apart; learnt from ${learnt.length}, ${all - learnt.length - kept.length} left out as unfit.\n`
     );
   });
   const together = several

@@ -10,6 +10,8 @@ import { packageVersion } from "./version.ts";
 export interface FolderFlags {
   readonly out: string;
   readonly private?: true;
+  /** What names the folder, in errors; `out` where it is left out. */
+  readonly called?: string;
 }
 
 /** The option `--private`. */
@@ -18,14 +20,14 @@ export const privateFlag = [
   "a run folder that is made can be read by its owner alone (mode 0700)",
 ] as const;
 
-/** @throws UsageError where a run's files would lie among the images that it reads. */
+/** @throws UsageError where a run's files would lie among the images, or other files, that it reads. */
 export function requireApart(out: string, ...folders: readonly (string | undefined)[]): void {
   for (const folder of folders) {
     if (folder === undefined) continue;
     const way = relativePath(absolutePath(folder), absolutePath(out));
     if (/^\.\.(?:[/\\]|$)|^[/\\]|^\w:/.test(way)) continue;
     throw new UsageError(
-      `--out ${out} lies in the folder of the images, ${folder}: they would be mixed. Give a folder outside of it.`,
+      `${out} lies in ${folder}, which is read: they would be mixed. Give a folder outside of it.`,
     );
   }
 }
@@ -36,7 +38,8 @@ export function requireApart(out: string, ...folders: readonly (string | undefin
  * @throws DataError if it holds another run, or another process works in it.
  */
 export async function claimFolder(flags: FolderFlags, config: unknown): Promise<RunFolder> {
-  const folder = await RunFolder.claim(flags.out, config, { ownerOnly: flags.private });
+  const { called, private: ownerOnly } = flags;
+  const folder = await RunFolder.claim(flags.out, config, { ownerOnly, called });
   const given = claim(folder);
   if (given.length > 0 && !(await folder.has(commandFile))) {
     await folder.writeJson(commandFile, { version: await packageVersion(), words: given });

@@ -52,7 +52,7 @@ async function findSets(folder: string): Promise<Record<(typeof setNames)[number
       throw new DataError(
         `predictor folder "${folder}" has ${matches.length === 0 ? "no" : "more than one"} file for ${set} ` +
           `(${stems.map((stem) => `${stem}_${set}`).join(", ")}, as .h5 or .safetensors); it has: ` +
-          `${names.join(", ") || "nothing"}.`,
+          `${names.join(", ") || "nothing"}. A predictor of one file is given by the path of that file.`,
       );
     }
     return [set, join(folder, matches[0]!)] as const;

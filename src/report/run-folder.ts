@@ -46,26 +46,33 @@ interface MetricsLine {
 /** One open run folder. */
 export class RunFolder {
   readonly path: string;
+  /** What names the folder where it is asked for, in errors. */
+  readonly called: string;
   readonly #lock: FolderLock | undefined;
 
-  private constructor(path: string, lock?: FolderLock) {
+  private constructor(path: string, called = "out", lock?: FolderLock) {
     this.path = path;
+    this.called = called;
     this.#lock = lock;
   }
 
   /**
    * Opens a folder for a run as {@link RunFolder.start} does, for this process alone until it is closed.
    *
-   * @param options `ownerOnly`: a folder that is made can be read by its owner alone.
+   * @param options `ownerOnly`: a folder that is made can be read by its owner alone. `called`: what names the folder, in errors.
    * @throws DataError also where another process works in it.
    */
-  static async claim(path: string, config: unknown, options: Access = {}): Promise<RunFolder> {
-    await RunFolder.check(path, config);
+  static async claim(
+    path: string,
+    config: unknown,
+    { called, ...options }: Access & { readonly called?: string | undefined } = {},
+  ): Promise<RunFolder> {
+    await RunFolder.check(path, config, called);
     await makeDir(path, options);
     const lock = await FolderLock.take(path);
     try {
       await RunFolder.start(path, config);
-      return new RunFolder(path, lock);
+      return new RunFolder(path, called, lock);
     } catch (error) {
       await lock.release();
       throw error;
@@ -102,7 +109,7 @@ export class RunFolder {
    *
    * @throws DataError if it holds a run with another configuration, as {@link RunFolder.start} does.
    */
-  static async check(path: string, config: unknown): Promise<boolean> {
+  static async check(path: string, config: unknown, called = "out"): Promise<boolean> {
     const file = join(path, "config.json");
     if (!(await exists(file))) return false;
     const own = await new RunFolder(path).config();
@@ -114,7 +121,7 @@ export class RunFolder {
     const [first, ...more] = changes(JSON.parse(json(own)), JSON.parse(json(config)));
     throw new DataError(
       `"${path}" holds a run with another configuration (config.json): ${first ?? "its order is another"}` +
-        `${more.length === 0 ? "" : `, and ${more.length} more`}. Give another \`out\`, or remove the folder.`,
+        `${more.length === 0 ? "" : `, and ${more.length} more`}. Give another \`${called}\`, or remove the folder.`,
     );
   }
 

@@ -109,7 +109,7 @@ export async function recordInputs(folder: RunFolder, inputs: Inputs): Promise<v
   if (changed !== undefined) {
     throw new DataError(
       `${changed[0]}: the content is not what "${folder.path}" began with (${inputsFile}); going on would mix two runs. ` +
-        "Put it back, or give another `out`.",
+        `Put it back, or give another \`${folder.called}\`.`,
     );
   }
   if (Object.keys(inputs).some((what) => !(what in known))) {

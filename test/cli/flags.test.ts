@@ -4,6 +4,7 @@ import { test } from "uvu";
 import { flags, forgetFlags, inFlags, methodFlags } from "../../src/cli/flags.ts";
 import { registerExperiment } from "../../src/cli/experiment.ts";
 import { registerOracle } from "../../src/cli/oracle.ts";
+import { registerPredictorTrain } from "../../src/cli/predictor-train.ts";
 import { registerUnlearn } from "../../src/cli/unlearn.ts";
 import { trainOptions } from "../../src/cli/train-options.ts";
 
@@ -52,8 +53,10 @@ test("every flag is one of the commands'", () => {
   trainOptions(root.command("train"), ["classification", "diffusion"]);
   const oracle = root.command("oracle");
   registerOracle(oracle);
+  const predictor = root.command("predictor");
+  registerPredictorTrain(predictor);
   const known = new Set(
-    [...root.commands, ...oracle.commands].flatMap(({ options }) =>
+    [...root.commands, ...oracle.commands, ...predictor.commands].flatMap(({ options }) =>
       options.map(({ long }) => long),
     ),
   );

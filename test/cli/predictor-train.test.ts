@@ -46,6 +46,29 @@ test("a filter is learnt, kept, and what an InvWNN begins at", async () => {
   assert.equal(readFileSync(file), bytes);
   assert.not.match(again.err, /end state/);
 
+  // Neither a state nor a library that is another is taken for its own.
+  const state = `${folder}/filter/filter-1.json`;
+  const written = readFileSync(state, "utf8");
+  for (const [damage, says] of [
+    [written.slice(0, 99), /filter-1\.json" is not valid JSON.* Remove it and this meta-training/],
+    ["{}", /filter-1\.json" holds no state of a meta-training\. Remove it/],
+    [
+      written.replace('"step": 1', '"step": 7'),
+      /filter-1\.json" is damaged: its SHA-256 is another/,
+    ],
+  ] as const) {
+    writeFileSync(state, damage);
+    const { code, err } = await train("filter");
+    assert.is(code, 1, err);
+    assert.match(err, says);
+  }
+  writeFileSync(state, written);
+  const known = `${folder}/filter/inputs.json`;
+  writeFileSync(known, readFileSync(known, "utf8").replace(/[0-9a-f]{64}/, "0".repeat(64)));
+  const other = await train("filter");
+  assert.is(other.code, 1);
+  assert.match(other.err, /networks of the library: the content is not what .* give another --out/);
+
   const network = await train("invwnn", "--predictor", "invwnn", "--start", file, "--json");
   assert.is(network.code, 0, network.err);
   const learnt = JSON.parse(network.out) as Printed;
@@ -57,7 +80,7 @@ test("a filter is learnt, kept, and what an InvWNN begins at", async () => {
   assert.is(shown.code, 0, shown.err);
 });
 
-test("what nothing can begin at is refused before anything is trained", async () => {
+test("what cannot be learnt is refused before anything is trained", async () => {
   const weights = (window: number, gradients: boolean): string => {
     const values = new Float32Array(5 * (window + 1)).subarray(gradients ? 0 : 10);
     const { tensors, metadata } = stepFile({ window, gradients, values });
@@ -67,10 +90,13 @@ test("what nothing can begin at is refused before anything is trained", async ()
   };
   const mix = weights(15, true);
   for (const [exit, words, message] of [
-    [2, ["--start", mix], /--start .*: filter begins at a filter, a \.safetensors file/],
+    [2, ["--start", mix], /--start .*: filter begins at a filter, .* holds "rewind mix 1"/],
     [2, ["--predictor", "invwnn", "--start", mix], /invwnn begins at a filter/],
     [2, ["--start", weights(9, false)], /it looks at 9 snapshots; here it is 15/],
     [1, ["--start", `${folder}/nothing`], /nothing.* no such file/],
+    [2, ["--source", "mnist"], /mnist is read from files: give its folder, mnist=DIR/],
+    [2, ["--source", "synthetic=x"], /synthetic is drawn, and takes no folder/],
+    [2, ["--source", "synthetic", "--source", "synthetic"], /it is there already/],
     [2, ["--weighting", "forgotten"], /filter reads no gradients on D_f; take --predictor mix/],
   ] as const) {
     const { code, err } = await train("refused", ...words);
@@ -78,6 +104,17 @@ test("what nothing can begin at is refused before anything is trained", async ()
     assert.match(err, message);
     assert.not.ok(existsSync(`${folder}/refused`), words.join(" "));
   }
+  const none = ["--trainings", "3", "--validation", "3", "--out", `${folder}/refused`];
+  const refused = await commands.run("predictor", "train", "--library", `${folder}/none`, ...none);
+  assert.is(refused.code, 2);
+  assert.match(refused.err, /of 3 trainings label-noise has 3, and none would be left to learn/);
+  assert.not.ok(existsSync(`${folder}/none`));
+  const size = await train("refused", "--seed", "2");
+  assert.is(size.code, 1);
+  assert.match(
+    size.err,
+    /library" holds a run with another configuration.* Give another --library/,
+  );
 });
 
 test.after(() => commands.close());

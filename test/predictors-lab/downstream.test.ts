@@ -332,6 +332,10 @@ test("each scenario says which end states teach something, and where their rewin
   }
 });
 
+/** What the file of a meta-training's state says. */
+const stateOf = (text: string): MetaState =>
+  metaStateSchema.parse((JSON.parse(text) as { state: unknown }).state);
+
 /** Small enough to learn wrong labels by heart in a second. */
 const small = [
   ...["--architectures", "mlp", "--image-size", "8", "--images", "200", "--clean", "100"],
@@ -350,7 +354,7 @@ test("predictor train learns, goes on to the same bits, and what it wrote rewind
   assert.match(first.out, /late line .*\n *mix, meta-seed 1 +2 /);
   const weights = readFileSync(`${folder}/first/mix-1.safetensors`);
   const state = readFileSync(`${folder}/first/mix-1.json`, "utf8");
-  const now = JSON.parse(state) as { tries: { step: number }[]; values: number[] };
+  const now = stateOf(state);
   assert.equal(
     now.tries.map(({ step }) => step),
     [2],
@@ -383,9 +387,7 @@ test("predictor train learns an InvWNN as well, a file for each of its sets", ()
   );
   assert.is(done.code, 0, done.err);
   assert.match(done.out, /as shipped .*\n *invwnn, meta-seed 1 +1 /);
-  const state = metaStateSchema.parse(
-    JSON.parse(readFileSync(`${folder}/network/invwnn-1.json`, "utf8")),
-  );
+  const state = stateOf(readFileSync(`${folder}/network/invwnn-1.json`, "utf8"));
   const shown = rewind("predictor", "show", `${folder}/network/invwnn-1`);
   assert.is(shown.code, 0, shown.err);
   assert.match(shown.out, /InvWNN|invwnn/);
@@ -410,11 +412,9 @@ test("predictor train learns from several scenarios, each by its own statistic",
   const report = readFileSync(`${folder}/several/train.md`, "utf8");
   assert.match(
     report,
-    /- standard: test accuracy at the retrained network's UA .*on 1 trainings kept apart/,
+    /- standard: test accuracy at the retrained network's UA .*on 1 training kept apart/,
   );
-  const { best, losses } = metaStateSchema.parse(
-    JSON.parse(readFileSync(`${folder}/several/filter-1.json`, "utf8")),
-  );
+  const { best, losses } = stateOf(readFileSync(`${folder}/several/filter-1.json`, "utf8"));
   assert.ok(losses.every(Number.isFinite));
   const { standard, backdoor } = best!.means;
   assert.ok(standard! > 20, `${standard} % of test images`);
@@ -424,7 +424,7 @@ test("predictor train learns from several scenarios, each by its own statistic",
   assert.match(shown.out, /scenarios +standard,backdoor/);
   assert.match(
     shown.out,
-    /selected .*; clean-label accuracy at 10 % \d+\.\d+ on 1 trainings of backdoor/,
+    /selected .*; clean-label accuracy at 10 % \d+\.\d+ on 1 training of backdoor/,
   );
   assert.match(
     train("2", "--weighting", "forgotten").err,

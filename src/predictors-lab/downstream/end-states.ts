@@ -158,7 +158,9 @@ export function endStateScores(
   name: string,
 ): EndScores {
   if (metadata["format"] !== format) {
-    throw new DataError(`"${name}" is no end state of this version; take another folder.`);
+    throw new DataError(
+      `"${name}" is no end state of this version; remove it and it is made again.`,
+    );
   }
   if (metadata["train"] !== identity(train)) {
     throw new DataError(`"${name}" is of another training; remove it and it is made again.`);
