@@ -109,6 +109,7 @@ function architecturesOf(list: string): EndStateSettings["architectures"] {
   });
 }
 
+/** The digest of a list. */
 function digestOf(said: Iterable<unknown>): Promise<string> {
   return contentDigest(new TextEncoder().encode(JSON.stringify([...said])));
 }
