@@ -39,7 +39,9 @@ for (const [spec, arm] of [
       assert.is(row.difference, printed(difference), row.results);
       assert.equal(row.interval, interval.map(printed), row.results);
       const verdict = verdictOf(of.statistic, found);
-      const said = { first: "better", second: "worse", equal: "equal", "not shown": "" }[verdict!];
+      const said = { first: "better", second: "worse", equal: "equal", "not shown": "not shown" }[
+        verdict!
+      ];
       assert.is(row.verdict, said, row.results);
     }
   });
