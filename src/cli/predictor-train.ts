@@ -109,9 +109,9 @@ function architecturesOf(list: string): EndStateSettings["architectures"] {
   });
 }
 
-/** The digest of a list. */
-function digestOf(said: Iterable<unknown>): Promise<string> {
-  return contentDigest(new TextEncoder().encode(JSON.stringify([...said])));
+/** The digest of what a value is as JSON. */
+function digestOf(said: unknown): Promise<string> {
+  return contentDigest(new TextEncoder().encode(JSON.stringify(said)));
 }
 
 /** What a meta-training begins at: a filter, or where a mix is learnt a mix. */
@@ -212,7 +212,7 @@ async function library(
 async function sealedState(said: MetaState): Promise<z.input<typeof sealedSchema>> {
   // Its parts in the schema's order, as it is read.
   const state = metaStateSchema.parse(said);
-  return { sha256: await contentDigest(new TextEncoder().encode(JSON.stringify(state))), state };
+  return { sha256: await digestOf(state), state };
 }
 
 const sealedSchema = z.object({ sha256: z.string(), state: metaStateSchema });
@@ -345,16 +345,15 @@ async function train(flags: TrainFlags): Promise<void> {
   await recordInputs(shelf, await inputsOf({ splits }));
   const folder = await claimFolder(flags, {
     ...{ predictor, trainings, validation, ...meta, library: { ...settings, sources } },
-    ...(start !== undefined && { start: await digestOf(start.values) }),
+    ...(start !== undefined && { start: await digestOf([...start.values]) }),
   });
   const gpu = await openDevice(flags);
   const signal = interruptSignal();
   const trainingOf = (i: number): ReturnType<typeof endTraining> =>
     endTraining(i, sources, settings);
   const listed = await library(flags, shelf, gpu, trainingOf, signal);
-  const states = await Promise.all(listed.map(({ file }) => readBytes(shelf.file(file))));
-  const digests = await Promise.all(states.map((bytes) => contentDigest(bytes)));
-  await recordInputs(folder, { "networks of the library": await digestOf(digests) });
+  const files = listed.map(({ file }) => ["library", shelf.file(file)] as const);
+  await recordInputs(folder, await inputsOf({ files }));
   const open = async (i: number): Promise<Place> => {
     const { file, train: config, scores } = listed[i]!;
     const { tensors } = (await shelf.readCheckpoint(file))!;

@@ -67,7 +67,10 @@ test("a filter is learnt, kept, and what an InvWNN begins at", async () => {
   writeFileSync(known, readFileSync(known, "utf8").replace(/[0-9a-f]{64}/, "0".repeat(64)));
   const other = await train("filter");
   assert.is(other.code, 1);
-  assert.match(other.err, /networks of the library: the content is not what .* give another --out/);
+  assert.match(
+    other.err,
+    /library end-state-0001.safetensors: the content is not what .* give another --out/,
+  );
 
   const network = await train("invwnn", "--predictor", "invwnn", "--start", file, "--json");
   assert.is(network.code, 0, network.err);
