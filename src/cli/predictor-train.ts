@@ -115,7 +115,11 @@ function digestOf(said: unknown): Promise<string> {
 }
 
 /** What a meta-training begins at: a filter, or where a mix is learnt a mix. */
-async function startOf({ start, predictor }: TrainFlags): Promise<StepWeights | undefined> {
+async function startOf({
+  start,
+  predictor,
+  weighting,
+}: TrainFlags): Promise<StepWeights | undefined> {
   if (start === undefined) return undefined;
   const file = await parseWeightFile(await readBytes(start), start, {});
   const mix = predictor === mixLoader.name && states(file, mixLoader.name);
@@ -127,6 +131,11 @@ async function startOf({ start, predictor }: TrainFlags): Promise<StepWeights | 
     );
   }
   const weights = weightsOfFile(file, mix);
+  if (mix && weights.weighting !== weighting) {
+    throw new UsageError(
+      `--start ${start}: its images count by --weighting ${weights.weighting}; give that.`,
+    );
+  }
   if (weights.window === usualWindow) return weights;
   throw new UsageError(
     `--start ${start}: it looks at ${weights.window} snapshots; here it is ${usualWindow}.`,

@@ -95,6 +95,11 @@ test("what cannot be learnt is refused before anything is trained", async () => 
   for (const [exit, words, message] of [
     [2, ["--start", mix], /--start .*: filter begins at a filter, .* holds "rewind mix 1"/],
     [2, ["--predictor", "invwnn", "--start", mix], /invwnn begins at a filter/],
+    [
+      2,
+      ["--predictor", "mix", "--weighting", "forgotten", "--start", mix],
+      /its images count by --weighting even; give that/,
+    ],
     [2, ["--start", weights(9, false)], /it looks at 9 snapshots; here it is 15/],
     [1, ["--start", `${folder}/nothing`], /nothing.* no such file/],
     [2, ["--source", "mnist"], /mnist is read from files: give its folder, mnist=DIR/],
