@@ -6,7 +6,6 @@ import { loadDataset } from "../data/index.ts";
 import type { Split } from "../data/source.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
-import { contentDigest } from "../platform/digest.ts";
 import { makeDir, readBytes, readJson } from "../platform/files.ts";
 import { linearPredictor } from "../predictors/linear.ts";
 import { invWnnLoader } from "../predictors/invwnn/loader.ts";
@@ -50,7 +49,7 @@ import type { RunFolder } from "../report/run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
 import type { TrainConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
-import { inputsOf, recordInputs } from "../runs/inputs.ts";
+import { inputsOf, recordInputs, textDigest } from "../runs/inputs.ts";
 import type { EndScores } from "../scenarios/meta-training.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { example } from "./examples.ts";
@@ -107,11 +106,6 @@ function architecturesOf(list: string): EndStateSettings["architectures"] {
         `${libraryArchitectures.join(", ")}.`,
     );
   });
-}
-
-/** The digest of what a value is as JSON. */
-function digestOf(said: unknown): Promise<string> {
-  return contentDigest(new TextEncoder().encode(JSON.stringify(said)));
 }
 
 /** What a meta-training begins at: a filter, or where a mix is learnt a mix. */
@@ -172,15 +166,27 @@ function requireSomeToLearn({ trainings, validation }: TrainFlags, names: readon
     );
   }
   for (const [s, name] of names.entries()) {
-    const [all, apart] = [trainings, validation].map((n) => shareOf(n, s, names.length)) as [
-      number,
-      number,
-    ];
-    if (all > apart) continue;
+    const all = shareOf(trainings, s, names.length);
+    if (all > shareOf(validation, s, names.length)) continue;
     throw new UsageError(
       `--validation ${validation}: of ${trainings} trainings ${name} has ${all}, and none would be left to learn from; ` +
         "keep fewer apart, or make more (--trainings).",
     );
+  }
+}
+
+/** Scores of an end state that is there already. @throws DataError for a file that is damaged, or of another training. */
+async function knownScores(
+  folder: RunFolder,
+  file: string,
+  train: TrainConfig,
+): Promise<EndScores | undefined> {
+  try {
+    const known = await folder.readCheckpoint(file);
+    return known && endStateScores(known, train, folder.file(file));
+  } catch (cause) {
+    if (!(cause instanceof DataError)) throw cause;
+    throw new DataError(`${cause.message} Remove it and it is made again.`, { cause });
   }
 }
 
@@ -196,12 +202,8 @@ async function library(
   for (let i = 0; i < flags.trainings; i++) {
     const { source, train } = trainingOf(i);
     const file = `end-state-${String(i + 1).padStart(4, "0")}.safetensors`;
-    const known = await folder.readCheckpoint(file).catch((cause: unknown) => {
-      if (!(cause instanceof DataError)) throw cause;
-      throw new DataError(`${cause.message} Remove it and it is made again.`, { cause });
-    });
-    let scores: EndScores;
-    if (known === undefined) {
+    let scores = await knownScores(folder, file, train);
+    if (scores === undefined) {
       const what = `${train.scenario.name}, ${train.model.name}, ${source}, ${train.data.trainCount} images`;
       const made = await withProgress(
         `end state ${i + 1} of ${flags.trainings} (${what})`,
@@ -210,7 +212,7 @@ async function library(
       );
       scores = made.scores;
       await folder.writeCheckpoint(file, made.tensors, endStateMetadata(train, scores));
-    } else scores = endStateScores(known, train, folder.file(file));
+    }
     const reason = taught(train.scenario.name).metaTraining.unfit(scores);
     listed.push({ file, source, train, scores, ...(reason && { unfit: reason }) });
   }
@@ -221,7 +223,7 @@ async function library(
 async function sealedState(said: MetaState): Promise<z.input<typeof sealedSchema>> {
   // Its parts in the schema's order, as it is read.
   const state = metaStateSchema.parse(said);
-  return { sha256: await digestOf(state), state };
+  return { sha256: await textDigest(state), state };
 }
 
 const sealedSchema = z.object({ sha256: z.string(), state: metaStateSchema });
@@ -354,7 +356,7 @@ async function train(flags: TrainFlags): Promise<void> {
   await recordInputs(shelf, await inputsOf({ splits }));
   const folder = await claimFolder(flags, {
     ...{ predictor, trainings, validation, ...meta, library: { ...settings, sources } },
-    ...(start !== undefined && { start: await digestOf([...start.values]) }),
+    ...(start !== undefined && { start: await textDigest([...start.values]) }),
   });
   const gpu = await openDevice(flags);
   const signal = interruptSignal();

@@ -1,4 +1,5 @@
 /** InvWNN learnt for what unlearning is for: does a nonlinear answer add anything to weights of the steps? */
+import { UsageError } from "../errors.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { RowFeed } from "../feed/row-feed.ts";
@@ -41,11 +42,6 @@ const setOf: Readonly<Record<RowName, (typeof setNames)[number]>> = {
 
 type Tensor = Tensors extends Map<string, infer T> ? T : never;
 
-/** The row of a filter that a set begins at: that of most of its weights. */
-const rowOf = { conv: "conv", fc: "dense", bias: "bias" } as const satisfies Readonly<
-  Record<(typeof setNames)[number], RowName>
->;
-
 /** What f(x) - f(-x) is of x, f the leaky ReLU of the network. */
 const pair = 1 + 0.3;
 
@@ -59,66 +55,60 @@ const pair = 1 + 0.3;
  * @param weights of the K - 1 steps, oldest first: the residual is minus their weighted sum.
  */
 function answeringAs(tensors: Tensors, weights: readonly number[]): Tensors {
-  /** A kernel [in, out] with rows and columns 0 and 1 replaced: what goes from one pair of units to the next. */
-  const paired = (
+  /** A kernel [in, out] with other weights. */
+  const changed = (
     name: string,
-    between: (row: number, column: number) => number,
+    to: (w: number, row: number, column: number) => number,
   ): readonly [string, Tensor] => {
     const { shape, data } = tensors.get(name)!;
     const columns = shape[1]!;
-    const replaced = data.map((w, at) => {
-      const [row, column] = [Math.floor(at / columns), at % columns];
-      return row < 2 || column < 2 ? between(row, column) : w;
-    });
-    return [name, { shape, data: replaced }];
+    return [name, { shape, data: data.map((w, i) => to(w, Math.floor(i / columns), i % columns)) }];
   };
+  /** A kernel with rows and columns 0 and 1 replaced: what goes from one pair of units to the next. */
+  const paired = (
+    name: string,
+    between: (row: number, column: number) => number,
+  ): readonly [string, Tensor] =>
+    changed(name, (w, row, column) => (row < 2 || column < 2 ? between(row, column) : w));
   const sign = (unit: number): number => (unit === 0 ? 1 : -1);
   /** The sum out of the two units behind a leaky ReLU, in the first of a pair of units as it is, in the second negated. */
   const sum = (row: number, column: number): number =>
     row < 2 && column < 2 ? (sign(row) * sign(column)) / pair : 0;
   const same = (row: number, column: number): number => (row === column ? 1 : 0);
-  const first = tensors.get("difference.first.weight")!;
-  const width = first.shape[1]!;
-  const output = tensors.get("output.weight")!;
-  const tail = output.data.length / 2;
+  const tail = tensors.get("output.weight")!.data.length / 2;
   return new Map([
     ...tensors,
-    [
-      "difference.first.weight",
-      {
-        ...first,
-        data: first.data.map((w, at) => {
-          const [step, unit] = [Math.floor(at / width), at % width];
-          // Differences are newest first and of the other sign: each is minus a step.
-          return unit < 2 ? sign(unit) * weights[weights.length - 1 - step]! : w;
-        }),
-      },
-    ],
+    // Differences are newest first and of the other sign: each is minus a step.
+    changed("difference.first.weight", (w, step, unit) =>
+      unit < 2 ? sign(unit) * weights[weights.length - 1 - step]! : w,
+    ),
     paired("difference.second.weight", sum),
     paired("difference.compress.weight", same),
     paired("difference.linear.weight", same),
     paired("difference.amplitude.weight", () => 0),
     paired("difference.rate.weight", () => 0),
     paired("difference.third.weight", same),
-    [
-      "output.weight",
-      {
-        ...output,
-        data: output.data.map((_, at) => (at === tail ? 1 : at === tail + 1 ? -1 : 0)),
-      },
-    ],
+    changed("output.weight", (_, row) => (row === tail ? 1 : row === tail + 1 ? -1 : 0)),
   ]);
 }
 
-/** The weights that a set begins at, so that those of all sets together are the straight line's. */
+/**
+ * The weights that a set begins at, those of the first kind of tensor that it serves, which has most of its weights; those of
+ * all sets together are as much as the straight line's.
+ *
+ * @throws UsageError for weights that lead nowhere, or forward.
+ */
 function beginning({ window, values }: StepWeights): (set: (typeof setNames)[number]) => number[] {
   const steps = window - 1;
-  const row = (set: (typeof setNames)[number]): Float32Array =>
-    values.subarray(
-      rowNames.indexOf(rowOf[set]) * steps,
-      (rowNames.indexOf(rowOf[set]) + 1) * steps,
-    );
+  const row = (set: (typeof setNames)[number]): Float32Array => {
+    const r = rowNames.findIndex((name) => setOf[name] === set);
+    return values.subarray(r * steps, (r + 1) * steps);
+  };
   const total = setNames.reduce((sum, set) => sum + row(set).reduce((a, b) => a + b, 0), 0);
+  if (!(total > 0))
+    throw new UsageError(
+      "a filter to begin at has weights that add up to more than 0; these lead nowhere, or forward.",
+    );
   const scale = (evenWeight * steps * setNames.length) / total;
   return (set) => Array.from(row(set), (w) => scale * w);
 }

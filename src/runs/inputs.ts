@@ -87,7 +87,8 @@ async function imagesDigest({ pixels, labels, names, ...set }: Dataset): Promise
   });
 }
 
-function textDigest(value: unknown): Promise<string> {
+/** SHA-256 of what a value is as JSON. */
+export function textDigest(value: unknown): Promise<string> {
   return contentDigest(new TextEncoder().encode(JSON.stringify(value)));
 }
 

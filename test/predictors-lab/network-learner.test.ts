@@ -135,6 +135,15 @@ test("from a filter on it begins as that filter, and all of it can learn", async
       assert.ok(Math.abs(got - want) < tolerance, `set ${s}: ${got}, ${want}`);
     }
   }
+  const nowhere = { ...from, values: new Float32Array(5 * 14) };
+  let refused: unknown;
+  await NetworkLearner.create(await testGpu(), nowhere).catch(
+    (error: unknown) => (refused = error),
+  );
+  assert.match(
+    String(refused),
+    /weights that add up to more than 0; these lead nowhere, or forward/,
+  );
   // Every kernel gets a derivative within two steps: at first the output reads the filter's units alone.
   const { history, slope } = walk(random, 7);
   const round = { strength: 1, tensors: [{ name: "w", row: 2, history, gradients: [] }] };

@@ -158,17 +158,15 @@ export function endStateScores(
   name: string,
 ): EndScores {
   if (metadata["format"] !== format) {
-    throw new DataError(
-      `"${name}" is no end state of this version; remove it and it is made again.`,
-    );
+    throw new DataError(`"${name}" is no end state of this version.`);
   }
   if (metadata["train"] !== identity(train)) {
-    throw new DataError(`"${name}" is of another training; remove it and it is made again.`);
+    throw new DataError(`"${name}" is of another training.`);
   }
   try {
     return scoresSchema.parse(parseJson(metadata["scores"] ?? "{}"));
   } catch (cause) {
-    throw new DataError(`"${name}" is damaged: it has no scores; remove it and it is made again.`, {
+    throw new DataError(`"${name}" is damaged: it has no scores.`, {
       cause,
     });
   }

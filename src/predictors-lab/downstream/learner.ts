@@ -60,12 +60,11 @@ export function stepLearner(shape: {
   const { gradients, weighting, begin } = shape;
   const steps = usualWindow - 1;
   const count = inputsOf({ window: usualWindow, gradients });
+  const known = begin === undefined ? steps : inputsOf(begin);
   const start = rowNames.flatMap((_, r) =>
-    Array.from({ length: count }, (__, k) => {
-      if (begin === undefined) return k < steps ? evenWeight : 0;
-      const known = inputsOf(begin);
-      return k < known ? begin.values[r * known + k]! : 0;
-    }),
+    Array.from({ length: count }, (__, k) =>
+      k < known ? (begin?.values[r * known + k] ?? evenWeight) : 0,
+    ),
   );
   /** Weights as kernels take them. */
   const weightsOf = (values: readonly number[]): StepWeights => ({
