@@ -100,7 +100,11 @@ export const described = defineNetwork({
       );
     }
     const output = chain(layers, x, all, classes);
-    if (output.shape.length === 2 && output.shape[1] === classes) return output;
+    // A method may have given the last layer a class more.
+    const last = all.at(-1)!;
+    const units = last.type === "linear" && last.units !== "classes" ? last.units : classes;
+    const made = last.type === "linear" ? units : output.shape[1];
+    if (output.shape.length === 2 && made === classes) return output;
     throw new UsageError(
       `network "${title}": the last layer gives [${output.shape.slice(1).join(", ")}] an image, and there are ` +
         `${classes} classes: end with {"type": "linear", "units": "classes"}.`,

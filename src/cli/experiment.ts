@@ -16,6 +16,7 @@ import {
   requestPlan,
 } from "../experiments/parts.ts";
 import { placeOf } from "../experiments/places.ts";
+import { mostWidenings } from "../experiments/widening.ts";
 import { type PlannedRun, type Share, sharesOf, type Tuned } from "../experiments/plan.ts";
 import { experimentNames, type Protocol } from "../experiments/protocol.ts";
 import { type Reported, reportExperiment } from "../experiments/report.ts";
@@ -73,6 +74,7 @@ interface ExperimentFlags extends NowcastFlags, ForgetFlags, SubmitFlags {
   readonly data?: string;
   readonly tuningSeed: number;
   readonly tuningSeeds?: number;
+  readonly widenings?: number;
   readonly tuned?: string;
   readonly predictor?: string;
   readonly arms?: string;
@@ -145,6 +147,12 @@ export function registerExperiment(command: Command): void {
       "--tuning-seeds <n>",
       "how many of them (default: 3; at size tiny, 1)",
       integer(1, most.networks),
+    )
+    .option(
+      "--widenings <n>",
+      "how often an arm whose best settings lie at an edge of those tried is tried beyond it (default: " +
+        `${mostWidenings}; at size tiny, 0)`,
+      integer(0, 10),
     )
     .option(
       "--tuned <dir>",
@@ -313,6 +321,7 @@ async function requestOf(
     variants: flags.variant ?? [],
     seeds: Array.from({ length: flags.seeds }, (_, i) => flags.firstSeed + i),
     tuningSeeds: tuningSeedsOf(flags),
+    widenings: flags.widenings,
     tuned: flags.tuned === undefined ? undefined : await readTaken(flags.tuned, experiment),
   });
 }
@@ -357,7 +366,7 @@ function requireOneChoice(name: string, command: Command, { tuned }: ExperimentF
   }
   const other = command.options.find(
     (option) =>
-      ["--tuning-seed", "--tuning-seeds", "--beside"].includes(option.long ?? "") &&
+      ["--tuning-seed", "--tuning-seeds", "--widenings", "--beside"].includes(option.long ?? "") &&
       command.getOptionValueSource(option.attributeName()) === "cli",
   );
   if (other !== undefined) {
@@ -380,7 +389,7 @@ function requireOwnOptions(name: string, command: Command, flags: ExperimentFlag
     const flag = flags.grader === undefined ? "--only-classes" : "--grader";
     throw new UsageError(`${flag} belongs to experiment ${diffusionName}.`);
   }
-  const foreign = ["model", "predictor", "beside"].find((option) => draws && given(option));
+  const foreign = ["model", "predictor", "widenings", "beside"].find((option) => draws && given(option));
   if (foreign !== undefined) {
     throw new UsageError(`experiment ${diffusionName} has no --${foreign}: leave it out.`);
   }
@@ -524,7 +533,7 @@ async function tellSoFar(
     done > before
       ? ""
       : " None ended in this time: a training goes on from its last epoch, an unlearning from its last round, so give more minutes than one takes.";
-  const all = countRuns(runs);
+  const all = await results.countAll(runs);
   const summaries = summariseFinished(protocol, await results.finished());
   const table =
     summaries.length === 0

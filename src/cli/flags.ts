@@ -68,6 +68,7 @@ export const flags: Readonly<Record<string, string>> = {
   unlearningAccuracy: "--until-ua",
   untilRetrained: "--until-retrained",
   warmupEpochs: "--warmup-epochs",
+  widenings: "--widenings",
 };
 
 /** Flags by the setting of an unlearning method; the others are given by `--set`. */

@@ -258,12 +258,17 @@ export function withRuns<T>(
   label: string,
   runs: number,
   signal: AbortSignal,
-  work: (told: { readonly watch: Watch; readonly log: (line: string) => void }) => Promise<T>,
+  work: (told: {
+    readonly watch: Watch;
+    readonly log: (line: string) => void;
+    readonly added: () => void;
+  }) => Promise<T>,
 ): Promise<T> {
   const bar = new ProgressBar(label, true);
   let done = 0;
+  let all = runs;
   const show = (part: string): void =>
-    bar.update(done, runs, `run ${Math.min(runs, done + 1)}/${runs}${part}`);
+    bar.update(done, all, `run ${Math.min(all, done + 1)}/${all}${part}`);
   let phase: Phase = "steps";
   const watch: Watch = {
     signal,
@@ -286,6 +291,7 @@ export function withRuns<T>(
         bar.say(line);
         show("");
       },
+      added: () => void all++,
     }),
   );
 }

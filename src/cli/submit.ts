@@ -1,7 +1,7 @@
 /** `rewind experiment … --queue`: submits the runs of an experiment, shows how they go, and writes what they came to. */
 import { DataError, UsageError } from "../errors.ts";
 import { readGraderRecord } from "../experiments/grader.ts";
-import { copyGraderRecord, copyRun } from "../experiments/parts.ts";
+import { copyGraderRecord, copyRun, isUntried } from "../experiments/parts.ts";
 import type { PlannedRun } from "../experiments/plan.ts";
 import type { Protocol } from "../experiments/protocol.ts";
 import type { Reported } from "../experiments/report.ts";
@@ -86,9 +86,11 @@ export async function submitExperiment(
       return undefined;
     }
     await finished(flow, protocol, from, interruptSignal(waiting));
-    for (const { key, kind } of flow.plan) {
+    for (const run of flow.plan) {
+      const { key, kind } = run;
       const networks = kind === "grader";
       await from.bring([key], { networks });
+      if (await isUntried(run, from.path)) continue;
       await copyRun(join(from.path, key), join(folder.path, key), { networks });
     }
     await copyGraderRecord(from.path, folder.path);
@@ -143,7 +145,9 @@ async function finished(
         if (told.has(run.key) || !done.has(run.key)) continue;
         told.add(run.key);
         if (run.kind === "trial" || run.kind === "arm") {
-          bar.say(lineOf(protocol, run, (await results.of(run.key))!));
+          const result = await results.of(run.key);
+          // A trial had nothing to try.
+          if (result !== undefined) bar.say(lineOf(protocol, run, result));
         } else bar.say(`${run.key}: trained`);
       }
       for (const { run, error, attempts } of state.failed) {

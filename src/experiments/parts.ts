@@ -134,7 +134,9 @@ export async function readParts(paths: readonly string[]): Promise<readonly Foun
 }
 
 /** What decides a run's result in its folder, without times: equal where the same was computed. */
-async function outcomeOf(path: string): Promise<string> {
+async function outcomeOf(run: PlannedRun, folder: string): Promise<string> {
+  if (await isUntried(run, folder)) return "nothing to try";
+  const path = join(folder, run.key);
   const result = join(path, resultFile);
   if (await exists(result)) {
     const text = JSON.stringify(await readJson(result), (key, value: unknown) =>
@@ -176,6 +178,12 @@ export async function copyGraderRecord(from: string, to: string): Promise<void> 
   if (await exists(file)) await writeAtomic(join(to, graderFile), await readBytes(file));
 }
 
+/** Whether a folder has nothing of a run, which is so of finished ones for trials that had nothing to try. */
+export async function isUntried(run: PlannedRun, folder: string): Promise<boolean> {
+  if (run.kind !== "trial" || run.widening === undefined) return false;
+  return !(await exists(join(folder, run.key, resultFile)));
+}
+
 /**
  * Copies the runs of all shares into one folder, each from the share that it belongs to.
  *
@@ -193,8 +201,8 @@ export async function mergeParts(
     const first = parts[owner] ?? having[0]!;
     for (const other of having) {
       if (other === first) continue;
+      if ((await outcomeOf(run, first.path)) === (await outcomeOf(run, other.path))) continue;
       const [a, b] = [join(first.path, run.key), join(other.path, run.key)];
-      if ((await outcomeOf(a)) === (await outcomeOf(b))) continue;
       const adapters = [...(await placesOf(a)), ...(await placesOf(b))].map(
         ({ adapter }) => adapter,
       );
@@ -203,6 +211,7 @@ export async function mergeParts(
           "runs that start from it do not compare. Compute all shares on one kind of adapter.",
       );
     }
+    if (await isUntried(run, first.path)) continue;
     await copyRun(join(first.path, run.key), join(out, run.key), { networks: true });
   }
   await copyGraderRecord(parts[0]!.path, out);

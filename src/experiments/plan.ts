@@ -9,6 +9,7 @@ import { join } from "../platform/files.ts";
 import type { Arm, Settings } from "../unlearn/arm.ts";
 import { isReference } from "./arms.ts";
 import type { Protocol } from "./protocol.ts";
+import { widest } from "./widening.ts";
 
 /** The trials of an arm on the tuning seeds, and the settings that won. */
 export interface Tuned {
@@ -45,6 +46,14 @@ export interface PlannedTraining extends Planned {
   readonly group: string;
 }
 
+/** Which trial beyond the edges of an arm's others. */
+export interface Widening {
+  /** How often settings were tried beyond an edge with it, from 1. */
+  readonly time: number;
+  /** Which of the settings beyond that edge, from 0. */
+  readonly which: number;
+}
+
 /** An arm with one choice of settings, on a tuning seed or with the best choice on a reported one. */
 export interface PlannedArm extends Planned {
   readonly kind: "trial" | "arm";
@@ -53,6 +62,8 @@ export interface PlannedArm extends Planned {
   readonly arm: Arm;
   /** The settings that a trial tries, on each tuning seed; those of an arm follow from its trials. */
   readonly choice?: Settings;
+  /** A trial beyond an edge of the others: these say whether there is anything to try, and what. */
+  readonly widening?: Widening;
   /** The run of the retrained network whose unlearning accuracy it ends at. */
   readonly reference?: string;
 }
@@ -86,8 +97,9 @@ function choicesOf(
   known: Readonly<Record<string, Tuned>>,
 ): { readonly arm: Arm; readonly choices: readonly Settings[] }[] {
   const isKnown = (arm: Arm, choices: readonly Settings[]): boolean => {
-    const before = known[arm.name]?.trials.map(({ settings }) => settings);
-    return JSON.stringify(before) === JSON.stringify(choices);
+    // Trials beyond an edge of these stand after them.
+    const before = known[arm.name]?.trials.slice(0, choices.length);
+    return JSON.stringify(before?.map(({ settings }) => settings)) === JSON.stringify(choices);
   };
   const open = protocol.arms
     .filter((arm) => arm.trials.length > 0 && !isKnown(arm, arm.trials))
@@ -97,6 +109,30 @@ function choicesOf(
   // Others end where it ends: it is run with them, known or not.
   const once = { arm: reference, choices: [{}] };
   return open.length > 0 || !isKnown(reference, once.choices) ? [once, ...open] : open;
+}
+
+/**
+ * Trials beyond the edges of those that are planned, on the same seeds: as many as there may be, of which those run that
+ * have something to try.
+ *
+ * @param time how often it is tried with them, from 1.
+ */
+function widerTrials(planned: readonly PlannedRun[], time: number): PlannedRun[] {
+  const trials = planned.filter((run): run is PlannedArm => run.kind === "trial");
+  const isFirst = ({ group, arm }: PlannedArm): boolean =>
+    !wider.some((run) => run.group === group && run.arm === arm);
+  const wider: PlannedArm[] = [];
+  for (const first of trials) {
+    if (!isFirst(first)) continue;
+    const { choice: _, ...shared } = first;
+    const before = trials.flatMap(({ arm, key }) => (arm === first.arm ? [key] : []));
+    const after = [...new Set([...first.after, ...before])];
+    for (let which = 0; which < widest(first.arm.trials); which++) {
+      const key = join(first.group, `${first.arm.name}-wider-${time}-${which + 1}`);
+      wider.push({ ...shared, key, after, widening: { time, which } });
+    }
+  }
+  return wider;
 }
 
 /** The runs of an experiment: each stands after those that it needs. */
@@ -110,7 +146,7 @@ export function planOf(protocol: Protocol, options: PlanOptions): readonly Plann
   const ofSeed = (
     seed: number,
     group: string,
-    runs: readonly Pick<PlannedArm, "kind" | "key" | "arm" | "choice" | "after">[],
+    runs: readonly Omit<PlannedArm, "seed" | "group" | "reference">[],
   ): PlannedRun[] => {
     const trained = trainingKey(group);
     let reference: string | undefined;
@@ -135,6 +171,9 @@ export function planOf(protocol: Protocol, options: PlanOptions): readonly Plann
   const trials = tuningSeeds.flatMap(trialsOf);
   const tried = (name: string): string[] =>
     trials.flatMap((run) => (run.kind === "trial" && run.arm.name === name ? [run.key] : []));
+  for (let time = 1; time <= protocol.widenings; time++) {
+    trials.push(...widerTrials(trials, time));
+  }
   return [
     ...first,
     ...trials,

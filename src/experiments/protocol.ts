@@ -15,6 +15,7 @@ import {
   untouchedArm,
 } from "./diffusion.ts";
 import { channelsOf, type Overrides, type Size, scaleOf, smallSide } from "./scale.ts";
+import { mostWidenings } from "./widening.ts";
 
 /** An experiment on one data set. */
 export interface Protocol extends Experiment {
@@ -23,6 +24,8 @@ export interface Protocol extends Experiment {
   readonly train: (seed: number) => TrainConfig;
   /** Whether a run also ends where its network has collapsed; see `collapseFloor`. */
   readonly endCollapsed: boolean;
+  /** How often tuning goes on beyond its grid where the best lies at an edge. */
+  readonly widenings: number;
   /** Scores measured after every round; all of them at the start and the end. */
   readonly scores: readonly string[];
   /** Those that run. */
@@ -60,6 +63,8 @@ export interface ProtocolOptions {
   readonly forget?: ForgetConfig | undefined;
   /** The file that the network is declared in, where it is the user's own. */
   readonly modelFile?: string | undefined;
+  /** Instead of the size's {@link Protocol.widenings}. */
+  readonly widenings?: number | undefined;
   /** Changes to the scale. */
   readonly overrides?: Overrides | undefined;
 }
@@ -112,6 +117,7 @@ export function protocolOf(
     ...experiment,
     name,
     endCollapsed: !tiny,
+    widenings: options.widenings ?? (tiny ? 0 : mostWidenings),
     scores: [experiment.x, ...experiment.y].map(({ score }) => score),
     arms: [...chosen, ...variants.map((variant) => variantOf(variant, chosen))],
     known: armsOf({ ...context, published: published ?? "" }, recipe, readsRetained),
@@ -144,6 +150,7 @@ function diffusionProtocol(
     ...diffusionExperiment,
     name: diffusionName,
     endCollapsed: false,
+    widenings: 0,
     scores: [...new Set([x, ...y, ...endColumns].map(({ score }) => score))],
     arms: [...chosen, ...variants.map((variant) => variantOf(variant, chosen))],
     known: [untouchedArm, ...all],

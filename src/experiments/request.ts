@@ -38,6 +38,8 @@ export interface ExperimentRequest {
   readonly seeds: readonly number[];
   /** Seeds that settings are chosen on; none of them is reported. */
   readonly tuningSeeds: readonly number[];
+  /** How often an arm is tried beyond an edge; absent: as often as the size says. */
+  readonly widenings?: number | undefined;
   /** Settings that another run chose: nothing is tried. */
   readonly tuned?: TakenSettings | undefined;
   /** What drawn images are judged by; absent: a grader that is trained first. */
@@ -91,6 +93,7 @@ export const requestSchema: z.ZodType<ExperimentRequest> = z.strictObject({
   ),
   seeds: z.array(seed).min(1).max(10_000),
   tuningSeeds: z.array(seed).min(1).max(100),
+  widenings: z.number().int().min(0).max(10).optional(),
   tuned: takenSchema.optional(),
   grader: z.string().optional(),
   precision: z.enum(precisions).optional(),
@@ -110,7 +113,7 @@ export function unknownExperiment(name: string): UsageError {
  */
 export function requestProtocol(request: ExperimentRequest): Protocol {
   const { experiment, data, size, published, model, modelFile, forget, overrides } = request;
-  const { arms, variants, seeds, tuningSeeds, tuned } = request;
+  const { arms, variants, seeds, tuningSeeds, widenings, tuned } = request;
   if (!experimentNames().includes(experiment)) {
     throw unknownExperiment(experiment);
   }
@@ -121,7 +124,7 @@ export function requestProtocol(request: ExperimentRequest): Protocol {
     );
   }
   const protocol = protocolOf(experiment, data, {
-    ...{ size, published, model, modelFile, forget, overrides, variants },
+    ...{ size, published, model, modelFile, forget, overrides, variants, widenings },
     only: arms,
   });
   if (tuned === undefined) return protocol;

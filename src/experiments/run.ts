@@ -10,6 +10,7 @@ import { Owned } from "../gpu/owned.ts";
 import { meanAndDeviation } from "../metrics/statistics.ts";
 import { join } from "../platform/files.ts";
 import type { Settings } from "../unlearn/arm.ts";
+import { takesSettings } from "../unlearn/methods/index.ts";
 import { planOf, type PlannedArm, type PlannedRun, type Tuned } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
 import {
@@ -20,6 +21,14 @@ import {
   TrainedNetwork,
   unlearningAccuracyOf,
 } from "./trained-network.ts";
+import { beyondEdge } from "./widening.ts";
+
+/** The settings that a trial tried. */
+function triedIn({ arm, choice }: PlannedArm, { settings }: ArmResult): Settings {
+  if (choice !== undefined) return choice;
+  const names = new Set(arm.trials.flatMap((trial) => Object.keys(trial)));
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => names.has(name)));
+}
 
 /** A finished run in one line; `ms`: what it took, where that is known. */
 export function lineOf(
@@ -30,7 +39,7 @@ export function lineOf(
 ): string {
   const last = result.history.at(-1)!;
   const value = result.statistic?.toFixed(statistic.decimals) ?? "not reached";
-  const trial = run.kind === "trial" ? `tuning ${JSON.stringify(run.choice)} ` : "";
+  const trial = run.kind === "trial" ? `tuning ${JSON.stringify(triedIn(run, result))} ` : "";
   return (
     `${trial}${result.arm}, seed ${result.seed}: ${statistic.name} ${value}; ${last.round} rounds, ` +
     `stopped by ${result.stoppedBy}${ms === undefined ? "" : `, ${(ms / 1000).toFixed(0)} s`}`
@@ -66,9 +75,12 @@ function isTold(run: PlannedRun): run is PlannedArm {
   return run.kind === "trial" || run.kind === "arm";
 }
 
-/** How many runs of a plan are told of: {@link Environment.log} is called once for each. */
+/**
+ * How many runs of a plan are told of for certain: {@link Environment.log} is called once for each, and
+ * {@link Environment.added} for each that comes to them.
+ */
 export function countRuns(runs: readonly PlannedRun[]): number {
-  return runs.filter(isTold).length;
+  return runs.filter((run) => isTold(run) && run.widening === undefined).length;
 }
 
 /** Results of a plan's runs, as their folders have them. */
@@ -117,20 +129,32 @@ export class PlanResults {
       : unlearningAccuracyOf(await this.#needed(reference));
   }
 
-  /** The trials of an arm and the settings that won; undefined where it is not tuned. */
-  async tunedOf(name: string): Promise<Tuned | undefined> {
+  /**
+   * The trials of an arm and the settings that won; undefined where it is not tuned.
+   *
+   * @param widenings how often of those beyond its edges are counted.
+   */
+  async tunedOf(
+    name: string,
+    widenings: number = this.#protocol.widenings,
+  ): Promise<Tuned | undefined> {
     const mine = this.#plan.filter(
-      (run): run is PlannedArm => run.kind === "trial" && run.arm.name === name,
+      (run): run is PlannedArm =>
+        run.kind === "trial" &&
+        run.arm.name === name &&
+        (run.widening === undefined || run.widening.time <= widenings),
     );
     if (mine.length === 0) return this.#known[name];
-    const choices = new Map<string, PlannedArm[]>();
+    const choices = new Map<string, { choice: Settings; runs: PlannedArm[] }>();
     for (const run of mine) {
-      const name = JSON.stringify(run.choice);
-      choices.set(name, [...(choices.get(name) ?? []), run]);
+      const choice = await this.#choiceOf(run);
+      if (choice === undefined) continue;
+      const name = JSON.stringify(choice);
+      choices.set(name, { choice, runs: [...(choices.get(name)?.runs ?? []), run] });
     }
     const { statistic, x } = this.#protocol;
     const trials: Parameters<typeof bestTrial>[1][number][] = [];
-    for (const runs of choices.values()) {
+    for (const { choice, runs } of choices.values()) {
       const results = await Promise.all(runs.map(({ key }) => this.#needed(key)));
       const reached = results.filter((one) => one.statistic !== undefined).length;
       const values = results.flatMap(
@@ -138,13 +162,33 @@ export class PlanResults {
       );
       const ends = results.map(({ history }) => history.at(-1)!.scores[x.score]!);
       trials.push({
-        settings: runs[0]!.choice!,
+        settings: choice,
         statistic: reached === 0 ? undefined : meanAndDeviation(values).mean,
         reached,
         end: meanAndDeviation(ends).mean,
       });
     }
     return { settings: bestTrial(this.#protocol, trials).settings, trials };
+  }
+
+  /** The settings that a trial tries; undefined where what came before leaves it none. */
+  async #choiceOf({ arm, choice, widening }: PlannedArm): Promise<Settings | undefined> {
+    if (widening === undefined) return choice;
+    const { settings: best, trials } = (await this.tunedOf(arm.name, widening.time - 1))!;
+    const tried = trials.map(({ settings }) => settings);
+    const allowed = (settings: Settings): boolean =>
+      takesSettings(arm.method, { ...settings, ...arm.settings });
+    return beyondEdge(best, tried, allowed)[widening.which];
+  }
+
+  /**
+   * Whether a run is to be done: a trial beyond an edge is where the best of the others lies there.
+   *
+   * @throws UsageError where one that it needs is not finished.
+   */
+  async isNeeded(run: PlannedRun): Promise<boolean> {
+    if (run.kind !== "trial" || run.widening === undefined) return true;
+    return (await this.#choiceOf(run)) !== undefined;
   }
 
   /** What is tuned, by the name of the arm. */
@@ -159,9 +203,13 @@ export class PlanResults {
   }
 
   /** The settings that a run is made with. */
-  async settingsOf({ arm, choice }: PlannedArm): Promise<Settings> {
-    const chosen = choice ?? (await this.tunedOf(arm.tunedAs ?? arm.name))?.settings ?? {};
-    return settingsOf(this.#protocol, arm, chosen);
+  async settingsOf(run: PlannedArm): Promise<Settings> {
+    const { arm, kind } = run;
+    const chosen =
+      kind === "trial"
+        ? await this.#choiceOf(run)
+        : (await this.tunedOf(arm.tunedAs ?? arm.name))?.settings;
+    return settingsOf(this.#protocol, arm, chosen ?? {});
   }
 
   /**
@@ -170,15 +218,25 @@ export class PlanResults {
    * @param among only these runs are looked at; absent: all of them.
    */
   async finished(among?: ReadonlySet<string>): Promise<ArmResult[]> {
-    const runs = this.#plan.filter(({ kind, key }) => kind === "arm" && among?.has(key) !== false);
-    const results = await Promise.all(runs.map((run) => this.#ended(run)));
-    return results.filter((result) => result !== undefined);
+    return this.#endedOf(
+      this.#plan.filter(({ kind, key }) => kind === "arm" && among?.has(key) !== false),
+    );
   }
 
-  /** How many of some runs are finished, of those that {@link countRuns} counts. */
+  /** How many of some runs are finished, of those that are told of. */
   async count(runs: readonly PlannedRun[]): Promise<number> {
+    return (await this.#endedOf(runs)).length;
+  }
+
+  /** How many of some runs are told of, as far as is known: those of {@link countRuns}, and finished ones beyond an edge. */
+  async countAll(runs: readonly PlannedRun[]): Promise<number> {
+    const wider = runs.filter((run) => run.kind === "trial" && run.widening !== undefined);
+    return countRuns(runs) + (await this.#endedOf(wider)).length;
+  }
+
+  async #endedOf(runs: readonly PlannedRun[]): Promise<ArmResult[]> {
     const results = await Promise.all(runs.map((run) => this.#ended(run)));
-    return results.filter((result) => result !== undefined).length;
+    return results.filter((result) => result !== undefined);
   }
 
   /** The result of a trial or an arm that is finished, and where its reference is. */
@@ -215,9 +273,10 @@ export class PlanRunner {
     this.#environment = environment;
   }
 
-  /** Does a run, or finds that it is done; the grader's is done by who opens it. */
+  /** Does a run, or finds that it is done or has nothing to try; the grader's is done by who opens it. */
   async do(run: PlannedRun): Promise<void> {
-    if (run.kind === "grader") return;
+    if (run.kind === "grader" || !(await this.results.isNeeded(run))) return;
+    if (run.kind === "trial" && run.widening !== undefined) this.#environment.added?.();
     const started = performance.now();
     const network = await this.#trained(run);
     if (run.kind === "training") return;

@@ -2,12 +2,12 @@
 import { csvFormatRows } from "d3-dsv";
 import { type Cell, type Column, markdownTable } from "../report/table.ts";
 import { listed } from "../registry.ts";
-import type { Settings } from "../unlearn/arm.ts";
 import { isReference } from "./arms.ts";
 import { type Comparison, verdictOf } from "./comparison.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Tuned } from "./plan.ts";
 import { type ArmSummary, finalNames, type Spread } from "./summary.ts";
+import { edgesOf } from "./widening.ts";
 
 /** What decides the columns of a result table. */
 type Judged = Pick<Protocol, "statistic" | "againstRetrained" | "endColumns">;
@@ -173,15 +173,6 @@ export function comparisonTable(
   return markdownTable(columns, rows);
 }
 
-/** Settings whose chosen value is the least or most of three or more that were tried: beyond it may be a better one. */
-function edgesOf(settings: Settings, trials: Tuned["trials"]): readonly string[] {
-  return Object.entries(settings).flatMap(([name, value]) => {
-    const tried = [...new Set(trials.map((trial) => trial.settings[name]))].map(Number);
-    const isEdge = [Math.min(...tried), Math.max(...tried)].includes(Number(value));
-    return tried.length >= 3 && isEdge ? [name] : [];
-  });
-}
-
 /** What tuning tried and chose; `written`: settings as a text. */
 export function tuningRows(
   { statistic }: Pick<Judged, "statistic">,
@@ -189,7 +180,8 @@ export function tuningRows(
   written: (settings: unknown) => string,
 ): Rows {
   const rows = Object.entries(tuned).flatMap(([arm, { settings, trials }]) => {
-    const edges = edgesOf(settings, trials);
+    const tried = trials.map((trial) => trial.settings);
+    const edges = edgesOf(settings, tried).map(({ name }) => name);
     const chosen =
       edges.length === 0 ? "chosen" : `chosen, at the edge of what was tried of ${listed(edges)}`;
     return trials.map((trial) => [

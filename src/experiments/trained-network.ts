@@ -33,6 +33,8 @@ export interface Environment {
   readonly watch: Watch;
   /** Called with one line at the end of every run. */
   readonly log: (line: string) => void;
+  /** Called for a run that comes to those that were counted, before it is done. */
+  readonly added?: () => void;
   /** What a network of diffusion is judged by; its runs draw with their own seed. */
   readonly judging?: { readonly grader: Grader; readonly drawing: Omit<Drawing, "seed"> };
 }

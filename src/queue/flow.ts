@@ -13,7 +13,9 @@ import type { Job, JobsOptions, Queue } from "bullmq";
 import { requestPlan } from "../experiments/parts.ts";
 import { placesOf } from "../experiments/places.ts";
 import type { PlannedRun } from "../experiments/plan.ts";
+import type { Protocol } from "../experiments/protocol.ts";
 import { requestProtocol } from "../experiments/request.ts";
+import { PlanResults } from "../experiments/run.ts";
 import { resultFile } from "../experiments/trained-network.ts";
 import { join } from "../platform/files.ts";
 import type { QueueServer } from "./connection.ts";
@@ -100,6 +102,7 @@ export async function countWorkers({ redis }: QueueServer, version: string): Pro
 export class Flow {
   readonly plan: readonly PlannedRun[];
   readonly payload: RunPayload;
+  readonly #protocol: Protocol;
   readonly #server: QueueServer;
   readonly #folder: StoredFolder;
 
@@ -110,7 +113,8 @@ export class Flow {
   constructor(server: QueueServer, payload: RunPayload, folder: StoredFolder) {
     const { run: _, ...shared } = payload;
     this.payload = shared;
-    this.plan = requestPlan(requestProtocol(payload.request), payload.request);
+    this.#protocol = requestProtocol(payload.request);
+    this.plan = requestPlan(this.#protocol, payload.request);
     this.#server = server;
     this.#folder = folder;
   }
@@ -169,6 +173,7 @@ export class Flow {
       if (await isFinished(run, this.#folder)) await redis.sadd(this.#doneKey, run.key);
       else await redis.srem(this.#doneKey, run.key);
     }
+    await this.#settle();
     const ready = await this.#ready(this.plan);
     const name = queueName(version);
     const done = new Set(await redis.smembers(this.#doneKey));
@@ -212,6 +217,24 @@ export class Flow {
     }
   }
 
+  /**
+   * Trials that have nothing to try, after what others came to, are done. They are found here, as soon as these are
+   * finished, and no worker is asked.
+   */
+  async #settle(): Promise<void> {
+    const done = new Set(await this.#server.redis.smembers(this.#doneKey));
+    const results = new PlanResults(this.#protocol, this.plan, {}, this.#folder.path);
+    for (const run of this.plan) {
+      if (run.kind !== "trial" || run.widening === undefined || done.has(run.key)) continue;
+      if (!run.after.every((key) => done.has(key))) continue;
+      const needed = neededBy(this.plan, run.key).map(({ key }) => key);
+      await this.#folder.bring(needed, { networks: false });
+      if (await results.isNeeded(run)) continue;
+      await this.#server.redis.sadd(this.#doneKey, run.key);
+      done.add(run.key);
+    }
+  }
+
   /** Runs that are not done and whose needs are. */
   async #ready(runs: readonly PlannedRun[]): Promise<PlannedRun[]> {
     const done = new Set(await this.#server.redis.smembers(this.#doneKey));
@@ -234,6 +257,7 @@ export class Flow {
   /** Says that a run is finished in the store, and adds the runs that waited for it alone. */
   async finished(key: string): Promise<void> {
     await this.#server.redis.sadd(this.#doneKey, key);
+    await this.#settle();
     const waiting = this.plan.filter(({ after }) => after.includes(key));
     for (const run of await this.#ready(waiting)) await this.#add(run);
   }

@@ -9,7 +9,7 @@ export interface Arm {
   readonly name: string;
   readonly method: string;
   readonly settings: Settings;
-  /** Settings tried on the tuning seed; the same number for every tuned method. */
+  /** Settings tried on the tuning seeds at first; as many for every method of a kind. */
   readonly trials: readonly Settings[];
   readonly rounds: number;
   /** The arm whose tuned settings this one takes over: a variant or control is run as what it varies. */

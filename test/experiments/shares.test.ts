@@ -1,5 +1,5 @@
 // An experiment in shares: put together, they say what one process says; what does not belong together is refused.
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -17,6 +17,8 @@ const folder = mkdtempSync(`${tmpdir()}/rewind-shares-`);
 const words =
   "experiment standard --size tiny --dataset synthetic --train 60 --test 40 --epochs 3 --batch 20 --model mlp " +
   "--seeds 2 --arms neg-grad,linear-rewind";
+/** With trials beyond an edge of those of every arm. */
+const wider = `${words} --widenings 2`;
 
 async function done(line: string): Promise<void> {
   const { code, said } = await run(line, undefined);
@@ -128,10 +130,11 @@ test("shares have every arm and seed between them once, and whatever these need"
 });
 
 test("shares that are put together say what one process says", async () => {
-  await done(`${words} --out ${folder}/whole`);
-  await done(`${words} --out ${folder}/one --shard 1/2`);
+  await done(`${wider} --out ${folder}/whole`);
+  assert.ok(readdirSync(`${folder}/whole/tuning/seed-101`).some((name) => /-wider-1/.test(name)));
+  await done(`${wider} --out ${folder}/one --shard 1/2`);
   await refused(`experiment merge ${folder}/one --out ${folder}/none`, /share 2 of 2 is missing/);
-  await done(`${words} --out ${folder}/two --shard 2/2`);
+  await done(`${wider} --out ${folder}/two --shard 2/2`);
   await done(`experiment merge ${folder}/two ${folder}/one --out ${folder}/merged`);
   const contents = (name: string) =>
     new Map(

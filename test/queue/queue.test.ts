@@ -214,13 +214,15 @@ const spreadContents = (name: string) =>
 
 const words =
   "experiment standard --size tiny --dataset synthetic --train 60 --test 40 --epochs 3 --batch 20 --model mlp " +
-  "--seeds 2 --arms neg-grad,linear-rewind";
+  "--seeds 2 --arms neg-grad,linear-rewind --widenings 2";
 
 withRedis(
   "three workers, two of them and the server killed, two submissions: the tables are those of one process",
   async () => {
     const alone = await run(`${words} --out ${folder}/whole`, undefined);
     assert.is(alone.code, 0, alone.said);
+    const trials = readdirSync(`${folder}/whole/tuning/seed-101`);
+    assert.ok(trials.some((name) => name.includes("-wider-1")));
     const store = `${folder}/spread`;
     mkdirSync(store);
     const worker = (): Started =>

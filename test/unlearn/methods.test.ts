@@ -97,6 +97,25 @@ test("every method changes the weights, repeats to the bit, and resumes to the b
   }
 });
 
+test("every method takes a network that is described", async () => {
+  for (const units of ["classes", 10]) {
+    const layers = [{ type: "flatten" }, { type: "linear", name: "out", units }];
+    const job = await trainedJob({
+      ...config,
+      model: { name: "described", title: "flat", layers },
+      epochs: 1,
+    })();
+    // Whether the classes are written as a number matters to the one that adds a class.
+    for (const name of units === 10 ? ["boundary-expand"] : methods.names) {
+      const start = await weights(job);
+      const session = await startMethod(name, job.request(7), small[name]);
+      await session.round({});
+      session.destroy();
+      assert.not.equal(await weights(job), start, name);
+    }
+  }
+});
+
 test("a method sees only the data it declares", async () => {
   const job = await freshJob();
   const request = job.request(1);

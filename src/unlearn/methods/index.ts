@@ -9,6 +9,7 @@ import { boundaryExpand } from "./boundary-expand.ts";
 import { deleteMethod } from "./delete.ts";
 import { fineTune } from "./fine-tune.ts";
 import { fisher } from "./fisher.ts";
+import type { Settings } from "../arm.ts";
 import { type Method, restrict, type UnlearnSession, type UnlearnRequest } from "../method.ts";
 import { jit } from "./jit.ts";
 import { negGrad } from "./neg-grad.ts";
@@ -87,6 +88,11 @@ export function methodSettings(name: string, given: unknown): Record<string, unk
     throw new UsageError(`${name}: ${issues.join("; ")}.`);
   }
   return parsed.data as Record<string, unknown>;
+}
+
+/** Whether a method takes some settings. */
+export function takesSettings(name: string, given: Settings): boolean {
+  return methods.find(name).settings.safeParse(given).success;
 }
 
 /** Starts a method on a request, of which it sees only what it declares to read. */

@@ -1,0 +1,151 @@
+// Tuning beyond the edge of what was tried.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { planOf } from "../../src/experiments/plan.ts";
+import { protocolOf } from "../../src/experiments/protocol.ts";
+import { tune } from "../../src/experiments/run.ts";
+import type { Environment } from "../../src/experiments/trained-network.ts";
+import { beyondEdge, edgesOf, widest } from "../../src/experiments/widening.ts";
+import { closeGpus, testGpu } from "../device.ts";
+
+const folder = mkdtempSync(`${tmpdir()}/rewind-widening-`);
+const rates = [3e-4, 1e-3, 3e-3, 1e-2];
+const grid = [1, 4].flatMap((strength) =>
+  rates.map((learningRate) => ({ learningRate, strength })),
+);
+const any = (): boolean => true;
+
+test("beyond an edge a grid goes on as it begins or ends, with every value of what else it has", () => {
+  const [least, inner, most] = [grid[4]!, grid[1]!, grid[3]!];
+  assert.equal(beyondEdge(least, grid, any), [
+    { learningRate: 1e-4, strength: 4 },
+    { learningRate: 1e-4, strength: 1 },
+  ]);
+  assert.equal(beyondEdge(most, grid, any), [
+    { learningRate: 0.03, strength: 1 },
+    { learningRate: 0.03, strength: 4 },
+  ]);
+  assert.equal(beyondEdge(inner, grid, any), []);
+  assert.is(widest(grid), 2);
+  const caps = [10, 100, 1e3, 1e4, 1e5].map((cap) => ({ cap }));
+  assert.equal(beyondEdge(caps[4]!, caps, any), [{ cap: 1e6 }]);
+  assert.equal(beyondEdge(caps[0]!, caps, any), [{ cap: 1 }]);
+  assert.is(widest(caps), 1);
+});
+
+test("two values have no edge, nor has what is no number, and what a method does not take is not tried", () => {
+  const lengths = [{ strength: 1 }, { strength: 4 }];
+  assert.equal(edgesOf(lengths[1]!, lengths), []);
+  assert.is(widest(lengths), 0);
+  const named = ["a", "b", "c"].map((optimizer) => ({ optimizer }));
+  assert.equal(edgesOf(named[0]!, named), []);
+  const steps = [
+    { learningRate: 0.01, stepsPerRound: 5 },
+    { learningRate: 0.1, stepsPerRound: 2 },
+    { learningRate: 1, stepsPerRound: 1 },
+  ];
+  const whole = ({ stepsPerRound }: { stepsPerRound?: unknown }): boolean =>
+    Number.isInteger(stepsPerRound);
+  assert.equal(beyondEdge(steps[2]!, steps, whole), [{ learningRate: 10, stepsPerRound: 1 }]);
+  assert.equal(
+    beyondEdge(steps[2]!, steps, ({ learningRate }) => Number(learningRate) <= 1),
+    // 0.4 steps: what is allowed is for the method to say.
+    [{ learningRate: 1, stepsPerRound: 0.4 }],
+  );
+  assert.equal(
+    beyondEdge(steps[2]!, steps, () => false),
+    [],
+  );
+});
+
+/**
+ * A tiny experiment whose one tuned arm has some rates to choose from.
+ *
+ * @param score what a run is judged by, from how far its one round moved the loss on D_f: higher rates move it more.
+ */
+function choosing(
+  learningRates: readonly number[],
+  widenings: number,
+  score = (moved: number): number => moved,
+) {
+  const overrides = {
+    train: 80,
+    test: 40,
+    recipe: { epochs: 3, batch: 16, learningRate: 6e-4 },
+  };
+  const protocol = protocolOf(
+    "label-noise",
+    { name: "synthetic" },
+    { size: "tiny", only: ["random-label"], overrides, widenings },
+  );
+  const arms = protocol.arms.map((arm) => ({
+    ...arm,
+    rounds: 1,
+    trials: learningRates.map((learningRate) => ({ learningRate })),
+  }));
+  return {
+    ...protocol,
+    arms,
+    statistic: {
+      ...protocol.statistic,
+      of: (history: Parameters<typeof protocol.statistic.of>[0]) =>
+        score(Math.abs(history.at(-1)!.scores["forgetLoss"]! - history[0]!.scores["forgetLoss"]!)),
+    },
+    scores: [...protocol.scores, "forgetLoss"],
+  };
+}
+
+async function around(out: string): Promise<Environment & { readonly told: readonly string[] }> {
+  const told: string[] = [];
+  const log = (line: string): void => void told.push(line);
+  const added = (): void => void told.push("added");
+  return { gpu: await testGpu(), out, watch: {}, log, added, told };
+}
+
+test("an arm whose best rate is the highest is tried beyond it, once and again, and goes on where it stopped", async () => {
+  const rates = [1e-6, 1e-5, 1e-4];
+  const once = await around(`${folder}/once`);
+  const { "random-label": first } = await tune(choosing(rates, 1), [101, 102], once);
+  const tried = (tuned: typeof first): unknown[] =>
+    tuned!.trials.map(({ settings }) => settings["learningRate"]);
+  assert.equal(tried(first), [...rates, 1e-3]);
+  assert.is(first!.settings["learningRate"], 1e-3);
+  // Each is told, the wider ones as they come to the others.
+  assert.is(once.told.filter((line) => line === "added").length, 2);
+  assert.ok(once.told.at(-1)!.startsWith('tuning {"learningRate":0.001} random-label, seed 102: '));
+  const groups = ["101", "102"].map((seed) => `${folder}/once/tuning/seed-${seed}`);
+  for (const group of groups) assert.ok(existsSync(`${group}/random-label-wider-1-1/result.json`));
+  // Twice, in the same folder: the same trials and one more.
+  const again = await around(`${folder}/once`);
+  const { "random-label": second } = await tune(choosing(rates, 2), [101, 102], again);
+  assert.equal(tried(second), [...rates, 1e-3, 1e-2]);
+  assert.equal(second!.trials.slice(0, 4), first!.trials);
+  const known = { "random-label": second! };
+  assert.equal(planOf(choosing(rates, 2), { seeds: [], tuningSeeds: [101, 102], known }), []);
+});
+
+test("an arm whose best rate lies between others is not tried beyond them, and one whose lowest is best below it", async () => {
+  const rates = [1e-4, 1e-3, 1e-2];
+  const out = `${folder}/inner`;
+  const { "random-label": plain } = await tune(choosing(rates, 0), [101], await around(out));
+  assert.is(plain!.trials.length, 3);
+  const [, middle] = plain!.trials.map(({ statistic }) => statistic!);
+  const near = choosing(rates, 2, (moved) => -Math.abs(moved - middle!));
+  const { "random-label": inner } = await tune(near, [101], await around(out));
+  assert.is(inner!.settings["learningRate"], 1e-3);
+  assert.is(inner!.trials.length, 3);
+  const little = choosing(rates, 1, (moved) => -moved);
+  const { "random-label": lowest } = await tune(little, [101], await around(out));
+  assert.is(lowest!.settings["learningRate"], 1e-5);
+  assert.equal(readdirSync(`${out}/tuning/seed-101`).sort(), [
+    ...["random-label-1", "random-label-2", "random-label-3", "random-label-wider-1-1", "trained"],
+  ]);
+});
+
+test.after(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await closeGpus();
+});
+test.run();
