@@ -365,6 +365,8 @@ async function train(flags: TrainFlags): Promise<void> {
   const listed = await library(flags, shelf, gpu, trainingOf, signal);
   const files = listed.map(({ file }) => ["library", shelf.file(file)] as const);
   await recordInputs(folder, await inputsOf({ files }));
+  // It is read from here on, and others may do so at the same time.
+  await shelf.close();
   const open = async (i: number): Promise<Place> => {
     const { file, train: config, scores } = listed[i]!;
     const { tensors } = (await shelf.readCheckpoint(file))!;
