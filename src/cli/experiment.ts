@@ -8,6 +8,7 @@ import { resultsFile } from "../experiments/experiment-page.ts";
 import { openGrader, readGraderRecord } from "../experiments/grader.ts";
 import { nowcastScenario } from "../experiments/nowcast.ts";
 import {
+  isUntried,
   mergeParts,
   type Part,
   partFile,
@@ -52,7 +53,7 @@ import { isModelFile, loadOwnModel, readModelFile } from "./model-file.ts";
 import { nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { sayNotes } from "./notes.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
-import { answer } from "./output.ts";
+import { answer, say } from "./output.ts";
 import { integer, most, number, repeatable } from "./parse.ts";
 import { withRuns } from "./progress.ts";
 import { claimFolder, privateFlag, requireApart } from "./run-folder.ts";
@@ -389,7 +390,9 @@ function requireOwnOptions(name: string, command: Command, flags: ExperimentFlag
     const flag = flags.grader === undefined ? "--only-classes" : "--grader";
     throw new UsageError(`${flag} belongs to experiment ${diffusionName}.`);
   }
-  const foreign = ["model", "predictor", "widenings", "beside"].find((option) => draws && given(option));
+  const foreign = ["model", "predictor", "widenings", "beside"].find(
+    (option) => draws && given(option),
+  );
   if (foreign !== undefined) {
     throw new UsageError(`experiment ${diffusionName} has no --${foreign}: leave it out.`);
   }
@@ -449,7 +452,14 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
     flags.beside === undefined
       ? undefined
       : await readEarlier(flags.beside, protocol, flags.dataset, request.seeds);
-  if (earlier !== undefined) checkTunedTogether(protocol, earlier);
+  if (earlier !== undefined) {
+    checkTunedTogether(protocol, earlier);
+    if (earlier.widenings !== protocol.widenings && request.tuned === undefined) {
+      say(
+        `--beside: the settings of ${flags.beside} were chosen with --widenings ${earlier.widenings}, these are with ${protocol.widenings}`,
+      );
+    }
+  }
   const asked = graderOf(protocol, request);
   if (asked?.given !== undefined) await readGrader(asked.given);
   const written = await experimentConfig(protocol, request);
@@ -506,9 +516,13 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
   if (part !== undefined) {
     await folder.writeJson(partFile, { ...part, finished: true });
     const { index, of } = part.share;
+    const keys: string[] = [];
+    for (const one of runs) {
+      if (!(await isUntried(one, folder.path))) keys.push(one.key);
+    }
     answer(
-      { folder: folder.path, share: part.share, runs: runs.map(({ key }) => key) },
-      `share ${index} of ${of}: ${countRuns(runs)} runs in ${folder.path}; with all shares: ` +
+      { folder: folder.path, share: part.share, runs: keys },
+      `share ${index} of ${of}: ${await results.countAll(runs)} runs in ${folder.path}; with all shares: ` +
         "rewind experiment merge FOLDER… --out DIR",
     );
     return;

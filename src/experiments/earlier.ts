@@ -19,12 +19,15 @@ import type { ArmResult } from "./trained-network.ts";
 export interface Earlier {
   readonly results: readonly ArmResult[];
   readonly tuned: Readonly<Record<string, Tuned>>;
+  /** As {@link Protocol.widenings} was. */
+  readonly widenings: number;
 }
 
 /** The parts of results.json that are read. */
 interface Written {
   readonly experiment?: unknown;
   readonly dataset?: unknown;
+  readonly widenings?: number;
   readonly statistic?: { readonly name?: string; readonly definition?: string };
   readonly runs?: readonly Omit<ArmResult, "history" | "settings">[];
 }
@@ -63,7 +66,11 @@ export async function readResults(
   protocol: Protocol,
   dataset: string,
   seeds: readonly number[],
-): Promise<{ readonly results: ArmResult[]; readonly statistic: WrittenStatistic }> {
+): Promise<{
+  readonly results: ArmResult[];
+  readonly statistic: WrittenStatistic;
+  readonly widenings: number;
+}> {
   const written = (await readJson(join(dir, "results.json"))) as Written;
   if (written.experiment !== protocol.name || written.dataset !== dataset) {
     throw new DataError(
@@ -92,7 +99,7 @@ export async function readResults(
       );
     }
   }
-  return { results, statistic: written.statistic ?? {} };
+  return { results, statistic: written.statistic ?? {}, widenings: written.widenings ?? 0 };
 }
 
 /**
@@ -106,13 +113,14 @@ export async function readEarlier(
   dataset: string,
   seeds: readonly number[],
 ): Promise<Earlier> {
-  const { results, statistic } = await readResults(dir, protocol, dataset, seeds);
+  const { results, statistic, widenings } = await readResults(dir, protocol, dataset, seeds);
   if (statistic.definition !== protocol.statistic.definition) {
     throw new DataError(
       `"${dir}" measured another statistic: ${String(statistic.definition)}. Run all arms again.`,
     );
   }
-  return { results, tuned: (await readJson(join(dir, "tuning.json"))) as Earlier["tuned"] };
+  const tuned = (await readJson(join(dir, "tuning.json"))) as Earlier["tuned"];
+  return { results, tuned, widenings };
 }
 
 /**

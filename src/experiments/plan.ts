@@ -119,20 +119,26 @@ function choicesOf(
  */
 function widerTrials(planned: readonly PlannedRun[], time: number): PlannedRun[] {
   const trials = planned.filter((run): run is PlannedArm => run.kind === "trial");
-  const isFirst = ({ group, arm }: PlannedArm): boolean =>
-    !wider.some((run) => run.group === group && run.arm === arm);
-  const wider: PlannedArm[] = [];
-  for (const first of trials) {
-    if (!isFirst(first)) continue;
-    const { choice: _, ...shared } = first;
-    const before = trials.flatMap(({ arm, key }) => (arm === first.arm ? [key] : []));
-    const after = [...new Set([...first.after, ...before])];
-    for (let which = 0; which < widest(first.arm.trials); which++) {
-      const key = join(first.group, `${first.arm.name}-wider-${time}-${which + 1}`);
-      wider.push({ ...shared, key, after, widening: { time, which } });
-    }
+  // Each is read with its reference.
+  const before = new Map<Arm, Set<string>>();
+  for (const { arm, key, reference } of trials) {
+    const keys = before.get(arm) ?? new Set();
+    before.set(arm, keys.add(key));
+    if (reference !== undefined) keys.add(reference);
   }
-  return wider;
+  const seen = new Set<string>();
+  return trials.flatMap((trial) => {
+    const { choice: _, ...first } = trial;
+    const { arm, group } = first;
+    const name = join(group, arm.name);
+    if (seen.has(name)) return [];
+    seen.add(name);
+    const after = [...new Set([...first.after, ...before.get(arm)!])];
+    return Array.from({ length: widest(arm) }, (__, which): PlannedArm => {
+      const key = `${name}-wider-${time}-${which + 1}`;
+      return { ...first, key, after, widening: { time, which } };
+    });
+  });
 }
 
 /** The runs of an experiment: each stands after those that it needs. */

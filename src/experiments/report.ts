@@ -16,6 +16,7 @@ import { experimentPage } from "./experiment-page.ts";
 import { curvesOf, figures, labelOf } from "./figures.ts";
 import type { GraderRecord } from "./grader.ts";
 import { type Place, placesOf } from "./places.ts";
+import { isUntried } from "./parts.ts";
 import type { PlannedRun, Tuned } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
 import type { ExperimentRequest } from "./request.ts";
@@ -87,7 +88,9 @@ async function runsByPlace(
   { plan, place: own }: Reported,
 ): Promise<{ readonly place: Place; readonly runs: readonly string[] }[]> {
   const found = new Map<string, { place: Place; runs: string[] }>();
-  for (const { key } of plan) {
+  for (const run of plan) {
+    if (await isUntried(run, out)) continue;
+    const { key } = run;
     const there = await placesOf(join(out, key));
     for (const place of there.length === 0 && own !== undefined ? [own] : there) {
       const name = JSON.stringify(place);
@@ -153,7 +156,7 @@ export async function reportExperiment(
     ...(protocol.name === diffusionName
       ? {}
       : taken === undefined
-        ? { tuningSeeds }
+        ? { tuningSeeds, widenings: protocol.widenings }
         : { settingsFrom: taken }),
     adapter,
     runtime,

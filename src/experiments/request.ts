@@ -154,7 +154,10 @@ export async function experimentConfig(
     experiment: protocol.name,
     train: protocol.train(0),
     ...(request.tuned === undefined
-      ? { tuningSeeds: request.tuningSeeds }
+      ? {
+          tuningSeeds: request.tuningSeeds,
+          ...(protocol.widenings > 0 ? { widenings: protocol.widenings } : {}),
+        }
       : { tuned: request.tuned }),
     shippedPredictor: await shippedDigest(),
     ...((request.precision ?? "exact") === "exact" ? {} : { precision: request.precision }),

@@ -90,6 +90,8 @@ export class PlanResults {
   readonly #known: Readonly<Record<string, Tuned>>;
   readonly #out: string;
   readonly #results = new Map<string, ArmResult>();
+  /** What {@link tunedOf} has read: results that are there do not change. */
+  readonly #tuned = new Map<string, Tuned>();
 
   /** @param known what was tuned before, of arms that the plan has no trials of. */
   constructor(
@@ -138,6 +140,13 @@ export class PlanResults {
     name: string,
     widenings: number = this.#protocol.widenings,
   ): Promise<Tuned | undefined> {
+    const key = `${widenings} ${name}`;
+    const tuned = this.#tuned.get(key) ?? (await this.#readTuned(name, widenings));
+    if (tuned !== undefined) this.#tuned.set(key, tuned);
+    return tuned;
+  }
+
+  async #readTuned(name: string, widenings: number): Promise<Tuned | undefined> {
     const mine = this.#plan.filter(
       (run): run is PlannedArm =>
         run.kind === "trial" &&
@@ -178,7 +187,7 @@ export class PlanResults {
     const tried = trials.map(({ settings }) => settings);
     const allowed = (settings: Settings): boolean =>
       takesSettings(arm.method, { ...settings, ...arm.settings });
-    return beyondEdge(best, tried, allowed)[widening.which];
+    return beyondEdge(arm, best, tried, allowed)[widening.which];
   }
 
   /**

@@ -1,5 +1,5 @@
 /** Where the best of the settings that were tried lies at an edge of them, a better one may lie beyond: what to try there. */
-import type { Settings } from "../unlearn/arm.ts";
+import type { Arm, Settings } from "../unlearn/arm.ts";
 
 /** How often settings beyond an edge are tried, of an arm on the same seeds. */
 export const mostWidenings = 2;
@@ -38,20 +38,30 @@ function having(name: string, value: unknown, trials: readonly Settings[]): read
   return trials.filter((trial) => trial[name] === value);
 }
 
+/** The edges of an arm's trials that settings lie at and that it is tried beyond. */
+function ownEdges(
+  { widens = ["learningRate"] }: Pick<Arm, "widens">,
+  settings: Settings,
+  trials: readonly Settings[],
+): readonly Edge[] {
+  return edgesOf(settings, trials).filter(({ name }) => widens.includes(name));
+}
+
 /**
  * What is tried beyond the edge that the best trial lies at: every trial there with the setting's next value, so that a grid
  * of two settings stays one; from the best one first.
  *
- * @param best of the trials.
+ * @param best of the trials, those beyond an edge included.
  * @param allowed says whether a method takes some settings.
  * @returns settings; none where the best lies at no edge, or nothing beyond it is allowed.
  */
 export function beyondEdge(
+  arm: Pick<Arm, "widens">,
   best: Settings,
   trials: readonly Settings[],
   allowed: (settings: Settings) => boolean,
 ): readonly Settings[] {
-  for (const { name, value, next } of edgesOf(best, trials)) {
+  for (const { name, value, next } of ownEdges(arm, best, trials)) {
     const others = having(name, value, trials).filter((trial) => trial !== best);
     const wider = [best, ...others].map((trial) => ({ ...trial, [name]: next }));
     const found = wider.filter(allowed);
@@ -60,10 +70,12 @@ export function beyondEdge(
   return [];
 }
 
-/** How many settings {@link beyondEdge} finds at most beyond an edge of these. */
-export function widest(trials: readonly Settings[]): number {
+/** How many settings {@link beyondEdge} finds at most beyond an edge of an arm's own trials. */
+export function widest({ trials, widens }: Pick<Arm, "trials" | "widens">): number {
   const counts = trials.flatMap((trial) =>
-    edgesOf(trial, trials).map(({ name, value }) => having(name, value, trials).length),
+    ownEdges({ widens }, trial, trials).map(
+      ({ name, value }) => having(name, value, trials).length,
+    ),
   );
   return Math.max(0, ...counts);
 }

@@ -19,6 +19,7 @@ import {
   makeDir,
   remove,
   temporaryName,
+  exists,
 } from "../platform/files.ts";
 import { Bucket } from "./bucket.ts";
 import { type Held, RunLost, type Store, type StoredFolder } from "./stored-folder.ts";
@@ -197,10 +198,13 @@ class BucketFolder implements StoredFolder {
     runs: readonly string[],
     { networks }: { readonly networks: boolean },
   ): Promise<void> {
-    const missing = runs.filter((run) => {
+    const missing: string[] = [];
+    for (const run of runs) {
       const here = this.#here.get(run);
-      return here !== true && (here === undefined || networks);
-    });
+      const whole = here === true || (here === false && !networks);
+      // Another process that works in the mirror may have removed it since.
+      if (!whole || !(await exists(join(this.path, run)))) missing.push(run);
+    }
     if (runs.length > 0 && missing.length === 0) return;
     for (const file of ["config.json", graderFile]) {
       if (this.#here.has(file)) continue;

@@ -173,7 +173,7 @@ export class Flow {
       if (await isFinished(run, this.#folder)) await redis.sadd(this.#doneKey, run.key);
       else await redis.srem(this.#doneKey, run.key);
     }
-    await this.#settle();
+    await this.#settle(this.plan);
     const ready = await this.#ready(this.plan);
     const name = queueName(version);
     const done = new Set(await redis.smembers(this.#doneKey));
@@ -220,19 +220,23 @@ export class Flow {
   /**
    * Trials that have nothing to try, after what others came to, are done. They are found here, as soon as these are
    * finished, and no worker is asked.
+   *
+   * @returns whether there are any among these runs.
    */
-  async #settle(): Promise<void> {
+  async #settle(runs: readonly PlannedRun[]): Promise<boolean> {
+    let settled = false;
     const done = new Set(await this.#server.redis.smembers(this.#doneKey));
     const results = new PlanResults(this.#protocol, this.plan, {}, this.#folder.path);
-    for (const run of this.plan) {
+    for (const run of runs) {
       if (run.kind !== "trial" || run.widening === undefined || done.has(run.key)) continue;
       if (!run.after.every((key) => done.has(key))) continue;
-      const needed = neededBy(this.plan, run.key).map(({ key }) => key);
-      await this.#folder.bring(needed, { networks: false });
+      await this.#folder.bring(run.after, { networks: false });
       if (await results.isNeeded(run)) continue;
       await this.#server.redis.sadd(this.#doneKey, run.key);
       done.add(run.key);
+      settled = true;
     }
+    return settled;
   }
 
   /** Runs that are not done and whose needs are. */
@@ -257,9 +261,10 @@ export class Flow {
   /** Says that a run is finished in the store, and adds the runs that waited for it alone. */
   async finished(key: string): Promise<void> {
     await this.#server.redis.sadd(this.#doneKey, key);
-    await this.#settle();
     const waiting = this.plan.filter(({ after }) => after.includes(key));
-    for (const run of await this.#ready(waiting)) await this.#add(run);
+    // What is settled others wait for, which need not wait for this run.
+    const next = (await this.#settle(waiting)) ? this.plan : waiting;
+    for (const run of await this.#ready(next)) await this.#add(run);
   }
 
   /** Jobs of this submission in some states. */

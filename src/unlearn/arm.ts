@@ -11,6 +11,8 @@ export interface Arm {
   readonly settings: Settings;
   /** Settings tried on the tuning seeds at first; as many for every method of a kind. */
   readonly trials: readonly Settings[];
+  /** Settings that are tried beyond the edge of the trials where the best lies there; absent: the learning rate. */
+  readonly widens?: readonly string[] | undefined;
   readonly rounds: number;
   /** The arm whose tuned settings this one takes over: a variant or control is run as what it varies. */
   readonly tunedAs?: string;

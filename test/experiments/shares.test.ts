@@ -1,5 +1,13 @@
 // An experiment in shares: put together, they say what one process says; what does not belong together is refused.
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -155,8 +163,8 @@ test("what does not belong together is refused by name", async () => {
     /is no share of an experiment/,
   );
   await refused(`experiment merge ${one} ${two} --seeds 2 ${merged}`, /and no --seeds/);
-  await refused(`${words} --out ${two} --shard 1/2`, /two" is share 2 of 2/);
-  await refused(`${words} --out ${folder}/whole --shard 1/2`, /holds the whole experiment/);
+  await refused(`${wider} --out ${two} --shard 1/2`, /two" is share 2 of 2/);
+  await refused(`${wider} --out ${folder}/whole --shard 1/2`, /holds the whole experiment/);
   await refused(`${words} --out ${folder}/none --shard 1/90`, /90 shares of 6 runs/);
   const changed = async (file: string, from: string, to: string, says: RegExp): Promise<void> => {
     const copy = `${folder}/changed`;

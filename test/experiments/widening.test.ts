@@ -16,29 +16,30 @@ const grid = [1, 4].flatMap((strength) =>
   rates.map((learningRate) => ({ learningRate, strength })),
 );
 const any = (): boolean => true;
+const [byRate, byCap] = [{}, { widens: ["cap"] }];
 
 test("beyond an edge a grid goes on as it begins or ends, with every value of what else it has", () => {
   const [least, inner, most] = [grid[4]!, grid[1]!, grid[3]!];
-  assert.equal(beyondEdge(least, grid, any), [
+  assert.equal(beyondEdge(byRate, least, grid, any), [
     { learningRate: 1e-4, strength: 4 },
     { learningRate: 1e-4, strength: 1 },
   ]);
-  assert.equal(beyondEdge(most, grid, any), [
+  assert.equal(beyondEdge(byRate, most, grid, any), [
     { learningRate: 0.03, strength: 1 },
     { learningRate: 0.03, strength: 4 },
   ]);
-  assert.equal(beyondEdge(inner, grid, any), []);
-  assert.is(widest(grid), 2);
+  assert.equal(beyondEdge(byRate, inner, grid, any), []);
+  assert.is(widest({ trials: grid }), 2);
   const caps = [10, 100, 1e3, 1e4, 1e5].map((cap) => ({ cap }));
-  assert.equal(beyondEdge(caps[4]!, caps, any), [{ cap: 1e6 }]);
-  assert.equal(beyondEdge(caps[0]!, caps, any), [{ cap: 1 }]);
-  assert.is(widest(caps), 1);
+  assert.equal(beyondEdge(byCap, caps[4]!, caps, any), [{ cap: 1e6 }]);
+  assert.equal(beyondEdge(byCap, caps[0]!, caps, any), [{ cap: 1 }]);
+  assert.is(widest({ trials: caps, ...byCap }), 1);
 });
 
 test("two values have no edge, nor has what is no number, and what a method does not take is not tried", () => {
   const lengths = [{ strength: 1 }, { strength: 4 }];
   assert.equal(edgesOf(lengths[1]!, lengths), []);
-  assert.is(widest(lengths), 0);
+  assert.is(widest({ trials: lengths, widens: ["strength"] }), 0);
   const named = ["a", "b", "c"].map((optimizer) => ({ optimizer }));
   assert.equal(edgesOf(named[0]!, named), []);
   const steps = [
@@ -46,16 +47,14 @@ test("two values have no edge, nor has what is no number, and what a method does
     { learningRate: 0.1, stepsPerRound: 2 },
     { learningRate: 1, stepsPerRound: 1 },
   ];
-  const whole = ({ stepsPerRound }: { stepsPerRound?: unknown }): boolean =>
-    Number.isInteger(stepsPerRound);
-  assert.equal(beyondEdge(steps[2]!, steps, whole), [{ learningRate: 10, stepsPerRound: 1 }]);
   assert.equal(
-    beyondEdge(steps[2]!, steps, ({ learningRate }) => Number(learningRate) <= 1),
-    // 0.4 steps: what is allowed is for the method to say.
-    [{ learningRate: 1, stepsPerRound: 0.4 }],
+    edgesOf(steps[0]!, steps).map(({ name }) => name),
+    ["learningRate", "stepsPerRound"],
   );
+  // What only says how often a method is measured is left as it is.
+  assert.equal(beyondEdge(byRate, steps[2]!, steps, any), [{ learningRate: 10, stepsPerRound: 1 }]);
   assert.equal(
-    beyondEdge(steps[2]!, steps, () => false),
+    beyondEdge(byRate, steps[2]!, steps, () => false),
     [],
   );
 });

@@ -258,6 +258,72 @@ withRedis(
 );
 
 withRedis(
+  "trials beyond an edge wait for a worker where there is something to try, and else are done; whatever ends last",
+  async () => {
+    const { payload, stored, out } = await begun("wider", {
+      ...{ experiment: "label-noise", arms: ["random-label"], widenings: 2 },
+      tuningSeeds: [101, 102],
+    });
+    const server = await QueueServer.connect(redis.address, { say: () => undefined });
+    const flow = new Flow(server, payload, stored);
+    /** A result that ends with some accuracy on D_f: the least is the best where none reaches the statistic. */
+    const finish = async (key: string, forgetAccuracy: number): Promise<void> => {
+      const run = flow.plan.find((one) => one.key === key)!;
+      mkdirSync(`${out}/${key}`, { recursive: true });
+      const scores = { forgetAccuracy, testAccuracy: 50, testLoss: 1 };
+      const history = [100, forgetAccuracy].map((accuracy, round) => ({
+        ...{ round, steps: round, seconds: 0 },
+        scores: { ...scores, forgetAccuracy: accuracy },
+      }));
+      const result = { method: "random-label", seed: 1, settings: {}, history, end: scores };
+      if (run.kind === "training") await writeAtomic(`${out}/${key}/checkpoint.safetensors`, "");
+      else await writeAtomic(`${out}/${key}/result.json`, JSON.stringify(result));
+      await flow.finished(key);
+    };
+    const waiting = async (): Promise<string[]> => {
+      const queue = server.queue(queueName(version));
+      const jobs = await queue.getJobs(["waiting", "prioritized"]);
+      const mine = jobs.filter(({ data }) => (data as RunPayload).flow === payload.flow);
+      return mine.map(({ name }) => name).sort();
+    };
+    const seeds = [101, 102].map((seed) => `tuning/seed-${seed}`);
+    await flow.submit();
+    const trainings = [...seeds, "seed-1"].map((group) => `${group}/trained`);
+    assert.equal(await waiting(), [...trainings].sort());
+    for (const key of trainings) await finish(key, 0);
+    for (const group of seeds) {
+      // The best is the highest of the five rates.
+      for (let i = 1; i <= 5; i++) await finish(`${group}/random-label-${i}`, 90 - i);
+    }
+    const wider = (time: number): string[] =>
+      seeds.map((group) => `${group}/random-label-wider-${time}-1`);
+    const open = async (): Promise<string[]> => {
+      const { done } = await flow.state();
+      return (await waiting()).filter((key) => !done.includes(key));
+    };
+    assert.equal(await open(), wider(1));
+    // Worse beyond it: what would come next has nothing to try, and the arm can begin.
+    for (const key of wider(1)) await finish(key, 95);
+    assert.equal(await open(), ["seed-1/random-label"]);
+    const { done } = await flow.state();
+    assert.ok(wider(2).every((key) => done.includes(key) && !existsSync(`${out}/${key}`)));
+    await finish("seed-1/random-label", 50);
+    assert.is((await flow.state()).done.length, flow.plan.length);
+    // A network that was taken away is made again; what waits for the trials waits for no word of theirs.
+    for (const key of [`${seeds[1]!}/trained`, "seed-1/random-label"]) {
+      rmSync(`${out}/${key}`, { recursive: true });
+    }
+    assert.ok(await flow.cancel());
+    await flow.submit();
+    assert.equal(await open(), [`${seeds[1]!}/trained`]);
+    await finish(`${seeds[1]!}/trained`, 0);
+    assert.equal(await open(), ["seed-1/random-label"]);
+    assert.ok(await flow.cancel());
+    await server.close();
+  },
+);
+
+withRedis(
   "runs that fail are told with their error, and what was submitted can be taken back",
   async () => {
     const changes = { variants: [{ arm: "neg-grad", settings: { nonsense: 1 } }] };
@@ -435,6 +501,31 @@ test("a bucket: lists of several pages, refusals by name, and no write of who ha
     await one.close();
     assert.not(existsSync(one.mirror!));
   } finally {
+    process.env = variables;
+    server.close();
+  }
+});
+
+test("a bucket: what another process in the same mirror has removed is brought again", async () => {
+  const server = await S3Server.start();
+  const variables = { ...process.env };
+  Object.assign(process.env, server.variables);
+  const place = `s3://tests/mirror?endpoint=${server.endpoint}`;
+  const work = await openStore(place);
+  const beside = await openStore(place, work.mirror);
+  try {
+    const run = "seed-1/x";
+    server.objects.set(`mirror/e/${run}/result.json`, Buffer.from("{}"));
+    const file = `${work.folder("e").path}/${run}/result.json`;
+    const waits = beside.folder("e");
+    await waits.bring([run], { networks: false });
+    await (await work.folder("e").hold(run)).release(false);
+    assert.not(existsSync(file));
+    await waits.bring([run], { networks: false });
+    assert.ok(existsSync(file));
+  } finally {
+    await beside.close();
+    await work.close();
     process.env = variables;
     server.close();
   }

@@ -69,6 +69,7 @@ export const fisher = defineMethod({
       method: "fisher",
       settings: { pictures: tiny ? 20 : 500, passes: 10 },
       trials: [10, 100, 1e3, 1e4, 1e5].map((cap) => ({ cap })),
+      widens: ["cap"],
       rounds: Math.min(30, rounds.epochs),
       hidden: true,
     },

@@ -28,6 +28,7 @@ export const ssd = defineMethod({
       // Both fall from round to round: what is tuned is how many times α λ is.
       settings: { pictures: tiny ? 20 : 1000, alpha: 100, growth: 1.4 },
       trials: [1, 3, 10, 30, 100].map((lambda) => ({ lambda })),
+      widens: ["lambda"],
       rounds: Math.min(30, rounds.epochs),
       hidden: true,
     },
