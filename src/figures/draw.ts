@@ -3,7 +3,7 @@ import type * as resvgModule from "@resvg/resvg-wasm";
 import { readBytes } from "../platform/files.ts";
 import { requireInstalled } from "../platform/optional.ts";
 
-/** Okabe and Ito's palette: told apart with any colour vision; dashed from the eighth series on. */
+/** Okabe and Ito's palette: told apart with any colour vision; dashed from the eighth series on, dotted from the fifteenth. */
 export const palette: readonly string[] = [
   "#0072B2",
   "#D55E00",

@@ -368,13 +368,21 @@ export function pointLabels(
   );
 }
 
-/** Colours and dashes of a chart's curves, in their order. */
+/** Dashes of curves with the first colours, those that take the colours again, and again. */
+const dashed = [
+  [1, 0],
+  [5, 3],
+  [1.5, 2.5],
+  [8, 2, 1.5, 2],
+] as const;
+
+/** Colours and dashes of a chart's curves, in their order: no two of the first 28 look alike. */
 export function lineColours(
   count: number,
 ): readonly { readonly colour: string; readonly dashes: readonly number[] }[] {
   return Array.from({ length: count }, (_, i) => ({
     colour: palette[i % palette.length]!,
-    dashes: i < palette.length ? [1, 0] : [5, 3],
+    dashes: dashed[Math.floor(i / palette.length) % dashed.length]!,
   }));
 }
 

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import {
   chartSpec,
   lineChart,
+  lineColours,
   type LineChart,
   plainChart,
   pointLabels,
@@ -30,6 +31,11 @@ const chart: LineChart = {
     },
   ],
 };
+
+test("as many curves as an experiment has arms look each like no other", () => {
+  const looks = lineColours(25).map((one) => JSON.stringify(one));
+  assert.is(new Set(looks).size, 25);
+});
 
 test("a chart is SVG with its labels and PNG of twice the size, the same each time", async () => {
   const { svg, png } = (await lineChart(chart))!;
