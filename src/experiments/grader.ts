@@ -45,10 +45,7 @@ export async function readGraderRecord(out: string): Promise<GraderRecord | unde
 /** Share of images that a grader takes for their own class, by its name, %. */
 export async function accuracyOn(grader: Grader, images: Dataset): Promise<number> {
   const { answers } = await grader.grade(images);
-  const right = answers.filter(
-    (one, i) => grader.classes[one.class] === images.classes[images.labels[i]!],
-  );
-  return (100 * right.length) / answers.length;
+  return (100 * grader.rightAmong(images, answers)) / answers.length;
 }
 
 /** Trains a grader in the folder of an experiment, or goes on where it was left. */

@@ -58,6 +58,8 @@ function classesForgotten({ train, labels, forget, retain }: Learnt): string[] {
 /** Real images that drawn ones are compared with, as a grader sees them. */
 export class RealImages {
   readonly grader: Grader;
+  /** How many real images were graded, and the share of them that is taken for its class, %. */
+  readonly known: { readonly images: number; readonly accuracy: number };
   readonly #forgotten: readonly number[];
   readonly #features: { readonly forget: Float32Array; readonly retain: Float32Array };
   /** What features are multiplied by: with it KID is the same in whatever units they are. */
@@ -68,8 +70,10 @@ export class RealImages {
     grader: Grader,
     learnt: Learnt,
     features: { forget: Float32Array; retain: Float32Array },
+    known: { readonly images: number; readonly accuracy: number },
   ) {
     this.grader = grader;
+    this.known = known;
     this.#size = learnt.train;
     this.#features = features;
     this.#forgotten = classesForgotten(learnt).flatMap((name) => {
@@ -91,14 +95,21 @@ export class RealImages {
    * @throws UsageError for a grader without features; ShapeError for one that has learnt images of another size.
    */
   static async of(grader: Grader, learnt: Learnt, seed: number): Promise<RealImages> {
+    let [images, right] = [0, 0];
     const features = async (places: Uint32Array): Promise<Float32Array> => {
       if (places.length === 0) return new Float32Array();
       const order = new Random(seed).fork("real images").permutation(places.length);
       const taken = Array.from(order.slice(0, mostReal), (i) => places[i]!);
-      return (await grader.grade(subset(learnt.train, taken))).features;
+      const real = subset(learnt.train, taken);
+      const graded = await grader.grade(real);
+      images += graded.answers.length;
+      right += grader.rightAmong(real, graded.answers);
+      return graded.features;
     };
     const forget = await features(learnt.forget);
-    return new RealImages(grader, learnt, { forget, retain: await features(learnt.retain) });
+    const retain = await features(learnt.retain);
+    const known = { images, accuracy: images === 0 ? 0 : (100 * right) / images };
+    return new RealImages(grader, learnt, { forget, retain }, known);
   }
 
   /** Grades drawn images, in the units of pixels. */

@@ -72,6 +72,14 @@ export class Grader {
     this.#info = info;
   }
 
+  /** How many images are taken for their own class, by its name; answers of {@link grade} to them. */
+  rightAmong(
+    { classes, labels }: Pick<Dataset, "classes" | "labels">,
+    answers: readonly Answer[],
+  ): number {
+    return answers.filter((one, i) => this.classes[one.class] === classes[labels[i]!]).length;
+  }
+
   /** @throws UsageError for a network that is no classifier. */
   static of(model: Model, info: CheckpointInfo, digest: string): Grader {
     requireGrader(info);

@@ -48,6 +48,15 @@ export async function learntBy(run: string, checkpoint: string): Promise<Learnt>
   return corrupted;
 }
 
+/** Share of real images below which a grader's word on drawn ones is doubted, %. */
+const trusted = 90;
+
+/** How well a grader knows the real images. */
+function knownText({ known: { images, accuracy } }: RealImages): string {
+  const doubt = accuracy < trusted ? ": what it says of drawn ones is worth little" : "";
+  return `The grader takes ${accuracy.toFixed(1)} % of ${images} real images for their class${doubt}.`;
+}
+
 /** Grades of drawn images: as JSON has them, as a text, and the frames of their sheet. */
 export async function gradesOf(
   grader: Grader,
@@ -59,7 +68,8 @@ export async function gradesOf(
   readonly text: string;
   readonly frames: readonly (FrameColour | undefined)[];
 }> {
-  const drawn = await (await RealImages.of(grader, learnt, seed)).compare(pixels);
+  const real = await RealImages.of(grader, learnt, seed);
+  const drawn = await real.compare(pixels);
   const { answers } = drawn;
   const classes = grader.classes.map((name, at) => {
     const images = answers.filter((one) => one.class === at).length;
@@ -71,11 +81,12 @@ export async function gradesOf(
   return {
     grades: {
       grader: grader.digest,
+      real: real.known,
       ...scores,
       classes: Object.fromEntries(classes.map(({ name, share }) => [name, share])),
       definitions: scoreDefinitions(diffusion.name),
     },
-    text: `${textTable(columns, rows)}\n\n${scoresText([{ name: "drawn", scores }])}`,
+    text: `${textTable(columns, rows)}\n\n${scoresText([{ name: "drawn", scores }])}\n\n${knownText(real)}`,
     frames: framesOf(drawn),
   };
 }
