@@ -13,7 +13,9 @@ interface Results {
   readonly experiment: string;
   readonly dataset: string;
   readonly statistic: Statistic;
-  readonly summaries: readonly Pick<ArmSummary, "arm" | "seeds" | "statistic">[];
+  readonly summaries: readonly (Pick<ArmSummary, "arm" | "seeds" | "statistic"> &
+    // Absent in results of before.
+    Partial<Pick<ArmSummary, "reached">>)[];
   readonly comparisons: readonly Comparison[];
 }
 
@@ -25,8 +27,9 @@ function value({ summaries, statistic }: Results, arm: string): string {
   if (found === undefined) return "";
   if (found.statistic === null) return "–";
   const { mean, deviation, n } = found.statistic;
+  const { reached = n } = found;
   const decimals = decimalsOf(statistic);
-  const some = n < found.seeds ? ` (${n})` : "";
+  const some = reached < found.seeds ? ` (${reached})` : "";
   return `${mean.toFixed(decimals)} ± ${deviation.toFixed(decimals)}${some}`;
 }
 
