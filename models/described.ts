@@ -100,11 +100,10 @@ export const described = defineNetwork({
       );
     }
     const output = chain(layers, x, all, classes);
-    // A method may have given the last layer a class more.
+    // What the description says: a method may have given the last layer a class more.
     const last = all.at(-1)!;
-    const units = last.type === "linear" && last.units !== "classes" ? last.units : classes;
-    const made = last.type === "linear" ? units : output.shape[1];
-    if (output.shape.length === 2 && made === classes) return output;
+    const units = last.type === "linear" ? last.units : output.shape[1];
+    if (output.shape.length === 2 && (units === "classes" || units === classes)) return output;
     throw new UsageError(
       `network "${title}": the last layer gives [${output.shape.slice(1).join(", ")}] an image, and there are ` +
         `${classes} classes: end with {"type": "linear", "units": "classes"}.`,

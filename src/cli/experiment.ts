@@ -17,7 +17,6 @@ import {
   requestPlan,
 } from "../experiments/parts.ts";
 import { placeOf } from "../experiments/places.ts";
-import { mostWidenings } from "../experiments/widening.ts";
 import { type PlannedRun, type Share, sharesOf, type Tuned } from "../experiments/plan.ts";
 import { experimentNames, type Protocol } from "../experiments/protocol.ts";
 import { type Reported, reportExperiment } from "../experiments/report.ts";
@@ -34,6 +33,7 @@ import { summariseFinished } from "../experiments/summary.ts";
 import { resultTable } from "../experiments/tables.ts";
 import { readTaken } from "../experiments/taken.ts";
 import type { Environment } from "../experiments/trained-network.ts";
+import { usualWidenings } from "../experiments/widening.ts";
 import { Owned } from "../gpu/owned.ts";
 import { absolutePath, exists, readJson } from "../platform/files.ts";
 import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
@@ -152,7 +152,7 @@ export function registerExperiment(command: Command): void {
     .option(
       "--widenings <n>",
       "how often an arm whose best settings lie at an edge of those tried is tried beyond it (default: " +
-        `${mostWidenings}; at size tiny, 0)`,
+        `${usualWidenings}; at size tiny, 0)`,
       integer(0, 10),
     )
     .option(

@@ -18,7 +18,7 @@ import { checkedFile } from "../runs/checked-file.ts";
 import type { Inputs } from "../runs/inputs.ts";
 import { graderFile } from "./grader.ts";
 import { placesOf } from "./places.ts";
-import { planOf, type PlannedRun, type Share, sharesOf, type Tuned } from "./plan.ts";
+import { isWider, planOf, type PlannedRun, type Share, sharesOf, type Tuned } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
 import { type ExperimentRequest, graderOf, requestSchema } from "./request.ts";
 import { resultFile } from "./trained-network.ts";
@@ -180,8 +180,7 @@ export async function copyGraderRecord(from: string, to: string): Promise<void> 
 
 /** Whether a folder has nothing of a run, which is so of finished ones for trials that had nothing to try. */
 export async function isUntried(run: PlannedRun, folder: string): Promise<boolean> {
-  if (run.kind !== "trial" || run.widening === undefined) return false;
-  return !(await exists(join(folder, run.key, resultFile)));
+  return isWider(run) && !(await exists(join(folder, run.key, resultFile)));
 }
 
 /**

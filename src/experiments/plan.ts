@@ -71,6 +71,11 @@ export interface PlannedArm extends Planned {
 /** One run of an experiment. */
 export type PlannedRun = PlannedGrader | PlannedTraining | PlannedArm;
 
+/** Whether a run is a trial beyond an edge, which may turn out to have nothing to try. */
+export function isWider(run: PlannedRun): run is PlannedArm {
+  return run.kind === "trial" && run.widening !== undefined;
+}
+
 /** What of an experiment is run. */
 export interface PlanOptions {
   /** Seeds reported; none: only settings are chosen. */

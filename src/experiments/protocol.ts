@@ -15,7 +15,7 @@ import {
   untouchedArm,
 } from "./diffusion.ts";
 import { channelsOf, type Overrides, type Size, scaleOf, smallSide } from "./scale.ts";
-import { mostWidenings } from "./widening.ts";
+import { usualWidenings } from "./widening.ts";
 
 /** An experiment on one data set. */
 export interface Protocol extends Experiment {
@@ -117,7 +117,7 @@ export function protocolOf(
     ...experiment,
     name,
     endCollapsed: !tiny,
-    widenings: options.widenings ?? (tiny ? 0 : mostWidenings),
+    widenings: options.widenings ?? (tiny ? 0 : usualWidenings),
     scores: [experiment.x, ...experiment.y].map(({ score }) => score),
     arms: [...chosen, ...variants.map((variant) => variantOf(variant, chosen))],
     known: armsOf({ ...context, published: published ?? "" }, recipe, readsRetained),

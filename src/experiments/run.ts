@@ -11,7 +11,7 @@ import { meanAndDeviation } from "../metrics/statistics.ts";
 import { join } from "../platform/files.ts";
 import type { Settings } from "../unlearn/arm.ts";
 import { takesSettings } from "../unlearn/methods/index.ts";
-import { planOf, type PlannedArm, type PlannedRun, type Tuned } from "./plan.ts";
+import { isWider, planOf, type PlannedArm, type PlannedRun, type Tuned } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
 import {
   type ArmResult,
@@ -80,7 +80,7 @@ function isTold(run: PlannedRun): run is PlannedArm {
  * {@link Environment.added} for each that comes to them.
  */
 export function countRuns(runs: readonly PlannedRun[]): number {
-  return runs.filter((run) => isTold(run) && run.widening === undefined).length;
+  return runs.filter((run) => isTold(run) && !isWider(run)).length;
 }
 
 /** Results of a plan's runs, as their folders have them. */
@@ -196,8 +196,7 @@ export class PlanResults {
    * @throws UsageError where one that it needs is not finished.
    */
   async isNeeded(run: PlannedRun): Promise<boolean> {
-    if (run.kind !== "trial" || run.widening === undefined) return true;
-    return (await this.#choiceOf(run)) !== undefined;
+    return !isWider(run) || (await this.#choiceOf(run)) !== undefined;
   }
 
   /** What is tuned, by the name of the arm. */
@@ -239,8 +238,7 @@ export class PlanResults {
 
   /** How many of some runs are told of, as far as is known: those of {@link countRuns}, and finished ones beyond an edge. */
   async countAll(runs: readonly PlannedRun[]): Promise<number> {
-    const wider = runs.filter((run) => run.kind === "trial" && run.widening !== undefined);
-    return countRuns(runs) + (await this.#endedOf(wider)).length;
+    return countRuns(runs) + (await this.#endedOf(runs.filter(isWider))).length;
   }
 
   async #endedOf(runs: readonly PlannedRun[]): Promise<ArmResult[]> {
@@ -285,7 +283,7 @@ export class PlanRunner {
   /** Does a run, or finds that it is done or has nothing to try; the grader's is done by who opens it. */
   async do(run: PlannedRun): Promise<void> {
     if (run.kind === "grader" || !(await this.results.isNeeded(run))) return;
-    if (run.kind === "trial" && run.widening !== undefined) this.#environment.added?.();
+    if (isWider(run)) this.#environment.added?.();
     const started = performance.now();
     const network = await this.#trained(run);
     if (run.kind === "training") return;

@@ -1,8 +1,8 @@
 /** Where the best of the settings that were tried lies at an edge of them, a better one may lie beyond: what to try there. */
 import type { Arm, Settings } from "../unlearn/arm.ts";
 
-/** How often settings beyond an edge are tried, of an arm on the same seeds. */
-export const mostWidenings = 2;
+/** How often settings beyond an edge are tried where nothing else is asked for. */
+export const usualWidenings = 2;
 
 /** The values that were tried of a setting, rising; none where they are no numbers. */
 function triedOf(name: string, trials: readonly Settings[]): readonly number[] {

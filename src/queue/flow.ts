@@ -12,7 +12,7 @@
 import type { Job, JobsOptions, Queue } from "bullmq";
 import { requestPlan } from "../experiments/parts.ts";
 import { placesOf } from "../experiments/places.ts";
-import type { PlannedRun } from "../experiments/plan.ts";
+import { isWider, type PlannedRun } from "../experiments/plan.ts";
 import type { Protocol } from "../experiments/protocol.ts";
 import { requestProtocol } from "../experiments/request.ts";
 import { PlanResults } from "../experiments/run.ts";
@@ -228,7 +228,7 @@ export class Flow {
     const done = new Set(await this.#server.redis.smembers(this.#doneKey));
     const results = new PlanResults(this.#protocol, this.plan, {}, this.#folder.path);
     for (const run of runs) {
-      if (run.kind !== "trial" || run.widening === undefined || done.has(run.key)) continue;
+      if (!isWider(run) || done.has(run.key)) continue;
       if (!run.after.every((key) => done.has(key))) continue;
       await this.#folder.bring(run.after, { networks: false });
       if (await results.isNeeded(run)) continue;
