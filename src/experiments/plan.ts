@@ -139,7 +139,7 @@ function widerTrials(planned: readonly PlannedRun[], time: number): PlannedRun[]
     if (seen.has(name)) return [];
     seen.add(name);
     const after = [...new Set([...first.after, ...before.get(arm)!])];
-    return Array.from({ length: widest(arm) }, (__, which): PlannedArm => {
+    return Array.from({ length: widest(arm, time) }, (__, which): PlannedArm => {
       const key = `${name}-wider-${time}-${which + 1}`;
       return { ...first, key, after, widening: { time, which } };
     });

@@ -10,7 +10,7 @@ function triedOf(name: string, trials: readonly Settings[]): readonly number[] {
   return values.every((value) => typeof value === "number") ? values.sort((a, b) => a - b) : [];
 }
 
-/** A setting whose least or most value of three or more is in use, and the value that comes next beyond it. */
+/** A setting whose least or most value of several is in use, and the value that comes next beyond it. */
 interface Edge {
   readonly name: string;
   readonly value: number;
@@ -18,17 +18,18 @@ interface Edge {
 }
 
 /**
- * The settings that lie at the least or most of three or more values that were tried. What comes next goes on as the grid
- * begins or ends: 1, 3, 10 before 30 and after 0.3.
+ * The settings that lie at the least or most of the values that were tried. What comes next goes on as the grid begins or
+ * ends: 1, 3, 10 before 30 and after 0.3; 1, 4 before 16 and after 0.25.
  */
 export function edgesOf(settings: Settings, trials: readonly Settings[]): readonly Edge[] {
   return Object.entries(settings).flatMap(([name, value]) => {
     const tried = triedOf(name, trials);
     const along = value === tried[0] ? tried : tried.toReversed();
     const [edge, second, third] = along;
-    if (third === undefined || value !== edge) return [];
+    if (second === undefined || value !== edge) return [];
+    const ratio = third === undefined ? edge! / second : second / third;
     // Not 0.30000000000000004.
-    const next = Number(((edge! * second!) / third).toPrecision(6));
+    const next = Number((edge! * ratio).toPrecision(6));
     return [{ name, value: edge!, next }];
   });
 }
@@ -38,13 +39,26 @@ function having(name: string, value: unknown, trials: readonly Settings[]): read
   return trials.filter((trial) => trial[name] === value);
 }
 
-/** The edges of an arm's trials that settings lie at and that it is tried beyond. */
+/** What {@link Arm.widens} says, or the learning rate. */
+function widenedOf({ widens = ["learningRate"] }: Pick<Arm, "widens">): readonly string[] {
+  return widens;
+}
+
+/**
+ * The edges of an arm's trials that settings lie at and that it is tried beyond: first that of the setting that was tried
+ * beyond its edges least often, so that none is left out for another.
+ */
 function ownEdges(
-  { widens = ["learningRate"] }: Pick<Arm, "widens">,
+  arm: Pick<Arm, "trials" | "widens">,
   settings: Settings,
   trials: readonly Settings[],
 ): readonly Edge[] {
-  return edgesOf(settings, trials).filter(({ name }) => widens.includes(name));
+  const names = widenedOf(arm);
+  const added = ({ name }: Edge): number =>
+    triedOf(name, trials).length - triedOf(name, arm.trials).length;
+  return edgesOf(settings, trials)
+    .filter(({ name }) => names.includes(name))
+    .toSorted((a, b) => added(a) - added(b) || names.indexOf(a.name) - names.indexOf(b.name));
 }
 
 /**
@@ -56,7 +70,7 @@ function ownEdges(
  * @returns settings; none where the best lies at no edge, or nothing beyond it is allowed.
  */
 export function beyondEdge(
-  arm: Pick<Arm, "widens">,
+  arm: Pick<Arm, "trials" | "widens">,
   best: Settings,
   trials: readonly Settings[],
   allowed: (settings: Settings) => boolean,
@@ -70,12 +84,18 @@ export function beyondEdge(
   return [];
 }
 
-/** How many settings {@link beyondEdge} finds at most beyond an edge of an arm's own trials. */
-export function widest({ trials, widens }: Pick<Arm, "trials" | "widens">): number {
+/**
+ * How many settings {@link beyondEdge} finds at most beyond an edge of an arm's trials, of which no more than two are
+ * widened.
+ *
+ * @param time how often settings were tried beyond an edge with it, from 1: each time before may have widened what the
+ *   edge is one side of.
+ */
+export function widest(arm: Pick<Arm, "trials" | "widens">, time: number): number {
+  const { trials } = arm;
   const counts = trials.flatMap((trial) =>
-    ownEdges({ widens }, trial, trials).map(
-      ({ name, value }) => having(name, value, trials).length,
-    ),
+    ownEdges(arm, trial, trials).map(({ name, value }) => having(name, value, trials).length),
   );
-  return Math.max(0, ...counts);
+  const grown = widenedOf(arm).length > 1 ? time - 1 : 0;
+  return Math.max(0, ...counts.map((count) => count + grown));
 }

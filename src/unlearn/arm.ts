@@ -62,20 +62,22 @@ export function rates(...values: readonly number[]): { learningRate: number }[] 
 }
 
 /**
- * Trials of a method that goes back by what a window on D_f moved the weights: each learning rate with each step length, so
- * that all such methods choose from as many settings.
+ * What a method that goes back by what a window on D_f moved the weights chooses from: each learning rate with each step
+ * length, so that all such methods choose from as many settings, and both beyond their edges.
  *
+ * @param name of the setting that is the step's length.
  * @param lengths a step as long as the method's own measure says, and a longer one.
  */
 export function windowTrials(
   { tiny, windowRates }: Pick<ArmContext, "tiny" | "windowRates">,
   name: string,
   lengths: readonly [number, number],
-): Settings[] {
+): Required<Pick<Arm, "trials" | "widens">> {
   const tried = tiny ? lengths.slice(0, 1) : lengths;
-  return tried.flatMap((length) =>
+  const trials = tried.flatMap((length) =>
     windowRates.map((learningRate) => ({ learningRate, [name]: length })),
   );
+  return { trials, widens: ["learningRate", name] };
 }
 
 /** Rates on a logarithmic grid for stochastic gradient descent. */

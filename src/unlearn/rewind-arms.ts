@@ -1,14 +1,8 @@
 /** The rewind's arms in experiments: with either predictor, on either snapshot, and its controls. */
-import {
-  type Arm,
-  type ArmContext,
-  type DrawingContext,
-  type Settings,
-  windowTrials,
-} from "./arm.ts";
+import { type Arm, type ArmContext, type DrawingContext, windowTrials } from "./arm.ts";
 
 /** A rewind goes as far as its predictor says, or four times as far, as Task Vector does. */
-function trialsOf(context: ArmContext): Settings[] {
+function trialsOf(context: ArmContext): ReturnType<typeof windowTrials> {
   return windowTrials(context, "strength", [1, 4]);
 }
 
@@ -27,7 +21,7 @@ function armsOf(
       name,
       method: "rewind",
       settings,
-      trials: trialsOf(context),
+      ...trialsOf(context),
       rounds: rounds.windows,
       compared: true,
       planned: suffix !== "",
@@ -56,7 +50,7 @@ export function rewindArms(context: ArmContext): readonly Arm[] {
     {
       ...late,
       settings: { ...window, ...late.settings },
-      trials: trialsOf(context),
+      ...trialsOf(context),
       rounds: rounds.windows,
       compared: true,
     },
@@ -78,7 +72,7 @@ export function linearRewindArms(context: ArmContext): readonly Arm[] {
       name: "linear-rewind",
       method: "linear-rewind",
       settings: window,
-      trials: trialsOf(context),
+      ...trialsOf(context),
       rounds: rounds.windows,
       planned: true,
     },

@@ -16,7 +16,10 @@ const grid = [1, 4].flatMap((strength) =>
   rates.map((learningRate) => ({ learningRate, strength })),
 );
 const any = (): boolean => true;
-const [byRate, byCap] = [{}, { widens: ["cap"] }];
+const caps = [10, 100, 1e3, 1e4, 1e5].map((cap) => ({ cap }));
+const byRate = { trials: grid };
+const byBoth = { trials: grid, widens: ["learningRate", "strength"] };
+const byCap = { trials: caps, widens: ["cap"] };
 
 test("beyond an edge a grid goes on as it begins or ends, with every value of what else it has", () => {
   const [least, inner, most] = [grid[4]!, grid[1]!, grid[3]!];
@@ -29,17 +32,67 @@ test("beyond an edge a grid goes on as it begins or ends, with every value of wh
     { learningRate: 0.03, strength: 4 },
   ]);
   assert.equal(beyondEdge(byRate, inner, grid, any), []);
-  assert.is(widest({ trials: grid }), 2);
-  const caps = [10, 100, 1e3, 1e4, 1e5].map((cap) => ({ cap }));
+  assert.is(widest(byRate, 1), 2);
+  assert.is(widest(byRate, 2), 2);
   assert.equal(beyondEdge(byCap, caps[4]!, caps, any), [{ cap: 1e6 }]);
   assert.equal(beyondEdge(byCap, caps[0]!, caps, any), [{ cap: 1 }]);
-  assert.is(widest({ trials: caps, ...byCap }), 1);
+  assert.is(widest(byCap, 1), 1);
 });
 
-test("two values have no edge, nor has what is no number, and what a method does not take is not tried", () => {
-  const lengths = [{ strength: 1 }, { strength: 4 }];
+test("of two settings the one that was widened least often goes first", () => {
+  // Both lie at an edge: the rate, then the strength, though the rate still does, then the rate again.
+  let tried = [...grid];
+  const beyond = (best: (typeof grid)[number]): unknown => {
+    const found = beyondEdge(byBoth, best, tried, any) as typeof grid;
+    tried = [...tried, ...found];
+    return found;
+  };
+  assert.equal(beyond(grid[4]!), [
+    { learningRate: 1e-4, strength: 4 },
+    { learningRate: 1e-4, strength: 1 },
+  ]);
+  const lowest = tried.at(-2)!;
+  assert.equal(beyond(lowest), [
+    { learningRate: 1e-4, strength: 16 },
+    ...rates.map((learningRate) => ({ learningRate, strength: 16 })),
+  ]);
+  assert.equal(beyond(tried.at(-5)!), [
+    { learningRate: 3e-5, strength: 16 },
+    ...[4, 1].map((strength) => ({ learningRate: 3e-5, strength })),
+  ]);
+  // Along the other side: a quarter of the least strength where the rate is inside.
+  assert.equal(
+    beyondEdge(byBoth, grid[1]!, grid, any),
+    [1e-3, 3e-4, 3e-3, 1e-2].map((learningRate) => ({ learningRate, strength: 0.25 })),
+  );
+  assert.equal(
+    [1, 2, 3].map((time) => widest(byBoth, time)),
+    [4, 5, 6],
+  );
+});
+
+test("every method that goes back by a window goes beyond the edges of rate and length", () => {
+  const { arms } = protocolOf("label-noise", { name: "mnist" }, { size: "small" });
+  const lengths = new Map(
+    arms
+      .filter(({ trials }) => trials.length === 8)
+      .map(({ name, widens, trials }) => [
+        name,
+        trials.map((trial) => widens?.map((setting) => typeof trial[setting]).join()),
+      ]),
+  );
+  assert.equal(
+    ["rewind", "late-rewind", "linear-rewind", "task-vector", "negmerge"].filter(
+      (name) => !lengths.get(name)?.every((kinds) => kinds === "number,number"),
+    ),
+    [],
+  );
+});
+
+test("one value has no edge, nor has what is no number, and what a method does not take is not tried", () => {
+  const lengths = [{ strength: 1 }, { strength: 1, other: 2 }];
   assert.equal(edgesOf(lengths[1]!, lengths), []);
-  assert.is(widest({ trials: lengths, widens: ["strength"] }), 0);
+  assert.is(widest({ trials: lengths, widens: ["strength"] }, 1), 0);
   const named = ["a", "b", "c"].map((optimizer) => ({ optimizer }));
   assert.equal(edgesOf(named[0]!, named), []);
   const steps = [
@@ -52,9 +105,12 @@ test("two values have no edge, nor has what is no number, and what a method does
     ["learningRate", "stepsPerRound"],
   );
   // What only says how often a method is measured is left as it is.
-  assert.equal(beyondEdge(byRate, steps[2]!, steps, any), [{ learningRate: 10, stepsPerRound: 1 }]);
+  const bySteps = { trials: steps };
+  assert.equal(beyondEdge(bySteps, steps[2]!, steps, any), [
+    { learningRate: 10, stepsPerRound: 1 },
+  ]);
   assert.equal(
-    beyondEdge(byRate, steps[2]!, steps, () => false),
+    beyondEdge(bySteps, steps[2]!, steps, () => false),
     [],
   );
 });

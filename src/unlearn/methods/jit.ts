@@ -107,6 +107,7 @@ export const jit = defineMethod({
         { sigma: 0.5, learningRate: 1e-2 },
         { sigma: 1, learningRate: 1e-2 },
       ],
+      widens: ["learningRate", "sigma"],
       rounds: Math.min(20, context.rounds.epochs),
     },
   ],

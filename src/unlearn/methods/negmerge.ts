@@ -116,7 +116,7 @@ export const negmerge = defineMethod({
         name: "negmerge",
         method: "negmerge",
         settings: { ...settings, ...(tiny ? { epochs: 2 } : {}) },
-        trials: windowTrials(context, "lambda", lambdaTrials),
+        ...windowTrials(context, "lambda", lambdaTrials),
         rounds: rounds.windows,
       },
     ];

@@ -141,7 +141,7 @@ export const taskVector = defineMethod({
     // Of a window only what a method without one has as well.
     const { warmupEpochs: _, trailingEpoch: __, ...settings } = window;
     const trials = windowTrials(context, "lambda", lambdaTrials);
-    const common = { method: "task-vector", trials, rounds: rounds.windows };
+    const common = { method: "task-vector", ...trials, rounds: rounds.windows };
     return [
       { ...common, name: "task-vector", settings, planned: true },
       {
