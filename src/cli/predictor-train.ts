@@ -28,7 +28,7 @@ import {
   taught,
   taughtScenarios,
 } from "../predictors-lab/downstream/end-states.ts";
-import { Place } from "../predictors-lab/downstream/episode.ts";
+import { lengthsTried, Place } from "../predictors-lab/downstream/episode.ts";
 import { type Learner, stepLearner } from "../predictors-lab/downstream/learner.ts";
 import { NetworkLearner } from "../predictors-lab/network-learner.ts";
 import {
@@ -45,6 +45,7 @@ import {
   triedSeed,
 } from "../predictors-lab/downstream/train.ts";
 import { libraryArchitectures, type LibrarySource } from "../predictors-lab/library.ts";
+import { listed as inWords } from "../registry.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
 import type { TrainConfig } from "../runs/config.ts";
@@ -355,7 +356,8 @@ async function train(flags: TrainFlags): Promise<void> {
   );
   await recordInputs(shelf, await inputsOf({ splits }));
   const folder = await claimFolder(flags, {
-    ...{ predictor, trainings, validation, ...meta, library: { ...settings, sources } },
+    ...{ predictor, trainings, validation, lengthsTried, ...meta },
+    library: { ...settings, sources },
     ...(start !== undefined && { start: await textDigest([...start.values]) }),
   });
   const gpu = await openDevice(flags);
@@ -458,9 +460,13 @@ async function train(flags: TrainFlags): Promise<void> {
   const together = several
     ? "Together is the mean of these, each in units of the difference that counts in its experiment. "
     : "";
+  const strengths = inWords(
+    lengthsTried.map((times) => String(times * triedAs.strength)),
+    "or",
+  );
   const head =
     `# Learnt end to end\n\n${parts.join("")}\nRate ${triedAs.learningRate}, strength ` +
-    `${triedAs.strength}. ${together}The same trainings chose the step, so that another set of images has to show what it ` +
+    `${strengths}: the first that gets there. ${together}The same trainings chose the step, so that another set of images has to show what it ` +
     "is worth.\n\n";
   await folder.write("train.md", `${head}${markdownTable(columns, rows)}\n`);
   answer(

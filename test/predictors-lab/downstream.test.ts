@@ -7,6 +7,7 @@ import {
   endStateMetadata,
   endStateScores,
   endTraining,
+  makeEndState,
   taught,
   taughtScenarios,
 } from "../../src/predictors-lab/downstream/end-states.ts";
@@ -17,7 +18,12 @@ import {
 } from "../../src/predictors-lab/downstream/meta-gradient.ts";
 import { type Learner, stepLearner } from "../../src/predictors-lab/downstream/learner.ts";
 import { dot, matched, Slope } from "../../src/predictors-lab/downstream/slope.ts";
-import type { Draw, Episode, Place } from "../../src/predictors-lab/downstream/episode.ts";
+import {
+  type Draw,
+  type Episode,
+  lengthsTried,
+  Place,
+} from "../../src/predictors-lab/downstream/episode.ts";
 import {
   meanDirection,
   metaStart,
@@ -330,6 +336,26 @@ test("each scenario says which end states teach something, and where their rewin
   for (const name of ["label-noise", "standard"]) {
     assert.is(taught(name).metaTraining.heldOut, undefined);
   }
+});
+
+test("a rewind that does not get there is done anew, longer, before it counts as a miss", async () => {
+  const gpu = await testGpu();
+  const train = {
+    ...endTraining(0, [{ name: "synthetic", data: { name: "synthetic" } }], {
+      ...{ seed: 3, scenarios: ["standard"], architectures: ["mlp"], size: 8 },
+      ...{ counts: [200], clean: 100, epochs: 30 },
+    }).train,
+    batch: 32,
+  };
+  using place = await Place.open(gpu, train, await makeEndState(gpu, train));
+  const at = (strength: number): Promise<number> =>
+    place.statistic(linearPredictor(), { learningRate: 3e-3, strength, seed: 5 });
+  // 0.2 is too little, by itself and as the longest of three; at four times or sixteen times as far it is what that is.
+  const [, more, most] = lengthsTried;
+  assert.is(await at(0.2 / most), 0);
+  const enough = await at(0.2);
+  assert.ok(enough > 0);
+  assert.ok([await at(0.2 * more), await at(0.2 * most)].includes(enough));
 });
 
 /** What the file of a meta-training's state says. */

@@ -22,6 +22,12 @@ import { matched, Slope } from "./slope.ts";
 /** Rounds of a rewind at most. */
 export const mostRounds = 8;
 
+/** How many times as long a rewind is that does not get there, as experiments tune the lengths of steps. */
+export const lengthsTried = [1, 4, 16] as const;
+
+/** Scores of a rewind from its start on. */
+type History = readonly { readonly scores: Scores }[];
+
 /** Images a step of the fine-tuning on D_f. */
 const batch = 200;
 
@@ -216,14 +222,33 @@ export class Place {
 
   /**
    * The statistic of the scenario's experiment for a rewind by a predictor, which ends at the experiment's level of
-   * forgetting; for one that never gets there what the experiment counts it as, else 0.
+   * forgetting. One that does not get there is done anew, longer: how far an answer goes is tuned in experiments, and a
+   * predictor that answers far is not the better for it. For one that never gets there what the experiment counts it as,
+   * else 0.
    */
   async statistic(
     predictor: Predictor,
     draw: Omit<Draw, "level">,
     watch: Watch = {},
   ): Promise<number> {
-    const { x, y, landing, againstRetrained, statistic } = this.#scenario.experiment;
+    const { againstRetrained, statistic } = this.#scenario.experiment;
+    const retrainedUa = againstRetrained ? 100 - this.#scores.retrained.forget : undefined;
+    let history: History = [];
+    for (const times of lengthsTried) {
+      history = await this.#followed(
+        predictor,
+        { ...draw, strength: draw.strength * times },
+        watch,
+      );
+      const value = statistic.of(history, retrainedUa);
+      if (value !== undefined) return value;
+    }
+    return statistic.never?.(history) ?? 0;
+  }
+
+  /** The scores of a rewind, before it and after each of its rounds; it ends at the experiment's level of forgetting. */
+  async #followed(predictor: Predictor, draw: Omit<Draw, "level">, watch: Watch): Promise<History> {
+    const { x, y, landing, againstRetrained } = this.#scenario.experiment;
     const names = [x, ...y].map(({ score }) => score);
     const evaluate = (): Promise<Scores> => this.#job.evaluate({}, names);
     const { forget: level } = this.#scores.retrained;
@@ -247,8 +272,7 @@ export class Place {
       } catch (cause) {
         if (!(cause instanceof DivergedError)) throw cause;
       }
-      const retrainedUa = againstRetrained ? 100 - level : undefined;
-      return statistic.of(history, retrainedUa) ?? statistic.never?.(history) ?? 0;
+      return history;
     });
   }
 
