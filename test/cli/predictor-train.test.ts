@@ -3,7 +3,11 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
-import type { MetaStanding } from "../../src/predictors-lab/downstream/train.ts";
+import {
+  type MetaStanding,
+  type MetaState,
+  metaStateSchema,
+} from "../../src/predictors-lab/downstream/train.ts";
 import { stepFile } from "../../src/predictors/weighted-steps/predictor.ts";
 import { folderOf, removeFolders } from "../data/folder.ts";
 import { CommandLines } from "./command.ts";
@@ -23,10 +27,15 @@ const library = [
   ...["--epochs", "80", "--trainings", "3", "--validation", "1", "--library", `${folder}/library`],
 ];
 
+/** Of so many steps, the last of them tried. */
+function learn(steps: number, out: string, ...more: string[]): ReturnType<CommandLines["run"]> {
+  const length = ["--steps", `${steps}`, "--try-every", `${steps}`];
+  const words = [...library, ...length, "--episodes", "1", "--meta-seeds", "1", ...more];
+  return commands.run("predictor", "train", ...words, "--out", `${folder}/${out}`);
+}
+
 function train(out: string, ...more: string[]): ReturnType<CommandLines["run"]> {
-  const steps = ["--steps", "1", "--episodes", "1", "--try-every", "1", "--meta-seeds", "1"];
-  const words = [...library, ...steps, "--out", `${folder}/${out}`, ...more];
-  return commands.run("predictor", "train", ...words);
+  return learn(1, out, ...more);
 }
 
 test("a filter is learnt, kept, and what an InvWNN begins at", async () => {
@@ -92,6 +101,99 @@ test("a filter is learnt, kept, and what an InvWNN begins at", async () => {
   }
   const shown = await commands.run("predictor", "show", `${folder}/invwnn/invwnn-1`);
   assert.is(shown.code, 0, shown.err);
+});
+
+/** What the file of a meta-training's state says. */
+const stateOf = (file: string): MetaState =>
+  metaStateSchema.parse(
+    (JSON.parse(readFileSync(`${folder}/${file}`, "utf8")) as { state: unknown }).state,
+  );
+
+test("a mix is learnt to the same bits, by images that count alike or by how far each is forgotten", async () => {
+  const mix = (out: string, ...words: string[]): ReturnType<CommandLines["run"]> =>
+    learn(2, out, "--predictor", "mix", ...words);
+  const first = await mix("mix");
+  assert.is(first.code, 0, first.err);
+  assert.match(first.out, /late line .*\n *mix, meta-seed 1 +2 /);
+  const now = stateOf("mix/mix-1.json");
+  assert.equal(
+    now.tries.map(({ step }) => step),
+    [2],
+  );
+  assert.ok(new Set(now.values).size > 20, "weights have moved apart");
+  const again = await mix("again");
+  assert.is(again.code, 0, again.err);
+  for (const file of ["mix-1.json", "mix-1.safetensors"]) {
+    assert.equal(readFileSync(`${folder}/again/${file}`), readFileSync(`${folder}/mix/${file}`));
+  }
+  const shown = await commands.run("predictor", "show", `${folder}/mix/mix-1.safetensors`);
+  assert.match(
+    shown.out,
+    /reads: the trajectory, and D_f itself: two gradients at the oldest snapshot\n/,
+  );
+  const forgotten = await mix("forgotten", "--weighting", "forgotten");
+  assert.is(forgotten.code, 0, forgotten.err);
+  assert.not.equal(stateOf("forgotten/mix-1.json").values, now.values);
+  const counted = await commands.run("predictor", "show", `${folder}/forgotten/mix-1.safetensors`);
+  assert.match(counted.out, /; in the second images count by how far each is forgotten\n/);
+  const other = await mix("mix", "--lr", "0.1");
+  assert.is(other.code, 1);
+  assert.match(other.err, /holds a run with another configuration/);
+});
+
+test("an InvWNN is learnt from the shipped one on, a file for each of its sets", async () => {
+  const done = await train("network", "--predictor", "invwnn");
+  assert.is(done.code, 0, done.err);
+  assert.match(done.out, /as shipped .*\n *invwnn, meta-seed 1 +1 /);
+  const shown = await commands.run("predictor", "show", `${folder}/network/invwnn-1`);
+  assert.is(shown.code, 0, shown.err);
+  assert.match(shown.out, /InvWNN|invwnn/);
+  assert.match(shown.out, /selected .*step 1 of 1/);
+  assert.ok(
+    stateOf("network/invwnn-1.json").first.some((m) => m !== 0),
+    "the derivative is not 0",
+  );
+});
+
+test("what is learnt from several scenarios is judged by the statistic of each", async () => {
+  const several = (validation: string, ...words: string[]): ReturnType<CommandLines["run"]> =>
+    commands.run(
+      ...["predictor", "train", "--out", `${folder}/several`, "--library", `${folder}/library-2`],
+      ...["--architectures", "mlp", "--image-size", "8", "--images", "200", "--clean", "100"],
+      ...["--epochs", "30", "--trainings", "4", "--validation", validation],
+      ...["--steps", "2", "--episodes", "1", "--try-every", "2", "--meta-seeds", "1", ...words],
+    );
+  const both = ["--scenario", "standard", "--scenario", "backdoor"];
+  const done = await several("2", ...both);
+  assert.is(done.code, 0, done.err);
+  assert.match(done.out, /predictor +chosen at step +standard +backdoor +together/);
+  const report = readFileSync(`${folder}/several/train.md`, "utf8");
+  assert.match(
+    report,
+    /- standard: test accuracy at the retrained network's UA .*on 1 training kept apart/,
+  );
+  assert.match(report, /Rate 0\.003, strength 1, 4 or 16: the first that gets there/);
+  const { best, losses } = stateOf("several/filter-1.json");
+  assert.ok(losses.every(Number.isFinite));
+  const { standard, backdoor } = best!.means;
+  assert.ok(standard! > 20, `${standard} % of test images`);
+  const together = standard! / 0.5 / 2 + backdoor! / 2 / 2;
+  assert.ok(Math.abs(best!.statistic - together) < 1e-9);
+  const shown = await commands.run("predictor", "show", `${folder}/several/filter-1.safetensors`);
+  assert.match(shown.out, /scenarios +standard,backdoor/);
+  assert.match(
+    shown.out,
+    /selected .*; clean-label accuracy at 10 % \d+\.\d+ on 1 training of backdoor/,
+  );
+  for (const [validation, words, message] of [
+    ["3", ["--scenario", "overfit"], /it is one of label-noise, backdoor, standard/],
+    ["3", [...both, "--scenario", "standard"], /it is there already/],
+    ["1", both, /2 scenarios need one training kept apart/],
+  ] as const) {
+    const { code, err } = await several(validation, ...words);
+    assert.is(code, 2, err);
+    assert.match(err, message);
+  }
 });
 
 test("what cannot be learnt is refused before anything is trained", async () => {

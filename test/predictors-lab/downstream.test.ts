@@ -1,6 +1,4 @@
-// Meta-training of step weights: its derivatives against finite differences and float64, a tiny run to the same bits.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+// Meta-training of step weights: its derivatives against finite differences and float64, and how it goes on.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -41,12 +39,9 @@ import { linearPredictor } from "../../src/predictors/linear.ts";
 import { Random } from "../../src/random.ts";
 import { scenarioSchema } from "../../src/scenarios/index.ts";
 import { RewindSession, rewindSettings } from "../../src/unlearn/methods/rewind.ts";
-import { rewind, type Said } from "../cli/command.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
 import { gradient, image, logits, moved, softmax, tiny, weightsOf } from "../unlearn/tiny.ts";
-
-const folder = mkdtempSync(`${tmpdir()}/rewind-downstream-`);
 
 const shape = { window: 5, gradients: true };
 const inputs = 6;
@@ -358,114 +353,5 @@ test("a rewind that does not get there is done anew, longer, before it counts as
   assert.ok([await at(0.2 * more), await at(0.2 * most)].includes(enough));
 });
 
-/** What the file of a meta-training's state says. */
-const stateOf = (text: string): MetaState =>
-  metaStateSchema.parse((JSON.parse(text) as { state: unknown }).state);
-
-/** Small enough to learn wrong labels by heart in a second. */
-const small = [
-  ...["--architectures", "mlp", "--image-size", "8", "--images", "200", "--clean", "100"],
-  ...["--episodes", "1", "--try-every", "2"],
-];
-
-test("predictor train learns, goes on to the same bits, and what it wrote rewinds", () => {
-  const train = (out: string, ...words: string[]): Said =>
-    rewind(
-      ...["predictor", "train", "--predictor", "mix", "--library", `${folder}/library`],
-      ...["--out", `${folder}/${out}`, "--trainings", "3", "--steps", "2", "--meta-seeds", "1"],
-      ...[...small, "--epochs", "60", "--validation", "1", ...words],
-    );
-  const first = train("first");
-  assert.is(first.code, 0, first.err);
-  assert.match(first.out, /late line .*\n *mix, meta-seed 1 +2 /);
-  const weights = readFileSync(`${folder}/first/mix-1.safetensors`);
-  const state = readFileSync(`${folder}/first/mix-1.json`, "utf8");
-  const now = stateOf(state);
-  assert.equal(
-    now.tries.map(({ step }) => step),
-    [2],
-  );
-  assert.ok(new Set(now.values).size > 20, "weights have moved apart");
-  const again = train("again");
-  assert.is(again.code, 0, again.err);
-  assert.equal(readFileSync(`${folder}/again/mix-1.json`, "utf8"), state);
-  assert.equal(readFileSync(`${folder}/again/mix-1.safetensors`), weights);
-  const shown = rewind("predictor", "show", `${folder}/first/mix-1.safetensors`);
-  assert.match(
-    shown.out,
-    /reads: the trajectory, and D_f itself: two gradients at the oldest snapshot\n/,
-  );
-  const forgotten = train("forgotten", "--weighting", "forgotten");
-  assert.is(forgotten.code, 0, forgotten.err);
-  assert.not.equal(readFileSync(`${folder}/forgotten/mix-1.json`, "utf8"), state);
-  const counted = rewind("predictor", "show", `${folder}/forgotten/mix-1.safetensors`);
-  assert.match(counted.out, /; in the second images count by how far each is forgotten\n/);
-  const other = train("first", "--lr", "0.1");
-  assert.is(other.code, 1);
-  assert.match(other.err, /holds a run with another configuration/);
-});
-
-test("predictor train learns an InvWNN as well, a file for each of its sets", () => {
-  const done = rewind(
-    ...["predictor", "train", "--predictor", "invwnn", "--library", `${folder}/library`],
-    ...["--out", `${folder}/network`, "--trainings", "3", "--steps", "1", "--meta-seeds", "1"],
-    ...[...small, "--epochs", "60", "--validation", "1"],
-  );
-  assert.is(done.code, 0, done.err);
-  assert.match(done.out, /as shipped .*\n *invwnn, meta-seed 1 +1 /);
-  const state = stateOf(readFileSync(`${folder}/network/invwnn-1.json`, "utf8"));
-  const shown = rewind("predictor", "show", `${folder}/network/invwnn-1`);
-  assert.is(shown.code, 0, shown.err);
-  assert.match(shown.out, /InvWNN|invwnn/);
-  assert.match(shown.out, /selected .*step 1 of 1/);
-  assert.ok(
-    state.first.some((m) => m !== 0),
-    "the derivative is not 0",
-  );
-});
-
-test("predictor train learns from several scenarios, each by its own statistic", () => {
-  const train = (validation: string, ...words: string[]): Said =>
-    rewind(
-      ...["predictor", "train", "--out", `${folder}/several`, "--library", `${folder}/library-2`],
-      ...["--trainings", "4", "--steps", "2", "--meta-seeds", "1"],
-      ...[...small, "--epochs", "30", "--validation", validation, ...words],
-    );
-  const both = ["--scenario", "standard", "--scenario", "backdoor"];
-  const done = train("2", ...both);
-  assert.is(done.code, 0, done.err);
-  assert.match(done.out, /predictor +chosen at step +standard +backdoor +together/);
-  const report = readFileSync(`${folder}/several/train.md`, "utf8");
-  assert.match(
-    report,
-    /- standard: test accuracy at the retrained network's UA .*on 1 training kept apart/,
-  );
-  const { best, losses } = stateOf(readFileSync(`${folder}/several/filter-1.json`, "utf8"));
-  assert.ok(losses.every(Number.isFinite));
-  const { standard, backdoor } = best!.means;
-  assert.ok(standard! > 20, `${standard} % of test images`);
-  const together = standard! / 0.5 / 2 + backdoor! / 2 / 2;
-  assert.ok(Math.abs(best!.statistic - together) < 1e-9);
-  const shown = rewind("predictor", "show", `${folder}/several/filter-1.safetensors`);
-  assert.match(shown.out, /scenarios +standard,backdoor/);
-  assert.match(
-    shown.out,
-    /selected .*; clean-label accuracy at 10 % \d+\.\d+ on 1 training of backdoor/,
-  );
-  assert.match(
-    train("2", "--weighting", "forgotten").err,
-    /filter reads no gradients on D_f; take --predictor mix/,
-  );
-  assert.match(
-    train("3", "--scenario", "overfit").err,
-    /it is one of label-noise, backdoor, standard/,
-  );
-  assert.match(train("3", ...both, "--scenario", "standard").err, /it is there already/);
-  assert.match(train("1", ...both).err, /2 scenarios need one training kept apart/);
-});
-
-test.after(async () => {
-  rmSync(folder, { recursive: true });
-  await closeGpus();
-});
+test.after(closeGpus);
 test.run();
