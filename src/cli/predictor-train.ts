@@ -28,7 +28,7 @@ import {
   taught,
   taughtScenarios,
 } from "../predictors-lab/downstream/end-states.ts";
-import { lengthsTried, Place } from "../predictors-lab/downstream/episode.ts";
+import { strengthFactors, Place } from "../predictors-lab/downstream/episode.ts";
 import { type Learner, stepLearner } from "../predictors-lab/downstream/learner.ts";
 import { NetworkLearner } from "../predictors-lab/network-learner.ts";
 import {
@@ -356,7 +356,7 @@ async function train(flags: TrainFlags): Promise<void> {
   );
   await recordInputs(shelf, await inputsOf({ splits }));
   const folder = await claimFolder(flags, {
-    ...{ predictor, trainings, validation, lengthsTried, ...meta },
+    ...{ predictor, trainings, validation, strengthFactors, ...meta },
     library: { ...settings, sources },
     ...(start !== undefined && { start: await textDigest([...start.values]) }),
   });
@@ -420,7 +420,7 @@ async function train(flags: TrainFlags): Promise<void> {
   const manifest = {
     format: "rewind meta-training 1",
     ...{ predictor, settings: meta, library: settings, sources: sources.map(({ name }) => name) },
-    ...{ triedAs, divisions, adapter: gpu.adapter.description },
+    ...{ triedAs, strengthFactors, divisions, adapter: gpu.adapter.description },
     ...(start !== undefined && { start: [...start.values] }),
     // Folders of this machine stay out of the manifest.
     endStates: listed.map(({ train: { data, ...rest }, ...one }) => {
@@ -461,7 +461,7 @@ async function train(flags: TrainFlags): Promise<void> {
     ? "Together is the mean of these, each in units of the difference that counts in its experiment. "
     : "";
   const strengths = inWords(
-    lengthsTried.map((times) => String(times * triedAs.strength)),
+    strengthFactors.map((times) => String(times * triedAs.strength)),
     "or",
   );
   const head =

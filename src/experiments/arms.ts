@@ -71,7 +71,8 @@ export function chooseArms(
       .map((arm) => {
         if (arm.tunedAs === undefined || only.includes(arm.tunedAs)) return arm;
         const { tunedAs, ...own } = arm;
-        return { ...own, trials: all.find((other) => other.name === tunedAs)!.trials };
+        const { trials, widens } = all.find((other) => other.name === tunedAs)!;
+        return { ...own, trials, widens };
       })
   );
 }

@@ -30,7 +30,9 @@ export function edgesOf(settings: Settings, trials: readonly Settings[]): readon
     const ratio = third === undefined ? edge! / second : second / third;
     // Not 0.30000000000000004.
     const next = Number((edge! * ratio).toPrecision(6));
-    return [{ name, value: edge!, next }];
+    // From 0, or to the other side of it, no ratio leads on.
+    const leads = Number.isFinite(next) && (next - edge!) * (edge! - second) > 0;
+    return leads ? [{ name, value: edge!, next }] : [];
   });
 }
 
@@ -85,17 +87,27 @@ export function beyondEdge(
 }
 
 /**
- * How many settings {@link beyondEdge} finds at most beyond an edge of an arm's trials, of which no more than two are
- * widened.
+ * How many settings {@link beyondEdge} finds at most beyond an edge of an arm's trials.
  *
  * @param time how often settings were tried beyond an edge with it, from 1: each time before may have widened what the
- *   edge is one side of.
+ *   edge is one side of. Of a grid with n values of another setting it then has 1 / n more.
  */
 export function widest(arm: Pick<Arm, "trials" | "widens">, time: number): number {
   const { trials } = arm;
+  const before = time - 1;
+  const names = widenedOf(arm);
   const counts = trials.flatMap((trial) =>
-    ownEdges(arm, trial, trials).map(({ name, value }) => having(name, value, trials).length),
+    ownEdges(arm, trial, trials).map(({ name, value }) => {
+      const count = having(name, value, trials).length;
+      const others = names
+        .filter((other) => other !== name)
+        .map((other) => triedOf(other, trials).length)
+        .filter((values) => values > 1);
+      if (others.length === 0) return count;
+      const grid = others.reduce((most, values) => (most * (values + before)) / values, count);
+      // What is no grid gains one at most.
+      return Math.max(count + before, Math.ceil(grid));
+    }),
   );
-  const grown = widenedOf(arm).length > 1 ? time - 1 : 0;
-  return Math.max(0, ...counts.map((count) => count + grown));
+  return Math.max(0, ...counts);
 }

@@ -68,7 +68,7 @@ export function rates(...values: readonly number[]): { learningRate: number }[] 
  * @param name of the setting that is the step's length.
  * @param lengths a step as long as the method's own measure says, and a longer one.
  */
-export function windowTrials(
+export function windowTuning(
   { tiny, windowRates }: Pick<ArmContext, "tiny" | "windowRates">,
   name: string,
   lengths: readonly [number, number],

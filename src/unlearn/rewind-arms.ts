@@ -1,9 +1,9 @@
 /** The rewind's arms in experiments: with either predictor, on either snapshot, and its controls. */
-import { type Arm, type ArmContext, type DrawingContext, windowTrials } from "./arm.ts";
+import { type Arm, type ArmContext, type DrawingContext, windowTuning } from "./arm.ts";
 
 /** A rewind goes as far as its predictor says, or four times as far, as Task Vector does. */
-function trialsOf(context: ArmContext): ReturnType<typeof windowTrials> {
-  return windowTrials(context, "strength", [1, 4]);
+function tuningOf(context: ArmContext): ReturnType<typeof windowTuning> {
+  return windowTuning(context, "strength", [1, 4]);
 }
 
 /** The arms of one predictor; `suffix`: what their names end with. */
@@ -21,7 +21,7 @@ function armsOf(
       name,
       method: "rewind",
       settings,
-      ...trialsOf(context),
+      ...tuningOf(context),
       rounds: rounds.windows,
       compared: true,
       planned: suffix !== "",
@@ -50,7 +50,7 @@ export function rewindArms(context: ArmContext): readonly Arm[] {
     {
       ...late,
       settings: { ...window, ...late.settings },
-      ...trialsOf(context),
+      ...tuningOf(context),
       rounds: rounds.windows,
       compared: true,
     },
@@ -72,7 +72,7 @@ export function linearRewindArms(context: ArmContext): readonly Arm[] {
       name: "linear-rewind",
       method: "linear-rewind",
       settings: window,
-      ...trialsOf(context),
+      ...tuningOf(context),
       rounds: rounds.windows,
       planned: true,
     },

@@ -77,6 +77,14 @@ test("the statistic of each experiment, by hand", () => {
   assert.is(statisticOf("standard", half, 5), 90);
   assert.is(statisticOf("standard", half, 20), undefined);
   assert.is(statisticOf("standard", half), undefined);
+  // 100 - (100 - x) is less than x here: a run that ends at x has got there.
+  const level = (100 * 11) / 60;
+  assert.ok(100 - (100 - level) < level);
+  const landed = history(
+    { forgetAccuracy: 100, testAccuracy: 95 },
+    { forgetAccuracy: level, testAccuracy: 90 },
+  );
+  assert.is(statisticOf("standard", landed, 100 - level), 90);
   // A network trained anew counts as it ends, and only where it does not know D_f; what never gets there, as it started.
   const of = (name: string) => scenarios.find(name).experiment!.statistic;
   assert.is(of("label-noise").ofRetrained!(noise), 5);

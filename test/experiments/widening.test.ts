@@ -1,13 +1,15 @@
 // Tuning beyond the edge of what was tried.
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { planOf } from "../../src/experiments/plan.ts";
 import { protocolOf } from "../../src/experiments/protocol.ts";
-import { tune } from "../../src/experiments/run.ts";
+import { PlanResults, tune } from "../../src/experiments/run.ts";
 import type { Environment } from "../../src/experiments/trained-network.ts";
 import { beyondEdge, edgesOf, widest } from "../../src/experiments/widening.ts";
+import type { Arm, Settings } from "../../src/unlearn/arm.ts";
+import { takesSettings } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
 
 const folder = mkdtempSync(`${tmpdir()}/rewind-widening-`);
@@ -69,6 +71,48 @@ test("of two settings the one that was widened least often goes first", () => {
     [1, 2, 3].map((time) => widest(byBoth, time)),
     [4, 5, 6],
   );
+});
+
+/** What {@link beyondEdge} finds for every best trial, so many times over; as long as there is any. */
+function everyWidening(arm: Arm, trials: readonly Settings[], time: number, most: number): number {
+  let largest = 0;
+  for (const best of trials) {
+    const found = beyondEdge(arm, best, trials, any);
+    assert.ok(found.length <= widest(arm, time), `${arm.name}: ${found.length} at time ${time}`);
+    const all = [...trials, ...found];
+    assert.is(new Set(all.map((trial) => JSON.stringify(trial))).size, all.length, arm.name);
+    for (const settings of found) assert.ok(takesSettings(arm.method, settings), arm.name);
+    largest = Math.max(largest, found.length);
+    if (found.length > 0 && time < most) {
+      largest = Math.max(largest, everyWidening(arm, all, time + 1, most));
+    }
+  }
+  return largest;
+}
+
+test("whatever is best, no trial beyond an edge is one too many, there already, or refused", () => {
+  for (const size of ["small", "scaled"] as const) {
+    const { arms } = protocolOf("standard", { name: "mnist" }, { size });
+    for (const arm of arms) everyWidening(arm, arm.trials, 1, 2);
+  }
+  const cube = [1, 2].flatMap((a) => [1, 3].flatMap((b) => [1, 4].map((c) => ({ a, b, c }))));
+  const arm = { name: "cube", method: "none", settings: {}, rounds: 1, trials: cube };
+  const unchecked = (widens: string[], time: number): number => widest({ ...arm, widens }, time);
+  assert.is(unchecked(["a", "b"], 2), 6);
+  assert.equal(edgesOf({ a: 0 }, [{ a: 0 }, { a: 1 }]), []);
+  assert.equal(edgesOf({ a: 1 }, [{ a: 0 }, { a: 1 }]), []);
+  assert.equal(edgesOf({ a: -1 }, [{ a: 1 }, { a: -1 }]), []);
+});
+
+test("an arm that is tuned in the place of another goes beyond the same edges", () => {
+  const { arms } = protocolOf(
+    "label-noise",
+    { name: "mnist" },
+    { size: "small", only: ["random-rewind"] },
+  );
+  const random = arms.find(({ name }) => name === "random-rewind");
+  assert.is(random!.trials.length, 8);
+  assert.equal(random!.widens, ["learningRate", "strength"]);
 });
 
 test("every method that goes back by a window goes beyond the edges of rate and length", () => {
@@ -158,6 +202,50 @@ async function around(out: string): Promise<Environment & { readonly told: reado
   const added = (): void => void told.push("added");
   return { gpu: await testGpu(), out, watch: {}, log, added, told };
 }
+
+test("what a plan tries of two settings is what was best of all before, and nothing where that lies inside", async () => {
+  const protocol = protocolOf(
+    "label-noise",
+    { name: "mnist" },
+    { size: "small", only: ["linear-rewind"] },
+  );
+  const judged: typeof protocol = {
+    ...protocol,
+    statistic: { ...protocol.statistic, of: (history) => history.at(-1)!.scores["gain"] },
+  };
+  const plan = planOf(judged, { seeds: [], tuningSeeds: [101] });
+  /** The trials beyond edges, by their keys, where the nearest to a rate and a length is best. */
+  const wider = async (rate: number, length: number): Promise<unknown> => {
+    const out = `${folder}/made-up-${rate}-${length}`;
+    const found: Record<string, unknown> = {};
+    for (const run of plan) {
+      const results = new PlanResults(judged, plan, {}, out);
+      if (run.kind !== "trial" || !(await results.isNeeded(run))) continue;
+      const { learningRate, strength } = await results.settingsOf(run);
+      const [lr, by] = [learningRate, strength].map(Number) as [number, number];
+      const gain = -Math.abs(Math.log(lr / rate)) - Math.abs(Math.log(by / length));
+      const scores = { gain, forgetAccuracy: 0, testAccuracy: 0 };
+      const history = [{ round: 0, seconds: 0, scores }];
+      mkdirSync(`${out}/${run.key}`, { recursive: true });
+      writeFileSync(`${out}/${run.key}/result.json`, JSON.stringify({ history, end: scores }));
+      if (run.widening !== undefined) found[run.key.split("-wider-")[1]!] = [lr, by];
+    }
+    return found;
+  };
+  assert.equal(await wider(1e-3, 16), {
+    ...{ "1-1": [1e-3, 16], "1-2": [3e-4, 16], "1-3": [3e-3, 16], "1-4": [0.01, 16] },
+    // The best is the longest still.
+    ...{ "2-1": [1e-3, 64], "2-2": [3e-4, 64], "2-3": [3e-3, 64], "2-4": [0.01, 64] },
+  });
+  assert.equal(await wider(0.03, 0.25), {
+    ...{ "1-1": [0.03, 1], "1-2": [0.03, 4] },
+    ...{ "2-1": [0.03, 0.25], "2-2": [3e-4, 0.25], "2-3": [1e-3, 0.25] },
+    ...{ "2-4": [3e-3, 0.25], "2-5": [0.01, 0.25] },
+  });
+  assert.equal(await wider(3e-3, 1.1), {
+    ...{ "1-1": [3e-3, 0.25], "1-2": [3e-4, 0.25], "1-3": [1e-3, 0.25], "1-4": [0.01, 0.25] },
+  });
+});
 
 test("an arm whose best rate is the highest is tried beyond it, once and again, and goes on where it stopped", async () => {
   const rates = [1e-6, 1e-5, 1e-4];

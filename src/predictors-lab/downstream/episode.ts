@@ -22,8 +22,8 @@ import { matched, Slope } from "./slope.ts";
 /** Rounds of a rewind at most. */
 export const mostRounds = 8;
 
-/** How many times as long a rewind is that does not get there, as experiments tune the lengths of steps. */
-export const lengthsTried = [1, 4, 16] as const;
+/** How many times the strength a rewind has that does not get there with less, as experiments tune the lengths of steps. */
+export const strengthFactors = [1, 4, 16] as const;
 
 /** Scores of a rewind from its start on. */
 type History = readonly { readonly scores: Scores }[];
@@ -125,6 +125,13 @@ export class Place {
     });
   }
 
+  /** Unlearning accuracy of the network trained without D_f, %, where the experiment is measured against it. */
+  get #retrainedUa(): number | undefined {
+    return this.#scenario.experiment.againstRetrained
+      ? 100 - this.#scores.retrained.forget
+      : undefined;
+  }
+
   async #session(predictor: Predictor, draw: Omit<Draw, "level">): Promise<RewindSession> {
     const job = this.#job;
     job.model.load(this.#trained);
@@ -222,25 +229,24 @@ export class Place {
 
   /**
    * The statistic of the scenario's experiment for a rewind by a predictor, which ends at the experiment's level of
-   * forgetting. One that does not get there is done anew, longer: how far an answer goes is tuned in experiments, and a
-   * predictor that answers far is not the better for it. For one that never gets there what the experiment counts it as,
-   * else 0.
+   * forgetting. One that does not get there is done anew with more strength ({@link strengthFactors}): how far an answer
+   * goes is tuned in experiments, and one that answers far is not the better for it. For one that never gets there what
+   * the experiment counts it as, else 0.
    */
   async statistic(
     predictor: Predictor,
     draw: Omit<Draw, "level">,
     watch: Watch = {},
   ): Promise<number> {
-    const { againstRetrained, statistic } = this.#scenario.experiment;
-    const retrainedUa = againstRetrained ? 100 - this.#scores.retrained.forget : undefined;
+    const { statistic } = this.#scenario.experiment;
     let history: History = [];
-    for (const times of lengthsTried) {
+    for (const times of strengthFactors) {
       history = await this.#followed(
         predictor,
         { ...draw, strength: draw.strength * times },
         watch,
       );
-      const value = statistic.of(history, retrainedUa);
+      const value = statistic.of(history, this.#retrainedUa);
       if (value !== undefined) return value;
     }
     return statistic.never?.(history) ?? 0;
@@ -248,10 +254,10 @@ export class Place {
 
   /** The scores of a rewind, before it and after each of its rounds; it ends at the experiment's level of forgetting. */
   async #followed(predictor: Predictor, draw: Omit<Draw, "level">, watch: Watch): Promise<History> {
-    const { x, y, landing, againstRetrained } = this.#scenario.experiment;
+    const { x, y, landing } = this.#scenario.experiment;
     const names = [x, ...y].map(({ score }) => score);
     const evaluate = (): Promise<Scores> => this.#job.evaluate({}, names);
-    const { forget: level } = this.#scores.retrained;
+    const retrainedUa = this.#retrainedUa;
     return Owned.within(async (owned) => {
       const session = owned.add(await this.#session(predictor, draw));
       const start = await evaluate();
@@ -259,9 +265,9 @@ export class Place {
       let scores = start;
       const isThere = async (): Promise<boolean> => {
         scores = await evaluate();
-        return againstRetrained
-          ? scores[x.score]! <= level
-          : landing?.reached(scores, start) === true;
+        return retrainedUa === undefined
+          ? landing?.reached(scores, start) === true
+          : 100 - scores[x.score]! >= retrainedUa;
       };
       const onRound = async (_: number, _before: Tensors, arrived: boolean): Promise<void> => {
         // A round that was shortened is another network than the last one measured.

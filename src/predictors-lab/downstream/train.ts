@@ -26,7 +26,7 @@ export interface MetaSettings {
   readonly seed: number;
 }
 
-/** How end states kept apart are rewound. */
+/** How end states kept apart are rewound at first; with more strength where that does not get there. */
 export const triedAs = { learningRate: 3e-3, strength: 1 } as const;
 
 /** Places that stay open, at most: each holds a network, its images and some programs. */

@@ -17,7 +17,7 @@ import type { Trainer } from "../../train/trainer.ts";
 import type { Watch } from "../../train/replay.ts";
 import { Arena } from "../../weights/arena.ts";
 import { Combination } from "../../weights/combine.ts";
-import { windowTrials } from "../arm.ts";
+import { windowTuning } from "../arm.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
 import { fineTuneFields, StepSession, stepTrainer } from "../steps.ts";
 import { lambdaTrials } from "./task-vector.ts";
@@ -116,7 +116,7 @@ export const negmerge = defineMethod({
         name: "negmerge",
         method: "negmerge",
         settings: { ...settings, ...(tiny ? { epochs: 2 } : {}) },
-        ...windowTrials(context, "lambda", lambdaTrials),
+        ...windowTuning(context, "lambda", lambdaTrials),
         rounds: rounds.windows,
       },
     ];

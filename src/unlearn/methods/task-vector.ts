@@ -23,7 +23,7 @@ import { Combination } from "../../weights/combine.ts";
 import { Owned } from "../../gpu/owned.ts";
 import type { Model } from "../../nn/model.ts";
 import type { Watch } from "../../train/replay.ts";
-import { windowTrials } from "../arm.ts";
+import { windowTuning } from "../arm.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
 import { fineTuneFields, StepSession, stepTrainer } from "../steps.ts";
 
@@ -140,8 +140,8 @@ export const taskVector = defineMethod({
     const { window, rounds } = context;
     // Of a window only what a method without one has as well.
     const { warmupEpochs: _, trailingEpoch: __, ...settings } = window;
-    const trials = windowTrials(context, "lambda", lambdaTrials);
-    const common = { method: "task-vector", ...trials, rounds: rounds.windows };
+    const tuning = windowTuning(context, "lambda", lambdaTrials);
+    const common = { method: "task-vector", ...tuning, rounds: rounds.windows };
     return [
       { ...common, name: "task-vector", settings, planned: true },
       {
