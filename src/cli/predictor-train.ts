@@ -28,7 +28,7 @@ import {
   taught,
   taughtScenarios,
 } from "../predictors-lab/downstream/end-states.ts";
-import { strengthFactors, Place } from "../predictors-lab/downstream/episode.ts";
+import { Place, strengthFactors } from "../predictors-lab/downstream/episode.ts";
 import { type Learner, stepLearner } from "../predictors-lab/downstream/learner.ts";
 import { NetworkLearner } from "../predictors-lab/network-learner.ts";
 import {

@@ -19,8 +19,8 @@ import { dot, matched, Slope } from "../../src/predictors-lab/downstream/slope.t
 import {
   type Draw,
   type Episode,
-  strengthFactors,
   Place,
+  strengthFactors,
 } from "../../src/predictors-lab/downstream/episode.ts";
 import {
   meanDirection,

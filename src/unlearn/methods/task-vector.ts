@@ -140,8 +140,11 @@ export const taskVector = defineMethod({
     const { window, rounds } = context;
     // Of a window only what a method without one has as well.
     const { warmupEpochs: _, trailingEpoch: __, ...settings } = window;
-    const tuning = windowTuning(context, "lambda", lambdaTrials);
-    const common = { method: "task-vector", ...tuning, rounds: rounds.windows };
+    const common = {
+      method: "task-vector",
+      ...windowTuning(context, "lambda", lambdaTrials),
+      rounds: rounds.windows,
+    };
     return [
       { ...common, name: "task-vector", settings, planned: true },
       {
