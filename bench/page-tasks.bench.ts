@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Page } from "playwright-core";
-import { browserPath, Hosted } from "../test/browser.ts";
 import type { BenchModule, BenchRow } from "./harness.ts";
 
 /** An entry of a trace; times in microseconds. */
@@ -28,6 +27,8 @@ export const pageTasks: BenchModule = {
   name: "page-tasks",
   summary: "the longest task of the page's own thread while a network is trained and forgets",
   async run() {
+    // Loaded where it runs: a packed GPU hour has neither tests nor browsers.
+    const { browserPath, Hosted } = await import("../test/browser.ts");
     if (browserPath === undefined) {
       console.log("skipped: no Chromium is installed");
       return [];
