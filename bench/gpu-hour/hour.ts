@@ -35,8 +35,11 @@ export async function runHour(options: HourOptions): Promise<HourEnd> {
   const { minutes, tiny, folder, stages, say } = options;
   const begun = performance.now();
   const end = begun + 60_000 * minutes;
-  const effort = tiny ? { samples: 2, sampleMs: 0 } : { samples: 5, sampleMs: 20 };
   let gpu = await acquireDevice(options.device);
+  const warmMs = gpu.adapter.software ? 0 : 2000;
+  const effort = tiny
+    ? { samples: 2, sampleMs: 0, warmMs: 0 }
+    : { samples: 5, sampleMs: 20, warmMs };
   const kept = new Map<string, Promise<unknown>>();
   const context = (): Context => ({ gpu, effort, tiny, kept });
   let [measured, failed, earlier] = [0, 0, 0];

@@ -13,16 +13,16 @@ import type { Context, Stage, Task } from "./stage.ts";
 import { square, stepsOf, stepTask } from "./steps.ts";
 import { round, timed } from "./timed.ts";
 
-/** A task on a device of its own in mixed precision; without matrix units the row says why. */
-function onMatrices(task: Task): Task {
+/** A task on a device of its own in another precision; without the matrix units of `mixed` the row says why. */
+export function onPrecision(precision: "fast" | "mixed", task: Task): Task {
   return {
     name: task.name,
     async run(context) {
       const { software, tuning } = context.gpu.adapter;
       const emulated = context.tiny && tuning === "gpu";
       const gpu = await acquireDevice({
-        ...{ adapter: software ? "software" : "gpu", precision: "mixed", tuned: false },
-        matrices: emulated ? "emulated" : "adapter",
+        ...{ adapter: software ? "software" : "gpu", precision, tuned: false },
+        ...(precision === "fast" ? { tuning } : { matrices: emulated ? "emulated" : "adapter" }),
       });
       try {
         return await task.run({ ...context, gpu });
@@ -32,6 +32,8 @@ function onMatrices(task: Task): Task {
     },
   };
 }
+
+const onMatrices = (task: Task): Task => onPrecision("mixed", task);
 
 const tileName = ({ BM, BN, WG }: MatrixTile): string => `${BM}×${BN} by ${WG / 32} subgroups`;
 

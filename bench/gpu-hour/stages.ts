@@ -28,10 +28,10 @@ import {
 import { lab } from "./lab.ts";
 import { rewindTask, withTrajectory } from "./rewinds.ts";
 import type { Figures } from "./rows.ts";
-import { sample } from "./sample.ts";
-import { mixed } from "./mixed.ts";
+import { heat, sample } from "./sample.ts";
+import { mixed, onPrecision } from "./mixed.ts";
 import type { Context, Stage, Task } from "./stage.ts";
-import { hostMs, square, stepsOf, stepTask } from "./steps.ts";
+import { epochs, hostMs, square, stepsOf, stepTask } from "./steps.ts";
 import { round, timed } from "./timed.ts";
 import { torchTasks } from "./torch.ts";
 import { winograd } from "./winograd.ts";
@@ -94,6 +94,9 @@ const networks: Stage = {
     // Ours first: PyTorch's can also be had another time.
     return Promise.resolve([
       ...steps.map((step) => stepTask(step, stepName(step))),
+      ...steps
+        .filter(({ config }) => context.tiny || config.name === "resnet18")
+        .map((step) => onPrecision("fast", stepTask(step, `${stepName(step)}, fast`))),
       ...steps.flatMap((step) => torchTasks(step, context.tiny)),
     ]);
   },
@@ -107,9 +110,9 @@ const profile: Stage = {
     Promise.resolve(
       stepsOf(context).map((step) => ({
         name: stepName(step),
-        run: ({ gpu }: Context) =>
+        run: ({ gpu, effort }: Context) =>
           withStep(gpu, step, 4, async ({ epoch }): Promise<Figures> => {
-            await epoch(1);
+            await heat(gpu, (times) => epochs(epoch, times, 4), effort);
             const profiler = new Profiler(gpu);
             try {
               gpu.profiler = profiler;

@@ -23,15 +23,14 @@ export function stepTask(step: NetworkStep, name: string): Task {
         await epoch(1);
         const first = (performance.now() - start) / 1000;
         const { program } = trainer;
-        const { ms, low, high } = await sample(
-          gpu,
-          async (times) => {
-            for (let left = times; left > 0; left -= most) await epoch(Math.min(most, left));
-          },
-          { ...effort, sampleMs: 10 * effort.sampleMs },
-        );
+        const { ms, low, high } = await sample(gpu, (times) => epochs(epoch, times, most), {
+          ...effort,
+          sampleMs: 10 * effort.sampleMs,
+        });
         const host = hostMs(gpu, () => program.run());
         await gpu.idle();
+        const [short, long] = [await epochMs(gpu, epoch, 1), await epochMs(gpu, epoch, most / 2)];
+        const slope = (long - short) / (most / 2 - 1 || 1);
         return {
           ...{ ms: round(ms), low: round(low), high: round(high) },
           "GFLOP/s": round(program.flop / ms / 1e6),
@@ -40,11 +39,38 @@ export function stepTask(step: NetworkStep, name: string): Task {
           "GB a step": round(program.dispatches.reduce((sum, { bytes }) => sum + bytes, 0) / 1e9),
           "dispatches a step": program.dispatches.length,
           "host ms a step": round(host),
+          "ms a step, in a longer epoch": round(slope),
+          "ms an epoch beside its steps": round(short - slope),
           "s to the first step": round(first),
         };
       });
     },
   };
+}
+
+/** Milliseconds of an epoch of so many steps: the least of two. */
+async function epochMs(
+  gpu: Gpu,
+  epoch: (steps: number) => Promise<void>,
+  steps: number,
+): Promise<number> {
+  let least = Infinity;
+  for (let i = 0; i < 2; i++) {
+    const start = performance.now();
+    await epoch(steps);
+    await gpu.idle();
+    least = Math.min(least, performance.now() - start);
+  }
+  return least;
+}
+
+/** So many steps in epochs of `most`. */
+export async function epochs(
+  epoch: (steps: number) => Promise<void>,
+  steps: number,
+  most: number,
+): Promise<void> {
+  for (let left = steps; left > 0; left -= most) await epoch(Math.min(most, left));
 }
 
 /** Milliseconds that a call keeps the host, without waiting for the device: the least of five. */

@@ -38,6 +38,9 @@ export const gpuTiles: readonly GpuTile[] = [
   gpuTile(32, 32, 1, 1),
 ];
 
+/** Small tiles of few lanes with 8 × 8 results each. */
+const denseTiles = [gpuTile(128, 64, 2, 2), gpuTile(64, 128, 2, 2), gpuTile(64, 64, 2, 2)];
+
 /**
  * The same with two buffers, which save a barrier a round and take twice the memory; and, where a lane makes more than
  * 4 × 4 results, all of these with lanes in the interleaved order of CUTLASS, in which a warp reads its tiles by fewer
@@ -45,9 +48,9 @@ export const gpuTiles: readonly GpuTile[] = [
  * takes them by itself.
  */
 export const variantTiles: readonly GpuTile[] = (() => {
-  const buffered = gpuTiles.map((tile) => ({ ...tile, BUFFERS: 2 }));
-  const large = [...gpuTiles, ...buffered].filter(({ TM, TN }) => TM * TN > 1);
-  return [...buffered, ...large.map((tile) => ({ ...tile, INTERLEAVE: 2 }))];
+  const buffered = [...gpuTiles, ...denseTiles].map((tile) => ({ ...tile, BUFFERS: 2 }));
+  const large = [...gpuTiles, ...denseTiles, ...buffered].filter(({ TM, TN }) => TM * TN > 1);
+  return [...denseTiles, ...buffered, ...large.map((tile) => ({ ...tile, INTERLEAVE: 2 }))];
 })();
 
 /** Whether a tile fits the memory of a workgroup. */
