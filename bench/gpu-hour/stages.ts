@@ -9,7 +9,6 @@ import {
   tileName,
   tileOf,
 } from "../../src/graph/product-tiles.ts";
-import { compile } from "../../src/graph/program.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
 import { diagnose } from "../../src/inspect/doctor.ts";
 import { shapesOf, type StepKernel } from "../../src/inspect/kernels.ts";
@@ -25,13 +24,14 @@ import {
   stepKernels,
   withFourChannels,
 } from "./kernels.ts";
+import { ceilings } from "./ceilings.ts";
 import { lab } from "./lab.ts";
 import { rewindTask, withTrajectory } from "./rewinds.ts";
 import type { Figures } from "./rows.ts";
 import { heat, sample } from "./sample.ts";
 import { mixed, onPrecision } from "./mixed.ts";
 import type { Context, Stage, Task } from "./stage.ts";
-import { epochs, hostMs, square, stepsOf, stepTask } from "./steps.ts";
+import { epochs, square, stepsOf, stepTask } from "./steps.ts";
 import { round, timed } from "./timed.ts";
 import { torchTasks } from "./torch.ts";
 import { winograd } from "./winograd.ts";
@@ -111,7 +111,7 @@ const profile: Stage = {
       stepsOf(context).map((step) => ({
         name: stepName(step),
         run: ({ gpu, effort }: Context) =>
-          withStep(gpu, step, 4, async ({ epoch }): Promise<Figures> => {
+          withStep(gpu, step, 4, async ({ trainer, epoch }): Promise<Figures> => {
             await heat(gpu, (times) => epochs(epoch, times, 4), effort);
             const profiler = new Profiler(gpu);
             try {
@@ -122,8 +122,13 @@ const profile: Stage = {
               );
               const calls = rows.reduce((sum, row) => sum + row.calls, 0);
               if (calls === 0) throw new Error("no dispatch was timed");
+              // The first of the replays is not among them.
+              const replays = calls / trainer.program.dispatches.length;
               return Object.fromEntries(
-                rows.map(({ kernel, milliseconds }) => [`${kernel}, ms`, round(milliseconds / 4)]),
+                rows.map(({ kernel, milliseconds }) => [
+                  `${kernel}, ms`,
+                  round(milliseconds / replays),
+                ]),
               );
             } finally {
               gpu.profiler = undefined;
@@ -132,53 +137,6 @@ const profile: Stage = {
           }),
       })),
     ),
-};
-
-const gaps: Stage = {
-  name: "gaps",
-  decides: "what a dispatch costs beside its work",
-  share: 0.02,
-  tasks: ({ tiny }) => {
-    const count = tiny ? 8 : 1000;
-    const task = (name: string, buffers: number): Task => ({
-      name,
-      async run({ gpu, effort }) {
-        const values = Array.from(
-          { length: buffers },
-          (_, i) => new Value(`x${i}`, [64], "f32", "bound"),
-        );
-        const made = Object.values(
-          await gpu.allocate(Object.fromEntries(values.map(({ bytes }, i) => [`${i}`, bytes]))),
-        );
-        const launches = Array.from({ length: count }, (_, i) => ({
-          ...{ shader: "elementwise/fill", constants: { N: 64, VALUE: 0 }, threads: 64 },
-          bind: { y: values[i % buffers]! },
-        }));
-        const program = await compile(gpu, launches, {
-          label: name,
-          bindings: new Map(
-            values.map((value, i) => [value, { buffer: made[i]!, offset: 0, size: value.bytes }]),
-          ),
-        });
-        try {
-          const { ms } = await sample(gpu, (times) => program.run(times), effort);
-          const host = hostMs(gpu, () => program.run());
-          await gpu.idle();
-          return {
-            "µs a dispatch": round((1000 * ms) / count),
-            "host µs a dispatch": round((1000 * host) / count),
-          };
-        } finally {
-          program.destroy();
-          gpu.free(...made);
-        }
-      },
-    });
-    return Promise.resolve([
-      task(`${count} dispatches that wait for each other`, 1),
-      task(`${count} dispatches that need not wait`, tiny ? 8 : 250),
-    ]);
-  },
 };
 
 const memory: Stage = {
@@ -370,7 +328,10 @@ const choices: Stage = {
         const chosen = tileOf(launch)!;
         const [few, cuts] = context.tiny
           ? [gpuTiles.slice(-2), [1, 2]]
-          : [gpuTiles.slice(0, 6), [1, 2, 3, 5, 7, 11, 22, 29]];
+          : [
+              [...gpuTiles.slice(0, 6), ...variantTiles.slice(0, 3)],
+              [1, 2, 3, 5, 7, 11, 22, 29],
+            ];
         const others = [chosen, ...few.filter((tile) => tile !== chosen)];
         tasks.push(
           ...others.map((tile, i): Task => ({
@@ -454,13 +415,13 @@ export const stages: readonly Stage[] = [
   profile,
   layers,
   products,
+  ceilings,
+  waves,
   mixed,
-  choices,
-  winograd,
   predictors,
   memory,
-  gaps,
-  waves,
+  winograd,
+  choices,
   growth,
   lab,
 ];

@@ -5,7 +5,8 @@
 // Constants: those of the part; KEEP_VALUE, KEEP_DIFFERENCE: as in predict/invwnn-gpu.
 // Grid: 1-D folded to 2-D; a group of 128 threads, four subgroups, takes 64 coordinates.
 // Activations stay in one tile [neuron][coordinate] of halves, which every layer reads and, behind a barrier, overwrites.
-// Workgroup memory: 18 KiB of activations, 8.5 of a slice of a kernel, 4 of results.
+// What comes from memory is asked for several at a time: a loop that fetches one number a turn waits for each.
+// Workgroup memory: 18 KiB of activations, 8.5 of a slice of a kernel, 4 of results, or 5 where K is 17 or more.
 
 // Quads of coordinates from one neuron to the next, and of neurons from one step of k to the next: two more than there
 // are, against bank conflicts.
@@ -13,8 +14,10 @@ const LINE_A = 18u;
 const LINE_B = 34u;
 var<workgroup> tileA: array<Half4, 2304>;
 var<workgroup> tileB: array<Half4, 1088>;
-// Besides results of subgroups, 16 coordinates x 16 neurons: compressed values, and parts of the output.
-const RESULTS = 256u;
+// Besides results of subgroups, 16 coordinates x 16 neurons: inputs, compressed values, and parts of the output.
+const RESULTS = max(256u, 16u * window);
+// Rounds of all threads that fetch inputs.
+const inputRounds = (16u * window + 127u) / 128u;
 
 // Four coordinates x four neurons of a subgroup's result, with the neurons' biases, as four neurons.
 fn neurons(rows: mat4x4f, b: vec4f) -> Quad {
@@ -47,13 +50,18 @@ fn partOf(s: Sum, subgroup: u32, lane: u32, bias: u32, output: u32) -> vec4f {
   return part_of(neurons(rows, weights[bias + column]), weights[output + column]);
 }
 
-// Copies 32 steps of k of a kernel, of so many neuron quads, from `first` on.
-fn copySlice(first: u32, quads: u32, t: u32, hidden: u32) {
-  for (var i = hidden; i < quads / 4u; i++) {
-    let n = 128u * i + t;
-    tileB[n / quads * LINE_B + n % quads] = halves(weights[first + n]);
-  }
-  workgroupBarrier();
+// Stores four of the quads of a slice of a kernel that has so many neuron quads, 128 apart from the n-th on.
+fn keepSlice(v: mat4x4f, n: u32, quads: u32) {
+  let at = n / quads * LINE_B + n % quads;
+  let step = 128u / quads * LINE_B;
+  tileB[at] = halves(v[0]);
+  tileB[at + step] = halves(v[1]);
+  tileB[at + 2u * step] = halves(v[2]);
+  tileB[at + 3u * step] = halves(v[3]);
+}
+
+fn fourQuads(first: u32) -> mat4x4f {
+  return mat4x4f(weights[first], weights[first + 128u], weights[first + 256u], weights[first + 384u]);
 }
 
 @compute @workgroup_size(128)
@@ -76,16 +84,29 @@ fn main(
   var total = vec4f(weights[2u * streamSize].x);
   for (var s = select(1u, 0u, KEEP_VALUE); s < select(1u, 2u, KEEP_DIFFERENCE); s++) {
     let at = s * streamSize;
-    // First layer; difference d: older minus newer.
+    // Inputs; difference d: older minus newer, and 0 in place of the last.
+    for (var round = 0u; round < inputRounds; round++) {
+      let k = 8u * round + og;
+      if (k < window) {
+        var x = four(k, places);
+        if (s == 1u) {
+          x -= four(min(k + 1u, window - 1u), places);
+        }
+        results[16u * k + cq] = x;
+      }
+    }
+    workgroupBarrier();
+    // First layer: five steps of k at a time.
     for (var r = hidden; r < 4u; r++) {
       let column = og + 8u * r;
       var q = quad(weights[at + firstBias + column]);
-      for (var k = hidden; k < window - s; k++) {
-        var x = four(k, places);
-        if (s == 1u) {
-          x -= four(k + 1u, places);
+      for (var fifth = hidden; fifth < (window + 4u) / 5u; fifth++) {
+        for (var j = 0u; j < 5u; j++) {
+          let k = 5u * fifth + j;
+          if (k < window - s) {
+            q = grow(q, results[16u * k + cq], weights[at + 32u * k + column]);
+          }
         }
-        q = grow(q, x, weights[at + 32u * k + column]);
       }
       keep(bent(q, 0.3), 4u * column, cq);
     }
@@ -100,7 +121,12 @@ fn main(
     var s30 = Sum();
     var s31 = Sum();
     for (var slice = hidden; slice < 4u; slice++) {
-      copySlice(at + secondKernel + 1024u * slice, 32u, t, hidden);
+      let kernel = at + secondKernel + 1024u * slice + t;
+      let front = fourQuads(kernel);
+      let back = fourQuads(kernel + 512u);
+      keepSlice(front, t, 32u);
+      keepSlice(back, t + 512u, 32u);
+      workgroupBarrier();
       for (var k = 16u * hidden; k < 32u; k += 16u) {
         let rows = (32u * slice + k) * LINE_A;
         let columns = k * LINE_B + 8u * subgroup;
@@ -134,13 +160,16 @@ fn main(
 
     // Compress: a neuron for four coordinates a thread.
     var c = vec4f(weights[at + compressBias + og / 4u][og % 4u]);
-    for (var k = hidden; k < 32u; k++) {
-      let w = weights[at + compressKernel + 32u * og + k];
-      let i = 4u * k * LINE_A + cq;
-      c = fma(floats(tileA[i]), vec4f(w.x), c);
-      c = fma(floats(tileA[i + LINE_A]), vec4f(w.y), c);
-      c = fma(floats(tileA[i + 2u * LINE_A]), vec4f(w.z), c);
-      c = fma(floats(tileA[i + 3u * LINE_A]), vec4f(w.w), c);
+    for (var eighth = hidden; eighth < 8u; eighth++) {
+      for (var j = 0u; j < 4u; j++) {
+        let k = 4u * eighth + j;
+        let w = weights[at + compressKernel + 32u * og + k];
+        let i = 4u * k * LINE_A + cq;
+        c = fma(floats(tileA[i]), vec4f(w.x), c);
+        c = fma(floats(tileA[i + LINE_A]), vec4f(w.y), c);
+        c = fma(floats(tileA[i + 2u * LINE_A]), vec4f(w.z), c);
+        c = fma(floats(tileA[i + 3u * LINE_A]), vec4f(w.w), c);
+      }
     }
     results[t] = max(vec4f(0.0), c);
     workgroupBarrier();
@@ -151,12 +180,15 @@ fn main(
       var l = quad(weights[at + linearBias + column]);
       var a = quad(weights[at + amplitudeBias + column]);
       var e = quad(weights[at + rateBias + column]);
-      for (var k = hidden; k < 8u; k++) {
-        let x = results[16u * k + cq];
-        let place = at + 32u * k + column;
-        l = grow(l, x, weights[place + linearKernel]);
-        a = grow(a, x, weights[place + amplitudeKernel]);
-        e = grow(e, x, weights[place + rateKernel]);
+      for (var fourth = hidden; fourth < 4u; fourth++) {
+        for (var j = 0u; j < 2u; j++) {
+          let k = 2u * fourth + j;
+          let x = results[16u * k + cq];
+          let place = at + 32u * k + column;
+          l = grow(l, x, weights[place + linearKernel]);
+          a = grow(a, x, weights[place + amplitudeKernel]);
+          e = grow(e, x, weights[place + rateKernel]);
+        }
       }
       let i = 4u * column * LINE_A + cq;
       let y = Quad(
@@ -174,7 +206,8 @@ fn main(
     var z2 = Sum();
     var z3 = Sum();
     for (var slice = hidden; slice < 4u; slice++) {
-      copySlice(at + thirdKernel + 512u * slice, 16u, t, hidden);
+      keepSlice(fourQuads(at + thirdKernel + 512u * slice + t), t, 16u);
+      workgroupBarrier();
       for (var k = 16u * hidden; k < 32u; k += 16u) {
         let rows = (32u * slice + k) * LINE_A;
         let b = loadRight(k * LINE_B + 4u * subgroup, lane);

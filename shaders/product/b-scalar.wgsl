@@ -1,9 +1,10 @@
 //! part
+//! import product/fetched
 //! needs sizes, Piece, indexB
 // Reads b, the right factor of a product, one element at a time.
 //
-// Gives quadB, the q-th four columns from index `at` on, and blockB, four columns at four steps of k, 0 past the
-// last column and step. LANES_B = elements an index steps over.
+// Gives quadB, the q-th four columns from index `at` on, and fetchB and blockB, which fetch and take four columns at four
+// steps of k, 0 past the last column and step. LANES_B = elements an index steps over.
 // Constants: COLUMNS = columns that a quad has at most: 4, or all there are.
 
 const LANES_B = 1u;
@@ -48,12 +49,17 @@ fn stepB(piece: Piece, col: u32, k: u32) -> vec4f {
   return v;
 }
 
-// Columns are steps of k.
-fn blockB(piece: Piece, col: u32, k: u32) -> mat4x4f {
-  return mat4x4f(
+fn fetchB(piece: Piece, col: u32, k: u32) -> Fetched {
+  let numbers = mat4x4f(
     stepB(piece, col, k),
     stepB(piece, col, k + 1u),
     stepB(piece, col, k + 2u),
     stepB(piece, col, k + 3u),
   );
+  return Fetched(numbers, vec4<bool>(true));
+}
+
+// Columns are steps of k.
+fn blockB(fetched: Fetched) -> mat4x4f {
+  return fetched.numbers;
 }

@@ -1,6 +1,6 @@
 //! part
-//! import product/bands, matrix/results
-//! needs sizes, Piece, pieceOf, rowsOf, A_ALONG_K, blockA, B_ALONG_K, blockB
+//! import product/bands, product/fetched, matrix/results
+//! needs sizes, Piece, pieceOf, rowsOf, A_ALONG_K, fetchA, blockA, B_ALONG_K, fetchB, blockB
 //! needs put, SUMS, storeSums, Half4, Sum, Group, Member, subgroupOf, laneOf, halves, loadLeft, loadRight, multiplyAdd
 // The tiled matrix product c = a b (+ bias) for GPUs with matrix units: a and b are rounded to halves where they are
 // copied into tiles, products are added in float32.
@@ -90,13 +90,13 @@ fn main(
     if (k >= piece.end + 32u) {
       break;
     }
-    var v = mat4x4f();
-    var u = mat4x4f();
+    var fetchedA = Fetched();
+    var fetchedB = Fetched();
     if (t < 2u * BM) {
-      v = blockA(piece, rows, k + 4u * kA);
+      fetchedA = fetchA(piece, rows, k + 4u * kA);
     }
     if (t < 2u * BN) {
-      u = blockB(piece, col, k + 4u * kB);
+      fetchedB = fetchB(piece, col, k + 4u * kB);
     }
     if (round > 0u) {
       let readable = (round - 1u) % BUFFERS * 32u;
@@ -138,6 +138,7 @@ fn main(
     let writable = round % BUFFERS * 32u;
     if (t < 2u * BM) {
       let to = (writable + 4u * kA) * LINE_A + qA;
+      let v = blockA(fetchedA);
       tileA[to] = halves(v[0]);
       tileA[to + LINE_A] = halves(v[1]);
       tileA[to + 2u * LINE_A] = halves(v[2]);
@@ -145,6 +146,7 @@ fn main(
     }
     if (t < 2u * BN) {
       let to = (writable + 4u * kB) * LINE_B + qB;
+      let u = blockB(fetchedB);
       tileB[to] = halves(u[0]);
       tileB[to + LINE_B] = halves(u[1]);
       tileB[to + 2u * LINE_B] = halves(u[2]);

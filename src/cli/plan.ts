@@ -77,7 +77,7 @@ export function registerPlan(command: Command): void {
         "for --profile: TFLOP/s, GB/s and µs a dispatch, and a fourth for --precision mixed: TFLOP/s of matrix units",
       )
         .argParser(ceilingsOf)
-        .default(measuredCeilings, "27.3,2300,3.5, an H200's"),
+        .default(measuredCeilings, "34.7,3100,1.7,74, an H200's"),
     )
     .action(async (flags: PlanFlags) => {
       const train = await trainConfig(flags, await forgetConfig(flags));
@@ -104,7 +104,7 @@ export function registerPlan(command: Command): void {
             "--adapter out, or give --ceilings.",
         );
       }
-      if (ceilings.matrices !== undefined && limits.precision !== "mixed") {
+      if (given && ceilings.matrices !== undefined && limits.precision !== "mixed") {
         throw new UsageError("--ceilings: the fourth number is for --precision mixed.");
       }
       const profiled = async (): Promise<StepEstimate | undefined> =>
@@ -144,7 +144,7 @@ function ceilingsOf(text: string): Ceilings {
     return { tflops: tflops!, gigabytes: gigabytes!, gap: gap!, ...(matrices && { matrices }) };
   }
   throw new UsageError(
-    "--ceilings: three numbers above 0, TFLOP/s, GB/s and µs a dispatch, such as 27.3,2300,3.5, and a fourth for " +
+    "--ceilings: three numbers above 0, TFLOP/s, GB/s and µs a dispatch, such as 34.7,3100,1.7, and a fourth for " +
       `matrix units; got "${text}".`,
   );
 }

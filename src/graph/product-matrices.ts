@@ -18,12 +18,9 @@ export function allowHalves(launches: readonly Launch[]): Launch[] {
   );
 }
 
-/**
- * Times that the busiest of this many processors is faster by the largest tile than by each of {@link matrixTiles}:
- * estimates from what a subgroup loads for a product of 16 × 16.
- */
-const speeds = [1, 0.8, 0.8, 0.75, 0.5, 0.5, 0.35] as const;
-const processors = 128;
+/** Speed of each of {@link matrixTiles} relative to the largest, and processors: those of an H200, a product of 4096³. */
+const speeds = [1, 0.7, 0.63, 0.68, 0.39, 0.38, 0.32] as const;
+const processors = 132;
 
 /** The tile for a product, of those that fit a workgroup, that makes the least work on the busiest processor. */
 function chooseTile(gpu: Gpu, size: ProductSize): MatrixTile | undefined {
@@ -49,7 +46,7 @@ export function inMatrices(gpu: Gpu, launch: Launch): Launch {
 /** A launch of product/gpu in a tile of product/matrices. */
 export function inMatrixTile(gpu: Gpu, launch: Launch, tile: MatrixTile): Launch {
   const size = sizeOf(launch);
-  const { TM: _TM, TN: _TN, INTERLEAVE: _INTERLEAVE, ...kept } = launch.constants;
+  const { TM: _TM, TN: _TN, ...kept } = launch.constants;
   return {
     ...launch,
     parts: [

@@ -13,16 +13,14 @@ import type { Launch } from "./value.ts";
 /** A tile as the constants of its core. */
 export type TileConstants = Readonly<Record<string, number>>;
 
-/** Constants of product/gpu: rows and columns of a tile, row and column quads a lane makes of it, lanes, buffers, order of lanes. */
-export type GpuTile = Readonly<
-  Record<"BM" | "BN" | "TM" | "TN" | "WG" | "BUFFERS" | "INTERLEAVE", number>
->;
+/** Constants of product/gpu: rows and columns of a tile, row and column quads a lane makes of it, lanes, buffers. */
+export type GpuTile = Readonly<Record<"BM" | "BN" | "TM" | "TN" | "WG" | "BUFFERS", number>>;
 
 /** Constants of product/software: vec4 columns a lane, lanes. */
 export type SoftwareTile = Readonly<Record<"VT" | "WG", number>>;
 
 function gpuTile(BM: number, BN: number, TM: 1 | 2, TN: 1 | 2): GpuTile {
-  return { BM, BN, TM, TN, WG: (BM * BN) / (16 * TM * TN), BUFFERS: 1, INTERLEAVE: 1 };
+  return { BM, BN, TM, TN, WG: (BM * BN) / (16 * TM * TN), BUFFERS: 1 };
 }
 
 /** The tiles of product/gpu, the largest first. */
@@ -38,19 +36,14 @@ export const gpuTiles: readonly GpuTile[] = [
   gpuTile(32, 32, 1, 1),
 ];
 
-/** Small tiles of few lanes with 8 × 8 results each. */
-const denseTiles = [gpuTile(128, 64, 2, 2), gpuTile(64, 128, 2, 2), gpuTile(64, 64, 2, 2)];
-
 /**
- * The same with two buffers, which save a barrier a round and take twice the memory; and, where a lane makes more than
- * 4 × 4 results, all of these with lanes in the interleaved order of CUTLASS, in which a warp reads its tiles by fewer
- * accesses. What either is worth nobody has measured: they are what `rewind tune` and the GPU hour compare, and nothing
- * takes them by itself.
+ * Tiles that nothing takes by itself, for `rewind tune` and the GPU hour to compare: those with 8 × 8 results in few lanes,
+ * and all with two buffers, which save a barrier a round and take twice the memory. On an H200 none of them is faster than
+ * 128×128 in large products (29 to 34 TFLOP/s for 34.7).
  */
 export const variantTiles: readonly GpuTile[] = (() => {
-  const buffered = [...gpuTiles, ...denseTiles].map((tile) => ({ ...tile, BUFFERS: 2 }));
-  const large = [...gpuTiles, ...denseTiles, ...buffered].filter(({ TM, TN }) => TM * TN > 1);
-  return [...denseTiles, ...buffered, ...large.map((tile) => ({ ...tile, INTERLEAVE: 2 }))];
+  const few = [gpuTile(128, 64, 2, 2), gpuTile(64, 128, 2, 2), gpuTile(64, 64, 2, 2)];
+  return [...few, ...[...gpuTiles, ...few].map((tile) => ({ ...tile, BUFFERS: 2 }))];
 })();
 
 /** Whether a tile fits the memory of a workgroup. */
@@ -135,13 +128,9 @@ export function isKnownTile(tile: TileConstants): boolean {
 
 /** A tile by its sizes, for tables. */
 export function tileName(tile: TileConstants): string {
-  const { BM, BN, TM, TN, VT, WG, BUFFERS, INTERLEAVE } = tile as Partial<GpuTile & SoftwareTile>;
+  const { BM, BN, TM, TN, VT, WG, BUFFERS } = tile as Partial<GpuTile & SoftwareTile>;
   if (VT !== undefined) return `8×${4 * VT} a lane, ${WG} lanes`;
-  const variant = [
-    ...(BUFFERS === 2 ? [", two buffers"] : []),
-    ...(INTERLEAVE === 2 ? [", interleaved"] : []),
-  ];
-  return `${BM}×${BN} (${4 * TM!}×${4 * TN!} a lane${variant.join("")})`;
+  return `${BM}×${BN} (${4 * TM!}×${4 * TN!} a lane${BUFFERS === 2 ? ", two buffers" : ""})`;
 }
 
 /** What a product's kernel is known by whatever its tile: shader, parts, constants and words of its sizes. */

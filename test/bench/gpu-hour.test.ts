@@ -1,12 +1,13 @@
 // The GPU hour from its first row to its page, at tiny sizes: no minute of a rented GPU is to be lost to a slip.
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runHour } from "../../bench/gpu-hour/hour.ts";
 import { betterChoices, hourPage } from "../../bench/gpu-hour/read.ts";
 import { type HourMachine, readRows, type Row, RowFolder } from "../../bench/gpu-hour/rows.ts";
+import { reachOf } from "../package/reach.ts";
 import type { Stage } from "../../bench/gpu-hour/stage.ts";
 import { stages } from "../../bench/gpu-hour/stages.ts";
 
@@ -128,6 +129,37 @@ test("rows go to the disk one by one, and a cut line is no row", () => {
   rows.add({ stage: "s", name: "a", seconds: 1, figures: { ms: 2 } });
   assert.equal(readRows(out), [{ stage: "s", name: "a", seconds: 1, figures: { ms: 2 } }]);
   assert.ok(new RowFolder(out, machine).has("s", "a"));
+});
+
+test("what the program loads before it runs is packed with it", () => {
+  const root = new URL("../../", import.meta.url);
+  const text = (file: string): string => readFileSync(new URL(file, root), "utf8");
+  const packer = text("bench/gpu-hour/pack.sh");
+  const folders = /git .* archive HEAD -- (.*) \|/.exec(packer)![1]!.split(" ");
+  const [, listed] = /for part in ([^;]*);/.exec(packer)!;
+  const excluded = listed!
+    .split(/[\s\\]+/)
+    .map((name) => new RegExp(`^${name.replaceAll("*", ".*")}(?:/|$)`));
+  assert.ok(folders.includes("src") && excluded.some((name) => name.test("vite")));
+  const seen = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    assert.ok(
+      folders.some((folder) => file.startsWith(`${folder}/`)),
+      `${file} is not packed`,
+    );
+    for (const name of reachOf(text(file), "ts").before) {
+      if (name.startsWith(".")) visit(posix.join(posix.dirname(file), name));
+      else
+        assert.not(
+          excluded.find((one) => one.test(name)),
+          `${file} loads ${name}`,
+        );
+    }
+  };
+  visit("bench/run.ts");
+  assert.ok(seen.size > 100, `${seen.size} modules`);
 });
 
 test.after(() => rmSync(folder, { recursive: true, force: true }));

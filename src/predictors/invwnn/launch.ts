@@ -10,7 +10,8 @@ function groupThreads(workgroupStorage: number): number {
 }
 
 /** Bytes of workgroup memory that the kernel for matrix units takes. */
-const matricesStorage = 8 * (2304 + 1088) + 16 * 256;
+const matricesStorage = (window: number): number =>
+  8 * (2304 + 1088) + 16 * Math.max(256, 16 * window);
 
 /**
  * The launches that predict a range; `job.weights` are those of `packInvWnn` for the same pruning.
@@ -25,7 +26,7 @@ export function invWnnLaunches(
   const constants = { WINDOW: window, BASE: baseCode[base] };
   if (tuning === "gpu") {
     const { keepValue: KEEP_VALUE, keepDifference: KEEP_DIFFERENCE } = pruning;
-    if (matrices !== undefined && workgroupStorage >= matricesStorage) {
+    if (matrices !== undefined && workgroupStorage >= matricesStorage(window)) {
       return [
         predictionLaunch(job, {
           shader: "predict/invwnn-matrices",

@@ -6,8 +6,8 @@ import { planProduct, tileCount } from "../../../src/ops/launch/product.ts";
 import { columnSum } from "../../../src/ops/launch/reduce.ts";
 import { slicesOfK } from "../../../src/ops/linear.ts";
 
-/** Processors of a large GPU, about. */
-const processors = 128;
+/** Processors of an H200. */
+const processors = 132;
 
 /** Share of the processors' turns in which each has a workgroup. */
 function used(workgroups: number): number {
