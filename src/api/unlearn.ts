@@ -12,10 +12,13 @@ import type { Final } from "../metrics/final.ts";
 import { metrics } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
 import type { Metric } from "../metrics/metric.ts";
+import type { Tensors } from "../nn/model.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import { type Selection, selected, selectionSchema } from "../scenarios/selection.ts";
 import type { Watch } from "../train/replay.ts";
 import {
+  cannotLand,
+  levelReached,
   type Progress,
   type StopReason,
   type StopRules,
@@ -24,6 +27,7 @@ import {
 import type { Method, Recording } from "../unlearn/method.ts";
 import type { ChosenMethod } from "../unlearn/methods/choosers.ts";
 import { methods, methodSettings, startMethod } from "../unlearn/methods/index.ts";
+import { shortenRound } from "../unlearn/shorten-round.ts";
 import { answersToForget } from "./answers.ts";
 import { type Classifier, requireClassifier, requireImages } from "./classifier.ts";
 import { changingAlone, requireFields, scenarioFields, watchSchema } from "./given.ts";
@@ -63,6 +67,7 @@ const untilSchema: z.ZodType<StopRules> = z.strictObject({
   forgetLoss: z.number().positive().optional(),
   testFloor: z.number().min(0).max(100).optional(),
   seconds: z.number().positive().optional(),
+  land: z.boolean().optional(),
 });
 
 const selectionsSchema = z.array(selectionSchema);
@@ -112,7 +117,8 @@ export interface UnlearnOptions {
   readonly onRound?: ((progress: Progress, after: AfterRound) => unknown) | undefined;
   /**
    * A state of {@link AfterRound}: the run goes on after that round, to the same bits on the same adapter. The model must
-   * hold the weights that the run started from, and all else but `until` must be given as it was.
+   * hold the weights that the run started from, and all else but `until` must be given as it was. Of a round that had reached
+   * the level there is no part to keep any more (`until.land`).
    */
   readonly resume?: Uint8Array | undefined;
   readonly watch?: Watch | undefined;
@@ -195,6 +201,17 @@ export async function unlearn(
   if (stop.testFloor !== undefined && test.count === 0) {
     throw new UsageError("unlearn: `until.testFloor` can hold only where there are `test` images.");
   }
+  const cannot = cannotLand(stop, methods.find(method));
+  if (cannot === "no level") {
+    throw new UsageError(
+      "unlearn: `until.land` needs a level to end on: unlearningAccuracy, forgetShare or forgetLoss.",
+    );
+  }
+  if (cannot === "begins anew") {
+    throw new UsageError(
+      `unlearn: method "${method}" begins anew, and has nothing on the way that \`until.land\` could end on.`,
+    );
+  }
   const run = async (owned: Owned): Promise<Unlearned> => {
     const work = owned.add(await workOn(model.model, model.info, corrupted, test));
     for (const name of only ?? []) requireMeasured(name, work.sets);
@@ -218,6 +235,8 @@ export async function unlearn(
       session.load(saved.session);
     }
     const whole = owned.add(await model.model.clone("last whole round"));
+    // Both ends of the last round, where a part of it may be kept.
+    let ends: readonly Tensors[] = stop.land === true ? [await model.model.save()] : [];
     // Who hears of no phases takes all progress for that of a round.
     const { phase, progress: told } = watch;
     const measuring: Watch = phase === undefined ? {} : { phase, progress: told };
@@ -239,6 +258,7 @@ export async function unlearn(
       evaluate: () => work.evaluate(measuring, only),
       onRound: async (progress) => {
         whole.copyFrom(model.model);
+        if (stop.land === true) ends = [ends.at(-1)!, await model.model.save()];
         done.push(progress);
         await onRound?.(progress, after);
       },
@@ -247,6 +267,16 @@ export async function unlearn(
       if (!(cause instanceof DeviceLostError)) model.model.copyFrom(whole);
       throw cause;
     });
+    const reached = levelReached(history, reason, stop);
+    const [from, to] = ends;
+    if (from !== undefined && to !== undefined && reached !== undefined) {
+      const share = await shortenRound(model.model, from, to, async () =>
+        reached(await work.evaluate(measuring, [])),
+      );
+      const last = history.pop()!;
+      const scores = await work.evaluate(measuring, only);
+      history.push({ ...last, round: last.round - 1 + share, scores });
+    }
     const ended = {
       ...{ history, reason },
       ...(final ? { final: await measureFinal(work, measuring) } : {}),

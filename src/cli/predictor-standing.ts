@@ -81,8 +81,8 @@ const whyDefault =
   "backdoor, the straight line is as good and cheaper: --predictor linear. Where they are right and the images must\n" +
   "go (`standard`), --predictor late is better than this: by 0.55 points [0.35, 0.75] on MNIST, by 1.50\n" +
   "[0.83, 2.17] on CIFAR-10. Against too few samples (`overfit`) this one is better than the lines on CIFAR-10, with\n" +
-  "steps 64 times as long as predicted, measured where such a step crosses the level; `rewind unlearn` goes to its\n" +
-  "end, far past it. A temperature does more than any of them.\n\n";
+  "steps 64 times as long as predicted, measured where such a step crosses the level: `rewind unlearn --until-loss N\n" +
+  "--land --set strength=64`, never without --land. A temperature does more than any of them.\n\n";
 
 /** The table as text. */
 export function standingText(spec: string | undefined, rows: readonly Standing[]): string {

@@ -11,6 +11,7 @@ import { UsageError } from "../errors.ts";
 import type { Precision } from "../gpu/device.ts";
 import { listed } from "../registry.ts";
 import { defaults } from "../runs/defaults.ts";
+import { cannotLand } from "../unlearn/driver.ts";
 import { hasSetting, methods, methodSettings } from "../unlearn/methods/index.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
 import { precisionOf } from "./device-options.ts";
@@ -39,6 +40,7 @@ export interface UnlearnFlags extends NonfiniteFlags {
   untilShare?: number | undefined;
   untilUa?: number;
   untilLoss?: number;
+  land?: true;
   untilTestBelow?: number;
   untilSeconds?: number;
   keepRounds?: number;
@@ -124,6 +126,10 @@ export function unlearnOptions(command: Command): Command {
     )
     .option("--until-loss <nats>", "stop at this cross-entropy on D_f", number({ above: 0 }))
     .option(
+      "--land",
+      "end on that level: keep of the last round only the part that it takes to get there",
+    )
+    .option(
       "--until-test-below <percent>",
       "stop where the test accuracy has fallen below this",
       number({ from: 0, to: 100 }),
@@ -176,7 +182,7 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
   const rounds = retrains
     ? Math.ceil(Number(settings["epochs"]) / Number(settings["epochsPerRound"]))
     : defaultRounds;
-  return validate(
+  const config = validate(
     unlearnSchema,
     {
       method: flags.method,
@@ -186,6 +192,7 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
         unlearningAccuracy: flags.untilUa,
         forgetShare: flags.untilShare,
         forgetLoss: flags.untilLoss,
+        land: flags.land,
         testFloor: flags.untilTestBelow,
         seconds: flags.untilSeconds,
         keepRounds: flags.keepRounds,
@@ -195,4 +202,16 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
     },
     "unlearning options",
   );
+  const wrong = cannotLand(config, methods.find(flags.method));
+  if (wrong === "no level") {
+    throw new UsageError(
+      "--land: say which level to end on: --until-ua, --until-share or --until-loss.",
+    );
+  }
+  if (wrong === "begins anew") {
+    throw new UsageError(
+      `--land: --method ${flags.method} begins anew, and has nothing on the way to end on; leave --land out.`,
+    );
+  }
+  return config;
 }

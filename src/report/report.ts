@@ -120,6 +120,16 @@ const curves = [
   { y: "forgetNoise", title: "Noise error on D_f, round by round" },
 ] as const;
 
+/** The number of a round, or of rounds; one that a run landed in has a fraction, which is known to a thousandth. */
+export function roundNumber(round: number): string {
+  return String(Number(round.toFixed(3)));
+}
+
+/** So many rounds, in words. */
+export function countOfRounds(rounds: number): string {
+  return `${roundNumber(rounds)} round${rounds === 1 ? "" : "s"}`;
+}
+
 /** Why nothing was done, where no round was; undefined else. */
 export function idle({ rounds, stoppedBy, before }: UnlearnReport): string | undefined {
   if (rounds > 0 || stoppedBy === "diverged") return undefined;
@@ -143,7 +153,7 @@ export function scoresText(
 /** The before/after table for a terminal. */
 export function beforeAfter(report: UnlearnReport): string {
   const { before, after, rounds } = report;
-  const name = `after ${rounds} round${rounds === 1 ? "" : "s"}`;
+  const name = `after ${countOfRounds(rounds)}`;
   const table = scoresText([
     { name: "before", scores: before },
     { name, scores: after },
@@ -191,7 +201,7 @@ export function curveChart(runs: readonly ReportedRun[]): LineChart {
       points: history.map(({ round, scores }, i) => ({
         x: x === undefined ? round : scores[x]!,
         y: scores[y]!,
-        ...(labelled && isLabelled(i, history.length) && { label: String(round) }),
+        ...(labelled && isLabelled(i, history.length) && { label: roundNumber(round) }),
       })),
     })),
   };
@@ -217,7 +227,7 @@ export async function writeReport(
     markdownTable(
       ...scoreTable(
         history.map(({ round, scores }) => ({
-          name: round === 0 ? "before" : `round ${round}`,
+          name: round === 0 ? "before" : `round ${roundNumber(round)}`,
           scores,
         })),
       ),
@@ -239,7 +249,7 @@ export async function writeReport(
     `- ${report.scenario}: ${report.images.train} training images, ${report.images.forget} of them in D_f, ` +
       `${report.images.test} test images`,
     ...(idle(report) === undefined ? [] : [`- ${idle(report)}`]),
-    `- stopped by: ${report.stoppedBy}; ${report.unlearnSeconds.toFixed(1)} s of unlearning, ` +
+    `- stopped by: ${report.stoppedBy}${Number.isInteger(report.rounds) ? "" : ", and landed there"}; ${report.unlearnSeconds.toFixed(1)} s of unlearning, ` +
       `${report.seconds.toFixed(1)} s in all`,
     `- ${report.adapter}, ${report.runtime}; GPU buffers: ${megabytes(report.gpuBytes)} at most`,
     ...(report.final === undefined || report.gaps === undefined

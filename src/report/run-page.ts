@@ -15,7 +15,14 @@ import {
   settingsTable,
   table,
 } from "./page.ts";
-import { attackLine, curveChart, idle, type ReportedRun } from "./report.ts";
+import {
+  attackLine,
+  countOfRounds,
+  curveChart,
+  idle,
+  type ReportedRun,
+  roundNumber,
+} from "./report.ts";
 import type { Thumbnails } from "./thumbnails.ts";
 import { change, commandLine, counted, fixed, settingsOf } from "./written-numbers.ts";
 
@@ -107,7 +114,7 @@ function roundsTable({ report: { history } }: ReportedRun): Html {
     `Round by round${note}`,
     [{ title: "round" }, { title: "steps" }, ...metrics.map((one) => ({ title: labelOf(one) }))],
     kept.map(({ round, steps, scores }) => [
-      round === 0 ? "before" : String(round),
+      round === 0 ? "before" : roundNumber(round),
       String(steps),
       ...metrics.map(({ name }) => fixed(scores[name], 2)),
     ]),
@@ -340,7 +347,7 @@ function summary(view: RunView): string[] {
     report.forgotten!.classes.reduce((sum, one) => sum + one[when], 0);
   return [
     `${model}, on ${dataset} (${scenario}), was made to forget ${counted(forget)} of ${counted(train)} training ` +
-      `images, D_f, by ${how}: ${rounds} round${rounds === 1 ? "" : "s"} in ${fixed(unlearnSeconds, 1)} s, ended by ${stoppedBy === "hand" ? "hand" : `the rule "${stoppedBy}"`}.`,
+      `images, D_f, by ${how}: ${countOfRounds(rounds)} in ${fixed(unlearnSeconds, 1)} s, ended by ${stoppedBy === "hand" ? "hand" : `the rule "${stoppedBy}"`}${Number.isInteger(rounds) ? "" : ", on whose level it landed"}.`,
     ...(why === undefined ? [] : [`${why[0]!.toUpperCase()}${why.slice(1)}`]),
     ...(report.forgotten === undefined
       ? []
@@ -392,7 +399,7 @@ async function comparison(views: readonly RunView[]): Promise<Section> {
     [{ title: "run" }, { title: "rounds" }, ...metrics.map((one) => ({ title: labelOf(one) }))],
     views.map(({ name, report: { before, after, rounds } }) => [
       named(name),
-      String(rounds),
+      roundNumber(rounds),
       ...metrics.map(
         (one) => `${fixed(after[one.name], 2)} (${change(before[one.name], after[one.name], 2)})`,
       ),

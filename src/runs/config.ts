@@ -98,6 +98,8 @@ export interface UnlearnConfig extends ComputedConfig {
   forgetLoss?: number | undefined;
   testFloor?: number | undefined;
   seconds?: number | undefined;
+  /** End on the level that was asked for, not at the end of the round that passes it. */
+  land?: true | undefined;
   /** Keep the weights after each round, of at most so many rounds. */
   keepRounds?: number | undefined;
   seed: number;
@@ -172,6 +174,7 @@ export const unlearnSchema: z.ZodType<UnlearnConfig, UnlearnConfig> = z.strictOb
   forgetLoss: z.number().positive().optional(),
   testFloor: z.number().min(0).max(100).optional(),
   seconds: z.number().positive().optional(),
+  land: z.literal(true).optional(),
   keepRounds: count.optional(),
   precision,
   seed,

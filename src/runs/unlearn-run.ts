@@ -6,12 +6,12 @@
  */
 import { z } from "zod";
 import { prefixed, unprefixed, wholeText } from "../io/state-parts.ts";
-import { scoreOf, type Scores } from "../metrics/metric.ts";
+import type { Scores } from "../metrics/metric.ts";
 import type { Tensors } from "../nn/model.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
-import { type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
+import { levelReached, type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
 import { packRound, type RoundState, sessionFields, unpackRound } from "../unlearn/round-state.ts";
 import { shortenRound } from "../unlearn/shorten-round.ts";
 import type { SessionState } from "../unlearn/method.ts";
@@ -29,7 +29,10 @@ const previousFile = "unlearning-previous.safetensors";
 
 /** What an unlearning run did. */
 export interface UnlearnResult {
-  /** Round 0 first; where a round was shortened or landed stands before its own end, with a fraction for its number. */
+  /**
+   * Round 0 first; where a round was shortened or landed stands before its own end, with a fraction for its number, or in its
+   * place where the run was to end there (`land`).
+   */
   readonly history: readonly Progress[];
   readonly reason: StopReason;
 }
@@ -42,7 +45,10 @@ export interface UnlearnOptions {
   readonly endOnDivergence?: boolean;
   /** Scores measured after each round; absent: all. Round 0 has all. */
   readonly scores?: readonly string[];
-  /** Shorten the last round so that it ends at the unlearning accuracy asked for; see unlearn/shorten-round.ts. */
+  /**
+   * Shorten the last round so that it ends at the level asked for, as `land` does, but keep the round's own end in the
+   * history; see unlearn/shorten-round.ts.
+   */
   readonly shortenLast?: boolean;
   /** A level of forgetting: the round that first gets there is also measured where it does, and goes on from its end. */
   readonly landing?: Landing | undefined;
@@ -63,6 +69,7 @@ export async function unlearnInFolder(
 ): Promise<UnlearnResult> {
   const { model } = job;
   const { watch = {}, scores, shortenLast = false, landing } = options;
+  const shortens = shortenLast || config.land === true;
   const { phase, progress: told } = watch;
   // A round that is done is measured to its end.
   const measuring: Watch = { phase, progress: told };
@@ -154,7 +161,7 @@ export async function unlearnInFolder(
           const { round } = progress;
           await keepRound(folder, job, session, round, config.keepRounds, before, after);
         }
-        await saveRound(folder, job, state, after, shortenLast ? before : undefined);
+        await saveRound(folder, job, state, after, shortens ? before : undefined);
       },
     });
   } finally {
@@ -164,15 +171,11 @@ export async function unlearnInFolder(
   // The last weights that could be measured, or those before the first round.
   if (reason === "diverged") model.load(after);
   const last = history.at(-1)!;
-  if (shortenLast && reason === "unlearning accuracy" && last.round > 0) {
-    const target = config.unlearningAccuracy!;
-    const shortened = await landOn(
-      last,
-      [before, after],
-      (own) => 100 - scoreOf(own, "forgetAccuracy") >= target,
-    );
-    // Before the round's own end: curves are read along their rounds.
-    history.splice(-1, 0, shortened);
+  const reached = levelReached(history, reason, config);
+  if (shortens && reached !== undefined) {
+    const shortened = await landOn(last, [before, after], reached);
+    // Before the round's own end, where that is kept: curves are read along their rounds.
+    history.splice(-1, config.land === true ? 1 : 0, shortened);
   }
   if (landed !== undefined) {
     const at = landed.round;

@@ -16,7 +16,15 @@ export interface StopRules {
   /** Test accuracy below which nothing is left worth going on for, in %. */
   readonly testFloor?: number | undefined;
   readonly seconds?: number | undefined;
+  /**
+   * End on the level of forgetting that was asked for: of the round that first reaches the unlearning accuracy, the share or
+   * the cross-entropy, the part that it takes to get there is kept. Default: whole rounds.
+   */
+  readonly land?: boolean | undefined;
 }
+
+/** Levels of forgetting among the reasons. */
+type Level = Extract<StopReason, "unlearning accuracy" | "forget share" | "forget loss">;
 
 /** State of a run after some round; round 0 is the untouched model. */
 export interface Progress {
@@ -52,21 +60,52 @@ export interface DriverOptions {
   readonly resume?: readonly Progress[] | undefined;
 }
 
+const accuracyIn = (of: Scores): number => scoreOf(of, "forgetAccuracy");
+
+/** Whether scores are at a level that was asked for, or past it; `start`: those of the untouched model. */
+const levels: Readonly<Record<Level, (scores: Scores, start: Scores, stop: StopRules) => boolean>> =
+  {
+    "unlearning accuracy": (scores, _, { unlearningAccuracy }) =>
+      unlearningAccuracy !== undefined && 100 - accuracyIn(scores) >= unlearningAccuracy,
+    "forget share": (scores, start, { forgetShare }) =>
+      forgetShare !== undefined && accuracyIn(scores) <= forgetShare * accuracyIn(start),
+    "forget loss": (scores, _, { forgetLoss }) =>
+      forgetLoss !== undefined && scoreOf(scores, "forgetLoss") >= forgetLoss,
+  };
+
+/**
+ * Whether scores are at the level that ended a run, or past it; undefined where it ended for another reason, or before its
+ * first round.
+ */
+export function levelReached(
+  history: readonly Progress[],
+  reason: StopReason,
+  stop: StopRules,
+): ((scores: Scores) => boolean) | undefined {
+  if (!(reason in levels) || history.at(-1)!.round === 0) return undefined;
+  return (scores) => levels[reason as Level](scores, history[0]!.scores, stop);
+}
+
+/** Why a run cannot end on a level, if it is to and cannot. */
+export function cannotLand(
+  { land, unlearningAccuracy, forgetShare, forgetLoss }: StopRules,
+  { reference }: { readonly reference?: boolean | undefined },
+): "no level" | "begins anew" | undefined {
+  if (land !== true) return undefined;
+  // Between trained weights and those of a network begun anew there is nothing to keep.
+  if (reference === true) return "begins anew";
+  const asked = [unlearningAccuracy, forgetShare, forgetLoss];
+  return asked.every((level) => level === undefined) ? "no level" : undefined;
+}
+
 /** Which rule holds at the end of a history (round 0 first), if any. */
 export function stopReason(history: readonly Progress[], stop: StopRules): StopReason | undefined {
   const { scores, round, seconds } = history.at(-1)!;
-  const { unlearningAccuracy, forgetShare, forgetLoss, testFloor } = stop;
-  const accuracyIn = (of: Scores): number => scoreOf(of, "forgetAccuracy");
-  if (unlearningAccuracy !== undefined && 100 - accuracyIn(scores) >= unlearningAccuracy) {
-    return "unlearning accuracy";
+  const start = history[0]!.scores;
+  for (const level of Object.keys(levels) as Level[]) {
+    if (levels[level](scores, start, stop)) return level;
   }
-  if (
-    forgetShare !== undefined &&
-    accuracyIn(scores) <= forgetShare * accuracyIn(history[0]!.scores)
-  ) {
-    return "forget share";
-  }
-  if (forgetLoss !== undefined && scoreOf(scores, "forgetLoss") >= forgetLoss) return "forget loss";
+  const { testFloor } = stop;
   const { testAccuracy } = scores;
   if (testFloor !== undefined && testAccuracy !== undefined && testAccuracy < testFloor) {
     return "test floor";

@@ -97,6 +97,35 @@ test("wrong labels are learnt and unlearnt; what is measured is what was asked f
   model.destroy();
 });
 
+test("a run lands on the level of forgetting that was asked for", async () => {
+  const data = await noisy();
+  const method = methods.negGrad({ learningRate: 0.03, batch: 20 });
+  const [whole, landed] = [await copy(), await copy()];
+  const until = { rounds: 8, forgetShare: 0.7 };
+  const { history, reason } = await unlearn(whole, data, { method, until });
+  assert.is(reason, "forget share");
+  const rounds: number[] = [];
+  const there = await unlearn(landed, data, {
+    ...{ method, until: { ...until, land: true } },
+    onRound: ({ round }) => rounds.push(round),
+  });
+  const [first, end] = [there.history[0]!, there.history.at(-1)!];
+  const known = ({ scores }: typeof end): number => scores["forgetAccuracy"]!;
+  const [level, past] = [0.7 * known(first), known(history.at(-1)!)];
+  assert.ok(known(end) <= level && known(end) >= past, `${known(end)} for ${level}, ${past}`);
+  assert.is(Math.ceil(end.round), history.at(-1)!.round);
+  assert.ok(!Number.isInteger(end.round));
+  assert.equal(
+    rounds,
+    history.slice(1).map(({ round }) => round),
+  );
+  // What was measured is what the classifier is.
+  const again = await unlearn(landed, data, { method: "fine-tune", until: { rounds: 1 } });
+  assert.equal(again.history[0]!.scores, end.scores);
+  whole.destroy();
+  landed.destroy();
+});
+
 test("a saved classifier answers the same, and says the same of images, bit for bit", async () => {
   const { test: tests } = await noisy();
   const model = await trained();
@@ -412,6 +441,11 @@ test("whatever is wrong is an error at once that names it", async () => {
       /rate/,
     ],
     [() => unlearn(model, data, { until: { rounds: 0 } }), UsageError, /rounds/],
+    [() => unlearn(model, data, { until: { land: true } }), UsageError, /needs a level to end on/],
+    [
+      () => unlearn(model, data, { method: "retrain", until: { land: true, forgetShare: 0.5 } }),
+      ...([UsageError, /"retrain" begins anew/] as const),
+    ],
     [() => unlearn(model, data, { until: loose({ round: 1 }) }), UsageError, /round/],
     [() => unlearn(model, data, { measure: ["speed"] }), UsageError, /no metric "speed"/],
     [() => unlearn(model, data, { seed: 0.5 }), UsageError, /seed/],

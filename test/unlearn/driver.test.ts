@@ -1,7 +1,13 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Scores } from "../../src/metrics/metric.ts";
-import { type Progress, stopReason, unlearn } from "../../src/unlearn/driver.ts";
+import {
+  cannotLand,
+  levelReached,
+  type Progress,
+  stopReason,
+  unlearn,
+} from "../../src/unlearn/driver.ts";
 import type { UnlearnSession } from "../../src/unlearn/method.ts";
 
 const scores = (forgetAccuracy: number, forgetLoss: number): Scores => ({
@@ -39,6 +45,24 @@ test("each stop rule ends a run, unlearning accuracy first", () => {
     stopReason([at(5, 40, 2)], { rounds: 5, unlearningAccuracy: 60 }),
     "unlearning accuracy",
   );
+});
+
+test("a run can end on the level that stopped it, where there was one and something on the way to it", () => {
+  const history = [at(0, 80, 1), at(1, 30, 3)];
+  const stop = { rounds: 5, forgetShare: 0.5, forgetLoss: 2.5 };
+  const share = levelReached(history, "forget share", stop)!;
+  assert.equal([share(scores(40, 0)), share(scores(40.1, 9))], [true, false]);
+  const loss = levelReached(history, "forget loss", stop)!;
+  assert.equal([loss(scores(0, 2.4)), loss(scores(100, 2.5))], [false, true]);
+  assert.is(levelReached(history, "rounds", stop), undefined);
+  assert.is(levelReached([at(0, 10, 3)], "forget loss", stop), undefined, "before the first round");
+  const land = { rounds: 5, land: true };
+  assert.is(cannotLand(land, {}), "no level");
+  assert.is(cannotLand({ rounds: 5 }, {}), undefined);
+  for (const level of ["unlearningAccuracy", "forgetShare", "forgetLoss"]) {
+    assert.is(cannotLand({ ...land, [level]: 0.5 }, {}), undefined);
+    assert.is(cannotLand({ ...land, [level]: 0.5 }, { reference: true }), "begins anew");
+  }
 });
 
 /** A session whose accuracy on D_f halves every round. */

@@ -103,6 +103,40 @@ test("a shortened run ends at its unlearning accuracy; killed before its result,
   ]);
 });
 
+test("a run that is to land ends on the level, and its history does not go beyond it", async () => {
+  const job = await freshJob();
+  const start = await job.evaluate();
+  const unlearning: UnlearnConfig = {
+    method: "neg-grad",
+    settings: methodSettings("neg-grad", { learningRate: 0.05, batch: 25 }),
+    rounds: 20,
+    forgetLoss: start["forgetLoss"]! + 0.5,
+    land: true,
+    seed: 1,
+  };
+  const run = async (name: string): Promise<Progress[]> => {
+    const { folder } = await RunFolder.start(`${root}/${name}`, unlearning);
+    await freshJob();
+    const { history, reason } = await unlearnInFolder(folder, job, unlearning);
+    assert.is(reason, "forget loss");
+    return history.map((progress) => ({ ...progress, seconds: 0 }));
+  };
+  const history = await run("landed");
+  const end = history.at(-1)!;
+  assert.equal(
+    history.slice(0, -1).map(({ round }) => round),
+    Array.from({ length: Math.ceil(end.round) }, (_, i) => i),
+  );
+  assert.ok(end.scores["forgetLoss"]! >= unlearning.forgetLoss!);
+  // A thousandth of the round less, and it would not be there.
+  assert.ok(
+    end.scores["forgetLoss"]! < unlearning.forgetLoss! + 0.1,
+    `${end.scores["forgetLoss"]}`,
+  );
+  assert.equal(await job.evaluate(), end.scores);
+  assert.equal(await run("landed"), history, "once more, before its result was written");
+});
+
 test("a network whose loss is NaN is no good network: it is measured as NaN, and its run ends", async () => {
   const job = await freshJob();
   const broken = new Map(
