@@ -68,10 +68,10 @@ test("linear works without a bias", async () => {
 });
 
 test("products sliced over k, in every direction", async () => {
-  // dx over 400 units, dw over 385 rows; the tile limits are not divisors of either.
+  // dx over 700 units, dw over 685 rows; the tile limits are not divisors of either.
   for (const shape of [
-    [3, 17, 400],
-    [385, 5, 7],
+    [3, 17, 700],
+    [685, 5, 7],
   ] as const) {
     const longest = Math.max(...shape);
     assert.ok(tunings.every((tuning) => slicesOfK(tuning, 5, 7, longest) > 1));
