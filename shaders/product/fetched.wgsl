@@ -1,7 +1,7 @@
 //! part
 // A block of a factor on its way from memory. A core fetches it, multiplies the block before, and only then takes what came
-// (blockA, blockB of the parts that read): anything that uses the numbers would wait for them where it stands, and no
-// compiler moves it behind the loop of the products. Constants: none.
+// (blockA, blockB of the parts that read): anything that uses the numbers waits for them where it stands, unless a compiler
+// moves it behind the loop of the products. Constants: none.
 struct Fetched {
   numbers: mat4x4f,
   inside: vec4<bool>,
