@@ -18,9 +18,9 @@ import { RunFolder } from "../src/report/run-folder.ts";
 import { markdownTable } from "../src/report/table.ts";
 import type { TrainConfig, UnlearnConfig } from "../src/runs/config.ts";
 import { loadImages } from "../src/runs/images.ts";
+import { shippedIn } from "../src/runs/unlearn-run.ts";
+import { overfitLevel } from "../src/scenarios/overfit.ts";
 
-/** Cross-entropy on D_f at which `overfit` compares methods, nats. */
-const level = 0.5;
 /** The network as it was trained. */
 const untouched = "as trained";
 
@@ -102,7 +102,14 @@ for (let seed = 1; seed <= Number(seeds); seed++) {
     const model = await load(trained.file("checkpoint.safetensors"), { gpu });
     try {
       if (arm !== untouched) {
-        const run = (await (await RunFolder.open(of(arm))).config()) as { unlearn: UnlearnConfig };
+        const run = (await (await RunFolder.open(of(arm))).config()) as {
+          readonly unlearn: UnlearnConfig;
+          readonly shippedPredictor?: string;
+        };
+        const { shippedPredictor } = await shippedIn(run.unlearn);
+        if (shippedPredictor !== run.shippedPredictor) {
+          throw new Error(`${of(arm)} was run with another version of the shipped predictor`);
+        }
         const { method, settings, rounds, seed: own } = run.unlearn;
         const { reason } = await unlearn(
           model,
@@ -110,7 +117,7 @@ for (let seed = 1; seed <= Number(seeds); seed++) {
           {
             method: { method, settings },
             seed: own,
-            until: { rounds, forgetLoss: level, land: true },
+            until: { rounds, forgetLoss: overfitLevel, land: true },
           },
         );
         if (reason !== "forget loss") throw new Error(`${of(arm)} did not get to the level`);

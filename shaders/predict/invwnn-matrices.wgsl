@@ -6,7 +6,7 @@
 // Grid: 1-D folded to 2-D; a group of 128 threads, four subgroups, takes 64 coordinates.
 // Activations stay in one tile [neuron][coordinate] of halves, which every layer reads and, behind a barrier, overwrites.
 // What comes from memory is asked for several at a time: a loop that fetches one number a turn waits for each.
-// Workgroup memory: 18 KiB of activations, 8.5 of a slice of a kernel, 4 of results, or 5 where K is 17 or more.
+// Workgroup memory: 18 KiB of activations, 8.5 of a slice of a kernel, 4 of results, or K/4 where K is 17 or more.
 
 // Quads of coordinates from one neuron to the next, and of neurons from one step of k to the next: two more than there
 // are, against bank conflicts.

@@ -252,30 +252,39 @@ export async function unlearn(
         return session.recording;
       },
     };
-    const { history, reason } = await drive(session, {
+    const orWhole = async <T>(part: () => Promise<T>): Promise<T> => {
+      try {
+        return await part();
+      } catch (cause) {
+        if (!(cause instanceof DeviceLostError)) model.model.copyFrom(whole);
+        throw cause;
+      }
+    };
+    const rounds = {
       stop,
       resume: before,
       evaluate: () => work.evaluate(measuring, only),
-      onRound: async (progress) => {
+      onRound: async (progress: Progress) => {
         whole.copyFrom(model.model);
         if (stop.land === true) ends = [ends.at(-1)!, await model.model.save()];
         done.push(progress);
         await onRound?.(progress, after);
       },
       watch,
-    }).catch((cause: unknown) => {
-      if (!(cause instanceof DeviceLostError)) model.model.copyFrom(whole);
-      throw cause;
-    });
+    };
+    const { history, reason } = await orWhole(() => drive(session, rounds));
     const reached = levelReached(history, reason, stop);
     const [from, to] = ends;
     if (from !== undefined && to !== undefined && reached !== undefined) {
-      const share = await shortenRound(model.model, from, to, async () =>
-        reached(await work.evaluate(measuring, [])),
-      );
-      const last = history.pop()!;
-      const scores = await work.evaluate(measuring, only);
-      history.push({ ...last, round: last.round - 1 + share, scores });
+      const last = history.at(-1)!;
+      const landed = await orWhole(async () => {
+        const share = await shortenRound(model.model, from, to, async () =>
+          reached(await work.evaluate(measuring, [])),
+        );
+        const scores = await work.evaluate(measuring, only);
+        return { ...last, round: last.round - 1 + share, scores };
+      });
+      history.splice(-1, 1, landed);
     }
     const ended = {
       ...{ history, reason },

@@ -16,6 +16,7 @@ import {
   oracleTable,
   readMeasured,
 } from "../experiments/oracle-table.ts";
+import { UsageError } from "../errors.ts";
 import { resultsFile } from "../experiments/experiment-page.ts";
 import { limitsOf } from "../gpu/dry.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
@@ -101,6 +102,11 @@ async function measure(flags: MeasureFlags): Promise<void> {
   const oracle = await openOracle(flags.oracle, flags.networks);
   const { train, manifest } = oracle;
   await loadOwnModel(train);
+  if (flags.land === true) {
+    throw new UsageError(
+      "--land: `oracle measure` ends every run on --until-ua or --until-retrained by itself; leave --land out.",
+    );
+  }
   const { seed: _, ...unlearn } = unlearnConfig({ ...flags, seed: train.seed }, train);
   const protocol: OracleProtocol = {
     unlearn,

@@ -16,7 +16,10 @@ import { Owned } from "../gpu/owned.ts";
 import type { Scores } from "../metrics/metric.ts";
 import type { Model, Tensors } from "../nn/model.ts";
 import { Random } from "../random.ts";
+import { readJson } from "../platform/files.ts";
+import type { UnlearnReport } from "../report/report.ts";
 import type { Watch } from "../train/replay.ts";
+import type { Progress } from "../unlearn/driver.ts";
 import type { SetupConfig } from "./config.ts";
 import { type GivenNetwork, readNetwork } from "./given-network.ts";
 import type { RunImages } from "./images.ts";
@@ -107,19 +110,34 @@ function joined(first: Dataset, second: Dataset): Dataset {
   return { ...first, count: labels.length, pixels, labels, names: undefined, numbers: undefined };
 }
 
+/** Where a run landed before the end of its last round: there its weights are, and only its report says so. */
+async function landedAt({ folder, unlearn }: RecordedRun): Promise<Progress | undefined> {
+  if (unlearn.land !== true || !(await folder.has("report.json"))) return undefined;
+  const { history } = (await readJson(folder.file("report.json"))) as UnlearnReport;
+  const last = history.at(-1);
+  return last === undefined || Number.isInteger(last.round) ? undefined : last;
+}
+
 /** The weights that a run left on its way, without those it started from. */
 async function wayOf(
-  { folder }: RecordedRun,
+  run: RecordedRun,
   job: Job<SetupConfig>,
   end: Tensors,
 ): Promise<{ round: number | null; scores: Scores | null; tensors: Tensors }[]> {
+  const { folder } = run;
+  const landed = await landedAt(run);
   const lines = (await folder.metrics()).filter(({ phase }) => phase === "unlearn");
   const scoresOf = (round: number): Scores | null =>
     (lines.find((line) => line["round"] === round)?.["scores"] as Scores | undefined) ?? null;
   const way: Awaited<ReturnType<typeof wayOf>> = [];
   for (const round of await keptRoundNumbers(folder)) {
+    // It did not go on to the end of that round.
+    if (landed !== undefined && round > landed.round) continue;
     const tensors = await keptWeights(folder, job, round);
     way.push({ round, scores: scoresOf(round), tensors });
+  }
+  if (landed !== undefined) {
+    return [...way, { round: landed.round, scores: landed.scores, tensors: end }];
   }
   const last = Number(lines.at(-1)?.["round"] ?? 0);
   const kept = way.at(-1);

@@ -6,7 +6,7 @@ import { whereReached } from "../metrics/curve.ts";
 import { defineScenario, pointsOf } from "./scenario.ts";
 
 /** Cross-entropy on D_f at which runs are compared, nats. */
-const level = 0.5;
+export const overfitLevel = 0.5;
 
 export const overfit = defineScenario({
   name: "overfit",
@@ -31,17 +31,17 @@ export const overfit = defineScenario({
     x: { score: "forgetLoss" },
     y: [{ score: "testLoss" }, { score: "testAccuracy" }],
     reverseX: false,
-    landing: { reached: (scores) => scores["forgetLoss"]! >= level },
+    landing: { reached: (scores) => scores["forgetLoss"]! >= overfitLevel },
     statistic: {
       name: "change of test cross-entropy",
-      definition: `test cross-entropy where the cross-entropy on D_f first gets to ${level} nats, minus the first test cross-entropy, nats; 0 for a run that never gets there`,
+      definition: `test cross-entropy where the cross-entropy on D_f first gets to ${overfitLevel} nats, minus the first test cross-entropy, nats; 0 for a run that never gets there`,
       better: "lower",
       decimals: 3,
       margin: 0.1,
       never: () => 0,
       of(curve) {
         const points = pointsOf(curve, "forgetLoss", "testLoss");
-        const there = whereReached(points, level, "rising");
+        const there = whereReached(points, overfitLevel, "rising");
         return there === undefined ? undefined : there - curve[0]!.scores["testLoss"]!;
       },
     },

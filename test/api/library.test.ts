@@ -122,8 +122,26 @@ test("a run lands on the level of forgetting that was asked for", async () => {
   // What was measured is what the classifier is.
   const again = await unlearn(landed, data, { method: "fine-tune", until: { rounds: 1 } });
   assert.equal(again.history[0]!.scores, end.scores);
-  whole.destroy();
   landed.destroy();
+
+  // An error on the way to the level leaves the last whole round.
+  const stopped = await copy();
+  let measuring = false;
+  let cause: unknown;
+  await unlearn(stopped, data, {
+    ...{ method, until: { ...until, land: true } },
+    onRound: ({ round }) => (measuring = round === history.at(-1)!.round),
+    watch: {
+      phase: () => undefined,
+      progress: () => {
+        if (measuring) throw new Error("stopped there");
+      },
+    },
+  }).catch((error: unknown) => (cause = error));
+  assert.is((cause as Error).message, "stopped there");
+  assert.equal(await save(stopped), await save(whole));
+  whole.destroy();
+  stopped.destroy();
 });
 
 test("a saved classifier answers the same, and says the same of images, bit for bit", async () => {

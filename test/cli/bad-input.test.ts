@@ -117,6 +117,17 @@ test("an unlearning that diverges says so, leaves no result, and the trained run
   assert.equal(contents("whole"), earlier);
 });
 
+test("a run that cannot land on a level is told why, before anything is made", async () => {
+  const run = ["--run", `${folder}/whole`, "--out", `${folder}/landed`, "--land"];
+  refused(await commands.run("unlearn", ...run), /--land: say which level to end on/, 2);
+  refused(
+    await commands.run("unlearn", ...run, "--method", "retrain", "--until-ua", "20"),
+    /--method retrain begins anew, and has nothing on the way/,
+    2,
+  );
+  assert.not(existsSync(`${folder}/landed`));
+});
+
 test("an unknown scenario is refused with the ones there are, and no folder is made", async () => {
   refused(
     await commands.run(...train("unknown", "--scenario", "nope")),
