@@ -61,7 +61,7 @@ const standings = {
     standing("label-noise-mnist", "-0.25", ["-0.39", "-0.12"], "worse"),
     standing("label-noise-cifar", "-0.24", ["-0.43", "-0.04"], "worse"),
     standing("backdoor-mnist", "0.06", ["-0.03", "0.16"], "equal"),
-    standing("backdoor-cifar", "0.01", ["-0.04", "0.06"], "equal"),
+    standing("backdoor-cifar", "1.47", ["0.74", "2.19"], "better"),
     standing("standard-mnist", "0.27", ["0.10", "0.44"], "better"),
     standing("standard-cifar", "0.72", ["0.19", "1.25"], "better"),
     standing("overfit-mnist", "-0.001", ["-0.007", "0.006"], "equal"),
