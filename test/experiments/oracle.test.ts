@@ -181,6 +181,11 @@ test("networks, images, settings and tables that do not belong together are refu
     usage(/--until-retrained and --until-ua both/),
   );
   await oracle(
+    `measure --oracle ${root}/set ${nothing} --until-retrained --land`,
+    "none",
+    usage(/--land: `oracle measure` ends every run on .* by itself/),
+  );
+  await oracle(
     `measure --oracle ${root}/set --networks 3 ${nothing}`,
     "nothing",
     data(/another configuration/),
