@@ -10,7 +10,7 @@
 import { join } from "node:path";
 import type { Dataset } from "../src/data/dataset.ts";
 import { acquireDevice } from "../src/gpu/device.ts";
-import { load, predict, unlearn } from "../src/index.ts";
+import { load, type Predictions, predict, unlearn } from "../src/index.ts";
 import { meanOf } from "../src/metrics/averages.ts";
 import { paired } from "../src/metrics/statistics.ts";
 import { exists } from "../src/platform/files.ts";
@@ -65,17 +65,17 @@ function bestTemperature(loss: (temperature: number) => number): number {
   return Math.exp((low + high) / 2);
 }
 
-function measured(logits: Float32Array, { labels, classes, count }: Dataset): Measured {
+function measured(
+  { logits, classes: answers }: Predictions,
+  { labels, classes, count }: Dataset,
+): Measured {
   const half = (odd: number): number[] =>
     Array.from({ length: count }, (_, i) => i).filter((i) => i % 2 === odd);
   const [fitted, kept] = [half(0), half(1)];
   const at = (places: readonly number[], temperature: number): number =>
     lossAt(logits, labels, classes.length, places, temperature);
   const temperature = bestTemperature((value) => at(fitted, value));
-  const right = kept.filter((place) => {
-    const row = [...logits.subarray(classes.length * place, classes.length * (place + 1))];
-    return row.indexOf(Math.max(...row)) === labels[place];
-  });
+  const right = kept.filter((place) => answers[place] === labels[place]);
   return {
     accuracy: (100 * right.length) / kept.length,
     loss: at(kept, 1),
@@ -122,7 +122,7 @@ for (let seed = 1; seed <= Number(seeds); seed++) {
         );
         if (reason !== "forget loss") throw new Error(`${of(arm)} did not get to the level`);
       }
-      add(arm, measured((await predict(model, test)).logits, test));
+      add(arm, measured(await predict(model, test), test));
     } finally {
       model.destroy();
     }

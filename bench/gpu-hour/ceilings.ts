@@ -1,6 +1,7 @@
 /** What the units reach from WGSL when nothing has to come from memory, and what a dispatch costs device and host. */
 import { readFileSync } from "node:fs";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { processors } from "../../src/graph/product-tiles.ts";
 import { onPrecision } from "./mixed.ts";
 import type { Figures } from "./rows.ts";
 import { sample } from "./sample.ts";
@@ -8,7 +9,7 @@ import type { Context, Stage, Task } from "./stage.ts";
 import { round } from "./timed.ts";
 
 /** Workgroups of 256 lanes: eight for each of an H200's processors. */
-const workgroups = 8 * 132;
+const workgroups = 8 * processors;
 
 /** A kernel of this folder's `ceilings`, with its constants. */
 function source(
@@ -21,24 +22,32 @@ function source(
   return `${enabled}${stated.join("")}${readFileSync(file, "utf8")}`;
 }
 
-/** Speed of a kernel that does `flop` in a workgroup. */
-async function speed({ gpu, effort, tiny }: Context, code: string, flop: number): Promise<Figures> {
-  const { device } = gpu;
-  const count = tiny ? 1 : workgroups;
-  const pipeline = await device.createComputePipelineAsync({
+function pipelineOf({ device }: Gpu, code: string): Promise<GPUComputePipeline> {
+  return device.createComputePipelineAsync({
     layout: "auto",
     compute: { module: device.createShaderModule({ code }), entryPoint: "main" },
   });
+}
+
+/** A pipeline's only binding. */
+function bound({ device }: Gpu, pipeline: GPUComputePipeline, buffer: GPUBuffer): GPUBindGroup {
+  return device.createBindGroup({
+    layout: pipeline.getBindGroupLayout(0),
+    entries: [{ binding: 0, resource: { buffer } }],
+  });
+}
+
+/** Speed of a kernel that does `flop` in a workgroup. */
+async function speed({ gpu, effort, tiny }: Context, code: string, flop: number): Promise<Figures> {
+  const count = tiny ? 1 : workgroups;
+  const pipeline = await pipelineOf(gpu, code);
   const { numbers } = await gpu.allocate({ numbers: 16 * 256 * (count + 1) });
   try {
     gpu.write(
       numbers,
       Float32Array.from({ length: 1024 }, (_, i) => Math.sin(i)),
     );
-    const group = device.createBindGroup({
-      layout: pipeline.getBindGroupLayout(0),
-      entries: [{ binding: 0, resource: { buffer: numbers } }],
-    });
+    const group = bound(gpu, pipeline, numbers);
     const { ms } = await sample(
       gpu,
       (times) =>
@@ -127,26 +136,17 @@ function dispatches(buffers: number): Task {
   return {
     name: `a dispatch of 64 lanes, on ${buffers === 1 ? "one buffer" : `${buffers} buffers in turn`}`,
     async run({ gpu, tiny }): Promise<Figures> {
-      const { device } = gpu;
       const count = tiny ? 8 : 1000;
       const code = `@group(0) @binding(0) var<storage, read_write> y: array<f32>;
         @compute @workgroup_size(64) fn main(@builtin(local_invocation_index) i: u32) { y[i] += 1.0; }`;
-      const pipeline = await device.createComputePipelineAsync({
-        layout: "auto",
-        compute: { module: device.createShaderModule({ code }), entryPoint: "main" },
-      });
+      const pipeline = await pipelineOf(gpu, code);
       const made = Object.values(
         await gpu.allocate(
           Object.fromEntries(Array.from({ length: buffers }, (_, i) => [`${i}`, 256])),
         ),
       );
       try {
-        const groups = made.map((buffer) =>
-          device.createBindGroup({
-            layout: pipeline.getBindGroupLayout(0),
-            entries: [{ binding: 0, resource: { buffer } }],
-          }),
-        );
+        const groups = made.map((buffer) => bound(gpu, pipeline, buffer));
         const encode = (pass: GPUComputePassEncoder): void => {
           for (let i = 0; i < count; i++) {
             pass.setPipeline(pipeline);
@@ -171,10 +171,10 @@ export const ceilings: Stage = {
   decides: "what the units reach when nothing comes from memory, and what a dispatch costs",
   share: 0.03,
   tasks({ gpu, tiny }) {
+    const sums = [multiplyAdds(true, 4), multiplyAdds(true, 16), multiplyAdds(false, 16)];
     const matrices = gpu.tuning === "gpu" ? [matrixUnits(false), matrixUnits(true)] : [];
     return Promise.resolve([
-      ...(tiny ? [multiplyAdds(true, 4)] : []),
-      ...(tiny ? [] : [multiplyAdds(false, 16), multiplyAdds(true, 16), multiplyAdds(true, 4)]),
+      ...(tiny ? sums.slice(0, 1) : sums),
       ...matrices,
       dispatches(1),
       dispatches(64),

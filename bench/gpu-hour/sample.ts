@@ -51,7 +51,7 @@ function worked(gpu: Gpu, start: number): void {
 }
 
 /** Milliseconds of some runs of a work that does not wait, with the wait for the device at the end. */
-async function once(gpu: Gpu, work: Work, times: number): Promise<number> {
+export async function once(gpu: Gpu, work: Work, times: number): Promise<number> {
   const start = performance.now();
   await work(times);
   await gpu.idle();
@@ -60,7 +60,7 @@ async function once(gpu: Gpu, work: Work, times: number): Promise<number> {
 }
 
 /** Does something so many times and does not wait. */
-type Work = (times: number) => void | Promise<void>;
+export type Work = (times: number) => void | Promise<void>;
 
 /** Works until the clocks of a device stand, a tenth of a second at a time. @returns milliseconds of a run, roughly. */
 export async function heat(gpu: Gpu, work: Work, effort: Effort): Promise<number> {

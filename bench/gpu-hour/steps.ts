@@ -4,7 +4,7 @@ import { type GpuTile, retile } from "../../src/graph/product-tiles.ts";
 import { type Launch, Value } from "../../src/graph/value.ts";
 import { gemm } from "../../src/ops/launch/gemm.ts";
 import { largeSteps, type NetworkStep, smallStep, withStep } from "../networks.ts";
-import { sample } from "./sample.ts";
+import { once, sample, type Work } from "./sample.ts";
 import type { Context, Task } from "./stage.ts";
 import { round } from "./timed.ts";
 
@@ -49,19 +49,8 @@ export function stepTask(step: NetworkStep, name: string): Task {
 }
 
 /** Milliseconds of an epoch of so many steps: the least of two. */
-async function epochMs(
-  gpu: Gpu,
-  epoch: (steps: number) => Promise<void>,
-  steps: number,
-): Promise<number> {
-  let least = Infinity;
-  for (let i = 0; i < 2; i++) {
-    const start = performance.now();
-    await epoch(steps);
-    await gpu.idle();
-    least = Math.min(least, performance.now() - start);
-  }
-  return least;
+async function epochMs(gpu: Gpu, epoch: Work, steps: number): Promise<number> {
+  return Math.min(await once(gpu, epoch, steps), await once(gpu, epoch, steps));
 }
 
 /** So many steps in epochs of `most`. */
@@ -74,7 +63,7 @@ export async function epochs(
 }
 
 /** Milliseconds that a call keeps the host, without waiting for the device: the least of five. */
-export function hostMs(gpu: Gpu, work: () => void): number {
+function hostMs(gpu: Gpu, work: () => void): number {
   const all = Array.from({ length: 5 }, () => {
     const begin = performance.now();
     work();

@@ -11,7 +11,7 @@ import type { Answer } from "../metrics/answers.ts";
 import type { Final } from "../metrics/final.ts";
 import { metrics } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
-import type { Metric } from "../metrics/metric.ts";
+import type { Metric, Scores } from "../metrics/metric.ts";
 import type { Tensors } from "../nn/model.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import { type Selection, selected, selectionSchema } from "../scenarios/selection.ts";
@@ -27,7 +27,7 @@ import {
 import type { Method, Recording } from "../unlearn/method.ts";
 import type { ChosenMethod } from "../unlearn/methods/choosers.ts";
 import { methods, methodSettings, startMethod } from "../unlearn/methods/index.ts";
-import { shortenRound } from "../unlearn/shorten-round.ts";
+import { landOn } from "../unlearn/shorten-round.ts";
 import { answersToForget } from "./answers.ts";
 import { type Classifier, requireClassifier, requireImages } from "./classifier.ts";
 import { changingAlone, requireFields, scenarioFields, watchSchema } from "./given.ts";
@@ -260,10 +260,12 @@ export async function unlearn(
         throw cause;
       }
     };
+    const evaluate = (asked: readonly string[] | undefined = only): Promise<Scores> =>
+      work.evaluate(measuring, asked);
     const rounds = {
       stop,
       resume: before,
-      evaluate: () => work.evaluate(measuring, only),
+      evaluate: () => evaluate(),
       onRound: async (progress: Progress) => {
         whole.copyFrom(model.model);
         if (stop.land === true) ends = [ends.at(-1)!, await model.model.save()];
@@ -277,13 +279,7 @@ export async function unlearn(
     const [from, to] = ends;
     if (from !== undefined && to !== undefined && reached !== undefined) {
       const last = history.at(-1)!;
-      const landed = await orWhole(async () => {
-        const share = await shortenRound(model.model, from, to, async () =>
-          reached(await work.evaluate(measuring, [])),
-        );
-        const scores = await work.evaluate(measuring, only);
-        return { ...last, round: last.round - 1 + share, scores };
-      });
+      const landed = await orWhole(() => landOn(model.model, [from, to], last, evaluate, reached));
       history.splice(-1, 1, landed);
     }
     const ended = {

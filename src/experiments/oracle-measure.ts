@@ -231,10 +231,9 @@ async function forgotten(
       scores: config.testFloor === undefined ? [] : [testAccuracy.name],
       shortenLast: config.unlearningAccuracy !== undefined,
     });
-    // The end of a round that was shortened stands before the round's own.
+    // Where a round was shortened stands before its own end, with a fraction for its number.
     const last = history.at(-1)!;
-    const shortened = reason === "unlearning accuracy" && last.round > 0;
-    const { round } = shortened ? history.at(-2)! : last;
+    const { round } = history.find((one) => !Number.isInteger(one.round)) ?? last;
     const run: Run = { rounds: round, seconds: last.seconds, stoppedBy: reason };
     await folder.writeJson(resultFile, run);
   }

@@ -5,7 +5,7 @@
 import type { Gpu } from "../gpu/device.ts";
 import { fitsWorkgroup, matrixBuffers, type MatrixTile, matrixTiles } from "../gpu/matrices.ts";
 import { foldGroups } from "./grid.ts";
-import { coreOf, groupsIn, type ProductSize, sizeOf } from "./product-tiles.ts";
+import { coreOf, groupsIn, processors, type ProductSize, sizeOf } from "./product-tiles.ts";
 import type { Launch } from "./value.ts";
 
 /** The part of kernels that matrix units do. */
@@ -18,9 +18,8 @@ export function allowHalves(launches: readonly Launch[]): Launch[] {
   );
 }
 
-/** Speed of each of {@link matrixTiles} relative to the largest, and processors: those of an H200, a product of 4096³. */
+/** Speed of each of {@link matrixTiles} relative to the largest, in a product of 4096³ on an H200. */
 const speeds = [1, 0.7, 0.63, 0.68, 0.39, 0.38, 0.32] as const;
-const processors = 132;
 
 /** The tile for a product, of those that fit a workgroup, that makes the least work on the busiest processor. */
 function chooseTile(gpu: Gpu, size: ProductSize): MatrixTile | undefined {

@@ -23,6 +23,9 @@ function gpuTile(BM: number, BN: number, TM: 1 | 2, TN: 1 | 2): GpuTile {
   return { BM, BN, TM, TN, WG: (BM * BN) / (16 * TM * TN), BUFFERS: 1 };
 }
 
+/** Processors that products are planned for, those of an H200; WebGPU does not tell the real number. */
+export const processors = 132;
+
 /** The tiles of product/gpu, the largest first. */
 export const gpuTiles: readonly GpuTile[] = [
   gpuTile(128, 128, 2, 2),

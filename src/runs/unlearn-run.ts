@@ -13,7 +13,7 @@ import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
 import { levelReached, type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
 import { packRound, type RoundState, sessionFields, unpackRound } from "../unlearn/round-state.ts";
-import { shortenRound } from "../unlearn/shorten-round.ts";
+import { landOn } from "../unlearn/shorten-round.ts";
 import type { SessionState } from "../unlearn/method.ts";
 import { hasSetting, startMethod } from "../unlearn/methods/index.ts";
 import { writeWhole } from "./checkpoints.ts";
@@ -103,21 +103,7 @@ export async function unlearnInFolder(
   const isPast = (own: Scores): boolean => landing!.reached(own, rounds[0]!.scores);
   /** Whether the level is still to be reached. */
   let isOpen = landing !== undefined && !rounds.some((one) => isPast(one.scores));
-  /** Leaves the model where a round first gets to a level, and measures it there. */
-  const landOn = async (
-    whole: Progress,
-    ends: readonly [from: Tensors, to: Tensors],
-    reached: (scores: Scores) => boolean,
-  ): Promise<Progress> => {
-    const share = await shortenRound(model, ...ends, async () =>
-      reached(await job.evaluate(measuring, [])),
-    );
-    return {
-      ...whole,
-      round: whole.round - 1 + share,
-      scores: await job.evaluate(measuring, scores),
-    };
-  };
+  const evaluate = (only = scores): Promise<Scores> => job.evaluate(measuring, only);
   // Weights after the last round and before it.
   let after = saved?.model ?? start;
   let before = saved?.previous ?? start;
@@ -138,7 +124,7 @@ export async function unlearnInFolder(
     }
     result = await unlearn(session, {
       stop: config,
-      evaluate: () => job.evaluate(measuring, scores),
+      evaluate: () => evaluate(),
       endOnDivergence: options.endOnDivergence,
       preparation,
       resume: rounds,
@@ -147,7 +133,7 @@ export async function unlearnInFolder(
         const end = await model.save();
         if (isOpen && isPast(progress.scores)) {
           isOpen = false;
-          const there = await landOn(progress, [after, end], isPast);
+          const there = await landOn(model, [after, end], progress, evaluate, isPast);
           model.load(end);
           if (there.round < progress.round) {
             landed = there;
@@ -173,7 +159,7 @@ export async function unlearnInFolder(
   const last = history.at(-1)!;
   const reached = levelReached(history, reason, config);
   if (shortens && reached !== undefined) {
-    const shortened = await landOn(last, [before, after], reached);
+    const shortened = await landOn(model, [before, after], last, evaluate, reached);
     // Before the round's own end, where that is kept: curves are read along their rounds.
     history.splice(-1, config.land === true ? 1 : 0, shortened);
   }

@@ -7,7 +7,24 @@
  */
 import { Owned } from "../gpu/owned.ts";
 import type { Model, Tensors } from "../nn/model.ts";
+import type { Scores } from "../metrics/metric.ts";
 import { Combination } from "../weights/combine.ts";
+import type { Progress } from "./driver.ts";
+
+/** Measures a model: the scores named, of the empty list those of D_f alone; absent: all that the run measures. */
+type Evaluate = (only?: readonly string[]) => Promise<Scores>;
+
+/** Leaves the model where a round first gets to a level, and measures it there; see {@link shortenRound}. */
+export async function landOn(
+  model: Model,
+  ends: readonly [before: Tensors, after: Tensors],
+  whole: Progress,
+  evaluate: Evaluate,
+  reached: (scores: Scores) => boolean,
+): Promise<Progress> {
+  const share = await shortenRound(model, ...ends, async () => reached(await evaluate([])));
+  return { ...whole, round: whole.round - 1 + share, scores: await evaluate() };
+}
 
 /** Halvings: the share of the round is found to a thousandth. */
 const halvings = 10;

@@ -24,6 +24,14 @@ fn right(at: u32) -> Right {
   return subgroupMatrixLoad<Right, row_major>(&columns, at, 34u);
 }
 
+// A quad of the results that all subgroups store.
+fn stored(s: Sum, place: u32, t: u32) -> vec4f {
+  workgroupBarrier();
+  subgroupMatrixStore<row_major>(&results, place, s, 4u);
+  workgroupBarrier();
+  return results[t];
+}
+
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) wid: vec3u, group: Group) {
   for (var i = t; i < 34u * 32u; i += 256u) {
@@ -67,36 +75,8 @@ fn main(@builtin(local_invocation_index) t: u32, @builtin(workgroup_id) wid: vec
   }
   // All are used, or compilers leave out what makes them.
   let place = 64u * group.id;
-  subgroupMatrixStore<row_major>(&results, place, s00, 4u);
-  workgroupBarrier();
-  var sum = results[t];
-  workgroupBarrier();
-  subgroupMatrixStore<row_major>(&results, place, s01, 4u);
-  workgroupBarrier();
-  sum += results[t];
-  workgroupBarrier();
-  subgroupMatrixStore<row_major>(&results, place, s02, 4u);
-  workgroupBarrier();
-  sum += results[t];
-  workgroupBarrier();
-  subgroupMatrixStore<row_major>(&results, place, s03, 4u);
-  workgroupBarrier();
-  sum += results[t];
-  workgroupBarrier();
-  subgroupMatrixStore<row_major>(&results, place, s10, 4u);
-  workgroupBarrier();
-  sum += results[t];
-  workgroupBarrier();
-  subgroupMatrixStore<row_major>(&results, place, s11, 4u);
-  workgroupBarrier();
-  sum += results[t];
-  workgroupBarrier();
-  subgroupMatrixStore<row_major>(&results, place, s12, 4u);
-  workgroupBarrier();
-  sum += results[t];
-  workgroupBarrier();
-  subgroupMatrixStore<row_major>(&results, place, s13, 4u);
-  workgroupBarrier();
-  sum += results[t];
-  numbers[256u * (wid.x + 1u) + t] = sum;
+  numbers[256u * (wid.x + 1u) + t] = (stored(s00, place, t) + stored(s01, place, t))
+    + (stored(s02, place, t) + stored(s03, place, t))
+    + (stored(s10, place, t) + stored(s11, place, t))
+    + (stored(s12, place, t) + stored(s13, place, t));
 }

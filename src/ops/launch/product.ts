@@ -6,7 +6,7 @@ import type { Tuning } from "../../gpu/device.ts";
 import type { Launch, UnboundLaunch } from "../../graph/value.ts";
 import type { Constants } from "../../gpu/kernel.ts";
 import { foldGroups } from "../../graph/grid.ts";
-import { type GpuTile, gpuTiles, groupsIn } from "../../graph/product-tiles.ts";
+import { type GpuTile, gpuTiles, groupsIn, processors } from "../../graph/product-tiles.ts";
 import { ceilDiv, softwareGrid } from "./tiles.ts";
 
 /** Sizes of a product, as shaders/product/sizes.wgsl has them. */
@@ -109,9 +109,6 @@ export const tiles: readonly Tile[] = gpuTiles.map((constants, i) => ({
   constants,
   speed: speeds[i]!,
 }));
-
-/** Processors the choice of tiles plans for, those of an H200; WebGPU does not tell the real number. */
-const processors = 132;
 
 /** Workgroups that cover a product [m, n], without slices and copies. */
 export function tileCount({ constants }: Tile, m: number, n: number): number {
