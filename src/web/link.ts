@@ -9,6 +9,8 @@ export interface Linked {
   readonly rounds: number;
   /** Where it stops before: accuracy on D_f, in % of that at the start. */
   readonly until?: number | undefined;
+  /** It ends there, with a part of its last round. */
+  readonly land?: boolean | undefined;
   readonly seed: number;
   /** The images that places are of: what they are called, and how many there are. */
   readonly images: string;
@@ -59,6 +61,11 @@ function whole(parts: URLSearchParams, name: string, least: number, most: number
   return number;
 }
 
+function truth(parts: URLSearchParams, name: string): boolean {
+  const text = parts.get(name);
+  return text === "true" || (text !== "false" && refuse(`“${name}” is neither true nor false`));
+}
+
 function numbersIn(text: string, below: number): number[] {
   const numbers: number[] = [];
   for (const range of text.split(",")) {
@@ -100,6 +107,7 @@ export function linkedIn(fragment: string): Linked | undefined {
     ...{ method: text("method"), settings: settingsIn(parts.get("settings") ?? "{}") },
     rounds: whole(parts, "rounds", 1, mostRounds),
     ...(parts.has("until") && { until: whole(parts, "until", 0, 99) }),
+    ...(parts.has("land") && { land: truth(parts, "land") }),
     seed: whole(parts, "seed", 0, 2 ** 32 - 1),
     ...{ images: text("images"), count, forget: numbersIn(text("forget"), count) },
   };

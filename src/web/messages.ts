@@ -127,7 +127,7 @@ export interface Scene {
   /** Places of images whose label is wrong. */
   readonly wrong: Uint32Array<ArrayBuffer>;
   /** Methods of unlearning, the usual one first. */
-  readonly methods: readonly Settable[];
+  readonly methods: readonly Method[];
   /** What can be made wrong with images. */
   readonly scenarios: readonly Settable[];
   /** What was made wrong with them. */
@@ -138,6 +138,12 @@ export interface Scene {
   readonly prepareds: readonly string[];
   /** What is measured in %, in the order of tables. */
   readonly shares: readonly Share[];
+}
+
+/** A method of unlearning. */
+interface Method extends Settable {
+  /** A part of a round can be kept: it does not begin anew. */
+  readonly lands: boolean;
 }
 
 /** A metric in %. */
@@ -214,6 +220,8 @@ export interface Request {
   readonly rounds: number;
   /** Where it stops before: accuracy on D_f, in % of that at the start, 0 to 99. */
   readonly until?: number | undefined;
+  /** It ends there: of the round that gets past it, the part that it takes is kept. */
+  readonly land?: boolean | undefined;
   readonly seed: number;
 }
 

@@ -26,20 +26,34 @@ function lostBy({ shares }: Scene, { rounds }: Run, { scores }: Round): string {
   return "";
 }
 
+/** A round as people say it: of one that was ended on the way, the part that was kept. */
+export function roundName({ round }: Round): string {
+  const whole = Math.ceil(round);
+  return round === whole ? String(round) : `${whole} (its first ${partOf(round)} %)`;
+}
+
+/** The part of its last round that a run ended with, in %. */
+function partOf(round: number): string {
+  const share = 100 * (round - Math.floor(round));
+  return share < 10 ? share.toFixed(1) : share.toFixed(0);
+}
+
 /** What is said of a round, and of whether the run has it. */
-function saysOf(scene: Scene, run: Run, now: Round, asked: number): string {
+function saysOf(scene: Scene, run: Run, asked: number): string {
   const { images: all } = scene;
-  const { round, answers } = now;
+  const at = Math.min(asked, run.rounds.length - 1);
+  const now = run.rounds[at]!;
+  const { answers } = now;
   const gone = [...run.gone];
   const { classes } = answers;
   const old = gone.filter((place, i) => classes[i] === all.labels[place]).length;
   const relabelled = gone.filter((place) => all.labels[place] !== all.truth[place]).length;
   const right = gone.filter((place, i) => classes[i] === all.truth[place]).length;
   return (
-    (round < asked ? `After round ${round}, its last: of ` : "Of ") +
+    (at < asked ? `After round ${roundName(now)}, its last: of ` : "Of ") +
     `${images(gone.length)} to forget, ${old} still ${old === 1 ? "gets the label it was" : "get the label they were"} trained with` +
     (relabelled > 0 ? `, and ${right} ${right === 1 ? "its" : "their"} true class.` : ".") +
-    (round > 0 && round === asked && old === gone.length ? unmoved : "") +
+    (at > 0 && at === asked && old === gone.length ? unmoved : "") +
     lostBy(scene, run, now)
   );
 }
@@ -94,7 +108,7 @@ export class RunView {
         label: text,
         y: rounds.map(({ scores }) => scores[name] ?? null),
       })),
-      says: `Curves over rounds. After round ${last.round}: ${now.join(", ")}.`,
+      says: `Curves over rounds. After round ${roundName(last)}: ${now.join(", ")}.`,
     });
   }
 
@@ -102,7 +116,7 @@ export class RunView {
   showRound({ images: all, classes, ...scene }: Scene, run: Run, asked: number): void {
     const round = run.rounds[Math.min(asked, run.rounds.length - 1)];
     if (round === undefined) return;
-    this.#says.textContent = saysOf({ images: all, classes, ...scene }, run, round, asked);
+    this.#says.textContent = saysOf({ images: all, classes, ...scene }, run, asked);
     const { classes: said, confidence } = round.answers;
     for (const [i, place] of [...run.gone].entries()) {
       const [answer, label, truth] = [said[i]!, all.labels[place]!, all.truth[place]!];

@@ -17,6 +17,10 @@ test("what was chosen comes back from its fragment", () => {
     ...{ settings: {}, forget: [5] },
   });
   assert.equal(linkedIn(fragmentOf({ ...linked, until: 0 })), { ...linked, until: 0 });
+  for (const land of [true, false]) {
+    const ends = { ...linked, until: 50, land };
+    assert.equal(linkedIn(fragmentOf(ends)), ends);
+  }
   assert.is(rangesOf(linked.forget), "0-4,9,11-12,299");
   for (const other of ["", "#", "#forget", "#result-title"]) assert.is(linkedIn(other), undefined);
 });
@@ -28,6 +32,7 @@ test("what is damaged is refused, saying what is wrong", () => {
     [good.replace("method=", "m="), /has no “method”/],
     [good.replace("rounds=4", "rounds=0"), /“rounds” is no whole number from 1/],
     [good.replace("rounds=4", "rounds=1e3"), /“rounds” is no whole number/],
+    [`${good}&land=yes`, /“land” is neither true nor false/],
     [`${good}&until=100`, /“until” is no whole number from 0 to 99/],
     [good.replace("seed=7", "seed=4294967296"), /“seed” is no whole number/],
     [good.replace("settings=%7B", "settings="), /“settings” are no settings in JSON/],

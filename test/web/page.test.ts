@@ -436,7 +436,7 @@ if (browserPath === undefined) {
     await page.waitForSelector("#link");
     const link = await page.inputValue("#link");
     assert.ok(
-      link.startsWith(`${hosted.address}#v=1&method=neg-grad&rounds=9&until=67&seed=5&`),
+      link.startsWith(`${hosted.address}#v=1&method=neg-grad&rounds=9&until=67&land=true&seed=5&`),
       link,
     );
     await page.goto("about:blank");
@@ -446,6 +446,7 @@ if (browserPath === undefined) {
     assert.is(await page.inputValue("#method"), "neg-grad");
     assert.is(await page.inputValue("#rounds"), "9");
     assert.is(await page.inputValue("#until"), "67");
+    assert.ok(await page.isChecked("#land"));
     assert.is(await page.inputValue("#seed"), "5");
     await page.evaluate(() => (location.hash = "#v=9"));
     await page.waitForSelector("#error:not([hidden])");
@@ -472,6 +473,84 @@ if (browserPath === undefined) {
       await page.textContent("#kept-say"),
       "This browser keeps nothing of the run (it allows this page no storage): a reload would lose it.",
     );
+    assert.equal(hosted.problems, []);
+  });
+
+  test("a run ends on the level, with a part of its last round, and is there again after a reload", async () => {
+    const page = await hosted.open();
+    await page.waitForSelector("#images .tile");
+    assert.ok(await page.isChecked("#land"), "that is what most want");
+    await page.fill("#until", "");
+    assert.ok(await page.locator("#land").isDisabled(), "there is no level to end on");
+    await page.fill("#until", "50");
+    await page.selectOption("#method", "retrain");
+    assert.ok(await page.locator("#land").isDisabled(), "it begins anew");
+    await page.selectOption("#method", "neg-grad");
+    await page.click("#method-details summary");
+    await page.locator("#method-fields").getByLabel("learning rate").fill("0.02");
+    /** Runs to the level. @returns what is measured after each round, and the network after the last. */
+    const run = async (land: boolean): Promise<{ rows: string[][]; network: Buffer }> => {
+      await page.setChecked("#land", land);
+      await page.click("#start");
+      await ended(page, "Done: enough is forgotten");
+      const [, ...rows] = await cells(page);
+      return { rows, network: await downloaded(page, "#save") };
+    };
+    const whole = await run(false);
+    const last = whole.rows.length - 1;
+    await page.locator("#round").fill(String(last - 1));
+    const before = await downloaded(page, "#save");
+    const landed = await run(true);
+    assert.is(landed.rows.length, whole.rows.length);
+    assert.equal(
+      landed.rows.slice(0, -1).map((row) => row.slice(0, -1)),
+      whole.rows.slice(0, -1).map((row) => row.slice(0, -1)),
+      "up to there they are the same, but for the time",
+    );
+    const [, name, percent] = /^(\d+) \(its first ([\d.]+) %\)$/.exec(landed.rows[last]![0]!) ?? [];
+    assert.is(Number(name), last);
+    assert.is(await page.textContent("#round-number"), landed.rows[last]![0]);
+    const [start, there, past] = [whole.rows[0]!, landed.rows[last]!, whole.rows[last]!];
+    assert.ok(Number(there[1]) <= 0.5 * Number(start[1]), `${there[1]} % of D_f, of ${start[1]}`);
+    assert.ok(Number(there[1]) >= Number(past[1]), `${there[1]} and ${past[1]} % of D_f`);
+    assert.ok(Number(there[2]) >= Number(past[2]), `${there[2]} and ${past[2]} % of D_r`);
+
+    // Its weights lie on the line between the two ends of the round, where the page says.
+    const tensors = (file: Buffer) => readSafetensors(file).tensors;
+    const [from, to, at] = [before, whole.network, landed.network].map(tensors);
+    let [along, length] = [0, 0];
+    let worst = 0;
+    for (const [tensor, { data }] of at!) {
+      const [a, b] = [from!.get(tensor)!.data, to!.get(tensor)!.data];
+      for (const [i, value] of data.entries()) {
+        along += (value - a[i]!) * (b[i]! - a[i]!);
+        length += (b[i]! - a[i]!) ** 2;
+      }
+    }
+    const share = along / length;
+    for (const [tensor, { data }] of at!) {
+      const [a, b] = [from!.get(tensor)!.data, to!.get(tensor)!.data];
+      for (const [i, value] of data.entries()) {
+        worst = Math.max(worst, Math.abs(value - (a[i]! + share * (b[i]! - a[i]!))));
+      }
+    }
+    assert.ok(worst < 1e-6, `a weight is off the line by ${worst}`);
+    assert.ok(Math.abs(100 * share - Number(percent)) < 0.6, `${share} for ${percent} %`);
+
+    await page.reload();
+    await page.waitForSelector("#go-on");
+    assert.match(
+      (await page.textContent("#unfinished-says"))!,
+      new RegExp(`, ${last} of 8 rounds done; enough is forgotten`),
+    );
+    await page.click("#go-on");
+    await page.waitForFunction(
+      (count) => document.querySelectorAll("#numbers tr").length === count,
+      last + 2,
+    );
+    assert.equal((await cells(page)).slice(1), landed.rows);
+    assert.ok((await downloaded(page, "#save")).equals(landed.network), "the same bits");
+    assert.equal(await complaints(page), []);
     assert.equal(hosted.problems, []);
   });
 

@@ -3,20 +3,23 @@ import {
   type AfterRound,
   type Gpu,
   load,
+  movesOf,
   predict,
   type Progress,
   save,
   type StopReason,
+  type StopRules,
   subset,
   type Tensors,
   unlearn,
 } from "../../index.ts";
+import { levelReached, stopReason } from "../../unlearn/driver.ts";
 import type { KeptRunSaid, Request, Restored, Round } from "../messages.ts";
 import { type Control, controlled } from "./control.ts";
 import { found, type Keeper, keeping } from "./keep.ts";
 import { heldPredictor, holdPredictor } from "./network.ts";
 import { opened, ready, setOpened } from "./opened.ts";
-import { keepRun, type KeptRun, movesIn, newRun } from "./runs.ts";
+import { keepRun, type KeptRun, newRun, type Snapshots, snapshotsIn } from "./runs.ts";
 import { inOrderOf, sceneOf } from "./scene.ts";
 
 /** Why a run ended, in words. */
@@ -85,8 +88,9 @@ export async function restore(key: string, number: number): Promise<Restored | u
   holdPredictor(start.predictor);
   const request = { ...past.request, run: number };
   const run = keepRun({ ...rest, request, opened: opened() });
-  // Before the end of the first round there is nothing to go on from.
-  if (state === undefined) [run.history, run.rounds, run.states, run.moves].forEach(emptied);
+  // Before the end of the first round there is nothing to go on from; one that ended with a part of it has no need to.
+  if (state === undefined && run.reason === undefined)
+    [run.history, run.rounds, run.states, run.moves].forEach(emptied);
   goesOnFrom = { run, state };
   return { scene: sceneOf(opened()), request, rounds: run.rounds, ended: endOf(run) };
 }
@@ -105,31 +109,45 @@ async function unlearnIn(
   onProgress: OnProgress,
 ): Promise<string> {
   signal.throwIfAborted();
-  const { forget, method, settings, rounds, until, seed } = run.request;
+  const { forget, method, settings, rounds, until, land, seed } = run.request;
   const { gpu, images, network } = run.opened;
   const { train, labels, test, sets } = images;
   const model = await load(network.file, { gpu });
   const gone = subset({ ...train, labels }, [...forget]);
   const last = run.states.at(-1);
   let before = last === undefined ? await model.model.save() : await weightsIn(last, gpu);
-  const seen = async (progress: Progress, after?: AfterRound): Promise<void> => {
+  const stop = { rounds, forgetShare: until === undefined ? undefined : until / 100, land };
+  /** Adds the network as it is to the run, as it was after a round. */
+  const add = async (progress: Progress, recorded: Snapshots | undefined): Promise<Round> => {
     const { round, seconds, scores } = progress;
     const now = await model.model.save();
     run.history.push(progress);
     run.states.push(await save(model));
-    run.moves.push(await movesIn(model, after?.recording, round, before, now));
+    run.moves.push(recorded && movesOf(round, model.model.slots, recorded, before, now));
     before = now;
     const { classes, confidence } = await predict(model, gone);
     const said = { round, seconds, scores, answers: { classes, confidence } };
     run.rounds.push(said);
     // One that was stopped before takes no other's place.
     keepRun(run);
+    return said;
+  };
+  /** What the round recorded of which a part is to be kept. */
+  let landing: Snapshots | undefined;
+  const seen = async (progress: Progress, after?: AfterRound): Promise<void> => {
+    const recorded = await snapshotsIn(after?.recording);
+    // Not the round itself is the run's, but the part of it that is kept; after a reload it is made again.
+    if (land === true && isPast([...run.history, progress], stop)) {
+      landing = recorded;
+      return;
+    }
+    const said = await add(progress, recorded);
     await keeper.round(run, await after?.state());
     onRound({ ...said, unkept: keeper.trouble });
     await breathe();
   };
   try {
-    const { reason } = await unlearn(
+    const { history, reason } = await unlearn(
       model,
       {
         ...{ train, labels, forget },
@@ -138,17 +156,26 @@ async function unlearnIn(
       },
       {
         ...{ method: { method, settings }, seed },
-        until: { rounds, forgetShare: until === undefined ? undefined : until / 100 },
+        until: stop,
         ...{ onStart: seen, onRound: seen, resume },
         watch: { signal, progress: passes(onProgress) },
       },
     );
     run.reason = reason;
+    const landed =
+      history.length > run.history.length ? await add(history.at(-1)!, landing) : undefined;
     await keeper.end(run);
+    if (landed !== undefined) onRound({ ...landed, unkept: keeper.trouble });
     return endOf(run)!;
   } finally {
     model.destroy();
   }
+}
+
+/** Whether the last round got to the level that was asked for. */
+function isPast(history: readonly Progress[], stop: StopRules): boolean {
+  const reason = stopReason(history, stop);
+  return reason !== undefined && levelReached(history, reason, stop) !== undefined;
 }
 
 /** The weights of a checkpoint. */
@@ -169,7 +196,7 @@ export async function keptRun(): Promise<KeptRunSaid | undefined> {
     ...{ kind: "run", key, of: request.rounds, title: start.images.title },
     method: request.method,
     images: request.forget.length,
-    rounds: state === undefined ? 0 : rounds.length - 1,
+    rounds: state === undefined && past.reason === undefined ? 0 : rounds.length - 1,
     ended: endOf(past),
   };
 }

@@ -135,7 +135,14 @@ export class Keeper {
   /** The run has ended by a rule: nothing is left to go on with. */
   async end(run: KeptRun): Promise<void> {
     await this.#try("a reload would go on with it", "not the end", () =>
-      setMany([[runKey, recordOf(run)]], place()),
+      setMany(
+        [
+          [runKey, recordOf(run)],
+          // A part of a round, with which it ended, was not kept before.
+          [roundKey(run.rounds.length - 1), run.states.at(-1)],
+        ],
+        place(),
+      ),
     );
   }
 

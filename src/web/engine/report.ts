@@ -54,7 +54,10 @@ async function viewOf(run: KeptRun, name: string, watch: Watch): Promise<RunView
       settings: methodSettings(method, request.settings),
       until: {
         rounds: request.rounds,
-        ...(request.until !== undefined && { forgetShare: request.until / 100 }),
+        ...(request.until !== undefined && {
+          forgetShare: request.until / 100,
+          land: request.land,
+        }),
       },
       ...{ train: images.train, labels: images.labels, forget: Uint32Array.from(request.forget) },
       testImages: images.test.count,

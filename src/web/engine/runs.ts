@@ -1,20 +1,20 @@
 /** Runs as the engine keeps them, so that going back to any round is instant. */
 import {
-  type Classifier,
   classMaps,
   load,
-  movesOf,
   type Progress,
   type Recording,
   type RoundMoves,
   type StopReason,
   subset,
-  type Tensors,
 } from "../../index.ts";
 import { enlargedImage, overlaid } from "../../figures/overlay.ts";
 import { storedSize } from "../../data/dataset.ts";
 import type { Maps, Request, Round } from "../messages.ts";
 import type { Opened } from "./opened.ts";
+
+/** Snapshots of each recorded parameter. */
+export type Snapshots = Awaited<ReturnType<Recording["read"]>>;
 
 /** Runs that are kept: the last and those that it may stand beside. */
 const mostRuns = 4;
@@ -80,16 +80,12 @@ export async function checkpoint(run: number, round: number): Promise<Uint8Array
   return stateOf(run, round);
 }
 
-/** What a round did to the weights, where the method recorded it and it is not too much to read. */
-export async function movesIn(
-  { model: { slots } }: Classifier,
+/** The snapshots that a round recorded; undefined where it recorded none, or too much to read. */
+export async function snapshotsIn(
   recording: Recording | undefined,
-  round: number,
-  before: Tensors,
-  after: Tensors,
-): Promise<RoundMoves | undefined> {
+): Promise<Snapshots | undefined> {
   if (recording === undefined || recording.bytes > mostHistory) return undefined;
-  return movesOf(round, slots, await recording.read(), before, after);
+  return recording.read();
 }
 
 export async function moves(run: number, round: number): Promise<RoundMoves | undefined> {

@@ -97,8 +97,8 @@ export function sceneOf(opened: Opened): Scene {
     ...{ title: images.title, tests: images.test.count, notes: images.notes, problem },
     images: imagesOf(images),
     wrong: images.forget,
-    methods: methods.all.map(({ name, summary, settings }) => ({
-      ...{ name, text: summary, fields: fieldsOf(settings) },
+    methods: methods.all.map(({ name, summary, settings, reference }) => ({
+      ...{ name, text: summary, fields: fieldsOf(settings), lands: reference !== true },
     })),
     scenarios: scenarios.all.map(({ name, summary, settings, options }) => ({
       ...{ name, text: summary, fields: fieldsOf(settings, options) },

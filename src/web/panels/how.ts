@@ -17,6 +17,7 @@ const form = part("how", HTMLFormElement);
 const method = part("method", HTMLSelectElement);
 const most = part("rounds", HTMLInputElement);
 const until = part("until", HTMLInputElement);
+const land = part("land", HTMLInputElement);
 const seed = part("seed", HTMLInputElement);
 const details = part("method-details", HTMLDetailsElement);
 const fields = new Fields(part("method-fields", HTMLElement));
@@ -37,9 +38,16 @@ function refresh(): void {
   const { scene, chosen, working } = state();
   const ready = scene !== undefined && !working;
   for (const control of [method, most, until, seed, predictorFile]) control.disabled = !ready;
+  land.disabled = !ready || !canLand();
   fields.disabled = !ready;
   start.disabled = !ready || chosen.size === 0 || scene.problem !== undefined;
   for (const control of [pause, cancel, progress]) control.hidden = !running;
+}
+
+/** Whether the method that is chosen can end on the level that is asked for. */
+function canLand(): boolean {
+  const chosen = state().scene?.methods[method.selectedIndex];
+  return chosen?.lands === true && until.value !== "";
 }
 
 /** Offers the methods there are. */
@@ -61,7 +69,7 @@ function showMethod(): void {
 }
 
 /** How it is to forget: the method, its settings that are not as usual, when it ends, and the seed. */
-type How = Pick<Request, "method" | "settings" | "rounds" | "until" | "seed">;
+type How = Pick<Request, "method" | "settings" | "rounds" | "until" | "land" | "seed">;
 
 /** What the form says. */
 export function toldHow(): How {
@@ -69,18 +77,20 @@ export function toldHow(): How {
     ...{ method: method.value, settings: fields.values },
     rounds: Number(most.value),
     ...(until.value !== "" && { until: Number(until.value) }),
+    ...(canLand() && { land: land.checked }),
     seed: Number(seed.value),
   };
 }
 
 /** Fills the form in. */
-export function setHow({ method: name, settings, rounds, until: share, seed: drawn }: How): void {
+export function setHow({ method: name, settings, rounds, seed: drawn, ...ends }: How): void {
   method.value = name;
+  until.value = ends.until === undefined ? "" : String(ends.until);
+  land.checked = ends.land === true;
   showMethod();
   fields.fill(settings);
   details.open = Object.keys(settings).length > 0;
   [most.value, seed.value] = [String(rounds), String(drawn)];
-  until.value = share === undefined ? "" : String(share);
 }
 
 /** Takes a predictor from files, for a method that has one. */
@@ -193,6 +203,7 @@ export function startHow(may: () => boolean): void {
     void engine.pause(pausing);
   });
   method.addEventListener("change", showMethod);
+  until.addEventListener("input", refresh);
   predictorFile.addEventListener("change", () => {
     const files = chosenFiles(predictorFile);
     predictorFile.value = "";

@@ -32,7 +32,7 @@ function show(): void {
   const about = moves!.layers.find(({ name }) => name === layer.value)!;
   const cosine = about.cosine === null ? "" : `, cosine ${about.cosine.toFixed(2)}`;
   says.textContent =
-    `Round ${moves!.round} fine-tunes on the images to forget and takes ${window} snapshots, 0 to ${window - 1}. ` +
+    `Round ${Math.ceil(moves!.round)} fine-tunes on the images to forget and takes ${window} snapshots, 0 to ${window - 1}. ` +
     `At ${setPlace} stands what it then set each weight to. The whole layer drifted by ${about.drift.toPrecision(3)} ` +
     `and was moved by ${about.move.toPrecision(3)}${cosine}.`;
   chart.show({

@@ -2,7 +2,7 @@
 import { engine } from "../client.ts";
 import { fail, part } from "../dom.ts";
 import type { Scene } from "../messages.ts";
-import { measuredIn, nameOf, RunView } from "../run-view.ts";
+import { measuredIn, nameOf, roundName, RunView } from "../run-view.ts";
 import { change, onChange, type Run, state } from "../state.ts";
 
 const whole = part("result", HTMLElement);
@@ -38,12 +38,12 @@ function table(of: Run): HTMLElement[] {
   const measured = measuredIn(scene!, of);
   return [
     row(["round", ...measured.map((metric) => `${metric.text}, %`), "seconds"], "th"),
-    ...of.rounds.map(({ round, scores, seconds }) =>
+    ...of.rounds.map((round) =>
       row(
         [
-          String(round),
-          ...measured.map(({ name }) => scores[name]!.toFixed(1)),
-          seconds.toFixed(1),
+          roundName(round),
+          ...measured.map(({ name }) => round.scores[name]!.toFixed(1)),
+          round.seconds.toFixed(1),
         ],
         "td",
       ),
@@ -55,8 +55,10 @@ function table(of: Run): HTMLElement[] {
 function showRound(): void {
   if (scene === undefined || run === undefined) return;
   const round = chosenRound();
-  number.textContent = String(round);
-  slider.setAttribute("aria-valuetext", `round ${round}`);
+  const of = run.rounds[round];
+  const name = of === undefined ? String(round) : roundName(of);
+  number.textContent = name;
+  slider.setAttribute("aria-valuetext", `round ${name}`);
   view.showRound(scene, run, round);
   if (other() !== undefined) otherView.showRound(scene, other()!, round);
   const shown = { run: run.id, round: Math.min(round, rounds(run)), beside: other()?.id };
