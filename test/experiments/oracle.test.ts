@@ -137,6 +137,25 @@ test("retraining with other seeds cannot be told from the set's; a method ends w
   assert.match(readFileSync(join(root, "table", "table.md"), "utf8"), /\n\| away \| 4 : 4 \| /);
 });
 
+test("of two levels that which is reached first ends a run, on it, and its rounds are counted up to there", async () => {
+  await oracle(
+    `measure --oracle ${root}/set --method neg-grad --rate 0.1 --forget-batch 30 --rounds 60 --until-ua 99 --until-share 0.5`,
+    "share",
+  );
+  const { rows, runs } = measuredOf("share");
+  assert.equal(runs.stoppedBy, { "forget share": 4 });
+  const [, before, after] = rows;
+  const over = after!.accuracy.forget / before!.accuracy.forget;
+  // An image of 30 is 3.3 %.
+  assert.ok(over <= 0.5 && over > 0.4, `${over} of the accuracy on D_f is left`);
+  const rounds = [1, 2, 3, 4].map(
+    (i) => (read("share", `network-00${i}`, "result.json") as { rounds: number }).rounds,
+  );
+  assert.not(rounds.some(Number.isInteger), `${rounds.join(", ")}: each is shortened`);
+  const mean = rounds.reduce((sum, count) => sum + count, 0) / 4;
+  assert.ok(Math.abs(runs.rounds - mean) < 1e-12, `${runs.rounds} for ${mean}`);
+});
+
 test("networks, images, settings and tables that do not belong together are refused", async () => {
   const usage = (said: RegExp) => ({ code: 2, said });
   const data = (said: RegExp) => ({ code: 1, said });
