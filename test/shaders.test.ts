@@ -342,6 +342,7 @@ for (const tuning of tunings) {
     };
     const task = { model, task: classification, forget: subset(0), retain: subset(6), seed: 1 };
     for (const name of methods.names) (await startMethod(name, task, {})).destroy();
+    (await startMethod("task-vector", task, { layers: "ranked" })).destroy();
     (await ForgetGradients.create(task, 6)).destroy();
     (await Collector.create(model, classification, data, 8)).destroy();
     gather(gpu);

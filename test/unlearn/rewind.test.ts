@@ -1,7 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { TrainConfig } from "../../src/runs/config.ts";
-import type { Arena } from "../../src/weights/arena.ts";
+import { Arena, ArenaLayout } from "../../src/weights/arena.ts";
 import type { Job } from "../../src/runs/job.ts";
 import { linearPredictor } from "../../src/predictors/linear.ts";
 import { type Predictor, reversedPredictor } from "../../src/predictors/predictor.ts";
@@ -11,7 +11,9 @@ import {
   rewindSettings,
   type RewindSettings,
 } from "../../src/unlearn/methods/rewind.ts";
-import { closeGpus } from "../device.ts";
+import { LayerShares } from "../../src/unlearn/layer-shares.ts";
+import { Random } from "../../src/random.ts";
+import { closeGpus, testGpu } from "../device.ts";
 import { trainedJob } from "./trained-job.ts";
 
 const config: TrainConfig = {
@@ -177,6 +179,89 @@ test("strength: that many times the predicted change, of the kinds that are rewo
       );
     }
   }
+});
+
+test("layers, ranked: a layer goes a share of the predicted change, by how far fine-tuning moved it for its length", async () => {
+  const strength = 2;
+  const changes = { warmupEpochs: 1, strength };
+  /** Weights after a round, and its snapshots. */
+  const round = async (layers: "equal" | "ranked") => {
+    const job = await freshJob();
+    const start = await job.model.parameters.read();
+    const session = await open(job, linearPredictor(window, 3), { ...changes, layers });
+    await session.round({});
+    const history = await session.recording.read();
+    const end = await job.model.parameters.read();
+    session.destroy();
+    return { slots: job.model.slots, start, history, end };
+  };
+  const [equal, ranked] = [await round("equal"), await round("ranked")];
+  /** The last snapshot of a parameter, of `window`. */
+  const newest = (name: string): Float32Array => {
+    const history = ranked.history.get(name)!;
+    return history.subarray(history.length - history.length / window);
+  };
+  const layerOf = (name: string): string => name.slice(0, name.lastIndexOf("."));
+  const ratios = new Map<string, [moved: number, long: number]>();
+  for (const { name } of ranked.slots) {
+    const sums = ratios.get(layerOf(name)) ?? [0, 0];
+    ranked.start.get(name)!.forEach((value, i) => {
+      sums[0] += (newest(name)[i]! - value) ** 2;
+      sums[1] += value ** 2;
+    });
+    ratios.set(layerOf(name), sums);
+  }
+  const order = [...ratios].sort(([, [a, b]], [, [c, d]]) => c / d - a / b).map(([layer]) => layer);
+  assert.ok(order.length >= 3, order.join(", "));
+  for (const { name } of ranked.slots) {
+    const share = 1 - order.indexOf(layerOf(name)) / order.length;
+    const oldest = ranked.history.get(name)!;
+    const [whole, part] = [equal.end.get(name)!, ranked.end.get(name)!];
+    part.forEach((value, i) => {
+      const want = oldest[i]! + share * (whole[i]! - oldest[i]!);
+      // Roundings of weights below 1, twice the step's among them.
+      assert.ok(Math.abs(value - want) < 8 * 2 ** -24, `${name}[${i}]: ${value} for ${want}`);
+    });
+  }
+});
+
+test("layers: sums of squares of parameters of one part and of many are those of float64", async () => {
+  const gpu = await testGpu();
+  const random = new Random(4);
+  const sizes = [1, 63, 4096, 4097, 70_001];
+  const layout = new ArenaLayout(
+    sizes.map((size, i) => ({ name: `layer${i}.weight`, shape: [size], kind: "fc" })),
+    gpu.maxBinding,
+  );
+  const arenas = await Promise.all(
+    ["start", "end"].map((label) => Arena.create(gpu, layout, label)),
+  );
+  const [start, end] = arenas as [Arena, Arena];
+  const shares = await LayerShares.create(gpu, start, end);
+  // Layer i moves by its place in `order` hundredths of its length: the sums alone tell them apart.
+  for (const order of [
+    [0, 1, 2, 3, 4],
+    [3, 0, 4, 2, 1],
+  ]) {
+    const tensors = layout.slots.map(({ name, size }, i) => {
+      const data = Float32Array.from({ length: size }, () => random.normal());
+      return { name, data, moved: data.map((value) => value * (1 + (5 - order[i]!) / 100)) };
+    });
+    for (const { name, data, moved } of tensors) {
+      start.write(name, data);
+      end.write(name, moved);
+    }
+    const share = await shares.measure();
+    assert.equal(
+      layout.slots.map(share),
+      order.map((rank) => 1 - rank / 5),
+    );
+  }
+  // What does not move has the share 1, and is not among the layers that are ranked.
+  end.write("layer1.weight", (await start.read()).get("layer1.weight")!);
+  assert.equal(layout.slots.map(await shares.measure()), [0.5, 1, 0.25, 0.75, 1]);
+  shares.destroy();
+  for (const arena of arenas) arena.destroy();
 });
 
 test("an overflowing prediction puts the round's first weights back and names a parameter", async () => {

@@ -41,6 +41,8 @@ interface WindowGiven extends TrainingGiven {
   kinds?: ParameterKind[] | undefined;
   /** Times the predicted change that a round applies. */
   strength?: number | undefined;
+  /** Ranked: layers go back the less, the less fine-tuning moved them for their length. */
+  layers?: "equal" | "ranked" | undefined;
 }
 
 /** Settings of the rewinds by a predictor. */

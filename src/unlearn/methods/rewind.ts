@@ -39,6 +39,7 @@ import {
 } from "../method.ts";
 import { loadOptimizer, saveOptimizer } from "../optimizer-state.ts";
 import { ForgetGradients } from "../forget-gradients.ts";
+import { layerFields, LayerShares } from "../layer-shares.ts";
 import { fineTuneFields, stepTrainer } from "../steps.ts";
 
 /** Schemas of {@link RewindSettings}. */
@@ -51,7 +52,7 @@ type RewindFields = typeof memoryFields &
     readonly trajectory: z.ZodDefault<z.ZodEnum<{ f32: "f32"; f16: "f16" }>>;
     readonly kinds: z.ZodDefault<z.ZodArray<z.ZodEnum<{ [K in ParameterKind]: K }>>>;
     readonly strength: z.ZodDefault<z.ZodNumber>;
-  };
+  } & typeof layerFields;
 
 const fields: RewindFields = {
   ...fineTuneFields,
@@ -91,6 +92,7 @@ const fields: RewindFields = {
     .positive()
     .default(1)
     .describe("how often the predicted change of a round is applied; 1 is the paper's method"),
+  ...layerFields,
 };
 
 const predictorFields = {
@@ -132,8 +134,10 @@ interface RewindParts {
   readonly direction: RandomDirection | undefined;
   /** What some predictors read beside the trajectory. */
   readonly gradients: ForgetGradients | undefined;
-  /** Of the base and the predicted weights, where a step is lengthened or shortened. */
+  /** Of the base and the predicted weights, where a step is lengthened or shortened, or each layer's is. */
   readonly line: Combination | undefined;
+  /** How far each layer goes, where that is not equal. */
+  readonly layers: LayerShares | undefined;
 }
 
 /** A running rewind; see {@link RewindSession.create}. Owns its trainer and its trajectory. */
@@ -207,17 +211,23 @@ export class RewindSession implements UnlearnSession {
       let base: Arena | undefined;
       let direction: RandomDirection | undefined;
       let line: Combination | undefined;
-      if (random || settings.strength !== 1) {
+      const changed = settings.strength !== 1 || settings.layers !== "equal";
+      if (random || changed) {
         base = await keep("base of the step");
         if (random) {
           direction = owned.add(await RandomDirection.create(gpu, parameters, base, slots));
         }
-        if (settings.strength !== 1) {
+        if (changed) {
           line = owned.add(await Combination.create(gpu, base, parameters, slots));
         }
       }
+      const layers =
+        settings.layers === "ranked"
+          ? owned.add(await LayerShares.create(gpu, before, parameters))
+          : undefined;
       const parts = {
-        ...{ owned, trainer, trajectory, rewinder, before, base, direction, line, gradients },
+        ...{ owned, trainer, trajectory, rewinder, before, base, direction, line, layers },
+        gradients,
       };
       return new RewindSession(request, settings, method, parts);
     });
@@ -231,8 +241,9 @@ export class RewindSession implements UnlearnSession {
   async round(watch: Watch): Promise<Round> {
     const { model, seed } = this.#request;
     const { items } = this.#request.forget;
-    const { warmupEpochs, trailingEpoch, learningRate, resetOptimizer } = this.#settings;
-    const { trainer, trajectory, rewinder, before, base, direction, line, gradients } = this.#parts;
+    const { warmupEpochs, trailingEpoch, learningRate, resetOptimizer, strength } = this.#settings;
+    const { trainer, trajectory, rewinder, before, base, direction, line, layers, gradients } =
+      this.#parts;
     const { window } = trajectory.layout;
     const total = warmupEpochs + window - 1 + (trailingEpoch ? 1 : 0);
     // Every epoch's order depends on (seed, round, epoch) alone, so that a resumed run repeats it.
@@ -267,6 +278,7 @@ export class RewindSession implements UnlearnSession {
     await gradients?.run({ signal: watch.signal });
     for (let k = 1; k < window; k++) await train(snapshot(k));
     if (trailingEpoch) await train();
+    const shares = await layers?.measure();
     watch.phase?.("predicting");
     try {
       await rewinder.apply(model.parameters, {
@@ -281,7 +293,7 @@ export class RewindSession implements UnlearnSession {
       throw cause;
     }
     await direction?.apply(random.fork("direction").int(2 ** 31));
-    line?.run(this.#settings.strength);
+    line?.run((_, slot) => strength * (shares?.(slot) ?? 1));
     this.#rounds++;
     this.#steps += epochs.reduce((sum, epoch) => sum + epoch.steps, 0);
     return { round: this.#rounds, steps: this.#steps, epochs };

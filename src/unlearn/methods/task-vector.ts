@@ -1,10 +1,7 @@
 /**
  * Task Vector: fine-tune on D_f to θ_FT, then θ ← θ - λ (θ_FT - θ) (Ilharco et al., 2023), repeated.
  *
- * With `layers: "ranked"` each layer goes back by a share of λ of its own, as in layer-aware task arithmetic (Chen et al.,
- * 2025): layers are ranked, and of L layers the one of rank r (from 0) has the share 1 - r / L. There the rank is by the
- * likeness to what fine-tuning on instructions does, which image classifiers have none of; here the first layer is the
- * one that D_f moved furthest for its length.
+ * With `layers: "ranked"` each layer goes back by a share of λ of its own, see `layer-shares.ts`.
  *
  * A round's fine-tuning is that of the rewind method (same epochs, optimiser, learning rate), so that the
  * only difference is a straight line in place of a prediction.
@@ -12,18 +9,13 @@
 import { z } from "zod";
 import { augmentSchema } from "../../feed/augment.ts";
 import { memoryFields } from "../../train/memory.ts";
-import {
-  Arena,
-  layerOf,
-  type ParameterKind,
-  parameterKinds,
-  type Slot,
-} from "../../weights/arena.ts";
+import { Arena, type ParameterKind, parameterKinds } from "../../weights/arena.ts";
 import { Combination } from "../../weights/combine.ts";
 import { Owned } from "../../gpu/owned.ts";
 import type { Model } from "../../nn/model.ts";
 import type { Watch } from "../../train/replay.ts";
 import { windowTuning } from "../arm.ts";
+import { layerFields, LayerShares } from "../layer-shares.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
 import { fineTuneFields, StepSession, stepTrainer } from "../steps.ts";
 
@@ -38,39 +30,8 @@ const schema = z.strictObject({
     .describe(
       "how far to go back, in units of what fine-tuning moved; an object has a number for each kind of parameter",
     ),
-  layers: z
-    .enum(["equal", "ranked"])
-    .default("equal")
-    .describe(
-      "ranked: a layer goes back the less, the less fine-tuning moved it for its length, the last of L by 1 / L of lambda",
-    ),
+  ...layerFields,
 });
-
-/**
- * Share of each layer that has moved, by its rank among them: 1 for the one that moved furthest for its length, then
- * less by 1 / L.
- */
-function rankedShares(
-  start: ReadonlyMap<string, Float32Array>,
-  end: ReadonlyMap<string, Float32Array>,
-): Map<string, number> {
-  const squares = new Map<string, { moved: number; long: number }>();
-  for (const [name, before] of start) {
-    const layer = layerOf({ name });
-    const sums = squares.get(layer) ?? { moved: 0, long: 0 };
-    const after = end.get(name)!;
-    before.forEach((value, i) => {
-      sums.moved += (after[i]! - value) ** 2;
-      sums.long += value * value;
-    });
-    squares.set(layer, sums);
-  }
-  const ranked = [...squares]
-    .filter(([, { moved }]) => moved > 0)
-    .map(([layer, { moved, long }]) => ({ layer, ratio: moved / Math.max(long, Number.MIN_VALUE) }))
-    .sort((a, b) => b.ratio - a.ratio);
-  return new Map(ranked.map(({ layer }, rank) => [layer, 1 - rank / ranked.length]));
-}
 
 /** Owns its trainer and the weights a round starts from. */
 class TaskVectorSession implements UnlearnSession {
@@ -79,35 +40,37 @@ class TaskVectorSession implements UnlearnSession {
   readonly #owned: Owned;
   readonly #tuning: StepSession;
   readonly #start: Arena;
+  readonly #layers: LayerShares | undefined;
   /** Of the start and the fine-tuned weights. */
   readonly #line: Combination;
   readonly #lambda: (kind: ParameterKind) => number;
-  readonly #ranked: boolean;
 
   constructor(
     model: Model,
-    parts: { owned: Owned; tuning: StepSession; start: Arena; line: Combination },
+    parts: {
+      readonly owned: Owned;
+      readonly tuning: StepSession;
+      readonly start: Arena;
+      readonly line: Combination;
+      readonly layers: LayerShares | undefined;
+    },
     lambda: (kind: ParameterKind) => number,
-    ranked: boolean,
   ) {
     this.#model = model;
     this.#owned = parts.owned;
     this.#tuning = parts.tuning;
     this.#start = parts.start;
     this.#line = parts.line;
+    this.#layers = parts.layers;
     this.#lambda = lambda;
-    this.#ranked = ranked;
   }
 
   async round(watch: Watch): Promise<Round> {
     const { gpu, parameters } = this.#model;
     gpu.submit((encoder) => this.#start.copyFrom(parameters, encoder));
     const round = await this.#tuning.round(watch);
-    const shares = this.#ranked
-      ? rankedShares(await this.#start.read(), await parameters.read())
-      : undefined;
-    const share = (slot: Slot): number => shares?.get(layerOf(slot)) ?? 1;
-    this.#line.run((kind, slot) => -this.#lambda(kind) * share(slot));
+    const shares = await this.#layers?.measure();
+    this.#line.run((kind, slot) => -this.#lambda(kind) * (shares?.(slot) ?? 1));
     await gpu.idle();
     return round;
   }
@@ -177,11 +140,13 @@ export const taskVector = defineMethod({
       const tuning = owned.add(new StepSession({ ...session, trainer }));
       const start = owned.add(await Arena.create(gpu, parameters.layout, "start of the round"));
       const line = owned.add(await Combination.create(gpu, start, parameters));
-      return new TaskVectorSession(
-        model,
-        { owned, tuning, start, line },
-        (kind) => (typeof lambda === "number" ? lambda : (lambda[kind] ?? 1)),
-        layers === "ranked",
+      const shares =
+        layers === "ranked"
+          ? owned.add(await LayerShares.create(gpu, start, parameters))
+          : undefined;
+      const parts = { owned, tuning, start, line, layers: shares };
+      return new TaskVectorSession(model, parts, (kind) =>
+        typeof lambda === "number" ? lambda : (lambda[kind] ?? 1),
       );
     });
   },
