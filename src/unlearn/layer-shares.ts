@@ -13,22 +13,18 @@ import { compile, type Program } from "../graph/program.ts";
 import type { Value } from "../graph/value.ts";
 import { type Arena, layerOf, type Slot } from "../weights/arena.ts";
 
-/** Settings of a method whose layers may go back by shares of their own. */
-export const layerFields: {
-  readonly layers: z.ZodDefault<z.ZodEnum<{ equal: "equal"; ranked: "ranked" }>>;
-} = {
-  layers: z
-    .enum(["equal", "ranked"])
-    .default("equal")
-    .describe(
-      "ranked: a layer goes back the less, the less fine-tuning moved it for its length, the last of L by 1 / L as far",
-    ),
-};
+/** Setting of a method whose layers may go back by shares of their own; all go back alike where it is left out. */
+export const layersSetting: z.ZodOptional<z.ZodEnum<{ equal: "equal"; ranked: "ranked" }>> = z
+  .enum(["equal", "ranked"])
+  .optional()
+  .describe(
+    "ranked: a layer goes back the less, the less fine-tuning moved it for its length, the last of L by 1 / L as far",
+  );
 
 /** Elements whose squares one workgroup adds. */
 const span = 4096;
 
-/** Ranks the layers of a network by how far they moved. Owns its program and the sums. */
+/** Ranks layers of a network by how far they moved. Owns its program and the sums. */
 export class LayerShares {
   readonly #gpu: Gpu;
   readonly #owned: Owned;
@@ -51,9 +47,13 @@ export class LayerShares {
     this.#layers = layers;
   }
 
-  /** @param start weights before a fine-tuning. @param end weights after it. */
-  static async create(gpu: Gpu, start: Arena, end: Arena): Promise<LayerShares> {
-    const { slots } = start.layout;
+  /** @param start weights before a fine-tuning. @param end weights after it. @param slots those of the layers that are ranked. */
+  static async create(
+    gpu: Gpu,
+    start: Arena,
+    end: Arena,
+    slots: readonly Slot[] = start.layout.slots,
+  ): Promise<LayerShares> {
     const layers = slots.flatMap((slot) =>
       Array.from({ length: Math.ceil(slot.size / span) }, () => layerOf(slot)),
     );

@@ -35,7 +35,7 @@ export function roundName({ round }: Round): string {
 /** The part of its last round that a run ended with, in %. */
 function partOf(round: number): string {
   const share = 100 * (round - Math.floor(round));
-  return share < 10 ? share.toFixed(1) : share.toFixed(0);
+  return share < 10 || share > 99 ? share.toFixed(1) : share.toFixed(0);
 }
 
 /** What is said of a round, and of whether the run has it. */

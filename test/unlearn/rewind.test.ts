@@ -11,6 +11,7 @@ import {
   rewindSettings,
   type RewindSettings,
 } from "../../src/unlearn/methods/rewind.ts";
+import { methodSettings } from "../../src/unlearn/methods/index.ts";
 import { LayerShares } from "../../src/unlearn/layer-shares.ts";
 import { Random } from "../../src/random.ts";
 import { closeGpus, testGpu } from "../device.ts";
@@ -225,6 +226,12 @@ test("layers, ranked: a layer goes a share of the predicted change, by how far f
   }
 });
 
+test("layers that go back alike are not said, so that runs begun before there was a choice go on", () => {
+  for (const method of ["rewind", "linear-rewind", "random-rewind"]) {
+    assert.not("layers" in methodSettings(method, {}), method);
+  }
+});
+
 test("layers: sums of squares of parameters of one part and of many are those of float64", async () => {
   const gpu = await testGpu();
   const random = new Random(4);
@@ -260,6 +267,10 @@ test("layers: sums of squares of parameters of one part and of many are those of
   // What does not move has the share 1, and is not among the layers that are ranked.
   end.write("layer1.weight", (await start.read()).get("layer1.weight")!);
   assert.equal(layout.slots.map(await shares.measure()), [0.5, 1, 0.25, 0.75, 1]);
+  // Of parameters that are given, those alone are ranked.
+  const some = await LayerShares.create(gpu, start, end, layout.slots.slice(2));
+  assert.equal(layout.slots.map(await some.measure()), [1, 1, 1 - 2 / 3, 1 - 1 / 3, 1]);
+  some.destroy();
   shares.destroy();
   for (const arena of arenas) arena.destroy();
 });

@@ -498,6 +498,7 @@ if (browserPath === undefined) {
     };
     const whole = await run(false);
     const last = whole.rows.length - 1;
+    assert.ok(last > 1, "a whole round comes before");
     await page.locator("#round").fill(String(last - 1));
     const before = await downloaded(page, "#save");
     const landed = await run(true);
@@ -550,6 +551,19 @@ if (browserPath === undefined) {
     );
     assert.equal((await cells(page)).slice(1), landed.rows);
     assert.ok((await downloaded(page, "#save")).equals(landed.network), "the same bits");
+
+    // One that lands in its first round has no whole round that the browser could go on from.
+    await page.selectOption("#method", "neg-grad");
+    await page.click("#method-details summary");
+    await page.locator("#method-fields").getByLabel("learning rate").fill("1");
+    const first = await run(true);
+    assert.match(first.rows[1]![0]!, /^1 \(its first [\d.]+ %\)$/);
+    await page.reload();
+    await page.waitForSelector("#go-on");
+    await page.click("#go-on");
+    await page.waitForFunction(() => document.querySelectorAll("#numbers tr").length === 3);
+    assert.equal((await cells(page)).slice(1), first.rows);
+    assert.ok((await downloaded(page, "#save")).equals(first.network), "the same bits");
     assert.equal(await complaints(page), []);
     assert.equal(hosted.problems, []);
   });

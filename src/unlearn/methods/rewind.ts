@@ -39,7 +39,7 @@ import {
 } from "../method.ts";
 import { loadOptimizer, saveOptimizer } from "../optimizer-state.ts";
 import { ForgetGradients } from "../forget-gradients.ts";
-import { layerFields, LayerShares } from "../layer-shares.ts";
+import { LayerShares, layersSetting } from "../layer-shares.ts";
 import { fineTuneFields, stepTrainer } from "../steps.ts";
 
 /** Schemas of {@link RewindSettings}. */
@@ -52,7 +52,8 @@ type RewindFields = typeof memoryFields &
     readonly trajectory: z.ZodDefault<z.ZodEnum<{ f32: "f32"; f16: "f16" }>>;
     readonly kinds: z.ZodDefault<z.ZodArray<z.ZodEnum<{ [K in ParameterKind]: K }>>>;
     readonly strength: z.ZodDefault<z.ZodNumber>;
-  } & typeof layerFields;
+    readonly layers: typeof layersSetting;
+  };
 
 const fields: RewindFields = {
   ...fineTuneFields,
@@ -92,7 +93,7 @@ const fields: RewindFields = {
     .positive()
     .default(1)
     .describe("how often the predicted change of a round is applied; 1 is the paper's method"),
-  ...layerFields,
+  layers: layersSetting,
 };
 
 const predictorFields = {
@@ -211,7 +212,7 @@ export class RewindSession implements UnlearnSession {
       let base: Arena | undefined;
       let direction: RandomDirection | undefined;
       let line: Combination | undefined;
-      const changed = settings.strength !== 1 || settings.layers !== "equal";
+      const changed = settings.strength !== 1 || settings.layers === "ranked";
       if (random || changed) {
         base = await keep("base of the step");
         if (random) {
@@ -223,7 +224,7 @@ export class RewindSession implements UnlearnSession {
       }
       const layers =
         settings.layers === "ranked"
-          ? owned.add(await LayerShares.create(gpu, before, parameters))
+          ? owned.add(await LayerShares.create(gpu, before, parameters, slots))
           : undefined;
       const parts = {
         ...{ owned, trainer, trajectory, rewinder, before, base, direction, line, layers },

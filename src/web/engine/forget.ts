@@ -47,7 +47,7 @@ function passes(onProgress: (share: number) => void): (done: number, total: numb
 }
 
 /** Called before the first round and after each. */
-type OnRound = (round: Round) => void;
+type OnRound = (round: Round) => void | Promise<void>;
 type OnProgress = (share: number) => void;
 
 export function forget(
@@ -139,11 +139,12 @@ async function unlearnIn(
     // Not the round itself is the run's, but the part of it that is kept; after a reload it is made again.
     if (land === true && isPast([...run.history, progress], stop)) {
       landing = recorded;
+      await breathe();
       return;
     }
     const said = await add(progress, recorded);
     await keeper.round(run, await after?.state());
-    onRound({ ...said, unkept: keeper.trouble });
+    await onRound({ ...said, unkept: keeper.trouble });
     await breathe();
   };
   try {
@@ -165,7 +166,8 @@ async function unlearnIn(
     const landed =
       history.length > run.history.length ? await add(history.at(-1)!, landing) : undefined;
     await keeper.end(run);
-    if (landed !== undefined) onRound({ ...landed, unkept: keeper.trouble });
+    // It is heard before the end is: they come by ports of their own.
+    if (landed !== undefined) await onRound({ ...landed, unkept: keeper.trouble });
     return endOf(run)!;
   } finally {
     model.destroy();

@@ -6,6 +6,7 @@ import { chosenFiles } from "../dropped.ts";
 import { Fields } from "../fields.ts";
 import type { GivenFile } from "../files.ts";
 import type { Request, Round } from "../messages.ts";
+import { roundName } from "../run-view.ts";
 import { change, onChange, type Run, state } from "../state.ts";
 import { wasStopped } from "../work.ts";
 
@@ -86,7 +87,7 @@ export function toldHow(): How {
 export function setHow({ method: name, settings, rounds, seed: drawn, ...ends }: How): void {
   method.value = name;
   until.value = ends.until === undefined ? "" : String(ends.until);
-  land.checked = ends.land === true;
+  land.checked = ends.land ?? ends.until === undefined;
   showMethod();
   fields.fill(settings);
   details.open = Object.keys(settings).length > 0;
@@ -151,7 +152,7 @@ export async function follow(
         rounds.push(round);
         change({ run: { ...about, rounds: [...rounds] } });
         told(0);
-        if (pausing) says.state.textContent = `Paused after round ${round.round}.`;
+        if (pausing) says.state.textContent = `Paused after round ${roundName(round)}.`;
       }),
       proxy(told),
     );
