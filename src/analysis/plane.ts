@@ -97,7 +97,7 @@ export async function principalPlane(gpu: Gpu, sets: readonly WeightSet[]): Prom
   // Below that a second direction is the roundings of the products.
   if (!(second > 1e-6 * first)) {
     throw new UsageError(
-      "plane: the weights of these runs span no plane; give runs of more rounds or of another method besides, or random changes besides (`perturbations`).",
+      "plane: the weights of these runs span no plane; give runs of more rounds, or another method or random changes (`perturbations`) besides.",
     );
   }
   const axis = (rank: number): WeightSet => {

@@ -6,20 +6,21 @@
  * have none of; here the first layer is the one that D_f moved furthest for its length.
  */
 import { z } from "zod";
-import type { Gpu } from "../gpu/device.ts";
+import type { BufferView, Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { Bound } from "../graph/bound.ts";
 import { compile, type Program } from "../graph/program.ts";
-import type { Value } from "../graph/value.ts";
 import { type Arena, layerOf, type Slot } from "../weights/arena.ts";
 
-/** Setting of a method whose layers may go back by shares of their own; all go back alike where it is left out. */
-export const layersSetting: z.ZodOptional<z.ZodEnum<{ equal: "equal"; ranked: "ranked" }>> = z
-  .enum(["equal", "ranked"])
-  .optional()
-  .describe(
-    "ranked: a layer goes back the less, the less fine-tuning moved it for its length, the last of L by 1 / L as far",
-  );
+/** How layers go back: all alike, or each by a share of its own. */
+export const layerChoice: z.ZodEnum<{ equal: "equal"; ranked: "ranked" }> = z.enum([
+  "equal",
+  "ranked",
+]);
+
+/** What is said of the setting. */
+export const layersText =
+  "ranked: a layer goes back the less, the less fine-tuning moved it for its length, the last of L by 1 / L as far";
 
 /** Elements whose squares one workgroup adds. */
 const span = 4096;
@@ -29,7 +30,7 @@ export class LayerShares {
   readonly #gpu: Gpu;
   readonly #owned: Owned;
   readonly #program: Program;
-  readonly #sums: { readonly bound: Bound; readonly value: Value };
+  readonly #sums: BufferView;
   /** Layers by their parts of the sums. */
   readonly #layers: readonly string[];
 
@@ -37,7 +38,7 @@ export class LayerShares {
     gpu: Gpu,
     owned: Owned,
     program: Program,
-    sums: { readonly bound: Bound; readonly value: Value },
+    sums: BufferView,
     layers: readonly string[],
   ) {
     this.#gpu = gpu;
@@ -54,28 +55,26 @@ export class LayerShares {
     end: Arena,
     slots: readonly Slot[] = start.layout.slots,
   ): Promise<LayerShares> {
-    const layers = slots.flatMap((slot) =>
-      Array.from({ length: Math.ceil(slot.size / span) }, () => layerOf(slot)),
-    );
+    const layers: string[] = [];
+    const placed = slots.map((slot) => {
+      const first = layers.length;
+      const parts = Math.ceil(slot.size / span);
+      for (let part = 0; part < parts; part++) layers.push(layerOf(slot));
+      return { slot, parts, place: Uint32Array.of(slot.size, first) };
+    });
     return Owned.during(async (owned) => {
       const bound = owned.add(new Bound());
       const sums = await bound.zeros(gpu, "sums of squares", [2 * layers.length]);
-      let first = 0;
-      const launches = slots.map((slot) => {
-        const parts = Math.ceil(slot.size / span);
-        const place = Uint32Array.of(slot.size, first);
-        first += parts;
-        return {
-          ...{ shader: "weights/moved", constants: { SPAN: span }, uniforms: { place } },
-          bind: { x: bound.slot(start, slot), y: bound.slot(end, slot), sums },
-          threads: 64 * parts,
-        };
-      });
+      const launches = placed.map(({ slot, parts, place }) => ({
+        ...{ shader: "weights/moved", constants: { SPAN: span }, uniforms: { place } },
+        bind: { x: bound.slot(start, slot), y: bound.slot(end, slot), sums },
+        threads: 64 * parts,
+      }));
       const { bindings } = bound;
       const program = owned.add(
         await compile(gpu, launches, { label: "how far layers moved", bindings }),
       );
-      return new LayerShares(gpu, owned, program, { bound, value: sums }, layers);
+      return new LayerShares(gpu, owned, program, bound.at(sums), layers);
     });
   }
 
@@ -85,8 +84,7 @@ export class LayerShares {
    */
   async measure(): Promise<(slot: Slot) => number> {
     this.#program.run();
-    const { bound, value } = this.#sums;
-    const sums = await this.#gpu.readFloats(bound.at(value));
+    const sums = await this.#gpu.readFloats(this.#sums);
     const squares = new Map<string, { moved: number; long: number }>();
     for (const [part, layer] of this.#layers.entries()) {
       const { moved, long } = squares.get(layer) ?? { moved: 0, long: 0 };

@@ -38,10 +38,9 @@ function partOf(round: number): string {
   return share < 10 || share > 99 ? share.toFixed(1) : share.toFixed(0);
 }
 
-/** What is said of a round, and of whether the run has it. */
-function saysOf(scene: Scene, run: Run, asked: number): string {
+/** What is said of a round of a run, its last where it has not the one that was asked for. */
+function saysOf(scene: Scene, run: Run, at: number, asked: number): string {
   const { images: all } = scene;
-  const at = Math.min(asked, run.rounds.length - 1);
   const now = run.rounds[at]!;
   const { answers } = now;
   const gone = [...run.gone];
@@ -114,9 +113,10 @@ export class RunView {
 
   /** Shows a run as it was after a round, or after its last. */
   showRound({ images: all, classes, ...scene }: Scene, run: Run, asked: number): void {
-    const round = run.rounds[Math.min(asked, run.rounds.length - 1)];
+    const at = Math.min(asked, run.rounds.length - 1);
+    const round = run.rounds[at];
     if (round === undefined) return;
-    this.#says.textContent = saysOf({ images: all, classes, ...scene }, run, asked);
+    this.#says.textContent = saysOf({ images: all, classes, ...scene }, run, at, asked);
     const { classes: said, confidence } = round.answers;
     for (const [i, place] of [...run.gone].entries()) {
       const [answer, label, truth] = [said[i]!, all.labels[place]!, all.truth[place]!];

@@ -39,7 +39,7 @@ import {
 } from "../method.ts";
 import { loadOptimizer, saveOptimizer } from "../optimizer-state.ts";
 import { ForgetGradients } from "../forget-gradients.ts";
-import { LayerShares, layersSetting } from "../layer-shares.ts";
+import { layerChoice, LayerShares, layersText } from "../layer-shares.ts";
 import { fineTuneFields, stepTrainer } from "../steps.ts";
 
 /** Schemas of {@link RewindSettings}. */
@@ -52,7 +52,7 @@ type RewindFields = typeof memoryFields &
     readonly trajectory: z.ZodDefault<z.ZodEnum<{ f32: "f32"; f16: "f16" }>>;
     readonly kinds: z.ZodDefault<z.ZodArray<z.ZodEnum<{ [K in ParameterKind]: K }>>>;
     readonly strength: z.ZodDefault<z.ZodNumber>;
-    readonly layers: typeof layersSetting;
+    readonly layers: z.ZodOptional<typeof layerChoice>;
   };
 
 const fields: RewindFields = {
@@ -93,7 +93,8 @@ const fields: RewindFields = {
     .positive()
     .default(1)
     .describe("how often the predicted change of a round is applied; 1 is the paper's method"),
-  layers: layersSetting,
+  // Left out it is not among a run's settings, so that runs begun before there was a choice go on.
+  layers: layerChoice.optional().describe(layersText),
 };
 
 const predictorFields = {

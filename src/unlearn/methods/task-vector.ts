@@ -15,7 +15,7 @@ import { Owned } from "../../gpu/owned.ts";
 import type { Model } from "../../nn/model.ts";
 import type { Watch } from "../../train/replay.ts";
 import { windowTuning } from "../arm.ts";
-import { LayerShares, layersSetting } from "../layer-shares.ts";
+import { layerChoice, LayerShares, layersText } from "../layer-shares.ts";
 import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
 import { fineTuneFields, StepSession, stepTrainer } from "../steps.ts";
 
@@ -30,7 +30,7 @@ const schema = z.strictObject({
     .describe(
       "how far to go back, in units of what fine-tuning moved; an object has a number for each kind of parameter",
     ),
-  layers: layersSetting.unwrap().default("equal").describe(layersSetting.description!),
+  layers: layerChoice.default("equal").describe(layersText),
 });
 
 /** Owns its trainer and the weights a round starts from. */
