@@ -18,6 +18,7 @@ import { type Selection, selected, selectionSchema } from "../scenarios/selectio
 import type { Watch } from "../train/replay.ts";
 import {
   cannotLand,
+  landsIn,
   levelReached,
   type Progress,
   type StopReason,
@@ -130,6 +131,8 @@ export interface AfterRound {
   state(): Promise<Uint8Array<ArrayBuffer>>;
   /** The fine-tuning that the round recorded, for methods that record one. */
   readonly recording: Recording | undefined;
+  /** Whether it got to the level that the run ends on (`until.land`): a part of it is kept then, which may be all of it. */
+  readonly lands: boolean;
 }
 
 /** What an unlearning did. */
@@ -250,6 +253,9 @@ export async function unlearn(
         ),
       get recording() {
         return session.recording;
+      },
+      get lands() {
+        return landsIn(done, stop);
       },
     };
     const orWhole = async <T>(part: () => Promise<T>): Promise<T> => {

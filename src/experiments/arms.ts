@@ -46,7 +46,8 @@ export function isReference({ method }: Pick<Arm, "method">): boolean {
 }
 
 /**
- * The arms that are asked for.
+ * The arms that are asked for. Figures show a method that was asked for by its name, unless it is what others are measured
+ * against.
  *
  * @param keep says of an arm that it runs whether it is asked for or not.
  * @throws UsageError for an unknown name.
@@ -67,6 +68,7 @@ export function chooseArms(
   return (
     all
       .filter((arm) => only.includes(arm.name) || keep(arm))
+      .map((arm) => (isReference(arm) ? arm : { ...arm, hidden: false }))
       // Without the arm whose settings it would take over, an arm is tuned itself.
       .map((arm) => {
         if (arm.tunedAs === undefined || only.includes(arm.tunedAs)) return arm;

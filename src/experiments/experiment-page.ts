@@ -54,6 +54,7 @@ const resultsSchema = z.looseObject({
   adapter: z.string(),
   runtime: z.string(),
   takenFromEarlier: z.array(z.string()).optional(),
+  drawn: z.array(z.string()).optional(),
   summaries: z.array(z.looseObject({ arm: z.string(), seeds: z.number() })),
   comparisons: z.array(z.looseObject({ first: z.string(), second: z.string() })).optional(),
   runs: z
@@ -205,26 +206,25 @@ function knownArms(results: Results): readonly Arm[] {
 }
 
 /** Arms that there are and that did not run, and those that the figures leave out. */
-function planned(experiment: Experiment, results: Results, known: readonly Arm[]): string[] {
+function planned(
+  experiment: Experiment,
+  results: Results,
+  known: readonly Arm[],
+  drawn: readonly string[],
+): string[] {
   const ran = results.summaries.map(({ arm }) => arm);
-  const hidden = known.filter((arm) => arm.hidden === true && ran.includes(arm.name));
-  const missing = known.filter(({ name }) => !ran.includes(name));
+  const hidden = ran.filter((arm) => !drawn.includes(arm));
+  const missing = known.map(({ name }) => name).filter((name) => !ran.includes(name));
   const without = (results.summaries as unknown as ArmSummary[]).filter(
     ({ statistic }) => statistic === null,
   );
-  const names = (all: readonly { readonly name: string }[]): string =>
-    listed(all.map(({ name }) => name));
   return [
-    ...(hidden.length === 0
-      ? []
-      : [
-          `In the tables and not in the curves, which show methods that read D_f only: ${names(hidden)}.`,
-        ]),
+    ...(hidden.length === 0 ? [] : [`In the tables and not in the curves: ${listed(hidden)}.`]),
     ...without.map(
       ({ arm, missing: why }) =>
         `${arm} has no ${experiment.statistic.name}: ${why ?? "it was not reached"}.`,
     ),
-    ...(missing.length === 0 ? [] : [`Arms that this run left out: ${names(missing)}.`]),
+    ...(missing.length === 0 ? [] : [`Arms that this run left out: ${listed(missing)}.`]),
   ];
 }
 
@@ -302,9 +302,11 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
     .filter((one) => one.statistic !== null && !isReference(one))
     .sort((a, b) => sign * (a.statistic!.mean - b.statistic!.mean));
   const known = knownArms(results);
-  const arms = summaries
-    .map(({ arm }) => arm)
-    .filter((arm) => known.every(({ name, hidden }) => name !== arm || hidden !== true));
+  const arms =
+    results.drawn ??
+    summaries
+      .map(({ arm }) => arm)
+      .filter((arm) => known.every(({ name, hidden }) => name !== arm || hidden !== true));
   const figures: Html[] = [];
   for (const { chart } of curveCharts({ ...experiment, dataset: results.dataset, arms }, runs)) {
     figures.push(
@@ -315,7 +317,7 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
       ),
     );
   }
-  const left = planned(experiment, results, known);
+  const left = planned(experiment, results, known, arms);
   const kept = figuresSection(await keptFigures(path, images));
   return {
     title: `${experiment.title} (${results.dataset})`,

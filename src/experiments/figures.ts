@@ -3,7 +3,9 @@ import { type LineChart, lineChart, type Series } from "../figures/plot.ts";
 import { whereReached } from "../metrics/curve.ts";
 import { axisLabel, scoreMetric } from "../metrics/index.ts";
 import { meanAndDeviation, studentQuantile } from "../metrics/statistics.ts";
+import { listed } from "../registry.ts";
 import type { Axis } from "../scenarios/scenario.ts";
+import { methods } from "../unlearn/methods/index.ts";
 import type { Protocol } from "./protocol.ts";
 import type { ArmResult } from "./trained-network.ts";
 
@@ -88,10 +90,24 @@ export function legendNames(names: readonly string[]): string[] {
   );
 }
 
+/** What the methods that are drawn read. */
+function readText(
+  arms: readonly string[],
+  results: readonly Pick<ArmResult, "arm" | "method">[],
+): string {
+  const readers = arms.filter((name) => {
+    const method = results.find(({ arm }) => arm === name)?.method;
+    return method !== undefined && methods.has(method) && methods.find(method).reads !== "D_f";
+  });
+  if (readers.length === 0) return "methods that read D_f only";
+  const others = readers.length === arms.length ? "" : ", the others D_f only";
+  return `${listed(readers)} ${readers.length === 1 ? "reads" : "read"} D_r${others}`;
+}
+
 /** Charts of an experiment, one an y axis, in the form of the paper's Figure 3. */
 export function curveCharts(
   curves: Curves,
-  results: readonly CurveOfRun[],
+  results: readonly (CurveOfRun & Pick<ArmResult, "method">)[],
 ): { readonly name: string; readonly chart: LineChart & { readonly subtitle: string } }[] {
   const seeds = new Set(results.map(({ seed }) => seed)).size;
   const names = legendNames(curves.arms);
@@ -110,7 +126,7 @@ export function curveCharts(
     const chart = {
       title: curves.title,
       subtitle:
-        `${curves.dataset}, methods that read D_f only; ` +
+        `${curves.dataset}, ${readText(curves.arms, results)}; ` +
         (seeds < bandSeeds
           ? `mean of ${seeds} seed${seeds === 1 ? "" : "s"}`
           : `mean of ${seeds} seeds, and its 95 % interval by Student's t where ${bandSeeds} or more get there`),
@@ -127,7 +143,7 @@ export function curveCharts(
 /** Figures of {@link curveCharts}; none where the packages that draw are not installed. */
 export async function figures(
   curves: Curves,
-  results: readonly CurveOfRun[],
+  results: readonly ArmResult[],
 ): Promise<{ name: string; svg: string; png: Uint8Array }[]> {
   const drawn: { name: string; svg: string; png: Uint8Array }[] = [];
   for (const { name, chart } of curveCharts(curves, results)) {

@@ -12,6 +12,7 @@ const writtenSchema = z.looseObject({
   experiment: z.string(),
   dataset: z.string(),
   seeds: z.array(z.number().int()).min(1),
+  drawn: z.array(z.string()).optional(),
 });
 
 /** An experiment as its folder has it. */
@@ -49,22 +50,21 @@ function asThen({ statistic: now }: Protocol, then: WrittenStatistic): Protocol[
 
 /** Reads an experiment, judged as it was then. @throws DataError for a folder of none. */
 export async function recordedExperiment(dir: string): Promise<RecordedExperiment> {
-  const { experiment, dataset, seeds } = await writtenExperiment(dir);
+  const { experiment, dataset, seeds, drawn } = await writtenExperiment(dir);
   const protocol = protocolOf(experiment, { name: dataset }, { size: "scaled" });
   const { results, statistic } = await readResults(dir, protocol, dataset, seeds);
   const names = [...new Set(results.map(({ arm }) => arm))];
   const arms = names.map((name): Arm => {
     const { method } = results.find(({ arm }) => arm === name)!;
-    // A variant is not known here, and drawn as the arm it varies is.
-    return (
-      protocol.known.find((arm) => arm.name === name) ?? {
-        name,
-        method,
-        settings: {},
-        trials: [],
-        rounds: 0,
-      }
-    );
+    // A variant is not known here.
+    const arm = protocol.known.find((one) => one.name === name) ?? {
+      name,
+      method,
+      settings: {},
+      trials: [],
+      rounds: 0,
+    };
+    return drawn === undefined ? arm : { ...arm, hidden: !drawn.includes(name) };
   });
   return { protocol: { ...protocol, arms, statistic: asThen(protocol, statistic) }, results };
 }

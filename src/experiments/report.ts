@@ -149,6 +149,7 @@ export async function reportExperiment(
   const summaries = summarise(protocol, results);
   const comparisons = seeds.length > 1 ? compare(protocol, results) : [];
   await folder.write("results.csv", tidyCsv(protocol, results));
+  const curves = curvesOf(protocol);
   const numbers = {
     experiment: protocol.name,
     dataset,
@@ -165,13 +166,15 @@ export async function reportExperiment(
     ...(grader && { grader, drawing }),
     ...(before.length === 0 ? {} : { takenFromEarlier: before }),
     statistic: protocol.statistic,
+    // Absent in older results.
+    drawn: curves.arms,
     summaries,
     comparisons,
     // Histories are in results.csv, settings (with paths of this machine) in the runs' own folders.
     runs: results.map((result) => ({ ...result, history: undefined, settings: undefined })),
   };
   await folder.writeJson("results.json", numbers);
-  const drawn = await figures(curvesOf(protocol), results);
+  const drawn = await figures(curves, results);
   for (const { name, svg, png } of drawn) {
     await folder.write(`${name}.svg`, svg);
     await folder.write(`${name}.png`, png);

@@ -20,7 +20,7 @@ export interface Arm {
   readonly compared?: boolean;
   /** The comparisons with it are planned before an experiment is run: p values hold for these alone. */
   readonly planned?: boolean;
-  /** Figures leave it out. */
+  /** Figures leave it out, unless it is asked for by its name. */
   readonly hidden?: boolean;
 }
 

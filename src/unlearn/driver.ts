@@ -26,7 +26,10 @@ export interface StopRules {
 /** Levels of forgetting among the reasons. */
 type Level = Extract<StopReason, "unlearning accuracy" | "forget share" | "forget loss">;
 
-/** State of a run after some round; round 0 is the untouched model. */
+/**
+ * State of a run after some round; round 0 is the untouched model. Of a round of which a part is kept (`land`), `round` says
+ * which, and steps and seconds are those of the whole round, which had to be made.
+ */
 export interface Progress {
   readonly round: number;
   readonly steps: number;
@@ -84,6 +87,14 @@ export function levelReached(
 ): ((scores: Scores) => boolean) | undefined {
   if (!(reason in levels) || history.at(-1)!.round === 0) return undefined;
   return (scores) => levels[reason as Level](scores, history[0]!.scores, stop);
+}
+
+/** Whether the last round of a history got to a level that was asked for: with `land` a part of it is kept. */
+export function landsIn(history: readonly Progress[], stop: StopRules): boolean {
+  const reason = stopReason(history, stop);
+  return (
+    stop.land === true && reason !== undefined && levelReached(history, reason, stop) !== undefined
+  );
 }
 
 /** Why a run cannot end on a level, if it is to and cannot. */

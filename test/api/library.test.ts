@@ -105,9 +105,13 @@ test("a run lands on the level of forgetting that was asked for", async () => {
   const { history, reason } = await unlearn(whole, data, { method, until });
   assert.is(reason, "forget share");
   const rounds: number[] = [];
+  const lands: boolean[] = [];
   const there = await unlearn(landed, data, {
     ...{ method, until: { ...until, land: true } },
-    onRound: ({ round }) => rounds.push(round),
+    onRound({ round }, after) {
+      rounds.push(round);
+      lands.push(after.lands);
+    },
   });
   const [first, end] = [there.history[0]!, there.history.at(-1)!];
   const known = ({ scores }: typeof end): number => scores["forgetAccuracy"]!;
@@ -118,6 +122,10 @@ test("a run lands on the level of forgetting that was asked for", async () => {
   assert.equal(
     rounds,
     history.slice(1).map(({ round }) => round),
+  );
+  assert.equal(
+    lands,
+    rounds.map((round) => round === rounds.at(-1)),
   );
   // What was measured is what the classifier is.
   const again = await unlearn(landed, data, { method: "fine-tune", until: { rounds: 1 } });

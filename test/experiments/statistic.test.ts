@@ -5,7 +5,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { compare, verdictOf } from "../../src/experiments/comparison.ts";
 import { tidyCsv } from "../../src/experiments/csv.ts";
-import { curvesOf, meanCurve } from "../../src/experiments/figures.ts";
+import { curveCharts, curvesOf, meanCurve } from "../../src/experiments/figures.ts";
 import { experimentNames, protocolOf } from "../../src/experiments/protocol.ts";
 import { summarise } from "../../src/experiments/summary.ts";
 import { recordedExperiment } from "../../src/experiments/recorded.ts";
@@ -230,6 +230,16 @@ test("a curve that rises ends where runs do, not where their last round leapt to
   assert.equal(points.at(-1), { x: 2.5, y: 3.5 });
 });
 
+test("curves say what the methods read that they show", () => {
+  const says = (...arms: string[]): string => {
+    const runs = arms.map((arm) => ({ ...results[0]!, arm, method: arm }));
+    return curveCharts({ ...curvesOf(protocol), arms }, runs)[0]!.chart.subtitle;
+  };
+  assert.match(says("rewind", "neg-grad"), "methods that read D_f only;");
+  assert.match(says("rewind", "scrub", "ssd"), "scrub and ssd read D_r, the others D_f only;");
+  assert.match(says("scrub"), "scrub reads D_r;");
+});
+
 test("the table as numbers, and in LaTeX", () => {
   const summaries = summarise(protocol, results);
   const [line] = csvParse(resultCsv(protocol, summaries));
@@ -262,6 +272,9 @@ test("a folder of results is drawn and tabled as the experiment was", async () =
     resultTable(protocol, summarise(protocol, results)),
   );
   assert.equal(curvesOf(recorded.protocol).arms, ["rewind", "neg-grad"]);
+  const drawn = ["neg-grad"];
+  writeFileSync(`${folder}/results.json`, JSON.stringify({ ...written, statistic, runs, drawn }));
+  assert.equal(curvesOf((await recordedExperiment(folder)).protocol).arms, drawn);
   writeFileSync(`${folder}/results.json`, JSON.stringify({ seeds: [] }));
   try {
     await recordedExperiment(folder);
@@ -291,6 +304,10 @@ test("protocols: D_r methods are left out of overfit, retraining always runs in 
     only.arms.map((arm) => arm.name),
     ["retrain", "neg-grad"],
   );
+  const drawn = (asked?: string[]): readonly string[] =>
+    curvesOf(protocolOf("standard", { name: "mnist" }, { size: "scaled", only: asked })).arms;
+  assert.ok(!drawn().includes("scrub"));
+  assert.equal(drawn(["scrub", "neg-grad"]), ["neg-grad", "scrub"]);
   assert.throws(
     () => protocolOf("overfit", { name: "mnist" }, { size: "scaled", only: ["scrub"] }),
     /no arm "scrub"; there are: rewind, /,

@@ -511,6 +511,8 @@ if (browserPath === undefined) {
     const [, name, percent] = /^(\d+) \(its first ([\d.]+) %\)$/.exec(landed.rows[last]![0]!) ?? [];
     assert.is(Number(name), last);
     assert.is(await page.textContent("#round-number"), landed.rows[last]![0]);
+    const saved = `network-within-round-${last}.safetensors`;
+    assert.is(await page.textContent("#kept-say"), `Saved as ${saved}.`);
     const [start, there, past] = [whole.rows[0]!, landed.rows[last]!, whole.rows[last]!];
     assert.ok(Number(there[1]) <= 0.5 * Number(start[1]), `${there[1]} % of D_f, of ${start[1]}`);
     assert.ok(Number(there[1]) >= Number(past[1]), `${there[1]} and ${past[1]} % of D_f`);

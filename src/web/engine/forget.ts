@@ -8,12 +8,10 @@ import {
   type Progress,
   save,
   type StopReason,
-  type StopRules,
   subset,
   type Tensors,
   unlearn,
 } from "../../index.ts";
-import { levelReached, stopReason } from "../../unlearn/driver.ts";
 import type { KeptRunSaid, Request, Restored, Round } from "../messages.ts";
 import { type Control, controlled } from "./control.ts";
 import { found, type Keeper, keeping } from "./keep.ts";
@@ -116,7 +114,6 @@ async function unlearnIn(
   const gone = subset({ ...train, labels }, [...forget]);
   const last = run.states.at(-1);
   let before = last === undefined ? await model.model.save() : await weightsIn(last, gpu);
-  const stop = { rounds, forgetShare: until === undefined ? undefined : until / 100, land };
   /** Adds the network as it is to the run, as it was after a round. */
   const add = async (progress: Progress, recorded: Snapshots | undefined): Promise<Round> => {
     const { round, seconds, scores } = progress;
@@ -137,7 +134,7 @@ async function unlearnIn(
   const seen = async (progress: Progress, after?: AfterRound): Promise<void> => {
     const recorded = await snapshotsIn(after?.recording);
     // Not the round itself is the run's, but the part of it that is kept; after a reload it is made again.
-    if (land === true && isPast([...run.history, progress], stop)) {
+    if (after?.lands === true) {
       landing = recorded;
       await breathe();
       return;
@@ -157,7 +154,7 @@ async function unlearnIn(
       },
       {
         ...{ method: { method, settings }, seed },
-        until: stop,
+        until: { rounds, forgetShare: until === undefined ? undefined : until / 100, land },
         ...{ onStart: seen, onRound: seen, resume },
         watch: { signal, progress: passes(onProgress) },
       },
@@ -172,12 +169,6 @@ async function unlearnIn(
   } finally {
     model.destroy();
   }
-}
-
-/** Whether the last round got to the level that was asked for. */
-function isPast(history: readonly Progress[], stop: StopRules): boolean {
-  const reason = stopReason(history, stop);
-  return reason !== undefined && levelReached(history, reason, stop) !== undefined;
 }
 
 /** The weights of a checkpoint. */

@@ -50,10 +50,11 @@ export function startKeep(): void {
   onChange(["run", "working"], refresh);
   onChange(["run"], warn);
   save.addEventListener("click", () => {
-    void offer(save, "Saving…", async ({ run, round }) => [
-      await engine.checkpoint(run, round),
-      `network-after-round-${round}.safetensors`,
-    ]);
+    void offer(save, "Saving…", async ({ run, round }) => {
+      const kept = state().run?.rounds[round]?.round ?? round;
+      const when = Number.isInteger(kept) ? "after" : "within";
+      return [await engine.checkpoint(run, round), `network-${when}-round-${round}.safetensors`];
+    });
   });
   report.addEventListener("click", () => {
     void offer(report, "Measuring, for the report…", async ({ run, beside }) => {
