@@ -97,6 +97,15 @@ test("every method changes the weights, repeats to the bit, and resumes to the b
   }
 });
 
+test("layers by rank: other weights than without, which resume to the bit", async () => {
+  const settings = { layers: "ranked" };
+  for (const name of ["rewind", "linear-rewind", "task-vector"]) {
+    const once = await run(name, 2, { settings });
+    assert.not.equal(once, await run(name, 2), name);
+    assert.equal(await run(name, 2, { settings, resumeAt: 1 }), once, `${name} resumes`);
+  }
+});
+
 test("every method takes a network that is described", async () => {
   for (const units of ["classes", 10]) {
     const layers = [{ type: "flatten" }, { type: "linear", name: "out", units }];
