@@ -64,7 +64,7 @@ export const commands: Readonly<Record<string, readonly Listed[]>> = {
   "Measure and compare:": [
     {
       term: "experiment [options] <name> [folders...]",
-      description: "an experiment of the paper: every method over seeds, tuned on another seed",
+      description: "an experiment of the paper: every method over seeds, tuned on others",
       load: async () => (await import("./experiment.ts")).registerExperiment,
     },
     {

@@ -80,7 +80,7 @@ export function registerDemo(command: Command): void {
   forgetOptions(unlearnOptions(trainOptions(command)));
   example(
     command,
-    "wrong labels on MNIST, rewound with the published hyper-parameters",
+    "wrong labels on MNIST",
     "rewind demo --dataset mnist --data data/mnist --out runs/mnist",
   );
   profileOption(lossOption(deviceOptions(command))).action(async (asked: DemoFlags) => {

@@ -64,7 +64,7 @@ import {
   imageSizeText,
   modelOption,
 } from "./setup-options.ts";
-import { queueOption, storeOption } from "./queue-options.ts";
+import { queueOf, queueOption, storeOption } from "./queue-options.ts";
 import { submitExperiment, type SubmitFlags } from "./submit.ts";
 import { optimizerNames, optimizerOf } from "./train-options.ts";
 import { setting } from "./unlearn-options.ts";
@@ -253,7 +253,9 @@ export function registerExperiment(command: Command): void {
     "--out runs/label-noise",
   );
   lossOption(deviceOptions(forgetOptions(command))).action(
-    async (name: string, folders: string[], flags: ExperimentFlags) => {
+    async (name: string, folders: string[], asked: ExperimentFlags) => {
+      const queue = queueOf(asked);
+      const flags = queue === undefined ? asked : { ...asked, queue };
       requireOwnOptions(name, command, flags);
       if (name === mergeName) return merge(folders, command, flags);
       if (folders.length > 0) {
@@ -356,7 +358,10 @@ function requireSpread(name: string, command: Command, flags: ExperimentFlags): 
   if (flags.detach === true && flags.cancel === true) {
     throw new UsageError("--detach submits and --cancel takes back: give one of them.");
   }
-  if (alone !== undefined) throw new UsageError(`--${alone} belongs to --queue: give both.`);
+  if (alone !== undefined)
+    throw new UsageError(
+      `--${alone} belongs to --queue (or REWIND_QUEUE, with --store): give both.`,
+    );
 }
 
 /** @throws UsageError where settings would be taken over and chosen. */

@@ -21,6 +21,11 @@ export function storeOption(): Option {
   );
 }
 
+/** The address of the queue, where there is one: an experiment with a --store has that of the variable. */
+export function queueOf({ queue, store }: { queue?: string; store?: string }): string | undefined {
+  return queue ?? (store === undefined ? undefined : process.env[variable] || undefined);
+}
+
 /** Which queue. @throws UsageError where nothing says. */
 export function queueAddress({ queue }: { readonly queue?: string }): string {
   const given = queue ?? process.env[variable];

@@ -627,14 +627,14 @@ withRedis(
     try {
       mkdirSync(`${folder}/tls`);
       const trusting = { NODE_EXTRA_CA_CERTS: tls.authority };
-      const submit = (address: string): Started =>
-        startWith(
-          trusting,
-          ...[...words.split(" "), "--store", `${folder}/tls`, "--out", `${folder}/none`],
-          ...["--queue", address, "--detach"],
-        );
-      const misnamed = submit(safe.address.replace("127.0.0.1", "localhost"));
-      const submitted = submit(safe.address);
+      const submission = [
+        ...[...words.split(" "), "--store", `${folder}/tls`, "--out", `${folder}/none`],
+        "--detach",
+      ];
+      const other = safe.address.replace("127.0.0.1", "localhost");
+      const misnamed = startWith(trusting, ...submission, "--queue", other);
+      // The address stands in no list of processes.
+      const submitted = startWith({ ...trusting, REWIND_QUEUE: safe.address }, ...submission);
       assert.is(await submitted.ended, 0, submitted.said());
       assert.is.not(await misnamed.ended, 0);
       assert.match(misnamed.said(), /certificate is of another name/);
