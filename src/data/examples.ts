@@ -1,13 +1,13 @@
 /** A data set of two lists of images with the names of their classes: decoded, and counted. */
 import { DataError } from "../errors.ts";
-import { labelOf } from "./class-names.ts";
+import { classNamed, labelOf } from "./class-names.ts";
 import { choose, type Entry, loadEntries, squaresOf } from "./image-entries.ts";
 import { sortedLabels } from "./labelled-files.ts";
 import type { LoadOptions, Split } from "./source.ts";
 
-/** An image that was read already, and its class by name or number. */
+/** An image that was read already, and its class: by name, or by its number among classes that have names. */
 export interface Example extends Omit<Entry, "label"> {
-  readonly label: string;
+  readonly label: string | number;
   readonly bytes: Uint8Array;
 }
 
@@ -34,9 +34,10 @@ export async function loadExamples(
     if (length > 0) continue;
     throw new DataError([`data set "${name}": its ${part} part has no image.`, ...notes].join(" "));
   }
-  const classes = examples.classes ?? sortedLabels(train.map(({ label }) => label));
+  const classes = examples.classes ?? sortedLabels(train.map(({ label }) => String(label)));
+  const named = examples.classes !== undefined;
   const [allTrain, allTest] = [train, test].map((list) =>
-    list.map((one): Entry => ({ ...one, label: labelOf(classes, one.label, one.path) })),
+    list.map((one): Entry => ({ ...one, label: labelIn(classes, named, one) })),
   ) as [Entry[], Entry[]];
   const trainFiles = choose(allTrain, name, classes.length, trainCount, seed);
   const testFiles = choose(allTest, name, classes.length, testCount, seed);
@@ -48,4 +49,18 @@ export async function loadExamples(
     test: loadedTest.dataset,
     notes: [...notes, ...loadedTrain.notes, ...loadedTest.notes],
   };
+}
+
+/**
+ * The label of an image.
+ *
+ * @param named whether the data set names its classes: then a number is a place among them, and otherwise a name.
+ */
+function labelIn(classes: readonly string[], named: boolean, { label, path }: Example): number {
+  if (!named) return classNamed(classes, String(label), path);
+  if (typeof label === "string") return labelOf(classes, label, path);
+  if (Number.isInteger(label) && label >= 0 && label < classes.length) return label;
+  throw new DataError(
+    `${path}: its label is ${label}, and there are ${classes.length} classes, counted from 0.`,
+  );
 }

@@ -44,7 +44,7 @@ export async function loadParquet(dir: string, options: Partial<LoadOptions> = {
   };
   const labelled = (rows: readonly Example[]): Example[] => {
     // Test images whose labels were never published have -1.
-    const kept = rows.filter(({ label }) => label !== unlabelled);
+    const kept = rows.filter(({ label }) => Number(label) !== unlabelled);
     const left = rows.length - kept.length;
     if (left > 0) notes.add(`images left out for want of a label (${unlabelled}): ${left}.`);
     return kept;
@@ -53,7 +53,7 @@ export async function loadParquet(dir: string, options: Partial<LoadOptions> = {
   return loadExamples({ name: "parquet", classes, train, test, notes: [...notes] }, options);
 }
 
-const unlabelled = "-1";
+const unlabelled = -1;
 
 interface Table {
   readonly rows: readonly Example[];
@@ -120,7 +120,7 @@ async function readTable(path: string, dir: string): Promise<Table> {
         path: name === undefined ? where : `${where} (${name})`,
         name: `${inSet}/${name ?? i}`,
         bytes: content,
-        label: String(value),
+        label: typeof value === "string" ? value : Number(value),
       };
     }),
   };

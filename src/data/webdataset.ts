@@ -63,7 +63,7 @@ async function classNames(dir: string): Promise<string[] | undefined> {
 async function readShard(path: string, dir: string, passed: PassedOver): Promise<Example[]> {
   const file = await readBytes(path);
   const shard = path.startsWith(`${dir}/`) ? path.slice(dir.length + 1) : path;
-  const byKey = new Map<string, { file: string; image?: Uint8Array; label?: string }>();
+  const byKey = new Map<string, { file: string; image?: Uint8Array; label?: string | number }>();
   for (const { path: inner, data } of readTar(
     isGzip(file) ? await gunzip(file, path) : file,
     path,
@@ -76,7 +76,7 @@ async function readShard(path: string, dir: string, passed: PassedOver): Promise
     const example = byKey.get(key) ?? { file: inner };
     byKey.set(key, example);
     const image = imageKind(data.subarray(0, headLength));
-    if (suffix === "cls") example.label = new TextDecoder().decode(data).trim();
+    if (suffix === "cls") example.label = numberOr(new TextDecoder().decode(data).trim());
     else if (suffix === "json") example.label ??= jsonLabel(data, `${path}: ${inner}`) ?? "";
     else if (image?.read === true || /^(jpe?g|png|webp)$/i.test(suffix!)) {
       example.image = data;
@@ -95,7 +95,12 @@ async function readShard(path: string, dir: string, passed: PassedOver): Promise
   return examples;
 }
 
-function jsonLabel(data: Uint8Array, where: string): string | undefined {
+/** What a `.cls` file says: the number of a class, or its name. */
+function numberOr(text: string): string | number {
+  return /^(0|[1-9]\d*)$/.test(text) ? Number(text) : text;
+}
+
+function jsonLabel(data: Uint8Array, where: string): string | number | undefined {
   let said: unknown;
   try {
     said = parseJson(new TextDecoder().decode(data));
@@ -104,5 +109,5 @@ function jsonLabel(data: Uint8Array, where: string): string | undefined {
   }
   const { label, cls } = (said ?? {}) as { label?: unknown; cls?: unknown };
   const value = label ?? cls;
-  return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
+  return typeof value === "string" || typeof value === "number" ? value : undefined;
 }

@@ -39,6 +39,8 @@ export function tensorFileKind(bytes: Uint8Array, name: string): TensorFileKind 
   const starts = (with_: readonly number[]): boolean => with_.every((byte, i) => bytes[i] === byte);
   if (bytes.length === 0) return refuse("empty (0 bytes): it was cut short; copy it again");
   if (startsAsHdf5(bytes)) return "keras";
+  // Before what begins with a byte or two of its own: the length of a header may be any number.
+  if (bytes.length > 8 && looksLikeSafetensors(bytes)) return "safetensors";
   if (starts([0x50, 0x4b])) return archiveKind(bytes, name, refuse);
   if (bytes[0] === 0x80 && bytes[1]! >= 1 && bytes[1]! <= 5) {
     return pickleKind(bytes, refuse);

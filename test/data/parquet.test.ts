@@ -87,6 +87,32 @@ test("without features: a column with bytes in it, and `label` as words or numbe
   assert.equal(other.notes, ["images left out for want of a label (-1): 1."]);
 });
 
+test("numbers are places among classes that have names, also where the names are numbers", async () => {
+  const labelsOf = async (names: string[], train: number[], other: number[]) => {
+    const options = { metadata: { info: { features: { label: { _type: "ClassLabel", names } } } } };
+    const part = (labels: number[]) =>
+      file(dots.slice(0, labels.length), { label: numbers(...labels) }, options);
+    const dir = folderOf({ "train.parquet": part(train), "test.parquet": part(other) });
+    const set = await loadParquet(dir);
+    return [set.train.classes, [...set.train.labels], [...set.test.labels]];
+  };
+  for (const names of [
+    ["1", "2", "3"],
+    ["0", "1", "10", "2"],
+  ]) {
+    assert.equal(await labelsOf(names, [0, 1, 2], [2]), [names, [0, 1, 2], [2]]);
+  }
+  const error = await errorOf(labelsOf(["1", "2", "3"], [0, 1], [3]));
+  assert.match(error.message, /test\.parquet, row 0.*its label is 3, and there are 3 classes/);
+});
+
+test("without names a label of the test images that the training images lack is refused", async () => {
+  const part = (...labels: number[]) =>
+    file(dots.slice(0, labels.length), { label: numbers(...labels) });
+  const dir = folderOf({ "train.parquet": part(0, 2), "test.parquet": part(2, 1) });
+  assert.match((await errorOf(loadParquet(dir))).message, /row 1.*there is no class "1"/);
+});
+
 test("what is damaged or missing is named", async () => {
   const good = file(dots.slice(0, 2), { label: numbers(0, 1) });
   const flipped = good.slice();

@@ -60,6 +60,14 @@ test("shards by part; files of one key are one example", async () => {
   assert.match(notes!.join(" "), /1 without an image.*|.*1 without a label/);
 });
 
+test("numbers count among classnames.txt, also where these are numbers; without it they are names", async () => {
+  const files = { "train.tar": shard(0, 1, 2), "test.tar": shard(1) };
+  const names = await loadWebdataset(folderOf({ ...files, "classnames.txt": "2\n3\n1\n" }));
+  assert.equal([...names.train.labels, ...names.test.labels], [0, 1, 2, 1]);
+  const dir = folderOf({ "train.tar": shard(0, 2), "test.tar": shard(1) });
+  assert.match((await errorOf(loadWebdataset(dir))).message, /there is no class "1"/);
+});
+
 test("names too long for a header, as GNU's tar and Python's have them; labels as words", async () => {
   const long = `${"folder/".repeat(20)}größe`;
   const part = tar(

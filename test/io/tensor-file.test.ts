@@ -44,6 +44,24 @@ test("a file's content tells its kind, whatever it is called", async () => {
   }
 });
 
+test("a safetensors file is one whatever the length of its header, with which it begins", async () => {
+  const tensors = new Map([["w", { shape: [2], data: Float32Array.of(1, 2) }]]);
+  /** A file whose header has some length. */
+  const headed = (length: number): Uint8Array => {
+    const empty = writeSafetensors(tensors, { note: "" });
+    const own = new DataView(empty.buffer).getBigUint64(0, true);
+    const bytes = writeSafetensors(tensors, { note: "x".repeat(length - Number(own)) });
+    assert.is(Number(new DataView(bytes.buffer).getBigUint64(0, true)), length);
+    return bytes;
+  };
+  // As a pickle of protocols 1 to 5 begins, a zip, and others.
+  for (const length of [384, 640, 896, 1152, 1408, 896 + 65_536, 0x4b50, 0xd8f8, 0x5080]) {
+    const { kind, tensors: read } = await readTensors(headed(length), "x");
+    assert.is(kind, "safetensors", String(length));
+    assert.equal([...read.get("w")!.data], [1, 2]);
+  }
+});
+
 test("prefixes are taken off safetensors files of others, and stay in those Rewind wrote", async () => {
   const tensors = new Map([["model.w", { shape: [1], data: Float32Array.of(1) }]]);
   for (const metadata of [{}, { format: "pt" }]) {
