@@ -35,6 +35,21 @@ export function changedPixels(
   });
 }
 
+/**
+ * Some images as they were: those of `clean`, and of images that it does not have, the trained ones themselves.
+ *
+ * @param own the images at these places as they are trained on.
+ */
+export function unchangedImages(own: Dataset, clean: Dataset, places: Uint32Array): Dataset {
+  const pixels = own.pixels.slice();
+  const size = pixels.length / own.count;
+  places.forEach((place, i) => {
+    if (place < clean.count)
+      pixels.set(clean.pixels.subarray(place * size, (place + 1) * size), i * size);
+  });
+  return { ...own, pixels };
+}
+
 /** A region with all pixels up to `margin` rows or columns away from it. */
 export function widened(region: Region, { height, width }: Extent, margin: number): Region {
   const near = (row: number, column: number): boolean => {

@@ -41,6 +41,7 @@ export async function uploadSets(
     sets.set("forgetTrue", { data: trueData, items: forget, labels: train.labels });
   }
   for (const [name, set] of Object.entries(added)) {
+    if (set.count === 0) continue;
     sets.set(name, { data: await upload(set), items: everyOf(set), labels: set.labels });
   }
   return { data, testData, sets };

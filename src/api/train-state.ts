@@ -77,11 +77,15 @@ export function unpackTraining(
   refuse: (what: string) => never,
 ): TrainState {
   const { slots } = parameters.layout;
-  const parts = (prefix: string, count: number): Map<string, Float32Array>[] =>
+  const parts = (prefix: "moment" | "snapshot", count: number): Map<string, Float32Array>[] =>
     Array.from({ length: count }, (_, i) => {
       const part = unprefixed(`${prefix}${i + 1}`, tensors);
-      const unfit = slots.find(({ name, size }) => part.get(name)?.data.length !== size);
-      if (unfit !== undefined || part.size !== slots.length) {
+      // Forecasts of weights on their own leave batch norm out.
+      const expected = slots.filter(
+        ({ kind, name }) => prefix === "moment" || kind !== "norm" || part.has(name),
+      );
+      const unfit = expected.find(({ name, size }) => part.get(name)?.data.length !== size);
+      if (unfit !== undefined || part.size !== expected.length) {
         refuse(`its ${prefix} ${i + 1} does not fit the network`);
       }
       return new Map([...part].map(([name, { data }]) => [name, data]));

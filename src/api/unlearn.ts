@@ -12,6 +12,7 @@ import type { Final } from "../metrics/final.ts";
 import { metrics } from "../metrics/index.ts";
 import { measureFinal } from "../metrics/measure.ts";
 import type { Metric, Scores } from "../metrics/metric.ts";
+import { testAccuracy } from "../metrics/test-accuracy.ts";
 import type { Tensors } from "../nn/model.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import { type Selection, selected, selectionSchema } from "../scenarios/selection.ts";
@@ -195,7 +196,12 @@ export async function unlearn(
   } = checked(optionsSchema, options, "unlearn");
   const { onStart, onRound } = options;
   const { method, settings } = chosen(options.method);
-  const only = options.measure?.map((one) => nameOf(one));
+  const asked = options.measure?.map((one) => nameOf(one));
+  // What a stop rule reads is measured as well.
+  const only =
+    stop.testFloor === undefined || asked === undefined
+      ? asked
+      : [...new Set([...asked, testAccuracy.name])];
   const corrupted = corruptedOf(model, images, seed);
   const test =
     images.test === undefined
@@ -232,12 +238,32 @@ export async function unlearn(
       { round: 0, steps: 0, seconds: 0, scores: await work.evaluate(watch) },
     ];
     if (saved === undefined) await onStart?.(before[0]!);
-    const session = owned.add(await startMethod(method, work.request(seed), settings, watch));
+    const whole = owned.add(await model.model.clone("last whole round"));
+    const orWhole = async <T>(part: () => Promise<T>): Promise<T> => {
+      try {
+        return await part();
+      } catch (cause) {
+        if (!(cause instanceof DeviceLostError)) model.model.copyFrom(whole);
+        throw cause;
+      }
+    };
+    let preparation = 0;
+    const preparing: Watch = {
+      ...watch,
+      addSeconds(seconds) {
+        preparation += seconds;
+        watch.addSeconds?.(seconds);
+      },
+    };
+    // Retraining throws the weights away as it starts.
+    const session = owned.add(
+      await orWhole(() => startMethod(method, work.request(seed), settings, preparing)),
+    );
     if (saved !== undefined) {
       model.model.load(saved.model);
       session.load(saved.session);
+      whole.copyFrom(model.model);
     }
-    const whole = owned.add(await model.model.clone("last whole round"));
     // Both ends of the last round, where a part of it may be kept.
     let ends: readonly Tensors[] = stop.land === true ? [await model.model.save()] : [];
     // Who hears of no phases takes all progress for that of a round.
@@ -258,18 +284,11 @@ export async function unlearn(
         return landsIn(done, stop);
       },
     };
-    const orWhole = async <T>(part: () => Promise<T>): Promise<T> => {
-      try {
-        return await part();
-      } catch (cause) {
-        if (!(cause instanceof DeviceLostError)) model.model.copyFrom(whole);
-        throw cause;
-      }
-    };
     const evaluate = (asked: readonly string[] | undefined = only): Promise<Scores> =>
       work.evaluate(measuring, asked);
     const rounds = {
       stop,
+      preparation,
       resume: before,
       evaluate: () => evaluate(),
       onRound: async (progress: Progress) => {

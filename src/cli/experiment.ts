@@ -8,6 +8,7 @@ import { resultsFile } from "../experiments/experiment-page.ts";
 import { openGrader, readGraderRecord } from "../experiments/grader.ts";
 import { nowcastScenario } from "../experiments/nowcast.ts";
 import {
+  isOtherPart,
   isUntried,
   mergeParts,
   type Part,
@@ -35,6 +36,7 @@ import { readTaken } from "../experiments/taken.ts";
 import type { Environment } from "../experiments/trained-network.ts";
 import { usualWidenings } from "../experiments/widening.ts";
 import { Owned } from "../gpu/owned.ts";
+import { classesForgotten } from "../metrics/drawn.ts";
 import { absolutePath, exists, readJson } from "../platform/files.ts";
 import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
 import { RunFolder } from "../report/run-folder.ts";
@@ -484,6 +486,12 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
   const images = await loadImages(setup);
   sayNotes(images.notes);
   checkNetwork(written.train, images);
+  if (protocol.name === diffusionName && classesForgotten(images.corrupted).length === 0) {
+    throw new UsageError(
+      `experiment ${diffusionName}: of no class every image is to be forgotten, and what is counted is how many of that are ` +
+        "drawn: give --forget-class, or leave the --forget options out.",
+    );
+  }
   if (flags.queue !== undefined) {
     const begin = (): Promise<RunFolder> => claimFolder(flags, written);
     const submitted = await submitExperiment(protocol, request, written, flags, begin);
@@ -574,8 +582,8 @@ async function beginPart(folder: RunFolder, part: Omit<Part, "finished">): Promi
     }
     return folder.writeJson(partFile, { ...part, finished: false });
   }
-  const { finished: _, ...there } = await readPart(folder.path);
-  if (JSON.stringify(there) === JSON.stringify(part)) return;
+  const there = await readPart(folder.path);
+  if (!isOtherPart(there, part)) return;
   throw new DataError(
     `"${folder.path}" is share ${there.share.index} of ${there.share.of}, or was begun for something else ` +
       `(${partFile}): give another \`out\`.`,

@@ -17,6 +17,7 @@ import { type AugmentationName, augmentations, augmentOption } from "./augment-o
 import { precisionOf } from "./device-options.ts";
 import { methodFlags } from "./flags.ts";
 import { type NonfiniteFlags, takenPredictor } from "./nonfinite.ts";
+import { say } from "./output.ts";
 import { integer, isSingle, most, number, repeatable, validate } from "./parse.ts";
 import { present } from "./setup-options.ts";
 
@@ -151,6 +152,12 @@ const defaultRounds = 6;
 export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): UnlearnConfig {
   const retrains = methods.find(flags.method).reference === true;
   const recipe = retrains && train !== undefined ? retrainSettings(train) : {};
+  if (retrains && train?.nowcast !== undefined) {
+    say(
+      `--method ${flags.method}: the network was trained with forecasts (--nowcast), and this is without: the two differ by ` +
+        "more than D_f",
+    );
+  }
   const given = {
     learningRate: flags.rate,
     batch: flags.forgetBatch,

@@ -309,6 +309,11 @@ class Loop {
       const flow = new Flow(this.#server, payload, folder);
       if (payload.run === undefined) return await this.#complete(job, "done");
       await this.#requireHere(payload.folder, folder);
+      // It could not be taken off the queue while another run was under way.
+      if (await flow.cancelled()) {
+        leave("cancelled");
+        throw new RunFailed("cancelled", "stopped");
+      }
       renewing = this.#renew(job, flow, leave);
       const ended = await this.#device.do(payload, left.signal, ({ phase, done, total, taken }) => {
         this.#metrics?.taken(taken);

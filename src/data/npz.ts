@@ -77,6 +77,14 @@ export async function loadNpz(dir: string, options: LoadOptions = { seed: 0 }): 
     testPair = pair(other, findPart(other, ""), path, "test");
   }
   const scale = scaleOf(trainPair);
+  const { factor } = scaleOf(testPair);
+  // Test images may use a part of the range alone; what they are multiplied by tells the two ranges apart.
+  if (factor !== scale.factor && factor !== undefined && scale.factor !== undefined) {
+    throw new DataError(
+      `${testPair.where}: these values are from 0 to ${255 / factor}, those of the training images from 0 to ` +
+        `${255 / scale.factor}; save both parts alike.`,
+    );
+  }
   const classes = namesOf(arrays);
   const loadedTrain = datasetOf(trainPair, scale, classes);
   const loadedTest = datasetOf(testPair, scale, classes ?? loadedTrain.classes);

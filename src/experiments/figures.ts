@@ -44,12 +44,14 @@ export function meanCurve(
   runs: readonly CurveOfRun[],
   y: Axis,
 ): Series["points"] {
-  const curves = runs.map(({ history }) =>
-    history.flatMap(({ scores }) => {
-      const [px, py] = [scores[protocol.x.score], scores[y.score]];
-      return px === undefined || py === undefined ? [] : [{ x: px, y: py }];
-    }),
-  );
+  const curves = runs
+    .map(({ history }) =>
+      history.flatMap(({ scores }) => {
+        const [px, py] = [scores[protocol.x.score], scores[y.score]];
+        return px === undefined || py === undefined ? [] : [{ x: px, y: py }];
+      }),
+    )
+    .filter(({ length }) => length > 0);
   const direction = protocol.reverseX ? "falling" : "rising";
   const xs = curves.flatMap((curve) => curve.map(({ x }) => x));
   // The round that ends a run may go far beyond the loss that ends it, and the axis with it.

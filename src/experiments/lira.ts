@@ -126,7 +126,10 @@ async function runShadow(
   const margins = await Owned.within(async (owned) => {
     const job = owned.add(await jobOn(gpu, config, corrupted, data.test));
     await trainInFolder(folder, job, "trained.safetensors", options);
-    await unlearnInFolder(folder, job, unlearn, { watch: options.watch, endOnDivergence: true });
+    // Of few targets a model may have none: it has nothing to forget.
+    if (data.forget.length > 0) {
+      await unlearnInFolder(folder, job, unlearn, { watch: options.watch, endOnDivergence: true });
+    }
     return marginsOf(job, data.targets);
   });
   const shadow = { margins, forgotten: inside };

@@ -69,6 +69,14 @@ export async function readPart(path: string): Promise<Part> {
   );
 }
 
+/** Whether a share is another, or was asked for something else. */
+export function isOtherPart(one: Omit<Part, "finished">, other: Omit<Part, "finished">): boolean {
+  // Its parts in the schema's order, as it is read.
+  const text = (part: Omit<Part, "finished">): string =>
+    JSON.stringify(partSchema.parse({ ...part, finished: false }));
+  return text(one) !== text(other);
+}
+
 /** Where two shares were asked for something else; undefined where they were not. */
 function difference(one: Part, other: Part): string | undefined {
   const fields = Object.keys({ ...one.request, ...other.request }) as (keyof ExperimentRequest)[];

@@ -182,6 +182,11 @@ function matricesOf({
   return matrices ?? "adapter";
 }
 
+/** Bytes of ranges one after the other, each from a multiple of 4 on. */
+function stagedBytes(views: readonly BufferView[]): number {
+  return views.reduce((sum, { size }) => sum + Math.ceil(size / 4) * 4, 0);
+}
+
 /** An open device with its kernel cache, its error state and its read-back counters. */
 export class Gpu {
   readonly device: GPUDevice;
@@ -362,11 +367,29 @@ export class Gpu {
     if (cost > 0) this.#pacing.submitted(cost, key, first);
   }
 
-  /** Reads ranges back in one fence; each result is a copy of `size` bytes. */
+  /**
+   * Reads ranges back; each result is a copy of `size` bytes. In one fence, or in as many as there have to be buffers that
+   * hold them.
+   */
   async read(...views: readonly BufferView[]): Promise<ArrayBuffer[]> {
     this.check();
     for (const { buffer } of views) this.#requireLive(buffer);
-    const size = views.reduce((sum, view) => sum + Math.ceil(view.size / 4) * 4, 0);
+    const most = this.device.limits.maxBufferSize;
+    const results: ArrayBuffer[] = [];
+    let together: BufferView[] = [];
+    for (const view of views) {
+      if (stagedBytes([...together, view]) > most && together.length > 0) {
+        results.push(...(await this.#readTogether(together)));
+        together = [];
+      }
+      together.push(view);
+    }
+    results.push(...(await this.#readTogether(together)));
+    return results;
+  }
+
+  async #readTogether(views: readonly BufferView[]): Promise<ArrayBuffer[]> {
+    const size = stagedBytes(views);
     const staging = this.device.createBuffer({
       label: "staging",
       size: Math.max(4, size),

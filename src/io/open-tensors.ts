@@ -1,4 +1,6 @@
 /** Tensors of a file for who is in the core: the readers of all formats are loaded when the first file is read. */
+import { parseCheckpoint } from "./checkpoint.ts";
+import type { Tensor } from "./safetensors.ts";
 import type { ReadOptions, TensorContents } from "./tensor-file.ts";
 
 /**
@@ -14,4 +16,13 @@ export async function openTensors(
 ): Promise<TensorContents> {
   const { readTensors } = await import("#formats");
   return readTensors(bytes, name, options);
+}
+
+/** The weights of a checkpoint, Rewind's own or of others, without what it says of them. @throws DataError as {@link openTensors}. */
+export async function openWeights(
+  bytes: Uint8Array,
+  name: string,
+  options?: ReadOptions,
+): Promise<Map<string, Tensor>> {
+  return parseCheckpoint(await openTensors(bytes, name, options), name).tensors;
 }

@@ -49,7 +49,7 @@ export interface Learnt {
 }
 
 /** Classes of which D_f holds every image. */
-function classesForgotten({ train, labels, forget, retain }: Learnt): string[] {
+export function classesForgotten({ train, labels, forget, retain }: Learnt): string[] {
   const kept = new Set(Array.from(retain, (i) => labels[i]!));
   const gone = new Set(Array.from(forget, (i) => labels[i]!));
   return train.classes.filter((_, label) => gone.has(label) && !kept.has(label));

@@ -124,7 +124,7 @@ export async function measureFinal(
   watch: Watch = {},
 ): Promise<Final> {
   const needed = new Set(finalMetrics().flatMap(({ on }) => on));
-  const there = [...sets].filter(([name]) => needed.has(name));
+  const there = [...sets].filter(([name, { items }]) => needed.has(name) && items.length > 0);
   const order = [...new Set(there.map(([, set]) => set.data))].flatMap((data) =>
     there.filter(([, set]) => set.data === data),
   );

@@ -109,18 +109,18 @@ export class Model {
   }
 
   /**
-   * Makes tensors of a pretrained network the initial values, now and in every {@link initialise}. What it
-   * lacks of the last layer (`head`) keeps a random draw.
+   * Makes tensors of a pretrained network the values, and unless `once` those of every {@link initialise} from then on.
+   * What it lacks of the last layer (`head`) keeps a random draw.
    *
    * @throws ShapeError listing what else is missing, misshapen or unknown.
    */
-  pretrain(tensors: Tensors): void {
+  pretrain(tensors: Tensors, { once = false }: { readonly once?: boolean } = {}): void {
     const slots = this.#allSlots();
     const own = slots.filter(({ name }) => !name.startsWith("head.") || tensors.has(name));
     const known = new Set(slots.map(({ name }) => name));
     const extra = [...tensors.keys()].filter((name) => !known.has(name));
     this.#requireTensors(own, tensors, extra);
-    this.#pretrained = tensors;
+    if (!once) this.#pretrained = tensors;
     this.#write(own, tensors);
   }
 

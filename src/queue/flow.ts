@@ -258,9 +258,10 @@ export class Flow {
     );
   }
 
-  /** Says that a run is finished in the store, and adds the runs that waited for it alone. */
+  /** Says that a run is finished in the store, and adds the runs that waited for it alone, unless it was cancelled. */
   async finished(key: string): Promise<void> {
     await this.#server.redis.sadd(this.#doneKey, key);
+    if (await this.cancelled()) return;
     const waiting = this.plan.filter(({ after }) => after.includes(key));
     // What is settled others wait for, which need not wait for this run.
     const next = (await this.#settle(waiting)) ? this.plan : waiting;

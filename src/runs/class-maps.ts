@@ -8,6 +8,7 @@ import {
   enlargedMap,
   type Region,
   shareOn,
+  unchangedImages,
   widened,
 } from "../analysis/signature.ts";
 import { type Dataset, imageName, type Pixels, storedSize, subset } from "../data/dataset.ts";
@@ -215,7 +216,7 @@ export async function mapsOfRuns(
     const own = subset(train, places);
     const forms = [await formOf(job, "as trained on", own, owned)];
     if (changed !== undefined) {
-      const before = subset(clean, places);
+      const before = unchangedImages(own, clean, places);
       forms.unshift(await formOf(job, "as in the data set", before, owned));
     }
     const trained = Uint16Array.from(places, (place) => labels[place]!);

@@ -14,8 +14,8 @@ import { DataError, ShapeError, UsageError } from "../errors.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
-import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
-import { readTensors } from "../io/tensor-file.ts";
+import type { CheckpointInfo } from "../io/checkpoint.ts";
+import { openWeights } from "../io/open-tensors.ts";
 import { Model, type Tensors } from "../nn/model.ts";
 import { type Preprocessing, preprocessingOf } from "../nn/preprocessing.ts";
 import { readBytes } from "../platform/files.ts";
@@ -136,6 +136,5 @@ export async function readInitial(
   path: string,
   { allowNonfinite }: Pick<SetupConfig, "allowNonfinite">,
 ): Promise<Tensors> {
-  const contents = await readTensors(await readBytes(path), path, { allowNonfinite });
-  return parseCheckpoint(contents, path).tensors;
+  return openWeights(await readBytes(path), path, { allowNonfinite });
 }

@@ -37,11 +37,13 @@ export function stamp(
     );
   }
   const pixels = dataset.pixels.slice();
+  // Of images that are floats, 1 is white.
+  const filling = pixels instanceof Float32Array ? value / 255 : value;
   const row = stored.width * dataset.channels;
   for (let i = 0; i < images.length; i++) {
     const start = images[i]! * stored.height * row;
     for (let y = 0; y < stored.height; y++) {
-      pixels.fill(value, start + y * row, start + y * row + width * dataset.channels);
+      pixels.fill(filling, start + y * row, start + y * row + width * dataset.channels);
     }
   }
   return { ...dataset, pixels };

@@ -67,7 +67,10 @@ export function cosine(
   { first = 0, end, floor = rate / 100 }: { first?: number; end: number; floor?: number },
 ): Schedule {
   return (step) =>
-    floor + 0.5 * (rate - floor) * (1 + Math.cos((Math.PI * (step - first)) / (end - first)));
+    // Where it begins at its end there is no way between them.
+    step >= end
+      ? floor
+      : floor + 0.5 * (rate - floor) * (1 + Math.cos((Math.PI * (step - first)) / (end - first)));
 }
 
 /** One-cycle: the rate it begins with, as a part of the largest; the part of the steps that rise; the rate it ends with. */

@@ -1,8 +1,14 @@
 // What a scenario changed of images, and the share of a map that lies on it.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { changedPixels, enlargedMap, shareOn, widened } from "../../src/analysis/signature.ts";
-import type { Dataset } from "../../src/data/dataset.ts";
+import {
+  changedPixels,
+  enlargedMap,
+  shareOn,
+  unchangedImages,
+  widened,
+} from "../../src/analysis/signature.ts";
+import { type Dataset, subset } from "../../src/data/dataset.ts";
 
 const clean: Dataset = {
   name: "made",
@@ -24,6 +30,14 @@ test("changed pixels are those of any image asked for, in the size that the netw
   // An image that was added afterwards has nothing to be compared with.
   const fewer = { ...clean, count: 1, pixels: new Uint8Array(8) };
   assert.is(changedPixels(trained, fewer, Uint32Array.of(1)), undefined);
+});
+
+test("images as they were: those of the data set, and of an added one the image itself", () => {
+  const pixels = Uint8Array.from({ length: 24 }, (_, i) => i + 1);
+  const trained = { ...clean, count: 3, pixels, labels: new Uint16Array(3) };
+  const places = Uint32Array.of(2, 1);
+  const own = unchangedImages(subset(trained, places), clean, places);
+  assert.equal([...own.pixels], [...pixels.subarray(16), ...new Uint8Array(8)]);
 });
 
 test("a region is widened on all sides and not beyond the image", () => {

@@ -1,4 +1,6 @@
 // The library as a user writes with it: train, unlearn, evaluate, predict, save, load.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import {
@@ -233,6 +235,81 @@ test("a run that is ended within a round leaves the weights of the last whole on
     assert.equal(await save(ended), await save(whole));
     for (const one of [whole, ended]) one.destroy();
   }
+});
+
+test("a retraining that is ended or fails before its first round leaves the weights as they were", async () => {
+  const model = await copy();
+  const data = await noisy();
+  const before = await save(model);
+  const controller = new AbortController();
+  const stopped = unlearn(model, data, {
+    ...{ method: methods.retrain({ epochs: 2, learningRate: 0.01 }), until: { rounds: 2 } },
+    watch: { signal: controller.signal, progress: () => controller.abort(new Error("stopped")) },
+  });
+  assert.match((await errorOf(stopped)).message, /stopped/);
+  assert.equal(await save(model), before);
+  const missing = unlearn(model, data, { method: methods.retrain({ from: "no-such-file.pt" }) });
+  assert.match((await errorOf(missing)).message, /no-such-file/);
+  assert.equal(await save(model), before);
+  model.destroy();
+});
+
+test("a retraining starts from a checkpoint of ours, and leaves no trace of it for the next", async () => {
+  const data = await noisy();
+  const path = join(folderOf({}), "start.safetensors");
+  await writeFile(path, await save(await copy()));
+  const method = methods.retrain({ from: path, epochs: 1, learningRate: 1e-6 });
+  const [used, fresh] = [await copy(), await copy()];
+  const started = await unlearn(used, data, { method, until: { rounds: 1 } });
+  const [first, last] = started.history.map(({ scores }) => scores["testAccuracy"]!);
+  assert.ok(
+    Math.abs(first! - last!) <= 2,
+    `${first} and ${last} %: it starts from what is in the file`,
+  );
+  for (const model of [used, fresh]) {
+    await unlearn(model, data, { method: methods.retrain({ epochs: 1 }), until: { rounds: 1 } });
+  }
+  assert.equal(await save(used), await save(fresh));
+  for (const model of [used, fresh]) model.destroy();
+});
+
+test("what a stop rule reads is measured, and passes before the first round count", async () => {
+  const model = await copy();
+  const data = await noisy();
+  const { history, reason } = await unlearn(model, data, {
+    method: methods.negGrad({ learningRate: 1, batch: 20 }),
+    ...{ measure: ["forgetAccuracy"], until: { rounds: 50, testFloor: 60 } },
+  });
+  assert.is(reason, "test floor");
+  assert.ok(history.at(-1)!.scores["testAccuracy"]! < 60);
+  let prepared = 0;
+  const fisher = await unlearn(model, data, {
+    ...{ method: methods.fisher({ pictures: 20 }), until: { rounds: 1 } },
+    onStart: () => (prepared = 0),
+    watch: { addSeconds: (seconds) => (prepared += seconds) },
+  });
+  assert.ok(prepared > 0 && fisher.history[1]!.seconds >= prepared, `${prepared} s`);
+  model.destroy();
+});
+
+test("where there is no D_r, or no image of an added set, the rest is measured", async () => {
+  const model = await copy();
+  const { train: images, test: tests, ...data } = await noisy();
+  const until = { rounds: 1 };
+  const some = { method: "neg-grad", until, final: true };
+  const alone = await unlearn(model, { forget: subset(images, [0, 1, 2, 3]) }, some);
+  const { UA, RA } = alone.final!.accuracies;
+  assert.type(UA!.value, "number");
+  assert.is(RA!.value, null);
+  const sets = { triggered: subset(images, []) };
+  const { history } = await unlearn(
+    model,
+    { ...data, train: images, test: tests, sets },
+    { method: "neg-grad", until },
+  );
+  assert.is(history.at(-1)!.scores["attackSuccess"], undefined);
+  assert.type(history.at(-1)!.scores["testAccuracy"], "number");
+  model.destroy();
 });
 
 test("a run keeps what its report is made of, and the page names the images with their answers", async () => {

@@ -167,6 +167,8 @@ test("what works on answers of a classifier refuses a network that draws", async
   await refused(/for diffusion/, "lira", "--model", "unet", ...none);
   await refused(/for diffusion/, "experiment", "standard", "--model", "unet", ...none);
   await refused(/has no --model/, "experiment", "diffusion", "--model", "small-cnn", ...none);
+  const part = ["--forget-random", "0.1", "--size", "tiny"];
+  await refused(/of no class every image/, "experiment", "diffusion", ...part, ...none);
   await refused(/--grader belongs to/, "experiment", "standard", "--grader", trained, ...none);
   const own = ["--run", trained, "--grader", trained, "--out", png];
   await refused(/a grader is a classifier/, "sample", ...own);

@@ -42,6 +42,9 @@ test("a plan is a table by phase, and needs neither data nor an adapter", async 
   );
   assert.match(out, /\npeak +\d+\.\d MiB\n$/);
   assert.match((await plan(...small, "--method", "fisher")).out, /training batch 64, fisher\n/);
+  const forecast = ["--nowcast", "wnn", "--nowcast-predictor", "linear:-2:5"];
+  const reference = await plan(...small, ...forecast, "--method", "retrain");
+  assert.match(reference.err, /was trained with forecasts \(--nowcast\), and this is without/);
 });
 
 test("--profile estimates a training step: its operations are those of the layers, its time that of the slower ceiling", async () => {

@@ -157,6 +157,7 @@ test("what is damaged, missing or out of range is named", async () => {
   const floats = (value: number) => npy("<f4", [1, 1, 2], bytesOf(Float32Array.from([0.5, value])));
   const one = npy("|u1", [1], [0]);
   const unlike = { x_train: floats(1), y_train: one, x_test: floats(-2), y_test: one };
+  const brighter = { ...unlike, x_train: floats(255), x_test: floats(1) };
   for (const [content, message] of [
     [flipped, /a\.npz" is damaged: "x_train\.npy" .* does not have its checksum/],
     [file.subarray(0, file.length - 40), /a\.npz" is a zip archive that is damaged or cut short/],
@@ -167,6 +168,11 @@ test("what is damaged, missing or out of range is named", async () => {
     ],
     [archive({ x: bytes, y: classOf }), /no arrays of the train part/],
     [archive(unlike), /array "x_test": image 0 has a value of -2, .*save both parts alike/],
+    [archive(brighter), /array "x_test": .* from 0 to 1, .* from 0 to 255; save both parts alike/],
+    [
+      archive({ ...brighter, x_train: npy("|u1", [1, 1, 2], [0, 255]) }),
+      /array "x_test": .* from 0 to 1, .*save both parts alike/,
+    ],
     [archive({ ...good, x_train: npy("|O", [1], [1]) }), /holds Python objects/],
     [
       archive({ ...good, x_train: npy("<c8", [1], [1, 2, 3, 4, 5, 6, 7, 8]) }),

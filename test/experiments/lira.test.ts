@@ -55,6 +55,21 @@ test("what was not forgotten is found; the attack is resumable and repeats", asy
   rmSync(folder, { recursive: true });
 });
 
+test("a model that has none of few targets has nothing to forget", async () => {
+  const targets = 2;
+  const seed = Array.from({ length: 100 }, (_, i) => i).find((one) =>
+    assignTargets(4, targets, one).some((inside) => !inside.includes(true)),
+  )!;
+  const folder = mkdtempSync(join(tmpdir(), "rewind-lira-"));
+  const few = { ...protocol, targets, train: { ...train, seed, epochs: 1 } };
+  const result = await runLira(await testGpu(), few, folder, { watch: {}, log: () => {} });
+  assert.equal(
+    result.scores.map((row) => row.length),
+    [2, 2, 2, 2],
+  );
+  rmSync(folder, { recursive: true });
+});
+
 test("too few models, and targets that leave nothing, are refused", async () => {
   const gpu = await testGpu();
   for (const [changes, message] of [

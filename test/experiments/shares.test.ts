@@ -141,6 +141,8 @@ test("shares that are put together say what one process says", async () => {
   await done(`${wider} --out ${folder}/whole`);
   assert.ok(readdirSync(`${folder}/whole/tuning/seed-101`).some((name) => /-wider-1/.test(name)));
   await done(`${wider} --out ${folder}/one --shard 1/2`);
+  // The same command goes on, which is nothing here.
+  await done(`${wider} --out ${folder}/one --shard 1/2`);
   await refused(`experiment merge ${folder}/one --out ${folder}/none`, /share 2 of 2 is missing/);
   await done(`${wider} --out ${folder}/two --shard 2/2`);
   await done(`experiment merge ${folder}/two ${folder}/one --out ${folder}/merged`);

@@ -230,6 +230,12 @@ test("a curve that rises ends where runs do, not where their last round leapt to
   assert.equal(points.at(-1), { x: 2.5, y: 3.5 });
 });
 
+test("a curve of what was not measured is empty", () => {
+  const curves = { x: { score: "forgetLoss" }, reverseX: false, until: {} };
+  const one = { arm: "a", seed: 1, history: history({ forgetLoss: 0 }, { forgetLoss: 1 }) };
+  assert.equal(meanCurve(curves, [one], { score: "testLoss" }), []);
+});
+
 test("curves say what the methods read that they show", () => {
   const says = (...arms: string[]): string => {
     const runs = arms.map((arm) => ({ ...results[0]!, arm, method: arm }));

@@ -89,6 +89,19 @@ test("default limits are WebGPU's, whatever the adapter has; the peak of memory 
   gpu.free(one);
   await gpu.allocate({ two: 256 });
   assert.is(gpu.peakBytes - start, 4096);
+  // More is read at once than one buffer holds.
+  const { large } = await gpu.allocate({ large: 100 * 2 ** 20 });
+  const last = 100 * 2 ** 20 - 4;
+  gpu.write(large, Uint32Array.of(7));
+  gpu.device.queue.writeBuffer(large, last, Uint32Array.of(9));
+  const whole = { buffer: large, offset: 0, size: 100 * 2 ** 20 };
+  const parts = await gpu.read(whole, { ...whole, size: 6 }, whole, whole);
+  assert.equal(
+    parts.map((part) => part.byteLength),
+    [whole.size, 6, whole.size, whole.size],
+  );
+  for (const part of parts) assert.is(new Uint8Array(part)[0], 7);
+  for (const i of [0, 2, 3]) assert.is(new Uint8Array(parts[i]!)[last], 9);
   gpu.close();
 });
 

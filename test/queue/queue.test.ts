@@ -319,6 +319,9 @@ withRedis(
     await finish(`${seeds[1]!}/trained`, 0);
     assert.equal(await open(), ["seed-1/random-label"]);
     assert.ok(await flow.cancel());
+    // A run that was under way ends, and calls for no other.
+    await finish(`${seeds[1]!}/trained`, 0);
+    assert.equal(await waiting(), []);
     await server.close();
   },
 );

@@ -66,6 +66,13 @@ test("a signature is columns of the stored images where they are enlarged", asyn
   assert.throws(() => stamp(large, [0], { width: 29, value: 0 }), /does not fit images 28 wide/);
 });
 
+test("a signature on images that are floats has their white", () => {
+  const floats = { ...train, pixels: Float32Array.from(train.pixels, (value) => value / 255) };
+  const mark = { width: 2, value: 51 };
+  const want = Float32Array.from(stamp(train, [1, 99], mark).pixels, (value) => value / 255);
+  assert.equal(stamp(floats, [1, 99], mark).pixels, want);
+});
+
 test("overfit: everything is D_f", () => {
   const { forget, retain } = corrupt(train, exam, { name: "overfit" }, 3);
   assert.is(forget.length, 100);

@@ -37,6 +37,8 @@ test("cosine falls from the rate to its floor by half a cosine", () => {
   near([0, 1, 2, 3, 4].map(schedule), [1, 0.5 + Math.SQRT1_2 / 2, 0.5, 0.5 - Math.SQRT1_2 / 2, 0]);
   near([0, 2, 4].map(cosine(1, { end: 4 })), [1, 0.505, 0.01]);
   near([10, 12, 14].map(cosine(1, { first: 10, end: 14, floor: 0 })), [1, 0.5, 0]);
+  // Where it begins at its end, and beyond it.
+  near([4, 5].map(cosine(1, { first: 4, end: 4, floor: 0.1 })), [0.1, 0.1]);
 });
 
 test("the cosine of a configuration keeps the bits that older runs trained with", () => {

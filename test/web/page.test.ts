@@ -1029,6 +1029,9 @@ if (browserPath === undefined) {
       await page.textContent("#kept-say"),
       "This browser keeps no more of the run (its storage is full): a reload would go back to round 0.",
     );
+    // The run whose device was lost is measured on the one that there is.
+    await page.selectOption("#beside", { index: 1 });
+    assert.match((await downloaded(page, "#report")).toString(), /<h2[^>]*>/);
     await page.reload();
     await page.waitForSelector("#go-on");
     assert.match(

@@ -9,7 +9,7 @@ import { optimizerSchema } from "../../optim/index.ts";
 import { epochSteps } from "../../train/epochs.ts";
 import { memoryFields } from "../../train/memory.ts";
 import { shapingFields } from "../../train/settings.ts";
-import { openTensors } from "../../io/open-tensors.ts";
+import { openWeights } from "../../io/open-tensors.ts";
 import { readBytes } from "../../platform/files.ts";
 import { taskTrainer } from "../../train/task-trainer.ts";
 import { scheduleOf } from "../../train/schedule.ts";
@@ -62,13 +62,15 @@ export const retrain = defineMethod({
       .string()
       .optional()
       .describe(
-        "checkpoint that it starts from, as the training of the old network did; without it new weights",
+        "checkpoint that it starts from, as the training of the old network did; without it new weights, or in a program those that `train` was given as `initial`",
       ),
     ...memoryFields,
   }),
   async create(request, settings) {
     const { model, seed } = request;
     const { data, items } = retained(request);
+    const { from } = settings;
+    const start = from === undefined ? undefined : await openWeights(await readBytes(from), from);
     const { batch, steps: perEpoch, dropLast } = epochSteps(model, items.length, settings.batch);
     return Owned.during(async (owned) => {
       const step = { ...settings, batch };
@@ -77,9 +79,7 @@ export const retrain = defineMethod({
       );
       // Weights of another draw than the old network's.
       model.initialise(seed + 1_000_003);
-      const { from } = settings;
-      if (from !== undefined)
-        model.pretrain((await openTensors(await readBytes(from), from)).tensors);
+      if (start !== undefined) model.pretrain(start, { once: true });
       const steps = settings.epochs * perEpoch;
       const schedule = scheduleOf(settings, steps);
       return new StepSession({

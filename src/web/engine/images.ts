@@ -158,7 +158,8 @@ async function parted(
   const some = limited(set, wantedOf(settings));
   const own = side === undefined ? some : await resizeDataset(some, side);
   if (own.count < 2) throw new DataError(`there is only one image; open more.`);
-  const tests = Math.round(heldBack * own.count);
+  // One image at least to train on.
+  const tests = Math.min(Math.round(heldBack * own.count), own.count - 1);
   const test = takeBalanced(own, tests, seed);
   const taken = new Set(test.numbers);
   const train = subset(

@@ -12,6 +12,7 @@ import { methodSettings } from "../../unlearn/methods/index.ts";
 import type { Watch } from "../../train/replay.ts";
 import type { Learning, Round } from "../messages.ts";
 import { controlled } from "./control.ts";
+import { ready } from "./opened.ts";
 import { type KeptRun, runOf } from "./runs.ts";
 
 /** What is measured once, at the end; undefined where there are no images to measure it on. */
@@ -19,7 +20,9 @@ async function finalOf(
   { opened, request, states }: KeptRun,
   watch: Watch,
 ): Promise<Final | undefined> {
-  const { images, gpu } = opened;
+  const { images } = opened;
+  // The run's own may be lost since.
+  const { gpu } = await ready();
   const { train, test } = images;
   const corrupted = { ...images, ...splitForget(train.count, request.forget) };
   if (corrupted.retain.length === 0 || test.count === 0) return undefined;

@@ -11,7 +11,7 @@ import {
 import { enlargedImage, overlaid } from "../../figures/overlay.ts";
 import { storedSize } from "../../data/dataset.ts";
 import type { Maps, Request, Round } from "../messages.ts";
-import type { Opened } from "./opened.ts";
+import { type Opened, ready } from "./opened.ts";
 
 /** Snapshots of each recorded parameter. */
 export type Snapshots = Awaited<ReturnType<Recording["read"]>>;
@@ -98,7 +98,9 @@ export async function maps(number: number, round: number, side: number): Promise
   const { train } = opened.images;
   const gone = subset(train, request.forget.slice(0, mostMaps));
   const { answers } = rounds[round]!;
-  const model = await load(stateOf(number, round), { gpu: opened.gpu });
+  // The run's own device may be lost since.
+  const { gpu } = await ready();
+  const model = await load(stateOf(number, round), { gpu });
   try {
     const classes = answers.classes.slice(0, mostMaps);
     const seen = await classMaps(model, gone, { classes });

@@ -151,6 +151,8 @@ async function drawMaps(): Promise<void> {
       continue;
     }
     const seen = await engine.maps(one.id, Math.min(round, rounds(one)), mapSide);
+    // Meanwhile other images may stand there, or other runs; those come next.
+    if (mapsKey() !== key) return;
     weights = seen.weights === "head" ? "Class activation maps" : "Grad-CAM maps";
     shown.draw(scene, one, seen.pictures);
   }
