@@ -43,6 +43,16 @@ test("every stage gives rows, and a second run measures none of them again", asy
     if (ms === undefined || low === undefined) continue;
     assert.ok(low > 0 && low <= ms && ms <= high!, name);
   }
+  // Without the present choice in it a comparison says nothing.
+  const compared = new Map<string, number>();
+  for (const { stage, name, figures } of rows) {
+    const [, shape, kind] = /^(.*), (?:(tile) |\d+ slices)/.exec(name) ?? [];
+    if (stage !== "choices" || shape === undefined) continue;
+    const key = `${shape}, ${kind ?? "slices"}`;
+    compared.set(key, (compared.get(key) ?? 0) + (figures?.["chosen"] === "yes" ? 1 : 0));
+  }
+  assert.ok([...compared.keys()].some((key) => key.endsWith("slices")));
+  for (const [key, chosen] of compared) assert.is(chosen, 1, key);
   const page = hourPage(out);
   for (const heading of ["Training steps", "Kernels that take most", "Choices to change"]) {
     assert.match(page, `## ${heading}`);

@@ -1,5 +1,13 @@
 // One run from end to end: what a user's first commands do.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -78,6 +86,26 @@ test("demo writes a run folder with before and after, and does not run twice", (
   const other = rewind("demo", ...small, "--rounds", "2", "--out", out);
   assert.is(other.code, 1);
   assert.match(other.err, /holds a run with another configuration/);
+});
+
+test("--private makes a folder and a page for their owner alone, --no-images a page without images of D_f", () => {
+  /** The images on a run's page, and who may read its folder. */
+  const made = (name: string, ...words: string[]): { images: number; mode: number } => {
+    const out = `${folder}/${name}`;
+    const { code, err } = rewind("demo", ...small, "--rounds", "1", "--out", out, ...words);
+    assert.is(code, 0, err);
+    const page = readFileSync(`${out}/report.html`, "utf8");
+    return { images: page.split('src="data:image/png').length - 1, mode: modeOf(out) };
+  };
+  const modeOf = (path: string): number => statSync(path).mode & 0o777;
+  assert.ok(made("demo").images > 0);
+  const hidden = made("private", "--private", "--no-images");
+  assert.is(hidden.images, 0);
+  const page = `${folder}/page.html`;
+  const { code, err } = rewind("report", `${folder}/demo`, "--private", "--out", page);
+  assert.is(code, 0, err);
+  // Windows has no such modes.
+  if (process.platform !== "win32") assert.equal([hidden.mode, modeOf(page)], [0o700, 0o600]);
 });
 
 test("train, unlearn and evaluate share run folders and agree", async () => {
