@@ -101,7 +101,7 @@ const pairwise =
   };
 
 /** Error function by its Taylor series (|x| < 3) or continued fraction, to float64 rounding. */
-function erf(x: number): number {
+export function erf(x: number): number {
   const a = Math.abs(x);
   if (a < 3) {
     let [term, sum] = [a, a];
