@@ -6,11 +6,21 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Value } from "../../src/graph/value.ts";
-import * as ops from "../../src/ops/index.ts";
+import * as operations from "../../src/ops/index.ts";
 import { Random } from "../../src/random.ts";
 import type { Shape } from "../../src/shape.ts";
 import { recordOp } from "../check-op.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
+
+/** Names of the operations that a case builds. */
+const built = new Set<string>();
+/** The operations, which note that they are asked for. */
+const ops = new Proxy(operations, {
+  get(all, name: keyof typeof operations) {
+    built.add(name);
+    return all[name];
+  },
+});
 
 type Build = (inputs: readonly Value[]) => Value;
 
@@ -37,7 +47,7 @@ const pair =
     f(a!, b!);
 /** Three edges between two nodes. */
 const edges = { 1: [1, 0, 1], 2: [0, 1, 3], 3: [1, 0, 2] };
-const ends = ([, node, starts, order]: readonly Value[]): ops.EdgeEnds => ({
+const ends = ([, node, starts, order]: readonly Value[]): operations.EdgeEnds => ({
   node: node!,
   starts: starts!,
   order: order!,
@@ -163,6 +173,17 @@ const cases: Readonly<Record<string, NanCase>> = {
   },
   "l1 loss": { shapes: [[9], [9]], build: pair((a, b) => ops.l1Loss(a, b)) },
   sum: { shapes: [[9, 3]], build: one((x) => ops.sum(x)) },
+  weightedSum: { shapes: [[9], [9]], build: pair(ops.weightedSum) },
+  "l1 norm": { shapes: [[9]], build: one((x) => ops.l1Norm(x, 0.5)) },
+  pad: { shapes: [image], build: one((x) => ops.pad(x, 1)) },
+  flatten: { shapes: [image], build: one(ops.flatten) },
+  reshape: { shapes: [[2, 6]], build: one((x) => ops.reshape(x, [3, 4])) },
+  dropout: {
+    shapes: [[4, 6], [8]],
+    // A step's record: four rows, and a seed.
+    whole: { 1: [4, 0, 7, 0, 0, 0, 0, 0] },
+    build: ([x, step]) => ops.dropout(x!, step!, { rate: 0.4, salt: 1 }),
+  },
   gather: {
     shapes: [[2, 4], [3], [3], [3]],
     whole: edges,
@@ -226,6 +247,13 @@ for (const [name, nanCase] of Object.entries(cases)) {
     }
   });
 }
+
+test("every operation has a case", () => {
+  // What makes operations, and what orders whole numbers.
+  const none = ["elementwiseOperation", "sortEdges"];
+  const all = Object.keys(operations).filter((name) => !none.includes(name));
+  assert.equal([...built].sort(), all.sort());
+});
 
 test.after(closeGpus);
 
