@@ -7,6 +7,7 @@ import { ratesAt } from "../../src/feed/noise-schedule.ts";
 import { compile } from "../../src/graph/program.ts";
 import { Random } from "../../src/random.ts";
 import { close } from "../check-op.ts";
+import { kolmogorov } from "./kolmogorov.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 import { hash } from "../float64.ts";
 
@@ -105,16 +106,6 @@ test("the same seed gives the same bits, another one other numbers", async () =>
     assert.ok(first![part].filter((value, i) => value === other![part][i]).length < 5);
   }
 });
-
-/** Largest distance of the share of numbers below each to what it should be, in units of 1 / sqrt(n). */
-function kolmogorov(values: ArrayLike<number>, share: (value: number) => number): number {
-  const sorted = Array.from(values).sort((a, b) => a - b);
-  const n = sorted.length;
-  const distances = sorted.map((value, i) =>
-    Math.max(Math.abs(share(value) - i / n), Math.abs(share(value) - (i + 1) / n)),
-  );
-  return Math.sqrt(n) * Math.max(...distances);
-}
 
 /** Share of a standard normal distribution below a number, by Simpson's rule. */
 function normalShare(value: number): number {
