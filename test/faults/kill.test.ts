@@ -1,11 +1,33 @@
 // Commands killed at a write end, run again, as if nothing had happened.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { closeGpus, testGpu } from "../device.ts";
 import { shareDevice } from "../../src/cli/device-options.ts";
-import { contentsOf, differencesOf, killAtWrites, run, victims } from "./kill.ts";
+import { contentsOf, differencesOf, killAtWrites, partsIn, run, victims } from "./kill.ts";
+
+test("a part of a file is told from a whole one", () => {
+  const root = mkdtempSync(`${tmpdir()}/rewind-parts-`);
+  const files = {
+    "a.json": '{"b":1}',
+    "a.svg": "<svg></svg>",
+    "a.html": "<html></html>",
+    "a.md": "# b\n",
+    "a.jsonl": '{"b":1}\n{"b":2}\n',
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(`${root}/${name}`, text);
+  assert.equal(partsIn(root), []);
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(`${root}/${name}`, text.slice(0, name === "a.jsonl" ? 10 : -2));
+  }
+  // The last line of a log may be a part.
+  assert.equal(
+    partsIn(root).map((said) => said.split(" ")[0]),
+    ["a.html", "a.json", "a.md", "a.svg"],
+  );
+  rmSync(root, { recursive: true });
+});
 
 /** One of so many points is tried; `npm run kill` tries all. */
 const strides = [4, 11, 15, 150, 40, 75, 20, 23, 12];
@@ -40,6 +62,7 @@ test("a full disk is told by the file, leaves no part of it, and the same comman
         failed.said,
         /^rewind: cannot (write|append to) ".*": the disk is full; free some/,
       );
+      assert.equal(partsIn(out), []);
       assert.not(readdirSync(out).some((name) => name.endsWith(".tmp") || name === ".lock"));
       const again = await run(words.replace("OUT", out), undefined);
       assert.is(again.code, 0, again.said);

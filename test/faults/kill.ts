@@ -5,12 +5,21 @@
  * way through it. What a process that dies there would leave is what then lies on the disk. The command is run again,
  * and must end with what an undisturbed run ends with.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { shareDevice } from "../../src/cli/device-options.ts";
 import { runCommand } from "../../src/cli/program.ts";
 import type { Gpu } from "../../src/gpu/device.ts";
+import { readSafetensors } from "../../src/io/safetensors.ts";
 import { interposeFiles } from "../../src/platform/files.ts";
 import type { HostFiles } from "../../src/platform/host.ts";
 
@@ -206,6 +215,46 @@ export function contentsOf(out: string): Map<string, string> {
   );
 }
 
+/** How the contents of whole files end, or what reads them. */
+const whole: Readonly<Record<string, (path: string) => unknown>> = {
+  json: (path) => JSON.parse(readFileSync(path, "utf8")),
+  // Its last line may be a part.
+  jsonl: (path) => {
+    for (const line of readFileSync(path, "utf8").split("\n").slice(0, -1)) JSON.parse(line);
+  },
+  safetensors: (path) => readSafetensors(readFileSync(path), path),
+  png: (path) => endsWith(path, "IEND\u00aeB`\u0082"),
+  svg: (path) => endsWith(path, "</svg>"),
+  html: (path) => endsWith(path, "</html>"),
+  ...Object.fromEntries(
+    ["md", "csv", "tex"].map((suffix) => [suffix, (path: string) => endsWith(path, "\n")]),
+  ),
+};
+
+function endsWith(path: string, end: string): void {
+  const text = readFileSync(path, "latin1");
+  if (!text.endsWith(end) && !text.trimEnd().endsWith(end)) throw new Error("it is cut short");
+}
+
+/** Files of a folder that are parts of files, but for what is thrown away: a write that did not end, and a lock. */
+export function partsIn(out: string): string[] {
+  if (!existsSync(out)) return [];
+  return readdirSync(out, { recursive: true, encoding: "utf8" })
+    .sort()
+    .flatMap((name) => {
+      const suffix = /\.([a-z]+)$/.exec(name)?.[1] ?? "";
+      if (suffix === "tmp" || suffix === "lock" || !statSync(join(out, name)).isFile()) return [];
+      const check = whole[suffix];
+      if (check === undefined) return [`${name} is of no kind that is known here`];
+      try {
+        check(join(out, name));
+        return [];
+      } catch (error) {
+        return [`${name} is a part: ${(error as Error).message}`];
+      }
+    });
+}
+
 export function differencesOf(got: Map<string, string>, want: Map<string, string>): string[] {
   const names = new Set([...got.keys(), ...want.keys()]);
   return [...names].flatMap((name) => {
@@ -269,9 +318,11 @@ export async function killAtWrites(
       rmSync(out, { recursive: true, force: true });
       const died = await run(words, { at, torn });
       bury(out);
+      const parts = partsIn(out);
       const again = await run(words, undefined);
       const differences = [
         ...(died.code === 0 ? ["the killed command says that it succeeded"] : []),
+        ...parts,
         ...(again.code === 0 ? [] : [`the second run: ${again.said}`]),
         ...differencesOf(contentsOf(out), want),
       ];
