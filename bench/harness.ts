@@ -31,8 +31,12 @@ export interface BenchOptions {
   readonly seconds: number;
 }
 
+/** Milliseconds of work after which the clocks of a card that was idle stand; see gpu-hour/sample. */
+export const clocksMs = 2000;
+
 /**
- * Times `work` followed by a wait for the GPU, with tinybench: at least five samples after a warm-up.
+ * Times `work` followed by a wait for the GPU, with tinybench: at least five samples after a warm-up, which lasts until a
+ * card's clocks stand.
  *
  * @param repeats how often `work` runs between two waits; the result is divided by it.
  */
@@ -47,7 +51,7 @@ export async function time(
     time: 1000 * seconds,
     iterations: 5,
     warmupIterations: 2,
-    warmupTime: 0,
+    warmupTime: gpu.adapter.software ? 0 : clocksMs,
   });
   bench.add(name, async () => {
     for (let i = 0; i < repeats; i++) await work();

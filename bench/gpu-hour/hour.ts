@@ -1,5 +1,6 @@
 /** Runs stages within a time, row by row; what is measured already is not measured again. */
 import { acquireDevice, type DeviceOptions, type Gpu } from "../../src/gpu/device.ts";
+import { clocksMs } from "../harness.ts";
 import type { RowFolder } from "./rows.ts";
 import type { Context, Stage, Task } from "./stage.ts";
 
@@ -10,6 +11,8 @@ export interface HourOptions {
   readonly device: DeviceOptions;
   readonly folder: RowFolder;
   readonly stages: readonly Stage[];
+  /** How long a row may take, in milliseconds. Default: {@link longestRowMs}. */
+  readonly rowMs?: number | undefined;
   say(line: string): void;
 }
 
@@ -24,7 +27,10 @@ export interface HourEnd {
 }
 
 /** A row that hangs: what would come after it is worth more. */
-const longestRowMs = 180_000;
+export const longestRowMs = 180_000;
+
+/** Of a row that is still under way, perhaps. */
+class TookTooLong extends Error {}
 
 /**
  * Goes through the stages in order. A stage ends with its share of the time; rows that it had none for come once more
@@ -32,11 +38,11 @@ const longestRowMs = 180_000;
  * opened again.
  */
 export async function runHour(options: HourOptions): Promise<HourEnd> {
-  const { minutes, tiny, folder, stages, say } = options;
+  const { minutes, tiny, folder, stages, rowMs = longestRowMs, say } = options;
   const begun = performance.now();
   const end = begun + 60_000 * minutes;
   let gpu = await acquireDevice(options.device);
-  const warmMs = gpu.adapter.software ? 0 : 2000;
+  const warmMs = gpu.adapter.software ? 0 : clocksMs;
   const effort = tiny
     ? { samples: 2, sampleMs: 0, warmMs: 0 }
     : { samples: 5, sampleMs: 20, warmMs };
@@ -48,7 +54,7 @@ export async function runHour(options: HourOptions): Promise<HourEnd> {
     const start = performance.now();
     const seconds = (): number => Math.round((performance.now() - start) / 10) / 100;
     try {
-      const figures = await within(run(context()), longestRowMs);
+      const figures = await within(run(context()), rowMs);
       folder.add({ stage: stage.name, name, seconds: seconds(), figures });
       measured++;
       say(`  ${name}: ${shownFigures(figures)} (${seconds()} s)`);
@@ -57,6 +63,8 @@ export async function runHour(options: HourOptions): Promise<HourEnd> {
       folder.add({ stage: stage.name, name, seconds: seconds(), error });
       failed++;
       say(`  ${name}: FAILED: ${error}`);
+      // What still runs on a device that is closed ends there.
+      if (cause instanceof TookTooLong) gpu.close();
       gpu = await reopened(gpu, options.device);
     }
   };
@@ -99,7 +107,7 @@ async function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new Error(`it took longer than ${milliseconds / 1000} s`)),
+      () => reject(new TookTooLong(`it took longer than ${milliseconds / 1000} s`)),
       milliseconds,
     );
   });

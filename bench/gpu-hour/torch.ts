@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { type NetworkStep, stepName } from "../networks.ts";
 import type { TorchResult } from "../peers.ts";
+import { longestRowMs } from "./hour.ts";
 import type { Figures } from "./rows.ts";
 import type { Task } from "./stage.ts";
 
@@ -37,7 +38,12 @@ async function torchRow({ config }: NetworkStep, search: boolean, tiny: boolean)
 /** What a program prints as JSON, a line each. @throws Error with its last words where it fails. */
 function jsonLines(command: string, words: readonly string[]): Promise<TorchResult[]> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, words, { stdio: ["ignore", "pipe", "pipe"] });
+    // One that is late would slow the rows after it.
+    const child = spawn(command, words, {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: longestRowMs,
+      killSignal: "SIGKILL",
+    });
     const said = { out: "", err: "" };
     child.stdout.setEncoding("utf8").on("data", (text: string) => (said.out += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said.err += text));

@@ -5,6 +5,7 @@ import { join, posix } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { runHour } from "../../bench/gpu-hour/hour.ts";
+import type { Gpu } from "../../src/gpu/device.ts";
 import { betterChoices, hourPage } from "../../bench/gpu-hour/read.ts";
 import { type HourMachine, readRows, type Row, RowFolder } from "../../bench/gpu-hour/rows.ts";
 import { reachOf } from "../package/reach.ts";
@@ -17,9 +18,16 @@ const machine: HourMachine = {
   ...{ software: true, tiny: true },
 };
 
-const hour = (out: string, some: readonly Stage[], minutes = 30) =>
+const hour = (out: string, some: readonly Stage[], minutes = 30, rowMs?: number) =>
   runHour({
-    ...{ minutes, tiny: true, device: { tuning: "gpu" }, stages: some, say: () => undefined },
+    ...{
+      minutes,
+      rowMs,
+      tiny: true,
+      device: { tuning: "gpu" },
+      stages: some,
+      say: () => undefined,
+    },
     folder: new RowFolder(out, machine),
   });
 
@@ -98,6 +106,31 @@ test("a row that fails does not end the hour, and what there was no time for com
   assert.match(hourPage(out), "- broken, first: it broke");
   const none = await hour(join(folder, "late"), [slow], 1e-9);
   assert.equal([none.measured, none.left], [0, 2]);
+});
+
+test("a row that takes too long is ended with its device, and the next one has another", async () => {
+  const seen: Gpu[] = [];
+  const stage: Stage = {
+    ...{ name: "hangs", share: 1, decides: "nothing" },
+    tasks: () =>
+      Promise.resolve(
+        ["first", "second"].map((name) => ({
+          name,
+          async run({ gpu }) {
+            seen.push(gpu);
+            // As samples do, which wait for the device and go on.
+            while (name === "first") await gpu.idle();
+            return { ms: 1 };
+          },
+        })),
+      ),
+  };
+  const out = join(folder, "hangs");
+  const { measured, failed } = await hour(out, [stage], 1, 200);
+  assert.equal([measured, failed], [1, 1]);
+  assert.match(readRows(out)[0]!.error!, /^it took longer than 0\.2 s/);
+  assert.is.not(seen[0], seen[1]);
+  assert.match((await seen[0]!.idle().catch((cause: Error) => cause.message)) ?? "", /closed/);
 });
 
 test("a folder of other sources or another machine is refused", () => {
