@@ -57,9 +57,17 @@ export function opened(): Opened {
   return now;
 }
 
+/** Another device on its way: all who wait for one get the same. */
+let another: Promise<Gpu> | undefined;
+
 /** What is open, on another device where that was lost: images and networks are kept in memory. */
 export async function ready(): Promise<Opened> {
-  if (opened().gpu.lost !== undefined) setOpened({ ...opened(), gpu: await acquireDevice() });
+  if (opened().gpu.lost !== undefined) {
+    another ??= acquireDevice().finally(() => (another = undefined));
+    const gpu = await another;
+    // Meanwhile something else may have been opened.
+    setOpened({ ...opened(), gpu });
+  }
   return opened();
 }
 
