@@ -66,10 +66,13 @@ function setValue({ control }: Field, element: Control, value: unknown): void {
 /** Fields in a place of the page. */
 export class Fields {
   readonly #place: HTMLElement;
+  readonly #form: HTMLFormElement | undefined;
   readonly #shown: { field: Field; element: Control }[] = [];
 
-  constructor(place: HTMLElement) {
+  /** @param form that they are of, where their place lies outside it. */
+  constructor(place: HTMLElement, form?: HTMLFormElement) {
     this.#place = place;
+    this.#form = form;
   }
 
   /** Shows other fields. */
@@ -78,6 +81,7 @@ export class Fields {
     this.#place.replaceChildren(
       ...fields.map((field) => {
         const element = controlOf(field);
+        if (this.#form !== undefined) element.setAttribute("form", this.#form.id);
         this.#shown.push({ field, element });
         const label = document.createElement("label");
         label.append(`${words(field.name)} `, element);

@@ -124,7 +124,7 @@ export interface Scene {
   readonly notes: readonly string[];
   /** Why the network and the images do not go together; undefined where they do. */
   readonly problem: string | undefined;
-  /** Places of images whose label is wrong. */
+  /** Places of images to forget, by what was made wrong with them. */
   readonly wrong: Uint32Array<ArrayBuffer>;
   /** Methods of unlearning, the usual one first. */
   readonly methods: readonly Method[];
@@ -301,8 +301,8 @@ export interface Engine {
     onEpoch: (epoch: Epoch, unkept: string | undefined) => void,
     onProgress: (share: number) => void,
   ): Promise<Scene>;
-  /** Keeps nothing of a run or a training any more, by its key. */
-  discard(key: string): Promise<void>;
+  /** Keeps nothing of a run or a training any more, by its key. @returns false where another tab works, and it stays. */
+  discard(key: string): Promise<boolean>;
   /** Ends the work under way; what the rounds before have done stays. */
   cancel(): void;
   /** Holds the work under way before its next round, until it is called with false. */

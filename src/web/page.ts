@@ -20,7 +20,8 @@ for (const start of [
   startPaths,
   startKeep,
   startUnfinished,
-  startLink,
 ])
   start();
 void openStart().then(offerUnfinished);
+// What opens takes away what was said before: that of a link that is refused is to stay.
+startLink();

@@ -382,6 +382,17 @@ if (browserPath === undefined) {
       /left before its end: rewind on 3 images of “drawn digits”, 1 of 2 rounds done/,
     );
     assert.equal(await complaints(page), []);
+    // Other work takes it out of sight alone: nothing takes its place unasked.
+    await drop(page, { "wrong.png": [1] });
+    await page.waitForSelector("#open-error:not([hidden])");
+    await page.waitForSelector("#go-on");
+    const asked = page.waitForEvent("dialog");
+    const pressed = page.click("#start");
+    const question = await asked;
+    assert.match(question.message(), /^A run was left before its end.*lose that one\?$/);
+    await question.dismiss();
+    await pressed;
+    assert.ok(await page.locator("#pause").isHidden(), "nothing began");
     // Whoever is quick presses twice, and what would begin another run.
     await page.evaluate(`{
       for (const id of ["go-on", "go-on", "start"]) document.getElementById(id).click();
@@ -400,11 +411,19 @@ if (browserPath === undefined) {
     await page.reload();
     await page.waitForSelector("#discard");
 
-    // What is offered here is kept no more, once the other tab keeps what it has begun.
+    // What one tab goes on with the other cannot discard.
     await other.click("#start");
     await other.click("#pause");
     await other.waitForFunction(() => document.querySelectorAll("#numbers tr").length === 2);
+    for (const tab of [other, page]) await tab.reload();
+    await page.waitForSelector("#discard");
+    await other.click("#go-on");
+    await other.click("#pause");
+    await other.waitForFunction(() => document.querySelectorAll("#numbers tr").length === 2);
     await page.click("#discard");
+    await page.waitForSelector("#error:not([hidden])");
+    assert.match((await page.textContent("#error"))!, /^Another tab works on the run/);
+    assert.ok(await page.locator("#discard").isVisible());
     await other.click("#pause");
     await ended(other);
     await page.reload();
@@ -414,6 +433,7 @@ if (browserPath === undefined) {
       /neg-grad on 30 images of “drawn digits”, 1 of 1 rounds done\.$/,
     );
     await page.click("#discard");
+    await page.waitForSelector("#unfinished", { state: "hidden" });
     await page.reload();
     await page.waitForSelector("#images .tile");
     assert.not(await page.locator("#unfinished").isVisible(), "it was discarded");
@@ -432,6 +452,17 @@ if (browserPath === undefined) {
     await page.fill("#until", "67");
     await page.click("#method-details summary");
     await page.fill("#seed", "5");
+    // A number that is half typed is no number left as usual.
+    const rate = page.locator("#method-fields").getByLabel("learning rate");
+    await rate.pressSequentially("1e-");
+    for (const button of ["#copy-link", "#start"]) {
+      await page.click("#method-details summary");
+      await page.click(button);
+      assert.ok(await rate.evaluate((field) => field === document.activeElement), button);
+      assert.ok(await page.locator("#link").isHidden());
+      assert.ok(await page.locator("#pause").isHidden());
+    }
+    await rate.fill("");
     await page.click("#copy-link");
     await page.waitForSelector("#link");
     const link = await page.inputValue("#link");
@@ -455,6 +486,16 @@ if (browserPath === undefined) {
       /^This link cannot be read: it is of version 9/,
     );
     assert.equal(await complaints(page), []);
+    // So it is where the page was opened for it, until there is another.
+    await page.reload();
+    await page.waitForSelector("#images .tile");
+    assert.match((await page.textContent("#error"))!, /^This link cannot be read/);
+    assert.ok(await page.locator("#error").isVisible());
+    await page.evaluate((hash) => (location.hash = hash), new URL(link).hash);
+    await page.waitForFunction(() =>
+      document.getElementById("link-says")!.textContent!.startsWith("Set up"),
+    );
+    assert.ok(await page.locator("#error").isHidden());
     await page.click("#start");
     await ended(page, "Done: enough is forgotten");
     const [, ...rows] = (await cells(page)).map((row) => row.map(Number));
@@ -489,9 +530,12 @@ if (browserPath === undefined) {
     await page.click("#method-details summary");
     await page.locator("#method-fields").getByLabel("learning rate").fill("0.02");
     /** Runs to the level. @returns what is measured after each round, and the network after the last. */
-    const run = async (land: boolean): Promise<{ rows: string[][]; network: Buffer }> => {
+    const run = async (
+      land: boolean,
+      begin = () => page.click("#start"),
+    ): Promise<{ rows: string[][]; network: Buffer }> => {
       await page.setChecked("#land", land);
-      await page.click("#start");
+      await begin();
       await ended(page, "Done: enough is forgotten");
       const [, ...rows] = await cells(page);
       return { rows, network: await downloaded(page, "#save") };
@@ -558,7 +602,14 @@ if (browserPath === undefined) {
     await page.selectOption("#method", "neg-grad");
     await page.click("#method-details summary");
     await page.locator("#method-fields").getByLabel("learning rate").fill("1");
-    const first = await run(true);
+    // Where it is to pause after that it ends, as no round comes after it.
+    const first = await run(true, async () => {
+      const press = (...ids: string[]): Promise<void> =>
+        page.evaluate((all) => all.forEach((id) => document.getElementById(id)!.click()), ids);
+      await press("start", "pause");
+      await ended(page, "Paused after round 0.");
+      await press("pause", "pause");
+    });
     assert.match(first.rows[1]![0]!, /^1 \(its first [\d.]+ %\)$/);
     await page.reload();
     await page.waitForSelector("#go-on");
@@ -744,13 +795,8 @@ if (browserPath === undefined) {
       const values = Float32Array.from({ length: count }, (_, i) => Math.sin(i + at) / 8);
       return [name, { shape, bytes: floatBytes(values) }] as const;
     });
-    await page.setInputFiles("#network-file", {
-      ...{
-        name: "mine.pt",
-        mimeType: "",
-        buffer: Buffer.from(torchFile(Object.fromEntries(tensors))),
-      },
-    });
+    const torch = torchFile(Object.fromEntries(tensors));
+    await drop(page, { "mine.pt": [...torch] });
     await page.waitForFunction(() =>
       document.getElementById("open-error")!.textContent!.includes("“Architecture”"),
     );
@@ -768,9 +814,10 @@ if (browserPath === undefined) {
       );
       return { layer: `dense_${i + 1}`, kernel: kernel!, bias: bias! };
     });
-    await page.setInputFiles("#predictor-file", {
-      ...{ name: "InvWNN.h5", mimeType: "", buffer: Buffer.from(await namedWeights(layers)) },
-    });
+    const buffer = Buffer.from(await namedWeights(layers));
+    const openPredictor = (): Promise<void> =>
+      page.setInputFiles("#predictor-file", { name: "InvWNN.h5", mimeType: "", buffer });
+    await openPredictor();
     await page.waitForFunction(() =>
       document.getElementById("state")!.textContent!.startsWith("The predictor is"),
     );
@@ -807,6 +854,18 @@ if (browserPath === undefined) {
       document.getElementById("open-error")!.textContent!.startsWith('"empty.zip" is a zip'),
     );
     assert.ok(await page.locator("#start").isEnabled(), "nothing is lost");
+    // The predictor that was open serves where files that hold none came after it.
+    await openPredictor();
+    await page.waitForSelector("#start:enabled");
+    await page.setInputFiles("#predictor-file", {
+      ...{ name: "other.pt", mimeType: "", buffer: Buffer.from(torch) },
+    });
+    await page.waitForSelector("#error:not([hidden])");
+    assert.match((await page.textContent("#error"))!, /^Predictor "other\.pt"/);
+    await page.fill("#rounds", "1");
+    await page.fill("#until", "");
+    await page.click("#start");
+    await ended(page);
     assert.equal(hosted.problems, []);
   });
 
@@ -815,6 +874,13 @@ if (browserPath === undefined) {
     await page.waitForSelector(".tile");
     await page.click("#learn summary");
     const [share, network, epochs] = [0.2, "mlp", 3];
+    await page.selectOption("#scenario", "standard");
+    await page.click("#wrong-apply");
+    await page.waitForFunction(() =>
+      / \d+ of them to forget by “standard”,/.test(
+        document.getElementById("images-says")!.textContent!,
+      ),
+    );
     await page.selectOption("#scenario", "label-noise");
     await page.locator("#scenario-fields").getByLabel("share").fill(String(share));
     await page.fill("#scenario-seed", "5");
@@ -905,6 +971,16 @@ if (browserPath === undefined) {
       await page.textContent("#chosen"),
       "2 images of 300 are chosen. 2 images of the files were found. 1 image of the files is not among these.",
     );
+
+    // It has no maps to show what it looks at.
+    await page.selectOption("#method", "neg-grad");
+    await page.fill("#rounds", "1");
+    await page.click("#start");
+    await ended(page);
+    await page.click("#maps");
+    await page.waitForSelector("#error:not([hidden])");
+    assert.is(await page.textContent("#maps-say"), "");
+    assert.not(await page.isChecked("#maps"));
 
     // Another network learns a backdoor, and forgets a class of it.
     const [target, forgotten] = [3, 7];
@@ -1029,9 +1105,14 @@ if (browserPath === undefined) {
       await page.textContent("#kept-say"),
       "This browser keeps no more of the run (its storage is full): a reload would go back to round 0.",
     );
-    // The run whose device was lost is measured on the one that there is.
+    // The run whose device was lost is measured on another, once there is one.
     await page.selectOption("#beside", { index: 1 });
+    await worker.evaluate('lastDevice.destroy(); gpuFaults = "busy"');
+    await page.click("#report");
+    await fails(/refused a device: too many are open/);
     assert.match((await downloaded(page, "#report")).toString(), /<h2[^>]*>/);
+    assert.is(await page.textContent("#kept-say"), "Saved as report.html.");
+    assert.ok(await page.locator("#error").isHidden());
     await page.reload();
     await page.waitForSelector("#go-on");
     assert.match(

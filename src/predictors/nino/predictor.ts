@@ -77,10 +77,14 @@ function blocksOf(edges: number, size: number): Block[] {
   }));
 }
 
+/** Tensors that every checkpoint has, and no network. */
+const ownTensors = ["layer_embed.weight", "edge_proj.fc.0.weight"];
+
 /** NiNo from the authors' checkpoints. */
 export const ninoLoader: PredictorLoader = {
   name: "nino",
-  recognises: (file) => file.format === "torch",
+  recognises: (file) =>
+    file.format === "torch" && ownTensors.some((name) => file.tensors.has(name)),
   load(request) {
     requirePlain(request, this.name);
     const file = onlyFile(request);

@@ -136,7 +136,8 @@ async function unlearnIn(
     // Not the round itself is the run's, but the part of it that is kept; after a reload it is made again.
     if (after?.lands === true) {
       landing = recorded;
-      await breathe();
+      // No round comes after it that could wait.
+      signal.throwIfAborted();
       return;
     }
     const said = await add(progress, recorded);

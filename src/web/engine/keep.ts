@@ -228,17 +228,25 @@ export function found(): Promise<Found | undefined> {
   });
 }
 
-/** Keeps a run or a training no more; what another tab has begun meanwhile stays. */
-export async function discard(key: string): Promise<void> {
+/** Keeps a run or a training no more; what another tab has begun meanwhile stays. @returns false where another tab works. */
+export async function discard(key: string): Promise<boolean> {
   try {
-    await place()("readwrite", async (kept) => {
-      for (const name of [runKey, trainingKey]) {
-        const record = (await promisifyRequest(kept.get(name))) as { key: string } | undefined;
-        if (record?.key === key) kept.clear();
-      }
-      return promisifyRequest(kept.transaction);
-    });
+    return (await navigator.locks.request(lockName, { ifAvailable: true }, async (lock) => {
+      if (lock !== null) await clear(key);
+      return lock !== null;
+    })) as boolean;
   } catch {
     // Where there is no storage nothing is kept.
+    return true;
   }
+}
+
+function clear(key: string): Promise<void> {
+  return place()("readwrite", async (kept) => {
+    for (const name of [runKey, trainingKey]) {
+      const record = (await promisifyRequest(kept.get(name))) as { key: string } | undefined;
+      if (record?.key === key) kept.clear();
+    }
+    return promisifyRequest(kept.transaction);
+  });
 }

@@ -13,6 +13,8 @@ import { told } from "./paths.ts";
 
 /** Where they are held. */
 const [networkRoot, predictorRoot] = ["/network", "/predictor"];
+/** Where a predictor is held until it is read; it is called after the last part. */
+const tried = `/tried${predictorRoot}`;
 
 /** Holds files in place of those held there before; the path of the one, or of the folder of several. */
 function held(root: string, files: readonly GivenFile[]): string {
@@ -64,12 +66,15 @@ export function holdPredictor(files: readonly GivenFile[] = []): void {
   hold(predictorRoot, files);
 }
 
-/** Takes a predictor from files. @throws where they hold none, or one that looks ahead. */
+/** Takes a predictor from files. @throws where they hold none, or one that looks ahead; the one before stays. */
 export function openPredictor(files: readonly GivenFile[]): Promise<OpenPredictor> {
-  return told(predictorRoot, async () => {
-    const path = held(predictorRoot, files);
-    const { name } = await loadPredictor(path);
-    return { path, name };
+  return told(tried, async () => {
+    try {
+      const { name } = await loadPredictor(held(tried, files));
+      return { path: held(predictorRoot, files), name };
+    } finally {
+      hold(tried, []);
+    }
   });
 }
 

@@ -88,7 +88,7 @@ function onKey(event: KeyboardEvent): void {
   all[to]?.focus();
 }
 
-/** Adds tiles: those with wrong labels come first. */
+/** Adds tiles: those to forget by what was made wrong come first. */
 function showMore(): void {
   const { images: all, wrong, classes } = state().scene!;
   const first = new Set(wrong);

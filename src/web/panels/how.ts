@@ -21,7 +21,7 @@ const until = part("until", HTMLInputElement);
 const land = part("land", HTMLInputElement);
 const seed = part("seed", HTMLInputElement);
 const details = part("method-details", HTMLDetailsElement);
-const fields = new Fields(part("method-fields", HTMLElement));
+const fields = new Fields(part("method-fields", HTMLElement), form);
 const predictorRow = part("predictor-row", HTMLElement);
 const predictorFile = part("predictor-file", HTMLInputElement);
 const start = part("start", HTMLButtonElement);
@@ -83,6 +83,11 @@ export function toldHow(): How {
   };
 }
 
+/** Whether all that the form says is right; shows what is not. */
+export function howIsValid(): boolean {
+  return form.reportValidity();
+}
+
 /** Fills the form in. */
 export function setHow({ method: name, settings, rounds, seed: drawn, ...ends }: How): void {
   method.value = name;
@@ -97,6 +102,7 @@ export function setHow({ method: name, settings, rounds, seed: drawn, ...ends }:
 /** Takes a predictor from files, for a method that has one. */
 export async function openPredictor(files: readonly GivenFile[]): Promise<void> {
   clearError();
+  change({ working: true });
   try {
     const { path, name } = await engine.openPredictor(files);
     const taker = state().scene!.methods.findIndex(({ fields: own }) =>
@@ -112,6 +118,8 @@ export async function openPredictor(files: readonly GivenFile[]): Promise<void> 
     says.state.textContent = `The predictor is ${name}.`;
   } catch (cause) {
     fail(cause);
+  } finally {
+    change({ working: false });
   }
 }
 
@@ -196,6 +204,8 @@ export function startHow(may: () => boolean): void {
     event.preventDefault();
     void forget(may);
   });
+  // A field that is out of sight cannot say what is wrong with it.
+  details.addEventListener("invalid", () => (details.open = true), true);
   cancel.addEventListener("click", () => void engine.cancel());
   pause.addEventListener("click", () => {
     pausing = !pausing;

@@ -30,14 +30,16 @@ let given = false;
 function show(): void {
   const { scene } = state();
   if (scene === undefined) return;
-  const { images: all, title, tests, classes, wrong } = scene;
+  const { images: all, title, tests, classes, wrong, scenario } = scene;
   const size = `${all.height}×${all.width} ${all.channels === 1 ? "grey" : all.channels === 3 ? "in colour" : `with ${all.channels} channels`}`;
-  const mistaken = wrong.length === 0 ? "" : `, ${wrong.length} of them with wrong labels`;
+  const mistaken = all.labels.filter((label, place) => label !== all.truth[place]).length;
+  const gone = wrong.length === 0 ? "" : `, ${wrong.length} of them to forget by “${scenario}”`;
+  const marked = mistaken === 0 ? gone : `, ${mistaken} of them with wrong labels`;
   say(
     says,
     "The images: “",
     title,
-    `”, ${images(all.count)} of ${classes.length} classes to learn${mistaken}, and ${tests} to test on; ${size}.`,
+    `”, ${images(all.count)} of ${classes.length} classes to learn${marked}, and ${tests} to test on; ${size}.`,
   );
   notes.replaceChildren(
     ...scene.notes.map((text) =>

@@ -1,6 +1,6 @@
 /** The panel of what is taken home: the network after a round, and the report. */
 import { engine } from "../client.ts";
-import { fail, part, saveAs } from "../dom.ts";
+import { clearError, fail, part, saveAs } from "../dom.ts";
 import { change, onChange, type Shown, state } from "../state.ts";
 import { wasStopped, Work } from "../work.ts";
 
@@ -17,6 +17,7 @@ async function offer(
 ): Promise<void> {
   const { shown } = state();
   if (shown === undefined) return;
+  clearError();
   button.disabled = true;
   says.textContent = words;
   try {

@@ -1,8 +1,8 @@
 /** The link that sets the page up again, and the page that a link was opened for. */
-import { fail, part, say } from "../dom.ts";
+import { clearError, fail, part, say } from "../dom.ts";
 import { fits, fragmentOf, type Linked, linkedIn, requireKnown } from "../link.ts";
 import { change, onChange, state } from "../state.ts";
-import { setHow, toldHow } from "./how.ts";
+import { howIsValid, setHow, toldHow } from "./how.ts";
 
 const copy = part("copy-link", HTMLButtonElement);
 const says = part("link-says", HTMLElement);
@@ -16,9 +16,14 @@ function take(): void {
     wanted = linkedIn(location.hash);
     setUp();
   } catch (cause) {
-    wanted = undefined;
-    fail(cause);
+    refuse(cause);
   }
+}
+
+function refuse(cause: unknown): void {
+  wanted = undefined;
+  says.textContent = "";
+  fail(cause);
 }
 
 /** Sets the page up where the images of the link are open. */
@@ -40,13 +45,14 @@ function setUp(): void {
   setHow(wanted);
   wanted = undefined;
   change({ chosen: new Set(forget) });
+  clearError();
   says.textContent = "Set up as the link says.";
 }
 
 /** Shows the link of what is chosen now, and copies it where the browser allows that. */
 async function give(): Promise<void> {
   const { scene, chosen } = state();
-  if (scene === undefined) return;
+  if (scene === undefined || !howIsValid()) return;
   const forget = [...chosen].sort((a, b) => a - b);
   const linked = { ...toldHow(), images: scene.title, count: scene.images.count, forget };
   const address = new URL(location.href);
@@ -72,8 +78,7 @@ export function startLink(): void {
     try {
       setUp();
     } catch (cause) {
-      wanted = undefined;
-      fail(cause);
+      refuse(cause);
     }
   });
   copy.addEventListener("click", () => void give());

@@ -1,6 +1,6 @@
 /** The panel of the run or the training that the browser kept: it goes on after a reload, or is opened again. */
 import { engine } from "../client.ts";
-import { fail, images, part, say } from "../dom.ts";
+import { clearError, fail, images, part, say } from "../dom.ts";
 import type { Kept } from "../messages.ts";
 import { change, onChange, state } from "../state.ts";
 import { follow, nextRun, tell } from "./how.ts";
@@ -12,12 +12,12 @@ const says = part("unfinished-says", HTMLElement);
 const goOn = part("go-on", HTMLButtonElement);
 const discard = part("discard", HTMLButtonElement);
 
-/** What is offered. */
+/** What is offered, also while other work hides it. */
 let offered: Kept | undefined;
 
 /** Whether what would begin may take the place of what was left before its end. */
 export function mayReplace(): boolean {
-  if (whole.hidden || offered === undefined || offered.ended !== undefined) return true;
+  if (offered === undefined || offered.ended !== undefined) return true;
   return confirm(
     `A ${offered.kind} was left before its end, and this browser keeps one run or training alone. Begin another and lose that one?`,
   );
@@ -45,10 +45,21 @@ function show(kept: Kept): void {
   }
   const again = kind === "run" ? "Show it" : "Open it";
   goOn.textContent = ended === undefined ? "Go on" : again;
-  whole.hidden = false;
+  whole.hidden = state().working;
   offered = kept;
-  // A browser goes back to where the page was scrolled to.
-  whole.scrollIntoView({ block: "nearest" });
+}
+
+/** Shows it again after other work, unless that has taken its place. */
+async function showAgain(): Promise<void> {
+  const kept = await engine.kept();
+  if (kept === undefined || offered === undefined) return;
+  if (kept.key === offered.key) show(kept);
+  else offered = undefined;
+}
+
+/** Says why it is not to be had. */
+function refuse(kind: Kept["kind"]): never {
+  throw new Error(`another tab works on the ${kind}, or it is kept no more.`);
 }
 
 async function restore(): Promise<void> {
@@ -59,7 +70,7 @@ async function restore(): Promise<void> {
   tell(`Fetching the ${kind}…`);
   try {
     const there = await (kind === "run" ? restoreRun(key) : restoreTraining(key));
-    if (!there) throw new Error(`the ${kind} is kept no more: another tab has begun its own.`);
+    if (!there) refuse(kind);
   } catch (cause) {
     tell("");
     fail(cause);
@@ -73,6 +84,7 @@ async function restoreRun(key: string): Promise<boolean> {
   const id = nextRun();
   const past = await engine.restore(key, id);
   if (past === undefined) return false;
+  offered = undefined;
   const { scene, request, rounds, ended } = past;
   const { method, forget: gone } = request;
   change({ scene, chosen: new Set(gone) });
@@ -88,6 +100,7 @@ async function restoreRun(key: string): Promise<boolean> {
 async function restoreTraining(key: string): Promise<boolean> {
   const past = await engine.restoreTraining(key);
   if (past === undefined) return false;
+  offered = undefined;
   const { scene, ...training } = past;
   change({ scene, chosen: new Set(scene.wrong), run: undefined });
   tell("");
@@ -95,20 +108,33 @@ async function restoreTraining(key: string): Promise<boolean> {
   return true;
 }
 
+async function forgo(): Promise<void> {
+  if (offered === undefined) return;
+  clearError();
+  try {
+    if (!(await engine.discard(offered.key))) refuse(offered.kind);
+    whole.hidden = true;
+    offered = undefined;
+  } catch (cause) {
+    fail(cause);
+  }
+}
+
 /** Ties the panel to what there is and what is done. */
 export function startUnfinished(): void {
   goOn.addEventListener("click", () => void restore());
-  discard.addEventListener("click", () => {
-    whole.hidden = true;
-    if (offered !== undefined) void engine.discard(offered.key);
-  });
+  discard.addEventListener("click", () => void forgo());
   onChange(["working"], () => {
     if (state().working) whole.hidden = true;
+    else if (offered !== undefined) void showAgain();
   });
 }
 
 /** Offers what is kept. */
 export async function offerUnfinished(): Promise<void> {
   const kept = await engine.kept();
-  if (kept !== undefined && !state().working) show(kept);
+  if (kept === undefined) return;
+  show(kept);
+  // A browser goes back to where the page was scrolled to.
+  whole.scrollIntoView({ block: "nearest" });
 }

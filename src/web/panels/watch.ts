@@ -1,6 +1,6 @@
 /** The panel of what was forgotten: curves and answers after each round, of a run and of one beside it. */
 import { engine } from "../client.ts";
-import { fail, part } from "../dom.ts";
+import { clearError, fail, part } from "../dom.ts";
 import type { Scene } from "../messages.ts";
 import { measuredIn, nameOf, roundName, RunView } from "../run-view.ts";
 import { change, onChange, type Run, state } from "../state.ts";
@@ -115,28 +115,30 @@ let drawing = false;
 async function showMaps(): Promise<void> {
   if (drawing) return;
   drawing = true;
-  try {
-    for (;;) {
-      const key = mapsKey();
+  for (;;) {
+    const key = mapsKey();
+    try {
       await drawMaps();
-      if (mapsKey() === key) break;
+    } catch (cause) {
+      // The images themselves come next.
+      maps.on.checked = false;
+      fail(cause);
     }
-  } catch (cause) {
-    maps.on.checked = false;
-    fail(cause);
-  } finally {
-    drawing = false;
+    if (mapsKey() === key) break;
   }
+  drawing = false;
 }
 
 const mapsKey = (): string =>
   maps.on.checked ? [run?.id, beside.value, slider.value].join() : "none";
 
-let drawn = "none";
+/** What is drawn; undefined where that was not done to its end. */
+let drawn: string | undefined = "none";
 
 async function drawMaps(): Promise<void> {
   const key = mapsKey();
   if (scene === undefined || run === undefined || key === drawn) return;
+  drawn = undefined;
   const round = chosenRound();
   maps.say.textContent = key === "none" ? "" : "Drawing…";
   const pairs = [
@@ -168,5 +170,8 @@ export function startWatch(): void {
   onChange(["run", "scene"], follow);
   slider.addEventListener("input", showRound);
   beside.addEventListener("change", showRounds);
-  maps.on.addEventListener("change", () => void showMaps());
+  maps.on.addEventListener("change", () => {
+    clearError();
+    void showMaps();
+  });
 }
