@@ -110,7 +110,8 @@ async function answer(asked: Asked): Promise<void> {
 
 process.on("message", (asked: Asked) => {
   answer(asked).catch((error: Error) => {
-    const broken = gpu === undefined || gpu.lost !== undefined;
+    // The store is opened last.
+    const broken = store === undefined || gpu?.lost !== undefined;
     const why =
       error instanceof FolderInUse
         ? "busy"

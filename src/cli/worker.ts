@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Command } from "commander";
 import type { Job } from "bullmq";
-import { DataError, GpuError, UsageError } from "../errors.ts";
+import { DataError, GpuError } from "../errors.ts";
 import type { Place } from "../experiments/places.ts";
 import { withoutPassword } from "../platform/address.ts";
 import { absolutePath, exists, join, requireWritable } from "../platform/files.ts";
@@ -121,6 +121,8 @@ class DeviceProcess {
   readonly #store: Extract<Asked, { kind: "open" }>["store"];
   #child: ChildProcess | undefined;
   #place: Promise<Place> | undefined;
+  /** The kind of device that it had first. */
+  #kind: string | undefined;
   #hear: (told: Told) => void = () => undefined;
 
   constructor({ adapter, defaultLimits, precision, store }: WorkerFlags, mirror?: string) {
@@ -132,10 +134,21 @@ class DeviceProcess {
     };
   }
 
-  /** Starts it, where it does not run. @returns what device it has. @throws GpuError where it has none. */
-  place(): Promise<Place> {
+  /**
+   * Starts it, where it does not run.
+   *
+   * @returns what device it has.
+   * @throws GpuError where it has none, or one of another kind than before.
+   */
+  async place(): Promise<Place> {
     this.#place ??= this.#started();
-    return this.#place;
+    const place = await this.#place;
+    const kind = await kindOf(place);
+    this.#kind ??= kind;
+    if (kind === this.#kind) return place;
+    throw new GpuError(
+      `the process with the device ended, and the next one has another kind of device: ${place.adapter}.`,
+    );
   }
 
   #started(): Promise<Place> {
@@ -172,13 +185,15 @@ class DeviceProcess {
     this.#child?.send(asked, () => undefined);
   }
 
-  /** Does a run. @throws RunFailed saying why it did not end. */
+  /** Does a run. @throws RunFailed saying why it did not end; DeviceGone where there is nothing to do it on. */
   async do(
     payload: RunPayload,
     signal: AbortSignal,
     hear: (told: Extract<Told, { kind: "progress" }>) => void,
   ): Promise<Extract<Told, { kind: "ended" }>> {
-    await this.place();
+    await this.place().catch(({ message }: Error) => {
+      throw new DeviceGone(message);
+    });
     const stop = (): void => this.#ask({ kind: "stop" });
     signal.addEventListener("abort", stop);
     try {
@@ -205,8 +220,11 @@ class DeviceProcess {
   }
 }
 
-/** An experiment was submitted with another store than this worker's. */
-class InAnotherStore extends Error {}
+/** A run is none for this worker, or cannot begin now: it goes back to the queue, and costs no try. */
+class PutBack extends Error {}
+
+/** The worker's device is not there any more. */
+class DeviceGone extends GpuError {}
 
 /** Why a run is left. */
 type Reason = "interrupted" | "lost" | "cancelled";
@@ -223,7 +241,7 @@ class Loop {
   readonly #sources: readonly ReturnType<QueueServer["worker"]>[];
   readonly #token = crypto.randomUUID();
   readonly #folders = new Map<string, StoredFolder>();
-  /** Experiments of other stores, and jobs that another process works on, which were told of. */
+  /** Experiments that are left to other workers or wait for their store, and jobs that another process works on, which were told of. */
   readonly #told = new Set<string>();
   #done = 0;
   #failed = 0;
@@ -272,13 +290,19 @@ class Loop {
   async #listen(signal: AbortSignal): Promise<void> {
     const { idle = Infinity, runs = Infinity } = this.#flags;
     let since = performance.now();
+    // Jobs that were put back since then: where one of them comes again, nothing else is to be done.
+    const back = new Set<string | undefined>();
     while (!signal.aborted && this.#done + this.#failed < runs) {
       const job = await this.#next();
-      if (job !== undefined) {
-        await this.#do(job, signal);
+      if (job !== undefined && (await this.#do(job, signal))) {
         since = performance.now();
-      } else if (performance.now() - since >= idle * 1000) break;
-      else await pause(pauseMs, signal);
+        back.clear();
+        continue;
+      }
+      const nothing = job === undefined || back.has(job.id);
+      if (nothing && performance.now() - since >= idle * 1000) break;
+      if (job === undefined) await pause(pauseMs, signal);
+      else back.add(job.id);
     }
   }
 
@@ -292,7 +316,8 @@ class Loop {
     return undefined;
   }
 
-  async #do(job: Job, interrupted: AbortSignal): Promise<void> {
+  /** Does a job. @returns whether it did: false where the job was put back. */
+  async #do(job: Job, interrupted: AbortSignal): Promise<boolean> {
     const left = new AbortController();
     let reason: Reason | undefined;
     const leave = (why: Reason): void => {
@@ -303,11 +328,17 @@ class Loop {
     interrupted.addEventListener("abort", interrupt);
     const bar = new ProgressBar(job.name, true);
     let renewing: ReturnType<typeof setInterval> | undefined;
+    let valid = false;
     try {
       const payload = readPayload(job.data, this.#version);
       const folder = this.#folder(payload.folder);
       const flow = new Flow(this.#server, payload, folder);
-      if (payload.run === undefined) return await this.#complete(job, "done");
+      valid = true;
+      if (payload.run === undefined) {
+        await this.#complete(job, "done");
+        return true;
+      }
+      this.#requirePrecision(payload);
       await this.#requireHere(payload.folder, folder);
       // It could not be taken off the queue while another run was under way.
       if (await flow.cancelled()) {
@@ -325,10 +356,13 @@ class Loop {
       this.#done++;
       this.#metrics?.count("done");
       bar.say(ended.line);
+      return true;
     } catch (error) {
-      await this.#left(job, error as Error, reason).catch((later: Error) => {
+      const [failure, final] = [error as Error, !valid];
+      return await this.#left(job, failure, { reason, final }).catch((later: Error) => {
         // The queue has given the run to another, and takes no word of this worker on it.
         if (!/missing lock|lock mismatch/i.test(later.message)) throw later;
+        return true;
       });
     } finally {
       clearInterval(renewing);
@@ -344,10 +378,32 @@ class Loop {
     return folder;
   }
 
-  /** @throws InAnotherStore where the experiment was submitted with another store. */
+  /** @throws PutBack where the experiment asks for another precision than this worker's device has. */
+  #requirePrecision({ folder, request }: RunPayload): void {
+    const asked = request.precision ?? "exact";
+    const { precision = "exact" } = this.#flags;
+    if (asked === precision) return;
+    this.#once(
+      folder,
+      `"${folder}" asks for --precision ${asked}, and this worker has ${precision}: it is left to workers with that`,
+    );
+    throw new PutBack();
+  }
+
+  /** @throws PutBack where the experiment was submitted with another store, or the store does not answer. */
   async #requireHere(name: string, folder: StoredFolder): Promise<void> {
-    if (await folder.has("config.json")) return;
     const { store } = this.#flags;
+    try {
+      if (await folder.has("config.json")) {
+        // What is told of the store is told again when it is away again.
+        this.#told.delete(name);
+        return;
+      }
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      this.#once(name, `${error.message} Runs wait until the store answers.`);
+      throw new PutBack();
+    }
     const away = !isBucket(store) && !(await exists(absolutePath(store)));
     this.#once(
       name,
@@ -355,7 +411,7 @@ class Loop {
         ? `the store "${store}" is not there any more: runs wait until it is back`
         : `"${name}" is not in this worker's store: it is left to workers of the store that it was submitted with`,
     );
-    throw new InAnotherStore();
+    throw new PutBack();
   }
 
   /** Says a line, once for each experiment or job. */
@@ -388,37 +444,50 @@ class Loop {
     }, silence / 3);
   }
 
-  /** What becomes of a job whose run did not end. */
-  async #left(job: Job, error: Error, reason: Reason | undefined): Promise<void> {
+  /**
+   * What becomes of a job whose run did not end.
+   *
+   * @param told `final`: it says what cannot be done, which does not change by trying it again.
+   * @returns whether a try of it was made: false where the job was put back.
+   * @throws DeviceGone where it was put back since there is no device.
+   */
+  async #left(
+    job: Job,
+    error: Error,
+    { reason, final }: { reason: Reason | undefined; final: boolean },
+  ): Promise<boolean> {
+    if (error instanceof DeviceGone) {
+      await job.moveToWait(this.#token);
+      throw error;
+    }
     const why = error instanceof RunFailed ? error.why : "error";
     if (reason === "lost" || why === "lost") {
       say(`${job.name}: it was silent for too long, and another worker has it now`);
-      return;
+      return true;
     }
     if (reason === "interrupted" && why === "stopped") {
       await job.moveToWait(this.#token);
-      return;
+      return true;
     }
     if (reason === "cancelled") {
       say(`${job.name}: cancelled`);
       await job.moveToFailed(this.#server.final("cancelled"), this.#token, false);
-      return;
+      return true;
     }
-    if (error instanceof InAnotherStore) {
+    if (error instanceof PutBack) {
       await job.moveToDelayed(Date.now() + pauseMs, this.#token);
-      return;
+      return false;
     }
     if (why === "busy") {
       this.#once(job.id!, `${job.name}: ${error.message} It is tried again.`);
       await job.moveToDelayed(Date.now() + busyMs, this.#token);
-      return;
+      return false;
     }
     this.#failed++;
     this.#metrics?.count("failed");
     say(`${job.name}: ${error.message}`);
-    // What a job says does not change by trying it again.
-    const final = error instanceof UsageError || error instanceof DataError;
     await job.moveToFailed(final ? this.#server.final(error.message) : error, this.#token, false);
+    return true;
   }
 }
 

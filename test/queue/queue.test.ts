@@ -8,6 +8,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { shareDevice } from "../../src/cli/device-options.ts";
 import { packageVersion } from "../../src/cli/version.ts";
+import type { Told } from "../../src/cli/worker-process.ts";
 import { requestPlan } from "../../src/experiments/parts.ts";
 import {
   experimentConfig,
@@ -50,9 +51,9 @@ const request: ExperimentRequest = {
   tuningSeeds: [101],
 };
 
-/** A job of the request, in a store of its own. */
+/** A job of the request, in a store of its own or one that is there. */
 async function begun(name: string, changes: Partial<ExperimentRequest> = {}) {
-  mkdirSync(`${folder}/${name}`);
+  mkdirSync(`${folder}/${name}`, { recursive: true });
   const store = await openStore(`${folder}/${name}`);
   const asked = { ...request, ...changes };
   const config = await experimentConfig(requestProtocol(asked), asked);
@@ -393,6 +394,18 @@ withRedis(
     await until(async () => (await elsewhere.state()).delayed.length > 0, worker.said);
     worker.child.kill("SIGTERM");
     assert.is(await worker.ended, 0, worker.said());
+    // So it does those in another precision. What is left is nothing to do.
+    const faster = await begun("failing", { precision: "fast" });
+    const fast = new Flow(server, faster.payload, faster.stored);
+    await fast.submit();
+    const picky = start("worker", "--store", `${folder}/failing`, "--idle", "2");
+    assert.is(await soon(picky.ended, 60_000), 0, picky.said());
+    assert.match(picky.said(), /asks for --precision fast, and this worker has exact/);
+    assert.match(picky.said(), /is not in this worker's store/);
+    assert.match(picky.said(), /0 runs done, 0 failed/);
+    assert.equal(readdirSync(faster.out), ["config.json"]);
+    assert.ok(await fast.cancel());
+    rmSync(faster.out, { recursive: true });
     assert.is(await soon(new Promise(() => undefined), 1), undefined);
     assert.is(await soon(Promise.resolve(3), 1000), 3);
     assert.equal((await elsewhere.state()).done, []);
@@ -434,6 +447,55 @@ withRedis(
     assert.is(await dashboard.ended, 0, dashboard.said());
     assert.not.match(dashboard.said(), /secret/);
     await elsewhere.cancel();
+    await server.close();
+  },
+);
+
+withRedis(
+  "a worker without its device, or with another kind of it, ends and costs no run a try",
+  async () => {
+    const { payload, stored } = await begun("gone", { seeds: [5], tuningSeeds: [105] });
+    const server = await QueueServer.connect(redis.address, { say: () => undefined });
+    const flow = new Flow(server, { ...payload, retries: { attempts: 4, delayMs: 50 } }, stored);
+    await flow.submit();
+    const store = `${folder}/gone`;
+    const says = (told: Told): string => `process.send = () => send(${JSON.stringify(told)});`;
+    const place = { adapter: "another", runtime: "none" };
+    const next: readonly (readonly [string, RegExp])[] = [
+      [says({ kind: "opened", place }), /another kind of device: another/],
+      [says({ kind: "failed", message: "no adapter", why: "broken" }), /no adapter/],
+      [`rmSync("${store}", { recursive: true });`, /the store .* is not there/],
+    ];
+    for (const [i, [act, why]] of next.entries()) {
+      // The process with the device ends at its first run, and something is wrong with the one that follows.
+      const [began, preload] = [`${folder}/began-${i}`, `${folder}/preload-${i}.mjs`];
+      await writeAtomic(
+        preload,
+        `import { existsSync, rmSync, writeFileSync } from "node:fs";
+        const send = process.send?.bind(process);
+        if (send !== undefined && existsSync("${began}")) {
+          ${act}
+        } else if (send !== undefined) {
+          writeFileSync("${began}", "");
+          const on = process.on.bind(process);
+          const hear = (to) => (asked) => asked.kind === "do" ? process.exit(9) : to(asked);
+          process.on = (name, to) => on(name, name === "message" ? hear(to) : to);
+        }`,
+      );
+      const variables = { NODE_OPTIONS: `--import=${preload}` };
+      const worker = startWith(variables, "worker", "--store", store, "--quiet");
+      assert.is(await soon(worker.ended, 60_000), 1, worker.said());
+      assert.match(worker.said(), why);
+    }
+    const jobs = await server.queue(queueName(version)).getJobs();
+    const mine = jobs.filter(({ data }) => (data as RunPayload).flow === payload.flow);
+    const tries = mine.map(({ attemptsMade }) => attemptsMade);
+    assert.is(
+      tries.reduce((sum, made) => sum + made),
+      3,
+    );
+    assert.is((await flow.state()).failed.length, 0);
+    assert.ok(await flow.cancel());
     await server.close();
   },
 );
@@ -535,7 +597,7 @@ test("a bucket: what another process in the same mirror has removed is brought a
 });
 
 withRedis(
-  "a bucket: a worker is killed as soon as it has saved, a write is refused, and the tables are those of one process",
+  "a bucket: a worker is killed as soon as it has saved, the store is away, a write is refused, and the tables are those of one process",
   async () => {
     const small = words.replace(
       "--seeds 2 --arms neg-grad,linear-rewind",
@@ -552,7 +614,13 @@ withRedis(
       let killed = "";
       const first = worker();
       let refusals = 0;
-      server.refuse = (request) => {
+      let looks = 0;
+      let late = 0;
+      server.refuse = (request, host) => {
+        // The store is away for the workers' own processes: before a run, and as what waited for one is added.
+        const own = host.startsWith("127.") && killed === "";
+        if (own && /^HEAD .*config\.json$/.test(request) && ++looks <= 2) return "SlowDown";
+        if (own && /^GET .*trained\/where/.test(request) && ++late === 1) return "SlowDown";
         const saved = /^PUT (.*)\/unlearning-state/.exec(request);
         if (saved !== null && killed === "") {
           killed = saved[1]!;
@@ -564,10 +632,13 @@ withRedis(
       };
       const submitted = startWith(
         variables,
-        ...[...small.split(" "), ...at, "--queue", redis.address, "--out", `${folder}/bucket`],
+        ...[...small.split(" "), "--store", place.replace("127.0.0.1", "localhost")],
+        ...["--queue", redis.address, "--out", `${folder}/bucket`],
       );
       await until(() => killed !== "", first.said);
       await first.ended;
+      assert.ok(looks > 2 && late > 0);
+      assert.match(first.said(), /cannot look at .*403.*Runs wait until the store answers/);
       const from = server.asked.length;
       const second = worker();
       const said = (): string => [submitted, second].map((one) => one.said()).join("\n---\n");

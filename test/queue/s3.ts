@@ -21,8 +21,8 @@ export class S3Server {
   readonly objects = new Map<string, Buffer>();
   /** What was asked for: `PUT KEY`. */
   readonly asked: string[] = [];
-  /** Asked before a request is answered; one that it gives a code for is refused with that. */
-  refuse: (request: string) => string | undefined = () => undefined;
+  /** Asked before a request is answered, with the host that it was sent to; one that it gives a code for is refused with that. */
+  refuse: (request: string, host: string) => string | undefined = () => undefined;
   readonly id = "AKIDTESTS";
   readonly secret = "a+secret/key";
   readonly token = "session-token";
@@ -76,7 +76,7 @@ export class S3Server {
     const key = rest.join("/");
     if (bucket !== "tests") return refused(404, "NoSuchBucket");
     this.asked.push(`${method} ${key}`);
-    const code = this.refuse(`${method} ${key}`);
+    const code = this.refuse(`${method} ${key}`, request.headers.host!);
     if (code !== undefined) return refused(403, code);
     if (method === "GET" && key === "") return { status: 200, body: this.#list(url.searchParams) };
     if (method === "PUT") this.objects.set(key, body);
