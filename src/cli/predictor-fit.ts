@@ -86,6 +86,38 @@ function scoreTable(
   return [columns, rows];
 }
 
+/** @throws UsageError unless the errors of a predictor are of what the fit predicts, from the same snapshots. */
+function requireComparable(spec: string, predictor: Predictor, family: Family): void {
+  const { window, direction, horizon, times, sets } = predictor;
+  const { shape } = family;
+  const refuse = (why: string, which: string): never => {
+    throw new UsageError(`--against ${spec}: ${why}; only predictors ${which} can be compared.`);
+  };
+  const served = new Set(sets.flatMap(({ kinds }) => kinds));
+  const without = Object.values(family.sets)
+    .flat()
+    .filter((kind) => !served.has(kind));
+  if (without.length > 0) {
+    refuse(
+      `it has no weights for single ones of the kinds ${without.join(", ")}`,
+      "that look at each weight alone",
+    );
+  }
+  if (window !== shape.window) {
+    refuse(`its window is ${window}, that of the fit ${shape.window}`, "of the same window");
+  }
+  if (direction !== shape.direction || horizon !== family.horizon) {
+    refuse(
+      `it predicts the ${direction}, ${predictor.reach}, and the fit the ${shape.direction}, ${family.horizon} epochs`,
+      "of the same horizon",
+    );
+  }
+  const span = times === undefined ? window - 1 : times.at(-1)! - times[0]!;
+  if (Math.abs(horizon! / span - shape.ahead) > 1e-9) {
+    refuse("its snapshots are taken at other times than those of the fit", "of the same times");
+  }
+}
+
 /** How a family is fitted, by the flags. */
 export function requestOf(flags: FittingFlags, family: Family): FitRequest {
   const {
@@ -125,12 +157,7 @@ async function fit(flags: FitFlags): Promise<void> {
   const against: Record<string, Predictor> = {};
   for (const spec of flags.against ?? []) {
     const predictor = await loadPredictor(spec);
-    if (predictor.window !== family.shape.window) {
-      throw new UsageError(
-        `--against ${spec}: its window is ${predictor.window}, that of the fit ${family.shape.window}; ` +
-          "only predictors of the same window can be compared.",
-      );
-    }
+    requireComparable(spec, predictor, family);
     against[predictor.name] = predictor;
   }
   const request = requestOf(flags, family);

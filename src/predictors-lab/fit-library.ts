@@ -42,7 +42,7 @@ export interface Score {
   readonly linear: number;
   /** Predicting no change. */
   readonly noChange: number;
-  /** Other predictors of the same window, by name. */
+  /** Other predictors of the same window and target, by name. */
   readonly others: Readonly<Record<string, number>>;
 }
 

@@ -58,16 +58,19 @@ export function states(file: WeightFile, name: string): boolean {
   return file.format === "safetensors" && statedPredictor(file) === name;
 }
 
+/** What a predictor aims at. */
+export interface Aim {
+  readonly horizon: number;
+  readonly base: Exclude<Base, "none">;
+}
+
 /**
  * Horizon and base as the metadata state them.
  *
  * @param defaults where they state none.
  * @throws DataError for a horizon that is no number, or another base.
  */
-export function statedAim(
-  { source, metadata }: WeightFile,
-  defaults: { readonly horizon: number; readonly base: Exclude<Base, "none"> },
-): { horizon: number; base: Exclude<Base, "none"> } {
+export function statedAim({ source, metadata }: WeightFile, defaults: Aim): Aim {
   const horizon = Number(metadata["horizon"] ?? defaults.horizon);
   const base = metadata["base"] ?? defaults.base;
   if (!Number.isFinite(horizon) || (base !== "oldest" && base !== "newest")) {

@@ -15,7 +15,7 @@ import {
   type TwoStreamWeights,
 } from "./two-stream.ts";
 import { twoStreamFiles, type TwoStreamSource } from "./two-stream-files.ts";
-import { statedAim, states } from "./weight-file.ts";
+import { states } from "./weight-file.ts";
 
 /** The layers of a stream, in the order of Keras' layer numbers. */
 export type WnnLayer = "first" | "compress" | "linear" | "amplitude" | "rate" | "third";
@@ -161,8 +161,8 @@ export const wnnLoader: PredictorLoader = {
       : states(file, "wnn"),
   load(request) {
     requirePlain(request, this.name, { publishedBias: true });
-    const { first, sources } = twoStreamFiles(wnnSpec, request.files);
-    const { horizon } = statedAim(first, { horizon: publishedHorizon, base: "newest" });
+    const usual = { horizon: publishedHorizon, base: "newest" } as const;
+    const { sources, horizon } = twoStreamFiles(wnnSpec, request, usual);
     const { publishedBias } = request;
     return wnnPredictor(request.name, sources, { horizon, publishedBias });
   },

@@ -321,6 +321,17 @@ test("predictor fit: errors say what is missing", async () => {
       /--window is for invwnn; wnn has a fixed one/,
     ],
     [[...library, "--window", "5", "--against", "linear"], /its window is 15, that of the fit 5/],
+    // What cannot be compared is told before the fit.
+    [[...library, "--window", "5", "--against", "late:0.15:5"], /no weights for single ones/],
+    [[...library, "--window", "5", "--against", "linear:2:5"], /2 epochs, and the fit the past, 3/],
+    [
+      [...library, "--predictor", "wnn", "--against", "linear:5:5"],
+      /it predicts the past, 5 epochs, and the fit the future, 5 epochs/,
+    ],
+    [
+      [...library, "--predictor", "introspection", "--against", "linear:-10:4"],
+      /snapshots are taken at other times/,
+    ],
   ] as const) {
     const { code, err } = await commands.run("predictor", "fit", ...words);
     // A folder that is no library, or has too little in it, is wrong data; all else is wrong usage.

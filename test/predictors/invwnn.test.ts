@@ -17,8 +17,10 @@ import {
 } from "../../src/predictors/invwnn/streams.ts";
 import { invWnnSpec, type InvWnnWeights } from "../../src/predictors/invwnn/weights.ts";
 import { uploadSet } from "../../src/predictors/launch.ts";
-import type { Base } from "../../src/predictors/predictor.ts";
+import { predictorOf } from "../../src/predictors/index.ts";
+import type { Base, Predictor } from "../../src/predictors/predictor.ts";
 import { fromKerasLayers, fromTensors } from "../../src/predictors/two-stream.ts";
+import type { WeightFile } from "../../src/predictors/weight-file.ts";
 import { Value } from "../../src/graph/value.ts";
 import { closeGpus, testGpu, tunings } from "../device.ts";
 import { nearestHalf } from "../nearest-half.ts";
@@ -97,6 +99,26 @@ function randomWeights(window: number, seed: number): InvWnnWeights {
   put("output", [128, 1], 0.7);
   return fromTensors(invWnnSpec, tensors);
 }
+
+test("files of one predictor state the same horizon and base, unless the base is asked for", () => {
+  const tensors = toTensors(invWnnSpec, randomWeights(5, 1));
+  const file = (source: string, stated: Record<string, string>): WeightFile => ({
+    ...{ format: "safetensors", source, tensors },
+    metadata: { format: "rewind invwnn 1", ...stated },
+  });
+  const loaded = (bias: Record<string, string>, base?: "newest"): Predictor => {
+    const [conv, fc] = [file("conv", {}), file("fc", { base: "oldest", horizon: "3" })];
+    return predictorOf({ conv, fc, bias: file("bias", bias) }, { short: "mixed", base });
+  };
+  assert.is(loaded({}).base, "oldest");
+  const newest = { base: "newest" };
+  assert.throws(
+    () => loaded(newest),
+    /"conv" has horizon 3, base oldest; "fc" .* oldest; "bias" has horizon 3, base newest/,
+  );
+  assert.is(loaded(newest, "newest").base, "newest");
+  assert.throws(() => loaded({ horizon: "4" }, "newest"), /"bias" has horizon 4, base newest/);
+});
 
 function randomHistories(window: number, count: number, seed: number): number[][] {
   const draw = uniform(seed);
