@@ -11,6 +11,7 @@ import { announceWorker, Flow, withdrawWorker } from "../queue/flow.ts";
 import { kindOf, queueName, readPayload, type RunPayload } from "../queue/payload.ts";
 import { isBucket, openStore } from "../queue/store.ts";
 import type { Store, StoredFolder } from "../queue/stored-folder.ts";
+import { FolderInUse } from "../report/folder-lock.ts";
 import { type DeviceFlags, deviceOptions } from "./device-options.ts";
 import { example } from "./examples.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -329,6 +330,7 @@ class Loop {
     const bar = new ProgressBar(job.name, true);
     let renewing: ReturnType<typeof setInterval> | undefined;
     let valid = false;
+    let release: (() => Promise<void>) | undefined;
     try {
       const payload = readPayload(job.data, this.#version);
       const folder = this.#folder(payload.folder);
@@ -345,7 +347,10 @@ class Loop {
         leave("cancelled");
         throw new RunFailed("cancelled", "stopped");
       }
-      renewing = this.#renew(job, flow, leave);
+      const hold = this.#holding(flow, payload.run);
+      await hold?.take();
+      release = hold?.release;
+      renewing = this.#renew(job, flow, { leave, keep: hold?.take });
       const ended = await this.#device.do(payload, left.signal, ({ phase, done, total, taken }) => {
         this.#metrics?.taken(taken);
         bar.update(done, total, phase === "steps" ? "" : phase);
@@ -366,6 +371,7 @@ class Loop {
       });
     } finally {
       clearInterval(renewing);
+      await release?.();
       interrupted.removeEventListener("abort", interrupt);
       bar.stop();
     }
@@ -424,8 +430,26 @@ class Loop {
     await job.moveToCompleted(line, this.#token, false);
   }
 
+  /** How a run is held for its submission, and given free: in a bucket, as a folder has a lock of its own. */
+  #holding(flow: Flow, run: string): Record<"take" | "release", () => Promise<void>> | undefined {
+    const { store, silence } = this.#flags;
+    if (!isBucket(store)) return undefined;
+    return {
+      take: () => flow.hold(run, this.#token, silence * 1000),
+      release: () => flow.release(run, this.#token),
+    };
+  }
+
   /** Says to the queue that the run goes on; leaves it where it was given to another, or is not wanted any more. */
-  #renew(job: Job, flow: Flow, leave: (why: Reason) => void): ReturnType<typeof setInterval> {
+  #renew(
+    job: Job,
+    flow: Flow,
+    run: {
+      readonly leave: (why: Reason) => void;
+      readonly keep: (() => Promise<void>) | undefined;
+    },
+  ): ReturnType<typeof setInterval> {
+    const { leave, keep } = run;
     const silence = this.#flags.silence * 1000;
     let asking = false;
     return setInterval(() => {
@@ -435,8 +459,10 @@ class Loop {
         try {
           if ((await job.extendLock(this.#token, silence)) !== 1) leave("lost");
           else if (await flow.cancelled()) leave("cancelled");
+          else await keep?.();
         } catch (error) {
-          if (/lock|job/i.test((error as Error).message)) leave("lost");
+          const { message } = error as Error;
+          if (error instanceof FolderInUse || /lock|job/i.test(message)) leave("lost");
         } finally {
           asking = false;
         }
@@ -460,7 +486,8 @@ class Loop {
       await job.moveToWait(this.#token);
       throw error;
     }
-    const why = error instanceof RunFailed ? error.why : "error";
+    const busy = error instanceof FolderInUse ? "busy" : "error";
+    const why = error instanceof RunFailed ? error.why : busy;
     if (reason === "lost" || why === "lost") {
       say(`${job.name}: it was silent for too long, and another worker has it now`);
       return true;

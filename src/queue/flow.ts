@@ -18,6 +18,7 @@ import { requestProtocol } from "../experiments/request.ts";
 import { PlanResults } from "../experiments/run.ts";
 import { resultFile } from "../experiments/trained-network.ts";
 import { join } from "../platform/files.ts";
+import { FolderInUse } from "../report/folder-lock.ts";
 import type { QueueServer } from "./connection.ts";
 import { kindOf, queueName, readPayload, type RunPayload } from "./payload.ts";
 import type { StoredFolder } from "./stored-folder.ts";
@@ -266,6 +267,44 @@ export class Flow {
     // What is settled others wait for, which need not wait for this run.
     const next = (await this.#settle(waiting)) ? this.plan : waiting;
     for (const run of await this.#ready(next)) await this.#add(run);
+  }
+
+  #heldKey(run: string): string {
+    return `rewind:held:${this.#folder.shown}/${run}`;
+  }
+
+  #holder(run: string, worker: string): string {
+    return `${this.#jobId(run)} ${worker}`;
+  }
+
+  /**
+   * Takes a run of a folder that several submissions may share, or keeps it. What a worker that was silent has of the same
+   * job is taken over.
+   *
+   * @param ms it is free after so long without another call.
+   * @throws FolderInUse where a worker does it for another submission.
+   */
+  async hold(run: string, worker: string, ms: number): Promise<void> {
+    const { redis } = this.#server;
+    const [key, mine] = [this.#heldKey(run), this.#holder(run, worker)];
+    while ((await redis.set(key, mine, "PX", ms, "NX")) === null) {
+      const holder = await redis.get(key);
+      if (holder === null) continue;
+      if (!holder.startsWith(this.#holder(run, ""))) {
+        throw new FolderInUse(
+          `"${run}" in ${this.#folder.shown} is under way for another submission.`,
+        );
+      }
+      await redis.set(key, mine, "PX", ms);
+      return;
+    }
+  }
+
+  /** Gives a run free that a worker has taken, and no other since. */
+  async release(run: string, worker: string): Promise<void> {
+    const { redis } = this.#server;
+    const key = this.#heldKey(run);
+    if ((await redis.get(key)) === this.#holder(run, worker)) await redis.del(key);
   }
 
   /** Jobs of this submission in some states. */

@@ -488,7 +488,7 @@ withRedis(
       assert.match(worker.said(), why);
     }
     const jobs = await server.queue(queueName(version)).getJobs();
-    const mine = jobs.filter(({ data }) => (data as RunPayload).flow === payload.flow);
+    const mine = jobs.filter(({ data }) => (data as RunPayload | null)?.flow === payload.flow);
     const tries = mine.map(({ attemptsMade }) => attemptsMade);
     assert.is(
       tries.reduce((sum, made) => sum + made),
@@ -597,6 +597,36 @@ test("a bucket: what another process in the same mirror has removed is brought a
 });
 
 withRedis(
+  "of submissions that share a folder in a bucket one does a run that both have",
+  async () => {
+    const { payload, stored } = await begun("shared");
+    const server = await QueueServer.connect(redis.address, { say: () => undefined });
+    const [one, other] = ["one", "other"].map(
+      (flow) => new Flow(server, { ...payload, flow }, stored),
+    );
+    const run = "seed-1/trained";
+    await one!.hold(run, "first", 60_000);
+    await one!.hold(run, "first", 60_000);
+    // A worker that was silent has lost it to the next one with the same job.
+    await one!.hold(run, "second", 60_000);
+    await one!.release(run, "first");
+    const error = await other!.hold(run, "third", 60_000).catch((reason: unknown) => reason);
+    assert.instance(error, FolderInUse);
+    await one!.release(run, "second");
+    await other!.hold(run, "third", 10);
+    await until(
+      () =>
+        one!.hold(run, "first", 60_000).then(
+          () => true,
+          () => false,
+        ),
+      () => "it is free after a silence",
+    );
+    await server.close();
+  },
+);
+
+withRedis(
   "a bucket: a worker is killed as soon as it has saved, the store is away, a write is refused, and the tables are those of one process",
   async () => {
     const small = words.replace(
@@ -612,7 +642,7 @@ withRedis(
       const variables = { ...server.variables, TMPDIR: folder };
       const worker = (): Started => startWith(variables, "worker", ...at, "--silence", "2");
       let killed = "";
-      const first = worker();
+      let first: Started | undefined;
       let refusals = 0;
       let looks = 0;
       let late = 0;
@@ -624,7 +654,7 @@ withRedis(
         const saved = /^PUT (.*)\/unlearning-state/.exec(request);
         if (saved !== null && killed === "") {
           killed = saved[1]!;
-          first.child.kill("SIGKILL");
+          first?.child.kill("SIGKILL");
         }
         return /^PUT .*seed-1\/neg-grad\/result/.test(request) && ++refusals === 1
           ? "AccessDenied"
@@ -635,6 +665,19 @@ withRedis(
         ...[...small.split(" "), "--store", place.replace("127.0.0.1", "localhost")],
         ...["--queue", redis.address, "--out", `${folder}/bucket`],
       );
+      // A run that is under way for another submission is left until that has it no more.
+      const config = (): string | undefined =>
+        [...server.objects.keys()].find((key) => key.endsWith("config.json"));
+      await until(() => config() !== undefined, submitted.said);
+      const { payload, stored } = await begun("rival");
+      const shown = `s3://tests/${config()!.replace("/config.json", "")}`;
+      const queue = await QueueServer.connect(redis.address, { say: () => undefined });
+      const rival = new Flow(queue, payload, { ...stored, shown });
+      await rival.hold("seed-1/trained", "rival", 600_000);
+      first = worker();
+      await until(() => first!.said().includes("for another submission. It is"), first.said);
+      await rival.release("seed-1/trained", "rival");
+      await queue.close();
       await until(() => killed !== "", first.said);
       await first.ended;
       assert.ok(looks > 2 && late > 0);
