@@ -1,7 +1,8 @@
 /** What is read and checked before an adapter is opened and anything is written. */
-import { modelSpec } from "../../models/index.ts";
+import { type ModelConfig, modelSpec } from "../../models/index.ts";
+import type { Dataset } from "../data/dataset.ts";
 import { DataError, ShapeError, UsageError } from "../errors.ts";
-import { declare } from "../nn/model.ts";
+import { declare, type ModelSpec } from "../nn/model.ts";
 import { loadPredictor } from "../predictors/index.ts";
 import type { SetupConfig, TrainConfig, UnlearnConfig } from "../runs/config.ts";
 import type { GivenNetwork } from "../runs/given-network.ts";
@@ -36,6 +37,14 @@ export async function checkUnlearning(
   await loadPredictor(predictor, base);
 }
 
+/** What a network is on some images. */
+export function specOf(
+  network: ModelConfig,
+  { height, width, channels, classes }: Dataset,
+): ModelSpec {
+  return modelSpec(network, [height, width, channels], classes.length);
+}
+
 /** Whether a network takes the images, and a file's weights fit it. */
 export function checkNetwork(
   { model }: Pick<SetupConfig, "model">,
@@ -44,11 +53,7 @@ export function checkNetwork(
 ): void {
   const network = given?.network ?? model;
   if (network === undefined) return;
-  const spec = modelSpec(
-    network,
-    [train.height, train.width, train.channels],
-    train.classes.length,
-  );
+  const spec = specOf(network, train);
   declare(spec);
   try {
     given?.weights(spec);

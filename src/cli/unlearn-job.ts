@@ -5,7 +5,8 @@ import { answersToForget } from "../api/answers.ts";
 import { listed } from "../registry.ts";
 import { describeAnswers, missingFor, mostNamed } from "../runs/answers.ts";
 import type { ForgetConfig, SetupConfig, UnlearnConfig } from "../runs/config.ts";
-import type { ForgetRecord } from "../runs/forget-record.ts";
+import { forgetFile, type ForgetRecord, readForgetRecord } from "../runs/forget-record.ts";
+import { type Inputs, inputsOf, readInputs, type RunParts } from "../runs/inputs.ts";
 import { limitsOf } from "../gpu/dry.ts";
 import type { Job } from "../runs/job.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
@@ -53,8 +54,15 @@ async function predictorOf({
   return { predictor: loaded.name, base: loaded.base };
 }
 
-/** Metrics of a retrained network, from the folder of its run. @throws DataError where that is none. */
-export async function finalOf(path: string): Promise<Final> {
+/** A network that was retrained: its folder and metrics. */
+export interface Retrained {
+  readonly path: string;
+  readonly model: string;
+  readonly final: Final;
+}
+
+/** A retrained network, from the folder of its run. @throws DataError where that is none. */
+export async function readRetrained(path: string): Promise<Retrained> {
   const folder = await RunFolder.open(path);
   const file = folder.file("report.json");
   const report = (await exists(file)) ? ((await readJson(file)) as UnlearnReport) : undefined;
@@ -64,7 +72,48 @@ export async function finalOf(path: string): Promise<Final> {
       `--reference "${path}" is not a finished run of \`rewind unlearn --method ${listed(names, "or")}\`.`,
     );
   }
-  return report.final;
+  return { path, model: report.model, final: report.final };
+}
+
+/** What a network is measured on, of the inputs of its run. */
+const measuredOn = ["training images", "labels of the training images", "test images"] as const;
+
+/** @throws DataError where a retrained network is another than the one that a run comes near to. */
+export async function requireSameTask(
+  { path, model }: Retrained,
+  run: { readonly digest: string; readonly inputs: Inputs; readonly model: string },
+): Promise<void> {
+  const folder = await RunFolder.open(path);
+  const there = (await readInputs(folder)) ?? {};
+  const digest = (await folder.has(forgetFile)) ? (await readForgetRecord(path)).digest : undefined;
+  const compared = [
+    ["D_f", digest, run.digest],
+    ["network", model, run.model],
+    ...measuredOn.map((what) => [what, there[what], run.inputs[what]] as const),
+  ] as const;
+  // What an earlier version did not write down is not compared.
+  const other = compared.find(([, its, ours]) => its !== undefined && its !== ours);
+  if (other === undefined) return;
+  throw new DataError(
+    `--reference "${path}" was retrained for another run: its ${other[0]} ${/s$/.test(other[0]) ? "are" : "is"} not the same. ` +
+      "Retrain on what this run has.",
+  );
+}
+
+/** @throws DataError where a finished run has not measured its gaps to the network in some files. */
+export async function requireMeasured(
+  folder: RunFolder,
+  files: NonNullable<RunParts["files"]>,
+): Promise<void> {
+  if (!(await folder.has("report.json"))) return;
+  const known = (await readInputs(folder)) ?? {};
+  for (const [what, digest] of Object.entries(await inputsOf({ files }))) {
+    if (known[what] === digest) continue;
+    throw new DataError(
+      `"${folder.path}" is finished, and has no gaps to the network of --reference: leave that out, or remove the ` +
+        "folder to run again.",
+    );
+  }
 }
 
 /** What {@link unlearnAndReport} is told besides. */

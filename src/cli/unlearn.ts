@@ -14,7 +14,7 @@ import { RunFolder } from "../report/run-folder.ts";
 import { diffusion } from "../tasks/diffusion.ts";
 import { Owned } from "../gpu/owned.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
-import { checkNetwork, checkUnlearning } from "./check-inputs.ts";
+import { checkNetwork, checkUnlearning, specOf } from "./check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { loadOwnModel } from "./model-file.ts";
 import { type NonfiniteFlags, nonfiniteOption } from "./nonfinite.ts";
@@ -37,7 +37,13 @@ import { profileOption, startProfile, writeProfile } from "./profile.ts";
 import { type DeviceFlags, deviceOptions, lossOption, withDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { integer, validate } from "./parse.ts";
-import { finalOf, showFinished, unlearnAndReport } from "./unlearn-job.ts";
+import {
+  readRetrained,
+  requireMeasured,
+  requireSameTask,
+  showFinished,
+  unlearnAndReport,
+} from "./unlearn-job.ts";
 
 type Flags = UnlearnFlags &
   DeviceFlags &
@@ -137,10 +143,14 @@ async function unlearn(flags: Flags): Promise<void> {
     ...(grader && { grader: grader.digest }),
     ...(await shippedIn(asked)),
   };
-  const retrained = reference === undefined ? undefined : await finalOf(reference);
+  const retrained = reference === undefined ? undefined : await readRetrained(reference);
+  const files =
+    reference === undefined ? [] : [["reference", join(reference, "report.json")] as const];
   requireApart(flags.out, setup.data?.dir, setup.forget?.dir, forget?.dir);
   if (await RunFolder.check(flags.out, written)) {
-    if (await showFinished(await RunFolder.open(flags.out))) return;
+    const finished = await RunFolder.open(flags.out);
+    await requireMeasured(finished, files);
+    if (await showFinished(finished)) return;
   }
   const images = await loadImages(setup, { given, forget });
   sayNotes([...given.notes, ...images.notes]);
@@ -155,10 +165,16 @@ async function unlearn(flags: Flags): Promise<void> {
       );
     }
   }
+  const inputs = await inputsOf({ setup, given, unlearn: asked, images, files });
+  if (retrained !== undefined) {
+    await requireSameTask(retrained, {
+      digest: record.digest,
+      inputs,
+      model: specOf(given.network, images.corrupted.train).name,
+    });
+  }
   const folder = await claimFolder(flags, written);
-  const files =
-    reference === undefined ? [] : [["reference", join(reference, "report.json")] as const];
-  await recordInputs(folder, await inputsOf({ setup, given, unlearn: asked, images, files }));
+  await recordInputs(folder, inputs);
   await recordForget(folder, record);
   const signal = interruptSignal();
   await withDevice(flags, async (gpu) => {
@@ -175,7 +191,7 @@ async function unlearn(flags: Flags): Promise<void> {
       images: flags.images,
       signal,
       started,
-      retrained,
+      retrained: retrained?.final,
     });
     await writeProfile(gpu, folder);
   });

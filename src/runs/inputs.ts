@@ -92,18 +92,23 @@ export function textDigest(value: unknown): Promise<string> {
   return contentDigest(new TextEncoder().encode(JSON.stringify(value)));
 }
 
+/** What a folder's run has read; undefined where nothing was written down. */
+export async function readInputs(folder: RunFolder): Promise<Inputs | undefined> {
+  if (!(await folder.has(inputsFile))) return undefined;
+  const path = folder.file(inputsFile);
+  const parsed = inputsSchema.safeParse(await readJson(path));
+  if (parsed.success) return parsed.data;
+  throw new DataError(`"${path}" is not valid: ${z.prettifyError(parsed.error)}`);
+}
+
 /**
  * Writes down what a run reads, or checks that it is what the run read when it began.
  *
  * @throws DataError naming what has changed.
  */
 export async function recordInputs(folder: RunFolder, inputs: Inputs): Promise<void> {
-  const path = folder.file(inputsFile);
-  if (!(await folder.has(inputsFile))) return folder.writeJson(inputsFile, inputs);
-  const parsed = inputsSchema.safeParse(await readJson(path));
-  if (!parsed.success)
-    throw new DataError(`"${path}" is not valid: ${z.prettifyError(parsed.error)}`);
-  const known = parsed.data;
+  const known = await readInputs(folder);
+  if (known === undefined) return folder.writeJson(inputsFile, inputs);
   const changed = Object.entries(inputs).find(
     ([what, digest]) => what in known && known[what] !== digest,
   );

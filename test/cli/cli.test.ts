@@ -41,6 +41,20 @@ test("unlearn measures gaps to a retrained network, and refuses another folder a
   assert.is(wrong.code, 1);
   assert.not(existsSync(`${folder}/gap2`));
   assert.match(wrong.err, /is not a finished run of `rewind unlearn --method retrain`/);
+  const others = ["--forget-class", "1", "--reference", `${folder}/retrained`];
+  const other = await run("gap3", ...quick, ...others);
+  assert.is(other.code, 1);
+  assert.match(
+    other.err,
+    /"[^"]*retrained" was retrained for another run: its D_f is not the same/,
+  );
+  assert.not(existsSync(`${folder}/gap3`));
+  // A finished run has the gaps that it was asked for at its end.
+  assert.is((await run("gap", ...quick, "--reference", `${folder}/retrained`)).code, 0);
+  assert.is((await run("alone", ...quick)).code, 0);
+  const late = await run("alone", ...quick, "--reference", `${folder}/retrained`);
+  assert.is(late.code, 1);
+  assert.match(late.err, /is finished, and has no gaps to the network of --reference/);
 });
 
 test("experiment nowcast compares trainings with forecasts, and goes on where it stopped", async () => {

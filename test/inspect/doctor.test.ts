@@ -29,6 +29,12 @@ for (const tuning of tunings) {
   });
 }
 
+test("kernels that round their factors to halves pass the self-check", async () => {
+  const options = { precision: "mixed", matrices: "emulated" } as const;
+  const { checks, healthy } = await diagnose(await testGpu(options));
+  assert.ok(healthy, JSON.stringify(checks));
+});
+
 test("the diagnosis survives JSON with every stated field", async () => {
   const gpu = await testGpu();
   const report = JSON.parse(JSON.stringify(await diagnose(gpu))) as Diagnosis;
