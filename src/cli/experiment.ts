@@ -51,7 +51,7 @@ import { deviceOptions, lossOption, precisionOf, withDevice } from "./device-opt
 import { example } from "./examples.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { mostMinutes, timeLimit } from "./interrupt.ts";
-import { isModelFile, loadOwnModel, readModelFile } from "./model-file.ts";
+import { isModelFile, loadOwnModel, loadOwnModelOf, readModelFile } from "./model-file.ts";
 import { nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { sayNotes } from "./notes.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
@@ -468,7 +468,10 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
     }
   }
   const asked = graderOf(protocol, request);
-  if (asked?.given !== undefined) await readGrader(asked.given);
+  if (asked?.given !== undefined) {
+    await loadOwnModelOf(asked.given);
+    await readGrader(asked.given);
+  }
   const written = await experimentConfig(protocol, request);
   await RunFolder.check(flags.out, written);
   await checkTraining(written.train);

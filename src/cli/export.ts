@@ -7,11 +7,13 @@ import { exportPretrained, type PublishedFormat, publishedFormats } from "../io/
 import { writeSafetensors } from "../io/safetensors.ts";
 import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { readTensors } from "../io/tensor-file.ts";
+import { channelsLast, type Flattened } from "../nn/flattened.ts";
 import { type ModelSpec, tensorsOf } from "../nn/model.ts";
 import { join, makeDir, readBytes, writeAtomic } from "../platform/files.ts";
 import { hubFolder } from "../runs/hub-folder.ts";
 import { example } from "./examples.ts";
 import { deviationOption } from "./import.ts";
+import { loadOwnModelOf } from "./model-file.ts";
 import { nonfiniteOption } from "./nonfinite.ts";
 import { sayNotes } from "./notes.ts";
 import { answer } from "./output.ts";
@@ -20,6 +22,7 @@ import { jsonWith, requireReplaceable } from "./replaced-files.ts";
 interface ExportFlags {
   readonly format: PublishedFormat;
   readonly std?: readonly number[];
+  readonly raw?: true;
   readonly hub?: true;
   readonly allowNonfinite?: true;
   readonly out: string;
@@ -31,6 +34,7 @@ export function registerExport(command: Command): void {
     .addOption(
       new Option("--format <names>", "whose names").choices(publishedFormats).default("timm"),
     )
+    .option("--raw", "the weights themselves, where the checkpoint has their average too")
     .option("--hub", "write a folder with config.json and model.safetensors, as timm reads it")
     .requiredOption("--out <path>", "file to write (.safetensors), or folder with --hub");
   example(
@@ -40,14 +44,17 @@ export function registerExport(command: Command): void {
     "--out resnet18.safetensors",
   );
   nonfiniteOption(deviationOption(command)).action(async (file: string, flags: ExportFlags) => {
-    const { format, std, hub, allowNonfinite, out } = flags;
+    const { format, std, raw = false, hub, allowNonfinite, out } = flags;
     if (hub === true && (std !== undefined || format !== "timm")) {
       throw new UsageError(
         `${std === undefined ? "--format" : "--std"} is for a single file; --hub writes the names of timm, and deviations into config.json.`,
       );
     }
     const contents = await readTensors(await readBytes(file), file, { allowNonfinite });
-    const { tensors, metadata, info } = parseCheckpoint(contents, file);
+    const { tensors: own, average, metadata, info } = parseCheckpoint(contents, file);
+    const averaged = average !== undefined && !raw;
+    const tensors = averaged ? average : own;
+    await loadOwnModelOf(file);
     if (hub === true) {
       const { files, notes } = hubFolder({ tensors, metadata, info }, file);
       sayNotes(notes);
@@ -61,12 +68,22 @@ export function registerExport(command: Command): void {
     const { model, spec } = info === undefined ? modelOf(metadata["model"], file) : ofInfo(info);
     const slots = tensorsOf(spec);
     const exported = exportPretrained(publishedNetwork(model), slots, tensors, format, std);
+    sayNotes(channelsLast(spec).map(orderNote));
     await writeAtomic(out, writeSafetensors(exported, { format: "pt" }));
     answer(
-      { out, tensors: exported.size, names: format },
-      `${out}: ${exported.size} tensors with the names of ${format}.`,
+      { out, tensors: exported.size, names: format, weights: averaged ? "average" : "weights" },
+      `${out}: ${exported.size} tensors with the names of ${format}` +
+        (averaged ? ", the average of the weights (--raw: the weights themselves)." : "."),
     );
   });
+}
+
+/** What must be done in PyTorch for a layer behind a flattening: its flatten has the channels first. */
+function orderNote({ name, shape }: Flattened): string {
+  return (
+    `"${name}" takes ${shape.join("×")} values by row, column and channel, and PyTorch's flatten has the channels ` +
+    "first: there, write x.permute(0, 2, 3, 1).flatten(1) before that layer"
+  );
 }
 
 /** The model that a checkpoint says it is of. */

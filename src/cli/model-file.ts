@@ -5,7 +5,8 @@ import { describedConfig } from "../../models/described.ts";
 import { type ModelConfig, networks } from "../../models/index.ts";
 import { isNetwork, type Network } from "../../models/network.ts";
 import { DataError, ShapeError, UsageError } from "../errors.ts";
-import { absolutePath, exists, readJson } from "../platform/files.ts";
+import { absolutePath, dirname, exists, join, readJson } from "../platform/files.ts";
+import { RunFolder } from "../report/run-folder.ts";
 
 /** Whether what stands after `--model` is a file and not a name. */
 export function isModelFile(model: string): boolean {
@@ -50,6 +51,14 @@ export async function loadOwnModel(config: unknown): Promise<void> {
   const { train, setup, modelFile } = parsed.data;
   const file = modelFile ?? train?.modelFile ?? setup?.modelFile;
   if (file !== undefined) await registered(file);
+}
+
+/** As {@link loadOwnModel}, for a run by its folder or by a checkpoint in it; a file of no run says nothing of its network. */
+export async function loadOwnModelOf(path: string): Promise<void> {
+  for (const folder of [path, dirname(path)]) {
+    if (!(await exists(join(folder, "config.json")))) continue;
+    return loadOwnModel(await (await RunFolder.open(folder)).config());
+  }
 }
 
 async function ofModule(file: string): Promise<Network> {

@@ -15,6 +15,7 @@ import { type SamplerName, samplerNames } from "../train/sampler.ts";
 import { type DeviceFlags, deviceOptions, withDevice } from "./device-options.ts";
 import { example } from "./examples.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { loadOwnModelOf } from "./model-file.ts";
 import { answer } from "./output.ts";
 import { integer, most } from "./parse.ts";
 import { withProgress } from "./progress.ts";
@@ -80,7 +81,10 @@ export function registerSample(command: Command): void {
     if (!/\.png$/i.test(out))
       throw new UsageError(`--out ${out}: it takes the name of a PNG file.`);
     const numbers = out.replace(/\.png$/i, ".safetensors");
-    const drawer = await readDrawer(await RunFolder.open(run), { checkpoint, raw });
+    const folder = await RunFolder.open(run);
+    await loadOwnModelOf(run);
+    const drawer = await readDrawer(folder, { checkpoint, raw });
+    if (flags.grader !== undefined) await loadOwnModelOf(flags.grader);
     const file = flags.grader === undefined ? undefined : await readGrader(flags.grader);
     const grades = out.replace(/\.png$/i, ".json");
     await requireReplaceable(numbers, out, areNumbers);

@@ -95,7 +95,7 @@ export async function requireSameTask(
   const other = compared.find(([, its, ours]) => its !== undefined && its !== ours);
   if (other === undefined) return;
   throw new DataError(
-    `--reference "${path}" was retrained for another run: its ${other[0]} ${/s$/.test(other[0]) ? "are" : "is"} not the same. ` +
+    `--reference "${path}" was retrained for another run: its ${other[0]} ${other[0].endsWith("s") ? "are" : "is"} not the same. ` +
       "Retrain on what this run has.",
   );
 }

@@ -16,7 +16,7 @@ import { Owned } from "../gpu/owned.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
 import { checkNetwork, checkUnlearning, specOf } from "./check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
-import { loadOwnModel } from "./model-file.ts";
+import { loadOwnModel, loadOwnModelOf } from "./model-file.ts";
 import { type NonfiniteFlags, nonfiniteOption } from "./nonfinite.ts";
 import { imagesFlag } from "./report.ts";
 import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
@@ -131,6 +131,7 @@ async function unlearn(flags: Flags): Promise<void> {
   const started = performance.now();
   const { reference } = flags;
   const { config, setup, given, forget, unlearn: asked } = await subjectOf(flags);
+  if (flags.grader !== undefined) await loadOwnModelOf(flags.grader);
   const grader = flags.grader === undefined ? undefined : await readGrader(flags.grader);
   if (grader !== undefined && taskOf(given.network) !== diffusion.name) {
     throw new UsageError(

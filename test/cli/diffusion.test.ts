@@ -72,6 +72,17 @@ test("images are drawn with the average or with the weights", async () => {
   assert.is(data[middle], Math.round(255 * Math.max(0, Math.min(1, first[0]!))));
 });
 
+test("the average of the weights is exported, and the weights where they are asked for", async () => {
+  const exported = async (...words: string[]): Promise<unknown> => {
+    const out = `${folder}/exported.safetensors`;
+    const file = `${trained}/checkpoint.safetensors`;
+    const said = await done("export", file, "--format", "same", "--json", "--out", out, ...words);
+    assert.is(json(said)["weights"], words.includes("--raw") ? "weights" : "average");
+    return readSafetensors(readFileSync(out)).tensors;
+  };
+  assert.not.equal(await exported(), await exported("--raw"));
+});
+
 test("it forgets a digit by methods that need no labels; the others are refused by name", async () => {
   const words = ["unlearn", "--run", trained, "--forget-class", "4", "--rounds", "1"];
   const labels = /random-label works on labels, and a network of diffusion has none/;

@@ -44,6 +44,27 @@ test("operations of another copy of the package join one network", async () => {
   }
 });
 
+test("what a run's module says of its network is found again by its checkpoint", async () => {
+  const sizes = ["--train", "40", "--test", "10", "--epochs", "1", "--batch", "20"];
+  const small = [...sizes, "--image-size", "8"];
+  for (const words of [
+    ["--model", `${dir}/right.ts`, "--out", `${dir}/own`],
+    ["--task", "diffusion", "--widths", "4,8", "--depth", "1", "--out", `${dir}/draws`],
+  ]) {
+    const { code, err } = await commands.run("train", ...small, ...words);
+    assert.is(code, 0, err);
+  }
+  // Processes that have not loaded it.
+  const file = `${dir}/own/checkpoint.safetensors`;
+  const out = `${dir}/own.safetensors`;
+  const exported = rewindIn(dir, "export", file, "--format", "same", "--out", out);
+  assert.is(exported.code, 0, exported.err);
+  assert.is(exported.err, "", "with one channel there is one order");
+  const draw = ["sample", "--run", "draws", "--count", "2", "--steps", "1", "--out", "drawn.png"];
+  const drawn = rewindIn(dir, ...draw, "--grader", "own");
+  assert.is(drawn.code, 0, drawn.err);
+});
+
 test("what is wrong with a module is said in one line that names it", async () => {
   for (const [file, says, code] of [
     ["void.ts", /model "void\(.* `build` returns undefined, and must return/, 2],
