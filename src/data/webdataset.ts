@@ -42,7 +42,9 @@ export async function loadWebdataset(
   const passed = new PassedOver();
   const read = async (paths: readonly string[]): Promise<Example[]> => {
     const examples: Example[] = [];
-    for (const path of paths) examples.push(...(await readShard(path, dir, passed)));
+    for (const path of paths) {
+      for (const example of await readShard(path, dir, passed)) examples.push(example);
+    }
     return examples;
   };
   const [train, test] = [await read(files.train), await read(files.test)];

@@ -1,6 +1,7 @@
 /** The page of an experiment, from what its folder holds. */
 import { z } from "zod";
 import { DataError, UsageError } from "../errors.ts";
+import { extent } from "../figures/draw.ts";
 import type { LineChart } from "../figures/plot.ts";
 import { base64 } from "../figures/image-grid.ts";
 import { exists, join, readBytes, readJson } from "../platform/files.ts";
@@ -111,7 +112,7 @@ function valueAt(points: LineChart["series"][number]["points"], at: number): num
 
 function curveTable(chart: LineChart, name: string): Html {
   const xs = chart.series.flatMap(({ points }) => points.map(({ x }) => x));
-  const [least, most] = [Math.min(...xs), Math.max(...xs)];
+  const [least, most] = extent(xs);
   const whole = xs.every((x) => Number.isInteger(x));
   const shown = Array.from({ length: places }, (_, i) => {
     const share = i / (places - 1);

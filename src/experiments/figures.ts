@@ -1,4 +1,5 @@
 /** An experiment's curves. */
+import { extent } from "../figures/draw.ts";
 import { type LineChart, lineChart, type Series } from "../figures/plot.ts";
 import { whereReached } from "../metrics/curve.ts";
 import { axisLabel, scoreMetric } from "../metrics/index.ts";
@@ -59,7 +60,8 @@ export function meanCurve(
   const { reach } = protocol.x;
   const starts = curves.flatMap(([first]) => first?.x ?? []);
   const end = reach === undefined ? forgetLoss : reach * Math.max(...starts);
-  const [low, high] = [Math.min(...xs), Math.min(end, Math.max(...xs))];
+  const [low, most] = extent(xs);
+  const high = Math.min(end, most);
   const steps = 30;
   return Array.from({ length: steps + 1 }, (_, i) => {
     const share = i / steps;

@@ -139,3 +139,11 @@ export async function draw(spec: object): Promise<Drawn> {
   rendered.free();
   return { svg, png };
 }
+
+/** The smallest and the largest of values, however many. */
+export function extent(values: readonly number[]): readonly [number, number] {
+  return values.reduce(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Infinity, -Infinity],
+  );
+}

@@ -1,5 +1,5 @@
 /** Values over a plane, with paths in it. */
-import { type Drawn, drawn, page, palette, schema, wrapped } from "./draw.ts";
+import { type Drawn, drawn, extent, page, palette, schema, wrapped } from "./draw.ts";
 
 /** A place of the plane. */
 export interface PlanePlace {
@@ -42,12 +42,12 @@ export function planeSpec({ title, subtitle, labels, panels, paths }: PlaneChart
     ]),
   );
   const axis = (name: "a" | "b") => {
-    const values = [...edge, ...steps].map((place) => place[name]);
+    const domain = extent([...edge, ...steps].map((place) => place[name]));
     return {
       field: name,
       type: "quantitative",
       title: labels[name],
-      scale: { domain: [Math.min(...values), Math.max(...values)], nice: false, zero: false },
+      scale: { domain, nice: false, zero: false },
       axis: { grid: false },
     };
   };

@@ -1,6 +1,16 @@
 /** Line charts. */
 import { ifInstalled } from "../platform/optional.ts";
-import { draw, drawSvg, type Drawn, drawn, page, palette, schema, wrapped } from "./draw.ts";
+import {
+  draw,
+  drawSvg,
+  type Drawn,
+  drawn,
+  extent,
+  page,
+  palette,
+  schema,
+  wrapped,
+} from "./draw.ts";
 
 export type { Drawn } from "./draw.ts";
 
@@ -236,7 +246,8 @@ export function pointLabels(
   reversed = false,
 ): readonly Label[] {
   const pixels = (values: readonly number[], length: number): ((value: number) => number) => {
-    const span = Math.max(...values) - Math.min(...values);
+    const [low, high] = extent(values);
+    const span = high - low;
     return (value) => (span === 0 ? 0 : (value * length) / span);
   };
   const right = pixels(
@@ -287,8 +298,8 @@ export function pointLabels(
     groups = apart;
   }
   const [lowest, first] = [
-    Math.min(...points.map(({ y }) => up(y))),
-    Math.min(...points.map(({ x }) => (reversed ? -right(x) : right(x)))),
+    extent(points.map(({ y }) => up(y)))[0],
+    extent(points.map(({ x }) => (reversed ? -right(x) : right(x))))[0],
   ];
   /** Where a point lies, pixels to the right and up. */
   const spot = ({ x, y }: Pick<Point, "x" | "y">): Spot => [reversed ? -right(x) : right(x), up(y)];
@@ -388,7 +399,7 @@ export function lineColours(
 
 /** Room above and below a curve that neither rises nor falls: its own range is none. */
 function flat(ys: readonly number[]): { domain?: readonly [number, number] } {
-  const [low, high] = [Math.min(...ys), Math.max(...ys)];
+  const [low, high] = extent(ys);
   return low === high ? { domain: [low - 1, high + 1] } : {};
 }
 

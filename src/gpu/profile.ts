@@ -151,7 +151,7 @@ export function summarise(taken: readonly Span[]): KernelTime[] {
 
 /** The spans as Chrome trace events: open the JSON in chrome://tracing or Perfetto. */
 export function chromeTrace(spans: readonly Span[]): { traceEvents: unknown[] } {
-  const origin = Math.min(...spans.map((span) => span.start));
+  const origin = spans.reduce((first, span) => Math.min(first, span.start), Infinity);
   const programs = [...new Set(spans.map((span) => span.program))];
   return {
     traceEvents: spans.map((span) => ({

@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { planeSpec } from "../../src/figures/landscape.ts";
 import {
   chartSpec,
   lineChart,
@@ -31,6 +32,18 @@ const chart: LineChart = {
     },
   ],
 };
+
+test("a plane has as many places as a landscape of 201 × 201", () => {
+  const places = Array.from({ length: 201 * 201 }, (_, i) => ({
+    a: i % 201,
+    b: i / 201,
+    value: i,
+  }));
+  const panel = { title: "", label: "", places, cell: { a: 1, b: 1 } };
+  const labels = { a: "a", b: "b" };
+  const chart = { title: "", subtitle: "", labels, panels: [panel, panel], paths: [] };
+  assert.match(JSON.stringify(planeSpec(chart)), /"domain":\[-0\.5,200\.5\]/);
+});
 
 test("as many curves as an experiment has arms look each like no other", () => {
   const looks = lineColours(25).map((one) => JSON.stringify(one));

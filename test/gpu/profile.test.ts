@@ -111,6 +111,8 @@ test("the Chrome trace has one complete event a dispatch, in microseconds from t
   );
   assert.equal(JSON.parse(JSON.stringify({ traceEvents })), { traceEvents });
   assert.equal(chromeTrace([]), { traceEvents: [] });
+  // More than a function takes arguments.
+  assert.is(chromeTrace(Array<Span>(200_000).fill(spans[0]!)).traceEvents.length, 200_000);
 });
 
 test("a timed replay gives the program's own numbers, FLOP and bytes", async () => {
