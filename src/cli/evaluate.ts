@@ -10,6 +10,7 @@ import { scoreDefinitions } from "../metrics/index.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { checkNetwork } from "./check-inputs.ts";
 import { example } from "./examples.ts";
+import { interruptSignal } from "./interrupt.ts";
 import { loadOwnModel } from "./model-file.ts";
 import { sayNotes } from "./notes.ts";
 import { answer } from "./output.ts";
@@ -51,7 +52,7 @@ export function registerEvaluate(command: Command): void {
       const job = await prepareJob(gpu, setup, { images, given, forget });
       const scores = await withProgress(
         "measuring",
-        new AbortController().signal,
+        interruptSignal(),
         (watch) => job.evaluate(watch),
         true,
       );

@@ -1,5 +1,5 @@
 /** `rewind experiment`: the paper's experiments, every method, over seeds. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { DataError, UsageError } from "../errors.ts";
 import type { Variant } from "../experiments/arms.ts";
 import { diffusionName, drawingOf } from "../experiments/diffusion.ts";
@@ -384,6 +384,21 @@ function requireOneChoice(name: string, command: Command, { tuned }: ExperimentF
   }
 }
 
+/** Options by what they are for: those that choose settings or arms, and those of forecasts. */
+const tuningOptions = ["predictor", "beside", "widenings", "tuningSeed", "tuningSeeds"];
+const armOptions = ["arms", "variant"];
+const forecastOptions = nowcastOptions(new Command()).options.map((option) =>
+  option.attributeName(),
+);
+
+/** Whether an experiment would not read an option. */
+function lacks(experiment: string, option: string): boolean {
+  if (experiment === mergeName) return false;
+  if (experiment === nowcastName) return [...tuningOptions, ...armOptions].includes(option);
+  if (forecastOptions.includes(option)) return true;
+  return experiment === diffusionName && ["model", ...tuningOptions].includes(option);
+}
+
 /** @throws UsageError for an option that an experiment does not have. */
 function requireOwnOptions(name: string, command: Command, flags: ExperimentFlags): void {
   if (![...experimentNames(), nowcastName, mergeName].includes(name)) {
@@ -397,11 +412,11 @@ function requireOwnOptions(name: string, command: Command, flags: ExperimentFlag
     const flag = flags.grader === undefined ? "--only-classes" : "--grader";
     throw new UsageError(`${flag} belongs to experiment ${diffusionName}.`);
   }
-  const foreign = ["model", "predictor", "widenings", "beside"].find(
-    (option) => draws && given(option),
+  const foreign = command.options.find(
+    (option) => lacks(name, option.attributeName()) && given(option.attributeName()),
   );
   if (foreign !== undefined) {
-    throw new UsageError(`experiment ${diffusionName} has no --${foreign}: leave it out.`);
+    throw new UsageError(`experiment ${name} has no ${foreign.long}: leave it out.`);
   }
 }
 

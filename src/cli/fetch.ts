@@ -4,6 +4,7 @@ import { UsageError } from "../errors.ts";
 import { listed } from "../registry.ts";
 import { fetchableNames, fetchDataset } from "../data/fetch.ts";
 import { example } from "./examples.ts";
+import { exitWhenInterrupted } from "./interrupt.ts";
 import { answer } from "./output.ts";
 import { ProgressBar } from "./progress.ts";
 
@@ -18,6 +19,7 @@ export function registerFetch(command: Command): void {
           `no data set "${name}" to fetch; there are: ${fetchableNames().join(", ")}.`,
         );
       }
+      exitWhenInterrupted();
       const bar = new ProgressBar(`fetching ${name}`);
       try {
         await fetchDataset(name, dir, {

@@ -19,6 +19,11 @@ export function interruptSignal(words: string = goesOn): AbortSignal {
   return controller.signal;
 }
 
+/** Lets Ctrl-C (or SIGTERM) end the process at once, but as it ends elsewhere: the terminal is put in order. */
+export function exitWhenInterrupted(): void {
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
+}
+
 /** What `--minutes` leaves: `signal` aborts at an interruption as well. */
 export interface TimeLimit {
   readonly signal: AbortSignal;

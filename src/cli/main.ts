@@ -10,5 +10,5 @@ if (stands !== undefined && ["rewind", "demo"].includes(script)) process.chdir(s
 const code = await runCommand(process.argv.slice(2));
 closeAll();
 // Dawn's Node binding can keep the process alive or crash while it is torn down: leave explicitly,
-// after the output is flushed.
-process.stdout.write("", () => process.exit(code));
+// after the output is flushed. A command that ended well may have said another code itself.
+process.stdout.write("", () => process.exit(code === 0 ? process.exitCode : code));

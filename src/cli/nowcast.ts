@@ -1,4 +1,4 @@
-/** `rewind experiment nowcast`: trainings with forecasts against plain Adam. */
+/** `rewind experiment nowcast`: trainings with forecasts against plain ones. */
 import { absolutePredictor } from "../predictors/index.ts";
 import { experimentPage } from "../experiments/experiment-page.ts";
 import type { Command } from "commander";
@@ -10,7 +10,6 @@ import {
   nowcastCsv,
   nowcastFigures,
   nowcastTable,
-  plainArm,
   runNowcast,
   summariseNowcast,
 } from "../experiments/nowcast.ts";
@@ -39,6 +38,7 @@ export interface NowcastFlags extends DeviceFlags, NonfiniteFlags, FolderFlags {
   readonly dataset: string;
   readonly seeds: number;
   readonly firstSeed: number;
+  readonly optimizer?: string;
   /** `METHOD=PATH`, see `rewind train --nowcast`. */
   readonly forecaster?: readonly string[];
 }
@@ -104,7 +104,7 @@ export async function nowcastExperiment(
   if (images === undefined) throw new UsageError("experiment nowcast: give --train.");
   const steps = config.epochs * Math.ceil(images / config.batch);
   const arms = [
-    { name: plainArm },
+    { name: flags.optimizer ?? config.optimizer.name },
     linearArm,
     ...(flags.forecaster ?? []).map((text) => armOf(text, flags, steps)),
   ];
@@ -152,7 +152,7 @@ export async function nowcastExperiment(
   const report = [
     `# Nowcasting (${flags.dataset})`,
     "",
-    `Seeds ${numbersLine(seeds)}; ${config.epochs} epochs of ${images} images. Epochs to where plain Adam of the same ` +
+    `Seeds ${numbersLine(seeds)}; ${config.epochs} epochs of ${images} images. Epochs to where ${summaries[0]!.arm} of the same ` +
       "seed ends; mean ± standard deviation over the seeds that get there.",
     "",
     table,

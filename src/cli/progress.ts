@@ -80,6 +80,8 @@ export class ProgressBar {
   readonly #bar: cliProgress.SingleBar | undefined;
   #shown = false;
   #lastLine = -Infinity;
+  /** A process that ends under the bar gives the terminal its cursor and its lines back. */
+  readonly #restore = (): void => this.#bar?.stop();
 
   /** @param passing whether it leaves nothing on the terminal: what needs {@link say}. */
   constructor(label: string, passing = false) {
@@ -116,7 +118,10 @@ export class ProgressBar {
     const shown: Shown = { label, share, said: parts.map((part) => `, ${part}`).join("") };
     if (this.#bar === undefined) return this.#line(shown);
     // The bar's own count decides nothing: its line is that of `shown`.
-    if (!this.#shown) this.#bar.start(1, 0, shown);
+    if (!this.#shown) {
+      this.#bar.start(1, 0, shown);
+      process.once("exit", this.#restore);
+    }
     this.#shown = true;
     this.#bar.update(0, shown);
   }
@@ -135,8 +140,7 @@ export class ProgressBar {
   }
 
   #clear(): void {
-    this.#bar?.stop();
-    this.#shown = false;
+    this.stop();
     // A bar that does not pass has ended its line, which goes: up a line, and that cleared.
     if (this.#bar !== undefined && !this.#passing) process.stderr.write("\u001B[1A\u001B[2K");
   }
@@ -147,6 +151,7 @@ export class ProgressBar {
   }
 
   stop(): void {
+    process.off("exit", this.#restore);
     if (this.#shown) this.#bar?.stop();
     this.#shown = false;
   }

@@ -415,8 +415,8 @@ async function nowcastPage(path: string, results: Results): Promise<Page> {
   return {
     title: `Nowcasting (${results.dataset})`,
     summary: [
-      `${summaries.length} trainings over seeds ${numbersLine(results.seeds)}: how many epochs each takes to where plain Adam ` +
-        "of the same seed ends.",
+      `${summaries.length} trainings over seeds ${numbersLine(results.seeds)}: how many epochs each takes to where ` +
+        `${summaries[0]?.arm} of the same seed ends.`,
     ],
     sections: [
       {

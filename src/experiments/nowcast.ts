@@ -1,7 +1,7 @@
 /**
- * The experiment `nowcast`: trainings with forecasts against plain Adam, over seeds.
+ * The experiment `nowcast`: trainings with forecasts against a plain one, over seeds.
  *
- * What is compared is how many epochs a training takes to where plain Adam of the same seed ends. Each
+ * What is compared is how many epochs a training takes to where the plain one of the same seed ends. Each
  * (seed, arm) is a run folder of its own, resumable; the same seeds give all arms the same start.
  */
 import { csvFormat } from "d3-dsv";
@@ -23,7 +23,7 @@ import type { NowcastConfig } from "../forecast/index.ts";
 import { folderOf } from "./plan.ts";
 import type { Environment } from "./trained-network.ts";
 
-/** A competitor: a schedule and what forecasts, or plain Adam. */
+/** A competitor: a schedule and what forecasts, or a plain training. */
 export interface NowcastArm {
   readonly name: string;
   readonly nowcast?: NowcastConfig;
@@ -50,9 +50,6 @@ export interface NowcastResult {
 
 /** Nothing is to be forgotten; D_f is a part of the images in name only. */
 export const nowcastScenario = { name: "standard", share: 0.02 } as const;
-
-/** The plain training that the others are compared with. */
-export const plainArm = "adam";
 
 /** Straight lines on WNN's schedule: what a learned forecast must beat. */
 export const linearArm: NowcastArm = {
@@ -109,7 +106,7 @@ export function epochsTo(
 export interface NowcastSummary {
   readonly arm: string;
   readonly seeds: number;
-  /** Epochs to plain Adam's last training loss and last test accuracy, over the seeds that get there. */
+  /** Epochs to the plain training's last loss and last test accuracy, over the seeds that get there. */
   readonly toLoss: Reached;
   readonly toAccuracy: Reached;
   readonly testAccuracy: { readonly mean: number; readonly deviation: number };
@@ -123,13 +120,16 @@ export interface Reached {
   readonly deviation?: number | undefined;
 }
 
-/** Summaries in the order of the arms. */
+/** Summaries in the order of the arms, the plain training first. */
 export function summariseNowcast(
   arms: readonly NowcastArm[],
   results: readonly NowcastResult[],
 ): NowcastSummary[] {
+  const [first] = arms;
   const plain = new Map(
-    results.filter(({ arm }) => arm === plainArm).map(({ seed, curve }) => [seed, curve.at(-1)!]),
+    results
+      .filter(({ arm }) => arm === first?.name)
+      .map(({ seed, curve }) => [seed, curve.at(-1)!]),
   );
   return arms.map(({ name }) => {
     const mine = results.filter(({ arm }) => arm === name);
@@ -165,13 +165,14 @@ export function nowcastRows(summaries: readonly NowcastSummary[]): Rows {
     digits: number,
   ): string =>
     mean === undefined ? "–" : `${mean.toFixed(digits)} ± ${deviation!.toFixed(digits)}`;
+  const plain = summaries[0]?.arm;
   const reached = (of: Reached, seeds: number): string =>
     `${spread(of, 1)}${of.n < seeds && of.n > 0 ? ` (${of.n} of ${seeds})` : ""}`;
   return {
     columns: [
       { title: "training" },
-      { title: "epochs to Adam's last loss" },
-      { title: "epochs to Adam's last test accuracy" },
+      { title: `epochs to the last loss of ${plain}` },
+      { title: `epochs to the last test accuracy of ${plain}` },
       { title: "last test accuracy, %" },
       { title: "last training loss" },
     ],

@@ -60,6 +60,7 @@ test("unlearn measures gaps to a retrained network, and refuses another folder a
 test("experiment nowcast compares trainings with forecasts, and goes on where it stopped", async () => {
   const out = `${folder}/nowcast`;
   const words = ["experiment", "nowcast", "--size", "tiny", "--epochs", "5"].concat([
+    ...["--optimizer", "sgd"],
     "--train",
     "60",
     "--test",
@@ -69,10 +70,10 @@ test("experiment nowcast compares trainings with forecasts, and goes on where it
   ]);
   const first = await commands.run(...words, "--seeds", "1");
   assert.is(first.code, 0, first.err);
-  assert.match(first.err, /adam, seed 1: .*\nlinear, seed 1: /);
+  assert.match(first.err, /sgd, seed 1: .*\nlinear, seed 1: /);
   const second = await commands.run(...words, "--seeds", "2");
   assert.is(second.code, 0, second.err);
-  assert.match(second.out, /\| adam \| .* \|\n\| linear \| /);
+  assert.match(second.out, /to the last loss of sgd \|(?:.*\n)*\| sgd \| .* \|\n\| linear \| /);
   for (const file of ["report.md", "results.csv", "results.json", "loss.svg", "testAccuracy.png"]) {
     assert.ok(existsSync(`${out}/${file}`), file);
   }
@@ -81,6 +82,23 @@ test("experiment nowcast compares trainings with forecasts, and goes on where it
   const wrong = await commands.run(...words, "--forecaster", "crystal=ball");
   assert.is(wrong.code, 2);
   assert.match(wrong.err, /it is wnn=PATH, introspection=PATH or nino=PATH/);
+});
+
+test("what an experiment would not read is refused", async () => {
+  const refused = async (name: string, option: string, value: string): Promise<void> => {
+    const words = ["experiment", name, option, value, "--out", `${folder}/refused`];
+    const { code, err } = await commands.run(...words);
+    assert.is(code, 2, err);
+    assert.match(err, new RegExp(`experiment ${name} has no ${option}: leave it out`));
+  };
+  for (const option of ["--arms", "--predictor", "--beside"]) await refused("nowcast", option, "x");
+  for (const option of ["--widenings", "--tuning-seed", "--tuning-seeds"]) {
+    await refused("nowcast", option, "7");
+    await refused("diffusion", option, "7");
+  }
+  await refused("nowcast", "--variant", "rewind batch=9");
+  await refused("overfit", "--forecaster", "wnn=x");
+  await refused("standard", "--period", "50");
 });
 
 // Of one seed: curves of two networks this small may have no place in common.

@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { type DemoFlags, sized } from "../../src/cli/demo.ts";
 import { settingsOf } from "../../src/cli/methods.ts";
 import { duration } from "../../src/cli/duration.ts";
-import { Course, withRounds, withRuns } from "../../src/cli/progress.ts";
+import { Course, ProgressBar, withRounds, withRuns } from "../../src/cli/progress.ts";
 import { commands } from "../../src/cli/commands.ts";
 import { program, runCommand } from "../../src/cli/program.ts";
 import { datasetOptions } from "../../src/cli/setup-options.ts";
@@ -326,6 +326,27 @@ test("a network that hardly knows D_f has nothing to forget", () => {
   assert.is(said(19.1, 10), undefined);
   assert.ok(said(54, 2));
   assert.not(said(56, 2));
+});
+
+test("a process that ends under a bar gives the cursor and the lines of the terminal back", () => {
+  const { isTTY, write } = process.stderr;
+  let written = "";
+  const before = process.listenerCount("exit");
+  process.stderr.isTTY = true;
+  process.stderr.write = (text: unknown) => (written += String(text)) !== "";
+  try {
+    const bar = new ProgressBar("fetching");
+    bar.update(1, 4);
+    (process.listeners("exit").at(-1) as () => void)();
+    bar.stop();
+  } finally {
+    Object.assign(process.stderr, { isTTY, write });
+  }
+  const [hidden, shown] = ["\u001B[?25l", "\u001B[?25h"];
+  const [cut, wrapped] = ["\u001B[?7l", "\u001B[?7h"];
+  assert.ok(written.indexOf(hidden) < written.indexOf(shown), JSON.stringify(written));
+  assert.ok(written.indexOf(cut) < written.indexOf(wrapped), JSON.stringify(written));
+  assert.is(process.listenerCount("exit"), before);
 });
 
 test.after(removeFolders);

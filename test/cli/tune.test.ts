@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -5,7 +6,7 @@ import { acquireDevice } from "../../src/gpu/device.ts";
 import { type TunedTable, tunedPath, writeTuned } from "../../src/gpu/tuned.ts";
 import { folderOf, removeFolders } from "../data/folder.ts";
 import { closeGpus, testGpu } from "../device.ts";
-import { CommandLines } from "./command.ts";
+import { before as start, CommandLines, root } from "./command.ts";
 
 // Before the process of the command lines starts, which takes it over.
 const cache = folderOf();
@@ -44,6 +45,26 @@ test("`tune` measures the products of a step and keeps what is faster, for this 
   assert.equal(readdirSync(cache), [path!.slice(cache.length + 1)]);
   using gpu = await acquireDevice({ tuned: table });
   assert.is(gpu.tuned.size, faster);
+});
+
+test("an interruption exits with 130", async () => {
+  const small = ["--model", "tiny-cnn", "--image-size", "8", "--batch", "4", "--rounds", "1"];
+  const child = spawn(process.execPath, [...start, "tune", ...small], {
+    cwd: root,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let err = "";
+  child.stderr.on("data", (part: Buffer) => {
+    const waits = !err.includes("\n1 of");
+    err += part.toString();
+    if (waits && err.includes("\n1 of")) child.kill("SIGINT");
+  });
+  // Deno tells a child's exit code of 130 as the signal it stands for.
+  const code = await new Promise((resolve) =>
+    child.on("close", (code, signal) => resolve(code ?? signal)),
+  );
+  assert.ok(code === 130 || code === "SIGINT", `${String(code)}: ${err}`);
+  assert.match(err, /interrupting after the product under way/);
 });
 
 test("networks of diffusion have products as well; --minutes ends between two of them", async () => {
