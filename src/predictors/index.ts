@@ -90,8 +90,12 @@ function loaderOf(file: WeightFile): PredictorLoader & Required<Pick<PredictorLo
   const load = loader?.load;
   if (loader === undefined || load === undefined) {
     const known = predictors.all.filter((one) => one.load !== undefined).map(({ name }) => name);
+    const stated = file.metadata["format"];
+    const says = stated === undefined ? "it says no format" : `its format is "${stated}"`;
     throw new DataError(
-      `predictor "${file.source}": its format is "${file.metadata["format"]}"; ${known.join(", ")} are known.`,
+      file.format === "torch"
+        ? `predictor "${file.source}": it is a file of PyTorch, and of those only NiNo's checkpoints are predictors.`
+        : `predictor "${file.source}": ${says}; ${known.join(", ")} are known.`,
     );
   }
   return { ...loader, load };
