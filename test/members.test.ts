@@ -94,7 +94,6 @@ const allowed: Readonly<Record<string, Readonly<Record<string, readonly string[]
     "src/io/checkpoint.ts": ["rewind"],
     "models/described.ts": ["linear"],
     "src/experiments/nowcast.ts": ["adam", "linear"],
-    "src/nn/flattened.ts": ["linear"],
     "src/ops/activations.ts": ["linear"],
     "src/ops/elementwise.ts": ["linear"],
     "src/ops/flatten.ts": ["linear"],

@@ -1,6 +1,6 @@
 /** `rewind demo`: trains on wrong labels, rewinds them, reports: the whole mission in one command. */
 import type { Command } from "commander";
-import { datasets } from "../data/index.ts";
+import { datasets, loadDataset } from "../data/index.ts";
 import { forgetRecord, recordForget } from "../runs/forget-record.ts";
 import { loadImages } from "../runs/images.ts";
 import { inputsOf, recordInputs } from "../runs/inputs.ts";
@@ -32,6 +32,19 @@ const defaultSide = 32;
 /** Steps an epoch has at least by default. */
 const leastSteps = 8;
 
+/** How many images files hold, where they alone say it; of the classes that are taken, where not all are. */
+async function imagesIn(flags: DemoFlags): Promise<{ train: number; test: number } | undefined> {
+  const { dataset: name, data: dir, onlyClasses: classes, train, test } = flags;
+  const { drawn = false, sizes, counts } = datasets.find(name);
+  if (drawn || dir === undefined) return undefined;
+  const asked = train !== undefined && test !== undefined;
+  if (counts !== undefined && (asked || classes === undefined)) return counts(dir);
+  if (asked || (sizes !== undefined && classes === undefined)) return undefined;
+  const { imageSize: size = counts === undefined ? undefined : defaultSide } = flags;
+  const split = await loadDataset({ name, dir, classes, size, seed: flags.seed });
+  return { train: split.train.count, test: split.test.count };
+}
+
 /** Flags with counts, size and batch that suit the data set, where they are not given; `notes`: what is not usual. */
 export async function sized(
   flags: DemoFlags,
@@ -39,11 +52,13 @@ export async function sized(
 ): Promise<{ flags: DemoFlags; notes: string[] }> {
   const { drawn = false, sizes, counts } = datasets.find(flags.dataset);
   const usual = drawn ? defaultCounts.drawn : defaultCounts.inFiles;
-  if (counts === undefined || flags.data === undefined) {
-    const { train = usual, test = defaultCounts.test } = flags;
+  const there = await imagesIn(flags);
+  if (counts === undefined || there === undefined) {
+    const most = there ?? { train: Infinity, test: Infinity };
+    const { train = Math.min(usual, most.train), test = Math.min(defaultCounts.test, most.test) } =
+      flags;
     return { flags: { ...flags, train, test }, notes: [] };
   }
-  const there = await counts(flags.data);
   const notes: string[] = [];
   const train = flags.train ?? Math.min(usual, there.train);
   const test = flags.test ?? Math.min(defaultCounts.test, there.test);

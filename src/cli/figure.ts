@@ -23,7 +23,7 @@ import { landscapeOfRuns } from "../runs/landscape.ts";
 import { explainedText, landscapeCsv, landscapeFigure } from "../runs/landscape-figure.ts";
 import { keptMoves } from "../runs/kept-rounds.ts";
 import { movesCsv, movesFigure, movesTotals } from "../runs/moves-figure.ts";
-import { recordedRuns, type RecordedRun } from "../runs/recorded-run.ts";
+import { landedAt, recordedRuns, type RecordedRun } from "../runs/recorded-run.ts";
 import { classification } from "../tasks/classification.ts";
 import { checkNetwork } from "./check-inputs.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
@@ -226,11 +226,11 @@ function registerMoves(figure: Command): void {
   command.action(async (paths: string[], flags: Pick<FigureFlags, "out">) => {
     const all = [];
     for (const run of await recordedRuns(paths)) {
-      const rounds = await keptMoves(run.folder);
+      const rounds = await keptMoves(run.folder, (await landedAt(run))?.round);
       if (rounds.length === 0) {
         throw new DataError(
-          `"${run.folder.path}" has no round-N.json: its run did not keep its rounds (\`keepRounds\`), or its method ` +
-            "records no fine-tuning, as rewinds do.",
+          `"${run.folder.path}" has no round-N.json: its run did not keep its rounds (\`keepRounds\`) or ended in the first, ` +
+            "or its method records no fine-tuning, as rewinds do.",
         );
       }
       all.push({ run, rounds });

@@ -8,6 +8,7 @@ import type { Measurement } from "../metrics/measurement.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
 import { countsOf, type PlannedRun } from "../runs/memory-plan.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { shippedIn } from "../runs/unlearn-run.ts";
 import { textTable } from "../report/table.ts";
 import { checkTraining, checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
@@ -57,7 +58,12 @@ export function registerLira(command: Command): void {
       const split = await loadSplit(train);
       requireTargets(protocol, split.train.count);
       const folder = await claimFolder(flags, protocol);
-      await recordInputs(folder, await inputsOf({ setup: train, unlearn, splits: [split] }));
+      // Among what it reads and not in its configuration, so that folders of earlier versions go on.
+      const { shippedPredictor: shipped } = await shippedIn(unlearn);
+      await recordInputs(folder, {
+        ...(await inputsOf({ setup: train, unlearn, splits: [split] })),
+        ...(shipped !== undefined && { "shipped predictor": shipped }),
+      });
       // Of the shadow models' size, but for the targets that are not in their D_f.
       const planned: PlannedRun = { train, unlearn, images: countsOf(split) };
       const signal = interruptSignal();

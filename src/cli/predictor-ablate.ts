@@ -11,7 +11,7 @@ import { example } from "./examples.ts";
 import { claimFolder } from "./run-folder.ts";
 import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
-import { openDevice } from "./device-options.ts";
+import { openDevice, precisionOf } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 
 /** What is fitted: the paper's parameters around its own K = 15, U = 3, 128 wide, both streams. */
@@ -65,7 +65,10 @@ function ablationTable(results: Readonly<Record<string, readonly Score[]>>): [Co
 async function ablate(flags: FittingFlags): Promise<void> {
   const library = await openLibrary(flags.library);
   const { family: _, ...settings } = requestOf(flags, invWnnFamily());
-  const config = { library: library.description, ...settings, shared: flags.shared === true };
+  const config = {
+    ...{ library: library.description, ...settings, shared: flags.shared === true },
+    ...precisionOf(flags),
+  };
   const folder = await claimFolder(flags, config);
   const files = library.files.map((file) => ["library", file] as const);
   await recordInputs(folder, await inputsOf({ files }));

@@ -19,7 +19,7 @@ import { example } from "./examples.ts";
 import { claimFolder, requireApart } from "./run-folder.ts";
 import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
-import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { type DeviceFlags, deviceOptions, openDevice, precisionOf } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { integer, most, repeatable } from "./parse.ts";
 
@@ -115,10 +115,11 @@ export function registerPredictorRecord(group: Command): void {
       architectures: architectures as LibrarySettings["architectures"],
     };
     requireApart(flags.out, ...sources.map(({ data }) => data.dir));
-    await RunFolder.check(flags.out, { ...settings, sources });
+    const written = { ...settings, sources, ...precisionOf(flags) };
+    await RunFolder.check(flags.out, written);
     const splits: Split[] = [];
     for (const { data } of sources) splits.push(await loadDataset({ ...data, seed: flags.seed }));
-    const folder = await claimFolder(flags, { ...settings, sources });
+    const folder = await claimFolder(flags, written);
     await recordInputs(folder, await inputsOf({ splits }));
     const gpu = await openDevice(flags);
     const signal = interruptSignal();

@@ -52,7 +52,7 @@ import type { TrainConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
 import { inputsOf, recordInputs, textDigest } from "../runs/inputs.ts";
 import type { EndScores } from "../scenarios/meta-training.ts";
-import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
+import { type DeviceFlags, deviceOptions, openDevice, precisionOf } from "./device-options.ts";
 import { example } from "./examples.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { answer } from "./output.ts";
@@ -350,14 +350,12 @@ async function train(flags: TrainFlags): Promise<void> {
   requireApart(flags.out, flags.library, ...sources.map(({ data }) => data.dir));
   const splits: Split[] = [];
   for (const { data } of sources) splits.push(await loadDataset({ ...data, seed: flags.seed }));
-  const shelf = await claimFolder(
-    { out: flags.library, called: "library" },
-    { ...settings, sources },
-  );
+  const shelved = { ...settings, sources, ...precisionOf(flags) };
+  const shelf = await claimFolder({ out: flags.library, called: "library" }, shelved);
   await recordInputs(shelf, await inputsOf({ splits }));
   const folder = await claimFolder(flags, {
     ...{ predictor, trainings, validation, strengthFactors, ...meta },
-    library: { ...settings, sources },
+    library: shelved,
     ...(start !== undefined && { start: await textDigest([...start.values]) }),
   });
   const gpu = await openDevice(flags);

@@ -149,6 +149,8 @@ export function hardlyKnown({ forgetAccuracy }: Scores, classes: number): string
   );
 }
 
+const secondsSince = (start: number): number => (performance.now() - start) / 1000;
+
 /** Unlearns, writes the report and prints the before/after table. */
 export async function unlearnAndReport(
   folder: RunFolder,
@@ -156,10 +158,11 @@ export async function unlearnAndReport(
   config: UnlearnConfig,
   { record, asked, source, images, signal, started, retrained }: UnlearnContext,
 ): Promise<void> {
+  const begun = performance.now();
   const classifies = job.task.name === classification.name;
   const answersBefore = classifies ? await answersToForget(job) : [];
   const run = plannedUnlearning(job, config);
-  const { history, reason } = await withAdvice(run, limitsOf(job.gpu), () =>
+  const { history, reason, secondsBefore } = await withAdvice(run, limitsOf(job.gpu), () =>
     withRounds(
       config.method,
       config.rounds,
@@ -203,7 +206,8 @@ export async function unlearnAndReport(
     }),
     rounds: last.round,
     stoppedBy: reason,
-    seconds: (performance.now() - started) / 1000,
+    // A device that was lost and opened anew has its rounds within the command.
+    seconds: Math.max(secondsSince(started), secondsBefore + secondsSince(begun)),
     unlearnSeconds: last.seconds,
     adapter: adapterLine(adapter),
     runtime: adapter.runtimeVersion,

@@ -26,7 +26,7 @@ export function channelsLast(spec: ModelSpec): Flattened[] {
   spec.build(new Layers(graph, new Declarations(), "frozen"), inputs);
   return graph.values.flatMap((value) => {
     const layer = graph.origin(value)!;
-    if (layer.name !== "linear") return [];
+    if (layer.neurons !== "dense") return [];
     const flat = graph.origin(before(graph, layer.inputs[0]!));
     if (flat?.name !== "flatten") return [];
     const image = before(graph, flat.inputs[0]!);

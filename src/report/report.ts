@@ -32,7 +32,10 @@ export interface UnlearnReport {
   readonly rounds: number;
   /** A rule, or who watched it. */
   readonly stoppedBy: StopReason | "hand";
-  /** Seconds of the whole command and of unlearning alone. */
+  /**
+   * Seconds of the whole command and of unlearning alone; of a run that was interrupted the rounds it had behind it count in
+   * both.
+   */
   readonly seconds: number;
   readonly unlearnSeconds: number;
   readonly adapter: string;

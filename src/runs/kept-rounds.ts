@@ -76,11 +76,15 @@ export async function keptWeights(
   return unprefixed("model", file.tensors);
 }
 
-/** What rounds that were kept did to the weights, where their method recorded a fine-tuning. */
-export async function keptMoves(folder: RunFolder): Promise<RoundMoves[]> {
+/**
+ * What rounds that were kept did to the weights, where their method recorded a fine-tuning.
+ *
+ * @param end where the run ended: a round that it landed in is not whole.
+ */
+export async function keptMoves(folder: RunFolder, end = Infinity): Promise<RoundMoves[]> {
   const moves: RoundMoves[] = [];
   for (const round of await keptRoundNumbers(folder)) {
-    if (!(await folder.has(movesFile(round)))) continue;
+    if (round > end || !(await folder.has(movesFile(round)))) continue;
     moves.push((await readJson(folder.file(movesFile(round)))) as RoundMoves);
   }
   return moves;

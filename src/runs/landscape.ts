@@ -16,16 +16,13 @@ import { Owned } from "../gpu/owned.ts";
 import type { Scores } from "../metrics/metric.ts";
 import type { Model, Tensors } from "../nn/model.ts";
 import { Random } from "../random.ts";
-import { readJson } from "../platform/files.ts";
-import type { UnlearnReport } from "../report/report.ts";
 import type { Watch } from "../train/replay.ts";
-import type { Progress } from "../unlearn/driver.ts";
 import type { SetupConfig } from "./config.ts";
 import { type GivenNetwork, readNetwork } from "./given-network.ts";
 import type { RunImages } from "./images.ts";
 import { type Job, prepareJob } from "./job.ts";
 import { keptRoundNumbers, keptWeights } from "./kept-rounds.ts";
-import { type RecordedRun, unlearnedFile } from "./recorded-run.ts";
+import { landedAt, type RecordedRun, unlearnedFile } from "./recorded-run.ts";
 
 /** A place in the plane with what the network there makes of both sets, %. */
 export interface Place extends PlanePoint {
@@ -108,14 +105,6 @@ function joined(first: Dataset, second: Dataset): Dataset {
   labels.set(first.labels);
   labels.set(second.labels, first.count);
   return { ...first, count: labels.length, pixels, labels, names: undefined, numbers: undefined };
-}
-
-/** Where a run landed before the end of its last round: there its weights are, and only its report says so. */
-async function landedAt({ folder, unlearn }: RecordedRun): Promise<Progress | undefined> {
-  if (unlearn.land !== true || !(await folder.has("report.json"))) return undefined;
-  const { history } = (await readJson(folder.file("report.json"))) as UnlearnReport;
-  const last = history.at(-1);
-  return last === undefined || Number.isInteger(last.round) ? undefined : last;
 }
 
 /** The weights that a run left on its way, without those it started from. */

@@ -1,8 +1,10 @@
 /** Finished runs of unlearning, as their folders have them: what figures are made from. */
 import { z } from "zod";
 import { DataError } from "../errors.ts";
-import { join } from "../platform/files.ts";
+import { join, readJson } from "../platform/files.ts";
+import type { UnlearnReport } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import type { Progress } from "../unlearn/driver.ts";
 import {
   type ForgetConfig,
   forgetSchema,
@@ -95,6 +97,14 @@ export async function recordedRuns(paths: readonly string[]): Promise<RecordedRu
     const alone = runs.filter(({ name }) => name === run.name).length === 1;
     return alone ? run : { ...run, name: `${run.name} (${baseName(run.folder.path)})` };
   });
+}
+
+/** Where a run landed before the end of its last round: there its weights are, and only its report says so. */
+export async function landedAt({ folder, unlearn }: RecordedRun): Promise<Progress | undefined> {
+  if (unlearn.land !== true || !(await folder.has("report.json"))) return undefined;
+  const { history } = (await readJson(folder.file("report.json"))) as UnlearnReport;
+  const last = history.at(-1);
+  return last === undefined || Number.isInteger(last.round) ? undefined : last;
 }
 
 /** The last part of a path. */

@@ -35,6 +35,8 @@ export interface UnlearnResult {
    */
   readonly history: readonly Progress[];
   readonly reason: StopReason;
+  /** Seconds of unlearning that an interrupted run had behind it. */
+  readonly secondsBefore: number;
 }
 
 /** Settings of {@link unlearnInFolder}. */
@@ -87,6 +89,7 @@ export async function unlearnInFolder(
     await folder.log({ phase: "unlearn", ...progress });
     await options.onRound?.(progress);
   };
+  const secondsBefore = rounds.at(-1)?.seconds ?? 0;
   if (rounds.length === 0) {
     // Measured before the method starts: retraining throws the weights away at once.
     const first = {
@@ -172,7 +175,7 @@ export async function unlearnInFolder(
     );
   }
   await writeWhole(folder, "checkpoint.safetensors", job);
-  return { history, reason };
+  return { history, reason, secondsBefore };
 }
 
 /** Removes the states of an unlearning; call it when its result is written. */

@@ -57,6 +57,25 @@ test("unlearn measures gaps to a retrained network, and refuses another folder a
   assert.match(late.err, /is finished, and has no gaps to the network of --reference/);
 });
 
+test("lira goes on with the predictor that it began with", async () => {
+  const out = `${folder}/lira`;
+  const words = ["--shadows", "4", "--targets", "8", "--train", "40", "--test", "10"].concat(
+    ...["--epochs", "1", "--rounds", "1", "--filters", "2,4", "--hidden", "0", "--out", out],
+  );
+  const first = await commands.run("lira", ...words);
+  assert.is(first.code, 0, first.err);
+  const file = `${out}/inputs.json`;
+  const { "shipped predictor": shipped, ...older } = JSON.parse(readFileSync(file, "utf8"));
+  assert.type(shipped, "string");
+  writeFileSync(file, JSON.stringify({ ...older, "shipped predictor": "another" }));
+  const other = await commands.run("lira", ...words);
+  assert.is(other.code, 1);
+  assert.match(other.err, /shipped predictor: the content is not what .* began with/);
+  // An earlier version did not write it down.
+  writeFileSync(file, JSON.stringify(older));
+  assert.is((await commands.run("lira", ...words)).code, 0);
+});
+
 test("experiment nowcast compares trainings with forecasts, and goes on where it stopped", async () => {
   const out = `${folder}/nowcast`;
   const words = ["experiment", "nowcast", "--size", "tiny", "--epochs", "5"].concat([

@@ -1,5 +1,5 @@
 // `rewind figure`: from the folders of runs to pictures and their numbers.
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { csvParse } from "d3-dsv";
 import { test } from "uvu";
@@ -122,6 +122,22 @@ test("moves compares each round of a rewind with the fine-tuning that it recorde
   const lines = csvParse(readFileSync(`${out}/moves.csv`, "utf8"));
   assert.equal(Number(lines[0]!["length of the move"]), rounds[0].layers[0].move);
   assert.is(lines.length, 12);
+  // A run that landed in its second round did not make it whole.
+  const landed = `${folder}/landed`;
+  cpSync(`${folder}/run`, landed, { recursive: true });
+  for (const [file, from, to] of [
+    ["config.json", /"unlearn": \{/, '"unlearn": { "land": true,'],
+    ["report.json", /"round": 2\b/, '"round": 1.5'],
+  ] as const) {
+    const text = readFileSync(`${landed}/${file}`, "utf8");
+    assert.match(text, from);
+    writeFileSync(`${landed}/${file}`, text.replace(from, to));
+  }
+  const ended = JSON.parse(await done("figure", "moves", landed, "--out", out, "--json"));
+  assert.equal(
+    ended.runs[0].totals.map(({ round }: Record<string, number>) => round),
+    [1],
+  );
   cpSync(`${folder}/run`, `${folder}/unkept`, {
     recursive: true,
     filter: (path) => !/round-\d+\.json$/.test(path),

@@ -1,5 +1,5 @@
 // `rewind predictor train` from a library to files that `--predictor` takes, at the smallest size.
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
@@ -65,6 +65,24 @@ test("a filter is learnt, kept, and what an InvWNN begins at", async () => {
   assert.is(again.code, 0, again.err);
   assert.equal(readFileSync(file), bytes);
   assert.not.match(again.err, /end state/);
+
+  // What was computed in one precision is no start for another.
+  const fast = await train("filter", "--precision", "fast");
+  assert.is(fast.code, 1);
+  assert.match(fast.err, /library" holds .* precision is absent there, "fast" here/);
+  const recorded = `${folder}/recorded`;
+  mkdirSync(recorded);
+  const data = { name: "synthetic" };
+  const sources = [{ name: "synthetic", data }];
+  const settings = { seed: 1, length: 25, perTensor: 400, architectures: ["mlp"] };
+  writeFileSync(`${recorded}/config.json`, JSON.stringify({ ...settings, sources }));
+  writeFileSync(`${recorded}/training-0001.safetensors`, "");
+  const record = ["predictor", "record", "--architectures", "mlp", "--trainings", "1"];
+  const mixed = await commands.run(...record, "--precision", "fast", "--out", recorded);
+  assert.is(mixed.code, 1);
+  assert.match(mixed.err, /precision is absent there, "fast" here/);
+  const same = await commands.run(...record, "--out", recorded);
+  assert.is(same.code, 0, same.err);
 
   // Neither a state nor a library that is another is taken for its own.
   const state = `${folder}/filter/filter-1.json`;

@@ -16,6 +16,8 @@ import { hardlyKnown } from "../../src/cli/unlearn-job.ts";
 import type { Job } from "../../src/runs/job.ts";
 import { methods } from "../../src/unlearn/methods/index.ts";
 import { folderOf, removeFolders } from "../data/folder.ts";
+import { image, png } from "../data/images.ts";
+import { archive, npy } from "../data/npy-files.ts";
 import { root, type Said } from "./command.ts";
 
 /** Runs a command in this process, and what it says meanwhile. */
@@ -229,6 +231,31 @@ test("a small folder is taken whole, in batches that make several steps an epoch
     [asked.flags.train, asked.flags.batch, asked.flags.imageSize, asked.notes],
     [10, 64, 8, []],
   );
+});
+
+test("files with fewer images than is usual, in all or of the classes that are taken, are taken whole", async () => {
+  const photo = await png(image(8, 8, [9, 9, 9]));
+  const counts = { "train/cat": 5, "train/dog": 3, "test/cat": 2, "test/dog": 2 };
+  const photos = folderOf(
+    Object.fromEntries(
+      Object.entries(counts).flatMap(([place, count]) =>
+        Array.from({ length: count }, (_, i) => [`${place}/${i}.png`, photo] as const),
+      ),
+    ),
+  );
+  const [x, y] = [npy("|u1", [4, 2, 2, 1], Array(16).fill(7)), npy("|u1", [4], [0, 1, 0, 1])];
+  const arrays = archive({ x_train: x, y_train: y, x_test: x, y_test: y });
+  const mine = folderOf({ "mine.npz": arrays });
+  for (const [flags, want] of [
+    [{ dataset: "image-folder", data: photos, onlyClasses: ["cat"] }, [5, 2]],
+    [{ dataset: "npz", data: mine }, [4, 4]],
+    [{ dataset: "npz", data: mine, onlyClasses: ["1"], test: 1 }, [2, 1]],
+    [{ dataset: "npz", data: mine, train: 9, test: 9 }, [9, 9]],
+  ] as const) {
+    const { train, test } = (await sized({ batch: 64, seed: 1, ...flags } as never, () => false))
+      .flags;
+    assert.equal([train, test], want);
+  }
 });
 
 test("an unlearning predicts and measures under words and a bar of their own", async () => {

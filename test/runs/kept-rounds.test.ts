@@ -50,6 +50,10 @@ test("rounds are kept with their weights and moves, and every second given up wh
     moves.map(({ round }) => round),
     [2, 4, 6],
   );
+  assert.equal(
+    (await keptMoves(folder, 5.5)).map(({ round }) => round),
+    [2, 4],
+  );
   assert.is(moves[0]!.layers[0]!.move, Math.SQRT2);
   // A method that records nothing, or too much to read back, keeps its weights alone.
   await keepRound(folder, job, {} as typeof session, 7, 9, at(6), at(7));

@@ -12,7 +12,7 @@ import { readSealed, writeSealed } from "../../src/io/seal.ts";
 import type { Tensors } from "../../src/nn/model.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
 import { loadTrained, trainInFolder } from "../../src/runs/train-run.ts";
-import { unlearnInFolder, unlearningFile } from "../../src/runs/unlearn-run.ts";
+import { unlearnInFolder, unlearningFile, type UnlearnResult } from "../../src/runs/unlearn-run.ts";
 import { trainJob } from "../../src/api/training.ts";
 import { methods } from "../../src/unlearn/methods/index.ts";
 import { closeGpus, testGpu } from "../device.ts";
@@ -299,13 +299,15 @@ async function forget(
   name: string,
   unlearning: UnlearnConfig,
   options: Parameters<typeof unlearnInFolder>[3] = {},
-): Promise<void> {
+): Promise<UnlearnResult> {
   const tensors = await trainedTensors();
   const folder = await open(name, unlearning);
+  let result: UnlearnResult;
   await onFreshJob(async (job) => {
     job.model.load(tensors);
-    await unlearnInFolder(folder, job, unlearning, options);
+    result = await unlearnInFolder(folder, job, unlearning, options);
   });
+  return result!;
 }
 
 for (const method of methods.names) {
@@ -316,11 +318,12 @@ for (const method of methods.names) {
     const onRound = ({ round }: { round: number }): void => {
       if (round === 2) cpSync(`${root}/${whole}`, `${root}/${killed}`, { recursive: true });
     };
-    await forget(whole, unlearning, { onRound });
+    assert.is((await forget(whole, unlearning, { onRound })).secondsBefore, 0);
     assert.ok(readdirSync(`${root}/${killed}`).includes(unlearningFile));
     assert.equal(rounds(await metrics(killed, unlearning)), [0, 1, 2]);
     const seen: number[] = [];
-    await forget(killed, unlearning, { onRound: ({ round }) => seen.push(round) });
+    const again = await forget(killed, unlearning, { onRound: ({ round }) => seen.push(round) });
+    assert.is(again.secondsBefore, again.history[1]!.seconds);
     assert.equal(bytes(killed), bytes(whole));
     assert.equal(await metrics(killed, unlearning), await metrics(whole, unlearning));
     assert.equal(seen, [0, 1, 2], "every round is reported once");
