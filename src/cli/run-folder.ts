@@ -1,8 +1,9 @@
 /** Run folders of commands: where they may lie, and how one is claimed. */
 import { UsageError } from "../errors.ts";
-import { absolutePath, relativePath } from "../platform/files.ts";
+import { absolutePath, readJson, relativePath } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { commandFile } from "../runs/run-view.ts";
+import { checkedFile } from "../runs/checked-file.ts";
+import { commandFile, commandSchema } from "../runs/run-view.ts";
 import { claim } from "./claims.ts";
 import { packageVersion } from "./version.ts";
 
@@ -41,8 +42,19 @@ export async function claimFolder(flags: FolderFlags, config: unknown): Promise<
   const { called, private: ownerOnly } = flags;
   const folder = await RunFolder.claim(flags.out, config, { ownerOnly, called });
   const given = claim(folder);
-  if (given.length > 0 && !(await folder.has(commandFile))) {
-    await folder.writeJson(commandFile, { version: await packageVersion(), words: given });
-  }
+  if (given.length > 0) await noteCommand(folder, given);
   return folder;
+}
+
+/** Writes a command down. A folder may grow by another one, as an experiment does by seeds: that is the one then. */
+async function noteCommand(folder: RunFolder, words: readonly string[]): Promise<void> {
+  const last = (await folder.has(commandFile))
+    ? checkedFile(commandSchema, await readJson(folder.file(commandFile)), commandFile)
+    : undefined;
+  if (JSON.stringify(last?.words) === JSON.stringify(words)) return;
+  const { before = [], ...first } = last ?? {};
+  await folder.writeJson(commandFile, {
+    ...{ version: await packageVersion(), words },
+    ...(last && { before: [...before, first] }),
+  });
 }

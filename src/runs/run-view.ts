@@ -105,7 +105,12 @@ const epochSchema = z.looseObject({
   accuracy: z.number().nullable(),
 });
 
-const commandSchema = z.looseObject({ version: z.string(), words: z.array(z.string()) });
+/** A command, and those by which its folder was begun and grew before. */
+export const commandSchema = z.looseObject({
+  version: z.string(),
+  words: z.array(z.string()),
+  before: z.array(z.looseObject({ version: z.string(), words: z.array(z.string()) })).optional(),
+});
 
 const recordSchema = z.looseObject({
   images: z.array(z.looseObject({ name: z.string(), sha256: z.string() })),

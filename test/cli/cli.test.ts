@@ -98,6 +98,15 @@ test("experiment nowcast compares trainings with forecasts, and goes on where it
   }
   const rows = readFileSync(`${out}/results.csv`, "utf8").trim().split("\n");
   assert.is(rows.length, 1 + 2 * 2 * 5);
+  // The folder has grown: the command that makes it again is the second.
+  const { words: last, before } = JSON.parse(readFileSync(`${out}/command.json`, "utf8")) as {
+    words: string[];
+    before: { words: string[] }[];
+  };
+  assert.equal(
+    [last, ...before.map((one) => one.words)].map((one) => one.at(-1)),
+    ["2", "1"],
+  );
   const wrong = await commands.run(...words, "--forecaster", "crystal=ball");
   assert.is(wrong.code, 2);
   assert.match(wrong.err, /it is wnn=PATH, introspection=PATH or nino=PATH/);
