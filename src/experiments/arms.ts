@@ -16,11 +16,17 @@ function hasMemoryFields(method: string): boolean {
   return Object.keys(memoryFields).every((field) => hasSetting(method, field));
 }
 
-/** What a training's recipe says about memory holds for the methods as well. */
-function memoryOf(recipe: Recipe): Settings {
+/** Arms of which those that can keep to what a training's recipe says about memory. */
+export function withMemory(
+  arms: readonly Arm[],
+  recipe: Pick<Recipe, keyof typeof memoryFields>,
+): Arm[] {
   const fields = Object.keys(memoryFields) as (keyof typeof memoryFields)[];
   const given = fields.filter((field) => recipe[field] !== undefined);
-  return Object.fromEntries(given.map((field) => [field, recipe[field]]));
+  const memory = Object.fromEntries(given.map((field) => [field, recipe[field]]));
+  return arms.map((arm) =>
+    hasMemoryFields(arm.method) ? { ...arm, settings: { ...memory, ...arm.settings } } : arm,
+  );
 }
 
 /**
@@ -29,15 +35,11 @@ function memoryOf(recipe: Recipe): Settings {
  * @param readsRetained whether there is a D_r; without one, methods that read it are left out.
  */
 export function armsOf(context: ArmContext, recipe: Recipe, readsRetained: boolean): Arm[] {
-  const memory = memoryOf(recipe);
   const able = methods.all.filter(({ reads }) => readsRetained || reads === "D_f");
   const references = able.filter(({ reference }) => reference === true);
   const others = able.filter(({ reference }) => reference !== true);
-  return [...references, ...others]
-    .flatMap(({ arms }) => arms?.(context) ?? [])
-    .map((arm) =>
-      hasMemoryFields(arm.method) ? { ...arm, settings: { ...memory, ...arm.settings } } : arm,
-    );
+  const arms = [...references, ...others].flatMap((method) => method.arms?.(context) ?? []);
+  return withMemory(arms, recipe);
 }
 
 /** Whether an arm is of a method that others are measured against. */

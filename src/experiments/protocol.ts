@@ -6,7 +6,7 @@ import { scenarios } from "../scenarios/index.ts";
 import type { Experiment } from "../scenarios/scenario.ts";
 import { UsageError } from "../errors.ts";
 import type { Arm, ArmContext } from "../unlearn/arm.ts";
-import { armsOf, chooseArms, isReference, type Variant, variantOf } from "./arms.ts";
+import { armsOf, chooseArms, isReference, type Variant, variantOf, withMemory } from "./arms.ts";
 import {
   diffusionExperiment,
   diffusionName,
@@ -143,7 +143,7 @@ function diffusionProtocol(
 ): Protocol {
   const train = (seed: number): TrainConfig =>
     drawerTraining({ size, data, forget, overrides }, seed);
-  const all = drawingArmsOf(size, train(0).epochs);
+  const all = withMemory(drawingArmsOf(size, train(0).epochs), train(0));
   const chosen = chooseArms(diffusionName, all, only, () => false);
   const { x, y, endColumns } = diffusionExperiment;
   return {

@@ -391,6 +391,15 @@ test("at full size the protocol is the paper's; options change parts of it", () 
   // Too few samples are one in a hundred, unaugmented.
   const few = protocolOf("overfit", data, { size: "full", model: "resnet18" }).train(1);
   assert.equal([few.data.trainCount, few.augment], [500, undefined]);
+  // Of diffusion as well.
+  const drawing = protocolOf(
+    "diffusion",
+    { name: "synthetic" },
+    { size: "tiny", overrides: { recipe: { microBatch: 16 } } },
+  );
+  const split = drawing.arms.filter(({ settings }) => settings["microBatch"] === 16);
+  assert.ok(split.some(({ method }) => method === "rewind"));
+  assert.is(drawing.train(1).microBatch, 16);
 });
 
 test.run();
