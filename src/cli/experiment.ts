@@ -42,7 +42,6 @@ import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { DataConfig, ForgetConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
-import { readGrader } from "../runs/grader.ts";
 import { loadImages } from "../runs/images.ts";
 import { inputsOf } from "../runs/inputs.ts";
 import { scheduleNames } from "../train/schedule.ts";
@@ -51,7 +50,7 @@ import { deviceOptions, lossOption, precisionOf, withDevice } from "./device-opt
 import { example } from "./examples.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
 import { mostMinutes, timeLimit } from "./interrupt.ts";
-import { isModelFile, loadOwnModel, loadOwnModelOf, readModelFile } from "./model-file.ts";
+import { givenGrader, isModelFile, loadOwnModel, readModelFile } from "./model-file.ts";
 import { nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { sayNotes } from "./notes.ts";
 import { nowcastExperiment, type NowcastFlags, nowcastOptions } from "./nowcast.ts";
@@ -483,10 +482,7 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
     }
   }
   const asked = graderOf(protocol, request);
-  if (asked?.given !== undefined) {
-    await loadOwnModelOf(asked.given);
-    await readGrader(asked.given);
-  }
+  if (asked?.given !== undefined) await givenGrader(asked.given);
   const written = await experimentConfig(protocol, request);
   await RunFolder.check(flags.out, written);
   await checkTraining(written.train);

@@ -7,6 +7,7 @@ import { isNetwork, type Network } from "../../models/network.ts";
 import { DataError, ShapeError, UsageError } from "../errors.ts";
 import { absolutePath, dirname, exists, join, readJson } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { type GraderFile, readGrader } from "../runs/grader.ts";
 
 /** Whether what stands after `--model` is a file and not a name. */
 export function isModelFile(model: string): boolean {
@@ -59,6 +60,12 @@ export async function loadOwnModelOf(path: string): Promise<void> {
     if (!(await exists(join(folder, "config.json")))) continue;
     return loadOwnModel(await (await RunFolder.open(folder)).config());
   }
+}
+
+/** What judges drawn images, by its folder or its checkpoint; its network may be of a module. */
+export async function givenGrader(path: string): Promise<GraderFile> {
+  await loadOwnModelOf(path);
+  return readGrader(path);
 }
 
 async function ofModule(file: string): Promise<Network> {

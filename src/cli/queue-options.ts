@@ -21,15 +21,20 @@ export function storeOption(): Option {
   );
 }
 
+/** The address that is given, or the variable's. */
+function addressOf(given: string | undefined): string | undefined {
+  return (given ?? process.env[variable]) || undefined;
+}
+
 /** The address of the queue, where there is one: an experiment with a --store has that of the variable. */
 export function queueOf({ queue, store }: { queue?: string; store?: string }): string | undefined {
-  return queue ?? (store === undefined ? undefined : process.env[variable] || undefined);
+  return store === undefined ? queue : addressOf(queue);
 }
 
 /** Which queue. @throws UsageError where nothing says. */
 export function queueAddress({ queue }: { readonly queue?: string }): string {
-  const given = queue ?? process.env[variable];
-  if (given !== undefined && given !== "") return given;
+  const address = addressOf(queue);
+  if (address !== undefined) return address;
   throw new UsageError(`nothing says which queue: give --queue, or set ${variable}.`);
 }
 

@@ -1,9 +1,8 @@
 /** Run folders of commands: where they may lie, and how one is claimed. */
 import { UsageError } from "../errors.ts";
-import { absolutePath, readJson, relativePath } from "../platform/files.ts";
+import { absolutePath, relativePath } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
-import { checkedFile } from "../runs/checked-file.ts";
-import { commandFile, commandSchema } from "../runs/run-view.ts";
+import { commandFile, lastCommand } from "../runs/run-view.ts";
 import { claim } from "./claims.ts";
 import { packageVersion } from "./version.ts";
 
@@ -48,9 +47,7 @@ export async function claimFolder(flags: FolderFlags, config: unknown): Promise<
 
 /** Writes a command down. A folder may grow by another one, as an experiment does by seeds: that is the one then. */
 async function noteCommand(folder: RunFolder, words: readonly string[]): Promise<void> {
-  const last = (await folder.has(commandFile))
-    ? checkedFile(commandSchema, await readJson(folder.file(commandFile)), commandFile)
-    : undefined;
+  const last = await lastCommand(folder);
   if (JSON.stringify(last?.words) === JSON.stringify(words)) return;
   const { before = [], ...first } = last ?? {};
   await folder.writeJson(commandFile, {

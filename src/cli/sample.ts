@@ -10,12 +10,12 @@ import { sampleSheetPng } from "../report/sample-sheet.ts";
 import { drawSamples, readDrawer } from "../runs/draw-samples.ts";
 import { gradesOf, learntBy } from "../runs/grades.ts";
 import { requireGrader } from "../metrics/grader.ts";
-import { graderOn, readGrader } from "../runs/grader.ts";
+import { graderOn } from "../runs/grader.ts";
 import { type SamplerName, samplerNames } from "../train/sampler.ts";
 import { type DeviceFlags, deviceOptions, withDevice } from "./device-options.ts";
 import { example } from "./examples.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { loadOwnModelOf } from "./model-file.ts";
+import { givenGrader, loadOwnModelOf } from "./model-file.ts";
 import { answer } from "./output.ts";
 import { integer, most } from "./parse.ts";
 import { withProgress } from "./progress.ts";
@@ -84,8 +84,7 @@ export function registerSample(command: Command): void {
     const folder = await RunFolder.open(run);
     await loadOwnModelOf(run);
     const drawer = await readDrawer(folder, { checkpoint, raw });
-    if (flags.grader !== undefined) await loadOwnModelOf(flags.grader);
-    const file = flags.grader === undefined ? undefined : await readGrader(flags.grader);
+    const file = flags.grader === undefined ? undefined : await givenGrader(flags.grader);
     const grades = out.replace(/\.png$/i, ".json");
     await requireReplaceable(numbers, out, areNumbers);
     if (file !== undefined) {

@@ -7,7 +7,7 @@ import { type SetupConfig, setupSchema, trainSchema } from "../runs/config.ts";
 import { forgetRecord, readForgetRecord, recordForget } from "../runs/forget-record.ts";
 import { type GivenNetwork, readNetwork, requirePrepared } from "../runs/given-network.ts";
 import { loadImages } from "../runs/images.ts";
-import { graderOn, readGrader } from "../runs/grader.ts";
+import { graderOn } from "../runs/grader.ts";
 import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
@@ -16,7 +16,7 @@ import { Owned } from "../gpu/owned.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
 import { checkNetwork, checkUnlearning, specOf } from "./check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
-import { loadOwnModel, loadOwnModelOf } from "./model-file.ts";
+import { givenGrader, loadOwnModel } from "./model-file.ts";
 import { type NonfiniteFlags, nonfiniteOption } from "./nonfinite.ts";
 import { imagesFlag } from "./report.ts";
 import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
@@ -131,8 +131,7 @@ async function unlearn(flags: Flags): Promise<void> {
   const started = performance.now();
   const { reference } = flags;
   const { config, setup, given, forget, unlearn: asked } = await subjectOf(flags);
-  if (flags.grader !== undefined) await loadOwnModelOf(flags.grader);
-  const grader = flags.grader === undefined ? undefined : await readGrader(flags.grader);
+  const grader = flags.grader === undefined ? undefined : await givenGrader(flags.grader);
   if (grader !== undefined && taskOf(given.network) !== diffusion.name) {
     throw new UsageError(
       `--grader judges what a network draws, and "${given.network.name}" draws nothing.`,

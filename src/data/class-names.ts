@@ -9,21 +9,27 @@ import { type Dataset, subset } from "./dataset.ts";
  * @throws DataError naming the class and the most similar ones there are.
  */
 export function labelOf(classes: readonly string[], name: string, where: string): number {
-  const isNumber = !classes.includes(name) && /^\d+$/.test(name);
-  return isNumber && Number(name) < classes.length
-    ? Number(name)
-    : classNamed(classes, name, where);
+  const label = classes.indexOf(name);
+  if (label >= 0) return label;
+  if (/^\d+$/.test(name) && Number(name) < classes.length) return Number(name);
+  throw unknownClass(classes, name, where);
 }
 
 /** The label of a class by its name alone. @throws DataError as {@link labelOf} does. */
 export function classNamed(classes: readonly string[], name: string, where: string): number {
   const label = classes.indexOf(name);
   if (label >= 0) return label;
+  throw unknownClass(classes, name, where);
+}
+
+function unknownClass(classes: readonly string[], name: string, where: string): DataError {
   if (classes.length === 1) {
-    throw new DataError(`${where}: there is no class "${name}"; the only one is "${classes[0]!}".`);
+    return new DataError(
+      `${where}: there is no class "${name}"; the only one is "${classes[0]!}".`,
+    );
   }
   const near = nearestNames(name, classes).map((other) => `"${other}"`);
-  throw new DataError(
+  return new DataError(
     `${where}: there is no class "${name}"; did you mean ${near.join(" or ")}? ` +
       `There are ${classes.length} classes, "${classes[0]!}" to "${classes.at(-1)!}".`,
   );

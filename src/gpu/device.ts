@@ -182,9 +182,9 @@ function matricesOf({
   return matrices ?? "adapter";
 }
 
-/** Bytes of ranges one after the other, each from a multiple of 4 on. */
-function stagedBytes(views: readonly BufferView[]): number {
-  return views.reduce((sum, { size }) => sum + Math.ceil(size / 4) * 4, 0);
+/** Bytes that a range takes among others, each of which begins at a multiple of 4. */
+function stagedBytes({ size }: BufferView): number {
+  return Math.ceil(size / 4) * 4;
 }
 
 /** An open device with its kernel cache, its error state and its read-back counters. */
@@ -375,21 +375,24 @@ export class Gpu {
     this.check();
     for (const { buffer } of views) this.#requireLive(buffer);
     const most = this.device.limits.maxBufferSize;
-    const results: ArrayBuffer[] = [];
-    let together: BufferView[] = [];
+    const groups: BufferView[][] = [[]];
+    let size = 0;
     for (const view of views) {
-      if (stagedBytes([...together, view]) > most && together.length > 0) {
-        results.push(...(await this.#readTogether(together)));
-        together = [];
+      const own = stagedBytes(view);
+      if (size > 0 && size + own > most) {
+        groups.push([]);
+        size = 0;
       }
-      together.push(view);
+      groups.at(-1)!.push(view);
+      size += own;
     }
-    results.push(...(await this.#readTogether(together)));
+    const results: ArrayBuffer[] = [];
+    for (const group of groups) results.push(...(await this.#readTogether(group)));
     return results;
   }
 
   async #readTogether(views: readonly BufferView[]): Promise<ArrayBuffer[]> {
-    const size = stagedBytes(views);
+    const size = views.reduce((sum, view) => sum + stagedBytes(view), 0);
     const staging = this.device.createBuffer({
       label: "staging",
       size: Math.max(4, size),
@@ -399,7 +402,7 @@ export class Gpu {
       this.submit((encoder) => {
         let at = 0;
         for (const view of views) {
-          const bytes = Math.ceil(view.size / 4) * 4;
+          const bytes = stagedBytes(view);
           encoder.copyBufferToBuffer(view.buffer, view.offset, staging, at, bytes);
           at += bytes;
         }
@@ -412,7 +415,7 @@ export class Gpu {
       let at = 0;
       return views.map((view) => {
         const part = mapped.slice(at, at + view.size);
-        at += Math.ceil(view.size / 4) * 4;
+        at += stagedBytes(view);
         return part;
       });
     } finally {

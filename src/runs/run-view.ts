@@ -105,12 +105,19 @@ const epochSchema = z.looseObject({
   accuracy: z.number().nullable(),
 });
 
+const commandSchema = z.looseObject({ version: z.string(), words: z.array(z.string()) });
+
 /** A command, and those by which its folder was begun and grew before. */
-export const commandSchema = z.looseObject({
-  version: z.string(),
-  words: z.array(z.string()),
-  before: z.array(z.looseObject({ version: z.string(), words: z.array(z.string()) })).optional(),
-});
+const lastCommandSchema = commandSchema.extend({ before: z.array(commandSchema).optional() });
+
+/** The last command that was given in a folder; undefined where none was written down. */
+export async function lastCommand(
+  folder: RunFolder,
+): Promise<z.output<typeof lastCommandSchema> | undefined> {
+  if (!(await folder.has(commandFile))) return undefined;
+  const file = folder.file(commandFile);
+  return checkedFile(lastCommandSchema, await readJson(file), file);
+}
 
 const recordSchema = z.looseObject({
   images: z.array(z.looseObject({ name: z.string(), sha256: z.string() })),
@@ -123,9 +130,8 @@ export async function commandsOf(folder: RunFolder): Promise<GivenCommand[]> {
     typeof run === "string" && (await exists(join(run, "config.json")))
       ? await commandsOf(await RunFolder.open(run))
       : [];
-  if (!(await folder.has(commandFile))) return earlier;
-  const file = folder.file(commandFile);
-  return [...earlier, checkedFile(commandSchema, await readJson(file), file)];
+  const last = await lastCommand(folder);
+  return last === undefined ? earlier : [...earlier, last];
 }
 
 /**
