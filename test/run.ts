@@ -35,11 +35,16 @@ function taken({ seconds, processor }: Outcome): string {
   return `${seconds.toFixed(1)} s${of}`;
 }
 
+/** What tests of a file say they skip, for want of a file or a program. */
+function skips({ output }: Outcome): string[] {
+  return output.split("\n").filter((line) => /^skipped\b/i.test(line));
+}
+
 function print(outcome: Outcome): void {
   const { file, passed, failed, output, problem } = outcome;
   const counts = `${passed} passed${failed > 0 ? `, ${failed} FAILED` : ""}`;
   console.log(`${file.padEnd(40)} ${counts} (${taken(outcome)})`);
-  for (const line of output.split("\n")) if (/^skipped?:/i.test(line)) console.log(`  ${line}`);
+  for (const line of skips(outcome)) console.log(`  ${line}`);
   if (failed > 0) console.log(`  ${problem ?? ""}\n${output}`);
 }
 
@@ -128,6 +133,10 @@ async function main(): Promise<number> {
   const slowest = [...outcomes].sort((a, b) => b.seconds - a.seconds).slice(0, 10);
   for (const outcome of slowest) {
     console.log(`  ${outcome.file.padEnd(38)} ${taken(outcome)}`);
+  }
+  const skipping = outcomes.filter((outcome) => skips(outcome).length > 0).map(({ file }) => file);
+  if (skipping.length > 0) {
+    console.log(`skipped in part, which counts as passed: ${skipping.join(", ")}`);
   }
   if (files.length === 0) console.log(`no test file matches: ${filters.join(" ")}`);
   const sum = (key: "passed" | "failed"): number =>

@@ -9,12 +9,13 @@ export function part<E extends HTMLElement>(id: string, kind: new () => E): E {
 
 const error = part("error", HTMLElement);
 
-/** Shows what went wrong, in words, and what can be done. @param place where, if not beside what runs. */
+/** Shows what went wrong, in words, and what can be done, and brings it into view. @param place where, if not beside what runs. */
 export function fail(cause: unknown, place: HTMLElement = error): void {
   const message = cause instanceof Error ? cause.message : String(cause);
   // Names of files stay as they are.
   place.textContent = message.replace(/^[a-z](?=[a-z]* )/, (first) => first.toUpperCase());
   place.hidden = false;
+  place.scrollIntoView({ block: "nearest" });
 }
 
 /** Takes away what {@link fail} shows. */

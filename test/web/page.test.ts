@@ -110,6 +110,13 @@ const drawnAll = (page: Page) => page.waitForSelector("html:not([data-drawing])"
 const fitsAcross = (page: Page) =>
   page.waitForFunction(() => document.documentElement.scrollWidth <= innerWidth);
 
+/** Waits until an element is on the screen as a whole. */
+const inView = (page: Page, selector: string) =>
+  page.waitForFunction((it) => {
+    const { top, bottom, height } = document.querySelector(it)!.getBoundingClientRect();
+    return height > 0 && top >= 0 && bottom <= innerHeight;
+  }, selector);
+
 /** The network after the rounds of a run that was not left. */
 let straight: Buffer | undefined;
 
@@ -485,12 +492,13 @@ if (browserPath === undefined) {
       (await page.textContent("#error"))!,
       /^This link cannot be read: it is of version 9/,
     );
+    await inView(page, "#error");
     assert.equal(await complaints(page), []);
     // So it is where the page was opened for it, until there is another.
     await page.reload();
     await page.waitForSelector("#images .tile");
     assert.match((await page.textContent("#error"))!, /^This link cannot be read/);
-    assert.ok(await page.locator("#error").isVisible());
+    await inView(page, "#error");
     await page.evaluate((hash) => (location.hash = hash), new URL(link).hash);
     await page.waitForFunction(() =>
       document.getElementById("link-says")!.textContent!.startsWith("Set up"),

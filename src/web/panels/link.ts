@@ -11,6 +11,9 @@ const field = part("link", HTMLInputElement);
 /** What the page was opened for, until it is set up. */
 let wanted: Linked | undefined;
 
+/** Why the link that the page was opened with is refused, until images are there: they push what was said out of sight. */
+let refused: unknown;
+
 function take(): void {
   try {
     wanted = linkedIn(location.hash);
@@ -23,6 +26,7 @@ function take(): void {
 function refuse(cause: unknown): void {
   wanted = undefined;
   says.textContent = "";
+  refused = state().scene === undefined ? cause : undefined;
   fail(cause);
 }
 
@@ -76,6 +80,7 @@ export function startLink(): void {
   });
   onChange(["scene", "working"], () => {
     try {
+      if (refused !== undefined) throw refused;
       setUp();
     } catch (cause) {
       refuse(cause);
