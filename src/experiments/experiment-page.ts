@@ -38,7 +38,14 @@ import { experimentNamed, protocolOf } from "./protocol.ts";
 import { folderOf, type Tuned } from "./plan.ts";
 import type { ArmSummary } from "./summary.ts";
 import { takenSchema, takenText } from "./taken.ts";
-import { comparisonRows, reachedText, resultRows, tuningRows, type Rows } from "./tables.ts";
+import {
+  choiceText,
+  comparisonRows,
+  reachedText,
+  resultRows,
+  tuningRows,
+  type Rows,
+} from "./tables.ts";
 import type { ArmResult } from "./trained-network.ts";
 
 const spread = z.looseObject({ mean: z.number(), deviation: z.number() });
@@ -372,7 +379,10 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
           await settingsOfArms(path, results, tuned),
           ...(Object.keys(tuned).length === 0
             ? []
-            : [tableOf("What tuning tried", tuningRows(experiment, tuned, settingsLine), "texts")]),
+            : [
+                tableOf("What tuning tried", tuningRows(experiment, tuned, settingsLine), "texts"),
+                paragraph(choiceText(experiment.statistic)),
+              ]),
         ],
       },
       ...(await ending(path, results)),

@@ -188,18 +188,28 @@ export function tuningRows(
       arm,
       written(trial.settings),
       trial.statistic?.toFixed(statistic.decimals) ?? "not reached",
+      trial.reached ?? "–",
       JSON.stringify(trial.settings) === JSON.stringify(settings) ? chosen : "",
     ]);
   });
-  const columns = ["method", "settings", statistic.name, ""].map((title) => ({ title }));
+  const columns = ["method", "settings", statistic.name, "seeds that get there", ""].map(
+    (title) => ({ title }),
+  );
   return { columns, rows };
 }
 
-/** What tuning tried and chose, as Markdown. */
+/** How tuning chooses, in a sentence; a setting with the better mean may have fewer seeds. */
+export function choiceText({ never }: Protocol["statistic"]): string {
+  return never === undefined
+    ? "Means are of the seeds that get there. Chosen is what gets there on most seeds, and of that the best."
+    : "A seed that does not get there counts as the definition says. Chosen is the best mean.";
+}
+
+/** How tuning chooses, what it tried and what it chose, as Markdown. */
 export function tuningTable(
   protocol: Pick<Judged, "statistic">,
   tuned: Readonly<Record<string, Tuned>>,
 ): string {
   const { columns, rows } = tuningRows(protocol, tuned, JSON.stringify);
-  return markdownTable(columns, rows);
+  return [choiceText(protocol.statistic), "", markdownTable(columns, rows)].join("\n");
 }

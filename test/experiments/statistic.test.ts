@@ -9,7 +9,14 @@ import { curveCharts, curvesOf, meanCurve } from "../../src/experiments/figures.
 import { experimentNames, protocolOf } from "../../src/experiments/protocol.ts";
 import { summarise } from "../../src/experiments/summary.ts";
 import { recordedExperiment } from "../../src/experiments/recorded.ts";
-import { comparisonTable, resultCsv, resultTable } from "../../src/experiments/tables.ts";
+import {
+  comparisonTable,
+  resultCsv,
+  resultTable,
+  tuningRows,
+  tuningTable,
+} from "../../src/experiments/tables.ts";
+import type { Tuned } from "../../src/experiments/plan.ts";
 import { latexTable } from "../../src/report/table.ts";
 import { type ArmResult, collapseFloor } from "../../src/experiments/trained-network.ts";
 import { whereReached } from "../../src/metrics/curve.ts";
@@ -400,6 +407,37 @@ test("at full size the protocol is the paper's; options change parts of it", () 
   const split = drawing.arms.filter(({ settings }) => settings["microBatch"] === 16);
   assert.ok(split.some(({ method }) => method === "rewind"));
   assert.is(drawing.train(1).microBatch, 16);
+});
+
+test("what tuning tried says on how many seeds it gets there, and how it is chosen by that", () => {
+  const tuned: Record<string, Tuned> = {
+    rewind: {
+      settings: { learningRate: 0.1 },
+      trials: [
+        { settings: { learningRate: 0.01 }, statistic: undefined, reached: 0, end: 60 },
+        { settings: { learningRate: 0.1 }, statistic: 30, reached: 3, end: 25 },
+        { settings: { learningRate: 1 }, statistic: 33, reached: 2, end: 25 },
+        // Results of old had no such number.
+        { settings: { learningRate: 10 }, statistic: 12, end: 25 },
+      ],
+    },
+  };
+  const of = (name: string) => protocolOf(name, { name: "synthetic" }, { size: "tiny" });
+  const { rows } = tuningRows(of("standard"), tuned, JSON.stringify);
+  assert.equal(
+    rows.map(([, , value, seeds, chosen]) => [value, seeds, chosen]),
+    [
+      ["not reached", 0, ""],
+      ["30.00", 3, "chosen"],
+      ["33.00", 2, ""],
+      ["12.00", "–", ""],
+    ],
+  );
+  assert.match(
+    tuningTable(of("standard"), tuned),
+    /^Means are of the seeds that get there\. Chosen/,
+  );
+  assert.match(tuningTable(of("label-noise"), tuned), /^A seed that does not get there counts/);
 });
 
 test.run();
