@@ -1,7 +1,8 @@
 /** `rewind demo`: trains on wrong labels, rewinds them, reports: the whole mission in one command. */
 import type { Command } from "commander";
 import { datasets, loadDataset } from "../data/index.ts";
-import { forgetRecord, recordForget } from "../runs/forget-record.ts";
+import { forgetRecord, forgetText, recordForget } from "../runs/forget-record.ts";
+import { defaults } from "../runs/defaults.ts";
 import { loadImages } from "../runs/images.ts";
 import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
@@ -92,18 +93,21 @@ export function registerDemo(command: Command): void {
     .option("--out <dir>", "run folder; the same command continues an interrupted run", "runs/demo")
     .option(...privateFlag)
     .option(...imagesFlag);
-  forgetOptions(unlearnOptions(trainOptions(command)));
+  const usual = `${defaults.damage}; where images are named: ${defaults.scenario}`;
+  forgetOptions(unlearnOptions(trainOptions(command, { scenario: usual })));
   example(
     command,
     "wrong labels on MNIST",
     "rewind demo --dataset mnist --data data/mnist --out runs/mnist",
   );
   profileOption(lossOption(deviceOptions(command))).action(async (asked: DemoFlags) => {
+    const forget = await forgetConfig(asked);
+    const scenario = asked.scenario ?? (forget === undefined ? defaults.damage : undefined);
     const { flags, notes } = await sized(
-      asked,
+      { ...asked, ...(scenario === undefined ? {} : { scenario }) },
       (option) => command.getOptionValueSource(option) !== "default",
     );
-    const train = await trainConfig(flags, await forgetConfig(flags));
+    const train = await trainConfig(flags, forget);
     // A rule that needs D_f only; retraining goes to its end.
     const share = methods.find(flags.method).reference === true ? undefined : 0.5;
     const untilShare = flags.untilShare ?? share;
@@ -117,7 +121,7 @@ export function registerDemo(command: Command): void {
     const started = performance.now();
     await checkTraining(train);
     const loaded = await loadImages(train);
-    sayNotes([...notes, ...loaded.notes]);
+    sayNotes([...notes, ...loaded.notes, forgetText(loaded.corrupted, train)]);
     checkNetwork(train, loaded);
     await checkUnlearning(unlearn, loaded);
     const folder = await claimFolder(flags, written);

@@ -68,7 +68,10 @@ export function registerExport(command: Command): void {
     const { model, spec } = info === undefined ? modelOf(metadata["model"], file) : ofInfo(info);
     const slots = tensorsOf(spec);
     const exported = exportPretrained(publishedNetwork(model), slots, tensors, format, std);
-    sayNotes(channelsLast(spec).map(orderNote));
+    sayNotes([
+      ...channelsLast(spec).map(orderNote),
+      ...(info === undefined ? [] : [preparedNote(info, std)]),
+    ]);
     await writeAtomic(out, writeSafetensors(exported, { format: "pt" }));
     answer(
       { out, tensors: exported.size, names: format, weights: averaged ? "average" : "weights" },
@@ -84,6 +87,25 @@ function orderNote({ name, shape }: Flattened): string {
     `"${name}" takes ${shape.join("×")} values by row, column and channel, and PyTorch's flatten has the channels ` +
     "first: there, write x.permute(0, 2, 3, 1).flatten(1) before that layer"
   );
+}
+
+/** How images are prepared, which a file of weights does not say; `std`: what the weights have been multiplied by. */
+function preparedNote(
+  { input, preprocessing }: CheckpointInfo,
+  std: readonly number[] | undefined,
+): string {
+  const { mean, deviation: own } = preprocessing;
+  const deviation = std?.map((value, c) => value * (own?.[c] ?? 1)) ?? own;
+  const numbers = (values: Iterable<number>): string =>
+    `[${[...values].map((value) => Number(value.toPrecision(6))).join(", ")}]`;
+  const divided = deviation === undefined ? "" : `, divided by ${numbers(deviation)}`;
+  if (mean.length > input[2]) {
+    return (
+      `images are prepared as pixels from 0 to 1 minus the checkpoint's tensor "preprocessing.mean", ${input.join("×")}${divided}: ` +
+      "do so in PyTorch as well, or the answers are others. With `preprocessing` a training takes a mean that is the same everywhere"
+    );
+  }
+  return `images are prepared as pixels from 0 to 1 minus ${numbers(mean)}${divided}: do so in PyTorch as well`;
 }
 
 /** The model that a checkpoint says it is of. */

@@ -47,6 +47,7 @@ export const flags: Readonly<Record<string, string>> = {
   nowcast: "--nowcast",
   optimizer: "--optimizer",
   out: "--out",
+  perturbations: "--perturbations",
   preprocessing: "--preprocess",
   profile: "--profile",
   recompute: "--recompute",
@@ -92,6 +93,7 @@ export const forgetFlags: Readonly<Record<string, string>> = {
   dir: "--forget-data",
   images: "--forget-files",
   label: "--forget-label",
+  size: "--image-size",
 };
 
 /** The options that entries of a registry declare, by setting. */

@@ -321,7 +321,7 @@ function standingText({ means }: MetaStanding, divisions: readonly Division[]): 
 
 async function train(flags: TrainFlags): Promise<void> {
   const sources = flags.source ?? [{ name: defaults.dataset, data: { name: defaults.dataset } }];
-  const names = flags.scenario ?? [defaults.scenario];
+  const names = flags.scenario ?? [defaults.damage];
   const settings: EndStateSettings = {
     seed: flags.seed,
     scenarios: names,
@@ -506,7 +506,7 @@ export function registerPredictorTrain(group: Command): void {
       "--library <dir>",
       "folder of trained networks; those that are missing are trained",
     );
-  const scenarioText = `what is forgotten (repeatable; default: ${defaults.scenario}): ${taughtScenarios()
+  const scenarioText = `what is forgotten (repeatable; default: ${defaults.damage}): ${taughtScenarios()
     .map(({ name }) => name)
     .join(", ")}`;
   command.option("--scenario <name>", scenarioText, repeatable(scenario));

@@ -56,15 +56,14 @@ const { barCompleteChar, barIncompleteChar } = cliProgress.Presets.shades_classi
 interface Shown {
   /** Words before the bar. */
   readonly label: string;
-  /** 0 to 1; absent where nothing tells of it. */
-  readonly share?: number | undefined;
+  /** 0 to 1. */
+  readonly share: number;
   /** Words after it, which begin with a comma. */
   readonly said: string;
 }
 
 /** The line of a bar. */
 function barLine({ label, share, said }: Shown): string {
-  if (share === undefined) return `${label}${said}`;
   const full = Math.round(share * barWidth);
   const bar = barCompleteChar!.repeat(full) + barIncompleteChar!.repeat(barWidth - full);
   return `${label} [${bar}] ${Math.floor(100 * share)} %${said}`;
@@ -75,8 +74,6 @@ export class ProgressBar {
   readonly #label: string;
   readonly #passing: boolean;
   readonly #course = new Course();
-  /** What the task is at besides its steps, which has a course of its own. */
-  #aside: { readonly phase: Phase; readonly course: Course } | undefined;
   readonly #bar: cliProgress.SingleBar | undefined;
   #shown = false;
   #lastLine = -Infinity;
@@ -99,23 +96,13 @@ export class ProgressBar {
     );
   }
 
-  /** What the task is at: what is shown from now on is the share of that, if it tells of any. */
-  begin(phase: Phase, note = ""): void {
-    this.#aside = phase === "steps" ? undefined : { phase, course: new Course() };
-    if (this.#aside !== undefined) this.#show(undefined, note, "");
-  }
-
   /** Shows `done` of `total`, with an optional note such as the loss. */
   update(done: number, total: number, note = ""): void {
-    const course = this.#aside?.course ?? this.#course;
-    course.reach(done / total);
-    this.#show(course.share, note, course.left());
-  }
-
-  #show(share: number | undefined, note: string, left: string): void {
-    const label = this.#aside === undefined ? this.#label : `${this.#label}, ${this.#aside.phase}`;
-    const parts = [note, left].filter((part) => part !== "");
-    const shown: Shown = { label, share, said: parts.map((part) => `, ${part}`).join("") };
+    this.#course.reach(done / total);
+    const { share } = this.#course;
+    const parts = [note, this.#course.left()].filter((part) => part !== "");
+    const said = parts.map((part) => `, ${part}`).join("");
+    const shown: Shown = { label: this.#label, share, said };
     if (this.#bar === undefined) return this.#line(shown);
     // The bar's own count decides nothing: its line is that of `shown`.
     if (!this.#shown) {
@@ -130,7 +117,7 @@ export class ProgressBar {
     const now = performance.now();
     if (now - this.#lastLine < plainLineEveryMs) return;
     this.#lastLine = now;
-    say(`${label}${share === undefined ? "" : `: ${Math.floor(100 * share)} %`}${said}`);
+    say(`${label}: ${Math.floor(100 * share)} %${said}`);
   }
 
   /** A line that stays. The bar begins anew below it, and leaves nothing above. */
@@ -207,8 +194,23 @@ export function withEpochs<T>(
   );
 }
 
+/** Where in a round each phase begins, as a share of it, and how much of it that is: steps take most of the time, as a rule. */
+const phaseShares: Readonly<Record<Phase, readonly [number, number]>> = {
+  preparing: [0, 0],
+  steps: [0, 0.9],
+  predicting: [0.9, 0.05],
+  measuring: [0.95, 0.05],
+};
+
+/** What a task is at besides its steps, and how far that is: ", predicting 40 %". */
+function aside(phase: Phase, done?: number, total = 1): string {
+  if (phase === "steps") return "";
+  return `, ${phase}${done === undefined ? "" : ` ${Math.floor((100 * done) / total)} %`}`;
+}
+
 /**
- * Runs an unlearning of at most so many rounds under a bar that says which round, and the loss on D_f after the one before.
+ * Runs an unlearning of at most so many rounds under a bar that says which round, what it is at besides its steps, and the
+ * loss on D_f after the one before.
  *
  * @param about what is said besides: how long a step takes, and of the network before the first round.
  */
@@ -227,20 +229,31 @@ export function withRounds<T>(
 ): Promise<T> {
   const bar = new ProgressBar(label);
   let done = 0;
+  /** Share of the round that is done. */
+  let within = 0;
   let loss = "";
   let phase: Phase = "steps";
-  const note = (): string => `round ${Math.min(rounds, done + 1)}/${rounds}${loss}`;
+  const show = (what: string): void =>
+    bar.update(
+      done + within,
+      rounds,
+      `round ${Math.min(rounds, done + 1)}/${rounds}${what}${loss}`,
+    );
   const watch: Watch = {
     signal,
     phase(next) {
       phase = next;
-      bar.begin(phase, note());
+      show(aside(phase));
     },
     progress(steps, total) {
       if (phase === "steps") bar.warn(about.time?.at(steps, total));
       if (phase === "predicting") bar.warn(about.time?.predicting(steps, total));
-      if (phase === "steps") bar.update(done + steps / total, rounds, note());
-      else bar.update(steps, total, note());
+      const [from, share] = phaseShares[phase];
+      // What is measured before the first step is no part of a round.
+      if (phase === "steps" || within > 0) {
+        within = Math.max(within, from + (share * steps) / total);
+      }
+      show(aside(phase, steps, total));
     },
   };
   return under(bar, () =>
@@ -249,8 +262,8 @@ export function withRounds<T>(
       if (done === 0) bar.warn(about.before?.(progress.scores));
       const { forgetLoss } = progress.scores;
       if (forgetLoss !== undefined) loss = `, loss on D_f ${forgetLoss.toPrecision(3)}`;
-      bar.begin("steps");
-      bar.update(done, rounds, note());
+      [within, phase] = [0, "steps"];
+      show("");
     }),
   );
 }
@@ -279,14 +292,10 @@ export function withRuns<T>(
     signal,
     phase(next) {
       phase = next;
-      show(phase === "steps" ? "" : `, ${phase}`);
+      show(aside(phase));
     },
     progress: (steps, total) =>
-      show(
-        phase === "steps"
-          ? `, step ${steps}/${total}`
-          : `, ${phase} ${Math.floor((100 * steps) / total)} %`,
-      ),
+      show(phase === "steps" ? `, step ${steps}/${total}` : aside(phase, steps, total)),
   };
   return under(bar, () =>
     work({

@@ -112,13 +112,15 @@ async function recognisedIn(dir: string): Promise<string> {
   );
 }
 
-/** Adds the option of the scenario, and those of its settings. */
-export function scenarioOptions(command: Command): Command {
+/** Adds the option of the scenario, and those of its settings; `usual`: what it is where nothing says it. */
+export function scenarioOptions(
+  command: Command,
+  usual = `${defaults.scenario}: nothing`,
+): Command {
   command.addOption(
-    new Option(
-      "--scenario <name>",
-      `what is wrong with D_f (default: ${defaults.scenario}; where images are named: ${defaults.named})`,
-    ).choices(scenarios.names),
+    new Option("--scenario <name>", `what is wrong with D_f (default: ${usual})`).choices(
+      scenarios.names,
+    ),
   );
   return settingOptions(command, scenarios.all);
 }
@@ -184,9 +186,9 @@ export function dataOf(flags: SetupFlags): object | undefined {
   return present({ name, dir, trainCount: train, testCount: test, size, classes });
 }
 
-/** The scenario that flags name: where D_f is given, one that leaves it as it is. */
+/** The scenario that flags name; else one that leaves D_f as it is. */
 export function scenarioOf(flags: SetupFlags, forget: ForgetConfig | undefined): object {
-  const name = flags.scenario ?? (forget === undefined ? defaults.scenario : defaults.named);
+  const name = flags.scenario ?? defaults.scenario;
   const scenario = scenarios.find(name);
   const given = settingsGiven(scenario, scenarios.all, flags, {
     unused: `--scenario ${name} does not use it`,

@@ -59,11 +59,19 @@ export interface TrainFlags extends SetupFlags, ForgetFlags, NonfiniteFlags {
   seed: number;
 }
 
-/** Adds the options that describe data, model and training; `tasks`: what the network may be for, where there is a choice. */
-export function trainOptions(command: Command, tasks?: readonly NetworkTask[]): Command {
+/**
+ * Adds the options that describe data, model and training.
+ *
+ * @param tasks what the network may be for, where there is a choice.
+ * @param scenario what is wrong with D_f where nothing says it, in words; absent: nothing.
+ */
+export function trainOptions(
+  command: Command,
+  { tasks, scenario }: { tasks?: readonly NetworkTask[]; scenario?: string } = {},
+): Command {
   const taken = forecasters.all.map(({ takes }) => takes.text);
   dataOptions(command, { preset: true });
-  scenarioOptions(command);
+  scenarioOptions(command, scenario);
   preprocessingOptions(networkOptions(command, { preset: true, tasks })).option(
     "--from <file>",
     "checkpoint to start from; a missing classifier is drawn at random",
@@ -168,7 +176,7 @@ function taskOptions(command: Command, tasks: readonly NetworkTask[]): void {
     )
     .hook("preAction", () => {
       if (command.opts<TrainFlags>().task !== "diffusion") return;
-      const usual = { model: network, optimizer, weightDecay, average, scenario: defaults.named };
+      const usual = { model: network, optimizer, weightDecay, average };
       for (const [option, value] of Object.entries(usual)) {
         const source = command.getOptionValueSource(option);
         if (source === undefined || source === "default") {

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { limitsOf } from "../gpu/dry.ts";
 import { loadImages } from "../runs/images.ts";
-import { forgetRecord, recordForget } from "../runs/forget-record.ts";
+import { forgetRecord, forgetText, recordForget } from "../runs/forget-record.ts";
 import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
 import { withAdvice } from "../runs/memory-advice.ts";
@@ -31,11 +31,13 @@ export function registerTrain(command: Command): void {
     command,
     "a network for MNIST that 20 % of the images were labelled wrongly for",
     "rewind fetch mnist --dir mnist && rewind train --data mnist --epochs 10",
-    "--share 0.2 --out runs/trained",
+    "--scenario label-noise --share 0.2 --out runs/trained",
   );
   profileOption(
     lossOption(
-      deviceOptions(forgetOptions(trainOptions(command, ["classification", "diffusion"]))),
+      deviceOptions(
+        forgetOptions(trainOptions(command, { tasks: ["classification", "diffusion"] })),
+      ),
     ),
   ).action(async (flags: TrainFlags & DeviceFlags & FolderFlags & { profile?: boolean }) => {
     const started = performance.now();
@@ -44,7 +46,7 @@ export function registerTrain(command: Command): void {
     await RunFolder.check(flags.out, config);
     await checkTraining(config);
     const images = await loadImages(config);
-    sayNotes(images.notes);
+    sayNotes([...images.notes, forgetText(images.corrupted, config)]);
     checkNetwork(config, images);
     const { corrupted, test } = images;
     const folder = await claimFolder(flags, config);

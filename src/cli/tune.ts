@@ -220,7 +220,7 @@ async function trainOf(flags: TuneFlags): Promise<TrainConfig> {
     {
       data: { name: dataset, ...present({ size }) },
       ...{
-        scenario: { name: defaults.named, share: 0.1 },
+        scenario: { name: defaults.scenario, share: 0.1 },
         model,
         ...own,
         ...present({ task, microBatch }),

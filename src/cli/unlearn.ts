@@ -4,7 +4,7 @@ import { absolutePath, exists, join } from "../platform/files.ts";
 import type { Command } from "commander";
 import { DataError, UsageError } from "../errors.ts";
 import { type SetupConfig, setupSchema, trainSchema } from "../runs/config.ts";
-import { forgetRecord, readForgetRecord, recordForget } from "../runs/forget-record.ts";
+import { forgetRecord, forgetText, readForgetRecord, recordForget } from "../runs/forget-record.ts";
 import { type GivenNetwork, readNetwork, requirePrepared } from "../runs/given-network.ts";
 import { loadImages } from "../runs/images.ts";
 import { graderOn } from "../runs/grader.ts";
@@ -98,7 +98,7 @@ export function registerUnlearn(command: Command): void {
 Three images and a class must go from a network trained elsewhere:
   rewind unlearn --from resnet18.pth --model resnet18-imagenet --preprocess imagenet \\
     --class-names classes.txt --image-size 224 --data photos \\
-    --forget-files gone.txt --forget-class cat --out forgotten`,
+    --forget-files gone.txt --forget-class cat --predictor late --out forgotten`,
     );
   profileOption(lossOption(deviceOptions(nonfiniteOption(command)))).action((flags: Flags) => {
     const given = ofFrom.find(
@@ -153,7 +153,11 @@ async function unlearn(flags: Flags): Promise<void> {
     if (await showFinished(finished)) return;
   }
   const images = await loadImages(setup, { given, forget });
-  sayNotes([...given.notes, ...images.notes]);
+  sayNotes([
+    ...given.notes,
+    ...images.notes,
+    forgetText(images.corrupted, { ...setup, forget: forget ?? setup.forget }),
+  ]);
   checkNetwork(setup, images, given);
   await checkUnlearning(asked, images, taskOf(given.network));
   const record = await forgetRecord(images.corrupted, { forget: forget ?? setup.forget });
@@ -214,6 +218,13 @@ async function subjectOf(flags: Flags): Promise<Subject> {
     await loadOwnModel(config);
     const train = validate(trainSchema, config, `${run}/config.json`, DataError);
     await folder.requireCheckpoint("checkpoint.safetensors");
+    const { dir } = train.data;
+    if (dir !== undefined && !(await exists(dir))) {
+      throw new DataError(
+        `--run ${run}: its images were in "${dir}", which is no longer there. Where they have moved: --from ${run} --data DIR; ` +
+          `where only those that must go are left: --from ${run} --forget-data DIR.`,
+      );
+    }
     const given = await readNetwork(folder.file("checkpoint.safetensors"), {
       model: train.model,
       allowNonfinite: flags.allowNonfinite ?? train.allowNonfinite,
@@ -236,7 +247,10 @@ async function subjectOf(flags: Flags): Promise<Subject> {
     present({
       data: dataOf(flags),
       scenario: scenarioOf({}, forget),
-      forget,
+      forget: present({
+        ...forget,
+        size: flags.dataset === undefined ? flags.imageSize : undefined,
+      }),
       ...(await networkOf(flags)),
       checkpoint: from,
       key: flags.key,
@@ -251,7 +265,8 @@ async function subjectOf(flags: Flags): Promise<Subject> {
     (await exists(join(from!, "config.json"))) && (await exists(join(from!, "inputs.json")));
   if (noImages && isRun) {
     throw new UsageError(
-      `--from ${from}: it is the folder of a run, which knows its images: give --run in place of --from, or --data with it.`,
+      `--from ${from}: it is the folder of a run, which knows its images: give --run in place of --from; --data with it where ` +
+        "they have moved; --forget-data DIR where only those that must go are left.",
     );
   }
   const { model: { name: _, ...settings } = {} } = await networkOf(flags, false);

@@ -93,6 +93,7 @@ async function partsOf(dir: string): Promise<string[]> {
   const parts = await partsIn(dir);
   const train = await exists(`${dir}/train`);
   if (train && parts.length > 0) return parts;
+  if (!(await exists(dir))) throw new DataError(`${dir}: there is no such folder; check the path.`);
   throw new DataError(
     `${dir}: no ${train ? "test/ or val/" : "train/"} in it; an image folder holds train/CLASS/*.jpg and ` +
       "test/CLASS/*.jpg: the images that a network learns, and others that it is measured on.",

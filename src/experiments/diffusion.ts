@@ -115,7 +115,7 @@ export function drawerTraining(options: DiffusionOptions, seed: number): TrainCo
       ...(train === undefined ? {} : { trainCount: train }),
       ...(test === undefined ? {} : { testCount: test }),
     },
-    scenario: { name: defaults.named },
+    scenario: { name: defaults.scenario },
     forget: forget ?? { images: [{ classes: [defaultTarget] }] },
     ...own.recipe,
     ...recipe,
@@ -219,7 +219,7 @@ export function graderTraining({ name, dir, size: side }: DataConfig, size: Size
       ...(dir === undefined ? {} : { dir }),
     },
     // Nothing is forgotten; D_f is a part of the images in name only.
-    scenario: { name: defaults.named, share: 0.02 },
+    scenario: { name: defaults.scenario, share: 0.02 },
     ...recipe,
     schedule: "cosine",
     optimizer: { name: defaults.optimizer },

@@ -4,8 +4,8 @@ import { defineMetric } from "./metric.ts";
 export const forgetTrueAccuracy = defineMetric({
   name: "forgetTrueAccuracy",
   title: "D_f, true labels %",
-  label: "accuracy on D_f, clean labels",
-  definition: "share of D_f classified as its true class, where that is another, %",
+  label: "accuracy on D_f, true labels",
+  definition: "share of D_f classified as its true class, whatever its images were trained as, %",
   unit: "%",
   better: "higher",
   needs: "totals",

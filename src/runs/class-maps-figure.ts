@@ -19,6 +19,15 @@ const explainedTexts: Readonly<Record<Explained, string>> = {
   trained: "the class the image was trained as",
 };
 
+/** Characters of an image's name at most: as many as fit beside a row. */
+const longestName = 17;
+
+/** The end of an image's name, which tells it from others of its folder. */
+function nameEnd(image: string | number): string {
+  const name = String(image).split("/").at(-1)!;
+  return name.length <= longestName ? name : `…${name.slice(1 - longestName)}`;
+}
+
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 
 /** The figure as data: what stands where. */
@@ -50,7 +59,7 @@ export function mapsGrid({ data, pictures, stored }: DrawnMaps): ImageGrid {
       const trained = row.form === "as trained on" && row.trainedAs !== row.class;
       return {
         lines: [
-          `image ${row.image}`,
+          `image ${nameEnd(row.image)}`,
           row.form,
           `class ${row.class}`,
           ...(trained ? [`trained as ${row.trainedAs}`] : []),

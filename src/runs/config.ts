@@ -41,6 +41,8 @@ export interface ForgetConfig {
   dir?: string | undefined;
   /** Class of the images in `dir`, where neither folders nor a file say it. */
   label?: string | undefined;
+  /** Side the images in `dir` are resized to, in pixels, where there is no data set beside them. */
+  size?: number | undefined;
   /** Copies that training images outside D_f are of those in it, byte for byte, belong to it as well. */
   copies?: boolean | undefined;
 }
@@ -118,6 +120,7 @@ export const forgetSchema: z.ZodType<ForgetConfig, ForgetConfig> = z.strictObjec
   images: z.array(selectionSchema).min(1).optional(),
   dir: z.string().optional(),
   label: z.string().optional(),
+  size: count.optional(),
   copies: z.boolean().optional(),
 });
 

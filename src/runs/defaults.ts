@@ -2,9 +2,10 @@
 export const defaults = {
   /** It needs no files. */
   dataset: "synthetic",
-  scenario: "label-noise",
-  /** Where the images of D_f are named: nothing is wrong with them. */
-  named: "standard",
+  /** Nothing is wrong with D_f: images are learnt as they are. */
+  scenario: "standard",
+  /** What a demo mends, and what predictors are learnt for. */
+  damage: "label-noise",
   network: "small-cnn",
   optimizer: "adam",
   method: "rewind",

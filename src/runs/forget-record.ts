@@ -45,6 +45,22 @@ export interface ForgottenImage {
   readonly sha256: string;
 }
 
+/** How many images are D_f, which, and whether their labels are wrong, in a sentence. */
+export function forgetText(
+  { train, labels, forget }: Pick<Corrupted, "train" | "labels" | "forget">,
+  { scenario: { name }, forget: asked }: Pick<SetupConfig, "forget" | "scenario">,
+): string {
+  const [count, of] = [forget.length, train.count];
+  const wrong = forget.filter((place) => labels[place] !== train.labels[place]).length;
+  const whole = count === of ? `all ${of} images` : `${count} of the ${of} training images`;
+  const which = asked === undefined && count < of ? ", drawn at random" : "";
+  const said =
+    wrong === 0
+      ? ""
+      : `; ${wrong === count ? "all" : wrong} of them have a wrong label (\`scenario=${name}\`)`;
+  return `D_f is ${whole}${which}${said}`;
+}
+
 /** Describes D_f. */
 export async function forgetRecord(
   {

@@ -101,6 +101,7 @@ async function loadSets(
   }
   const { dataset, notes: said } = await loadLabelledFolder(forget.dir, {
     ...sees,
+    ...(forget.size === undefined ? {} : { size: forget.size }),
     classes: config.classes ?? given?.classes,
     label: forget.label,
   });

@@ -8,7 +8,7 @@ import {
 import { type Perturbation, perturbation } from "../analysis/perturbations.ts";
 import { principalPlane, type WeightSet } from "../analysis/plane.ts";
 import { type Dataset, subset } from "../data/dataset.ts";
-import { DataError, OutOfMemoryError } from "../errors.ts";
+import { DataError, OutOfMemoryError, UsageError } from "../errors.ts";
 import { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
 import { megabytes } from "../gpu/memory.ts";
@@ -190,6 +190,12 @@ export async function landscapeOfRuns(
       ways.push({ run, way: await wayOf(run, job, weights(model.spec)) });
     }
     const points = ways.reduce((sum, { way }) => sum + way.length, 0) + options.perturbations;
+    if (points < 2) {
+      throw new UsageError(
+        `"${runs[0]!.folder.path}" has the weights of its beginning and end alone, which lie on a line: let a run keep its rounds ` +
+          "(`keepRounds`), or give another run or random changes (`perturbations`) besides.",
+      );
+    }
     if (4 * points * origin.length > mostBytes) {
       throw new OutOfMemoryError(
         `${points} sets of ${origin.length} weights take ${megabytes(4 * points * origin.length)}, more than ` +

@@ -2,6 +2,7 @@ import * as assert from "uvu/assert";
 import { Command } from "commander";
 import { test } from "uvu";
 import { flags, forgetFlags, inFlags, methodFlags } from "../../src/cli/flags.ts";
+import { registerFigure } from "../../src/cli/figure.ts";
 import { registerExperiment } from "../../src/cli/experiment.ts";
 import { registerOracle } from "../../src/cli/oracle.ts";
 import { registerPredictorTrain } from "../../src/cli/predictor-train.ts";
@@ -50,14 +51,16 @@ test("every flag is one of the commands'", () => {
   const root = new Command();
   registerExperiment(root.command("experiment"));
   registerUnlearn(root.command("unlearn"));
-  trainOptions(root.command("train"), ["classification", "diffusion"]);
+  trainOptions(root.command("train"), { tasks: ["classification", "diffusion"] });
+  registerFigure(root.command("figure"));
+  const figure = root.commands.find((command) => command.name() === "figure")!;
   const oracle = root.command("oracle");
   registerOracle(oracle);
   const predictor = root.command("predictor");
   registerPredictorTrain(predictor);
   const known = new Set(
-    [...root.commands, ...oracle.commands, ...predictor.commands].flatMap(({ options }) =>
-      options.map(({ long }) => long),
+    [...root.commands, ...figure.commands, ...oracle.commands, ...predictor.commands].flatMap(
+      ({ options }) => options.map(({ long }) => long),
     ),
   );
   for (const flag of [flags, methodFlags, forgetFlags].flatMap((of) => Object.values(of))) {

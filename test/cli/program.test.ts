@@ -258,7 +258,7 @@ test("files with fewer images than is usual, in all or of the classes that are t
   }
 });
 
-test("an unlearning predicts and measures under words and a bar of their own", async () => {
+test("an unlearning's bar is of all its rounds, and says beside it how far predicting and measuring are", async () => {
   const { stderr } = process;
   const [write, terminal] = [stderr.write.bind(stderr), stderr.isTTY];
   let shown = "";
@@ -283,19 +283,19 @@ test("an unlearning predicts and measures under words and a bar of their own", a
       async ({ phase, progress }, onRound) => {
         phase!("measuring");
         progress!(1, 4);
-        await appears(`rewind, measuring ${bar(6)} 25 %, round 1/1`);
+        await appears(`rewind ${bar(0)} 0 %, round 1/1, measuring 25 %`);
         onRound({ round: 0, scores });
         // The bar's own line goes: it would stand above the one that stays.
         await appears("\n\u001B[1A\u001B[2Khardly known: 11\n");
         phase!("steps");
         progress!(3, 4);
-        await appears(`rewind ${bar(18)} 75 %, round 1/1, loss on D_f 0.500`);
+        await appears(`rewind ${bar(16)} 67 %, round 1/1, loss on D_f 0.500`);
         progress!(4, 4);
         phase!("predicting");
-        await appears("rewind, predicting, round 1/1");
+        await appears(`rewind ${bar(22)} 90 %, round 1/1, predicting, loss`);
         phase!("measuring");
         progress!(1, 2);
-        await appears(`rewind, measuring ${bar(12)} 50 %`);
+        await appears(`rewind ${bar(23)} 97 %, round 1/1, measuring 50 %, loss`);
         onRound({ round: 1, scores });
       },
       { before: ({ forgetAccuracy }) => `hardly known: ${forgetAccuracy}` },

@@ -72,7 +72,7 @@ test("numbers are decimals, within bounds that are said", async () => {
 test("an option that what was chosen does not use is refused with what it is for", async () => {
   for (const [words, says] of [
     [["--momentum", "0.5"], /--momentum is for sgd; --optimizer adam does not use it\./],
-    [["--target", "3"], /--target is for backdoor; --scenario label-noise does not use it/],
+    [["--target", "3"], /--target is for backdoor; --scenario standard does not use it/],
     [["--hidden", "3", "--model", "mlp"], /--hidden is for small-cnn; --model mlp does not/],
     [["--nowcast-period", "9"], /--nowcast-period is for .*; without --nowcast nothing uses it/],
     [["--method", "neg-grad", "--warmup", "1"], /--warmup is for .*; --method neg-grad does not/],
@@ -88,7 +88,7 @@ test("an option that what was chosen does not use is refused with what it is for
   const run = folderOf({ "config.json": "{}", "inputs.json": "{}" });
   assert.match(
     await refused("unlearn", "--from", run, "--forget-class", "a", ...out),
-    /it is the folder of a run, which knows its images: give --run in place of --from, or --data/,
+    /it is the folder of a run, which knows its images: give --run in place of --from; --data with it .*; --forget-data DIR/,
   );
   // A network that needs its description is none to be named.
   assert.not.match(await refused("plan", "--model", "describe"), /described/);
