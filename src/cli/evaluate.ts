@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { DataError } from "../errors.ts";
 import { readNetwork } from "../runs/given-network.ts";
 import { loadImages } from "../runs/images.ts";
+import { changedNotes } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
 import { recordedSchema } from "../runs/recorded-run.ts";
 import { scoresText } from "../report/report.ts";
@@ -46,7 +47,7 @@ export function registerEvaluate(command: Command): void {
         allowNonfinite: flags.allowNonfinite ?? setup.allowNonfinite,
       });
       const images = await loadImages(setup, { given, forget });
-      sayNotes(images.notes);
+      sayNotes([...images.notes, ...(await changedNotes(folder, images))]);
       checkNetwork(setup, images, given);
       const gpu = await openDevice(flags);
       const job = await prepareJob(gpu, setup, { images, given, forget });

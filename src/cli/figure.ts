@@ -19,6 +19,7 @@ import { explainedNames, type Explained, mapsOfRuns } from "../runs/class-maps.t
 import { mapsCsv, mapsFigure, mapsTable } from "../runs/class-maps-figure.ts";
 import { type GivenNetwork, readNetwork } from "../runs/given-network.ts";
 import { loadImages, type RunImages } from "../runs/images.ts";
+import { changedNotes } from "../runs/inputs.ts";
 import { landscapeOfRuns } from "../runs/landscape.ts";
 import { explainedText, landscapeCsv, landscapeFigure } from "../runs/landscape-figure.ts";
 import { keptMoves } from "../runs/kept-rounds.ts";
@@ -73,7 +74,7 @@ async function opened(
     );
   }
   const images = await loadImages(setup, { given, forget });
-  sayNotes(images.notes);
+  sayNotes([...images.notes, ...(await changedNotes(folder, images))]);
   checkNetwork(setup, images, given);
   return { runs, given, images };
 }

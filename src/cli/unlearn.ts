@@ -6,9 +6,9 @@ import { DataError, UsageError } from "../errors.ts";
 import { type SetupConfig, setupSchema, trainSchema } from "../runs/config.ts";
 import { forgetRecord, forgetText, readForgetRecord, recordForget } from "../runs/forget-record.ts";
 import { type GivenNetwork, readNetwork, requirePrepared } from "../runs/given-network.ts";
-import { loadImages } from "../runs/images.ts";
+import { loadImages, type RunImages } from "../runs/images.ts";
 import { graderOn } from "../runs/grader.ts";
-import { inputsOf, recordInputs } from "../runs/inputs.ts";
+import { changedInput, inputsFile, inputsOf, recordInputs, requireInputs } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { diffusion } from "../tasks/diffusion.ts";
@@ -149,10 +149,12 @@ async function unlearn(flags: Flags): Promise<void> {
   requireApart(flags.out, setup.data?.dir, setup.forget?.dir, forget?.dir);
   if (await RunFolder.check(flags.out, written)) {
     const finished = await RunFolder.open(flags.out);
+    await requireInputs(finished, await inputsOf({ setup, given, unlearn: asked }));
     await requireMeasured(finished, files);
     if (await showFinished(finished)) return;
   }
   const images = await loadImages(setup, { given, forget });
+  if (flags.run !== undefined) await requireTrainedOn(flags.run, images);
   sayNotes([
     ...given.notes,
     ...images.notes,
@@ -201,6 +203,26 @@ async function unlearn(flags: Flags): Promise<void> {
   });
 }
 
+/** @throws DataError where a run's images are not those that it was trained on: others would be D_f. */
+async function requireTrainedOn(
+  run: string,
+  { trained: corrupted, test }: RunImages,
+): Promise<void> {
+  const inputs = await inputsOf({ images: { corrupted, test } });
+  const changed = await changedInput(await RunFolder.open(run), inputs);
+  if (changed === undefined) return;
+  throw new DataError(
+    `${changed}: they are not those that "${run}" was trained on (${inputsFile}), as files were added, removed, renamed or ` +
+      `changed since, and D_f would be other images. Put them back; or give what is there now, and name what must go of it: ` +
+      `--from ${run} --data DIR --forget-files LIST.`,
+  );
+}
+
+/** Whether a configuration is that of an unlearning, which a training's is not. */
+function isUnlearning(config: unknown): boolean {
+  return typeof config === "object" && config !== null && "unlearn" in config;
+}
+
 async function subjectOf(flags: Flags): Promise<Subject> {
   const { run, from, seed } = flags;
   if (run !== undefined && from !== undefined) {
@@ -215,6 +237,12 @@ async function subjectOf(flags: Flags): Promise<Subject> {
   if (run !== undefined) {
     const folder = await RunFolder.open(run);
     const config = await folder.config();
+    if (isUnlearning(config)) {
+      throw new DataError(
+        `--run ${run}: it is the folder of an unlearning, and --run takes that of a training. To forget more, give its network ` +
+          `and images: --from ${run} --data DIR, and by --forget options all that must go, what it has forgotten among them.`,
+      );
+    }
     await loadOwnModel(config);
     const train = validate(trainSchema, config, `${run}/config.json`, DataError);
     await folder.requireCheckpoint("checkpoint.safetensors");
@@ -264,9 +292,11 @@ async function subjectOf(flags: Flags): Promise<Subject> {
   const isRun =
     (await exists(join(from!, "config.json"))) && (await exists(join(from!, "inputs.json")));
   if (noImages && isRun) {
+    const config = await (await RunFolder.open(from!)).config();
+    const again = isUnlearning(config) ? "" : "--run in place of --from; ";
     throw new UsageError(
-      `--from ${from}: it is the folder of a run, which knows its images: give --run in place of --from; --data with it where ` +
-        "they have moved; --forget-data DIR where only those that must go are left.",
+      `--from ${from}: it is the folder of a run, whose images are not read here: give ${again}--data DIR with it; ` +
+        "--forget-data DIR where only those that must go are left.",
     );
   }
   const { model: { name: _, ...settings } = {} } = await networkOf(flags, false);

@@ -16,6 +16,7 @@ import {
   type Access,
   appendText,
   exists,
+  fileInfo,
   isLeftover,
   join,
   listDir,
@@ -36,6 +37,18 @@ const pathsKey = "pathsFromHere";
 
 /** What a run writes before it begins: a folder with nothing else is that of a run that failed at once. */
 const begun: readonly string[] = ["config.json", "command.json", "inputs.json", "forget.json"];
+
+/** What a run makes, which no other may overwrite or take for its own. */
+const results: readonly string[] = [
+  "checkpoint.safetensors",
+  "trained.safetensors",
+  "training-state.safetensors",
+  "unlearning-state.safetensors",
+  "metrics.jsonl",
+  "report.json",
+  "report.md",
+  "report.html",
+];
 
 /** A line of metrics.jsonl. */
 interface MetricsLine {
@@ -110,14 +123,21 @@ export class RunFolder {
    * @throws DataError if it holds a run with another configuration, as {@link RunFolder.start} does.
    */
   static async check(path: string, config: unknown, called = "out"): Promise<boolean> {
-    const file = join(path, "config.json");
-    if (!(await exists(file))) return false;
+    const found = (await fileInfo(path))?.directory === true ? await listDir(path) : [];
+    const names = found.filter((name) => !name.startsWith(".") && !isLeftover(name));
+    if (!names.includes("config.json")) {
+      const result = names.find((name) => results.includes(name));
+      if (result === undefined) return false;
+      throw new DataError(
+        `"${path}" holds ${result}, and no config.json that says what run it is of: it would be overwritten. Give another \`${called}\`, or ` +
+          "remove what is there.",
+      );
+    }
     const own = await new RunFolder(path).config();
     if (json(own) === json(config)) return true;
-    const names = (await listDir(path)).filter(
-      (name) => !name.startsWith(".") && !isLeftover(name),
-    );
-    if (names.every((name) => begun.includes(name))) return false;
+    const keys = Object.keys(config as object);
+    const alike = Object.keys(own as object).some((key) => keys.includes(key));
+    if (alike && names.every((name) => begun.includes(name))) return false;
     const [first, ...more] = changes(JSON.parse(json(own)), JSON.parse(json(config)));
     throw new DataError(
       `"${path}" holds a run with another configuration (config.json): ${first ?? "its order is another"}` +

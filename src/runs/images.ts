@@ -17,6 +17,8 @@ import type { GivenNetwork } from "./given-network.ts";
 /** Images as a run works on them. */
 export interface RunImages {
   readonly corrupted: Corrupted;
+  /** The images as the network's training had them; another than `corrupted` where D_f is not that of the training. */
+  readonly trained: Corrupted;
   readonly test: Dataset;
   /** What was passed over or done to the images, a sentence each. */
   readonly notes: readonly string[];
@@ -48,13 +50,10 @@ export async function loadImages(
   const wrong = corrupt(all, test, config.scenario, config.seed, own.places);
   // Copies of what they were stay copies of what they are where only labels are wrong.
   const copies = wrong.train.pixels === all.pixels ? own.copies : undefined;
-  const corrupted = copies === undefined ? wrong : { ...wrong, copies };
-  if (forget === undefined) return { corrupted, test, notes };
-  return {
-    corrupted: await forgetting({ ...config, forget }, corrupted, given, notes),
-    test,
-    notes,
-  };
+  const trained = copies === undefined ? wrong : { ...wrong, copies };
+  const corrupted =
+    forget === undefined ? trained : await forgetting({ ...config, forget }, trained, given, notes);
+  return { corrupted, trained, test, notes };
 }
 
 /** The images of a training as its data set has them, before anything is wrong with them. */
@@ -148,7 +147,7 @@ async function withForget(
   let all = train;
   // Without a data set the folder is all there is.
   if (forget.dir !== undefined && config.data === undefined) {
-    if (forget.images === undefined) train.labels.forEach((_, place) => places.add(place));
+    train.labels.forEach((_, place) => places.add(place));
   } else if (forget.dir !== undefined) {
     const { dataset, notes: said } = await loadLabelledFolder(forget.dir, {
       classes: train.classes,

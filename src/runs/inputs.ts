@@ -101,23 +101,43 @@ export async function readInputs(folder: RunFolder): Promise<Inputs | undefined>
   throw new DataError(`"${path}" is not valid: ${z.prettifyError(parsed.error)}`);
 }
 
+/** The first of some inputs that is not what a run has read; undefined where all are, or nothing was written down. */
+export async function changedInput(folder: RunFolder, inputs: Inputs): Promise<string | undefined> {
+  const known = (await readInputs(folder)) ?? {};
+  return Object.keys(inputs).find((what) => what in known && known[what] !== inputs[what]);
+}
+
+/** A note where a run's images are not those that it read, in a list; it goes with numbers that are measured on them. */
+export async function changedNotes(
+  folder: RunFolder,
+  images: NonNullable<RunParts["images"]>,
+): Promise<string[]> {
+  const changed = await changedInput(folder, await inputsOf({ images }));
+  if (changed === undefined) return [];
+  return [
+    `${changed}: they are not those that "${folder.path}" read (${inputsFile}), and what follows is of what is there now`,
+  ];
+}
+
+/** @throws DataError naming what is not as the run read it when it began. */
+export async function requireInputs(folder: RunFolder, inputs: Inputs): Promise<void> {
+  const changed = await changedInput(folder, inputs);
+  if (changed === undefined) return;
+  throw new DataError(
+    `${changed}: the content is not what "${folder.path}" began with (${inputsFile}); going on would mix two runs. ` +
+      `Put it back, or give another \`${folder.called}\`.`,
+  );
+}
+
 /**
  * Writes down what a run reads, or checks that it is what the run read when it began.
  *
  * @throws DataError naming what has changed.
  */
 export async function recordInputs(folder: RunFolder, inputs: Inputs): Promise<void> {
+  await requireInputs(folder, inputs);
   const known = await readInputs(folder);
   if (known === undefined) return folder.writeJson(inputsFile, inputs);
-  const changed = Object.entries(inputs).find(
-    ([what, digest]) => what in known && known[what] !== digest,
-  );
-  if (changed !== undefined) {
-    throw new DataError(
-      `${changed[0]}: the content is not what "${folder.path}" began with (${inputsFile}); going on would mix two runs. ` +
-        `Put it back, or give another \`${folder.called}\`.`,
-    );
-  }
   if (Object.keys(inputs).some((what) => !(what in known))) {
     await folder.writeJson(inputsFile, { ...known, ...inputs });
   }

@@ -88,7 +88,7 @@ test("an option that what was chosen does not use is refused with what it is for
   const run = folderOf({ "config.json": "{}", "inputs.json": "{}" });
   assert.match(
     await refused("unlearn", "--from", run, "--forget-class", "a", ...out),
-    /it is the folder of a run, which knows its images: give --run in place of --from; --data with it .*; --forget-data DIR/,
+    /it is the folder of a run, whose images are not read here: give --run in place of --from; --data DIR with it; --forget-data DIR/,
   );
   // A network that needs its description is none to be named.
   assert.not.match(await refused("plan", "--model", "describe"), /described/);
