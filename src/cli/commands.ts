@@ -46,6 +46,11 @@ export const commands: Readonly<Record<string, readonly Listed[]>> = {
       load: async () => (await import("./evaluate.ts")).registerEvaluate,
     },
     {
+      term: "classify [options] <dir>",
+      description: "what a network answers to images, one by one",
+      load: async () => (await import("./classify.ts")).registerClassify,
+    },
+    {
       term: "sample [options]",
       description: "have a network of diffusion draw images",
       load: async () => (await import("./sample.ts")).registerSample,

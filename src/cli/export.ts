@@ -75,7 +75,7 @@ export function registerExport(command: Command): void {
     await writeAtomic(out, writeSafetensors(exported, { format: "pt" }));
     answer(
       { out, tensors: exported.size, names: format, weights: averaged ? "average" : "weights" },
-      `${out}: ${exported.size} tensors with the names of ${format}` +
+      `${out}: ${exported.size} tensors with ${format === "same" ? "the names they have here" : `the names of ${format}`}` +
         (averaged ? ", the average of the weights (--raw: the weights themselves)." : "."),
     );
   });

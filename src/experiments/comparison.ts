@@ -74,7 +74,8 @@ export function compare(protocol: Protocol, results: readonly ArmResult[]): Comp
       });
       if (reached[0] + reached[1] === 0)
         return { second, reached, missing: "neither gets there on any seed" };
-      if (values.length < 2) return { second, reached, missing: "it needs two seeds or more" };
+      if (values.length < 2)
+        return { second, reached, missing: "it needs two seeds that count, or more" };
       const result = paired(
         values.map(([a]) => a),
         values.map(([, b]) => b),

@@ -84,7 +84,7 @@ function scoreTable(
 function metricsTable(final: Final, gaps: Gaps, wrongLabels: boolean): string {
   const text = (measured: Measurement | undefined): string =>
     measured === undefined ? "–" : (measured.value?.toFixed(2) ?? `– (${measured.missing})`);
-  const none = Object.values(gaps).every((gap) => gap?.value === undefined);
+  const none = Object.values(gaps).every(({ value }) => value === null);
   const titles = ["metric", "value", "samples", ...(none ? [] : ["gap to retrained"])];
   const columns = titles.map((title) => ({ title }));
   const rows = Object.entries(headline(final)).map(([name, metric]) => [
@@ -103,8 +103,9 @@ function metricsTable(final: Final, gaps: Gaps, wrongLabels: boolean): string {
 /** What the attack found besides its share. */
 export function attackLine({ auc, overForgetting }: MiaResult, wrongLabels: boolean): string {
   const flag = overForgetting ? "yes: D_f is less certain than unseen data" : "no";
-  // To be uncertain of a wrong label is what was wanted.
-  const verdict = wrongLabels ? "" : `; over-forgetting by this measure: ${flag}`;
+  const verdict = wrongLabels
+    ? "; D_f's labels are wrong, and to doubt them, which a low value says, is what is wanted"
+    : `; over-forgetting by this measure: ${flag}`;
   return (
     "AUC of confidence, D_f against test: " +
     `${auc.value!.toFixed(3)} ± ${auc.standardError.toFixed(3)} (0.5: cannot be told apart)${verdict}.`
@@ -263,6 +264,12 @@ export async function writeReport(
     ...Object.entries(report.definitions)
       .filter(([name]) => name in report.before)
       .map(([name, meaning]) => `- \`${name}\`: ${meaning}`),
+    ...(report.final === undefined
+      ? []
+      : Object.values(headline(report.final)).map(
+          ({ name, definition }) => `- ${name}: ${definition}`,
+        )),
+    "- D_f: the images that are to be forgotten; D_r: the other training images",
     "",
   ];
   await folder.write("report.md", lines.join("\n"));

@@ -93,6 +93,13 @@ test("an unlearning takes no other images for those of the training; what measur
   );
   assert.is(told.code, 0, told.err);
   assert.equal([of(`${dir}/told`).count, of(`${dir}/told`).of], [1, 19]);
+  const report = readFileSync(`${dir}/told/report.md`, "utf8");
+  assert.match(report, /No gaps to a retrained network: no retrained network was given/);
+  assert.not.match(report, /gap to retrained/);
+  assert.match(
+    report,
+    /\n- UA: .*\n- RA: .*\n- TA: .*\n- MIA .*\n- D_f: the images that are to be forgotten/,
+  );
   rmSync(more);
   const same = await commands.run("evaluate", "--run", trained);
   assert.not.match(same.err, /are not those/);
@@ -225,6 +232,28 @@ test("D_f alone: other options add to the folder's images, and --image-size coun
     model: string;
   };
   assert.match(model, /6×6×3/);
+  // One by one, as the report of the run has them; the checkpoint says size and classes, its class is nobody's question.
+  const asked = await commands.run(
+    ...["classify", `${dir}/large/dog`, "--from", `${dir}/alone`, "--json"],
+  );
+  assert.is(asked.code, 0, asked.err);
+  const { images: answers } = JSON.parse(asked.out) as {
+    images: { image: string; class: string; confidence: number }[];
+  };
+  const { forgotten } = JSON.parse(readFileSync(`${dir}/alone/report.json`, "utf8")) as {
+    forgotten: { answers: { image: string; after: { class: string; confidence: number } }[] };
+  };
+  assert.is(answers.length, 6);
+  for (const { image, ...answer } of answers) {
+    const there = forgotten.answers.find(({ image: name }) => name === `dog/${image}`)!;
+    assert.equal(answer, there.after);
+  }
+  const text = await commands.run(
+    ...["classify", `${dir}/large/dog`, ...from.slice(1), "--preprocess", "none"],
+    ...["--image-size", String(side)],
+  );
+  assert.match(text.out, /^image +class +%\n─+\n0\.png +[012] +\d+\.\d\n/);
+  assert.match(text.err, /does not name its classes.*--class-names names them/);
   // As it was with one image, measured again from its folder.
   const measured = await commands.run("evaluate", "--run", `${dir}/alone`);
   assert.is(measured.code, 0, measured.err);

@@ -59,7 +59,7 @@ test("what a run's module says of its network is found again by its checkpoint",
   const out = `${dir}/own.safetensors`;
   const exported = rewindIn(dir, "export", file, "--format", "same", "--out", out);
   assert.is(exported.code, 0, exported.err);
-  assert.is(exported.err, "", "with one channel there is one order");
+  assert.not.match(exported.err, /flatten/, "with one channel there is one order");
   const draw = ["sample", "--run", "draws", "--count", "2", "--steps", "1", "--out", "drawn.png"];
   const drawn = rewindIn(dir, ...draw, "--grader", "own");
   assert.is(drawn.code, 0, drawn.err);
