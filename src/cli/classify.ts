@@ -90,7 +90,11 @@ async function classify(dir: string, flags: Flags): Promise<void> {
     class: classes[one.class]!,
     confidence: one.confidence,
   }));
-  const columns = [{ title: "image" }, { title: "class", words: true }, { title: "%", decimals: 1 }];
+  const columns = [
+    { title: "image" },
+    { title: "class", words: true },
+    { title: "%", decimals: 1 },
+  ];
   const rows = answers.map((one) => [one.image, one.class, 100 * one.confidence]);
   answer({ network: given.path, images: answers }, () => textTable(columns, rows));
 }

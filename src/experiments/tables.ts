@@ -188,7 +188,7 @@ export function tuningRows(
       arm,
       written(trial.settings),
       trial.statistic?.toFixed(statistic.decimals) ?? "not reached",
-      trial.reached ?? "–",
+      trial.reached?.toString() ?? "–",
       JSON.stringify(trial.settings) === JSON.stringify(settings) ? chosen : "",
     ]);
   });

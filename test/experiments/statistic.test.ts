@@ -427,9 +427,9 @@ test("what tuning tried says on how many seeds it gets there, and how it is chos
   assert.equal(
     rows.map(([, , value, seeds, chosen]) => [value, seeds, chosen]),
     [
-      ["not reached", 0, ""],
-      ["30.00", 3, "chosen"],
-      ["33.00", 2, ""],
+      ["not reached", "0", ""],
+      ["30.00", "3", "chosen"],
+      ["33.00", "2", ""],
       ["12.00", "–", ""],
     ],
   );
