@@ -3,7 +3,13 @@ import { type Command, Option } from "commander";
 import { DataError, UsageError } from "../errors.ts";
 import { type ModelConfig, networks, modelSpec } from "../../models/index.ts";
 import { publishedNetwork } from "../../models/published.ts";
-import { exportPretrained, type PublishedFormat, publishedFormats } from "../io/pretrained.ts";
+import {
+  exportedMetadata,
+  exportPretrained,
+  isExported,
+  type PublishedFormat,
+  publishedFormats,
+} from "../io/pretrained.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { readTensors } from "../io/tensor-file.ts";
@@ -17,7 +23,7 @@ import { loadOwnModelOf } from "./model-file.ts";
 import { nonfiniteOption } from "./nonfinite.ts";
 import { sayNotes } from "./notes.ts";
 import { answer } from "./output.ts";
-import { jsonWith, requireReplaceable } from "./replaced-files.ts";
+import { jsonWith, requireReplaceable, tensorsWith } from "./replaced-files.ts";
 
 interface ExportFlags {
   readonly format: PublishedFormat;
@@ -27,6 +33,8 @@ interface ExportFlags {
   readonly allowNonfinite?: true;
   readonly out: string;
 }
+
+const areExported = tensorsWith(isExported);
 
 export function registerExport(command: Command): void {
   command
@@ -58,13 +66,18 @@ export function registerExport(command: Command): void {
     if (hub === true) {
       const { files, notes } = hubFolder({ tensors, metadata, info }, file);
       sayNotes(notes);
+      const own = { "config.json": jsonWith("architecture"), "model.safetensors": areExported };
+      const written = Object.entries(own).map(([name, isOwn]) => ({
+        path: join(out, name),
+        isOwn,
+      }));
+      await requireReplaceable(out, written, [file]);
       await makeDir(out);
-      // A run has a config.json as well, which names no architecture.
-      await requireReplaceable(join(out, "config.json"), out, jsonWith("architecture"));
       for (const [name, data] of Object.entries(files)) await writeAtomic(join(out, name), data);
       answer({ out, files: Object.keys(files) }, `${out}: ${Object.keys(files).join(" and ")}.`);
       return;
     }
+    await requireReplaceable(out, [{ path: out, isOwn: areExported }], [file]);
     const { model, spec } = info === undefined ? modelOf(metadata["model"], file) : ofInfo(info);
     const slots = tensorsOf(spec);
     const exported = exportPretrained(publishedNetwork(model), slots, tensors, format, std);
@@ -72,7 +85,7 @@ export function registerExport(command: Command): void {
       ...channelsLast(spec).map(orderNote),
       ...(info === undefined ? [] : [preparedNote(info, std)]),
     ]);
-    await writeAtomic(out, writeSafetensors(exported, { format: "pt" }));
+    await writeAtomic(out, writeSafetensors(exported, exportedMetadata));
     answer(
       { out, tensors: exported.size, names: format, weights: averaged ? "average" : "weights" },
       `${out}: ${exported.size} tensors with ${format === "same" ? "the names they have here" : `the names of ${format}`}` +

@@ -35,6 +35,7 @@ import { sayNotes } from "./notes.ts";
 import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { integer, most } from "./parse.ts";
+import { jsonWith, requireReplaceable } from "./replaced-files.ts";
 
 /** Flags of every figure. */
 interface FigureFlags extends DeviceFlags {
@@ -77,6 +78,36 @@ async function opened(
   sayNotes([...images.notes, ...(await changedNotes(folder, images))]);
   checkNetwork(setup, images, given);
   return { runs, given, images };
+}
+
+/** Requires that the files of figures may be written, before they are made: pictures, tables, and numbers with a key. */
+function requireFigures(
+  out: string,
+  names: readonly string[],
+  key: string,
+  runs: readonly string[],
+): Promise<void> {
+  const files = names.flatMap((name) => [
+    ...["svg", "png", "csv"].map((ending) => ({ path: join(out, `${name}.${ending}`) })),
+    { path: join(out, `${name}.json`), isOwn: jsonWith(key) },
+  ]);
+  return requireReplaceable(out, files, runs);
+}
+
+/** Figures and tables by their names, each in files by their endings. */
+type Figures = Readonly<Record<string, Readonly<Record<string, string | Uint8Array>>>>;
+
+/** Writes the figures and the tables of an experiment. */
+async function writeAll(out: string, all: Figures, experiment: string): Promise<string[]> {
+  const files = Object.entries(all).flatMap(([name, endings]) =>
+    Object.keys(endings).map((ending) => ({ path: join(out, `${name}.${ending}`) })),
+  );
+  await requireReplaceable(out, files, [experiment]);
+  const written: string[] = [];
+  for (const [name, endings] of Object.entries(all)) {
+    written.push(...(await write(out, name, endings)));
+  }
+  return written;
 }
 
 /** Writes the files of a figure: `name`.svg, .png, .json and others. */
@@ -123,6 +154,7 @@ function registerMaps(figure: Command): void {
       paths: string[],
       flags: FigureFlags & { count: number; class: Explained; margin: number },
     ) => {
+      await requireFigures(flags.out, ["cam"], "networks", paths);
       const { runs, given, images } = await opened(paths);
       if (images.corrupted.forget.length === 0) throw new DataError("D_f of these runs is empty.");
       const gpu = await openDevice(flags);
@@ -187,6 +219,8 @@ function registerLandscape(figure: Command): void {
       paths: string[],
       flags: FigureFlags & { side?: number; images?: number; perturbations?: number; seed: number },
     ) => {
+      const name = (flags.perturbations ?? 0) === 0 ? "landscape" : "landscape-perturbed";
+      await requireFigures(flags.out, [name], "directions", paths);
       const { runs, given, images } = await opened(paths);
       const gpu = await openDevice(flags);
       const usual = gpu.adapter.software ? grids.software : grids.gpu;
@@ -201,7 +235,6 @@ function registerLandscape(figure: Command): void {
         }),
       );
       const { svg, png } = await landscapeFigure(landscape);
-      const name = perturbations === 0 ? "landscape" : "landscape-perturbed";
       const files = await write(flags.out, name, {
         svg,
         png,
@@ -225,6 +258,13 @@ function registerMoves(figure: Command): void {
     "rewind figure moves runs/rewind --out figures",
   );
   command.action(async (paths: string[], flags: Pick<FigureFlags, "out">) => {
+    const nameOf = (i: number): string => (paths.length === 1 ? "moves" : `moves-${i + 1}`);
+    await requireFigures(
+      flags.out,
+      paths.map((_, i) => nameOf(i)),
+      "rounds",
+      paths,
+    );
     const all = [];
     for (const run of await recordedRuns(paths)) {
       const rounds = await keptMoves(run.folder, (await landedAt(run))?.round);
@@ -239,7 +279,7 @@ function registerMoves(figure: Command): void {
     const files: string[] = [];
     const texts: string[] = [];
     for (const [i, { run, rounds }] of all.entries()) {
-      const name = all.length === 1 ? "moves" : `moves-${i + 1}`;
+      const name = nameOf(i);
       const { svg, png } = await movesFigure(run.name, rounds);
       const values = { name: run.name, run: run.folder.path, rounds };
       files.push(
@@ -268,20 +308,28 @@ function registerMoves(figure: Command): void {
   });
 }
 
+/** Figures that are drawn, by their names. */
+function pictures(
+  drawn: readonly { readonly name: string; readonly svg: string; readonly png: Uint8Array }[],
+): Figures {
+  return Object.fromEntries(drawn.map(({ name, svg, png }) => [name, { svg, png }]));
+}
+
 /** Curves and the table of trainings with forecasts. */
 async function nowcastCurves(
   { dataset, results }: NonNullable<Awaited<ReturnType<typeof recordedNowcast>>>,
-  out: string,
+  [dir, out]: readonly [string, string],
 ): Promise<void> {
   const arms = [...new Set(results.map(({ arm }) => arm))].map((name) => ({ name }));
   const summaries = summariseNowcast(arms, results);
-  const files: string[] = [];
-  for (const { name, svg, png } of await nowcastFigures(arms, results, dataset)) {
-    files.push(...(await write(out, name, { svg, png })));
-  }
+  const drawn = await nowcastFigures(arms, results, dataset);
   const table = nowcastTable(summaries);
   const { columns, rows } = nowcastRows(summaries);
-  files.push(...(await write(out, "table", { md: `${table}\n`, tex: latexTable(columns, rows) })));
+  const all = {
+    ...pictures(drawn),
+    table: { md: `${table}\n`, tex: latexTable(columns, rows) },
+  };
+  const files = await writeAll(out, all, dir);
   answer({ experiment: "nowcast", summaries, files }, `${table}\n\n${files.join("\n")}`);
 }
 
@@ -298,21 +346,20 @@ function registerCurves(figure: Command): void {
   );
   command.action(async (dir: string, flags: Pick<FigureFlags, "out">) => {
     const trainings = await recordedNowcast(dir);
-    if (trainings !== undefined) return nowcastCurves(trainings, flags.out);
+    if (trainings !== undefined) return nowcastCurves(trainings, [dir, flags.out]);
     const { protocol, results } = await recordedExperiment(dir);
     const summaries = summarise(protocol, results);
-    const files: string[] = [];
-    for (const { name, svg, png } of await figures(curvesOf(protocol), results)) {
-      files.push(...(await write(flags.out, name, { svg, png })));
-    }
+    const drawn = await figures(curvesOf(protocol), results);
     const table = resultTable(protocol, summaries);
-    files.push(
-      ...(await write(flags.out, "table", {
+    const all = {
+      ...pictures(drawn),
+      table: {
         md: `${table}\n`,
         csv: resultCsv(protocol, summaries),
         tex: resultTable(protocol, summaries, latexTable),
-      })),
-    );
+      },
+    };
+    const files = await writeAll(flags.out, all, dir);
     answer({ experiment: protocol.name, summaries, files }, `${table}\n\n${files.join("\n")}`);
   });
 }

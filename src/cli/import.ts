@@ -12,6 +12,7 @@ import { inFlags } from "./flags.ts";
 import { nonfiniteOption } from "./nonfinite.ts";
 import { answer, say } from "./output.ts";
 import { integer, most, numbers } from "./parse.ts";
+import { requireReplaceable, tensorsWith } from "./replaced-files.ts";
 import { imageSizeOption } from "./setup-options.ts";
 
 interface ImportFlags {
@@ -41,6 +42,9 @@ export function deviationOption(command: Command): Command {
   );
 }
 
+/** A checkpoint of an import says whose names its tensors had. */
+const areImported = tensorsWith(({ model, names }) => model !== undefined && names !== undefined);
+
 export function registerImport(command: Command): void {
   command
     .argument("<file>", "safetensors or PyTorch (.pt, .pth), told by its content")
@@ -69,6 +73,7 @@ export function registerImport(command: Command): void {
   );
   nonfiniteOption(deviationOption(command)).action(async (file: string, flags: ImportFlags) => {
     const { model, imageSize: size, classes, head, std, out } = flags;
+    await requireReplaceable(out, [{ path: out, isOwn: areImported }], [file]);
     const spec = modelSpec({ name: model }, [size, size, 3], classes);
     const slots = tensorsOf(spec);
     const network = publishedNetwork(model);

@@ -40,6 +40,7 @@ import { sayNotes } from "./notes.ts";
 import { answer } from "./output.ts";
 import { integer, most } from "./parse.ts";
 import { withRuns } from "./progress.ts";
+import { jsonWith, requireReplaceable } from "./replaced-files.ts";
 import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
 import { type TrainFlags, trainConfig, trainOptions } from "./train-options.ts";
 import { unlearnConfig, type UnlearnFlags, unlearnOptions } from "./unlearn-options.ts";
@@ -189,12 +190,14 @@ async function table(folders: readonly string[], flags: { out?: string }): Promi
   const [, first] = measured[0]!;
   const numbers = { oracle: first.oracle, rows };
   if (flags.out === undefined) return answer(numbers, text);
+  const [tableJson, tableText] = ["table.json", "table.md"].map((name) => join(flags.out!, name));
+  await requireReplaceable(flags.out, [
+    { path: tableJson!, isOwn: jsonWith("oracle") },
+    { path: tableText! },
+  ]);
   await makeDir(flags.out);
-  await writeAtomic(join(flags.out, "table.json"), json(numbers));
-  await writeAtomic(
-    join(flags.out, "table.md"),
-    `${headOf(first)}\n\n${markdown}\n\n${oracleLegend}\n`,
-  );
+  await writeAtomic(tableJson!, json(numbers));
+  await writeAtomic(tableText!, `${headOf(first)}\n\n${markdown}\n\n${oracleLegend}\n`);
   answer({ ...numbers, folder: flags.out }, `${text}\n\ntable.md and table.json in ${flags.out}`);
 }
 

@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import { z } from "zod";
 import { DataError, UsageError } from "../errors.ts";
 import { readText, requireWritable, writeAtomic } from "../platform/files.ts";
-import { loadPredictor } from "../predictors/index.ts";
+import { parseJson } from "../platform/json.ts";
+import { loadPredictor, predictorFiles } from "../predictors/index.ts";
 import { predictHistories } from "../predictors/histories.ts";
 import { requireSingle } from "../predictors/predictor.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
@@ -11,10 +12,21 @@ import { example } from "./examples.ts";
 import { type NonfiniteFlags, nonfiniteOption, takenPredictor } from "./nonfinite.ts";
 import { answer } from "./output.ts";
 import { validate } from "./parse.ts";
+import { requireReplaceable } from "./replaced-files.ts";
 
 const historiesSchema = z.looseObject({
   cases: z.array(z.looseObject({ history: z.array(z.number()).min(2) })).min(1),
 });
+
+const predictedSchema = z.looseObject({
+  predictor: z.string(),
+  cases: z.array(z.looseObject({ predicted: z.number(), residual: z.number() })).min(1),
+});
+
+/** Whether bytes are what this command wrote. */
+function arePredicted(bytes: Uint8Array): boolean {
+  return predictedSchema.safeParse(parseJson(new TextDecoder().decode(bytes))).success;
+}
 
 export function registerPredict(command: Command): void {
   command
@@ -55,6 +67,11 @@ export function registerPredict(command: Command): void {
           `which weight set of "${flags.predictor}"? Give --set with one of: ${names}.`,
         );
       }
+      await requireReplaceable(
+        flags.out,
+        [{ path: flags.out, isOwn: arePredicted }],
+        [flags.histories, ...(await predictorFiles(flags.predictor))],
+      );
       await requireWritable(flags.out);
       const gpu = await openDevice(flags);
       const { residual, predicted } = await predictHistories(

@@ -20,6 +20,7 @@ import { withProgress } from "./progress.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { integer, most, number, texts, validate } from "./parse.ts";
+import { jsonWith, requireReplaceable, tensorsWith } from "./replaced-files.ts";
 import { settingOptions, settingsGiven } from "./setting-options.ts";
 
 /** Flags of every command that fits. */
@@ -152,6 +153,11 @@ export function requestOf(flags: FittingFlags, family: Family): FitRequest {
   };
 }
 
+/** File of a weight set. */
+function fileOf({ name }: Family, set: string): string {
+  return `${name}-${set}.safetensors`;
+}
+
 async function fit(flags: FitFlags): Promise<void> {
   const family = familyOf(flags);
   const against: Record<string, Predictor> = {};
@@ -162,6 +168,15 @@ async function fit(flags: FitFlags): Promise<void> {
   }
   const request = requestOf(flags, family);
   const library = await openLibrary(flags.library);
+  const format = `rewind ${family.name} 1`;
+  await requireReplaceable(flags.out, [
+    ...Object.keys(family.sets).map((set) => ({
+      path: join(flags.out, fileOf(family, set)),
+      isOwn: tensorsWith((metadata) => metadata["format"] === format),
+    })),
+    { path: join(flags.out, "fit.json"), isOwn: jsonWith("holdOut") },
+    { path: join(flags.out, "fit.md") },
+  ]);
   const gpu = await openDevice(flags);
   const signal = interruptSignal();
   await makeDir(flags.out);
@@ -170,7 +185,7 @@ async function fit(flags: FitFlags): Promise<void> {
   for await (const fitted of fitLibrary(gpu, library, request, against, (label, work) =>
     withProgress(label, signal, work),
   )) {
-    const file = `${family.name}-${fitted.set}.safetensors`;
+    const file = fileOf(family, fitted.set);
     const bytes = writeSafetensors(fitted.tensors, fitted.metadata);
     await writeAtomic(join(flags.out, file), bytes);
     scores.push(...fitted.scores);

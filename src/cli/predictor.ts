@@ -21,6 +21,7 @@ import { registerPredictorFit } from "./predictor-fit.ts";
 import { registerPredictorRecord } from "./predictor-record.ts";
 import { standingOf, standingText } from "./predictor-standing.ts";
 import { registerPredictorTrain } from "./predictor-train.ts";
+import { jsonWith, requireReplaceable } from "./replaced-files.ts";
 import { type DeviceFlags, deviceOptions, openDevice } from "./device-options.ts";
 
 async function show(
@@ -107,6 +108,12 @@ async function evaluatePredictor(
 ): Promise<void> {
   const predictor = await loadPredictor(path);
   requireSingle(predictor);
+  if (flags.out !== undefined) {
+    const path = (ending: string): string => join(flags.out!, `eval.${ending}`);
+    const pictures = ["svg", "png", "md"].map((ending) => ({ path: path(ending) }));
+    const numbers = { path: path("json"), isOwn: jsonWith("responses") };
+    await requireReplaceable(flags.out, [numbers, ...pictures]);
+  }
   const gpu = await openDevice(flags);
   const responses = await predictorResponse(gpu, predictor);
   const tables = responseTables(predictor, responses);

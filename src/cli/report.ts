@@ -3,13 +3,14 @@ import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { experimentPage, resultsFile } from "../experiments/experiment-page.ts";
 import { exists, join, writeAtomic } from "../platform/files.ts";
-import { type Page, pageText } from "../report/page.ts";
+import { isPage, type Page, pageText } from "../report/page.ts";
 import { runPage } from "../report/run-page.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { readViews } from "../runs/run-view.ts";
 import { example } from "./examples.ts";
 import { loadOwnModel } from "./model-file.ts";
 import { answer } from "./output.ts";
+import { requireReplaceable } from "./replaced-files.ts";
 import { privateFlag } from "./run-folder.ts";
 
 /** The option `--no-images`. */
@@ -33,6 +34,9 @@ export function registerReport(command: Command): void {
     "rewind report runs/rewind runs/neg-grad --out both.html",
   );
   command.action(async (paths: string[], flags: ReportFlags) => {
+    // A run's own page is made anew; a page of several is none of one of them.
+    const made = paths.length === 1 ? paths : [];
+    await requireReplaceable(flags.out, [{ path: flags.out, isOwn: isPage }], made);
     const text = pageText(await pageOf(paths, flags.images));
     await writeAtomic(flags.out, text, { ownerOnly: flags.private });
     answer(

@@ -1,7 +1,7 @@
 /** `rewind sample`: images that a network of diffusion draws. */
 import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
-import { readSafetensors, writeSafetensors } from "../io/safetensors.ts";
+import { writeSafetensors } from "../io/safetensors.ts";
 import { Owned } from "../gpu/owned.ts";
 import { absolutePath, requireWritable, writeAtomic } from "../platform/files.ts";
 import { json } from "../platform/json.ts";
@@ -19,7 +19,7 @@ import { givenGrader, loadOwnModelOf } from "./model-file.ts";
 import { answer } from "./output.ts";
 import { integer, most } from "./parse.ts";
 import { withProgress } from "./progress.ts";
-import { jsonWith, requireReplaceable } from "./replaced-files.ts";
+import { jsonWith, requireReplaceable, tensorsWith } from "./replaced-files.ts";
 
 interface SampleFlags extends DeviceFlags {
   run: string;
@@ -32,11 +32,6 @@ interface SampleFlags extends DeviceFlags {
   columns?: number;
   grader?: string;
   out: string;
-}
-
-/** Whether numbers are those of images that were drawn before. */
-function areNumbers(bytes: Uint8Array<ArrayBuffer>): boolean {
-  return readSafetensors(bytes).metadata["sampler"] !== undefined;
 }
 
 export function registerSample(command: Command): void {
@@ -86,11 +81,16 @@ export function registerSample(command: Command): void {
     const drawer = await readDrawer(folder, { checkpoint, raw });
     const file = flags.grader === undefined ? undefined : await givenGrader(flags.grader);
     const grades = out.replace(/\.png$/i, ".json");
-    await requireReplaceable(numbers, out, areNumbers);
-    if (file !== undefined) {
-      await requireReplaceable(grades, out, jsonWith("sampler"));
-      requireGrader(file.info, drawer.info.input);
-    }
+    await requireReplaceable(
+      out,
+      [
+        { path: out },
+        { path: numbers, isOwn: tensorsWith(({ sampler }) => sampler !== undefined) },
+        ...(file === undefined ? [] : [{ path: grades, isOwn: jsonWith("sampler") }]),
+      ],
+      [run, folder.file(checkpoint), ...(flags.grader === undefined ? [] : [flags.grader])],
+    );
+    if (file !== undefined) requireGrader(file.info, drawer.info.input);
     await requireWritable(out);
     const learnt = file && (await learntBy(run, checkpoint));
     const { count, steps, sampler, seed } = flags;

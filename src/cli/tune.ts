@@ -36,6 +36,7 @@ import { interruptSignal } from "./interrupt.ts";
 import { answer, say } from "./output.ts";
 import { integer, most, number, validate } from "./parse.ts";
 import { imagesOf, takenImages } from "./planned-images.ts";
+import { jsonWith, requireReplaceable } from "./replaced-files.ts";
 import { networkOf, networkOptions, present, type SetupFlags } from "./setup-options.ts";
 
 interface TuneFlags extends DeviceFlags, SetupFlags {
@@ -144,6 +145,7 @@ async function tune(gpu: Gpu, flags: TuneFlags, free: boolean): Promise<void> {
   const { path, table, problem } = await readTuned(adapter);
   if (problem !== undefined) say(`not used, and written anew: ${problem}`);
   if (out !== undefined) {
+    await requireReplaceable(out, [{ path: out, isOwn: jsonWith("choices") }]);
     await makeDir(dirname(out));
     await requireWritable(out);
   }

@@ -223,6 +223,14 @@ function scaleFirst(
   tensors.set(first.name, { shape, data: scaled });
 }
 
+/** Metadata of a file of {@link exportPretrained}: what PyTorch's readers ask for, and who wrote it. */
+export const exportedMetadata = { format: "pt", writer: "rewind export" } as const;
+
+/** Whether metadata are those of a file of {@link exportPretrained}. */
+export function isExported({ writer }: Readonly<Record<string, string>>): boolean {
+  return writer === exportedMetadata.writer;
+}
+
 /**
  * The tensors of a network under published names, in PyTorch's layouts.
  *

@@ -181,13 +181,8 @@ function sectionHtml(section: Section, id: string, level: number): Html {
   return markup`<section${label}>\n${heading(level, id, section.title)}${section.body}${parts}</section>\n`;
 }
 
-/** A page as the text of a file; the same page gives the same bytes. */
-export function pageText({ title, summary, sections, ending = alone }: Page): string {
-  const ids = sections.map((_, i) => `part-${i + 1}`);
-  const contents = sections.map(
-    ({ title: own, short = own }, i) => markup`<li><a href="#${ids[i]}">${named(short)}</a></li>\n`,
-  );
-  return markup`<!doctype html>
+/** What every page begins with. */
+const opening = new Html(`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -195,7 +190,20 @@ export function pageText({ title, summary, sections, ending = alone }: Page): st
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <meta name="referrer" content="no-referrer">
 <meta name="color-scheme" content="light dark">
-<title>${title}</title>
+`);
+
+/** Whether bytes are a page. */
+export function isPage(bytes: Uint8Array): boolean {
+  return new TextDecoder().decode(bytes.subarray(0, opening.text.length)) === opening.text;
+}
+
+/** A page as the text of a file; the same page gives the same bytes. */
+export function pageText({ title, summary, sections, ending = alone }: Page): string {
+  const ids = sections.map((_, i) => `part-${i + 1}`);
+  const contents = sections.map(
+    ({ title: own, short = own }, i) => markup`<li><a href="#${ids[i]}">${named(short)}</a></li>\n`,
+  );
+  return markup`${opening}<title>${title}</title>
 <style>${new Html(pageStyle)}</style>
 </head>
 <body>

@@ -4,7 +4,7 @@ import { publishedNetwork } from "../../models/published.ts";
 import { UsageError } from "../errors.ts";
 import type { Checkpoint, CheckpointInfo } from "../io/checkpoint.ts";
 import { hubConfig } from "../io/hub.ts";
-import { exportPretrained, publishedLayer } from "../io/pretrained.ts";
+import { exportedMetadata, exportPretrained, publishedLayer } from "../io/pretrained.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { tensorsOf } from "../nn/model.ts";
 
@@ -49,7 +49,7 @@ export function hubFolder({ info, tensors }: Checkpoint, path: string): HubFolde
   });
   return {
     files: {
-      "model.safetensors": writeSafetensors(weights, { format: "pt" }),
+      "model.safetensors": writeSafetensors(weights, exportedMetadata),
       "config.json": `${JSON.stringify(config, null, 2)}\n`,
     },
     notes,
