@@ -1,7 +1,7 @@
 /** `rewind evaluate`: scores of a run's network. */
 import type { Command } from "commander";
 import { DataError } from "../errors.ts";
-import { readNetwork } from "../runs/given-network.ts";
+import { readRunNetwork } from "../runs/given-network.ts";
 import { loadImages } from "../runs/images.ts";
 import { changedNotes } from "../runs/inputs.ts";
 import { prepareJob } from "../runs/job.ts";
@@ -42,7 +42,7 @@ export function registerEvaluate(command: Command): void {
         DataError,
       );
       await folder.requireCheckpoint(flags.checkpoint);
-      const given = await readNetwork(folder.file(flags.checkpoint), {
+      const given = await readRunNetwork(folder.file(flags.checkpoint), {
         model: setup.model,
         allowNonfinite: flags.allowNonfinite ?? setup.allowNonfinite,
       });

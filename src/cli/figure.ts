@@ -17,7 +17,7 @@ import { json } from "../platform/json.ts";
 import { latexTable, textTable } from "../report/table.ts";
 import { explainedNames, type Explained, mapsOfRuns } from "../runs/class-maps.ts";
 import { mapsCsv, mapsFigure, mapsTable } from "../runs/class-maps-figure.ts";
-import { type GivenNetwork, readNetwork } from "../runs/given-network.ts";
+import { type GivenNetwork, readRunNetwork } from "../runs/given-network.ts";
 import { loadImages, type RunImages } from "../runs/images.ts";
 import { changedNotes } from "../runs/inputs.ts";
 import { landscapeOfRuns } from "../runs/landscape.ts";
@@ -65,10 +65,7 @@ async function opened(
   const runs = await recordedRuns(paths);
   const { setup, forget, folder, trained } = runs[0]!;
   await loadOwnModel(await folder.config());
-  const given = await readNetwork(trained, {
-    model: setup.model,
-    allowNonfinite: setup.allowNonfinite,
-  });
+  const given = await readRunNetwork(trained, setup);
   if (taskOf(given.network) !== classification.name) {
     throw new UsageError(
       `these runs are of ${taskOf(given.network)}: class activation maps and landscapes are of classifiers.`,

@@ -5,7 +5,12 @@ import type { Command } from "commander";
 import { DataError, UsageError } from "../errors.ts";
 import { type SetupConfig, setupSchema, trainSchema } from "../runs/config.ts";
 import { forgetRecord, forgetText, readForgetRecord, recordForget } from "../runs/forget-record.ts";
-import { type GivenNetwork, readNetwork, requirePrepared } from "../runs/given-network.ts";
+import {
+  type GivenNetwork,
+  readNetwork,
+  readRunNetwork,
+  requirePrepared,
+} from "../runs/given-network.ts";
 import { loadImages, type RunImages } from "../runs/images.ts";
 import { graderOn } from "../runs/grader.ts";
 import { changedInput, inputsFile, inputsOf, recordInputs, requireInputs } from "../runs/inputs.ts";
@@ -253,7 +258,7 @@ async function subjectOf(flags: Flags): Promise<Subject> {
           `where only those that must go are left: --from ${run} --forget-data DIR.`,
       );
     }
-    const given = await readNetwork(folder.file("checkpoint.safetensors"), {
+    const given = await readRunNetwork(folder.file("checkpoint.safetensors"), {
       model: train.model,
       allowNonfinite: flags.allowNonfinite ?? train.allowNonfinite,
     });

@@ -22,7 +22,7 @@ import { meanAndDeviation } from "../metrics/statistics.ts";
 import { Collector } from "../train/collector.ts";
 import type { Watch } from "../train/replay.ts";
 import type { SetupConfig } from "./config.ts";
-import { type GivenNetwork, readNetwork } from "./given-network.ts";
+import { type GivenNetwork, readRunNetwork } from "./given-network.ts";
 import { cleanImages, type RunImages } from "./images.ts";
 import { type Job, prepareJob } from "./job.ts";
 import { type RecordedRun, unlearnedFile } from "./recorded-run.ts";
@@ -230,10 +230,7 @@ export async function mapsOfRuns(
     for (const run of [undefined, ...runs]) {
       const name = run?.name ?? "no unlearning";
       if (run !== undefined) {
-        const { weights } = await readNetwork(run.folder.file(unlearnedFile), {
-          model: setup.model,
-          allowNonfinite: setup.allowNonfinite,
-        });
+        const { weights } = await readRunNetwork(run.folder.file(unlearnedFile), setup);
         job.model.load(weights(job.model.spec));
       }
       const onSignature: NetworkMaps["onSignature"][number][] = [];

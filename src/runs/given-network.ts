@@ -46,6 +46,8 @@ export type Said = Partial<
 > & {
   /** Of the settings of `model` those that were said, and are not only usual; absent: all. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
+  /** It is a run that says it, in its config.json, and nobody who could say something else. */
+  readonly recorded?: boolean | undefined;
 };
 
 /**
@@ -126,6 +128,19 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
   };
 }
 
+/**
+ * Reads a checkpoint of a run.
+ *
+ * @param setup what the run's config.json says of the network.
+ * @throws DataError as {@link readNetwork} does, and where the checkpoint is of another network than that of the run.
+ */
+export function readRunNetwork(
+  path: string,
+  { model, allowNonfinite }: Pick<SetupConfig, "model" | "allowNonfinite">,
+): Promise<GivenNetwork> {
+  return readNetwork(path, { model, allowNonfinite, recorded: true });
+}
+
 /** The file of the weights, and what lies beside it. */
 async function placeOf(path: string): Promise<{ weights: string; hub?: HubConfig }> {
   const info = await fileInfo(path);
@@ -151,13 +166,14 @@ function own(
   said: Said,
 ): GivenNetwork {
   if (said.model !== undefined && said.model.name !== info.network.name) {
+    if (said.recorded === true) throw otherRun(path, info.network.name, said.model.name);
     throw new UsageError(
       `"${path}" holds the network "${info.network.name}", not "${said.model.name}".`,
     );
   }
   networks.find(info.network.name);
   const { name: _, ...whole } = said.model ?? info.network;
-  requireSettings(path, info, said.settings ?? whole);
+  requireSettings(path, info, said.settings ?? whole, said.recorded);
   requireOutputs(said.classes, info.classes.length, path);
   return {
     path,
@@ -175,11 +191,20 @@ function own(
   };
 }
 
-/** @throws UsageError where a network has other settings than are said. */
+/** What is wrong where a run's checkpoint is of another network than its config.json says. */
+function otherRun(path: string, holds: string, said: string): DataError {
+  return new DataError(
+    `"${path}" holds the network ${holds}, and config.json of its run says ${said}: one of the two files is of another ` +
+      "run. Put the run's own back.",
+  );
+}
+
+/** @throws UsageError where a network has other settings than are said; DataError where a run says it. */
 function requireSettings(
   path: string,
   { network, input, classes }: CheckpointInfo,
   settings: Readonly<Record<string, unknown>>,
+  recorded = false,
 ): void {
   const named = (config: ModelConfig): string => modelSpec(config, input, classes.length).name;
   const wrong = Object.entries(settings).filter(([key, value]) => {
@@ -188,6 +213,7 @@ function requireSettings(
     return network[key] !== undefined || named({ ...network, [key]: value }) !== named(network);
   });
   if (wrong.length === 0) return;
+  if (recorded) throw otherRun(path, named(network), named({ ...network, ...settings }));
   throw new UsageError(
     `"${path}" holds the network ${named(network)}; what is said of it is another one ` +
       `(\`model\`: ${listed(wrong.map(([key]) => key))}). Leave that out, or say what the file has.`,

@@ -10,7 +10,7 @@ import type { FrameColour, Samples } from "../report/sample-sheet.ts";
 import { textTable } from "../report/table.ts";
 import { diffusion } from "../tasks/diffusion.ts";
 import type { DrawnRound } from "./drawn-rounds.ts";
-import { readNetwork } from "./given-network.ts";
+import { readRunNetwork } from "./given-network.ts";
 import { loadImages } from "./images.ts";
 import { recordedSchema } from "./recorded-run.ts";
 import { checkedFile } from "./checked-file.ts";
@@ -40,10 +40,7 @@ export async function learntBy(run: string, checkpoint: string): Promise<Learnt>
     `${run}/config.json`,
   );
   await folder.requireCheckpoint(checkpoint);
-  const given = await readNetwork(folder.file(checkpoint), {
-    model: setup.model,
-    allowNonfinite: setup.allowNonfinite,
-  });
+  const given = await readRunNetwork(folder.file(checkpoint), setup);
   const { corrupted } = await loadImages(setup, { given, forget });
   return corrupted;
 }

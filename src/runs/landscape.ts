@@ -18,7 +18,7 @@ import type { Model, Tensors } from "../nn/model.ts";
 import { Random } from "../random.ts";
 import type { Watch } from "../train/replay.ts";
 import type { SetupConfig } from "./config.ts";
-import { type GivenNetwork, readNetwork } from "./given-network.ts";
+import { type GivenNetwork, readRunNetwork } from "./given-network.ts";
 import type { RunImages } from "./images.ts";
 import { type Job, prepareJob } from "./job.ts";
 import { keptRoundNumbers, keptWeights } from "./kept-rounds.ts";
@@ -183,10 +183,7 @@ export async function landscapeOfRuns(
     const origin = await weightSet(model.parameters);
     const ways = [];
     for (const run of runs) {
-      const { weights } = await readNetwork(run.folder.file(unlearnedFile), {
-        model: setup.model,
-        allowNonfinite: setup.allowNonfinite,
-      });
+      const { weights } = await readRunNetwork(run.folder.file(unlearnedFile), setup);
       ways.push({ run, way: await wayOf(run, job, weights(model.spec)) });
     }
     const points = ways.reduce((sum, { way }) => sum + way.length, 0) + options.perturbations;

@@ -11,7 +11,7 @@ import { type Thumbnails, thumbnailsOf } from "../report/thumbnails.ts";
 import type { Progress } from "../unlearn/driver.ts";
 import { checkedFile } from "./checked-file.ts";
 import { forgetFile } from "./forget-record.ts";
-import { readNetwork } from "./given-network.ts";
+import { readRunNetwork } from "./given-network.ts";
 import { loadImages } from "./images.ts";
 import { keptFigures } from "./kept-figures.ts";
 import { baseName, recordedRuns } from "./recorded-run.ts";
@@ -189,10 +189,7 @@ async function imagesAgain(
     const [{ setup, forget, trained }] = (await recordedRuns([folder.path])) as [
       Awaited<ReturnType<typeof recordedRuns>>[number],
     ];
-    const given = await readNetwork(trained, {
-      model: setup.model,
-      allowNonfinite: setup.allowNonfinite,
-    });
+    const given = await readRunNetwork(trained, setup);
     const { corrupted } = await loadImages(setup, { given, forget });
     const size = corrupted.train.pixels.length / corrupted.train.count;
     const named = new Set(report.forgotten?.answers.map(({ image }) => image));

@@ -10,7 +10,7 @@ import { exportPretrained } from "../../src/io/pretrained.ts";
 import { writeSafetensors } from "../../src/io/safetensors.ts";
 import { declare, type Tensors } from "../../src/nn/model.ts";
 import { Random } from "../../src/random.ts";
-import { readNetwork } from "../../src/runs/given-network.ts";
+import { readNetwork, readRunNetwork } from "../../src/runs/given-network.ts";
 import { count } from "../../src/shape.ts";
 import { errorOf, folderOf, removeFolders } from "../data/folder.ts";
 import { torchFile } from "../io/torch-fixture.ts";
@@ -189,9 +189,15 @@ test("what is said of a whole checkpoint and is otherwise there: its network is 
   const prepared = { mean: [0.5], deviation: [0.2], crop: 1 };
   assert.equal(await said({ preprocessing: prepared }), []);
   for (const settings of [{ hidden: 64 }, { filters: [3, 2] }]) {
-    const { message } = await errorOf(readNetwork(file, { model: { ...model, ...settings } }));
+    const other = { model: { ...model, ...settings } };
+    const error = await errorOf(readNetwork(file, other));
+    assert.instance(error, UsageError);
+    // Nobody could say something else of a run's own.
+    const ofRun = await errorOf(readRunNetwork(file, other));
+    assert.instance(ofRun, DataError);
+    assert.match(ofRun.message, /holds the network small-cnn\(.* of its run says small-cnn\(/);
     assert.match(
-      message,
+      error.message,
       /own\.safetensors" holds the network small-cnn\(.* is another one \(`model`: /,
     );
   }
