@@ -48,6 +48,11 @@ export interface UnlearnFlags extends NonfiniteFlags {
   seed: number;
 }
 
+/** A setting's value as it is written behind `=`. */
+function shownSetting(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
 /** A `key=value` option: numbers, true, false and JSON are read as such, all else as text. */
 export function setting(
   text: string,
@@ -65,7 +70,12 @@ export function setting(
   if (typeof parsed === "number" && !isSingle(parsed)) {
     throw new InvalidArgumentError("is beyond single precision, 1e-45 to 3.4e38.");
   }
-  return { ...given, [text.slice(0, at)]: parsed };
+  const name = text.slice(0, at);
+  if (Object.hasOwn(given, name)) {
+    const first = `${name}=${shownSetting(given[name])}`;
+    throw new InvalidArgumentError(`${first} is there already; give one of the two.`);
+  }
+  return { ...given, [name]: parsed };
 }
 
 /** Adds the options of unlearning. */
@@ -172,10 +182,24 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
     kinds: flags.kinds?.split(",").map((kind) => kind.trim()),
   };
   for (const [name, value] of Object.entries(given)) {
-    if (value === undefined || hasSetting(flags.method, name)) continue;
+    if (value === undefined) continue;
+    const { set = {} } = flags;
+    if (Object.hasOwn(set, name)) {
+      throw new UsageError(
+        `${methodFlags[name]} and --set ${name}=${shownSetting(set[name])} give the same setting: leave one of them out.`,
+      );
+    }
+    if (hasSetting(flags.method, name)) continue;
     const owners = methods.names.filter((method) => hasSetting(method, name));
     throw new UsageError(
       `${methodFlags[name]} is for ${listed(owners)}; --method ${flags.method} does not use it.`,
+    );
+  }
+  for (const name of Object.keys(flags.set ?? {})) {
+    const [meant] = Object.entries(methodFlags).find(([, flag]) => flag === `--${name}`) ?? [];
+    if (hasSetting(flags.method, name) || meant === undefined) continue;
+    throw new UsageError(
+      `--set ${name}: ${flags.method} has no setting "${name}"; the option --${name} gives the setting ${meant}.`,
     );
   }
   const settings = methodSettings(flags.method, {
