@@ -168,6 +168,7 @@ export {
   type Method,
   type Recording,
   retained,
+  type Subject,
   type UnlearnRequest,
   type UnlearnSession,
 } from "./unlearn/method.ts";

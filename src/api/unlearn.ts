@@ -28,7 +28,7 @@ import {
 } from "../unlearn/driver.ts";
 import type { Method, Recording } from "../unlearn/method.ts";
 import type { ChosenMethod } from "../unlearn/methods/choosers.ts";
-import { methods, methodSettings, startMethod } from "../unlearn/methods/index.ts";
+import { checkMethod, methods, methodSettings, startMethod } from "../unlearn/methods/index.ts";
 import { landOn } from "../unlearn/shorten-round.ts";
 import { answersToForget } from "./answers.ts";
 import { type Classifier, requireClassifier, requireImages } from "./classifier.ts";
@@ -221,6 +221,10 @@ export async function unlearn(
       `unlearn: method "${method}" begins anew, and has nothing on the way that \`until.land\` could end on.`,
     );
   }
+  await checkMethod(method, settings, {
+    ...{ spec: model.model.spec, slots: model.model.slots, task: model.info.task },
+    floats: corrupted.train.pixels instanceof Float32Array,
+  });
   const run = async (owned: Owned): Promise<Unlearned> => {
     const work = owned.add(await workOn(model.model, model.info, corrupted, test));
     for (const name of only ?? []) requireMeasured(name, work.sets);

@@ -1,5 +1,5 @@
 /** What is read and checked before an adapter is opened and anything is written. */
-import { type ModelConfig, modelSpec } from "../../models/index.ts";
+import { type ModelConfig, modelSpec, taskOf } from "../../models/index.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { DataError, ShapeError, UsageError } from "../errors.ts";
 import { declare, type ModelSpec } from "../nn/model.ts";
@@ -8,8 +8,8 @@ import type { SetupConfig, TrainConfig, UnlearnConfig } from "../runs/config.ts"
 import type { GivenNetwork } from "../runs/given-network.ts";
 import type { RunImages } from "../runs/images.ts";
 import { readInitial } from "../runs/job.ts";
-import { requireImages, requireTask } from "../unlearn/method.ts";
-import { hasSetting, methods } from "../unlearn/methods/index.ts";
+import { requireImages } from "../unlearn/method.ts";
+import { checkMethod, hasSetting, methods } from "../unlearn/methods/index.ts";
 
 /** The files a training reads besides its images. @throws DataError for one that is missing or damaged. */
 export async function checkTraining(config: TrainConfig): Promise<void> {
@@ -18,23 +18,40 @@ export async function checkTraining(config: TrainConfig): Promise<void> {
   if (nowcast !== undefined) await loadPredictor(nowcast.predictor);
 }
 
-/** The predictor of an unlearning, where it has one, and the images that its method and its end need. */
+/**
+ * The predictor of an unlearning, where it has one, the images that its method and its end need, and whether its settings
+ * are some for the network; with neither images nor network, the predictor alone.
+ */
 export async function checkUnlearning(
-  { method, settings, testFloor }: UnlearnConfig,
+  config: Pick<UnlearnConfig, "method" | "settings" | "testFloor">,
   images?: Pick<RunImages, "corrupted" | "test">,
-  task = "classification",
+  network?: ModelConfig,
 ): Promise<void> {
-  requireTask(methods.find(method), task);
+  const { method, settings, testFloor } = config;
   if (images !== undefined) {
     if (testFloor !== undefined && images.test.count === 0) {
       throw new UsageError("`testFloor` ends at a test accuracy, and there are no test images.");
     }
     const { forget, retain } = images.corrupted;
     requireImages(methods.find(method), forget.length, retain.length);
+    if (network !== undefined) return checkSettings(config, network, images.corrupted.train);
   }
   if (!hasSetting(method, "predictor")) return;
   const { predictor, base } = settings as { predictor?: string; base?: "oldest" | "newest" };
   await loadPredictor(predictor, base);
+}
+
+/** Whether a method with its settings can start on a network and its images. */
+export async function checkSettings(
+  { method, settings }: Pick<UnlearnConfig, "method" | "settings">,
+  network: ModelConfig,
+  train: Dataset,
+): Promise<void> {
+  const spec = specOf(network, train);
+  await checkMethod(method, settings, {
+    ...{ spec, slots: [...declare(spec).parameters.values()], task: taskOf(network) },
+    floats: train.pixels instanceof Float32Array,
+  });
 }
 
 /** What a network is on some images. */

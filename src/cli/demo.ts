@@ -123,7 +123,7 @@ export function registerDemo(command: Command): void {
     const loaded = await loadImages(train);
     sayNotes([...notes, ...loaded.notes, forgetText(loaded.corrupted, train)]);
     checkNetwork(train, loaded);
-    await checkUnlearning(unlearn, loaded);
+    await checkUnlearning(unlearn, loaded, train.model);
     const folder = await claimFolder(flags, written);
     const record = await forgetRecord(loaded.corrupted, train);
     await recordInputs(folder, await inputsOf({ setup: train, unlearn, images: loaded }));

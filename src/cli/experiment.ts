@@ -1,7 +1,7 @@
 /** `rewind experiment`: the paper's experiments, every method, over seeds. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DataError, UsageError } from "../errors.ts";
-import type { Variant } from "../experiments/arms.ts";
+import { type Variant, variantOf } from "../experiments/arms.ts";
 import { diffusionName, drawingOf } from "../experiments/diffusion.ts";
 import { checkTunedTogether, readEarlier } from "../experiments/earlier.ts";
 import { resultsFile } from "../experiments/experiment-page.ts";
@@ -45,7 +45,7 @@ import { defaults } from "../runs/defaults.ts";
 import { loadImages } from "../runs/images.ts";
 import { inputsOf } from "../runs/inputs.ts";
 import { scheduleNames } from "../train/schedule.ts";
-import { checkNetwork, checkTraining } from "./check-inputs.ts";
+import { checkNetwork, checkSettings, checkTraining } from "./check-inputs.ts";
 import { deviceOptions, lossOption, precisionOf, withDevice } from "./device-options.ts";
 import { example } from "./examples.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
@@ -488,10 +488,6 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
   await checkTraining(written.train);
   const { published } = request;
   if (published !== undefined) await loadPredictor(published);
-  for (const { settings } of request.variants) {
-    const { predictor } = settings;
-    if (typeof predictor === "string") await loadPredictor(predictor);
-  }
   const { shard } = flags;
   const shareRuns = (plan: readonly PlannedRun[]): readonly PlannedRun[] =>
     shard === undefined ? plan : sharesOf(plan, shard.of)[shard.index - 1]!.runs;
@@ -500,6 +496,10 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
   const images = await loadImages(setup);
   sayNotes(images.notes);
   checkNetwork(written.train, images);
+  for (const variant of request.variants) {
+    const arm = variantOf(variant, protocol.arms);
+    await checkSettings(arm, written.train.model, images.corrupted.train);
+  }
   if (protocol.name === diffusionName && classesForgotten(images.corrupted).length === 0) {
     throw new UsageError(
       `experiment ${diffusionName}: of no class every image is to be forgotten, and what is counted is how many of that are ` +

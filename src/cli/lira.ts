@@ -10,7 +10,7 @@ import { countsOf, type PlannedRun } from "../runs/memory-plan.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
 import { textTable } from "../report/table.ts";
-import { checkTraining, checkUnlearning } from "./check-inputs.ts";
+import { checkSettings, checkTraining, checkUnlearning } from "./check-inputs.ts";
 import { example } from "./examples.ts";
 import { claimFolder, type FolderFlags, privateFlag, requireApart } from "./run-folder.ts";
 import { answer } from "./output.ts";
@@ -56,6 +56,7 @@ export function registerLira(command: Command): void {
       await checkTraining(train);
       await checkUnlearning(unlearn);
       const split = await loadSplit(train);
+      await checkSettings(unlearn, train.model, split.train);
       requireTargets(protocol, split.train.count);
       const folder = await claimFolder(flags, protocol);
       // Among what it reads and not in its configuration, so that folders of earlier versions go on.

@@ -123,7 +123,7 @@ async function measure(flags: MeasureFlags): Promise<void> {
   };
   await RunFolder.check(flags.out, config);
   const images = await oracleImages(oracle);
-  await checkUnlearning(used.unlearn, images);
+  await checkUnlearning(used.unlearn, images, train.model);
   const folder = await claimFolder(flags, config);
   await recordInputs(folder, await inputsOf({ unlearn }));
   const signal = interruptSignal();

@@ -166,7 +166,7 @@ async function unlearn(flags: Flags): Promise<void> {
     forgetText(images.corrupted, { ...setup, forget: forget ?? setup.forget }),
   ]);
   checkNetwork(setup, images, given);
-  await checkUnlearning(asked, images, taskOf(given.network));
+  await checkUnlearning(asked, images, given.network);
   const record = await forgetRecord(images.corrupted, { forget: forget ?? setup.forget });
   if (flags.sameAs !== undefined) {
     const { digest } = await readForgetRecord(flags.sameAs);

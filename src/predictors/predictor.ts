@@ -4,7 +4,7 @@
  * A predictor is a window K, a horizon and one or more weight sets. Which kind of parameter uses which
  * set is data; the kernel is the same for unlearning, for `rewind predict` and for tests.
  */
-import type { Arena, ParameterKind } from "../weights/arena.ts";
+import type { Arena, ParameterKind, ParameterSpec } from "../weights/arena.ts";
 import { UsageError } from "../errors.ts";
 import type { Tuning } from "../gpu/device.ts";
 import type { Matrices } from "../gpu/matrices.ts";
@@ -135,6 +135,8 @@ export interface Joint {
   readonly gradients?: boolean;
   /** How images count there; absent: alike. */
   readonly weighting?: Weighting | undefined;
+  /** @throws UsageError for a network, or recorded parameters of it, that it cannot predict; absent: it takes all. */
+  check?(spec: ModelSpec | undefined, recorded: readonly Pick<ParameterSpec, "name">[]): void;
   prepare(place: JointPlace): Promise<PreparedJoint>;
 }
 

@@ -4,7 +4,7 @@
  * The predictions go to buffers of their own and are checked there; only if every one is finite are
  * they copied over the weights. The host reads one flag a parameter and never a weight.
  */
-import type { Arena, ParameterKind } from "../weights/arena.ts";
+import type { Arena, ParameterKind, ParameterSpec } from "../weights/arena.ts";
 import { DivergedError, UsageError } from "../errors.ts";
 import { Bound } from "../graph/bound.ts";
 import { compile, type Program } from "../graph/program.ts";
@@ -93,7 +93,7 @@ export class Rewinder {
     spec?: ModelSpec,
     gradients?: JointPlace["gradients"],
   ): Promise<Rewinder> {
-    requireFit(trajectory, predictor);
+    requireFit(trajectory, predictor, spec);
     if (predictor.joint?.gradients === true && gradients === undefined) {
       throw new UsageError(
         `predictor "${predictor.name}" reads gradients on D_f, and there is no D_f here: use it to \`unlearn\`.`,
@@ -201,12 +201,8 @@ export class Rewinder {
   /** How many snapshots ahead the next prediction is, where the predictor leaves a choice. */
   aim(step: number): void {
     const { joint } = this.#parts;
-    if (joint?.aim === undefined) {
-      throw new UsageError(
-        `predictor "${this.predictor.name}" aims ${this.predictor.reach}, always.`,
-      );
-    }
-    joint.aim(step);
+    requireAim(this.predictor, step);
+    joint?.aim?.(step);
   }
 
   destroy(): void {
@@ -232,7 +228,11 @@ function piecesOf(ranges: readonly Range[], most: number): Range[] {
 }
 
 /** @throws UsageError if a trajectory is not what the predictor needs. */
-function requireFit({ layout, reversed }: Trajectory, predictor: Predictor): void {
+function requireFit(
+  { layout, reversed }: Trajectory,
+  predictor: Predictor,
+  spec: ModelSpec | undefined,
+): void {
   if (layout.window !== predictor.window) {
     throw new UsageError(
       `predictor "${predictor.name}" needs ${predictor.window} snapshots, the trajectory records ${layout.window}.`,
@@ -243,12 +243,39 @@ function requireFit({ layout, reversed }: Trajectory, predictor: Predictor): voi
       `predictor "${predictor.name}" needs the ${predictor.reversed === true ? "newest" : "oldest"} snapshot first.`,
     );
   }
-  const served = new Set<ParameterKind>(predictor.sets.flatMap((set) => set.kinds));
-  const orphan = layout.tracks.find((track) => !served.has(track.slot.kind));
-  if (orphan !== undefined && predictor.joint === undefined) {
+  requireServed(
+    predictor,
+    spec,
+    layout.tracks.map(({ slot }) => slot),
+  );
+}
+
+/** @throws UsageError if a predictor cannot predict parameters that are recorded of a network. */
+export function requireServed(
+  { name, sets, joint }: Predictor,
+  spec: ModelSpec | undefined,
+  recorded: readonly ParameterSpec[],
+): void {
+  if (joint !== undefined) return joint.check?.(spec, recorded);
+  const served = new Set<ParameterKind>(sets.flatMap((set) => set.kinds));
+  const orphan = recorded.find(({ kind }) => !served.has(kind));
+  if (orphan === undefined) return;
+  throw new UsageError(
+    `predictor "${name}" has no weights for kind "${orphan.kind}" (parameter "${orphan.name}"): leave that kind out ` +
+      "of the rewind (`settings.kinds`) or give weights for it.",
+  );
+}
+
+/** @throws UsageError if a predictor does not aim there; absent: where it aims by itself. */
+export function requireAim({ name, reach, joint }: Predictor, aim: number | undefined): void {
+  if (aim === undefined) return;
+  if (joint?.steps === undefined) {
     throw new UsageError(
-      `predictor "${predictor.name}" has no weights for kind "${orphan.slot.kind}" (parameter ` +
-        `"${orphan.slot.name}"): leave that kind out of the rewind or give weights for it.`,
+      `\`settings.aim=${aim}\`: predictor "${name}" leaves no choice, it aims ${reach}; leave that setting out.`,
     );
   }
+  if (aim <= joint.steps) return;
+  throw new UsageError(
+    `\`settings.aim=${aim}\`: predictor "${name}" aims 1 to ${joint.steps} snapshots far; take one of these.`,
+  );
 }

@@ -4,12 +4,13 @@
  */
 import type { z } from "zod";
 import { UsageError } from "../errors.ts";
-import type { Tensors } from "../nn/model.ts";
+import type { ModelSpec, Tensors } from "../nn/model.ts";
 import type { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Totals } from "../feed/step-queue.ts";
 import type { TaskModel } from "../train/task-trainer.ts";
 import type { Arm, ArmContext, DrawingContext } from "./arm.ts";
 import type { Watch } from "../train/replay.ts";
+import type { ParameterSpec } from "../weights/arena.ts";
 
 /** Part of the training data. `data` refuses every image that is not one of `items`. */
 export interface Subset {
@@ -26,6 +27,17 @@ export interface UnlearnRequest extends TaskModel {
   /** D_r, the data to keep; absent where nobody has it any more. */
   readonly retain?: Subset | undefined;
   readonly seed: number;
+}
+
+/** What a method is to work on, as far as it is known before there is a device. */
+export interface Subject {
+  readonly spec: ModelSpec;
+  /** The network's parameters. */
+  readonly slots: readonly ParameterSpec[];
+  /** Name of the network's task. */
+  readonly task: string;
+  /** Values of the images are floats and not bytes. */
+  readonly floats: boolean;
 }
 
 /** What one round did. */
@@ -83,6 +95,8 @@ export interface Method<S extends z.ZodType = z.ZodType> {
   readonly reads: Reads;
   /** It works on labels or classes: a network of diffusion has none. */
   readonly labels?: boolean;
+  /** It gives images of D_f another class than their own: there must be two. */
+  readonly relabels?: boolean;
   /** Validates settings and fills in defaults. */
   readonly settings: S;
   /** How experiments run it; absent: they do not. */
@@ -91,6 +105,12 @@ export interface Method<S extends z.ZodType = z.ZodType> {
   readonly drawingArms?: (context: DrawingContext) => readonly Arm[];
   /** Others are measured against it: experiments run it first, to the end, with the recipe of the training. */
   readonly reference?: boolean;
+  /**
+   * Refuses what {@link Method.create} could not start on, before anything is measured or made.
+   *
+   * @throws UsageError saying which setting, network or image it is.
+   */
+  check?(settings: z.output<S>, subject: Subject): void | Promise<void>;
   /**
    * Starts on a model that holds the original weights; masks, labels and teachers are made from them. A
    * run that is resumed starts the same way, and its weights and state are loaded afterwards.
@@ -131,17 +151,30 @@ export function requireTask(
   );
 }
 
+/** @throws UsageError for a method that gives images another class, where there is none. */
+export function requireClasses(
+  { name, relabels = false }: Pick<Method, "name" | "relabels">,
+  classes: number,
+): void {
+  if (!relabels || classes > 1) return;
+  throw new UsageError(
+    `${name} gives the images of D_f another class than their own, and the network has one class: choose a method that ` +
+      "does without, or a network of two classes or more.",
+  );
+}
+
 /**
  * The request as a method may see it: each part of the data is handed only to methods that declare it.
  *
- * @throws UsageError if D_f is empty, or the method needs D_r and there is none.
+ * @throws UsageError if D_f is empty, or the method needs D_r or another class and there is none.
  */
 export function restrict(
   request: UnlearnRequest,
-  method: Pick<Method, "name" | "reads" | "labels">,
+  method: Pick<Method, "name" | "reads" | "labels" | "relabels">,
 ): UnlearnRequest {
   const { reads } = method;
   requireTask(method, request.task.name);
+  requireClasses(method, request.forget.data.classes);
   requireImages(method, request.forget.items.length, request.retain?.items.length ?? 0);
   if (reads === "D_f") return { ...request, retain: undefined };
   if (reads === "D_f and D_r") return request;

@@ -515,6 +515,9 @@ test("weights that others wrote, with what they do not say", async () => {
 /** What plain JavaScript may pass. */
 const loose = (value: object): never => value as never;
 
+/** What is not called, as nothing begins. */
+const never = (): void => assert.unreachable();
+
 test("whatever is wrong is an error at once that names it", async () => {
   const data = await noisy();
   const model = await trained();
@@ -542,6 +545,14 @@ test("whatever is wrong is an error at once that names it", async () => {
       () => unlearn(model, data, { method: methods.rewind(loose({ rate: 3 })) }),
       UsageError,
       /rate/,
+    ],
+    [
+      () => unlearn(model, data, { method: methods.rewind({ aim: 3 }), onStart: never }),
+      ...([UsageError, /`settings\.aim=3`: predictor ".*" leaves no choice/] as const),
+    ],
+    [
+      () => unlearn(model, data, { method: methods.rewind({ kinds: ["norm"] }), onStart: never }),
+      ...([UsageError, /`settings\.kinds=norm`: .* has no such parameters/] as const),
     ],
     [() => unlearn(model, data, { until: { rounds: 0 } }), UsageError, /rounds/],
     [() => unlearn(model, data, { until: { land: true } }), UsageError, /needs a level to end on/],

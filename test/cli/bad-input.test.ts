@@ -1,6 +1,14 @@
 // Runs that go wrong: they say so in one line, end with a non-zero code, and leave no half-written result.
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -136,6 +144,34 @@ test("a run that cannot land on a level is told why, before anything is made", a
     2,
   );
   assert.not(existsSync(`${folder}/landed`));
+});
+
+test("settings that the network or the predictor cannot take leave nothing that is in the way", async () => {
+  const run = ["unlearn", "--run", `${folder}/whole`, "--rounds", "1", "--out", `${folder}/late`];
+  for (const [words, says] of [
+    [["--set", "aim=3"], /--set aim=3: predictor ".*" leaves no choice, it aims .*; leave that s/],
+    [["--kinds", "depthwise"], /--kinds depthwise: ".*" has no such .* are conv, fc and bias\.\n/],
+    [["--kinds", "norm"], /--kinds norm: ".*" has no such .* those it has are conv, fc and bias\./],
+    [["--predictor", "linear:-2"], /looks ahead; a rewind needs one that looks back/],
+  ] as const) {
+    refused(await commands.run(...run, ...words), says, 2);
+    assert.not(existsSync(`${folder}/late`), words.join(" "));
+  }
+  const { code, err } = await commands.run(...run, "--predictor", "linear", "--kinds", "fc");
+  assert.is(code, 0, err);
+});
+
+test("a run whose network is of another run says so, as a file that is wrong", async () => {
+  cpSync(`${folder}/whole`, `${folder}/mixed`, { recursive: true });
+  const config = `${folder}/mixed/config.json`;
+  const written = JSON.parse(readFileSync(config, "utf8")) as { model: object };
+  writeFileSync(config, JSON.stringify({ ...written, model: { ...written.model, hidden: 4 } }));
+  const says =
+    /checkpoint\.safetensors" holds the network .*, and config\.json of its run says .*: one of/;
+  const run = ["--run", `${folder}/mixed`];
+  refused(await commands.run("evaluate", ...run), says);
+  refused(await commands.run("unlearn", ...run, "--out", `${folder}/never`), says);
+  assert.not(existsSync(`${folder}/never`));
 });
 
 test("an unknown scenario is refused with the ones there are, and no folder is made", async () => {

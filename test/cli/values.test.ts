@@ -9,6 +9,7 @@ import { requireApart } from "../../src/cli/run-folder.ts";
 import { classNames } from "../../src/cli/setup-options.ts";
 import { splitForget } from "../../src/data/corrupt.ts";
 import { loadDataset } from "../../src/data/index.ts";
+import { UsageError } from "../../src/errors.ts";
 import type { UnlearnConfig } from "../../src/runs/config.ts";
 import { errorOf, folderOf, removeFolders } from "../data/folder.ts";
 
@@ -167,6 +168,59 @@ test("an end by test accuracy needs test images", async () => {
   assert.match(message, /`testFloor` ends at a test accuracy, and there are no test images/);
   const { testFloor: _, ...without } = unlearn;
   await checkUnlearning(without, { corrupted, test });
+});
+
+test("a method that gives D_f another class needs one, and the other methods do not", async () => {
+  const drawn = { name: "synthetic", trainCount: 4, testCount: 0, seed: 0 };
+  const { train: all, test } = await loadDataset(drawn);
+  const train = { ...all, labels: new Uint16Array(4), classes: ["cat"] };
+  const corrupted = { train, labels: train.labels, ...splitForget(4, [0]) };
+  const check = (method: string): Promise<void> =>
+    checkUnlearning({ method, settings: {} }, { corrupted, test }, { name: "mlp" });
+  for (const method of ["random-label", "salun", "boundary", "boundary-expand", "delete"]) {
+    const error = await errorOf(check(method));
+    assert.instance(error, UsageError);
+    assert.match(
+      error.message,
+      new RegExp(`^${method} gives .* and the network has one class: ch`),
+    );
+  }
+  for (const method of ["rewind", "neg-grad", "fine-tune"]) await check(method);
+});
+
+test("a setting that is given twice is refused with both, and an unknown one with those there are", async () => {
+  for (const [words, says] of [
+    [
+      ["--rate", "0.1", "--set", "learningRate=0.2"],
+      /--rate and --set learningRate=0\.2 give the s/,
+    ],
+    [
+      ["--predictor", "late", "--set", "predictor=linear:2"],
+      /--predictor and --set predictor=linear/,
+    ],
+    [
+      ["--trailing", "--set", "trailingEpoch=false"],
+      /--trailing and --set trailingEpoch=false give/,
+    ],
+    [
+      ["--set", "strength=2", "--set", "strength=3"],
+      /'strength=3' is invalid\. strength=2 is there already; give one of the two/,
+    ],
+    [
+      ["--set", "rate=1"],
+      /rewind has no setting "rate"; the option --rate gives the setting learn/,
+    ],
+    [
+      ["--set", "strenght=1"],
+      /there is no setting "strenght"; there are: .*Did you mean strength/s,
+    ],
+  ] as const) {
+    assert.match(await refused("plan", ...words), says);
+  }
+  assert.match(
+    await refused("experiment", "overfit", ...out, "--variant", "rewind base=oldest base=newest"),
+    /base=oldest is there already/,
+  );
 });
 
 test("class names are there, and each is another", async () => {

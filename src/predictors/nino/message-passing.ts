@@ -4,7 +4,7 @@ import { Graph } from "../../graph/graph.ts";
 import type { Launch } from "../../graph/value.ts";
 import type { ModelSpec } from "../../nn/model.ts";
 import { type EdgeEnds, sortEdges } from "../../ops/index.ts";
-import type { Trajectory } from "../../weights/trajectory/record.ts";
+import type { ParameterSpec } from "../../weights/arena.ts";
 import {
   type EdgeBlock,
   ninoEncodings,
@@ -21,11 +21,14 @@ import { type Block, type Forecast, type Part, rowsLaunch } from "./rows.ts";
 export const blockEdges = 65_536;
 
 /** The neural graph, which must have exactly the recorded parameters. */
-export function recordedGraph(spec: ModelSpec | undefined, trajectory: Trajectory): NeuralGraph {
+export function recordedGraph(
+  spec: ModelSpec | undefined,
+  recorded: readonly Pick<ParameterSpec, "name">[],
+): NeuralGraph {
   if (spec === undefined) throw new UsageError("NiNo: the full graph needs to know the model.");
   const wiring = neuralGraph(spec);
-  const recorded = new Set(trajectory.layout.tracks.map(({ slot }) => slot.name));
-  const missing = wiring.tensors.filter(({ name }) => !recorded.has(name));
+  const names = new Set(recorded.map(({ name }) => name));
+  const missing = wiring.tensors.filter(({ name }) => !names.has(name));
   if (missing.length > 0) {
     throw new UsageError(
       `NiNo: the graph of "${spec.name}" needs all parameters recorded; ` +

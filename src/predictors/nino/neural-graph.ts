@@ -240,6 +240,15 @@ export function neuralGraph(spec: ModelSpec): NeuralGraph {
 /** Nodes up to which a dense eigen-decomposition takes seconds. */
 const mostNodes = 2048;
 
+/** @throws UsageError for a graph with too many nodes for {@link laplacianEncodings}. */
+export function requireEncodable({ nodes }: Pick<NeuralGraph, "nodes">): void {
+  if (nodes <= mostNodes) return;
+  throw new UsageError(
+    `NiNo's neural graph has ${nodes} nodes; encodings are computed for up to ${mostNodes}. Use nino_mlp.pt, ` +
+      "which looks at each weight alone.",
+  );
+}
+
 /**
  * Laplacian encodings: for each node the components of the eigenvectors with the smallest eigenvalues of
  * I - D^(-1/2) A D^(-1/2), the first of all left out. A is the undirected graph without self-loops,
@@ -253,12 +262,7 @@ const mostNodes = 2048;
  */
 export function laplacianEncodings(graph: NeuralGraph, count: number): Float32Array {
   const { nodes, source, target } = graph;
-  if (nodes > mostNodes) {
-    throw new UsageError(
-      `NiNo's neural graph has ${nodes} nodes; encodings are computed for up to ${mostNodes}. Use nino_mlp.pt, ` +
-        "which looks at each weight alone.",
-    );
-  }
+  requireEncodable(graph);
   const laplacian = Matrix.zeros(nodes, nodes);
   source.forEach((from, e) => {
     const to = target[e]!;

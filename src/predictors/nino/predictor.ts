@@ -9,6 +9,7 @@ import { onlyFile, type PredictorLoader, requirePlain } from "../loader.ts";
 import type { JointPlace, Predictor, PreparedJoint } from "../predictor.ts";
 import { tensorsOf } from "../weight-file.ts";
 import { blockEdges, graphLaunches, recordedGraph } from "./message-passing.ts";
+import { requireEncodable } from "./neural-graph.ts";
 import { NinoNetwork, type NinoWeights, ninoWeights, ninoWindow } from "./network.ts";
 import { type Block, type Forecast, partsOf } from "./rows.ts";
 import { tensorStatistics } from "./statistics.ts";
@@ -37,6 +38,9 @@ export function ninoPredictor(name: string, weights: NinoWeights, source: string
       source,
       parameters: weights.parameters,
       steps: weights.steps,
+      check(spec, recorded) {
+        if (weights.variant === "graph") requireEncodable(recordedGraph(spec, recorded));
+      },
       prepare: (place) => prepare(weights, place),
     },
   };
@@ -45,7 +49,13 @@ export function ninoPredictor(name: string, weights: NinoWeights, source: string
 async function prepare(weights: NinoWeights, place: JointPlace): Promise<PreparedJoint> {
   const { variant } = weights;
   const { layout, gpu } = place.trajectory;
-  const wiring = variant === "graph" ? recordedGraph(place.spec, place.trajectory) : undefined;
+  const wiring =
+    variant === "graph"
+      ? recordedGraph(
+          place.spec,
+          layout.tracks.map(({ slot }) => slot),
+        )
+      : undefined;
   const parts = partsOf(place, wiring);
   const blocks =
     wiring === undefined

@@ -13,11 +13,20 @@ import { Model, type ModelSpec } from "../../nn/model.ts";
 import type { Watch } from "../../train/replay.ts";
 import { layerOf } from "../../weights/arena.ts";
 import { relabellingArm } from "../arm.ts";
-import { defineMethod, type Round, type SessionState, type UnlearnSession } from "../method.ts";
+import {
+  defineMethod,
+  type Round,
+  type SessionState,
+  type Subject,
+  type UnlearnSession,
+} from "../method.ts";
 import { stepFields, StepSession, stepTrainer } from "../steps.ts";
 
 /** The dense layer that the logits come from. @throws UsageError if the network ends with no such layer. */
-function headOf({ slots, spec }: Model): { readonly name: string; readonly units: number } {
+function headOf({ slots, spec }: Pick<Subject, "slots" | "spec">): {
+  readonly name: string;
+  readonly units: number;
+} {
   const last = slots.at(-1);
   const name = last && layerOf(last);
   const weight = slots.find((slot) => slot.name === `${name}.weight`);
@@ -164,11 +173,13 @@ export const boundaryExpand = defineMethod({
   summary: "fine-tune D_f towards a class of its own, then drop that class",
   reads: "D_f",
   labels: true,
+  relabels: true,
   arms: relabellingArm("boundary-expand"),
   settings: z.strictObject({
     ...stepFields,
     learningRate: z.number().positive().default(1e-3).describe("the learning rate of its steps"),
   }),
+  check: (_, subject) => void headOf(subject),
   async create(request, settings) {
     const { model, forget, seed, task } = request;
     const { items } = forget;

@@ -37,6 +37,14 @@ const schema = z.strictObject({
     .describe("the class an image was trained with is never the nearest one"),
 });
 
+/** @throws UsageError for images that have no least and greatest value to stay between. */
+function requireBytes({ floats }: Pick<GpuDataset, "floats">): void {
+  if (!floats) return;
+  throw new UsageError(
+    "boundary moves images of bytes, which have a least and a greatest value; these are floats: choose another method.",
+  );
+}
+
 /**
  * The data set with each image of the subset labelled by the class across its nearest boundary.
  *
@@ -49,11 +57,7 @@ export async function boundaryLabels(
   watch: Watch = {},
 ): Promise<GpuDataset> {
   const { gpu } = model;
-  if (data.floats) {
-    throw new UsageError(
-      "boundary moves images of bytes, which have a least and a greatest value; these are floats: choose another method.",
-    );
-  }
+  requireBytes(data);
   const rows = Math.min(options.batch, items.length);
   return Owned.during(async (owned) => {
     const relabelled = owned.add(await data.withLabels(new Uint32Array(data.count)));
@@ -135,8 +139,10 @@ export const boundary = defineMethod({
   summary: "fine-tune D_f towards the class across its nearest decision boundary",
   reads: "D_f",
   labels: true,
+  relabels: true,
   arms: relabellingArm("boundary"),
   settings: schema,
+  check: (_, subject) => requireBytes(subject),
   async create(request, settings, watch) {
     const { model, forget, seed } = request;
     const { items } = forget;

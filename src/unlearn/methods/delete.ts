@@ -18,6 +18,7 @@ export const deleteMethod = defineMethod({
   summary: "teach D_f what the original network says without the label (mask distillation)",
   reads: "D_f",
   labels: true,
+  relabels: true,
   // At the lowest rate of the other relabelling methods it gained most.
   arms: relabellingArm("delete", rates(3e-4, 1e-3, 3e-3, 1e-2, 3e-2)),
   settings: z.strictObject({

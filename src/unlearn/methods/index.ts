@@ -10,7 +10,15 @@ import { deleteMethod } from "./delete.ts";
 import { fineTune } from "./fine-tune.ts";
 import { fisher } from "./fisher.ts";
 import type { Settings } from "../arm.ts";
-import { type Method, restrict, type UnlearnSession, type UnlearnRequest } from "../method.ts";
+import {
+  type Method,
+  requireClasses,
+  requireTask,
+  restrict,
+  type Subject,
+  type UnlearnSession,
+  type UnlearnRequest,
+} from "../method.ts";
 import { jit } from "./jit.ts";
 import { negGrad } from "./neg-grad.ts";
 import { negmerge } from "./negmerge.ts";
@@ -82,9 +90,15 @@ export function hasSetting(method: string, setting: string): boolean {
 export function methodSettings(name: string, given: unknown): Record<string, unknown> {
   const parsed = methods.find(name).settings.safeParse(given);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map(({ path, message }) =>
-      path.length === 0 ? message : `${path.join(".")}: ${message}`,
-    );
+    const { shape = {} } = methods.find(name).settings as { readonly shape?: object };
+    const issues = parsed.error.issues.map((issue) => {
+      const { path, message } = issue;
+      if (issue.code === "unrecognized_keys" && path.length === 0) {
+        const unknown = issue.keys.map((key) => `"${key}"`).join(", ");
+        return `there is no setting ${unknown}; there are: ${Object.keys(shape).join(", ")}`;
+      }
+      return path.length === 0 ? message : `${path.join(".")}: ${message}`;
+    });
     throw new UsageError(`${name}: ${issues.join("; ")}.`);
   }
   return parsed.data as Record<string, unknown>;
@@ -93,6 +107,23 @@ export function methodSettings(name: string, given: unknown): Record<string, unk
 /** Whether a method takes some settings. */
 export function takesSettings(name: string, given: Settings): boolean {
   return methods.find(name).settings.safeParse(given).success;
+}
+
+/**
+ * Refuses what {@link startMethod} could not start on. Reads the file of a predictor at most, so that it comes before a
+ * device is opened or a folder made.
+ *
+ * @throws UsageError saying which setting, network or image it is; DataError for a predictor's file.
+ */
+export async function checkMethod(
+  name: string,
+  settings: unknown,
+  subject: Subject,
+): Promise<void> {
+  const method = methods.find(name);
+  requireTask(method, subject.task);
+  requireClasses(method, subject.spec.output[0]!);
+  await method.check?.(methodSettings(name, settings), subject);
 }
 
 /** Starts a method on a request, of which it sees only what it declares to read. */

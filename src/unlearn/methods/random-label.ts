@@ -97,6 +97,7 @@ export const randomLabel = defineMethod({
   summary: "fine-tune on D_f with random labels",
   reads: "D_f",
   labels: true,
+  relabels: true,
   arms: relabellingArm("random-label"),
   settings: schema,
   create: (request, settings) => randomLabelSession("random-label", request, settings),

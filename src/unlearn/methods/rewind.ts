@@ -9,16 +9,23 @@
 import { z } from "zod";
 import { augmentSchema } from "../../feed/augment.ts";
 import { memoryFields } from "../../train/memory.ts";
-import { Arena, type ParameterKind, parameterKinds } from "../../weights/arena.ts";
+import {
+  Arena,
+  type ParameterKind,
+  parameterKinds,
+  type ParameterSpec,
+} from "../../weights/arena.ts";
 import { Combination } from "../../weights/combine.ts";
 import { RandomDirection } from "../../weights/direction.ts";
 import { UsageError } from "../../errors.ts";
 import { Owned } from "../../gpu/owned.ts";
 import { loadPredictor } from "../../predictors/index.ts";
 import { linearPredictor } from "../../predictors/linear.ts";
-import { PredictionError, Rewinder } from "../../predictors/rewinder.ts";
+import { PredictionError, requireAim, requireServed, Rewinder } from "../../predictors/rewinder.ts";
 import type { Predictor } from "../../predictors/predictor.ts";
+import type { ModelSpec } from "../../nn/model.ts";
 import { Random } from "../../random.ts";
+import { listed } from "../../registry.ts";
 import type { Totals } from "../../feed/step-queue.ts";
 import type { Trainer } from "../../train/trainer.ts";
 import type { Watch } from "../../train/replay.ts";
@@ -32,8 +39,11 @@ import {
 import {
   defineMethod,
   type Recording,
+  requireClasses,
+  requireTask,
   type Round,
   type SessionState,
+  type Subject,
   type UnlearnSession,
   type UnlearnRequest,
 } from "../method.ts";
@@ -123,6 +133,42 @@ export const rewindSettings: z.ZodObject<RewindFields, z.core.$strict> = z.stric
 
 export type RewindSettings = z.output<typeof rewindSettings>;
 
+/** The parameters that a rewind records. @throws UsageError where a network has none of the kinds that are asked for. */
+function recordedOf<T extends ParameterSpec>(
+  { spec, slots }: { readonly spec: ModelSpec; readonly slots: readonly T[] },
+  { kinds }: Pick<RewindSettings, "kinds">,
+): T[] {
+  // Frozen norm parameters do not move: a predictor would only add its answer to a constant history.
+  const moved = slots.filter(({ kind }) => kind !== "norm");
+  const recorded = moved.filter(({ kind }) => kinds.includes(kind));
+  if (recorded.length > 0) return recorded;
+  const there = parameterKinds.filter((kind) => moved.some((slot) => slot.kind === kind));
+  throw new UsageError(
+    `\`settings.kinds=${kinds.join(",")}\`: "${spec.name}" has no such parameters that a rewind moves; those it has are ` +
+      `${listed(there)}.`,
+  );
+}
+
+/** Refuses what a rewind cannot be made of. @throws UsageError saying which predictor or setting it is. */
+function checkRewind(
+  predictor: Predictor,
+  settings: Pick<RewindSettings, "kinds"> & { readonly aim?: number | undefined },
+  { spec, slots, task }: Pick<Subject, "spec" | "slots" | "task">,
+): void {
+  const { name, direction, joint } = predictor;
+  if (direction === "future") {
+    throw new UsageError(
+      `predictor "${name}" looks ahead; a rewind needs one that looks back. Show it time backwards with ` +
+        '"reversed:" before its path, or speed a training up with it (`nowcast`).',
+    );
+  }
+  requireServed(predictor, spec, recordedOf({ spec, slots }, settings));
+  requireAim(predictor, settings.aim);
+  if (joint?.gradients !== true) return;
+  requireTask({ name: `predictor "${name}"`, labels: true }, task);
+  requireClasses({ name: `predictor "${name}"`, relabels: true }, spec.output[0]!);
+}
+
 /** What a rewind works with. */
 interface RewindParts {
   /** Of all parts. */
@@ -176,21 +222,13 @@ export class RewindSession implements UnlearnSession {
     settings: RewindSettings,
     variant: { method?: string; random?: boolean; aim?: number | undefined } = {},
   ): Promise<RewindSession> {
-    if (predictor.direction === "future") {
-      throw new UsageError(
-        `predictor "${predictor.name}" looks ahead; a rewind needs one that looks back. Show it time backwards with ` +
-          '"reversed:" before its path, or speed a training up with it (`nowcast`).',
-      );
-    }
     const { method = "rewind", random = false, aim } = variant;
-    const { model } = request;
-    const { gpu, parameters } = model;
+    const { model, task } = request;
+    const { gpu, parameters, spec } = model;
     const { data, items } = request.forget;
     const batch = Math.min(settings.batch, items.length);
-    // Frozen norm parameters do not move: a predictor would only add its answer to a constant history.
-    const slots = model.slots.filter(
-      (slot) => settings.kinds.includes(slot.kind) && slot.kind !== "norm",
-    );
+    checkRewind(predictor, { ...settings, aim }, { spec, slots: model.slots, task: task.name });
+    const slots = recordedOf(model, settings);
     return Owned.during(async (owned) => {
       const keep = async (label: string): Promise<Arena> =>
         owned.add(await Arena.create(gpu, parameters.layout, label));
@@ -333,6 +371,13 @@ export class RewindSession implements UnlearnSession {
   }
 }
 
+type PredictedSettings = RewindSettings & z.output<z.ZodObject<typeof predictorFields>>;
+
+/** Refuses what a rewind by a predictor of files cannot be made of. */
+async function checkPredicted(settings: PredictedSettings, subject: Subject): Promise<void> {
+  checkRewind(await loadPredictor(settings.predictor, settings.base), settings, subject);
+}
+
 export const rewind = defineMethod({
   name: "rewind",
   summary: "InvWNN predicts the weights before D_f (the paper's method)",
@@ -340,6 +385,7 @@ export const rewind = defineMethod({
   arms: rewindArms,
   drawingArms: rewindDrawingArms,
   settings: rewindSettings.extend(predictorFields),
+  check: checkPredicted,
   create: async (request, { predictor, base, aim, ...settings }) =>
     RewindSession.create(request, await loadPredictor(predictor, base), settings, { aim }),
 });
@@ -356,6 +402,8 @@ export const linearRewind = defineMethod({
       .default(3)
       .describe("epochs before the oldest snapshot that the line is followed to"),
   }),
+  check: ({ horizon, ...settings }, subject) =>
+    checkRewind(linearPredictor(15, horizon), settings, subject),
   create: (request, { horizon, ...settings }) =>
     RewindSession.create(request, linearPredictor(15, horizon), settings, {
       method: "linear-rewind",
@@ -367,6 +415,7 @@ export const randomRewind = defineMethod({
   summary: "control: steps as long as InvWNN's, parameter by parameter, in random directions",
   reads: "D_f",
   settings: rewindSettings.extend(predictorFields),
+  check: checkPredicted,
   create: async (request, { predictor, base, aim, ...settings }) =>
     RewindSession.create(request, await loadPredictor(predictor, base), settings, {
       method: "random-rewind",

@@ -23,6 +23,7 @@ export const salun = defineMethod({
   summary: "SalUn, D_f only: other labels on D_f, on its most salient weights only",
   reads: "D_f",
   labels: true,
+  relabels: true,
   arms: relabellingArm("salun"),
   settings: z.strictObject({
     ...randomLabelFields,

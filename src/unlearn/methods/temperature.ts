@@ -11,8 +11,17 @@ import { Bound } from "../../graph/bound.ts";
 import { compile } from "../../graph/program.ts";
 import { Arena, layerOf } from "../../weights/arena.ts";
 import { combineLaunch } from "../../weights/combine.ts";
-import { defineMethod } from "../method.ts";
+import { defineMethod, type Subject } from "../method.ts";
 import { OneShotSession } from "../one-shot.ts";
+
+/** The dense layer that the logits are scaled in. @throws UsageError if a network has none. */
+function lastLayer({ slots, spec }: Pick<Subject, "slots" | "spec">): string {
+  const last = slots.findLast(({ kind }) => kind === "fc");
+  if (last !== undefined) return layerOf(last);
+  throw new UsageError(
+    `temperature scales the last dense layer, and "${spec.name}" has none: choose another method.`,
+  );
+}
 
 export const temperature = defineMethod({
   name: "temperature",
@@ -37,15 +46,11 @@ export const temperature = defineMethod({
       .default(1.15)
       .describe("what the temperature is multiplied by from round to round, from 1"),
   }),
+  check: (_, subject) => void lastLayer(subject),
   async create({ model }, { growth }) {
     const { gpu, parameters, slots } = model;
-    const last = slots.findLast(({ kind }) => kind === "fc");
-    if (last === undefined) {
-      throw new UsageError(
-        `method "temperature" scales the last dense layer, and "${model.spec.name}" has none.`,
-      );
-    }
-    const scaled = slots.filter((slot) => layerOf(slot) === layerOf(last));
+    const last = lastLayer(model);
+    const scaled = slots.filter((slot) => layerOf(slot) === last);
     return Owned.during(async (owned) => {
       const original = owned.add(await Arena.create(gpu, parameters.layout, "original weights"));
       gpu.submit((encoder) => original.copyFrom(parameters, encoder));
