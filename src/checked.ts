@@ -39,6 +39,11 @@ export function shown(value: unknown): string {
   return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
 }
 
+/** Whether a value is an object of fields: no array, and of no class. */
+export function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  return z.record(z.string(), z.unknown()).safeParse(value).success;
+}
+
 function problemsOf(issues: readonly Issue[], schema: z.ZodType): string {
   return issues.map((issue) => problemOf(settled(issue), schema)).join("; ");
 }

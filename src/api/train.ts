@@ -18,6 +18,7 @@ import {
   preprocessingFor,
 } from "../nn/preprocessing.ts";
 import { contentDigest } from "../platform/digest.ts";
+import { type Corrupted, requireFurtherSets } from "../scenarios/scenario.ts";
 import { classification } from "../tasks/classification.ts";
 import type { Watch } from "../train/replay.ts";
 import { type Classifier, classifierOf } from "./classifier.ts";
@@ -171,6 +172,8 @@ function imagesOf(images: TrainingImages): Dataset {
   }
   requireFields(images, [...scenarioFields, "test"], "train: images");
   requireDataset(images.train, "train: images.train");
+  const { sets } = images as Partial<Corrupted>;
+  if (sets !== undefined) requireFurtherSets(sets, "train: images.sets");
   const set = { ...images.train, labels: images.labels };
   requireDataset(set, "train: images");
   return set;

@@ -14,7 +14,7 @@ import { measureFinal } from "../metrics/measure.ts";
 import type { Metric, Scores } from "../metrics/metric.ts";
 import { testAccuracy } from "../metrics/test-accuracy.ts";
 import type { Tensors } from "../nn/model.ts";
-import type { Corrupted } from "../scenarios/scenario.ts";
+import { type Corrupted, requireFurtherSets } from "../scenarios/scenario.ts";
 import { type Selection, selected, selectionSchema } from "../scenarios/selection.ts";
 import type { Watch } from "../train/replay.ts";
 import {
@@ -55,7 +55,7 @@ export type UnlearnImages = {
       readonly labels?: Uint16Array<ArrayBuffer> | undefined;
       /** Places of those that must go, or what names them. */
       readonly forget: ArrayLike<number> | readonly Selection[];
-      /** Further sets to measure on, by the names that metrics give them. */
+      /** Further sets to measure on, by the names that metrics give them; `forget`, `retain`, `test` and `forgetTrue` are taken. */
       readonly sets?: Readonly<Record<string, Dataset>> | undefined;
     }
   /** The images that must go are all there is left. */
@@ -395,6 +395,7 @@ function corruptedOf(model: Classifier, images: UnlearnImages, seed: number): Co
     return { train, labels: train.labels.slice(), ...splitForget(train.count, all) };
   }
   const { sets = {} } = images;
+  requireFurtherSets(sets, "unlearn: images.sets");
   const train = requireImages(model, images.train, "unlearn: images.train");
   // Labels speak of the classes in the order of the images they came with.
   const { labels } =
@@ -402,8 +403,8 @@ function corruptedOf(model: Classifier, images: UnlearnImages, seed: number): Co
       ? train
       : requireImages(model, { ...images.train, labels: images.labels }, "unlearn: images");
   const split = splitForget(train.count, placesOf(images.forget, train, seed));
-  const { retain } = images as { readonly retain?: ArrayLike<number> };
-  if (retain !== undefined && !sameNumbers(retain, split.retain)) {
+  const { retain } = images as { readonly retain?: ArrayLike<number> | null };
+  if (retain !== undefined && (retain === null || !sameNumbers(retain, split.retain))) {
     throw new UsageError(
       "unlearn: `images.retain` must be all images that are not in `images.forget`; leave it out.",
     );

@@ -6,7 +6,7 @@ import { type Choice, choiceSchema, entryKinds, entrySchema, Registry } from "..
 import { backdoor } from "./backdoor.ts";
 import { labelNoise } from "./label-noise.ts";
 import { overfit } from "./overfit.ts";
-import type { Corrupted, Scenario } from "./scenario.ts";
+import { type Corrupted, requireFurtherSets, type Scenario } from "./scenario.ts";
 import { standard } from "./standard.ts";
 
 /** All scenarios; `scenarios.add(…)` makes another one known to configurations, commands and experiments. */
@@ -31,7 +31,8 @@ export const scenarioSchema: z.ZodType<ScenarioSettings, ScenarioSettings> =
  * Applies a scenario to a data set; `seed` decides everything random.
  *
  * @param chosen places of the images that D_f is to be; absent: the scenario draws them.
- * @throws DataError where the data cannot serve.
+ * @throws DataError where the data cannot serve; UsageError where the scenario draws D_f by itself, or names a further set
+ *   as a run does one of its own.
  */
 export function corrupt(
   train: Dataset,
@@ -41,6 +42,9 @@ export function corrupt(
   chosen?: Uint32Array,
 ): Corrupted {
   const corrupted = scenarios.find(name).apply(train, test, settings, seed, chosen);
+  if (corrupted.sets !== undefined) {
+    requireFurtherSets(corrupted.sets, `scenario "${name}": sets`);
+  }
   if (chosen !== undefined && !sameImages(corrupted.forget, chosen)) {
     throw new UsageError(`scenario "${name}" draws D_f by itself: it takes no named images.`);
   }

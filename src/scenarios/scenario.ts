@@ -5,6 +5,8 @@
 import type { z } from "zod";
 import type { Copies } from "../data/copies.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { requireDataset } from "../data/requirements.ts";
+import { isPlain, shown } from "../checked.ts";
 import { DataError, UsageError } from "../errors.ts";
 import type { Scores } from "../metrics/metric.ts";
 import type { SettingOption } from "../registry.ts";
@@ -23,6 +25,33 @@ export interface Corrupted {
   readonly copies?: readonly Copies[];
   /** Further sets to measure on, by the names that metrics give them. */
   readonly sets?: Readonly<Record<string, Dataset>>;
+}
+
+/** Names of the sets that every run has by itself. */
+const ownSets: readonly string[] = ["forget", "retain", "test", "forgetTrue"];
+
+/**
+ * Checks further sets to measure on.
+ *
+ * @param what who gives them, for the error: "unlearn: images.sets".
+ * @throws UsageError for what is no object of data sets, and for a name that a run gives a set of its own; DataError for
+ *   images that do not hold together.
+ */
+export function requireFurtherSets(
+  given: unknown,
+  what: string,
+): asserts given is Readonly<Record<string, Dataset>> {
+  if (!isPlain(given)) {
+    throw new UsageError(`${what}: expected an object of data sets by name, got ${shown(given)}.`);
+  }
+  for (const [name, set] of Object.entries(given)) {
+    if (ownSets.includes(name)) {
+      throw new UsageError(
+        `${what}: a run has a set "${name}" by itself (${ownSets.join(", ")}); give this one another name.`,
+      );
+    }
+    requireDataset(set, `${what}.${name}`);
+  }
 }
 
 /** What a curve shows. */

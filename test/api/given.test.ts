@@ -227,6 +227,38 @@ test("selections of what to forget are checked whole", async () => {
   );
 });
 
+test("further sets to measure on are data sets, and take the name of none that a run has", async () => {
+  using model = await small();
+  const gpu = await testGpu();
+  const wrong: readonly (readonly [unknown, RegExp])[] = [
+    ...["forget", "retain", "test", "forgetTrue"].map(
+      (name) => [{ [name]: photos }, RegExp(`a set "${name}" by itself .*another name`)] as const,
+    ),
+    [null, /expected an object of data sets by name, got null/],
+    [5, /expected an object of data sets by name, got 5/],
+    [[photos], /got an array/],
+    [new Map([["mine", photos]]), /got a Map/],
+    [{ mine: undefined }, /\.mine: expected a data set, .* got undefined/],
+    [{ mine: [photos] }, /\.mine: expected a data set, .* got an array/],
+  ];
+  await refuses(
+    wrong.flatMap(([sets, says]) => {
+      const of = { train: photos, labels: photos.labels, forget: [0], sets } as never;
+      return [
+        [() => unlearn(model, of), UsageError, says],
+        [() => train("mlp", of, { gpu, epochs: 1 }), UsageError, says],
+      ] as const;
+    }),
+  );
+  await refuses([
+    [
+      () => unlearn(model, { train: photos, forget: [0], retain: null } as never),
+      UsageError,
+      /images\.retain/,
+    ],
+  ]);
+});
+
 test("labels given beside images in another order of classes are put in the network's", async () => {
   using model = await small();
   const order = ["owl", "cat", "dog"];

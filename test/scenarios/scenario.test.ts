@@ -1,8 +1,10 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { DataError } from "../../src/errors.ts";
+import { z } from "zod";
+import { DataError, UsageError } from "../../src/errors.ts";
 import { stamp } from "../../src/scenarios/backdoor.ts";
-import { corrupt } from "../../src/scenarios/index.ts";
+import { corrupt, scenarios } from "../../src/scenarios/index.ts";
+import { defineScenario } from "../../src/scenarios/scenario.ts";
 import { syntheticDigits } from "../../src/data/synthetic.ts";
 
 const train = syntheticDigits(100, 1, "train");
@@ -91,6 +93,25 @@ test("a D_f of nothing or of everything, unknown targets and wide signatures are
   refuses(() => corrupt(train, exam, { ...backdoor, target: 10 }, 1), /there is no class 10/);
   refuses(() => corrupt(train, exam, { ...backdoor, target: 1, share: 0.95 }, 1), /95 are needed/);
   refuses(() => stamp(train, [0], { width: 29, value: 0 }), /does not fit images 28 wide/);
+});
+
+test("a scenario's further sets take no name that a run gives a set of its own", () => {
+  const name = "names-a-set-forget";
+  scenarios.add(
+    defineScenario({
+      ...{ name, summary: "", settings: z.strictObject({}) },
+      apply: (images, tests, _, seed) => ({
+        ...corrupt(images, tests, { name: "overfit" }, seed),
+        sets: { forget: tests },
+      }),
+    }),
+  );
+  assert.throws(
+    () => corrupt(train, exam, { name }, 1),
+    (error: Error) =>
+      error instanceof UsageError &&
+      /scenario "names-a-set-forget": sets: a run has a set "forget" by itself/.test(error.message),
+  );
 });
 
 test.run();
