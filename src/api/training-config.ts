@@ -3,6 +3,7 @@ import { z } from "zod";
 import { type Augmentation, augmentSchema } from "../feed/augment.ts";
 import { type NowcastConfig, nowcastSchema } from "../forecast/index.ts";
 import { optimizerSchema, type OptimizerSettings } from "../optim/index.ts";
+import { milestonesFit } from "../train/schedule.ts";
 import { memoryFields, type MemorySettings } from "../train/memory.ts";
 import { shapingFields, type ShapingSettings } from "../train/settings.ts";
 
@@ -48,6 +49,10 @@ export function consistent<S extends z.ZodType<TrainingConfig>>(schema: S): S {
         schedule === "step" || (milestones === undefined && factor === undefined),
       { path: ["milestones"], error: 'milestones and a factor belong to schedule "step"' },
     )
+    .refine(({ milestones = [], epochs }) => milestonesFit(milestones, epochs), {
+      path: ["milestones"],
+      error: "milestones must rise, and lie within the epochs of the training",
+    })
     .refine(({ warmupEpochs = 0, epochs }) => warmupEpochs < epochs, {
       path: ["warmupEpochs"],
       error: "the warm-up must be shorter than the training",

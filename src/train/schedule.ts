@@ -1,6 +1,7 @@
 /** Learning-rate schedules: the rate of a step as a pure function of its number, counted from 0. */
 import { z } from "zod";
-import { UsageError } from "../errors.ts";
+import { checked } from "../checked.ts";
+import { requireCount, UsageError } from "../errors.ts";
 
 /** The rate of each step. */
 export type Schedule = (step: number) => number;
@@ -51,6 +52,20 @@ export interface ScheduleSettings extends z.infer<z.ZodObject<typeof scheduleFie
   readonly learningRate: number;
   /** Length of the training in epochs; what milestones and warm-up are measured in. */
   readonly epochs: number;
+}
+
+/** What {@link scheduleOf} reads of any settings; a warm-up it checks itself. */
+const givenSchema = z.looseObject({
+  learningRate: z.number(),
+  epochs: z.number().positive(),
+  schedule: scheduleFields.schedule,
+  milestones: scheduleFields.milestones,
+  factor: scheduleFields.factor,
+});
+
+/** Whether milestones rise from one to the next and lie within a training. */
+export function milestonesFit(milestones: readonly number[], epochs: number): boolean {
+  return milestones.every((milestone, i) => milestone < (milestones[i + 1] ?? epochs));
 }
 
 /** The same rate for every step. */
@@ -106,14 +121,22 @@ export function warmUp(rate: number, steps: number, then: Schedule): Schedule {
  * `cosine` falls to a hundredth of the learning rate, over what the warm-up leaves of the training;
  * milestones count from the start of the training.
  *
- * @throws UsageError if the warm-up takes the whole training, or is asked for with `one-cycle`, which has its own.
+ * @throws UsageError if the warm-up takes the whole training, or is asked for with `one-cycle`, which has its own; for
+ *   milestones that do not rise, or lie beyond the training; and for settings of another kind.
  */
 export function scheduleOf(settings: ScheduleSettings, steps: number): Schedule {
+  checked(givenSchema, settings, "schedule");
+  requireCount("schedule: steps", steps);
   const { learningRate, schedule, epochs, warmupEpochs = 0, factor = 0.1 } = settings;
   const { milestones = [epochs / 2, (3 * epochs) / 4] } = settings;
   if (!(warmupEpochs >= 0 && (warmupEpochs === 0 || warmupEpochs < epochs))) {
     throw new UsageError(
       `schedule: ${warmupEpochs} epochs of warm-up must be fewer than the ${epochs} of the training.`,
+    );
+  }
+  if (schedule === "step" && !milestonesFit(milestones, epochs)) {
+    throw new UsageError(
+      `schedule: \`milestones\` must rise and lie within the ${epochs} epochs of the training, got ${milestones.join(", ")}.`,
     );
   }
   if (schedule === "one-cycle" && warmupEpochs > 0) {

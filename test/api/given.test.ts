@@ -117,6 +117,11 @@ test("settings that there are not, and values of another kind, are refused by na
       UsageError,
       /`onEpoch`: .*function/,
     ],
+    [
+      () => train("mlp", photos, { epochs: 2, schedule: "step", milestones: [5, 3] }),
+      UsageError,
+      /`milestones`: milestones must rise/,
+    ],
     [() => train("mlp", photos, loose({ epochs: 1, watch: 1 })), UsageError, /`watch`: /],
     [() => train("mlp", photos, loose({ epochs: 1, initial: {} })), UsageError, /a Map of tensors/],
     [() => train("mlp", photos, loose({ epochs: 1, network: 3 })), UsageError, /`network`: /],

@@ -78,6 +78,10 @@ test("an option that what was chosen does not use is refused with what it is for
     [["--nowcast-period", "9"], /--nowcast-period is for .*; without --nowcast nothing uses it/],
     [["--method", "neg-grad", "--warmup", "1"], /--warmup is for .*; --method neg-grad does not/],
     [["--every", "4"], /--every is for .*; --method rewind does not use it/],
+    [
+      ["--schedule", "step", "--milestones", "5,3", "--epochs", "2"],
+      /^rewind: training options: --milestones: milestones must rise, and lie within the epochs/,
+    ],
     [["--milestones", "3"], /^rewind: training options: --milestones: .*"step"\.$/],
   ] as const) {
     assert.match(await refused("plan", ...words), says);

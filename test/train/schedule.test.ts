@@ -112,6 +112,33 @@ test("a warm-up as long as the training is refused", () => {
   }
 });
 
+test("milestones that do not rise, or lie beyond the training, are refused; so are settings of another kind", () => {
+  const step = { learningRate: 1, schedule: "step", epochs: 6 } as const;
+  for (const milestones of [[5, 3], [3, 3], [3, 6], [7]]) {
+    assert.throws(
+      () => scheduleOf({ ...step, milestones }, 12),
+      (error: Error) =>
+        error instanceof UsageError &&
+        /`milestones` must rise and lie within the 6 epochs/.test(error.message),
+    );
+  }
+  for (const [given, says] of [
+    ["x", /schedule: expected object, got "x"/],
+    [{ ...step, schedule: "steep" }, /`schedule`: /],
+    [{ ...step, learningRate: "1" }, /`learningRate`: expected number, got "1"/],
+    [{ ...step, milestones: 3 }, /`milestones`: expected array, got 3/],
+  ] as const) {
+    assert.throws(
+      () => scheduleOf(given as never, 12),
+      (error: Error) => error instanceof UsageError && says.test(error.message),
+    );
+  }
+  assert.throws(
+    () => scheduleOf(step, undefined as never),
+    (error: Error) => error instanceof UsageError && /steps must be an integer/.test(error.message),
+  );
+});
+
 const config: TrainConfig = {
   data: { name: "synthetic" },
   scenario: { name: "overfit" },
@@ -137,6 +164,8 @@ test("configurations take the settings, and refuse those that contradict each ot
     assert.match(error!.issues[0]!.message, message);
   };
   refused({ schedule: "cosine" }, /belong to schedule "step"/);
+  refused({ milestones: [6, 3] }, /milestones must rise/);
+  refused({ milestones: [3, 10] }, /within the epochs/);
   refused({ warmupEpochs: 10 }, /shorter than the training/);
   const cycle = { schedule: "one-cycle", milestones: undefined, factor: undefined };
   refused(cycle, /"one-cycle" rises by itself/);
