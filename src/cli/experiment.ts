@@ -18,7 +18,7 @@ import {
   requestPlan,
 } from "../experiments/parts.ts";
 import { placeOf } from "../experiments/places.ts";
-import { type PlannedRun, type Share, sharesOf, type Tuned } from "../experiments/plan.ts";
+import { type PlannedRun, type Share, sharesOf } from "../experiments/plan.ts";
 import { experimentNames, type Protocol } from "../experiments/protocol.ts";
 import { type Reported, reportExperiment } from "../experiments/report.ts";
 import {
@@ -33,11 +33,12 @@ import { type Overrides, type Size, sizeNames } from "../experiments/scale.ts";
 import { summariseFinished } from "../experiments/summary.ts";
 import { resultTable } from "../experiments/tables.ts";
 import { readTaken } from "../experiments/taken.ts";
+import { readTuning } from "../experiments/tuning-file.ts";
 import type { Environment } from "../experiments/trained-network.ts";
 import { usualWidenings } from "../experiments/widening.ts";
 import { Owned } from "../gpu/owned.ts";
 import { classesForgotten } from "../metrics/drawn.ts";
-import { absolutePath, exists, readJson } from "../platform/files.ts";
+import { absolutePath } from "../platform/files.ts";
 import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { DataConfig, ForgetConfig } from "../runs/config.ts";
@@ -460,12 +461,6 @@ async function tell(folder: RunFolder, reported: Reported): Promise<void> {
   answer({ folder: folder.path, ...numbers }, `${table}\n\nreport: ${folder.file("report.md")}`);
 }
 
-/** Tuning of an earlier process in the same folder. */
-async function knownTuning(folder: RunFolder): Promise<Readonly<Record<string, Tuned>>> {
-  const file = folder.file("tuning.json");
-  return (await exists(file)) ? ((await readJson(file)) as Record<string, Tuned>) : {};
-}
-
 /** Runs the arms of a request, or a share of them. */
 async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<void> {
   const protocol = requestProtocol(request);
@@ -519,7 +514,7 @@ async function run(request: ExperimentRequest, flags: ExperimentFlags): Promise<
   };
   if (part !== undefined) await beginPart(folder, part);
   const limit = timeLimit(flags.minutes);
-  const known = shard === undefined ? await knownTuning(folder) : {};
+  const known = shard === undefined ? ((await readTuning(folder.path)) ?? {}) : {};
   const plan = requestPlan(protocol, request, known);
   const runs = shareRuns(plan);
   const results = new PlanResults(protocol, plan, known, folder.path);

@@ -1,9 +1,11 @@
 /** `rewind predictor ablate`: InvWNN with one thing changed at a time. */
 import type { Command } from "commander";
+import { z } from "zod";
 import { invWnnFamily, type InvWnnOptions } from "../predictors-lab/families/invwnn.ts";
 import { fitLibrary, type Score } from "../predictors-lab/fit-library.ts";
 import { openLibrary } from "../predictors-lab/sequences.ts";
 import { exists, readJson } from "../platform/files.ts";
+import { checkedFile } from "../runs/checked-file.ts";
 import { inputsOf, recordInputs } from "../runs/inputs.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
 import { fitOptions, requestOf, type FittingFlags } from "./predictor-fit.ts";
@@ -13,6 +15,25 @@ import { answer } from "./output.ts";
 import { withProgress } from "./progress.ts";
 import { openDevice, precisionOf } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
+
+// JSON has null for what is no number.
+const loss = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+
+/** The scores of a variant, as its file has them. */
+const scoresSchema = z.array(
+  z.looseObject({
+    set: z.string(),
+    kind: z.string(),
+    phase: z.string(),
+    windows: z.number(),
+    fitted: loss,
+    linear: loss,
+    noChange: loss,
+  }),
+);
 
 /** What is fitted: the paper's parameters around its own K = 15, U = 3, 128 wide, both streams. */
 const variants: Readonly<Record<string, InvWnnOptions>> = {
@@ -78,7 +99,8 @@ async function ablate(flags: FittingFlags): Promise<void> {
   for (const [name, options] of Object.entries(variants)) {
     const file = `${name.replaceAll(/[^a-z0-9]+/gi, "-").toLowerCase()}.json`;
     if (await exists(folder.file(file))) {
-      results[name] = (await readJson(folder.file(file))) as Score[];
+      const path = folder.file(file);
+      results[name] = checkedFile(scoresSchema, await readJson(path), path) as unknown as Score[];
       continue;
     }
     const scores: Score[] = [];

@@ -1,9 +1,11 @@
 /** The unlearning part that `rewind unlearn` and `rewind demo` share. */
+import { z } from "zod";
 import { DataError } from "../errors.ts";
 import { isReference } from "../experiments/arms.ts";
 import { answersToForget } from "../api/answers.ts";
 import { listed } from "../registry.ts";
 import { describeAnswers, missingFor, mostNamed } from "../runs/answers.ts";
+import { checkedFile } from "../runs/checked-file.ts";
 import type { ForgetConfig, SetupConfig, UnlearnConfig } from "../runs/config.ts";
 import { forgetFile, type ForgetRecord, readForgetRecord } from "../runs/forget-record.ts";
 import { type Inputs, inputsOf, readInputs, type RunParts } from "../runs/inputs.ts";
@@ -23,6 +25,7 @@ import { pageText } from "../report/page.ts";
 import { runPage } from "../report/run-page.ts";
 import { imagesOf, surroundings } from "../runs/run-view.ts";
 import { discardRounds, unlearnInFolder } from "../runs/unlearn-run.ts";
+import { finalSchema } from "../runs/written.ts";
 import { hasSetting, methods } from "../unlearn/methods/index.ts";
 import { classification } from "../tasks/classification.ts";
 import type { Scores } from "../metrics/metric.ts";
@@ -61,12 +64,21 @@ export interface Retrained {
   readonly final: Final;
 }
 
-/** A retrained network, from the folder of its run. @throws DataError where that is none. */
+/** The parts of report.json that a retrained network is known by; a training's has no method. */
+const retrainedSchema = z.looseObject({
+  method: z.string().optional(),
+  model: z.string(),
+  final: finalSchema.optional(),
+});
+
+/** A retrained network, from the folder of its run. @throws DataError where that is none, or is damaged. */
 export async function readRetrained(path: string): Promise<Retrained> {
   const folder = await RunFolder.open(path);
   const file = folder.file("report.json");
-  const report = (await exists(file)) ? ((await readJson(file)) as UnlearnReport) : undefined;
-  if (report?.final === undefined || !isReference(report)) {
+  const report = (await exists(file))
+    ? checkedFile(retrainedSchema, await readJson(file), file)
+    : undefined;
+  if (report?.final === undefined || !isReference({ method: report.method ?? "" })) {
     const names = methods.names.filter((method) => isReference({ method }));
     throw new DataError(
       `--reference "${path}" is not a finished run of \`rewind unlearn --method ${listed(names, "or")}\`.`,

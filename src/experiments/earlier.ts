@@ -5,15 +5,19 @@
  * can be added or refreshed without running the others again. That is fair only where both started from the
  * same trained networks: their first scores must agree to the last digit.
  */
+import { z } from "zod";
 import { csvRecords } from "../data/csv.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { join, readJson, readText } from "../platform/files.ts";
 import { allScores } from "../metrics/index.ts";
+import { checkedFile } from "../runs/checked-file.ts";
+import { finalSchema, scoresSchema } from "../runs/written.ts";
 import type { Progress } from "../unlearn/driver.ts";
 import type { Arm } from "../unlearn/arm.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Tuned } from "./plan.ts";
 import type { ArmResult } from "./trained-network.ts";
+import { readTuning } from "./tuning-file.ts";
 
 /** What an earlier run left: the results of its arms, and how their settings were chosen. */
 export interface Earlier {
@@ -24,13 +28,27 @@ export interface Earlier {
 }
 
 /** The parts of results.json that are read. */
-interface Written {
-  readonly experiment?: unknown;
-  readonly dataset?: unknown;
-  readonly widenings?: number;
-  readonly statistic?: { readonly name?: string; readonly definition?: string };
-  readonly runs?: readonly Omit<ArmResult, "history" | "settings">[];
-}
+const writtenSchema = z.looseObject({
+  experiment: z.unknown().optional(),
+  dataset: z.unknown().optional(),
+  widenings: z.number().default(0),
+  statistic: z
+    .looseObject({ name: z.string().optional(), definition: z.string().optional() })
+    .default({}),
+  runs: z
+    .array(
+      z.looseObject({
+        arm: z.string(),
+        method: z.string(),
+        seed: z.number(),
+        stoppedBy: z.string(),
+        statistic: z.number().optional(),
+        end: scoresSchema,
+        final: finalSchema.optional(),
+      }),
+    )
+    .default([]),
+});
 
 /** Curves of results.csv by arm and seed. */
 export async function histories(path: string): Promise<Map<string, Progress[]>> {
@@ -71,7 +89,8 @@ export async function readResults(
   readonly statistic: WrittenStatistic;
   readonly widenings: number;
 }> {
-  const written = (await readJson(join(dir, "results.json"))) as Written;
+  const file = join(dir, "results.json");
+  const written = checkedFile(writtenSchema, await readJson(file), file);
   if (written.experiment !== protocol.name || written.dataset !== dataset) {
     throw new DataError(
       `"${dir}" holds results of ${String(written.experiment)} on ${String(written.dataset)}, ` +
@@ -79,7 +98,7 @@ export async function readResults(
     );
   }
   const curves = await histories(join(dir, "results.csv"));
-  const runs = (written.runs ?? []).filter(({ seed }) => seeds.includes(seed));
+  const runs = written.runs.filter(({ seed }) => seeds.includes(seed));
   const results = runs.map((run): ArmResult => {
     const history = curves.get(`${run.seed} ${run.arm}`);
     if (history === undefined) {
@@ -87,7 +106,7 @@ export async function readResults(
         `"${join(dir, "results.csv")}" has no curve of ${run.arm} on seed ${run.seed}, which results.json names.`,
       );
     }
-    return { ...run, settings: {}, history };
+    return { ...(run as typeof run & ArmResult), settings: {}, history };
   });
   for (const arm of new Set(results.map((result) => result.arm))) {
     const lacking = seeds.filter(
@@ -99,7 +118,8 @@ export async function readResults(
       );
     }
   }
-  return { results, statistic: written.statistic ?? {}, widenings: written.widenings ?? 0 };
+  const { statistic, widenings } = written;
+  return { results, statistic: statistic as WrittenStatistic, widenings };
 }
 
 /**
@@ -119,7 +139,12 @@ export async function readEarlier(
       `"${dir}" measured another statistic: ${String(statistic.definition)}. Run all arms again.`,
     );
   }
-  const tuned = (await readJson(join(dir, "tuning.json"))) as Earlier["tuned"];
+  const tuned = await readTuning(dir);
+  if (tuned === undefined) {
+    throw new DataError(
+      `"${dir}" has no tuning.json: give the folder of an experiment that has ended.`,
+    );
+  }
   return { results, tuned, widenings };
 }
 

@@ -47,6 +47,7 @@ import {
   type Rows,
 } from "./tables.ts";
 import type { ArmResult } from "./trained-network.ts";
+import { readTuning } from "./tuning-file.ts";
 
 const spread = z.looseObject({ mean: z.number(), deviation: z.number() });
 
@@ -64,7 +65,25 @@ const resultsSchema = z.looseObject({
   takenFromEarlier: z.array(z.string()).optional(),
   drawn: z.array(z.string()).optional(),
   summaries: z.array(z.looseObject({ arm: z.string(), seeds: z.number() })),
-  comparisons: z.array(z.looseObject({ first: z.string(), second: z.string() })).optional(),
+  comparisons: z
+    .array(
+      z.looseObject({
+        first: z.string(),
+        second: z.string(),
+        result: z
+          .looseObject({
+            n: z.number(),
+            difference: z.number(),
+            interval: z.tuple([z.number(), z.number()]),
+            wins: z.number(),
+            losses: z.number(),
+            holmP: z.number().optional(),
+            equalP: z.number().optional(),
+          })
+          .optional(),
+      }),
+    )
+    .optional(),
   runs: z
     .array(z.looseObject({ arm: z.string(), seed: z.number(), stoppedBy: z.string() }))
     .optional(),
@@ -76,13 +95,18 @@ const summarySchema = z.looseObject({
   seconds: z.number(),
 });
 
-const tunedSchema = z.record(
-  z.string(),
-  z.looseObject({
-    settings: z.record(z.string(), z.unknown()),
-    trials: z.array(z.looseObject({ settings: z.record(z.string(), z.unknown()) })),
-  }),
-);
+const reachedSchema = z.looseObject({
+  n: z.number(),
+  mean: z.number().optional(),
+  deviation: z.number().optional(),
+});
+
+const nowcastSchema = z.looseObject({
+  toLoss: reachedSchema,
+  toAccuracy: reachedSchema,
+  testAccuracy: spread,
+  loss: spread,
+});
 
 /** The file that says that a folder is an experiment's. */
 export const resultsFile = "results.json";
@@ -287,13 +311,7 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
   for (const one of results.summaries) checkedFile(summarySchema, one, file);
   const summaries = results.summaries as unknown as ArmSummary[];
   const comparisons = (results.comparisons ?? []) as unknown as Comparison[];
-  const tuningFile = join(path, "tuning.json");
-  const tuned = (await exists(tuningFile))
-    ? (checkedFile(tunedSchema, await readJson(tuningFile), tuningFile) as unknown as Record<
-        string,
-        Tuned
-      >)
-    : {};
+  const tuned = (await readTuning(path)) ?? {};
   const curves = await histories(join(path, "results.csv"));
   const runs = (results.runs ?? []).map((run): ArmResult => {
     const history = curves.get(`${run.seed} ${run.arm}`);
@@ -409,6 +427,9 @@ async function drawnSection(path: string, { seeds, summaries }: Results): Promis
 }
 
 async function nowcastPage(path: string, results: Results): Promise<Page> {
+  for (const one of results.summaries) {
+    checkedFile(nowcastSchema, one, join(path, resultsFile));
+  }
   const summaries = results.summaries as unknown as NowcastSummary[];
   const curves = await readNowcast(join(path, "results.csv"));
   const arms = summaries.map(({ arm }) => ({ name: arm }));

@@ -1,4 +1,6 @@
 /** Trains the shadow models of a likelihood-ratio attack on an unlearning method. */
+import { z } from "zod";
+import { checkedFile } from "../runs/checked-file.ts";
 import type { TrainConfig, UnlearnConfig } from "../runs/config.ts";
 import { type Dataset, subset } from "../data/dataset.ts";
 import { splitForget } from "../data/corrupt.ts";
@@ -27,11 +29,19 @@ export interface LiraProtocol {
   readonly targets: number;
 }
 
-interface Shadow {
-  /** Margins of all targets, and which of them the model was trained on and made to forget. */
-  readonly margins: readonly number[];
-  readonly forgotten: readonly boolean[];
-}
+/** Margins of all targets, and which of them the model was trained on and made to forget. */
+const shadowSchema = z.looseObject({
+  // JSON has null for what is no number.
+  margins: z.array(
+    z
+      .number()
+      .nullable()
+      .transform((margin) => margin ?? Number.NaN),
+  ),
+  forgotten: z.array(z.boolean()),
+});
+
+type Shadow = Readonly<z.output<typeof shadowSchema>>;
 
 /** Which model has which target in D_f: each target in half of them, drawn at random. */
 export function assignTargets(models: number, targets: number, seed: number): boolean[][] {
@@ -116,7 +126,7 @@ async function runShadow(
   const result = folder.file("margins.json");
   if (await exists(result)) {
     await discardRounds(folder);
-    return (await readJson(result)) as Shadow;
+    return checkedFile(shadowSchema, await readJson(result), result);
   }
   const corrupted = {
     train: data.train,
@@ -132,7 +142,7 @@ async function runShadow(
     }
     return marginsOf(job, data.targets);
   });
-  const shadow = { margins, forgotten: inside };
+  const shadow = { margins, forgotten: [...inside] };
   await folder.writeJson("margins.json", shadow);
   await discardRounds(folder);
   return shadow;

@@ -5,6 +5,8 @@
  * (seed, arm) is a run folder of its own, resumable; the same seeds give all arms the same start.
  */
 import { csvFormat } from "d3-dsv";
+import { z } from "zod";
+import { checkedFile } from "../runs/checked-file.ts";
 import type { TrainConfig } from "../runs/config.ts";
 import { loadImages } from "../runs/images.ts";
 import { inputsOf, recordInputs } from "../runs/inputs.ts";
@@ -37,6 +39,24 @@ export interface EpochLine {
   readonly testAccuracy: number;
   readonly testLoss: number;
 }
+
+// JSON has null for what is no number.
+const measuredNumber = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+
+/** A training's metrics.jsonl: a line an epoch. */
+const curveSchema = z
+  .array(
+    z.looseObject({
+      epoch: z.number(),
+      loss: measuredNumber,
+      testAccuracy: measuredNumber,
+      testLoss: measuredNumber,
+    }),
+  )
+  .min(1);
 
 /** Metrics measured after every epoch. */
 const measured = ["testAccuracy", "testLoss"] as const satisfies readonly (keyof EpochLine)[];
@@ -80,7 +100,8 @@ export async function runNowcast(
           measure: () => job.evaluate({}, measured),
         });
       });
-      const curve = (await folder.metrics()) as unknown as EpochLine[];
+      const file = folder.file("metrics.jsonl");
+      const curve = checkedFile(curveSchema, await folder.metrics(), file);
       results.push({ arm: name, seed, curve });
       const { testAccuracy, loss } = curve.at(-1)!;
       const seconds = ((performance.now() - started) / 1000).toFixed(0);

@@ -1,5 +1,6 @@
 /** Measures a method over a set of networks: each trained one is made to forget, and all are held against the retrained ones. */
 import { csvFormatRows } from "d3-dsv";
+import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import type { GpuDataset } from "../feed/gpu-dataset.ts";
 import type { Gpu } from "../gpu/device.ts";
@@ -13,6 +14,7 @@ import { testAccuracy } from "../metrics/test-accuracy.ts";
 import { uLira, type ULiraResult } from "../metrics/u-lira.ts";
 import { join, readJson } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { checkedFile } from "../runs/checked-file.ts";
 import type { UnlearnConfig } from "../runs/config.ts";
 import type { RunImages } from "../runs/images.ts";
 import { type Job, prepareJob } from "../runs/job.ts";
@@ -202,11 +204,13 @@ function floorOf(retrained: readonly Reading[]): OracleRow[] {
 }
 
 /** How the unlearning of one network went. */
-interface Run {
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly stoppedBy: string;
-}
+const runSchema = z.looseObject({
+  rounds: z.number(),
+  seconds: z.number(),
+  stoppedBy: z.string(),
+});
+
+type Run = Readonly<z.output<typeof runSchema>>;
 
 /** Makes the i-th trained network forget, or loads the one that has. */
 async function forgotten(
@@ -239,7 +243,8 @@ async function forgotten(
   }
   await discardRounds(folder);
   await loadTrained(folder, job, unlearnedFile);
-  return (await readJson(folder.file(resultFile))) as Run;
+  const file = folder.file(resultFile);
+  return checkedFile(runSchema, await readJson(file), file);
 }
 
 /**

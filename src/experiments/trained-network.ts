@@ -1,4 +1,5 @@
 /** A trained network that all arms of a seed start from, and the run of one arm. */
+import { z } from "zod";
 import type { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { UsageError } from "../errors.ts";
@@ -9,6 +10,7 @@ import { measureFinal } from "../metrics/measure.ts";
 import { scoreOf, type Scores } from "../metrics/metric.ts";
 import { exists, join, readJson } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
+import { checkedFile } from "../runs/checked-file.ts";
 import { retrainSettings, type UnlearnConfig } from "../runs/config.ts";
 import { forgetRecord, recordForget } from "../runs/forget-record.ts";
 import { loadImages } from "../runs/images.ts";
@@ -17,6 +19,7 @@ import { keepDrawn } from "../runs/drawn-rounds.ts";
 import { type Job, prepareJob } from "../runs/job.ts";
 import { loadTrained, trainInFolder } from "../runs/train-run.ts";
 import { discardRounds, shippedIn, unlearnInFolder } from "../runs/unlearn-run.ts";
+import { finalSchema, roundSchema, scoresSchema } from "../runs/written.ts";
 import type { Watch } from "../train/replay.ts";
 import type { Arm, Settings } from "../unlearn/arm.ts";
 import type { Progress, StopReason } from "../unlearn/driver.ts";
@@ -99,12 +102,17 @@ function roundsToRetrain({ epochs, epochsPerRound }: Settings): number {
 /** The file of a run's {@link ArmResult}. */
 export const resultFile = "result.json";
 
-/** Scores as a file has them: JSON has null for what is no number. */
-function scoresIn(written: Readonly<Record<string, number | null>>): Scores {
-  return Object.fromEntries(
-    Object.entries(written).map(([name, value]) => [name, value ?? Number.NaN]),
-  ) as Scores;
-}
+/** The parts of a run's result that are read. */
+const resultSchema = z.looseObject({
+  arm: z.string(),
+  method: z.string(),
+  settings: z.record(z.string(), z.unknown()),
+  seed: z.number(),
+  stoppedBy: z.string() as unknown as z.ZodType<StopReason>,
+  history: z.array(roundSchema).min(1),
+  end: scoresSchema,
+  final: finalSchema.optional(),
+});
 
 /** The number that a run of a method is judged by; undefined where its curve does not get that far. */
 function statisticOf(
@@ -120,6 +128,7 @@ function statisticOf(
  * The result of a run in its folder; undefined where there is none yet.
  *
  * @param retrainedUa as in {@link ArmRun}: the statistic is read off the curve anew.
+ * @throws DataError for a file that is damaged.
  */
 export async function finishedRun(
   protocol: Protocol,
@@ -128,11 +137,10 @@ export async function finishedRun(
 ): Promise<ArmResult | undefined> {
   const file = join(path, resultFile);
   if (!(await exists(file))) return undefined;
-  const { statistic: _, ...left } = (await readJson(file)) as ArmResult;
-  const history = left.history.map((one) => ({ ...one, scores: scoresIn(one.scores) }));
-  const statistic = statisticOf(protocol, left, history, retrainedUa);
-  const end = scoresIn(left.end);
-  return { ...left, history, end, ...(statistic === undefined ? {} : { statistic }) };
+  const read = checkedFile(resultSchema, await readJson(file), file);
+  const { statistic: _, ...left } = read as z.output<typeof resultSchema> & ArmResult;
+  const statistic = statisticOf(protocol, left, left.history, retrainedUa);
+  return { ...left, ...(statistic === undefined ? {} : { statistic }) };
 }
 
 /** A trained job with the folder its weights are in; shared by all arms of a seed. Owns the job. */

@@ -4,12 +4,14 @@
  *
  * At most so many as are asked for: where there are more rounds every second one is kept, then every fourth, and so on.
  */
+import { z } from "zod";
 import { movesOf, type RoundMoves, type Weights } from "../analysis/moves.ts";
 import { prefixed, unprefixed } from "../io/state-parts.ts";
 import type { Tensors } from "../nn/model.ts";
 import { listDir, readJson } from "../platform/files.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { UnlearnSession } from "../unlearn/method.ts";
+import { checkedFile } from "./checked-file.ts";
 import { requireModel } from "./checkpoints.ts";
 import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
@@ -19,6 +21,33 @@ const mostHistory = 2 ** 28;
 
 const weightsFile = (round: number): string => `round-${round}.safetensors`;
 const movesFile = (round: number): string => `round-${round}.json`;
+
+const numbers = z.array(z.number());
+
+/** The parts of a round's moves that figures are drawn from. */
+const movesSchema = z.looseObject({
+  round: z.number(),
+  layers: z.array(
+    z.looseObject({
+      name: z.string(),
+      kind: z.string(),
+      size: z.number(),
+      drift: z.number(),
+      move: z.number(),
+      cosine: z.number().nullable(),
+      histogram: z.looseObject({ drift: numbers, move: numbers }),
+    }),
+  ),
+  coordinates: z.array(
+    z.looseObject({
+      layer: z.string(),
+      index: z.number(),
+      quantile: z.number(),
+      history: numbers,
+      after: z.number(),
+    }),
+  ),
+});
 
 /** Rounds from one that is kept to the next, after so many: the smallest power of two that leaves at most `most`. */
 export function strideAfter(round: number, most: number): number {
@@ -80,12 +109,14 @@ export async function keptWeights(
  * What rounds that were kept did to the weights, where their method recorded a fine-tuning.
  *
  * @param end where the run ended: a round that it landed in is not whole.
+ * @throws DataError for a file that is damaged.
  */
 export async function keptMoves(folder: RunFolder, end = Infinity): Promise<RoundMoves[]> {
   const moves: RoundMoves[] = [];
   for (const round of await keptRoundNumbers(folder)) {
     if (round > end || !(await folder.has(movesFile(round)))) continue;
-    moves.push((await readJson(folder.file(movesFile(round)))) as RoundMoves);
+    const file = folder.file(movesFile(round));
+    moves.push(checkedFile(movesSchema, await readJson(file), file) as unknown as RoundMoves);
   }
   return moves;
 }

@@ -2,9 +2,9 @@
 import { z } from "zod";
 import { DataError } from "../errors.ts";
 import { join, readJson } from "../platform/files.ts";
-import type { UnlearnReport } from "../report/report.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { Progress } from "../unlearn/driver.ts";
+import { checkedFile } from "./checked-file.ts";
 import {
   type ForgetConfig,
   forgetSchema,
@@ -14,6 +14,7 @@ import {
   type UnlearnConfig,
   unlearnSchema,
 } from "./config.ts";
+import { roundSchema } from "./written.ts";
 
 /** What a run worked on. */
 export interface RecordedSetup {
@@ -22,14 +23,30 @@ export interface RecordedSetup {
   readonly forget?: ForgetConfig | undefined;
 }
 
-/** A run's config.json is a training's, or has one under `train`, or is of a network that was trained elsewhere. */
-export const recordedSchema: z.ZodType<RecordedSetup> = z.union([
-  z.looseObject({ setup: setupSchema }).transform(({ setup }): RecordedSetup => ({ setup })),
-  z
+/** The kinds of config.json, by a field that no other kind has. */
+const kinds = {
+  setup: z.looseObject({ setup: setupSchema }).transform(({ setup }): RecordedSetup => ({ setup })),
+  train: z
     .looseObject({ train: trainSchema, forget: forgetSchema.optional() })
     .transform(({ train, forget }): RecordedSetup => ({ setup: train, forget })),
-  trainSchema.transform((train): RecordedSetup => ({ setup: train })),
-]);
+};
+const trainingSchema = trainSchema.transform((train): RecordedSetup => ({ setup: train }));
+
+/** A run's config.json is a training's, or has one under `train`, or is of a network that was trained elsewhere. */
+export const recordedSchema: z.ZodType<RecordedSetup> = z
+  .looseObject({})
+  .transform((config, context): RecordedSetup => {
+    // Not a union: that says of no field what is wrong with it.
+    const kind = (["setup", "train"] as const).find((field) => field in config);
+    const parsed = (kind === undefined ? trainingSchema : kinds[kind]).safeParse(config);
+    if (parsed.success) return parsed.data;
+    for (const issue of parsed.error.issues) {
+      context.issues.push({ ...issue, input: config } as (typeof context.issues)[number]);
+    }
+    return z.NEVER;
+  });
+
+const landedSchema = z.looseObject({ history: z.array(roundSchema) });
 
 const unlearnedSchema = z.looseObject({ unlearn: unlearnSchema, run: z.string().optional() });
 
@@ -61,27 +78,27 @@ async function trainedOf(
 /**
  * Opens runs of unlearning that started from one network.
  *
- * @throws DataError for a folder that is none or not finished, or where networks, images or D_f differ.
+ * @throws DataError for a folder that is none, not finished or damaged, or where networks, images or D_f differ.
  */
 export async function recordedRuns(paths: readonly string[]): Promise<RecordedRun[]> {
   const runs: RecordedRun[] = [];
   for (const path of paths) {
     const folder = await RunFolder.open(path);
     const config = await folder.config();
-    const setup = recordedSchema.safeParse(config);
-    const unlearned = unlearnedSchema.safeParse(config);
-    if (!setup.success || !unlearned.success) {
+    if (!("unlearn" in (config as object))) {
       throw new DataError(
         `"${path}" is no folder of an unlearning: its config.json says nothing of one. Give folders of ` +
           "`rewind unlearn`, `rewind demo` or the arms of an experiment.",
       );
     }
+    const file = folder.file("config.json");
+    const recorded = checkedFile(recordedSchema, config, file);
+    const { unlearn, run } = checkedFile(unlearnedSchema, config, file);
     if (!(await folder.has(unlearnedFile))) {
       throw new DataError(`"${path}" has no ${unlearnedFile}: its unlearning is not finished.`);
     }
-    const { unlearn, run } = unlearned.data;
-    const trained = await trainedOf(folder, run, setup.data.setup);
-    runs.push({ ...setup.data, folder, name: unlearn.method, unlearn, trained });
+    const trained = await trainedOf(folder, run, recorded.setup);
+    runs.push({ ...recorded, folder, name: unlearn.method, unlearn, trained });
   }
   const [first] = runs;
   const what = ({ setup, forget, trained }: RecordedRun): string =>
@@ -102,7 +119,8 @@ export async function recordedRuns(paths: readonly string[]): Promise<RecordedRu
 /** Where a run landed before the end of its last round: there its weights are, and only its report says so. */
 export async function landedAt({ folder, unlearn }: RecordedRun): Promise<Progress | undefined> {
   if (unlearn.land !== true || !(await folder.has("report.json"))) return undefined;
-  const { history } = (await readJson(folder.file("report.json"))) as UnlearnReport;
+  const file = folder.file("report.json");
+  const { history } = checkedFile(landedSchema, await readJson(file), file);
   const last = history.at(-1);
   return last === undefined || Number.isInteger(last.round) ? undefined : last;
 }

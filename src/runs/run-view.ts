@@ -15,27 +15,12 @@ import { readRunNetwork } from "./given-network.ts";
 import { loadImages } from "./images.ts";
 import { keptFigures } from "./kept-figures.ts";
 import { baseName, recordedRuns } from "./recorded-run.ts";
+import { writtenMeasurement, writtenRound, writtenScores } from "./written.ts";
 
 /** The file of a folder's command. */
 export const commandFile = "command.json";
 
-const scores = z.record(z.string(), z.number().nullable());
-
-const measurementSchema = z.looseObject({
-  name: z.string(),
-  definition: z.string(),
-  value: z.number().nullable(),
-  n: z.number(),
-});
-
 const answerSchema = z.looseObject({ class: z.string(), confidence: z.number().nullable() });
-
-const roundSchema = z.looseObject({
-  round: z.number(),
-  steps: z.number(),
-  seconds: z.number(),
-  scores,
-});
 
 /** Reports said `pictures` where they now say `images`. */
 function renamed(report: unknown): unknown {
@@ -60,8 +45,8 @@ const reportFields = z.looseObject({
   adapter: z.string(),
   runtime: z.string(),
   gpuBytes: z.number(),
-  before: scores,
-  after: scores,
+  before: writtenScores,
+  after: writtenScores,
   forgotten: z
     .looseObject({
       answers: z.array(
@@ -85,10 +70,10 @@ const reportFields = z.looseObject({
       copies: z.number(),
     })
     .optional(),
-  final: z.looseObject({ accuracies: z.record(z.string(), measurementSchema) }).optional(),
-  gaps: z.record(z.string(), measurementSchema).optional(),
+  final: z.looseObject({ accuracies: z.record(z.string(), writtenMeasurement) }).optional(),
+  gaps: z.record(z.string(), writtenMeasurement).optional(),
   definitions: z.record(z.string(), z.string()),
-  history: z.array(roundSchema).optional(),
+  history: z.array(writtenRound).optional(),
 });
 const reportSchema = z.preprocess(renamed, reportFields);
 
@@ -96,7 +81,7 @@ const reportSchema = z.preprocess(renamed, reportFields);
 async function loggedRounds(folder: RunFolder): Promise<readonly Progress[]> {
   const lines = (await folder.metrics()).filter((line) => line["phase"] === "unlearn");
   const file = folder.file("metrics.jsonl");
-  return lines.map((line) => checkedFile(roundSchema, line, file) as unknown as Progress);
+  return lines.map((line) => checkedFile(writtenRound, line, file) as unknown as Progress);
 }
 
 const epochSchema = z.looseObject({
@@ -229,7 +214,9 @@ export async function readViews(paths: readonly string[], images: boolean): Prom
     const file = folder.file("report.json");
     const contents = await readJson(file);
     // A training writes its scores, and no method or rounds.
-    if (typeof contents === "object" && contents !== null && !("method" in contents)) {
+    const unlearned = "unlearn" in ((await folder.config()) as object);
+    const says = typeof contents === "object" && contents !== null;
+    if (!unlearned && says && !("method" in contents)) {
       throw new UsageError(
         `"${path}" is the folder of a training: a page is of what was forgotten, in a folder of \`rewind unlearn\`, ` +
           "`rewind demo` or `rewind experiment`.",

@@ -16,11 +16,13 @@ import { packRound, type RoundState, sessionFields, unpackRound } from "../unlea
 import { landOn } from "../unlearn/shorten-round.ts";
 import type { SessionState } from "../unlearn/method.ts";
 import { hasSetting, startMethod } from "../unlearn/methods/index.ts";
+import { checkedFile } from "./checked-file.ts";
 import { writeWhole } from "./checkpoints.ts";
 import { keepRound } from "./kept-rounds.ts";
 import { computedIn, putBack, readState, type SavedState } from "./saved-state.ts";
 import type { SetupConfig, UnlearnConfig } from "./config.ts";
 import type { Job } from "./job.ts";
+import { roundSchema } from "./written.ts";
 
 /** Unlearning state between rounds; removed when the report is written. */
 export const unlearningFile = "unlearning-state.safetensors";
@@ -234,14 +236,13 @@ async function saveRound(
 /** The rounds of the log up to one, round 0 first; later ones are struck out, they are run again. */
 async function keptRounds(folder: RunFolder, last: number): Promise<Progress[]> {
   await folder.keepMetrics((line) => line["phase"] !== "unlearn" || Number(line["round"]) <= last);
+  const file = folder.file("metrics.jsonl");
   const lines = await folder.metrics();
   return lines
     .filter((line) => line["phase"] === "unlearn")
     .map((line) => {
-      const { round, steps, seconds, scores } = line as unknown as Progress;
-      // JSON has null for NaN.
-      const numbers = Object.entries(scores).map(([name, value]) => [name, value ?? Number.NaN]);
-      return { round, steps, seconds, scores: Object.fromEntries(numbers) as Scores };
+      const { round, steps, seconds, scores } = checkedFile(roundSchema, line, file);
+      return { round, steps, seconds, scores };
     });
 }
 

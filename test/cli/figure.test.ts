@@ -138,6 +138,21 @@ test("moves compares each round of a rewind with the fine-tuning that it recorde
     ended.runs[0].totals.map(({ round }: Record<string, number>) => round),
     [1],
   );
+  for (const [file, text, says] of [
+    ["report.json", "{}", /report\.json" is damaged.*[^]*history/],
+    ["round-1.json", "null", /round-1\.json" is damaged/],
+  ] as const) {
+    const written = readFileSync(`${landed}/${file}`);
+    writeFileSync(`${landed}/${file}`, text);
+    const damaged = await commands.run("figure", "moves", landed, "--out", out);
+    assert.is(damaged.code, 1);
+    assert.match(damaged.err, says);
+    writeFileSync(`${landed}/${file}`, written);
+  }
+  const config = readFileSync(`${landed}/config.json`, "utf8");
+  writeFileSync(`${landed}/config.json`, config.replace(/"rounds": 2/, '"rounds": "two"'));
+  const changed = await commands.run("figure", "moves", landed, "--out", out);
+  assert.match(changed.err, /config\.json" is damaged[^]*at unlearn\.rounds/);
   cpSync(`${folder}/run`, `${folder}/unkept`, {
     recursive: true,
     filter: (path) => !/round-\d+\.json$/.test(path),

@@ -6,6 +6,7 @@ import { checkUnlearning } from "../../src/cli/check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "../../src/cli/forget-options.ts";
 import { runCommand } from "../../src/cli/program.ts";
 import { requireApart } from "../../src/cli/run-folder.ts";
+import { readRetrained } from "../../src/cli/unlearn-job.ts";
 import { classNames } from "../../src/cli/setup-options.ts";
 import { splitForget } from "../../src/data/corrupt.ts";
 import { loadDataset } from "../../src/data/index.ts";
@@ -14,14 +15,17 @@ import type { UnlearnConfig } from "../../src/runs/config.ts";
 import { errorOf, folderOf, removeFolders } from "../data/folder.ts";
 
 /** What a command line that is refused says. */
-async function refused(...words: readonly string[]): Promise<string> {
+const refused = (...words: readonly string[]): Promise<string> => saidBy(2, ...words);
+
+/** What a command says that ends with a code. */
+async function saidBy(want: number, ...words: readonly string[]): Promise<string> {
   const { error, log } = console;
   const said: string[] = [];
   console.error = (text: string) => void said.push(text);
   console.log = (text: string) => void said.push(text);
   try {
     const code = await runCommand(words);
-    assert.is(code, 2, `${words.join(" ")}: ${said.join("\n")}`);
+    assert.is(code, want, `${words.join(" ")}: ${said.join("\n")}`);
   } finally {
     Object.assign(console, { error, log });
   }
@@ -245,6 +249,29 @@ test("class names are there, and each is another", async () => {
     ["object.json", /object\.json: it is not a list/],
   ] as const) {
     assert.match((await errorOf(classNames(`${dir}/${file}`))).message, says);
+  }
+});
+
+test("a damaged file of a run is an error that names it, and the field", async () => {
+  const training = {
+    ...{ data: { name: "synthetic" }, scenario: { name: "overfit" }, model: { name: "mlp" } },
+    ...{ epochs: "six", batch: 8, learningRate: 0.1, schedule: "cosine", seed: 1 },
+    optimizer: { name: "adam" },
+  };
+  for (const [config, says] of [
+    [training, /config\.json is not valid: epochs: .*expected number/],
+    [{ train: training }, /config\.json is not valid: train\.epochs: .*expected number/],
+    [{ setup: { scenario: 1, seed: 1 } }, /config\.json is not valid: setup\.scenario: /],
+    [{}, /config\.json is not valid: data: /],
+  ] as const) {
+    const dir = folderOf({ "config.json": JSON.stringify(config) });
+    assert.match(await saidBy(1, "evaluate", "--run", dir), says);
+  }
+  const reports = ["null", '{ "method": "retrain", "model": "mlp", "final": {} }'];
+  for (const report of reports) {
+    const dir = folderOf({ "config.json": "{}", "report.json": report });
+    const { message } = await errorOf(readRetrained(dir));
+    assert.match(message, /report\.json" is damaged/);
   }
 });
 

@@ -1,13 +1,18 @@
 // What an earlier run wrote: the committed results load, and stand in one report with arms that run now.
-import { existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { DataError } from "../../src/errors.ts";
 import { compare } from "../../src/experiments/comparison.ts";
 import { checkTunedTogether, mergeEarlier, readEarlier } from "../../src/experiments/earlier.ts";
+import { experimentPage } from "../../src/experiments/experiment-page.ts";
 import { experimentNames, protocolOf } from "../../src/experiments/protocol.ts";
 import { recordedExperiment } from "../../src/experiments/recorded.ts";
 import { summarise } from "../../src/experiments/summary.ts";
+import { finishedRun } from "../../src/experiments/trained-network.ts";
+import { readTuning } from "../../src/experiments/tuning-file.ts";
+import { errorOf, folderOf, removeFolders } from "../data/folder.ts";
 
 const results = fileURLToPath(new URL("../../bench/results", import.meta.url));
 const seeds = [1, 2, 3, 4, 5];
@@ -87,4 +92,35 @@ test("arms that take over settings run with the arm whose they are", async () =>
   assert.throws(() => check("random-rewind"), /random-rewind takes over the settings of rewind/);
 });
 
+test("files of an experiment that are damaged are errors that name them", async () => {
+  const data = { name: "mnist", dir: "x" };
+  const protocol = protocolOf("standard", data, { size: "scaled", only: [] });
+  const named = async (file: string, text: string, read: (dir: string) => Promise<unknown>) => {
+    const dir = folderOf({ [file]: text });
+    const there = `${results}/standard/mnist`;
+    for (const other of ["results.json", "results.csv", "tuning.json"]) {
+      if (other !== file) copyFileSync(`${there}/${other}`, `${dir}/${other}`);
+    }
+    const error = await errorOf(read(dir));
+    assert.ok(error instanceof DataError, `${text}: ${error.stack}`);
+    assert.match(error.message, new RegExp(`${file.replace(".", "\\.")}" is damaged`));
+  };
+  for (const text of ["{}", "null", "[]", '{ "arm": "x", "history": [] }']) {
+    await named("result.json", text, (dir) => finishedRun(protocol, dir, undefined));
+  }
+  for (const text of ['{ "neg-grad": {} }', "[]", "null", '{ "a": { "settings": 1 } }']) {
+    await named("tuning.json", text, readTuning);
+    await named("tuning.json", text, (dir) => readEarlier(dir, protocol, "mnist", seeds));
+    await named("tuning.json", text, (dir) => experimentPage(dir, false));
+  }
+  const of = '"experiment": "standard", "dataset": "mnist"';
+  for (const text of ["null", "[]", `{ ${of}, "runs": [{ "arm": "x", "seed": 1 }] }`]) {
+    await named("results.json", text, (dir) => readEarlier(dir, protocol, "mnist", seeds));
+  }
+  const summaries = '"summaries": [{ "arm": "plain", "seeds": 1 }]';
+  const nowcast = `{ "experiment": "nowcast", "dataset": "mnist", "seeds": [1], "adapter": "a", "runtime": "r", ${summaries} }`;
+  await named("results.json", nowcast, (dir) => experimentPage(dir, false));
+});
+
+test.after(removeFolders);
 test.run();

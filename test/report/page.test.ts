@@ -207,6 +207,11 @@ test("a run that is not finished or is damaged is an error that names the file",
   await refused("damaged", /damaged\/report\.json" is damaged, or of another version [^]*before/);
   writeFileSync(`${made("cut")}/report.json`, '{"dataset": ');
   await refused("cut", /cut\/report\.json" is not valid JSON/);
+  for (const [i, text] of ["{}", "null", "[]"].entries()) {
+    const name = `nothing-${i}`;
+    writeFileSync(`${made(name)}/report.json`, text);
+    await refused(name, /report\.json" is damaged/);
+  }
   await refused("nowhere", /is not a run folder/);
 });
 

@@ -1,8 +1,9 @@
 // Weights that an unlearning keeps round by round: how many, and which are given up.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { DataError } from "../../src/errors.ts";
 import { RunFolder } from "../../src/report/run-folder.ts";
 import {
   keepRound,
@@ -12,6 +13,7 @@ import {
   strideAfter,
 } from "../../src/runs/kept-rounds.ts";
 import type { Slot } from "../../src/weights/arena.ts";
+import { errorOf } from "../data/folder.ts";
 
 test("the stride is the smallest power of two that keeps few enough", () => {
   assert.equal(
@@ -55,6 +57,14 @@ test("rounds are kept with their weights and moves, and every second given up wh
     [2, 4],
   );
   assert.is(moves[0]!.layers[0]!.move, Math.SQRT2);
+  for (const text of ["{}", "null", '{ "round": 4, "layers": [{}], "coordinates": [] }']) {
+    const damaged = await RunFolder.open(path);
+    const written = readFileSync(`${path}/round-4.json`);
+    writeFileSync(`${path}/round-4.json`, text);
+    const error = await errorOf(keptMoves(damaged));
+    assert.ok(error instanceof DataError && /round-4\.json" is damaged/.test(error.message), text);
+    writeFileSync(`${path}/round-4.json`, written);
+  }
   // A method that records nothing, or too much to read back, keeps its weights alone.
   await keepRound(folder, job, {} as typeof session, 7, 9, at(6), at(7));
   const large = { recording: { ...recording, bytes: 2 ** 40 } } as unknown as typeof session;
