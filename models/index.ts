@@ -1,6 +1,7 @@
 /** Networks by name: one file each, one line here. */
 import { z } from "zod";
-import { UsageError } from "../src/errors.ts";
+import { isList, isObject, requireGiven } from "../src/checked.ts";
+import { requireCount, UsageError } from "../src/errors.ts";
 import type { ModelSpec } from "../src/nn/model.ts";
 import { type Choice, choiceSchema, entryKinds, entrySchema, Registry } from "../src/registry.ts";
 import { convNextAttoNetwork, convNextTinyNetwork } from "./conv-next.ts";
@@ -44,13 +45,23 @@ export const modelSchema: z.ZodType<ModelConfig, ModelConfig> = choiceSchema(net
 /**
  * A network for images of a size. The spec's name carries the settings, so checkpoints can be compared.
  *
- * @throws UsageError for settings that the network has not.
+ * @throws UsageError for settings that the network has not, and for sizes that are none.
  */
 export function modelSpec(
-  { name, ...settings }: ModelConfig,
+  config: ModelConfig,
   input: readonly [number, number, number],
   classes: number,
 ): ModelSpec {
+  requireGiven(isObject(config), "modelSpec", "a network with its settings", config);
+  requireGiven(
+    isList(input) &&
+      input.length === 3 &&
+      input.every((size) => Number.isSafeInteger(size) && size > 0),
+    "modelSpec: input",
+    "[height, width, channels]",
+    input,
+  );
+  const { name, ...settings } = config;
   const network = networks.find(name);
   const { success, error } = network.settings.safeParse(settings);
   if (!success) {
@@ -58,6 +69,7 @@ export function modelSpec(
   }
   const label = network.label?.(settings);
   const denoises = taskOf({ name }) === "diffusion";
+  if (!denoises) requireCount("modelSpec: classes", classes);
   const to = denoises ? "noise" : classes;
   return {
     name: `${name}(${label === undefined ? "" : `${label}, `}${input.join("×")} → ${to})`,

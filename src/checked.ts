@@ -44,6 +44,26 @@ export function isPlain(value: unknown): value is Readonly<Record<string, unknow
   return z.record(z.string(), z.unknown()).safeParse(value).success;
 }
 
+/** Whether a value is an array of any kind; its elements are not looked at. */
+export function isList(value: unknown): value is ArrayLike<number> {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);
+}
+
+/** Whether a value is an object of any kind. */
+export function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+/** @throws UsageError unless an argument is what it has to be: what it is called, what it takes, and what was given. */
+export function requireGiven(
+  fits: boolean,
+  what: string,
+  expected: string,
+  given: unknown,
+): asserts fits {
+  if (!fits) throw new UsageError(`${what}: expected ${expected}, got ${shown(given)}.`);
+}
+
 function problemsOf(issues: readonly Issue[], schema: z.ZodType): string {
   return issues.map((issue) => problemOf(settled(issue), schema)).join("; ");
 }
@@ -97,3 +117,9 @@ function settled(issue: Issue): Issue {
 export const functionSchema: z.ZodType<(...given: never[]) => unknown> = z.custom<
   (...given: never[]) => unknown
 >((value) => typeof value === "function", { error: "expected a function" });
+
+/** A schema of signals that end work. */
+export const signalSchema: z.ZodType<AbortSignal> = z.custom<AbortSignal>(
+  (value) => typeof (value as AbortSignal | null)?.throwIfAborted === "function",
+  { error: "expected an AbortSignal" },
+);

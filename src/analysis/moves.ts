@@ -2,6 +2,8 @@
  * How far and which way a round moved the weights, against the drift of the fine-tuning that it recorded on D_f: layer by
  * layer, and as histories of single weights.
  */
+import { requireGiven } from "../checked.ts";
+import { UsageError } from "../errors.ts";
 import type { Slot } from "../weights/arena.ts";
 
 /** Weights by parameter. */
@@ -70,6 +72,7 @@ function product(a: Float64Array, b: Float64Array): number {
  * Compares a round's move with its drift, in float64.
  *
  * @param slots the parameters that were recorded. @param histories snapshots [K, size] of each, oldest first.
+ * @throws UsageError for arguments of another kind, and where weights of a parameter that was recorded are missing.
  */
 export function movesOf(
   round: number,
@@ -78,6 +81,16 @@ export function movesOf(
   before: Weights,
   after: Weights,
 ): RoundMoves {
+  requireGiven(Number.isFinite(round), "movesOf: round", "a number", round);
+  requireGiven(Array.isArray(slots), "movesOf: slots", "an array of parameters", slots);
+  for (const [name, given] of Object.entries({ histories, before, after })) {
+    requireGiven(given instanceof Map, `movesOf: ${name}`, "a Map by parameter", given);
+  }
+  const weightsOf = (of: Weights, name: string): Float32Array => {
+    const weights = of.get(name)?.data;
+    if (weights !== undefined) return weights;
+    throw new UsageError(`movesOf: there are no weights of "${name}", which was recorded.`);
+  };
   const layers: LayerMoves[] = [];
   const coordinates: CoordinateHistory[] = [];
   let window = 0;
@@ -86,7 +99,7 @@ export function movesOf(
     if (history === undefined) continue;
     window = history.length / size;
     const at = (k: number, i: number): number => history[k * size + i]!;
-    const [start, end] = [before.get(name)!.data, after.get(name)!.data];
+    const [start, end] = [weightsOf(before, name), weightsOf(after, name)];
     const drift = Float64Array.from({ length: size }, (_, i) => at(window - 1, i) - at(0, i));
     const move = Float64Array.from(end, (value, i) => value - start[i]!);
     const [d, m] = [Math.sqrt(product(drift, drift)), Math.sqrt(product(move, move))];

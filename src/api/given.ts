@@ -1,6 +1,6 @@
 /** What the functions of the library are given: schemas of what is no plain data, and models that are in use. */
 import { z } from "zod";
-import { functionSchema, shown } from "../checked.ts";
+import { functionSchema, shown, signalSchema } from "../checked.ts";
 import { UsageError } from "../errors.ts";
 import { Gpu } from "../gpu/device.ts";
 import type { Model } from "../nn/model.ts";
@@ -12,12 +12,7 @@ export const gpuSchema: z.ZodType<Gpu> = z.custom<Gpu>((value) => value instance
 });
 
 export const watchSchema: z.ZodType<Watch> = z.strictObject({
-  signal: z
-    .custom<AbortSignal>(
-      (value) => typeof (value as AbortSignal | null)?.throwIfAborted === "function",
-      { error: "expected an AbortSignal" },
-    )
-    .optional(),
+  signal: signalSchema.optional(),
   progress: functionSchema.optional() as z.ZodType<Watch["progress"]>,
   phase: functionSchema.optional() as z.ZodType<Watch["phase"]>,
   addSeconds: functionSchema.optional() as z.ZodType<Watch["addSeconds"]>,

@@ -15,7 +15,7 @@ import type { Metric, Scores } from "../metrics/metric.ts";
 import { testAccuracy } from "../metrics/test-accuracy.ts";
 import type { Tensors } from "../nn/model.ts";
 import { type Corrupted, requireFurtherSets } from "../scenarios/scenario.ts";
-import { type Selection, selected, selectionSchema } from "../scenarios/selection.ts";
+import { type Selection, selected, selectionsSchema } from "../scenarios/selection.ts";
 import type { Watch } from "../train/replay.ts";
 import {
   cannotLand,
@@ -71,8 +71,6 @@ const untilSchema: z.ZodType<StopRules> = z.strictObject({
   seconds: z.number().positive().optional(),
   land: z.boolean().optional(),
 });
-
-const selectionsSchema = z.array(selectionSchema);
 
 const named = z.union([z.string(), z.looseObject({ name: z.string() })], {
   error: "expected a name, or what defineMethod or defineMetric gave",

@@ -5,9 +5,11 @@ import {
   imageName,
   imageNumber,
   type Pixels,
+  requireImageSet,
   storedSize,
   subset,
 } from "./dataset.ts";
+import { isList, requireGiven } from "../checked.ts";
 import { DataError } from "../errors.ts";
 
 /** An image, and the places of the images outside its part that are copies of it. */
@@ -17,7 +19,10 @@ export interface Copies {
 }
 
 /** Images outside a part of a data set whose bytes are those of an image in it. */
-export function copiesOf({ count, pixels }: Dataset, part: Uint32Array): Copies[] {
+export function copiesOf(set: Dataset, part: Uint32Array): Copies[] {
+  requireImageSet(set, "copiesOf");
+  requireGiven(isList(part), "copiesOf: part", "places of images", part);
+  const { count, pixels } = set;
   const bytes = bytesOf(pixels);
   const size = bytes.length / Math.max(1, count);
   const at = (place: number): Uint8Array => bytes.subarray(place * size, (place + 1) * size);
@@ -49,12 +54,14 @@ function hashOf(bytes: Uint8Array): number {
  * A data set with the images of another added that are not in it yet.
  *
  * @returns the data set, where each of the others is in it, and how many were added.
- * @throws DataError where their sizes differ.
+ * @throws DataError where their sizes differ; UsageError for what is no data set.
  */
 export function joinImages(
   set: Dataset,
   others: Dataset,
 ): { readonly joined: Dataset; readonly places: Uint32Array; readonly added: number } {
+  requireImageSet(set, "joinImages");
+  requireImageSet(others, "joinImages: others");
   const [own, theirs] = [storedSize(set), storedSize(others)];
   if (own.height !== theirs.height || own.width !== theirs.width) {
     throw new DataError(

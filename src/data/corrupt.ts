@@ -1,4 +1,5 @@
 /** Damage done on purpose: wrong labels, and the split into what to forget and what to keep. */
+import { isList, isObject, requireGiven } from "../checked.ts";
 import { Random } from "../random.ts";
 import { DataError } from "../errors.ts";
 import type { Dataset } from "./dataset.ts";
@@ -22,6 +23,13 @@ export function mislabel(
   fraction: number | Uint32Array,
   seed: number,
 ): NoisyLabels {
+  requireGiven(isObject(dataset) && "labels" in dataset, "mislabel", "a data set", dataset);
+  requireGiven(
+    typeof fraction === "number" || isList(fraction),
+    "mislabel",
+    "a share or places of images",
+    fraction,
+  );
   const chosen = typeof fraction !== "number";
   if (!chosen && !(fraction >= 0 && fraction <= 1)) {
     throw new DataError(`mislabel: the fraction must lie between 0 and 1, got ${fraction}.`);
@@ -52,6 +60,7 @@ export function splitForget(
   count: number,
   changed: ArrayLike<number>,
 ): { forget: Uint32Array<ArrayBuffer>; retain: Uint32Array<ArrayBuffer> } {
+  requireGiven(isList(changed), "splitForget", "places of images", changed);
   const forgotten = new Set(Array.from(changed));
   for (const index of forgotten) {
     if (!(Number.isInteger(index) && index >= 0 && index < count)) {

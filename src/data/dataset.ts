@@ -1,5 +1,6 @@
 /** Labelled images in host memory: the one form every loader produces. */
 import { host } from "#platform";
+import { isList, isObject, requireGiven } from "../checked.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { Random } from "../random.ts";
 import type { Extent } from "./enlarge.ts";
@@ -108,8 +109,24 @@ export function pixelArray(
   }
 }
 
+/**
+ * A first look at what is to be a data set; `requireDataset` looks whether it holds together.
+ *
+ * @throws UsageError for what is none.
+ */
+export function requireImageSet(given: unknown, what: string): asserts given is Dataset {
+  requireGiven(
+    isObject(given) && "pixels" in given,
+    what,
+    "a data set, as fromArrays and loadDataset give it",
+    given,
+  );
+}
+
 /** The images at `indices`, in that order (repeats allowed), copied. @throws UsageError for an index outside. */
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
+  requireImageSet(dataset, "subset");
+  requireGiven(isList(indices), "subset: indices", "an array of numbers", indices);
   const { height, width } = storedSize(dataset);
   const size = height * width * dataset.channels;
   const values = indices.length * size;
@@ -144,6 +161,7 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
  * differ by at most one, unless a class has too few images; then the others fill up.
  */
 export function takeBalanced(dataset: Dataset, count: number, seed: number): Dataset {
+  requireImageSet(dataset, "takeBalanced");
   const { name, labels, classes } = dataset;
   return subset(dataset, balancedIndices(name, labels, classes.length, count, seed));
 }

@@ -1,6 +1,6 @@
 /** Data sets by name: one file each, one line here. */
 import { z } from "zod";
-import { checked } from "../checked.ts";
+import { checked, functionSchema, signalSchema } from "../checked.ts";
 import { printable, UsageError } from "../errors.ts";
 import { entryKinds, entrySchema, Registry } from "../registry.ts";
 import { cifar10, cifar100 } from "./cifar.ts";
@@ -36,6 +36,11 @@ export interface DatasetSpec extends LoadOptions {
 }
 
 const count = z.number().int().min(0).optional();
+
+const watchSchema = z.looseObject({
+  signal: signalSchema.optional(),
+  progress: functionSchema.optional(),
+});
 
 const specSchema = z.strictObject({
   name: z.string(),
@@ -77,7 +82,9 @@ async function loadClasses(
  * @throws UsageError for an unknown name, a setting that is not valid or no folder; DataError that says what to do about the files.
  */
 export async function loadDataset(spec: DatasetSpec): Promise<Split> {
+  checked(z.looseObject({}), spec, "loadDataset");
   const { watch, ...plain } = spec;
+  if (watch !== undefined) checked(watchSchema, watch, "loadDataset: watch");
   const { name, dir, classes, ...settings } = checked(specSchema, plain, "loadDataset");
   const options = { ...settings, watch };
   const source = datasets.find(name);

@@ -1,7 +1,7 @@
 /** What every data set must be, wherever it enters the library. */
 import { shown } from "../checked.ts";
 import { DataError, UsageError } from "../errors.ts";
-import { type Dataset, storedSize } from "./dataset.ts";
+import { type Dataset, requireImageSet, storedSize } from "./dataset.ts";
 
 /**
  * Checks a data set: its sizes, as many pixels, labels, names and numbers as they say, labels that are classes, classes
@@ -16,12 +16,8 @@ export function requireDataset(
   what: string,
   { blank = false } = {},
 ): asserts given is Dataset {
-  const set = given as Dataset;
-  if (typeof given !== "object" || given === null || !("pixels" in given)) {
-    throw new UsageError(
-      `${what}: expected a data set, as fromArrays and loadDataset give it, got ${shown(given)}.`,
-    );
-  }
+  requireImageSet(given, what);
+  const set: Dataset = given;
   const wrong = (text: string): DataError => new DataError(`data set "${set.name}": ${text}`);
   requireClassNames(set.classes, `data set "${set.name}"`, DataError);
   for (const [key, least] of [

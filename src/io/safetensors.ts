@@ -3,6 +3,7 @@
  *
  * Rewind writes tensors sorted by name, so equal tensors give equal files.
  */
+import { requireGiven } from "../checked.ts";
 import { DataError, ShapeError } from "../errors.ts";
 import { parseJson } from "../platform/json.ts";
 import { count } from "../shape.ts";
@@ -27,11 +28,12 @@ export interface TensorFile {
 /** Longest header accepted, as in the reference reader. */
 const longestHeader = 100_000_000;
 
-/** Encodes tensors. @throws ShapeError if a shape and its data do not agree. */
+/** Encodes tensors. @throws ShapeError if a shape and its data do not agree; UsageError for what is no Map. */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
+  requireGiven((tensors as unknown) instanceof Map, "writeSafetensors", "a Map of tensors", tensors);
   const names = [...tensors.keys()].sort();
   // Without a prototype, `__proto__` is a name like others.
   const header = Object.create(null) as Record<string, unknown>;
@@ -73,9 +75,10 @@ export function writeSafetensors(
  *
  * @param name what errors call it.
  * @throws DataError for a cut or damaged file, tensors that overlap or leave gaps, or a type
- *   without a number format here.
+ *   without a number format here; UsageError for what are no bytes.
  */
 export function readSafetensors(bytes: Uint8Array, name = "file"): TensorFile {
+  requireGiven(bytes instanceof Uint8Array, "readSafetensors", "the bytes of a file", bytes);
   const fail = (what: string): never => {
     throw new DataError(`"${name}" is not a readable safetensors file: ${what}.`);
   };

@@ -1,4 +1,5 @@
 /** What a classifier takes drawn images for: whether a class is still drawn, and whether anything else is. */
+import { isList, requireGiven } from "../checked.ts";
 import { ShapeError } from "../errors.ts";
 import { type Answer, answersOf } from "./answers.ts";
 
@@ -19,6 +20,7 @@ export interface ClassShares {
  * @throws ShapeError where there are no whole rows.
  */
 export function classShares(logits: ArrayLike<number>, classes: number): ClassShares {
+  requireGiven(isList(logits), "classShares: logits", "an array of numbers", logits);
   const count = logits.length / classes;
   if (!(Number.isInteger(count) && count > 0)) {
     throw new ShapeError(`${logits.length} logits are not whole rows of ${classes} classes.`);

@@ -1,4 +1,5 @@
 /** How far two sets of images lie apart, by their features: the kernel inception distance, for any features. */
+import { isList, requireGiven } from "../checked.ts";
 import { ShapeError, UsageError } from "../errors.ts";
 
 /** Sum of the kernel (u·v / d + 1)³ over pairs of rows; of one set with itself, each pair once and no row with itself. */
@@ -30,7 +31,9 @@ export function kernelInceptionDistance(
   drawn: ArrayLike<number>,
   width: number,
 ): number {
-  const [m, n] = [real, drawn].map(({ length }) => {
+  const [m, n] = [real, drawn].map((features) => {
+    requireGiven(isList(features), "KID", "an array of features", features);
+    const { length } = features;
     const rows = length / width;
     if (!(Number.isInteger(width) && width > 0 && Number.isInteger(rows))) {
       throw new ShapeError(`KID: ${length} features are not whole rows of ${width}.`);

@@ -5,6 +5,7 @@
  * UA and MIA call a network good that is merely worse; here, being worse than a retrained network counts as much as
  * being better.
  */
+import { isList, isObject, requireGiven } from "../checked.ts";
 import { UsageError } from "../errors.ts";
 import { meanOf, quantile } from "./averages.ts";
 import { clamped, imagesOf, marginClamp, type MarginPair } from "./margins.ts";
@@ -31,7 +32,9 @@ export interface KlomResult {
 }
 
 /** @throws UsageError for a number of bins, a clamp or a floor that makes no sense. */
-function checked({ bins = 20, clamp = marginClamp, floor = 1e-5 }: KlomOptions) {
+function checked(options: KlomOptions) {
+  requireGiven(isObject(options), "KLoM", "an object of settings", options);
+  const { bins = 20, clamp = marginClamp, floor = 1e-5 } = options;
   if (!(Number.isInteger(bins) && bins >= 2)) {
     throw new UsageError(`KLoM: \`bins\` must be an integer of at least 2, got ${bins}.`);
   }
@@ -65,8 +68,10 @@ export function marginDivergence(
   retrained: ArrayLike<number>,
   options: KlomOptions = {},
 ): number {
-  const column = (values: ArrayLike<number>): Float64Array[] =>
-    Array.from(values, (value) => Float64Array.of(value));
+  const column = (values: ArrayLike<number>): Float64Array[] => {
+    requireGiven(isList(values), "KLoM", "an array of margins, one a network", values);
+    return Array.from(values, (value) => Float64Array.of(value));
+  };
   const { perImage } = klom(
     { unlearned: column(unlearned), retrained: column(retrained) },
     options,
@@ -134,6 +139,8 @@ export function klomFloor(
   retrained: readonly Float64Array[],
   options: KlomOptions = {},
 ): KlomResult {
+  const networks = "an array with the margins of each network";
+  requireGiven(Array.isArray(retrained), "KLoM: retrained", networks, retrained);
   if (retrained.length < 2) {
     throw new UsageError(`KLoM: two halves need two retrained networks, got ${retrained.length}.`);
   }

@@ -1,4 +1,5 @@
 /** Margins of networks of two kinds on the same images: what tells unlearned networks from retrained ones. */
+import { isList, isObject, requireGiven } from "../checked.ts";
 import { DataError, ShapeError, UsageError } from "../errors.ts";
 
 /**
@@ -25,11 +26,19 @@ export function clamped(margin: number, clamp: number = marginClamp): number {
 /**
  * The number of images that margins are of.
  *
- * @throws UsageError for fewer than `least` networks of a kind, or no images; ShapeError where networks have not as many
+ * @throws UsageError for what are no margins, fewer than `least` networks of a kind, or no images; ShapeError where networks have not as many
  *   margins as each other; DataError for a margin that is NaN.
  */
 export function imagesOf(what: string, pair: MarginPair, least: number): number {
-  for (const [kind, networks] of Object.entries(pair) as [string, readonly Float64Array[]][]) {
+  requireGiven(isObject(pair), what, "{ unlearned, retrained }", pair);
+  const kinds = (["unlearned", "retrained"] as const).map((kind) => [kind, pair[kind]] as const);
+  for (const [kind, networks] of kinds) {
+    requireGiven(
+      Array.isArray(networks) && networks.every(isList),
+      `${what}: ${kind}`,
+      "an array with the margins of each network",
+      networks,
+    );
     if (networks.length >= least) continue;
     throw new UsageError(
       `${what} needs ${least} ${kind} network${least === 1 ? "" : "s"} or more, got ${networks.length}.`,
@@ -37,7 +46,7 @@ export function imagesOf(what: string, pair: MarginPair, least: number): number 
   }
   const images = pair.retrained[0]!.length;
   if (images === 0) throw new UsageError(`${what} needs images, got none.`);
-  for (const [kind, networks] of Object.entries(pair) as [string, readonly Float64Array[]][]) {
+  for (const [kind, networks] of kinds) {
     for (const [i, margins] of networks.entries()) {
       if (margins.length !== images) {
         throw new ShapeError(

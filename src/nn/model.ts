@@ -1,8 +1,8 @@
 /** A model on the GPU: its parameters and statistics in arenas, and how to build its graph. */
 import { Arena, ArenaLayout, type ParameterSpec, type Slot } from "../weights/arena.ts";
-import type { BufferView, Gpu } from "../gpu/device.ts";
+import { type BufferView, Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
-import { shown } from "../checked.ts";
+import { isObject, requireGiven, shown } from "../checked.ts";
 import { ShapeError, UsageError } from "../errors.ts";
 import { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
@@ -59,8 +59,17 @@ export class Model {
   /**
    * Allocates a model and initialises it from a seed; each tensor has its own random stream. Without a
    * seed all is zero.
+   *
+   * @throws UsageError for what is no device or no model.
    */
   static async create(gpu: Gpu, spec: ModelSpec, seed: number | undefined): Promise<Model> {
+    requireGiven(gpu instanceof Gpu, "Model.create: gpu", "a device of acquireDevice()", gpu);
+    requireGiven(
+      isObject(spec) && "build" in spec && "inputs" in spec,
+      "Model.create: spec",
+      "what modelSpec gives",
+      spec,
+    );
     const declared = declare(spec);
     const layouts = [declared.parameters, declared.statistics].map(
       (tensors) => new ArenaLayout([...tensors.values()], gpu.maxBinding),

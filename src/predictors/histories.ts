@@ -1,6 +1,7 @@
 /** A weight set applied to histories that the host has, for `rewind predict`, for scores and for tests. */
+import { isList, isObject, requireGiven } from "../checked.ts";
 import { ShapeError } from "../errors.ts";
-import type { Gpu } from "../gpu/device.ts";
+import { Gpu } from "../gpu/device.ts";
 import { Owned } from "../gpu/owned.ts";
 import { Bound } from "../graph/bound.ts";
 import { compile } from "../graph/program.ts";
@@ -12,6 +13,7 @@ import { kernelBase, type Predictor, type PredictorSet } from "./predictor.ts";
  *
  * @param histories one array of K values a coordinate, oldest first.
  * @returns residual and prediction of each.
+ * @throws UsageError for arguments of another kind; ShapeError for a history of another length.
  */
 export async function predictHistories(
   gpu: Gpu,
@@ -19,6 +21,13 @@ export async function predictHistories(
   set: PredictorSet,
   histories: readonly ArrayLike<number>[],
 ): Promise<{ residual: Float32Array; predicted: Float32Array }> {
+  const given = (fits: boolean, name: string, expected: string, value: unknown): void =>
+    requireGiven(fits, `predictHistories: ${name}`, expected, value);
+  given(gpu instanceof Gpu, "gpu", "a device of acquireDevice()", gpu);
+  given(isObject(predictor) && "window" in predictor, "predictor", "a predictor", predictor);
+  given(isObject(set) && "launches" in set, "set", "a weight set of the predictor", set);
+  const lists = Array.isArray(histories) && histories.every(isList);
+  given(lists, "histories", "an array with the values of each coordinate", histories);
   const count = histories.length;
   const { window, reversed = false } = predictor;
   const slices = new Float32Array(window * count);

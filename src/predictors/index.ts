@@ -1,5 +1,6 @@
 /** Predictors by name or file: one folder or file each, one line here. */
 import { z } from "zod";
+import { isObject, requireGiven } from "../checked.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { absolutePath, exists, fileInfo, join, listDir, readBytes } from "../platform/files.ts";
 import { entryKinds, entrySchema, Registry } from "../registry.ts";
@@ -165,17 +166,31 @@ export async function predictorFiles(spec: string | undefined): Promise<string[]
  *   WNN's biases as its published script does. `reversed:SPEC` shows a forecaster time backwards, so that
  *   it predicts the past. `nonfinite:SPEC` takes weights that are NaN or infinite as they are.
  * @param base overrides what an InvWNN's files say the residual is added to.
+ * @throws UsageError for what names no predictor; DataError for files that hold none.
  */
 export async function loadPredictor(
   spec: string | undefined,
   base?: Exclude<Base, "none">,
 ): Promise<Predictor> {
+  requireGiven(
+    spec === undefined || typeof spec === "string",
+    "loadPredictor",
+    "a predictor as text, or undefined for the shipped one",
+    spec,
+  );
+  requireBase(base, "loadPredictor");
   const asked = parsed(spec);
   if (!asked.reversed) return forward(asked, base);
   if (base !== undefined && base !== "oldest") {
     throw new UsageError(`predictor "${spec}": a reversed one adds to the oldest snapshot only.`);
   }
   return reversedPredictor(await forward(asked, undefined));
+}
+
+/** @throws UsageError for what a residual cannot be added to. */
+function requireBase(base: unknown, what: string): void {
+  const known = base === undefined || base === "oldest" || base === "newest";
+  requireGiven(known, `${what}: base`, '"oldest" or "newest"', base);
 }
 
 /** A predictor that is not reversed. */
@@ -200,16 +215,16 @@ async function forward(
  */
 export function predictorOf(
   files: Readonly<Partial<Record<SetName, WeightFile>>>,
-  {
-    short,
-    base,
-    publishedBias = false,
-  }: {
+  options: {
     readonly short: string;
     readonly base?: Exclude<Base, "none"> | undefined;
     readonly publishedBias?: boolean;
   },
 ): Predictor {
+  requireGiven(isObject(files), "predictorOf", "files by weight set", files);
+  requireGiven(isObject(options), "predictorOf: options", "{ short }", options);
+  const { short, base, publishedBias = false } = options;
+  requireBase(base, "predictorOf");
   const [first, ...others] = Object.values(files);
   if (first === undefined) throw new UsageError(`predictor "${short}": no file is given.`);
   const loader = loaderOf(first);

@@ -1,4 +1,5 @@
 /** Linear extrapolation: the baseline a learned predictor must beat. */
+import { requireGiven } from "../checked.ts";
 import { UsageError } from "../errors.ts";
 import { parameterKinds } from "../weights/arena.ts";
 import { predictionLaunch } from "./launch.ts";
@@ -13,8 +14,16 @@ const flop = 4;
  *
  * @param window snapshots K.
  * @param horizon epochs before the oldest snapshot; negative: after the newest.
+ * @throws UsageError for fewer than two snapshots: one has no direction.
  */
 export function linearPredictor(window = 15, horizon = 3): Predictor {
+  requireGiven(
+    Number.isSafeInteger(window) && window >= 2,
+    "linearPredictor: window",
+    "an integer of at least 2",
+    window,
+  );
+  requireGiven(Number.isFinite(horizon), "linearPredictor: horizon", "a finite number", horizon);
   return {
     name: `linear (${horizon} epochs)`,
     window,

@@ -1,5 +1,6 @@
 /** The report of unlearnings that a program did: the page that a command writes into its folder. */
 import type { UnlearnRecord } from "../api/unlearn.ts";
+import { isObject } from "../checked.ts";
 import { copiesOf } from "../data/copies.ts";
 import { UsageError } from "../errors.ts";
 import { gapsTo } from "../metrics/final.ts";
@@ -94,7 +95,7 @@ export async function viewOfRecord(
 export async function reportPage(
   ...records: readonly (UnlearnRecord | undefined)[]
 ): Promise<string> {
-  if (records.length === 0 || records.some((record) => record === undefined)) {
+  if (records.length === 0 || !records.every((record) => isObject(record) && "answers" in record)) {
     throw new UsageError(
       "reportPage: there is no record; `unlearn` keeps one with `record: true`.",
     );

@@ -1,6 +1,7 @@
 /** Scenarios by name: one file each, one line here. */
 import type { z } from "zod";
-import type { Dataset } from "../data/dataset.ts";
+import { type Dataset, requireImageSet } from "../data/dataset.ts";
+import { isObject, requireGiven } from "../checked.ts";
 import { UsageError } from "../errors.ts";
 import { type Choice, choiceSchema, entryKinds, entrySchema, Registry } from "../registry.ts";
 import { backdoor } from "./backdoor.ts";
@@ -37,10 +38,14 @@ export const scenarioSchema: z.ZodType<ScenarioSettings, ScenarioSettings> =
 export function corrupt(
   train: Dataset,
   test: Dataset,
-  { name, ...settings }: ScenarioSettings,
+  scenario: ScenarioSettings,
   seed: number,
   chosen?: Uint32Array,
 ): Corrupted {
+  requireImageSet(train, "corrupt: train");
+  requireImageSet(test, "corrupt: test");
+  requireGiven(isObject(scenario), "corrupt", "a scenario with its settings", scenario);
+  const { name, ...settings } = scenario;
   const corrupted = scenarios.find(name).apply(train, test, settings, seed, chosen);
   if (corrupted.sets !== undefined) {
     requireFurtherSets(corrupted.sets, `scenario "${name}": sets`);

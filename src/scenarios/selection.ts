@@ -1,7 +1,8 @@
 /** Which images are D_f, said by whoever wants them gone: by name, number, class, pattern or as a random share. */
 import picomatch from "picomatch/posix.js";
 import { z } from "zod";
-import { type Dataset, imageName, imageNumber } from "../data/dataset.ts";
+import { checked } from "../checked.ts";
+import { type Dataset, imageName, imageNumber, requireImageSet } from "../data/dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { Random } from "../random.ts";
@@ -25,6 +26,9 @@ export const selectionSchema: z.ZodType<Selection, Selection> = z.union([
   z.strictObject({ share: z.number().gt(0).lt(1) }),
 ]);
 
+/** Validates several. */
+export const selectionsSchema: z.ZodType<Selection[]> = z.array(selectionSchema);
+
 /** Entries that errors list at most. */
 const most = 5;
 
@@ -32,13 +36,15 @@ const most = 5;
  * Places of the images that selections name, ascending.
  *
  * @param seed draws a random share.
- * @throws DataError naming what is not among the images.
+ * @throws DataError naming what is not among the images; UsageError for what is no selection.
  */
 export function selected(
   train: Dataset,
   selections: readonly Selection[],
   seed: number,
 ): Uint32Array<ArrayBuffer> {
+  requireImageSet(train, "selected");
+  checked(selectionsSchema, selections, "selected: selections");
   const places = new Set(selections.flatMap((one) => [...placesOf(train, one, seed)]));
   return Uint32Array.from(places).sort();
 }

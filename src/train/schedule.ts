@@ -1,6 +1,6 @@
 /** Learning-rate schedules: the rate of a step as a pure function of its number, counted from 0. */
 import { z } from "zod";
-import { checked } from "../checked.ts";
+import { checked, isList, isObject, requireGiven } from "../checked.ts";
 import { requireCount, UsageError } from "../errors.ts";
 
 /** The rate of each step. */
@@ -79,8 +79,10 @@ export function constant(rate: number): Schedule {
  */
 export function cosine(
   rate: number,
-  { first = 0, end, floor = rate / 100 }: { first?: number; end: number; floor?: number },
+  options: { first?: number; end: number; floor?: number },
 ): Schedule {
+  requireGiven(isObject(options) && Number.isFinite(options.end), "cosine", "{ end }", options);
+  const { first = 0, end, floor = rate / 100 } = options;
   return (step) =>
     // Where it begins at its end there is no way between them.
     step >= end
@@ -104,6 +106,7 @@ export function oneCycle(rate: number, steps: number): Schedule {
 
 /** `rate`, multiplied by `factor` from each milestone (a step) on. */
 export function stepwise(rate: number, milestones: readonly number[], factor: number): Schedule {
+  requireGiven(isList(milestones), "stepwise: milestones", "an array of steps", milestones);
   return (step) => rate * factor ** milestones.filter((milestone) => step >= milestone).length;
 }
 

@@ -2,22 +2,47 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { fromArrays, loadDataset } from "../../src/entries/data.ts";
-import { loadForeign } from "../../src/entries/io.ts";
+import { loadForeign, readSafetensors, writeSafetensors } from "../../src/entries/io.ts";
+import { reportPage } from "../../src/entries/report.ts";
 import {
   acquireDevice,
-  type Dataset,
+  classShares,
+  copiesOf,
+  corrupt,
+  cosine,
   DataError,
+  type Dataset,
   defineMetric,
   DivergedError,
   evaluate,
+  joinImages,
+  kernelInceptionDistance,
+  klom,
+  klomFloor,
+  linearPredictor,
   load,
+  loadPredictor,
+  marginDivergence,
   metrics,
-  preprocessingOf,
+  mislabel,
+  Model,
+  modelSpec,
+  movesOf,
   predict,
+  predictHistories,
+  predictorOf,
+  preprocessingOf,
   save,
+  selected,
+  splitForget,
+  stepwise,
+  subset,
+  takeBalanced,
   train,
+  uLira,
   unlearn,
   UsageError,
+  whereReached,
 } from "../../src/index.ts";
 import { errorOf } from "../data/folder.ts";
 import { closeGpus, testGpu } from "../device.ts";
@@ -262,6 +287,85 @@ test("further sets to measure on are data sets, and take the name of none that a
       /images\.retain/,
     ],
   ]);
+});
+
+test("functions on their own refuse arguments of another kind", async () => {
+  const gpu = await testGpu();
+  const no = (value: unknown): never => value as never;
+  const rows = [Float64Array.of(1, 2), Float64Array.of(2, 1), Float64Array.of(0, 1)];
+  const weights = new Map([["w", { data: Float32Array.of(1) }]]);
+  const slots = [{ name: "w", shape: [1], kind: "fc", shard: 0, offset: 0, size: 1 }] as const;
+  const recorded = new Map([["w", Float32Array.of(0, 1)]]);
+  await refuses(
+    (
+      [
+        [() => loadDataset(no(null)), /^loadDataset: expected object, got null/],
+        [
+          () => loadDataset({ name: "synthetic", seed: 1, watch: no(5) }),
+          /^loadDataset: watch: expected object, got 5/,
+        ],
+        [() => loadPredictor(no(null)), /^loadPredictor: expected a predictor as text.* got null/],
+        [() => loadPredictor(no(5)), /^loadPredictor: .* got 5/],
+        [() => loadPredictor("linear", no("middle")), /loadPredictor: base: expected "oldest" or/],
+        [() => predictorOf(no(null), { short: "x" }), /^predictorOf: expected files .* got null/],
+        [() => predictorOf({}, no(null)), /^predictorOf: options: .* got null/],
+        [() => linearPredictor(no("x")), /^linearPredictor: window: .* got "x"/],
+        [() => linearPredictor(1), /^linearPredictor: window: .* at least 2, got 1/],
+        [() => linearPredictor(15, NaN), /^linearPredictor: horizon: .* got NaN/],
+        [
+          () => predictHistories(no(null), no(0), no(0), no(0)),
+          /gpu: expected a device.* got null/,
+        ],
+        [() => predictHistories(gpu, no(null), no(0), no(0)), /predictor: .* got null/],
+        [() => predictHistories(gpu, linearPredictor(), no(null), no(0)), /set: .* got null/],
+        [
+          () => predictHistories(gpu, linearPredictor(), linearPredictor().sets[0]!, no([5])),
+          /histories: expected an array .* got \[5\]/,
+        ],
+        [() => klom(no(null)), /^KLoM: expected \{ unlearned, retrained \}, got null/],
+        [() => klom(no({})), /^KLoM: unlearned: expected an array .* got undefined/],
+        [() => klom({ unlearned: rows, retrained: no([5]) }), /^KLoM: retrained: .* got \[5\]/],
+        [() => klom({ unlearned: rows, retrained: rows }, no(null)), /^KLoM: .* got null/],
+        [() => klomFloor(no(null)), /^KLoM: retrained: .* got null/],
+        [() => marginDivergence(no(null), [1]), /^KLoM: .* got null/],
+        [() => uLira(no(5)), /^U-LiRA: expected .* got 5/],
+        [() => classShares(no(null), 2), /^classShares: logits: .* got null/],
+        [() => kernelInceptionDistance(no(null), [1], 1), /^KID: .* got null/],
+        [() => whereReached(no(null), 1, "rising"), /^whereReached: points: .* got null/],
+        [() => cosine(1, no(undefined)), /^cosine: expected \{ end \}, got undefined/],
+        [() => stepwise(1, no(null), 0.1), /^stepwise: milestones: .* got null/],
+        [() => selected(photos, no(null), 1), /^selected: selections: expected array, got null/],
+        [
+          () => selected(photos, no([{}]), 1),
+          /^selected: selections: `\[0\]`: expected one of the/,
+        ],
+        [() => selected(no(null), [{ numbers: [1] }], 1), /^selected: expected a data set/],
+        [() => copiesOf(no(null), new Uint32Array()), /^copiesOf: expected a data set/],
+        [() => copiesOf(photos, no(null)), /^copiesOf: part: .* got null/],
+        [() => joinImages(photos, no(null)), /^joinImages: others: expected a data set.* got null/],
+        [() => subset(no(null), [0]), /^subset: expected a data set/],
+        [() => subset(photos, no(null)), /^subset: indices: .* got null/],
+        [() => takeBalanced(no(null), 1, 1), /^takeBalanced: expected a data set/],
+        [() => mislabel(no(null), 0.1, 1), /^mislabel: expected a data set, got null/],
+        [() => splitForget(3, no(null)), /^splitForget: .* got null/],
+        [() => corrupt(no(null), photos, { name: "overfit" }, 1), /^corrupt: train: expected a/],
+        [() => corrupt(photos, photos, no(null), 1), /^corrupt: expected a scenario.* got null/],
+        [() => readSafetensors(no(null)), /^readSafetensors: expected the bytes .* got null/],
+        [() => writeSafetensors(no({})), /^writeSafetensors: expected a Map.* got an object/],
+        [() => reportPage(no(null)), /^reportPage: there is no record/],
+        [() => movesOf(no("1"), [], recorded, weights, weights), /^movesOf: round: .* got "1"/],
+        [() => movesOf(1, no(undefined), recorded, weights, weights), /^movesOf: slots: /],
+        [() => movesOf(1, slots, no({}), weights, weights), /^movesOf: histories: .* a Map/],
+        [() => movesOf(1, slots, recorded, weights, new Map()), /there are no weights of "w"/],
+        [() => Model.create(no(null), no(null), 1), /^Model\.create: gpu: .* got null/],
+        [() => Model.create(gpu, no(null), 1), /^Model\.create: spec: .* got null/],
+        [() => modelSpec({ name: "mlp" }, no(undefined), 2), /^modelSpec: input: .* got undefined/],
+        [() => modelSpec({ name: "mlp" }, [4, 4, 0], 2), /^modelSpec: input: .* got \[4, 4, 0\]/],
+        [() => modelSpec({ name: "mlp" }, [4, 4, 1], no(undefined)), /^modelSpec: classes must be/],
+        [() => modelSpec(no(null), [4, 4, 1], 2), /^modelSpec: expected a network.* got null/],
+      ] as const
+    ).map(([action, says]) => [action, UsageError, says] as const),
+  );
 });
 
 test("labels given beside images in another order of classes are put in the network's", async () => {
