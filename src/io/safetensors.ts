@@ -33,7 +33,12 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  requireGiven((tensors as unknown) instanceof Map, "writeSafetensors", "a Map of tensors", tensors);
+  requireGiven(
+    (tensors as unknown) instanceof Map,
+    "writeSafetensors",
+    "a Map of tensors",
+    tensors,
+  );
   const names = [...tensors.keys()].sort();
   // Without a prototype, `__proto__` is a name like others.
   const header = Object.create(null) as Record<string, unknown>;

@@ -106,7 +106,8 @@ test("a result that is read has NaN where its run had none of a number", async (
   const protocol = protocolOf("label-noise", { name: "synthetic" }, { size: "tiny" });
   const scores = { testLoss: null, testAccuracy: 50 };
   const history = [{ round: 0, steps: 0, seconds: 0, scores }];
-  writeFileSync(`${folder}/result.json`, JSON.stringify({ history, end: scores }));
+  const run = { arm: "ours", method: "rewind", settings: {}, seed: 1, stoppedBy: "rounds" };
+  writeFileSync(`${folder}/result.json`, JSON.stringify({ ...run, history, end: scores }));
   const result = (await finishedRun(protocol, folder, undefined))!;
   assert.ok(Number.isNaN(result.history[0]!.scores["testLoss"]));
   assert.ok(Number.isNaN(result.end["testLoss"]));
