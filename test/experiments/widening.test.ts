@@ -220,9 +220,13 @@ test("what a plan tries of two settings is what was best of all before, and noth
       const [lr, by] = [learningRate, strength].map(Number) as [number, number];
       const gain = -Math.abs(Math.log(lr / rate)) - Math.abs(Math.log(by / length));
       const scores = { gain, forgetAccuracy: 0, testAccuracy: 0 };
-      const history = [{ round: 0, seconds: 0, scores }];
+      const history = [{ round: 0, steps: 0, seconds: 0, scores }];
+      const of = { arm: "x", method: "rewind", settings: {}, seed: 101, stoppedBy: "rounds" };
       mkdirSync(`${out}/${run.key}`, { recursive: true });
-      writeFileSync(`${out}/${run.key}/result.json`, JSON.stringify({ history, end: scores }));
+      writeFileSync(
+        `${out}/${run.key}/result.json`,
+        JSON.stringify({ ...of, history, end: scores }),
+      );
       if (run.widening !== undefined) found[run.key.split("-wider-")[1]!] = [lr, by];
     }
     return found;

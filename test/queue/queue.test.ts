@@ -276,7 +276,8 @@ withRedis(
         ...{ round, steps: round, seconds: 0 },
         scores: { ...scores, forgetAccuracy: accuracy },
       }));
-      const result = { method: "random-label", seed: 1, settings: {}, history, end: scores };
+      const arm = { arm: "random-label", method: "random-label", settings: {}, seed: 1 };
+      const result = { ...arm, stoppedBy: "rounds", history, end: scores };
       if (run.kind === "training") await writeAtomic(`${out}/${key}/checkpoint.safetensors`, "");
       else await writeAtomic(`${out}/${key}/result.json`, JSON.stringify(result));
       await flow.finished(key);
