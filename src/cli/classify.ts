@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import { answersToForget } from "../api/answers.ts";
 import { imageName } from "../data/dataset.ts";
-import { absolutePath } from "../platform/files.ts";
+import { absolutePath, fileInfo } from "../platform/files.ts";
 import { textTable } from "../report/table.ts";
 import { type SetupConfig, setupSchema } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
@@ -54,6 +54,9 @@ export function registerClassify(command: Command): void {
 
 async function classify(dir: string, flags: Flags): Promise<void> {
   const { from, key, allowNonfinite, imageSize: size } = flags;
+  if ((await fileInfo(dir))?.directory === false) {
+    throw new UsageError(`"${dir}" is a file: give the folder of the images.`);
+  }
   await loadOwnModelOf(from);
   const said = {
     ...(await networkOf(flags)),

@@ -20,11 +20,15 @@ const explainedTexts: Readonly<Record<Explained, string>> = {
 };
 
 /** Characters of an image's name at most: as many as fit beside a row. */
-const longestName = 17;
+const longestName = 12;
 
-/** The end of an image's name, which tells it from others of its folder. */
-function nameEnd(image: string | number): string {
-  const name = String(image).split("/").at(-1)!;
+/** What an image is called beside its row: its number, or the end of its name, which tells it from others of its folder. */
+export function calledOf(image: string): string {
+  if (/^\d+$/.test(image)) return `image ${image}`;
+  const name = image
+    .split("/")
+    .at(-1)!
+    .replace(/\.\w{1,5}$/, "");
   return name.length <= longestName ? name : `…${name.slice(1 - longestName)}`;
 }
 
@@ -59,7 +63,7 @@ export function mapsGrid({ data, pictures, stored }: DrawnMaps): ImageGrid {
       const trained = row.form === "as trained on" && row.trainedAs !== row.class;
       return {
         lines: [
-          `image ${nameEnd(row.image)}`,
+          calledOf(row.image),
           row.form,
           `class ${row.class}`,
           ...(trained ? [`trained as ${row.trainedAs}`] : []),

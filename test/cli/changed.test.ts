@@ -254,6 +254,9 @@ test("D_f alone: other options add to the folder's images, and --image-size coun
   );
   assert.match(text.out, /^image +class +%\n─+\n0\.png +[012] +\d+\.\d\n/);
   assert.match(text.err, /does not name its classes.*--class-names names them/);
+  const file = await commands.run("classify", `${dir}/classes.txt`, "--from", `${dir}/alone`);
+  assert.is(file.code, 2);
+  assert.match(file.err, /classes\.txt" is a file: give the folder of the images/);
   // As it was with one image, measured again from its folder.
   const measured = await commands.run("evaluate", "--run", `${dir}/alone`);
   assert.is(measured.code, 0, measured.err);

@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { csvParse } from "d3-dsv";
 import { test } from "uvu";
+import { calledOf } from "../../src/runs/class-maps-figure.ts";
 import * as assert from "uvu/assert";
 import { CommandLines } from "./command.ts";
 
@@ -166,6 +167,11 @@ test("folders that are no runs of one network are refused before anything is com
   const none = await commands.run("figure", "cam", `${folder}/trained`, "--out", `${folder}/no`);
   assert.is(none.code, 1);
   assert.match(none.err, /is no folder of an unlearning/);
+});
+
+test("an image is called by its number, or by the end of its name, which tells it from others", () => {
+  const names = ["17", "train/cat/3.png", "train/n01443537/n01443537_106.JPEG"];
+  assert.equal(names.map(calledOf), ["image 17", "3", "…1443537_106"]);
 });
 
 test.after(async () => {
