@@ -7,6 +7,7 @@ import { openLibrary } from "../predictors-lab/sequences.ts";
 import { exists, readJson } from "../platform/files.ts";
 import { checkedFile } from "../runs/checked-file.ts";
 import { inputsOf, recordInputs } from "../runs/inputs.ts";
+import { numberSchema } from "../runs/written.ts";
 import { type Cell, type Column, markdownTable, textTable } from "../report/table.ts";
 import { fitOptions, requestOf, type FittingFlags } from "./predictor-fit.ts";
 import { example } from "./examples.ts";
@@ -16,12 +17,6 @@ import { withProgress } from "./progress.ts";
 import { openDevice, precisionOf } from "./device-options.ts";
 import { interruptSignal } from "./interrupt.ts";
 
-// JSON has null for what is no number.
-const loss = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? Number.NaN);
-
 /** The scores of a variant, as its file has them. */
 const scoresSchema = z.array(
   z.looseObject({
@@ -29,9 +24,9 @@ const scoresSchema = z.array(
     kind: z.string(),
     phase: z.string(),
     windows: z.number(),
-    fitted: loss,
-    linear: loss,
-    noChange: loss,
+    fitted: numberSchema,
+    linear: numberSchema,
+    noChange: numberSchema,
   }),
 );
 

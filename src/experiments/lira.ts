@@ -1,6 +1,7 @@
 /** Trains the shadow models of a likelihood-ratio attack on an unlearning method. */
 import { z } from "zod";
 import { checkedFile } from "../runs/checked-file.ts";
+import { numberSchema } from "../runs/written.ts";
 import type { TrainConfig, UnlearnConfig } from "../runs/config.ts";
 import { type Dataset, subset } from "../data/dataset.ts";
 import { splitForget } from "../data/corrupt.ts";
@@ -31,13 +32,7 @@ export interface LiraProtocol {
 
 /** Margins of all targets, and which of them the model was trained on and made to forget. */
 const shadowSchema = z.looseObject({
-  // JSON has null for what is no number.
-  margins: z.array(
-    z
-      .number()
-      .nullable()
-      .transform((margin) => margin ?? Number.NaN),
-  ),
+  margins: z.array(numberSchema),
   forgotten: z.array(z.boolean()),
 });
 

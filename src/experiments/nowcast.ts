@@ -7,6 +7,7 @@
 import { csvFormat } from "d3-dsv";
 import { z } from "zod";
 import { checkedFile } from "../runs/checked-file.ts";
+import { numberSchema } from "../runs/written.ts";
 import type { TrainConfig } from "../runs/config.ts";
 import { loadImages } from "../runs/images.ts";
 import { inputsOf, recordInputs } from "../runs/inputs.ts";
@@ -40,20 +41,14 @@ export interface EpochLine {
   readonly testLoss: number;
 }
 
-// JSON has null for what is no number.
-const measuredNumber = z
-  .number()
-  .nullable()
-  .transform((value) => value ?? Number.NaN);
-
 /** A training's metrics.jsonl: a line an epoch. */
 const curveSchema = z
   .array(
     z.looseObject({
       epoch: z.number(),
-      loss: measuredNumber,
-      testAccuracy: measuredNumber,
-      testLoss: measuredNumber,
+      loss: numberSchema,
+      testAccuracy: numberSchema,
+      testLoss: numberSchema,
     }),
   )
   .min(1);

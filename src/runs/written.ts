@@ -23,10 +23,14 @@ export const writtenMeasurement = z.looseObject({
   n: z.number(),
 });
 
+/** A number that was measured, with NaN for what is none: JSON has null for it. */
+export const numberSchema: z.ZodType<number> = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+
 /** Scores, with NaN for what is no number. */
-export const scoresSchema: z.ZodType<Scores> = writtenScores.transform((written) =>
-  Object.fromEntries(Object.entries(written).map(([name, value]) => [name, value ?? Number.NaN])),
-);
+export const scoresSchema: z.ZodType<Scores> = z.record(z.string(), numberSchema);
 
 /** A round of an unlearning. */
 export const roundSchema: z.ZodType<Progress> = writtenRound.extend({ scores: scoresSchema });
