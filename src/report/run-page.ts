@@ -263,13 +263,16 @@ function imagesSection({
 
 /** The configuration of a folder, a table for each of its parts. */
 export function configTables(config: Readonly<Record<string, unknown>>): Html[] {
-  const groups = Object.entries(config).filter(([, value]) => typeof value === "object");
-  const single = Object.entries(config).filter(([, value]) => typeof value !== "object");
+  const isGroup = ([name, value]: [string, unknown]): boolean =>
+    settingsOf(value, name).some((setting) => setting.name !== name);
+  const single = Object.entries(config).filter((entry) => !isGroup(entry));
   return [
     ...(single.length === 0
       ? []
       : [settingsTable("Settings", settingsOf(Object.fromEntries(single)))]),
-    ...groups.map(([name, value]) => settingsTable(`Settings under "${name}"`, settingsOf(value))),
+    ...Object.entries(config)
+      .filter(isGroup)
+      .map(([name, value]) => settingsTable(`Settings under "${name}"`, settingsOf(value))),
   ];
 }
 

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { runCommand } from "../../src/cli/program.ts";
 import { experimentPage } from "../../src/experiments/experiment-page.ts";
 import { inOneLine, type Page, pageText } from "../../src/report/page.ts";
-import { runPage, type RunView } from "../../src/report/run-page.ts";
+import { configTables, runPage, type RunView } from "../../src/report/run-page.ts";
 import { commandLine, numbersLine, settingsOf } from "../../src/report/written-numbers.ts";
 import { readViews } from "../../src/runs/run-view.ts";
 import { browserPath, complaints, startBrowser } from "../browser.ts";
@@ -238,6 +238,14 @@ test("the command writes the page of an experiment from its committed results", 
       arm,
     );
   }
+});
+
+test("a list among the settings stands with them, by its name", () => {
+  const config = { seed: 1, tuningSeeds: [101, 102], forget: {}, train: { epochs: 3 } };
+  const tables = configTables(config).map(({ text }) => text);
+  assert.is(tables.length, 2);
+  assert.match(tables[0]!, /seed[^]*tuning(?:<wbr>)?Seeds[^]*101, 102[^]*forget[^]*as usual/);
+  assert.match(tables[1]!, /under [^]*train[^]*epochs/);
 });
 
 test("a page counts the seeds on which an arm gets there, as its table does", async () => {
