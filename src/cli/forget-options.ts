@@ -51,7 +51,7 @@ export function forgetOptions(command: Command): Command {
     )
     .option("--forget-label <class>", "--forget-data: the class of all its images")
     .option("--forget-copies", "copies of them among the other training images go as well")
-    .option("--same-as <dir>", "those of another run")
+    .option("--same-as <dir>", "those of another run (its forget.json)")
     .optionsGroup("Options:");
 }
 
@@ -74,10 +74,14 @@ export async function forgetConfig(flags: ForgetFlags): Promise<ForgetConfig | u
     throw new UsageError("--forget-label is the class of the images in --forget-data: give both.");
   }
   if (sameAs !== undefined) {
-    if (Object.keys(given).length > 0) {
-      throw new UsageError("--same-as takes D_f from another run: give no other --forget option.");
+    const { select } = await readForgetRecord(sameAs);
+    if (Object.keys(given).length === 0) return select;
+    if (select.dir !== undefined) {
+      throw new UsageError(
+        `--same-as ${sameAs}: its D_f is the folder "${select.dir}". With other images give --forget-data ${select.dir} in its place.`,
+      );
     }
-    return (await readForgetRecord(sameAs)).select;
+    return { ...given, images: [...(select.images ?? []), ...images] };
   }
   if (copies === true && images.length === 0 && dir === undefined) {
     throw new UsageError("--forget-copies: say of which images, by another --forget option.");

@@ -1,10 +1,18 @@
 /** `rewind unlearn`: makes a network forget D_f: one of `rewind train`, or one that was trained elsewhere. */
 import { taskOf } from "../../models/index.ts";
-import { absolutePath, exists, join } from "../platform/files.ts";
+import { absolutePath, dirname, exists, fileInfo, join } from "../platform/files.ts";
 import type { Command } from "commander";
 import { DataError, UsageError } from "../errors.ts";
 import { type SetupConfig, setupSchema, trainSchema } from "../runs/config.ts";
-import { forgetRecord, forgetText, readForgetRecord, recordForget } from "../runs/forget-record.ts";
+import {
+  forgetFile,
+  forgetRecord,
+  forgetText,
+  holdsForgotten,
+  keptThatWereForgotten,
+  readForgetRecord,
+  recordForget,
+} from "../runs/forget-record.ts";
 import {
   type GivenNetwork,
   readNetwork,
@@ -164,17 +172,15 @@ async function unlearn(flags: Flags): Promise<void> {
     ...given.notes,
     ...images.notes,
     forgetText(images.corrupted, { ...setup, forget: forget ?? setup.forget }),
+    ...(flags.from === undefined ? [] : await forgottenNotes(flags.from, images)),
   ]);
   checkNetwork(setup, images, given);
   await checkUnlearning(asked, images, given.network);
   const record = await forgetRecord(images.corrupted, { forget: forget ?? setup.forget });
-  if (flags.sameAs !== undefined) {
-    const { digest } = await readForgetRecord(flags.sameAs);
-    if (digest !== record.digest) {
-      throw new DataError(
-        `the images of the D_f of "${flags.sameAs}" have other contents or labels here: give the data that run had.`,
-      );
-    }
+  if (flags.sameAs !== undefined && !holdsForgotten(record, await readForgetRecord(flags.sameAs))) {
+    throw new DataError(
+      `the images of the D_f of "${flags.sameAs}" have other contents or labels here: give the data that run had.`,
+    );
   }
   const inputs = await inputsOf({ setup, given, unlearn: asked, images, files });
   if (retrained !== undefined) {
@@ -223,6 +229,20 @@ async function requireTrainedOn(
   );
 }
 
+/** A note where images that a network of an earlier unlearning has forgotten are in D_r here, in a list. */
+async function forgottenNotes(from: string, { corrupted }: RunImages): Promise<string[]> {
+  const run = (await fileInfo(from))?.directory === true ? from : dirname(from);
+  if (!(await exists(join(run, forgetFile))) || !(await exists(join(run, "config.json"))))
+    return [];
+  if (!isUnlearning(await (await RunFolder.open(run)).config())) return [];
+  const count = await keptThatWereForgotten(corrupted, await readForgetRecord(run));
+  if (count === 0) return [];
+  return [
+    `${count} of the images that "${run}" has forgotten (${forgetFile}) are in D_r here: they count as kept, and methods ` +
+      `that read D_r teach them again. Take them out of the data, or let them go as well: --same-as ${run}`,
+  ];
+}
+
 /** Whether a configuration is that of an unlearning, which a training's is not. */
 function isUnlearning(config: unknown): boolean {
   return typeof config === "object" && config !== null && "unlearn" in config;
@@ -245,7 +265,7 @@ async function subjectOf(flags: Flags): Promise<Subject> {
     if (isUnlearning(config)) {
       throw new DataError(
         `--run ${run}: it is the folder of an unlearning, and --run takes that of a training. To forget more, give its network ` +
-          `and images: --from ${run} --data DIR, and by --forget options all that must go, what it has forgotten among them.`,
+          `and images: --from ${run} --data DIR, what must go now by --forget options, and what it has forgotten by --same-as ${run}.`,
       );
     }
     await loadOwnModel(config);

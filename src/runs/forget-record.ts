@@ -15,8 +15,18 @@ export const forgetFile = "forget.json";
 const recordSchema = z.looseObject({
   digest: z.string(),
   select: forgetSchema,
-  images: z.array(z.looseObject({ name: z.string(), class: z.string() })),
+  images: z.array(
+    z.looseObject({
+      name: z.string(),
+      class: z.string(),
+      trainedAs: z.string().optional(),
+      sha256: z.string(),
+    }),
+  ),
 });
+
+/** What is read of a {@link ForgetRecord}. */
+export type KnownForget = z.infer<typeof recordSchema>;
 
 /** D_f of a run. */
 export interface ForgetRecord {
@@ -89,20 +99,23 @@ export async function forgetRecord(
   };
 }
 
+function imageDigest({ pixels, count }: Dataset, place: number): Promise<string> {
+  const size = pixels.length / count;
+  return sha256(bytesOf(pixels.slice(place * size, (place + 1) * size)));
+}
+
 async function describe(
   train: Dataset,
   labels: ArrayLike<number>,
   place: number,
 ): Promise<ForgottenImage> {
-  const size = train.pixels.length / train.count;
-  const pixels = train.pixels.slice(place * size, (place + 1) * size);
   const [own, trained] = [train.labels[place]!, labels[place]!];
   return {
     name: imageName(train, place),
     number: imageNumber(train, place),
     class: train.classes[own]!,
     ...(own === trained ? {} : { trainedAs: train.classes[trained]! }),
-    sha256: await sha256(bytesOf(pixels)),
+    sha256: await imageDigest(train, place),
   };
 }
 
@@ -136,9 +149,7 @@ export async function recordForget(folder: RunFolder, record: ForgetRecord): Pro
 }
 
 /** Reads D_f of a run. @throws DataError where the folder has none. */
-export async function readForgetRecord(
-  run: string,
-): Promise<Pick<ForgetRecord, "digest" | "select">> {
+export async function readForgetRecord(run: string): Promise<KnownForget> {
   const file = join(run, forgetFile);
   if (!(await exists(file))) {
     throw new DataError(
@@ -154,4 +165,28 @@ export async function readForgetRecord(
   }
   const select = await (await RunFolder.open(run)).relocated(parsed.data.select);
   return { ...parsed.data, select: select as ForgetConfig };
+}
+
+/** Whether D_f has all images of an earlier record, with their contents and labels. */
+export function holdsForgotten(record: ForgetRecord, earlier: KnownForget): boolean {
+  const keyOf = (
+    image: Omit<ForgottenImage, "number" | "trainedAs"> & { trainedAs?: unknown },
+  ): string =>
+    JSON.stringify([image.name, image.class, image.trainedAs ?? image.class, image.sha256]);
+  const there = new Set(record.images.map(keyOf));
+  return earlier.images.every((image) => there.has(keyOf(image)));
+}
+
+/** How many training images outside D_f are, by their pixels, images of an earlier record. */
+export async function keptThatWereForgotten(
+  { train, forget }: Pick<Corrupted, "train" | "forget">,
+  earlier: KnownForget,
+): Promise<number> {
+  const known = new Set(earlier.images.map(({ sha256 }) => sha256));
+  const chosen = new Set(forget);
+  let count = 0;
+  for (let place = 0; place < train.count; place++) {
+    if (!chosen.has(place) && known.has(await imageDigest(train, place))) count++;
+  }
+  return count;
 }

@@ -113,6 +113,44 @@ test("an unlearning takes no other images for those of the training; what measur
   assert.equal([of(`${dir}/own`).count, of(`${dir}/own`).of], [1, 19]);
 });
 
+test("what a network has forgotten before goes again, or a command says that it is kept", async () => {
+  const more = `${images}/train/cat/more.png`;
+  const [before, told] = [await png(photo(0, 7, side)), `${dir}/told`];
+  writeFileSync(more, before);
+  const again = (out: string, ...words: string[]) =>
+    commands.run(
+      ...["unlearn", "--from", told, "--data", images, "--forget-class", "dog", ...words],
+      ...[...unlearning, "--out", `${dir}/${out}`],
+    );
+  const kept = await again("kept");
+  assert.is(kept.code, 0, kept.err);
+  assert.match(
+    kept.err,
+    /1 of the images that ".*told" has forgotten \(forget\.json\) are in D_r here: .*--same-as .*told/,
+  );
+  const both = await again("both", "--same-as", told);
+  assert.is(both.code, 0, both.err);
+  assert.not.match(both.err, /has forgotten/);
+  assert.equal(
+    of(`${dir}/both`)
+      .images.map(({ name }) => name)
+      .sort(),
+    ["train/cat/more.png", ...[0, 1, 2, 3, 4, 5].map((i) => `train/dog/${i}.png`)],
+  );
+  writeFileSync(more, await png(photo(0, 9, side)));
+  const other = await again("other", "--same-as", told);
+  assert.is(other.code, 1);
+  assert.match(other.err, /D_f of ".*told" have other contents or labels here/);
+  assert.not(existsSync(`${dir}/other`));
+  rmSync(more);
+  const folder = await commands.run(
+    ...["unlearn", "--from", trained, "--data", images, "--same-as", `${dir}/own`],
+    ...["--forget-class", "dog", ...unlearning, "--out", `${dir}/folder`],
+  );
+  assert.is(folder.code, 2);
+  assert.match(folder.err, /--same-as .*own: its D_f is the folder ".*gone".*--forget-data .*gone/);
+});
+
 test("a finished unlearning is not shown for a network that was trained anew", async () => {
   const out = `${dir}/finished`;
   const words = ["unlearn", "--run", `${dir}/again`, "--forget-class", "cat", ...unlearning];
