@@ -20,6 +20,7 @@ import type { Watch } from "../train/replay.ts";
 import {
   cannotLand,
   landsIn,
+  readsTest,
   levelReached,
   type Progress,
   type StopReason,
@@ -66,6 +67,7 @@ const untilSchema: z.ZodType<StopRules> = z.strictObject({
   rounds: z.number().int().min(1).default(6),
   unlearningAccuracy: z.number().min(0).max(100).optional(),
   forgetShare: z.number().min(0).lt(1).optional(),
+  unseen: z.boolean().optional(),
   forgetLoss: z.number().positive().optional(),
   testFloor: z.number().min(0).max(100).optional(),
   seconds: z.number().positive().optional(),
@@ -196,8 +198,9 @@ export async function unlearn(
   const { method, settings } = chosen(options.method);
   const asked = options.measure?.map((one) => nameOf(one));
   // What a stop rule reads is measured as well.
+  const tested = readsTest(stop);
   const only =
-    stop.testFloor === undefined || asked === undefined
+    tested === undefined || asked === undefined
       ? asked
       : [...new Set([...asked, testAccuracy.name])];
   const corrupted = corruptedOf(model, images, seed);
@@ -205,13 +208,15 @@ export async function unlearn(
     images.test === undefined
       ? subset(corrupted.train, [])
       : requireImages(model, images.test, "unlearn: images.test");
-  if (stop.testFloor !== undefined && test.count === 0) {
-    throw new UsageError("unlearn: `until.testFloor` can hold only where there are `test` images.");
+  if (tested !== undefined && test.count === 0) {
+    throw new UsageError(
+      `unlearn: \`until.${tested}\` can hold only where there are \`test\` images.`,
+    );
   }
   const cannot = cannotLand(stop, methods.find(method));
   if (cannot === "no level") {
     throw new UsageError(
-      "unlearn: `until.land` needs a level to end on: unlearningAccuracy, forgetShare or forgetLoss.",
+      "unlearn: `until.land` needs a level to end on: unlearningAccuracy, forgetShare, unseen or forgetLoss.",
     );
   }
   if (cannot === "begins anew") {

@@ -8,6 +8,7 @@ import type { SetupConfig, TrainConfig, UnlearnConfig } from "../runs/config.ts"
 import type { GivenNetwork } from "../runs/given-network.ts";
 import type { RunImages } from "../runs/images.ts";
 import { readInitial } from "../runs/job.ts";
+import { readsTest } from "../unlearn/driver.ts";
 import { requireImages } from "../unlearn/method.ts";
 import { checkMethod, hasSetting, methods } from "../unlearn/methods/index.ts";
 
@@ -23,14 +24,15 @@ export async function checkTraining(config: TrainConfig): Promise<void> {
  * are some for the network; with neither images nor network, the predictor alone.
  */
 export async function checkUnlearning(
-  config: Pick<UnlearnConfig, "method" | "settings" | "testFloor">,
+  config: Pick<UnlearnConfig, "method" | "settings" | "testFloor" | "unseen">,
   images?: Pick<RunImages, "corrupted" | "test">,
   network?: ModelConfig,
 ): Promise<void> {
-  const { method, settings, testFloor } = config;
+  const { method, settings } = config;
+  const tested = readsTest(config);
   if (images !== undefined) {
-    if (testFloor !== undefined && images.test.count === 0) {
-      throw new UsageError("`testFloor` ends at a test accuracy, and there are no test images.");
+    if (tested !== undefined && images.test.count === 0) {
+      throw new UsageError(`\`${tested}\` ends at a test accuracy, and there are no test images.`);
     }
     const { forget, retain } = images.corrupted;
     requireImages(methods.find(method), forget.length, retain.length);

@@ -62,6 +62,7 @@ export const flags: Readonly<Record<string, string>> = {
   size: "--image-size",
   testCount: "--test",
   testFloor: "--until-test-below",
+  unseen: "--until-unseen",
   trainCount: "--train",
   tuned: "--tuned",
   tuningSeed: "--tuning-seed",

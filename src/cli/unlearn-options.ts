@@ -43,6 +43,7 @@ export interface UnlearnFlags extends NonfiniteFlags {
   untilLoss?: number;
   land?: true;
   untilTestBelow?: number;
+  untilUnseen?: true;
   untilSeconds?: number;
   keepRounds?: number;
   seed: number;
@@ -135,6 +136,10 @@ export function unlearnOptions(command: Command): Command {
       "stop where the accuracy on D_f has fallen to this share of its start (demo: 0.5, but for retrain)",
       number({ from: 0, below: 1 }),
     )
+    .option(
+      "--until-unseen",
+      "stop where the accuracy on D_f has fallen to that on the test images at the start, as on images that it never saw",
+    )
     .option("--until-loss <nats>", "stop at this cross-entropy on D_f", number({ above: 0 }))
     .option(
       "--land",
@@ -222,6 +227,7 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
       ...present({
         unlearningAccuracy: flags.untilUa,
         forgetShare: flags.untilShare,
+        unseen: flags.untilUnseen,
         forgetLoss: flags.untilLoss,
         land: flags.land,
         testFloor: flags.untilTestBelow,
@@ -236,7 +242,7 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
   const wrong = cannotLand(config, methods.find(flags.method));
   if (wrong === "no level") {
     throw new UsageError(
-      "--land: say which level to end on: --until-ua, --until-share or --until-loss.",
+      "--land: say which level to end on: --until-ua, --until-share, --until-unseen or --until-loss.",
     );
   }
   if (wrong === "begins anew") {

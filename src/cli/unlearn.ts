@@ -3,7 +3,7 @@ import { taskOf } from "../../models/index.ts";
 import { absolutePath, dirname, exists, fileInfo, join } from "../platform/files.ts";
 import type { Command } from "commander";
 import { DataError, UsageError } from "../errors.ts";
-import { type SetupConfig, setupSchema, trainSchema } from "../runs/config.ts";
+import { type SetupConfig, setupSchema, trainSchema, type UnlearnConfig } from "../runs/config.ts";
 import {
   forgetFile,
   forgetRecord,
@@ -26,6 +26,8 @@ import { prepareJob } from "../runs/job.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import { diffusion } from "../tasks/diffusion.ts";
 import { Owned } from "../gpu/owned.ts";
+import { hasLevel } from "../unlearn/driver.ts";
+import { methods } from "../unlearn/methods/index.ts";
 import { shippedIn } from "../runs/unlearn-run.ts";
 import { checkNetwork, checkUnlearning, specOf } from "./check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "./forget-options.ts";
@@ -111,7 +113,7 @@ export function registerUnlearn(command: Command): void {
 Three images and a class must go from a network trained elsewhere:
   rewind unlearn --from resnet18.pth --model resnet18-imagenet --preprocess imagenet \\
     --class-names classes.txt --image-size 224 --data photos \\
-    --forget-files gone.txt --forget-class cat --predictor late --out forgotten`,
+    --forget-files gone.txt --forget-class cat --predictor late --until-unseen --land --out forgotten`,
     );
   profileOption(lossOption(deviceOptions(nonfiniteOption(command)))).action((flags: Flags) => {
     const given = ofFrom.find(
@@ -173,6 +175,7 @@ async function unlearn(flags: Flags): Promise<void> {
     ...images.notes,
     forgetText(images.corrupted, { ...setup, forget: forget ?? setup.forget }),
     ...(flags.from === undefined ? [] : await forgottenNotes(flags.from, images)),
+    ...endlessNotes(flags, asked, given),
   ]);
   checkNetwork(setup, images, given);
   await checkUnlearning(asked, images, given.network);
@@ -239,7 +242,18 @@ async function forgottenNotes(from: string, { corrupted }: RunImages): Promise<s
   if (count === 0) return [];
   return [
     `${count} of the images that "${run}" has forgotten (${forgetFile}) are in D_r here: they count as kept, and methods ` +
-      `that read D_r teach them again. Take them out of the data, or let them go as well: --same-as ${run}`,
+      `that read D_r teach them again. Take them out of the data, or let them go once more: --same-as ${run}`,
+  ];
+}
+
+/** A note where nothing but the rounds ends a run, and nobody asked for them, in a list. */
+function endlessNotes(flags: Flags, asked: UnlearnConfig, { network }: GivenNetwork): string[] {
+  const ends = [flags.rounds, asked.testFloor, asked.seconds].some((rule) => rule !== undefined);
+  const anew = methods.find(asked.method).reference === true;
+  if (ends || anew || hasLevel(asked) || taskOf(network) === diffusion.name) return [];
+  return [
+    `all ${asked.rounds} rounds are run, however much of the rest goes with D_f, as no level ends them: --until-unseen --land ` +
+      "ends where D_f is answered as images that were never seen; where its labels are wrong, --until-share 0.5 --land where half is left",
   ];
 }
 
@@ -265,7 +279,8 @@ async function subjectOf(flags: Flags): Promise<Subject> {
     if (isUnlearning(config)) {
       throw new DataError(
         `--run ${run}: it is the folder of an unlearning, and --run takes that of a training. To forget more, give its network ` +
-          `and images: --from ${run} --data DIR, what must go now by --forget options, and what it has forgotten by --same-as ${run}.`,
+          `and images: --from ${run} --data DIR, and what must go now by --forget options. What it has forgotten belongs out of DIR, ` +
+          `or goes once more by --same-as ${run}.`,
       );
     }
     await loadOwnModel(config);

@@ -97,6 +97,7 @@ export interface UnlearnConfig extends ComputedConfig {
   rounds: number;
   unlearningAccuracy?: number | undefined;
   forgetShare?: number | undefined;
+  unseen?: true | undefined;
   forgetLoss?: number | undefined;
   testFloor?: number | undefined;
   seconds?: number | undefined;
@@ -174,6 +175,7 @@ export const unlearnSchema: z.ZodType<UnlearnConfig, UnlearnConfig> = z.strictOb
   rounds: count,
   unlearningAccuracy: z.number().min(0).max(100).optional(),
   forgetShare: z.number().min(0).lt(1).optional(),
+  unseen: z.literal(true).optional(),
   forgetLoss: z.number().positive().optional(),
   testFloor: z.number().min(0).max(100).optional(),
   seconds: z.number().positive().optional(),

@@ -11,20 +11,28 @@ export interface StopRules {
   readonly unlearningAccuracy?: number | undefined;
   /** Share of the first accuracy on D_f to fall to: 0.5 stops where it has halved. */
   readonly forgetShare?: number | undefined;
+  /**
+   * Fall on D_f to the accuracy that the untouched model has on the test images, as on images that it never saw; for D_f
+   * whose labels are right.
+   */
+  readonly unseen?: boolean | undefined;
   /** Cross-entropy on D_f to reach, in nats. */
   readonly forgetLoss?: number | undefined;
   /** Test accuracy below which nothing is left worth going on for, in %. */
   readonly testFloor?: number | undefined;
   readonly seconds?: number | undefined;
   /**
-   * End on the level of forgetting that was asked for: of the round that first reaches the unlearning accuracy, the share or
-   * the cross-entropy, the part that it takes to get there is kept. Default: whole rounds.
+   * End on the level of forgetting that was asked for: of the round that first reaches the unlearning accuracy, the share, the
+   * accuracy of unseen images or the cross-entropy, the part that it takes to get there is kept. Default: whole rounds.
    */
   readonly land?: boolean | undefined;
 }
 
 /** Levels of forgetting among the reasons. */
-type Level = Extract<StopReason, "unlearning accuracy" | "forget share" | "forget loss">;
+type Level = Extract<
+  StopReason,
+  "unlearning accuracy" | "forget share" | "as unseen" | "forget loss"
+>;
 
 /**
  * State of a run after some round; round 0 is the untouched model. Of a round of which a part is kept (`land`), `round` says
@@ -43,6 +51,7 @@ export type StopReason =
   | "rounds"
   | "unlearning accuracy"
   | "forget share"
+  | "as unseen"
   | "forget loss"
   | "test floor"
   | "seconds"
@@ -72,6 +81,8 @@ const levels: Readonly<Record<Level, (scores: Scores, start: Scores, stop: StopR
       unlearningAccuracy !== undefined && 100 - accuracyIn(scores) >= unlearningAccuracy,
     "forget share": (scores, start, { forgetShare }) =>
       forgetShare !== undefined && accuracyIn(scores) <= forgetShare * accuracyIn(start),
+    "as unseen": (scores, { testAccuracy }, { unseen }) =>
+      unseen === true && testAccuracy !== undefined && accuracyIn(scores) <= testAccuracy,
     "forget loss": (scores, _, { forgetLoss }) =>
       forgetLoss !== undefined && scoreOf(scores, "forgetLoss") >= forgetLoss,
   };
@@ -99,14 +110,33 @@ export function landsIn(history: readonly Progress[], stop: StopRules): boolean 
 
 /** Why a run cannot end on a level, if it is to and cannot. */
 export function cannotLand(
-  { land, unlearningAccuracy, forgetShare, forgetLoss }: StopRules,
+  stop: StopRules,
   { reference }: { readonly reference?: boolean | undefined },
 ): "no level" | "begins anew" | undefined {
-  if (land !== true) return undefined;
+  if (stop.land !== true) return undefined;
   // Between trained weights and those of a network begun anew there is nothing to keep.
   if (reference === true) return "begins anew";
-  const asked = [unlearningAccuracy, forgetShare, forgetLoss];
-  return asked.every((level) => level === undefined) ? "no level" : undefined;
+  return hasLevel(stop) ? undefined : "no level";
+}
+
+/** Whether a run ends on a level of forgetting, besides its rounds. */
+export function hasLevel({
+  unlearningAccuracy,
+  forgetShare,
+  unseen,
+  forgetLoss,
+}: Partial<StopRules>): boolean {
+  const asked = [unlearningAccuracy, forgetShare, unseen === true || undefined, forgetLoss];
+  return asked.some((level) => level !== undefined);
+}
+
+/** The rule that reads the test accuracy, if one does. */
+export function readsTest({
+  testFloor,
+  unseen,
+}: Pick<StopRules, "testFloor" | "unseen">): "testFloor" | "unseen" | undefined {
+  if (testFloor !== undefined) return "testFloor";
+  return unseen === true ? "unseen" : undefined;
 }
 
 /** Which rule holds at the end of a history (round 0 first), if any. */

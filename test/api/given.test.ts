@@ -193,6 +193,11 @@ test("settings that there are not, and values of another kind, are refused by na
       /`measure\[0\]`: .*got null/,
     ],
     [() => unlearn(model, of, loose({ until: { testFloor: 3 } })), UsageError, /testFloor.*test/],
+    [
+      () => unlearn(model, of, loose({ until: { unseen: true } })),
+      UsageError,
+      /until\.unseen.*test/,
+    ],
     [() => unlearn(loose(null), of), UsageError, /^unlearn: expected a classifier.* got null/],
     [() => unlearn(model, { ...of, retain: [1] } as never), UsageError, /images\.retain/],
     [() => predict(model, photos, loose({ signal: 1 })), UsageError, /`signal`: .*AbortSignal/],

@@ -292,6 +292,29 @@ test("what a stop rule reads is measured, and passes before the first round coun
   model.destroy();
 });
 
+test("a run ends where D_f is known no better than images that were never seen", async () => {
+  const data = await noisy();
+  const wrong = new Set(Array.from(data.forget));
+  const right = Array.from({ length: 60 }, (_, place) => place).filter((one) => !wrong.has(one));
+  const model = await copy();
+  const { history, reason } = await unlearn(
+    model,
+    { train: data.train, labels: data.labels, test: data.test, forget: right },
+    {
+      method: methods.negGrad({ learningRate: 0.01, batch: 20 }),
+      ...{ measure: ["forgetAccuracy"], until: { rounds: 20, unseen: true, land: true } },
+    },
+  );
+  assert.is(reason, "as unseen");
+  const [first, last] = [history[0]!.scores, history.at(-1)!.scores];
+  const [unseen, known] = [first["testAccuracy"]!, first["forgetAccuracy"]!];
+  assert.ok(known > unseen, `${known} % of D_f known, ${unseen} % of the test images`);
+  // To the image.
+  const there = last["forgetAccuracy"]!;
+  assert.ok(there <= unseen && there > unseen - 200 / right.length, `${there} for ${unseen}`);
+  model.destroy();
+});
+
 test("where there is no D_r, or no image of an added set, the rest is measured", async () => {
   const model = await copy();
   const { train: images, test: tests, ...data } = await noisy();

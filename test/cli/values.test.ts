@@ -175,6 +175,8 @@ test("an end by test accuracy needs test images", async () => {
   const { message } = await errorOf(checkUnlearning(unlearn, { corrupted, test }));
   assert.match(message, /`testFloor` ends at a test accuracy, and there are no test images/);
   const { testFloor: _, ...without } = unlearn;
+  const unseen = await errorOf(checkUnlearning({ ...without, unseen: true }, { corrupted, test }));
+  assert.match(unseen.message, /`unseen` ends at a test accuracy, and there are no test images/);
   await checkUnlearning(without, { corrupted, test });
 });
 

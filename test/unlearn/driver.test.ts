@@ -41,6 +41,11 @@ test("each stop rule ends a run, unlearning accuracy first", () => {
   assert.is(stopReason([tested(19.9)], { rounds: 5, testFloor: 20 }), "test floor");
   assert.is(stopReason([tested(20)], { rounds: 5, testFloor: 20 }), undefined);
   assert.is(stopReason([at(1, 40, 2)], { rounds: 5, testFloor: 20 }), undefined);
+  const untouched = { ...start, scores: { ...start.scores, testAccuracy: 60 } };
+  const unseen = { rounds: 5, unseen: true };
+  assert.is(stopReason([untouched, at(1, 60, 2)], unseen), "as unseen");
+  assert.is(stopReason([untouched, at(1, 60.1, 2)], unseen), undefined);
+  assert.is(stopReason([start, at(1, 0, 2)], unseen), undefined, "without a test accuracy");
   assert.is(
     stopReason([at(5, 40, 2)], { rounds: 5, unlearningAccuracy: 60 }),
     "unlearning accuracy",
@@ -59,9 +64,15 @@ test("a run can end on the level that stopped it, where there was one and someth
   const land = { rounds: 5, land: true };
   assert.is(cannotLand(land, {}), "no level");
   assert.is(cannotLand({ rounds: 5 }, {}), undefined);
-  for (const level of ["unlearningAccuracy", "forgetShare", "forgetLoss"]) {
-    assert.is(cannotLand({ ...land, [level]: 0.5 }, {}), undefined);
-    assert.is(cannotLand({ ...land, [level]: 0.5 }, { reference: true }), "begins anew");
+  const asked = [
+    { unlearningAccuracy: 50 },
+    { forgetShare: 0.5 },
+    { unseen: true },
+    { forgetLoss: 1 },
+  ];
+  for (const level of asked) {
+    assert.is(cannotLand({ ...land, ...level }, {}), undefined);
+    assert.is(cannotLand({ ...land, ...level }, { reference: true }), "begins anew");
   }
 });
 

@@ -25,6 +25,7 @@ const reasons: Readonly<Record<StopReason, string>> = {
   rounds: "all rounds are done",
   "unlearning accuracy": "enough is forgotten",
   "forget share": "enough is forgotten",
+  "as unseen": "enough is forgotten",
   "forget loss": "enough is forgotten",
   "test floor": "the test accuracy fell too far",
   seconds: "the time is up",
