@@ -35,14 +35,14 @@ const leastSteps = 8;
 
 /** How many images files hold, where they alone say it; of the classes that are taken, where not all are. */
 async function imagesIn(flags: DemoFlags): Promise<{ train: number; test: number } | undefined> {
-  const { dataset: name, data: dir, onlyClasses: classes, train, test } = flags;
+  const { dataset: name, data: dir, onlyClasses: classes, train, test, testShare } = flags;
   const { drawn = false, sizes, counts } = datasets.find(name);
   if (drawn || dir === undefined) return undefined;
   const asked = train !== undefined && test !== undefined;
-  if (counts !== undefined && (asked || classes === undefined)) return counts(dir);
+  if (counts !== undefined && (asked || classes === undefined)) return counts(dir, { testShare });
   if (asked || (sizes !== undefined && classes === undefined)) return undefined;
   const { imageSize: size = counts === undefined ? undefined : defaultSide } = flags;
-  const split = await loadDataset({ name, dir, classes, size, seed: flags.seed });
+  const split = await loadDataset({ name, dir, classes, size, testShare, seed: flags.seed });
   return { train: split.train.count, test: split.test.count };
 }
 

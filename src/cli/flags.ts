@@ -63,6 +63,7 @@ export const flags: Readonly<Record<string, string>> = {
   testCount: "--test",
   testFloor: "--until-test-below",
   unseen: "--until-unseen",
+  testShare: "--test-share",
   trainCount: "--train",
   tuned: "--tuned",
   tuningSeed: "--tuning-seed",

@@ -16,7 +16,7 @@ import type { DataConfig, ForgetConfig, TrainConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
 import { scenarios } from "../scenarios/index.ts";
 import { isModelFile, readModelFile } from "./model-file.ts";
-import { integer, most } from "./parse.ts";
+import { integer, number, most } from "./parse.ts";
 import { refuseUnused, settingOptions, settingsGiven } from "./setting-options.ts";
 
 /** Flags as commander parses them. */
@@ -25,6 +25,7 @@ export interface SetupFlags {
   data?: string;
   train?: number;
   test?: number;
+  testShare?: number;
   imageSize?: number;
   onlyClasses?: string[];
   scenario?: TrainConfig["scenario"]["name"];
@@ -38,7 +39,12 @@ export function dataOptions(command: Command, { preset }: { preset: boolean }): 
   if (preset) command.optionsGroup("Images:");
   datasetOptions(command, { preset })
     .option("--train <n>", "training images, class-balanced", integer(1, most.images))
-    .option("--test <n>", "test images, class-balanced", integer(1, most.images));
+    .option("--test <n>", "test images, class-balanced", integer(1, most.images))
+    .option(
+      "--test-share <share>",
+      "image-folder without test images (DIR/CLASS/*.jpg): hold this share back for that, by the images' names",
+      number({ from: 0, below: 1 }),
+    );
   classesOption(command);
   return imageSizeOption(command, imageSizeText);
 }
@@ -89,26 +95,31 @@ export function datasetOptions(command: Command, { preset }: { preset: boolean }
     )
     .option("--data <dir>", "folder of the data set's files", absolutePath)
     .hook("preAction", async () => {
-      const { dataset, data } = command.opts<SetupFlags>();
+      const { dataset, data, testShare } = command.opts<SetupFlags>();
       if (dataset !== undefined) return;
       if (data !== undefined) {
-        command.setOptionValueWithSource("dataset", await recognisedIn(data), "content");
+        const name = await recognisedIn(data, testShare !== undefined);
+        command.setOptionValueWithSource("dataset", name, "content");
       } else if (preset) {
         command.setOptionValueWithSource("dataset", defaults.dataset, "default");
       }
     });
 }
 
-/** The data set whose files a folder holds. @throws DataError where it is none that is known. */
-async function recognisedIn(dir: string): Promise<string> {
+/**
+ * The data set whose files a folder holds; `parted`: a part to test on is made of it, where there is none.
+ *
+ * @throws DataError where it is none that is known.
+ */
+async function recognisedIn(dir: string, parted: boolean): Promise<string> {
   if (!(await exists(dir))) throw new DataError(`--data ${dir}: there is no such folder.`);
   for (const { name, recognises } of datasets.all) {
     if ((await recognises?.(dir)) === true) return name;
   }
-  if (await exists(join(dir, "train"))) return imageFolder.name;
+  if (parted || (await exists(join(dir, "train")))) return imageFolder.name;
   throw new DataError(
     `--data ${dir}: its content does not say which data set it is. An image folder holds train/CLASS/*.jpg and ` +
-      "test/CLASS/*.jpg; else say which it is by --dataset.",
+      "test/CLASS/*.jpg; of CLASS/*.jpg alone --test-share 0.2 holds a fifth back to test on; else say which it is by --dataset.",
   );
 }
 
@@ -168,12 +179,13 @@ export function preprocessingOptions(command: Command): Command {
 
 /** The images that flags name. */
 export function dataOf(flags: SetupFlags): object | undefined {
-  const { dataset: name, data: dir, train, test, imageSize: size, onlyClasses: classes } = flags;
+  const { dataset: name, data: dir, train, test, testShare, imageSize, onlyClasses } = flags;
   if (name === undefined) {
     const [flag] = Object.entries({
       "--train": train,
       "--test": test,
-      "--only-classes": classes,
+      "--test-share": testShare,
+      "--only-classes": onlyClasses,
     }).find(([, value]) => value !== undefined) ?? [undefined];
     if (flag === undefined) return undefined;
     throw new UsageError(
@@ -183,7 +195,11 @@ export function dataOf(flags: SetupFlags): object | undefined {
   if (dir !== undefined && !datasets.find(name).folder) {
     throw new UsageError(`--data is a folder of files; --dataset ${name} has none.`);
   }
-  return present({ name, dir, trainCount: train, testCount: test, size, classes });
+  const [counts, kind] = [
+    { trainCount: train, testCount: test, testShare },
+    { size: imageSize, classes: onlyClasses },
+  ];
+  return present({ name, dir, ...counts, ...kind });
 }
 
 /** The scenario that flags name; else one that leaves D_f as it is. */

@@ -1,6 +1,7 @@
 /** Images in folders named after their class: DIR/train/CLASS/x.jpg and DIR/test/CLASS/y.png. */
 import { exists } from "../platform/files.ts";
-import { DataError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
+import { Random } from "../random.ts";
 import { PassedOver } from "./find-images.ts";
 import { choose, type Entry, loadEntries, squaresOf } from "./image-entries.ts";
 import { type LabelledName, readMetadata } from "./image-metadata.ts";
@@ -18,9 +19,10 @@ export const imageFolder = defineDataset({
   name: "image-folder",
   summary: "your own: DIR/train/CLASS/*.jpg and DIR/test/CLASS/*.png",
   folder: true,
+  holdsBack: true,
   recognises: async (dir) => (await exists(`${dir}/train`)) && (await partsIn(dir)).length > 0,
-  async counts(dir) {
-    const { train, test } = await readParts(dir);
+  async counts(dir, { testShare } = {}) {
+    const { train, test } = await readParts(dir, testShare);
     return { train: train.files.length, test: test.files.length };
   },
   load: loadImageFolder,
@@ -35,6 +37,8 @@ export const imageFolder = defineDataset({
  * Classes are those of `train` in code-point order; images come by class, then file name, or in random order if counts
  * are given (only those taken are decoded). Alpha and EXIF orientation are left aside, and said.
  *
+ * With a `testShare` it loads `DIR/CLASS/*`, or a `DIR/train` without a second part, and holds that share back to test on.
+ *
  * Without a `size` all images must be square and of one size. Throws a DataError that names the first odd file, a
  * damaged file, an empty class, or the missing folder.
  */
@@ -42,15 +46,15 @@ export async function loadImageFolder(
   dir: string,
   options: ImageFolderOptions = {},
 ): Promise<Split> {
-  const { trainCount, testCount, seed = 0 } = options;
-  const { parts, train, test } = await readParts(dir);
+  const { trainCount, testCount, testShare, seed = 0 } = options;
+  const { parts, train, test } = await readParts(dir, testShare);
   const { classes } = train;
   const labels = new Map(classes.map((name, label) => [name, label]));
   const entries = ({ files }: Part): Entry[] =>
     files.map(({ path, name, label }) => ({ path, name, label: labels.get(label)! }));
   const [allTrain, allTest] = [entries(train), entries(test)];
-  const trainFiles = choose(allTrain, `${dir}/train`, classes.length, trainCount, seed);
-  const testFiles = choose(allTest, `${dir}/${test.name}`, classes.length, testCount, seed);
+  const trainFiles = choose(allTrain, within(dir, train.name), classes.length, trainCount, seed);
+  const testFiles = choose(allTest, within(dir, test.name), classes.length, testCount, seed);
   const squares = await squaresOf(trainFiles[0] ?? allTrain[0]!, options);
   const loaded = [
     await loadEntries("image-folder", classes, trainFiles, allTrain, squares),
@@ -60,21 +64,27 @@ export async function loadImageFolder(
     train: loaded[0].dataset,
     test: loaded[1].dataset,
     notes: [
-      ...[train, test].flatMap(({ passed, loose, name }) => [
+      ...(testShare === undefined ? [train, test] : [train]).flatMap(({ passed, loose, name }) => [
         ...passed.notes,
-        ...looseNotes(loose, `${name}/`),
+        ...looseNotes(loose, name === "" ? dir : `${name}/`),
       ]),
       ...parts
         .filter((name) => name !== test.name)
         .map((name) => `${name}/ is not used: ${test.name}/ is taken for the test images.`),
-      ...missingNotes(classes, test),
+      ...(testShare === undefined
+        ? missingNotes(classes, test, `${test.name}/ has no image`)
+        : heldBackNotes(train, test)),
       ...loaded.flatMap(({ notes }) => notes),
     ],
   };
 }
 
 /** The files of both parts, and the names of the second parts there are. */
-async function readParts(dir: string): Promise<{ parts: string[]; train: Part; test: Part }> {
+async function readParts(
+  dir: string,
+  testShare: number | undefined,
+): Promise<{ parts: string[]; train: Part; test: Part }> {
+  if (testShare !== undefined) return { parts: [], ...(await heldBack(dir, testShare)) };
   const parts = await partsOf(dir);
   const table = await readMetadata(dir);
   const train = await readTrain(dir, table?.rows);
@@ -96,9 +106,41 @@ async function partsOf(dir: string): Promise<string[]> {
   if (!(await exists(dir))) throw new DataError(`${dir}: there is no such folder; check the path.`);
   throw new DataError(
     `${dir}: no ${train ? "test/ or val/" : "train/"} in it; an image folder holds train/CLASS/*.jpg and ` +
-      "test/CLASS/*.jpg: the images that a network learns, and others that it is measured on.",
+      "test/CLASS/*.jpg: the images that a network learns, and others that it is measured on. `testShare` holds a share " +
+      "back for that where the folder is one set.",
   );
 }
+
+/** The parts of a folder that is one set. @throws UsageError where it has a part to test on. */
+async function heldBack(dir: string, share: number): Promise<{ train: Part; test: Part }> {
+  if (!(await exists(dir))) throw new DataError(`${dir}: there is no such folder; check the path.`);
+  const [second] = await partsIn(dir);
+  const train = await exists(`${dir}/train`);
+  if (second !== undefined && train) {
+    throw new UsageError(
+      `${dir}: its ${second}/ is there to test on, and \`testShare\` holds images back where nothing is; leave it out.`,
+    );
+  }
+  const rows = train ? (await readMetadata(dir))?.rows : undefined;
+  const all = await readTrain(dir, rows, train ? "train" : "");
+  const tests = new Set<string>();
+  for (const label of all.classes) {
+    const own = all.files
+      .filter((file) => file.label === label)
+      .map(({ name }) => ({ name, place: new Random(0).fork("test share").fork(name).float() }))
+      .sort((a, b) => a.place - b.place);
+    // One image of each class stays to be learnt.
+    for (const { name, place } of own.slice(0, -1)) if (place < share) tests.add(name);
+  }
+  const part = (name: string, inTest: boolean): Part => ({
+    ...all,
+    name,
+    files: all.files.filter((file) => tests.has(file.name) === inTest),
+  });
+  return { train: part(all.name, false), test: part(all.name, true) };
+}
+
+const within = (dir: string, part: string): string => (part === "" ? dir : `${dir}/${part}`);
 
 /** A part of the data set. */
 interface Part extends LabelledFiles {
@@ -108,12 +150,17 @@ interface Part extends LabelledFiles {
 
 const noImages = "no .jpg, .png or .webp images";
 
-async function readTrain(dir: string, rows: readonly LabelledName[] | undefined): Promise<Part> {
-  const train = await readPart(dir, "train", rows);
-  if (train.classes.length === 0) throw new DataError(`${dir}/train: no class folders in it.`);
+async function readTrain(
+  dir: string,
+  rows: readonly LabelledName[] | undefined,
+  name = "train",
+): Promise<Part> {
+  const train = await readPart(dir, name, rows);
+  if (train.classes.length === 0)
+    throw new DataError(`${within(dir, name)}: no class folders in it.`);
   const [empty] = emptyClasses(train.classes, train);
   if (empty !== undefined) {
-    const problem = `${dir}/train/${empty}: ${noImages}; add some or remove the class.`;
+    const problem = `${within(dir, name)}/${empty}: ${noImages}; add some or remove the class.`;
     throw new DataError([problem, ...train.passed.notes].join(" "));
   }
   return train;
@@ -144,13 +191,20 @@ function emptyClasses(classes: readonly string[], { files }: Part): string[] {
   return classes.filter((name) => !filled.has(name));
 }
 
-function missingNotes(classes: readonly string[], test: Part): string[] {
+function heldBackNotes(train: Part, test: Part): string[] {
+  const [held, all] = [test.files.length, train.files.length + test.files.length];
+  if (held === 0) return ["No image is held back to test on."];
+  return [
+    `${held} of the ${all} images are held back to test on, chosen by their names.`,
+    ...missingNotes(train.classes, test, "What is held back has no image"),
+  ];
+}
+
+function missingNotes(classes: readonly string[], test: Part, what: string): string[] {
   const missing = emptyClasses(classes, test);
   if (missing.length === 0) return [];
   const which = `${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ", …" : ""}`;
-  return [
-    `${test.name}/ has no image of ${missing.length} of the ${classes.length} classes: ${which}.`,
-  ];
+  return [`${what} of ${missing.length} of the ${classes.length} classes: ${which}.`];
 }
 
 /** The files of a part, and what was passed over in it. `rows`: those of a table of the whole data set. */

@@ -47,6 +47,7 @@ const specSchema = z.strictObject({
   dir: z.string().optional(),
   trainCount: count,
   testCount: count,
+  testShare: z.number().min(0).lt(1).optional(),
   seed: z.number().int().min(0),
   grey: z.boolean().optional(),
   size: z.number().int().min(1).optional(),
@@ -91,6 +92,11 @@ export async function loadDataset(spec: DatasetSpec): Promise<Split> {
   if (source.folder && dir === undefined) {
     throw new UsageError(
       `data set "${name}" is read from files: give its directory (\`dir=DIR\`).`,
+    );
+  }
+  if (options.testShare !== undefined && source.holdsBack !== true) {
+    throw new UsageError(
+      `data set "${name}" has a part to test on: \`testShare\` is of images in folders of their classes alone.`,
     );
   }
   const split = await withinMemory(() =>

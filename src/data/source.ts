@@ -24,6 +24,11 @@ export interface LoadOptions {
   readonly trainCount?: number | undefined;
   /** Test images to take, class-balanced. Default: all. */
   readonly testCount?: number | undefined;
+  /**
+   * Of a set whose files have no part to test on: share of each class that is held back for it, 0 to 1. An image's name
+   * alone decides, so that the others stay where they are when some are added or taken away. Default: both parts are needed.
+   */
+  readonly testShare?: number | undefined;
   /** Chooses the images taken, and draws those that are drawn. */
   readonly seed: number;
   /** One grey channel instead of RGB, where the files have either. */
@@ -79,7 +84,12 @@ export interface DatasetSource {
    */
   readonly incomplete?: (dir: string) => Promise<Dataset | undefined>;
   /** How many images a folder holds, where the files alone say. @throws DataError as `load` does. */
-  readonly counts?: (dir: string) => Promise<Pick<DatasetSizes, "train" | "test">>;
+  readonly counts?: (
+    dir: string,
+    options?: Pick<LoadOptions, "testShare">,
+  ) => Promise<Pick<DatasetSizes, "train" | "test">>;
+  /** It knows what to do where there is no part to test on (`testShare`). */
+  readonly holdsBack?: boolean;
   /** Where `rewind fetch` gets it; absent: its files are got by hand. */
   readonly download?: Download;
   /**

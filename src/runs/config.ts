@@ -27,6 +27,8 @@ export interface DataConfig {
   dir?: string | undefined;
   trainCount?: number | undefined;
   testCount?: number | undefined;
+  /** Share of each class that is held back to test on, where the files have no part for that. */
+  testShare?: number | undefined;
   /** Side the images are resized to, in pixels. */
   size?: number | undefined;
   /** Names of the classes whose images are taken; absent: all. */
@@ -113,6 +115,7 @@ const dataSchema = z.strictObject({
   dir: z.string().optional(),
   trainCount: count.optional(),
   testCount: count.optional(),
+  testShare: z.number().min(0).lt(1).optional(),
   size: count.optional(),
   classes: z.array(z.string()).min(1).optional(),
 });

@@ -151,6 +151,41 @@ test("what a network has forgotten before goes again, or a command says that it 
   assert.match(folder.err, /--same-as .*own: its D_f is the folder ".*gone".*--forget-data .*gone/);
 });
 
+test("folders of classes alone are learnt and forgotten, and what was held back stays held back", async () => {
+  const flat = `${dir}/flat`;
+  const files = Object.entries(await photos()).map(
+    ([name, bytes]) => [name.replace(/^(train|test)\//, ""), bytes] as const,
+  );
+  write(flat, Object.fromEntries(files));
+  const asked = await commands.run("train", "--data", flat, ...recipe, "--out", `${dir}/never`);
+  assert.match(asked.err, /of CLASS\/\*\.jpg alone --test-share 0\.2 holds a fifth back/);
+  const share = ["--data", flat, "--test-share", "0.3"];
+  const made = await commands.run("train", ...share, ...recipe, "--out", `${dir}/flat-run`);
+  assert.is(made.code, 0, made.err);
+  const held = /(\d+) of the 30 images are held back to test on/.exec(made.err)?.[1];
+  const count = of(`${dir}/flat-run`).of;
+  assert.is(count + Number(held), 30);
+  const gone = of(`${dir}/flat-run`).images[0]!.name;
+  const unlearnt = await commands.run(
+    ...["unlearn", "--run", `${dir}/flat-run`, ...unlearning, "--out", `${dir}/flat-gone`],
+  );
+  assert.is(unlearnt.code, 0, unlearnt.err);
+  rmSync(`${flat}/${gone}`);
+  const from = await commands.run(
+    ...["unlearn", "--from", `${dir}/flat-gone`, ...share, "--forget-class", "dog", ...unlearning],
+    ...["--out", `${dir}/flat-more`],
+  );
+  assert.is(from.code, 0, from.err);
+  assert.is(of(`${dir}/flat-more`).of, count - 1);
+  assert.match(from.err, new RegExp(`${held} of the 29 images are held back`));
+  const all = await commands.run(
+    ...["unlearn", "--from", `${dir}/flat-gone`, "--data", flat, "--test-share", "0"],
+    ...["--forget-class", "dog", ...unlearning, "--out", `${dir}/flat-all`],
+  );
+  assert.is(all.code, 0, all.err);
+  assert.is(of(`${dir}/flat-all`).of, 29);
+});
+
 test("a finished unlearning is not shown for a network that was trained anew", async () => {
   const out = `${dir}/finished`;
   const words = ["unlearn", "--run", `${dir}/again`, "--forget-class", "cat", ...unlearning];

@@ -2,6 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { DataError } from "../../src/errors.ts";
 import { loadImageFolder } from "../../src/data/image-folder.ts";
+import { loadDataset } from "../../src/data/index.ts";
 import { errorOf, folderOf, removeFolders } from "./folder.ts";
 import { type Colour, jpeg, image, png } from "./images.ts";
 
@@ -118,6 +119,63 @@ test("images of one smaller size are left to be enlarged on the GPU; of several,
   assert.is(mixed.train.pixels.length, 4 * 12 * 12 * 3);
   // Each part as its own files are.
   assert.equal(mixed.test, even.test);
+});
+
+/** Twenty images of each of two classes, in one folder or in `train`. */
+async function oneSet(train = ""): Promise<Record<string, Uint8Array>> {
+  const files: Record<string, Uint8Array> = {};
+  for (const [at, name] of ["ape", "zebra"].entries()) {
+    for (let i = 0; i < 20; i++) {
+      files[`${train}${name}/${i}.png`] = await png(image(4, 4, [10 * i, 100 * at, 0]));
+    }
+  }
+  return files;
+}
+
+test("of a folder that is one set a share is held back to test on, by the images' names", async () => {
+  const files = await oneSet();
+  const whole = await loadImageFolder(folderOf(files), { testShare: 0.3 });
+  const names = (set: { readonly names?: readonly string[] | undefined }): string[] => [
+    ...set.names!,
+  ];
+  assert.equal(
+    [...names(whole.train), ...names(whole.test)].sort(),
+    Object.keys(files).sort(),
+    "each image is in one of the two",
+  );
+  const held = whole.test.count;
+  assert.ok(held >= 5 && held <= 19, `${held} of 40`);
+  assert.equal(whole.train.classes, whole.test.classes);
+  assert.match(whole.notes!.join(" "), new RegExp(`${held} of the 40 images are held back`));
+  // Whatever goes or comes, the others stay where they are: no image that was learnt is tested on later.
+  const gone = names(whole.train).slice(0, 7);
+  const fewer = Object.fromEntries(Object.entries(files).filter(([name]) => !gone.includes(name)));
+  const later = await loadImageFolder(folderOf({ ...fewer, "ape/new.png": files["ape/0.png"]! }), {
+    testShare: 0.3,
+    seed: 9,
+  });
+  const without = (list: string[]): string[] => list.filter((name) => name !== "ape/new.png");
+  assert.equal(without(names(later.test)), names(whole.test));
+  assert.equal(
+    without(names(later.train)),
+    names(whole.train).filter((name) => !gone.includes(name)),
+  );
+  const half = await loadImageFolder(folderOf(await oneSet("train/")), { testShare: 0.5 });
+  assert.match(names(half.train)[0]!, /^train\/ape\//);
+  const most = await loadImageFolder(folderOf(files), { testShare: 0.999 });
+  assert.equal([...most.train.labels], [0, 1], "an image of each class stays to be learnt");
+  const none = await loadImageFolder(folderOf(files), { testShare: 0 });
+  assert.equal([none.train.count, none.test.count], [40, 0]);
+  assert.match(none.notes!.join(" "), /No image is held back/);
+});
+
+test("a share is held back where nothing else is there to test on, and of no other set", async () => {
+  const both = await errorOf(loadImageFolder(folderOf(await sample()), { testShare: 0.2 }));
+  assert.match(both.message, /its test\/ is there to test on.*`testShare`/);
+  const one = await errorOf(loadImageFolder(folderOf(await oneSet())));
+  assert.match(one.message, /no train\/ in it.*`testShare` holds a share back/);
+  const drawn = await errorOf(loadDataset({ name: "synthetic", testShare: 0.2, seed: 1 }));
+  assert.match(drawn.message, /"synthetic" has a part to test on: `testShare`/);
 });
 
 test("a corrupt file is named, and the decoder works on afterwards", async () => {
