@@ -10,6 +10,7 @@ import {
   gelu,
   globalAveragePool,
   maxPool,
+  pad,
   permute,
   relu,
   silu,
@@ -21,8 +22,16 @@ const border = z.union([z.literal("same"), z.number().int().min(0)]);
 /** Of the layer's tensors: `<name>.weight` and so on. */
 const name = z.string().min(1);
 const epsilon = z.number().positive().optional();
+/** Of PyTorch's layer norm. */
+const torchEpsilon = 1e-5;
 
-/** A layer, by its type. */
+const window = {
+  size: count,
+  stride: count.optional(),
+  padding: z.number().int().min(0).optional(),
+};
+
+/** A layer, by its type. Whatever is left out is as in PyTorch. */
 const layerSchema = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("conv2d"),
@@ -54,11 +63,12 @@ const layerSchema = z.discriminatedUnion("type", [
   }),
   z.strictObject({ type: z.literal("layer-norm"), name, epsilon }),
   z.strictObject({ type: z.enum(["relu", "gelu", "silu"]) }),
+  z.strictObject({ type: z.literal("max-pool"), ...window }),
   z.strictObject({
-    type: z.enum(["max-pool", "average-pool"]),
-    size: count,
-    stride: count.optional(),
-    padding: z.number().int().min(0).optional(),
+    type: z.literal("average-pool"),
+    ...window,
+    /** Whether the zeros of the padding count in a mean, as they do in PyTorch unless it is told otherwise. */
+    countPadding: z.boolean().optional(),
   }),
   z.strictObject({ type: z.literal("global-average-pool") }),
   z.strictObject({
@@ -156,25 +166,27 @@ function build(layers: Layers, x: Value, layer: DescribedLayer, classes: number)
     }
     case "linear":
       return layers.linear(layer.name, x, layer.units === "classes" ? classes : layer.units);
-    case "batch-norm":
-    case "layer-norm": {
-      const { type, name: called, ...options } = layer;
-      const given = defined(options);
-      return type === "batch-norm"
-        ? layers.batchNorm(called, x, given)
-        : layers.layerNorm(called, x, given);
+    case "batch-norm": {
+      const { type: _, name: called, ...options } = layer;
+      return layers.batchNorm(called, x, defined(options));
     }
+    case "layer-norm":
+      return layers.layerNorm(layer.name, x, { epsilon: layer.epsilon ?? torchEpsilon });
     case "relu":
       return relu(x);
     case "gelu":
       return gelu(x);
     case "silu":
       return silu(x);
-    case "max-pool":
+    case "max-pool": {
+      const { type: _, ...options } = layer;
+      return maxPool(x, defined(options));
+    }
     case "average-pool": {
-      const { type, ...options } = layer;
-      const pool = type === "max-pool" ? maxPool : avgPool;
-      return pool(x, defined(options) as Parameters<typeof maxPool>[1]);
+      const { type: _, padding = 0, countPadding = true, ...options } = layer;
+      return countPadding && padding > 0
+        ? avgPool(pad(x, padding), defined(options))
+        : avgPool(x, { ...defined(options), padding });
     }
     case "global-average-pool":
       return globalAveragePool(x);

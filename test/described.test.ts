@@ -1,10 +1,22 @@
 // Networks described in JSON: the same graph as the same layers in a module.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { join } from "node:path";
 import { describedConfig } from "../models/described.ts";
 import { modelSchema, modelSpec } from "../models/index.ts";
 import { DataError, ShapeError, UsageError } from "../src/errors.ts";
 import { declare } from "../src/nn/model.ts";
+import { predict } from "../src/index.ts";
+import { fromArrays } from "../src/entries/data.ts";
+import { loadForeign } from "../src/entries/io.ts";
+import { writeSafetensors } from "../src/io/safetensors.ts";
+import { folderOf, removeFolders } from "./data/folder.ts";
+import { closeGpus, testGpu } from "./device.ts";
+
+test.after(async () => {
+  removeFolders();
+  await closeGpus();
+});
 
 const head = [
   { type: "global-average-pool" },
@@ -90,6 +102,51 @@ test("a wrong description is refused: by field, or by the shapes it gives", () =
     (error: Error) =>
       error instanceof UsageError && /"x": two layers are called "c"/.test(error.message),
   );
+});
+
+/** First logit of one 3 × 3 image of a colour, by layers before the mean and a last layer with these weights. */
+async function answerOf(layer: object, colour: number[], weights: number[]): Promise<number> {
+  const f32 = (shape: number[], values: number[]) => ({ shape, data: Float32Array.from(values) });
+  const tensors = new Map([
+    ["fc.weight", f32([2, 3], [...weights, 0, 0, 0])],
+    ["fc.bias", f32([2], [0, 0])],
+  ]);
+  if ("name" in layer) {
+    tensors.set("norm.weight", f32([3], [1, 1, 1])).set("norm.bias", f32([3], [0, 0, 0]));
+  }
+  const file = writeSafetensors(tensors);
+  const path = join(folderOf({ "net.safetensors": file }), "net.safetensors");
+  const model = await loadForeign(path, {
+    gpu: await testGpu(),
+    network: "described",
+    settings: { title: "torch-like", layers: [layer, ...head] },
+    ...{ preprocessing: "none", input: [3, 3, 3], classes: ["a", "b"] },
+  });
+  const pixels = Uint8Array.from({ length: 27 }, (_, i) => colour[i % 3]!);
+  const images = fromArrays({
+    images: pixels,
+    labels: [0],
+    shape: [1, 3, 3, 3],
+    classes: ["a", "b"],
+  });
+  const { logits } = await predict(model, images);
+  model.destroy();
+  return logits[0]!;
+}
+
+test("what a description leaves out is as in PyTorch", async () => {
+  const pool = { type: "average-pool", size: 3, stride: 1, padding: 1 };
+  const near = (got: number, expected: number): void =>
+    assert.ok(Math.abs(got - expected) < 1e-5 * Math.abs(expected), `${got} for ${expected}`);
+  const white = [255, 255, 255];
+  // Four corners see 4 pixels of 9, four edges 6, the middle all: by AvgPool2d(3, 1, 1) the mean is 49 / 81.
+  near(await answerOf(pool, white, [1, 0, 0]), 49 / 81);
+  near(await answerOf({ ...pool, countPadding: false }, white, [1, 0, 0]), 1);
+  // By LayerNorm's epsilon of 1e-5; the variance of the channels is 3.4e-6.
+  const [mean, x] = [1 / 255 / 3, 1 / 255];
+  const variance = ((x - mean) ** 2 + 2 * mean ** 2) / 3;
+  const norm = { type: "layer-norm", name: "norm" };
+  near(await answerOf(norm, [1, 0, 0], [1, 0, 0]), (x - mean) / Math.sqrt(variance + 1e-5));
 });
 
 test.run();
