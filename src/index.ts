@@ -4,11 +4,14 @@
  * Rewind: a WebGPU engine that makes trained networks forget. This is the core: it runs on Node, Deno and in browsers,
  * and reaches no file format, no chart and no command line.
  *
- * The usual way through: {@link acquireDevice} → {@link GpuDataset} and {@link Model} → {@link Trainer} →
- * {@link RewindSession} with a predictor of {@link loadPredictor} → {@link unlearn}.
+ * The usual way through: {@link train} or {@link load} gives a {@link Classifier}; {@link unlearn} makes it forget and tells the
+ * history and why it ended ({@link Unlearned}); {@link evaluate} and {@link predict} ask it, {@link save} keeps it. Below them, for
+ * loops of one's own: {@link acquireDevice} → {@link GpuDataset} and {@link Model} → {@link Trainer} → {@link Rewinder}.
  *
- * Beside it: `rewind-webgpu/data` (data sets from files), `/io` (checkpoint files), `/experiments` (methods against each
- * other, fitting predictors), `/engine` (graphs, kernels, programs; not stable), `/cli` (the command line).
+ * Beside it: `rewind-webgpu/data` (data sets from files), `/io` (checkpoint files), `/report` (pages), `/experiments` (methods
+ * against each other, fitting predictors), `/engine` (graphs, kernels, programs; not stable), `/cli` (the command line).
+ *
+ * @module rewind-webgpu
  */
 export {
   DataError,

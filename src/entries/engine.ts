@@ -3,6 +3,8 @@
 /**
  * `rewind-webgpu/engine`: graphs, operations, kernels and recorded programs, for those who add some of their own.
  * Not stable: it changes as the engine does, without a major version.
+ *
+ * @module rewind-webgpu/engine
  */
 export { registerShader } from "../gpu/link.ts";
 export { chromeTrace, type KernelTime, Profiler, summarise } from "../gpu/profile.ts";

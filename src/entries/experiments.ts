@@ -1,6 +1,10 @@
 /// <reference lib="dom" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
-/** `rewind-webgpu/experiments`: methods against each other over seeds, named jobs, and the fitting of predictors. */
+/**
+ * `rewind-webgpu/experiments`: methods against each other over seeds, named jobs, and the fitting of predictors.
+ *
+ * @module rewind-webgpu/experiments
+ */
 export { type Job, prepareJob } from "../runs/job.ts";
 export type { TrainConfig, UnlearnConfig } from "../runs/config.ts";
 export { trainJob } from "../api/training.ts";

@@ -1,6 +1,10 @@
 /// <reference lib="dom" preserve="true" />
 /// <reference lib="esnext.disposable" preserve="true" />
-/** `rewind-webgpu/io`: checkpoint files, those of others too. */
+/**
+ * `rewind-webgpu/io`: checkpoint files, those of others too.
+ *
+ * @module rewind-webgpu/io
+ */
 export {
   readSafetensors,
   type Tensor,

@@ -21,6 +21,6 @@ export interface Feed extends Batches {
 export interface ExampleFeed extends Feed {
   /** What the network is built on: a batch of each of its inputs. */
   readonly inputs: readonly Value[];
-  /** [batch]: 1 / rows for the rows that count, 0 for padding. */
+  /** Weights of the rows [batch]: 1 / rows for those that count, 0 for padding. */
   readonly weights: Value;
 }

@@ -185,7 +185,7 @@ export class Trajectory {
   }
 
   /**
-   * Launches that read {@link histories}, each behind the one that unpacks what it reads: in full precision
+   * Launches that read `histories`, each behind the one that unpacks what it reads: in full precision
    * just the launches.
    *
    * @param bound takes the bindings of what is put between.
