@@ -272,7 +272,7 @@ test("shapes stand as the file has them, and where the size of the images decide
     } catch (error) {
       return (error as Error).message;
     }
-    return undefined;
+    return "";
   };
   assert.match(
     messageOf("small-cnn", slotsAt(16, "small-cnn")),
