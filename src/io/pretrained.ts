@@ -239,6 +239,12 @@ function scaleFirst(
   tensors.set(first.name, { shape, data: scaled });
 }
 
+/** The names that a network is exported with where nobody asks for others: timm's, else the first it has. */
+export function usualFormat({ formats }: PublishedNetwork): PublishedFormat {
+  const known = Object.keys(formats) as PublishedFormat[];
+  return known.find((format) => format === "timm") ?? known[0]!;
+}
+
 /** Metadata of a file of {@link exportPretrained}: what PyTorch's readers ask for, and who wrote it. */
 export const exportedMetadata = { format: "pt", writer: "rewind export" } as const;
 

@@ -149,6 +149,11 @@ export function readRunNetwork(
   return readNetwork(path, { model, allowNonfinite, recorded: true });
 }
 
+/** The file of a network's weights, by its own path or that of its folder. @throws DataError for a folder without one. */
+export async function fileOfNetwork(path: string): Promise<string> {
+  return (await fileInfo(path))?.directory === true ? (await placeOf(path)).weights : path;
+}
+
 /** The file of the weights, and what lies beside it. */
 async function placeOf(path: string): Promise<{ weights: string; hub?: HubConfig }> {
   const info = await fileInfo(path);
