@@ -6,7 +6,7 @@ import { beginCommand, releaseFolders } from "./claims.ts";
 import { commands, type Listed } from "./commands.ts";
 import { beginOutput, type OutputFlags, owesJson } from "./output.ts";
 import { refuseSilence } from "./parse.ts";
-import { meantCommand, withSuggestion } from "./suggest.ts";
+import { meantCommand, withShare, withSuggestion } from "./suggest.ts";
 import { packageVersion } from "./version.ts";
 
 /** Exit codes besides 0. */
@@ -116,7 +116,7 @@ async function refused(
   const path = pathOf(command.command);
   tell(
     "UsageError",
-    `${withSuggestion(message.replace(/^error: /, ""))}\n(${path} --help lists ${
+    `${withSuggestion(withShare(message.replace(/^error: /, "")))}\n(${path} --help lists ${
       command.command.commands.length > 0 ? "the commands" : "its options, with an example"
     })`,
   );

@@ -16,6 +16,15 @@ export function meantCommand(word: string | undefined): string | undefined {
   return synonyms.get(word?.toLowerCase() ?? "");
 }
 
+/** A message that refuses a share, with what it is in place of a percentage. */
+export function withShare(message: string): string {
+  const [, percent = "", sign] =
+    /<share>' argument '(\d+\.?\d*|\.\d+)\s*(%?)' is invalid/.exec(message) ?? [];
+  const value = Number(percent);
+  if (percent === "" || value > 100 || (value <= 1 && sign === "")) return message;
+  return `${message} ${value} % is ${Number((value / 100).toPrecision(12))}.`;
+}
+
 /** A message that refuses a word and lists the right ones, with the nearest of them added. */
 export function withSuggestion(message: string): string {
   const listed =
