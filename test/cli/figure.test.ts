@@ -176,7 +176,11 @@ test("folders that are no runs of one network are refused before anything is com
 
 test("an image is called by its number, or by the end of its name, which tells it from others", () => {
   const names = ["17", "train/cat/3.png", "train/n01443537/n01443537_106.JPEG"];
-  assert.equal(names.map(calledOf), ["image 17", "3", "…1443537_106"]);
+  assert.equal([...calledOf(names).values()], ["image 17", "3", "…1443537_106"]);
+  const alike = ["Hund", "Katze"].map((name) => `train/${name}/Foto Nr. 1 – été.png`);
+  assert.equal([...calledOf([...alike, ...alike]).values()], ["Hund…– été", "Katze…– été"]);
+  assert.equal([...calledOf(["train/cat/3.png", "train/dog/3.png"]).values()], ["cat/3", "dog/3"]);
+  assert.equal([...calledOf(["a/x.jpg", "a/x.png"]).values()], ["x.jpg", "x.png"]);
 });
 
 test.after(async () => {
