@@ -3,7 +3,7 @@ import { nearest } from "../nearest.ts";
 
 /** Commands by other words for what they do. */
 const synonyms = new Map<string, string>([
-  ...["forget", "erase", "remove", "delete"].map((word) => [word, "unlearn"] as const),
+  ...["forget", "erase", "remove"].map((word) => [word, "unlearn"] as const),
   ...["test", "eval", "measure"].map((word) => [word, "evaluate"] as const),
   ...["infer", "answer"].map((word) => [word, "classify"] as const),
   ["generate", "sample"],

@@ -2,13 +2,13 @@
 
 /** The beginning of a name, of `longest` signs at most. */
 export function beginningOf(name: string, longest: number): string {
-  const signs = [...name];
+  const signs = Array.from(name);
   return signs.length <= longest ? name : `${signs.slice(0, longest - 1).join("")}…`;
 }
 
 /** The end of a name, of `longest` signs at most. */
 export function endOf(name: string, longest: number): string {
-  const signs = [...name];
+  const signs = Array.from(name);
   return signs.length <= longest ? name : `…${signs.slice(1 - longest).join("")}`;
 }
 
@@ -28,8 +28,8 @@ function commonEnd(one: readonly string[], other: readonly string[]): number {
 
 /** A name by the part of its path up to where it differs from others, and by its end. */
 function differing(name: string, others: readonly string[], longest: number): string {
-  const signs = [...name];
-  const same = Math.max(...others.map((other) => commonEnd(signs, [...other])));
+  const signs = Array.from(name);
+  const same = Math.max(...others.map((other) => commonEnd(signs, Array.from(other))));
   const at = signs.length - same;
   const half = Math.floor((longest - 2) / 2);
   const part = signs.slice(0, at).join("").split("/").at(-1)!;
