@@ -69,6 +69,34 @@ function product(a: Float64Array, b: Float64Array): number {
 }
 
 /**
+ * The moves of a round of which a part was taken: its weights lie on the line between the round's two ends.
+ *
+ * @param round where on that line, with a fraction. @param whole weights after the whole round. @param taken those that were taken.
+ */
+export function partOfMoves(
+  moves: RoundMoves,
+  round: number,
+  whole: Weights,
+  taken: Weights,
+): RoundMoves {
+  const share = round - moves.round + 1;
+  const weightsOf = (of: Weights, name: string): Float32Array => of.get(name)!.data;
+  const layers = moves.layers.map((layer) => {
+    const { name, size, drift, histogram } = layer;
+    const [end, own] = [weightsOf(whole, name), weightsOf(taken, name)];
+    // By what was left out, which has the rest of the length.
+    const move = Float64Array.from(own, (value, i) => ((end[i]! - value) * share) / (1 - share));
+    const bins = drift === 0 ? [] : histogramOf(move, drift / Math.sqrt(size));
+    return { ...layer, move: share * layer.move, histogram: { ...histogram, move: bins } };
+  });
+  const coordinates = moves.coordinates.map((one) => ({
+    ...one,
+    after: weightsOf(taken, one.layer)[one.index]!,
+  }));
+  return { ...moves, round, layers, coordinates };
+}
+
+/**
  * Compares a round's move with its drift, in float64.
  *
  * @param slots the parameters that were recorded. @param histories snapshots [K, size] of each, oldest first.

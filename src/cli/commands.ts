@@ -113,12 +113,12 @@ export const commands: Readonly<Record<string, readonly Listed[]>> = {
       load: async () => (await import("./fetch.ts")).registerFetch,
     },
     {
-      term: "import [options] <file>",
+      term: "import [options] <network>",
       description: "turn a checkpoint of PyTorch or timm into one for `rewind train --from`",
       load: async () => (await import("./import.ts")).registerImport,
     },
     {
-      term: "export [options] <file>",
+      term: "export [options] <network>",
       description:
         "write a checkpoint with the names and layouts of torchvision, timm or the authors",
       load: async () => (await import("./export.ts")).registerExport,

@@ -43,6 +43,7 @@ import { absolutePredictor, loadPredictor } from "../predictors/index.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { DataConfig, ForgetConfig } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
+import { fileOfNetwork } from "../runs/given-network.ts";
 import { loadImages } from "../runs/images.ts";
 import { inputsOf } from "../runs/inputs.ts";
 import { scheduleNames } from "../train/schedule.ts";
@@ -211,7 +212,11 @@ export function registerExperiment(command: Command): void {
         .default("scaled"),
     )
     .addOption(modelOption().default(defaults.network))
-    .option("--from <file>", "pretrained checkpoint that training starts from", absolutePath);
+    .option(
+      "--from <network>",
+      "pretrained checkpoint that training starts from, or its folder",
+      absolutePath,
+    );
   classesOption(command, "diffusion: 0,1,4,7 where nothing else is said").option(
     "--grader <path>",
     "diffusion: what judges drawn images, the folder of a training or a checkpoint (default: one that is trained first)",
@@ -293,13 +298,14 @@ async function requestOf(
   forget: ForgetConfig | undefined,
 ): Promise<ExperimentRequest> {
   const own = isModelFile(flags.model) ? await readModelFile(flags.model) : undefined;
-  const { epochs, from, allowNonfinite, batch, microBatch, recompute, activations } = flags;
+  const { epochs, allowNonfinite, batch, microBatch, recompute, activations } = flags;
   const { lr: learningRate, schedule, optimizer, weightDecay } = flags;
   if (weightDecay !== undefined && optimizer === undefined) {
     throw new UsageError("--weight-decay belongs to --optimizer: give both.");
   }
   const recipe = {
-    ...{ from, allowNonfinite, epochs, batch, microBatch, recompute, activations },
+    from: flags.from && (await fileOfNetwork(flags.from)),
+    ...{ allowNonfinite, epochs, batch, microBatch, recompute, activations },
     ...{ learningRate, schedule },
     optimizer: optimizer === undefined ? undefined : optimizerOf({ ...flags, optimizer }),
   };

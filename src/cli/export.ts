@@ -9,6 +9,7 @@ import {
   isExported,
   type PublishedFormat,
   publishedFormats,
+  usualFormat,
 } from "../io/pretrained.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
@@ -16,6 +17,7 @@ import { readTensors } from "../io/tensor-file.ts";
 import { channelsLast, type Flattened } from "../nn/flattened.ts";
 import { type ModelSpec, tensorsOf } from "../nn/model.ts";
 import { join, makeDir, readBytes, writeAtomic } from "../platform/files.ts";
+import { fileOfNetwork } from "../runs/given-network.ts";
 import { hubFolder } from "../runs/hub-folder.ts";
 import { example } from "./examples.ts";
 import { deviationOption } from "./import.ts";
@@ -26,7 +28,7 @@ import { answer } from "./output.ts";
 import { jsonWith, requireReplaceable, tensorsWith } from "./replaced-files.ts";
 
 interface ExportFlags {
-  readonly format: PublishedFormat;
+  readonly format?: PublishedFormat;
   readonly std?: readonly number[];
   readonly raw?: true;
   readonly hub?: true;
@@ -38,9 +40,12 @@ const areExported = tensorsWith(isExported);
 
 export function registerExport(command: Command): void {
   command
-    .argument("<file>", "checkpoint of `rewind train` or `rewind unlearn`")
+    .argument("<network>", "checkpoint of `rewind train` or `rewind unlearn`, or the run's folder")
     .addOption(
-      new Option("--format <names>", "whose names").choices(publishedFormats).default("timm"),
+      new Option(
+        "--format <names>",
+        "whose names (default: timm where the network has them, else same or torchvision)",
+      ).choices(publishedFormats),
     )
     .option("--raw", "the weights themselves, where the checkpoint has their average too")
     .option("--hub", "write a folder with config.json and model.safetensors, as timm reads it")
@@ -51,13 +56,15 @@ export function registerExport(command: Command): void {
     "rewind export runs/gone/checkpoint.safetensors --format torchvision",
     "--out resnet18.safetensors",
   );
-  nonfiniteOption(deviationOption(command)).action(async (file: string, flags: ExportFlags) => {
-    const { format, std, raw = false, hub, allowNonfinite, out } = flags;
-    if (hub === true && (std !== undefined || format !== "timm")) {
+  nonfiniteOption(deviationOption(command)).action(async (network: string, flags: ExportFlags) => {
+    const { std, raw = false, hub, allowNonfinite, out } = flags;
+    const { format: asked = "timm" } = flags;
+    if (hub === true && (std !== undefined || asked !== "timm")) {
       throw new UsageError(
         `${std === undefined ? "--format" : "--std"} is for a single file; --hub writes the names of timm, and deviations into config.json.`,
       );
     }
+    const file = await fileOfNetwork(network);
     const contents = await readTensors(await readBytes(file), file, { allowNonfinite });
     const { tensors: own, average, metadata, info } = parseCheckpoint(contents, file);
     const averaged = average !== undefined && !raw;
@@ -79,8 +86,9 @@ export function registerExport(command: Command): void {
     }
     await requireReplaceable(out, [{ path: out, isOwn: areExported }], [file]);
     const { model, spec } = info === undefined ? modelOf(metadata["model"], file) : ofInfo(info);
-    const slots = tensorsOf(spec);
-    const exported = exportPretrained(publishedNetwork(model), slots, tensors, format, std);
+    const published = publishedNetwork(model);
+    const format = flags.format ?? usualFormat(published);
+    const exported = exportPretrained(published, tensorsOf(spec), tensors, format, std);
     sayNotes([
       ...channelsLast(spec).map(orderNote),
       ...(info === undefined ? [] : [preparedNote(info, std)]),

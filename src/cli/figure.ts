@@ -14,6 +14,7 @@ import { summarise } from "../experiments/summary.ts";
 import { resultCsv, resultTable } from "../experiments/tables.ts";
 import { join, makeDir, writeAtomic } from "../platform/files.ts";
 import { json } from "../platform/json.ts";
+import { roundNumber } from "../report/report.ts";
 import { latexTable, textTable } from "../report/table.ts";
 import { explainedNames, type Explained, mapsOfRuns } from "../runs/class-maps.ts";
 import { mapsCsv, mapsFigure, mapsTable } from "../runs/class-maps-figure.ts";
@@ -23,7 +24,7 @@ import { changedNotes } from "../runs/inputs.ts";
 import { landscapeOfRuns } from "../runs/landscape.ts";
 import { explainedText, landscapeCsv, landscapeFigure } from "../runs/landscape-figure.ts";
 import { keptMoves } from "../runs/kept-rounds.ts";
-import { movesCsv, movesFigure, movesTotals } from "../runs/moves-figure.ts";
+import { landedText, movesCsv, movesFigure, movesTotals } from "../runs/moves-figure.ts";
 import { landedAt, recordedRuns, type RecordedRun } from "../runs/recorded-run.ts";
 import { classification } from "../tasks/classification.ts";
 import { checkNetwork } from "./check-inputs.ts";
@@ -267,7 +268,7 @@ function registerMoves(figure: Command): void {
       const rounds = await keptMoves(run.folder, (await landedAt(run))?.round);
       if (rounds.length === 0) {
         throw new DataError(
-          `"${run.folder.path}" has no round-N.json: its run did not keep its rounds (\`keepRounds\`) or ended in the first, ` +
+          `"${run.folder.path}" has no round-N.json: its run did not keep its rounds (\`keepRounds\`), ` +
             "or its method records no fine-tuning, as rewinds do.",
         );
       }
@@ -284,7 +285,7 @@ function registerMoves(figure: Command): void {
       );
       const titles = ["round", "drift", "move", "cosine"];
       const rows = movesTotals(rounds).map(({ round, drift, move, cosine }) => [
-        String(round),
+        roundNumber(round),
         drift.toFixed(4),
         move.toFixed(4),
         cosine?.toFixed(3) ?? "–",
@@ -294,6 +295,7 @@ function registerMoves(figure: Command): void {
           titles.map((title) => ({ title })),
           rows,
         )}`,
+        ...[landedText(rounds)].filter((text) => text !== ""),
       );
     }
     const runs = all.map(({ run, rounds }) => ({

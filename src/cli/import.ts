@@ -7,6 +7,7 @@ import { writeSafetensors } from "../io/safetensors.ts";
 import { readTensors } from "../io/tensor-file.ts";
 import { tensorsOf } from "../nn/model.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
+import { fileOfNetwork } from "../runs/given-network.ts";
 import { example } from "./examples.ts";
 import { inFlags } from "./flags.ts";
 import { nonfiniteOption } from "./nonfinite.ts";
@@ -47,7 +48,10 @@ const areImported = tensorsWith(({ model, names }) => model !== undefined && nam
 
 export function registerImport(command: Command): void {
   command
-    .argument("<file>", "safetensors or PyTorch (.pt, .pth), told by its content")
+    .argument(
+      "<network>",
+      "safetensors or PyTorch (.pt, .pth), told by its content, or a folder with model.safetensors",
+    )
     .addOption(
       new Option("--model <name>", "network")
         .choices(publishedNetworkNames())
@@ -71,7 +75,8 @@ export function registerImport(command: Command): void {
     "rewind import resnet18.pth --model resnet18-imagenet --classes 10",
     "--std 0.229,0.224,0.225 --out resnet18.safetensors",
   );
-  nonfiniteOption(deviationOption(command)).action(async (file: string, flags: ImportFlags) => {
+  nonfiniteOption(deviationOption(command)).action(async (path: string, flags: ImportFlags) => {
+    const file = await fileOfNetwork(path);
     const { model, imageSize: size, classes, head, std, out } = flags;
     await requireReplaceable(out, [{ path: out, isOwn: areImported }], [file]);
     const spec = modelSpec({ name: model }, [size, size, 3], classes);

@@ -6,7 +6,7 @@ import { beginCommand, releaseFolders } from "./claims.ts";
 import { commands, type Listed } from "./commands.ts";
 import { beginOutput, type OutputFlags, owesJson } from "./output.ts";
 import { refuseSilence } from "./parse.ts";
-import { withSuggestion } from "./suggest.ts";
+import { meantCommand, withShare, withSuggestion } from "./suggest.ts";
 import { packageVersion } from "./version.ts";
 
 /** Exit codes besides 0. */
@@ -110,32 +110,74 @@ async function refused(
 ): Promise<number> {
   if (error.exitCode === 0) return 0;
   const command = commandOf(root, words);
-  const { message } = error.code.startsWith("commander.missing")
-    ? (misspelt(command.command, command.rest) ?? error)
-    : ((await misplaced(command.command, error.message)) ?? error);
+  const { message } = (await likelier(command, error)) ?? error;
   // Help for a group of commands that was named alone.
   if (error.code === "commander.help") return exits.usage;
   const path = pathOf(command.command);
   tell(
     "UsageError",
-    `${withSuggestion(message.replace(/^error: /, ""))}\n(${path} --help lists ${
+    `${withSuggestion(withShare(message.replace(/^error: /, "")))}\n(${path} --help lists ${
       command.command.commands.length > 0 ? "the commands" : "its options, with an example"
     })`,
   );
   return exits.usage;
 }
 
+/** A command, and the words after it. */
+interface Called {
+  readonly command: Command;
+  readonly rest: readonly string[];
+}
+
+/** An error that is likelier than commander's to be what went wrong, or says more. */
+async function likelier(
+  { command, rest }: Called,
+  error: CommanderError,
+): Promise<Error | undefined> {
+  if (error.code === "commander.unknownCommand") return renamed(command, rest);
+  if (error.code === "commander.excessArguments") return unflagged(command, rest);
+  if (error.code.startsWith("commander.missing")) {
+    return misspelt(command, rest) ?? unflagged(command, rest);
+  }
+  return misplaced(command, error.message);
+}
+
 /** The command that words name, and the words after it. */
-function commandOf(
-  root: Command,
-  words: readonly string[],
-): { command: Command; rest: readonly string[] } {
+function commandOf(root: Command, words: readonly string[]): Called {
   const next = root.commands.find((one) => one.name() === words[0]);
   return next === undefined ? { command: root, rest: words } : commandOf(next, words.slice(1));
 }
 
 function pathOf(command: Command): string {
   return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
+
+/** The error of a command that is called by another word. */
+function renamed(group: Command, [word]: readonly string[]): Error | undefined {
+  const name = meantCommand(word);
+  if (!group.commands.some((one) => one.name() === name)) return undefined;
+  return new Error(`unknown command '${word}'\n(Did you mean ${name}?)`);
+}
+
+/** Options that name what a command works on. */
+const inputs = {
+  "--run": "a run's folder",
+  "--from": "a network",
+  "--data": "images",
+} as const;
+
+/** The error of a path without its option. */
+function unflagged(command: Command, words: readonly string[]): Error | undefined {
+  command.restoreStateBeforeParse();
+  const { operands } = command.parseOptions([...words]);
+  const { length } = command.registeredArguments;
+  const [flag, ...more] = Object.entries(inputs)
+    .filter(([long]) => command.options.some((option) => option.long === long))
+    .map(([long, what]) => `${what} by ${long}`);
+  if (operands.length <= length || flag === undefined) return undefined;
+  return new Error(
+    `'${operands[length]}' stands without an option: give ${[flag, ...more].join(", ")}.`,
+  );
 }
 
 /** The error of an option that stands before the command it belongs to. */

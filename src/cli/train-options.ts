@@ -7,6 +7,7 @@ import { UsageError } from "../errors.ts";
 import type { Precision } from "../gpu/device.ts";
 import { type ForgetConfig, type TrainConfig, trainSchema } from "../runs/config.ts";
 import { defaults } from "../runs/defaults.ts";
+import { fileOfNetwork } from "../runs/given-network.ts";
 import { forecasters, type NowcastConfig } from "../forecast/index.ts";
 import { optimizers, type OptimizerSettings } from "../optim/index.ts";
 import { listed } from "../registry.ts";
@@ -73,8 +74,8 @@ export function trainOptions(
   dataOptions(command, { preset: true });
   scenarioOptions(command, scenario);
   preprocessingOptions(networkOptions(command, { preset: true, tasks })).option(
-    "--from <file>",
-    "checkpoint to start from; a missing classifier is drawn at random",
+    "--from <network>",
+    "checkpoint to start from, or its folder; a missing classifier is drawn at random",
     absolutePath,
   );
   nonfiniteOption(command).optionsGroup("Training:");
@@ -240,7 +241,7 @@ export async function trainConfig(flags: TrainFlags, forget?: ForgetConfig): Pro
         forget,
         task: flags.task === "diffusion" ? flags.task : undefined,
         average: flags.average,
-        from: flags.from,
+        from: flags.from && (await fileOfNetwork(flags.from)),
         allowNonfinite: flags.allowNonfinite,
         milestones: flags.milestones?.split(",").map(Number),
         factor: flags.factor,

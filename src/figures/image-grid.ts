@@ -1,6 +1,7 @@
 /** Images in rows and columns, each with a line under it. */
 import { encodePng } from "../data/encode-png.ts";
 import type { DecodedImage } from "../data/decoded-image.ts";
+import { beginningOf, cutApart } from "./cut-names.ts";
 import { type Drawn, drawn, page, schema, wrapped } from "./draw.ts";
 
 /** An image of a grid. */
@@ -36,10 +37,6 @@ const [cell, gap, left, top, line] = [104, 10, 130, 34, 13];
 /** Characters of a column's name at most: as many as fit over an image. */
 const longestName = 16;
 
-function shortened(name: string): string {
-  return name.length <= longestName ? name : `${name.slice(0, longestName - 1)}…`;
-}
-
 interface Label {
   readonly x: number;
   readonly y: number;
@@ -63,8 +60,13 @@ export async function gridSpec({
   const width = x(columns.length) - gap;
   const height = y(rows.length) + 30;
   const images: { x: number; y: number; url: string; description: string }[] = [];
+  const cut = cutApart(
+    columns.map(({ name }) => name),
+    longestName,
+    (name) => beginningOf(name, longestName),
+  );
   const labels: Label[] = columns.flatMap(({ name, line: under }, i) => [
-    { x: x(i) + cell / 2, y: 8, text: shortened(name), kind: "name", align: "center" },
+    { x: x(i) + cell / 2, y: 8, text: cut.get(name)!, kind: "name", align: "center" },
     { x: x(i) + cell / 2, y: 8 + line, text: under, kind: "line", align: "center" },
   ]);
   for (const [r, row] of rows.entries()) {

@@ -4,11 +4,12 @@
  * Each network says in its own file how it is published, as {@link PublishedFormats}.
  */
 import { DataError, UsageError } from "../errors.ts";
+import { differsBySize, sizeHint } from "../nn/image-size.ts";
 import { listed } from "../registry.ts";
-import { format as formatShape, sameShape } from "../shape.ts";
+import { format as formatShape, sameShape, type Shape } from "../shape.ts";
 import type { ParameterSpec } from "../weights/arena.ts";
 import type { Tensor } from "./safetensors.ts";
-import { fromTorch, halfOf, joinHalf, toTorch } from "./torch-layout.ts";
+import { fromTorch, halfOf, joinHalf, torchShape, toTorch } from "./torch-layout.ts";
 
 /** Whose names a checkpoint has; `original` are the authors' own, `same` are ours with PyTorch's suffixes. */
 export const publishedFormats = ["torchvision", "timm", "original", "same"] as const;
@@ -67,6 +68,13 @@ function publishedPlace(
   return halves?.(name) ?? { name };
 }
 
+/** The shape of a tensor of ours as it is published; the whole one's, where ours is a half. */
+function publishedShape(slot: ParameterSpec, names: PublishedNames): Shape {
+  const [first, ...rest] = torchShape(slot, names.unitAxes?.test(slot.name) === true);
+  const whole = publishedPlace(slot.name, names).half === undefined;
+  return whole ? [first!, ...rest] : [2 * first!, ...rest];
+}
+
 /** What a publisher calls a tensor of ours, without the suffix: the name of its layer. */
 export function publishedLayer(own: string, names: PublishedNames): string {
   return publishedPlace(own, names).name.replace(/\.[^.]+$/, "");
@@ -81,6 +89,8 @@ export interface ImportOptions {
    * first convolution, as Rewind subtracts a mean and does not divide.
    */
   readonly deviation?: readonly number[] | undefined;
+  /** What the size of the images is called where it is given, in errors. Default: `size`. */
+  readonly sizeCalled?: string | undefined;
 }
 
 /** Tensors under our names, and whose names the file had. */
@@ -102,7 +112,7 @@ export function importPretrained(
   network: PublishedNetwork,
   slots: readonly ParameterSpec[],
   file: ReadonlyMap<string, Tensor>,
-  { head, deviation }: ImportOptions,
+  { head, deviation, sizeCalled }: ImportOptions,
 ): Imported {
   const given = new Map(
     [...file]
@@ -116,6 +126,7 @@ export function importPretrained(
   // Sets, as a tensor of the file can be two of ours.
   const missing = new Set<string>();
   const misshapen = new Set<string>();
+  let [bySize, otherHead] = [true, false];
   for (const slot of slots) {
     const source = publishedPlace(slot.name, names);
     used.add(source.name);
@@ -126,9 +137,14 @@ export function importPretrained(
       continue;
     }
     const found = fromTorch(slot, source.half === undefined ? tensor : halfOf(tensor, source.half));
-    if (sameShape(found.shape, slot.shape)) tensors.set(slot.name, found);
-    else
-      misshapen.add(`${source.name} ${formatShape(tensor.shape)} (for ${formatShape(slot.shape)})`);
+    if (sameShape(found.shape, slot.shape)) {
+      tensors.set(slot.name, found);
+      continue;
+    }
+    const wanted = formatShape(publishedShape(slot, names));
+    misshapen.add(`${source.name} ${formatShape(tensor.shape)} (for ${wanted})`);
+    bySize &&= differsBySize(slot, found.shape);
+    otherHead ||= isHead(slot.name) && found.shape.at(-1) !== slot.shape.at(-1);
   }
   const extra = [...given.keys()].filter((name) => !used.has(name));
   const problems = [
@@ -137,11 +153,11 @@ export function importPretrained(
     list("left over", extra),
   ].filter((text) => text !== "");
   if (problems.length > 0) {
+    const advice = otherHead ? " For other classes than the checkpoint's, replace the head." : "";
+    const sizeAlone = bySize && missing.size + extra.length === 0;
     throw new DataError(
       `the checkpoint does not fit "${network.name}" by the names of ${format}: ${problems.join("; ")}.` +
-        ([...misshapen].some((text) => /^(fc|head|classifier)\b/.test(text))
-          ? " For other classes than the checkpoint's, replace the head."
-          : ""),
+        (sizeAlone ? sizeHint(sizeCalled) : advice),
     );
   }
   if (deviation !== undefined) {
@@ -221,6 +237,12 @@ function scaleFirst(
   const { shape, data } = tensors.get(first.name)!;
   const scaled = data.map((value, i) => value * factor(Math.floor(i / cout) % cin));
   tensors.set(first.name, { shape, data: scaled });
+}
+
+/** The names that a network is exported with where nobody asks for others: timm's, else the first it has. */
+export function usualFormat({ formats }: PublishedNetwork): PublishedFormat {
+  const known = Object.keys(formats) as PublishedFormat[];
+  return known.find((format) => format === "timm") ?? known[0]!;
 }
 
 /** Metadata of a file of {@link exportPretrained}: what PyTorch's readers ask for, and who wrote it. */

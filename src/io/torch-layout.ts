@@ -4,7 +4,7 @@
  * Rewind keeps convolutions as [KH, KW, in, out] and dense layers as [in, out]; PyTorch as [out, in, KH, KW]
  * and [out, in].
  */
-import { count } from "../shape.ts";
+import { count, type Shape } from "../shape.ts";
 import type { ParameterSpec } from "../weights/arena.ts";
 import type { Tensor } from "./safetensors.ts";
 
@@ -55,15 +55,21 @@ export function fromTorch(slot: ParameterSpec, tensor: Tensor): Tensor {
 }
 
 /**
- * A tensor of ours in PyTorch's layout.
+ * The shape of a tensor of ours in PyTorch's layout.
  *
- * @param unitAxes whether its shape ends in two axes of size 1 besides, as that of a 1×1 convolution does.
+ * @param unitAxes whether it ends in two axes of size 1 besides, as that of a 1×1 convolution does.
  */
+export function torchShape(slot: ParameterSpec, unitAxes: boolean): Shape {
+  const shape = torchAxes(slot)?.map((axis) => slot.shape[axis]!) ?? slot.shape;
+  if (slot.kind === "depthwise") return [shape[0]!, 1, ...shape.slice(1)];
+  return unitAxes ? [...shape, 1, 1] : shape;
+}
+
+/** A tensor of ours in PyTorch's layout; `unitAxes` as for {@link torchShape}. */
 export function toTorch(slot: ParameterSpec, tensor: Tensor, unitAxes: boolean): Tensor {
   const axes = torchAxes(slot);
-  const { shape, data } = axes === undefined ? tensor : transpose(tensor, axes);
-  if (slot.kind === "depthwise") return { shape: [shape[0]!, 1, ...shape.slice(1)], data };
-  return { shape: unitAxes ? [...shape, 1, 1] : shape, data };
+  const { data } = axes === undefined ? tensor : transpose(tensor, axes);
+  return { shape: torchShape(slot, unitAxes), data };
 }
 
 /** The first or second half of a tensor along its first axis. */

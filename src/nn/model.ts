@@ -8,6 +8,7 @@ import { Graph } from "../graph/graph.ts";
 import type { Value } from "../graph/value.ts";
 import { count, format, sameShape, type Shape } from "../shape.ts";
 import { Random } from "../random.ts";
+import { differsBySize, sizeHint } from "./image-size.ts";
 import { Declarations, Layers, type NormMode } from "./layers.ts";
 
 /** What a model is, independent of any device. */
@@ -191,11 +192,14 @@ export class Model {
       throw new UsageError(`expected a Map of tensors by name, got ${shown(tensors)}.`);
     }
     const wrong = extra.map((name) => `"${name}" is not of the model`);
-    for (const { name, shape } of slots) {
+    let bySize = 0;
+    for (const slot of slots) {
+      const { name, shape } = slot;
       const tensor = tensors.get(name);
       if (tensor === undefined) wrong.push(`"${name}" is missing`);
       else if (!sameShape(tensor.shape, shape)) {
         wrong.push(`"${name}" is ${format(tensor.shape)}, the model needs ${format(shape)}`);
+        if (differsBySize(slot, tensor.shape)) bySize++;
       } else if (!(tensor.data instanceof Float32Array) || tensor.data.length !== count(shape)) {
         const { data } = tensor;
         wrong.push(`"${name}" needs ${count(shape)} values in a Float32Array, got ${shown(data)}`);
@@ -203,7 +207,8 @@ export class Model {
     }
     if (wrong.length > 0) {
       throw new ShapeError(
-        `checkpoint does not fit model "${this.spec.name}": ${wrong.join("; ")}.`,
+        `checkpoint does not fit model "${this.spec.name}": ${wrong.join("; ")}.` +
+          (bySize === wrong.length ? sizeHint() : ""),
       );
     }
   }

@@ -15,6 +15,7 @@ import {
   absolutePath,
   type Access,
   appendText,
+  dirname,
   exists,
   fileInfo,
   isLeftover,
@@ -148,12 +149,8 @@ export class RunFolder {
   /** Opens the folder of a finished run for reading. */
   static async open(path: string): Promise<RunFolder> {
     const folder = new RunFolder(path);
-    if (!(await exists(folder.file("config.json")))) {
-      throw new DataError(
-        `"${path}" is not a run folder: it has no config.json. Run \`rewind train\` first.`,
-      );
-    }
-    return folder;
+    if (await folder.has("config.json")) return folder;
+    throw new DataError(`"${path}" is not a run folder: ${await insteadOf(path)}`);
   }
 
   /** Removes what a process that was killed has left of its work on a finished run. */
@@ -293,6 +290,16 @@ export class RunFolder {
   async write(name: string, data: string | Uint8Array): Promise<void> {
     await writeAtomic(this.file(name), data);
   }
+}
+
+/** What is there in place of a run's folder, and what to do. */
+async function insteadOf(path: string): Promise<string> {
+  const found = await fileInfo(path);
+  if (found === undefined) return "there is no such folder. Run `rewind train` first.";
+  if (found.directory) return "it has no config.json. Run `rewind train` first.";
+  const folder = dirname(path);
+  if (await exists(join(folder, "config.json"))) return `it is a file in one. Give "${folder}".`;
+  return "it is a file. `rewind unlearn` and `rewind classify` take a network in a file (`checkpoint`).";
 }
 
 /** Where two configurations differ: "unlearn.rounds is 3 there, 2 here". */

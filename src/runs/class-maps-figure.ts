@@ -1,6 +1,7 @@
 /** The figure of class activation maps, and its numbers as files. */
 import { csvFormatRows } from "d3-dsv";
 import { type Drawn } from "../figures/draw.ts";
+import { cutApart, endOf, withoutEnding } from "../figures/cut-names.ts";
 import { type GridCell, type ImageGrid, imageGrid } from "../figures/image-grid.ts";
 import { css, enlargedImage, overlaid, viridis } from "../figures/overlay.ts";
 import type {
@@ -22,14 +23,13 @@ const explainedTexts: Readonly<Record<Explained, string>> = {
 /** Characters of an image's name at most: as many as fit beside a row. */
 const longestName = 12;
 
-/** What an image is called beside its row: its number, or the end of its name, which tells it from others of its folder. */
-export function calledOf(image: string): string {
-  if (/^\d+$/.test(image)) return `image ${image}`;
-  const name = image
-    .split("/")
-    .at(-1)!
-    .replace(/\.\w{1,5}$/, "");
-  return name.length <= longestName ? name : `…${name.slice(1 - longestName)}`;
+/** What images are called beside their rows: their numbers, or the ends of their names, and what tells those apart. */
+export function calledOf(images: readonly string[]): ReadonlyMap<string, string> {
+  return cutApart(images, longestName, (image) =>
+    /^\d+$/.test(image)
+      ? `image ${image}`
+      : endOf(withoutEnding(image.split("/").at(-1)!), longestName),
+  );
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
@@ -37,6 +37,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 /** The figure as data: what stands where. */
 export function mapsGrid({ data, pictures, stored }: DrawnMaps): ImageGrid {
   const { rows, networks, explained, weights, signature, image } = data;
+  const called = calledOf(rows.map(({ image: name }) => name));
   const colours = Array.from({ length: 64 }, (_, i) => css(viridis(i / 63)));
   return {
     title: "What the network looks at",
@@ -63,7 +64,7 @@ export function mapsGrid({ data, pictures, stored }: DrawnMaps): ImageGrid {
       const trained = row.form === "as trained on" && row.trainedAs !== row.class;
       return {
         lines: [
-          calledOf(row.image),
+          called.get(row.image)!,
           row.form,
           `class ${row.class}`,
           ...(trained ? [`trained as ${row.trainedAs}`] : []),

@@ -6,6 +6,7 @@ import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { type HubConfig, parseHubConfig } from "../io/hub.ts";
 import { importPretrained, publishedClasses, publishedNames } from "../io/pretrained.ts";
 import { readTensors } from "../io/tensor-file.ts";
+import { differsBySize } from "../nn/image-size.ts";
 import { type ModelSpec, type Tensors, tensorsOf } from "../nn/model.ts";
 import {
   type ImageShape,
@@ -16,6 +17,7 @@ import {
 } from "../nn/preprocessing.ts";
 import { listed } from "../registry.ts";
 import { exists, fileInfo, join, readBytes, readJson } from "../platform/files.ts";
+import { sameShape } from "../shape.ts";
 import type { ParameterSpec } from "../weights/arena.ts";
 import type { SetupConfig } from "./config.ts";
 
@@ -34,8 +36,13 @@ export interface GivenNetwork {
   readonly prepared: boolean;
   /** How they are, where that is known. */
   preprocessing(channels: number): Preprocessing | undefined;
-  /** Its weights, under the names of a spec. @throws DataError listing what does not fit. */
-  weights(spec: ModelSpec): Tensors;
+  /**
+   * Its weights, under the names of a spec.
+   *
+   * @param sizeCalled what the size of the images is called where it is given, in errors. Default: `size`.
+   * @throws DataError listing what does not fit.
+   */
+  weights(spec: ModelSpec, sizeCalled?: string): Tensors;
   /** What was made of the file, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -100,11 +107,12 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
     input: hub?.input,
     prepared: prepared !== undefined,
     preprocessing: (channels) => prepared && preprocessingOf(prepared, channels),
-    weights(spec) {
+    weights(spec, sizeCalled) {
       if (ours) return file.tensors;
       const slots = tensorsOf(spec);
       try {
-        return importPretrained(published, slots, file.tensors, { head: "keep" }).tensors;
+        return importPretrained(published, slots, file.tensors, { head: "keep", sizeCalled })
+          .tensors;
       } catch (cause) {
         const other = cause instanceof DataError ? fitting(file.tensors, outputs) : undefined;
         if (other === undefined) throw cause;
@@ -139,6 +147,11 @@ export function readRunNetwork(
   { model, allowNonfinite }: Pick<SetupConfig, "model" | "allowNonfinite">,
 ): Promise<GivenNetwork> {
   return readNetwork(path, { model, allowNonfinite, recorded: true });
+}
+
+/** The file of a network's weights, by its own path or that of its folder. @throws DataError for a folder without one. */
+export async function fileOfNetwork(path: string): Promise<string> {
+  return (await fileInfo(path))?.directory === true ? (await placeOf(path)).weights : path;
 }
 
 /** The file of the weights, and what lies beside it. */
@@ -186,9 +199,30 @@ function own(
       said.preprocessing === undefined
         ? info.preprocessing
         : preprocessingOf(said.preprocessing, channels),
-    weights: () => tensors,
+    weights(spec, sizeCalled = "size") {
+      requireSize(path, info, { tensors, spec, sizeCalled });
+      return tensors;
+    },
     notes: otherwise(path, said, { ...info, channels: info.input[2] }),
   };
+}
+
+/** @throws DataError where a network's weights fit images of its own size, and not those that a spec takes. */
+function requireSize(
+  path: string,
+  { input }: CheckpointInfo,
+  of: { readonly tensors: Tensors; readonly spec: ModelSpec; readonly sizeCalled: string },
+): void {
+  const other = tensorsOf(of.spec).some((slot) => {
+    const found = of.tensors.get(slot.name);
+    return found !== undefined && differsBySize(slot, found.shape);
+  });
+  const seen = of.spec.inputs[0]!;
+  if (!other || sameShape(seen, input)) return;
+  throw new DataError(
+    `"${path}" holds a network for images of ${input.join("×")}, and these are ${seen.join("×")}: leave ` +
+      `\`${of.sizeCalled}\` out, or give the network's.`,
+  );
 }
 
 /** What is wrong where a run's checkpoint is of another network than its config.json says. */

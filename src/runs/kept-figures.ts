@@ -5,13 +5,14 @@ import { base64 } from "../figures/image-grid.ts";
 import { exists, join, listDir, readBytes, readJson } from "../platform/files.ts";
 import { type Html, named } from "../report/html.ts";
 import { picture, table } from "../report/page.ts";
+import { roundNumber } from "../report/report.ts";
 import { fixed } from "../report/written-numbers.ts";
 import type { MapsOfRuns } from "./class-maps.ts";
 import { mapsTable } from "./class-maps-figure.ts";
 import type { LandscapeOfRuns } from "./landscape.ts";
 import { explainedText } from "./landscape-figure.ts";
 import type { RoundMoves } from "../analysis/moves.ts";
-import { movesTotals } from "./moves-figure.ts";
+import { landedText, movesTotals } from "./moves-figure.ts";
 import { checkedFile } from "./checked-file.ts";
 
 /** Where a page looks for figures: in the folder, and in this folder of it. */
@@ -114,12 +115,12 @@ function toldOfMoves({ name, rounds }: { name: string; rounds: readonly RoundMov
     title: `How the rounds of ${name} moved the weights`,
     caption:
       "The length of each round's move beside the drift of the fine-tuning that it recorded, and the cosine of both " +
-      "(−1: straight back).",
+      `(−1: straight back). ${landedText(rounds)}`.trimEnd(),
     numbers: table(
       "All layers together",
       ["round", "drift", "move", "cosine"].map((title) => ({ title })),
       movesTotals(rounds).map(({ round, drift, move, cosine }) => [
-        String(round),
+        roundNumber(round),
         fixed(drift, 4),
         fixed(move, 4),
         cosine === null ? "–" : fixed(cosine, 3),

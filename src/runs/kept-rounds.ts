@@ -5,7 +5,8 @@
  * At most so many as are asked for: where there are more rounds every second one is kept, then every fourth, and so on.
  */
 import { z } from "zod";
-import { movesOf, type RoundMoves, type Weights } from "../analysis/moves.ts";
+import { movesOf, partOfMoves, type RoundMoves, type Weights } from "../analysis/moves.ts";
+import { DataError } from "../errors.ts";
 import { prefixed, unprefixed } from "../io/state-parts.ts";
 import type { Tensors } from "../nn/model.ts";
 import { listDir, readJson } from "../platform/files.ts";
@@ -15,6 +16,7 @@ import { checkedFile } from "./checked-file.ts";
 import { requireModel } from "./checkpoints.ts";
 import type { SetupConfig } from "./config.ts";
 import type { Job } from "./job.ts";
+import { unlearnedFile } from "./recorded-run.ts";
 
 /** Bytes of snapshots that are read back to compare a round with them, at most. */
 const mostHistory = 2 ** 28;
@@ -108,15 +110,32 @@ export async function keptWeights(
 /**
  * What rounds that were kept did to the weights, where their method recorded a fine-tuning.
  *
- * @param end where the run ended: a round that it landed in is not whole.
+ * @param end where the run ended: of a round that it landed in the part up to there.
  * @throws DataError for a file that is damaged.
  */
 export async function keptMoves(folder: RunFolder, end = Infinity): Promise<RoundMoves[]> {
-  const moves: RoundMoves[] = [];
+  const all: RoundMoves[] = [];
   for (const round of await keptRoundNumbers(folder)) {
-    if (round > end || !(await folder.has(movesFile(round)))) continue;
+    if (round >= end + 1 || !(await folder.has(movesFile(round)))) continue;
     const file = folder.file(movesFile(round));
-    moves.push(checkedFile(movesSchema, await readJson(file), file) as unknown as RoundMoves);
+    const moves = checkedFile(movesSchema, await readJson(file), file) as unknown as RoundMoves;
+    all.push(round <= end ? moves : await landedMoves(folder, moves, end));
   }
-  return moves;
+  return all;
+}
+
+/** The part of a round's moves that a run ended with. */
+async function landedMoves(folder: RunFolder, moves: RoundMoves, end: number): Promise<RoundMoves> {
+  const weights = async (name: string, prefix?: string): Promise<Weights> => {
+    const { tensors } = (await folder.readCheckpoint(name))!;
+    const own = prefix === undefined ? tensors : unprefixed(prefix, tensors);
+    const lacks = moves.layers.find((layer) => own.get(layer.name)?.data.length !== layer.size);
+    if (lacks === undefined) return own;
+    throw new DataError(
+      `"${folder.file(name)}" has no ${lacks.size} weights "${lacks.name}", of which ${movesFile(moves.round)} tells: one ` +
+        "of the two files is of another run.",
+    );
+  };
+  const whole = await weights(weightsFile(moves.round), "model");
+  return partOfMoves(moves, end, whole, await weights(unlearnedFile));
 }

@@ -86,7 +86,7 @@ export async function classifierIn(
     ...{ task: classification.name, network: given.network, input, classes },
     preprocessing: given.preprocessing(input[2])!,
   };
-  const weights = given.weights(modelSpec(info.network, input, classes.length));
+  const weights = given.weights(modelSpec(info.network, input, classes.length), "input");
   try {
     return await classifierOf(info, { gpu, weights });
   } catch (cause) {

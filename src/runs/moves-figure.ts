@@ -8,6 +8,7 @@ import {
 } from "../analysis/moves.ts";
 import type { Drawn } from "../figures/draw.ts";
 import { type LineChart, linePanels, type Series } from "../figures/plot.ts";
+import { roundNumber } from "../report/report.ts";
 
 /** Layers that are shown with a histogram, and single weights. */
 const shownLayers = 4;
@@ -69,7 +70,7 @@ export function movesCharts(rounds: readonly RoundMoves[]): LineChart[] {
   ];
   for (const { name, size, histogram } of shown) {
     charts.push({
-      title: `${name}: changes in round ${last.round}`,
+      title: `${name}: changes in round ${roundNumber(last.round)}`,
       xLabel: "change / root mean square of the drift",
       yLabel: "weights (%)",
       series: [
@@ -117,6 +118,13 @@ export function movesCsv(rounds: readonly RoundMoves[]): string {
     ),
   );
   return `${csvFormatRows([head, ...rows])}\n`;
+}
+
+/** What is said of a last round of which a part was taken; empty where all are whole. */
+export function landedText(rounds: readonly RoundMoves[]): string {
+  const { round } = rounds.at(-1)!;
+  if (Number.isInteger(round)) return "";
+  return `Round ${roundNumber(round)} is the part of round ${Math.ceil(round)} up to where the run landed.`;
 }
 
 /** Over all layers together: how far and which way each round moved. */

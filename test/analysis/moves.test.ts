@@ -1,7 +1,7 @@
 // How far and which way a round moved the weights, by hand.
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { histogramBins, movesOf } from "../../src/analysis/moves.ts";
+import { histogramBins, movesOf, partOfMoves } from "../../src/analysis/moves.ts";
 import type { Slot } from "../../src/weights/arena.ts";
 
 const slot = (name: string, size: number): Slot => ({
@@ -71,6 +71,19 @@ test("what is far out is in the outermost bins", () => {
   );
   const { move } = layers[0]!.histogram;
   assert.equal([move[0], move.at(-1), move.length], [1, 1, histogramBins]);
+});
+
+test("the part of a round that was taken is what its weights are of themselves", () => {
+  const at = (...data: number[]) => new Map([["w", weights(...data)]]);
+  const before = at(1, 2, 3, 4);
+  const [whole, taken] = [at(0, 4, 3, -4), at(0.75, 2.5, 3, 2)];
+  const histories = new Map([["w", Float32Array.of(1, 2, 3, 4, 2, 2, 5, 3)]]);
+  const slots = [slot("w", 4)];
+  const expected = movesOf(2.25, slots, histories, before, taken);
+  assert.equal(
+    partOfMoves(movesOf(3, slots, histories, before, whole), 2.25, whole, taken),
+    expected,
+  );
 });
 
 test.run();

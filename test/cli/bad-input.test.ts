@@ -174,6 +174,20 @@ test("a run whose network is of another run says so, as a file that is wrong", a
   assert.not(existsSync(`${folder}/never`));
 });
 
+test("a file in the place of a run's folder is told what to give", async () => {
+  const file = `${folder}/net.safetensors`;
+  cpSync(`${folder}/whole/checkpoint.safetensors`, file);
+  for (const [run, says] of [
+    [`${folder}/whole/checkpoint.safetensors`, /is a file in one\. Give ".*\/whole"\.\n/],
+    [file, /it is a file\. `rewind unlearn` .* take a network in a file \(--from\)\.\n/],
+    [`${folder}/nowhere`, /is not a run folder: there is no such folder/],
+  ] as const) {
+    refused(await commands.run("evaluate", "--run", run), says);
+    refused(await commands.run("unlearn", "--run", run, "--out", `${folder}/never`), says);
+  }
+  assert.not(existsSync(`${folder}/never`));
+});
+
 test("an unknown scenario is refused with the ones there are, and no folder is made", async () => {
   refused(
     await commands.run(...train("unknown", "--scenario", "nope")),

@@ -123,22 +123,27 @@ test("moves compares each round of a rewind with the fine-tuning that it recorde
   const lines = csvParse(readFileSync(`${out}/moves.csv`, "utf8"));
   assert.equal(Number(lines[0]!["length of the move"]), rounds[0].layers[0].move);
   assert.is(lines.length, 12);
-  // A run that landed in its second round did not make it whole.
+  // A run that landed in a round took a part of it.
   const landed = `${folder}/landed`;
-  cpSync(`${folder}/run`, landed, { recursive: true });
-  for (const [file, from, to] of [
-    ["config.json", /"unlearn": \{/, '"unlearn": { "land": true,'],
-    ["report.json", /"round": 2\b/, '"round": 1.5'],
-  ] as const) {
-    const text = readFileSync(`${landed}/${file}`, "utf8");
-    assert.match(text, from);
-    writeFileSync(`${landed}/${file}`, text.replace(from, to));
-  }
-  const ended = JSON.parse(await done("figure", "moves", landed, "--out", out, "--json"));
-  assert.equal(
-    ended.runs[0].totals.map(({ round }: Record<string, number>) => round),
-    [1],
+  const words = ["--method", "rewind", "--predictor", "linear", "--rate", "1e-3", "--rounds", "9"];
+  await done(
+    ...["unlearn", "--run", `${folder}/trained`, ...words, "--keep-rounds", "9"],
+    ...["--until-loss", "4", "--land", "--out", landed],
   );
+  const ended = JSON.parse(await done("figure", "moves", landed, "--out", out, "--json"));
+  const { rounds: at } = JSON.parse(readFileSync(`${landed}/report.json`, "utf8"));
+  assert.not(Number.isInteger(at));
+  const { totals } = ended.runs[0];
+  const expected = [...Array.from({ length: Math.floor(at) }, (_, i) => i + 1), at];
+  assert.equal(
+    totals.map(({ round }: Record<string, number>) => round),
+    expected,
+  );
+  const read = JSON.parse(readFileSync(`${landed}/round-${Math.ceil(at)}.json`, "utf8"));
+  const parts = JSON.parse(readFileSync(`${out}/moves.json`, "utf8")).rounds.at(-1);
+  assert.is(parts.layers[0].move, (at - Math.floor(at)) * read.layers[0].move);
+  const told = await done("figure", "moves", landed, "--out", out);
+  assert.ok(told.includes(` is the part of round ${Math.ceil(at)} up to where the run landed.`));
   for (const [file, text, says] of [
     ["report.json", "{}", /report\.json" is damaged.*[^]*history/],
     ["round-1.json", "null", /round-1\.json" is damaged/],
@@ -151,7 +156,7 @@ test("moves compares each round of a rewind with the fine-tuning that it recorde
     writeFileSync(`${landed}/${file}`, written);
   }
   const config = readFileSync(`${landed}/config.json`, "utf8");
-  writeFileSync(`${landed}/config.json`, config.replace(/"rounds": 2/, '"rounds": "two"'));
+  writeFileSync(`${landed}/config.json`, config.replace(/"rounds": 9/, '"rounds": "two"'));
   const changed = await commands.run("figure", "moves", landed, "--out", out);
   assert.match(changed.err, /config\.json" is damaged[^]*at unlearn\.rounds/);
   cpSync(`${folder}/run`, `${folder}/unkept`, {
@@ -171,7 +176,11 @@ test("folders that are no runs of one network are refused before anything is com
 
 test("an image is called by its number, or by the end of its name, which tells it from others", () => {
   const names = ["17", "train/cat/3.png", "train/n01443537/n01443537_106.JPEG"];
-  assert.equal(names.map(calledOf), ["image 17", "3", "…1443537_106"]);
+  assert.equal([...calledOf(names).values()], ["image 17", "3", "…1443537_106"]);
+  const alike = ["Hund", "Katze"].map((name) => `train/${name}/Foto Nr. 1 – été.png`);
+  assert.equal([...calledOf([...alike, ...alike]).values()], ["Hund…– été", "Katze…– été"]);
+  assert.equal([...calledOf(["train/cat/3.png", "train/dog/3.png"]).values()], ["cat/3", "dog/3"]);
+  assert.equal([...calledOf(["a/x.jpg", "a/x.png"]).values()], ["x.jpg", "x.png"]);
 });
 
 test.after(async () => {

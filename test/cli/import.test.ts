@@ -1,5 +1,5 @@
 // `rewind import` and `rewind export` from the command line.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -44,11 +44,38 @@ test("a .pt of timm becomes a checkpoint, and an export gives its tensors back",
   assert.is(imported.code, 0, imported.err);
   assert.match(imported.out, /128 tensors, .* from the names of timm\./);
   const exported = await commands.run(
-    ...["export", `${folder}/atto.safetensors`, "--format", "timm"],
-    ...["--out", `${folder}/back.safetensors`],
+    ...["export", `${folder}/atto.safetensors`, "--out", `${folder}/back.safetensors`],
   );
   assert.is(exported.code, 0, exported.err);
+  assert.match(exported.out, /with the names of timm/);
   assert.equal(readSafetensors(readFileSync(`${folder}/back.safetensors`)).tensors, tensors);
+
+  // A folder is taken by what lies in it.
+  mkdirSync(`${folder}/hub`);
+  cpSync(`${folder}/back.safetensors`, `${folder}/hub/model.safetensors`);
+  const again = ["--classes", "12", "--head", "keep", "--out", `${folder}/again.safetensors`];
+  const taken = await commands.run("import", `${folder}/hub`, ...network, ...again);
+  assert.is(taken.code, 0, taken.err);
+  const files = [`${folder}/again.safetensors`, `${folder}/atto.safetensors`];
+  assert.equal(...(files.map((file) => readFileSync(file)) as [Buffer, Buffer]));
+});
+
+test("a network of one's own goes out by its folder and under the names it has; its folder starts a training", async () => {
+  const run = `${folder}/run`;
+  const data = ["--train", "40", "--test", "10", "--epochs", "1", "--filters", "2,4"];
+  const trained = await commands.run("train", ...data, "--hidden", "0", "--out", run);
+  assert.is(trained.code, 0, trained.err);
+  const out = `${folder}/own.safetensors`;
+  const exported = await commands.run("export", run, "--out", out);
+  assert.is(exported.code, 0, exported.err);
+  assert.match(exported.out, /6 tensors with the names they have here/);
+  const hub = await commands.run("export", run, "--format", "same", "--hub", "--out", out);
+  assert.is(hub.code, 2);
+  const none = await commands.run("export", `${folder}/hub/..`, "--out", out);
+  assert.match(none.err, /is a folder without a network/);
+  const on = ["train", ...data, "--hidden", "0", "--from", run, "--out", `${folder}/on`];
+  const { code, err } = await commands.run(...on);
+  assert.is(code, 0, err);
 });
 
 test("a checkpoint for other classes says to replace the head; without it the rest is there", async () => {

@@ -288,13 +288,17 @@ test("what is not said is asked for, and nothing is begun", async () => {
       /none\.txt": there is no such file/,
     ],
     [
+      [...begin, ...network(dir), ...data, ...dogs, "--image-size", "24"],
+      /classifier\.weight \[3, 96\] \(for \[3, 384\]\)\. The size of the images .* \(--image-size\)/,
+    ],
+    [
       [...from, ...model, ...data, ...dogs, "--preprocess", "imagenett"],
       /--preprocess imagenett: it takes imagenet, half/,
     ],
   ] as const) {
     const { code, err } = await commands.run(...words);
-    // A file that is not there and a class no image has are wrong data, all else is wrong usage.
-    const data = /none|bird/.test(says.source);
+    // A file that is not there or does not fit and a class no image has are wrong data, all else is wrong usage.
+    const data = /none|bird|size of the/.test(says.source);
     assert.is(code, data ? 1 : 2, `${words.join(" ")}: ${err}`);
     assert.not(existsSync(`${dir}/never`), "nothing is begun");
     assert.match(err, says);

@@ -10,6 +10,7 @@ import { Course, ProgressBar, withRounds, withRuns } from "../../src/cli/progres
 import { commands } from "../../src/cli/commands.ts";
 import { program, runCommand } from "../../src/cli/program.ts";
 import { datasetOptions } from "../../src/cli/setup-options.ts";
+import { meantCommand } from "../../src/cli/suggest.ts";
 import { StepTime } from "../../src/cli/step-time.ts";
 import { nearest } from "../../src/nearest.ts";
 import { hardlyKnown } from "../../src/cli/unlearn-job.ts";
@@ -90,11 +91,26 @@ test("typos are found before anything else, with what was meant, and end with 2"
     ["methods scrubb", /no unlearning method "scrubb"; [^]*\(Did you mean scrub\?\)/],
     ["train", /^rewind: required option '--out <dir>' not specified\n\(rewind train --help/],
     ["predictor shwo", /unknown command 'shwo'\n\(Did you mean show\?\)/],
+    ["forget --run T", /^rewind: unknown command 'forget'\n\(Did you mean unlearn\?\)/],
+    ["test", /unknown command 'test'\n\(Did you mean evaluate\?\)/],
+    ["figure forget", /unknown command 'forget'\n\(rewind figure --help/],
+    [
+      "unlearn T --forget-class 3 --out never",
+      /^rewind: 'T' stands without an option: give a run's folder by --run, a network by --from, images by --data\.\n\(/,
+    ],
+    // --run and --from are missing as well.
+    ["evaluate T", /'T' stands without an option: give a run's folder by --run\./],
+    ["classify gone net.pt", /'net\.pt' stands without an option: give a network by --from\./],
+    ["doctor T", /too many arguments for 'doctor'/],
   ] as const) {
     const { code, out, err } = await run(...words.split(" "));
     assert.is(code, 2, `${words}: ${err}`);
     assert.is(out, "");
     assert.match(err, says);
+  }
+  const names = (await program([])).commands.map((command) => command.name());
+  for (const word of ["forget", "erase", "infer", "download"]) {
+    assert.ok(names.includes(meantCommand(word)!) && !names.includes(word), word);
   }
   assert.is(nearest("quite-another", ["salun", "scrub"]), undefined);
 });

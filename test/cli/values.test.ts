@@ -4,7 +4,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { checkUnlearning } from "../../src/cli/check-inputs.ts";
 import { type ForgetFlags, forgetConfig, forgetOptions } from "../../src/cli/forget-options.ts";
-import { runCommand } from "../../src/cli/program.ts";
+import { program, runCommand } from "../../src/cli/program.ts";
 import { requireApart } from "../../src/cli/run-folder.ts";
 import { readRetrained } from "../../src/cli/unlearn-job.ts";
 import { classNames } from "../../src/cli/setup-options.ts";
@@ -33,6 +33,11 @@ async function saidBy(want: number, ...words: readonly string[]): Promise<string
 }
 
 const out = ["--out", "never"];
+
+/** All commands that do something. */
+function leaves(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+}
 
 test("a value that is empty, or given again where it replaces the first, is refused", async () => {
   for (const [words, says] of [
@@ -69,6 +74,23 @@ test("numbers are decimals, within bounds that are said", async () => {
     [["--label-smoothing", "1"], /needs a number of at least 0 and below 1/],
   ] as const) {
     assert.match(await refused("plan", ...words), says);
+  }
+  for (const [flag, value, says] of [
+    ["--until-share", "50", /of at least 0 and below 1\. 50 % is 0\.5\.\n/],
+    ["--forget-random", "33.3", /above 0 and below 1\. 33\.3 % is 0\.333\.\n/],
+    ["--share", "20%", /from 0 to 0\.99\. 20 % is 0\.2\.\n/],
+    ["--label-smoothing", "10 %", /below 1\. 10 % is 0\.1\.\n/],
+    ["--share", "1", /from 0 to 0\.99\.\n/],
+    ["--share", "200", /from 0 to 0\.99\.\n/],
+    ["--lr", "20", /above 0 and at most 10\.\n/],
+  ] as const) {
+    assert.match(await refused("demo", flag, value, ...out), says);
+  }
+  // What takes a share names it so: the advice is given by that name.
+  const options = leaves(await program()).flatMap((command) => command.options);
+  for (const { flags, description } of options) {
+    const isShare = /^(?:a random )?share of\b/.test(description);
+    assert.ok(!isShare || flags.endsWith("<share>"), flags);
   }
   const seeds = await refused("experiment", "label-noise", "--seeds", "1e10", ...out);
   assert.match(seeds, /needs an integer from 1 to 10000/);

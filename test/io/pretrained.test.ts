@@ -10,7 +10,7 @@ import {
   type PublishedFormat,
 } from "../../src/io/pretrained.ts";
 import type { Tensor } from "../../src/io/safetensors.ts";
-import { declare } from "../../src/nn/model.ts";
+import { declare, tensorsOf } from "../../src/nn/model.ts";
 
 type Name =
   | "resnet18"
@@ -241,7 +241,7 @@ test("a replaced head is left out; what does not fit is listed", () => {
       () => importPretrained(publishedNetwork("pvt-v2-b0"), slots, file, { head: "keep" }),
       (error: Error) => error instanceof DataError && message.test(error.message),
     );
-  refuses(/2 of another shape: head\.weight \[1000, 256\] \(for \[256, 5\]\), .* replace the head/);
+  refuses(/2 of another shape: head\.weight \[1000, 256\] \(for \[5, 256\]\), .* replace the head/);
   file.delete("norm1.weight");
   file.delete("block3.1.attn.kv.weight");
   file.set("extra.weight", { shape: [1], data: Float32Array.of(1) });
@@ -254,6 +254,38 @@ test("a replaced head is left out; what does not fit is listed", () => {
         head: "keep",
       }),
     /102 missing: conv1\.weight, .*, fc\.bias, .*; 177 left over: .*, head\.bias/,
+  );
+});
+
+test("shapes stand as the file has them, and where the size of the images decides them alone, that is said", () => {
+  const slotsAt = (size: number, name: "small-cnn" | "tiny-vit", settings = {}): ParameterSpec[] =>
+    tensorsOf(modelSpec({ name, ...settings }, [size, size, 3], 7));
+  const messageOf = (
+    of: string,
+    slots: readonly ParameterSpec[],
+    own = slotsAt(32, "small-cnn"),
+  ) => {
+    const network = publishedNetwork(of);
+    const file = exportPretrained(network, own, numbered(own), "same");
+    try {
+      importPretrained(network, slots, file, { head: "keep" });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "";
+  };
+  assert.match(
+    messageOf("small-cnn", slotsAt(16, "small-cnn")),
+    /: head\.weight \[7, 2048\] \(for \[7, 512\]\)\. The size of the images decides that: give .* \(`size`\)\.$/,
+  );
+  assert.match(
+    messageOf("tiny-vit", slotsAt(64, "tiny-vit"), slotsAt(32, "tiny-vit")),
+    /: position \[32, 64\] \(for \[32, 256\]\)\. The size of the images decides/,
+  );
+  // Another width is none of the images' doing, nor is the head the reason.
+  assert.match(
+    messageOf("small-cnn", slotsAt(32, "small-cnn", { filters: [16, 8] })),
+    /conv2\.weight \[32, 16, 3, 3\] \(for \[8, 16, 3, 3\]\), .*, head\.weight \[7, 2048\] \(for \[7, 512\]\)\.$/,
   );
 });
 

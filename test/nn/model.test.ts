@@ -45,6 +45,10 @@ test("a checkpoint that does not fit lists what is missing, misshapen and unknow
         error.message,
       ),
   );
+  const smaller = await model.save();
+  const [, classes] = smaller.get("head.weight")!.shape as [number, number];
+  smaller.set("head.weight", { shape: [3, classes], data: new Float32Array(3 * classes) });
+  assert.throws(() => model.load(smaller), /The size of the images decides that: .* \(`size`\)\.$/);
 });
 
 test.after(closeGpus);

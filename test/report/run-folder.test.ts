@@ -42,6 +42,21 @@ test("a folder is resumed with its own configuration and refused with another", 
   );
 });
 
+test("what is no run's folder is told by what it is", async () => {
+  const { folder } = await RunFolder.start(`${root}/run`, { seed: 1 });
+  await folder.write("checkpoint.safetensors", "x");
+  mkdirSync(`${root}/plain`);
+  writeFileSync(`${root}/plain/net.pt`, "x");
+  for (const [path, says] of [
+    ["run/checkpoint.safetensors", /is not a run folder: it is a file in one\. Give ".*\/run"\.$/],
+    ["plain/net.pt", /net\.pt" is not a run folder: it is a file\. .* \(`checkpoint`\)\.$/],
+    ["plain", /is not a run folder: it has no config\.json\. Run `rewind train` first\.$/],
+    ["none", /is not a run folder: there is no such folder\. Run `rewind train` first\.$/],
+  ] as const) {
+    assert.match(await fails(() => RunFolder.open(`${root}/${path}`)), says);
+  }
+});
+
 test("paths are found again where the folder and what it read were moved together", async () => {
   const [here, there] = [`${root}/here`, `${root}/there`];
   mkdirSync(`${here}/data`, { recursive: true });

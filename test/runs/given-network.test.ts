@@ -158,6 +158,13 @@ test("a checkpoint of this project says all of it; what is said beside it counts
   assert.equal(other.classes, ["ja", "nein"]);
   const wrong = await errorOf(readNetwork(dir, { model: { name: "mlp" } }));
   assert.match(wrong.message, /holds the network "small-cnn", not "mlp"/);
+  const larger = modelSpec(info.network, [16, 16, 1], 2);
+  for (const called of ["size", "input"]) {
+    assert.throws(
+      () => given.weights(larger, called),
+      new RegExp(`for images of 8×8×1, and these are 16×16×1: leave \`${called}\` out`),
+    );
+  }
 });
 
 test("a checkpoint of an earlier version names its network alone", async () => {

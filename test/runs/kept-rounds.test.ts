@@ -52,9 +52,23 @@ test("rounds are kept with their weights and moves, and every second given up wh
     moves.map(({ round }) => round),
     [2, 4, 6],
   );
+  // It ended with three quarters of the sixth round.
+  await folder.writeCheckpoint("checkpoint.safetensors", at(5.75), {});
+  const parts = await keptMoves(folder, 5.75);
   assert.equal(
-    (await keptMoves(folder, 5.5)).map(({ round }) => round),
+    parts.map(({ round }) => round),
+    [2, 4, 5.75],
+  );
+  assert.is(parts[2]!.layers[0]!.move, 0.75 * moves[2]!.layers[0]!.move);
+  assert.equal(
+    (await keptMoves(folder, 4.5)).map(({ round }) => round),
     [2, 4],
+  );
+  await folder.writeCheckpoint("checkpoint.safetensors", new Map(), {});
+  const foreign = await errorOf(keptMoves(folder, 5.75));
+  assert.match(
+    foreign.message,
+    /checkpoint\.safetensors" has no 2 weights "w", of which round-6\.json/,
   );
   assert.is(moves[0]!.layers[0]!.move, Math.SQRT2);
   for (const text of ["{}", "null", '{ "round": 4, "layers": [{}], "coordinates": [] }']) {
