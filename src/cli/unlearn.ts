@@ -1,6 +1,6 @@
 /** `rewind unlearn`: makes a network forget D_f: one of `rewind train`, or one that was trained elsewhere. */
 import { taskOf } from "../../models/index.ts";
-import { absolutePath, dirname, exists, fileInfo, join } from "../platform/files.ts";
+import { absolutePath, exists, join } from "../platform/files.ts";
 import type { Command } from "commander";
 import { DataError, UsageError } from "../errors.ts";
 import { type SetupConfig, setupSchema, trainSchema, type UnlearnConfig } from "../runs/config.ts";
@@ -12,6 +12,7 @@ import {
   keptThatWereForgotten,
   readForgetRecord,
   recordForget,
+  runOf,
 } from "../runs/forget-record.ts";
 import {
   type GivenNetwork,
@@ -234,7 +235,7 @@ async function requireTrainedOn(
 
 /** A note where images that a network of an earlier unlearning has forgotten are in D_r here, in a list. */
 async function forgottenNotes(from: string, { corrupted }: RunImages): Promise<string[]> {
-  const run = (await fileInfo(from))?.directory === true ? from : dirname(from);
+  const run = await runOf(from);
   if (!(await exists(join(run, forgetFile))) || !(await exists(join(run, "config.json"))))
     return [];
   if (!isUnlearning(await (await RunFolder.open(run)).config())) return [];

@@ -4,7 +4,7 @@ import { copiesOf } from "../data/copies.ts";
 import { bytesOf, type Dataset, imageName, imageNumber } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { sha256 } from "../platform/digest.ts";
-import { exists, join, readJson } from "../platform/files.ts";
+import { dirname, exists, fileInfo, join, readJson } from "../platform/files.ts";
 import { RunFolder } from "../report/run-folder.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
 import { type ForgetConfig, forgetSchema, type SetupConfig } from "./config.ts";
@@ -148,8 +148,14 @@ export async function recordForget(folder: RunFolder, record: ForgetRecord): Pro
   await folder.writeJson(forgetFile, record);
 }
 
-/** Reads D_f of a run. @throws DataError where the folder has none. */
-export async function readForgetRecord(run: string): Promise<KnownForget> {
+/** The folder of a run, which may be given by a file in it. */
+export async function runOf(path: string): Promise<string> {
+  return (await fileInfo(path))?.directory === false ? dirname(path) : path;
+}
+
+/** Reads D_f of a run, of which a file may be given. @throws DataError where the folder has none. */
+export async function readForgetRecord(path: string): Promise<KnownForget> {
+  const run = await runOf(path);
   const file = join(run, forgetFile);
   if (!(await exists(file))) {
     throw new DataError(

@@ -128,7 +128,7 @@ test("what a network has forgotten before goes again, or a command says that it 
     kept.err,
     /1 of the images that ".*told" has forgotten \(forget\.json\) are in D_r here: .*--same-as .*told/,
   );
-  const both = await again("both", "--same-as", told);
+  const both = await again("both", "--same-as", `${told}/checkpoint.safetensors`);
   assert.is(both.code, 0, both.err);
   assert.not.match(both.err, /has forgotten/);
   assert.equal(
