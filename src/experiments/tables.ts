@@ -214,7 +214,7 @@ export function choiceText({ never }: Protocol["statistic"]): string {
 
 /** Says of seeds that there was nothing to forget on them; undefined where there was on all. */
 export function nothingToForgetText(
-  protocol: Pick<Protocol, "statistic" | "againstRetrained">,
+  protocol: Pick<Protocol, "landing" | "againstRetrained">,
   results: readonly ArmResult[],
 ): string | undefined {
   const seeds = results.flatMap((run) =>

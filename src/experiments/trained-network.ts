@@ -115,24 +115,26 @@ const resultSchema = z.looseObject({
 });
 
 /** Whether a trained network is where runs are to get before their first round: there is nothing to forget. */
-export function beginsThere(
-  { statistic }: Pick<Protocol, "statistic">,
-  history: readonly Progress[],
+function beginsThere(
+  { landing }: Pick<Protocol, "landing">,
+  { scores: start }: Progress,
   retrainedUa: number | undefined,
 ): boolean {
-  return statistic.of(history.slice(0, 1), retrainedUa) !== undefined;
+  return retrainedUa === undefined
+    ? landing?.reached(start, start) === true
+    : 100 - start["forgetAccuracy"]! >= retrainedUa;
 }
 
-/** Whether a run of some results begins where it is to get; see {@link beginsThere}. */
+/** Whether a run of some results begins where it is to get: there is nothing to forget. */
 export function hasNothingToForget(
-  protocol: Pick<Protocol, "statistic" | "againstRetrained">,
+  protocol: Pick<Protocol, "landing" | "againstRetrained">,
   results: readonly ArmResult[],
   { seed, history }: ArmResult,
 ): boolean {
   const reference = protocol.againstRetrained
     ? results.find((one) => one.seed === seed && isReference(one))
     : undefined;
-  return beginsThere(protocol, history, reference && unlearningAccuracyOf(reference));
+  return beginsThere(protocol, history[0]!, reference && unlearningAccuracyOf(reference));
 }
 
 /** The number that a run of a method is judged by; undefined where its curve does not get that far, or begins there. */
@@ -142,7 +144,7 @@ function statisticOf(
   history: readonly Progress[],
   retrainedUa: number | undefined,
 ): number | undefined {
-  if (beginsThere(protocol, history, retrainedUa)) return undefined;
+  if (beginsThere(protocol, history[0]!, retrainedUa)) return undefined;
   const { statistic } = protocol;
   return isReference(arm) ? statistic.ofRetrained?.(history) : statistic.of(history, retrainedUa);
 }
