@@ -14,8 +14,10 @@ export interface Comparison {
   readonly result?: Paired & {
     /** p corrected by Holm over the first arm's planned comparisons; absent where it is not one of them. */
     readonly holmP?: number;
-    /** p of the test that the two differ by less than the statistic's margin. */
+    /** p of the test that the two differ by less than the statistic's margin, over {@link equalSeeds}. */
     readonly equalP: number;
+    /** Seeds that say whether the two are equal: those on which one of them gets there, or both. Absent in older results. */
+    readonly equalSeeds?: number;
   };
   readonly missing?: string;
 }
@@ -52,6 +54,31 @@ function valuesOf(
   return (run) => run.statistic ?? statistic.never?.(run.history) ?? worst(run.seed);
 }
 
+/** What two arms count as on a seed, and how many of the two get there. */
+interface Pair {
+  readonly values: readonly [number, number];
+  readonly reached: number;
+}
+
+/**
+ * p of the test that two arms are equal within the statistic's margin, and the seeds that it is over.
+ *
+ * Where neither gets there both count as the same, which says nothing of their difference: such seeds are left out, and a
+ * single one that is left shows nothing. In a test for a difference they stay: they bring its t nearer to 0. Where nothing is
+ * counted for a run that never gets there, how far it is from one that does is not known, and two arms of which one does not
+ * get there on a seed where the other does are never called equal.
+ */
+function equality(
+  { never, margin }: Protocol["statistic"],
+  pairs: readonly Pair[],
+): { readonly equalP: number; readonly equalSeeds: number } {
+  const told = pairs.filter(({ reached }) => reached > 0);
+  const isKnown = never !== undefined || told.every(({ reached }) => reached === 2);
+  const of = (at: 0 | 1): number[] => told.map(({ values }) => values[at]);
+  const equalP = isKnown && told.length > 1 ? equivalenceP(paired(of(0), of(1)), margin) : 1;
+  return { equalP, equalSeeds: told.length };
+}
+
 /** Each arm that says so against every other one but the reference; p corrected over the planned ones within each. */
 export function compare(protocol: Protocol, results: readonly ArmResult[]): Comparison[] {
   const valueOf = valuesOf(protocol, results);
@@ -68,18 +95,17 @@ export function compare(protocol: Protocol, results: readonly ArmResult[]): Comp
       const count = (at: 0 | 1): number =>
         pairs.filter((pair) => pair[at].statistic !== undefined).length;
       const reached = [count(0), count(1)] as const;
-      const values = pairs.flatMap(([mine, theirs]) => {
-        const [a, b] = [valueOf(mine), valueOf(theirs)];
-        return a === undefined || b === undefined ? [] : [[a, b] as const];
+      const counted = pairs.flatMap((pair): Pair[] => {
+        const [a, b] = pair.map(valueOf);
+        const there = pair.filter(({ statistic }) => statistic !== undefined).length;
+        return a === undefined || b === undefined ? [] : [{ values: [a, b], reached: there }];
       });
       if (reached[0] + reached[1] === 0)
         return { second, reached, missing: "neither gets there on any seed" };
-      if (values.length < 2)
+      if (counted.length < 2)
         return { second, reached, missing: "it needs two seeds that count, or more" };
-      const result = paired(
-        values.map(([a]) => a),
-        values.map(([, b]) => b),
-      );
+      const of = (at: 0 | 1): number[] => counted.map(({ values }) => values[at]);
+      const result = { ...paired(of(0), of(1)), ...equality(protocol.statistic, counted) };
       return { second, reached, planned, result };
     });
     const planned = raw.flatMap(({ planned: is, result }) => (is === true ? [result!.p] : []));
@@ -87,9 +113,8 @@ export function compare(protocol: Protocol, results: readonly ArmResult[]): Comp
     let at = 0;
     return raw.map(({ planned: is, result, ...one }): Comparison => {
       if (result === undefined) return { first, ...one };
-      const equalP = equivalenceP(result, protocol.statistic.margin);
       const holmP = is ? { holmP: adjusted[at++]! } : {};
-      return { first, ...one, result: { ...result, ...holmP, equalP } };
+      return { first, ...one, result: { ...result, ...holmP } };
     });
   });
 }

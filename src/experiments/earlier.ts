@@ -16,7 +16,7 @@ import type { Progress } from "../unlearn/driver.ts";
 import type { Arm } from "../unlearn/arm.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Tuned } from "./plan.ts";
-import type { ArmResult } from "./trained-network.ts";
+import { type ArmResult, endedShort, hasNothingToForget } from "./trained-network.ts";
 import { readTuning } from "./tuning-file.ts";
 
 /** What an earlier run left: the results of its arms, and how their settings were chosen. */
@@ -122,6 +122,14 @@ export async function readResults(
   return { results, statistic: statistic as WrittenStatistic, widenings };
 }
 
+/** Results without the numbers of runs that begin where they are to get, which older versions have. */
+function judgedAnew(protocol: Protocol, results: readonly ArmResult[]): ArmResult[] {
+  return results.map((run) => {
+    const { statistic: _, ...left } = run;
+    return hasNothingToForget(protocol, results, run) ? left : run;
+  });
+}
+
 /**
  * Reads what an experiment's earlier run wrote, as {@link readResults} does, and how its settings were chosen.
  *
@@ -139,13 +147,19 @@ export async function readEarlier(
       `"${dir}" measured another statistic: ${String(statistic.definition)}. Run all arms again.`,
     );
   }
+  const short = results.find((run) => endedShort(protocol, run));
+  if (short !== undefined) {
+    throw new DataError(
+      `"${dir}": ${short.arm} on seed ${short.seed} was stopped short of the level that it is judged at. Run all arms again.`,
+    );
+  }
   const tuned = await readTuning(dir);
   if (tuned === undefined) {
     throw new DataError(
       `"${dir}" has no tuning.json: give the folder of an experiment that has ended.`,
     );
   }
-  return { results, tuned, widenings };
+  return { results: judgedAnew(protocol, results), tuned, widenings };
 }
 
 /**

@@ -41,6 +41,7 @@ import { takenSchema, takenText } from "./taken.ts";
 import {
   choiceText,
   comparisonRows,
+  nothingToForgetText,
   reachedText,
   resultRows,
   tuningRows,
@@ -79,6 +80,7 @@ const resultsSchema = z.looseObject({
             losses: z.number(),
             holmP: z.number().optional(),
             equalP: z.number().optional(),
+            equalSeeds: z.number().optional(),
           })
           .optional(),
       }),
@@ -344,6 +346,7 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
     );
   }
   const left = planned(experiment, results, known, arms);
+  const nothing = nothingToForgetText(experiment, runs);
   const kept = figuresSection(await keptFigures(path, images));
   return {
     title: `${experiment.title} (${results.dataset})`,
@@ -374,6 +377,7 @@ async function methodsPage(path: string, results: Results, images: boolean): Pro
             })),
           ),
           tableOf("Mean ± standard deviation over seeds", timed(resultRows(experiment, summaries))),
+          ...(nothing === undefined ? [] : [paragraph(nothing)]),
         ],
       },
       ...(figures.length === 0 ? [] : [{ title: "Curves", body: figures }]),

@@ -56,9 +56,9 @@ export function requireTargets(
   images: number,
 ): void {
   if (models < 4) throw new UsageError(`LiRA needs four shadow models or more, got ${models}.`);
-  if (!(targets >= 1 && targets < images)) {
+  if (!(targets >= 2 && targets < images)) {
     throw new UsageError(
-      `LiRA: ${targets} targets of ${images} training images; some must stay for all models.`,
+      `LiRA: ${targets} targets of ${images} training images; two are needed, and some must stay for all models.`,
     );
   }
 }

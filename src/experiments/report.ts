@@ -22,7 +22,13 @@ import type { Protocol } from "./protocol.ts";
 import type { ExperimentRequest } from "./request.ts";
 import { summarise } from "./summary.ts";
 import { takenText } from "./taken.ts";
-import { comparisonTable, resultCsv, resultTable, tuningTable } from "./tables.ts";
+import {
+  comparisonTable,
+  nothingToForgetText,
+  resultCsv,
+  resultTable,
+  tuningTable,
+} from "./tables.ts";
 import type { ArmResult } from "./trained-network.ts";
 import { withUntouched } from "./untouched.ts";
 
@@ -186,6 +192,7 @@ export async function reportExperiment(
   await folder.write("table.tex", resultTable(protocol, summaries, latexTable));
   const { statistic } = protocol;
   const first = results[0]!.history[0]!.scores;
+  const nothing = nothingToForgetText(protocol, results);
   const lines = [
     `# ${protocol.title} (${dataset})`,
     "",
@@ -204,6 +211,7 @@ export async function reportExperiment(
       .map(([key, value]) => `${key} ${value.toFixed(2)}`)
       .join(", ")}.`,
     "",
+    ...(nothing === undefined ? [] : [nothing, ""]),
     ...(grader === undefined ? [] : graderLines(grader, drawing)),
     ...(results.every(({ history }) => history.at(-1)!.round === 0)
       ? [

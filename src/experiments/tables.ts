@@ -6,7 +6,9 @@ import { isReference } from "./arms.ts";
 import { type Comparison, verdictOf } from "./comparison.ts";
 import type { Protocol } from "./protocol.ts";
 import type { Tuned } from "./plan.ts";
+import { numbersLine } from "../report/written-numbers.ts";
 import { type ArmSummary, finalNames, type Spread } from "./summary.ts";
+import { type ArmResult, hasNothingToForget } from "./trained-network.ts";
 import { edgesOf } from "./widening.ts";
 
 /** What decides the columns of a result table. */
@@ -149,13 +151,15 @@ export function comparisonRows(
       "not shown": "not shown",
     };
     const wins = better === "higher" ? result.wins : result.losses;
-    const ties = result.n - result.wins - result.losses;
+    const neither = result.n - (result.equalSeeds ?? result.n);
+    const ties = result.n - result.wins - result.losses - neither;
     return [
       first,
       second,
       result.difference.toFixed(decimals),
       `${result.interval[0].toFixed(decimals)} to ${result.interval[1].toFixed(decimals)}`,
-      `${wins} of ${result.n}${ties === 0 ? "" : `, ${ties} equal`}`,
+      `${wins} of ${result.n}${ties === 0 ? "" : `, ${ties} equal`}` +
+        (neither === 0 ? "" : `, ${neither} where neither gets there`),
       ...(result.holmP === undefined
         ? ["–", "not planned"]
         : [result.holmP < 0.001 ? "< 0.001" : result.holmP.toFixed(3), shown[verdict!]]),
@@ -198,11 +202,31 @@ export function tuningRows(
   return { columns, rows };
 }
 
-/** How tuning chooses, in a sentence; a setting with the better mean may have fewer seeds. */
+/** How tuning chooses, in words; a setting with the better mean may have fewer seeds. */
 export function choiceText({ never }: Protocol["statistic"]): string {
-  return never === undefined
-    ? "Means are of the seeds that get there. Chosen is what gets there on most seeds, and of that the best."
-    : "A seed that does not get there counts as the definition says. Chosen is the best mean.";
+  const chosen =
+    never === undefined
+      ? "Means are of the seeds that get there. Chosen is what gets there on most seeds, and of that the best."
+      : "A seed that does not get there counts as the definition says, where another does. Chosen is the best mean of the settings " +
+        "that get there on a seed.";
+  return `${chosen} Where none does, it is what gets furthest.`;
+}
+
+/** Says of seeds that there was nothing to forget on them; undefined where there was on all. */
+export function nothingToForgetText(
+  protocol: Pick<Protocol, "landing" | "againstRetrained">,
+  results: readonly ArmResult[],
+): string | undefined {
+  const seeds = results.flatMap((run) =>
+    run.statistic === undefined && !isReference(run) && hasNothingToForget(protocol, results, run)
+      ? [run.seed]
+      : [],
+  );
+  if (seeds.length === 0) return undefined;
+  return (
+    `Nothing to forget on seed ${numbersLine([...new Set(seeds)])}: the trained network is where runs are to get before any ` +
+    "round. No arm counts as getting there, and nothing is decided between two arms."
+  );
 }
 
 /** How tuning chooses, what it tried and what it chose, as Markdown. */

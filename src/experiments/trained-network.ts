@@ -50,7 +50,7 @@ export interface ArmResult {
   readonly seed: number;
   readonly stoppedBy: StopReason;
   readonly history: readonly Progress[];
-  /** The experiment's number; absent where the curve does not get that far. */
+  /** The experiment's number; absent where the curve does not get that far, and where it begins there. */
   readonly statistic?: number | undefined;
   /** Every score of the network at the end. */
   readonly end: Scores;
@@ -114,18 +114,56 @@ const resultSchema = z.looseObject({
   final: finalSchema.optional(),
 });
 
-/** The number that a run of a method is judged by; undefined where its curve does not get that far. */
+/** Whether a trained network is where runs are to get before their first round: there is nothing to forget. */
+function beginsThere(
+  { landing }: Pick<Protocol, "landing">,
+  { scores: start }: Progress,
+  retrainedUa: number | undefined,
+): boolean {
+  return retrainedUa === undefined
+    ? landing?.reached(start, start) === true
+    : 100 - start["forgetAccuracy"]! >= retrainedUa;
+}
+
+/** Whether a run of some results begins where it is to get: there is nothing to forget. */
+export function hasNothingToForget(
+  protocol: Pick<Protocol, "landing" | "againstRetrained">,
+  results: readonly ArmResult[],
+  { seed, history }: ArmResult,
+): boolean {
+  const reference = protocol.againstRetrained
+    ? results.find((one) => one.seed === seed && isReference(one))
+    : undefined;
+  return beginsThere(protocol, history[0]!, reference && unlearningAccuracyOf(reference));
+}
+
+/** The number that a run of a method is judged by; undefined where its curve does not get that far, or begins there. */
 function statisticOf(
-  { statistic }: Protocol,
+  protocol: Protocol,
   arm: Pick<Arm, "method">,
   history: readonly Progress[],
   retrainedUa: number | undefined,
 ): number | undefined {
+  if (beginsThere(protocol, history[0]!, retrainedUa)) return undefined;
+  const { statistic } = protocol;
   return isReference(arm) ? statistic.ofRetrained?.(history) : statistic.of(history, retrainedUa);
 }
 
+/** Whether a run was ended by its unlearning accuracy short of the level that it is judged at, as older versions did. */
+export function endedShort(
+  { landing }: Pick<Protocol, "landing">,
+  { method, stoppedBy, history }: Pick<ArmResult, "method" | "stoppedBy" | "history">,
+): boolean {
+  return (
+    landing !== undefined &&
+    stoppedBy === "unlearning accuracy" &&
+    !isReference({ method }) &&
+    !history.some(({ scores }) => landing.reached(scores, history[0]!.scores))
+  );
+}
+
 /**
- * The result of a run in its folder; undefined where there is none yet.
+ * The result of a run in its folder; undefined where there is none yet, or one that {@link endedShort}: it is done anew.
  *
  * @param retrainedUa as in {@link ArmRun}: the statistic is read off the curve anew.
  * @throws DataError for a file that is damaged.
@@ -139,6 +177,7 @@ export async function finishedRun(
   if (!(await exists(file))) return undefined;
   const read = checkedFile(resultSchema, await readJson(file), file);
   const { statistic: _, ...left } = read as z.output<typeof resultSchema> & ArmResult;
+  if (endedShort(protocol, left)) return undefined;
   const statistic = statisticOf(protocol, left, left.history, retrainedUa);
   return { ...left, ...(statistic === undefined ? {} : { statistic }) };
 }
@@ -207,8 +246,8 @@ export class TrainedNetwork {
     });
     const trained = this.folder.file("checkpoint.safetensors");
     await recordInputs(folder, await inputsOf({ unlearn: config, given: { path: trained } }));
-    const written = folder.file(resultFile);
-    if (await exists(written)) return discardRounds(folder);
+    if ((await finishedRun(protocol, path, retrainedUa)) !== undefined)
+      return discardRounds(folder);
     await recordPlace(folder, gpu);
     await loadTrained(this.folder, job, "checkpoint.safetensors");
     const { history, reason } = await unlearnInFolder(folder, job, config, {

@@ -48,13 +48,17 @@ export interface Paired {
   readonly standardError: number;
   /** 95 % t interval. */
   readonly interval: readonly [number, number];
-  /** Two-sided p of the t test. */
+  /** Two-sided p of the t test; of the sign test where all differences are the same, and the t test has no spread to go by. */
   readonly p: number;
   /** Two-sided p of the exact sign test; ties left out. */
   readonly signP: number;
   readonly wins: number;
   readonly losses: number;
 }
+
+/** Whether differences are the same but for the last digits of what they were computed from. */
+const isRounding = (standardError: number, scale: number): boolean =>
+  standardError <= 1e-9 * Math.abs(scale);
 
 /** Compares values of the same seeds. @throws UsageError unless there are two pairs or more. */
 export function paired(first: readonly number[], second: readonly number[]): Paired {
@@ -68,17 +72,17 @@ export function paired(first: readonly number[], second: readonly number[]): Pai
   const { mean: difference, deviation } = meanAndDeviation(differences);
   const standardError = deviation / Math.sqrt(n);
   const halfWidth = studentQuantile(0.975, n - 1) * standardError;
-  const t =
-    standardError === 0 ? (difference === 0 ? 0 : Infinity) : Math.abs(difference) / standardError;
   const wins = differences.filter((value) => value > 0).length;
   const losses = differences.filter((value) => value < 0).length;
+  const signP = signTest(wins, losses);
+  const t = Math.abs(difference) / standardError;
   return {
     n,
     difference,
     standardError,
     interval: [difference - halfWidth, difference + halfWidth],
-    p: t === Infinity ? 0 : 2 * (1 - studentCdf(t, n - 1)),
-    signP: signTest(wins, losses),
+    p: isRounding(standardError, difference) ? signP : 2 * (1 - studentCdf(t, n - 1)),
+    signP,
     wins,
     losses,
   };
@@ -87,13 +91,16 @@ export function paired(first: readonly number[], second: readonly number[]): Pai
 /**
  * p of two one-sided t tests that a mean difference lies between -margin and margin (Schuirmann, 1987): small where two
  * methods are shown to be as good as equal.
+ *
+ * Differences that are all the same have no spread that Student's t could go by, and two coarse numbers are alike by chance:
+ * their p is that of a sign test, 2⁻ⁿ, so that five of them are needed at 5 %.
  */
 export function equivalenceP(
   { n, difference, standardError }: Pick<Paired, "n" | "difference" | "standardError">,
   margin: number,
 ): number {
   const room = margin - Math.abs(difference);
-  if (standardError === 0) return room > 0 ? 0 : 1;
+  if (isRounding(standardError, margin)) return room > 0 ? 2 ** -n : 1;
   return 1 - studentCdf(room / standardError, n - 1);
 }
 

@@ -15,7 +15,7 @@ export interface ULiraResult {
   readonly perImage: Float64Array;
   /**
    * Mean over images of the balanced accuracy, %; 50 is a guess. Its interval is over networks: the images of a network
-   * are not independent.
+   * are not independent. It takes the fits as they are, and so is a third too narrow where the networks are of one kind.
    */
   readonly accuracy: Measurement;
   /** Share of (unlearned network, image) pairs found where 1 % of the retrained ones are accused, %. */

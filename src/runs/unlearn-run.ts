@@ -11,7 +11,13 @@ import type { Tensors } from "../nn/model.ts";
 import { shippedDigest } from "../predictors/shipped.ts";
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Watch } from "../train/replay.ts";
-import { levelReached, type Progress, type StopReason, unlearn } from "../unlearn/driver.ts";
+import {
+  levelReached,
+  type Progress,
+  type StopReason,
+  type StopRules,
+  unlearn,
+} from "../unlearn/driver.ts";
 import { packRound, type RoundState, sessionFields, unpackRound } from "../unlearn/round-state.ts";
 import { landOn } from "../unlearn/shorten-round.ts";
 import type { SessionState } from "../unlearn/method.ts";
@@ -54,7 +60,10 @@ export interface UnlearnOptions {
    * history; see unlearn/shorten-round.ts.
    */
   readonly shortenLast?: boolean;
-  /** A level of forgetting: the round that first gets there is also measured where it does, and goes on from its end. */
+  /**
+   * A level of forgetting: the round that first gets there is also measured where it does, and goes on from its end. Levels
+   * that are to end the run do so no earlier.
+   */
   readonly landing?: Landing | undefined;
 }
 
@@ -108,6 +117,13 @@ export async function unlearnInFolder(
   const isPast = (own: Scores): boolean => landing!.reached(own, rounds[0]!.scores);
   /** Whether the level is still to be reached. */
   let isOpen = landing !== undefined && !rounds.some((one) => isPast(one.scores));
+  const noLevels = {
+    unlearningAccuracy: undefined,
+    forgetShare: undefined,
+    unseen: undefined,
+    forgetLoss: undefined,
+  };
+  const stop: StopRules = { ...config, ...(isOpen ? noLevels : {}) };
   const evaluate = (only = scores): Promise<Scores> => job.evaluate(measuring, only);
   // Weights after the last round and before it.
   let after = saved?.model ?? start;
@@ -128,7 +144,7 @@ export async function unlearnInFolder(
       });
     }
     result = await unlearn(session, {
-      stop: config,
+      stop,
       evaluate: () => evaluate(),
       endOnDivergence: options.endOnDivergence,
       preparation,
@@ -138,6 +154,7 @@ export async function unlearnInFolder(
         const end = await model.save();
         if (isOpen && isPast(progress.scores)) {
           isOpen = false;
+          Object.assign(stop, config);
           const there = await landOn(model, [after, end], progress, evaluate, isPast);
           model.load(end);
           if (there.round < progress.round) {

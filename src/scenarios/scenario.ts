@@ -85,7 +85,8 @@ export interface Statistic {
    * Reads it.
    *
    * @param retrainedUa unlearning accuracy of the retrained network, %, where the experiment is measured against it.
-   * @returns undefined where the curve does not get that far.
+   * @returns undefined where the curve does not get that far. One that begins there is read at its first point: experiments
+   *   count it as one that does not get there, as there was nothing to forget.
    */
   of(curve: Curve, retrainedUa: number | undefined): number | undefined;
   /** Reads it off a network trained anew, which counts as it ends; absent: it has none. */
@@ -109,7 +110,7 @@ export interface Experiment {
   /** The level of forgetting at which runs are compared, where a run goes on beyond it: the round that first gets there is
    *  measured there, too, so that no method gains by many small rounds. */
   readonly landing?: { reached(scores: Scores, start: Scores): boolean };
-  /** Where a run ends besides its rounds; see `StopRules`. */
+  /** Where a run ends besides its rounds, but not short of its `landing`; see `StopRules`. */
   readonly until: { readonly unlearningAccuracy?: number; readonly forgetLoss?: number };
   /** There is a D_r; without one, methods that read it do not compete. */
   readonly retains: boolean;

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -190,6 +190,13 @@ test("the round that first gets to the level is measured where it does, and the 
   }
   const [, resumed] = await runSeeds(protocol, [1], {}, await around(out));
   assert.equal(rounds(resumed!), rounds(landed!));
+  // An older version stopped it short of the level: it is done anew, in the same folder.
+  const written = join(out, "seed-1", folderOf(landed!.arm), "result.json");
+  const { history } = JSON.parse(readFileSync(written, "utf8")) as typeof landed & object;
+  const short = { ...landed, stoppedBy: "unlearning accuracy", history: history.slice(0, at) };
+  writeFileSync(written, JSON.stringify(short));
+  const [, again] = await runSeeds(protocol, [1], {}, await around(out));
+  assert.equal(rounds(again!), rounds(landed!));
 });
 
 test("settings are chosen by the mean over the tuning seeds", async () => {

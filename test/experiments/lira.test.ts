@@ -75,6 +75,7 @@ test("too few models, and targets that leave nothing, are refused", async () => 
   for (const [changes, message] of [
     [{ models: 3 }, /four shadow models or more, got 3/],
     [{ targets: 60 }, /60 targets of 60 training images/],
+    [{ targets: 1 }, /1 targets of 60 training images; two are needed/],
   ] as const) {
     try {
       await runLira(gpu, { ...protocol, ...changes }, "nowhere", { watch: {}, log: () => {} });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { csvParse } from "d3-dsv";
 import { test } from "uvu";
@@ -11,6 +11,7 @@ import { summarise } from "../../src/experiments/summary.ts";
 import { recordedExperiment } from "../../src/experiments/recorded.ts";
 import {
   comparisonTable,
+  nothingToForgetText,
   resultCsv,
   resultTable,
   tuningRows,
@@ -18,7 +19,11 @@ import {
 } from "../../src/experiments/tables.ts";
 import type { Tuned } from "../../src/experiments/plan.ts";
 import { latexTable } from "../../src/report/table.ts";
-import { type ArmResult, collapseFloor } from "../../src/experiments/trained-network.ts";
+import {
+  type ArmResult,
+  collapseFloor,
+  finishedRun,
+} from "../../src/experiments/trained-network.ts";
 import { whereReached } from "../../src/metrics/curve.ts";
 import type { Measurement } from "../../src/metrics/measurement.ts";
 import type { Scores } from "../../src/metrics/metric.ts";
@@ -201,6 +206,27 @@ test("p values are for what was planned; a verdict says better, equal or not sho
   );
   const drawn = compare(planned, tied).find(({ second }) => second === "linear-rewind")!;
   assert.match(comparisonTable(planned, [drawn]), "| 3 of 4, 1 equal |");
+  // Seeds on which neither gets there say nothing about the two being equal; the mean is over them, too.
+  const short = (seeds: readonly number[], arms = ["rewind", "task-vector"]) =>
+    all.map((one) =>
+      arms.includes(one.arm) && seeds.includes(one.seed) ? result(one.arm, one.seed, [80]) : one,
+    );
+  const shownOf = (some: readonly ArmResult[]) => {
+    const one = compare(planned, some).find(({ second }) => second === "task-vector")!;
+    return [verdictOf(planned.statistic, one), one.result!.equalSeeds, one.result!.n];
+  };
+  assert.equal(shownOf(short([0, 1])), ["equal", 2, 4], "differences -0.1 and 0.1");
+  assert.equal(shownOf(short([0, 1, 2])), ["not shown", 1, 4]);
+  assert.equal(shownOf(short([0, 1, 2, 3], ["task-vector"])).slice(1), [4, 4]);
+  const alike = short([0, 1, 2]).map((one) =>
+    one.arm === "task-vector" && one.seed === 3 ? result(one.arm, 3, [80, 88]) : one,
+  );
+  assert.equal(shownOf(alike), ["not shown", 1, 4], "one seed on which both are the same");
+  const half3 = compare(planned, alike).find(({ second }) => second === "task-vector")!;
+  assert.match(
+    comparisonTable(planned, [half3]),
+    "| 0 of 4, 1 equal, 3 where neither gets there |",
+  );
   // Where nothing counts for a run that never gets there, it counts as the worst on its seed.
   const half = protocolOf(
     "standard",
@@ -214,6 +240,14 @@ test("p values are for what was planned; a verdict says better, equal or not sho
   const runs = [at("rewind", 1, 90), at("rewind", 2, 80), at("neg-grad", 1), at("neg-grad", 2, 81)];
   const [worst] = compare(half, runs);
   assert.equal([worst!.result!.difference, worst!.reached], [-0.5, [2, 1]]);
+  // Where it would be alone, both count as the same: they are not equal for that.
+  const alone = [0, 1, 2, 3, 4, 5].flatMap((seed) => [
+    at("rewind", seed, 90),
+    at("neg-grad", seed, seed === 0 ? undefined : 90),
+  ]);
+  assert.is(compare(half, alone)[0]!.result!.equalP, 1);
+  const both = alone.map((one) => at(one.arm, one.seed, 90));
+  assert.is(compare(half, both)[0]!.result!.equalP, 1 / 64);
 });
 
 test("the tidy table has a line a round, and mean curves a band", () => {
@@ -295,6 +329,60 @@ test("a folder of results is drawn and tabled as the experiment was", async () =
   } catch (error) {
     assert.match((error as Error).message, /holds no results of `rewind experiment`/);
   }
+  rmSync(folder, { recursive: true });
+});
+
+test("a seed on which there is nothing to forget decides nothing, and is told", async () => {
+  const folder = mkdtempSync(`${tmpdir()}/rewind-nothing-`);
+  const judged = async (name: string, runs: readonly Progress[][], ua?: number) => {
+    const of = protocolOf(name, { name: "synthetic" }, { size: "tiny", only: ["neg-grad"] });
+    const read = runs.map(async (one, seed): Promise<ArmResult> => {
+      const { statistic: _, ...left } = { ...result("neg-grad", seed, [80]), history: one };
+      mkdirSync(`${folder}/${name}-${seed}`);
+      writeFileSync(`${folder}/${name}-${seed}/result.json`, JSON.stringify(left));
+      return (await finishedRun(of, `${folder}/${name}-${seed}`, ua))!;
+    });
+    const results = await Promise.all(read);
+    return { of, results, values: results.map(({ statistic }) => statistic) };
+  };
+  const loss = (...values: number[]) =>
+    history(...values.map((forgetLoss) => ({ forgetLoss, testLoss: forgetLoss + 1 })));
+  const wrong = (...values: number[]) =>
+    history(...values.map((forgetAccuracy) => ({ forgetAccuracy, testAccuracy: 50 })));
+  const overfit = await judged("overfit", [loss(0.25, 0.75), loss(0.75, 2)]);
+  assert.equal(overfit.values, [0.25, undefined]);
+  assert.match(nothingToForgetText(overfit.of, overfit.results)!, /^Nothing to forget on seed 1: /);
+  const [summary] = summarise(overfit.of, overfit.results);
+  assert.equal([summary!.reached, summary!.statistic!.mean], [1, 0.125]);
+  assert.equal((await judged("label-noise", [wrong(0, 0), wrong(4, 2)])).values, [undefined, 0]);
+  const stamped = (...values: number[]) =>
+    history(...values.map((forgetAccuracy) => ({ forgetAccuracy, forgetTrueAccuracy: 7 })));
+  assert.equal((await judged("backdoor", [stamped(9, 1), stamped(11, 9)])).values, [undefined, 7]);
+  // In standard the level is the retrained network's.
+  const half = await judged("standard", [wrong(80, 70), wrong(95, 80)], 15);
+  assert.equal(half.values, [undefined, 50]);
+  const reference = (seed: number): ArmResult => ({
+    ...result("retrain", seed, [90]),
+    statistic: undefined,
+    history: wrong(80, 85),
+  });
+  const all = [reference(0), reference(1), ...half.results];
+  assert.match(nothingToForgetText(half.of, all)!, /^Nothing to forget on seed 0: /);
+  assert.is(nothingToForgetText(half.of, all.slice(1, 2)), undefined);
+  rmSync(folder, { recursive: true });
+});
+
+test("a run that was stopped short of its level is not finished", async () => {
+  const folder = mkdtempSync(`${tmpdir()}/rewind-short-`);
+  const finished = async (stoppedBy: string, ...accuracies: number[]): Promise<boolean> => {
+    const curve = history(...accuracies.map((forgetAccuracy) => ({ forgetAccuracy })));
+    const run = { ...result("neg-grad", 1, [80]), stoppedBy, history: curve };
+    writeFileSync(`${folder}/result.json`, JSON.stringify(run));
+    return (await finishedRun(protocol, folder, undefined)) !== undefined;
+  };
+  assert.not(await finished("unlearning accuracy", 16, 9.5));
+  assert.ok(await finished("unlearning accuracy", 16, 9.5, 8));
+  assert.ok(await finished("rounds", 16, 9.5));
   rmSync(folder, { recursive: true });
 });
 
@@ -437,7 +525,10 @@ test("what tuning tried says on how many seeds it gets there, and how it is chos
     tuningTable(of("standard"), tuned),
     /^Means are of the seeds that get there\. Chosen/,
   );
-  assert.match(tuningTable(of("label-noise"), tuned), /^A seed that does not get there counts/);
+  assert.match(
+    tuningTable(of("label-noise"), tuned),
+    /^A seed that does not get there counts .* best mean of the settings that get there on a seed\. Where none does/,
+  );
 });
 
 test.run();

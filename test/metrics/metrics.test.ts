@@ -101,7 +101,33 @@ test("Student's t against table values, sign test and Holm by hand", () => {
   near(equivalenceP(half, 1), 0.05, 1e-5);
   near(equivalenceP(half, 0.5), 0.5, 1e-12);
   assert.ok(equivalenceP(half, 0.25) > 0.5);
-  assert.is(equivalenceP({ ...half, standardError: 0 }, 1), 0);
+  // Differences that are all the same: as a sign test, so that two of a coarse number show nothing, and five do.
+  for (const standardError of [0, 1e-17]) {
+    assert.is(equivalenceP({ ...half, standardError }, 1), 1 / 32);
+    assert.is(equivalenceP({ ...half, n: 2, standardError }, 1), 1 / 4);
+  }
+  assert.is(paired([3, 4], [2, 3]).p, 0.5);
+  // 0.3 - 0.2 and 0.5 - 0.4 differ in the last digit.
+  assert.is(paired([0.3, 0.5], [0.2, 0.4]).p, 0.5);
+  assert.is(paired([1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 4, 5]).p, 1 / 32);
+  assert.is(paired([1, 2], [1, 2]).p, 1);
+  // Pairs without a difference never make one easier to show.
+  for (const differences of [
+    [1, 1.2],
+    [1, 1.01, 0.99, 1],
+    [2, 1, 1.5, 0.5, 1, 2],
+    Array.from({ length: 20 }, (_, i) => (i % 4) - 0.7),
+  ]) {
+    const of = (zeros: number): number => {
+      const values = [...differences, ...Array.from({ length: zeros }, () => 0)];
+      return paired(
+        values,
+        values.map(() => 0),
+      ).p;
+    };
+    for (const zeros of [1, 5, 25]) assert.ok(of(0) > 0.05 || of(zeros) >= of(0), `${zeros}`);
+    assert.ok(of(0) < 0.05 || of(25) > 0.05, `${of(0)} ${of(25)}`);
+  }
   assert.is(equivalenceP({ ...half, standardError: 0 }, 0.5), 1);
   assert.equal(meanAndDeviation([7]), { mean: 7, deviation: 0 });
   assert.throws(() => paired([1], [1]), /two pairs or more/);

@@ -12,6 +12,7 @@ import { discardRounds, unlearnInFolder, unlearningFile } from "../../src/runs/u
 import { type Progress, unlearn } from "../../src/unlearn/driver.ts";
 import { shortenRound } from "../../src/unlearn/shorten-round.ts";
 import { methodSettings } from "../../src/unlearn/methods/index.ts";
+import { errorOf } from "../data/folder.ts";
 import { closeGpus } from "../device.ts";
 import { trainedJob } from "./trained-job.ts";
 
@@ -146,6 +147,39 @@ test("a run that is to land ends on the level, and its history does not go beyon
   await run("landed-killed", true, killed).catch((error: unknown) => (cause = error));
   assert.is((cause as Error).message, "killed");
   assert.equal(await run("landed-killed", true), history);
+});
+
+test("a level that is to end a run does so no earlier than at the landing, also after an interruption", async () => {
+  const job = await freshJob();
+  const start = (await job.evaluate())["forgetAccuracy"]!;
+  const unlearning: UnlearnConfig = {
+    method: "neg-grad",
+    settings: methodSettings("neg-grad", { learningRate: 0.002, batch: 25 }),
+    rounds: 40,
+    unlearningAccuracy: 100 - start + 1,
+    seed: 1,
+  };
+  const run = async (name: string, share: number, rounds = Infinity): Promise<Progress[]> => {
+    const { folder } = await RunFolder.start(`${root}/${name}`, unlearning);
+    await freshJob();
+    const { history, reason } = await unlearnInFolder(folder, job, unlearning, {
+      landing: { reached: (scores) => scores["forgetAccuracy"]! <= share * start },
+      onRound({ round }) {
+        if (round >= rounds) throw new Error("killed");
+      },
+    });
+    assert.is(reason, "unlearning accuracy");
+    return history.map((progress) => ({ ...progress, seconds: 0 }));
+  };
+  const near = await run("landing-near", 1);
+  const far = await run("landing-far", 0.5);
+  const last = ({ scores }: Progress): number => scores["forgetAccuracy"]!;
+  assert.ok(last(near.at(-1)!) > start / 2, `${last(near.at(-1)!)} of ${start}`);
+  assert.ok(last(far.at(-1)!) <= start / 2 && last(far[far.length - 3]!) > start / 2);
+  assert.is(far.filter(({ round }) => !Number.isInteger(round)).length, 1);
+  const killed = await errorOf(run("landing-killed", 0.5, near.at(-1)!.round + 1));
+  assert.is(killed.message, "killed");
+  assert.equal(await run("landing-killed", 0.5), far);
 });
 
 test("a network whose loss is NaN is no good network: it is measured as NaN, and its run ends", async () => {
