@@ -63,7 +63,7 @@ export function readTar(
     named = {};
     if (sparse) {
       throw new DataError(
-        `${archive}: "${path}" is stored as a sparse file, which is not read; pack it without --sparse.`,
+        `${archive}: "${path}" is stored as a sparse file, which is not read; pack it without the option -S of tar.`,
       );
     }
     if (type === "5") folders.add(plainPath(path));
@@ -101,7 +101,7 @@ export function readTar(
     else if (lost !== undefined) lost(member.path);
     else {
       throw new DataError(
-        `${archive}: "${member.path}" is a link to no file of the archive; pack the files themselves, as tar does with --dereference.`,
+        `${archive}: "${member.path}" is a link to no file of the archive; pack the files themselves, as tar does with -h.`,
       );
     }
   }
