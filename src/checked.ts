@@ -19,7 +19,7 @@ export function checked<T>(
 ): T {
   const parsed = schema.safeParse(given, { reportInput: true });
   if (parsed.success) return parsed.data;
-  throw new Kind(`${what}: ${problemsOf(parsed.error.issues, schema)}.`);
+  throw new Kind(`${what}: ${problemsOf(parsed.error.issues, schema, given)}.`);
 }
 
 /** Text of a value for an error: short, and told apart from others of its kind. */
@@ -36,7 +36,7 @@ export function shown(value: unknown): string {
   const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)
     ?.constructor?.name;
   if (name === undefined || name === "Object") return "an object";
-  return `${/^[AEIOU]/.test(name) ? "an" : "a"} ${name}`;
+  return `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`;
 }
 
 /** Whether a value is an object of fields: no array, and of no class. */
@@ -64,11 +64,11 @@ export function requireGiven(
   if (!fits) throw new UsageError(`${what}: expected ${expected}, got ${shown(given)}.`);
 }
 
-function problemsOf(issues: readonly Issue[], schema: z.ZodType): string {
-  return issues.map((issue) => problemOf(settled(issue), schema)).join("; ");
+function problemsOf(issues: readonly Issue[], schema: z.ZodType, given: unknown): string {
+  return issues.map((issue) => problemOf(settled(issue), schema, given)).join("; ");
 }
 
-function problemOf(issue: Issue, schema: z.ZodType): string {
+function problemOf(issue: Issue, schema: z.ZodType, given: unknown): string {
   const path = pathOf(issue.path);
   if (issue.code === "unrecognized_keys") {
     const known = issue.path.length === 0 ? keysOf(schema) : [];
@@ -76,7 +76,17 @@ function problemOf(issue: Issue, schema: z.ZodType): string {
     return `${path}there is no setting ${issue.keys.map((key) => `"${key}"`).join(", ")}${there}`;
   }
   const message = issue.message.replace(/^Invalid \w+: /, "").replace(/, received .*$/, "");
-  return `${path}${message}, got ${shown(issue.input)}`;
+  return `${path}${message}, got ${shown(valueAt(given, issue))}`;
+}
+
+/** What was given at the place of an issue: what it holds itself may be what the value stands in. */
+function valueAt(given: unknown, { path, input }: Issue): unknown {
+  let value = given;
+  for (const key of path) {
+    if (!isObject(value)) return input;
+    value = (value as Readonly<Record<PropertyKey, unknown>>)[key];
+  }
+  return value;
 }
 
 function keysOf(schema: z.ZodType): readonly string[] {

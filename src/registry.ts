@@ -153,24 +153,47 @@ export type Choice<Name extends string = string> = {
 
 /**
  * A schema of `{ name, ...settings }`, where the entry of that name says which settings there are. Entries that are
- * added later count as well.
+ * added later count as well; an alias of one is an error that says how it is written.
  *
  * @param key the field that holds the name.
  * @param fields what every entry is given besides its settings.
  */
 export function choiceSchema<
-  T extends Named & { readonly settings: z.ZodObject },
+  T extends Named & {
+    readonly settings: z.ZodObject;
+    readonly aliases?: Readonly<Record<string, object>>;
+  },
   C extends object = Choice,
 >(registry: Registry<T>, key = "name", fields: z.ZodRawShape = {}): z.ZodType<C, C> {
   return z.custom<C>().transform((value, context): C => {
     const named = z.looseObject({ [key]: z.enum(registry.names) }).safeParse(value);
     const result = named.success ? chosen(named.data[key] as string).safeParse(value) : named;
     if (result.success) return result.data as C;
+    const alias = named.success ? undefined : aliasIn(value);
+    if (alias !== undefined) {
+      context.issues.push({ code: "custom", path: [key], message: alias, input: value });
+      return z.NEVER;
+    }
     for (const issue of result.error.issues) {
       context.issues.push({ ...issue, input: value } as (typeof context.issues)[number]);
     }
     return z.NEVER;
   });
+
+  /** How an entry is written that is named by an alias. */
+  function aliasIn(value: unknown): string | undefined {
+    const name = (value as Readonly<Record<string, unknown>> | null | undefined)?.[key];
+    for (const entry of registry.all) {
+      for (const [alias, settings] of Object.entries(entry.aliases ?? {})) {
+        if (alias !== name) continue;
+        const fields = Object.entries({ [key]: entry.name, ...settings }).map(
+          ([setting, one]) => `${setting}: ${JSON.stringify(one)}`,
+        );
+        return `write { ${fields.join(", ")} }`;
+      }
+    }
+    return undefined;
+  }
 
   /** The settings of an entry, its name in front. */
   function chosen(name: string): z.ZodObject {

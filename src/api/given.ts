@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { functionSchema, shown, signalSchema } from "../checked.ts";
 import { UsageError } from "../errors.ts";
+import { setsWithin } from "../data/dataset.ts";
 import { Gpu } from "../gpu/device.ts";
 import type { Model } from "../nn/model.ts";
 import type { Corrupted } from "../scenarios/scenario.ts";
@@ -35,7 +36,8 @@ export function requireFields(given: unknown, fields: readonly string[], what: s
   const unknown = Object.keys(given).find((key) => !fields.includes(key));
   if (unknown !== undefined) {
     throw new UsageError(
-      `${what}: there is no field "${unknown}"; there are: ${fields.join(", ")}.`,
+      `${what}: there is no field "${unknown}"; there are: ${fields.join(", ")}` +
+        `${unknown === "dataset" ? setsWithin(given) : ""}.`,
     );
   }
 }

@@ -166,7 +166,9 @@ async function identityOf(
 
 /** The images with the labels that are trained on. */
 function imagesOf(images: TrainingImages): Dataset {
-  if (typeof images !== "object" || images === null || !("train" in images)) {
+  const parts = typeof images === "object" && images !== null && "train" in images;
+  // What loadDataset gives has no labels beside its data sets.
+  if (!parts || ("test" in images && !("labels" in images))) {
     requireDataset(images, "train: images");
     return images;
   }

@@ -44,16 +44,19 @@ export const trainingFields = {
 /** Adds what settings of a training must keep together. */
 export function consistent<S extends z.ZodType<TrainingConfig>>(schema: S): S {
   return schema
-    .refine(
-      ({ schedule, milestones, factor }) =>
-        schedule === "step" || (milestones === undefined && factor === undefined),
-      { path: ["milestones"], error: 'milestones and a factor belong to schedule "step"' },
-    )
+    .refine(({ schedule, milestones }) => schedule === "step" || milestones === undefined, {
+      path: ["milestones"],
+      error: 'milestones belong to schedule "step"',
+    })
+    .refine(({ schedule, factor }) => schedule === "step" || factor === undefined, {
+      path: ["factor"],
+      error: 'a factor belongs to schedule "step"',
+    })
     .refine(({ milestones = [], epochs }) => milestonesFit(milestones, epochs), {
       path: ["milestones"],
       error: "milestones must rise, and lie within the epochs of the training",
     })
-    .refine(({ warmupEpochs = 0, epochs }) => warmupEpochs < epochs, {
+    .refine(({ warmupEpochs = 0, epochs }) => warmupEpochs === 0 || warmupEpochs < epochs, {
       path: ["warmupEpochs"],
       error: "the warm-up must be shorter than the training",
     })

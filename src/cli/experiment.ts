@@ -69,7 +69,7 @@ import {
 } from "./setup-options.ts";
 import { queueOf, queueOption, storeOption } from "./queue-options.ts";
 import { submitExperiment, type SubmitFlags } from "./submit.ts";
-import { optimizerNames, optimizerOf } from "./train-options.ts";
+import { microBatchText, optimizerNames, optimizerOf } from "./train-options.ts";
 import { setting } from "./unlearn-options.ts";
 import { packageVersion } from "./version.ts";
 
@@ -245,7 +245,7 @@ export function registerExperiment(command: Command): void {
       ),
     )
     .option("--weight-decay <d>", "--optimizer: weight decay of training", number({ from: 0 }))
-    .option("--micro-batch <n>", "images a pass, in training and methods", integer(1))
+    .option("--micro-batch <n>", `in training and methods: ${microBatchText}`, integer(1))
     .option("--recompute", "compute activations again for the backward pass")
     .addOption(
       new Option(

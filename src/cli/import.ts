@@ -2,10 +2,10 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type ModelConfig, modelSpec } from "../../models/index.ts";
 import { publishedNetwork, publishedNetworkNames } from "../../models/published.ts";
-import { importPretrained, publishedNames } from "../io/pretrained.ts";
+import { importPretrained, publishedChannels, publishedNames } from "../io/pretrained.ts";
 import { writeSafetensors } from "../io/safetensors.ts";
 import { readTensors } from "../io/tensor-file.ts";
-import { tensorsOf } from "../nn/model.ts";
+import { type ModelSpec, tensorsOf } from "../nn/model.ts";
 import { readBytes, writeAtomic } from "../platform/files.ts";
 import { fileOfNetwork } from "../runs/given-network.ts";
 import { example } from "./examples.ts";
@@ -26,6 +26,9 @@ interface ImportFlags {
   readonly allowNonfinite?: true;
   readonly out: string;
 }
+
+/** Channels of images where the file does not say. */
+const usualChannels = 3;
 
 /** Parses `r,g,b`. */
 function deviations(text: string): number[] {
@@ -79,24 +82,25 @@ export function registerImport(command: Command): void {
     const file = await fileOfNetwork(path);
     const { model, imageSize: size, classes, head, std, out } = flags;
     await requireReplaceable(out, [{ path: out, isOwn: areImported }], [file]);
-    const spec = modelSpec({ name: model }, [size, size, 3], classes);
-    const slots = tensorsOf(spec);
+    const specOf = (channels: number): ModelSpec =>
+      modelSpec({ name: model }, [size, size, channels], classes);
+    const usual = tensorsOf(specOf(usualChannels));
     const network = publishedNetwork(model);
-    const { tensors: given, notes } = await readTensors(await readBytes(file), file, {
+    const { tensors: given, notes: found } = await readTensors(await readBytes(file), file, {
       key: flags.key,
       allowNonfinite: flags.allowNonfinite,
-      names: publishedNames(network, slots),
+      names: publishedNames(network, usual),
     });
+    const spec = specOf(publishedChannels(network, usual, given) ?? usualChannels);
+    const imported = importPretrained(network, tensorsOf(spec), given, { head, deviation: std });
+    const { tensors, format } = imported;
+    const notes = [...found, ...imported.notes];
     for (const note of notes) say(`${file}: ${inFlags(note)}.`);
-    const { tensors, format } = importPretrained(network, slots, given, {
-      head,
-      deviation: std,
-    });
     await writeAtomic(out, writeSafetensors(tensors, { model: spec.name, names: format }));
     const parameters = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
     answer(
       { out, tensors: tensors.size, numbers: parameters, names: format, head, notes },
-      `${out}: ${tensors.size} tensors, ${parameters} numbers, from the names of ${format}` +
+      `${out}: ${tensors.size} tensors, ${parameters} numbers, from ${format === "same" ? "the names they have here" : `the names of ${format}`}` +
         (head === "replace" ? "; the classifier is left out." : "."),
     );
   });

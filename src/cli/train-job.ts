@@ -2,6 +2,9 @@
 import type { RunFolder } from "../report/run-folder.ts";
 import type { Job } from "../runs/job.ts";
 import { trainInFolder } from "../runs/train-run.ts";
+import { epochSteps, hasBatchNorm } from "../train/epochs.ts";
+import { passNotes } from "../train/memory.ts";
+import { sayNotes } from "./notes.ts";
 import { withEpochs } from "./progress.ts";
 import { StepTime } from "./step-time.ts";
 import type { TrainFlags } from "./train-options.ts";
@@ -14,9 +17,12 @@ export function trainShown(
   { saveEvery }: Pick<TrainFlags, "saveEvery">,
   signal: AbortSignal,
 ): Promise<void> {
+  const { config, data, model } = job;
+  const { batch } = epochSteps(model, data.count, config.batch);
+  sayNotes(passNotes({ ...config, batch }, hasBatchNorm(model)));
   return withEpochs(
     "training",
-    job.config.epochs,
+    config.epochs,
     signal,
     (watch, onEpoch) =>
       trainInFolder(folder, job, result, { watch, onEpoch, saveEveryMs: 1000 * saveEvery }),

@@ -31,6 +31,10 @@ import {
   type SetupFlags,
 } from "./setup-options.ts";
 
+/** Help of `--micro-batch`. */
+export const microBatchText =
+  "images a pass at most: a step's gradients are added up; batch norm takes its statistics of each pass";
+
 /** Training flags as commander parses them. */
 export interface TrainFlags extends SetupFlags, ForgetFlags, NonfiniteFlags {
   dataset: string;
@@ -97,7 +101,7 @@ export function trainOptions(
     );
   settingOptions(command, optimizers.all)
     .option("--weight-decay <d>", "weight decay of training", number({ from: 0 }))
-    .option("--micro-batch <n>", "images a pass: a step's gradients are added up", integer(1))
+    .option("--micro-batch <n>", microBatchText, integer(1))
     .option(
       "--recompute",
       "compute activations again for the backward pass: less memory, more time",

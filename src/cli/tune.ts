@@ -38,6 +38,7 @@ import { integer, most, number, validate } from "./parse.ts";
 import { imagesOf, takenImages } from "./planned-images.ts";
 import { jsonWith, requireReplaceable } from "./replaced-files.ts";
 import { networkOf, networkOptions, present, type SetupFlags } from "./setup-options.ts";
+import { microBatchText } from "./train-options.ts";
 
 interface TuneFlags extends DeviceFlags, SetupFlags {
   dataset: string;
@@ -72,7 +73,7 @@ export function registerTune(command: Command): void {
     .option("--channels <n>", "1 or 3 (default: the data set's)", integer(1))
     .option("--classes <n>", "classes (default: the data set's)", integer(2, most.classes))
     .option("--batch <n>", "images a training step", integer(1, most.images), 64)
-    .option("--micro-batch <n>", "images a pass: a step's gradients are added up", integer(1))
+    .option("--micro-batch <n>", microBatchText, integer(1))
     .option(
       "--rounds <n>",
       "turns of each tile in each half of the measurement",

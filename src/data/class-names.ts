@@ -1,4 +1,5 @@
 /** Class names as data sets give them, and the labels they stand for. */
+import { shown } from "../checked.ts";
 import { DataError } from "../errors.ts";
 import { type Dataset, subset } from "./dataset.ts";
 
@@ -13,6 +14,31 @@ export function labelOf(classes: readonly string[], name: string, where: string)
   if (label >= 0) return label;
   if (/^\d+$/.test(name) && Number(name) < classes.length) return Number(name);
   throw unknownClass(classes, name, where);
+}
+
+/**
+ * A label as a file holds it: a text or a number, `true` and `false` as words; undefined where there is none.
+ *
+ * @throws DataError for what is no label, and for whole numbers so large that others are read as the same.
+ */
+export function readLabel(value: unknown, where: string): string | number | undefined {
+  if (typeof value === "string") return value === "" ? undefined : value;
+  if (value === undefined || value === null || Number.isNaN(value)) return undefined;
+  if (typeof value === "boolean") return String(value);
+  if (typeof value === "bigint") {
+    return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  }
+  if (typeof value !== "number") {
+    throw new DataError(
+      `${where}: its label is ${shown(value)}; labels are words, numbers, or true and false.`,
+    );
+  }
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw new DataError(
+      `${where}: its label is ${value}, which other whole numbers are read as, too; write it as a text.`,
+    );
+  }
+  return value;
 }
 
 /** The label of a class by its name alone. @throws DataError as {@link labelOf} does. */

@@ -1,8 +1,8 @@
 /** Damage done on purpose: wrong labels, and the split into what to forget and what to keep. */
-import { isList, isObject, requireGiven } from "../checked.ts";
+import { isList, requireGiven } from "../checked.ts";
 import { Random } from "../random.ts";
 import { DataError } from "../errors.ts";
-import type { Dataset } from "./dataset.ts";
+import { type Dataset, requireImageSet } from "./dataset.ts";
 
 /** Labels of which some were made wrong. */
 export interface NoisyLabels {
@@ -23,7 +23,7 @@ export function mislabel(
   fraction: number | Uint32Array,
   seed: number,
 ): NoisyLabels {
-  requireGiven(isObject(dataset) && "labels" in dataset, "mislabel", "a data set", dataset);
+  requireImageSet(dataset, "mislabel", "labels");
   requireGiven(
     typeof fraction === "number" || isList(fraction),
     "mislabel",

@@ -1,6 +1,6 @@
 /** Labelled images in host memory: the one form every loader produces. */
 import { host } from "#platform";
-import { isList, isObject, requireGiven } from "../checked.ts";
+import { isList, isObject, requireGiven, shown } from "../checked.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { Random } from "../random.ts";
 import type { Extent } from "./enlarge.ts";
@@ -112,15 +112,25 @@ export function pixelArray(
 /**
  * A first look at what is to be a data set; `requireDataset` looks whether it holds together.
  *
+ * @param field what it has to have.
  * @throws UsageError for what is none.
  */
-export function requireImageSet(given: unknown, what: string): asserts given is Dataset {
-  requireGiven(
-    isObject(given) && "pixels" in given,
-    what,
-    "a data set, as fromArrays and loadDataset give it",
-    given,
+export function requireImageSet(
+  given: unknown,
+  what: string,
+  field: keyof Dataset = "pixels",
+): asserts given is Dataset {
+  if (isObject(given) && field in given) return;
+  throw new UsageError(
+    `${what}: expected a data set, as fromArrays gives it, got ${shown(given)}${setsWithin(given)}.`,
   );
+}
+
+/** Where the data sets are in what loaders give, for an error; empty for all else. */
+export function setsWithin(given: unknown): string {
+  if (!isObject(given)) return "";
+  if ("dataset" in given) return ": take its `.dataset`";
+  return "train" in given && "test" in given ? ": take its `.train` or `.test`" : "";
 }
 
 /** The images at `indices`, in that order (repeats allowed), copied. @throws UsageError for an index outside. */

@@ -2,6 +2,7 @@
 import { exists, readText } from "../platform/files.ts";
 import { parseJson } from "../platform/json.ts";
 import { DataError } from "../errors.ts";
+import { readLabel } from "./class-names.ts";
 import { csvRecords } from "./csv.ts";
 
 /** A line of the table. */
@@ -71,10 +72,8 @@ function checked(rows: readonly Row[]): LabelledName[] {
   const seen = new Map<string, string>();
   return rows.map(({ where, fields }) => {
     const [file, label] = ["file_name", "label"].map((column) => {
-      const value = fields[column];
-      if ((typeof value === "string" && value !== "") || typeof value === "number") {
-        return String(value);
-      }
+      const value = readLabel(fields[column], where);
+      if (value !== undefined) return String(value);
       throw new DataError(
         column in fields
           ? `${where}: no ${column} there.`

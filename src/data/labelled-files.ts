@@ -81,7 +81,9 @@ function byTable(
 export function sortedLabels(labels: readonly string[]): string[] {
   const different = [...new Set(labels)];
   const numbers = different.every((label) => /^\d+$/.test(label));
-  return different.sort(numbers ? (a, b) => Number(a) - Number(b) : byCodePoint);
+  return different.sort(
+    numbers ? (a, b) => Number(a) - Number(b) || byCodePoint(a, b) : byCodePoint,
+  );
 }
 
 /** "5 images lie in no folder of a class: …"; nothing if there are none. */

@@ -29,7 +29,9 @@ const classNames = ["classes", "class_names", "label_names"];
 interface Pair {
   readonly images: NumpyArray;
   readonly labels: NumpyArray;
+  /** Of the images, and of the labels. */
   readonly where: string;
+  readonly labelsWhere: string;
 }
 
 /**
@@ -122,6 +124,7 @@ function pairOf(arrays: Arrays, { images, labels }: Names, path: string): Pair {
     images: numbers(images),
     labels: numbers(labels),
     where: `${path}, array "${images}"`,
+    labelsWhere: `${path}, array "${labels}"`,
   };
 }
 
@@ -160,12 +163,13 @@ function scaleOf({ images: { data, kind: numbers, shape }, where }: Pair): Scale
 }
 
 function datasetOf(
-  { images, labels, where }: Pair,
+  { images, labels, where, labelsWhere }: Pair,
   { factor }: Scale,
-  classes: readonly string[] | undefined,
+  names: readonly string[] | undefined,
 ): Dataset {
   const { shape, axes } = layoutOf(images, where);
   const [count, height, width, channels] = shape;
+  const { classes, ...own } = labelsOf(labels, count, names, labelsWhere);
   const [n, h, w, c] = axes.map((axis) => (axis < 0 ? 0 : images.strides[axis]!)) as [
     number,
     number,
@@ -201,7 +205,7 @@ function datasetOf(
     return fromArrays({
       images: pixels,
       shape,
-      labels: labelsOf(labels, where),
+      labels: own.labels,
       classes,
       name: "npz",
     });
@@ -226,14 +230,42 @@ function layoutOf(
   );
 }
 
-/** Labels [N] or [N, 1]; of one-hot rows [N, classes] the place of the 1. */
-function labelsOf({ shape, strides, data }: NumpyArray, where: string): ArrayLike<number> {
+/** Most classes there may be. */
+const mostClasses = 65536;
+
+/**
+ * Labels [N] or [N, 1]; of one-hot rows [N, classes] the place of the 1, and where they have no names, as many classes
+ * as there are columns.
+ *
+ * @throws DataError naming the array of the labels.
+ */
+function labelsOf(
+  { shape, strides, data }: NumpyArray,
+  images: number,
+  names: readonly string[] | undefined,
+  where: string,
+): { labels: ArrayLike<number>; classes: readonly string[] | undefined } {
   const [count = 0, columns = 1] = shape;
-  if (shape.length === 1 || (shape.length === 2 && columns === 1)) return data;
-  if (shape.length !== 2) {
+  if (shape.length !== 1 && shape.length !== 2) {
     throw new DataError(`${where}: its labels have the shape [${shape.join(", ")}]; they are [N].`);
   }
-  return Array.from({ length: count }, (_, i) => {
+  if (count !== images) {
+    throw new DataError(`${where}: ${images} images need as many labels, got ${count}.`);
+  }
+  if (columns === 1) {
+    const most = (names?.length ?? mostClasses) - 1;
+    for (const [i, label] of data.entries()) {
+      if (Number.isInteger(label) && label >= 0 && label <= most) continue;
+      throw new DataError(
+        `${where}: image ${i} has label ${label}; labels are whole numbers from 0 to ${most}.`,
+      );
+    }
+    return { labels: data, classes: names };
+  }
+  if (names !== undefined && names.length !== columns) {
+    throw new DataError(`${where}: rows of ${columns} classes, and there are ${names.length}.`);
+  }
+  const labels = Array.from({ length: count }, (_, i) => {
     const row = Array.from(
       { length: columns },
       (_2, j) => data[i * strides[0]! + j * strides[1]!]!,
@@ -242,4 +274,5 @@ function labelsOf({ shape, strides, data }: NumpyArray, where: string): ArrayLik
     if (label >= 0 && row.every((value, j) => value === (j === label ? 1 : 0))) return label;
     throw new DataError(`${where}: row ${i} of its labels is no class: one 1 and otherwise 0.`);
   });
+  return { labels, classes: names ?? Array.from({ length: columns }, (_, j) => String(j)) };
 }

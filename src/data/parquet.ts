@@ -3,6 +3,7 @@ import type { FileMetaData, SchemaTree } from "hyparquet";
 import { readBytes } from "../platform/files.ts";
 import { parseJson } from "../platform/json.ts";
 import { DataError } from "../errors.ts";
+import { readLabel } from "./class-names.ts";
 import { type Example, loadExamples } from "./examples.ts";
 import { latin1 } from "./image-bytes.ts";
 import { checkPages } from "./parquet-check.ts";
@@ -21,8 +22,8 @@ const kind: FileKind = { name: "parquet", is: (head) => latin1(head, 0, 4) === "
 
 /**
  * Loads the parquet files of a folder, told by content; a word of their path says which part they are (see
- * {@link partFiles}). The image column is the one that the files' features call an image, else one with `bytes` in it;
- * its images are JPEG, PNG or WebP. The label is the column `label`, else the first that the features call a
+ * {@link partFiles}). The image column is the one that the files' features call an image, else one with `bytes` in it; of
+ * several `image` or `img`, else the first, and a note says so. Its images are JPEG, PNG or WebP. The label is the column `label`, else the first that the features call a
  * class label. Class names are those of the features; without any they are the labels of the training part, in order.
  *
  * @throws DataError naming the file that is damaged, lacks a column, or holds an image or label that cannot be read.
@@ -112,15 +113,13 @@ async function readTable(path: string, dir: string): Promise<Table> {
       const where = `${path}, row ${i}`;
       const [content, name] = imageOf(row[image]);
       if (content === undefined) throw new DataError(`${where}: no image in column "${image}".`);
-      const value = row[label];
-      if (typeof value !== "string" && typeof value !== "number" && typeof value !== "bigint") {
-        throw new DataError(`${where}: no label in column "${label}".`);
-      }
+      const value = readLabel(row[label], `${where}, column "${label}"`);
+      if (value === undefined) throw new DataError(`${where}: no label in column "${label}".`);
       return {
         path: name === undefined ? where : `${where} (${name})`,
         name: `${inSet}/${name ?? i}`,
         bytes: content,
-        label: typeof value === "string" ? value : Number(value),
+        label: value,
       };
     }),
   };
@@ -165,7 +164,11 @@ function columnsOf(metadata: FileMetaData, path: string): Columns {
   }
   const called = (type: string): string[] =>
     columns.filter((name) => features.get(name)?.type === type);
-  const image = called("Image")[0] ?? withBytes[0] ?? columns.find((name) => name === "image");
+  const pictures = called("Image").length > 0 ? called("Image") : withBytes;
+  const image =
+    ["image", "img"].find((name) => pictures.includes(name)) ??
+    pictures[0] ??
+    columns.find((name) => name === "image");
   const labels = called("ClassLabel");
   const label = columns.find((name) => name === "label") ?? labels[0];
   if (image === undefined || label === undefined) {
@@ -174,12 +177,16 @@ function columnsOf(metadata: FileMetaData, path: string): Columns {
         "It needs one with `bytes` in it, and `label`.",
     );
   }
+  const otherImages = pictures.filter((name) => name !== image);
   const others = labels.filter((name) => name !== label);
   return {
     image,
     label,
     classes: features.get(label)?.names,
-    notes: others.map((other) => `classes are those of column "${label}", not of "${other}".`),
+    notes: [
+      ...otherImages.map((other) => `images are those of column "${image}", not of "${other}".`),
+      ...others.map((other) => `classes are those of column "${label}", not of "${other}".`),
+    ],
   };
 }
 

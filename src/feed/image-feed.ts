@@ -57,7 +57,12 @@ export class ImageFeed implements ExampleFeed {
   /** @param options images a pass, the longest order list of an epoch, and random changes if any. */
   static async create(
     data: GpuDataset,
-    options: { batch: number; items: number; augment?: Augmentation | undefined },
+    options: {
+      batch: number;
+      step?: number | undefined;
+      items: number;
+      augment?: Augmentation | undefined;
+    },
   ): Promise<ImageFeed> {
     const queue = await StepQueue.create(data.gpu, {
       ...options,

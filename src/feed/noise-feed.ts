@@ -1,7 +1,6 @@
 /** Feeds noisy images with the noise that is in them. Times and noise are drawn on the GPU from the seed of the step. */
 import type { BufferView } from "../gpu/device.ts";
 import { type Launch, Value } from "../graph/value.ts";
-import type { Augmentation } from "./augment.ts";
 import type { ExampleFeed } from "./feed.ts";
 import type { GpuDataset } from "./gpu-dataset.ts";
 import { ImageFeed } from "./image-feed.ts";
@@ -42,7 +41,7 @@ export class NoiseFeed implements ExampleFeed {
   /** @param options images a pass, the longest order list of an epoch, and random changes if any. */
   static async create(
     data: GpuDataset,
-    options: { batch: number; items: number; augment?: Augmentation | undefined },
+    options: Parameters<typeof ImageFeed.create>[1],
   ): Promise<NoiseFeed> {
     return new NoiseFeed(await ImageFeed.create(data, options));
   }

@@ -58,13 +58,20 @@ type QueueBuffers = Record<"order" | "table" | "cursor" | "step" | "totals", GPU
 
 /** What a queue is made for. */
 interface QueueOptions {
-  /** Examples a step. */
+  /** Examples a row of the step table: a step, or one of its passes. */
   readonly batch: number;
+  /** Examples a step of several rows, the last of which may be shorter. Default: a row. */
+  readonly step?: number | undefined;
   /** The longest order list of an epoch. */
   readonly items: number;
   /** Examples there are. */
   readonly count: number;
   readonly permit?: Permit | undefined;
+}
+
+/** The most rows that an epoch takes. */
+function tableRows({ batch, step = batch, items }: QueueOptions): number {
+  return Math.floor(items / step) * Math.ceil(step / batch) + Math.ceil((items % step) / batch);
 }
 
 /** Order list, step table, cursor and totals of one program. Owns their buffers. */
@@ -96,7 +103,7 @@ export class StepQueue {
     this.order = bind("order", items);
     this.step = bind("step", stepWords);
     this.totals = bind("totals", stepWords);
-    const table = bind("table", Math.ceil(items / batch) * stepWords);
+    const table = bind("table", tableRows(options) * stepWords);
     const cursor = bind("cursor", 1);
     this.launches = [
       {
@@ -116,7 +123,7 @@ export class StepQueue {
     requireCount("items", items);
     const buffers = await gpu.allocate({
       order: 4 * items,
-      table: 4 * stepWords * Math.ceil(items / batch),
+      table: 4 * stepWords * tableRows(options),
       cursor: 4,
       step: 4 * stepWords,
       totals: 4 * stepWords,

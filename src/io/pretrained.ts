@@ -97,6 +97,8 @@ export interface ImportOptions {
 export interface Imported {
   readonly tensors: Map<string, Tensor>;
   readonly format: PublishedFormat;
+  /** What was done to names, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 const isHead = (name: string): boolean => name.startsWith("head.");
@@ -105,7 +107,7 @@ const isHead = (name: string): boolean => name.startsWith("head.");
  * Turns a published checkpoint into tensors of a network.
  *
  * @param slots parameters and statistics the network declares.
- * @throws DataError listing the names that are missing, left over and of another shape; UsageError for
+ * @throws DataError listing the names that are missing, left over, of another shape, and of two tensors; UsageError for
  *   standard deviations of another number than there are channels.
  */
 export function importPretrained(
@@ -114,12 +116,7 @@ export function importPretrained(
   file: ReadonlyMap<string, Tensor>,
   { head, deviation, sizeCalled }: ImportOptions,
 ): Imported {
-  const given = new Map(
-    [...file]
-      .filter(([name]) => !name.endsWith("num_batches_tracked"))
-      // Networks trained on several devices are saved with this in front of all names.
-      .map(([name, tensor]) => [name.replace(/^module\./, ""), tensor]),
-  );
+  const { tensors: given, notes } = withoutModule(file);
   const [format, names] = bestFormat(network, slots, given);
   const tensors = new Map<string, Tensor>();
   const used = new Set<string>();
@@ -156,14 +153,62 @@ export function importPretrained(
     const advice = otherHead ? " For other classes than the checkpoint's, replace the head." : "";
     const sizeAlone = bySize && missing.size + extra.length === 0;
     throw new DataError(
-      `the checkpoint does not fit "${network.name}" by the names of ${format}: ${problems.join("; ")}.` +
+      `the checkpoint does not fit "${network.name}" by ${namesOf(format, slots)}: ${problems.join("; ")}.` +
         (sizeAlone ? sizeHint(sizeCalled) : advice),
     );
   }
   if (deviation !== undefined) {
     scaleFirst(slots, tensors, (c) => 1 / deviation[c]!, deviation.length);
   }
-  return { tensors, format };
+  return { tensors, format, notes };
+}
+
+/** Whose names they are, in words: those of `same` are the network's own. */
+function namesOf(format: PublishedFormat, slots: readonly ParameterSpec[]): string {
+  if (format !== "same") return `the names of ${format}`;
+  const first =
+    slots[0] === undefined ? "" : ` (such as ${publishedPlace(slots[0].name, { rules: [] }).name})`;
+  return `the names of its own layers${first}`;
+}
+
+/**
+ * A checkpoint without `module.`, which stands before all names where a network was trained on several devices, and
+ * without counts of batches. Equal tensors that come to have one name are one.
+ *
+ * @throws DataError naming tensors that come to have one name and differ.
+ */
+export function withoutModule(file: ReadonlyMap<string, Tensor>): {
+  tensors: Map<string, Tensor>;
+  notes: string[];
+} {
+  const tensors = new Map<string, Tensor>();
+  const [equal, unlike]: [string[], string[]] = [[], []];
+  for (const [full, tensor] of file) {
+    if (full.endsWith("num_batches_tracked")) continue;
+    const name = full.replace(/^module\./, "");
+    const other = tensors.get(name);
+    if (other !== undefined) {
+      const pair = `"module.${name}" and "${name}"`;
+      (sameBits(other, tensor) ? equal : unlike).push(pair);
+    } else tensors.set(name, tensor);
+  }
+  if (unlike.length > 0) {
+    throw new DataError(
+      `the checkpoint has other numbers in ${some(unlike)}, which are one tensor without \`module.\`; leave one of them out.`,
+    );
+  }
+  const notes = equal.length === 0 ? [] : [`equal tensors are taken once: ${some(equal)}`];
+  return { tensors, notes };
+}
+
+const some = (texts: readonly string[]): string =>
+  texts.slice(0, 5).join(", ") + (texts.length > 5 ? ", …" : "");
+
+function sameBits(a: Tensor, b: Tensor): boolean {
+  const bits = ({ data }: Tensor): Uint32Array =>
+    new Uint32Array(data.buffer, data.byteOffset, data.length);
+  const [left, right] = [bits(a), bits(b)];
+  return sameShape(a.shape, b.shape) && left.every((word, i) => word === right[i]);
 }
 
 function list(what: string, names: readonly string[]): string {
@@ -193,6 +238,20 @@ export function publishedClasses(
     `the checkpoint has no classifier of "${network}": no tensor ${listed(names, "or")}. ` +
       `It has ${[...file.keys()].slice(0, 5).join(", ")}, …`,
   );
+}
+
+/** How many channels the images of a published checkpoint have; undefined where no first convolution tells. */
+export function publishedChannels(
+  { formats }: PublishedNetwork,
+  slots: readonly ParameterSpec[],
+  file: ReadonlyMap<string, Tensor>,
+): number | undefined {
+  const first = slots.find(({ kind }) => kind === "conv");
+  if (first === undefined) return undefined;
+  const { tensors } = withoutModule(file);
+  return Object.values(formats)
+    .map((names) => tensors.get(publishedPlace(first.name, names).name)?.shape)
+    .find((shape) => shape?.length === first.shape.length)?.[1];
 }
 
 /** The names that the tensors of a network have in files, of any publisher and here. */

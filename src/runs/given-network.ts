@@ -4,7 +4,12 @@ import { networkOfTimm, publishedNetwork, publishedNetworkNames } from "../../mo
 import { DataError, ShapeError, UsageError } from "../errors.ts";
 import { type CheckpointInfo, parseCheckpoint } from "../io/checkpoint.ts";
 import { type HubConfig, parseHubConfig } from "../io/hub.ts";
-import { importPretrained, publishedClasses, publishedNames } from "../io/pretrained.ts";
+import {
+  importPretrained,
+  publishedClasses,
+  publishedNames,
+  withoutModule,
+} from "../io/pretrained.ts";
 import { readTensors } from "../io/tensor-file.ts";
 import { differsBySize } from "../nn/image-size.ts";
 import { type ModelSpec, type Tensors, tensorsOf } from "../nn/model.ts";
@@ -92,9 +97,10 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
   const published = publishedNetwork(network.name);
   // A checkpoint of an earlier version of this project: our names, and the spec's.
   const ours = file.metadata["model"] !== undefined && file.metadata["names"] === undefined;
+  const foreign = ours ? { tensors: file.tensors, notes: [] } : withoutModule(file.tensors);
   const outputs = ours
     ? outputsOf(file.tensors, classifierOf(network), place.weights)
-    : publishedClasses(published, classifierOf(network), file.tensors);
+    : publishedClasses(published, classifierOf(network), foreign.tensors);
   const classes = said.classes ?? hub?.classes;
   requireOutputs(classes, outputs, place.weights);
   const channels = hub?.input?.[2] ?? 3;
@@ -111,10 +117,10 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
       if (ours) return file.tensors;
       const slots = tensorsOf(spec);
       try {
-        return importPretrained(published, slots, file.tensors, { head: "keep", sizeCalled })
-          .tensors;
+        const how = { head: "keep", sizeCalled } as const;
+        return importPretrained(published, slots, foreign.tensors, how).tensors;
       } catch (cause) {
-        const other = cause instanceof DataError ? fitting(file.tensors, outputs) : undefined;
+        const other = cause instanceof DataError ? fitting(foreign.tensors, outputs) : undefined;
         if (other === undefined) throw cause;
         const { message } = cause as DataError;
         throw new DataError(
@@ -127,6 +133,7 @@ export async function readNetwork(path: string, said: Said = {}): Promise<GivenN
     },
     notes: [
       ...file.notes,
+      ...foreign.notes,
       ...otherwise(place.weights, said, {
         classes: hub?.classes,
         preprocessing: hub?.preprocessing && preprocessingOf(hub.preprocessing, channels),

@@ -30,6 +30,8 @@ export interface Objective {
 export interface FeedOptions {
   /** Examples a pass. */
   readonly batch: number;
+  /** Examples a step of several passes, the last of which may be shorter. Default: a pass. */
+  readonly step?: number | undefined;
   /** Longest list of examples that is fed in one go. */
   readonly items: number;
   readonly augment?: Augmentation | undefined;

@@ -19,7 +19,7 @@ export const memoryFields: {
     .min(1)
     .optional()
     .describe(
-      "images a pass, where a step does not fit memory: the gradients of passes are added up. The largest divisor of the batch up to this is taken",
+      "images a pass at most, where a step does not fit memory: the gradients of passes are added up. Batch norm that learns takes its statistics of each pass; all passes then have one size, the largest divisor of the batch up to this",
     ),
   recompute: z
     .boolean()
@@ -37,19 +37,41 @@ export const memoryFields: {
 export type MemorySettings = z.infer<z.ZodObject<typeof memoryFields>>;
 
 /**
- * Examples a pass and passes a step: the largest divisor of the batch up to `microBatch`.
+ * Examples a pass and passes a step: as few as `microBatch` allows, of nearly one size, the last one shorter where that does
+ * not divide the batch.
  *
+ * @param even all have one size, as batch norm needs whose statistics are of the pass and which would count padding: the
+ *   largest divisor of the batch up to `microBatch`.
  * @throws UsageError for a batch or a microBatch that is no integer of 1 or more.
  */
 export function passesOf(
   batch: number,
   microBatch: number = batch,
+  even = false,
 ): { rows: number; accumulate: number } {
   requireCount("batch", batch);
   requireCount("microBatch", microBatch);
   let rows = Math.min(batch, microBatch);
-  while (batch % rows !== 0) rows--;
-  return { rows, accumulate: batch / rows };
+  if (even) while (batch % rows !== 0) rows--;
+  const accumulate = Math.ceil(batch / rows);
+  return { rows: Math.ceil(batch / accumulate), accumulate };
+}
+
+/** What whoever splits the steps of a network with batch norm should know: its statistics are of each pass. */
+export function passNotes(
+  { batch, microBatch }: { readonly batch: number; readonly microBatch?: number | undefined },
+  batchNorm: boolean,
+): string[] {
+  const { rows, accumulate } = passesOf(batch, microBatch, batchNorm);
+  if (!batchNorm || microBatch === undefined || accumulate === 1) return [];
+  const images = rows === 1 ? "1 image" : `${rows} images`;
+  const why =
+    rows === microBatch
+      ? ""
+      : `, the most up to \`microBatch=${microBatch}\` that divide the ${batch} of a step`;
+  return [
+    `the network has batch norm, whose statistics are of each pass by itself, and a pass has ${images}${why}.`,
+  ];
 }
 
 /**

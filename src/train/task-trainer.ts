@@ -7,6 +7,7 @@ import type { NormMode } from "../nn/layers.ts";
 import type { Model } from "../nn/model.ts";
 import type { OptimizerSettings } from "../optim/index.ts";
 import type { Objective, Task } from "../tasks/task.ts";
+import { hasBatchNorm } from "./epochs.ts";
 import { type MemorySettings, passesOf } from "./memory.ts";
 import { Trainer, type TrainerOptions } from "./trainer.ts";
 
@@ -47,8 +48,10 @@ export async function taskTrainer(
 ): Promise<Trainer> {
   const { augment, optimizer, clipNorm, labelSmoothing } = settings;
   const { norm, objective = (plain) => plain, rate, after, sharing } = options;
-  const { rows, accumulate } = passesOf(settings.batch, settings.microBatch);
-  const feed = await task.feed(data, { batch: rows, items, augment });
+  const { batch, microBatch } = settings;
+  const even = norm === "train" && hasBatchNorm(model);
+  const { rows, accumulate } = passesOf(batch, microBatch, even);
+  const feed = await task.feed(data, { batch: rows, step: batch, items, augment });
   return Trainer.create(model, {
     feed,
     objective: (graph) =>
@@ -59,6 +62,7 @@ export async function taskTrainer(
     after,
     sharing,
     accumulate,
+    batch,
     memory: settings,
     owned: [feed],
   });

@@ -43,6 +43,8 @@ export interface TrainerOptions {
   readonly rate?: ((slot: Slot) => number) | undefined;
   /** Batches of the feed that make one step: their gradients are added before the update. 1 by default. */
   readonly accumulate?: number | undefined;
+  /** Examples a step, where the last of its batches is shorter. Default: `accumulate` whole ones. */
+  readonly batch?: number | undefined;
   /** What is done to save memory. */
   readonly memory?: Pick<MemorySettings, "recompute" | "activations"> | undefined;
   /** Freed with the trainer, or where it cannot be made. */
@@ -63,10 +65,11 @@ export interface Epoch {
   readonly after?: ((encoder: GPUCommandEncoder) => void) | undefined;
 }
 
-/** What gradient accumulation adds: the update is a program of its own, after so many batches. */
+/** What gradient accumulation adds: the update is a program of its own, after so many examples. */
 interface Accumulation {
   readonly update: Program;
-  readonly batches: number;
+  /** Examples a step. */
+  readonly batch: number;
 }
 
 /** Trains a model; see {@link Trainer.create}. Owns its programs, and its optimiser's state unless that is shared. */
@@ -186,7 +189,10 @@ export class Trainer {
     return new Trainer(model, feed, {
       ...parts,
       program: await program("train", [...pass, ...sums]),
-      accumulation: { update: await program("update", update), batches: accumulate },
+      accumulation: {
+        update: await program("update", update),
+        batch: options.batch ?? accumulate * feed.queue.batch,
+      },
     });
   }
 
@@ -209,7 +215,7 @@ export class Trainer {
   async epoch(epoch: Epoch, watch: Watch = {}): Promise<Totals> {
     const { queue } = this.#feed;
     const { order } = epoch;
-    const batch = queue.batch * (this.#accumulation?.batches ?? 1);
+    const batch = this.#accumulation?.batch ?? queue.batch;
     const steps =
       epoch.dropLast === true ? Math.floor(order.length / batch) : Math.ceil(order.length / batch);
     if (steps === 0) {

@@ -147,6 +147,41 @@ test("settings that there are not, and values of another kind, are refused by na
       UsageError,
       /`milestones`: milestones must rise/,
     ],
+    [
+      () => train("mlp", photos, loose({ epochs: 0 })),
+      UsageError,
+      /^train: `epochs`: [^;]*, got 0\.$/,
+    ],
+    [
+      () => train("mlp", photos, { epochs: 2, warmupEpochs: 3 }),
+      UsageError,
+      /^train: `warmupEpochs`: the warm-up must be shorter than the training, got 3\.$/,
+    ],
+    [
+      () => train("mlp", photos, { epochs: 2, factor: 0.5 }),
+      UsageError,
+      /^train: `factor`: a factor belongs to schedule "step", got 0\.5\.$/,
+    ],
+    [
+      () => train("mlp", photos, loose({ epochs: 1, optimizer: { name: "adamw" } })),
+      UsageError,
+      /`optimizer\.name`: write \{ name: "adam", decoupled: true \}, got "adamw"\.$/,
+    ],
+    [
+      () => train("mlp", photos, loose({ epochs: 1, optimizer: { name: "lion" } })),
+      UsageError,
+      /`optimizer\.name`: expected one of "adam"\|"sgd", got "lion"\.$/,
+    ],
+    [
+      () => train("mlp", photos, loose({ epochs: 1, optimizer: { beta1: 0.9 } })),
+      UsageError,
+      /`optimizer\.name`: expected one of "adam"\|"sgd", got undefined\.$/,
+    ],
+    [
+      () => train("mlp", photos, loose({ epochs: 1, optimizer: { name: "adam", beta1: "x" } })),
+      UsageError,
+      /`optimizer\.beta1`: expected number, got "x"\.$/,
+    ],
     [() => train("mlp", photos, loose({ epochs: 1, watch: 1 })), UsageError, /`watch`: /],
     [() => train("mlp", photos, loose({ epochs: 1, initial: {} })), UsageError, /a Map of tensors/],
     [() => train("mlp", photos, loose({ epochs: 1, network: 3 })), UsageError, /`network`: /],
@@ -351,7 +386,7 @@ test("functions on their own refuse arguments of another kind", async () => {
         [() => subset(no(null), [0]), /^subset: expected a data set/],
         [() => subset(photos, no(null)), /^subset: indices: .* got null/],
         [() => takeBalanced(no(null), 1, 1), /^takeBalanced: expected a data set/],
-        [() => mislabel(no(null), 0.1, 1), /^mislabel: expected a data set, got null/],
+        [() => mislabel(no(null), 0.1, 1), /^mislabel: expected a data set.* got null/],
         [() => splitForget(3, no(null)), /^splitForget: .* got null/],
         [() => corrupt(no(null), photos, { name: "overfit" }, 1), /^corrupt: train: expected a/],
         [() => corrupt(photos, photos, no(null), 1), /^corrupt: expected a scenario.* got null/],
@@ -368,6 +403,33 @@ test("functions on their own refuse arguments of another kind", async () => {
         [() => modelSpec({ name: "mlp" }, [4, 4, 0], 2), /^modelSpec: input: .* got \[4, 4, 0\]/],
         [() => modelSpec({ name: "mlp" }, [4, 4, 1], no(undefined)), /^modelSpec: classes must be/],
         [() => modelSpec(no(null), [4, 4, 1], 2), /^modelSpec: expected a network.* got null/],
+      ] as const
+    ).map(([action, says]) => [action, UsageError, says] as const),
+  );
+});
+
+test("what loaders give around data sets is refused with what to take of it", async () => {
+  using model = await small();
+  const folder = { dataset: photos, notes: [] } as never;
+  const split = { train: photos, test: photos, notes: [] } as never;
+  const [inFolder, inSplit] = [/take its `\.dataset`\.$/, /take its `\.train` or `\.test`\.$/];
+  await refuses(
+    (
+      [
+        [() => train("mlp", folder, { epochs: 1 }), inFolder],
+        [() => train("mlp", split, { epochs: 1 }), inSplit],
+        [() => unlearn(model, folder), inFolder],
+        [() => unlearn(model, { forget: folder }), inFolder],
+        [() => unlearn(model, { train: folder, forget: [0] }), inFolder],
+        [() => evaluate(model, folder), inFolder],
+        [() => evaluate(model, split), inSplit],
+        [() => predict(model, folder), inFolder],
+        [() => subset(folder, [0]), inFolder],
+        [() => takeBalanced(folder, 1, 1), inFolder],
+        [() => joinImages(photos, folder), inFolder],
+        [() => copiesOf(folder, new Uint32Array()), inFolder],
+        [() => mislabel(folder, 0.1, 1), inFolder],
+        [() => corrupt(folder, photos, { name: "overfit" }, 1), inFolder],
       ] as const
     ).map(([action, says]) => [action, UsageError, says] as const),
   );

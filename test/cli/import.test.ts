@@ -16,8 +16,8 @@ import { CommandLines } from "./command.ts";
 const folder = mkdtempSync(`${tmpdir()}/rewind-import-`);
 
 /** A published checkpoint of ConvNeXt-Atto with 12 classes. */
-function checkpoint(): Map<string, Tensor> {
-  const declared = declare(modelSpec({ name: "convnext-atto" }, [32, 32, 3], 12));
+function checkpoint(channels = 3): Map<string, Tensor> {
+  const declared = declare(modelSpec({ name: "convnext-atto" }, [32, 32, channels], 12));
   const slots = [...declared.parameters.values()];
   const random = new Random(1);
   const tensors = new Map(
@@ -76,6 +76,18 @@ test("a network of one's own goes out by its folder and under the names it has; 
   const on = ["train", ...data, "--hidden", "0", "--from", run, "--out", `${folder}/on`];
   const { code, err } = await commands.run(...on);
   assert.is(code, 0, err);
+});
+
+test("a file says how many channels its images have", async () => {
+  writeFileSync(`${folder}/grey.safetensors`, writeSafetensors(checkpoint(1)));
+  const out = `${folder}/imported-grey.safetensors`;
+  const source = ["import", `${folder}/grey.safetensors`, ...network, "--out", out];
+  const imported = await commands.run(...source);
+  assert.is(imported.code, 0, imported.err);
+  const { tensors } = readSafetensors(readFileSync(out));
+  assert.equal(tensors.get("stem.conv.weight")?.shape, [4, 4, 1, 40]);
+  const scaled = await commands.run(...source, "--std", "0.2,0.2,0.2");
+  assert.match(scaled.err, /has 1 input channels?, and there are 3 standard deviations/);
 });
 
 test("a checkpoint for other classes says to replace the head; without it the rest is there", async () => {

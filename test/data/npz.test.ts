@@ -85,6 +85,22 @@ test("channels first, Fortran's order, grey images and one-hot labels come out t
   assert.equal(pixel, [planes[7], planes[20 + 7], planes[40 + 7]]);
 });
 
+test("one-hot labels have as many classes as columns, also where the last has no image", async () => {
+  const hot = npy("|u1", [2, 3], [0, 1, 0, 1, 0, 0]);
+  const x = npy("|u1", [2, 2, 3, 3], pixels.subarray(0, 36));
+  const { train, test: second } = await load(
+    archive({ x_train: x, y_train: hot, x_test: x, y_test: hot }),
+  );
+  assert.equal(
+    [train.classes, [...train.labels]],
+    [
+      ["0", "1", "2"],
+      [1, 0],
+    ],
+  );
+  assert.equal(second.classes, train.classes);
+});
+
 test("numbers of other kinds: floats to 1 or to 255, integers, bools, either order of bytes", async () => {
   const unit = Float32Array.from(pixels, (value) => value / 255);
   const doubles = Float64Array.from(pixels);
@@ -179,10 +195,36 @@ test("what is damaged, missing or out of range is named", async () => {
       /type "<c8" are not read/,
     ],
     [archive({ ...good, x_train: npy("|u1", [9], pixels.subarray(0, 9)) }), /of shape \[9\]/],
-    [archive({ ...good, y_test: npy("|u1", [6], [0, 1, 2, 0, 1, 3]) }), /image 5 has label 3/],
+    [
+      archive({ ...good, y_test: npy("|u1", [6], [0, 1, 2, 0, 1, 3]) }),
+      /array "y_test": image 5 has label 3; labels .* from 0 to 2/,
+    ],
+    [
+      archive({ ...good, y_train: npy("|i1", [6], [0, 1, 255, 0, 1, 2]) }),
+      /npz, array "y_train": image 2 has label -1/,
+    ],
+    [
+      archive({ ...good, y_train: npy("|u1", [], [1]) }),
+      /a\.npz, array "y_train": its labels have the shape \[\]; they are \[N\]\.$/,
+    ],
+    [
+      archive({
+        ...good,
+        y_test: npy(
+          "|u1",
+          [6, 2],
+          Array.from({ length: 12 }, (_, i) => (i + 1) % 2),
+        ),
+      }),
+      /array "y_test": rows of 2 classes, and there are 3/,
+    ],
+    [
+      archive({ ...good, y_test: npy("|u1", [6, 3], new Uint8Array(18)) }),
+      /^[^:]*array "y_test": row 0 of its labels is no class/,
+    ],
     [
       archive({ ...good, y_train: npy("|u1", [5], [0, 1, 2, 0, 1]) }),
-      /6 images need as many labels, got 5/,
+      /array "y_train": 6 images need as many labels, got 5/,
     ],
     [archive({ ...good, x_train: npy("|u1", [7, 2, 3, 3], pixels) }), /cut short or damaged/],
     [archive({ ...good, x_train: npy("|u1", [-6, -18], pixels) }), /cut short or damaged \(-6×-18/],

@@ -2,10 +2,13 @@
 import { parquetWriteBuffer } from "hyparquet-writer";
 
 interface Columns {
-  readonly [name: string]: { data: unknown[]; type?: "BYTE_ARRAY" | "INT64" | "STRING" };
+  readonly [name: string]: {
+    data: unknown[];
+    type?: "BYTE_ARRAY" | "BOOLEAN" | "DOUBLE" | "INT64" | "STRING";
+  };
 }
 
-/** A parquet file with the columns given and one of images, `{ bytes, path }`. */
+/** A parquet file with the columns given and one of images, `{ bytes, path }`; before it one of masks, `a_mask`. */
 export function file(
   images: readonly (Uint8Array | null)[],
   columns: Columns,
@@ -13,7 +16,8 @@ export function file(
     metadata,
     name = "image",
     plain = false,
-  }: { metadata?: object; name?: string; plain?: boolean } = {},
+    masks,
+  }: { metadata?: object; name?: string; plain?: boolean; masks?: Uint8Array } = {},
 ): Uint8Array {
   const leaves = [
     { name: "bytes", type: "BYTE_ARRAY", repetition_type: "OPTIONAL" },
@@ -29,19 +33,27 @@ export function file(
         }
       : { name: column, type, repetition_type: "OPTIONAL" as const },
   );
+  const cells = (of: (i: number) => Uint8Array | null): unknown[] =>
+    images.map((_, i) => {
+      const bytes = of(i);
+      return bytes === null ? null : { bytes, path: `${i}.png` };
+    });
+  const imageColumns = [
+    ...(masks === undefined ? [] : [{ name: "a_mask", data: cells(() => masks) }]),
+    { name, data: cells((i) => images[i]!) },
+  ];
   const buffer = parquetWriteBuffer({
     codec: plain ? "UNCOMPRESSED" : "SNAPPY",
     schema: [
-      { name: "root", num_children: 1 + others.length },
-      { name, num_children: 2, repetition_type: "OPTIONAL" },
-      ...leaves,
+      { name: "root", num_children: imageColumns.length + others.length },
+      ...imageColumns.flatMap((column) => [
+        { name: column.name, num_children: 2, repetition_type: "OPTIONAL" as const },
+        ...leaves,
+      ]),
       ...others,
     ],
     columnData: [
-      {
-        name,
-        data: images.map((bytes, i) => (bytes === null ? null : { bytes, path: `${i}.png` })),
-      },
+      ...imageColumns,
       ...Object.entries(columns).map(([column, { data }]) => ({ name: column, data })),
     ],
     ...(metadata === undefined

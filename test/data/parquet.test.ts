@@ -113,6 +113,30 @@ test("without names a label of the test images that the training images lack is 
   assert.match((await errorOf(loadParquet(dir))).message, /row 1.*there is no class "1"/);
 });
 
+test("whole numbers beyond 2^53 stay apart, and true and false are classes", async () => {
+  const big = 2n ** 53n;
+  for (const [label, classes, labels] of [
+    [{ data: [big + 1n, big, 7n] }, ["7", String(big), String(big + 1n)], [2, 1, 0]],
+    [{ data: [true, false, true], type: "BOOLEAN" }, ["false", "true"], [1, 0, 1]],
+  ] as const) {
+    const part = file(dots.slice(0, 3), { label: { ...label, data: [...label.data] } });
+    const { train } = await loadParquet(folderOf({ "train.parquet": part, "test.parquet": part }));
+    assert.equal([train.classes, [...train.labels]], [classes, labels]);
+  }
+});
+
+test("of several columns of images the one called image is taken, and a note says so", async () => {
+  const metadata = {
+    info: { features: { a_mask: { _type: "Image" }, image: { _type: "Image" } } },
+  };
+  const part = file(dots.slice(0, 2), { label: numbers(0, 1) }, { metadata, masks: dots[3]! });
+  const { train, notes } = await loadParquet(
+    folderOf({ "train.parquet": part, "test.parquet": part }),
+  );
+  assert.equal([train.pixels[0], train.pixels[48]], [10, 20]);
+  assert.equal(notes, ['images are those of column "image", not of "a_mask".']);
+});
+
 test("what is damaged or missing is named", async () => {
   const good = file(dots.slice(0, 2), { label: numbers(0, 1) });
   const flipped = good.slice();
@@ -131,6 +155,14 @@ test("what is damaged or missing is named", async () => {
     [
       file([dots[0]!], { label: { data: [null], type: "INT64" } }),
       /train\.parquet, row 0: no label in column "label"/,
+    ],
+    [
+      file([dots[0]!], { label: { data: [Number.NaN], type: "DOUBLE" } }),
+      /row 0: no label in column "label"/,
+    ],
+    [
+      file([dots[0]!], { label: { data: [Uint8Array.from([1])], type: "BYTE_ARRAY" } }),
+      /row 0, column "label": its label is a Uint8Array; labels are words, numbers, or true and false/,
     ],
     [
       file([Uint8Array.from([1, 2]), dots[0]!], { label: numbers(0, 1) }),

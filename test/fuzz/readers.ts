@@ -31,7 +31,7 @@ import { image, jpeg, noisyJpeg, png } from "../data/images.ts";
 import { archive, bytesOf, npy } from "../data/npy-files.ts";
 import { file as parquetFile, numbers } from "../data/parquet-file.ts";
 import { chunk, head, pngKinds, signature } from "../data/png-kinds.ts";
-import { entry, gnu, pax, tar } from "../data/tars.ts";
+import { entry, gnu, link, pax, tar } from "../data/tars.ts";
 import { webps } from "../data/webp-kinds.ts";
 import { checkpoint, goodFiles } from "../io/good-files.ts";
 import { Storages } from "../io/torch-fixture.ts";
@@ -168,6 +168,12 @@ async function shard(): Promise<Uint8Array> {
     ...[entry("1.png", await dot(20)), entry("1.json", '{"label": 1, "more": [1, {"a": null}]}')],
     ...[gnu(`${long}.png`), entry(`${long}.png`, await dot(30)), gnu(`${long}.cls`)],
     ...[entry(`${long}.cls`, "1"), pax("two.gif"), entry("2.gif", "GIF89a\x01\0\x01\0")],
+    ...[
+      link("3.png", "0.png"),
+      link("3.cls", "./0.cls", "2"),
+      gnu("1.png", "K"),
+      link("4.png", ""),
+    ],
   );
 }
 

@@ -8,6 +8,7 @@ import {
   exportPretrained,
   importPretrained,
   type PublishedFormat,
+  sameNames,
 } from "../../src/io/pretrained.ts";
 import type { Tensor } from "../../src/io/safetensors.ts";
 import { declare, tensorsOf } from "../../src/nn/model.ts";
@@ -220,6 +221,37 @@ test("standard deviations go into the first convolution, and come out again", ()
     deviation,
   );
   assert.equal(back, file);
+});
+
+test("two tensors that become one name: unlike ones are refused by both names, equal ones are one", () => {
+  const network = { name: "described", formats: sameNames };
+  const slots: ParameterSpec[] = [
+    { name: "fc.weight", kind: "fc", shape: [2, 1] },
+    { name: "fc.bias", kind: "bias", shape: [1] },
+  ];
+  const file = exportPretrained(network, slots, numbered(slots), "same");
+  const doubled = new Map([...file, ["module.fc.bias", { shape: [1], data: Float32Array.of(1) }]]);
+  const { tensors, notes } = importPretrained(network, slots, doubled, { head: "keep" });
+  assert.equal(tensors, numbered(slots));
+  assert.equal(notes, ['equal tensors are taken once: "module.fc.bias" and "fc.bias"']);
+  doubled.get("module.fc.bias")!.data[0] = 2;
+  for (const both of [doubled, new Map([...doubled].reverse())]) {
+    assert.throws(
+      () => importPretrained(network, slots, both, { head: "keep" }),
+      (error: Error) =>
+        error instanceof DataError &&
+        /other numbers in "module\.fc\.bias" and "fc\.bias"/.test(error.message),
+    );
+  }
+});
+
+test("a network of names of its own that does not fit is said so in words", () => {
+  const network = { name: "described", formats: sameNames };
+  const slots: ParameterSpec[] = [{ name: "conv1.weight", kind: "conv", shape: [1, 1, 1, 2] }];
+  assert.throws(
+    () => importPretrained(network, slots, new Map(), { head: "keep" }),
+    /does not fit "described" by the names of its own layers \(such as conv1\.weight\): 1 missing/,
+  );
 });
 
 test("a replaced head is left out; what does not fit is listed", () => {

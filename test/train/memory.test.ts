@@ -13,7 +13,7 @@ import { add, concat, flatten, globalAveragePool, maxPool, relu } from "../../sr
 import { GpuDataset, meanImage } from "../../src/feed/gpu-dataset.ts";
 import { classification } from "../../src/tasks/classification.ts";
 import { Evaluator } from "../../src/train/evaluator.ts";
-import { passesOf, passOver } from "../../src/train/memory.ts";
+import { passesOf, passNotes, passOver } from "../../src/train/memory.ts";
 import { type StepSettings, taskTrainer } from "../../src/train/task-trainer.ts";
 import { close } from "../check-op.ts";
 import { closeGpus, testGpu } from "../device.ts";
@@ -190,13 +190,16 @@ test("recomputation from halves keeps the forward pass and the last stage, and m
 });
 
 test("gradients of passes add up to the step's, also where the last one is short", async () => {
-  for (const [microBatch, clipNorm] of [
+  for (const [microBatch, clipNorm, batch = 20] of [
     [10, undefined],
     [4, 0.3],
     [1, undefined],
+    // Of 7, 7 and 6; and of 4 and 3, more of them than fours are in 50.
+    [8, undefined],
+    [4, undefined, 7],
   ] as const) {
-    const whole = await train(plain, { clipNorm });
-    const split = await train(plain, { clipNorm, microBatch });
+    const whole = await train(plain, { clipNorm, batch });
+    const split = await train(plain, { clipNorm, microBatch, batch });
     for (const [name, want] of whole.parameters) {
       // Sums in another order: rounding of gradients of about 1, times the rate.
       close(`${name}, passes of ${microBatch}`, split.parameters.get(name)!, want, {
@@ -209,10 +212,21 @@ test("gradients of passes add up to the step's, also where the last one is short
   }
 });
 
-test("passes are the largest divisor of the batch", () => {
+test("passes are as few as may be; with batch norm of one size, which a note says", () => {
   assert.equal(passesOf(200), { rows: 200, accumulate: 1 });
   assert.equal(passesOf(200, 64), { rows: 50, accumulate: 4 });
-  assert.equal(passesOf(7, 4), { rows: 1, accumulate: 7 });
+  assert.equal(passesOf(7, 4), { rows: 4, accumulate: 2 });
+  assert.equal(passesOf(67, 64), { rows: 34, accumulate: 2 });
+  assert.equal(passesOf(67, 64, true), { rows: 1, accumulate: 67 });
+  assert.equal(passesOf(200, 64, true), { rows: 50, accumulate: 4 });
+  assert.equal(passNotes({ batch: 67, microBatch: 64 }, false), []);
+  assert.equal(passNotes({ batch: 64 }, true), []);
+  assert.equal(passNotes({ batch: 64, microBatch: 64 }, true), []);
+  assert.match(
+    passNotes({ batch: 67, microBatch: 64 }, true).join(),
+    /statistics are of each pass by itself, and a pass has 1 image, the most up to `microBatch=64` that divide the 67 of a step\./,
+  );
+  assert.match(passNotes({ batch: 64, microBatch: 16 }, true).join(), /a pass has 16 images\.$/);
   assert.equal(passesOf(8, 100), { rows: 8, accumulate: 1 });
 });
 
