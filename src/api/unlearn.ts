@@ -18,7 +18,7 @@ import { type Corrupted, requireFurtherSets } from "../scenarios/scenario.ts";
 import { type Selection, selected, selectionsSchema } from "../scenarios/selection.ts";
 import type { Watch } from "../train/replay.ts";
 import {
-  cannotLand,
+  cannotEnd,
   landsIn,
   readsTest,
   levelReached,
@@ -213,7 +213,7 @@ export async function unlearn(
       `unlearn: \`until.${tested}\` can hold only where there are \`test\` images.`,
     );
   }
-  const cannot = cannotLand(stop, methods.find(method));
+  const cannot = cannotEnd(stop, methods.find(method));
   if (cannot === "no level") {
     throw new UsageError(
       "unlearn: `until.land` needs a level to end on: unlearningAccuracy, forgetShare, unseen or forgetLoss.",
@@ -221,7 +221,7 @@ export async function unlearn(
   }
   if (cannot === "begins anew") {
     throw new UsageError(
-      `unlearn: method "${method}" begins anew, and has nothing on the way that \`until.land\` could end on.`,
+      `unlearn: method "${method}" begins anew and knows nothing of D_f at first, so that a level in \`until\` would end it at once: give rounds alone.`,
     );
   }
   await checkMethod(method, settings, {

@@ -11,7 +11,7 @@ import { UsageError } from "../errors.ts";
 import type { Precision } from "../gpu/device.ts";
 import { listed } from "../registry.ts";
 import { defaults } from "../runs/defaults.ts";
-import { cannotLand } from "../unlearn/driver.ts";
+import { cannotEnd } from "../unlearn/driver.ts";
 import { hasSetting, methods, methodSettings } from "../unlearn/methods/index.ts";
 import { type AugmentationName, augmentations, augmentOption } from "./augment-option.ts";
 import { precisionOf } from "./device-options.ts";
@@ -160,6 +160,18 @@ export function unlearnOptions(command: Command): Command {
     .optionsGroup("Options:");
 }
 
+/** The flags that are given of a level to end at. */
+function levelFlags({ untilUa, untilShare, untilUnseen, untilLoss, land }: UnlearnFlags): string[] {
+  const given = {
+    "--until-ua": untilUa,
+    "--until-share": untilShare,
+    "--until-unseen": untilUnseen,
+    "--until-loss": untilLoss,
+    "--land": land,
+  };
+  return Object.entries(given).flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
+}
+
 /** Rounds at most where nothing else is said; retraining takes its epochs. */
 const defaultRounds = 6;
 
@@ -239,7 +251,7 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
     },
     "unlearning options",
   );
-  const wrong = cannotLand(config, methods.find(flags.method));
+  const wrong = cannotEnd(config, methods.find(flags.method));
   if (wrong === "no level") {
     throw new UsageError(
       "--land: say which level to end on: --until-ua, --until-share, --until-unseen or --until-loss.",
@@ -247,7 +259,8 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
   }
   if (wrong === "begins anew") {
     throw new UsageError(
-      `--land: --method ${flags.method} begins anew, and has nothing on the way to end on; leave --land out.`,
+      `--method ${flags.method} begins anew and knows nothing of D_f at first: a level would end it at once. Leave out ` +
+        `${listed(levelFlags(flags))}.`,
     );
   }
   return config;

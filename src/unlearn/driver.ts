@@ -108,15 +108,16 @@ export function landsIn(history: readonly Progress[], stop: StopRules): boolean 
   );
 }
 
-/** Why a run cannot end on a level, if it is to and cannot. */
-export function cannotLand(
+/**
+ * Why a run cannot end at or on a level, if it is to and cannot. A network begun anew knows nothing of D_f at first: any
+ * level would end its training, and between trained weights and its own there is nothing to keep.
+ */
+export function cannotEnd(
   stop: StopRules,
   { reference }: { readonly reference?: boolean | undefined },
 ): "no level" | "begins anew" | undefined {
-  if (stop.land !== true) return undefined;
-  // Between trained weights and those of a network begun anew there is nothing to keep.
-  if (reference === true) return "begins anew";
-  return hasLevel(stop) ? undefined : "no level";
+  if (reference === true && (stop.land === true || hasLevel(stop))) return "begins anew";
+  return stop.land === true && !hasLevel(stop) ? "no level" : undefined;
 }
 
 /** Whether a run ends on a level of forgetting, besides its rounds. */

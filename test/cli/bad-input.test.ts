@@ -140,9 +140,11 @@ test("a run that cannot land on a level is told why, before anything is made", a
   refused(await commands.run("unlearn", ...run), /--land: say which level to end on/, 2);
   refused(
     await commands.run("unlearn", ...run, "--method", "retrain", "--until-ua", "20"),
-    /--method retrain begins anew, and has nothing on the way/,
+    /--method retrain begins anew and knows nothing of D_f at first: .* Leave out --until-ua and --land\./,
     2,
   );
+  const anew = ["unlearn", ...run.slice(0, -1), "--method", "retrain", "--until-share", "0.5"];
+  refused(await commands.run(...anew), /Leave out --until-share\./, 2);
   assert.not(existsSync(`${folder}/landed`));
 });
 

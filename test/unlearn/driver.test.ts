@@ -2,7 +2,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Scores } from "../../src/metrics/metric.ts";
 import {
-  cannotLand,
+  cannotEnd,
   levelReached,
   type Progress,
   stopReason,
@@ -62,8 +62,9 @@ test("a run can end on the level that stopped it, where there was one and someth
   assert.is(levelReached(history, "rounds", stop), undefined);
   assert.is(levelReached([at(0, 10, 3)], "forget loss", stop), undefined, "before the first round");
   const land = { rounds: 5, land: true };
-  assert.is(cannotLand(land, {}), "no level");
-  assert.is(cannotLand({ rounds: 5 }, {}), undefined);
+  assert.is(cannotEnd(land, {}), "no level");
+  assert.is(cannotEnd({ rounds: 5 }, {}), undefined);
+  assert.is(cannotEnd({ rounds: 5, testFloor: 9 }, { reference: true }), undefined);
   const asked = [
     { unlearningAccuracy: 50 },
     { forgetShare: 0.5 },
@@ -71,8 +72,9 @@ test("a run can end on the level that stopped it, where there was one and someth
     { forgetLoss: 1 },
   ];
   for (const level of asked) {
-    assert.is(cannotLand({ ...land, ...level }, {}), undefined);
-    assert.is(cannotLand({ ...land, ...level }, { reference: true }), "begins anew");
+    assert.is(cannotEnd({ ...land, ...level }, {}), undefined);
+    assert.is(cannotEnd({ ...land, ...level }, { reference: true }), "begins anew");
+    assert.is(cannotEnd({ rounds: 5, ...level }, { reference: true }), "begins anew");
   }
 });
 

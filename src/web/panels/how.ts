@@ -38,17 +38,22 @@ const soon = "It pauses after this round.";
 function refresh(): void {
   const { scene, chosen, working } = state();
   const ready = scene !== undefined && !working;
-  for (const control of [method, most, until, seed, predictorFile]) control.disabled = !ready;
+  for (const control of [method, most, seed, predictorFile]) control.disabled = !ready;
+  until.disabled = !ready || !hasLevels();
   land.disabled = !ready || !canLand();
   fields.disabled = !ready;
   start.disabled = !ready || chosen.size === 0 || scene.problem !== undefined;
   for (const control of [pause, cancel, progress]) control.hidden = !running;
 }
 
+/** Whether the method that is chosen can end at a level: one that begins anew would at once. */
+function hasLevels(): boolean {
+  return state().scene?.methods[method.selectedIndex]?.lands === true;
+}
+
 /** Whether the method that is chosen can end on the level that is asked for. */
 function canLand(): boolean {
-  const chosen = state().scene?.methods[method.selectedIndex];
-  return chosen?.lands === true && until.value !== "";
+  return hasLevels() && until.value !== "";
 }
 
 /** Offers the methods there are. */
@@ -77,8 +82,7 @@ export function toldHow(): How {
   return {
     ...{ method: method.value, settings: fields.values },
     rounds: Number(most.value),
-    ...(until.value !== "" && { until: Number(until.value) }),
-    ...(canLand() && { land: land.checked }),
+    ...(canLand() && { until: Number(until.value), land: land.checked }),
     seed: Number(seed.value),
   };
 }
