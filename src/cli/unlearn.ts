@@ -176,7 +176,7 @@ async function unlearn(flags: Flags): Promise<void> {
     ...images.notes,
     forgetText(images.corrupted, { ...setup, forget: forget ?? setup.forget }),
     ...(flags.from === undefined ? [] : await forgottenNotes(flags.from, images)),
-    ...endlessNotes(flags, asked, given),
+    ...endlessNotes(flags, asked, { given, images }),
   ]);
   checkNetwork(setup, images, given);
   await checkUnlearning(asked, images, given.network);
@@ -248,13 +248,22 @@ async function forgottenNotes(from: string, { corrupted }: RunImages): Promise<s
 }
 
 /** A note where nothing but the rounds ends a run, and nobody asked for them, in a list. */
-function endlessNotes(flags: Flags, asked: UnlearnConfig, { network }: GivenNetwork): string[] {
+function endlessNotes(
+  flags: Flags,
+  asked: UnlearnConfig,
+  { given, images: { corrupted, test } }: { given: GivenNetwork; images: RunImages },
+): string[] {
   const ends = [flags.rounds, asked.testFloor, asked.seconds].some((rule) => rule !== undefined);
   const anew = methods.find(asked.method).reference === true;
-  if (ends || anew || hasLevel(asked) || taskOf(network) === diffusion.name) return [];
+  if (ends || anew || hasLevel(asked) || taskOf(given.network) === diffusion.name) return [];
+  const { train, labels, forget } = corrupted;
+  const wrong = forget.some((place) => labels[place] !== train.labels[place]);
+  const level =
+    wrong || test.count === 0
+      ? "--until-share 0.5 --land ends where half of it is left"
+      : "--until-unseen --land ends where D_f is answered as images that were never seen";
   return [
-    `all ${asked.rounds} rounds are run, however much of the rest goes with D_f, as no level ends them: --until-unseen --land ` +
-      "ends where D_f is answered as images that were never seen; where its labels are wrong, --until-share 0.5 --land where half is left",
+    `all ${asked.rounds} rounds are run, however much of the rest goes with D_f, as no level ends them: ${level}`,
   ];
 }
 

@@ -186,6 +186,34 @@ test("folders of classes alone are learnt and forgotten, and what was held back 
   assert.is(of(`${dir}/flat-all`).of, 29);
 });
 
+test("a command says where no level ends the rounds, and which one would", async () => {
+  const said = async (...words: string[]): Promise<string> => {
+    const { code, err } = await commands.run(
+      ...["unlearn", "--method", "neg-grad", "--out", `${dir}/endless-${ran++}`, ...words],
+    );
+    assert.is(code, 0, err);
+    return err;
+  };
+  let ran = 0;
+  const gone = ["--forget-data", `${dir}/gone`];
+  assert.match(
+    await said("--run", trained),
+    /note: all 6 rounds are run, .*: --until-unseen --land ends where D_f is answered as images/,
+  );
+  for (const words of [
+    ["--run", `${dir}/wrong`],
+    ["--from", trained, ...gone],
+  ]) {
+    assert.match(await said(...words), /all 6 rounds are run, .*: --until-share 0\.5 --land ends/);
+  }
+  for (const words of [
+    ["--rounds", "1"],
+    ["--until-loss", "0.001"],
+  ]) {
+    assert.not.match(await said("--run", trained, ...words), /rounds are run/);
+  }
+});
+
 test("a finished unlearning is not shown for a network that was trained anew", async () => {
   const out = `${dir}/finished`;
   const words = ["unlearn", "--run", `${dir}/again`, "--forget-class", "cat", ...unlearning];
