@@ -210,7 +210,7 @@ export async function unlearn(
       : requireImages(model, images.test, "unlearn: images.test");
   if (tested !== undefined && test.count === 0) {
     throw new UsageError(
-      `unlearn: \`until.${tested}\` can hold only where there are \`test\` images.`,
+      `unlearn: \`until.${tested}\` can hold only where there are \`test\` images; \`forgetShare\` needs none.`,
     );
   }
   const cannot = cannotEnd(stop, methods.find(method));
@@ -219,9 +219,12 @@ export async function unlearn(
       "unlearn: `until.land` needs a level to end on: unlearningAccuracy, forgetShare, unseen or forgetLoss.",
     );
   }
+  if (cannot === "several levels") {
+    throw new UsageError("unlearn: `until.land` ends on one level: give one of those in `until`.");
+  }
   if (cannot === "begins anew") {
     throw new UsageError(
-      `unlearn: method "${method}" begins anew and knows nothing of D_f at first, so that a level in \`until\` would end it at once: give rounds alone.`,
+      `unlearn: method "${method}" begins anew and knows nothing of D_f at first, so that a level or a floor in \`until\` would end it at once: give rounds alone.`,
     );
   }
   await checkMethod(method, settings, {

@@ -32,7 +32,9 @@ export async function checkUnlearning(
   const tested = readsTest(config);
   if (images !== undefined) {
     if (tested !== undefined && images.test.count === 0) {
-      throw new UsageError(`\`${tested}\` ends at a test accuracy, and there are no test images.`);
+      throw new UsageError(
+        `\`${tested}\` ends at a test accuracy, and there are no test images; \`forgetShare\` needs none.`,
+      );
     }
     const { forget, retain } = images.corrupted;
     requireImages(methods.find(method), forget.length, retain.length);

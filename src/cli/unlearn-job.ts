@@ -26,10 +26,12 @@ import { runPage } from "../report/run-page.ts";
 import { imagesOf, surroundings } from "../runs/run-view.ts";
 import { discardRounds, unlearnInFolder } from "../runs/unlearn-run.ts";
 import { finalSchema } from "../runs/written.ts";
+import { fellShort } from "../unlearn/driver.ts";
 import { hasSetting, methods } from "../unlearn/methods/index.ts";
 import { classification } from "../tasks/classification.ts";
 import type { Scores } from "../metrics/metric.ts";
 import { answer, say } from "./output.ts";
+import { sayNotes } from "./notes.ts";
 import { StepTime } from "./step-time.ts";
 import { withProgress, withRounds } from "./progress.ts";
 
@@ -245,6 +247,11 @@ export async function unlearnAndReport(
   ]);
   await writeReport(folder, report, pageText(page));
   await discardRounds(folder);
+  if (fellShort(reason, config)) {
+    sayNotes([
+      `the run ended by the rule "${reason}" before it got to the level that was asked for`,
+    ]);
+  }
   const place = `report: ${folder.file("report.md")} (${report.seconds.toFixed(0)} s)`;
   answer({ folder: folder.path, ...report }, `${beforeAfter(report)}\n\n${place}`);
 }

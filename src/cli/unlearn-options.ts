@@ -160,14 +160,15 @@ export function unlearnOptions(command: Command): Command {
     .optionsGroup("Options:");
 }
 
-/** The flags that are given of a level to end at. */
-function levelFlags({ untilUa, untilShare, untilUnseen, untilLoss, land }: UnlearnFlags): string[] {
+/** The flags that are given of a level or a floor to end at, `--land` last. */
+function levelFlags(flags: UnlearnFlags): string[] {
   const given = {
-    "--until-ua": untilUa,
-    "--until-share": untilShare,
-    "--until-unseen": untilUnseen,
-    "--until-loss": untilLoss,
-    "--land": land,
+    "--until-ua": flags.untilUa,
+    "--until-share": flags.untilShare,
+    "--until-unseen": flags.untilUnseen,
+    "--until-loss": flags.untilLoss,
+    "--until-test-below": flags.untilTestBelow,
+    "--land": flags.land,
   };
   return Object.entries(given).flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
 }
@@ -255,6 +256,11 @@ export function unlearnConfig(flags: UnlearnFlags, train?: TrainConfig): Unlearn
   if (wrong === "no level") {
     throw new UsageError(
       "--land: say which level to end on: --until-ua, --until-share, --until-unseen or --until-loss.",
+    );
+  }
+  if (wrong === "several levels") {
+    throw new UsageError(
+      `--land ends on one level: give one of ${listed(levelFlags(flags).slice(0, -1))}.`,
     );
   }
   if (wrong === "begins anew") {

@@ -1,5 +1,7 @@
 /** `rewind unlearn`: makes a network forget D_f: one of `rewind train`, or one that was trained elsewhere. */
+import { z } from "zod";
 import { taskOf } from "../../models/index.ts";
+import { imageFolder } from "../data/image-folder.ts";
 import { absolutePath, exists, join } from "../platform/files.ts";
 import type { Command } from "commander";
 import { DataError, UsageError } from "../errors.ts";
@@ -177,6 +179,7 @@ async function unlearn(flags: Flags): Promise<void> {
     forgetText(images.corrupted, { ...setup, forget: forget ?? setup.forget }),
     ...(flags.from === undefined ? [] : await forgottenNotes(flags.from, images)),
     ...endlessNotes(flags, asked, { given, images }),
+    ...recipeNotes(flags, asked),
   ]);
   checkNetwork(setup, images, given);
   await checkUnlearning(asked, images, given.network);
@@ -244,6 +247,38 @@ async function forgottenNotes(from: string, { corrupted }: RunImages): Promise<s
   return [
     `${count} of the images that "${run}" has forgotten (${forgetFile}) are in D_r here: they count as kept, and methods ` +
       `that read D_r teach them again. Take them out of the data, or let them go once more: --same-as ${run}`,
+  ];
+}
+
+const sharesSchema = z.looseObject({
+  data: z.looseObject({ name: z.string(), testShare: z.number().optional() }).optional(),
+});
+
+/**
+ * Holds the share of images that are held back to test on against that of the run which a network is from.
+ *
+ * @throws UsageError for another share: images that were learnt would be tested on, or others taken for learnt.
+ */
+async function requireSameShare(from: string, { data }: SetupConfig): Promise<void> {
+  const run = await runOf(from);
+  if (data?.testShare === undefined || !(await exists(join(run, inputsFile)))) return;
+  const config = (await (await RunFolder.open(run)).config()) as Record<string, unknown>;
+  const parsed = sharesSchema.safeParse(config["train"] ?? config["setup"] ?? config);
+  const known = parsed.success ? parsed.data.data : undefined;
+  if (known?.name !== imageFolder.name || known.testShare === data.testShare) return;
+  const then = known.testShare === undefined ? "without one" : `with ${known.testShare}`;
+  throw new UsageError(
+    `--test-share ${data.testShare}: the network of "${run}" was made ${then}. Images that it learnt would be tested on, or others ` +
+      "taken for learnt: give its images as they were given then.",
+  );
+}
+
+/** A note where a network is trained anew by another recipe than its own, in a list. */
+function recipeNotes({ from }: Flags, { method, settings }: UnlearnConfig): string[] {
+  if (from === undefined || methods.find(method).reference !== true) return [];
+  return [
+    `how "${from}" was trained is not read with --from: --method ${method} takes ${String(settings["epochs"])} epochs and its own ` +
+      "settings unless --set says otherwise; of a run's folder --run takes those of the training",
   ];
 }
 
@@ -349,6 +384,7 @@ async function subjectOf(flags: Flags): Promise<Subject> {
         "--forget-data DIR where only those that must go are left.",
     );
   }
+  await requireSameShare(from!, setup);
   const { model: { name: _, ...settings } = {} } = await networkOf(flags, false);
   const given = requirePrepared(await readNetwork(from!, { ...setup, settings }));
   if (noImages) {

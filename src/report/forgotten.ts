@@ -46,7 +46,7 @@ export function forgottenLines({ answers, classes, count, copies }: Forgotten): 
     `${inCell(name)} (${(100 * confidence).toFixed(1)} %)`;
   const relabelled = answers.some(({ trainedAs }) => trainedAs !== undefined);
   const columns = ["image", "class", ...(relabelled ? ["trained as"] : []), "before", "after"];
-  const more = count > answers.length ? ` ${count - answers.length} more are in forget.json.` : "";
+  const more = count > answers.length ? ` forget.json names ${count - answers.length} more.` : "";
   return [
     "## D_f, image by image",
     "",

@@ -159,7 +159,7 @@ export async function readForgetRecord(path: string): Promise<KnownForget> {
   const file = join(run, forgetFile);
   if (!(await exists(file))) {
     throw new DataError(
-      `"${run}" does not say which images were forgotten: it has no ${forgetFile}.`,
+      `"${path}" does not say which images were forgotten: there is no ${forgetFile}.`,
     );
   }
   const parsed = recordSchema.safeParse(await readJson(file));

@@ -65,7 +65,7 @@ function placesOf(train: Dataset, selection: Selection, seed: number): Iterable<
 function partOf({ numbers, name, count }: Dataset): string {
   return numbers === undefined
     ? `the ${count} training images of "${name}"`
-    : `the ${count} training images taken of "${name}" (\`trainCount\` says how many are taken)`;
+    : `the ${count} training images taken of "${name}" (\`trainCount\` and \`testShare\` say which are)`;
 }
 
 function missing(

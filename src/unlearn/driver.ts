@@ -110,25 +110,40 @@ export function landsIn(history: readonly Progress[], stop: StopRules): boolean 
 
 /**
  * Why a run cannot end at or on a level, if it is to and cannot. A network begun anew knows nothing of D_f at first: any
- * level would end its training, and between trained weights and its own there is nothing to keep.
+ * level would end its training, and between trained weights and its own there is nothing to keep. A run ends on one level.
  */
 export function cannotEnd(
   stop: StopRules,
   { reference }: { readonly reference?: boolean | undefined },
-): "no level" | "begins anew" | undefined {
-  if (reference === true && (stop.land === true || hasLevel(stop))) return "begins anew";
-  return stop.land === true && !hasLevel(stop) ? "no level" : undefined;
+): "no level" | "several levels" | "begins anew" | undefined {
+  const { land = false, testFloor } = stop;
+  const levels = levelsOf(stop);
+  if (reference === true) {
+    return land || levels > 0 || testFloor !== undefined ? "begins anew" : undefined;
+  }
+  if (!land || levels === 1) return undefined;
+  return levels === 0 ? "no level" : "several levels";
 }
 
-/** Whether a run ends on a level of forgetting, besides its rounds. */
-export function hasLevel({
+/** How many levels of forgetting end a run, besides its rounds. */
+function levelsOf({
   unlearningAccuracy,
   forgetShare,
   unseen,
   forgetLoss,
-}: Partial<StopRules>): boolean {
+}: Partial<StopRules>): number {
   const asked = [unlearningAccuracy, forgetShare, unseen === true || undefined, forgetLoss];
-  return asked.some((level) => level !== undefined);
+  return asked.filter((level) => level !== undefined).length;
+}
+
+/** Whether a run ends at a level of forgetting, besides its rounds. */
+export function hasLevel(stop: Partial<StopRules>): boolean {
+  return levelsOf(stop) > 0;
+}
+
+/** Whether a run ended before it got to a level that was asked for. */
+export function fellShort(reason: StopReason, stop: StopRules): boolean {
+  return hasLevel(stop) && !(reason in levels);
 }
 
 /** The rule that reads the test accuracy, if one does. */

@@ -143,6 +143,11 @@ test("a run that cannot land on a level is told why, before anything is made", a
     /--method retrain begins anew and knows nothing of D_f at first: .* Leave out --until-ua and --land\./,
     2,
   );
+  refused(
+    await commands.run("unlearn", ...run, "--until-ua", "20", "--until-unseen"),
+    /--land ends on one level: give one of --until-ua and --until-unseen\./,
+    2,
+  );
   const anew = ["unlearn", ...run.slice(0, -1), "--method", "retrain", "--until-share", "0.5"];
   refused(await commands.run(...anew), /Leave out --until-share\./, 2);
   assert.not(existsSync(`${folder}/landed`));

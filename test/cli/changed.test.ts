@@ -178,8 +178,26 @@ test("folders of classes alone are learnt and forgotten, and what was held back 
   assert.is(from.code, 0, from.err);
   assert.is(of(`${dir}/flat-more`).of, count - 1);
   assert.match(from.err, new RegExp(`${held} of the 29 images are held back`));
+  for (const [network, data, then] of [
+    ["flat-run", flat, "with 0.3"],
+    ["flat-gone", flat, "with 0.3"],
+    ["flat-more/checkpoint.safetensors", flat, "with 0.3"],
+    ["trained", `${images}/train`, "without one"],
+  ] as const) {
+    const other = await commands.run(
+      ...["unlearn", "--from", `${dir}/${network}`, "--data", data, "--test-share", "0.2"],
+      ...["--forget-class", "dog", ...unlearning, "--out", `${dir}/flat-never`],
+    );
+    assert.is(other.code, 2);
+    assert.match(
+      other.err,
+      new RegExp(`--test-share 0\\.2: the network of .* was made ${then}\\.`),
+    );
+  }
+  const apart = `${dir}/apart.safetensors`;
+  cpSync(`${dir}/flat-gone/checkpoint.safetensors`, apart);
   const all = await commands.run(
-    ...["unlearn", "--from", `${dir}/flat-gone`, "--data", flat, "--test-share", "0"],
+    ...["unlearn", "--from", apart, "--data", flat, "--test-share", "0"],
     ...["--forget-class", "dog", ...unlearning, "--out", `${dir}/flat-all`],
   );
   assert.is(all.code, 0, all.err);
@@ -212,6 +230,9 @@ test("a command says where no level ends the rounds, and which one would", async
   ]) {
     assert.not.match(await said("--run", trained, ...words), /rounds are run/);
   }
+  const short = /note: the run ended by the rule "rounds" before it got to the level/;
+  assert.match(await said("--run", trained, "--rounds", "1", "--until-loss", "99"), short);
+  assert.not.match(await said("--run", trained, "--until-loss", "0.001"), short);
 });
 
 test("a finished unlearning is not shown for a network that was trained anew", async () => {

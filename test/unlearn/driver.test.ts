@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import type { Scores } from "../../src/metrics/metric.ts";
 import {
   cannotEnd,
+  fellShort,
   levelReached,
   type Progress,
   stopReason,
@@ -64,7 +65,15 @@ test("a run can end on the level that stopped it, where there was one and someth
   const land = { rounds: 5, land: true };
   assert.is(cannotEnd(land, {}), "no level");
   assert.is(cannotEnd({ rounds: 5 }, {}), undefined);
-  assert.is(cannotEnd({ rounds: 5, testFloor: 9 }, { reference: true }), undefined);
+  assert.is(cannotEnd({ rounds: 5, testFloor: 9 }, {}), undefined);
+  assert.is(cannotEnd({ rounds: 5, testFloor: 9 }, { reference: true }), "begins anew");
+  assert.is(cannotEnd({ rounds: 5, seconds: 9 }, { reference: true }), undefined);
+  const both = { forgetShare: 0.5, unseen: true };
+  assert.is(cannotEnd({ ...land, ...both }, {}), "several levels");
+  assert.is(cannotEnd({ rounds: 5, ...both }, {}), undefined);
+  assert.ok(fellShort("rounds", { rounds: 5, unseen: true }));
+  assert.not(fellShort("rounds", { rounds: 5 }));
+  assert.not(fellShort("as unseen", { rounds: 5, unseen: true }));
   const asked = [
     { unlearningAccuracy: 50 },
     { forgetShare: 0.5 },
