@@ -195,11 +195,8 @@ export function dataOf(flags: SetupFlags): object | undefined {
   if (dir !== undefined && !datasets.find(name).folder) {
     throw new UsageError(`--data is a folder of files; --dataset ${name} has none.`);
   }
-  const [counts, kind] = [
-    { trainCount: train, testCount: test, testShare },
-    { size: imageSize, classes: onlyClasses },
-  ];
-  return present({ name, dir, ...counts, ...kind });
+  const counts = { trainCount: train, testCount: test, testShare };
+  return present({ name, dir, ...counts, size: imageSize, classes: onlyClasses });
 }
 
 /** The scenario that flags name; else one that leaves D_f as it is. */

@@ -15,6 +15,7 @@ import {
   readForgetRecord,
   recordForget,
   runOf,
+  wrongLabelsIn,
 } from "../runs/forget-record.ts";
 import {
   type GivenNetwork,
@@ -291,10 +292,8 @@ function endlessNotes(
   const ends = [flags.rounds, asked.testFloor, asked.seconds].some((rule) => rule !== undefined);
   const anew = methods.find(asked.method).reference === true;
   if (ends || anew || hasLevel(asked) || taskOf(given.network) === diffusion.name) return [];
-  const { train, labels, forget } = corrupted;
-  const wrong = forget.some((place) => labels[place] !== train.labels[place]);
   const level =
-    wrong || test.count === 0
+    wrongLabelsIn(corrupted) > 0 || test.count === 0
       ? "--until-share 0.5 --land ends where half of it is left"
       : "--until-unseen --land ends where D_f is answered as images that were never seen";
   return [

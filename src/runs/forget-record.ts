@@ -55,13 +55,22 @@ export interface ForgottenImage {
   readonly sha256: string;
 }
 
+/** How many images of D_f were trained with another label than their own. */
+export function wrongLabelsIn({
+  train,
+  labels,
+  forget,
+}: Pick<Corrupted, "train" | "labels" | "forget">): number {
+  return forget.filter((place) => labels[place] !== train.labels[place]).length;
+}
+
 /** How many images are D_f, which, and whether their labels are wrong, in a sentence. */
 export function forgetText(
-  { train, labels, forget }: Pick<Corrupted, "train" | "labels" | "forget">,
+  corrupted: Pick<Corrupted, "train" | "labels" | "forget">,
   { scenario: { name }, forget: asked }: Pick<SetupConfig, "forget" | "scenario">,
 ): string {
-  const [count, of] = [forget.length, train.count];
-  const wrong = forget.filter((place) => labels[place] !== train.labels[place]).length;
+  const [count, of] = [corrupted.forget.length, corrupted.train.count];
+  const wrong = wrongLabelsIn(corrupted);
   const whole = count === of ? `all ${of} images` : `${count} of the ${of} training images`;
   const which = asked === undefined && count < of ? ", drawn at random" : "";
   const said =

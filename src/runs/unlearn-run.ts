@@ -17,6 +17,7 @@ import {
   type StopReason,
   type StopRules,
   unlearn,
+  withoutLevels,
 } from "../unlearn/driver.ts";
 import { packRound, type RoundState, sessionFields, unpackRound } from "../unlearn/round-state.ts";
 import { landOn } from "../unlearn/shorten-round.ts";
@@ -117,13 +118,7 @@ export async function unlearnInFolder(
   const isPast = (own: Scores): boolean => landing!.reached(own, rounds[0]!.scores);
   /** Whether the level is still to be reached. */
   let isOpen = landing !== undefined && !rounds.some((one) => isPast(one.scores));
-  const noLevels = {
-    unlearningAccuracy: undefined,
-    forgetShare: undefined,
-    unseen: undefined,
-    forgetLoss: undefined,
-  };
-  const stop: StopRules = { ...config, ...(isOpen ? noLevels : {}) };
+  const stop: StopRules = isOpen ? withoutLevels(config) : { ...config };
   const evaluate = (only = scores): Promise<Scores> => job.evaluate(measuring, only);
   // Weights after the last round and before it.
   let after = saved?.model ?? start;

@@ -136,6 +136,12 @@ function levelsOf({
   return asked.filter((level) => level !== undefined).length;
 }
 
+/** The rules that are left where no level ends a run. */
+export function withoutLevels(stop: StopRules): StopRules {
+  const none = { unlearningAccuracy: undefined, forgetShare: undefined };
+  return { ...stop, ...none, unseen: undefined, forgetLoss: undefined };
+}
+
 /** Whether a run ends at a level of forgetting, besides its rounds. */
 export function hasLevel(stop: Partial<StopRules>): boolean {
   return levelsOf(stop) > 0;
